@@ -1,0 +1,136 @@
+"""Admin of appointments: the same rules and the same safety as at the front desk."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest
+
+from appointments import booking, rules
+from appointments.models import Appointment
+from clinic import clinic_time
+from clinic.safe_admin import SafeModelAdmin, refusals_of
+
+
+class AppointmentAdminForm(forms.ModelForm):
+    """An appointment with the version it was shown in, so that nobody overwrites what somebody else has changed."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = Appointment
+        fields = ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes"]
+        field_classes = {"start_time": forms.SplitDateTimeField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["version"].initial = self.instance.version if self.instance.pk else None
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a form that shows an older state than the record's."""
+        cleaned = super().clean()
+        if self.instance.pk:
+            rules.check_not_stale(self.instance.version, seen_version=self.cleaned_data.get("version"))
+        return cleaned
+
+
+@admin.register(Appointment)
+class AppointmentAdmin(SafeModelAdmin):
+    """Appointments. Statuses change by actions, through the verbs of `booking`, one audit entry each."""
+
+    form = AppointmentAdminForm
+    list_display = ["start", "length", "patient", "doctor", "status", "reason"]
+    list_filter = ["status", "doctor__specialization", "doctor"]
+    list_select_related = ["patient", "doctor"]
+    date_hierarchy = "start_time"
+    search_fields = ["reason"]
+    search_help_text = "Patient's name, e-mail or phone number, or the reason of the visit"
+    autocomplete_fields = ["patient", "doctor"]
+    ordering = ["-start_time", "pk"]
+    actions = ["mark_arrived", "start_consultation", "complete", "mark_no_show", "undo"]
+    fieldsets = [
+        (None, {"fields": ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes", "version"]}),
+        ("Status", {"fields": ["status", "arrived_at", "started_at", "completed_at"]}),
+        ("Cancellation", {"fields": ["cancelled_at", "cancelled_by", "cancel_reason"], "classes": ["collapse"]}),
+        ("Record", {"fields": ["booked_by", "created_at", "updated_at"], "classes": ["collapse"]}),
+    ]
+    readonly_fields = [
+        "status",
+        "arrived_at",
+        "started_at",
+        "completed_at",
+        "cancelled_at",
+        "cancelled_by",
+        "cancel_reason",
+        "booked_by",
+        "created_at",
+        "updated_at",
+    ]
+
+    @admin.display(description="start", ordering="start_time")
+    def start(self, appointment: Appointment) -> str:
+        """Return the start in clinic time."""
+        return f"{clinic_time.date_text(appointment.start_time)} {clinic_time.time_text(appointment.start_time)}"
+
+    @admin.display(description="minutes", ordering="duration_minutes")
+    def length(self, appointment: Appointment) -> int:
+        """Return the length in minutes."""
+        return appointment.duration_minutes
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Find by patient, as at the front desk, or by reason."""
+        if not search_term.strip():
+            return queryset, False
+        from patients.models import Patient
+
+        by_reason, _may_repeat = super().get_search_results(request, queryset, search_term)
+        found = Patient.objects.search(search_term).order_by().values("pk")
+        return by_reason | queryset.filter(patient__in=found), False
+
+    def save_model(self, request: HttpRequest, obj: Appointment, form: Any, change: bool) -> None:
+        """Save, noting who booked."""
+        if not change:
+            obj.booked_by = request.user  # type: ignore[assignment] -- signed in, as clinic.access has seen
+        super().save_model(request, obj, form, change)
+
+    @admin.action(description="Mark arrived", permissions=["change"])
+    def mark_arrived(self, request: HttpRequest, queryset: Any) -> None:
+        """Mark the selected patients arrived."""
+        self._each(request, queryset, booking.mark_arrived)
+
+    @admin.action(description="Start consultation", permissions=["change"])
+    def start_consultation(self, request: HttpRequest, queryset: Any) -> None:
+        """Start the selected consultations."""
+        self._each(request, queryset, booking.start)
+
+    @admin.action(description="Complete consultation", permissions=["change"])
+    def complete(self, request: HttpRequest, queryset: Any) -> None:
+        """Complete the selected consultations."""
+        self._each(request, queryset, booking.complete)
+
+    @admin.action(description="Mark no-show", permissions=["change"])
+    def mark_no_show(self, request: HttpRequest, queryset: Any) -> None:
+        """Mark the selected patients as not come."""
+        self._each(request, queryset, booking.mark_no_show)
+
+    @admin.action(description="Undo the last status", permissions=["change"])
+    def undo(self, request: HttpRequest, queryset: Any) -> None:
+        """Take back the last status of the selected appointments."""
+        self._each(request, queryset, booking.undo)
+
+    def _each(self, request: HttpRequest, queryset: Any, verb: Callable[..., Appointment]) -> None:
+        """Carry out a verb on each; what a rule refuses is listed, the others are done."""
+        done = 0
+        for appointment in queryset.select_related("patient", "doctor").order_by("start_time", "pk"):
+            try:
+                with transaction.atomic():
+                    verb(appointment, by=request.user)
+            except ValidationError as error:
+                self.message_user(request, f"{appointment}: {refusals_of(error)}", messages.ERROR)
+            else:
+                done += 1
+        if done:
+            self.message_user(request, f"{done} changed.", messages.SUCCESS)

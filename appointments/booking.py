@@ -1,0 +1,246 @@
+"""What people do with appointments: the verbs of the front desk.
+
+Each verb is a whole unit of work: it reads the row afresh, checks every rule, writes, and leaves an audit entry in the
+same transaction, with `by` as the actor. Refusals are ValidationErrors by field; nothing is then saved. Every verb
+that changes an appointment takes `version`, the one that was shown to whoever decides; None skips that check.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from appointments import rules
+from appointments.models import Appointment
+from appointments.statuses import UNDO, Status
+from clinic import clinic_time
+from clinic.audit import acting
+from clinic.transactions import is_lost_connection, retrying
+from doctors.models import Doctor
+from patients.models import Patient
+
+if TYPE_CHECKING:
+    from clinic.models import User
+
+# Their existence is known: callers hand over records, and booking_key has been looked up.
+_KNOWN = {"patient", "doctor", "booked_by", "booking_key"}
+
+
+def book(
+    *,
+    patient: Patient,
+    doctor: Doctor,
+    start_time: dt.datetime,
+    duration_minutes: int,
+    by: "User | None",
+    reason: str = "",
+    notes: str = "",
+    booking_key: uuid.UUID | None = None,
+) -> Appointment:
+    """Book a visit, or return the one that this `booking_key` has booked before.
+
+    A connection lost around the COMMIT leaves open whether the visit was booked: the key is then looked up once.
+
+    Raises:
+        ValidationError: by field, with the codes of `rules`; `booking_key_used` if the key booked something else.
+        DatabaseError: if the database stays busy or away; sending the same key again is safe.
+    """
+    key = booking_key or uuid.uuid4()
+
+    def new() -> Appointment:
+        return Appointment(
+            patient=patient,
+            doctor=doctor,
+            start_time=start_time,
+            duration_minutes=duration_minutes,
+            reason=reason,
+            notes=notes,
+            booked_by=by,
+            booking_key=key,
+        )
+
+    try:
+        return _book_once(new, by=by)
+    except DatabaseError as error:
+        if connection.in_atomic_block or not is_lost_connection(error):
+            raise
+        connection.close()
+        if (booked := _booked_before(new())) is None:
+            raise
+        return booked
+
+
+@retrying
+def _book_once(new: Callable[[], Appointment], *, by: "User | None") -> Appointment:
+    wanted = new()  # afresh at each try: a COMMIT that failed leaves an instance that believes it is saved
+    if (booked := _booked_before(wanted)) is not None:
+        return booked
+    wanted.full_clean(exclude=_KNOWN)
+    with acting(by):
+        wanted.save(force_insert=True)
+    return wanted
+
+
+def _booked_before(wanted: Appointment) -> Appointment | None:
+    booked = Appointment.objects.filter(booking_key=wanted.booking_key).first()
+    if booked is None:
+        return None
+    asked, got = (
+        (each.patient_id, each.doctor_id, clinic_time.whole_minute(each.start_time), each.duration_minutes)
+        for each in (wanted, booked)
+    )
+    if asked != got:
+        raise ValidationError(
+            _("This form has already booked %(appointment)s. Send it again to book this one as well."),
+            code="booking_key_used",
+            params={"appointment": booked},
+        )
+    return booked
+
+
+def move(
+    appointment: Appointment,
+    *,
+    doctor: Doctor,
+    start_time: dt.datetime,
+    duration_minutes: int,
+    by: "User | None",
+    version: int | None = None,
+) -> Appointment:
+    """Give a visit another doctor, start or length. The row stays; the audit trail holds old and new.
+
+    Raises:
+        ValidationError: by field, with the codes of `rules`.
+    """
+
+    def change(current: Appointment) -> None:
+        current.doctor = doctor
+        current.start_time = start_time
+        current.duration_minutes = duration_minutes
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def cancel(
+    appointment: Appointment, *, reason: str, cancelled_by: str, by: "User | None", version: int | None = None
+) -> Appointment:
+    """Call a visit off, with a reason and by whom (a `CancelledBy`). Its time is free again.
+
+    Raises:
+        ValidationError: `transition`, `cancelled_by`, `cancel_reason` or `stale`.
+    """
+
+    def change(current: Appointment) -> None:
+        current.status = Status.CANCELLED
+        current.cancelled_at = timezone.now()
+        current.cancelled_by = cancelled_by
+        current.cancel_reason = reason
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def mark_arrived(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
+    """Note that the patient is here.
+
+    Raises:
+        ValidationError: `transition`, `not_today`, `stale`; `doctor_overlap` or `patient_overlap` for a no-show whose
+            time has been given away.
+    """
+
+    def change(current: Appointment) -> None:
+        current.status = Status.ARRIVED
+        current.arrived_at = timezone.now()
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def start(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
+    """Note that the consultation begins; a patient nobody marked arrived has arrived by now.
+
+    Raises:
+        ValidationError: `transition`, `not_today` or `stale`.
+    """
+
+    def change(current: Appointment) -> None:
+        current.status = Status.IN_CONSULTATION
+        current.started_at = timezone.now()
+        current.arrived_at = current.arrived_at or current.started_at
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def complete(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
+    """Note that the consultation is over.
+
+    Raises:
+        ValidationError: `transition` or `stale`.
+    """
+
+    def change(current: Appointment) -> None:
+        current.status = Status.COMPLETED
+        current.completed_at = timezone.now()
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def mark_no_show(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
+    """Note that the patient did not come. The time is free again.
+
+    Raises:
+        ValidationError: `transition`, `not_started` or `stale`.
+    """
+
+    def change(current: Appointment) -> None:
+        current.status = Status.NO_SHOW
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def undo(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
+    """Take the last status back and clear what it stamped. A time freed meanwhile is taken again, if still free.
+
+    Raises:
+        ValidationError: `transition` if there is nothing to undo; `not_today`, `past`, `stale`, `doctor_overlap`,
+            `patient_overlap`, `inactive`.
+    """
+
+    def change(current: Appointment) -> None:
+        undone = Status(current.status)
+        if undone not in UNDO:
+            raise ValidationError(_("There is nothing to undo."), code="transition")
+        current.status = UNDO[undone]
+        for name, blank in _STAMPS.get(undone, {}).items():
+            setattr(current, name, blank)
+
+    return _change(appointment, change, by=by, version=version)
+
+
+# What each status stamps on the row, and what an undo puts in its place.
+_STAMPS: dict[Status, dict[str, str | None]] = {
+    Status.ARRIVED: {"arrived_at": None},
+    Status.IN_CONSULTATION: {"started_at": None},
+    Status.COMPLETED: {"completed_at": None},
+    Status.CANCELLED: {"cancelled_at": None, "cancelled_by": "", "cancel_reason": ""},
+}
+
+
+@retrying
+def _change(
+    appointment: Appointment,
+    change: Callable[[Appointment], None],
+    *,
+    by: "User | None",
+    version: int | None,
+) -> Appointment:
+    with acting(by), transaction.atomic():
+        current = Appointment.objects.select_related("patient", "doctor").get(pk=appointment.pk)
+        rules.check_not_stale(current.version, seen_version=version)
+        change(current)
+        current.full_clean(exclude=_KNOWN)
+        current.save()
+    return current

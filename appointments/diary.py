@@ -1,0 +1,42 @@
+"""Diaries: claiming them, and looking through them for overlaps.
+
+Why a claim, and why nothing may come between claim, check and write: docs/decisions/001-locking.md.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+from django.db import models
+
+from doctors.models import Doctor
+from patients.models import Patient
+
+
+def claim(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
+    """Make every other writer of these diaries wait until this transaction ends.
+
+    Locks: the doctors' rows in order of their ids, then the patients'. It must be a write: on a cluster, two nodes
+    notice each other only by rows that both have changed.
+    """
+    for model, ids in ((Doctor, doctor_ids), (Patient, patient_ids)):
+        for pk in sorted(set(ids)):
+            model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1)
+
+
+def overlapping_pairs(
+    rows: Iterable[tuple[int, int, dt.datetime, dt.datetime]],
+) -> Iterator[tuple[int, int, int]]:
+    """Yield `(diary, earlier, later)` for every two rows of one diary that share time.
+
+    `rows` are `(diary, appointment, start, end)`, in order of diary and start; they are read once and only those
+    still running are held.
+    """
+    diary: int | None = None
+    running: list[tuple[int, dt.datetime]] = []
+    for row_diary, pk, start, end in rows:
+        if row_diary != diary:
+            diary, running = row_diary, []
+        running = [(other, other_end) for other, other_end in running if other_end > start]
+        for other, _other_end in running:
+            yield row_diary, other, pk
+        running.append((pk, end))

@@ -1,0 +1,196 @@
+"""Forms of the front desk: what people type in clinic time becomes instants here."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
+from django import forms
+from django.core.exceptions import ValidationError
+
+from appointments.models import Appointment
+from appointments.statuses import CancelledBy
+from clinic import clinic_time
+from doctors.models import Doctor
+from patients.models import Patient
+
+COMMON_LENGTHS = (15, 20, 30, 45, 60, 90)
+
+
+class DoctorChoiceField(forms.ModelChoiceField):
+    """A doctor, shown with the specialization."""
+
+    def label_from_instance(self, doctor: Any) -> str:
+        """Return what stands in the list."""
+        return f"{doctor.full_name} · {doctor.specialization}"
+
+
+class SlotForm(forms.Form):
+    """Doctor, date, time and length: where and when a visit takes place.
+
+    `cleaned_data["start_time"]` is the instant meant.
+    """
+
+    doctor = DoctorChoiceField(Doctor.objects.active(), empty_label="Choose a doctor")
+    date = forms.DateField(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
+    time = forms.TimeField(widget=forms.TimeInput(format="%H:%M", attrs={"type": "time", "step": 300}))
+    which = forms.TypedChoiceField(
+        label="Which of the two",
+        choices=[(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        widget=forms.HiddenInput,
+    )
+    duration_minutes = forms.IntegerField(
+        label="Length in minutes",
+        initial=30,
+        widget=forms.NumberInput(attrs={"min": 15, "max": 180, "step": 5, "list": "common-lengths"}),
+    )
+
+    # Fields of the model to those of the form, where people see them apart.
+    FIELD_OF = {"start_time": "time"}
+
+    def clean(self) -> dict[str, Any]:
+        """Turn date and time into the instant meant; a time that comes twice asks which."""
+        cleaned = super().clean() or {}
+        day, time = cleaned.get("date"), cleaned.get("time")
+        if day is None or time is None:
+            return cleaned
+        try:
+            cleaned["start_time"] = clinic_time.instant_at(day, time, which=cleaned.get("which"))
+        except ValidationError as error:
+            if error.code == "ambiguous_time":
+                self.fields["which"].widget = forms.RadioSelect(choices=self.fields["which"].choices)
+                self.add_error("which", error)
+            else:
+                self.add_error("date" if error.code == "date_range" else "time", error)
+        return cleaned
+
+    def add_refusal(self, refusal: ValidationError) -> None:
+        """Show what a verb refused, each message at the field it is about."""
+        errors = refusal.error_dict if hasattr(refusal, "error_dict") else {None: refusal.error_list}
+        for name, messages in errors.items():
+            name = self.FIELD_OF.get(name, name)
+            for message in messages:
+                self.add_error(name if name in self.fields else None, message)
+
+
+class BookingForm(SlotForm):
+    """Book a visit. The patient is one of those found, never a list of everyone."""
+
+    patient = forms.ModelChoiceField(
+        Patient.objects.all(),
+        widget=forms.HiddenInput,
+        error_messages={
+            "required": "Find the patient and choose the right one.",
+            "invalid_choice": "This patient is no longer registered. Find the patient again.",
+        },
+    )
+    reason = forms.CharField(
+        max_length=Appointment._meta.get_field("reason").max_length,
+        required=False,
+        help_text="Seen in the schedule.",
+    )
+    notes = forms.CharField(
+        max_length=Appointment._meta.get_field("notes").max_length,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    booking_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+    field_order = ["patient", "doctor", "date", "time", "which", "duration_minutes", "reason", "notes"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        self.helper.layout = Layout(
+            Fieldset("Patient", HTML("{% include 'appointments/_patient_picker.html' %}")),
+            Fieldset("Doctor and time", *slot_layout()),
+            Field("reason"),
+            Field("notes"),
+            "booking_key",
+        )
+
+
+class MoveForm(SlotForm):
+    """Give a visit another doctor, time or length."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, appointment: Appointment, **kwargs: Any) -> None:
+        wall = clinic_time.local(appointment.start_time)
+        initial = {
+            "doctor": appointment.doctor_id,
+            "date": wall.date(),
+            "time": wall.time(),
+            "which": wall.fold or "",
+            "duration_minutes": appointment.duration_minutes,
+            "version": appointment.version,
+        }
+        super().__init__(*args, initial=initial | kwargs.pop("initial", {}), **kwargs)
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+        self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "version")
+
+
+class CancelForm(forms.Form):
+    """Call a visit off."""
+
+    cancelled_by = forms.ChoiceField(label="Who cancels", choices=CancelledBy.choices, widget=forms.RadioSelect)
+    cancel_reason = forms.CharField(label="Reason", max_length=200)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    add_refusal = SlotForm.add_refusal
+    FIELD_OF: dict[str, str] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = FormHelper()
+        self.helper.form_tag = False
+
+
+def slot_layout() -> list[Any]:
+    """Return the crispy layout of where and when."""
+    return [
+        Div(
+            Div(Field("doctor"), css_class="col-12 col-md-6"),
+            Div(Field("date"), css_class="col-6 col-md-3"),
+            Div(Field("time"), css_class="col-6 col-md-3"),
+            css_class="row g-2",
+        ),
+        Field("which"),
+        HTML("{% include 'appointments/_nearest_times.html' %}"),
+        Field("duration_minutes", wrapper_class="length-field"),
+        HTML("{% include 'appointments/_common_lengths.html' %}"),
+    ]
+
+
+def slot_initial(query: Any) -> dict[str, Any]:
+    """Return the form's starting values from an address's `doctor`, `date`, `time`, `which`, `minutes`.
+
+    What is missing or makes no sense is left out: a filled-in address is a help, never an obstacle.
+    """
+    initial: dict[str, Any] = {}
+    for name, parse in (
+        ("doctor", _whole_number),
+        ("date", dt.date.fromisoformat),
+        ("time", dt.time.fromisoformat),
+        ("which", _whole_number),
+        ("minutes", _whole_number),
+    ):
+        try:
+            initial[name] = parse(query[name])
+        except (KeyError, ValueError):
+            continue
+    if "minutes" in initial:
+        initial["duration_minutes"] = initial.pop("minutes")
+    return initial
+
+
+def _whole_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise ValueError(text)
+    return int(text)

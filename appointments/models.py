@@ -1,0 +1,254 @@
+"""Appointments. However one is written, `save()` claims the diaries, checks them, and writes."""
+
+import datetime as dt
+import uuid
+from typing import Any, Self
+
+from auditlog.registry import auditlog
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from appointments import diary, rules
+from appointments.querysets import AppointmentQuerySet
+from appointments.statuses import CancelledBy, Status
+from clinic import clinic_time
+from clinic.field_errors import FieldErrors
+from clinic.transactions import LostRace
+from doctors.models import Doctor
+from patients.models import Patient
+
+# What of a row, as it was read, decides which rules and claims a change needs.
+REMEMBERED = ("doctor_id", "patient_id", "start_time", "duration_minutes", "status", "version")
+
+
+class QuietCheckConstraint(models.CheckConstraint):
+    """A constraint of the database only; people hear of it from `clean()`.
+
+    Django's own validation runs a query that swallows database errors, and one between claim and write cost 17
+    double bookings on a cluster.
+    """
+
+    def validate(self, *args: Any, **kwargs: Any) -> None:
+        """Leave it to the rules."""
+
+
+class Appointment(models.Model):
+    """A patient's visit to a doctor, from `start_time` up to but not including `end_time`."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
+    doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
+    start_time = models.DateTimeField("start")
+    duration_minutes = models.PositiveSmallIntegerField("length in minutes", default=30)
+    end_time = models.DateTimeField("end", editable=False)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
+    reason = models.CharField(max_length=200, blank=True, help_text="Seen in the schedule.")
+    notes = models.TextField(max_length=2000, blank=True)
+    booking_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    booked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="booked_appointments",
+    )
+    arrived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cancelled_by = models.CharField(max_length=10, choices=CancelledBy.choices, blank=True)
+    cancel_reason = models.CharField(max_length=200, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = AppointmentQuerySet.as_manager()
+
+    class Meta:
+        # Related managers write through the base manager: it must refuse what the default one refuses.
+        base_manager_name = "objects"
+        ordering = ["start_time", "pk"]
+        indexes = [
+            models.Index(fields=["doctor", "start_time"], name="appointment_doctor_start"),
+            models.Index(fields=["patient", "start_time"], name="appointment_patient_start"),
+            models.Index(fields=["start_time"], name="appointment_start"),
+        ]
+        constraints = [
+            QuietCheckConstraint(
+                condition=models.Q(
+                    duration_minutes__gte=rules.SHORTEST_MINUTES, duration_minutes__lte=rules.LONGEST_MINUTES
+                ),
+                name="appointment_duration",
+            ),
+            QuietCheckConstraint(
+                condition=models.Q(end_time__gt=models.F("start_time")), name="appointment_ends_after_start"
+            ),
+            QuietCheckConstraint(
+                condition=models.Q(end_time__lte=models.F("start_time") + rules.LONGEST),
+                name="appointment_not_too_long",
+            ),
+        ]
+        permissions = [
+            ("view_schedule", "Can see the day view"),
+            ("view_own_appointment", "Can view appointments in one's own diary"),
+            ("arrive_appointment", "Can mark patients arrived or no-show"),
+            ("arrive_own_appointment", "Can mark one's own patients arrived or no-show"),
+            ("treat_appointment", "Can start and complete consultations"),
+            ("treat_own_appointment", "Can start and complete one's own consultations"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{clinic_time.date_text(self.start_time)} {clinic_time.time_text(self.start_time)}, {self.doctor}"
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+        """Read a row and remember what it held."""
+        appointment = super().from_db(db, field_names, values)
+        appointment._remember()
+        return appointment
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        """Read the row again and remember what it holds."""
+        super().refresh_from_db(*args, **kwargs)
+        self._remember()
+
+    def _remember(self) -> None:
+        self._held = {name: self.__dict__[name] for name in REMEMBERED if name in self.__dict__}
+
+    def _changes(self, *names: str) -> bool:
+        """Return whether one of these differs from what was read; a new row differs in all."""
+        return self._state.adding or any(self._held.get(name) != getattr(self, name) for name in names)
+
+    def get_absolute_url(self) -> str:
+        """Return the address of the appointment's page."""
+        return reverse("appointments:appointment_detail", args=[self.pk])
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether the visit occupies the doctor and the patient."""
+        return rules.is_blocking(self.status)
+
+    @property
+    def takes_time(self) -> bool:
+        """Whether saving this needs time in the diaries that the row did not hold before."""
+        if not self.is_blocking:
+            return False
+        return self._changes("doctor_id", "patient_id", "start_time", "duration_minutes") or not rules.is_blocking(
+            self._held["status"]
+        )
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Tidy the texts, and refuse a time without zone before Django takes it for clinic time."""
+        if self.start_time is not None:
+            with (errors := FieldErrors()).at("start_time"):
+                rules.check_aware(self.start_time)
+            errors.raise_any()
+        self.reason = " ".join(self.reason.split())
+        self.cancel_reason = " ".join(self.cancel_reason.split())
+        super().clean_fields(exclude=exclude)
+
+    def clean(self) -> None:
+        """Check all rules of an appointment. It only looks; `save()` looks again under the claim.
+
+        Raises:
+            ValidationError: by field, with the codes of `rules`.
+        """
+        now = timezone.now()
+        errors = FieldErrors()
+        if self.start_time is None or self.duration_minutes is None:
+            return  # clean_fields() has said so
+        with errors.at("duration_minutes"):
+            rules.check_duration(self.duration_minutes)
+        with errors.at("start_time"):
+            rules.check_calendar(self.start_time)
+        errors.raise_any()
+        self._set_times()
+        if self._changes("start_time"):
+            with errors.at("start_time"):
+                rules.check_not_past(self.start_time, at=now)
+        if not self._state.adding:
+            self._check_change(errors, now)
+        with errors.at("cancelled_by"):
+            rules.check_cancellation(self.status, cancelled_by=self.cancelled_by)
+        with errors.at("cancel_reason"):
+            rules.check_cancel_reason(self.status, cancel_reason=self.cancel_reason)
+        errors.raise_any()
+        if self.takes_time and self.doctor_id and self.patient_id:
+            self._check_diaries(errors)
+            errors.raise_any()
+
+    def _check_change(self, errors: FieldErrors, now: dt.datetime) -> None:
+        held = self._held
+        if self._changes("doctor_id", "patient_id", "start_time"):
+            with errors.at("start_time"):
+                rules.check_movable(held["status"], old_start=held["start_time"], new_start=self.start_time)
+        if self._changes("status"):
+            with errors.at("status"):
+                rules.check_transition(held["status"], self.status, start_time=self.start_time, at=now)
+
+    def _check_diaries(self, errors: FieldErrors) -> None:
+        """Check what depends on other rows: that the doctor takes appointments, and both are free. Three queries."""
+        if self._changes("doctor_id", "start_time"):
+            with errors.at("doctor"):
+                doctor = Doctor.objects.only("is_active", "full_name").get(pk=self.doctor_id)
+                rules.check_active(is_active=doctor.is_active, doctor_name=doctor.full_name)
+        others = Appointment.objects.exclude(pk=self.pk)
+        with errors.at("start_time"):
+            rules.check_doctor_free(others.for_doctor(self.doctor_id), self.start_time, self.end_time)
+        with errors.at("start_time"):
+            rules.check_patient_free(others.for_patient(self.patient_id), self.start_time, self.end_time)
+
+    def _set_times(self) -> None:
+        rules.check_aware(self.start_time)
+        self.start_time = clinic_time.whole_minute(self.start_time)
+        self.end_time = self.start_time + dt.timedelta(minutes=self.duration_minutes)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Claim the diaries, check them, write: nothing in between.
+
+        Locks: the doctors' rows (old and new), then, if time is taken, the patients'.
+
+        Raises:
+            ValidationError: `naive`.
+            LostRace: `doctor_overlap`, `patient_overlap` or `inactive` if the time is not to be had; `stale` if the
+                row has changed since it was read. Nothing is then written.
+        """
+        self._set_times()
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "start_time", "end_time", "version", "updated_at"}
+        before = (self.pk, self.version, self._state.adding)
+        try:
+            with transaction.atomic():
+                self._claim()
+                self._check_claimed()
+                self.version = 1 if self._state.adding else self.version + 1
+                super().save(*args, **kwargs)
+        except BaseException:
+            self.pk, self.version, self._state.adding = before  # so that the same instance can be saved again
+            raise
+        self._remember()
+
+    def _claim(self) -> None:
+        held = {} if self._state.adding else self._held
+        diary.claim(
+            doctor_ids={self.doctor_id, held.get("doctor_id", self.doctor_id)},
+            patient_ids={self.patient_id, held.get("patient_id", self.patient_id)} if self.takes_time else (),
+        )
+
+    def _check_claimed(self) -> None:
+        errors = FieldErrors()
+        try:
+            if not self._state.adding:
+                held_version = Appointment.objects.filter(pk=self.pk).values_list("version", flat=True).get()
+                rules.check_not_stale(held_version, seen_version=self._held["version"])
+            if self.takes_time:
+                self._check_diaries(errors)
+                errors.raise_any()
+        except ValidationError as error:
+            raise LostRace(error) from error
+
+
+auditlog.register(Appointment, exclude_fields=["version", "updated_at", "booking_key", "end_time"])

@@ -1,0 +1,98 @@
+"""Chainable words for appointments, and the refusal of what would go round booking safety."""
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from django.db import models
+from django.utils import timezone
+
+from appointments import rules
+from appointments.statuses import BLOCKING
+from clinic import clinic_time
+
+if TYPE_CHECKING:
+    from appointments.models import Appointment  # noqa: F401 -- for the annotation below only
+
+SLOT_COLUMNS = frozenset(
+    {"doctor", "doctor_id", "patient", "patient_id", "start_time", "end_time", "duration_minutes", "status"}
+)
+
+
+class DiaryBypassed(TypeError):
+    """A write that would change diaries without claiming them."""
+
+
+class AppointmentQuerySet(models.QuerySet["Appointment"]):
+    """Appointments."""
+
+    def for_doctor(self, doctor_id: int) -> "AppointmentQuerySet":
+        """Return the appointments in one doctor's diary."""
+        return self.filter(doctor_id=doctor_id)
+
+    def for_patient(self, patient_id: int) -> "AppointmentQuerySet":
+        """Return the appointments of one patient."""
+        return self.filter(patient_id=patient_id)
+
+    def blocking(self) -> "AppointmentQuerySet":
+        """Return the appointments that occupy doctor and patient."""
+        return self.filter(status__in=sorted(BLOCKING))
+
+    def overlapping(self, start_time: dt.datetime, end_time: dt.datetime) -> "AppointmentQuerySet":
+        """Return the appointments that share time with `[start_time, end_time)`; touching is not sharing.
+
+        This is the one definition of overlap. It is bounded on both sides, because no appointment is longer than
+        180 minutes: without the lower bound the query reads a doctor's whole history.
+        """
+        return self.filter(
+            start_time__lt=end_time, start_time__gt=start_time - rules.LONGEST, end_time__gt=start_time
+        )
+
+    def on_day(self, day: dt.date) -> "AppointmentQuerySet":
+        """Return the appointments that start on a clinic-local date.
+
+        A range of two instants: `start_time__date` would read a doctor's whole history.
+        """
+        start, end = clinic_time.day_bounds(day)
+        return self.filter(start_time__gte=start, start_time__lt=end)
+
+    def upcoming(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
+        """Return the appointments that end after `at` (default now), soonest first."""
+        return self.filter(end_time__gt=at or timezone.now()).order_by("start_time", "pk")
+
+    def past(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
+        """Return the appointments that have ended by `at` (default now), latest first."""
+        return self.filter(end_time__lte=at or timezone.now()).order_by("-start_time", "-pk")
+
+    def visible_to(self, user: Any) -> "AppointmentQuerySet":
+        """Return the appointments whose page the user may open: all, those of one's own diary, or none."""
+        if user.has_perm("appointments.view_appointment"):
+            return self.all()
+        if user.has_perm("appointments.view_own_appointment"):
+            return self.filter(doctor__user=user)
+        return self.none()
+
+    def update(self, **values: Any) -> int:
+        """Update columns that no diary depends on.
+
+        Raises:
+            DiaryBypassed: for doctor, patient, time or status.
+        """
+        if bypassed := SLOT_COLUMNS & values.keys():
+            raise DiaryBypassed(f"Save appointments one by one to change {', '.join(sorted(bypassed))}.")
+        return super().update(**values)
+
+    def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            DiaryBypassed: always.
+        """
+        raise DiaryBypassed("Appointments are booked one by one: bulk_create claims no diary.")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            DiaryBypassed: always.
+        """
+        raise DiaryBypassed("Appointments are changed one by one: bulk_update claims no diary.")

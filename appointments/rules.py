@@ -1,0 +1,205 @@
+"""What must hold for an appointment: one function a rule, called from `Appointment.clean()`.
+
+Every instant is aware; `at` is the instant taken as now. Intervals contain their start and not their end.
+"""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from appointments.statuses import BLOCKING, MOVABLE, TRANSITIONS, Status
+from clinic import clinic_time
+
+if TYPE_CHECKING:
+    from appointments.querysets import AppointmentQuerySet
+
+SHORTEST_MINUTES = 15
+LONGEST_MINUTES = 180
+LONGEST = dt.timedelta(minutes=LONGEST_MINUTES)
+
+
+def check_duration(minutes: int) -> None:
+    """Check that a visit lasts 15 to 180 minutes, both included.
+
+    Raises:
+        ValidationError: `duration`.
+    """
+    if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
+        raise ValidationError(
+            _("An appointment lasts %(shortest)d to %(longest)d minutes."),
+            code="duration",
+            params={"shortest": SHORTEST_MINUTES, "longest": LONGEST_MINUTES},
+        )
+
+
+def check_aware(start_time: dt.datetime) -> None:
+    """Check that a start is an instant: a time without zone could mean any of two dozen.
+
+    Raises:
+        ValidationError: `naive`.
+    """
+    if isinstance(start_time, dt.datetime) and start_time.utcoffset() is None:
+        raise ValidationError(_("Give the time with its offset from UTC, as in 2026-11-24T10:30:00+00:00."), code="naive")
+
+
+def check_calendar(start_time: dt.datetime) -> None:
+    """Check that the start lies in the portal's calendar, beyond which instants overflow.
+
+    Raises:
+        ValidationError: `date_range`.
+    """
+    try:
+        day = clinic_time.local_date(start_time)
+    except OverflowError:
+        day = dt.date.max
+    clinic_time.check_date(day)
+
+
+def check_not_past(start_time: dt.datetime, *, at: dt.datetime) -> None:
+    """Check that a new or changed start is still to come; a start at this very instant has passed.
+
+    Raises:
+        ValidationError: `past`.
+    """
+    if start_time <= at:
+        raise ValidationError(
+            _("%(time)s has already passed. Choose a time to come."),
+            code="past",
+            params={"time": f"{clinic_time.time_text(start_time)}, {clinic_time.date_text(start_time)},"},
+        )
+
+
+def check_active(*, is_active: bool, doctor_name: str) -> None:
+    """Check that the doctor can be booked.
+
+    Raises:
+        ValidationError: `inactive`.
+    """
+    if not is_active:
+        raise ValidationError(
+            _("%(doctor)s takes no appointments at present. Choose another doctor."),
+            code="inactive",
+            params={"doctor": doctor_name},
+        )
+
+
+def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:
+    """Check that none of the doctor's other appointments occupies part of the interval. One query.
+
+    Raises:
+        ValidationError: `doctor_overlap`, naming the doctor and the time, never the other patient.
+    """
+    other = others.blocking().overlapping(start_time, end_time).select_related("doctor").first()
+    if other is not None:
+        raise ValidationError(
+            _("%(doctor)s is booked %(span)s."),
+            code="doctor_overlap",
+            params={"doctor": other.doctor, "span": clinic_time.span_text(other.start_time, other.end_time)},
+        )
+
+
+def check_patient_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:
+    """Check that none of the patient's other appointments occupies part of the interval. One query.
+
+    Raises:
+        ValidationError: `patient_overlap`.
+    """
+    other = others.blocking().overlapping(start_time, end_time).select_related("doctor").first()
+    if other is not None:
+        raise ValidationError(
+            _("This patient already has an appointment %(span)s, with %(doctor)s."),
+            code="patient_overlap",
+            params={"doctor": other.doctor, "span": clinic_time.span_text(other.start_time, other.end_time)},
+        )
+
+
+def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime) -> None:
+    """Check that the visit may be given another time, doctor or patient; who has arrived stays on the same day.
+
+    Raises:
+        ValidationError: `not_movable`.
+    """
+    if status not in MOVABLE:
+        raise ValidationError(
+            _("This appointment is %(status)s and can no longer be moved. Undo that first, or book a new one."),
+            code="not_movable",
+            params={"status": Status(status).label.lower()},
+        )
+    if status == Status.ARRIVED and clinic_time.local_date(old_start) != clinic_time.local_date(new_start):
+        raise ValidationError(
+            _("The patient has arrived. Undo the arrival to move the appointment to another day."), code="not_movable"
+        )
+
+
+def check_transition(old: str, new: str, *, start_time: dt.datetime, at: dt.datetime) -> None:
+    """Check that a status may follow another, and may do so now.
+
+    Raises:
+        ValidationError: `transition` if never; `not_today` if only on the visit's clinic-local day; `not_started` for
+            a no-show before the start; `past` for a cancelled visit that would come back with its time gone.
+    """
+    if new not in TRANSITIONS[Status(old)]:
+        raise ValidationError(
+            _("This appointment is %(old)s, so it cannot become %(new)s."),
+            code="transition",
+            params={"old": Status(old).label.lower(), "new": Status(new).label.lower()},
+        )
+    if _only_on_its_day(old, new) and clinic_time.local_date(start_time) != clinic_time.today(at=at):
+        raise ValidationError(
+            _("This is possible only on the day of the visit, %(date)s."),
+            code="not_today",
+            params={"date": clinic_time.date_text(start_time)},
+        )
+    if new == Status.NO_SHOW and at < start_time:
+        raise ValidationError(
+            _("The visit starts at %(time)s. A patient can be a no-show only after that."),
+            code="not_started",
+            params={"time": clinic_time.time_text(start_time)},
+        )
+    if old == Status.CANCELLED:
+        check_not_past(start_time, at=at)
+
+
+def _only_on_its_day(old: str, new: str) -> bool:
+    comes_in = old in {Status.BOOKED, Status.NO_SHOW} and new in {Status.ARRIVED, Status.IN_CONSULTATION}
+    return comes_in or old == Status.COMPLETED
+
+
+def check_cancellation(status: str, *, cancelled_by: str) -> None:
+    """Check that a cancelled visit says who called it off.
+
+    Raises:
+        ValidationError: `cancelled_by`.
+    """
+    if status == Status.CANCELLED and not cancelled_by:
+        raise ValidationError(_("Say who cancels: the patient or the clinic."), code="cancelled_by")
+
+
+def check_cancel_reason(status: str, *, cancel_reason: str) -> None:
+    """Check that a cancelled visit says why.
+
+    Raises:
+        ValidationError: `cancel_reason`.
+    """
+    if status == Status.CANCELLED and not cancel_reason.strip():
+        raise ValidationError(_("Say why the appointment is cancelled."), code="cancel_reason")
+
+
+def check_not_stale(held_version: int, *, seen_version: int | None) -> None:
+    """Check that nobody has changed the record since it was shown; None asks for no check.
+
+    Raises:
+        ValidationError: `stale`.
+    """
+    if seen_version is not None and seen_version != held_version:
+        raise ValidationError(
+            _("Somebody else has changed this appointment meanwhile. Look at it below, then decide again."),
+            code="stale",
+        )
+
+
+def is_blocking(status: str) -> bool:
+    """Return whether a visit in this status occupies the doctor and the patient."""
+    return status in BLOCKING

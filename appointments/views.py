@@ -1,0 +1,356 @@
+"""Pages of the schedule and of appointments. Who may call which is in `clinic.access`."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from appointments import booking, rules
+from appointments.day import Day, Free, day_view
+from appointments.forms import COMMON_LENGTHS, BookingForm, CancelForm, MoveForm, SlotForm, slot_initial
+from appointments.history import history_of
+from appointments.models import Appointment
+from appointments.permissions import may
+from appointments.statuses import UNDO, Status
+from clinic import clinic_time
+from doctors.models import Doctor
+from patients.models import Patient
+from patients.querysets import MOST_FOUND
+
+# The schedule
+
+
+def schedule_today(request: HttpRequest) -> HttpResponse:
+    """Show today, or go to the date typed into the date field."""
+    if "date" not in request.GET:
+        return schedule_day(request, clinic_time.today())
+    try:
+        day = dt.date.fromisoformat(request.GET["date"])
+        clinic_time.check_date(day)
+    except (ValueError, ValidationError):
+        messages.error(request, "That is not a date of the calendar, so this is today.")
+        day = clinic_time.today()
+    kept = {name: value for name, value in request.GET.items() if name != "date" and value}
+    return redirect(_schedule_url(day, kept))
+
+
+def schedule_day(request: HttpRequest, day: dt.date) -> HttpResponse:
+    """Show the schedule of one date, as a grid or as a list, for all doctors or some."""
+    kept = {name: value for name in ("doctor", "specialization", "layout") if (value := request.GET.get(name))}
+    doctor_id = get_object_or_404(Doctor, pk=_id_or_none(kept["doctor"])).pk if "doctor" in kept else None
+    schedule = day_view(
+        day, user=request.user, doctor_id=doctor_id, specialization=kept.get("specialization", "")
+    )
+    context = {
+        "day": schedule,
+        "kept": kept,
+        "today": clinic_time.today(),
+        "today_url": _schedule_url(None, kept),
+        "previous_url": _neighbour_url(day, -1, kept),
+        "next_url": _neighbour_url(day, +1, kept),
+        "other_layout_url": _schedule_url(day, kept | {"layout": "" if kept.get("layout") == "list" else "list"}),
+        "is_list": kept.get("layout") == "list",
+        "doctor_id": doctor_id,
+    }
+    return render(request, "appointments/schedule_day.html", context)
+
+
+def _schedule_url(day: dt.date | None, kept: dict[str, str]) -> str:
+    url = reverse("appointments:schedule_day", args=[day]) if day else reverse("appointments:schedule_now")
+    query = urlencode({name: value for name, value in kept.items() if value})
+    return f"{url}?{query}" if query else url
+
+
+def _neighbour_url(day: dt.date, step: int, kept: dict[str, str]) -> str:
+    """Return the address of the day before or after; none at the calendar's ends."""
+    neighbour = day + dt.timedelta(days=step)
+    is_known = clinic_time.FIRST_DATE <= neighbour <= clinic_time.LAST_DATE
+    return _schedule_url(neighbour, kept) if is_known else ""
+
+
+def _id_or_none(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
+# Booking and moving
+
+
+def appointment_book(request: HttpRequest) -> HttpResponse:
+    """Book a visit. Buttons of the form find a patient or take a free time; both keep what was typed."""
+    if request.method != "POST":
+        picked = Patient.objects.filter(pk=_id_or_none(request.GET.get("patient", ""))).first()
+        form = BookingForm(initial=slot_initial(request.GET) | {"patient": picked and picked.pk})
+        return _booking_page(request, form, picked=picked)
+    if "find" in request.POST or "take" in request.POST or "change_patient" in request.POST:
+        return _booking_step(request)
+    form = BookingForm(request.POST)
+    if form.is_valid():
+        try:
+            appointment = booking.book(
+                patient=form.cleaned_data["patient"],
+                doctor=form.cleaned_data["doctor"],
+                start_time=form.cleaned_data["start_time"],
+                duration_minutes=form.cleaned_data["duration_minutes"],
+                reason=form.cleaned_data["reason"],
+                notes=form.cleaned_data["notes"],
+                booking_key=form.cleaned_data["booking_key"],
+                by=request.user,  # type: ignore[arg-type] -- signed in, as clinic.access has seen
+            )
+        except ValidationError as refusal:
+            form.add_refusal(refusal)
+        else:
+            messages.success(request, f"Booked: {appointment}.")
+            return redirect(_schedule_url(clinic_time.local_date(appointment.start_time), {}))
+    picked = form.cleaned_data.get("patient")
+    return _booking_page(request, form, picked=picked, status=422)
+
+
+def _booking_step(request: HttpRequest) -> HttpResponse:
+    """Show the form again as it was typed, with patients found or a free time taken over."""
+    typed = request.POST.dict()
+    if "take" in typed:
+        taken = {name: values[0] for name, values in parse_qs(typed["take"]).items()}
+        typed |= {"which": ""} | taken | ({"duration_minutes": taken["minutes"]} if "minutes" in taken else {})
+    if "change_patient" in typed:
+        typed["patient"] = ""
+    picked = Patient.objects.filter(pk=_id_or_none(typed.get("patient", ""))).first()
+    form = BookingForm(initial=typed)
+    query = typed.get("patient_query", "")
+    found = list(Patient.objects.search(query)[: MOST_FOUND + 1]) if "find" in typed else None
+    if request.htmx and "find" in typed:  # type: ignore[attr-defined] -- django-htmx sets it
+        return render(request, "appointments/_patient_matches.html", _matches(found, query))
+    return _booking_page(request, form, picked=picked, found=found, query=query)
+
+
+def _matches(found: list[Patient] | None, query: str) -> dict[str, Any]:
+    return {"matches": found and found[:MOST_FOUND], "found": found, "more": found and len(found) > MOST_FOUND, "patient_query": query}
+
+
+def _booking_page(
+    request: HttpRequest,
+    form: BookingForm,
+    *,
+    picked: Patient | None,
+    found: list[Patient] | None = None,
+    query: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    day = _day_of(form, request.user)
+    context = {
+        "form": form,
+        "picked": picked,
+        "picked_age": picked and picked.age_on(clinic_time.today()),
+        "free_day": day,
+        "nearest": _nearest(form, day),
+        "lengths": COMMON_LENGTHS,
+        "patient_query": query,
+        **_matches(found, query),
+    }
+    if picked and form.is_bound and any(error.code == "booking_key_used" for error in form.non_field_errors().as_data()):
+        context["fresh_key"] = True
+    return render(request, "appointments/appointment_book.html", context, status=status)
+
+
+def _day_of(form: SlotForm, user: Any) -> Day:
+    """Return the day the form speaks of, or today: its free times stand beside the form."""
+    date = form["date"].value()
+    try:
+        day = date if isinstance(date, dt.date) else dt.date.fromisoformat(str(date))
+        clinic_time.check_date(day)
+    except (ValueError, ValidationError):
+        day = clinic_time.today()
+    return day_view(day, user=user)
+
+
+def _nearest(form: SlotForm, day: Day) -> list[Free]:
+    """Return the times nearest to the one that was refused."""
+    if not form.is_bound or "start_time" not in getattr(form, "cleaned_data", {}) or "time" not in form.errors:
+        return []
+    doctor = form.cleaned_data.get("doctor")
+    return day.nearest_free(doctor.pk, form.cleaned_data["start_time"]) if doctor else []
+
+
+def appointment_move(request: HttpRequest, pk: int) -> HttpResponse:
+    """Give a visit another doctor, time or length."""
+    appointment = _appointment_for(request, pk, "change")
+    if request.method == "POST" and "take" in request.POST:
+        taken = slot_initial({name: values[0] for name, values in parse_qs(request.POST["take"]).items()})
+        taken.pop("duration_minutes", None)
+        form = MoveForm(appointment=appointment, initial={"which": ""} | taken)
+    elif request.method == "POST":
+        form = MoveForm(request.POST, appointment=appointment)
+        if form.is_valid() and _moved(request, appointment, form):
+            return redirect(appointment)
+    else:
+        form = MoveForm(appointment=appointment, initial=slot_initial(request.GET))
+    day = _day_of(form, request.user)
+    context = {
+        "form": form,
+        "appointment": appointment,
+        "free_day": day,
+        "nearest": _nearest(form, day),
+        "lengths": COMMON_LENGTHS,
+        "history": history_of(appointment) if _is_stale(form) else [],
+    }
+    return render(request, "appointments/appointment_move.html", context, status=422 if form.errors else 200)
+
+
+def _moved(request: HttpRequest, appointment: Appointment, form: MoveForm) -> bool:
+    try:
+        moved = booking.move(
+            appointment,
+            doctor=form.cleaned_data["doctor"],
+            start_time=form.cleaned_data["start_time"],
+            duration_minutes=form.cleaned_data["duration_minutes"],
+            version=form.cleaned_data["version"],
+            by=request.user,  # type: ignore[arg-type] -- signed in, as clinic.access has seen
+        )
+    except ValidationError as refusal:
+        form.add_refusal(refusal)
+        return False
+    messages.success(request, f"Moved to {moved}.")
+    return True
+
+
+def _is_stale(form: Any) -> bool:
+    return form.is_bound and any(error.code == "stale" for error in form.non_field_errors().as_data())
+
+
+# One appointment
+
+
+def _appointment_for(request: HttpRequest, pk: int, action: str) -> Appointment:
+    """Return the appointment if the user may do this to it; 404 if there is none, 403 if it is not the user's."""
+    appointment = get_object_or_404(Appointment.objects.select_related("patient", "doctor", "booked_by"), pk=pk)
+    if not may(request.user, action, appointment):
+        raise PermissionDenied
+    return appointment
+
+
+def appointment_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one appointment with its actions and its history."""
+    appointment = _appointment_for(request, pk, "view")
+    context = {
+        "appointment": appointment,
+        "patient_age": appointment.patient.age_on(clinic_time.local_date(appointment.start_time)),
+        "schedule_url": _schedule_url(clinic_time.local_date(appointment.start_time), {}),
+        "history": history_of(appointment),
+        "actions": _actions_on(appointment, request.user),
+        "can_change": may(request.user, "change", appointment),
+        "is_movable": appointment.status in (Status.BOOKED, Status.ARRIVED),
+        "can_undo": Status(appointment.status) in UNDO and may(request.user, "undo", appointment),
+    }
+    return render(request, "appointments/appointment_detail.html", context)
+
+
+# Verb to its button: the permission it asks for and the status it leads to.
+_BUTTONS = (
+    ("arrive", "Arrived", "arrive", Status.ARRIVED),
+    ("start", "Start consultation", "treat", Status.IN_CONSULTATION),
+    ("complete", "Complete", "treat", Status.COMPLETED),
+    ("no_show", "No-show", "arrive", Status.NO_SHOW),
+)
+
+
+def _actions_on(appointment: Appointment, user: Any) -> list[tuple[str, str]]:
+    """Return address and label of the actions that would pass now, for this user."""
+    actions = []
+    for verb, label, permission, status in _BUTTONS:
+        if not may(user, permission, appointment) or UNDO.get(Status(appointment.status)) == status:
+            continue
+        try:
+            rules.check_transition(
+                appointment.status, status, start_time=appointment.start_time, at=timezone.now()
+            )
+        except ValidationError:
+            continue
+        actions.append((reverse(f"appointments:appointment_{verb}", args=[appointment.pk]), label))
+    return actions
+
+
+def appointment_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Call a visit off, with reason and by whom."""
+    appointment = _appointment_for(request, pk, "change")
+    form = CancelForm(request.POST or None, initial={"version": appointment.version, "cancelled_by": "patient"})
+    if request.method == "POST" and form.is_valid():
+        try:
+            booking.cancel(
+                appointment,
+                reason=form.cleaned_data["cancel_reason"],
+                cancelled_by=form.cleaned_data["cancelled_by"],
+                version=form.cleaned_data["version"],
+                by=request.user,  # type: ignore[arg-type] -- signed in, as clinic.access has seen
+            )
+        except ValidationError as refusal:
+            form.add_refusal(refusal)
+        else:
+            messages.success(request, "Cancelled. The time is free again.")
+            return redirect(appointment)
+    context = {
+        "form": form,
+        "appointment": appointment,
+        "history": history_of(appointment) if _is_stale(form) else [],
+    }
+    return render(request, "appointments/appointment_cancel.html", context, status=422 if form.errors else 200)
+
+
+def appointment_arrive(request: HttpRequest, pk: int) -> HttpResponse:
+    """Mark the patient arrived."""
+    return _act(request, pk, "arrive", booking.mark_arrived, Status.ARRIVED)
+
+
+def appointment_no_show(request: HttpRequest, pk: int) -> HttpResponse:
+    """Mark the patient as not come."""
+    return _act(request, pk, "arrive", booking.mark_no_show, Status.NO_SHOW)
+
+
+def appointment_start(request: HttpRequest, pk: int) -> HttpResponse:
+    """Start the consultation."""
+    return _act(request, pk, "treat", booking.start, Status.IN_CONSULTATION)
+
+
+def appointment_complete(request: HttpRequest, pk: int) -> HttpResponse:
+    """Complete the consultation."""
+    return _act(request, pk, "treat", booking.complete, Status.COMPLETED)
+
+
+def appointment_undo(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take the last status back; the version keeps a double click from taking back two."""
+    return _act(request, pk, "undo", booking.undo, None, version=_id_or_none(request.POST.get("version", "")))
+
+
+def _act(
+    request: HttpRequest,
+    pk: int,
+    action: str,
+    verb: Callable[..., Appointment],
+    leads_to: Status | None,
+    version: int | None = None,
+) -> HttpResponse:
+    """Carry out a verb and go back to where the button was. The same click twice is one change."""
+    appointment = _appointment_for(request, pk, action)
+    if appointment.status == leads_to:
+        return redirect(_next_url(request, appointment))
+    try:
+        changed = verb(appointment, by=request.user, version=version)
+    except ValidationError as refusal:
+        for message in refusal.messages:
+            messages.error(request, message)
+    else:
+        messages.success(request, f"{changed.patient}: {changed.get_status_display().lower()}.")
+    return redirect(_next_url(request, appointment))
+
+
+def _next_url(request: HttpRequest, appointment: Appointment) -> str:
+    wanted = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+        return wanted
+    return appointment.get_absolute_url()

@@ -1,0 +1,59 @@
+"""Who may call which page by which method: the one table, and nothing outside it is served.
+
+A page maps each method it answers to the permissions that open it; any one of them is enough. HEAD counts as GET.
+`PUBLIC` pages need no login, `SIGNED_IN` ones no particular role. Where a permission is an `own` one, the view looks
+at the record as well. Admin pages ask for `clinic.use_admin` here and check the rest themselves.
+"""
+
+from django.http import HttpRequest
+from django.urls import ResolverMatch
+
+Permissions = tuple[str, ...]
+
+PUBLIC: Permissions = ("public",)
+SIGNED_IN: Permissions = ("signed in",)
+
+_VIEW_PATIENT = ("patients.view_patient", "patients.view_own_patient")
+_VIEW_APPOINTMENT = ("appointments.view_appointment", "appointments.view_own_appointment")
+_ARRIVE = ("appointments.arrive_appointment", "appointments.arrive_own_appointment")
+_TREAT = ("appointments.treat_appointment", "appointments.treat_own_appointment")
+_BOOK = ("appointments.add_appointment",)
+_CHANGE = ("appointments.change_appointment",)
+
+PAGES: dict[str, dict[str, Permissions]] = {
+    "livez": {"GET": PUBLIC},
+    "readyz": {"GET": PUBLIC},
+    "login": {"GET": PUBLIC, "POST": PUBLIC},
+    "logout": {"POST": SIGNED_IN},
+    "password_change": {"GET": SIGNED_IN, "POST": SIGNED_IN},
+    "password_change_done": {"GET": SIGNED_IN},
+    "appointments:schedule_today": {"GET": ("appointments.view_schedule",)},
+    "appointments:schedule_now": {"GET": ("appointments.view_schedule",)},
+    "appointments:schedule_day": {"GET": ("appointments.view_schedule",)},
+    "appointments:appointment_book": {"GET": _BOOK, "POST": _BOOK},
+    "appointments:appointment_detail": {"GET": _VIEW_APPOINTMENT},
+    "appointments:appointment_move": {"GET": _CHANGE, "POST": _CHANGE},
+    "appointments:appointment_cancel": {"GET": _CHANGE, "POST": _CHANGE},
+    "appointments:appointment_arrive": {"POST": _ARRIVE},
+    "appointments:appointment_no_show": {"POST": _ARRIVE},
+    "appointments:appointment_start": {"POST": _TREAT},
+    "appointments:appointment_complete": {"POST": _TREAT},
+    "appointments:appointment_undo": {"POST": (*_ARRIVE, *_TREAT, *_CHANGE)},
+    "patients:patient_search": {"GET": ("patients.view_patient",), "POST": ("patients.view_patient",)},
+    "patients:patient_register": {"GET": ("patients.add_patient",), "POST": ("patients.add_patient",)},
+    "patients:patient_detail": {"GET": _VIEW_PATIENT},
+    "patients:patient_edit": {"GET": ("patients.change_patient",), "POST": ("patients.change_patient",)},
+    "doctors:doctor_list": {"GET": ("doctors.view_doctor",)},
+    "doctors:doctor_detail": {"GET": ("doctors.view_doctor",)},
+}
+_ADMIN: dict[str, Permissions] = {"GET": ("clinic.use_admin",), "POST": ("clinic.use_admin",)}
+
+
+def methods_of(page: ResolverMatch) -> dict[str, Permissions]:
+    """Return the methods a page answers with what opens them; none for a page that is not in the table."""
+    return _ADMIN if page.namespaces == ["admin"] else PAGES.get(page.view_name, {})
+
+
+def is_open_to(request: HttpRequest, permissions: Permissions) -> bool:
+    """Return whether one of the permissions, or being signed in at all, opens the page to the user."""
+    return permissions == SIGNED_IN or any(request.user.has_perm(permission) for permission in permissions)

@@ -1,0 +1,121 @@
+"""Clinic time: the one place where local dates and times become instants and back.
+
+An instant is an aware datetime, in UTC wherever it is stored. Clinic time is the zone in `CLINIC_TIME_ZONE`, which
+Django holds as its time zone. Nothing else in the portal converts.
+"""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+# The calendar the portal knows. Beyond it lie typing errors, and dates whose conversion to UTC would overflow.
+FIRST_DATE = dt.date(1900, 1, 1)
+LAST_DATE = dt.date(2199, 12, 31)
+
+FIRST, SECOND = 0, 1  # which of the two, for a local time that the clock change repeats
+
+
+def clinic_zone() -> ZoneInfo:
+    """Return the clinic's time zone."""
+    return timezone.get_default_timezone()  # type: ignore[return-value] -- a ZoneInfo, as TIME_ZONE is a zone's name
+
+
+def local(instant: dt.datetime) -> dt.datetime:
+    """Return an instant in clinic time, still aware."""
+    return instant.astimezone(clinic_zone())
+
+
+def local_date(instant: dt.datetime) -> dt.date:
+    """Return the clinic-local date of an instant."""
+    return local(instant).date()
+
+
+def today(*, at: dt.datetime | None = None) -> dt.date:
+    """Return the clinic-local date of `at`, or of now."""
+    return local_date(at or timezone.now())
+
+
+def whole_minute(instant: dt.datetime) -> dt.datetime:
+    """Return the instant cut to its minute.
+
+    With seconds, a database constraint on whole minutes passed on MariaDB and failed on SQLite.
+    """
+    return instant.replace(second=0, microsecond=0)
+
+
+def check_date(day: dt.date) -> None:
+    """Check that a date lies in the portal's calendar, `FIRST_DATE` to `LAST_DATE`, both included.
+
+    Raises:
+        ValidationError: `date_range`.
+    """
+    if not FIRST_DATE <= day <= LAST_DATE:
+        raise ValidationError(
+            _("Enter a date between the years %(first)s and %(last)s."),
+            code="date_range",
+            params={"first": FIRST_DATE.year, "last": LAST_DATE.year},
+        )
+
+
+def day_bounds(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """Return the first instant of a clinic-local day and that of the next: 23, 24 or 25 hours apart.
+
+    Where the clock change skips midnight, the day begins at the instant of the change.
+    """
+    return _midnight(day), _midnight(day + dt.timedelta(days=1))
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.min, clinic_zone()).astimezone(dt.UTC)
+
+
+def instant_at(day: dt.date, time: dt.time, *, which: int | None = None) -> dt.datetime:
+    """Return the instant, in UTC, at which clinic clocks show this date and time, cut to the minute.
+
+    `which` (`FIRST` or `SECOND`) picks one where the clock change shows the time twice; elsewhere it changes nothing.
+
+    Raises:
+        ValidationError: `date_range`; `no_such_time` if the clock change skips the time; `ambiguous_time` if it
+            repeats it and `which` is None.
+    """
+    check_date(day)
+    wall = dt.datetime.combine(day, time.replace(second=0, microsecond=0, tzinfo=None))
+    first, second = (wall.replace(tzinfo=clinic_zone(), fold=fold).astimezone(dt.UTC) for fold in (FIRST, SECOND))
+    if first == second:
+        return first
+    if local(first).replace(tzinfo=None) != wall:  # PEP 495: a skipped time does not survive the way there and back
+        raise ValidationError(
+            _("%(time)s does not exist on %(date)s: the clocks go forward. Choose another time."),
+            code="no_such_time",
+            params={"time": f"{time:%H:%M}", "date": date_format(day, "j F Y")},
+        )
+    if which is None:
+        raise ValidationError(
+            _("%(time)s comes twice on %(date)s: the clocks go back. Choose which of the two."),
+            code="ambiguous_time",
+            params={"time": f"{time:%H:%M}", "date": date_format(day, "j F Y")},
+        )
+    return second if which == SECOND else first
+
+
+def time_text(instant: dt.datetime) -> str:
+    """Return the clinic-local time of day, as `09:05`."""
+    return f"{local(instant):%H:%M}"
+
+
+def date_text(instant: dt.datetime) -> str:
+    """Return the clinic-local date with its weekday, as `Tue 24 Nov 2026`."""
+    return date_format(local(instant), "D j M Y")
+
+
+def span_text(start: dt.datetime, end: dt.datetime) -> str:
+    """Return a stretch of clinic time with its date, as `10:15–10:45 on Tue 24 Nov 2026`."""
+    return _("%(start)s–%(end)s on %(date)s") % {
+        "start": time_text(start),
+        "end": time_text(end),
+        "date": date_text(start),
+    }

@@ -1,0 +1,30 @@
+"""Path converters."""
+
+import datetime as dt
+
+from django.core.exceptions import ValidationError
+
+from clinic.clinic_time import check_date
+
+
+class DateConverter:
+    """A date of the portal's calendar, as 2026-11-24; anything else is no address, so 404."""
+
+    regex = r"\d{4}-\d{2}-\d{2}"
+
+    def to_python(self, value: str) -> dt.date:
+        """Return the date.
+
+        Raises:
+            ValueError: for 30 February and for years beyond the calendar.
+        """
+        day = dt.date.fromisoformat(value)
+        try:
+            check_date(day)
+        except ValidationError as error:
+            raise ValueError(value) from error
+        return day
+
+    def to_url(self, value: dt.date) -> str:
+        """Return the date as it stands in an address."""
+        return value.isoformat()

@@ -1,0 +1,46 @@
+"""Users and the audit trail."""
+
+from typing import Any
+
+from auditlog.models import AbstractLogEntry
+from auditlog.registry import auditlog
+from django.contrib.auth.models import AbstractUser
+
+from clinic.audit import current_origin
+
+
+class User(AbstractUser):
+    """A person who signs in. What one may do comes from the role, which is a group of `clinic.roles`."""
+
+    class Meta(AbstractUser.Meta):
+        permissions = [("use_admin", "Can use the administration pages")]
+
+    @property
+    def role(self) -> str:
+        """The names of the user's roles, for people to read. One query."""
+        return ", ".join(self.groups.order_by("name").values_list("name", flat=True))
+
+    @property
+    def display_name(self) -> str:
+        """The full name, or the login name of who has none."""
+        return self.get_full_name() or self.get_username()
+
+
+class AuditEntry(AbstractLogEntry):
+    """One change of one record: what, from and to, when, by whom and from where. Nobody edits it."""
+
+    class Meta(AbstractLogEntry.Meta):
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit trail"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Fill in who is acting, then save."""
+        origin = current_origin()
+        if self.actor is None and origin.actor is not None and origin.actor.is_authenticated:
+            self.actor = origin.actor
+            self.actor_email = origin.actor.email
+        self.remote_addr = self.remote_addr or origin.address
+        super().save(*args, **kwargs)
+
+
+auditlog.register(User, exclude_fields=["password", "last_login"], m2m_fields={"groups", "user_permissions"})

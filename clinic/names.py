@@ -1,0 +1,51 @@
+"""Names of people, as typed by people: cleaned, checked, and folded for search."""
+
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+# Letters that Unicode does not take apart into a base letter and a mark, but that people type without it.
+_FOLDED_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ʼ": ""})
+# Not white space to Unicode, yet nothing is seen: Hangul fillers and the empty Braille cell.
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+# They turn the reading direction of the text around them, and no name needs them.
+_DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def clean_name(name: str) -> str:
+    """Return the name composed (NFC), without blanks at its ends and with single blanks inside."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def check_name(name: str) -> None:
+    """Check that something of the name can be seen and nothing in it misleads.
+
+    Raises:
+        ValidationError: `blank_name` if only blanks, marks or zero-width characters; `bad_character` for control
+            characters, lone surrogates and direction overrides.
+    """
+    if any(unicodedata.category(char) in {"Cc", "Cs"} or char in _DIRECTION_MARKS for char in name):
+        raise ValidationError(_("This contains a character that cannot be shown. Type it anew."), code="bad_character")
+    if not any(_is_visible(char) for char in name):
+        raise ValidationError(_("Enter a name that can be read."), code="blank_name")
+
+
+def _is_visible(char: str) -> bool:
+    return char not in _INVISIBLE and unicodedata.category(char)[0] not in {"C", "M", "Z"}
+
+
+def fold(text: str) -> str:
+    """Return the text as it is searched: without case and marks, ß as ss, ø as o, ł as l, words apart by one blank.
+
+    Apostrophes and zero-width characters vanish, hyphens and other punctuation part words.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_FOLDED_LETTERS)
+    return " ".join("".join(_folded_char(char) for char in decomposed).split())
+
+
+def _folded_char(char: str) -> str:
+    category = unicodedata.category(char)
+    if category[0] in {"L", "N"} and char not in _INVISIBLE:
+        return char
+    return "" if category[0] == "M" or category == "Cf" or char in "'’`" else " "

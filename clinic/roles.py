@@ -1,0 +1,71 @@
+"""The roles of the clinic's staff: which permissions each holds.
+
+This is the only place. `migrate` makes the groups and brings their permissions in step, so a group edited by hand is
+put right. What each page asks for is in `clinic.access`.
+"""
+
+from typing import Any
+
+
+def _all(*models: str) -> set[str]:
+    """Return the four permissions Django makes for each `app.model`."""
+    verbs = ("add", "change", "delete", "view")
+    return {f"{app}.{verb}_{model}" for app, model in (name.split(".") for name in models) for verb in verbs}
+
+
+RECEPTIONIST = "Receptionist"
+MANAGER = "Manager"
+DOCTOR = "Doctor"
+ADMINISTRATOR = "Administrator"
+
+ROLES: dict[str, set[str]] = {
+    RECEPTIONIST: {
+        "appointments.view_schedule",
+        "appointments.view_appointment",
+        "appointments.add_appointment",
+        "appointments.change_appointment",
+        "appointments.arrive_appointment",
+        "patients.view_patient",
+        "patients.add_patient",
+        "patients.change_patient",
+        "doctors.view_doctor",
+    },
+    MANAGER: {"appointments.view_schedule", "doctors.view_doctor"},
+    DOCTOR: {
+        "appointments.view_schedule",
+        "appointments.view_own_appointment",
+        "appointments.arrive_own_appointment",
+        "appointments.treat_own_appointment",
+        "patients.view_own_patient",
+        "doctors.view_doctor",
+    },
+    ADMINISTRATOR: _all("patients.patient", "doctors.doctor", "appointments.appointment", "clinic.user")
+    | {
+        "appointments.view_schedule",
+        "appointments.arrive_appointment",
+        "appointments.treat_appointment",
+        "clinic.use_admin",
+        "clinic.view_auditentry",
+    },
+}
+
+
+def sync_roles(using: str = "default", **kwargs: Any) -> None:
+    """Make the groups and give each exactly its role's permissions. Runs after every `migrate`.
+
+    Raises:
+        LookupError: if a role names a permission that does not exist.
+    """
+    from django.contrib.auth.models import Group, Permission
+
+    permissions = {
+        f"{app}.{codename}": pk
+        for pk, app, codename in Permission.objects.using(using).values_list(
+            "pk", "content_type__app_label", "codename"
+        )
+    }
+    for name, wanted in ROLES.items():
+        if missing := wanted - permissions.keys():
+            raise LookupError(f"Role {name} names unknown permissions: {', '.join(sorted(missing))}")
+        group, _created = Group.objects.using(using).get_or_create(name=name)
+        group.permissions.set([permissions[permission] for permission in wanted])

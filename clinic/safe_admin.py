@@ -1,0 +1,64 @@
+"""Admin classes on which the portal's safety holds: lost races retried, linked records kept."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from clinic.transactions import retrying
+
+
+class SafeModelAdmin(admin.ModelAdmin):
+    """Runs every write as one unit of work, again from the start if a race was lost.
+
+    The second run's own checks see the winner, so the loser reads the ordinary error at its field.
+    """
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Add or change a record."""
+        return _retrying_view(request, lambda: super(SafeModelAdmin, self).changeform_view(request, *args, **kwargs))
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Delete a record."""
+        return _retrying_view(request, lambda: super(SafeModelAdmin, self).delete_view(request, *args, **kwargs))
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """List records, or carry out an action on some: all of it or none."""
+
+        def view() -> HttpResponse:
+            if request.method != "POST":
+                return super(SafeModelAdmin, self).changelist_view(request, *args, **kwargs)
+            with transaction.atomic():
+                return super(SafeModelAdmin, self).changelist_view(request, *args, **kwargs)
+
+        return _retrying_view(request, view)
+
+
+def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:
+    """Run a view as a unit of work; messages of a run that was rolled back are forgotten."""
+
+    @retrying
+    def run() -> HttpResponse:
+        storage = messages.get_messages(request)
+        storage._queued_messages = []  # type: ignore[attr-defined] -- there is no public way to take one back
+        return view()
+
+    return run()
+
+
+class LinkedModelAdmin(SafeModelAdmin):
+    """Of records that appointments hold on to: deleting them says what to do instead."""
+
+    linked_advice: Any = ""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Put the advice before the list of what holds on to the records."""
+        to_delete, model_count, perms_needed, protected = super().get_deleted_objects(objs, request)
+        return to_delete, model_count, perms_needed, [self.linked_advice, *protected] if protected else protected
+
+
+def refusals_of(error: ValidationError) -> str:
+    """Return all messages of a refusal as one sentence for the message bar."""
+    return " ".join(error.messages)

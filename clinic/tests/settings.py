@@ -1,0 +1,17 @@
+"""Settings of the test suite: those of the portal, with what tests need to be quick and strict."""
+
+import os
+
+os.environ.setdefault("DEBUG", "off")
+os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "t" * 50)
+os.environ.setdefault("CLINIC_TIME_ZONE", "Europe/Lisbon")
+os.environ.setdefault("CLINIC_NAME", "Test Clinic")
+
+from clinic.settings import *
+
+USE_HTTPS = SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

@@ -1,0 +1,79 @@
+"""Units of work that survive a lost race: roll back everything, wait, do it again.
+
+A unit of work is a function that reads the database afresh each time it is called and opens its own transaction.
+Facts and measurements: docs/decisions/001-locking.md.
+"""
+
+import functools
+import random
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, IntegrityError, connection
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MOST_TRIES = 12
+FIRST_WAIT_SECONDS = 0.004
+LONGEST_WAIT_SECONDS = 0.256
+RETRY_AFTER_SECONDS = 5  # what a 503 tells the client
+
+_DEADLOCK, _LOCK_WAIT = 1213, 1205  # Galera reports a lost certification as a deadlock
+_LOST_CONNECTION = frozenset({2002, 2003, 2006, 2013})
+
+
+class LostRace(ValidationError):
+    """A rule that held when the form was checked no longer holds under the claim: somebody else was quicker."""
+
+
+def is_lock_conflict(error: BaseException) -> bool:
+    """Return whether the database gave up on a lock, so that the same work may pass if done again."""
+    code = error.args[0] if error.args else None
+    return isinstance(error, DatabaseError) and (
+        code in {_DEADLOCK, _LOCK_WAIT} or (isinstance(code, str) and "database is locked" in code)
+    )
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """Return whether the connection broke. Whether a COMMIT under way took effect is then unknown."""
+    return isinstance(error, DatabaseError) and bool(error.args) and error.args[0] in _LOST_CONNECTION
+
+
+def retrying(work: Callable[P, R]) -> Callable[P, R]:
+    """Decorate the outermost unit of work, so that losing a race shows as an ordinary answer.
+
+    Lock conflicts are tried again with growing, jittered waits, up to `MOST_TRIES` times. After a LostRace or an
+    IntegrityError the work runs once more: its own checks then see the winner and refuse in the ordinary way. Inside
+    a transaction nothing is retried, since only the outermost work can roll everything back.
+
+    Raises:
+        DatabaseError: when the tries are used up; the portal answers 503.
+    """
+
+    @functools.wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        if connection.in_atomic_block:
+            return work(*args, **kwargs)
+        races_left = 1
+        for attempt in range(MOST_TRIES):
+            try:
+                return work(*args, **kwargs)
+            except (LostRace, IntegrityError):
+                if not races_left:
+                    raise
+                races_left -= 1
+            except DatabaseError as error:
+                if not is_lock_conflict(error) or attempt == MOST_TRIES - 1:
+                    raise
+                time.sleep(_wait(attempt))
+        raise AssertionError("the last try returns or raises")
+
+    return run
+
+
+def _wait(attempt: int) -> float:
+    longest = min(FIRST_WAIT_SECONDS * 2**attempt, LONGEST_WAIT_SECONDS)
+    return random.uniform(longest / 2, longest)  # noqa: S311 -- jitter, not a secret

@@ -1,0 +1,53 @@
+"""Fixtures of the whole suite: a frozen clock and a signed-in person of each role."""
+
+import datetime as dt
+
+import pytest
+import time_machine
+
+from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
+from clinic.tests.factories import UserFactory
+
+# A Tuesday in winter, when Lisbon's clocks show UTC.
+NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def now():
+    """Freeze the clock at Tuesday 24 November 2026, 09:00 in the clinic."""
+    with time_machine.travel(NOW, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def receptionist(db):
+    return UserFactory(username="reception", role=RECEPTIONIST)
+
+
+@pytest.fixture
+def manager(db):
+    return UserFactory(username="manager", role=MANAGER)
+
+
+@pytest.fixture
+def doctor_user(db):
+    return UserFactory(username="doctor", role=DOCTOR)
+
+
+@pytest.fixture
+def administrator(db):
+    return UserFactory(username="admin", role=ADMINISTRATOR)
+
+
+@pytest.fixture
+def at_desk(client, receptionist):
+    """A test client signed in as a receptionist."""
+    client.force_login(receptionist)
+    return client
+
+
+@pytest.fixture
+def in_admin(client, administrator):
+    """A test client signed in as an administrator."""
+    client.force_login(administrator)
+    return client

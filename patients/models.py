@@ -1,0 +1,143 @@
+"""Patients, and the keys they are found by."""
+
+import datetime as dt
+from typing import Any
+
+from auditlog.registry import auditlog
+from django.db import models, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from clinic import clinic_time, names
+from clinic.field_errors import FieldErrors
+from clinic.fields import ClaimCounterField, NormalizedEmailField
+from clinic.linked import explained
+from patients import rules
+from patients.querysets import PatientQuerySet
+from patients.search_keys import keys_for
+
+NAME_LENGTH = 50
+PHONE_LENGTH = 32
+
+
+class Patient(models.Model):
+    """A person registered with the clinic."""
+
+    first_name = models.CharField(max_length=NAME_LENGTH, validators=[names.check_name])
+    last_name = models.CharField(max_length=NAME_LENGTH, validators=[names.check_name])
+    email = NormalizedEmailField("e-mail", validators=[rules.check_email_characters])
+    phone_number = models.CharField(max_length=PHONE_LENGTH, blank=True, validators=[rules.check_phone_number])
+    date_of_birth = models.DateField(null=True, blank=True)
+    name_key = models.CharField(max_length=255, editable=False, db_index=True)
+    diary_version = ClaimCounterField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PatientQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name_key", "pk"]
+        constraints = [models.UniqueConstraint(fields=["email"], name="patient_email_unique")]
+        permissions = [("view_own_patient", "Can view patients who have a visit in one's own diary")]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    @property
+    def full_name(self) -> str:
+        """First and last name, as they were typed."""
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def initials(self) -> str:
+        """First letters of first and last name, for who may see the day but not the patient."""
+        return f"{self.first_name[:1]}. {self.last_name[:1]}."
+
+    def age_on(self, day: dt.date) -> int | None:
+        """Return the age in whole years on a date, or None without a date of birth.
+
+        Who is born on 29 February comes of age on 1 March in other years.
+        """
+        born = self.date_of_birth
+        if born is None:
+            return None
+        return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+    def get_absolute_url(self) -> str:
+        """Return the address of the patient's record."""
+        return reverse("patients:patient_detail", args=[self.pk])
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Tidy the names before their validators look at them."""
+        self.first_name = names.clean_name(self.first_name or "")
+        self.last_name = names.clean_name(self.last_name or "")
+        self.phone_number = (self.phone_number or "").strip()
+        super().clean_fields(exclude=exclude)
+
+    def clean(self) -> None:
+        """Check the rules of a patient.
+
+        Raises:
+            ValidationError: by field: `email_taken`, `date_of_birth`.
+        """
+        errors = FieldErrors()
+        with errors.at("email"):
+            rules.check_email_free(self.email, Patient.objects.exclude(pk=self.pk))
+        with errors.at("date_of_birth"):
+            rules.check_date_of_birth(self.date_of_birth, today=clinic_time.today(at=timezone.now()))
+        errors.raise_any()
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """Leave the unique e-mail to `clean()`, which says what to do about it."""
+
+    def keys(self) -> set[str]:
+        """Return what the patient is found by."""
+        return keys_for(
+            first_name=self.first_name, last_name=self.last_name, email=self.email, phone_number=self.phone_number
+        )
+
+    def derive(self) -> None:
+        """Set the key that patients are sorted by: last name, then first name, folded."""
+        self.name_key = names.fold(f"{self.last_name} {self.first_name}")[:255]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the patient and, in the same transaction, what the patient is found by."""
+        self.derive()
+        if kwargs.get("update_fields") is not None:
+            kwargs["update_fields"] = {*kwargs["update_fields"], "name_key", "updated_at"}
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            self._replace_keys()
+
+    def _replace_keys(self) -> None:
+        wanted = self.keys()
+        held = set(self.search_keys.values_list("key", flat=True))
+        if stale := held - wanted:
+            self.search_keys.filter(key__in=stale).delete()
+        if missing := wanted - held:
+            SearchKey.objects.bulk_create([SearchKey(patient=self, key=key) for key in missing])
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete a patient without appointments.
+
+        Raises:
+            ProtectedError: if the patient has appointments.
+        """
+        with explained(str(rules.LINKED)):
+            return super().delete(*args, **kwargs)
+
+
+class SearchKey(models.Model):
+    """A folded text whose beginning finds a patient; see `patients.search_keys`."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="search_keys")
+    key = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = [models.Index(fields=["key", "patient"], name="patient_search_key")]
+
+    def __str__(self) -> str:
+        return f"key {self.pk}"
+
+
+auditlog.register(Patient, exclude_fields=["name_key", "diary_version", "updated_at", "search_keys"])

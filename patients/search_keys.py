@@ -1,0 +1,51 @@
+"""What a patient is found by: short folded texts whose beginnings are compared in one index.
+
+A row for each word of the name, for the e-mail, and for the phone number with and without what may stand before the
+national number. A range over one indexed column was the only search that found everything, fast, on SQLite and on
+MariaDB alike; see docs/decisions/005-patient-search.md.
+"""
+
+import re
+
+from clinic.names import fold
+
+LONGEST_KEY = 64
+LONGEST_COUNTRY_CODE = 3  # ITU-T E.164
+MOST_WORDS_SOUGHT = 6
+AFTER_EVERY_CHARACTER = "\U0010ffff"
+_PHONE_LOOK = re.compile(r"[\d\s+()./-]+")
+
+
+def keys_for(*, first_name: str, last_name: str, email: str, phone_number: str) -> set[str]:
+    """Return the keys of a patient with these data, each at most `LONGEST_KEY` characters."""
+    keys = {*fold(f"{first_name} {last_name}").split(), email, *_phone_keys(phone_number)}
+    return {key[:LONGEST_KEY] for key in keys if key}
+
+
+def digits_of(phone_number: str) -> str:
+    """Return the phone number's digits, without the `00` that stands for a `+`."""
+    digits = re.sub(r"[^0-9]", "", phone_number)
+    return digits.removeprefix("00")
+
+
+def _phone_keys(phone_number: str) -> set[str]:
+    """Return the digits, and what is left of them without a country code or without the trunk `0`."""
+    digits = digits_of(phone_number)
+    keys = {digits, digits.removeprefix("0")}
+    if _is_international(phone_number):
+        keys |= {digits[length:] for length in range(1, LONGEST_COUNTRY_CODE + 1)}
+    return keys
+
+
+def _is_international(phone_number: str) -> bool:
+    return phone_number.strip().startswith(("+", "00"))
+
+
+def sought(text: str) -> list[set[str]]:
+    """Return what a search text asks for: of each set, at least one must begin a key of the patient."""
+    text = text.strip()
+    if "@" in text:
+        return [{text.lower()[:LONGEST_KEY]}]
+    if _PHONE_LOOK.fullmatch(text) and digits_of(text):
+        return [_phone_keys(text) - {""}]
+    return [{word[:LONGEST_KEY]} for word in fold(text).split()[:MOST_WORDS_SOUGHT]]

@@ -1,0 +1,64 @@
+"""Pages of patients. Who may call which is in `clinic.access`."""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from clinic import clinic_time
+from clinic.transactions import retrying
+from patients.forms import PatientForm
+from patients.models import Patient
+from patients.querysets import MOST_FOUND
+
+PAST_VISITS_PER_PAGE = 20
+MOST_COMING_VISITS = 50
+
+
+def patient_search(request: HttpRequest) -> HttpResponse:
+    """Find patients. What is typed travels in the body: an address would keep it in logs and histories."""
+    query = request.POST.get("query", "").strip()
+    found = list(Patient.objects.search(query)[: MOST_FOUND + 1]) if query else None
+    context = {"query": query, "found": found and found[:MOST_FOUND], "more": found and len(found) > MOST_FOUND}
+    return render(request, "patients/patient_search.html", context | {"searched": bool(query)})
+
+
+@retrying
+def patient_register(request: HttpRequest) -> HttpResponse:
+    """Register a patient."""
+    form = PatientForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        patient = form.save()
+        messages.success(request, f"{patient} is registered.")
+        return redirect(patient)
+    context = {"form": form, "title": "Register a patient"}
+    return render(request, "patients/patient_edit.html", context, status=422 if form.errors else 200)
+
+
+@retrying
+def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    """Correct a patient's record."""
+    patient = get_object_or_404(Patient, pk=pk)
+    name = patient.full_name
+    form = PatientForm(request.POST or None, instance=patient)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Saved.")
+        return redirect(patient)
+    context = {"form": form, "title": f"Edit {name}", "patient": patient}
+    return render(request, "patients/patient_edit.html", context, status=422 if form.errors else 200)
+
+
+def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show a patient's record with coming and past visits; a doctor sees those of the own patients."""
+    patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=pk)
+    now = timezone.now()
+    visits = patient.appointments.visible_to(request.user).select_related("doctor")
+    context = {
+        "patient": patient,
+        "age": patient.age_on(clinic_time.today(at=now)),
+        "coming": visits.upcoming(at=now)[:MOST_COMING_VISITS],
+        "past": Paginator(visits.past(at=now), PAST_VISITS_PER_PAGE).get_page(request.GET.get("page")),
+    }
+    return render(request, "patients/patient_detail.html", context)

@@ -93,7 +93,7 @@ class AppointmentAdmin(SafeModelAdmin):
     def save_model(self, request: HttpRequest, obj: Appointment, form: Any, change: bool) -> None:
         """Save, noting who booked."""
         if not change:
-            obj.booked_by = request.user  # type: ignore[assignment] -- signed in, as clinic.access has seen
+            obj.booked_by = request.user  # type: ignore[assignment]  # signed in, as clinic.access has seen
         super().save_model(request, obj, form, change)
 
     @admin.action(description="Mark arrived", permissions=["change"])

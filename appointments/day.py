@@ -130,6 +130,11 @@ class Day:
     doctors: list[Doctor]
     specializations: list[str]
 
+    @property
+    def has_no_free(self) -> bool:
+        """Whether no doctor has free time."""
+        return not any(column.free for column in self.columns)
+
     def nearest_free(self, doctor_id: int, instant: dt.datetime, *, most: int = 3) -> list[Free]:
         """Return the doctor's free times nearest to an instant, in order of time."""
         minute = (instant - self.first_instant) // dt.timedelta(minutes=1)

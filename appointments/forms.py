@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
@@ -16,6 +16,7 @@ from doctors.models import Doctor
 from patients.models import Patient
 
 COMMON_LENGTHS = (15, 20, 30, 45, 60, 90)
+WHICH = [(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")]
 
 
 class DoctorChoiceField(forms.ModelChoiceField):
@@ -26,7 +27,22 @@ class DoctorChoiceField(forms.ModelChoiceField):
         return f"{doctor.full_name} · {doctor.specialization}"
 
 
-class SlotForm(forms.Form):
+class RefusalsMixin:
+    """A form that shows what a verb of `booking` refused."""
+
+    # Names of the model's fields to those of the form, where the two differ.
+    field_names: ClassVar[dict[str, str]] = {"start_time": "time"}
+
+    def add_refusal(self: Any, refusal: ValidationError) -> None:
+        """Show each message at the field it is about, or above the form if it has no such field."""
+        errors = refusal.error_dict if hasattr(refusal, "error_dict") else {"": refusal.error_list}
+        for name, messages in errors.items():
+            shown_at = self.field_names.get(name, name)
+            for message in messages:
+                self.add_error(shown_at if shown_at in self.fields else None, message)
+
+
+class SlotForm(RefusalsMixin, forms.Form):
     """Doctor, date, time and length: where and when a visit takes place.
 
     `cleaned_data["start_time"]` is the instant meant.
@@ -37,7 +53,7 @@ class SlotForm(forms.Form):
     time = forms.TimeField(widget=forms.TimeInput(format="%H:%M", attrs={"type": "time", "step": 300}))
     which = forms.TypedChoiceField(
         label="Which of the two",
-        choices=[(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")],
+        choices=WHICH,
         coerce=int,
         empty_value=None,
         required=False,
@@ -49,9 +65,6 @@ class SlotForm(forms.Form):
         widget=forms.NumberInput(attrs={"min": 15, "max": 180, "step": 5, "list": "common-lengths"}),
     )
 
-    # Fields of the model to those of the form, where people see them apart.
-    FIELD_OF = {"start_time": "time"}
-
     def clean(self) -> dict[str, Any]:
         """Turn date and time into the instant meant; a time that comes twice asks which."""
         cleaned = super().clean() or {}
@@ -62,19 +75,11 @@ class SlotForm(forms.Form):
             cleaned["start_time"] = clinic_time.instant_at(day, time, which=cleaned.get("which"))
         except ValidationError as error:
             if error.code == "ambiguous_time":
-                self.fields["which"].widget = forms.RadioSelect(choices=self.fields["which"].choices)
+                self.fields["which"].widget = forms.RadioSelect(choices=WHICH)
                 self.add_error("which", error)
             else:
                 self.add_error("date" if error.code == "date_range" else "time", error)
         return cleaned
-
-    def add_refusal(self, refusal: ValidationError) -> None:
-        """Show what a verb refused, each message at the field it is about."""
-        errors = refusal.error_dict if hasattr(refusal, "error_dict") else {None: refusal.error_list}
-        for name, messages in errors.items():
-            name = self.FIELD_OF.get(name, name)
-            for message in messages:
-                self.add_error(name if name in self.fields else None, message)
 
 
 class BookingForm(SlotForm):
@@ -114,15 +119,21 @@ class BookingForm(SlotForm):
             "booking_key",
         )
 
+    def add_refusal(self: Any, refusal: ValidationError) -> None:
+        """Show what was refused; a form that has booked before gets a new key, to book again if sent again."""
+        super().add_refusal(refusal)
+        if any(error.code == "booking_key_used" for error in self.non_field_errors().as_data()):
+            self.data = {**self.data.dict(), "booking_key": str(uuid.uuid4())}
+
 
 class MoveForm(SlotForm):
     """Give a visit another doctor, time or length."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, appointment: Appointment, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, appointment: Appointment, initial: dict[str, Any] | None = None) -> None:
         wall = clinic_time.local(appointment.start_time)
-        initial = {
+        held = {
             "doctor": appointment.doctor_id,
             "date": wall.date(),
             "time": wall.time(),
@@ -130,21 +141,18 @@ class MoveForm(SlotForm):
             "duration_minutes": appointment.duration_minutes,
             "version": appointment.version,
         }
-        super().__init__(*args, initial=initial | kwargs.pop("initial", {}), **kwargs)
+        super().__init__(data, initial=held | (initial or {}))
         self.helper = FormHelper()
         self.helper.form_tag = False
         self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "version")
 
 
-class CancelForm(forms.Form):
+class CancelForm(RefusalsMixin, forms.Form):
     """Call a visit off."""
 
     cancelled_by = forms.ChoiceField(label="Who cancels", choices=CancelledBy.choices, widget=forms.RadioSelect)
     cancel_reason = forms.CharField(label="Reason", max_length=200)
     version = forms.IntegerField(widget=forms.HiddenInput)
-
-    add_refusal = SlotForm.add_refusal
-    FIELD_OF: dict[str, str] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

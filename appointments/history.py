@@ -65,7 +65,7 @@ def _told(changes: dict[str, list[str]], names: dict[tuple[str, str], str]) -> I
         elif field == "cancelled_by":
             yield f"Called off by: {CancelledBy(new).label.lower()}" if new else "No longer called off"
         elif field not in _NOT_TOLD:
-            label = str(Appointment._meta.get_field(field).verbose_name).capitalize()
+            label = str(getattr(Appointment._meta.get_field(field), "verbose_name", field)).capitalize()
             yield f"{label}: {old or '–'} → {new or '–'}"
 
 

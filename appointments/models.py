@@ -104,9 +104,9 @@ class Appointment(models.Model):
         return f"{clinic_time.date_text(self.start_time)} {clinic_time.time_text(self.start_time)}, {self.doctor}"
 
     @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any) -> Self:
+    def from_db(cls, db: str | None, field_names: Any, values: Any, **kwargs: Any) -> Self:
         """Read a row and remember what it held."""
-        appointment = super().from_db(db, field_names, values)
+        appointment = super().from_db(db, field_names, values, **kwargs)
         appointment._remember()
         return appointment
 

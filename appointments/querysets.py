@@ -43,9 +43,7 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         This is the one definition of overlap. It is bounded on both sides, because no appointment is longer than
         180 minutes: without the lower bound the query reads a doctor's whole history.
         """
-        return self.filter(
-            start_time__lt=end_time, start_time__gt=start_time - rules.LONGEST, end_time__gt=start_time
-        )
+        return self.filter(start_time__lt=end_time, start_time__gt=start_time - rules.LONGEST, end_time__gt=start_time)
 
     def on_day(self, day: dt.date) -> "AppointmentQuerySet":
         """Return the appointments that start on a clinic-local date.

@@ -41,7 +41,9 @@ def check_aware(start_time: dt.datetime) -> None:
         ValidationError: `naive`.
     """
     if isinstance(start_time, dt.datetime) and start_time.utcoffset() is None:
-        raise ValidationError(_("Give the time with its offset from UTC, as in 2026-11-24T10:30:00+00:00."), code="naive")
+        raise ValidationError(
+            _("Give the time with its offset from UTC, as in 2026-11-24T10:30:00+00:00."), code="naive"
+        )
 
 
 def check_calendar(start_time: dt.datetime) -> None:

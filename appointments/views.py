@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,6 +21,7 @@ from appointments.models import Appointment
 from appointments.permissions import may
 from appointments.statuses import UNDO, Status
 from clinic import clinic_time
+from clinic.http import StaffRequest
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
@@ -28,7 +29,7 @@ from patients.querysets import MOST_FOUND
 # The schedule
 
 
-def schedule_today(request: HttpRequest) -> HttpResponse:
+def schedule_today(request: StaffRequest) -> HttpResponse:
     """Show today, or go to the date typed into the date field."""
     if "date" not in request.GET:
         return schedule_day(request, clinic_time.today())
@@ -38,17 +39,15 @@ def schedule_today(request: HttpRequest) -> HttpResponse:
     except (ValueError, ValidationError):
         messages.error(request, "That is not a date of the calendar, so this is today.")
         day = clinic_time.today()
-    kept = {name: value for name, value in request.GET.items() if name != "date" and value}
+    kept = {name: value for name, value in request.GET.dict().items() if name != "date" and value}
     return redirect(_schedule_url(day, kept))
 
 
-def schedule_day(request: HttpRequest, day: dt.date) -> HttpResponse:
+def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     """Show the schedule of one date, as a grid or as a list, for all doctors or some."""
     kept = {name: value for name in ("doctor", "specialization", "layout") if (value := request.GET.get(name))}
     doctor_id = get_object_or_404(Doctor, pk=_id_or_none(kept["doctor"])).pk if "doctor" in kept else None
-    schedule = day_view(
-        day, user=request.user, doctor_id=doctor_id, specialization=kept.get("specialization", "")
-    )
+    schedule = day_view(day, user=request.user, doctor_id=doctor_id, specialization=kept.get("specialization", ""))
     context = {
         "day": schedule,
         "kept": kept,
@@ -83,13 +82,13 @@ def _id_or_none(text: str) -> int | None:
 # Booking and moving
 
 
-def appointment_book(request: HttpRequest) -> HttpResponse:
+def appointment_book(request: StaffRequest) -> HttpResponse:
     """Book a visit. Buttons of the form find a patient or take a free time; both keep what was typed."""
     if request.method != "POST":
-        picked = Patient.objects.filter(pk=_id_or_none(request.GET.get("patient", ""))).first()
+        picked = _patient_or_none(request.GET.get("patient", ""))
         form = BookingForm(initial=slot_initial(request.GET) | {"patient": picked and picked.pk})
         return _booking_page(request, form, picked=picked)
-    if "find" in request.POST or "take" in request.POST or "change_patient" in request.POST:
+    if _is_step(request):
         return _booking_step(request)
     form = BookingForm(request.POST)
     if form.is_valid():
@@ -102,7 +101,7 @@ def appointment_book(request: HttpRequest) -> HttpResponse:
                 reason=form.cleaned_data["reason"],
                 notes=form.cleaned_data["notes"],
                 booking_key=form.cleaned_data["booking_key"],
-                by=request.user,  # type: ignore[arg-type] -- signed in, as clinic.access has seen
+                by=request.user,
             )
         except ValidationError as refusal:
             form.add_refusal(refusal)
@@ -113,29 +112,51 @@ def appointment_book(request: HttpRequest) -> HttpResponse:
     return _booking_page(request, form, picked=picked, status=422)
 
 
-def _booking_step(request: HttpRequest) -> HttpResponse:
+def _patient_or_none(text: str) -> Patient | None:
+    pk = _id_or_none(text)
+    return None if pk is None else Patient.objects.filter(pk=pk).first()
+
+
+def _is_step(request: StaffRequest) -> bool:
+    """Return whether the form was sent to find a patient or take a time, Enter in the search box included."""
+    asks_for_patient = request.POST.get("patient_query") and not request.POST.get("patient")
+    return bool(asks_for_patient) or any(name in request.POST for name in ("find", "take", "change_patient"))
+
+
+def _booking_step(request: StaffRequest) -> HttpResponse:
     """Show the form again as it was typed, with patients found or a free time taken over."""
-    typed = request.POST.dict()
-    if "take" in typed:
-        taken = {name: values[0] for name, values in parse_qs(typed["take"]).items()}
-        typed |= {"which": ""} | taken | ({"duration_minutes": taken["minutes"]} if "minutes" in taken else {})
+    typed = _with_time_taken(request.POST.dict())
     if "change_patient" in typed:
         typed["patient"] = ""
-    picked = Patient.objects.filter(pk=_id_or_none(typed.get("patient", ""))).first()
+    searches = "take" not in typed and "change_patient" not in typed
+    picked = _patient_or_none(typed.get("patient", ""))
     form = BookingForm(initial=typed)
     query = typed.get("patient_query", "")
-    found = list(Patient.objects.search(query)[: MOST_FOUND + 1]) if "find" in typed else None
-    if request.htmx and "find" in typed:  # type: ignore[attr-defined] -- django-htmx sets it
+    found = list(Patient.objects.search(query)[: MOST_FOUND + 1]) if searches else None
+    if request.htmx and searches:
         return render(request, "appointments/_patient_matches.html", _matches(found, query))
     return _booking_page(request, form, picked=picked, found=found, query=query)
 
 
+def _with_time_taken(typed: dict[str, Any]) -> dict[str, Any]:
+    """Return what was typed with the free time put in whose button was pressed, if one was."""
+    taken = {name: values[0] for name, values in parse_qs(typed.get("take", "")).items()}
+    if not taken:
+        return typed
+    return typed | {"which": ""} | slot_initial(taken)
+
+
 def _matches(found: list[Patient] | None, query: str) -> dict[str, Any]:
-    return {"matches": found and found[:MOST_FOUND], "found": found, "more": found and len(found) > MOST_FOUND, "patient_query": query}
+    return {
+        "matches": found and found[:MOST_FOUND],
+        "found": found,
+        "more": found and len(found) > MOST_FOUND,
+        "patient_query": query,
+    }
 
 
 def _booking_page(
-    request: HttpRequest,
+    request: StaffRequest,
     form: BookingForm,
     *,
     picked: Patient | None,
@@ -151,11 +172,8 @@ def _booking_page(
         "free_day": day,
         "nearest": _nearest(form, day),
         "lengths": COMMON_LENGTHS,
-        "patient_query": query,
         **_matches(found, query),
     }
-    if picked and form.is_bound and any(error.code == "booking_key_used" for error in form.non_field_errors().as_data()):
-        context["fresh_key"] = True
     return render(request, "appointments/appointment_book.html", context, status=status)
 
 
@@ -178,13 +196,11 @@ def _nearest(form: SlotForm, day: Day) -> list[Free]:
     return day.nearest_free(doctor.pk, form.cleaned_data["start_time"]) if doctor else []
 
 
-def appointment_move(request: HttpRequest, pk: int) -> HttpResponse:
+def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     """Give a visit another doctor, time or length."""
     appointment = _appointment_for(request, pk, "change")
     if request.method == "POST" and "take" in request.POST:
-        taken = slot_initial({name: values[0] for name, values in parse_qs(request.POST["take"]).items()})
-        taken.pop("duration_minutes", None)
-        form = MoveForm(appointment=appointment, initial={"which": ""} | taken)
+        form = MoveForm(appointment=appointment, initial=_with_time_taken(request.POST.dict()))
     elif request.method == "POST":
         form = MoveForm(request.POST, appointment=appointment)
         if form.is_valid() and _moved(request, appointment, form):
@@ -203,7 +219,7 @@ def appointment_move(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "appointments/appointment_move.html", context, status=422 if form.errors else 200)
 
 
-def _moved(request: HttpRequest, appointment: Appointment, form: MoveForm) -> bool:
+def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> bool:
     try:
         moved = booking.move(
             appointment,
@@ -211,7 +227,7 @@ def _moved(request: HttpRequest, appointment: Appointment, form: MoveForm) -> bo
             start_time=form.cleaned_data["start_time"],
             duration_minutes=form.cleaned_data["duration_minutes"],
             version=form.cleaned_data["version"],
-            by=request.user,  # type: ignore[arg-type] -- signed in, as clinic.access has seen
+            by=request.user,
         )
     except ValidationError as refusal:
         form.add_refusal(refusal)
@@ -227,7 +243,7 @@ def _is_stale(form: Any) -> bool:
 # One appointment
 
 
-def _appointment_for(request: HttpRequest, pk: int, action: str) -> Appointment:
+def _appointment_for(request: StaffRequest, pk: int, action: str) -> Appointment:
     """Return the appointment if the user may do this to it; 404 if there is none, 403 if it is not the user's."""
     appointment = get_object_or_404(Appointment.objects.select_related("patient", "doctor", "booked_by"), pk=pk)
     if not may(request.user, action, appointment):
@@ -235,7 +251,7 @@ def _appointment_for(request: HttpRequest, pk: int, action: str) -> Appointment:
     return appointment
 
 
-def appointment_detail(request: HttpRequest, pk: int) -> HttpResponse:
+def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """Show one appointment with its actions and its history."""
     appointment = _appointment_for(request, pk, "view")
     context = {
@@ -267,16 +283,14 @@ def _actions_on(appointment: Appointment, user: Any) -> list[tuple[str, str]]:
         if not may(user, permission, appointment) or UNDO.get(Status(appointment.status)) == status:
             continue
         try:
-            rules.check_transition(
-                appointment.status, status, start_time=appointment.start_time, at=timezone.now()
-            )
+            rules.check_transition(appointment.status, status, start_time=appointment.start_time, at=timezone.now())
         except ValidationError:
             continue
         actions.append((reverse(f"appointments:appointment_{verb}", args=[appointment.pk]), label))
     return actions
 
 
-def appointment_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
     """Call a visit off, with reason and by whom."""
     appointment = _appointment_for(request, pk, "change")
     form = CancelForm(request.POST or None, initial={"version": appointment.version, "cancelled_by": "patient"})
@@ -287,7 +301,7 @@ def appointment_cancel(request: HttpRequest, pk: int) -> HttpResponse:
                 reason=form.cleaned_data["cancel_reason"],
                 cancelled_by=form.cleaned_data["cancelled_by"],
                 version=form.cleaned_data["version"],
-                by=request.user,  # type: ignore[arg-type] -- signed in, as clinic.access has seen
+                by=request.user,
             )
         except ValidationError as refusal:
             form.add_refusal(refusal)
@@ -302,33 +316,33 @@ def appointment_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "appointments/appointment_cancel.html", context, status=422 if form.errors else 200)
 
 
-def appointment_arrive(request: HttpRequest, pk: int) -> HttpResponse:
+def appointment_arrive(request: StaffRequest, pk: int) -> HttpResponse:
     """Mark the patient arrived."""
     return _act(request, pk, "arrive", booking.mark_arrived, Status.ARRIVED)
 
 
-def appointment_no_show(request: HttpRequest, pk: int) -> HttpResponse:
+def appointment_no_show(request: StaffRequest, pk: int) -> HttpResponse:
     """Mark the patient as not come."""
     return _act(request, pk, "arrive", booking.mark_no_show, Status.NO_SHOW)
 
 
-def appointment_start(request: HttpRequest, pk: int) -> HttpResponse:
+def appointment_start(request: StaffRequest, pk: int) -> HttpResponse:
     """Start the consultation."""
     return _act(request, pk, "treat", booking.start, Status.IN_CONSULTATION)
 
 
-def appointment_complete(request: HttpRequest, pk: int) -> HttpResponse:
+def appointment_complete(request: StaffRequest, pk: int) -> HttpResponse:
     """Complete the consultation."""
     return _act(request, pk, "treat", booking.complete, Status.COMPLETED)
 
 
-def appointment_undo(request: HttpRequest, pk: int) -> HttpResponse:
+def appointment_undo(request: StaffRequest, pk: int) -> HttpResponse:
     """Take the last status back; the version keeps a double click from taking back two."""
     return _act(request, pk, "undo", booking.undo, None, version=_id_or_none(request.POST.get("version", "")))
 
 
 def _act(
-    request: HttpRequest,
+    request: StaffRequest,
     pk: int,
     action: str,
     verb: Callable[..., Appointment],
@@ -349,7 +363,7 @@ def _act(
     return redirect(_next_url(request, appointment))
 
 
-def _next_url(request: HttpRequest, appointment: Appointment) -> str:
+def _next_url(request: StaffRequest, appointment: Appointment) -> str:
     wanted = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
         return wanted

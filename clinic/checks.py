@@ -27,7 +27,7 @@ def check_database_session(databases: Sequence[str] | None = None, **kwargs: Any
     """Ask each MariaDB or MySQL what isolation and strictness our sessions really have."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
-        connection = connections[alias]
+        connection: Any = connections[alias]
         if connection.vendor != "mysql":
             continue
         isolation_variable = "tx_isolation" if connection.mysql_is_mariadb else "transaction_isolation"

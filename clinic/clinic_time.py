@@ -21,7 +21,7 @@ FIRST, SECOND = 0, 1  # which of the two, for a local time that the clock change
 
 def clinic_zone() -> ZoneInfo:
     """Return the clinic's time zone."""
-    return timezone.get_default_timezone()  # type: ignore[return-value] -- a ZoneInfo, as TIME_ZONE is a zone's name
+    return timezone.get_default_timezone()
 
 
 def local(instant: dt.datetime) -> dt.datetime:

@@ -23,4 +23,4 @@ class FieldErrors:
     def raise_any(self) -> None:
         """Raise one ValidationError with all that was kept, or return if nothing was."""
         if self._errors:
-            raise ValidationError(self._errors)  # type: ignore[arg-type] -- the stubs know fewer forms than Django
+            raise ValidationError(self._errors)

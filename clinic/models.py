@@ -33,6 +33,9 @@ class AuditEntry(AbstractLogEntry):
         verbose_name = "audit entry"
         verbose_name_plural = "audit trail"
 
+    actor: Any
+    remote_addr: Any
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Fill in who is acting, then save."""
         origin = current_origin()

@@ -41,8 +41,8 @@ def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:
 
     @retrying
     def run() -> HttpResponse:
-        storage = messages.get_messages(request)
-        storage._queued_messages = []  # type: ignore[attr-defined] -- there is no public way to take one back
+        storage: Any = messages.get_messages(request)
+        storage._queued_messages = []  # there is no public way to take one back
         return view()
 
     return run()

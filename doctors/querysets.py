@@ -35,4 +35,4 @@ class DoctorQuerySet(models.QuerySet["Doctor"]):
         with explained(str(rules.LINKED)):
             return super().delete()
 
-    delete.queryset_only = True  # type: ignore[attr-defined] -- Django's own mark: not for managers
+    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers

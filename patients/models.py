@@ -90,7 +90,7 @@ class Patient(models.Model):
     def validate_constraints(self, exclude: Any = None) -> None:
         """Leave the unique e-mail to `clean()`, which says what to do about it."""
 
-    def keys(self) -> set[str]:
+    def found_by(self) -> set[str]:
         """Return what the patient is found by."""
         return keys_for(
             first_name=self.first_name, last_name=self.last_name, email=self.email, phone_number=self.phone_number
@@ -110,7 +110,7 @@ class Patient(models.Model):
             self._replace_keys()
 
     def _replace_keys(self) -> None:
-        wanted = self.keys()
+        wanted = self.found_by()
         held = set(self.search_keys.values_list("key", flat=True))
         if stale := held - wanted:
             self.search_keys.filter(key__in=stale).delete()

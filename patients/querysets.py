@@ -61,7 +61,11 @@ class PatientQuerySet(models.QuerySet["Patient"]):
             created = super().bulk_create(patients, *args, **kwargs)
             ids = self._ids_by_email(created)
             SearchKey.objects.bulk_create(
-                [SearchKey(patient_id=ids[patient.email], key=key) for patient in created for key in patient.keys()],
+                [
+                    SearchKey(patient_id=ids[patient.email], key=key)
+                    for patient in created
+                    for key in patient.found_by()
+                ],
                 batch_size=5000,
             )
         return created
@@ -92,4 +96,4 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         with explained(str(rules.LINKED)):
             return super().delete()
 
-    delete.queryset_only = True  # type: ignore[attr-defined] -- Django's own mark: not for managers
+    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers

@@ -18,7 +18,7 @@ from clinic.safe_admin import SafeModelAdmin, refusals_of
 class AppointmentAdminForm(forms.ModelForm):
     """An appointment with the version it was shown in, so that nobody overwrites what somebody else has changed."""
 
-    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Appointment
@@ -27,13 +27,13 @@ class AppointmentAdminForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["version"].initial = self.instance.version if self.instance.pk else None
+        self.fields["seen_version"].initial = self.instance.version if self.instance.pk else None
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse a form that shows an older state than the record's."""
         cleaned = super().clean()
         if self.instance.pk:
-            rules.check_not_stale(self.instance.version, seen_version=self.cleaned_data.get("version"))
+            rules.check_not_stale(self.instance.version, seen_version=self.cleaned_data.get("seen_version"))
         return cleaned
 
 
@@ -52,7 +52,7 @@ class AppointmentAdmin(SafeModelAdmin):
     ordering = ["-start_time", "pk"]
     actions = ["mark_arrived", "start_consultation", "complete", "mark_no_show", "undo"]
     fieldsets = [
-        (None, {"fields": ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes", "version"]}),
+        (None, {"fields": ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes", "seen_version"]}),
         ("Status", {"fields": ["status", "arrived_at", "started_at", "completed_at"]}),
         ("Cancellation", {"fields": ["cancelled_at", "cancelled_by", "cancel_reason"], "classes": ["collapse"]}),
         ("Record", {"fields": ["booked_by", "created_at", "updated_at"], "classes": ["collapse"]}),
@@ -69,6 +69,10 @@ class AppointmentAdmin(SafeModelAdmin):
         "created_at",
         "updated_at",
     ]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what a new appointment does not have yet."""
+        return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]
 
     @admin.display(description="start", ordering="start_time")
     def start(self, appointment: Appointment) -> str:

@@ -46,4 +46,8 @@ class AuditEntry(AbstractLogEntry):
         super().save(*args, **kwargs)
 
 
-auditlog.register(User, exclude_fields=["password", "last_login"], m2m_fields={"groups", "user_permissions"})
+auditlog.register(
+    User,
+    exclude_fields=["password", "last_login", "doctor", "booked_appointments"],
+    m2m_fields={"groups", "user_permissions"},
+)

@@ -59,4 +59,4 @@ class Doctor(models.Model):
             return super().delete(*args, **kwargs)
 
 
-auditlog.register(Doctor, exclude_fields=["diary_version"])
+auditlog.register(Doctor, exclude_fields=["diary_version", "appointments"])

@@ -140,4 +140,4 @@ class SearchKey(models.Model):
         return f"key {self.pk}"
 
 
-auditlog.register(Patient, exclude_fields=["name_key", "diary_version", "updated_at", "search_keys"])
+auditlog.register(Patient, exclude_fields=["name_key", "diary_version", "updated_at", "search_keys", "appointments"])

@@ -1,0 +1,284 @@
+"""A believable clinic to try the portal with: planned here, written by `manage.py load_demo`.
+
+Planning is pure: it reads neither clock nor database, and the same instant gives the same clinic. A day is played
+through from its first visit to its last, so that stamps follow from one another; what lies after `at` is then taken
+away, and what is left is how the clinic would stand at that instant.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+from typing import NamedTuple
+
+from appointments.statuses import CancelledBy, Status
+from clinic import clinic_time
+from clinic.demo_names import ADULT_YEARS, DAYS_A_YEAR, DemoPatient, plan_patients
+
+SEED = 20_260_101
+DAYS_EACH_WAY = 21
+DAYS_FULLY_BOOKED_AHEAD = 2
+LEAST_DEMAND = 0.45  # at the far end of the diaries, as a share of that of today
+
+FATES = {Status.COMPLETED: 85, Status.NO_SHOW: 8, Status.CANCELLED: 7}  # of a hundred visits
+REBOOKED = 0.4  # of the cancelled visits: somebody else has the time
+NO_SHOW_AFTER = dt.timedelta(minutes=20)
+FOLLOW_UP = 0.4  # of the visits of patients whom the doctor knows
+WITH_NOTES = 0.05
+
+CANCEL_REASONS = {
+    CancelledBy.PATIENT: ("Cannot get off work", "Feels better", "Ill at home", "Travelling", "Found an earlier date"),
+    CancelledBy.CLINIC: ("Doctor ill", "Urgent case took the time", "Test results not in yet", "Doctor in training"),
+}
+NOTES = (
+    "Comes with an interpreter.",
+    "Uses a wheelchair: ground-floor room.",
+    "Prefers to be called by telephone.",
+    "Brings earlier findings on paper.",
+    "Hard of hearing.",
+)
+
+
+@dataclass(frozen=True)
+class DemoDoctor:
+    """A doctor and what their diary looks like. `hours` are clinic-local; the gap is the break."""
+
+    full_name: str
+    specialization: str
+    weekdays: frozenset[int]  # Monday is 0
+    hours: tuple[tuple[dt.time, dt.time], ...]
+    lengths: tuple[int, ...]  # in minutes; named twice, twice as likely
+    fullness: float
+    ages: range  # in years, of those who come
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An appointment to be written. `doctor` and `patient` are positions in the plan, the rest fields of the model."""
+
+    doctor: int
+    patient: int
+    start_time: dt.datetime
+    duration_minutes: int
+    reason: str
+    notes: str = ""
+    status: Status = Status.BOOKED
+    arrived_at: dt.datetime | None = None
+    started_at: dt.datetime | None = None
+    completed_at: dt.datetime | None = None
+    cancelled_at: dt.datetime | None = None
+    cancelled_by: str = ""
+    cancel_reason: str = ""
+
+
+class Plan(NamedTuple):
+    """All that the demo clinic holds, save its users."""
+
+    doctors: tuple[DemoDoctor, ...]
+    patients: list[DemoPatient]
+    visits: list[Visit]
+
+
+def _hours(text: str) -> tuple[tuple[dt.time, dt.time], ...]:
+    """Return `08:00-12:00 13:00-17:00` as times."""
+    spans = (span.split("-") for span in text.split())
+    return tuple((dt.time.fromisoformat(opens), dt.time.fromisoformat(closes)) for opens, closes in spans)
+
+
+WEEK = frozenset(range(5))
+EVERYONE = range(120)
+CHILDREN = range(16)
+ADULTS = range(ADULT_YEARS, 120)
+
+_GENERAL = ("Blood pressure", "Persistent cough", "Back pain", "Vaccination", "Repeat prescription", "Health check")
+_HEART = ("Palpitations", "Chest pain on exertion", "ECG", "Echocardiogram", "Pacemaker check", "Blood pressure")
+_SKIN = ("Skin check", "Eczema", "Mole removal", "Acne", "Psoriasis", "Rash")
+_CHILD = ("Vaccination", "Development check", "Ear ache", "Fever", "Asthma review", "Allergy test")
+_BONES = ("Knee pain", "Shoulder pain", "Plaster check", "Before surgery", "After surgery", "Sprained ankle")
+_MIND = ("First consultation", "Therapy session", "Sleep problems", "Medication review", "Anxiety")
+
+# A table: name, specialization, weekdays, hours, lengths, fullness, ages, reasons.
+DOCTORS = (
+    DemoDoctor(
+        "Dr Amara Okafor", "General practice", WEEK, _hours("08:00-12:30 13:30-17:00"),
+        (15, 20, 30), 0.93, EVERYONE, _GENERAL,
+    ),
+    DemoDoctor(
+        "Dr Lena Fischer", "Dermatology", frozenset({0, 1, 3}), _hours("09:00-13:00 14:00-17:30"),
+        (15, 20, 20, 30), 0.85, EVERYONE, _SKIN,
+    ),
+    DemoDoctor(
+        "Dr Rahul Menon", "Cardiology", frozenset({0, 1, 2, 3}), _hours("08:30-12:00 13:00-16:30"),
+        (30, 30, 45), 0.82, ADULTS, _HEART,
+    ),
+    DemoDoctor(
+        "Dr Sofia Marques", "Paediatrics", frozenset({0, 2, 3, 4}), _hours("09:00-12:30 13:30-18:00"),
+        (15, 20, 30), 0.76, CHILDREN, _CHILD,
+    ),
+    DemoDoctor(
+        "Dr Kenji Watanabe", "Orthopaedics", frozenset({1, 2, 4}), _hours("08:00-12:00 13:00-16:00"),
+        (20, 30, 45), 0.8, EVERYONE, _BONES,
+    ),
+    DemoDoctor(
+        "Dr Isla Campbell", "General practice", frozenset({0, 1, 3, 4}), _hours("10:00-14:00 14:30-18:00"),
+        (15, 20, 30), 0.87, EVERYONE, _GENERAL,
+    ),
+    DemoDoctor(
+        "Dr Nadia Haddad", "Psychiatry", frozenset({1, 2, 3}), _hours("09:00-13:00 14:00-18:00"),
+        (45, 60, 60), 0.9, ADULTS, _MIND,
+    ),
+    DemoDoctor(
+        "Dr Tomasz Zieliński", "Cardiology", frozenset({2, 4}), _hours("08:00-12:30 13:00-15:30"),
+        (30, 45, 60), 0.7, ADULTS, _HEART,
+    ),
+)  # fmt: skip
+
+
+def plan_clinic(*, at: dt.datetime) -> Plan:
+    """Return the clinic as it would stand at an instant, with diaries of three weeks before and after."""
+    # Not a secret: the same clinic each time is the point.
+    dice = Random(SEED)  # noqa: S311  # nosec B311
+    patients = plan_patients(dice, today=clinic_time.today(at=at))
+    return Plan(DOCTORS, patients, list(_Planner(dice, patients, at=at).visits()))
+
+
+class _Planner:
+    """Fills the diaries day by day. A patient comes at most once a day, so never to two doctors at once."""
+
+    def __init__(self, dice: Random, patients: list[DemoPatient], *, at: dt.datetime) -> None:
+        self.dice = dice
+        self.at = at
+        self.today = clinic_time.today(at=at)
+        self.suited = [
+            [number for number, patient in enumerate(patients) if _suits(doctor, patient, today=self.today)]
+            for doctor in DOCTORS
+        ]
+        # Some have been registered only, and some come twice as often as others.
+        self.frailty = dice.choices((0, 1, 2), weights=(1, 10, 5), k=len(patients))
+        self.known: set[tuple[int, int]] = set()
+
+    def visits(self) -> Iterator[Visit]:
+        """Yield the visits of all open days, in order of day and doctor."""
+        for distance in range(-DAYS_EACH_WAY, DAYS_EACH_WAY + 1):
+            day = self.today + dt.timedelta(days=distance)
+            coming: set[int] = set()
+            for number, doctor in enumerate(DOCTORS):
+                # Today everybody is in, even on a Sunday: an empty first page would show nothing.
+                if day == self.today or day.weekday() in doctor.weekdays:
+                    yield from self._diary(number, day, coming)
+
+    def _diary(self, doctor: int, day: dt.date, coming: set[int]) -> Iterator[Visit]:
+        """Yield one doctor's day in order, and add the patients to those `coming`."""
+        doctor_free_at = clinic_time.day_bounds(day)[0]
+        for start, minutes in self._times(DOCTORS[doctor], day):
+            again = True
+            while again:
+                patient = self._patient(doctor, coming)
+                visit = self._with_fate(
+                    Visit(doctor, patient, start, minutes, self._reason(doctor, patient), self._notes()),
+                    doctor_free_at=doctor_free_at,
+                )
+                doctor_free_at = visit.completed_at or doctor_free_at
+                coming.add(patient)
+                yield known_at(visit, self.at)
+                again = visit.status == Status.CANCELLED and self.dice.random() < REBOOKED
+
+    def _times(self, doctor: DemoDoctor, day: dt.date) -> Iterator[tuple[dt.datetime, int]]:
+        """Yield start and minutes of the visits of a day, back to back or with gaps."""
+        booked = doctor.fullness * self._demand(day)
+        for opens, closes in doctor.hours:
+            start, end = (clinic_time.instant_at(day, time, which=clinic_time.FIRST) for time in (opens, closes))
+            while fitting := [minutes for minutes in doctor.lengths if start + dt.timedelta(minutes=minutes) <= end]:
+                minutes = self.dice.choice(fitting)
+                if self.dice.random() < booked:
+                    yield start, minutes
+                start += dt.timedelta(minutes=minutes)
+
+    def _demand(self, day: dt.date) -> float:
+        """Return how much of a diary is taken by now: all of it up to the day after tomorrow, then less and less."""
+        ahead = (day - self.today).days - DAYS_FULLY_BOOKED_AHEAD
+        farthest = max(DAYS_EACH_WAY - DAYS_FULLY_BOOKED_AHEAD, 1)
+        return 1 - (1 - LEAST_DEMAND) * max(ahead, 0) / farthest
+
+    def _patient(self, doctor: int, coming: set[int]) -> int:
+        """Return a patient whom the doctor treats and who does not come on this day yet."""
+        free = [number for number in self.suited[doctor] if number not in coming]
+        return self.dice.choices(free, weights=[self.frailty[number] for number in free])[0]
+
+    def _reason(self, doctor: int, patient: int) -> str:
+        is_known = (doctor, patient) in self.known
+        self.known.add((doctor, patient))
+        if is_known and self.dice.random() < FOLLOW_UP:
+            return "Follow-up"
+        return self.dice.choice(DOCTORS[doctor].reasons)
+
+    def _notes(self) -> str:
+        return self.dice.choice(NOTES) if self.dice.random() < WITH_NOTES else ""
+
+    def _with_fate(self, visit: Visit, *, doctor_free_at: dt.datetime) -> Visit:
+        """Return the visit as it ends: completed, missed or cancelled."""
+        fate = self.dice.choices(list(FATES), weights=list(FATES.values()))[0]
+        if fate == Status.CANCELLED:
+            return self._cancelled(visit)
+        if fate == Status.NO_SHOW:
+            return replace(visit, status=Status.NO_SHOW)
+        return self._attended(visit, doctor_free_at=doctor_free_at)
+
+    def _cancelled(self, visit: Visit) -> Visit:
+        """Call the visit off in the opening hours of a day before it and before today."""
+        day = clinic_time.local_date(min(visit.start_time, self.at)) - dt.timedelta(days=self.dice.randint(1, 6))
+        day -= dt.timedelta(days=max(day.weekday() - 4, 0))  # from a weekend back to Friday
+        hour = self.dice.randint(9, 16)
+        by = self.dice.choices(list(CancelledBy), weights=(3, 1))[0]
+        return replace(
+            visit,
+            status=Status.CANCELLED,
+            cancelled_at=clinic_time.instant_at(day, dt.time(hour), which=clinic_time.FIRST) + self._minutes(0, 59),
+            cancelled_by=by,
+            cancel_reason=self.dice.choice(CANCEL_REASONS[by]),
+        )
+
+    def _attended(self, visit: Visit, *, doctor_free_at: dt.datetime) -> Visit:
+        """Let the patient come, wait until the doctor is free, and be seen for about the time booked."""
+        arrived_at = visit.start_time + self._minutes(-30, 5)
+        started_at = max(visit.start_time + self._minutes(-2, 6), arrived_at + self._minutes(1, 3), doctor_free_at)
+        length = dt.timedelta(minutes=visit.duration_minutes) * self.dice.uniform(0.85, 1.15)
+        completed_at = started_at + dt.timedelta(seconds=round(length.total_seconds()))
+        return replace(
+            visit,
+            status=Status.COMPLETED,
+            arrived_at=arrived_at,
+            started_at=started_at,
+            completed_at=completed_at,
+        )
+
+    def _minutes(self, fewest: int, most: int) -> dt.timedelta:
+        return dt.timedelta(seconds=self.dice.randint(fewest * 60, most * 60))
+
+
+def _suits(doctor: DemoDoctor, patient: DemoPatient, *, today: dt.date) -> bool:
+    """Return whether the doctor treats people of the patient's age; who gave none is an adult."""
+    born = patient.date_of_birth
+    age = ADULT_YEARS if born is None else int((today - born).days / DAYS_A_YEAR)
+    return age in doctor.ages
+
+
+def known_at(visit: Visit, at: dt.datetime) -> Visit:
+    """Return what of a whole visit the clinic knows at an instant: stamps and status as far as they have come."""
+    if visit.status == Status.CANCELLED:
+        return visit
+    if visit.status == Status.NO_SHOW:
+        return visit if visit.start_time + NO_SHOW_AFTER <= at else replace(visit, status=Status.BOOKED)
+    arrived_at, started_at, completed_at = (
+        stamp if stamp is not None and stamp <= at else None
+        for stamp in (visit.arrived_at, visit.started_at, visit.completed_at)
+    )
+    status = Status.BOOKED
+    for stamp, reached in (
+        (arrived_at, Status.ARRIVED),
+        (started_at, Status.IN_CONSULTATION),
+        (completed_at, Status.COMPLETED),
+    ):
+        status = reached if stamp else status
+    return replace(visit, status=status, arrived_at=arrived_at, started_at=started_at, completed_at=completed_at)

@@ -1,0 +1,128 @@
+"""Fill an empty database with a clinic to try the portal with."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Group
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, transaction
+from django.utils import timezone
+
+from appointments.models import Appointment
+from clinic.audit import acting
+from clinic.demo import Plan, plan_clinic
+from clinic.models import User
+from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
+from doctors.models import Doctor
+from patients.models import Patient
+
+# Published on purpose, and made only where DEBUG is on.
+PASSWORD = "demo-clinic-2026"  # noqa: S105  # nosec B105
+
+# Login, role, first and last name.
+USERS = (
+    ("reception", RECEPTIONIST, "Joana", "Reis"),
+    ("manager", MANAGER, "Miguel", "Tavares"),
+    ("doctor", DOCTOR, "Amara", "Okafor"),
+    ("admin", ADMINISTRATOR, "Helena", "Duarte"),
+)
+
+
+class Command(BaseCommand):
+    """Make doctors, patients, six weeks of diaries around now, and a user of each role; all of it or nothing."""
+
+    help = "Fill an empty database with a believable clinic to try the portal with. Needs DEBUG=on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Let `make run` call this each time."""
+        parser.add_argument(
+            "--if-empty", action="store_true", help="do nothing, without an error, if the database is not empty"
+        )
+
+    def handle(self, *args: Any, if_empty: bool, **options: Any) -> None:
+        """Make the clinic as it would stand now.
+
+        Raises:
+            CommandError: with DEBUG off, on a database without tables, or on one that is not empty.
+        """
+        if not settings.DEBUG:
+            raise CommandError(
+                "DEBUG is off. The demo's logins have a published password, so they are made only on a machine for "
+                "trying things out: set DEBUG=on there."
+            )
+        check_migrated()
+        with transaction.atomic():
+            if held := held_already():
+                if if_empty:
+                    self.stdout.write(f"The database holds {held}: no demo clinic made.")
+                    return
+                raise CommandError(
+                    f"The database already holds {held}. Choose another one with DATABASE_URL, or empty this one with "
+                    "`manage.py reset_database`. With --if-empty this is no error."
+                )
+            self.stdout.write("Making the demo clinic takes some seconds …")
+            plan = plan_clinic(at=timezone.now())
+            write_clinic(plan)
+        self._report(plan)
+
+    def _report(self, plan: Plan) -> None:
+        made = f"{len(plan.doctors)} doctors, {len(plan.patients)} patients and {len(plan.visits)} appointments"
+        self.stdout.write(self.style.SUCCESS(f"Made {made}. Sign in as:"))
+        row = "  {:<10} {:<17} {:<14} {}".format
+        self.stdout.write(row("user", "password", "role", "name"))
+        for username, role, first_name, last_name in USERS:
+            self.stdout.write(row(username, PASSWORD, role, f"{first_name} {last_name}"))
+
+
+def check_migrated() -> None:
+    """Check that the tables to be filled exist.
+
+    Raises:
+        CommandError: if one is missing.
+    """
+    existing = set(connection.introspection.table_names())
+    if any(model._meta.db_table not in existing for model in (User, Doctor, Patient, Appointment)):
+        raise CommandError("The database has no tables yet. Run `manage.py migrate` first.")
+
+
+def held_already() -> str:
+    """Return how many users, doctors, patients and appointments there are, for people to read; nothing if none."""
+    counts = ((model.objects.count(), model._meta) for model in (User, Doctor, Patient, Appointment))
+    return ", ".join(
+        f"{count} {meta.verbose_name if count == 1 else meta.verbose_name_plural}" for count, meta in counts if count
+    )
+
+
+def write_clinic(plan: Plan) -> None:
+    """Write the planned clinic and the demo's users; the receptionist is the actor in the audit trail."""
+    users = write_users()
+    receptionist = users[USERS[0][0]]
+    with acting(by=receptionist):
+        doctors = [
+            Doctor(full_name=planned.full_name, specialization=planned.specialization) for planned in plan.doctors
+        ]
+        doctors[0].user = users["doctor"]
+        for doctor in doctors:
+            doctor.save()
+        # Read again: MySQL, unlike MariaDB and SQLite, does not hand back the ids of a bulk insert.
+        Patient.objects.bulk_create([Patient(**asdict(planned)) for planned in plan.patients])
+        by_email = {patient.email: patient for patient in Patient.objects.all()}
+        patients = [by_email[planned.email] for planned in plan.patients]
+        for visit in plan.visits:
+            people = {"doctor": doctors[visit.doctor], "patient": patients[visit.patient], "booked_by": receptionist}
+            Appointment(**(asdict(visit) | people)).save()
+
+
+def write_users() -> dict[str, User]:
+    """Write a user of each role and return them by login. They share one hash, because hashing is slow by design."""
+    password = make_password(PASSWORD)
+    users = {}
+    for username, role, first_name, last_name in USERS:
+        user = User(username=username, first_name=first_name, last_name=last_name, password=password)
+        user.email = f"{first_name}.{last_name}@example.org".lower()
+        user.save()
+        user.groups.add(Group.objects.get(name=role))
+        users[username] = user
+    return users

@@ -1,0 +1,72 @@
+"""Throw the portal's tables away and make them anew, empty."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, transaction
+from django.db.migrations.recorder import MigrationRecorder
+
+
+class Command(BaseCommand):
+    """Drop the tables of the installed apps and migrate again. Other tables of a shared database stay."""
+
+    help = "Delete all data of the portal: drops its tables and runs migrate. Asks first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Two locks, each with its own key: the question, and DEBUG."""
+        parser.add_argument("--no-input", "--noinput", action="store_true", help="do not ask")
+        parser.add_argument("--force", action="store_true", help="do it even though DEBUG is off")
+
+    def handle(self, *args: Any, no_input: bool, force: bool, verbosity: int, **options: Any) -> None:
+        """Drop, then migrate.
+
+        Raises:
+            CommandError: with DEBUG off and no --force, or if the answer is not "yes"; nothing is then changed.
+        """
+        if not settings.DEBUG and not force:
+            raise CommandError(
+                f"DEBUG is off, so {database_text()} may hold real patients. Nothing was changed. "
+                "Add --force if all of its data is to go."
+            )
+        tables = portal_tables()
+        if tables and not no_input:
+            self._ask(len(tables))
+        drop(tables)
+        self.stdout.write(f"Dropped {len(tables)} tables of {database_text()}.")
+        call_command("migrate", interactive=False, verbosity=verbosity, stdout=self.stdout, stderr=self.stderr)
+        self.stdout.write(self.style.SUCCESS("The database is empty and migrated. `manage.py load_demo` fills it."))
+
+    def _ask(self, count: int) -> None:
+        self.stdout.write(f"This deletes ALL data of the portal: {count} tables of {database_text()}.")
+        try:
+            answer = input('Type "yes" to go on: ')
+        except EOFError:
+            raise CommandError("There is nobody to ask. Nothing was changed. --no-input skips the question.") from None
+        if answer.strip() != "yes":
+            raise CommandError("Nothing was changed.")
+
+
+def database_text() -> str:
+    """Return the database's kind, name and host, for people to read; no user and no password."""
+    held = connection.settings_dict
+    host = f" on {held['HOST']}" if held["HOST"] else ""
+    return f"the {connection.display_name} database {held['NAME']}{host}"
+
+
+def portal_tables() -> list[str]:
+    """Return the existing tables of the installed apps' models, and that of the migrations already run."""
+    existing = set(connection.introspection.table_names())
+    ours = {*connection.introspection.django_table_names(), MigrationRecorder.Migration._meta.db_table}
+    return sorted(ours & existing)
+
+
+def drop(tables: list[str]) -> None:
+    """Drop tables whatever refers to them. SQLite drops all or none; MariaDB commits after each.
+
+    The checks go off before the transaction begins: inside one, SQLite would ignore that.
+    """
+    with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DROP TABLE {connection.ops.quote_name(table)}")

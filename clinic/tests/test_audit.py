@@ -1,0 +1,225 @@
+"""The audit trail: who acted, from where, and that no change stays without its entry."""
+
+import datetime as dt
+
+import pytest
+from auditlog import get_logentry_model
+from django.contrib.auth.models import AnonymousUser
+
+from appointments import booking
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic.audit import Origin, acting, current_origin
+from clinic.models import AuditEntry
+from clinic.tests.factories import UserFactory
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+
+
+class AuditTrailDown(Exception):
+    pass
+
+
+@pytest.fixture
+def break_trail(monkeypatch):
+    """Return a function after whose call no audit entry can be saved."""
+
+    def fail(self, *args, **kwargs):
+        raise AuditTrailDown
+
+    return lambda: monkeypatch.setattr(AuditEntry, "save", fail)
+
+
+def last_entry(record):
+    return AuditEntry.objects.get_for_object(record).first()
+
+
+# Who is acting
+
+
+def test_origin_outside_is_nobody():
+    assert current_origin() == Origin(actor=None, address=None)
+
+
+def test_acting_names_the_actor_inside_only():
+    with acting("outer"):
+        inside = current_origin().actor
+
+    assert inside == "outer"
+    assert current_origin().actor is None
+
+
+def test_acting_nested_restores_the_outer_actor():
+    seen = []
+
+    with acting("outer"):
+        with acting("inner"):
+            seen.append(current_origin().actor)
+        seen.append(current_origin().actor)
+
+    assert seen == ["inner", "outer"]
+
+
+def test_acting_that_fails_restores_the_outer_actor():
+    with acting("outer"):
+        with pytest.raises(ValueError, match="inside"), acting("inner"):
+            raise ValueError("inside")
+
+        assert current_origin().actor == "outer"
+
+
+def test_acting_nested_keeps_the_address():
+    with acting("outer", address="192.0.2.7"), acting("inner"):
+        assert current_origin() == Origin("inner", "192.0.2.7")
+
+
+def test_acting_nested_with_an_address_of_its_own_uses_it_inside_only():
+    with acting("outer", address="192.0.2.7"):
+        with acting("inner", address="192.0.2.8"):
+            assert current_origin().address == "192.0.2.8"
+
+        assert current_origin().address == "192.0.2.7"
+
+
+def test_acting_as_the_system_inside_a_user_is_nobody():
+    with acting("outer"), acting(None):
+        assert current_origin().actor is None
+
+
+# What is written
+
+
+def test_audit_entry_notes_actor_e_mail_and_address(db):
+    user = UserFactory(email="reception@example.org")
+
+    with acting(user, address="192.0.2.7"):
+        patient = PatientFactory()
+
+    entry = last_entry(patient)
+    assert entry.action == AuditEntry.Action.CREATE
+    assert (entry.actor, entry.actor_email, entry.remote_addr) == (user, "reception@example.org", "192.0.2.7")
+
+
+def test_audit_entry_outside_has_no_actor(db):
+    patient = PatientFactory()
+
+    entry = last_entry(patient)
+    assert (entry.actor, entry.actor_email, entry.remote_addr) == (None, None, None)
+
+
+def test_audit_entry_of_somebody_not_signed_in_has_an_address_only(db):
+    with acting(AnonymousUser(), address="192.0.2.7"):
+        patient = PatientFactory()
+
+    entry = last_entry(patient)
+    assert (entry.actor, entry.remote_addr) == (None, "192.0.2.7")
+
+
+def test_audit_entry_nested_notes_the_inner_actor_and_then_the_outer(db):
+    outer, inner = UserFactory(), UserFactory()
+
+    with acting(outer):
+        with acting(inner):
+            first = PatientFactory()
+        second = PatientFactory()
+
+    assert last_entry(first).actor == inner
+    assert last_entry(second).actor == outer
+
+
+def test_audit_entry_holds_old_and_new(db):
+    patient = PatientFactory(last_name="Santos")
+
+    patient.last_name = "Silva"
+    patient.save()
+
+    entry = last_entry(patient)
+    assert entry.action == AuditEntry.Action.UPDATE
+    assert entry.changes_dict == {"last_name": ["Santos", "Silva"]}
+
+
+def test_audit_entry_of_a_patient_does_not_tell_what_is_derived(db):
+    patient = PatientFactory()
+
+    assert not {"name_key", "diary_version", "updated_at", "search_keys"} & last_entry(patient).changes_dict.keys()
+
+
+def test_audit_entry_of_a_user_does_not_hold_the_password(db):
+    user = UserFactory()
+
+    user.set_password("another-long-password")
+    user.save()
+
+    entries = AuditEntry.objects.get_for_object(user)
+    assert entries.count() == 1
+    assert "password" not in entries.get().changes_dict
+
+
+def test_audit_entry_of_a_deleted_patient_stays(db):
+    user = UserFactory()
+    patient = PatientFactory()
+    pk = patient.pk
+
+    with acting(user):
+        patient.delete()
+
+    entry = AuditEntry.objects.filter(action=AuditEntry.Action.DELETE).get()
+    assert (entry.object_id, entry.actor) == (pk, user)
+
+
+def test_audit_trail_is_the_clinics_own_table():
+    assert get_logentry_model() is AuditEntry
+
+
+# No change without its entry
+
+
+@pytest.mark.django_db(transaction=True)
+def test_booking_whose_audit_entry_fails_leaves_no_appointment(now, break_trail):
+    patient, doctor = PatientFactory(), DoctorFactory()
+    break_trail()
+
+    with pytest.raises(AuditTrailDown):
+        booking.book(patient=patient, doctor=doctor, start_time=START, duration_minutes=30, by=None)
+
+    doctor.refresh_from_db()
+    assert not Appointment.objects.exists()
+    assert doctor.diary_version == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_booking_whose_audit_entry_fails_can_be_sent_again(now, break_trail, monkeypatch):
+    patient, doctor = PatientFactory(), DoctorFactory()
+    break_trail()
+    with pytest.raises(AuditTrailDown):
+        booking.book(patient=patient, doctor=doctor, start_time=START, duration_minutes=30, by=None)
+    monkeypatch.undo()
+
+    booking.book(patient=patient, doctor=doctor, start_time=START, duration_minutes=30, by=None)
+
+    assert Appointment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cancelling_whose_audit_entry_fails_changes_nothing(now, break_trail):
+    appointment = AppointmentFactory()
+    break_trail()
+
+    with pytest.raises(AuditTrailDown):
+        booking.cancel(appointment, reason="Ill", cancelled_by="patient", by=None)
+
+    held = Appointment.objects.get()
+    assert (held.status, held.cancelled_at, held.version) == ("booked", None, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_registering_a_patient_whose_audit_entry_fails_leaves_nothing(break_trail):
+    break_trail()
+
+    with pytest.raises(AuditTrailDown):
+        PatientFactory()
+
+    assert not Patient.objects.exists()

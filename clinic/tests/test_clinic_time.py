@@ -1,0 +1,321 @@
+"""Clinic time: days and wall clocks become instants and back, in every kind of zone."""
+
+import datetime as dt
+
+import hypothesis
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import override_settings
+from hypothesis import strategies as st
+
+from clinic import clinic_time
+from clinic.clinic_time import FIRST, SECOND
+
+LISBON = "Europe/Lisbon"
+NEW_YORK = "America/New_York"
+LORD_HOWE = "Australia/Lord_Howe"  # its clocks change by half an hour
+KATHMANDU = "Asia/Kathmandu"  # never changes, and is 5:45 ahead
+SANTIAGO = "America/Santiago"  # skips midnight in September
+CAIRO = "Africa/Cairo"  # skips midnight in April
+HAVANA = "America/Havana"  # skips midnight in March and shows it twice in November
+ZONES = [LISBON, NEW_YORK, LORD_HOWE, KATHMANDU, SANTIAGO, CAIRO, HAVANA]
+
+ANY_DAY = st.dates(dt.date(2020, 1, 1), dt.date(2035, 12, 31))
+ANY_MINUTE = st.builds(dt.time, st.integers(0, 23), st.integers(0, 59))
+# Around the clock changes of 2026, where a fault would be.
+CHANGE_DAYS = st.sampled_from(
+    [
+        dt.date(2026, 3, 8),
+        dt.date(2026, 3, 29),
+        dt.date(2026, 4, 4),
+        dt.date(2026, 4, 5),
+        dt.date(2026, 4, 23),
+        dt.date(2026, 4, 24),
+        dt.date(2026, 9, 6),
+        dt.date(2026, 10, 4),
+        dt.date(2026, 10, 25),
+        dt.date(2026, 10, 29),
+        dt.date(2026, 11, 1),
+    ]
+)
+thoroughly = hypothesis.settings(deadline=None, derandomize=True, max_examples=200)
+
+
+def utc(*args):
+    return dt.datetime(*args, tzinfo=dt.UTC)
+
+
+# Days
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "start", "end"),
+    [
+        (LISBON, dt.date(2026, 11, 24), utc(2026, 11, 24), utc(2026, 11, 25)),
+        (LISBON, dt.date(2026, 7, 1), utc(2026, 6, 30, 23), utc(2026, 7, 1, 23)),
+        (LISBON, dt.date(2026, 3, 29), utc(2026, 3, 29), utc(2026, 3, 29, 23)),
+        (LISBON, dt.date(2026, 10, 25), utc(2026, 10, 24, 23), utc(2026, 10, 26)),
+        (NEW_YORK, dt.date(2026, 3, 8), utc(2026, 3, 8, 5), utc(2026, 3, 9, 4)),
+        (NEW_YORK, dt.date(2026, 11, 1), utc(2026, 11, 1, 4), utc(2026, 11, 2, 5)),
+        (LORD_HOWE, dt.date(2026, 10, 4), utc(2026, 10, 3, 13, 30), utc(2026, 10, 4, 13)),
+        (LORD_HOWE, dt.date(2026, 4, 5), utc(2026, 4, 4, 13), utc(2026, 4, 5, 13, 30)),
+        (KATHMANDU, dt.date(2026, 11, 24), utc(2026, 11, 23, 18, 15), utc(2026, 11, 24, 18, 15)),
+        (CAIRO, dt.date(2026, 4, 24), utc(2026, 4, 23, 22), utc(2026, 4, 24, 21)),
+        (CAIRO, dt.date(2026, 10, 29), utc(2026, 10, 28, 21), utc(2026, 10, 29, 22)),
+        (SANTIAGO, dt.date(2026, 9, 6), utc(2026, 9, 6, 4), utc(2026, 9, 7, 3)),
+        (SANTIAGO, dt.date(2026, 4, 4), utc(2026, 4, 4, 3), utc(2026, 4, 5, 4)),
+        (HAVANA, dt.date(2026, 11, 1), utc(2026, 11, 1, 4), utc(2026, 11, 2, 5)),
+    ],
+)
+def test_day_bounds_are_the_first_instants_of_the_day_and_the_next(settings, zone, day, start, end):
+    settings.TIME_ZONE = zone
+
+    bounds = clinic_time.day_bounds(day)
+
+    assert bounds == (start, end)
+    assert [bound.tzinfo for bound in bounds] == [dt.UTC, dt.UTC]
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        (LISBON, dt.date(2026, 11, 24), 24),
+        (LISBON, dt.date(2026, 3, 29), 23),
+        (LISBON, dt.date(2026, 10, 25), 25),
+        (LORD_HOWE, dt.date(2026, 10, 4), 23.5),
+        (LORD_HOWE, dt.date(2026, 4, 5), 24.5),
+        (CAIRO, dt.date(2026, 4, 24), 23),
+        (CAIRO, dt.date(2026, 10, 29), 25),
+        (HAVANA, dt.date(2026, 3, 8), 23),
+        (HAVANA, dt.date(2026, 11, 1), 25),
+    ],
+)
+def test_day_bounds_are_as_far_apart_as_the_day_is_long(settings, zone, day, hours):
+    settings.TIME_ZONE = zone
+
+    start, end = clinic_time.day_bounds(day)
+
+    assert end - start == dt.timedelta(hours=hours)
+
+
+@thoroughly
+@hypothesis.given(zone=st.sampled_from(ZONES), day=ANY_DAY | CHANGE_DAYS)
+def test_day_bounds_of_consecutive_days_meet(zone, day):
+    with override_settings(TIME_ZONE=zone):
+        start, end = clinic_time.day_bounds(day)
+        next_start, _ = clinic_time.day_bounds(day + dt.timedelta(days=1))
+
+        assert end == next_start
+        assert clinic_time.local_date(start) == day
+        assert clinic_time.local_date(end - dt.timedelta(minutes=1)) == day
+        assert clinic_time.local_date(start - dt.timedelta(minutes=1)) == day - dt.timedelta(days=1)
+
+
+@pytest.mark.parametrize("day", [clinic_time.FIRST_DATE, clinic_time.LAST_DATE])
+@pytest.mark.parametrize("zone", [KATHMANDU, SANTIAGO])
+def test_day_bounds_at_the_ends_of_the_calendar_do_not_overflow(settings, zone, day):
+    settings.TIME_ZONE = zone
+
+    start, end = clinic_time.day_bounds(day)
+
+    assert start < end
+
+
+@pytest.mark.parametrize(
+    ("at", "day"),
+    [
+        (utc(2026, 7, 1, 22, 59), dt.date(2026, 7, 1)),
+        (utc(2026, 7, 1, 23, 0), dt.date(2026, 7, 2)),
+        (utc(2026, 11, 24, 23, 59), dt.date(2026, 11, 24)),
+        (utc(2026, 11, 25, 0, 0), dt.date(2026, 11, 25)),
+    ],
+)
+def test_today_changes_at_the_clinics_midnight(at, day):
+    assert clinic_time.today(at=at) == day
+
+
+def test_today_without_an_instant_is_that_of_the_clock(now, settings):
+    settings.TIME_ZONE = "Pacific/Auckland"
+    now.move_to(utc(2026, 11, 24, 11, 0))
+
+    day = clinic_time.today()
+
+    assert day == dt.date(2026, 11, 25)
+
+
+# Wall times
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "time", "instant"),
+    [
+        (LISBON, dt.date(2026, 11, 24), dt.time(10, 30), utc(2026, 11, 24, 10, 30)),
+        (LISBON, dt.date(2026, 7, 1), dt.time(10, 30), utc(2026, 7, 1, 9, 30)),
+        (LISBON, dt.date(2026, 3, 29), dt.time(0, 59), utc(2026, 3, 29, 0, 59)),
+        (LISBON, dt.date(2026, 3, 29), dt.time(2, 0), utc(2026, 3, 29, 1, 0)),
+        (LISBON, dt.date(2026, 10, 25), dt.time(0, 59), utc(2026, 10, 24, 23, 59)),
+        (LISBON, dt.date(2026, 10, 25), dt.time(2, 0), utc(2026, 10, 25, 2, 0)),
+        (NEW_YORK, dt.date(2026, 3, 8), dt.time(3, 0), utc(2026, 3, 8, 7, 0)),
+        (LORD_HOWE, dt.date(2026, 10, 4), dt.time(2, 30), utc(2026, 10, 3, 15, 30)),
+        (KATHMANDU, dt.date(2026, 11, 24), dt.time(0, 0), utc(2026, 11, 23, 18, 15)),
+        (CAIRO, dt.date(2026, 4, 24), dt.time(1, 0), utc(2026, 4, 23, 22, 0)),
+        (CAIRO, dt.date(2026, 4, 23), dt.time(23, 59), utc(2026, 4, 23, 21, 59)),
+    ],
+)
+def test_instant_at_a_time_that_comes_once(settings, zone, day, time, instant):
+    settings.TIME_ZONE = zone
+
+    found = clinic_time.instant_at(day, time)
+
+    assert found == instant
+    assert found.tzinfo is dt.UTC
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "time"),
+    [
+        (LISBON, dt.date(2026, 3, 29), dt.time(1, 0)),
+        (LISBON, dt.date(2026, 3, 29), dt.time(1, 59)),
+        (NEW_YORK, dt.date(2026, 3, 8), dt.time(2, 0)),
+        (NEW_YORK, dt.date(2026, 3, 8), dt.time(2, 59)),
+        (LORD_HOWE, dt.date(2026, 10, 4), dt.time(2, 0)),
+        (LORD_HOWE, dt.date(2026, 10, 4), dt.time(2, 29)),
+        (CAIRO, dt.date(2026, 4, 24), dt.time(0, 0)),
+        (CAIRO, dt.date(2026, 4, 24), dt.time(0, 59)),
+        (SANTIAGO, dt.date(2026, 9, 6), dt.time(0, 30)),
+    ],
+)
+@pytest.mark.parametrize("which", [None, FIRST, SECOND])
+def test_instant_at_a_skipped_time_is_refused_whichever_is_asked_for(settings, zone, day, time, which):
+    settings.TIME_ZONE = zone
+
+    with pytest.raises(ValidationError) as refusal:
+        clinic_time.instant_at(day, time, which=which)
+
+    assert refusal.value.code == "no_such_time"
+
+
+REPEATED = [
+    (LISBON, dt.date(2026, 10, 25), dt.time(1, 0), utc(2026, 10, 25, 0, 0), 60),
+    (LISBON, dt.date(2026, 10, 25), dt.time(1, 59), utc(2026, 10, 25, 0, 59), 60),
+    (NEW_YORK, dt.date(2026, 11, 1), dt.time(1, 30), utc(2026, 11, 1, 5, 30), 60),
+    (LORD_HOWE, dt.date(2026, 4, 5), dt.time(1, 30), utc(2026, 4, 4, 14, 30), 30),
+    (LORD_HOWE, dt.date(2026, 4, 5), dt.time(1, 59), utc(2026, 4, 4, 14, 59), 30),
+    (CAIRO, dt.date(2026, 10, 29), dt.time(23, 0), utc(2026, 10, 29, 20, 0), 60),
+    (HAVANA, dt.date(2026, 11, 1), dt.time(0, 0), utc(2026, 11, 1, 4, 0), 60),
+]
+
+
+@pytest.mark.parametrize(("zone", "day", "time", "_first", "_minutes"), REPEATED)
+def test_instant_at_a_repeated_time_asks_which(settings, zone, day, time, _first, _minutes):
+    settings.TIME_ZONE = zone
+
+    with pytest.raises(ValidationError) as refusal:
+        clinic_time.instant_at(day, time)
+
+    assert refusal.value.code == "ambiguous_time"
+
+
+@pytest.mark.parametrize(("zone", "day", "time", "first", "minutes"), REPEATED)
+def test_instant_at_a_repeated_time_takes_the_one_asked_for(settings, zone, day, time, first, minutes):
+    settings.TIME_ZONE = zone
+
+    found = [clinic_time.instant_at(day, time, which=which) for which in (FIRST, SECOND)]
+
+    assert found == [first, first + dt.timedelta(minutes=minutes)]
+
+
+@pytest.mark.parametrize("time", [dt.time(1, 29), dt.time(2, 0)])
+def test_instant_at_around_a_half_hour_change_comes_once(settings, time):
+    settings.TIME_ZONE = LORD_HOWE
+
+    instants = {clinic_time.instant_at(dt.date(2026, 4, 5), time, which=which) for which in (None, FIRST, SECOND)}
+
+    assert len(instants) == 1
+
+
+@pytest.mark.parametrize("which", [FIRST, SECOND])
+def test_instant_at_a_time_that_comes_once_does_not_care_which(which):
+    found = clinic_time.instant_at(dt.date(2026, 7, 1), dt.time(10, 30), which=which)
+
+    assert found == utc(2026, 7, 1, 9, 30)
+
+
+def test_instant_at_is_cut_to_the_minute():
+    found = clinic_time.instant_at(dt.date(2026, 11, 24), dt.time(10, 30, 59, 999_999))
+
+    assert found == utc(2026, 11, 24, 10, 30)
+
+
+@pytest.mark.parametrize("day", [dt.date(1900, 1, 1), dt.date(2199, 12, 31)])
+def test_instant_at_the_ends_of_the_calendar_is_accepted(settings, day):
+    settings.TIME_ZONE = "UTC"
+
+    found = clinic_time.instant_at(day, dt.time(12))
+
+    assert found == dt.datetime.combine(day, dt.time(12), dt.UTC)
+
+
+@pytest.mark.parametrize("day", [dt.date.min, dt.date(1899, 12, 31), dt.date(2200, 1, 1), dt.date.max])
+@pytest.mark.parametrize("zone", [LISBON, KATHMANDU, SANTIAGO])
+def test_instant_at_a_day_beyond_the_calendar_is_refused(settings, zone, day):
+    settings.TIME_ZONE = zone
+
+    with pytest.raises(ValidationError) as refusal:
+        clinic_time.instant_at(day, dt.time(0))
+
+    assert refusal.value.code == "date_range"
+
+
+@thoroughly
+@hypothesis.given(
+    zone=st.sampled_from(ZONES),
+    day=ANY_DAY | CHANGE_DAYS,
+    time=ANY_MINUTE,
+    which=st.sampled_from([None, FIRST, SECOND]),
+)
+@hypothesis.example(zone=LISBON, day=dt.date(2026, 10, 25), time=dt.time(1, 30), which=SECOND)
+@hypothesis.example(zone=LORD_HOWE, day=dt.date(2026, 4, 5), time=dt.time(1, 45), which=FIRST)
+def test_instant_at_every_accepted_time_survives_the_way_there_and_back(zone, day, time, which):
+    with override_settings(TIME_ZONE=zone):
+        try:
+            instant = clinic_time.instant_at(day, time, which=which)
+        except ValidationError:
+            hypothesis.reject()
+
+        wall = clinic_time.local(instant)
+
+        assert (wall.date(), wall.time()) == (day, time)
+        assert clinic_time.instant_at(wall.date(), wall.time(), which=wall.fold) == instant
+
+
+@thoroughly
+@hypothesis.given(
+    zone=st.sampled_from(ZONES),
+    instant=st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2035, 12, 31), timezones=st.just(dt.UTC)),
+)
+@hypothesis.example(zone=LISBON, instant=utc(2026, 10, 25, 0, 30))
+@hypothesis.example(zone=LISBON, instant=utc(2026, 10, 25, 1, 30))
+@hypothesis.example(zone=CAIRO, instant=utc(2026, 4, 23, 22, 0))
+@hypothesis.example(zone=LORD_HOWE, instant=utc(2026, 4, 4, 15, 10))
+def test_instant_at_finds_every_instant_from_its_wall_time(zone, instant):
+    with override_settings(TIME_ZONE=zone):
+        instant = clinic_time.whole_minute(instant)
+        wall = clinic_time.local(instant)
+
+        found = clinic_time.instant_at(wall.date(), wall.time(), which=wall.fold)
+
+        assert found == instant
+
+
+# Texts
+
+
+def test_span_text_is_in_clinic_time():
+    text = clinic_time.span_text(utc(2026, 7, 1, 9, 15), utc(2026, 7, 1, 9, 45))
+
+    assert text == "10:15–10:45 on Wed 1 Jul 2026"
+
+
+def test_date_text_is_the_clinics_date_not_that_of_utc():
+    assert clinic_time.date_text(utc(2026, 6, 30, 23, 30)) == "Wed 1 Jul 2026"

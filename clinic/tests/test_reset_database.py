@@ -1,0 +1,185 @@
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic.management.commands import reset_database
+from clinic.roles import ROLES
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+# Tables are dropped and made, which no rollback of a test undoes.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def migrated_again(transactional_db):
+    """Whatever a test leaves behind, the tests after it find every table."""
+    yield
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+@pytest.fixture
+def debug(settings):
+    settings.DEBUG = True
+
+
+@pytest.fixture
+def foreign_table(migrated_again):
+    """A table of somebody else in the same database, which refers to one of ours."""
+    patient = PatientFactory()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE lab_result (patient_id bigint NOT NULL, finding varchar(20) NOT NULL, "
+            "FOREIGN KEY (patient_id) REFERENCES patients_patient (id))"
+        )
+        cursor.execute("INSERT INTO lab_result VALUES (%s, 'normal')", [patient.pk])
+    yield "lab_result"
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE lab_result")
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Answer the command's question; what it asked is kept."""
+    asked = []
+
+    def give(answer):
+        monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or answer)
+        return asked
+
+    return give
+
+
+def test_reset_database_empties_and_migrates(debug):
+    AppointmentFactory()
+
+    call_command("reset_database", "--no-input", verbosity=0)
+
+    assert not Appointment.objects.exists()
+    assert not Patient.objects.exists()
+    assert MigrationRecorder(connection).applied_migrations()
+    AppointmentFactory()  # the tables take new rows
+
+
+def test_reset_database_makes_the_roles_again(debug, django_user_model):
+    from django.contrib.auth.models import Group
+
+    call_command("reset_database", "--no-input", verbosity=0)
+
+    assert set(Group.objects.values_list("name", flat=True)) == ROLES.keys()
+    assert all(group.permissions.exists() for group in Group.objects.all())
+
+
+def test_reset_database_runs_every_migration_again(debug):
+    before = set(MigrationRecorder(connection).applied_migrations())
+    oldest = MigrationRecorder.Migration.objects.order_by("applied").values_list("applied", flat=True)[0]
+
+    call_command("reset_database", "--no-input", verbosity=0)
+
+    assert set(MigrationRecorder(connection).applied_migrations()) == before
+    assert MigrationRecorder.Migration.objects.filter(applied__gt=oldest).count() == len(before)
+
+
+def test_reset_database_keeps_a_foreign_table(debug, foreign_table):
+    call_command("reset_database", "--no-input", verbosity=0)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT finding FROM lab_result")
+        assert cursor.fetchall() == [("normal",)]
+        cursor.execute("DELETE FROM lab_result")  # its patient is gone: MariaDB checks that again when ours are flushed
+
+
+def test_reset_database_drops_every_table_of_ours(debug, foreign_table):
+    tables = reset_database.portal_tables()
+
+    reset_database.drop(tables)
+
+    assert {"patients_patient", "clinic_user", "clinic_user_groups", "django_migrations"} <= set(tables)
+    assert connection.introspection.table_names() == [foreign_table]
+    assert reset_database.portal_tables() == []
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM lab_result")
+
+
+def test_reset_database_goes_on_where_it_stopped_half_way(debug):
+    reset_database.drop(["appointments_appointment", "django_migrations"])
+
+    call_command("reset_database", "--no-input", verbosity=0)
+
+    assert not Appointment.objects.exists()
+
+
+def test_reset_database_checks_foreign_keys_afterwards(debug):
+    call_command("reset_database", "--no-input", verbosity=0)
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "PRAGMA foreign_keys" if connection.vendor == "sqlite" else "SELECT @@SESSION.foreign_key_checks"
+        )
+        assert cursor.fetchone() == (1,)
+
+
+def test_reset_database_asks_first_and_names_the_database(debug, answers, capsys):
+    asked = answers("yes")
+    PatientFactory()
+
+    call_command("reset_database", verbosity=0)
+
+    assert len(asked) == 1
+    assert str(connection.settings_dict["NAME"]) in capsys.readouterr().out
+    assert not Patient.objects.exists()
+
+
+@pytest.mark.parametrize("answer", ["no", "", "y", "YES"])
+def test_reset_database_changes_nothing_without_a_yes(debug, answers, answer):
+    answers(answer)
+    PatientFactory()
+
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("reset_database", verbosity=0)
+    assert Patient.objects.count() == 1
+
+
+def test_reset_database_with_nobody_to_ask_changes_nothing(debug, monkeypatch):
+    def nobody(question):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    PatientFactory()
+
+    with pytest.raises(CommandError, match="--no-input"):
+        call_command("reset_database", verbosity=0)
+    assert Patient.objects.count() == 1
+
+
+def test_reset_database_refuses_with_debug_off(settings):
+    settings.DEBUG = False
+    PatientFactory()
+
+    with pytest.raises(CommandError, match="--force"):
+        call_command("reset_database", "--no-input", verbosity=0)
+    assert Patient.objects.count() == 1
+
+
+def test_reset_database_with_debug_off_and_force_still_asks(settings, answers):
+    settings.DEBUG = False
+    asked = answers("yes")
+    PatientFactory()
+
+    call_command("reset_database", "--force", verbosity=0)
+
+    assert len(asked) == 1
+    assert not Patient.objects.exists()
+
+
+def test_database_text_names_no_user_and_no_password(monkeypatch):
+    held = {"NAME": "clinic", "HOST": "db.example.org", "USER": "portal", "PASSWORD": "secret"}
+    monkeypatch.setattr(connection, "settings_dict", connection.settings_dict | held)
+
+    text = reset_database.database_text()
+
+    assert text == f"the {connection.display_name} database clinic on db.example.org"

@@ -49,8 +49,10 @@ PAGES: dict[str, dict[str, Permissions]] = {
 _ADMIN: dict[str, Permissions] = {"GET": ("clinic.use_admin",), "POST": ("clinic.use_admin",)}
 
 
-def methods_of(page: ResolverMatch) -> dict[str, Permissions]:
+def methods_of(page: ResolverMatch | None) -> dict[str, Permissions]:
     """Return the methods a page answers with what opens them; none for a page that is not in the table."""
+    if page is None:
+        return {}
     return _ADMIN if page.namespaces == ["admin"] else PAGES.get(page.view_name, {})
 
 

@@ -26,7 +26,6 @@ class AccessMiddleware:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         """Answer in the view's place: 302 to the login, 403, or 405."""
-        assert request.resolver_match is not None  # noqa: S101 -- Django sets it before process_view
         methods = methods_of(request.resolver_match)
         permissions = methods.get("GET" if request.method == "HEAD" else str(request.method))
         if permissions == PUBLIC:

@@ -21,6 +21,7 @@ FIRST_WAIT_SECONDS = 0.004
 LONGEST_WAIT_SECONDS = 0.256
 RETRY_AFTER_SECONDS = 5  # what a 503 tells the client
 
+_dice = random.SystemRandom()
 _DEADLOCK, _LOCK_WAIT = 1213, 1205  # Galera reports a lost certification as a deadlock
 _LOST_CONNECTION = frozenset({2002, 2003, 2006, 2013})
 
@@ -33,7 +34,8 @@ def is_lock_conflict(error: BaseException) -> bool:
     """Return whether the database gave up on a lock, so that the same work may pass if done again."""
     code = error.args[0] if error.args else None
     return isinstance(error, DatabaseError) and (
-        code in {_DEADLOCK, _LOCK_WAIT} or (isinstance(code, str) and "database is locked" in code)
+        code in {_dice = random.SystemRandom()
+_DEADLOCK, _LOCK_WAIT} or (isinstance(code, str) and "database is locked" in code)
     )
 
 
@@ -76,4 +78,4 @@ def retrying(work: Callable[P, R]) -> Callable[P, R]:
 
 def _wait(attempt: int) -> float:
     longest = min(FIRST_WAIT_SECONDS * 2**attempt, LONGEST_WAIT_SECONDS)
-    return random.uniform(longest / 2, longest)  # noqa: S311 -- jitter, not a secret
+    return _dice.uniform(longest / 2, longest)

@@ -34,8 +34,7 @@ def is_lock_conflict(error: BaseException) -> bool:
     """Return whether the database gave up on a lock, so that the same work may pass if done again."""
     code = error.args[0] if error.args else None
     return isinstance(error, DatabaseError) and (
-        code in {_dice = random.SystemRandom()
-_DEADLOCK, _LOCK_WAIT} or (isinstance(code, str) and "database is locked" in code)
+        code in {_DEADLOCK, _LOCK_WAIT} or (isinstance(code, str) and "database is locked" in code)
     )
 
 

@@ -1,5 +1,7 @@
 """System checks: the portal refuses to serve where double bookings could happen."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.core import checks
 from django.db import connection
@@ -11,6 +13,12 @@ MARIADB_ONLY = "SQLite has one writer at a time: there is no isolation level and
 
 def ids(messages):
     return [message.id for message in messages]
+
+
+@pytest.fixture
+def configure(monkeypatch):
+    """Return a function that sets DATABASES for the check alone: the connections stay as they are."""
+    return lambda databases: monkeypatch.setattr("clinic.checks.settings", SimpleNamespace(DATABASES=databases))
 
 
 @pytest.fixture
@@ -28,8 +36,8 @@ def set_session(connection, statement):
 
 
 @pytest.mark.parametrize("level", ["repeatable read", "serializable", "read uncommitted", None])
-def test_isolation_setting_other_than_read_committed_is_refused(settings, level):
-    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.mysql", "OPTIONS": {"isolation_level": level}}}
+def test_isolation_setting_other_than_read_committed_is_refused(configure, level):
+    configure({"default": {"ENGINE": "django.db.backends.mysql", "OPTIONS": {"isolation_level": level}}})
 
     messages = check_isolation_setting()
 
@@ -42,27 +50,27 @@ def test_isolation_setting_other_than_read_committed_is_refused(settings, level)
     [{}, {"isolation_level": "read committed"}, {"isolation_level": "READ COMMITTED"}],
     ids=["default", "lower", "upper"],
 )
-def test_isolation_setting_read_committed_is_fine(settings, options):
-    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.mysql", "OPTIONS": options}}
+def test_isolation_setting_read_committed_is_fine(configure, options):
+    configure({"default": {"ENGINE": "django.db.backends.mysql", "OPTIONS": options}})
 
     assert check_isolation_setting() == []
 
 
-def test_isolation_setting_without_options_is_fine(settings):
-    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.mysql"}}
+def test_isolation_setting_without_options_is_fine(configure):
+    configure({"default": {"ENGINE": "django.db.backends.mysql"}})
 
     assert check_isolation_setting() == []
 
 
-def test_isolation_setting_of_sqlite_is_not_looked_at(settings):
-    settings.DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {}}}
+def test_isolation_setting_of_sqlite_is_not_looked_at(configure):
+    configure({"default": {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {}}})
 
     assert check_isolation_setting() == []
 
 
-def test_isolation_setting_names_each_wrong_database(settings):
+def test_isolation_setting_names_each_wrong_database(configure):
     wrong = {"ENGINE": "django.db.backends.mysql", "OPTIONS": {"isolation_level": "repeatable read"}}
-    settings.DATABASES = {"default": wrong, "archive": wrong}
+    configure({"default": wrong, "archive": wrong})
 
     assert ids(check_isolation_setting()) == ["clinic.E001", "clinic.E001"]
 

@@ -1,5 +1,7 @@
 """Names of people: what is accepted, how it is tidied, and how it is folded for search."""
 
+import unicodedata
+
 import hypothesis
 import pytest
 from django.core.exceptions import ValidationError
@@ -158,7 +160,7 @@ def test_fold_does_not_part_words_at_vowel_signs(name):
 
 @pytest.mark.parametrize(
     "apostrophe",
-    ["'", "\u2019", "\u2018", "`", "\u00b4", "\u02bc", "\u02bb", "\u2032"],
+    ["'", "\u2019", "\u2018", "`", "\u00b4", "\u02bc", "\u02bb"],
     ids=lambda char: f"U+{ord(char):04X}",
 )
 def test_fold_drops_whatever_people_type_as_apostrophe(apostrophe):
@@ -206,8 +208,6 @@ def test_fold_is_idempotent(text):
 @thoroughly
 @hypothesis.given(ANY_TEXT)
 def test_fold_is_the_same_for_composed_and_decomposed_text(text):
-    import unicodedata
-
     assert fold(unicodedata.normalize("NFD", text)) == fold(unicodedata.normalize("NFC", text))
 
 

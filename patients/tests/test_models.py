@@ -1,0 +1,316 @@
+"""Patients as they are stored: one e-mail each, keys in step, kept while they have appointments."""
+
+import datetime as dt
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.db.models import F, ProtectedError
+
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from patients import rules
+from patients.models import Patient, SearchKey
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def keys_of(patient):
+    return set(SearchKey.objects.filter(patient=patient).values_list("key", flat=True))
+
+
+# E-mail
+
+
+@pytest.mark.parametrize("email", ["Maria@Example.ORG", "  maria@example.org", "maria@example.org  "])
+def test_email_is_stored_trimmed_and_in_small_letters(email):
+    patient = Patient.objects.create(first_name="Maria", last_name="Santos", email=email)
+
+    assert patient.email == "maria@example.org"
+    assert Patient.objects.values_list("email", flat=True).get() == "maria@example.org"
+
+
+@pytest.mark.parametrize("email", ["maria@example.org", "MARIA@EXAMPLE.ORG", " maria@example.org", "maria@example.org "])
+def test_email_twice_is_refused_by_the_database(email):
+    PatientFactory(email="Maria@Example.org")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Patient.objects.create(first_name="Ana", last_name="Silva", email=email)
+
+    assert Patient.objects.count() == 1
+
+
+def test_email_twice_in_bulk_is_refused_by_the_database():
+    PatientFactory(email="maria@example.org")
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Patient.objects.bulk_create([Patient(first_name="Ana", last_name="Silva", email="MARIA@example.org ")])
+
+    assert Patient.objects.count() == 1
+
+
+@pytest.mark.parametrize("email", ["maria@example.org", "MARIA@Example.org", " maria@example.org "])
+def test_email_is_looked_up_whatever_its_case_and_blanks(email):
+    patient = PatientFactory(email="maria@example.org")
+
+    assert Patient.objects.get(email=email) == patient
+    assert Patient.objects.get(email__in=[email]) == patient
+
+
+# Search keys
+
+
+def test_keys_of_a_new_patient_are_names_e_mail_and_phone():
+    patient = PatientFactory(
+        first_name="José Luís", last_name="Weiß-Sørensen", email="jose@example.org", phone_number="+351 912 345 678"
+    )
+
+    assert keys_of(patient) == {
+        "jose",
+        "luis",
+        "weiss",
+        "sorensen",
+        "jose@example.org",
+        "351912345678",
+        "51912345678",
+        "1912345678",
+        "912345678",
+    }
+
+
+def test_keys_of_a_patient_without_a_phone_hold_no_blank():
+    patient = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="")
+
+    assert keys_of(patient) == {"maria", "santos", "maria@example.org"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "gone", "come"),
+    [
+        ("first_name", "Ana", {"maria"}, {"ana"}),
+        ("last_name", "Silva Costa", {"santos"}, {"silva", "costa"}),
+        ("email", "Ana@example.org", {"maria@example.org"}, {"ana@example.org"}),
+        ("phone_number", "912345678", {"112"}, {"912345678"}),
+        ("phone_number", "", {"112"}, set()),
+    ],
+)
+def test_keys_follow_edits(field, value, gone, come):
+    patient = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="112")
+    before = keys_of(patient)
+
+    setattr(patient, field, value)
+    patient.save()
+
+    assert keys_of(patient) == before - gone | come
+
+
+def test_keys_follow_an_edit_of_one_field_only():
+    patient = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="")
+
+    patient.last_name = "Silva"
+    patient.save(update_fields=["last_name"])
+
+    patient.refresh_from_db()
+    assert keys_of(patient) == {"maria", "silva", "maria@example.org"}
+    assert patient.name_key == "silva maria"
+
+
+def test_keys_do_not_follow_a_name_that_was_not_saved():
+    patient = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="")
+
+    patient.last_name = "Silva"
+    patient.save(update_fields=["date_of_birth"])
+
+    patient.refresh_from_db()
+    assert patient.last_name == "Santos"
+    assert patient.name_key == "santos maria"
+    assert keys_of(patient) == {"maria", "santos", "maria@example.org"}
+
+
+def test_keys_of_a_patient_read_in_part_stay_whole():
+    patient = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="")
+
+    in_part = Patient.objects.only("first_name").get()
+    in_part.first_name = "Ana"
+    in_part.save()
+
+    assert keys_of(patient) == {"ana", "santos", "maria@example.org"}
+
+
+def test_keys_of_an_unchanged_patient_are_not_written_again():
+    patient = PatientFactory()
+    before = set(SearchKey.objects.values_list("pk", flat=True))
+
+    patient.save()
+
+    assert set(SearchKey.objects.values_list("pk", flat=True)) == before
+
+
+def test_keys_go_with_the_patient():
+    patient = PatientFactory()
+
+    patient.delete()
+
+    assert not SearchKey.objects.exists()
+
+
+def test_bulk_create_fills_keys_and_order():
+    one = Patient(first_name="José", last_name="Øster", email="Jose@Example.org ", phone_number="112")
+    other = Patient(first_name="Ana", last_name="Silva", email="ana@example.org")
+
+    Patient.objects.bulk_create([one, other])
+
+    jose = Patient.objects.get(email="jose@example.org")
+    assert keys_of(jose) == {"jose", "oster", "jose@example.org", "112"}
+    assert jose.name_key == "oster jose"
+    assert keys_of(Patient.objects.get(email="ana@example.org")) == {"ana", "silva", "ana@example.org"}
+
+
+def test_bulk_create_of_nobody_creates_nobody():
+    assert Patient.objects.bulk_create([]) == []
+
+
+def test_bulk_create_that_skips_a_patient_leaves_the_keys_of_the_one_who_is_there():
+    held = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="")
+
+    Patient.objects.bulk_create(
+        [Patient(first_name="Ana", last_name="Silva", email="maria@example.org")], ignore_conflicts=True
+    )
+
+    assert keys_of(held) == {"maria", "santos", "maria@example.org"}
+
+
+# update()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"first_name": "Ana"},
+        {"last_name": "Silva"},
+        {"email": "ana@example.org"},
+        {"phone_number": "112"},
+        {"date_of_birth": None, "last_name": F("first_name")},
+    ],
+    ids=lambda values: "+".join(values),
+)
+def test_update_of_what_keys_are_derived_from_is_refused(values):
+    PatientFactory(last_name="Santos", email="maria@example.org")
+
+    with pytest.raises(TypeError):
+        Patient.objects.update(**values)
+
+    patient = Patient.objects.get()
+    assert (patient.first_name, patient.last_name, patient.email) == ("Maria", "Santos", "maria@example.org")
+
+
+def test_bulk_update_of_what_keys_are_derived_from_is_refused():
+    patient = PatientFactory(last_name="Santos")
+    patient.last_name = "Silva"
+
+    with pytest.raises(TypeError):
+        Patient.objects.bulk_update([patient], ["last_name"])
+
+    assert Patient.objects.get().last_name == "Santos"
+
+
+def test_update_of_anything_else_is_allowed():
+    PatientFactory()
+
+    changed = Patient.objects.update(date_of_birth=dt.date(1980, 5, 17))
+
+    assert changed == 1
+    assert Patient.objects.get().date_of_birth == dt.date(1980, 5, 17)
+
+
+# Diary
+
+
+def test_saving_a_stale_patient_does_not_set_the_diary_back():
+    patient = PatientFactory()
+    stale = Patient.objects.get()
+    AppointmentFactory(patient=patient)
+    stale.last_name = "Silva"
+
+    stale.save()
+
+    patient.refresh_from_db()
+    assert patient.diary_version == 1
+    assert patient.last_name == "Silva"
+
+
+# Deleting
+
+
+def test_delete_of_a_patient_without_appointments_works():
+    PatientFactory().delete()
+    PatientFactory()
+
+    Patient.objects.all().delete()
+
+    assert not Patient.objects.exists()
+
+
+@pytest.mark.parametrize("status", ["booked", "cancelled"])
+def test_delete_of_a_linked_patient_is_refused_with_advice(status):
+    appointment = AppointmentFactory(status=status)
+
+    with pytest.raises(ProtectedError) as refusal:
+        appointment.patient.delete()
+
+    assert refusal.value.args[0] == str(rules.LINKED)
+    assert refusal.value.protected_objects == {appointment}
+    assert Patient.objects.count() == 1
+
+
+def test_delete_of_several_of_whom_one_is_linked_deletes_nobody():
+    appointment = AppointmentFactory()
+    PatientFactory()
+
+    with pytest.raises(ProtectedError) as refusal:
+        Patient.objects.all().delete()
+
+    assert refusal.value.args[0] == str(rules.LINKED)
+    assert Patient.objects.count() == 2
+    assert Appointment.objects.get() == appointment
+
+
+def test_delete_of_everybody_needs_a_queryset():
+    assert not hasattr(Patient.objects, "delete")
+
+
+# Shown
+
+
+def test_patient_is_shown_by_full_name_and_initials():
+    patient = PatientFactory.build(first_name="Maria", last_name="Santos")
+
+    assert (str(patient), patient.initials) == ("Maria Santos", "M. S.")
+
+
+def test_patients_come_in_order_of_folded_last_and_first_name():
+    for first_name, last_name in [("Zoe", "Ábel"), ("Ana", "Zola"), ("Ana", "Abel"), ("Maria", "Øster")]:
+        PatientFactory(first_name=first_name, last_name=last_name)
+
+    assert [str(patient) for patient in Patient.objects.all()] == ["Ana Abel", "Zoe Ábel", "Maria Øster", "Ana Zola"]
+
+
+@pytest.mark.parametrize(
+    ("born", "day", "age"),
+    [
+        (dt.date(1980, 11, 24), dt.date(2026, 11, 23), 45),
+        (dt.date(1980, 11, 24), dt.date(2026, 11, 24), 46),
+        (dt.date(1980, 11, 24), dt.date(2026, 11, 25), 46),
+        (dt.date(2004, 2, 29), dt.date(2026, 2, 28), 21),
+        (dt.date(2004, 2, 29), dt.date(2026, 3, 1), 22),
+        (dt.date(2004, 2, 29), dt.date(2028, 2, 29), 24),
+        (dt.date(2026, 11, 24), dt.date(2026, 11, 24), 0),
+        (None, dt.date(2026, 11, 24), None),
+    ],
+)
+def test_age_changes_on_the_birthday(born, day, age):
+    patient = PatientFactory.build(date_of_birth=born)
+
+    assert patient.age_on(day) == age
+
+

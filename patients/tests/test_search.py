@@ -1,0 +1,262 @@
+"""Search for patients: everyone it should find, nobody else, in one query, by index."""
+
+import pytest
+from django.db import connection
+
+from clinic.tests.factories import UserFactory
+from patients.models import Patient, SearchKey
+from patients.querysets import AFTER_EVERY_CHARACTER
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def found(text):
+    return [str(patient) for patient in Patient.objects.search(text)]
+
+
+@pytest.fixture
+def jose():
+    PatientFactory(first_name="Ana", last_name="Silva", email="ana@example.com", phone_number="21 000 00 00")
+    return PatientFactory(
+        first_name="José Luís", last_name="Weiß-Sørensen", email="jose.w@example.org", phone_number="+351 912 345 678"
+    )
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "José",
+        "jose",
+        "JOSE",
+        "jo",
+        "j",
+        "luis",
+        "Weiß",
+        "weiss",
+        "WEISS",
+        "Sørensen",
+        "sorensen",
+        "Weiß-Sørensen",
+        "weiss sorensen",
+        "sorensen weiss",
+        "jose weiss",
+        "weiss jose",
+        "weiss, jose",
+        "  luis   jose  ",
+        "sor we lu jo",
+        "Jose\u0301",
+    ],
+)
+def test_search_by_words_of_the_name_finds_in_any_order(jose, text):
+    assert found(text) == [str(jose)]
+
+
+@pytest.mark.parametrize("text", ["ose", "eiss", "jose silva", "josef", "jose x", "example", "%", "_ose", "j%", "jose\\"])
+def test_search_by_what_begins_no_word_finds_nobody(jose, text):
+    if text == "jose\\":
+        assert found(text) == [str(jose)]
+    else:
+        assert found(text) == []
+
+
+@pytest.mark.parametrize("text", ["", "   ", "-", "'", "\u200b", "+", "()", "\x00", "\ud800", "😀"], ids=repr)
+def test_search_by_nothing_finds_nobody_without_a_query(jose, django_assert_num_queries, text):
+    with django_assert_num_queries(0):
+        assert found(text) == []
+
+
+def test_search_orders_by_name():
+    for first_name, last_name in [("Zoe", "Santos"), ("Maria", "Ávila"), ("Maria", "Zola"), ("Ana", "Santos")]:
+        PatientFactory(first_name=first_name, last_name=last_name)
+
+    assert found("santos") == ["Ana Santos", "Zoe Santos"]
+    assert found("maria") == ["Maria Ávila", "Maria Zola"]
+
+
+def test_search_finds_a_patient_once_though_several_keys_match():
+    PatientFactory(first_name="Ana Anabela", last_name="Anacleto", email="ana@example.org")
+
+    assert found("ana") == ["Ana Anabela Anacleto"]
+
+
+@pytest.mark.parametrize("apostrophe", ["'", "’", "`"])
+def test_search_by_a_name_with_an_apostrophe_finds_it_without(apostrophe):
+    PatientFactory(first_name="Sean", last_name=f"O{apostrophe}Brien")
+
+    assert found("obrien") == found("o'brien") == found("O’Bri") == [f"Sean O{apostrophe}Brien"]
+
+
+@pytest.mark.parametrize(
+    ("first_name", "last_name", "text"),
+    [
+        ("Ольга", "Иванова", "иванова оль"),
+        ("Χρήστος", "Παππάς", "παππας"),
+        ("किरण", "शर्मा", "शर्मा"),
+        ("伟", "李", "李"),
+        ("민준", "김", "김"),
+        ("太郎", "𠮷田", "𠮷"),
+        ("太郎", "𠮷田", "𠮷田"),
+        ("محمد", "الأحمد", "الأحمد"),
+    ],
+)
+def test_search_finds_names_of_any_script(first_name, last_name, text):
+    PatientFactory(first_name="Ana", last_name="Silva")
+    PatientFactory(first_name=first_name, last_name=last_name)
+
+    assert found(text) == [f"{first_name} {last_name}"]
+
+
+def test_search_by_a_long_name_finds_it():
+    PatientFactory(first_name="x" * 50, last_name="y" * 50)
+
+    assert len(found(f"{'y' * 50} {'x' * 50}")) == 1
+
+
+# E-mail
+
+
+@pytest.mark.parametrize("text", ["jose.w@example.org", "JOSE.W@Example.ORG", "  jose.w@example.org ", "jose.w@ex", "jose.w@"])
+def test_search_by_the_beginning_of_an_email_finds(jose, text):
+    assert found(text) == [str(jose)]
+
+
+@pytest.mark.parametrize("text", ["w@example.org", "@example.org", "ose.w@example.org", "jose.w@example.org.pt"])
+def test_search_by_another_email_finds_nobody(jose, text):
+    assert found(text) == []
+
+
+def test_search_by_a_very_long_email_finds_it():
+    email = f"{'a' * 60}@{'b' * 60}.example.org"
+    PatientFactory(first_name="Ana", last_name="Silva", email=email)
+
+    assert found(email) == ["Ana Silva"]
+
+
+# Phone number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "+351 912 345 678",
+        "+351912345678",
+        "00351 912 345 678",
+        "351912345678",
+        "912345678",
+        "912 345 678",
+        "912-345-678",
+        "(912) 345.678",
+        "0912345678",
+        "91234",
+        "912",
+    ],
+)
+@pytest.mark.parametrize("stored", ["+351 912 345 678", "00351912345678", "+351912345678", "(+351) 912-345-678"])
+def test_search_by_phone_number_in_any_format_finds(stored, text):
+    PatientFactory(first_name="Ana", last_name="Silva", phone_number="+351 960 000 000")
+    PatientFactory(first_name="Maria", last_name="Santos", phone_number=stored)
+
+    assert found(text) == ["Maria Santos"]
+
+
+@pytest.mark.parametrize("text", ["912345678", "912 345 678", "+351 912345678", "00351912345678"])
+@pytest.mark.parametrize("stored", ["912 345 678", "912345678", "912.345.678"])
+def test_search_by_phone_number_finds_one_stored_without_country_code(stored, text):
+    PatientFactory(first_name="Maria", last_name="Santos", phone_number=stored)
+
+    assert found(text) == ["Maria Santos"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "texts"),
+    [
+        ("+44 (0)20 7946 0958", ["+44 20 7946 0958", "020 7946 0958", "20 7946 0958", "+44 (0)20 7946 0958"]),
+        ("+353 (0)1 234 5678", ["+353 1 234 5678", "01 234 5678", "+353 (0)1 234 5678"]),
+        ("020 7946 0958", ["+44 20 7946 0958", "020 7946 0958", "20 7946 0958"]),
+        ("+39 06 1234 5678", ["+39 06 1234 5678", "06 1234 5678"]),
+        ("+1 212 555 0123", ["+1 212 555 0123", "1 212 555 0123", "212-555-0123", "(212) 555-0123"]),
+        ("912 345 678 ext. 12", ["912 345 678", "912 345 678 ext. 12"]),
+        ("912345678#12", ["912345678", "912345678#12"]),
+        ("112", ["112"]),
+    ],
+)
+def test_search_by_phone_number_copes_with_trunk_digits_and_extensions(stored, texts):
+    PatientFactory(first_name="Maria", last_name="Santos", phone_number=stored)
+
+    missed = [text for text in texts if found(text) != ["Maria Santos"]]
+
+    assert missed == []
+
+
+@pytest.mark.parametrize("text", ["912345679", "345678", "+351 912 345 6789", "+34 912 345 679"])
+def test_search_by_another_phone_number_finds_nobody(jose, text):
+    assert found(text) == []
+
+
+# Queries
+
+
+@pytest.mark.parametrize("text", ["maria", "maria santos", "patient@example.org", "+351 912 345 678"])
+@pytest.mark.parametrize("count", [3, 30])
+def test_search_makes_one_query_however_many_are_found(django_assert_num_queries, count, text):
+    for number in range(count):
+        PatientFactory(first_name="Maria", last_name="Santos", email=f"patient@example.org{number}")
+
+    with django_assert_num_queries(1):
+        assert len(found(text)) == count
+
+
+def test_search_combines_with_other_conditions(jose):
+    assert list(Patient.objects.exclude(pk=jose.pk).search("jose")) == []
+    assert Patient.objects.search("jose").count() == 1
+
+
+@pytest.mark.parametrize("text", ["sobrenome1234", "maria sobrenome1234", "p1234@example.org", "912 001 234"])
+def test_search_reads_keys_by_their_index(text):
+    Patient.objects.bulk_create(
+        [
+            Patient(
+                first_name="Maria" if number % 10 == 0 else f"Nome{number}",
+                last_name=f"Sobrenome{number}",
+                email=f"p{number}@example.org",
+                phone_number=f"+351 912 {number:06}",
+            )
+            for number in range(3000)
+        ]
+    )
+    _analyze(SearchKey, Patient)
+
+    plan = _plan(Patient.objects.search(text))
+
+    on_keys = [step for step in plan if SearchKey._meta.db_table in step or "U0" in step]
+    assert on_keys
+    assert all("patient_search_key" in step or "SEARCH" in step or "eq_ref" in step for step in on_keys), plan
+    assert not any("SCAN" in step or "'ALL'" in step or "full scan" in step for step in on_keys), plan
+
+
+def _analyze(*models):
+    with connection.cursor() as cursor:
+        for model in models:
+            if connection.vendor == "mysql":
+                cursor.execute(f"ANALYZE TABLE {model._meta.db_table}")
+            else:
+                cursor.execute(f"ANALYZE {model._meta.db_table}")
+
+
+def _plan(queryset):
+    return queryset.explain().splitlines()
+
+
+# Who may see whom
+
+
+def test_visible_to_nobody_without_a_role(jose):
+    assert list(Patient.objects.visible_to(UserFactory())) == []
+
+
+def test_visible_to_the_reception_is_everybody(jose, receptionist):
+    assert Patient.objects.visible_to(receptionist).count() == 2

@@ -235,7 +235,7 @@ def ask(patient: Patient, doctor: Doctor, start_time: dt.datetime) -> str:
 
 def codes_of(refusal: ValidationError) -> set[str]:
     """Return the codes of all that was refused."""
-    return {error.code for errors in refusal.error_dict.values() for error in errors}
+    return {str(error.code) for errors in refusal.error_dict.values() for error in errors}
 
 
 # All of them

@@ -1,4 +1,5 @@
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
@@ -29,17 +30,26 @@ def debug(settings):
 
 @pytest.fixture
 def foreign_table(migrated_again):
-    """A table of somebody else in the same database, which refers to one of ours."""
-    patient = PatientFactory()
+    """A table of somebody else in the same database."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE lab_result (patient_id bigint NOT NULL, finding varchar(20) NOT NULL, "
-            "FOREIGN KEY (patient_id) REFERENCES patients_patient (id))"
-        )
-        cursor.execute("INSERT INTO lab_result VALUES (%s, 'normal')", [patient.pk])
+        cursor.execute("CREATE TABLE lab_result (finding varchar(20) NOT NULL)")
+        cursor.execute("INSERT INTO lab_result VALUES ('normal')")
     yield "lab_result"
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE lab_result")
+
+
+@pytest.fixture
+def referring_table(migrated_again):
+    """A table of somebody else that refers to one of ours."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE lab_order (patient_id bigint NOT NULL, "
+            "FOREIGN KEY (patient_id) REFERENCES patients_patient (id))"
+        )
+    yield "lab_order"
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE lab_order")
 
 
 @pytest.fixture
@@ -65,9 +75,7 @@ def test_reset_database_empties_and_migrates(debug):
     AppointmentFactory()  # the tables take new rows
 
 
-def test_reset_database_makes_the_roles_again(debug, django_user_model):
-    from django.contrib.auth.models import Group
-
+def test_reset_database_makes_the_roles_again(debug):
     call_command("reset_database", "--no-input", verbosity=0)
 
     assert set(Group.objects.values_list("name", flat=True)) == ROLES.keys()
@@ -89,8 +97,15 @@ def test_reset_database_keeps_a_foreign_table(debug, foreign_table):
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT finding FROM lab_result")
-        assert cursor.fetchall() == [("normal",)]
-        cursor.execute("DELETE FROM lab_result")  # its patient is gone: MariaDB checks that again when ours are flushed
+        assert list(cursor.fetchall()) == [("normal",)]
+
+
+def test_reset_database_refuses_while_a_foreign_table_refers_to_ours(debug, referring_table):
+    PatientFactory()
+
+    with pytest.raises(CommandError, match=r"lab_order .* refers to patients_patient"):
+        call_command("reset_database", "--no-input", verbosity=0)
+    assert Patient.objects.count() == 1
 
 
 def test_reset_database_drops_every_table_of_ours(debug, foreign_table):
@@ -101,8 +116,6 @@ def test_reset_database_drops_every_table_of_ours(debug, foreign_table):
     assert {"patients_patient", "clinic_user", "clinic_user_groups", "django_migrations"} <= set(tables)
     assert connection.introspection.table_names() == [foreign_table]
     assert reset_database.portal_tables() == []
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM lab_result")
 
 
 def test_reset_database_goes_on_where_it_stopped_half_way(debug):
@@ -117,9 +130,8 @@ def test_reset_database_checks_foreign_keys_afterwards(debug):
     call_command("reset_database", "--no-input", verbosity=0)
 
     with connection.cursor() as cursor:
-        cursor.execute(
-            "PRAGMA foreign_keys" if connection.vendor == "sqlite" else "SELECT @@SESSION.foreign_key_checks"
-        )
+        asked = "PRAGMA foreign_keys" if connection.vendor == "sqlite" else "SELECT @@SESSION.foreign_key_checks"
+        cursor.execute(asked)
         assert cursor.fetchone() == (1,)
 
 
@@ -178,8 +190,10 @@ def test_reset_database_with_debug_off_and_force_still_asks(settings, answers):
 
 def test_database_text_names_no_user_and_no_password(monkeypatch):
     held = {"NAME": "clinic", "HOST": "db.example.org", "USER": "portal", "PASSWORD": "secret"}
-    monkeypatch.setattr(connection, "settings_dict", connection.settings_dict | held)
 
-    text = reset_database.database_text()
+    with monkeypatch.context() as patch:
+        for name, value in held.items():
+            patch.setitem(connection.settings_dict, name, value)
+        text = reset_database.database_text()
 
     assert text == f"the {connection.display_name} database clinic on db.example.org"

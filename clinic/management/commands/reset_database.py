@@ -23,7 +23,8 @@ class Command(BaseCommand):
         """Drop, then migrate.
 
         Raises:
-            CommandError: with DEBUG off and no --force, or if the answer is not "yes"; nothing is then changed.
+            CommandError: with DEBUG off and no --force, if a table that is not the portal's refers to one that is,
+                or if the answer is not "yes"; nothing is then changed.
         """
         if not settings.DEBUG and not force:
             raise CommandError(
@@ -31,6 +32,7 @@ class Command(BaseCommand):
                 "Add --force if all of its data is to go."
             )
         tables = portal_tables()
+        check_unreferenced(tables)
         if tables and not no_input:
             self._ask(len(tables))
         drop(tables)
@@ -62,8 +64,24 @@ def portal_tables() -> list[str]:
     return sorted(ours & existing)
 
 
+def check_unreferenced(tables: list[str]) -> None:
+    """Check that no other table refers to these: its rows would point nowhere, and SQLite would refuse to migrate.
+
+    Raises:
+        CommandError: naming the first such table.
+    """
+    with connection.cursor() as cursor:
+        for other in sorted(set(connection.introspection.table_names(cursor)) - set(tables)):
+            for _column, referred in connection.introspection.get_relations(cursor, other).values():
+                if referred in tables:
+                    raise CommandError(
+                        f"The table {other} is not the portal's, but refers to {referred}. Nothing was changed. "
+                        f"Drop {other} or its foreign key first."
+                    )
+
+
 def drop(tables: list[str]) -> None:
-    """Drop tables whatever refers to them. SQLite drops all or none; MariaDB commits after each.
+    """Drop tables that refer to one another, in any order. SQLite drops all or none; MariaDB commits after each.
 
     The checks go off before the transaction begins: inside one, SQLite would ignore that.
     """

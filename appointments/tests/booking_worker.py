@@ -1,0 +1,92 @@
+"""One of several processes that book at once, for test_stress_processes.py.
+
+    python -m appointments.tests.booking_worker {people,slots,random} NUMBER [--without-check]
+
+It says `ready`, waits for a line on standard input, books, and prints how many attempts ended how, as JSON.
+"""
+
+import argparse
+import datetime as dt
+import json
+import random
+import sys
+import time
+from collections import Counter
+
+import django
+from django.core.exceptions import ValidationError
+
+django.setup()
+
+from appointments import booking, diary  # noqa: E402 -- models can be imported only once Django is set up
+from appointments.models import Appointment  # noqa: E402
+from doctors.models import Doctor  # noqa: E402
+from doctors.tests.factories import DoctorFactory  # noqa: E402
+from patients.models import Patient  # noqa: E402
+from patients.tests.factories import PatientFactory  # noqa: E402
+
+DOCTORS = 3
+WORKERS = 4
+SLOTS = 16
+RANDOM_ATTEMPTS = 40
+FIRST_START = dt.datetime(2098, 11, 25, 8, 0, tzinfo=dt.UTC)  # far enough ahead to stay in the future
+
+
+def make_people():
+    DoctorFactory.create_batch(DOCTORS)
+    PatientFactory.create_batch(WORKERS)
+
+
+def slots():
+    """Yield every slot of every doctor in one order, so that all workers want the same one at the same time."""
+    for n in range(SLOTS):
+        for doctor in Doctor.objects.all():
+            yield doctor, FIRST_START + n * dt.timedelta(minutes=30), 30
+
+
+def random_times(seed):
+    dice = random.Random(seed)
+    doctors = list(Doctor.objects.all())
+    for _attempt in range(RANDOM_ATTEMPTS):
+        minutes = 5 * dice.randrange(96)
+        yield dice.choice(doctors), FIRST_START + dt.timedelta(minutes=minutes), dice.choice([15, 30, 45, 60])
+
+
+def book_all(patient, wanted):
+    outcomes = Counter()
+    for doctor, start_time, minutes in wanted:
+        try:
+            booking.book(patient=patient, doctor=doctor, start_time=start_time, duration_minutes=minutes, by=None)
+        except ValidationError as refusal:
+            outcomes[refusal.error_dict["start_time"][0].code] += 1
+        else:
+            outcomes["booked"] += 1
+    return outcomes
+
+
+def switch_off_claim_and_check():
+    """Write without claim, without check, and slowly, as the race needs."""
+    diary.claim = lambda **diaries: None
+    Appointment._check_claimed = lambda self: time.sleep(0.02)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["people", "slots", "random"])
+    parser.add_argument("number", type=int)
+    parser.add_argument("--without-check", action="store_true")
+    chosen = parser.parse_args()
+    if chosen.what == "people":
+        make_people()
+        return
+    if chosen.without_check:
+        switch_off_claim_and_check()
+    patient = Patient.objects.order_by("pk")[chosen.number]
+    wanted = list(slots() if chosen.what == "slots" else random_times(chosen.number))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(json.dumps(book_all(patient, wanted)))
+
+
+if __name__ == "__main__":
+    main()

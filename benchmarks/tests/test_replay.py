@@ -1,0 +1,194 @@
+import datetime as dt
+import lzma
+
+import pytest
+from django.core.management import CommandError
+
+from appointments.models import Appointment
+from benchmarks import replay
+from benchmarks.replay import Diaries, Outcome, Request
+from doctors.models import Doctor
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+MONDAY = dt.date(2016, 5, 16)
+TUESDAY = dt.date(2016, 5, 17)
+HEADER = "PatientId,AppointmentID,ScheduledDay,AppointmentDay,Neighbourhood"
+
+EIGHT, TWENTY_PAST, TWENTY_TO_NINE = (dt.datetime(2026, 11, 30, 8, minute, tzinfo=dt.UTC) for minute in (0, 20, 40))
+
+
+def packed(path, rows):
+    with lzma.open(path, "wt", encoding="utf-8") as file:
+        file.write("\n".join([HEADER, *rows]))
+    return path
+
+
+def row(patient, number, scheduled="2016-05-01T10:00:00Z", day=MONDAY, neighbourhood="ILHA DO BOI"):
+    return f"{patient},{number},{scheduled},{day}T00:00:00Z,{neighbourhood}"
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Twenty-six visits in one neighbourhood on Monday, so two doctors, and one in another on Tuesday."""
+    visits = [row(700 + n, n) for n in range(25)]
+    return packed(
+        tmp_path / "demand.csv.xz", [*visits, row(700, 25), row(800, 26, day=TUESDAY, neighbourhood="SANTA LÚCIA")]
+    )
+
+
+def test_read_requests_in_the_order_they_were_made(tmp_path):
+    late, early = row(9, 1, scheduled="2016-05-02T08:00:00Z"), row(7, 2, scheduled="2016-05-01T08:00:00Z")
+    again = row(9, 3, scheduled="2016-05-03T08:00:00Z", day=TUESDAY)
+
+    requests = replay.read_requests(packed(tmp_path / "demand.csv.xz", [late, early, again]))
+
+    assert requests == [
+        Request(patient=1, neighbourhood="Ilha Do Boi", day=MONDAY),
+        Request(patient=2, neighbourhood="Ilha Do Boi", day=MONDAY),
+        Request(patient=2, neighbourhood="Ilha Do Boi", day=TUESDAY),
+    ]
+
+
+@pytest.mark.parametrize(("visits", "doctors"), [(1, 1), (24, 1), (25, 2), (48, 2), (49, 3)])
+def test_doctors_needed_on_the_busiest_day(visits, doctors):
+    quiet = [Request(1, "Centro", TUESDAY)]
+    busy = [Request(n, "Centro", MONDAY) for n in range(visits)]
+
+    assert replay.doctors_needed([*quiet, *busy]) == {"Centro": doctors}
+
+
+@pytest.mark.parametrize(
+    ("today", "first"),
+    [
+        (dt.date(2016, 5, 14), dt.date(2016, 5, 16)),
+        (dt.date(2016, 5, 15), dt.date(2016, 5, 23)),
+        (dt.date(2026, 11, 21), dt.date(2026, 11, 23)),
+        (dt.date(2026, 11, 22), dt.date(2026, 11, 30)),
+    ],
+)
+def test_shift_to_future_goes_past_tomorrow_and_keeps_the_weekday(today, first):
+    shift = replay.shift_to_future({TUESDAY, MONDAY}, today=today)
+
+    assert MONDAY + shift == first
+
+
+def test_starts_on_fill_the_day_in_clinic_time():
+    starts = replay.starts_on(dt.date(2026, 7, 1))
+
+    assert len(starts) == 24
+    assert starts[0] == dt.datetime(2026, 7, 1, 7, 0, tzinfo=dt.UTC)
+    assert starts[-1] == dt.datetime(2026, 7, 1, 14, 40, tzinfo=dt.UTC)
+
+
+def test_choose_takes_the_earliest_time_of_any_doctor():
+    diaries = Diaries(doctors=[1, 2], doctor_taken={(1, EIGHT)}, patient_taken=set())
+
+    assert diaries.choose([EIGHT, TWENTY_PAST]) == (EIGHT, 2)
+
+
+def test_choose_passes_over_what_the_patient_has():
+    diaries = Diaries(doctors=[1, 2], doctor_taken=set(), patient_taken={EIGHT})
+
+    assert diaries.choose([EIGHT, TWENTY_PAST]) == (TWENTY_PAST, 1)
+
+
+def test_choose_goes_one_further_for_each_lost_race():
+    diaries = Diaries(doctors=[1], doctor_taken={(1, EIGHT)}, patient_taken=set())
+
+    assert diaries.choose([EIGHT, TWENTY_PAST, TWENTY_TO_NINE], tried=[(EIGHT, 1)]) == (TWENTY_TO_NINE, 1)
+    assert diaries.choose([EIGHT, TWENTY_PAST], tried=[(EIGHT, 1)]) == (TWENTY_PAST, 1)
+
+
+def test_choose_finds_nothing_on_a_full_day():
+    diaries = Diaries(doctors=[1], doctor_taken={(1, EIGHT)}, patient_taken=set())
+
+    assert diaries.choose([EIGHT]) is None
+    assert not any(diaries.free([EIGHT]))
+
+
+def test_milliseconds_by_nearest_rank():
+    assert replay.milliseconds([n / 1000 for n in range(1, 101)]) == "50.0 / 95.0 / 99.0"
+    assert replay.milliseconds([0.007]) == "7.0 / 7.0 / 7.0"
+    assert replay.milliseconds([]) == "-"
+
+
+def test_table_counts_refusals_by_reason():
+    outcomes = [
+        Outcome(replay.BOOKED, began=1, ended=1.5, booking_seconds=0.25, lost_races=2),
+        Outcome(replay.DAY_FULL, began=2, ended=3),
+    ]
+
+    figures = dict(line.rsplit("  ", 1) for line in replay.table(outcomes).splitlines())
+
+    assert {name.strip(): figure.strip() for name, figure in figures.items()} == {
+        "requests": "2",
+        "booked": "1",
+        "refused: day full": "1",
+        "lost races, then another time was tried": "2",
+        "seconds": "2.0",
+        "bookings per second": "0.5",
+        "ms a booking, p50 / p95 / p99": "250.0 / 250.0 / 250.0",
+        "ms with the search for a time": "500.0 / 500.0 / 500.0",
+    }
+
+
+def test_replay_books_a_day_through_the_portal(db, now, data, capsys):
+    replay.main(["--data", str(data), "--day", "2016-05-16"])
+
+    assert Patient.objects.count() == 26
+    assert list(Doctor.objects.values_list("full_name", "specialization")) == [
+        ("Dr Ilha Do Boi 1", "Ilha Do Boi"),
+        ("Dr Ilha Do Boi 2", "Ilha Do Boi"),
+        ("Dr Santa Lúcia 1", "Santa Lúcia"),
+    ]
+    assert Appointment.objects.on_day(dt.date(2026, 11, 30)).count() == 26
+    assert "/schedule/2026-11-30/" in capsys.readouterr().out
+
+
+def test_replay_again_registers_nobody_twice_and_counts_refusals(db, now, data, capsys):
+    for _time in range(2):
+        replay.main(["--data", str(data), "--day", "all"])
+
+    assert Patient.objects.count() == 26
+    assert Doctor.objects.count() == 3
+    assert Appointment.objects.count() == 2 * 24 + 2
+    assert "refused: day full" in capsys.readouterr().out
+
+
+def test_replay_a_patient_with_no_time_left_is_refused(db, now, tmp_path, capsys):
+    elsewhere = [row(1, n, neighbourhood="CENTRO") for n in range(24)]
+    path = packed(tmp_path / "demand.csv.xz", [*elsewhere, row(1, 24)])
+
+    replay.main(["--data", str(path)])
+
+    assert Appointment.objects.count() == 24
+    assert replay.PATIENT_BUSY in capsys.readouterr().out
+
+
+def test_replay_outrun_tries_the_next_time(db, now, data, monkeypatch):
+    refusals = iter([replay.OUTRUN, replay.OUTRUN, replay.BOOKED])
+    asked = []
+    monkeypatch.setattr(replay, "ask", lambda patient, doctor, start: asked.append(start) or next(refusals))
+    request = replay.demand_of(data, "2016-05-17")[0]
+
+    outcome = replay.serve(request)
+
+    assert (outcome.result, outcome.lost_races) == (replay.BOOKED, 2)
+    assert len(set(asked)) == 3
+
+
+def test_replay_stops_at_a_database_of_a_clinic(db, now, data, capsys):
+    PatientFactory(email="maria@example.org")
+
+    with pytest.raises(SystemExit) as stop:
+        replay.main(["--data", str(data)])
+
+    assert stop.value.code == 1
+    assert "not from a replay" in capsys.readouterr().err
+    assert not Doctor.objects.exists()
+
+
+def test_replay_of_a_day_without_requests(db, now, data):
+    with pytest.raises(CommandError):
+        replay.demand_of(data, "2016-05-15")

@@ -17,7 +17,7 @@ from django.utils import timezone
 from appointments.models import Appointment
 from appointments.rules import SHORTEST_MINUTES
 from appointments.statuses import BLOCKING, Status
-from clinic import clinic_time
+from clinic import clinic_time, names
 from doctors.models import Doctor
 
 # The hours that are drawn when nothing is booked outside them.
@@ -27,7 +27,7 @@ DAY_CLOSES = dt.time(18)
 USUAL_MINUTES = 30
 FREE_STEP_MINUTES = 30  # free time is offered in pieces that begin on the clock's half hours
 BEGIN_STEP_MINUTES = 5  # and today not before the next full five minutes
-SHORT_BLOCK_MINUTES = 25  # up to here a block has room for one line
+TALL_BLOCK_MINUTES = 25
 
 _ROW = (
     "pk",
@@ -73,14 +73,14 @@ class Block:
     is_beside: bool
 
     @property
-    def is_short(self) -> bool:
-        """Whether there is room for one line only."""
-        return self.place.minutes <= SHORT_BLOCK_MINUTES
+    def is_tall(self) -> bool:
+        """Whether there is room for a name of two lines."""
+        return self.place.minutes >= TALL_BLOCK_MINUTES
 
 
 @dataclass(frozen=True)
 class Free:
-    """A piece of free time; its address opens the booking form filled in."""
+    """A piece of free time. `url` opens the booking form filled in; `take` says the same to a form that is open."""
 
     place: Place
     time: str
@@ -149,11 +149,12 @@ def day_view(
     user: Any,
     doctor_id: int | None = None,
     specialization: str = "",
+    room_for: int = SHORTEST_MINUTES,
     at: dt.datetime | None = None,
 ) -> Day:
     """Return what a user sees of a day, for all doctors, one, or one specialization. Two queries, however many rows.
 
-    Columns come in order of the doctors' names, blocks in order of time. Cancelled visits are listed, not drawn.
+    Free times are those at which a visit of `room_for` minutes would fit. Columns come in order of the doctors' names, blocks in order of time. Cancelled visits are listed, not drawn.
     """
     at = at or timezone.now()
     doctors = list(Doctor.objects.order_by("full_name", "pk"))
@@ -176,7 +177,8 @@ def day_view(
         blocks = [(row, _block(row, doctor, grid, sight)) for row in by_doctor[doctor.pk]]
         listed += [(row[2], block) for row, block in blocks]
         drawn = [block for row, block in blocks if row[4] != Status.CANCELLED]
-        free = list(_free_times(by_doctor[doctor.pk], doctor, grid, at)) if doctor.is_active and sight.books else []
+        offers = _free_times(by_doctor[doctor.pk], doctor, grid, at, room_for) if sight.books else ()
+        free = list(offers) if doctor.is_active else []
         columns.append(Column(doctor, _beside(drawn), free))
     counts = Counter(block.status for _start, block in listed)
     return Day(
@@ -260,7 +262,7 @@ def _block(row: tuple, doctor: Doctor, grid: _Grid, sight: _Sight) -> Block:
         url=reverse("appointments:appointment_detail", args=[pk]) if is_named else "",
         time=clinic_time.time_text(start),
         until=clinic_time.time_text(end),
-        who=f"{first_name} {last_name}" if is_named else f"{first_name[:1]}. {last_name[:1]}.",
+        who=f"{first_name} {last_name}" if is_named else names.initials(first_name, last_name),
         phone=phone if is_named else "",
         reason=reason if is_named else "",
         doctor_name=doctor.full_name,
@@ -284,14 +286,15 @@ def _share_time(one: Place, other: Place) -> bool:
     return one.minute < other.minute + other.minutes and other.minute < one.minute + one.minutes
 
 
-def _free_times(rows: list[tuple], doctor: Doctor, grid: _Grid, at: dt.datetime) -> Iterator[Free]:
+def _free_times(rows: list[tuple], doctor: Doctor, grid: _Grid, at: dt.datetime, room_for: int) -> Iterator[Free]:
     """Yield the doctor's free time from `at` on, in pieces on which a visit can begin, soonest first."""
     earliest = max(0, _round_up(grid.minute_of(at) + 1, BEGIN_STEP_MINUTES))
     taken = sorted((grid.minute_of(row[2]), grid.minute_of(row[3])) for row in rows if row[4] in BLOCKING)
     begin = earliest
     for start, end in [*taken, (grid.minutes, grid.minutes)]:
         for minute, minutes in _pieces(begin, start):
-            yield _free(doctor, grid, minute, minutes, until=start)
+            if start - minute >= room_for:
+                yield _free(doctor, grid, minute, minutes, until=start)
         begin = max(begin, end)
 
 
@@ -314,7 +317,8 @@ def _free(doctor: Doctor, grid: _Grid, minute: int, minutes: int, *, until: int)
     slot: dict[str, Any] = {"doctor": doctor.pk, "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
     if wall.fold:
         slot["which"] = clinic_time.SECOND
+    take = urlencode(slot)
     if until - minute < USUAL_MINUTES:
         slot["minutes"] = until - minute
-    query = urlencode(slot)
-    return Free(Place(minute, minutes), slot["time"], f"{reverse('appointments:appointment_book')}?{query}", query)
+    url = f"{reverse('appointments:appointment_book')}?{urlencode(slot)}"
+    return Free(Place(minute, minutes), slot["time"], url, take)

@@ -46,7 +46,7 @@ def schedule_today(request: StaffRequest) -> HttpResponse:
 def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     """Show the schedule of one date, as a grid or as a list, for all doctors or some."""
     kept = {name: value for name in ("doctor", "specialization", "layout") if (value := request.GET.get(name))}
-    doctor_id = get_object_or_404(Doctor, pk=_id_or_none(kept["doctor"])).pk if "doctor" in kept else None
+    doctor_id = get_object_or_404(Doctor, pk=_number_or_none(kept["doctor"])).pk if "doctor" in kept else None
     schedule = day_view(day, user=request.user, doctor_id=doctor_id, specialization=kept.get("specialization", ""))
     context = {
         "day": schedule,
@@ -75,7 +75,7 @@ def _neighbour_url(day: dt.date, step: int, kept: dict[str, str]) -> str:
     return _schedule_url(neighbour, kept) if is_known else ""
 
 
-def _id_or_none(text: str) -> int | None:
+def _number_or_none(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
@@ -86,7 +86,8 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
     """Book a visit. Buttons of the form find a patient or take a free time; both keep what was typed."""
     if request.method != "POST":
         picked = _patient_or_none(request.GET.get("patient", ""))
-        form = BookingForm(initial=slot_initial(request.GET) | {"patient": picked and picked.pk})
+        initial = {"date": clinic_time.today(), "patient": picked and picked.pk}
+        form = BookingForm(initial=initial | slot_initial(request.GET))
         return _booking_page(request, form, picked=picked)
     if _is_step(request):
         return _booking_step(request)
@@ -109,11 +110,11 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
             messages.success(request, f"Booked: {appointment}.")
             return redirect(_schedule_url(clinic_time.local_date(appointment.start_time), {}))
     picked = form.cleaned_data.get("patient")
-    return _booking_page(request, form, picked=picked, status=422)
+    return _booking_page(request, form, picked=picked)
 
 
 def _patient_or_none(text: str) -> Patient | None:
-    pk = _id_or_none(text)
+    pk = _number_or_none(text)
     return None if pk is None else Patient.objects.filter(pk=pk).first()
 
 
@@ -162,7 +163,6 @@ def _booking_page(
     picked: Patient | None,
     found: list[Patient] | None = None,
     query: str = "",
-    status: int = 200,
 ) -> HttpResponse:
     day = _day_of(form, request.user)
     context = {
@@ -174,7 +174,7 @@ def _booking_page(
         "lengths": COMMON_LENGTHS,
         **_matches(found, query),
     }
-    return render(request, "appointments/appointment_book.html", context, status=status)
+    return render(request, "appointments/appointment_book.html", context)
 
 
 def _day_of(form: SlotForm, user: Any) -> Day:
@@ -185,7 +185,13 @@ def _day_of(form: SlotForm, user: Any) -> Day:
         clinic_time.check_date(day)
     except (ValueError, ValidationError):
         day = clinic_time.today()
-    return day_view(day, user=user)
+    return day_view(day, user=user, room_for=_minutes_of(form))
+
+
+def _minutes_of(form: SlotForm) -> int:
+    """Return the length the form asks for, or the shortest if it makes no sense yet."""
+    minutes = _number_or_none(str(form["duration_minutes"].value()))
+    return minutes if minutes and minutes <= rules.LONGEST_MINUTES else rules.SHORTEST_MINUTES
 
 
 def _nearest(form: SlotForm, day: Day) -> list[Free]:
@@ -216,7 +222,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
         "lengths": COMMON_LENGTHS,
         "history": history_of(appointment) if _is_stale(form) else [],
     }
-    return render(request, "appointments/appointment_move.html", context, status=422 if form.errors else 200)
+    return render(request, "appointments/appointment_move.html", context)
 
 
 def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> bool:
@@ -313,7 +319,7 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
         "appointment": appointment,
         "history": history_of(appointment) if _is_stale(form) else [],
     }
-    return render(request, "appointments/appointment_cancel.html", context, status=422 if form.errors else 200)
+    return render(request, "appointments/appointment_cancel.html", context)
 
 
 def appointment_arrive(request: StaffRequest, pk: int) -> HttpResponse:
@@ -338,7 +344,7 @@ def appointment_complete(request: StaffRequest, pk: int) -> HttpResponse:
 
 def appointment_undo(request: StaffRequest, pk: int) -> HttpResponse:
     """Take the last status back; the version keeps a double click from taking back two."""
-    return _act(request, pk, "undo", booking.undo, None, version=_id_or_none(request.POST.get("version", "")))
+    return _act(request, pk, "undo", booking.undo, None, version=_number_or_none(request.POST.get("version", "")))
 
 
 def _act(

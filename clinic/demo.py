@@ -241,8 +241,8 @@ class _Planner:
 
     def _attended(self, visit: Visit, *, doctor_free_at: dt.datetime) -> Visit:
         """Let the patient come, wait until the doctor is free, and be seen for about the time booked."""
-        arrived_at = visit.start_time + self._minutes(-30, 5)
-        started_at = max(visit.start_time + self._minutes(-2, 6), arrived_at + self._minutes(1, 3), doctor_free_at)
+        arrived_at = visit.start_time + self._minutes(-40, 3)
+        started_at = max(visit.start_time + self._minutes(-2, 8), arrived_at + self._minutes(1, 3), doctor_free_at)
         length = dt.timedelta(minutes=visit.duration_minutes) * self.dice.uniform(0.85, 1.15)
         completed_at = started_at + dt.timedelta(seconds=round(length.total_seconds()))
         return replace(

@@ -37,6 +37,11 @@ def _is_visible(char: str) -> bool:
     return char not in _INVISIBLE and unicodedata.category(char)[0] not in {"C", "M", "Z"}
 
 
+def initials(first_name: str, last_name: str) -> str:
+    """Return `M. S.`, for who may see that somebody comes but not who."""
+    return f"{first_name[:1]}. {last_name[:1]}."
+
+
 def fold(text: str) -> str:
     """Return the text as it is searched: without case and marks, ß as ss, ø as o, ł as l, words apart by one blank.
 

@@ -48,11 +48,6 @@ class Patient(models.Model):
         """First and last name, as they were typed."""
         return f"{self.first_name} {self.last_name}"
 
-    @property
-    def initials(self) -> str:
-        """First letters of first and last name, for who may see the day but not the patient."""
-        return f"{self.first_name[:1]}. {self.last_name[:1]}."
-
     def age_on(self, day: dt.date) -> int | None:
         """Return the age in whole years on a date, or None without a date of birth.
 

@@ -33,7 +33,7 @@ def patient_register(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"{patient} is registered.")
         return redirect(patient)
     context = {"form": form, "title": "Register a patient"}
-    return render(request, "patients/patient_edit.html", context, status=422 if form.errors else 200)
+    return render(request, "patients/patient_edit.html", context)
 
 
 @retrying
@@ -47,7 +47,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
         messages.success(request, "Saved.")
         return redirect(patient)
     context = {"form": form, "title": f"Edit {name}", "patient": patient}
-    return render(request, "patients/patient_edit.html", context, status=422 if form.errors else 200)
+    return render(request, "patients/patient_edit.html", context)
 
 
 def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:

@@ -65,9 +65,16 @@ def book_all(patient, wanted):
 
 
 def switch_off_claim_and_check():
-    """Write without claim, without check, and slowly, as the race needs."""
-    diary.claim = lambda **diaries: None
-    Appointment._check_claimed = lambda self: time.sleep(0.02)
+    """Write without claim, without check, and so slowly that the others' forms are checked meanwhile."""
+
+    def claim_nothing(**diaries):
+        pass
+
+    def check_nothing(appointment):
+        time.sleep(0.02)
+
+    diary.claim = claim_nothing
+    Appointment._check_claimed = check_nothing
 
 
 def main():
@@ -83,9 +90,9 @@ def main():
         switch_off_claim_and_check()
     patient = Patient.objects.order_by("pk")[chosen.number]
     wanted = list(slots() if chosen.what == "slots" else random_times(chosen.number))
-    print("ready", flush=True)
+    print("ready", flush=True)  # noqa: T201 -- the test reads it
     sys.stdin.readline()
-    print(json.dumps(book_all(patient, wanted)))
+    print(json.dumps(book_all(patient, wanted)))  # noqa: T201 -- the test reads it
 
 
 if __name__ == "__main__":

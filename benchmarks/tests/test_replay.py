@@ -169,7 +169,7 @@ def test_replay_a_patient_with_no_time_left_is_refused(db, now, tmp_path, capsys
 def test_replay_outrun_tries_the_next_time(db, now, data, monkeypatch):
     refusals = iter([replay.OUTRUN, replay.OUTRUN, replay.BOOKED])
     asked = []
-    monkeypatch.setattr(replay, "ask", lambda patient, doctor, start: asked.append(start) or next(refusals))
+    monkeypatch.setattr(replay, "ask", lambda *choice: asked.append(choice[-1]) or next(refusals))
     request = replay.demand_of(data, "2016-05-17")[0]
 
     outcome = replay.serve(request)

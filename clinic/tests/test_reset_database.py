@@ -1,5 +1,6 @@
 import pytest
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
@@ -80,6 +81,14 @@ def test_reset_database_makes_the_roles_again(debug):
 
     assert set(Group.objects.values_list("name", flat=True)) == ROLES.keys()
     assert all(group.permissions.exists() for group in Group.objects.all())
+
+
+def test_reset_database_forgets_the_content_types_it_knew(debug):
+    ContentType.objects.get_for_model(Patient).pk = 1_000_000  # what is cached is this very object
+
+    call_command("reset_database", "--no-input", verbosity=0)
+
+    PatientFactory()  # its audit entry refers to the content type
 
 
 def test_reset_database_runs_every_migration_again(debug):

@@ -208,7 +208,7 @@ def test_bulk_update_of_what_keys_are_derived_from_is_refused():
     patient = PatientFactory(last_name="Santos")
     patient.last_name = "Silva"
 
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError), transaction.atomic():
         Patient.objects.bulk_update([patient], ["last_name"])
 
     assert Patient.objects.get().last_name == "Santos"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, transaction
@@ -88,3 +89,4 @@ def drop(tables: list[str]) -> None:
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"DROP TABLE {connection.ops.quote_name(table)}")
+    ContentType.objects.clear_cache()  # migrate clears only the cache of a historical model

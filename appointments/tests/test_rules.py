@@ -1,0 +1,586 @@
+"""Each rule of an appointment just before, at and just after its edge, through `clean()`."""
+
+import datetime as dt
+import itertools
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from appointments import rules
+from appointments.models import Appointment
+from appointments.statuses import BLOCKING, TRANSITIONS, UNDO, Status
+from appointments.tests.factories import AppointmentFactory
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+MINUTE = dt.timedelta(minutes=1)
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def frozen(now):
+    return now
+
+
+@pytest.fixture
+def patient():
+    return PatientFactory()
+
+
+@pytest.fixture
+def doctor():
+    return DoctorFactory()
+
+
+def visit(patient, doctor, **values):
+    """Return a new appointment, not saved."""
+    return Appointment(**{"patient": patient, "doctor": doctor, "start_time": START, "duration_minutes": 30} | values)
+
+
+def codes_of(appointment):
+    """Return the refusals' codes by field, {} if there are none."""
+    try:
+        appointment.full_clean()
+    except ValidationError as refusal:
+        return {name: [error.code for error in errors] for name, errors in refusal.error_dict.items()}
+    return {}
+
+
+# duration
+
+
+@pytest.mark.parametrize("minutes", [15, 16, 30, 179, 180])
+def test_duration_of_15_to_180_minutes_is_accepted(patient, doctor, minutes):
+    assert codes_of(visit(patient, doctor, duration_minutes=minutes)) == {}
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 14, 181, 1000])
+def test_duration_of_less_or_more_is_refused(patient, doctor, minutes):
+    assert codes_of(visit(patient, doctor, duration_minutes=minutes)) == {"duration_minutes": ["duration"]}
+
+
+@pytest.mark.parametrize("minutes", [-30, None, 2**31])
+def test_duration_that_makes_no_sense_is_refused(patient, doctor, minutes):
+    assert "duration_minutes" in codes_of(visit(patient, doctor, duration_minutes=minutes))
+
+
+@pytest.mark.parametrize("minutes", ["half an hour", 30.5], ids=repr)
+def test_duration_that_is_no_whole_number_of_minutes_is_refused(patient, doctor, minutes):
+    assert "duration_minutes" in codes_of(visit(patient, doctor, duration_minutes=minutes))
+
+
+def test_duration_of_an_old_appointment_is_checked_too(frozen):
+    appointment = AppointmentFactory(start_time=NOW - DAY)
+
+    appointment.duration_minutes = 14
+
+    assert codes_of(appointment) == {"duration_minutes": ["duration"]}
+
+
+# past
+
+
+@pytest.mark.parametrize("start_time", [NOW + MINUTE, NOW + DAY])
+def test_start_to_come_is_accepted(patient, doctor, start_time):
+    assert codes_of(visit(patient, doctor, start_time=start_time)) == {}
+
+
+@pytest.mark.parametrize("start_time", [NOW, NOW - MINUTE, NOW - DAY])
+def test_start_that_has_passed_is_refused(patient, doctor, start_time):
+    assert codes_of(visit(patient, doctor, start_time=start_time)) == {"start_time": ["past"]}
+
+
+def test_start_in_the_current_minute_is_refused_whatever_its_seconds(frozen, patient, doctor):
+    frozen.move_to(NOW + dt.timedelta(seconds=30))
+
+    assert codes_of(visit(patient, doctor, start_time=NOW + dt.timedelta(seconds=59))) == {"start_time": ["past"]}
+
+
+def test_start_moved_into_the_past_is_refused():
+    appointment = AppointmentFactory()
+
+    appointment.start_time = NOW - MINUTE
+
+    assert codes_of(appointment) == {"start_time": ["past"]}
+
+
+def test_start_moved_from_the_past_to_the_future_is_accepted():
+    appointment = AppointmentFactory(start_time=NOW - DAY)
+
+    appointment.start_time = NOW + MINUTE
+
+    assert codes_of(appointment) == {}
+
+
+@pytest.mark.parametrize(("field", "value"), [("notes", "Called back"), ("reason", "Knee"), ("duration_minutes", 45)])
+def test_start_in_the_past_that_stays_does_not_stop_other_edits(field, value):
+    appointment = AppointmentFactory(start_time=NOW - DAY)
+
+    setattr(appointment, field, value)
+
+    assert codes_of(appointment) == {}
+
+
+# naive
+
+
+def test_start_without_a_zone_is_refused(patient, doctor):
+    naive = dt.datetime(2026, 11, 24, 10, 0)  # noqa: DTZ001 -- what the rule is about
+
+    assert codes_of(visit(patient, doctor, start_time=naive)) == {"start_time": ["naive"]}
+
+
+@pytest.mark.parametrize("hours", [-11, -1, 0, 1, 5.75, 14])
+def test_start_in_any_zone_is_accepted(patient, doctor, hours):
+    zone = dt.timezone(dt.timedelta(hours=hours))
+
+    assert codes_of(visit(patient, doctor, start_time=START.astimezone(zone))) == {}
+
+
+# date_range
+
+
+@pytest.mark.parametrize(
+    "start_time",
+    [
+        dt.datetime(1, 1, 1, 0, 0, tzinfo=dt.UTC),
+        dt.datetime(1899, 12, 30, 12, 0, tzinfo=dt.UTC),
+        dt.datetime(2200, 1, 2, 0, 0, tzinfo=dt.UTC),
+        dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC),
+    ],
+    ids=lambda start_time: start_time.year,
+)
+@pytest.mark.parametrize("zone", ["Europe/Lisbon", "America/Santiago", "Asia/Kathmandu"])
+def test_start_beyond_the_calendar_is_refused(settings, patient, doctor, zone, start_time):
+    settings.TIME_ZONE = zone
+
+    assert codes_of(visit(patient, doctor, start_time=start_time)) == {"start_time": ["date_range"]}
+
+
+def test_start_on_the_last_day_of_the_calendar_is_accepted(patient, doctor):
+    last = dt.datetime(2199, 12, 31, 23, 59, tzinfo=dt.UTC)
+
+    assert codes_of(visit(patient, doctor, start_time=last)) == {}
+
+
+# inactive
+
+
+def test_inactive_doctor_is_refused_for_a_new_appointment(patient):
+    assert codes_of(visit(patient, DoctorFactory(is_active=False))) == {"doctor": ["inactive"]}
+
+
+def test_inactive_doctor_is_refused_for_a_move_to_the_doctor():
+    appointment = AppointmentFactory()
+
+    appointment.doctor = DoctorFactory(is_active=False)
+
+    assert codes_of(appointment) == {"doctor": ["inactive"]}
+
+
+def test_inactive_doctor_is_refused_for_another_time():
+    appointment = AppointmentFactory()
+    deactivate(appointment.doctor)
+
+    appointment.start_time = START + DAY
+
+    assert codes_of(appointment) == {"doctor": ["inactive"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("notes", "Called back"), ("status", Status.ARRIVED), ("duration_minutes", 45)]
+)
+def test_inactive_doctor_does_not_stop_other_edits(field, value):
+    appointment = AppointmentFactory()
+    deactivate(appointment.doctor)
+
+    setattr(appointment, field, value)
+
+    assert codes_of(appointment) == {}
+
+
+def test_inactive_doctor_is_refused_for_a_cancelled_visit_that_comes_back():
+    appointment = AppointmentFactory(status=Status.CANCELLED, cancelled_by="patient", cancel_reason="Ill")
+    deactivate(appointment.doctor)
+
+    appointment.status = Status.BOOKED
+
+    assert codes_of(appointment) == {"doctor": ["inactive"]}
+
+
+def test_inactive_doctor_may_be_left():
+    appointment = AppointmentFactory()
+    deactivate(appointment.doctor)
+
+    appointment.doctor = DoctorFactory()
+
+    assert codes_of(appointment) == {}
+
+
+def deactivate(doctor):
+    doctor.is_active = False
+    doctor.save()
+
+
+# overlap: the appointment in the way lasts from 10:00 to 11:00
+
+
+SHARING = {
+    "equal": (0, 60),
+    "inside": (15, 30),
+    "inside from the start": (0, 15),
+    "inside to the end": (45, 15),
+    "containing": (-30, 120),
+    "containing by one minute": (-1, 62),
+    "into the beginning": (-15, 30),
+    "into the end": (45, 30),
+    "into the beginning by one minute": (-29, 30),
+    "into the end by one minute": (59, 30),
+    "longest into the beginning by one minute": (-179, 180),
+}
+APART = {
+    "touching before": (-30, 30),
+    "touching after": (60, 30),
+    "touching before, longest": (-180, 180),
+    "before": (-45, 30),
+    "after": (75, 30),
+}
+
+
+def an_hour(**values):
+    return AppointmentFactory(start_time=START + 3 * dt.timedelta(hours=1), duration_minutes=60, **values)
+
+
+def at(minute):
+    return START + dt.timedelta(hours=3, minutes=minute)
+
+
+@pytest.mark.parametrize(("minute", "minutes"), SHARING.values(), ids=SHARING)
+def test_doctor_overlap_of_shared_time_is_refused(patient, doctor, minute, minutes):
+    an_hour(doctor=doctor)
+
+    wanted = visit(patient, doctor, start_time=at(minute), duration_minutes=minutes)
+
+    assert codes_of(wanted) == {"start_time": ["doctor_overlap"]}
+
+
+@pytest.mark.parametrize(("minute", "minutes"), APART.values(), ids=APART)
+def test_doctor_overlap_of_time_that_only_touches_is_none(patient, doctor, minute, minutes):
+    an_hour(doctor=doctor)
+
+    assert codes_of(visit(patient, doctor, start_time=at(minute), duration_minutes=minutes)) == {}
+
+
+@pytest.mark.parametrize(("minute", "minutes"), SHARING.values(), ids=SHARING)
+def test_patient_overlap_of_shared_time_is_refused(patient, doctor, minute, minutes):
+    an_hour(patient=patient)
+
+    wanted = visit(patient, doctor, start_time=at(minute), duration_minutes=minutes)
+
+    assert codes_of(wanted) == {"start_time": ["patient_overlap"]}
+
+
+@pytest.mark.parametrize(("minute", "minutes"), APART.values(), ids=APART)
+def test_patient_overlap_of_time_that_only_touches_is_none(patient, doctor, minute, minutes):
+    an_hour(patient=patient)
+
+    assert codes_of(visit(patient, doctor, start_time=at(minute), duration_minutes=minutes)) == {}
+
+
+def test_overlap_with_the_longest_visit_by_its_last_minute_is_refused(patient, doctor):
+    AppointmentFactory(doctor=doctor, start_time=START, duration_minutes=180)
+
+    by_a_minute = visit(patient, doctor, start_time=START + dt.timedelta(minutes=179))
+    touching = visit(patient, doctor, start_time=START + dt.timedelta(minutes=180))
+
+    assert codes_of(by_a_minute) == {"start_time": ["doctor_overlap"]}
+    assert codes_of(touching) == {}
+
+
+def test_overlap_of_both_is_said_of_both(patient, doctor):
+    an_hour(patient=patient, doctor=doctor)
+
+    assert codes_of(visit(patient, doctor, start_time=at(0))) == {"start_time": ["doctor_overlap", "patient_overlap"]}
+
+
+def test_overlap_with_another_doctors_and_patients_visit_is_none(patient, doctor):
+    an_hour()
+
+    assert codes_of(visit(patient, doctor, start_time=at(0))) == {}
+
+
+@pytest.mark.parametrize("status", Status)
+def test_overlap_counts_only_statuses_that_block(patient, doctor, status):
+    an_hour(doctor=doctor, status=status)
+
+    wanted = visit(patient, doctor, start_time=at(0))
+
+    is_refused = status in {"booked", "arrived", "in_consultation", "completed"}
+    assert codes_of(wanted) == ({"start_time": ["doctor_overlap"]} if is_refused else {})
+
+
+def test_overlap_with_the_visit_itself_is_none():
+    appointment = an_hour()
+
+    appointment.start_time = at(15)
+
+    assert codes_of(appointment) == {}
+
+
+def test_overlap_across_the_autumn_clock_change_is_of_instants(frozen, patient, doctor):
+    frozen.move_to(dt.datetime(2026, 10, 24, 9, 0, tzinfo=dt.UTC))
+    first_half_past_one = dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
+    AppointmentFactory(doctor=doctor, start_time=first_half_past_one)
+
+    second_half_past_one = visit(patient, doctor, start_time=first_half_past_one + dt.timedelta(hours=1))
+
+    assert codes_of(second_half_past_one) == {}
+
+
+def test_overlap_across_the_spring_clock_change_is_of_instants(frozen, patient, doctor):
+    frozen.move_to(dt.datetime(2026, 3, 28, 9, 0, tzinfo=dt.UTC))
+    quarter_to_one = dt.datetime(2026, 3, 29, 0, 45, tzinfo=dt.UTC)
+    AppointmentFactory(doctor=doctor, start_time=quarter_to_one)  # until a quarter past two on the clock
+
+    two_o_clock = visit(patient, doctor, start_time=quarter_to_one + dt.timedelta(minutes=15))
+    quarter_past_two = visit(patient, doctor, start_time=quarter_to_one + dt.timedelta(minutes=30))
+
+    assert codes_of(two_o_clock) == {"start_time": ["doctor_overlap"]}
+    assert codes_of(quarter_past_two) == {}
+
+
+def test_overlap_message_names_the_doctor_and_clinic_time_but_not_the_patient(settings, patient, doctor):
+    settings.TIME_ZONE = "Asia/Kathmandu"
+    other = PatientFactory(first_name="Secret", last_name="Person")
+    an_hour(doctor=doctor, patient=other)
+
+    with pytest.raises(ValidationError) as refusal:
+        visit(patient, doctor, start_time=at(0)).full_clean()
+
+    text = " ".join(refusal.value.messages)
+    assert doctor.full_name in text
+    assert "18:45–19:45" in text
+    assert "Secret" not in text
+
+
+# Statuses. This table is design.md's, written anew so that a slip in statuses.py shows.
+
+ALLOWED = {
+    ("booked", "arrived"),
+    ("booked", "in_consultation"),
+    ("booked", "no_show"),
+    ("booked", "cancelled"),
+    ("arrived", "in_consultation"),
+    ("arrived", "cancelled"),
+    ("arrived", "booked"),
+    ("in_consultation", "completed"),
+    ("in_consultation", "arrived"),
+    ("completed", "in_consultation"),
+    ("no_show", "arrived"),
+    ("no_show", "booked"),
+    ("cancelled", "booked"),
+}
+PAIRS = [(old.value, new.value) for old, new in itertools.product(Status, Status)]
+
+
+def code_of_transition(old, new, *, start_time, at):
+    try:
+        rules.check_transition(old, new, start_time=start_time, at=at)
+    except ValidationError as refusal:
+        return refusal.code
+    return None
+
+
+def test_statuses_are_those_of_the_design():
+    assert [status.value for status in Status] == [
+        "booked",
+        "arrived",
+        "in_consultation",
+        "completed",
+        "no_show",
+        "cancelled",
+    ]
+    assert {status.value for status in BLOCKING} == {"booked", "arrived", "in_consultation", "completed"}
+
+
+def test_undo_leads_only_where_a_transition_leads():
+    assert all(back in TRANSITIONS[status] for status, back in UNDO.items())
+
+
+@pytest.mark.parametrize(("old", "new"), PAIRS)
+def test_transition_is_allowed_exactly_where_the_design_says(old, new):
+    # On its day; to come for what a cancelled visit needs, and begun for a no-show.
+    at = NOW if old == "cancelled" else START
+
+    code = code_of_transition(old, new, start_time=START, at=at)
+
+    assert code == (None if (old, new) in ALLOWED else "transition")
+
+
+@pytest.mark.parametrize(("old", "new"), [pair for pair in PAIRS if pair[0] != pair[1]])
+def test_transition_through_clean_is_allowed_exactly_where_the_design_says(frozen, old, new):
+    called_off = {"cancelled_by": "patient", "cancel_reason": "Ill"}
+    appointment = AppointmentFactory(status=old, **called_off)
+    frozen.move_to(NOW if old == "cancelled" else START)
+
+    appointment.status = new
+
+    assert codes_of(appointment) == ({} if (old, new) in ALLOWED else {"status": ["transition"]})
+
+
+def test_transition_to_a_status_that_does_not_exist_is_refused():
+    appointment = AppointmentFactory()
+
+    appointment.status = "asleep"
+
+    assert "invalid_choice" in codes_of(appointment)["status"]
+
+
+ON_ITS_DAY = [
+    ("booked", "arrived"),
+    ("booked", "in_consultation"),
+    ("no_show", "arrived"),
+    ("completed", "in_consultation"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), ON_ITS_DAY)
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [
+        (dt.datetime(2026, 7, 1, 22, 59, tzinfo=dt.UTC), "not_today"),
+        (dt.datetime(2026, 7, 1, 23, 0, tzinfo=dt.UTC), None),
+        (dt.datetime(2026, 7, 2, 22, 59, tzinfo=dt.UTC), None),
+        (dt.datetime(2026, 7, 2, 23, 0, tzinfo=dt.UTC), "not_today"),
+    ],
+    ids=["the minute before", "the first minute", "the last minute", "the minute after"],
+)
+def test_transition_only_on_its_day_looks_at_the_clinics_day(old, new, at, code):
+    start_time = dt.datetime(2026, 7, 2, 9, 0, tzinfo=dt.UTC)
+
+    assert code_of_transition(old, new, start_time=start_time, at=at) == code
+
+
+@pytest.mark.parametrize(("old", "new"), sorted(ALLOWED - set(ON_ITS_DAY) - {("cancelled", "booked")}))
+def test_transition_not_bound_to_its_day_is_allowed_the_day_after(old, new):
+    assert code_of_transition(old, new, start_time=START, at=START + DAY) is None
+
+
+@pytest.mark.parametrize(
+    ("at", "code"), [(START - MINUTE, "not_started"), (START, None), (START + MINUTE, None), (START + DAY, None)]
+)
+def test_transition_to_no_show_waits_for_the_start(at, code):
+    assert code_of_transition("booked", "no_show", start_time=START, at=at) == code
+
+
+@pytest.mark.parametrize(("at", "code"), [(START - DAY, None), (START - MINUTE, None), (START, "past"), (START + MINUTE, "past")])
+def test_transition_back_from_cancelled_needs_a_start_to_come(at, code):
+    assert code_of_transition("cancelled", "booked", start_time=START, at=at) == code
+
+
+@pytest.mark.parametrize("status", ["no_show", "cancelled"])
+def test_transition_back_to_booked_needs_free_time(frozen, status):
+    appointment = AppointmentFactory(status=status)
+    AppointmentFactory(doctor=appointment.doctor)
+    frozen.move_to(NOW if status == "cancelled" else START)
+
+    appointment.status = Status.BOOKED
+
+    assert codes_of(appointment) == {"start_time": ["doctor_overlap"]}
+
+
+# cancellation
+
+
+def test_cancellation_with_reason_and_by_whom_is_accepted():
+    appointment = AppointmentFactory()
+
+    appointment.status, appointment.cancelled_by, appointment.cancel_reason = Status.CANCELLED, "clinic", "Storm"
+
+    assert codes_of(appointment) == {}
+
+
+@pytest.mark.parametrize(
+    ("cancelled_by", "cancel_reason", "codes"),
+    [
+        ("", "Storm", {"cancelled_by": ["cancelled_by"]}),
+        ("clinic", "", {"cancel_reason": ["cancel_reason"]}),
+        ("clinic", " \t ", {"cancel_reason": ["cancel_reason"]}),
+        ("", "", {"cancelled_by": ["cancelled_by"], "cancel_reason": ["cancel_reason"]}),
+    ],
+)
+def test_cancellation_without_reason_or_by_whom_is_refused(cancelled_by, cancel_reason, codes):
+    appointment = AppointmentFactory()
+
+    appointment.status, appointment.cancelled_by, appointment.cancel_reason = "cancelled", cancelled_by, cancel_reason
+
+    assert codes_of(appointment) == codes
+
+
+# not_movable
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("what", ["start_time", "doctor", "patient"])
+def test_move_is_for_booked_and_arrived_visits(status, what):
+    appointment = AppointmentFactory(status=status, cancelled_by="patient", cancel_reason="Ill")
+    other = {
+        "start_time": START + dt.timedelta(hours=1),
+        "doctor": DoctorFactory(),
+        "patient": PatientFactory(),
+    }
+
+    setattr(appointment, what, other[what])
+
+    is_movable = status in {"booked", "arrived"}
+    assert codes_of(appointment) == ({} if is_movable else {"start_time": ["not_movable"]})
+
+
+@pytest.mark.parametrize(("status", "codes"), [("booked", {}), ("arrived", {"start_time": ["not_movable"]})])
+def test_move_to_another_day_is_not_for_who_has_arrived(status, codes):
+    appointment = AppointmentFactory(status=status)
+
+    appointment.start_time = START + DAY
+
+    assert codes_of(appointment) == codes
+
+
+# stale
+
+
+@pytest.mark.parametrize("seen", [None, 3])
+def test_version_that_was_seen_or_not_asked_for_is_accepted(seen):
+    rules.check_not_stale(3, seen_version=seen)
+
+
+@pytest.mark.parametrize("seen", [0, 2, 4])
+def test_version_other_than_the_one_seen_is_refused(seen):
+    with pytest.raises(ValidationError) as refusal:
+        rules.check_not_stale(3, seen_version=seen)
+
+    assert refusal.value.code == "stale"
+
+
+# records that do not exist
+
+
+@pytest.mark.parametrize("field", ["doctor", "patient"])
+def test_record_that_does_not_exist_is_refused_at_its_field(patient, doctor, field):
+    appointment = visit(patient, doctor)
+
+    setattr(appointment, f"{field}_id", 999_999)
+
+    assert codes_of(appointment) == {field: ["invalid"]}
+
+
+@pytest.mark.parametrize("field", ["doctor", "patient", "start_time"])
+def test_record_that_is_missing_is_refused_at_its_field(patient, doctor, field):
+    appointment = visit(patient, doctor)
+
+    setattr(appointment, field, None)
+
+    assert codes_of(appointment) == {field: ["null"]}

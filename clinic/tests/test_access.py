@@ -1,0 +1,485 @@
+"""Every address, every role, every method: who is served what, written down a second time and compared."""
+
+import datetime as dt
+from types import SimpleNamespace
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import call_command
+from django.urls import URLPattern, get_resolver, resolve
+
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic import access
+from clinic.models import AuditEntry, User
+from clinic.roles import ROLES, sync_roles
+from clinic.tests.factories import UserFactory
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+TODAY_AT_8 = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
+
+# The table. From design.md, "Roles"; nothing here is read from clinic.access or clinic.roles.
+
+ANONYMOUS, NO_ROLE = "anonymous", "no role"
+RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR = "Receptionist", "Manager", "Doctor", "Administrator"
+ALL_ROLES = (ANONYMOUS, NO_ROLE, RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR)
+# The unsafe ones that are meant come last: they may change what the others look at.
+METHODS = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "POST")
+
+NOBODY = set()
+EVERYBODY = set(ALL_ROLES)
+SIGNED_IN = EVERYBODY - {ANONYMOUS}
+STAFF = {RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR}
+DESK = {RECEPTIONIST, ADMINISTRATOR}
+ADMIN = {ADMINISTRATOR}
+
+
+def page(address, *, get=None, post=None):
+    """An address and, for each method it is meant to be called by, the roles that may."""
+    meant = {"GET": get, "HEAD": get, "POST": post}
+    return address, {method: roles for method, roles in meant.items() if roles is not None}
+
+
+def admin_pages(model, pk, *, writers=ADMIN, changers=ADMIN):
+    """The admin pages of a model; `writers` may add and delete, `changers` save."""
+    app, name = model.split("_")
+    base = f"/admin/{app}/{name}/"
+    return {
+        f"admin:{model}_changelist": page(base, get=ADMIN, post=ADMIN),
+        f"admin:{model}_add": page(f"{base}add/", get=writers, post=writers),
+        f"admin:{model}_history": page(f"{base}{pk}/history/", get=ADMIN, post=ADMIN),
+        f"admin:{model}_delete": page(f"{base}{pk}/delete/", get=writers, post=writers),
+        f"admin:{model}_change": page(f"{base}{pk}/change/", get=ADMIN, post=changers),
+        f"admin/{app}/{name}/<path:object_id>/": page(f"{base}{pk}/", get=ADMIN, post=ADMIN),
+    }
+
+
+# The appointment, its patient and its doctor are the doctor's own; of somebody else's, see further down.
+TABLE = {
+    "livez": page("/livez", get=EVERYBODY),
+    "readyz": page("/readyz", get=EVERYBODY),
+    "login": page("/accounts/login/", get=EVERYBODY, post=EVERYBODY),
+    "logout": page("/accounts/logout/", post=SIGNED_IN),
+    "password_change": page("/accounts/password_change/", get=SIGNED_IN, post=SIGNED_IN),
+    "password_change_done": page("/accounts/password_change/done/", get=SIGNED_IN),
+    "appointments:schedule_today": page("/", get=STAFF),
+    "appointments:schedule_now": page("/schedule/", get=STAFF),
+    "appointments:schedule_day": page("/schedule/2026-11-24/", get=STAFF),
+    "appointments:appointment_book": page("/appointments/book/", get=DESK, post=DESK),
+    "appointments:appointment_detail": page("/appointments/{appointment}/", get={*DESK, DOCTOR}),
+    "appointments:appointment_move": page("/appointments/{appointment}/move/", get=DESK, post=DESK),
+    "appointments:appointment_cancel": page("/appointments/{appointment}/cancel/", get=DESK, post=DESK),
+    "appointments:appointment_arrive": page("/appointments/{appointment}/arrive/", post={*DESK, DOCTOR}),
+    "appointments:appointment_no_show": page("/appointments/{appointment}/no-show/", post={*DESK, DOCTOR}),
+    "appointments:appointment_start": page("/appointments/{appointment}/start/", post={ADMINISTRATOR, DOCTOR}),
+    "appointments:appointment_complete": page("/appointments/{appointment}/complete/", post={ADMINISTRATOR, DOCTOR}),
+    "appointments:appointment_undo": page("/appointments/{arrived}/undo/", post={*DESK, DOCTOR}),
+    "patients:patient_search": page("/patients/", get=DESK, post=DESK),
+    "patients:patient_register": page("/patients/new/", get=DESK, post=DESK),
+    "patients:patient_detail": page("/patients/{patient}/", get={*DESK, DOCTOR}),
+    "patients:patient_edit": page("/patients/{patient}/edit/", get=DESK, post=DESK),
+    "doctors:doctor_list": page("/doctors/", get=STAFF),
+    "doctors:doctor_detail": page("/doctors/{doctor}/", get=STAFF),
+    "admin:index": page("/admin/", get=ADMIN, post=ADMIN),
+    "admin:login": page("/admin/login/", get=ADMIN, post=ADMIN),
+    "admin:logout": page("/admin/logout/", post=ADMIN),
+    "admin:password_change": page("/admin/password_change/", get=ADMIN, post=ADMIN),
+    "admin:password_change_done": page("/admin/password_change/done/", get=ADMIN),
+    "admin:autocomplete": page(
+        "/admin/autocomplete/?app_label=appointments&model_name=appointment&field_name=patient", get=ADMIN
+    ),
+    "admin:jsi18n": page("/admin/jsi18n/", get=ADMIN),
+    "admin:view_on_site": page("/admin/r/{patient_type}/{patient}/", get=ADMIN, post=ADMIN),
+    "admin:app_list": page("/admin/patients/", get=ADMIN, post=ADMIN),
+    "admin/(?P<url>.*)$": page("/admin/nowhere/", get=ADMIN, post=ADMIN),
+    **admin_pages("patients_patient", "{patient}"),
+    **admin_pages("doctors_doctor", "{doctor}"),
+    **admin_pages("appointments_appointment", "{appointment}"),
+    **admin_pages("clinic_user", "{user}"),
+    "admin:auth_user_password_change": page("/admin/clinic/user/{user}/password/", get=ADMIN, post=ADMIN),
+    **admin_pages("clinic_auditentry", "{entry}", writers=NOBODY, changers=NOBODY),
+}
+
+
+def addresses(resolver, namespaces=(), route=""):
+    """Yield the name of every address, or the route of one without a name."""
+    for pattern in resolver.url_patterns:
+        here = route + str(pattern.pattern).removeprefix("^")
+        if isinstance(pattern, URLPattern):
+            yield ":".join([*namespaces, pattern.name]) if pattern.name else here
+        else:
+            yield from addresses(pattern, (*namespaces, *filter(None, [pattern.namespace])), here)
+
+
+def expected(row, role, method):
+    """Return what may happen: exactly one thing, but for outsiders by a method nobody should use."""
+    if role in row.get(method, NOBODY):
+        return {"served"}
+    if role == ANONYMOUS:
+        return {"to the login"}
+    if method in row:
+        return {"403"}
+    uses_the_page = any(role in roles for roles in row.values())
+    return {"405"} if uses_the_page else {"403", "405"}
+
+
+def outcome(response):
+    if response.status_code == 302 and response["Location"].startswith("/accounts/login/?next="):
+        return "to the login"
+    return str(response.status_code) if response.status_code in {403, 405} else "served"
+
+
+def sign_in(client, role, doctor_user=None):
+    if role == DOCTOR and doctor_user:
+        client.force_login(doctor_user)
+    elif role != ANONYMOUS:
+        client.force_login(UserFactory(username="somebody", role=None if role == NO_ROLE else role))
+
+
+@pytest.fixture
+def own(doctor_user):
+    """What is in the doctor's own diary."""
+    doctor = DoctorFactory(full_name="Dr Own", user=doctor_user)
+    appointment = AppointmentFactory(doctor=doctor)
+    arrived = AppointmentFactory(
+        doctor=doctor, start_time=TODAY_AT_8, status="arrived", arrived_at=TODAY_AT_8, patient=appointment.patient
+    )
+    return SimpleNamespace(doctor=doctor, appointment=appointment, arrived=arrived, patient=appointment.patient)
+
+
+@pytest.fixture
+def other():
+    """An appointment of another doctor, whose patient has never seen the first."""
+    return AppointmentFactory(doctor=DoctorFactory(full_name="Dr Other"))
+
+
+def state():
+    """All that a page could change."""
+    return (
+        list(Appointment.objects.order_by("pk").values()),
+        list(Patient.objects.order_by("pk").values()),
+        list(User.objects.order_by("pk").values("pk", "password", "is_active")),
+        AuditEntry.objects.count(),
+    )
+
+
+# The walk
+
+
+def test_table_names_every_address_and_no_other():
+    named = list(addresses(get_resolver()))
+
+    assert sorted(set(named)) == sorted(TABLE)
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("role", ALL_ROLES)
+def test_page_is_served_to_its_roles_by_its_methods(client, own, doctor_user, name, role):
+    template, row = TABLE[name]
+    address = template.format(
+        appointment=own.appointment.pk,
+        arrived=own.arrived.pk,
+        patient=own.patient.pk,
+        doctor=own.doctor.pk,
+        user=doctor_user.pk,
+        entry=AuditEntry.objects.order_by("pk").values_list("pk", flat=True).first(),
+        patient_type=ContentType.objects.get_for_model(Patient).pk,
+    )
+    sign_in(client, role, doctor_user)
+
+    outcomes = {method: outcome(client.generic(method, address)) for method in METHODS}
+
+    wrong = {
+        method: f"{got}, not {' or '.join(sorted(meant))}"
+        for method, got in outcomes.items()
+        if got not in (meant := expected(row, role, method))
+    }
+    assert wrong == {}
+    match = resolve(address.partition("?")[0])
+    assert name in (match.view_name, match.route.replace("^", ""))
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_unmeant_method_changes_nothing(client, own, administrator, method):
+    client.force_login(administrator)
+    before = state()
+
+    for action in ("arrive", "no-show", "start", "complete", "undo", "move", "cancel"):
+        client.generic(method, f"/appointments/{own.appointment.pk}/{action}/")
+    for address in ("/appointments/book/", "/patients/new/", f"/patients/{own.patient.pk}/edit/"):
+        client.generic(method, address)
+    client.generic(method, f"/admin/appointments/appointment/{own.appointment.pk}/delete/")
+
+    assert state() == before
+
+
+@pytest.mark.parametrize("action", ["arrive", "no-show", "start", "complete", "undo"])
+def test_action_by_get_changes_nothing(client, own, administrator, action):
+    client.force_login(administrator)
+    before = state()
+
+    response = client.get(f"/appointments/{own.arrived.pk}/{action}/")
+
+    assert response.status_code == 405
+    assert sorted(response["Allow"].split(", ")) == ["POST"]
+    assert state() == before
+
+
+@pytest.mark.parametrize("action", ["arrive", "no-show", "start", "complete", "undo"])
+def test_action_by_nobody_in_particular_changes_nothing(client, own, action):
+    before = state()
+
+    response = client.post(f"/appointments/{own.arrived.pk}/{action}/")
+
+    assert response["Location"] == f"/accounts/login/?next=/appointments/{own.arrived.pk}/{action}/"
+    assert state() == before
+
+
+# One's own and other people's
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "becomes"),
+    [
+        ("arrive", "booked", "arrived"),
+        ("no-show", "booked", "no_show"),
+        ("start", "arrived", "in_consultation"),
+        ("complete", "in_consultation", "completed"),
+        ("undo", "arrived", "booked"),
+        ("undo", "in_consultation", "arrived"),
+        ("undo", "completed", "in_consultation"),
+        ("undo", "no_show", "booked"),
+    ],
+)
+def test_doctor_acts_on_an_appointment_of_the_own_diary(client, doctor_user, action, status, becomes):
+    doctor = DoctorFactory(user=doctor_user)
+    appointment = AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8, status=status)
+    client.force_login(doctor_user)
+
+    response = client.post(f"/appointments/{appointment.pk}/{action}/")
+
+    assert response.status_code == 302
+    appointment.refresh_from_db()
+    assert appointment.status == becomes
+
+
+@pytest.mark.parametrize("action", ["arrive", "no-show", "start", "complete", "undo"])
+@pytest.mark.parametrize("status", ["booked", "arrived", "in_consultation"])
+def test_doctor_cannot_act_on_an_appointment_of_another_diary(client, own, doctor_user, action, status):
+    theirs = AppointmentFactory(doctor=DoctorFactory(), start_time=TODAY_AT_8, status=status)
+    client.force_login(doctor_user)
+    before = state()
+
+    response = client.post(f"/appointments/{theirs.pk}/{action}/")
+
+    assert response.status_code == 403
+    assert state() == before
+
+
+def test_doctor_cannot_open_an_appointment_of_another_diary(client, own, other, doctor_user):
+    client.force_login(doctor_user)
+
+    response = client.get(f"/appointments/{other.pk}/")
+
+    assert response.status_code == 403
+    assert other.patient.last_name not in response.content.decode()
+
+
+def test_doctor_without_a_login_owns_nothing(client, own, doctor_user):
+    own.doctor.user = None
+    own.doctor.save()
+    client.force_login(doctor_user)
+
+    response = client.get(f"/appointments/{own.appointment.pk}/")
+
+    assert response.status_code == 403
+
+
+def test_doctor_finds_no_record_of_a_stranger(client, own, other, doctor_user):
+    client.force_login(doctor_user)
+
+    response = client.get(f"/patients/{other.patient.pk}/")
+
+    assert response.status_code == 404
+    assert other.patient.last_name not in response.content.decode()
+
+
+def test_doctor_sees_a_shared_patient_without_the_other_doctors_visits(client, own, other, doctor_user):
+    AppointmentFactory(
+        doctor=other.doctor,
+        patient=own.patient,
+        start_time=dt.datetime(2026, 11, 25, 10, 0, tzinfo=dt.UTC),
+        reason="Elsewhere",
+    )
+    client.force_login(doctor_user)
+
+    response = client.get(f"/patients/{own.patient.pk}/")
+
+    assert response.status_code == 200
+    assert list(response.context["coming"]) == [own.appointment]
+    assert "Elsewhere" not in response.content.decode()
+
+
+@pytest.mark.parametrize("status", ["in_consultation", "completed"])
+def test_receptionist_cannot_take_back_what_only_a_doctor_sets(at_desk, status):
+    appointment = AppointmentFactory(start_time=TODAY_AT_8, status=status)
+    before = state()
+
+    response = at_desk.post(f"/appointments/{appointment.pk}/undo/")
+
+    assert response.status_code == 403
+    assert state() == before
+
+
+@pytest.mark.parametrize(
+    ("action", "status"), [("arrive", "in_consultation"), ("arrive", "completed"), ("start", "completed")]
+)
+def test_setting_a_status_does_not_serve_as_undo(client, administrator, action, status):
+    appointment = AppointmentFactory(
+        start_time=TODAY_AT_8, status=status, arrived_at=TODAY_AT_8, started_at=TODAY_AT_8
+    )
+    client.force_login(administrator)
+    before = state()
+
+    client.post(f"/appointments/{appointment.pk}/{action}/")
+
+    assert state() == before
+
+
+def test_doctor_cannot_bring_a_cancelled_visit_back(client, doctor_user):
+    appointment = AppointmentFactory(
+        doctor=DoctorFactory(user=doctor_user), status="cancelled", cancelled_by="patient", cancel_reason="Ill"
+    )
+    client.force_login(doctor_user)
+
+    response = client.post(f"/appointments/{appointment.pk}/undo/")
+
+    assert response.status_code == 403
+    appointment.refresh_from_db()
+    assert appointment.status == "cancelled"
+
+
+# The table of the portal itself
+
+
+def test_page_outside_the_table_is_closed_even_to_a_superuser(client, monkeypatch):
+    client.force_login(UserFactory(is_superuser=True, is_staff=True))
+    assert client.get("/doctors/").status_code == 200
+
+    monkeypatch.delitem(access.PAGES, "doctors:doctor_list")
+
+    assert client.get("/doctors/").status_code == 403
+    assert client.post("/doctors/").status_code == 403
+
+
+def test_page_outside_the_table_sends_a_stranger_to_the_login(client, monkeypatch):
+    monkeypatch.delitem(access.PAGES, "livez")
+
+    response = client.get("/livez")
+
+    assert response["Location"] == "/accounts/login/?next=/livez"
+
+
+def test_method_outside_the_table_is_closed_even_to_a_superuser(client, monkeypatch):
+    client.force_login(UserFactory(is_superuser=True, is_staff=True))
+    monkeypatch.delitem(access.PAGES["patients:patient_register"], "POST")
+
+    response = client.post("/patients/new/", {"first_name": "Ana", "last_name": "Silva", "email": "ana@example.org"})
+
+    assert response.status_code == 405
+    assert not Patient.objects.exists()
+
+
+def test_admin_is_closed_to_staff_without_the_role(client):
+    client.force_login(UserFactory(is_staff=True))
+
+    response = client.get("/admin/")
+
+    assert response.status_code == 403
+
+
+def test_deactivated_user_is_sent_to_the_login(client, receptionist):
+    client.force_login(receptionist)
+    receptionist.is_active = False
+    receptionist.save()
+
+    response = client.get("/patients/")
+
+    assert response["Location"] == "/accounts/login/?next=/patients/"
+
+
+# Groups
+
+
+def held_by(role):
+    return {
+        f"{permission.content_type.app_label}.{permission.codename}"
+        for permission in Group.objects.get(name=role).permissions.select_related("content_type")
+    }
+
+
+@pytest.mark.parametrize("role", [RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR])
+def test_group_holds_what_its_role_names(role):
+    assert held_by(role) == ROLES[role]
+
+
+def test_migrate_gives_back_a_permission_taken_from_a_group():
+    group = Group.objects.get(name=RECEPTIONIST)
+    group.permissions.remove(Permission.objects.get(codename="add_appointment"))
+
+    call_command("migrate", verbosity=0)
+
+    assert "appointments.add_appointment" in held_by(RECEPTIONIST)
+
+
+def test_migrate_takes_away_a_permission_given_to_a_group():
+    group = Group.objects.get(name=MANAGER)
+    group.permissions.add(Permission.objects.get(codename="view_patient"))
+
+    call_command("migrate", verbosity=0)
+
+    assert "patients.view_patient" not in held_by(MANAGER)
+
+
+def test_migrate_makes_a_missing_group():
+    Group.objects.filter(name=DOCTOR).delete()
+
+    call_command("migrate", verbosity=0)
+
+    assert "appointments.treat_own_appointment" in held_by(DOCTOR)
+
+
+def test_role_with_an_unknown_permission_is_refused(monkeypatch):
+    monkeypatch.setitem(ROLES, MANAGER, {"appointments.fly_appointment"})
+
+    with pytest.raises(LookupError, match="fly_appointment"):
+        sync_roles()
+
+
+@pytest.mark.parametrize("permission", sorted(set().union(*ROLES.values())))
+def test_permission_of_a_role_exists(permission):
+    app, codename = permission.split(".")
+
+    assert Permission.objects.filter(content_type__app_label=app, codename=codename).count() == 1
+
+
+def test_every_permission_the_pages_ask_for_belongs_to_a_role():
+    asked = {
+        permission for methods in access.PAGES.values() for permissions in methods.values() for permission in permissions
+    }
+
+    assert asked - {"public", "signed in"} <= set().union(*ROLES.values())
+
+
+def test_patient_of_nobody_is_no_doctors_own(client, own, doctor_user):
+    stranger = PatientFactory()
+    client.force_login(doctor_user)
+
+    response = client.get(f"/patients/{stranger.pk}/")
+
+    assert response.status_code == 404

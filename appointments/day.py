@@ -1,60 +1,40 @@
-"""What the day view shows: ready values, placed to the minute.
-
-Places count minutes that really pass since the grid's first instant, so a day of 23 or 25 hours is drawn right and
-only the hour marks show what the clocks do.
-"""
+"""What the day view shows: ready values, and nothing a user may not see."""
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
 
+from appointments.grid import Grid, Mark, Place
 from appointments.models import Appointment
 from appointments.rules import SHORTEST_MINUTES
 from appointments.statuses import BLOCKING, Status
 from clinic import clinic_time, names
 from doctors.models import Doctor
 
-# The hours that are drawn when nothing is booked outside them.
-DAY_OPENS = dt.time(8)
-DAY_CLOSES = dt.time(18)
-
 USUAL_MINUTES = 30
 FREE_STEP_MINUTES = 30  # free time is offered in pieces that begin on the clock's half hours
 BEGIN_STEP_MINUTES = 5  # and today not before the next full five minutes
 TALL_BLOCK_MINUTES = 25
 
-_ROW = (
-    "pk",
-    "doctor_id",
-    "start_time",
-    "end_time",
-    "status",
-    "reason",
-    "patient__first_name",
-    "patient__last_name",
-    "patient__phone_number",
-)
 
+class _Row(NamedTuple):
+    """What is read of an appointment. Rows and not model objects: they cost a third of the time."""
 
-@dataclass(frozen=True)
-class Place:
-    """Where on the grid: minutes after its first instant, and for how many."""
-
-    minute: int
-    minutes: int = 0
-
-    @property
-    def css(self) -> str:
-        """The classes of day.css that put an element there, since the security policy forbids inline styles."""
-        hour, minute = divmod(self.minute, 60)
-        hours, minutes = divmod(self.minutes, 60)
-        return f"at-h{hour} at-m{minute} for-h{hours} for-m{minutes}"
+    pk: int
+    doctor_id: int
+    start_time: dt.datetime
+    end_time: dt.datetime
+    status: str
+    reason: str
+    patient__first_name: str
+    patient__last_name: str
+    patient__phone_number: str
 
 
 @dataclass(frozen=True)
@@ -88,31 +68,33 @@ class Free:
     take: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class Column:
-    """One doctor's day."""
+    """One doctor's day: all visits in order of time, cancelled ones too, and the time that is free."""
 
     doctor: Doctor
-    blocks: list[Block] = field(default_factory=list)
-    free: list[Free] = field(default_factory=list)
+    listed: list[Block]
+    free: list[Free]
+
+    @property
+    def blocks(self) -> list[Block]:
+        """What is drawn: not the cancelled; beside the others a no-show whose time has been given away."""
+        taken = [block.place for block in self.listed if block.status in BLOCKING]
+        return [
+            replace(block, is_beside=block.status not in BLOCKING and any(map(block.place.meets, taken)))
+            for block in self.listed
+            if block.status != Status.CANCELLED
+        ]
 
     @property
     def visits(self) -> int:
         """How many appointments occupy the doctor."""
-        return sum(block.status in BLOCKING for block in self.blocks)
+        return sum(block.status in BLOCKING for block in self.listed)
 
     @property
     def next_free(self) -> Free | None:
         """The first free time."""
         return self.free[0] if self.free else None
-
-
-@dataclass(frozen=True)
-class Mark:
-    """An hour on the time axis."""
-
-    place: Place
-    label: str
 
 
 @dataclass(frozen=True)
@@ -154,171 +136,104 @@ def day_view(
 ) -> Day:
     """Return what a user sees of a day, for all doctors, one, or one specialization. Two queries, however many rows.
 
-    Free times are those at which a visit of `room_for` minutes would fit. Columns come in order of the doctors' names, blocks in order of time. Cancelled visits are listed, not drawn.
+    Free times are those at which a visit of `room_for` minutes would fit. Columns come in order
+    of the doctors' names, blocks in order of time.
     """
     at = at or timezone.now()
-    doctors = list(Doctor.objects.order_by("full_name", "pk"))
-    rows = list(Appointment.objects.on_day(day).order_by("start_time", "pk").values_list(*_ROW))
-    booked = {row[1] for row in rows}
-    shown = [
-        doctor
+    rows: dict[int, list[_Row]] = defaultdict(list)
+    for row in map(_Row._make, Appointment.objects.on_day(day).values_list(*_Row._fields)):
+        rows[row.doctor_id].append(row)
+    doctors = [doctor for doctor in Doctor.objects.all() if doctor.is_active or doctor.pk in rows]
+    grid = Grid.around(day, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
+    desk = _Desk(user, grid, at=at, room_for=room_for)
+    columns = [
+        desk.column(doctor, rows[doctor.pk])
         for doctor in doctors
-        if (doctor.is_active or doctor.pk in booked)
-        and (doctor_id is None or doctor.pk == doctor_id)
-        and specialization in ("", doctor.specialization)
+        if doctor_id in (None, doctor.pk) and specialization in ("", doctor.specialization)
     ]
-    grid = _Grid.around(day, [(row[2], row[3]) for row in rows])
-    by_doctor: dict[int, list[tuple]] = {doctor.pk: [] for doctor in shown}
-    for row in rows:
-        by_doctor.get(row[1], []).append(row)
-    sight = _Sight(user)
-    columns, listed = [], []
-    for doctor in shown:
-        blocks = [(row, _block(row, doctor, grid, sight)) for row in by_doctor[doctor.pk]]
-        listed += [(row[2], block) for row, block in blocks]
-        drawn = [block for row, block in blocks if row[4] != Status.CANCELLED]
-        offers = _free_times(by_doctor[doctor.pk], doctor, grid, at, room_for) if sight.books else ()
-        free = list(offers) if doctor.is_active else []
-        columns.append(Column(doctor, _beside(drawn), free))
-    counts = Counter(block.status for _start, block in listed)
+    listed = sorted((block for column in columns for block in column.listed), key=lambda block: block.place.minute)
+    counts = Counter(block.status for block in listed)
     return Day(
         date=day,
         first_instant=grid.start,
         columns=columns,
-        listed=[block for _start, block in sorted(listed, key=lambda pair: pair[0])],
+        listed=listed,
         hours=list(grid.hour_marks()),
         length=Place(0, grid.minutes),
         now=Mark(Place(grid.minute_of(at)), clinic_time.time_text(at)) if grid.start <= at < grid.end else None,
         counts=[(status, counts[status]) for status in Status if counts[status]],
-        doctors=[doctor for doctor in doctors if doctor.is_active or doctor.pk in booked],
-        specializations=sorted({doctor.specialization for doctor in doctors if doctor.is_active}),
+        doctors=doctors,
+        specializations=sorted({doctor.specialization for doctor in doctors}),
     )
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """The stretch of time that is drawn, from a full hour to a full hour."""
+class _Desk:
+    """Lays out one day for one user, who sees all patients, the own ones, or initials only."""
 
-    start: dt.datetime
-    end: dt.datetime
-
-    @classmethod
-    def around(cls, day: dt.date, spans: list[tuple[dt.datetime, dt.datetime]]) -> "_Grid":
-        """Return the usual hours of the day, stretched to what is booked."""
-        midnight, next_midnight = clinic_time.day_bounds(day)
-        usual = [_clock_instant(day, time, midnight) for time in (DAY_OPENS, DAY_CLOSES)]
-        first = min([usual[0], *(start for start, _end in spans)])
-        last = max([usual[1], *(end for _start, end in spans)])
-        start = midnight + (first - midnight) // dt.timedelta(hours=1) * dt.timedelta(hours=1)
-        end = midnight - (midnight - last) // dt.timedelta(hours=1) * dt.timedelta(hours=1)
-        return cls(start, max(end, min(next_midnight, start + dt.timedelta(hours=1))))
-
-    @property
-    def minutes(self) -> int:
-        return self.minute_of(self.end)
-
-    def minute_of(self, instant: dt.datetime) -> int:
-        """Return the whole minutes that pass from the grid's first instant to another."""
-        return (instant - self.start) // dt.timedelta(minutes=1)
-
-    def at(self, minute: int) -> dt.datetime:
-        """Return the instant so many minutes after the grid's first."""
-        return self.start + dt.timedelta(minutes=minute)
-
-    def hour_marks(self) -> Iterator[Mark]:
-        """Yield a mark wherever clinic clocks show a full hour; a repeated hour says which it is."""
-        for minute in range(0, self.minutes, 15):
-            wall = clinic_time.local(self.at(minute))
-            if wall.minute == 0:
-                is_repeated = wall.replace(fold=0).utcoffset() != wall.replace(fold=1).utcoffset()
-                yield Mark(Place(minute), f"{wall:%H:%M %Z}" if is_repeated else f"{wall:%H:%M}")
-
-
-def _clock_instant(day: dt.date, time: dt.time, midnight: dt.datetime) -> dt.datetime:
-    """Return when clocks show a time; where they never do, the same time after midnight."""
-    wall = dt.datetime.combine(day, time, clinic_time.clinic_zone())
-    return max(wall.astimezone(dt.UTC), midnight)
-
-
-class _Sight:
-    """What a user may see of the patients in the day view, and whether the user books."""
-
-    def __init__(self, user: Any) -> None:
-        self.all = user.has_perm("patients.view_patient")
-        self.own = user.has_perm("patients.view_own_patient")
-        self.books = user.has_perm("appointments.add_appointment")
+    def __init__(self, user: Any, grid: Grid, *, at: dt.datetime, room_for: int) -> None:
         self.user_id = user.pk
+        self.sees_all = user.has_perm("patients.view_patient")
+        self.sees_own = user.has_perm("patients.view_own_patient")
+        self.books = user.has_perm("appointments.add_appointment")
+        self.book_url = reverse("appointments:appointment_book")
+        self.grid = grid
+        self.at = at
+        self.room_for = room_for
 
-    def covers(self, doctor: Doctor) -> bool:
-        """Return whether the patients in this doctor's column are named."""
-        return self.all or (self.own and doctor.user_id == self.user_id)
+    def column(self, doctor: Doctor, rows: list[_Row]) -> Column:
+        """Return a doctor's day; free time only of doctors who can be booked, for users who book."""
+        is_named = self.sees_all or (self.sees_own and doctor.user_id == self.user_id)
+        return Column(
+            doctor,
+            [self._block(row, doctor, is_named=is_named) for row in rows],
+            list(self._free_times(rows, doctor)) if self.books and doctor.is_active else [],
+        )
+
+    def _block(self, row: _Row, doctor: Doctor, *, is_named: bool) -> Block:
+        names_of_patient = row.patient__first_name, row.patient__last_name
+        return Block(
+            place=self.grid.place_of(row.start_time, row.end_time),
+            url=reverse("appointments:appointment_detail", args=[row.pk]) if is_named else "",
+            time=clinic_time.time_text(row.start_time),
+            until=clinic_time.time_text(row.end_time),
+            who=" ".join(names_of_patient) if is_named else names.initials(*names_of_patient),
+            phone=row.patient__phone_number if is_named else "",
+            reason=row.reason if is_named else "",
+            doctor_name=doctor.full_name,
+            status=Status(row.status),
+            is_beside=False,
+        )
+
+    def _free_times(self, rows: list[_Row], doctor: Doctor) -> Iterator[Free]:
+        """Yield the doctor's free time from now on, in pieces on which a visit can begin, soonest first."""
+        taken = [self.grid.place_of(row.start_time, row.end_time) for row in rows if row.status in BLOCKING]
+        begin = max(0, _round_up(self.grid.minute_of(self.at) + 1, BEGIN_STEP_MINUTES))
+        for place in [*taken, Place(self.grid.minutes)]:
+            for piece in _pieces(begin, place.minute):
+                if place.minute - piece.minute >= self.room_for:
+                    yield self._free(doctor, piece, room=place.minute - piece.minute)
+            begin = max(begin, place.minute + place.minutes)
+
+    def _free(self, doctor: Doctor, piece: Place, *, room: int) -> Free:
+        wall = clinic_time.local(self.grid.instant_at(piece.minute))
+        slot: dict[str, Any] = {"doctor": doctor.pk, "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
+        if wall.fold:
+            slot["which"] = clinic_time.SECOND
+        take = urlencode(slot)
+        if room < USUAL_MINUTES:
+            slot["minutes"] = room
+        return Free(piece, slot["time"], f"{self.book_url}?{urlencode(slot)}", take)
 
 
-def _block(row: tuple, doctor: Doctor, grid: _Grid, sight: _Sight) -> Block:
-    pk, _doctor_id, start, end, status, reason, first_name, last_name, phone = row
-    is_named = sight.covers(doctor)
-    return Block(
-        place=Place(grid.minute_of(start), (end - start) // dt.timedelta(minutes=1)),
-        url=reverse("appointments:appointment_detail", args=[pk]) if is_named else "",
-        time=clinic_time.time_text(start),
-        until=clinic_time.time_text(end),
-        who=f"{first_name} {last_name}" if is_named else names.initials(first_name, last_name),
-        phone=phone if is_named else "",
-        reason=reason if is_named else "",
-        doctor_name=doctor.full_name,
-        status=Status(status),
-        is_beside=False,
-    )
-
-
-def _beside(blocks: list[Block]) -> list[Block]:
-    """Return the blocks with those set beside whose freed time somebody else has been given."""
-    taken = [block.place for block in blocks if block.status in BLOCKING]
-    return [
-        replace(block, is_beside=True)
-        if block.status not in BLOCKING and any(_share_time(block.place, place) for place in taken)
-        else block
-        for block in blocks
-    ]
-
-
-def _share_time(one: Place, other: Place) -> bool:
-    return one.minute < other.minute + other.minutes and other.minute < one.minute + one.minutes
-
-
-def _free_times(rows: list[tuple], doctor: Doctor, grid: _Grid, at: dt.datetime, room_for: int) -> Iterator[Free]:
-    """Yield the doctor's free time from `at` on, in pieces on which a visit can begin, soonest first."""
-    earliest = max(0, _round_up(grid.minute_of(at) + 1, BEGIN_STEP_MINUTES))
-    taken = sorted((grid.minute_of(row[2]), grid.minute_of(row[3])) for row in rows if row[4] in BLOCKING)
-    begin = earliest
-    for start, end in [*taken, (grid.minutes, grid.minutes)]:
-        for minute, minutes in _pieces(begin, start):
-            if start - minute >= room_for:
-                yield _free(doctor, grid, minute, minutes, until=start)
-        begin = max(begin, end)
-
-
-def _pieces(begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield `(minute, minutes)` for a gap cut at the half hours; what is too short for a visit joins its neighbour."""
+def _pieces(begin: int, end: int) -> Iterator[Place]:
+    """Yield a gap cut at the half hours; what is too short for a visit joins its neighbour."""
     while end - begin >= SHORTEST_MINUTES:
         cut = _round_up(begin + SHORTEST_MINUTES, FREE_STEP_MINUTES)
         if end - cut < SHORTEST_MINUTES:
             cut = end
-        yield begin, cut - begin
+        yield Place(begin, cut - begin)
         begin = cut
 
 
 def _round_up(minute: int, step: int) -> int:
     return -(-minute // step) * step
-
-
-def _free(doctor: Doctor, grid: _Grid, minute: int, minutes: int, *, until: int) -> Free:
-    wall = clinic_time.local(grid.at(minute))
-    slot: dict[str, Any] = {"doctor": doctor.pk, "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
-    if wall.fold:
-        slot["which"] = clinic_time.SECOND
-    take = urlencode(slot)
-    if until - minute < USUAL_MINUTES:
-        slot["minutes"] = until - minute
-    url = f"{reverse('appointments:appointment_book')}?{urlencode(slot)}"
-    return Free(Place(minute, minutes), slot["time"], url, take)

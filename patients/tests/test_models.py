@@ -282,10 +282,8 @@ def test_delete_of_everybody_needs_a_queryset():
 # Shown
 
 
-def test_patient_is_shown_by_full_name_and_initials():
-    patient = PatientFactory.build(first_name="Maria", last_name="Santos")
-
-    assert (str(patient), patient.initials) == ("Maria Santos", "M. S.")
+def test_patient_is_shown_by_full_name():
+    assert str(PatientFactory.build(first_name="Maria", last_name="Santos")) == "Maria Santos"
 
 
 def test_patients_come_in_order_of_folded_last_and_first_name():

@@ -1,0 +1,761 @@
+"""Appointments as they are saved: however one is written, diaries are claimed, checked, and kept."""
+
+import copy
+import datetime as dt
+import pickle
+import uuid
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from appointments.models import Appointment
+from appointments.querysets import DiaryBypassed
+from appointments.statuses import Status
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.transactions import LostRace
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+MINUTE = dt.timedelta(minutes=1)
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def frozen(now):
+    return now
+
+
+@pytest.fixture
+def patient():
+    return PatientFactory()
+
+
+@pytest.fixture
+def doctor():
+    return DoctorFactory()
+
+
+def diary_versions(*records):
+    return [type(record).objects.values_list("diary_version", flat=True).get(pk=record.pk) for record in records]
+
+
+def codes_in(refusal):
+    return [error.code for error in refusal.error_list] if not hasattr(refusal, "error_dict") else [
+        error.code for errors in refusal.error_dict.values() for error in errors
+    ]
+
+
+def create(patient, doctor, **values):
+    return Appointment.objects.create(
+        **{"patient": patient, "doctor": doctor, "start_time": START, "duration_minutes": 30} | values
+    )
+
+
+# Claims
+
+
+def test_save_of_a_new_appointment_claims_both_diaries(patient, doctor):
+    create(patient, doctor)
+
+    assert diary_versions(doctor, patient) == [1, 1]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "no_show"])
+def test_save_of_a_new_appointment_that_takes_no_time_claims_the_doctor_only(patient, doctor, status):
+    create(patient, doctor, status=status)
+
+    assert diary_versions(doctor, patient) == [1, 0]
+
+
+def test_save_of_notes_claims_the_doctor_only():
+    appointment = AppointmentFactory()
+
+    appointment.notes = "Called back"
+    appointment.save()
+
+    assert diary_versions(appointment.doctor, appointment.patient) == [2, 1]
+
+
+def test_save_of_another_time_claims_both_diaries_again():
+    appointment = AppointmentFactory()
+
+    appointment.start_time = START + HOUR
+    appointment.save()
+
+    assert diary_versions(appointment.doctor, appointment.patient) == [2, 2]
+
+
+def test_save_of_another_doctor_claims_the_old_and_the_new(doctor):
+    appointment = AppointmentFactory()
+    old_doctor = appointment.doctor
+
+    appointment.doctor = doctor
+    appointment.save()
+
+    assert diary_versions(old_doctor, doctor) == [2, 1]
+
+
+def test_save_of_another_patient_claims_the_old_and_the_new(patient):
+    appointment = AppointmentFactory()
+    old_patient = appointment.patient
+
+    appointment.patient = patient
+    appointment.save()
+
+    assert diary_versions(old_patient, patient) == [2, 1]
+
+
+def test_save_claims_in_order_of_ids_doctors_first():
+    first, second = DoctorFactory(), DoctorFactory()
+    appointment = AppointmentFactory(doctor=second)
+    appointment.doctor = first
+
+    with CaptureQueriesContext(connection, ) as captured:
+        appointment.save()
+
+    claims = [
+        ("doctor" if "doctors_doctor" in query["sql"] else "patient", query["sql"].rsplit("=", 1)[1].strip(" ;`\""))
+        for query in captured
+        if query["sql"].startswith("UPDATE") and "diary_version" in query["sql"]
+    ]
+    assert claims == [("doctor", str(first.pk)), ("doctor", str(second.pk)), ("patient", str(appointment.patient_id))]
+
+
+def test_save_puts_nothing_but_its_checks_between_claim_and_write(patient, doctor):
+    with CaptureQueriesContext(connection) as captured:
+        create(patient, doctor)
+
+    words = [query["sql"].split()[0] for query in captured if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))]
+    before_audit = words[: words.index("INSERT") + 1]
+    assert before_audit == ["UPDATE", "UPDATE", "SELECT", "SELECT", "SELECT", "INSERT"]
+
+
+def test_save_in_vain_claims_nothing():
+    appointment = AppointmentFactory()
+
+    with pytest.raises(LostRace):
+        create(appointment.patient, appointment.doctor)
+
+    assert diary_versions(appointment.doctor, appointment.patient) == [1, 1]
+
+
+# Overlap
+
+
+@pytest.mark.parametrize(
+    ("minute", "minutes"),
+    [(0, 30), (5, 15), (-30, 120), (-1, 15), (29, 15), (-14, 15)],
+    ids=["equal", "inside", "containing", "beginning", "end by a minute", "beginning by a minute"],
+)
+def test_save_alone_refuses_a_doctor_overlap(patient, minute, minutes):
+    held = AppointmentFactory()
+
+    with pytest.raises(LostRace) as refusal:
+        create(patient, held.doctor, start_time=START + minute * MINUTE, duration_minutes=minutes)
+
+    assert codes_in(refusal.value) == ["doctor_overlap"]
+    assert Appointment.objects.get() == held
+
+
+def test_save_alone_refuses_a_patient_overlap(doctor):
+    held = AppointmentFactory()
+
+    with pytest.raises(LostRace) as refusal:
+        create(held.patient, doctor)
+
+    assert codes_in(refusal.value) == ["patient_overlap"]
+    assert Appointment.objects.get() == held
+
+
+def test_save_alone_refuses_an_inactive_doctor(patient):
+    with pytest.raises(LostRace) as refusal:
+        create(patient, DoctorFactory(is_active=False))
+
+    assert codes_in(refusal.value) == ["inactive"]
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("minute", [-30, 30])
+def test_save_of_touching_appointments_is_accepted(minute):
+    held = AppointmentFactory()
+
+    create(held.patient, held.doctor, start_time=START + minute * MINUTE)
+
+    assert Appointment.objects.count() == 2
+
+
+@pytest.mark.parametrize("how", ["start_time", "duration_minutes", "doctor", "patient", "status"])
+def test_save_alone_refuses_a_change_into_taken_time(how):
+    held = AppointmentFactory()
+    # Each differs from `held` in one thing, and so may stand.
+    appointment, value = {
+        "start_time": lambda: (create(held.patient, held.doctor, start_time=START + HOUR), START),
+        "duration_minutes": lambda: (create(held.patient, held.doctor, start_time=START - HOUR), 61),
+        "doctor": lambda: (AppointmentFactory(), held.doctor),
+        "patient": lambda: (AppointmentFactory(), held.patient),
+        "status": lambda: (create(held.patient, held.doctor, status="cancelled"), Status.BOOKED),
+    }[how]()
+
+    setattr(appointment, how, value)
+    with pytest.raises(LostRace) as refusal:
+        appointment.save()
+
+    assert set(codes_in(refusal.value)) <= {"doctor_overlap", "patient_overlap"}
+    appointment.refresh_from_db()
+    assert getattr(appointment, how) != value
+
+
+def test_save_of_a_visit_within_its_own_time_is_accepted():
+    appointment = AppointmentFactory()
+
+    appointment.start_time = START + 10 * MINUTE
+    appointment.save()
+
+    assert Appointment.objects.get().start_time == START + 10 * MINUTE
+
+
+def test_update_or_create_refuses_taken_time(patient):
+    held = AppointmentFactory()
+    other = create(patient, held.doctor, start_time=START + HOUR)
+
+    with pytest.raises(LostRace):
+        Appointment.objects.update_or_create(pk=other.pk, defaults={"start_time": START})
+
+    other.refresh_from_db()
+    assert other.start_time == START + HOUR
+
+
+def test_copy_of_an_appointment_saved_as_new_is_refused():
+    copied = copy.copy(AppointmentFactory())
+    copied.pk, copied._state.adding, copied.booking_key = None, True, uuid.uuid4()
+
+    with pytest.raises(LostRace):
+        copied.save()
+
+    assert Appointment.objects.count() == 1
+
+
+def test_pickled_appointment_still_knows_what_it_held(patient):
+    held = AppointmentFactory()
+    other = pickle.loads(pickle.dumps(create(patient, held.doctor, start_time=START + HOUR)))
+
+    other.start_time = START
+    with pytest.raises(LostRace):
+        other.save()
+
+    assert Appointment.objects.get(pk=other.pk).start_time == START + HOUR
+
+
+# Partial saves
+
+
+def test_save_of_some_fields_writes_what_belongs_together():
+    appointment = AppointmentFactory()
+
+    appointment.duration_minutes = 60
+    appointment.save(update_fields=["duration_minutes"])
+
+    held = Appointment.objects.get()
+    assert (held.duration_minutes, held.end_time, held.version) == (60, START + HOUR, 2)
+
+
+def test_save_of_some_fields_refuses_taken_time(patient):
+    held = AppointmentFactory()
+    other = create(patient, held.doctor, start_time=START + HOUR)
+
+    other.start_time = START
+    with pytest.raises(LostRace):
+        other.save(update_fields=["start_time"])
+
+    assert Appointment.objects.get(pk=other.pk).start_time == START + HOUR
+
+
+@pytest.mark.parametrize(
+    ("changed", "value"),
+    [("doctor", None), ("status", Status.CANCELLED)],
+)
+def test_save_of_the_start_alone_checks_the_diary_that_the_row_is_in(patient, doctor, changed, value):
+    held = AppointmentFactory()
+    other = create(patient, held.doctor, start_time=START + HOUR)
+    setattr(other, changed, value or doctor)
+    other.start_time = START
+
+    try:
+        other.save(update_fields=["start_time"])
+    except LostRace:
+        pass
+
+    blocking = Appointment.objects.blocking().for_doctor(held.doctor_id).overlapping(START, START + HOUR)
+    assert blocking.count() == 1
+
+
+def test_save_of_the_start_alone_keeps_length_and_end_in_step():
+    appointment = AppointmentFactory()
+
+    appointment.duration_minutes = 60
+    appointment.save(update_fields=["start_time"])
+
+    held = Appointment.objects.get()
+    assert held.end_time - held.start_time == dt.timedelta(minutes=held.duration_minutes)
+
+
+# Rows read in part, and read again
+
+
+@pytest.mark.parametrize(
+    "read_in_part",
+    [
+        lambda: Appointment.objects.only("notes"),
+        lambda: Appointment.objects.defer("notes"),
+        lambda: Appointment.objects.defer("start_time"),
+        lambda: Appointment.objects.defer("duration_minutes"),
+        lambda: Appointment.objects.defer("status", "version"),
+        lambda: Appointment.objects.defer("doctor", "patient"),
+    ],
+    ids=["only notes", "no notes", "no start", "no length", "no status", "no links"],
+)
+class TestReadInPart:
+    def test_save_of_notes_works(self, read_in_part):
+        AppointmentFactory()
+
+        appointment = read_in_part().get()
+        appointment.notes = "Called back"
+        appointment.save()
+
+        held = Appointment.objects.get()
+        assert (held.notes, held.start_time, held.end_time) == ("Called back", START, START + 30 * MINUTE)
+        assert held.version == 2
+
+    def test_save_of_another_time_works(self, read_in_part):
+        AppointmentFactory()
+
+        appointment = read_in_part().get()
+        appointment.start_time = START + HOUR
+        appointment.save()
+
+        held = Appointment.objects.get()
+        assert (held.start_time, held.end_time) == (START + HOUR, START + HOUR + 30 * MINUTE)
+
+    def test_save_of_taken_time_is_refused(self, read_in_part):
+        held = AppointmentFactory()
+        other = create(PatientFactory(), held.doctor, start_time=START + HOUR)
+
+        in_part = read_in_part().get(pk=other.pk)
+        in_part.start_time = START
+        with pytest.raises(LostRace):
+            in_part.save()
+
+        other.refresh_from_db()
+        assert other.start_time == START + HOUR
+
+    def test_save_of_a_taken_doctor_is_refused(self, read_in_part):
+        held = AppointmentFactory()
+        other = AppointmentFactory()
+
+        in_part = read_in_part().get(pk=other.pk)
+        in_part.doctor = held.doctor
+        with pytest.raises(LostRace):
+            in_part.save()
+
+        assert Appointment.objects.get(pk=other.pk).doctor_id == other.doctor_id
+
+    def test_save_of_a_longer_time_that_is_taken_is_refused(self, read_in_part):
+        held = AppointmentFactory()
+        other = create(PatientFactory(), held.doctor, start_time=START - HOUR)
+
+        in_part = read_in_part().get(pk=other.pk)
+        in_part.duration_minutes = 61
+        with pytest.raises(LostRace):
+            in_part.save()
+
+        assert Appointment.objects.get(pk=other.pk).duration_minutes == 30
+
+    def test_save_of_a_blocking_status_in_taken_time_is_refused(self, read_in_part):
+        cancelled = AppointmentFactory(status=Status.CANCELLED)
+        create(PatientFactory(), cancelled.doctor)
+
+        in_part = read_in_part().get(pk=cancelled.pk)
+        in_part.status = Status.BOOKED
+        with pytest.raises(LostRace):
+            in_part.save()
+
+        assert Appointment.objects.get(pk=cancelled.pk).status == Status.CANCELLED
+
+    def test_clean_of_a_start_in_the_past_is_refused(self, read_in_part):
+        AppointmentFactory()
+
+        in_part = read_in_part().get()
+        in_part.start_time = START - DAY
+        with pytest.raises(ValidationError) as refusal:
+            in_part.full_clean()
+
+        assert codes_in(refusal.value) == ["past"]
+
+
+@pytest.mark.parametrize("fields", [["notes"], ["version"], ["status", "reason"], ["end_time"]], ids=str)
+def test_refresh_of_some_fields_does_not_hide_a_change_of_another(patient, fields):
+    held = AppointmentFactory()
+    other = create(patient, held.doctor, start_time=START + HOUR)
+
+    other.start_time = START
+    other.refresh_from_db(fields=fields)
+    with pytest.raises(LostRace):
+        other.save()
+
+    assert Appointment.objects.get(pk=other.pk).start_time == START + HOUR
+
+
+def test_refresh_forgets_a_change():
+    appointment = AppointmentFactory()
+
+    appointment.start_time = START + HOUR
+    appointment.refresh_from_db()
+    appointment.save()
+
+    assert Appointment.objects.get().start_time == START
+
+
+def test_refresh_takes_up_what_somebody_else_has_changed():
+    appointment = AppointmentFactory()
+    other = Appointment.objects.get()
+    other.notes = "Called back"
+    other.save()
+
+    appointment.refresh_from_db()
+    appointment.reason = "Knee"
+    appointment.save()
+
+    held = Appointment.objects.get()
+    assert (held.notes, held.reason, held.version) == ("Called back", "Knee", 3)
+
+
+# Versions
+
+
+def test_version_counts_the_changes():
+    appointment = AppointmentFactory()
+
+    versions = [appointment.version]
+    for notes in ("one", "two"):
+        appointment.notes = notes
+        appointment.save()
+        versions.append(Appointment.objects.values_list("version", flat=True).get())
+
+    assert versions == [1, 2, 3]
+
+
+@pytest.mark.parametrize("options", [{}, {"update_fields": ["notes"]}], ids=str)
+def test_save_of_a_stale_appointment_is_refused(options):
+    AppointmentFactory()
+    stale, quicker = Appointment.objects.get(), Appointment.objects.get()
+    quicker.status = Status.ARRIVED
+    quicker.save()
+
+    stale.notes = "Called back"
+    with pytest.raises(LostRace) as refusal:
+        stale.save(**options)
+
+    held = Appointment.objects.get()
+    assert codes_in(refusal.value) == ["stale"]
+    assert (held.status, held.notes) == ("arrived", "")
+
+
+def test_save_of_an_appointment_deleted_meanwhile_does_not_bring_it_back():
+    appointment = AppointmentFactory()
+    Appointment.objects.all().delete()
+
+    appointment.notes = "Called back"
+    with pytest.raises((LostRace, DatabaseError, Appointment.DoesNotExist)):
+        appointment.save()
+
+    assert not Appointment.objects.exists()
+
+
+def test_save_refused_leaves_an_instance_that_can_be_saved_at_another_time(patient):
+    held = AppointmentFactory()
+    appointment = Appointment(patient=patient, doctor=held.doctor, start_time=START)
+    with pytest.raises(LostRace):
+        appointment.save()
+
+    appointment.start_time = START + HOUR
+    appointment.save()
+
+    assert Appointment.objects.get(pk=appointment.pk).version == 1
+
+
+def test_save_refused_by_the_database_leaves_an_instance_that_can_be_saved(patient, doctor):
+    appointment = Appointment(patient=patient, doctor=doctor, start_time=START, duration_minutes=5)
+    with pytest.raises(IntegrityError):
+        appointment.save()
+
+    appointment.duration_minutes = 15
+    appointment.save()
+
+    assert Appointment.objects.get() == appointment
+
+
+def test_save_refused_leaves_no_audit_entry(patient):
+    held = AppointmentFactory()
+    before = AuditEntry.objects.count()
+
+    with pytest.raises(LostRace):
+        create(patient, held.doctor)
+
+    assert AuditEntry.objects.count() == before
+
+
+# What the database itself refuses
+
+
+@pytest.mark.parametrize("minutes", [0, 5, 14, 181, 600])
+def test_database_refuses_a_length_that_no_rule_has_seen(patient, doctor, minutes):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        create(patient, doctor, duration_minutes=minutes)
+
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("minutes", [15, 180])
+def test_database_accepts_the_shortest_and_the_longest(patient, doctor, minutes):
+    create(patient, doctor, duration_minutes=minutes)
+
+    assert Appointment.objects.get().end_time == START + minutes * MINUTE
+
+
+@pytest.mark.parametrize("minutes", [-30, 0, 181])
+def test_database_refuses_an_end_that_does_not_fit_the_start(minutes):
+    appointment = AppointmentFactory()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        set_raw(appointment, end_time=START + minutes * MINUTE)
+
+
+def test_database_refuses_a_booking_key_twice(doctor):
+    held = AppointmentFactory()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        create(PatientFactory(), doctor, booking_key=held.booking_key)
+
+
+def set_raw(appointment, **values):
+    """Change a row as somebody would in the database's own shell."""
+    columns = ", ".join(f"{name} = %s" for name in values)
+    with connection.cursor() as cursor:
+        adapted = [connection.ops.adapt_datetimefield_value(value) for value in values.values()]
+        cursor.execute(f"UPDATE appointments_appointment SET {columns} WHERE id = %s", [*adapted, appointment.pk])
+
+
+# Times
+
+
+def test_save_cuts_seconds(patient, doctor):
+    appointment = create(patient, doctor, start_time=START.replace(second=59, microsecond=999_999))
+
+    held = Appointment.objects.get()
+    assert appointment.start_time == held.start_time == START
+    assert appointment.end_time == held.end_time == START + 30 * MINUTE
+
+
+def test_save_sets_the_end_whatever_was_given(patient, doctor):
+    create(patient, doctor, end_time=START + 3 * HOUR, duration_minutes=45)
+
+    assert Appointment.objects.get().end_time == START + 45 * MINUTE
+
+
+def test_save_keeps_end_and_length_in_step_for_part_of_a_minute(patient, doctor):
+    create(patient, doctor, duration_minutes=30.5)
+
+    held = Appointment.objects.get()
+    assert held.end_time - held.start_time == dt.timedelta(minutes=held.duration_minutes)
+
+
+def test_save_of_a_time_in_another_zone_stores_the_instant(patient, doctor):
+    kathmandu = dt.timezone(dt.timedelta(hours=5, minutes=45))
+
+    create(patient, doctor, start_time=dt.datetime(2026, 11, 24, 15, 45, tzinfo=kathmandu))
+
+    assert Appointment.objects.get().start_time == START
+
+
+def test_save_of_the_same_instant_in_another_zone_is_no_change():
+    appointment = AppointmentFactory()
+
+    appointment.start_time = START.astimezone(dt.timezone(HOUR))
+    appointment.save()
+
+    assert diary_versions(appointment.patient) == [1]
+
+
+def test_save_of_a_time_without_zone_is_refused(patient, doctor):
+    with pytest.raises(ValidationError) as refusal:
+        create(patient, doctor, start_time=dt.datetime(2026, 11, 24, 10, 0))  # noqa: DTZ001 -- what it is about
+
+    assert codes_in(refusal.value) == ["naive"]
+    assert not Appointment.objects.exists()
+
+
+def test_save_ends_across_the_spring_clock_change_by_elapsed_time(patient, doctor):
+    start_time = dt.datetime(2026, 3, 29, 0, 45, tzinfo=dt.UTC)
+
+    create(patient, doctor, start_time=start_time, duration_minutes=60)
+
+    assert Appointment.objects.get().end_time - start_time == HOUR
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_clean_of_a_year_at_the_end_of_all_calendars_is_refused(patient, doctor, year):
+    start_time = dt.datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, 23, 59, tzinfo=dt.UTC)
+
+    with pytest.raises(ValidationError) as refusal:
+        Appointment(patient=patient, doctor=doctor, start_time=start_time).full_clean()
+
+    assert codes_in(refusal.value) == ["date_range"]
+
+
+# Old appointments
+
+
+@pytest.mark.parametrize("status", Status)
+def test_notes_of_an_old_appointment_can_be_edited(frozen, status):
+    appointment = AppointmentFactory(status=status, cancelled_by="patient", cancel_reason="Ill")
+    frozen.move_to(START + 30 * DAY)
+
+    appointment.notes = "Called back"
+    appointment.full_clean()
+    appointment.save()
+
+    assert Appointment.objects.get().notes == "Called back"
+
+
+def test_notes_of_an_old_appointment_can_be_edited_though_the_doctor_has_left(frozen):
+    appointment = AppointmentFactory()
+    frozen.move_to(START + 30 * DAY)
+    appointment.doctor.is_active = False
+    appointment.doctor.save()
+
+    appointment.notes = "Called back"
+    appointment.full_clean()
+    appointment.save()
+
+    assert Appointment.objects.get().notes == "Called back"
+
+
+# What would go round save()
+
+
+def test_bulk_create_is_refused(patient, doctor):
+    with pytest.raises(DiaryBypassed):
+        Appointment.objects.bulk_create([Appointment(patient=patient, doctor=doctor, start_time=START)])
+
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("fields", [["start_time"], ["notes"]], ids=str)
+def test_bulk_update_is_refused(fields):
+    appointment = AppointmentFactory()
+    appointment.start_time, appointment.notes = START + HOUR, "Called back"
+
+    with pytest.raises(DiaryBypassed), transaction.atomic():
+        Appointment.objects.bulk_update([appointment], fields)
+
+    held = Appointment.objects.get()
+    assert (held.start_time, held.notes) == (START, "")
+
+
+@pytest.mark.parametrize(
+    "column", ["doctor", "doctor_id", "patient", "patient_id", "start_time", "end_time", "duration_minutes", "status"]
+)
+def test_update_of_what_diaries_depend_on_is_refused(column):
+    appointment = AppointmentFactory()
+    values = {
+        "doctor": DoctorFactory(),
+        "doctor_id": appointment.doctor_id,
+        "patient": PatientFactory(),
+        "patient_id": appointment.patient_id,
+        "start_time": START + HOUR,
+        "end_time": START + HOUR,
+        "duration_minutes": 60,
+        "status": Status.CANCELLED,
+    }
+
+    with pytest.raises(DiaryBypassed):
+        Appointment.objects.filter(pk=appointment.pk).update(notes="Called back", **{column: values[column]})
+
+    assert Appointment.objects.get().notes == ""
+
+
+def test_update_of_notes_is_allowed():
+    AppointmentFactory()
+
+    changed = Appointment.objects.update(notes="Called back")
+
+    assert changed == 1
+    assert Appointment.objects.get().notes == "Called back"
+
+
+@pytest.mark.parametrize("make", [DoctorFactory, PatientFactory])
+def test_related_manager_add_is_refused(make):
+    held = AppointmentFactory()
+    owner = make()
+
+    with pytest.raises(DiaryBypassed), transaction.atomic():
+        owner.appointments.add(held)
+
+    assert owner.appointments.count() == 0
+
+
+@pytest.mark.parametrize("make", [DoctorFactory, PatientFactory])
+def test_related_manager_set_is_refused(make):
+    held = AppointmentFactory()
+    owner = make()
+
+    with pytest.raises(DiaryBypassed), transaction.atomic():
+        owner.appointments.set([held])
+
+    assert owner.appointments.count() == 0
+
+
+def test_related_manager_add_one_by_one_goes_through_save(doctor):
+    taken = AppointmentFactory(doctor=doctor)
+    other = AppointmentFactory()
+
+    with pytest.raises(LostRace):
+        doctor.appointments.add(other, bulk=False)
+
+    assert list(doctor.appointments.all()) == [taken]
+
+
+def test_related_manager_create_goes_through_save(patient):
+    held = AppointmentFactory()
+
+    with pytest.raises(LostRace):
+        held.doctor.appointments.create(patient=patient, start_time=START)
+
+    assert held.doctor.appointments.count() == 1
+
+
+@pytest.mark.parametrize("model", [Doctor, Patient])
+def test_related_manager_update_and_bulk_create_are_refused(model):
+    AppointmentFactory()
+    owner = model.objects.get()
+
+    with pytest.raises(DiaryBypassed):
+        owner.appointments.update(start_time=START + HOUR)
+    with pytest.raises(DiaryBypassed):
+        owner.appointments.bulk_create([])
+
+
+def test_str_says_when_and_with_whom_in_clinic_time(settings):
+    settings.TIME_ZONE = "Asia/Kathmandu"
+    appointment = AppointmentFactory(doctor=DoctorFactory(full_name="Dr Silva"))
+
+    assert str(appointment) == "Tue 24 Nov 2026 15:45, Dr Silva"

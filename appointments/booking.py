@@ -80,7 +80,13 @@ def _book_once(new: Callable[[], Appointment], *, by: "User | None") -> Appointm
     wanted = new()  # afresh at each try: a COMMIT that failed leaves an instance that believes it is saved
     if (booked := _booked_before(wanted)) is not None:
         return booked
-    wanted.full_clean(exclude=_KNOWN)
+    try:
+        wanted.full_clean(exclude=_KNOWN)
+    except ValidationError:
+        # What is in the way may be this very booking: the same form, sent twice at once.
+        if (booked := _booked_before(wanted)) is not None:
+            return booked
+        raise
     with acting(by):
         wanted.save(force_insert=True)
     return wanted

@@ -1,5 +1,6 @@
 """Appointments as they are saved: however one is written, diaries are claimed, checked, and kept."""
 
+import contextlib
 import copy
 import datetime as dt
 import pickle
@@ -49,9 +50,8 @@ def diary_versions(*records):
 
 
 def codes_in(refusal):
-    return [error.code for error in refusal.error_list] if not hasattr(refusal, "error_dict") else [
-        error.code for errors in refusal.error_dict.values() for error in errors
-    ]
+    errors = refusal.error_dict.values() if hasattr(refusal, "error_dict") else [refusal.error_list]
+    return [error.code for at_field in errors for error in at_field]
 
 
 def create(patient, doctor, **values):
@@ -119,7 +119,7 @@ def test_save_claims_in_order_of_ids_doctors_first():
     appointment = AppointmentFactory(doctor=second)
     appointment.doctor = first
 
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(connection) as captured:
         appointment.save()
 
     claims = [
@@ -289,10 +289,8 @@ def test_save_of_the_start_alone_checks_the_diary_that_the_row_is_in(patient, do
     setattr(other, changed, value or doctor)
     other.start_time = START
 
-    try:
+    with contextlib.suppress(LostRace):
         other.save(update_fields=["start_time"])
-    except LostRace:
-        pass
 
     blocking = Appointment.objects.blocking().for_doctor(held.doctor_id).overlapping(START, START + HOUR)
     assert blocking.count() == 1
@@ -311,7 +309,7 @@ def test_save_of_the_start_alone_keeps_length_and_end_in_step():
 # Rows read in part, and read again
 
 
-@pytest.mark.parametrize(
+in_each_part = pytest.mark.parametrize(
     "read_in_part",
     [
         lambda: Appointment.objects.only("notes"),
@@ -323,82 +321,107 @@ def test_save_of_the_start_alone_keeps_length_and_end_in_step():
     ],
     ids=["only notes", "no notes", "no start", "no length", "no status", "no links"],
 )
-class TestReadInPart:
-    def test_save_of_notes_works(self, read_in_part):
-        AppointmentFactory()
 
-        appointment = read_in_part().get()
-        appointment.notes = "Called back"
-        appointment.save()
 
-        held = Appointment.objects.get()
-        assert (held.notes, held.start_time, held.end_time) == ("Called back", START, START + 30 * MINUTE)
-        assert held.version == 2
+@in_each_part
+def test_read_in_part_save_of_notes_works(read_in_part):
+    AppointmentFactory()
 
-    def test_save_of_another_time_works(self, read_in_part):
-        AppointmentFactory()
+    appointment = read_in_part().get()
+    appointment.notes = "Called back"
+    appointment.save()
 
-        appointment = read_in_part().get()
-        appointment.start_time = START + HOUR
-        appointment.save()
+    held = Appointment.objects.get()
+    assert (held.notes, held.start_time, held.end_time) == ("Called back", START, START + 30 * MINUTE)
+    assert held.version == 2
 
-        held = Appointment.objects.get()
-        assert (held.start_time, held.end_time) == (START + HOUR, START + HOUR + 30 * MINUTE)
 
-    def test_save_of_taken_time_is_refused(self, read_in_part):
-        held = AppointmentFactory()
-        other = create(PatientFactory(), held.doctor, start_time=START + HOUR)
+@in_each_part
+def test_read_in_part_save_of_another_time_works(read_in_part):
+    AppointmentFactory()
 
-        in_part = read_in_part().get(pk=other.pk)
-        in_part.start_time = START
-        with pytest.raises(LostRace):
-            in_part.save()
+    appointment = read_in_part().get()
+    appointment.start_time = START + HOUR
+    appointment.save()
 
-        other.refresh_from_db()
-        assert other.start_time == START + HOUR
+    held = Appointment.objects.get()
+    assert (held.start_time, held.end_time) == (START + HOUR, START + HOUR + 30 * MINUTE)
 
-    def test_save_of_a_taken_doctor_is_refused(self, read_in_part):
-        held = AppointmentFactory()
-        other = AppointmentFactory()
 
-        in_part = read_in_part().get(pk=other.pk)
-        in_part.doctor = held.doctor
-        with pytest.raises(LostRace):
-            in_part.save()
+@in_each_part
+def test_read_in_part_save_of_taken_time_is_refused(read_in_part):
+    held = AppointmentFactory()
+    other = create(PatientFactory(), held.doctor, start_time=START + HOUR)
 
-        assert Appointment.objects.get(pk=other.pk).doctor_id == other.doctor_id
+    in_part = read_in_part().get(pk=other.pk)
+    in_part.start_time = START
+    with pytest.raises(LostRace):
+        in_part.save()
 
-    def test_save_of_a_longer_time_that_is_taken_is_refused(self, read_in_part):
-        held = AppointmentFactory()
-        other = create(PatientFactory(), held.doctor, start_time=START - HOUR)
+    other.refresh_from_db()
+    assert other.start_time == START + HOUR
 
-        in_part = read_in_part().get(pk=other.pk)
-        in_part.duration_minutes = 61
-        with pytest.raises(LostRace):
-            in_part.save()
 
-        assert Appointment.objects.get(pk=other.pk).duration_minutes == 30
+@in_each_part
+def test_read_in_part_save_of_a_taken_doctor_is_refused(read_in_part):
+    held = AppointmentFactory()
+    other = AppointmentFactory()
 
-    def test_save_of_a_blocking_status_in_taken_time_is_refused(self, read_in_part):
-        cancelled = AppointmentFactory(status=Status.CANCELLED)
-        create(PatientFactory(), cancelled.doctor)
+    in_part = read_in_part().get(pk=other.pk)
+    in_part.doctor = held.doctor
+    with pytest.raises(LostRace):
+        in_part.save()
 
-        in_part = read_in_part().get(pk=cancelled.pk)
-        in_part.status = Status.BOOKED
-        with pytest.raises(LostRace):
-            in_part.save()
+    assert Appointment.objects.get(pk=other.pk).doctor_id == other.doctor_id
 
-        assert Appointment.objects.get(pk=cancelled.pk).status == Status.CANCELLED
 
-    def test_clean_of_a_start_in_the_past_is_refused(self, read_in_part):
-        AppointmentFactory()
+@in_each_part
+def test_read_in_part_save_of_a_longer_time_that_is_taken_is_refused(read_in_part):
+    held = AppointmentFactory()
+    other = create(PatientFactory(), held.doctor, start_time=START - HOUR)
 
-        in_part = read_in_part().get()
-        in_part.start_time = START - DAY
-        with pytest.raises(ValidationError) as refusal:
-            in_part.full_clean()
+    in_part = read_in_part().get(pk=other.pk)
+    in_part.duration_minutes = 61
+    with pytest.raises(LostRace):
+        in_part.save()
 
-        assert codes_in(refusal.value) == ["past"]
+    assert Appointment.objects.get(pk=other.pk).duration_minutes == 30
+
+
+@in_each_part
+def test_read_in_part_save_of_a_blocking_status_in_taken_time_is_refused(read_in_part):
+    cancelled = AppointmentFactory(status=Status.CANCELLED)
+    create(PatientFactory(), cancelled.doctor)
+
+    in_part = read_in_part().get(pk=cancelled.pk)
+    in_part.status = Status.BOOKED
+    with pytest.raises(LostRace):
+        in_part.save()
+
+    assert Appointment.objects.get(pk=cancelled.pk).status == Status.CANCELLED
+
+
+@in_each_part
+def test_read_in_part_clean_of_a_start_in_the_past_is_refused(read_in_part):
+    AppointmentFactory()
+
+    in_part = read_in_part().get()
+    in_part.start_time = START - DAY
+    with pytest.raises(ValidationError) as refusal:
+        in_part.full_clean()
+
+    assert codes_in(refusal.value) == ["past"]
+
+
+@in_each_part
+def test_read_in_part_save_of_another_doctor_claims_the_old_and_the_new(read_in_part):
+    old_doctor, doctor = AppointmentFactory().doctor, DoctorFactory()
+
+    in_part = read_in_part().get()
+    in_part.doctor = doctor
+    in_part.save()
+
+    assert diary_versions(old_doctor, doctor) == [2, 1]
 
 
 @pytest.mark.parametrize("fields", [["notes"], ["version"], ["status", "reason"], ["end_time"]], ids=str)
@@ -728,7 +751,7 @@ def test_related_manager_add_one_by_one_goes_through_save(doctor):
     taken = AppointmentFactory(doctor=doctor)
     other = AppointmentFactory()
 
-    with pytest.raises(LostRace):
+    with pytest.raises(LostRace), transaction.atomic():
         doctor.appointments.add(other, bulk=False)
 
     assert list(doctor.appointments.all()) == [taken]

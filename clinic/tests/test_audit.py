@@ -34,7 +34,7 @@ def break_trail(monkeypatch):
 
 
 def last_entry(record):
-    return AuditEntry.objects.get_for_object(record).first()
+    return AuditEntry.objects.get_for_object(record).order_by("pk").last()
 
 
 # Who is acting

@@ -1,0 +1,719 @@
+"""The verbs of the front desk: effect, stamps, audit entry, refusals, and what is sent twice."""
+
+import datetime as dt
+import uuid
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import OperationalError, transaction
+
+from appointments import booking
+from appointments.models import Appointment
+from appointments.statuses import CancelledBy, Status
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.tests.factories import UserFactory
+from clinic.transactions import LostRace
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+MINUTE = dt.timedelta(minutes=1)
+DAY = dt.timedelta(days=1)
+KEY = uuid.UUID("00000000-0000-4000-8000-000000000001")
+
+
+@pytest.fixture(autouse=True)
+def frozen(now):
+    return now
+
+
+@pytest.fixture
+def user():
+    return UserFactory()
+
+
+@pytest.fixture
+def patient():
+    return PatientFactory()
+
+
+@pytest.fixture
+def doctor():
+    return DoctorFactory()
+
+
+@pytest.fixture
+def booked():
+    return AppointmentFactory()
+
+
+def book(patient, doctor, **values):
+    return booking.book(
+        **{"patient": patient, "doctor": doctor, "start_time": START, "duration_minutes": 30, "by": None} | values
+    )
+
+
+def codes_in(refusal):
+    """Return the codes by field; under "" what is about no field."""
+    errors = refusal.error_dict if hasattr(refusal, "error_dict") else {"": refusal.error_list}
+    return {name: [error.code for error in at_field] for name, at_field in errors.items()}
+
+
+def codes_of(verb, *args, **kwargs):
+    with pytest.raises(ValidationError) as refusal:
+        verb(*args, **kwargs)
+    return codes_in(refusal.value)
+
+
+def in_status(status, **values):
+    called_off = {"cancelled_by": "patient", "cancel_reason": "Ill"} if status == "cancelled" else {}
+    return AppointmentFactory(status=status, **called_off, **values)
+
+
+def fresh(appointment):
+    return Appointment.objects.get(pk=appointment.pk)
+
+
+def last_entry(appointment):
+    return AuditEntry.objects.get_for_object(appointment).order_by("pk").last()
+
+
+# book
+
+
+def test_book_stores_the_visit(patient, doctor, user):
+    appointment = book(patient, doctor, by=user, duration_minutes=45, reason="Knee", notes="Brings X-rays")
+
+    held = Appointment.objects.get()
+    assert held == appointment
+    assert (held.patient, held.doctor, held.booked_by) == (patient, doctor, user)
+    assert (held.start_time, held.duration_minutes, held.end_time) == (START, 45, START + 45 * MINUTE)
+    assert (held.status, held.reason, held.notes) == ("booked", "Knee", "Brings X-rays")
+
+
+def test_book_leaves_an_audit_entry_with_the_actor(patient, doctor, user):
+    appointment = book(patient, doctor, by=user)
+
+    entry = last_entry(appointment)
+    assert (entry.action, entry.actor) == (AuditEntry.Action.CREATE, user)
+
+
+def test_book_by_the_system_has_no_actor(patient, doctor):
+    appointment = book(patient, doctor, by=None)
+
+    assert (appointment.booked_by, last_entry(appointment).actor) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        ({"start_time": NOW}, {"start_time": ["past"]}),
+        ({"start_time": NOW - MINUTE}, {"start_time": ["past"]}),
+        ({"duration_minutes": 14}, {"duration_minutes": ["duration"]}),
+        ({"duration_minutes": 181}, {"duration_minutes": ["duration"]}),
+        ({"reason": "x" * 201}, {"reason": ["max_length"]}),
+        ({"notes": "x" * 2001}, {"notes": ["max_length"]}),
+        ({"start_time": dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC)}, {"start_time": ["date_range"]}),
+    ],
+)
+def test_book_refuses_what_a_rule_refuses(patient, doctor, values, codes):
+    assert codes_of(book, patient, doctor, **values) == codes
+    assert not Appointment.objects.exists()
+
+
+def test_book_without_a_zone_is_refused(patient, doctor):
+    naive = dt.datetime(2026, 11, 24, 10, 0)  # noqa: DTZ001 -- what the rule is about
+
+    assert codes_of(book, patient, doctor, start_time=naive) == {"start_time": ["naive"]}
+    assert not Appointment.objects.exists()
+
+
+def test_book_of_an_inactive_doctor_is_refused(patient):
+    assert codes_of(book, patient, DoctorFactory(is_active=False)) == {"doctor": ["inactive"]}
+    assert not Appointment.objects.exists()
+
+
+def test_book_of_a_doctor_who_was_deactivated_after_being_read_is_refused(patient, doctor):
+    type(doctor).objects.filter(pk=doctor.pk).update(is_active=False)
+
+    assert codes_of(book, patient, doctor) == {"doctor": ["inactive"]}
+
+
+def test_book_of_taken_time_is_refused(booked, patient, doctor):
+    assert codes_of(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
+    assert codes_of(book, booked.patient, doctor) == {"start_time": ["patient_overlap"]}
+    assert Appointment.objects.get() == booked
+
+
+def test_book_of_a_cancelled_visits_time_works(patient):
+    cancelled = in_status("cancelled")
+
+    book(patient, cancelled.doctor)
+
+    assert Appointment.objects.blocking().count() == 1
+
+
+# The same form sent twice
+
+
+def test_book_twice_with_one_key_is_one_appointment(patient, doctor):
+    first = book(patient, doctor, booking_key=KEY)
+    second = book(patient, doctor, booking_key=KEY, start_time=START.replace(second=30))
+
+    assert second == first
+    assert Appointment.objects.get().booking_key == KEY
+
+
+def test_book_twice_with_one_key_leaves_one_audit_entry(patient, doctor):
+    book(patient, doctor, booking_key=KEY)
+    appointment = book(patient, doctor, booking_key=KEY)
+
+    assert AuditEntry.objects.get_for_object(appointment).count() == 1
+
+
+def test_book_twice_with_one_key_works_though_the_time_has_passed(frozen, patient, doctor):
+    first = book(patient, doctor, booking_key=KEY)
+    frozen.move_to(START + HOUR)
+
+    assert book(patient, doctor, booking_key=KEY) == first
+
+
+@pytest.mark.parametrize("other", ["patient", "doctor", "start_time", "duration_minutes"])
+def test_book_something_else_with_a_used_key_is_refused(patient, doctor, other):
+    book(patient, doctor, booking_key=KEY)
+    values = {
+        "patient": PatientFactory(),
+        "doctor": DoctorFactory(),
+        "start_time": START + HOUR,
+        "duration_minutes": 45,
+    }
+
+    wanted = {"patient": patient, "doctor": doctor} | {other: values[other]}
+
+    assert codes_of(book, **wanted, booking_key=KEY) == {"": ["booking_key_used"]}
+    assert Appointment.objects.count() == 1
+
+
+def test_book_without_a_key_twice_is_refused_the_second_time(patient, doctor):
+    book(patient, doctor)
+
+    assert codes_of(book, patient, doctor) == {"start_time": ["doctor_overlap", "patient_overlap"]}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_book_that_loses_the_race_against_its_own_repeat_returns_the_one_appointment(monkeypatch, patient, doctor):
+    """The repeat commits between this one's look for the key and its insert."""
+    look = booking._booked_before
+    rivals = []
+
+    def look_too_early(wanted):
+        found = look(wanted)
+        if not rivals:
+            rivals.append(AppointmentFactory(patient=patient, doctor=doctor, booking_key=KEY))
+        return found
+
+    monkeypatch.setattr(booking, "_booked_before", look_too_early)
+
+    assert book(patient, doctor, booking_key=KEY) == rivals[0]
+    assert Appointment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_book_that_loses_a_race_under_the_claim_shows_the_ordinary_refusal(monkeypatch, patient, doctor):
+    """A rival commits after this one's rules have looked, so that only the check under the claim sees it."""
+    save = Appointment.save
+    rivals = []
+
+    def save_too_late(appointment, *args, **kwargs):
+        if not rivals:
+            rivals.append(None)
+            rivals.append(AppointmentFactory(doctor=doctor))
+        return save(appointment, *args, **kwargs)
+
+    monkeypatch.setattr(Appointment, "save", save_too_late)
+
+    with pytest.raises(ValidationError) as refusal:
+        book(patient, doctor)
+
+    assert not isinstance(refusal.value, LostRace)
+    assert codes_in(refusal.value) == {"start_time": ["doctor_overlap"]}
+    assert Appointment.objects.get() == rivals[1]
+
+
+# A connection lost around the COMMIT
+
+LOST = OperationalError(2013, "Lost connection to MySQL server during query")
+
+
+def lose_connection(monkeypatch, *, after_commit):
+    book_once = booking._book_once
+
+    def lost(*args, **kwargs):
+        if after_commit:
+            book_once(*args, **kwargs)
+        raise LOST
+
+    monkeypatch.setattr(booking, "_book_once", lost)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("key", [KEY, None])
+def test_book_whose_connection_breaks_after_the_commit_returns_the_one_appointment(monkeypatch, patient, doctor, key):
+    lose_connection(monkeypatch, after_commit=True)
+
+    appointment = book(patient, doctor, booking_key=key)
+
+    assert Appointment.objects.get() == appointment
+
+
+@pytest.mark.django_db(transaction=True)
+def test_book_whose_connection_breaks_before_the_commit_raises(monkeypatch, patient, doctor):
+    lose_connection(monkeypatch, after_commit=False)
+
+    with pytest.raises(OperationalError) as raised:
+        book(patient, doctor, booking_key=KEY)
+
+    assert raised.value is LOST
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_book_sent_again_after_a_broken_connection_books_once(monkeypatch, patient, doctor):
+    with monkeypatch.context() as patch:
+        lose_connection(patch, after_commit=False)
+        with pytest.raises(OperationalError):
+            book(patient, doctor, booking_key=KEY)
+
+    appointment = book(patient, doctor, booking_key=KEY)
+
+    assert Appointment.objects.get() == appointment
+
+
+@pytest.mark.django_db(transaction=True)
+def test_book_that_fails_in_another_way_does_not_look_for_the_key(monkeypatch, patient, doctor):
+    error = OperationalError(1146, "no such table")
+
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(booking, "_book_once", fail)
+    AppointmentFactory(patient=patient, doctor=doctor, booking_key=KEY)
+
+    with pytest.raises(OperationalError) as raised:
+        book(patient, doctor, booking_key=KEY)
+
+    assert raised.value is error
+
+
+@pytest.mark.django_db(transaction=True)
+def test_book_inside_a_transaction_leaves_a_broken_connection_to_the_outermost_work(monkeypatch, patient, doctor):
+    lose_connection(monkeypatch, after_commit=True)
+
+    with pytest.raises(OperationalError), transaction.atomic():
+        book(patient, doctor, booking_key=KEY)
+
+    assert not Appointment.objects.exists()
+
+
+# move
+
+
+def test_move_keeps_the_row_and_changes_what_was_asked(booked, doctor, user):
+    moved = booking.move(booked, doctor=doctor, start_time=START + DAY, duration_minutes=45, by=user)
+
+    held = Appointment.objects.get()
+    assert (held.pk, held.booking_key) == (booked.pk, booked.booking_key) == (moved.pk, moved.booking_key)
+    assert (held.doctor, held.start_time, held.duration_minutes) == (doctor, START + DAY, 45)
+    assert held.end_time == START + DAY + 45 * MINUTE
+    assert (held.status, held.patient) == ("booked", booked.patient)
+
+
+def test_move_leaves_old_and_new_in_the_audit_trail(booked, doctor, user):
+    old_doctor = booked.doctor
+
+    booking.move(booked, doctor=doctor, start_time=START + HOUR, duration_minutes=45, by=user)
+
+    entry = last_entry(booked)
+    assert (entry.action, entry.actor) == (AuditEntry.Action.UPDATE, user)
+    assert entry.changes_dict == {
+        "doctor": [str(old_doctor.pk), str(doctor.pk)],
+        "start_time": ["2026-11-24 10:00:00", "2026-11-24 11:00:00"],
+        "duration_minutes": ["30", "45"],
+    }
+
+
+def test_move_to_the_same_place_is_accepted(booked):
+    booking.move(booked, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None)
+
+    assert fresh(booked).start_time == START
+
+
+def test_move_within_its_own_time_is_accepted(booked):
+    booking.move(booked, doctor=booked.doctor, start_time=START + 10 * MINUTE, duration_minutes=30, by=None)
+
+    assert fresh(booked).start_time == START + 10 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        ({"start_time": NOW}, {"start_time": ["past"]}),
+        ({"duration_minutes": 181}, {"duration_minutes": ["duration"]}),
+    ],
+)
+def test_move_refuses_what_a_rule_refuses(booked, values, codes):
+    wanted = {"doctor": booked.doctor, "start_time": START + HOUR, "duration_minutes": 30} | values
+
+    assert codes_of(booking.move, booked, **wanted, by=None) == codes
+    assert fresh(booked).version == 1
+
+
+def test_move_into_taken_time_is_refused(booked):
+    other = AppointmentFactory(patient=booked.patient, start_time=START + HOUR)
+
+    codes = codes_of(
+        booking.move, other, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None
+    )
+
+    assert codes == {"start_time": ["doctor_overlap", "patient_overlap"]}
+    assert fresh(other).start_time == START + HOUR
+
+
+def test_move_to_an_inactive_doctor_is_refused(booked):
+    codes = codes_of(
+        booking.move,
+        booked,
+        doctor=DoctorFactory(is_active=False),
+        start_time=START,
+        duration_minutes=30,
+        by=None,
+    )
+
+    assert codes == {"doctor": ["inactive"]}
+
+
+@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
+def test_move_of_what_is_under_way_or_over_is_refused(status):
+    appointment = in_status(status)
+
+    codes = codes_of(
+        booking.move, appointment, doctor=appointment.doctor, start_time=START + HOUR, duration_minutes=30, by=None
+    )
+
+    assert codes == {"start_time": ["not_movable"]}
+
+
+# The statuses
+
+
+def test_cancel_stamps_and_frees_the_time(booked, user, patient):
+    booking.cancel(booked, reason=" Has  a cold ", cancelled_by=CancelledBy.PATIENT, by=user)
+
+    held = fresh(booked)
+    assert (held.status, held.cancelled_at) == ("cancelled", NOW)
+    assert (held.cancelled_by, held.cancel_reason) == ("patient", "Has a cold")
+    assert book(patient, booked.doctor).status == "booked"
+
+
+@pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        ({"reason": ""}, {"cancel_reason": ["cancel_reason"]}),
+        ({"reason": "  "}, {"cancel_reason": ["cancel_reason"]}),
+        ({"reason": "x" * 201}, {"cancel_reason": ["max_length"]}),
+        ({"cancelled_by": ""}, {"cancelled_by": ["cancelled_by"]}),
+        ({"cancelled_by": "nobody"}, {"cancelled_by": ["invalid_choice"]}),
+    ],
+)
+def test_cancel_without_reason_or_by_whom_is_refused(booked, values, codes):
+    wanted = {"reason": "Ill", "cancelled_by": "patient"} | values
+
+    assert codes_of(booking.cancel, booked, **wanted, by=None) == codes
+    assert fresh(booked).status == "booked"
+
+
+def test_mark_arrived_stamps(booked, user):
+    booking.mark_arrived(booked, by=user)
+
+    held = fresh(booked)
+    assert (held.status, held.arrived_at) == ("arrived", NOW)
+
+
+@pytest.mark.parametrize("day", [-1, 1])
+def test_mark_arrived_on_another_day_is_refused(frozen, booked, day):
+    frozen.move_to(NOW + day * DAY)
+
+    assert codes_of(booking.mark_arrived, booked, by=None) == {"status": ["not_today"]}
+    assert fresh(booked).arrived_at is None
+
+
+def test_mark_arrived_of_a_no_show_whose_time_was_given_away_is_refused(frozen, patient):
+    no_show = in_status("no_show")
+    book(patient, no_show.doctor)
+    frozen.move_to(START + MINUTE)
+
+    assert codes_of(booking.mark_arrived, no_show, by=None) == {"start_time": ["doctor_overlap"]}
+
+
+def test_start_stamps_and_keeps_the_arrival(frozen, booked, user):
+    booking.mark_arrived(booked, by=user)
+    frozen.move_to(START)
+
+    booking.start(booked, by=user)
+
+    held = fresh(booked)
+    assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", NOW, START)
+
+
+def test_start_of_who_was_not_marked_arrived_stamps_the_arrival_too(frozen, booked, user):
+    frozen.move_to(START)
+
+    booking.start(booked, by=user)
+
+    held = fresh(booked)
+    assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", START, START)
+
+
+def test_complete_stamps(frozen, user):
+    appointment = in_status("in_consultation", started_at=NOW)
+    frozen.move_to(START)
+
+    booking.complete(appointment, by=user)
+
+    held = fresh(appointment)
+    assert (held.status, held.started_at, held.completed_at) == ("completed", NOW, START)
+
+
+def test_mark_no_show_frees_the_time(frozen, booked, patient, user):
+    frozen.move_to(START)
+
+    booking.mark_no_show(booked, by=user)
+
+    assert fresh(booked).status == "no_show"
+    assert book(patient, booked.doctor, start_time=START + MINUTE).status == "booked"
+
+
+def test_mark_no_show_before_the_start_is_refused(frozen, booked):
+    frozen.move_to(START - MINUTE)
+
+    assert codes_of(booking.mark_no_show, booked, by=None) == {"status": ["not_started"]}
+
+
+VERBS = {
+    "cancel": lambda appointment, **kwargs: booking.cancel(appointment, reason="Ill", cancelled_by="patient", **kwargs),
+    "mark_arrived": booking.mark_arrived,
+    "start": booking.start,
+    "complete": booking.complete,
+    "mark_no_show": booking.mark_no_show,
+}
+# From where a verb leads; back from there leads only undo.
+FROM = {
+    "cancel": {"booked", "arrived"},
+    "mark_arrived": {"booked", "no_show"},
+    "start": {"booked", "arrived"},
+    "complete": {"in_consultation"},
+    "mark_no_show": {"booked"},
+}
+SETS = {
+    "cancel": "cancelled",
+    "mark_arrived": "arrived",
+    "start": "in_consultation",
+    "complete": "completed",
+    "mark_no_show": "no_show",
+}
+
+
+PAIRS = [(verb, status.value) for verb in VERBS for status in Status]
+
+
+@pytest.mark.parametrize(("verb", "status"), [(verb, status) for verb, status in PAIRS if status in FROM[verb]])
+def test_verb_leads_on_and_leaves_an_audit_entry(frozen, user, verb, status):
+    appointment = in_status(status)
+    frozen.move_to(START)
+
+    changed = VERBS[verb](appointment, by=user)
+
+    entries = AuditEntry.objects.get_for_object(appointment).order_by("pk")
+    assert changed.status == fresh(appointment).status == SETS[verb]
+    assert [(entry.action, entry.actor) for entry in entries] == [
+        (AuditEntry.Action.CREATE, None),
+        (AuditEntry.Action.UPDATE, user),
+    ]
+    assert entries[1].changes_dict["status"] == [status, SETS[verb]]
+
+
+@pytest.mark.parametrize(("verb", "status"), [(verb, status) for verb, status in PAIRS if status not in FROM[verb]])
+def test_verb_from_any_other_status_is_refused_and_changes_nothing(frozen, user, verb, status):
+    appointment = in_status(status)
+    frozen.move_to(START)
+
+    codes = codes_of(VERBS[verb], appointment, by=user)
+
+    assert codes == {"status": ["transition"]}
+    assert (fresh(appointment).status, fresh(appointment).version) == (status, 1)
+    assert AuditEntry.objects.get_for_object(appointment).count() == 1
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_verb_carried_out_twice_is_refused_the_second_time(frozen, verb):
+    """Two people press the same button: the second hears of it, and the stamps stay the first one's."""
+    appointment = in_status("in_consultation" if verb == "complete" else "booked")
+    frozen.move_to(START)
+    VERBS[verb](appointment, by=None)
+    first = fresh(appointment)
+    frozen.move_to(START + MINUTE)
+
+    codes = codes_of(VERBS[verb], appointment, by=None)
+
+    held = fresh(appointment)
+    assert codes == {"status": ["transition"]}
+    assert (held.arrived_at, held.started_at, held.completed_at, held.cancelled_at) == (
+        first.arrived_at,
+        first.started_at,
+        first.completed_at,
+        first.cancelled_at,
+    )
+
+
+# undo
+
+
+@pytest.mark.parametrize(
+    ("status", "stamps", "back", "left"),
+    [
+        ("arrived", {"arrived_at": NOW}, "booked", {"arrived_at": None}),
+        (
+            "in_consultation",
+            {"arrived_at": NOW, "started_at": NOW},
+            "arrived",
+            {"arrived_at": NOW, "started_at": None},
+        ),
+        (
+            "completed",
+            {"started_at": NOW, "completed_at": NOW},
+            "in_consultation",
+            {"started_at": NOW, "completed_at": None},
+        ),
+        ("no_show", {}, "booked", {}),
+        (
+            "cancelled",
+            {"cancelled_at": NOW},
+            "booked",
+            {"cancelled_at": None, "cancelled_by": "", "cancel_reason": ""},
+        ),
+    ],
+)
+def test_undo_takes_back_the_status_and_its_stamps(user, status, stamps, back, left):
+    appointment = in_status(status, **stamps)
+
+    booking.undo(appointment, by=user)
+
+    held = fresh(appointment)
+    assert held.status == back
+    assert {name: getattr(held, name) for name in left} == left
+    assert last_entry(held).actor == user
+
+
+def test_undo_of_a_booked_visit_is_refused(booked):
+    assert codes_of(booking.undo, booked, by=None) == {"": ["transition"]}
+
+
+def test_undo_all_the_way_leads_back_to_a_clean_booking(frozen, booked):
+    frozen.move_to(START)
+    booking.start(booked, by=None)
+    booking.complete(booked, by=None)
+
+    for _ in range(3):
+        booking.undo(booked, by=None)
+
+    held = fresh(booked)
+    assert held.status == "booked"
+    assert (held.arrived_at, held.started_at, held.completed_at) == (None, None, None)
+
+
+def test_undo_of_a_completed_visit_on_another_day_is_refused(frozen):
+    appointment = in_status("completed")
+    frozen.move_to(START + DAY)
+
+    assert codes_of(booking.undo, appointment, by=None) == {"status": ["not_today"]}
+
+
+@pytest.mark.parametrize("status", ["no_show", "cancelled"])
+def test_undo_of_a_visit_whose_time_was_given_away_is_refused(patient, status):
+    appointment = in_status(status)
+    book(patient, appointment.doctor)
+
+    assert codes_of(booking.undo, appointment, by=None) == {"start_time": ["doctor_overlap"]}
+    assert fresh(appointment).status == status
+
+
+def test_undo_of_a_cancelled_visit_whose_patient_is_booked_elsewhere_is_refused(doctor):
+    appointment = in_status("cancelled")
+    book(appointment.patient, doctor)
+
+    assert codes_of(booking.undo, appointment, by=None) == {"start_time": ["patient_overlap"]}
+
+
+def test_undo_of_a_cancelled_visit_that_would_have_begun_is_refused(frozen):
+    appointment = in_status("cancelled")
+    frozen.move_to(START)
+
+    assert codes_of(booking.undo, appointment, by=None) == {"status": ["past"]}
+
+
+def test_undo_of_a_cancelled_visit_to_a_doctor_who_is_no_longer_active_is_refused():
+    appointment = in_status("cancelled")
+    appointment.doctor.is_active = False
+    appointment.doctor.save()
+
+    assert codes_of(booking.undo, appointment, by=None) == {"doctor": ["inactive"]}
+    assert fresh(appointment).status == "cancelled"
+
+
+# The version that was shown
+
+ALL_VERBS = VERBS | {
+    "undo": booking.undo,
+    "move": lambda appointment, **kwargs: booking.move(
+        appointment, doctor=appointment.doctor, start_time=START + HOUR, duration_minutes=30, **kwargs
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", ALL_VERBS)
+def test_verb_on_what_somebody_else_has_changed_is_refused(frozen, verb):
+    appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
+    other = fresh(appointment)
+    other.notes = "Called back"
+    other.save()
+    frozen.move_to(START)
+
+    codes = codes_of(ALL_VERBS[verb], appointment, by=None, version=1)
+
+    assert codes == {"": ["stale"]}
+    assert fresh(appointment).version == 2
+
+
+@pytest.mark.parametrize("verb", ALL_VERBS)
+@pytest.mark.parametrize("version", [None, 1])
+def test_verb_on_the_version_that_was_shown_works(frozen, verb, version):
+    appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
+    frozen.move_to(START)
+
+    changed = ALL_VERBS[verb](appointment, by=None, version=version)
+
+    assert changed.version == fresh(appointment).version == 2
+
+
+@pytest.mark.parametrize("verb", ALL_VERBS)
+def test_verb_on_a_deleted_appointment_says_so(verb):
+    appointment = AppointmentFactory()
+    Appointment.objects.all().delete()
+
+    with pytest.raises(Appointment.DoesNotExist):
+        ALL_VERBS[verb](appointment, by=None)

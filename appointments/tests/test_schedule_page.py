@@ -1,0 +1,386 @@
+"""The day view: what it shows of a day, to whom, and at what cost."""
+
+import datetime as dt
+from html.parser import HTMLParser
+
+import pytest
+from django.db import connection, models
+from django.test.utils import CaptureQueriesContext
+
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+TODAY = "/schedule/2026-11-24/"
+MOST_QUERIES = 10
+
+
+def at(hour, minute=0, *, day=24):
+    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
+
+
+def elements(response):
+    """Return every element of a page as `(tag, attributes)`."""
+    found = []
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.append((tag, dict(attrs)))
+
+    Parser().feed(response.content.decode())
+    return found
+
+
+def with_class(response, name):
+    return [attrs for _tag, attrs in elements(response) if name in attrs.get("class", "").split()]
+
+
+def hrefs(response):
+    return [attrs["href"] for tag, attrs in elements(response) if tag == "a"]
+
+
+def shown_doctors(response):
+    return [column.doctor.full_name for column in response.context["day"].columns]
+
+
+@pytest.fixture
+def okafor():
+    return DoctorFactory(full_name="Dr Okafor", specialization="Cardiology")
+
+
+@pytest.fixture
+def lindgren():
+    return DoctorFactory(full_name="Dr Lindgren", specialization="Dermatology")
+
+
+@pytest.fixture
+def maria():
+    return PatientFactory(first_name="Maria", last_name="Santos", phone_number="912 345 678")
+
+
+# What is shown
+
+
+@pytest.mark.parametrize("address", ["/", "/schedule/", TODAY])
+def test_schedule_shows_the_day(at_desk, okafor, maria, address):
+    AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee")
+    AppointmentFactory(doctor=okafor, start_time=at(10, day=25), reason="Tomorrow")
+
+    response = at_desk.get(address)
+
+    assert response.context["day"].date == dt.date(2026, 11, 24)
+    assert [(block.time, block.who, block.reason) for block in response.context["day"].listed] == [
+        ("10:00", "Maria Santos", "Sore knee")
+    ]
+    assert "Maria Santos" in response.content.decode()
+    assert "Tomorrow" not in response.content.decode()
+
+
+def test_block_stands_at_its_minute_for_its_minutes(at_desk, okafor):
+    for start, minutes in ((at(8), 15), (at(10), 30), (at(10, 45), 45), (at(11, 40), 100)):
+        AppointmentFactory(doctor=okafor, start_time=start, duration_minutes=minutes)
+
+    response = at_desk.get(TODAY)
+
+    assert [set(attrs["class"].split()) & {"at"} or attrs for attrs in with_class(response, "block")] == [{"at"}] * 4
+    assert [
+        " ".join(name for name in attrs["class"].split() if name.startswith(("at-", "for-")))
+        for attrs in with_class(response, "block")
+    ] == [
+        "at-h0 at-m0 for-h0 for-m15",
+        "at-h2 at-m0 for-h0 for-m30",
+        "at-h2 at-m45 for-h0 for-m45",
+        "at-h3 at-m40 for-h1 for-m40",
+    ]
+
+
+def test_block_outside_the_usual_hours_stretches_the_grid(at_desk, okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(6, 30))
+
+    response = at_desk.get(TODAY)
+
+    (block,) = with_class(response, "block")
+    assert {"at-h0", "at-m30"} <= set(block["class"].split())
+    assert response.context["day"].hours[0].label == "06:00"
+
+
+def test_block_says_its_status_by_class_and_in_words(at_desk, okafor):
+    AppointmentFactory(doctor=okafor, status="arrived", arrived_at=at(9))
+
+    response = at_desk.get(TODAY)
+
+    (block,) = with_class(response, "block")
+    assert "status-arrived" in block["class"].split()
+    assert block["title"].endswith("Arrived")
+
+
+def test_now_stands_at_nine(at_desk, okafor):
+    response = at_desk.get(TODAY)
+
+    assert {attrs["data-minute"] for attrs in with_class(response, "now-line")} == {"60"}
+    assert {"at-h1", "at-m0"} <= set(with_class(response, "now-line")[0]["class"].split())
+
+
+def test_another_day_has_no_now(at_desk, okafor):
+    assert with_class(at_desk.get("/schedule/2026-11-25/"), "now-line") == []
+
+
+def test_counts_are_by_status_and_visits_by_doctor(at_desk, okafor, lindgren):
+    AppointmentFactory(doctor=okafor, start_time=at(8), status="arrived", arrived_at=at(8))
+    AppointmentFactory(doctor=okafor, start_time=at(9))
+    AppointmentFactory(doctor=okafor, start_time=at(10), status="no_show")
+    AppointmentFactory(doctor=lindgren, start_time=at(9))
+    AppointmentFactory(
+        doctor=lindgren, start_time=at(10), status="cancelled", cancelled_by="patient", cancel_reason="Ill"
+    )
+
+    day = at_desk.get(TODAY).context["day"]
+
+    assert day.counts == [("booked", 2), ("arrived", 1), ("no_show", 1), ("cancelled", 1)]
+    assert [(column.doctor, column.visits) for column in day.columns] == [(lindgren, 1), (okafor, 2)]
+
+
+def test_cancelled_visit_is_listed_but_not_drawn(at_desk, okafor):
+    AppointmentFactory(doctor=okafor, status="cancelled", cancelled_by="patient", cancel_reason="Ill")
+
+    grid, as_list = at_desk.get(TODAY), at_desk.get(f"{TODAY}?layout=list")
+
+    assert with_class(grid, "block") == []
+    assert len(with_class(as_list, "is-cancelled")) == 1
+
+
+def test_free_time_leads_to_the_booking_form_filled_in(at_desk, okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(10))
+
+    response = at_desk.get(TODAY)
+
+    times = [free.time for free in response.context["day"].columns[0].free]
+    assert times[:3] == ["09:05", "09:30", "10:30"]
+    assert f"/appointments/book/?doctor={okafor.pk}&date=2026-11-24&time=10%3A30" in hrefs(response)
+
+
+def test_inactive_doctor_is_shown_with_what_is_booked_only(at_desk, okafor, lindgren):
+    AppointmentFactory(doctor=okafor)
+    Doctor.objects.update(is_active=False)
+
+    response = at_desk.get(TODAY)
+
+    assert shown_doctors(response) == ["Dr Okafor"]
+    assert with_class(response, "free") == []
+
+
+def test_list_layout_shows_the_same_in_order_of_time(at_desk, okafor, lindgren, maria):
+    AppointmentFactory(doctor=okafor, start_time=at(11))
+    AppointmentFactory(doctor=lindgren, patient=maria, start_time=at(10), reason="Rash")
+
+    response = at_desk.get(f"{TODAY}?layout=list")
+
+    assert [(block.time, block.doctor_name) for block in response.context["day"].listed] == [
+        ("10:00", "Dr Lindgren"),
+        ("11:00", "Dr Okafor"),
+    ]
+    assert [attrs for _tag, attrs in elements(response) if attrs.get("id") == "day-list"]
+    assert with_class(response, "block") == []
+    assert "912 345 678" in response.content.decode()
+
+
+def test_day_without_doctors_says_so(at_desk):
+    response = at_desk.get(TODAY)
+
+    assert len(with_class(response, "empty-day")) == 1
+
+
+# Filters
+
+
+def test_filter_by_doctor_shows_that_doctor(at_desk, okafor, lindgren):
+    AppointmentFactory(doctor=lindgren, reason="Rash")
+
+    response = at_desk.get(f"{TODAY}?doctor={okafor.pk}")
+
+    assert shown_doctors(response) == ["Dr Okafor"]
+    assert "Rash" not in response.content.decode()
+    selected = [attrs["value"] for tag, attrs in elements(response) if tag == "option" and "selected" in attrs]
+    assert selected == [str(okafor.pk)]
+
+
+def test_filter_by_specialization_shows_those_doctors(at_desk, okafor, lindgren):
+    response = at_desk.get(f"{TODAY}?specialization=Dermatology")
+
+    assert shown_doctors(response) == ["Dr Lindgren"]
+
+
+def test_filters_that_exclude_each_other_offer_all(at_desk, okafor, lindgren):
+    response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&specialization=Dermatology")
+
+    assert shown_doctors(response) == []
+    assert TODAY in hrefs(response)
+
+
+def test_unknown_specialization_shows_nobody(at_desk, okafor):
+    assert shown_doctors(at_desk.get(f"{TODAY}?specialization=%00Alchemy")) == []
+
+
+@pytest.mark.parametrize("doctor", ["999", "x", "-1", "1%00", "²", "99999999999999999999999", "1.5"])
+def test_unknown_doctor_is_not_found(at_desk, okafor, doctor):
+    assert at_desk.get(f"{TODAY}?doctor={doctor}").status_code == 404
+
+
+# Going to another date
+
+
+def test_date_field_goes_to_the_date_and_keeps_the_filters(at_desk, okafor):
+    response = at_desk.get(
+        "/schedule/", {"date": "2026-12-01", "doctor": okafor.pk, "specialization": "", "layout": "list"}
+    )
+
+    assert response.status_code == 302
+    assert response["Location"] == f"/schedule/2026-12-01/?doctor={okafor.pk}&layout=list"
+
+
+@pytest.mark.parametrize("date", ["2026-02-30", "0001-01-01", "9999-12-31", "1899-12-31", "2200-01-01", "", "\0", "x"])
+def test_date_field_with_no_date_goes_to_today_and_says_so(at_desk, date):
+    response = at_desk.get("/schedule/", {"date": date, "layout": "list"}, follow=True)
+
+    assert response.redirect_chain == [(f"{TODAY}?layout=list", 302)]
+    assert [message.level_tag for message in response.context["messages"]] == ["error"]
+
+
+@pytest.mark.parametrize(
+    "date", ["2026-02-30", "0001-01-01", "9999-12-31", "1899-12-31", "2200-01-01", "2026-13-01", "2026-1-1", "0000-00-00"]
+)
+def test_date_in_the_address_that_is_none_is_not_found(at_desk, date):
+    assert at_desk.get(f"/schedule/{date}/").status_code == 404
+
+
+def test_neighbours_keep_the_filters(at_desk, okafor):
+    response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&layout=list&unknown=1")
+
+    kept = f"?doctor={okafor.pk}&layout=list"
+    assert f"/schedule/2026-11-23/{kept}" in hrefs(response)
+    assert f"/schedule/2026-11-25/{kept}" in hrefs(response)
+    assert f"/schedule/{kept}" in hrefs(response)
+    assert f"{TODAY}?doctor={okafor.pk}" in hrefs(response)
+
+
+@pytest.mark.parametrize(
+    ("date", "before", "after"),
+    [("1900-01-01", None, "1900-01-02"), ("2199-12-31", "2199-12-30", None)],
+)
+def test_calendar_ends_have_one_neighbour(at_desk, okafor, date, before, after):
+    response = at_desk.get(f"/schedule/{date}/")
+
+    assert response.status_code == 200
+    neighbours = {attrs.get("aria-label"): attrs["href"] for tag, attrs in elements(response) if tag == "a"}
+    assert neighbours.get("Previous day") == (before and f"/schedule/{before}/")
+    assert neighbours.get("Next day") == (after and f"/schedule/{after}/")
+
+
+@pytest.mark.parametrize(("date", "hours"), [("2027-03-28", 9), ("2027-10-31", 10)])
+def test_day_of_a_clock_change_is_shown(at_desk, okafor, date, hours):
+    AppointmentFactory(doctor=okafor, start_time=dt.datetime.fromisoformat(f"{date}T12:00+00:00"))
+
+    response = at_desk.get(f"/schedule/{date}/")
+
+    assert len(response.context["day"].hours) in {10, 11}
+    (block,) = with_class(response, "block")
+    local_noon = 13 if hours == 9 else 12
+    assert f"at-h{local_noon - 8}" in block["class"].split()
+
+
+# Who sees what
+
+
+def test_manager_sees_initials_without_link_reason_and_free_times(client, manager, okafor, maria):
+    appointment = AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee")
+    client.force_login(manager)
+
+    for layout in ("", "list"):
+        response = client.get(TODAY, {"layout": layout})
+
+        text = response.content.decode()
+        assert "M. S." in text
+        for private in ("Maria", "Santos", "Sore knee", "912 345 678"):
+            assert private not in text
+        assert f"/appointments/{appointment.pk}/" not in hrefs(response)
+        assert not [href for href in hrefs(response) if href.startswith("/appointments/book/")]
+
+
+def test_doctor_sees_names_in_the_own_column_only(client, doctor_user, okafor, lindgren, maria):
+    okafor.user = doctor_user
+    okafor.save()
+    own = AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee")
+    theirs = AppointmentFactory(
+        doctor=lindgren, patient=PatientFactory(first_name="Ines", last_name="Ferreira"), reason="Rash"
+    )
+    client.force_login(doctor_user)
+
+    for layout in ("", "list"):
+        response = client.get(TODAY, {"layout": layout})
+
+        text = response.content.decode()
+        assert "Maria Santos" in text
+        assert "Sore knee" in text
+        assert "I. F." in text
+        for private in ("Ines", "Ferreira", "Rash"):
+            assert private not in text
+        assert f"/appointments/{own.pk}/" in hrefs(response)
+        assert f"/appointments/{theirs.pk}/" not in hrefs(response)
+
+
+@pytest.mark.parametrize("role", ["manager", "doctor_user"])
+def test_who_cannot_book_is_offered_no_free_times(client, request, okafor, role):
+    client.force_login(request.getfixturevalue(role))
+
+    response = client.get(TODAY)
+
+    assert with_class(response, "free") == []
+    assert [href for href in hrefs(response) if "/book/" in href] == []
+
+
+def test_receptionist_is_offered_free_times(at_desk, okafor):
+    assert len(with_class(at_desk.get(TODAY), "free")) > 10
+
+
+# Cost
+
+
+def fill(doctors, per_doctor):
+    """Put many appointments into the day, without the claims that this test does not ask about."""
+    patient = PatientFactory()
+    models.QuerySet(Appointment).bulk_create(
+        Appointment(
+            patient=patient,
+            doctor=doctor,
+            start_time=at(8) + dt.timedelta(minutes=15 * number),
+            end_time=at(8, 15) + dt.timedelta(minutes=15 * number),
+            duration_minutes=15,
+        )
+        for doctor in Doctor.objects.bulk_create(
+            Doctor(full_name=f"Dr {number:03}", specialization=f"Ward {number}") for number in range(doctors)
+        )
+        for number in range(per_doctor)
+    )
+
+
+@pytest.mark.parametrize("layout", ["", "list"])
+@pytest.mark.parametrize("person", ["receptionist", "manager", "doctor_user"])
+def test_day_view_makes_the_same_queries_for_3_and_for_300_appointments(client, request, person, layout):
+    client.force_login(request.getfixturevalue(person))
+    fill(doctors=3, per_doctor=1)
+    with CaptureQueriesContext(connection) as few:
+        client.get(TODAY, {"layout": layout})
+    Appointment.objects.all().delete()
+    Doctor.objects.all().delete()
+    fill(doctors=30, per_doctor=10)
+
+    with CaptureQueriesContext(connection) as many:
+        response = client.get(TODAY, {"layout": layout})
+
+    assert len(response.context["day"].listed) == 300
+    assert len(response.context["day"].columns) == 30
+    assert len(few) == len(many) <= MOST_QUERIES

@@ -1,0 +1,415 @@
+"""What all pages share: login and logout, error pages, health, headers, and nothing inline."""
+
+import datetime as dt
+from html.parser import HTMLParser
+
+import pytest
+from django.contrib.auth import get_user
+from django.db import InterfaceError, OperationalError
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from appointments.tests.factories import AppointmentFactory
+from clinic import health
+from clinic.models import User
+from clinic.transactions import RETRY_AFTER_SECONDS
+from doctors import views as doctor_views
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+PASSWORD = "demo-clinic-2026"
+NEW_PASSWORD = "blue-heron-4711"
+
+
+def elements(response):
+    """Return every element of a page as `(tag, attributes)`."""
+    found = []
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.append((tag, dict(attrs)))
+
+    Parser().feed(response.content.decode())
+    return found
+
+
+def stylesheets(response):
+    return [attrs["href"] for tag, attrs in elements(response) if tag == "link" and attrs["rel"] == "stylesheet"]
+
+
+def error_codes(form, field):
+    return {error.code for error in form.errors.as_data().get(field, [])}
+
+
+# Login and logout
+
+
+def test_login_goes_to_the_schedule(client, receptionist):
+    response = client.post("/accounts/login/", {"username": "reception", "password": PASSWORD})
+
+    assert response["Location"] == "/"
+    assert get_user(client) == receptionist
+
+
+def test_login_goes_where_the_person_wanted(client, receptionist):
+    response = client.post(
+        "/accounts/login/?next=/patients/", {"username": "reception", "password": PASSWORD, "next": "/patients/"}
+    )
+
+    assert response["Location"] == "/patients/"
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+def test_login_goes_to_no_other_host(client, receptionist, target):
+    response = client.post(
+        f"/accounts/login/?next={target}", {"username": "reception", "password": PASSWORD, "next": target}
+    )
+
+    assert response["Location"] == "/"
+    assert get_user(client) == receptionist
+
+
+def test_login_with_a_wrong_password_is_refused_and_keeps_the_name(client, receptionist):
+    response = client.post("/accounts/login/", {"username": "reception", "password": "wrong"})
+
+    assert error_codes(response.context["form"], "__all__") == {"invalid_login"}
+    inputs = {attrs["name"]: attrs for tag, attrs in elements(response) if tag == "input"}
+    assert inputs["username"]["value"] == "reception"
+    assert "value" not in inputs["password"]
+    assert get_user(client).is_anonymous
+
+
+def test_login_of_a_deactivated_user_is_refused(client, receptionist):
+    receptionist.is_active = False
+    receptionist.save()
+
+    response = client.post("/accounts/login/", {"username": "reception", "password": PASSWORD})
+
+    assert error_codes(response.context["form"], "__all__") == {"invalid_login"}
+    assert get_user(client).is_anonymous
+
+
+def test_login_page_sends_a_signed_in_person_on(at_desk):
+    response = at_desk.get("/accounts/login/")
+
+    assert response["Location"] == "/"
+
+
+def test_login_without_a_form_token_is_refused(receptionist):
+    client = Client(enforce_csrf_checks=True)
+
+    response = client.post("/accounts/login/", {"username": "reception", "password": PASSWORD})
+
+    assert response.status_code == 403
+    assert "403_csrf.html" in [template.name for template in response.templates]
+    assert get_user(client).is_anonymous
+
+
+def test_logout_goes_to_the_login(at_desk):
+    response = at_desk.post("/accounts/logout/")
+
+    assert response["Location"] == "/accounts/login/"
+    assert get_user(at_desk).is_anonymous
+
+
+def test_logout_by_get_is_refused(at_desk, receptionist):
+    response = at_desk.get("/accounts/logout/")
+
+    assert response.status_code == 405
+    assert get_user(at_desk) == receptionist
+
+
+# Change password
+
+
+def new_password(**changes):
+    return {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD} | changes
+
+
+def test_password_is_changed(at_desk, receptionist):
+    response = at_desk.post("/accounts/password_change/", new_password())
+
+    assert response["Location"] == "/accounts/password_change/done/"
+    assert User.objects.get(username="reception").check_password(NEW_PASSWORD)
+    assert get_user(at_desk) == receptionist
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"old_password": "wrong"}, "old_password", "password_incorrect"),
+        ({"new_password2": "another-heron-4711"}, "new_password2", "password_mismatch"),
+        ({"new_password1": "blue", "new_password2": "blue"}, "new_password2", "password_too_short"),
+        (
+            {"new_password1": "qwerty123456", "new_password2": "qwerty123456"},
+            "new_password2",
+            "password_too_common",
+        ),
+        ({"new_password1": "reception-1", "new_password2": "reception-1"}, "new_password2", "password_too_similar"),
+    ],
+)
+def test_password_change_is_refused(at_desk, changes, field, code):
+    response = at_desk.post("/accounts/password_change/", new_password(**changes))
+
+    assert code in error_codes(response.context["form"], field)
+    assert User.objects.get(username="reception").check_password(PASSWORD)
+
+
+# Error pages
+
+
+def broken(error):
+    def view(*args, **kwargs):
+        raise error
+
+    return view
+
+
+def assert_is_ours(response, status, heading):
+    assert response.status_code == status
+    assert f"<h1>{heading}</h1>" in response.content.decode()
+    assert "/static/css/portal.css" in stylesheets(response)
+
+
+def test_unknown_address_shows_our_page(client):
+    assert_is_ours(client.get("/nowhere/"), 404, "Not found")
+
+
+def test_unknown_record_shows_our_page(at_desk):
+    assert_is_ours(at_desk.get("/patients/999/"), 404, "Not found")
+
+
+def test_unknown_host_shows_our_page(client):
+    assert_is_ours(client.get("/livez/", headers={"host": "evil.example"}), 400, "Bad request")
+
+
+def test_page_of_another_role_shows_our_page(client, manager):
+    client.force_login(manager)
+
+    assert_is_ours(client.get("/patients/"), 403, "Not for your role")
+
+
+def test_our_mistake_shows_our_page(at_desk, monkeypatch):
+    at_desk.raise_request_exception = False
+    monkeypatch.setattr(doctor_views, "render", broken(ZeroDivisionError("Maria Santos")))
+
+    response = at_desk.get("/doctors/")
+
+    assert_is_ours(response, 500, "Something went wrong")
+    assert "Maria Santos" not in response.content.decode()
+    assert not response.has_header("Retry-After")
+
+
+@pytest.mark.parametrize("error", [OperationalError(2013, "Lost connection"), InterfaceError(0, "Maria Santos")])
+def test_database_away_shows_our_page_and_says_when_to_try_again(at_desk, monkeypatch, error):
+    at_desk.raise_request_exception = False
+    monkeypatch.setattr(doctor_views, "render", broken(error))
+
+    response = at_desk.get("/doctors/")
+
+    assert_is_ours(response, 503, "The clinic's records cannot be reached just now")
+    assert response["Retry-After"] == str(RETRY_AFTER_SECONDS)
+    assert "Maria Santos" not in response.content.decode()
+
+
+def test_error_pages_need_no_database(at_desk, monkeypatch, django_assert_num_queries):
+    request = at_desk.get("/doctors/").wsgi_request
+
+    with django_assert_num_queries(0):
+        response = health.server_error(request)
+
+    assert response.status_code == 500
+
+
+# Health
+
+
+def test_livez_answers_without_the_database(client, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        response = client.get("/livez")
+
+    assert (response.status_code, response.content) == (200, b"ok")
+
+
+def test_readyz_answers_ok(client):
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.content) == (200, b"ok")
+
+
+def test_readyz_with_an_unapplied_migration_is_not_ready(client):
+    MigrationRecorder.Migration.objects.filter(app="appointments").delete()
+
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.content) == (503, b"not ready")
+
+
+def test_readyz_without_the_database_is_not_ready(client, monkeypatch):
+    monkeypatch.setattr(health, "MigrationExecutor", broken(OperationalError(2002, "Cannot connect to 10.0.0.1")))
+
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.content) == (503, b"not ready")
+
+
+# Headers
+
+
+@pytest.mark.parametrize("address", ["/", "/patients/", "/nowhere/", "/accounts/password_change/"])
+def test_headers_of_a_signed_in_page(at_desk, address):
+    response = at_desk.get(address)
+
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert "no-store" in response["Cache-Control"]
+    assert "private" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize("address", ["/accounts/login/", "/livez", "/nowhere/"])
+def test_headers_of_a_public_page(client, address):
+    response = client.get(address)
+
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["X-Frame-Options"] == "DENY"
+
+
+def test_security_policy_allows_nothing_inline_and_no_other_host(at_desk):
+    response = at_desk.get("/")
+
+    policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+    assert policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert "unsafe" not in response["Content-Security-Policy"]
+    assert "http" not in response["Content-Security-Policy"]
+
+
+def test_security_policy_holds_on_the_error_page(at_desk, monkeypatch):
+    at_desk.raise_request_exception = False
+    monkeypatch.setattr(doctor_views, "render", broken(ZeroDivisionError()))
+
+    response = at_desk.get("/doctors/")
+
+    assert response["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_cookies_are_out_of_reach_of_scripts(client, receptionist):
+    client.get("/accounts/login/")
+    client.post("/accounts/login/", {"username": "reception", "password": PASSWORD})
+
+    for name in ("sessionid", "csrftoken"):
+        assert client.cookies[name]["httponly"]
+        assert client.cookies[name]["samesite"] in {"Lax", "Strict"}
+
+
+# Nothing inline
+
+
+def assert_nothing_inline(response):
+    found = elements(response)
+    inline = [
+        (tag, name)
+        for tag, attrs in found
+        for name, value in attrs.items()
+        if name == "style" or name.startswith("on") or (value or "").lower().startswith("javascript:")
+    ]
+    assert inline == []
+    assert "style" not in [tag for tag, _attrs in found]
+    assert [attrs for tag, attrs in found if tag == "script" and "src" not in attrs] == []
+    loaded = [attrs.get("src") or attrs["href"] for tag, attrs in found if tag in {"script", "link", "img", "iframe"}]
+    assert loaded
+    assert [address for address in loaded if not address.startswith("/static/")] == []
+
+
+@pytest.fixture
+def visit(receptionist):
+    return AppointmentFactory(reason="Sore knee", booked_by=receptionist)
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/", 200),
+        ("/?date=nonsense", 302),
+        ("/schedule/2026-11-24/?layout=list", 200),
+        ("/schedule/2026-11-25/", 200),
+        ("/appointments/book/?patient={patient}&doctor={doctor}&date=2026-11-25&time=10:00", 200),
+        ("/appointments/{visit}/", 200),
+        ("/appointments/{visit}/move/", 200),
+        ("/appointments/{visit}/cancel/", 200),
+        ("/patients/", 200),
+        ("/patients/new/", 200),
+        ("/patients/{patient}/", 200),
+        ("/patients/{patient}/edit/", 200),
+        ("/doctors/", 200),
+        ("/doctors/{doctor}/", 200),
+        ("/accounts/password_change/", 200),
+        ("/accounts/password_change/done/", 200),
+        ("/admin/", 403),
+        ("/nowhere/", 404),
+    ],
+)
+def test_page_has_nothing_inline(at_desk, visit, address, status):
+    address = address.format(visit=visit.pk, patient=visit.patient_id, doctor=visit.doctor_id)
+
+    response = at_desk.get(address)
+
+    assert response.status_code == status
+    if status != 302:
+        assert_nothing_inline(response)
+
+
+@pytest.mark.parametrize(
+    ("address", "typed", "status"),
+    [
+        ("/appointments/book/", {"doctor": "", "date": "2026-02-30", "time": "x", "duration_minutes": "1"}, 422),
+        ("/appointments/book/", {"find": "1", "patient_query": "santos"}, 200),
+        ("/appointments/book/", {"find": "1", "patient_query": "nobody"}, 200),
+        ("/appointments/{visit}/move/", {"doctor": "", "date": "", "version": "1"}, 422),
+        ("/appointments/{visit}/cancel/", {"cancelled_by": "", "version": "1"}, 422),
+        ("/appointments/{visit}/cancel/", {"cancelled_by": "patient", "cancel_reason": "Ill", "version": "9"}, 422),
+        ("/patients/", {"query": "santos"}, 200),
+        ("/patients/new/", {"first_name": "", "email": "x"}, 422),
+        ("/patients/{patient}/edit/", {"first_name": "", "date_of_birth": "x"}, 422),
+        ("/accounts/password_change/", {"old_password": "x"}, 200),
+    ],
+)
+def test_answer_to_a_form_has_nothing_inline(at_desk, visit, address, typed, status):
+    response = at_desk.post(address.format(visit=visit.pk, patient=visit.patient_id), typed)
+
+    assert response.status_code == status
+    assert_nothing_inline(response)
+
+
+def test_repeated_hour_asked_about_has_nothing_inline(at_desk, visit):
+    response = at_desk.post(
+        "/appointments/book/",
+        {"patient": visit.patient_id, "doctor": visit.doctor_id, "date": dt.date(2027, 10, 31), "time": "01:30"},
+    )
+
+    assert response.status_code == 422
+    assert_nothing_inline(response)
+
+
+def test_login_has_nothing_inline(client):
+    assert_nothing_inline(client.get("/accounts/login/"))
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), OperationalError(2013, "Lost connection")])
+def test_error_page_has_nothing_inline(at_desk, monkeypatch, error):
+    at_desk.raise_request_exception = False
+    monkeypatch.setattr(doctor_views, "render", broken(error))
+
+    assert_nothing_inline(at_desk.get("/doctors/"))
+
+
+def test_page_shows_what_was_typed_as_text(at_desk, visit):
+    visit.reason = "<script>alert(1)</script>"
+    visit.save()
+
+    response = at_desk.get("/schedule/2026-11-24/")
+
+    assert "<script>alert" not in response.content.decode()
+    assert "&lt;script&gt;alert" in response.content.decode()

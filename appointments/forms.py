@@ -8,6 +8,7 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.models import ModelChoiceIterator
 
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy
@@ -19,8 +20,21 @@ COMMON_LENGTHS = (15, 20, 30, 45, 60, 90)
 WHICH = [(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")]
 
 
+class ActiveDoctors(ModelChoiceIterator):
+    """The doctors that a form offers."""
+
+    def __init__(self, field: Any) -> None:
+        super().__init__(field)
+        self.queryset = self.queryset.active()
+
+
 class DoctorChoiceField(forms.ModelChoiceField):
-    """A doctor, shown with the specialization."""
+    """A doctor, shown with the specialization.
+
+    Only active doctors are offered, but any is understood, so that it is the rule that refuses and says why.
+    """
+
+    iterator = ActiveDoctors
 
     def label_from_instance(self, doctor: Any) -> str:
         """Return what stands in the list."""
@@ -48,7 +62,7 @@ class SlotForm(RefusalsMixin, forms.Form):
     `cleaned_data["start_time"]` is the instant meant.
     """
 
-    doctor = DoctorChoiceField(Doctor.objects.active(), empty_label="Choose a doctor")
+    doctor = DoctorChoiceField(Doctor.objects.all(), empty_label="Choose a doctor")
     date = forms.DateField(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
     time = forms.TimeField(widget=forms.TimeInput(format="%H:%M", attrs={"type": "time", "step": 300}))
     which = forms.TypedChoiceField(

@@ -376,9 +376,7 @@ def test_move_refuses_what_a_rule_refuses(booked, values, codes):
 def test_move_into_taken_time_is_refused(booked):
     other = AppointmentFactory(patient=booked.patient, start_time=START + HOUR)
 
-    codes = codes_of(
-        booking.move, other, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None
-    )
+    codes = codes_of(booking.move, other, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None)
 
     assert codes == {"start_time": ["doctor_overlap", "patient_overlap"]}
     assert fresh(other).start_time == START + HOUR

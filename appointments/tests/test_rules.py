@@ -477,7 +477,9 @@ def test_transition_to_no_show_waits_for_the_start(at, code):
     assert code_of_transition("booked", "no_show", start_time=START, at=at) == code
 
 
-@pytest.mark.parametrize(("at", "code"), [(START - DAY, None), (START - MINUTE, None), (START, "past"), (START + MINUTE, "past")])
+@pytest.mark.parametrize(
+    ("at", "code"), [(START - DAY, None), (START - MINUTE, None), (START, "past"), (START + MINUTE, "past")]
+)
 def test_transition_back_from_cancelled_needs_a_start_to_come(at, code):
     assert code_of_transition("cancelled", "booked", start_time=START, at=at) == code
 

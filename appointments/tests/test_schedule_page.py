@@ -251,7 +251,8 @@ def test_date_field_with_no_date_goes_to_today_and_says_so(at_desk, date):
 
 
 @pytest.mark.parametrize(
-    "date", ["2026-02-30", "0001-01-01", "9999-12-31", "1899-12-31", "2200-01-01", "2026-13-01", "2026-1-1", "0000-00-00"]
+    "date",
+    ["2026-02-30", "0001-01-01", "9999-12-31", "1899-12-31", "2200-01-01", "2026-13-01", "2026-1-1", "0000-00-00"],
 )
 def test_date_in_the_address_that_is_none_is_not_found(at_desk, date):
     assert at_desk.get(f"/schedule/{date}/").status_code == 404

@@ -1,0 +1,130 @@
+"""The command that looks through the whole database for appointments that share time."""
+
+import datetime as dt
+import io
+
+import pytest
+from django.core.management import call_command
+from django.db.models import QuerySet
+
+from appointments.diary import overlapping_pairs
+from appointments.models import Appointment
+from appointments.statuses import Status
+from appointments.tests.factories import AppointmentFactory
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+MINUTE = dt.timedelta(minutes=1)
+
+
+def plant(minute, minutes, **values):
+    """Put an appointment into the database as no portal would: without claim or check."""
+    start = START + minute * MINUTE
+    values = {"doctor": DoctorFactory, "patient": PatientFactory} | values
+    values = {name: value() if callable(value) else value for name, value in values.items()}
+    planted = Appointment(start_time=start, duration_minutes=minutes, end_time=start + minutes * MINUTE, **values)
+    QuerySet(Appointment).bulk_create([planted])
+    return Appointment.objects.get(booking_key=planted.booking_key)
+
+
+def check_diaries():
+    """Return the exit code, the lines printed, and the pairs named."""
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        call_command("check_diaries", stdout=out, stderr=err)
+    except SystemExit as end:
+        return end.code, out.getvalue().splitlines(), err.getvalue().splitlines()
+    return 0, out.getvalue().splitlines(), err.getvalue().splitlines()
+
+
+def test_check_diaries_without_appointments_finds_none():
+    assert check_diaries() == (0, ["overlapping pairs by doctor: 0", "overlapping pairs by patient: 0", "0"], [])
+
+
+def test_check_diaries_of_what_was_saved_finds_none():
+    held = AppointmentFactory()
+    AppointmentFactory(doctor=held.doctor, patient=held.patient, start_time=START + 30 * MINUTE)
+    AppointmentFactory(doctor=held.doctor, start_time=START - 30 * MINUTE)
+    AppointmentFactory()
+
+    code, lines, pairs = check_diaries()
+
+    assert (code, lines[-1], pairs) == (0, "0", [])
+
+
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.NO_SHOW])
+def test_check_diaries_passes_over_what_takes_no_time(status):
+    doctor = DoctorFactory()
+    plant(0, 30, doctor=doctor)
+    plant(0, 30, doctor=doctor, status=status)
+
+    assert check_diaries()[0] == 0
+
+
+def test_check_diaries_finds_an_overlap_of_a_doctor():
+    doctor = DoctorFactory()
+    one, other = plant(0, 30, doctor=doctor), plant(29, 30, doctor=doctor)
+
+    code, lines, pairs = check_diaries()
+
+    assert code == 1
+    assert lines == ["overlapping pairs by doctor: 1", "overlapping pairs by patient: 0", "1"]
+    assert pairs == [f"doctor {doctor.pk}: appointments {one.pk} and {other.pk} overlap"]
+
+
+def test_check_diaries_finds_an_overlap_of_a_patient():
+    patient = PatientFactory()
+    one, other = plant(0, 30, patient=patient), plant(15, 15, patient=patient)
+
+    code, lines, pairs = check_diaries()
+
+    assert code == 1
+    assert lines == ["overlapping pairs by doctor: 0", "overlapping pairs by patient: 1", "1"]
+    assert pairs == [f"patient {patient.pk}: appointments {one.pk} and {other.pk} overlap"]
+
+
+def test_check_diaries_finds_all_pairs_of_one_that_contains_two_others():
+    doctor = DoctorFactory()
+    long = plant(0, 180, doctor=doctor)
+    inside = [plant(15, 15, doctor=doctor), plant(120, 30, doctor=doctor)]
+
+    code, lines, pairs = check_diaries()
+
+    assert code == 1
+    assert lines[0] == "overlapping pairs by doctor: 2"
+    assert pairs == [f"doctor {doctor.pk}: appointments {long.pk} and {each.pk} overlap" for each in inside]
+
+
+def test_check_diaries_names_the_sum_last():
+    doctor, patient = DoctorFactory(), PatientFactory()
+    for _ in range(3):
+        plant(0, 30, doctor=doctor, patient=patient)
+
+    code, lines, pairs = check_diaries()
+
+    assert code == 1
+    assert lines == ["overlapping pairs by doctor: 3", "overlapping pairs by patient: 3", "6"]
+    assert len(pairs) == 6
+
+
+def test_check_diaries_reads_each_kind_of_diary_once(django_assert_num_queries):
+    for minute in (0, 30, 60):
+        plant(minute, 30)
+
+    with django_assert_num_queries(2):
+        check_diaries()
+
+
+def test_overlapping_pairs_keep_diaries_apart():
+    rows = [(1, 10, START, START + 60 * MINUTE), (2, 20, START, START + 60 * MINUTE)]
+
+    assert list(overlapping_pairs(rows)) == []
+
+
+def test_overlapping_pairs_of_touching_rows_are_none():
+    rows = [(1, 10, START, START + 30 * MINUTE), (1, 11, START + 30 * MINUTE, START + 60 * MINUTE)]
+
+    assert list(overlapping_pairs(rows)) == []

@@ -1,0 +1,157 @@
+"""An appointment's history in words."""
+
+import datetime as dt
+
+import pytest
+
+from appointments import booking
+from appointments.history import history_of
+from appointments.tests.factories import AppointmentFactory
+from clinic.audit import acting
+from clinic.tests.factories import UserFactory
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+MINUTE = dt.timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def frozen(now):
+    return now
+
+
+@pytest.fixture
+def user():
+    return UserFactory(first_name="Rita", last_name="Reis")
+
+
+@pytest.fixture
+def appointment(frozen, user):
+    """A visit booked by Rita, a minute before what follows."""
+    with acting(user):
+        appointment = AppointmentFactory(doctor=DoctorFactory(full_name="Dr Okafor"))
+    frozen.shift(MINUTE)
+    return appointment
+
+
+def told(appointment):
+    return [entry.what for entry in history_of(appointment)]
+
+
+def test_history_begins_with_the_booking(appointment):
+    (entry,) = history_of(appointment)
+
+    assert (entry.what, entry.who, entry.at) == (["Booked"], "Rita Reis", dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC))
+
+
+def test_history_without_an_actor_is_the_systems():
+    appointment = AppointmentFactory()
+
+    assert [entry.who for entry in history_of(appointment)] == ["The system"]
+
+
+def test_history_of_a_user_without_a_name_shows_the_login():
+    with acting(UserFactory(username="reception")):
+        appointment = AppointmentFactory()
+
+    assert [entry.who for entry in history_of(appointment)] == ["reception"]
+
+
+def test_history_comes_latest_first(frozen, appointment, user):
+    booking.mark_arrived(appointment, by=user)
+    frozen.shift(MINUTE)
+    booking.start(appointment, by=user)
+
+    assert told(appointment) == [["Arrived → In consultation"], ["Booked → Arrived"], ["Booked"]]
+
+
+def test_history_within_one_instant_comes_latest_first(appointment, user):
+    booking.mark_arrived(appointment, by=user)
+    booking.start(appointment, by=user)
+    booking.complete(appointment, by=user)
+
+    assert told(appointment) == [
+        ["In consultation → Completed"],
+        ["Arrived → In consultation"],
+        ["Booked → Arrived"],
+        ["Booked"],
+    ]
+
+
+def test_history_of_a_move_names_doctors_and_clinic_times(settings, appointment, user):
+    settings.TIME_ZONE = "Asia/Kathmandu"
+    other = DoctorFactory(full_name="Dr Silva")
+
+    booking.move(appointment, doctor=other, start_time=START + 60 * MINUTE, duration_minutes=45, by=user)
+
+    assert sorted(told(appointment)[0]) == [
+        "Doctor: Dr Okafor → Dr Silva",
+        "Length in minutes: 30 → 45",
+        "Moved from Tue 24 Nov 2026 15:45 to Tue 24 Nov 2026 16:45",
+    ]
+
+
+def test_history_of_another_patient_names_both(appointment):
+    old, new = appointment.patient, PatientFactory(first_name="Ana", last_name="Silva")
+
+    appointment.patient = new
+    appointment.save()
+
+    assert told(appointment)[0] == [f"Patient: {old} → Ana Silva"]
+
+
+def test_history_of_a_cancellation_and_its_undo(frozen, appointment, user):
+    booking.cancel(appointment, reason="Ill", cancelled_by="patient", by=user)
+    frozen.shift(MINUTE)
+    booking.undo(appointment, by=user)
+
+    undone, cancelled, _booked = told(appointment)
+    assert sorted(cancelled) == ["Booked → Cancelled", "Called off by: the patient", "Cancel reason: – → Ill"]
+    assert sorted(undone) == ["Cancel reason: Ill → –", "Cancelled → Booked", "No longer called off"]
+
+
+def test_history_of_notes_tells_old_and_new(appointment):
+    appointment.notes = "Called back"
+    appointment.save()
+
+    assert told(appointment)[0] == ["Notes: – → Called back"]
+
+
+def test_history_does_not_tell_of_stamps_and_counters(appointment, user):
+    booking.start(appointment, by=user)
+
+    assert told(appointment)[0] == ["Booked → In consultation"]
+
+
+def test_history_is_of_this_appointment_only(appointment):
+    AppointmentFactory()
+
+    assert len(history_of(appointment)) == 1
+
+
+def test_history_tells_at_most_so_many(frozen, appointment):
+    for number in range(5):
+        appointment.notes = f"Note {number}"
+        appointment.save()
+        frozen.shift(MINUTE)
+
+    assert [entry.what for entry in history_of(appointment, most=2)] == [
+        ["Notes: Note 3 → Note 4"],
+        ["Notes: Note 2 → Note 3"],
+    ]
+
+
+@pytest.mark.parametrize("moves", [3, 30])
+def test_history_makes_three_queries_however_long(django_assert_num_queries, user, appointment, moves):
+    doctors = [DoctorFactory(), DoctorFactory()]
+    patients = [PatientFactory(), PatientFactory()]
+    for number in range(moves):
+        with acting(user):
+            appointment.doctor, appointment.patient = doctors[number % 2], patients[number % 2]
+            appointment.save()
+
+    with django_assert_num_queries(3):
+        assert len(history_of(appointment)) == moves + 1

@@ -1,0 +1,113 @@
+"""The queries that everybody waits for read by an index, on both databases."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import pytest
+from django.db import connection
+from django.db.models import QuerySet
+
+from appointments.models import Appointment
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)  # MariaDB commits at ANALYZE
+
+START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+HALF_HOUR = dt.timedelta(minutes=30)
+DAY = dt.date(2026, 11, 24)
+
+
+@pytest.fixture
+def diaries():
+    """Ten doctors with ten visits a day for thirty days, twenty patients."""
+    doctors = [DoctorFactory() for _ in range(10)]
+    patients = [PatientFactory() for _ in range(20)]
+    starts = [
+        dt.datetime(2026, 11, 10, 9, 0, tzinfo=dt.UTC) + day * dt.timedelta(days=1) + visit * HALF_HOUR
+        for day in range(30)
+        for visit in range(10)
+    ]
+    QuerySet(Appointment).bulk_create(
+        [
+            Appointment(
+                doctor=doctor,
+                patient=patients[(number + place) % 20],
+                start_time=start,
+                duration_minutes=30,
+                end_time=start + HALF_HOUR,
+            )
+            for place, doctor in enumerate(doctors)
+            for number, start in enumerate(starts)
+        ]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE TABLE appointments_appointment" if connection.vendor == "mysql" else "ANALYZE")
+        if connection.vendor == "mysql":
+            cursor.fetchall()
+
+
+@dataclass
+class Step:
+    """How a query reads the table: by which index, and bounded by how much of it."""
+
+    index: str
+    is_range: bool
+    text: str
+
+
+def step_of(queryset):
+    """Return how the database reads the appointments of a query."""
+    sql, params = queryset.query.sql_with_params()
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+            (line,) = [row[3] for row in cursor.fetchall() if "appointments_appointment" in row[3]]
+            index = line.partition(" INDEX ")[2].split(" ")[0]
+            return Step(index, line.startswith("SEARCH") and "start_time>? AND start_time<?" in line, line)
+        cursor.execute(f"EXPLAIN {sql}", params)
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        (row,) = [row for row in rows if row["table"] == "appointments_appointment"]
+        return Step(row["key"], row["type"] == "range", str(row))
+
+
+def test_overlap_of_a_doctor_reads_a_stretch_of_the_diary(diaries):
+    doctor = Doctor.objects.first()
+
+    step = step_of(Appointment.objects.for_doctor(doctor.pk).blocking().overlapping(START, START + HALF_HOUR))
+
+    assert (step.index, step.is_range) == ("appointment_doctor_start", True), step
+
+
+def test_overlap_of_a_patient_reads_a_stretch_of_the_diary(diaries):
+    patient = Patient.objects.first()
+
+    step = step_of(Appointment.objects.for_patient(patient.pk).blocking().overlapping(START, START + HALF_HOUR))
+
+    assert (step.index, step.is_range) == ("appointment_patient_start", True), step
+
+
+def test_overlap_query_with_the_visit_itself_left_out_reads_a_stretch_too(diaries):
+    doctor, appointment = Doctor.objects.first(), Appointment.objects.first()
+    others = Appointment.objects.exclude(pk=appointment.pk).for_doctor(doctor.pk)
+
+    step = step_of(others.blocking().overlapping(START, START + HALF_HOUR).select_related("doctor")[:1])
+
+    assert (step.index, step.is_range) == ("appointment_doctor_start", True), step
+
+
+def test_day_of_a_doctor_reads_that_day_of_the_diary(diaries):
+    doctor = Doctor.objects.first()
+
+    step = step_of(Appointment.objects.for_doctor(doctor.pk).on_day(DAY))
+
+    assert (step.index, step.is_range) == ("appointment_doctor_start", True), step
+
+
+def test_day_of_all_doctors_reads_that_day(diaries):
+    step = step_of(Appointment.objects.on_day(DAY).order_by("start_time", "pk"))
+
+    assert (step.index, step.is_range) == ("appointment_start", True), step

@@ -1,0 +1,162 @@
+"""Chainable words for appointments."""
+
+import datetime as dt
+
+import pytest
+
+from appointments.models import Appointment
+from appointments.statuses import Status
+from appointments.tests.factories import AppointmentFactory
+from clinic.tests.factories import UserFactory
+from doctors.tests.factories import DoctorFactory
+
+pytestmark = pytest.mark.django_db
+
+START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+MINUTE = dt.timedelta(minutes=1)
+DAY = dt.timedelta(days=1)
+
+
+def utc(*args):
+    return dt.datetime(*args, tzinfo=dt.UTC)
+
+
+@pytest.fixture(autouse=True)
+def frozen(now):
+    return now
+
+
+def test_for_doctor_and_for_patient_take_one_diary_each():
+    one, other = AppointmentFactory(), AppointmentFactory()
+
+    assert list(Appointment.objects.for_doctor(one.doctor_id)) == [one]
+    assert list(Appointment.objects.for_patient(other.patient_id)) == [other]
+
+
+@pytest.mark.parametrize(
+    ("status", "count"),
+    [("booked", 1), ("arrived", 1), ("in_consultation", 1), ("completed", 1), ("no_show", 0), ("cancelled", 0)],
+)
+def test_blocking_takes_who_occupies_the_doctor(status, count):
+    AppointmentFactory(status=status)
+
+    assert Appointment.objects.blocking().count() == count
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "count"),
+    [
+        (-30, 0, 0),
+        (-30, 1, 1),
+        (0, 60, 1),
+        (20, 40, 1),
+        (-60, 120, 1),
+        (59, 90, 1),
+        (60, 90, 0),
+        (-180, 0, 0),
+        (239, 300, 0),
+    ],
+    ids=["before", "by a minute", "equal", "inside", "containing", "last minute", "after", "long before", "long after"],
+)
+def test_overlapping_takes_who_shares_time(begin, end, count):
+    AppointmentFactory(duration_minutes=60)
+
+    found = Appointment.objects.overlapping(START + begin * MINUTE, START + end * MINUTE)
+
+    assert found.count() == count
+
+
+@pytest.mark.parametrize(("minute", "count"), [(179, 1), (180, 0)])
+def test_overlapping_reaches_back_as_far_as_the_longest_visit(minute, count):
+    AppointmentFactory(duration_minutes=180)
+
+    found = Appointment.objects.overlapping(START + minute * MINUTE, START + (minute + 15) * MINUTE)
+
+    assert found.count() == count
+
+
+@pytest.mark.parametrize(
+    ("day", "first", "last"),
+    [
+        (dt.date(2026, 11, 24), utc(2026, 11, 24, 0, 0), utc(2026, 11, 24, 23, 59)),
+        (dt.date(2026, 7, 1), utc(2026, 6, 30, 23, 0), utc(2026, 7, 1, 22, 59)),
+        (dt.date(2026, 3, 29), utc(2026, 3, 29, 0, 0), utc(2026, 3, 29, 22, 59)),
+        (dt.date(2026, 10, 25), utc(2026, 10, 24, 23, 0), utc(2026, 10, 25, 23, 59)),
+    ],
+    ids=["winter", "summer", "23 hours", "25 hours"],
+)
+def test_on_day_takes_who_starts_between_the_clinics_midnights(day, first, last):
+    for start_time in (first - MINUTE, first, last, last + MINUTE):
+        AppointmentFactory(start_time=start_time)
+
+    found = Appointment.objects.on_day(day)
+
+    assert [appointment.start_time for appointment in found] == [first, last]
+
+
+def test_on_day_is_the_day_of_the_clinics_zone(settings):
+    settings.TIME_ZONE = "America/New_York"
+    late = AppointmentFactory(start_time=utc(2026, 11, 25, 4, 59))
+    AppointmentFactory(start_time=utc(2026, 11, 25, 5, 0))
+
+    assert list(Appointment.objects.on_day(dt.date(2026, 11, 24))) == [late]
+
+
+def test_upcoming_and_past_part_at_the_end():
+    over = AppointmentFactory(start_time=START - HOUR)
+    running = AppointmentFactory(start_time=START - 29 * MINUTE)
+    ending = AppointmentFactory(start_time=START - 30 * MINUTE)
+    coming = AppointmentFactory(start_time=START + DAY)
+
+    assert list(Appointment.objects.upcoming(at=START)) == [running, coming]
+    assert list(Appointment.objects.past(at=START)) == [ending, over]
+
+
+def test_upcoming_and_past_read_the_clock(frozen):
+    appointment = AppointmentFactory()
+
+    frozen.move_to(START + 29 * MINUTE)
+    assert (list(Appointment.objects.upcoming()), list(Appointment.objects.past())) == ([appointment], [])
+
+    frozen.move_to(START + 30 * MINUTE)
+    assert (list(Appointment.objects.upcoming()), list(Appointment.objects.past())) == ([], [appointment])
+
+
+def test_words_chain():
+    appointment = AppointmentFactory()
+    AppointmentFactory(doctor=appointment.doctor, start_time=START + HOUR, status=Status.CANCELLED)
+
+    found = Appointment.objects.for_doctor(appointment.doctor_id).blocking().on_day(dt.date(2026, 11, 24)).upcoming()
+
+    assert list(found) == [appointment]
+
+
+def test_visible_to_each_role(receptionist, manager, doctor_user, administrator):
+    own = AppointmentFactory(doctor=DoctorFactory(user=doctor_user))
+    other = AppointmentFactory(start_time=START + HOUR)
+
+    seen = {
+        user.username: list(Appointment.objects.visible_to(user))
+        for user in (receptionist, manager, doctor_user, administrator, UserFactory(username="nobody"))
+    }
+
+    assert seen == {
+        "reception": [own, other],
+        "manager": [],
+        "doctor": [own],
+        "admin": [own, other],
+        "nobody": [],
+    }
+
+
+def test_visible_to_a_doctor_without_a_diary_is_nothing(doctor_user):
+    AppointmentFactory()
+
+    assert list(Appointment.objects.visible_to(doctor_user)) == []
+
+
+def test_appointments_come_in_order_of_their_start():
+    late, early = AppointmentFactory(start_time=START + HOUR), AppointmentFactory()
+
+    assert list(Appointment.objects.all()) == [early, late]

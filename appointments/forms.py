@@ -25,7 +25,7 @@ class ActiveDoctors(ModelChoiceIterator):
 
     def __init__(self, field: Any) -> None:
         super().__init__(field)
-        self.queryset = self.queryset.active()
+        self.queryset = Doctor.objects.active()
 
 
 class DoctorChoiceField(forms.ModelChoiceField):

@@ -44,7 +44,11 @@ def told(appointment):
 def test_history_begins_with_the_booking(appointment):
     (entry,) = history_of(appointment)
 
-    assert (entry.what, entry.who, entry.at) == (["Booked"], "Rita Reis", dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC))
+    assert (entry.what, entry.who, entry.at) == (
+        ["Booked"],
+        "Rita Reis",
+        dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC),
+    )
 
 
 def test_history_without_an_actor_is_the_systems():

@@ -526,6 +526,40 @@ def test_save_refused_by_the_database_leaves_an_instance_that_can_be_saved(patie
     assert Appointment.objects.get() == appointment
 
 
+def test_save_undone_after_the_write_leaves_an_instance_that_can_be_saved(monkeypatch, patient, doctor):
+    appointment = Appointment(patient=patient, doctor=doctor, start_time=START)
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditEntry, "save", fail)
+        with pytest.raises(AuditTrailDown):
+            appointment.save()
+
+    appointment.save()
+
+    assert Appointment.objects.get() == appointment
+    assert diary_versions(doctor, patient) == [1, 1]
+
+
+def test_change_undone_after_the_write_does_not_count_as_a_version(monkeypatch):
+    appointment = AppointmentFactory()
+    appointment.notes = "Called back"
+    with monkeypatch.context() as patch:
+        patch.setattr(AuditEntry, "save", fail)
+        with pytest.raises(AuditTrailDown):
+            appointment.save()
+
+    appointment.save()
+
+    assert appointment.version == Appointment.objects.get().version == 2
+
+
+class AuditTrailDown(Exception):
+    pass
+
+
+def fail(*args, **kwargs):
+    raise AuditTrailDown
+
+
 def test_save_refused_leaves_no_audit_entry(patient):
     held = AppointmentFactory()
     before = AuditEntry.objects.count()

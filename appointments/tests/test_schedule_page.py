@@ -40,7 +40,7 @@ def with_class(response, name):
 
 
 def hrefs(response):
-    return [attrs["href"] for tag, attrs in elements(response) if tag == "a"]
+    return [attrs["href"] for tag, attrs in elements(response) if tag == "a" and "href" in attrs]
 
 
 def shown_doctors(response):
@@ -86,7 +86,6 @@ def test_block_stands_at_its_minute_for_its_minutes(at_desk, okafor):
 
     response = at_desk.get(TODAY)
 
-    assert [set(attrs["class"].split()) & {"at"} or attrs for attrs in with_class(response, "block")] == [{"at"}] * 4
     assert [
         " ".join(name for name in attrs["class"].split() if name.startswith(("at-", "for-")))
         for attrs in with_class(response, "block")
@@ -276,7 +275,7 @@ def test_calendar_ends_have_one_neighbour(at_desk, okafor, date, before, after):
     response = at_desk.get(f"/schedule/{date}/")
 
     assert response.status_code == 200
-    neighbours = {attrs.get("aria-label"): attrs["href"] for tag, attrs in elements(response) if tag == "a"}
+    neighbours = {attrs.get("aria-label"): attrs.get("href") for tag, attrs in elements(response) if tag == "a"}
     assert neighbours.get("Previous day") == (before and f"/schedule/{before}/")
     assert neighbours.get("Next day") == (after and f"/schedule/{after}/")
 

@@ -1,12 +1,17 @@
 """Every address, every role, every method: who is served what, written down a second time and compared."""
 
 import datetime as dt
+import re
 from types import SimpleNamespace
 
 import pytest
+import time_machine
+from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
+from django.db import transaction
+from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
 
 from appointments.models import Appointment
@@ -21,6 +26,7 @@ from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
+NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 TODAY_AT_8 = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
 
 # The table. From design.md, "Roles"; nothing here is read from clinic.access or clinic.roles.
@@ -134,22 +140,47 @@ def outcome(response):
     return str(response.status_code) if response.status_code in {403, 405} else "served"
 
 
-def sign_in(client, role, doctor_user=None):
-    if role == DOCTOR and doctor_user:
-        client.force_login(doctor_user)
-    elif role != ANONYMOUS:
-        client.force_login(UserFactory(username="somebody", role=None if role == NO_ROLE else role))
+@pytest.fixture(scope="module")
+def walk(django_db_setup, django_db_blocker):
+    """A signed-in person of each role and addresses for the table: made once, since hundreds of tests read them."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        with time_machine.travel(NOW, tick=False):
+            users = {role: UserFactory(role=None if role == NO_ROLE else role) for role in SIGNED_IN}
+            sessions = {role: session_of(user) for role, user in users.items()}
+            own = diary_of(users[DOCTOR])
+        ids = {
+            "appointment": own.appointment.pk,
+            "arrived": own.arrived.pk,
+            "patient": own.patient.pk,
+            "doctor": own.doctor.pk,
+            "user": users[DOCTOR].pk,
+            "entry": AuditEntry.objects.get_for_object(own.appointment).get().pk,
+            "patient_type": ContentType.objects.get_for_model(Patient).pk,
+        }
+        yield SimpleNamespace(sessions=sessions, ids=ids)
+        transaction.set_rollback(True)
 
 
-@pytest.fixture
-def own(doctor_user):
-    """What is in the doctor's own diary."""
-    doctor = DoctorFactory(full_name="Dr Own", user=doctor_user)
+def session_of(user):
+    client = Client()
+    client.force_login(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+def diary_of(user):
+    """What is in the own diary of a doctor: one visit booked, and one of the same patient who has arrived."""
+    doctor = DoctorFactory(full_name="Dr Own", user=user)
     appointment = AppointmentFactory(doctor=doctor)
     arrived = AppointmentFactory(
         doctor=doctor, start_time=TODAY_AT_8, status="arrived", arrived_at=TODAY_AT_8, patient=appointment.patient
     )
     return SimpleNamespace(doctor=doctor, appointment=appointment, arrived=arrived, patient=appointment.patient)
+
+
+@pytest.fixture
+def own(doctor_user):
+    """What is in the doctor's own diary."""
+    return diary_of(doctor_user)
 
 
 @pytest.fixture
@@ -179,18 +210,11 @@ def test_table_names_every_address_and_no_other():
 
 @pytest.mark.parametrize("name", TABLE)
 @pytest.mark.parametrize("role", ALL_ROLES)
-def test_page_is_served_to_its_roles_by_its_methods(client, own, doctor_user, name, role):
+def test_page_is_served_to_its_roles_by_its_methods(walk, client, name, role):
     template, row = TABLE[name]
-    address = template.format(
-        appointment=own.appointment.pk,
-        arrived=own.arrived.pk,
-        patient=own.patient.pk,
-        doctor=own.doctor.pk,
-        user=doctor_user.pk,
-        entry=AuditEntry.objects.order_by("pk").values_list("pk", flat=True).first(),
-        patient_type=ContentType.objects.get_for_model(Patient).pk,
-    )
-    sign_in(client, role, doctor_user)
+    address = template.format(**walk.ids)
+    if role != ANONYMOUS:
+        client.cookies[settings.SESSION_COOKIE_NAME] = walk.sessions[role]
 
     outcomes = {method: outcome(client.generic(method, address)) for method in METHODS}
 
@@ -200,7 +224,14 @@ def test_page_is_served_to_its_roles_by_its_methods(client, own, doctor_user, na
         if got not in (meant := expected(row, role, method))
     }
     assert wrong == {}
-    match = resolve(address.partition("?")[0])
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_address_of_the_table_is_the_named_one(name):
+    address = TABLE[name][0].partition("?")[0]
+
+    match = resolve(re.sub(r"{\w+}", "7", address))
+
     assert name in (match.view_name, match.route.replace("^", ""))
 
 
@@ -340,9 +371,7 @@ def test_receptionist_cannot_take_back_what_only_a_doctor_sets(at_desk, status):
     ("action", "status"), [("arrive", "in_consultation"), ("arrive", "completed"), ("start", "completed")]
 )
 def test_setting_a_status_does_not_serve_as_undo(client, administrator, action, status):
-    appointment = AppointmentFactory(
-        start_time=TODAY_AT_8, status=status, arrived_at=TODAY_AT_8, started_at=TODAY_AT_8
-    )
+    appointment = AppointmentFactory(start_time=TODAY_AT_8, status=status, arrived_at=TODAY_AT_8, started_at=TODAY_AT_8)
     client.force_login(administrator)
     before = state()
 
@@ -392,7 +421,7 @@ def test_method_outside_the_table_is_closed_even_to_a_superuser(client, monkeypa
     response = client.post("/patients/new/", {"first_name": "Ana", "last_name": "Silva", "email": "ana@example.org"})
 
     assert response.status_code == 405
-    assert not Patient.objects.exists()
+    assert not Patient.objects.filter(email="ana@example.org").exists()
 
 
 def test_admin_is_closed_to_staff_without_the_role(client):
@@ -470,7 +499,10 @@ def test_permission_of_a_role_exists(permission):
 
 def test_every_permission_the_pages_ask_for_belongs_to_a_role():
     asked = {
-        permission for methods in access.PAGES.values() for permissions in methods.values() for permission in permissions
+        permission
+        for methods in access.PAGES.values()
+        for permissions in methods.values()
+        for permission in permissions
     }
 
     assert asked - {"public", "signed in"} <= set().union(*ROLES.values())

@@ -292,7 +292,7 @@ def test_instant_at_every_accepted_time_survives_the_way_there_and_back(zone, da
 @thoroughly
 @hypothesis.given(
     zone=st.sampled_from(ZONES),
-    instant=st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2035, 12, 31), timezones=st.just(dt.UTC)),
+    instant=st.integers(0, 16 * 365 * 24 * 60).map(lambda minutes: utc(2020, 1, 1) + dt.timedelta(minutes=minutes)),
 )
 @hypothesis.example(zone=LISBON, instant=utc(2026, 10, 25, 0, 30))
 @hypothesis.example(zone=LISBON, instant=utc(2026, 10, 25, 1, 30))
@@ -300,7 +300,6 @@ def test_instant_at_every_accepted_time_survives_the_way_there_and_back(zone, da
 @hypothesis.example(zone=LORD_HOWE, instant=utc(2026, 4, 4, 15, 10))
 def test_instant_at_finds_every_instant_from_its_wall_time(zone, instant):
     with override_settings(TIME_ZONE=zone):
-        instant = clinic_time.whole_minute(instant)
         wall = clinic_time.local(instant)
 
         found = clinic_time.instant_at(wall.date(), wall.time(), which=wall.fold)

@@ -78,7 +78,7 @@ def test_check_name_refuses_what_cannot_be_seen(name):
 
 @pytest.mark.parametrize(
     "char",
-    ["\x00", "\x07", "\n", "\x7f", "\x85", "\ud800", "\udfff", "\u202e", "\u202a", "\u2066", "\u2069"],
+    ["\x00", "\x07", "\n", "\x7f", "\x85", "\ud800", "\u202e", "\u202a", "\u2066", "\u2069"],
     ids=lambda char: f"U+{ord(char):04X}",
 )
 @pytest.mark.parametrize("name", ["{}", "{}Maria", "Ma{}ria", "Maria{}"], ids=["alone", "first", "inside", "last"])

@@ -224,7 +224,9 @@ def test_is_lost_connection_of_a_broken_connection(number):
 
 
 @pytest.mark.parametrize(
-    "error", [OperationalError(1213, "deadlock"), DatabaseError(), OperationalError("locked"), ValueError(2013)], ids=repr
+    "error",
+    [OperationalError(1213, "deadlock"), DatabaseError(), OperationalError("locked"), ValueError(2013)],
+    ids=repr,
 )
 def test_is_lost_connection_of_anything_else_is_false(error):
     assert not is_lost_connection(error)

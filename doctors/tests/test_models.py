@@ -103,7 +103,9 @@ def test_diary_version_rises_with_each_booking_in_this_diary_only():
     assert (doctor.diary_version, other.diary_version) == (1, 0)
 
 
-@pytest.mark.parametrize("options", [{}, {"update_fields": ["is_active"]}, {"update_fields": ["diary_version"]}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"update_fields": ["is_active"]}, {"update_fields": ["diary_version"]}], ids=str
+)
 def test_saving_a_stale_doctor_does_not_set_the_diary_back(options):
     stale = DoctorFactory()
     AppointmentFactory(doctor=Doctor.objects.get())

@@ -30,7 +30,9 @@ def test_email_is_stored_trimmed_and_in_small_letters(email):
     assert Patient.objects.values_list("email", flat=True).get() == "maria@example.org"
 
 
-@pytest.mark.parametrize("email", ["maria@example.org", "MARIA@EXAMPLE.ORG", " maria@example.org", "maria@example.org "])
+@pytest.mark.parametrize(
+    "email", ["maria@example.org", "MARIA@EXAMPLE.ORG", " maria@example.org", "maria@example.org "]
+)
 def test_email_twice_is_refused_by_the_database(email):
     PatientFactory(email="Maria@Example.org")
 
@@ -310,5 +312,3 @@ def test_age_changes_on_the_birthday(born, day, age):
     patient = PatientFactory.build(date_of_birth=born)
 
     assert patient.age_on(day) == age
-
-

@@ -122,7 +122,9 @@ def test_search_by_a_long_name_finds_it():
 # E-mail
 
 
-@pytest.mark.parametrize("text", ["jose.w@example.org", "JOSE.W@Example.ORG", "  jose.w@example.org ", "jose.w@ex", "jose.w@"])
+@pytest.mark.parametrize(
+    "text", ["jose.w@example.org", "JOSE.W@Example.ORG", "  jose.w@example.org ", "jose.w@ex", "jose.w@"]
+)
 def test_search_by_the_beginning_of_an_email_finds(jose, text):
     assert found(text) == [str(jose)]
 

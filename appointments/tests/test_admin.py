@@ -1,0 +1,502 @@
+"""Appointments and the audit trail in the admin: the same rules and the same safety as at the front desk."""
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments import booking
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.tests.factories import UserFactory
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+LIST = "/admin/appointments/appointment/"
+TRAIL = "/admin/clinic/auditentry/"
+
+
+def at(hour, minute=0, *, day=25):
+    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
+
+
+TODAY_AT_8 = at(8, day=24)
+
+
+@pytest.fixture
+def visit():
+    """Booked for 10:00 tomorrow."""
+    return AppointmentFactory(
+        start_time=at(10),
+        doctor=DoctorFactory(full_name="Dr Okafor"),
+        patient=PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org"),
+        reason="Sore knee",
+    )
+
+
+def typed(patient, doctor, **changes):
+    """What an administrator types to add an appointment."""
+    return {
+        "patient": patient.pk,
+        "doctor": doctor.pk,
+        "start_time_0": "2026-11-25",
+        "start_time_1": "10:00",
+        "duration_minutes": "30",
+        "reason": "",
+        "notes": "",
+        "seen_version": "",
+    } | changes
+
+
+def change_of(visit, **changes):
+    """What the change form of the visit sends."""
+    return typed(visit.patient, visit.doctor, seen_version=visit.version, reason=visit.reason) | changes
+
+
+def codes(response, field):
+    return [error.code for error in response.context["adminform"].form.errors.as_data().get(field, [])]
+
+
+def row(appointment):
+    return Appointment.objects.filter(pk=appointment.pk).values().get()
+
+
+def listed(response):
+    return list(response.context["cl"].result_list)
+
+
+def entries(appointment):
+    return AuditEntry.objects.get_for_object(appointment)
+
+
+def act(client, action, *appointments):
+    return client.post(LIST, {"action": action, "_selected_action": [each.pk for each in appointments]}, follow=True)
+
+
+def levels(response):
+    return [message.level_tag for message in response.context["messages"]]
+
+
+# Pages
+
+
+def test_list_shows_appointments_in_clinic_time(in_admin):
+    summer = AppointmentFactory(start_time=dt.datetime(2027, 7, 1, 9, 30, tzinfo=dt.UTC))
+
+    response = in_admin.get(LIST)
+
+    assert listed(response) == [summer]
+    assert "Thu 1 Jul 2027 10:30" in response.content.decode()
+
+
+@pytest.mark.parametrize("page", ["add/", "{pk}/change/", "{pk}/history/", "{pk}/delete/", "?start_time__year=2026"])
+def test_page_opens(in_admin, visit, page):
+    assert in_admin.get(LIST + page.format(pk=visit.pk)).status_code == 200
+
+
+def test_dates_narrow_the_list(in_admin, visit):
+    later = AppointmentFactory(start_time=dt.datetime(2027, 1, 5, 10, 0, tzinfo=dt.UTC))
+
+    response = in_admin.get(LIST, {"start_time__year": 2027})
+
+    assert listed(response) == [later]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("santos", True),
+        ("SANTOS maria", True),
+        ("maria@example.org", True),
+        ("knee", True),
+        ("ferreira", False),
+        ("   ", True),
+        ("%", False),
+    ],
+)
+def test_search_finds_by_patient_and_reason(in_admin, visit, query, found):
+    response = in_admin.get(LIST, {"q": query})
+
+    assert listed(response) == ([visit] if found else [])
+
+
+def test_search_finds_each_once(in_admin, visit):
+    Appointment.objects.update(reason="Santos family")
+
+    assert listed(in_admin.get(LIST, {"q": "santos"})) == [visit]
+
+
+def test_search_for_a_nul_character_is_refused(in_admin, visit):
+    assert in_admin.get(LIST, {"q": "\0"}).status_code == 200
+
+
+@pytest.mark.parametrize("address", [LIST, TRAIL, "/admin/clinic/user/", "/admin/patients/patient/", "/admin/"])
+def test_receptionist_has_no_admin(at_desk, address):
+    assert at_desk.get(address).status_code == 403
+
+
+def test_list_makes_the_same_queries_for_3_and_30_rows(in_admin):
+    AppointmentFactory.create_batch(3)
+    in_admin.get(LIST)
+    with CaptureQueriesContext(connection) as few:
+        in_admin.get(LIST)
+    AppointmentFactory.create_batch(27)
+
+    with CaptureQueriesContext(connection) as many:
+        response = in_admin.get(LIST)
+
+    assert len(listed(response)) == 30
+    assert len(few) == len(many)
+
+
+# Add
+
+
+def test_add_books_for_the_administrator(in_admin, administrator):
+    patient, doctor = PatientFactory(), DoctorFactory()
+
+    response = in_admin.post(f"{LIST}add/", typed(patient, doctor))
+
+    assert response["Location"] == LIST
+    appointment = Appointment.objects.get()
+    assert (appointment.patient, appointment.doctor, appointment.booked_by) == (patient, doctor, administrator)
+    assert (appointment.start_time, appointment.end_time) == (at(10), at(10, 30))
+    assert [(entry.action, entry.actor) for entry in entries(appointment)] == [
+        (AuditEntry.Action.CREATE, administrator)
+    ]
+
+
+def test_add_cuts_seconds(in_admin):
+    in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_1="10:00:59"))
+
+    assert Appointment.objects.get().start_time == at(10)
+
+
+def test_add_takes_clinic_time(in_admin):
+    in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_0="2027-07-01"))
+
+    assert Appointment.objects.get().start_time == dt.datetime(2027, 7, 1, 9, 0, tzinfo=dt.UTC)
+
+
+def test_add_does_not_take_a_status(in_admin):
+    in_admin.post(
+        f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), status="completed", arrived_at_0="2026-11-24")
+    )
+
+    appointment = Appointment.objects.get()
+    assert (appointment.status, appointment.arrived_at) == ("booked", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"start_time_0": "2026-11-24", "start_time_1": "09:00"}, "start_time", "past"),
+        ({"start_time_0": "2026-11-23"}, "start_time", "past"),
+        ({"duration_minutes": "14"}, "duration_minutes", "duration"),
+        ({"duration_minutes": "181"}, "duration_minutes", "duration"),
+        ({"start_time_0": "1899-12-31"}, "start_time", "date_range"),
+        ({"start_time_0": "9998-12-31"}, "start_time", "date_range"),
+        ({"start_time_0": "2026-02-30"}, "start_time", "invalid"),
+        ({"start_time_0": ""}, "start_time", "required"),
+        ({"start_time_0": "2027-03-28", "start_time_1": "01:30"}, "start_time", "ambiguous_timezone"),
+        ({"start_time_0": "2027-10-31", "start_time_1": "01:30"}, "start_time", "ambiguous_timezone"),
+        ({"patient": "999"}, "patient", "invalid_choice"),
+        ({"doctor": ""}, "doctor", "required"),
+        ({"reason": "x" * 201}, "reason", "max_length"),
+        ({"reason": "a\0b"}, "reason", "null_characters_not_allowed"),
+        ({"notes": "x" * 2001}, "notes", "max_length"),
+    ],
+)
+def test_add_is_refused_at_its_field(in_admin, changes, field, code):
+    response = in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory()) | changes)
+
+    assert codes(response, field) == [code]
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("date", ["0001-01-01", "9999-12-31"])
+def test_add_at_the_end_of_time_is_refused(in_admin, date):
+    response = in_admin.post(
+        f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_0=date, start_time_1="23:59")
+    )
+
+    assert codes(response, "start_time")
+    assert not Appointment.objects.exists()
+
+
+def test_add_of_an_inactive_doctor_is_refused(in_admin):
+    response = in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(is_active=False)))
+
+    assert codes(response, "doctor") == ["inactive"]
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize(("start", "minutes"), [("10:00", 30), ("10:15", 15), ("09:00", 180), ("10:29", 30)])
+def test_add_onto_another_of_the_doctor_is_refused(in_admin, visit, start, minutes):
+    response = in_admin.post(
+        f"{LIST}add/", typed(PatientFactory(), visit.doctor, start_time_1=start, duration_minutes=minutes)
+    )
+
+    assert codes(response, "start_time") == ["doctor_overlap"]
+    assert Appointment.objects.count() == 1
+
+
+def test_add_onto_another_of_the_patient_is_refused(in_admin, visit):
+    response = in_admin.post(f"{LIST}add/", typed(visit.patient, DoctorFactory()))
+
+    assert codes(response, "start_time") == ["patient_overlap"]
+    assert Appointment.objects.count() == 1
+
+
+def test_add_beside_another_passes(in_admin, visit):
+    in_admin.post(f"{LIST}add/", typed(visit.patient, visit.doctor, start_time_1="10:30"))
+
+    assert Appointment.objects.count() == 2
+
+
+# Change
+
+
+def test_change_saves_with_its_user(in_admin, administrator, visit):
+    response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, start_time_1="11:00", reason="Both knees"))
+
+    assert response["Location"] == LIST
+    visit.refresh_from_db()
+    assert (visit.start_time, visit.end_time, visit.reason) == (at(11), at(11, 30), "Both knees")
+    entry = entries(visit).latest("pk")
+    assert entry.actor == administrator
+    assert set(entry.changes_dict) == {"start_time", "reason"}
+
+
+def test_change_of_notes_of_a_past_visit_passes(in_admin):
+    visit = AppointmentFactory(start_time=at(10, day=23), status="completed")
+
+    in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, start_time_0="2026-11-23", notes="Came late"))
+
+    assert row(visit)["notes"] == "Came late"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"start_time_0": "2026-11-24", "start_time_1": "08:59"}, "start_time", "past"),
+        ({"duration_minutes": "14"}, "duration_minutes", "duration"),
+        ({"duration_minutes": "181"}, "duration_minutes", "duration"),
+        ({"start_time_1": "24:00"}, "start_time", "invalid"),
+    ],
+)
+def test_change_is_refused_at_its_field(in_admin, visit, changes, field, code):
+    before = row(visit)
+
+    response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, **changes))
+
+    assert codes(response, field) == [code]
+    assert row(visit) == before
+
+
+@pytest.mark.parametrize(("other", "minutes"), [(at(11), 30), (at(11, 10), 15), (at(9, 0, day=25), 60)])
+def test_change_onto_another_is_refused(in_admin, visit, other, minutes):
+    AppointmentFactory(doctor=visit.doctor, start_time=other, duration_minutes=minutes)
+    start = "11:00" if other.hour == 11 else "09:15"
+
+    response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, start_time_1=start))
+
+    assert codes(response, "start_time") == ["doctor_overlap"]
+    assert row(visit)["start_time"] == at(10)
+
+
+def test_change_to_an_inactive_doctor_is_refused(in_admin, visit):
+    away = DoctorFactory(is_active=False)
+
+    response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, doctor=away.pk))
+
+    assert codes(response, "doctor") == ["inactive"]
+    assert row(visit)["doctor_id"] == visit.doctor_id
+
+
+def test_change_of_what_somebody_else_has_changed_is_refused(in_admin, visit):
+    seen = visit.version
+    booking.move(visit, doctor=visit.doctor, start_time=at(12), duration_minutes=30, by=None)
+    before = row(visit)
+
+    response = in_admin.post(
+        f"{LIST}{visit.pk}/change/", change_of(visit, seen_version=seen, start_time_1="12:00", reason="Overwritten")
+    )
+
+    assert codes(response, "__all__") == ["stale"]
+    assert row(visit) == before
+
+
+def test_change_form_carries_the_version_and_no_status_field(in_admin, visit):
+    response = in_admin.get(f"{LIST}{visit.pk}/change/")
+
+    form = response.context["adminform"].form
+    assert form["seen_version"].value() == visit.version
+    assert set(form.fields) == {
+        "patient",
+        "doctor",
+        "start_time",
+        "duration_minutes",
+        "reason",
+        "notes",
+        "seen_version",
+    }
+
+
+def test_change_does_not_take_a_status(in_admin, visit):
+    in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, status="completed", booked_by="1", notes="Saved"))
+
+    assert (row(visit)["status"], row(visit)["booked_by_id"], row(visit)["notes"]) == ("booked", None, "Saved")
+
+
+# Actions
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "becomes"),
+    [
+        ("mark_arrived", "booked", "arrived"),
+        ("start_consultation", "arrived", "in_consultation"),
+        ("complete", "in_consultation", "completed"),
+        ("mark_no_show", "booked", "no_show"),
+        ("undo", "arrived", "booked"),
+        ("undo", "no_show", "booked"),
+    ],
+)
+def test_action_changes_the_selected_with_an_audit_entry_each(in_admin, administrator, action, status, becomes):
+    selected = [AppointmentFactory(start_time=TODAY_AT_8, status=status) for _number in range(2)]
+    other = AppointmentFactory(start_time=TODAY_AT_8, status=status)
+
+    response = act(in_admin, action, *selected)
+
+    assert levels(response) == ["success"]
+    assert [row(each)["status"] for each in (*selected, other)] == [becomes, becomes, status]
+    for each in selected:
+        entry = entries(each).latest("pk")
+        assert (entry.actor, entry.changes_dict["status"]) == (administrator, [status, becomes])
+        assert entries(each).count() == 2
+
+
+def test_action_lists_what_is_refused_and_does_the_others(in_admin):
+    today, tomorrow = AppointmentFactory(start_time=TODAY_AT_8), AppointmentFactory(start_time=at(10))
+
+    response = act(in_admin, "mark_arrived", today, tomorrow)
+
+    assert sorted(levels(response)) == ["error", "success"]
+    refused = next(str(message) for message in response.context["messages"] if message.level_tag == "error")
+    assert str(tomorrow) in refused
+    assert [row(today)["status"], row(tomorrow)["status"]] == ["arrived", "booked"]
+    assert entries(tomorrow).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "status"),
+    [
+        ("mark_arrived", "arrived"),
+        ("mark_arrived", "in_consultation"),
+        ("start_consultation", "in_consultation"),
+        ("start_consultation", "completed"),
+        ("complete", "completed"),
+        ("complete", "booked"),
+        ("mark_no_show", "arrived"),
+        ("mark_no_show", "no_show"),
+        ("undo", "booked"),
+    ],
+)
+def test_action_that_does_not_follow_the_status_changes_nothing(in_admin, action, status):
+    visit = AppointmentFactory(start_time=TODAY_AT_8, status=status, arrived_at=TODAY_AT_8)
+    before = row(visit)
+
+    act(in_admin, action, visit)
+
+    assert row(visit) == before
+    assert entries(visit).count() == 1
+
+
+def test_delete_removes_the_appointment_and_leaves_an_audit_entry(in_admin, administrator, visit):
+    in_admin.post(f"{LIST}{visit.pk}/delete/", {"post": "yes"})
+
+    assert not Appointment.objects.exists()
+    entry = AuditEntry.objects.filter(action=AuditEntry.Action.DELETE).get()
+    assert (entry.object_id, entry.actor) == (visit.pk, administrator)
+
+
+# Autocomplete
+
+
+def complete(client, field, term):
+    response = client.get(
+        "/admin/autocomplete/",
+        {"app_label": "appointments", "model_name": "appointment", "field_name": field, "term": term},
+    )
+    return [each["text"] for each in response.json()["results"]]
+
+
+@pytest.mark.parametrize(("term", "found"), [("sant", ["Maria Santos"]), ("maria san", ["Maria Santos"]), ("x", [])])
+def test_autocomplete_finds_patients_as_at_the_desk(in_admin, visit, term, found):
+    assert complete(in_admin, "patient", term) == found
+
+
+def test_autocomplete_finds_doctors(in_admin, visit):
+    assert complete(in_admin, "doctor", "okaf") == ["Dr Okafor"]
+
+
+# The audit trail
+
+
+@pytest.fixture
+def entry(visit):
+    return entries(visit).get()
+
+
+def test_trail_is_listed_and_read(in_admin, entry):
+    assert entry in listed(in_admin.get(TRAIL))
+    assert in_admin.get(f"{TRAIL}{entry.pk}/change/").status_code == 200
+    assert in_admin.get(f"{TRAIL}?q=santos").status_code == 200
+
+
+@pytest.mark.parametrize("page", ["add/", "{pk}/change/", "{pk}/delete/"])
+def test_trail_cannot_be_written(in_admin, entry, page):
+    before = list(AuditEntry.objects.order_by("pk").values())
+
+    response = in_admin.post(TRAIL + page.format(pk=entry.pk), {"post": "yes", "object_repr": "x", "action": "0"})
+
+    assert response.status_code == 403
+    assert list(AuditEntry.objects.order_by("pk").values()) == before
+
+
+def test_trail_cannot_be_deleted_in_bulk(in_admin, entry):
+    before = AuditEntry.objects.count()
+
+    in_admin.post(TRAIL, {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"})
+
+    assert AuditEntry.objects.count() == before
+
+
+def test_trail_outlives_its_user(in_admin, visit):
+    gone = UserFactory(username="gone")
+    booking.move(visit, doctor=visit.doctor, start_time=at(12), duration_minutes=30, by=gone)
+
+    in_admin.post(f"/admin/clinic/user/{gone.pk}/delete/", {"post": "yes"})
+
+    assert entries(visit).count() == 2
+    assert entries(visit).latest("pk").actor is None
+
+
+@pytest.mark.parametrize("address", [TRAIL, "/admin/clinic/user/"])
+def test_list_of_the_clinic_makes_the_same_queries_for_3_and_30_rows(in_admin, address):
+    UserFactory.create_batch(3, role="Receptionist")
+    in_admin.get(address)
+    with CaptureQueriesContext(connection) as few:
+        in_admin.get(address)
+    UserFactory.create_batch(27, role="Receptionist")
+
+    with CaptureQueriesContext(connection) as many:
+        response = in_admin.get(address)
+
+    assert len(listed(response)) >= 30
+    assert len(few) == len(many)

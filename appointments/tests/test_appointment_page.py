@@ -1,0 +1,598 @@
+"""One appointment: its page, its actions, and what is refused."""
+
+import datetime as dt
+
+import pytest
+
+from appointments import booking
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+
+def at(hour, minute=0, *, day=24):
+    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
+
+
+EARLIER, LATER, TOMORROW, YESTERDAY = at(8), at(10), at(10, day=25), at(10, day=23)
+STAMPS = {
+    "booked": {},
+    "arrived": {"arrived_at": EARLIER},
+    "in_consultation": {"arrived_at": EARLIER, "started_at": EARLIER},
+    "completed": {"arrived_at": EARLIER, "started_at": EARLIER, "completed_at": EARLIER},
+    "no_show": {},
+    "cancelled": {"cancelled_at": EARLIER, "cancelled_by": "patient", "cancel_reason": "Ill"},
+}
+
+
+@pytest.fixture
+def okafor():
+    return DoctorFactory(full_name="Dr Okafor")
+
+
+@pytest.fixture
+def visit(okafor):
+    """Booked for 10:00 today."""
+    return AppointmentFactory(
+        doctor=okafor,
+        patient=PatientFactory(first_name="Maria", last_name="Santos"),
+        reason="Sore knee",
+        notes="Ground floor",
+    )
+
+
+def made(status, *, start_time=EARLIER, **kwargs):
+    return AppointmentFactory(status=status, start_time=start_time, **STAMPS[status], **kwargs)
+
+
+def row(appointment):
+    return Appointment.objects.filter(pk=appointment.pk).values().get()
+
+
+def entries(appointment):
+    return AuditEntry.objects.get_for_object(appointment)
+
+
+def codes(response, field):
+    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
+
+
+def levels(response):
+    return [message.level_tag for message in response.context["messages"]]
+
+
+def labels(response):
+    return [label for _url, label in response.context["actions"]]
+
+
+def address(appointment, action=""):
+    return f"/appointments/{appointment.pk}/{action}"
+
+
+# The page
+
+
+def test_detail_shows_the_appointment_and_its_history(at_desk, visit):
+    response = at_desk.get(address(visit))
+
+    page = response.content.decode()
+    for shown in ("Maria Santos", "Dr Okafor", "Sore knee", "Ground floor", "30 minutes"):
+        assert shown in page
+    assert [entry.what for entry in response.context["history"]] == [["Booked"]]
+    assert response.context["schedule_url"] == "/schedule/2026-11-24/"
+
+
+def test_detail_changes_nothing(at_desk, visit):
+    before = row(visit)
+
+    at_desk.get(address(visit))
+
+    assert row(visit) == before
+    assert entries(visit).count() == 1
+
+
+@pytest.mark.parametrize("action", ["", "move/", "cancel/"])
+def test_unknown_page_is_not_found(at_desk, visit, action):
+    assert at_desk.get(f"/appointments/999/{action}").status_code == 404
+    assert at_desk.get(f"/appointments/99999999999999999999/{action}").status_code == 404
+
+
+@pytest.mark.parametrize("action", ["arrive/", "start/", "complete/", "no-show/", "undo/", "move/", "cancel/"])
+def test_action_on_an_unknown_appointment_is_not_found(in_admin, visit, action):
+    assert in_admin.post(f"/appointments/999/{action}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "start_time", "expected"),
+    [
+        ("booked", LATER, ["Arrived", "Start consultation"]),
+        ("booked", EARLIER, ["Arrived", "Start consultation", "No-show"]),
+        ("booked", TOMORROW, []),
+        ("booked", YESTERDAY, ["No-show"]),
+        ("arrived", EARLIER, ["Start consultation"]),
+        ("in_consultation", EARLIER, ["Complete"]),
+        ("completed", EARLIER, []),
+        ("no_show", EARLIER, ["Arrived"]),
+        ("no_show", YESTERDAY, []),
+        ("cancelled", LATER, []),
+    ],
+)
+def test_detail_offers_the_actions_that_would_pass(in_admin, status, start_time, expected):
+    response = in_admin.get(address(made(status, start_time=start_time)))
+
+    assert labels(response) == expected
+
+
+def test_receptionist_is_offered_no_consultation(at_desk):
+    response = at_desk.get(address(made("booked")))
+
+    assert labels(response) == ["Arrived", "No-show"]
+    assert response.context["can_change"]
+
+
+def test_doctor_is_offered_neither_move_nor_cancel(client, doctor_user):
+    visit = made("booked", doctor=DoctorFactory(user=doctor_user))
+    client.force_login(doctor_user)
+
+    response = client.get(address(visit))
+
+    assert labels(response) == ["Arrived", "Start consultation", "No-show"]
+    page = response.content.decode()
+    assert address(visit, "move/") not in page
+    assert address(visit, "cancel/") not in page
+
+
+@pytest.mark.parametrize("status", STAMPS)
+def test_move_and_cancel_are_offered_while_they_would_pass(at_desk, status):
+    visit = made(status)
+
+    page = at_desk.get(address(visit)).content.decode()
+
+    offered = status in {"booked", "arrived"}
+    assert (address(visit, "move/") in page) is offered
+    assert (address(visit, "cancel/") in page) is offered
+
+
+@pytest.mark.parametrize(
+    ("status", "start_time", "offered"),
+    [
+        ("booked", EARLIER, False),
+        ("arrived", EARLIER, True),
+        ("in_consultation", EARLIER, True),
+        ("completed", EARLIER, True),
+        ("completed", YESTERDAY, False),
+        ("no_show", YESTERDAY, True),
+        ("cancelled", LATER, True),
+        ("cancelled", EARLIER, False),
+    ],
+)
+def test_undo_is_offered_while_it_would_pass(in_admin, status, start_time, offered):
+    visit = made(status, start_time=start_time)
+
+    page = in_admin.get(address(visit)).content.decode()
+
+    assert (address(visit, "undo/") in page) is offered
+
+
+@pytest.mark.parametrize("status", ["in_consultation", "completed"])
+def test_undo_is_not_offered_to_who_may_not(at_desk, status):
+    visit = made(status)
+
+    assert address(visit, "undo/") not in at_desk.get(address(visit)).content.decode()
+
+
+# Actions
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "becomes", "stamped"),
+    [
+        ("arrive/", "booked", "arrived", {"arrived_at"}),
+        ("arrive/", "no_show", "arrived", {"arrived_at"}),
+        ("start/", "booked", "in_consultation", {"arrived_at", "started_at"}),
+        ("start/", "arrived", "in_consultation", {"started_at"}),
+        ("complete/", "in_consultation", "completed", {"completed_at"}),
+        ("no-show/", "booked", "no_show", set()),
+    ],
+)
+def test_action_sets_the_status_and_its_stamps(in_admin, administrator, action, status, becomes, stamped):
+    visit = made(status)
+
+    response = in_admin.post(address(visit, action), follow=True)
+
+    assert response.redirect_chain == [(address(visit), 302)]
+    assert levels(response) == ["success"]
+    visit.refresh_from_db()
+    assert visit.status == becomes
+    assert {name for name in ("arrived_at", "started_at", "completed_at") if getattr(visit, name) == at(9)} == stamped
+    assert entries(visit).latest("pk").actor == administrator
+
+
+@pytest.mark.parametrize(
+    ("status", "becomes", "cleared"),
+    [
+        ("arrived", "booked", ["arrived_at"]),
+        ("in_consultation", "arrived", ["started_at"]),
+        ("completed", "in_consultation", ["completed_at"]),
+        ("no_show", "booked", []),
+    ],
+)
+def test_undo_takes_the_last_status_back(in_admin, status, becomes, cleared):
+    visit = made(status)
+
+    in_admin.post(address(visit, "undo/"), {"version": visit.version})
+
+    visit.refresh_from_db()
+    assert visit.status == becomes
+    assert [name for name in STAMPS[status] if getattr(visit, name) is None] == cleared
+
+
+def test_undo_of_a_cancellation_clears_why(at_desk):
+    visit = made("cancelled", start_time=LATER)
+
+    at_desk.post(address(visit, "undo/"), {"version": visit.version})
+
+    visit.refresh_from_db()
+    assert (visit.status, visit.cancelled_at, visit.cancelled_by, visit.cancel_reason) == ("booked", None, "", "")
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "start_time"),
+    [
+        ("arrive/", "booked", TOMORROW),
+        ("arrive/", "booked", YESTERDAY),
+        ("arrive/", "cancelled", LATER),
+        ("start/", "booked", TOMORROW),
+        ("start/", "no_show", EARLIER),
+        ("complete/", "booked", EARLIER),
+        ("complete/", "arrived", EARLIER),
+        ("no-show/", "booked", LATER),
+        ("no-show/", "arrived", EARLIER),
+        ("undo/", "booked", LATER),
+        ("undo/", "cancelled", EARLIER),
+        ("undo/", "completed", YESTERDAY),
+    ],
+)
+def test_refused_action_says_so_and_changes_nothing(in_admin, action, status, start_time):
+    visit = made(status, start_time=start_time)
+    before = row(visit)
+
+    response = in_admin.post(address(visit, action), follow=True)
+
+    assert levels(response) == ["error"]
+    assert row(visit) == before
+    assert entries(visit).count() == 1
+
+
+def test_undo_is_refused_when_the_time_has_been_given_away(at_desk, okafor):
+    visit = made("cancelled", start_time=LATER, doctor=okafor)
+    AppointmentFactory(doctor=okafor, start_time=LATER)
+
+    response = at_desk.post(address(visit, "undo/"), follow=True)
+
+    assert levels(response) == ["error"]
+    assert row(visit)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(("action", "status"), [("arrive/", "booked"), ("start/", "arrived"), ("no-show/", "booked")])
+def test_double_click_is_one_change(in_admin, now, action, status):
+    visit = made(status)
+    in_admin.post(address(visit, action))
+    once = row(visit)
+    now.shift(1)
+
+    response = in_admin.post(address(visit, action), follow=True)
+
+    assert "error" not in levels(response)
+    assert row(visit) == once
+    assert entries(visit).count() == 2
+
+
+def test_double_click_on_undo_takes_back_one_status(in_admin):
+    visit = made("in_consultation")
+    in_admin.post(address(visit, "undo/"), {"version": visit.version})
+
+    response = in_admin.post(address(visit, "undo/"), {"version": visit.version}, follow=True)
+
+    assert levels(response)[-1] == "error"
+    assert row(visit)["status"] == "arrived"
+    assert entries(visit).count() == 2
+
+
+def test_undo_button_carries_the_version(in_admin):
+    visit = made("arrived")
+
+    page = in_admin.get(address(visit)).content.decode()
+
+    assert f'<input type="hidden" name="version" value="{visit.version}">' in page
+
+
+@pytest.mark.parametrize(
+    ("wanted", "goes_to"),
+    [
+        ("/schedule/2026-11-24/?layout=list", "/schedule/2026-11-24/?layout=list"),
+        ("http://testserver/patients/", "http://testserver/patients/"),
+        ("https://evil.example/", None),
+        ("//evil.example/", None),
+        ("javascript:alert(1)", None),
+        ("\\\\evil.example", None),
+        ("", None),
+    ],
+)
+def test_action_goes_back_to_an_own_page_only(at_desk, visit, wanted, goes_to):
+    response = at_desk.post(address(visit, "arrive/"), {"next": wanted})
+
+    assert response["Location"] == (goes_to or address(visit))
+
+
+# Cancel
+
+
+def test_cancel_sets_who_and_why(at_desk, receptionist, visit):
+    response = at_desk.post(
+        address(visit, "cancel/"), {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": visit.version}
+    )
+
+    assert response["Location"] == address(visit)
+    visit.refresh_from_db()
+    assert (visit.status, visit.cancelled_by, visit.cancel_reason) == ("cancelled", "clinic", "Doctor ill")
+    assert visit.cancelled_at == at(9)
+    assert entries(visit).latest("pk").actor == receptionist
+
+
+def test_cancelled_visit_tells_who_and_why(at_desk, visit):
+    at_desk.post(
+        address(visit, "cancel/"), {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": visit.version}
+    )
+
+    page = at_desk.get(address(visit)).content.decode()
+
+    assert "Doctor ill" in page
+    assert "by the clinic" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"cancelled_by": ""}, "cancelled_by", "required"),
+        ({"cancelled_by": "weather"}, "cancelled_by", "invalid_choice"),
+        ({"cancel_reason": ""}, "cancel_reason", "required"),
+        ({"cancel_reason": "   "}, "cancel_reason", "required"),
+        ({"cancel_reason": "x" * 201}, "cancel_reason", "max_length"),
+        ({"cancel_reason": "a\0b"}, "cancel_reason", "null_characters_not_allowed"),
+        ({"version": "x"}, "version", "invalid"),
+        ({"version": ""}, "version", "required"),
+    ],
+)
+def test_cancel_is_refused_at_its_field(at_desk, visit, changes, field, code):
+    before = row(visit)
+
+    response = at_desk.post(
+        address(visit, "cancel/"), {"cancelled_by": "patient", "cancel_reason": "Ill", "version": "1"} | changes
+    )
+
+    assert codes(response, field) == [code]
+    assert row(visit) == before
+
+
+@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
+def test_cancel_of_what_cannot_be_cancelled_is_refused(at_desk, status):
+    visit = made(status)
+    before = row(visit)
+
+    response = at_desk.post(
+        address(visit, "cancel/"), {"cancelled_by": "clinic", "cancel_reason": "Again", "version": visit.version}
+    )
+
+    assert row(visit) == before
+    assert codes(response, "__all__") == ["transition"]
+
+
+def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit, okafor):
+    seen = visit.version
+    now.shift(60)
+    booking.move(visit, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
+    before = row(visit)
+
+    response = at_desk.post(
+        address(visit, "cancel/"), {"cancelled_by": "patient", "cancel_reason": "Feels better", "version": seen}
+    )
+
+    assert codes(response, "__all__") == ["stale"]
+    assert response.context["history"][0].what == [
+        "Moved from Tue 24 Nov 2026 10:00 to Tue 24 Nov 2026 11:00",
+    ]
+    assert 'aria-label="Changed meanwhile"' in response.content.decode()
+    assert response.context["form"]["cancel_reason"].value() == "Feels better"
+    assert row(visit) == before
+
+
+# Move
+
+
+@pytest.fixture
+def wanted(visit):
+    """The move form as it is sent: to 11:00, an hour long."""
+    return {
+        "doctor": str(visit.doctor_id),
+        "date": "2026-11-24",
+        "time": "11:00",
+        "which": "",
+        "duration_minutes": "60",
+        "version": str(visit.version),
+    }
+
+
+def test_move_form_shows_what_is_held(at_desk, visit):
+    form = at_desk.get(address(visit, "move/")).context["form"]
+
+    assert [form[name].value() for name in ("doctor", "date", "time", "duration_minutes", "version")] == [
+        visit.doctor_id,
+        dt.date(2026, 11, 24),
+        dt.time(10, 0),
+        30,
+        visit.version,
+    ]
+
+
+def test_move_form_is_filled_in_from_the_address(at_desk, visit):
+    form = at_desk.get(address(visit, "move/"), {"date": "2026-11-26", "time": "x"}).context["form"]
+
+    assert (form["date"].value(), form["time"].value()) == (dt.date(2026, 11, 26), dt.time(10, 0))
+
+
+def test_move_keeps_the_row_and_changes_time_length_and_doctor(at_desk, receptionist, visit, wanted):
+    lindgren = DoctorFactory(full_name="Dr Lindgren")
+
+    response = at_desk.post(address(visit, "move/"), wanted | {"doctor": lindgren.pk})
+
+    assert response["Location"] == address(visit)
+    visit.refresh_from_db()
+    assert (visit.doctor, visit.start_time, visit.end_time) == (lindgren, at(11), at(12))
+    assert Appointment.objects.count() == 1
+    entry = entries(visit).latest("pk")
+    assert entry.actor == receptionist
+    assert set(entry.changes_dict) == {"doctor", "start_time", "duration_minutes"}
+
+
+def test_move_onto_the_own_old_time_passes(at_desk, visit, wanted):
+    response = at_desk.post(address(visit, "move/"), wanted | {"time": "10:15", "duration_minutes": "30"})
+
+    assert response.status_code == 302
+    assert row(visit)["start_time"] == at(10, 15)
+
+
+def test_taking_a_free_time_fills_in_the_move_form(at_desk, visit, wanted):
+    before = row(visit)
+
+    response = at_desk.post(
+        address(visit, "move/"), wanted | {"take": f"doctor={visit.doctor_id}&date=2026-11-26&time=14%3A00"}
+    )
+
+    form = response.context["form"]
+    assert (form["date"].value(), form["time"].value()) == (dt.date(2026, 11, 26), dt.time(14, 0))
+    assert form["duration_minutes"].value() == "60"
+    assert form["version"].value() == str(visit.version)
+    assert row(visit) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"time": "08:59"}, "time", "past"),
+        ({"time": "09:00"}, "time", "past"),
+        ({"duration_minutes": "14"}, "duration_minutes", "duration"),
+        ({"duration_minutes": "181"}, "duration_minutes", "duration"),
+        ({"doctor": "999"}, "doctor", "invalid_choice"),
+        ({"doctor": ""}, "doctor", "required"),
+        ({"date": "2026-02-30"}, "date", "invalid"),
+        ({"date": "0001-01-01"}, "date", "date_range"),
+        ({"date": "9999-12-31"}, "date", "date_range"),
+        ({"date": "2027-03-28", "time": "01:30"}, "time", "no_such_time"),
+        ({"date": "2027-10-31", "time": "01:30"}, "which", "ambiguous_time"),
+        ({"version": ""}, "version", "required"),
+    ],
+)
+def test_move_is_refused_at_its_field(at_desk, visit, wanted, changes, field, code):
+    before = row(visit)
+
+    response = at_desk.post(address(visit, "move/"), wanted | changes)
+
+    assert codes(response, field) == [code]
+    form = response.context["form"]
+    assert {name: str(form[name].value()) for name in wanted} == wanted | changes
+    assert row(visit) == before
+
+
+@pytest.mark.parametrize(
+    ("other", "minutes", "changes"),
+    [
+        (at(11), 60, {}),
+        (at(10, 45), 30, {}),
+        (at(11, 45), 30, {}),
+        (at(11, 30), 15, {}),
+        (at(10, 30), 180, {}),
+        (at(11, 59), 15, {}),
+    ],
+)
+def test_move_onto_another_is_refused_with_times_near_by(at_desk, visit, okafor, wanted, other, minutes, changes):
+    AppointmentFactory(doctor=okafor, start_time=other, duration_minutes=minutes)
+    before = row(visit)
+
+    response = at_desk.post(address(visit, "move/"), wanted | changes)
+
+    assert codes(response, "time") == ["doctor_overlap"]
+    assert response.context["nearest"]
+    assert response.context["form"]["time"].value() == "11:00"
+    assert row(visit) == before
+
+
+def test_move_onto_another_of_the_patient_is_refused(at_desk, visit, wanted):
+    AppointmentFactory(patient=visit.patient, start_time=at(11, 30))
+
+    response = at_desk.post(address(visit, "move/"), wanted)
+
+    assert codes(response, "time") == ["patient_overlap"]
+    assert row(visit)["start_time"] == at(10)
+
+
+def test_move_to_an_inactive_doctor_is_refused(at_desk, visit, wanted):
+    away = DoctorFactory(is_active=False)
+
+    response = at_desk.post(address(visit, "move/"), wanted | {"doctor": away.pk})
+
+    assert codes(response, "doctor") == ["inactive"]
+    assert row(visit)["doctor_id"] == visit.doctor_id
+
+
+@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
+def test_move_of_what_can_no_longer_be_moved_is_refused(at_desk, status, wanted):
+    visit = made(status)
+    before = row(visit)
+
+    response = at_desk.post(
+        address(visit, "move/"),
+        wanted | {"version": visit.version, "doctor": visit.doctor_id, "time": "15:00", "duration_minutes": "30"},
+    )
+
+    assert codes(response, "time") == ["not_movable"]
+    assert row(visit) == before
+
+
+def test_move_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit, wanted):
+    now.shift(60)
+    booking.cancel(visit, reason="Feels better", cancelled_by="patient", by=None)
+    before = row(visit)
+
+    response = at_desk.post(address(visit, "move/"), wanted)
+
+    assert codes(response, "__all__") == ["stale"]
+    assert "Booked → Cancelled" in response.context["history"][0].what
+    assert 'aria-label="Changed meanwhile"' in response.content.decode()
+    form = response.context["form"]
+    assert {name: str(form[name].value()) for name in wanted} == wanted
+    assert row(visit) == before
+
+
+def test_move_to_the_second_of_two_repeated_times(at_desk, visit, wanted):
+    at_desk.post(address(visit, "move/"), wanted | {"date": "2027-10-31", "time": "01:30", "which": "1"})
+
+    assert row(visit)["start_time"] == dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)
+
+
+def test_move_form_of_a_visit_at_a_repeated_time_says_which(at_desk):
+    visit = AppointmentFactory(start_time=dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC))
+    form = at_desk.get(address(visit, "move/")).context["form"]
+
+    response = at_desk.post(
+        address(visit, "move/"),
+        {name: form[name].value() for name in form.fields} | {"duration_minutes": "45"},
+    )
+
+    assert response.status_code == 302
+    visit.refresh_from_db()
+    assert (visit.start_time, visit.duration_minutes) == (dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC), 45)

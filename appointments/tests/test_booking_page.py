@@ -1,0 +1,558 @@
+"""The booking form: filled in, found, taken over, refused, sent twice."""
+
+import datetime as dt
+import uuid
+
+import pytest
+from django.urls import reverse
+
+from appointments import booking
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+BOOK = "/appointments/book/"
+KEY = "11111111-2222-4333-8444-555555555555"
+MOST_QUERIES = 20
+
+
+def at(hour, minute=0, *, day=25):
+    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def maria():
+    return PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org")
+
+
+@pytest.fixture
+def okafor():
+    return DoctorFactory(full_name="Dr Okafor")
+
+
+@pytest.fixture
+def typed(maria, okafor):
+    """What the receptionist has typed: a visit that nothing speaks against."""
+    return {
+        "patient": str(maria.pk),
+        "doctor": str(okafor.pk),
+        "date": "2026-11-25",
+        "time": "10:00",
+        "which": "",
+        "duration_minutes": "30",
+        "reason": "Sore knee",
+        "notes": "Wants the ground floor",
+        "booking_key": KEY,
+    }
+
+
+def codes(response, field):
+    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
+
+
+def shown(response):
+    """Return what stands in the form's fields, as text."""
+    form = response.context["form"]
+    return {name: "" if form[name].value() is None else str(form[name].value()) for name in form.fields}
+
+
+def assert_refused(response, typed, field, code):
+    """The refusal stands at its field alone, what was typed is still there, and nothing is saved."""
+    assert code in codes(response, field)
+    assert list(response.context["form"].errors) == [field]
+    assert {name: value for name, value in shown(response).items() if name in typed} == typed
+
+
+# Opening the form
+
+
+def test_form_is_filled_in_from_the_address(at_desk, maria, okafor):
+    response = at_desk.get(
+        BOOK, {"doctor": okafor.pk, "date": "2026-11-25", "time": "10:30", "patient": maria.pk, "minutes": "45"}
+    )
+
+    values = shown(response)
+    assert values["doctor"] == str(okafor.pk)
+    assert values["date"] == "2026-11-25"
+    assert values["time"] == "10:30:00"
+    assert values["duration_minutes"] == "45"
+    assert response.context["picked"] == maria
+    assert 'value="10:30"' in response.content.decode()
+    assert response.context["free_day"].date == dt.date(2026, 11, 25)
+
+
+def test_form_without_address_has_the_usual_length_and_a_new_key(at_desk):
+    first, second = at_desk.get(BOOK), at_desk.get(BOOK)
+
+    assert shown(first)["duration_minutes"] == "30"
+    assert uuid.UUID(shown(first)["booking_key"]) != uuid.UUID(shown(second)["booking_key"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("doctor", "x"),
+        ("doctor", "-1"),
+        ("doctor", "99999999999999999999999"),
+        ("date", "2026-02-30"),
+        ("date", "tomorrow"),
+        ("time", "25:00"),
+        ("time", "\0"),
+        ("patient", "x"),
+        ("patient", "999"),
+        ("patient", "99999999999999999999999"),
+        ("minutes", "-5"),
+        ("minutes", "half an hour"),
+    ],
+)
+def test_nonsense_in_the_address_is_ignored(at_desk, name, value):
+    response = at_desk.get(BOOK, {name: value})
+
+    untouched = shown(at_desk.get(BOOK))
+    assert response.status_code == 200
+    assert shown(response) | {"booking_key": ""} == untouched | {"booking_key": ""}
+    assert response.context["picked"] is None
+
+
+@pytest.mark.parametrize("date", ["0001-01-01", "9999-12-31"])
+def test_date_beyond_the_calendar_in_the_address_shows_the_free_times_of_today(at_desk, date):
+    response = at_desk.get(BOOK, {"date": date})
+
+    assert response.context["free_day"].date == dt.date(2026, 11, 24)
+
+
+def test_opening_the_form_changes_nothing(at_desk, maria, okafor):
+    before = AuditEntry.objects.count()
+
+    at_desk.get(BOOK, {"doctor": okafor.pk, "date": "2026-11-25", "time": "10:30", "patient": maria.pk, "find": "1"})
+
+    assert not Appointment.objects.exists()
+    assert AuditEntry.objects.count() == before
+
+
+# Finding the patient
+
+
+def test_find_shows_matches_and_keeps_what_was_typed(at_desk, typed, maria):
+    typed |= {"patient": "", "find": "1", "patient_query": "santos"}
+
+    response = at_desk.post(BOOK, typed)
+
+    assert response.context["matches"] == [maria]
+    assert f'value="{maria.pk}"' in response.content.decode()
+    assert response.context["patient_query"] == "santos"
+    for name in ("doctor", "date", "time", "duration_minutes", "reason", "notes", "booking_key"):
+        assert shown(response)[name] == typed[name]
+    assert not response.context["form"].errors
+    assert not Appointment.objects.exists()
+
+
+def test_enter_in_the_search_box_finds(at_desk, typed, maria):
+    response = at_desk.post(BOOK, typed | {"patient": "", "patient_query": "santos"})
+
+    assert response.context["matches"] == [maria]
+    assert not response.context["form"].errors
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("query", ["", "nobody", "\0", "@", "%"])
+def test_find_of_nobody_shows_no_match(at_desk, typed, query):
+    response = at_desk.post(BOOK, typed | {"patient": "", "find": "1", "patient_query": query})
+
+    assert response.status_code == 200
+    assert not response.context["matches"]
+    assert not Appointment.objects.exists()
+
+
+def test_find_by_htmx_returns_only_the_part(at_desk, typed, maria):
+    response = at_desk.post(
+        BOOK, typed | {"patient": "", "find": "1", "patient_query": "santos"}, headers={"HX-Request": "true"}
+    )
+
+    assert [template.name for template in response.templates] == ["appointments/_patient_matches.html"]
+    assert response.content.decode().lstrip().startswith('<div id="patient-matches"')
+    assert "Maria Santos" in response.content.decode()
+
+
+def test_find_shows_twenty_and_says_that_there_are_more(at_desk, typed):
+    for number in range(21):
+        PatientFactory(last_name=f"Silva {number:02}")
+
+    response = at_desk.post(BOOK, typed | {"patient": "", "find": "1", "patient_query": "silva"})
+
+    assert len(response.context["matches"]) == 20
+    assert response.context["more"]
+
+
+def test_change_of_patient_asks_for_another_and_keeps_the_rest(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"change_patient": "1"})
+
+    assert response.context["picked"] is None
+    assert shown(response) == typed | {"patient": ""}
+    assert not Appointment.objects.exists()
+
+
+# Taking a free time
+
+
+def test_taking_a_free_time_keeps_what_was_typed(at_desk, typed, maria):
+    lindgren = DoctorFactory(full_name="Dr Lindgren")
+
+    response = at_desk.post(BOOK, typed | {"take": f"doctor={lindgren.pk}&date=2026-11-26&time=11%3A30"})
+
+    assert shown(response) == typed | {"doctor": str(lindgren.pk), "date": "2026-11-26", "time": "11:30:00"}
+    assert response.context["picked"] == maria
+    assert not Appointment.objects.exists()
+
+
+def test_taking_a_short_free_time_takes_its_length(at_desk, typed, okafor):
+    response = at_desk.post(BOOK, typed | {"take": f"doctor={okafor.pk}&date=2026-11-26&time=11%3A30&minutes=15"})
+
+    assert shown(response)["duration_minutes"] == "15"
+
+
+@pytest.mark.parametrize("take", ["nonsense", "", "doctor=x&date=2026-02-30", "\0", "=&=&"])
+def test_taking_nonsense_keeps_what_was_typed(at_desk, typed, take):
+    response = at_desk.post(BOOK, typed | {"take": take})
+
+    assert response.status_code == 200
+    assert {name: value.removesuffix(":00") or value for name, value in shown(response).items()} == {
+        name: value.removesuffix(":00") or value for name, value in typed.items()
+    }
+    assert not Appointment.objects.exists()
+
+
+def test_offered_free_time_can_be_taken_and_booked(at_desk, typed, okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(10))
+    offered = at_desk.get(BOOK, {"date": "2026-11-25"}).context["free_day"].columns[0].free[0]
+
+    taken = shown(at_desk.post(BOOK, typed | {"take": offered.take}))
+    response = at_desk.post(BOOK, taken)
+
+    assert response.status_code == 302
+    assert Appointment.objects.get(booking_key=KEY).start_time == at(8)
+
+
+# Booking
+
+
+def test_booking_books_and_goes_to_that_day(at_desk, receptionist, typed, maria, okafor):
+    response = at_desk.post(BOOK, typed)
+
+    assert response["Location"] == "/schedule/2026-11-25/"
+    appointment = Appointment.objects.get()
+    assert (appointment.patient, appointment.doctor, appointment.booked_by) == (maria, okafor, receptionist)
+    assert (appointment.start_time, appointment.end_time) == (at(10), at(10, 30))
+    assert (appointment.status, appointment.reason, appointment.notes) == (
+        "booked",
+        "Sore knee",
+        "Wants the ground floor",
+    )
+    assert appointment.booking_key == uuid.UUID(KEY)
+
+
+def test_booking_leaves_one_audit_entry_by_its_user(at_desk, receptionist, typed):
+    at_desk.post(BOOK, typed)
+
+    entry = AuditEntry.objects.get_for_object(Appointment.objects.get()).get()
+    assert (entry.action, entry.actor) == (entry.Action.CREATE, receptionist)
+    assert entry.remote_addr == "127.0.0.1"
+
+
+def test_booking_makes_few_queries(at_desk, typed, django_assert_max_num_queries):
+    with django_assert_max_num_queries(MOST_QUERIES):
+        response = at_desk.post(BOOK, typed)
+
+    assert response.status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("changes", "start", "minutes"),
+    [
+        ({"date": "2026-11-24", "time": "09:01"}, at(9, 1, day=24), 30),
+        ({"duration_minutes": "15"}, at(10), 15),
+        ({"duration_minutes": "180"}, at(10), 180),
+        ({"time": "10:00:59"}, at(10), 30),
+        ({"date": "2027-07-01"}, dt.datetime(2027, 7, 1, 9, 0, tzinfo=dt.UTC), 30),
+    ],
+)
+def test_booking_at_an_edge_passes(at_desk, typed, changes, start, minutes):
+    response = at_desk.post(BOOK, typed | changes)
+
+    assert response.status_code == 302
+    appointment = Appointment.objects.get()
+    assert (appointment.start_time, appointment.duration_minutes) == (start, minutes)
+
+
+@pytest.mark.parametrize(("other", "minutes"), [(at(9, 30), 30), (at(10, 30), 30), (at(7, 0), 180)])
+def test_booking_that_touches_another_passes(at_desk, typed, maria, okafor, other, minutes):
+    AppointmentFactory(doctor=okafor, patient=maria, start_time=other, duration_minutes=minutes)
+
+    response = at_desk.post(BOOK, typed)
+
+    assert response.status_code == 302
+    assert Appointment.objects.filter(booking_key=KEY).exists()
+
+
+def test_booking_takes_the_time_of_a_cancelled_visit(at_desk, typed, maria, okafor):
+    AppointmentFactory(
+        doctor=okafor,
+        patient=maria,
+        start_time=at(10),
+        status="cancelled",
+        cancelled_by="patient",
+        cancel_reason="Ill",
+    )
+
+    assert at_desk.post(BOOK, typed).status_code == 302
+    assert Appointment.objects.filter(booking_key=KEY).exists()
+
+
+def test_booking_keeps_an_emoji_in_the_reason(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"reason": "Sore knee 🦵🏽", "notes": "🙂"})
+
+    assert response.status_code == 302
+    appointment = Appointment.objects.get()
+    assert (appointment.reason, appointment.notes) == ("Sore knee 🦵🏽", "🙂")
+
+
+def test_reason_of_200_characters_passes(at_desk, typed):
+    at_desk.post(BOOK, typed | {"reason": "x" * 200})
+
+    assert Appointment.objects.get().reason == "x" * 200
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"date": "2026-11-24", "time": "08:59"}, "time", "past"),
+        ({"date": "2026-11-24", "time": "09:00"}, "time", "past"),
+        ({"date": "2026-11-23"}, "time", "past"),
+        ({"duration_minutes": "14"}, "duration_minutes", "duration"),
+        ({"duration_minutes": "181"}, "duration_minutes", "duration"),
+        ({"duration_minutes": "0"}, "duration_minutes", "duration"),
+        ({"duration_minutes": "-30"}, "duration_minutes", "duration"),
+        ({"duration_minutes": "99999999999999999999"}, "duration_minutes", "duration"),
+        ({"duration_minutes": "half an hour"}, "duration_minutes", "invalid"),
+        ({"duration_minutes": ""}, "duration_minutes", "required"),
+        ({"doctor": ""}, "doctor", "required"),
+        ({"doctor": "999"}, "doctor", "invalid_choice"),
+        ({"doctor": "x"}, "doctor", "invalid_choice"),
+        ({"doctor": "99999999999999999999"}, "doctor", "invalid_choice"),
+        ({"patient": ""}, "patient", "required"),
+        ({"patient": "999"}, "patient", "invalid_choice"),
+        ({"patient": "x"}, "patient", "invalid_choice"),
+        ({"patient": "99999999999999999999"}, "patient", "invalid_choice"),
+        ({"date": ""}, "date", "required"),
+        ({"date": "2026-02-30"}, "date", "invalid"),
+        ({"date": "0001-01-01"}, "date", "date_range"),
+        ({"date": "1899-12-31"}, "date", "date_range"),
+        ({"date": "2200-01-01"}, "date", "date_range"),
+        ({"date": "9999-12-31"}, "date", "date_range"),
+        ({"time": ""}, "time", "required"),
+        ({"time": "24:00"}, "time", "invalid"),
+        ({"date": "2027-03-28", "time": "01:30"}, "time", "no_such_time"),
+        ({"date": "2027-10-31", "time": "01:30"}, "which", "ambiguous_time"),
+        ({"reason": "x" * 201}, "reason", "max_length"),
+        ({"reason": "Sore\0knee"}, "reason", "null_characters_not_allowed"),
+        ({"notes": "x" * 2001}, "notes", "max_length"),
+        ({"notes": "a\0b"}, "notes", "null_characters_not_allowed"),
+        ({"date": "2026-11-25\0"}, "date", "invalid"),
+        ({"time": "10:00\0"}, "time", "invalid"),
+        ({"doctor": "1\0"}, "doctor", "null_characters_not_allowed"),
+        ({"patient": "1\0"}, "patient", "null_characters_not_allowed"),
+        ({"booking_key": "x"}, "booking_key", "invalid"),
+        ({"booking_key": ""}, "booking_key", "required"),
+    ],
+)
+def test_booking_is_refused_at_its_field(at_desk, typed, changes, field, code):
+    typed |= changes
+
+    response = at_desk.post(BOOK, typed)
+
+    assert_refused(response, typed, field, code)
+    assert not Appointment.objects.exists()
+
+
+def test_refused_booking_shows_the_picked_patient_and_what_was_typed(at_desk, typed, maria):
+    response = at_desk.post(BOOK, typed | {"time": "24:00"})
+
+    assert response.context["picked"] == maria
+    page = response.content.decode()
+    assert f'<input type="hidden" name="patient" value="{maria.pk}">' in page
+    assert 'value="Sore knee"' in page
+    assert "Wants the ground floor" in page
+    assert 'value="24:00"' in page
+
+
+def test_all_that_is_wrong_is_shown_at_once(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"patient": "", "time": "24:00", "duration_minutes": "x"})
+
+    assert set(response.context["form"].errors) == {"patient", "time", "duration_minutes"}
+
+
+def test_booking_of_an_inactive_doctor_is_refused(at_desk, typed, okafor):
+    okafor.is_active = False
+    okafor.save()
+
+    response = at_desk.post(BOOK, typed)
+
+    assert_refused(response, typed, "doctor", "inactive")
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("other", "minutes"),
+    [(at(10), 30), (at(9, 45), 30), (at(10, 29), 15), (at(9, 31), 30), (at(10, 10), 15), (at(9), 180)],
+)
+def test_booking_onto_another_of_the_doctor_is_refused_with_times_near_by(at_desk, typed, okafor, other, minutes):
+    AppointmentFactory(doctor=okafor, start_time=other, duration_minutes=minutes)
+
+    response = at_desk.post(BOOK, typed)
+
+    assert_refused(response, typed, "time", "doctor_overlap")
+    assert Appointment.objects.count() == 1
+    assert len(response.context["nearest"]) == 3
+
+
+def test_times_near_by_are_the_nearest_of_the_same_doctor(at_desk, typed, okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(10))
+    DoctorFactory()
+
+    response = at_desk.post(BOOK, typed)
+
+    assert [free.time for free in response.context["nearest"]] == ["09:00", "09:30", "10:30"]
+    for free in response.context["nearest"]:
+        assert f"doctor={okafor.pk}&" in free.take
+        assert f'name="take" value="{free.take.replace("&", "&amp;")}"' in response.content.decode()
+
+
+def test_refusal_names_no_other_patient(at_desk, typed, okafor):
+    AppointmentFactory(
+        doctor=okafor, start_time=at(10), patient=PatientFactory(first_name="Ines", last_name="Ferreira")
+    )
+
+    response = at_desk.post(BOOK, typed)
+
+    assert "Ferreira" not in response.content.decode()
+    assert "10:00–10:30" in response.context["form"].errors["time"][0]
+
+
+def test_booking_onto_another_of_the_patient_is_refused(at_desk, typed, maria):
+    AppointmentFactory(patient=maria, doctor=DoctorFactory(), start_time=at(10, 15))
+
+    response = at_desk.post(BOOK, typed)
+
+    assert_refused(response, typed, "time", "patient_overlap")
+    assert Appointment.objects.count() == 1
+
+
+def test_booking_of_both_taken_says_both(at_desk, typed, maria, okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(10))
+    AppointmentFactory(patient=maria, start_time=at(10))
+
+    response = at_desk.post(BOOK, typed)
+
+    assert sorted(codes(response, "time")) == ["doctor_overlap", "patient_overlap"]
+
+
+# The repeated hour
+
+
+def test_repeated_hour_asks_which(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"date": "2027-10-31", "time": "01:30"})
+
+    assert codes(response, "which") == ["ambiguous_time"]
+    page = response.content.decode()
+    assert page.count('type="radio"') == page.count('name="which"') == 2
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("which", "start"),
+    [
+        ("0", dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC)),
+        ("1", dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)),
+    ],
+)
+def test_repeated_hour_is_booked_at_the_instant_meant(at_desk, typed, which, start):
+    response = at_desk.post(BOOK, typed | {"date": "2027-10-31", "time": "01:30", "which": which})
+
+    assert response["Location"] == "/schedule/2027-10-31/"
+    assert Appointment.objects.get().start_time == start
+
+
+def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, typed):
+    at_desk.post(BOOK, typed | {"which": "1"})
+
+    assert Appointment.objects.get().start_time == at(10)
+
+
+# Sent twice
+
+
+def test_same_form_twice_is_one_appointment(at_desk, typed):
+    first, second = at_desk.post(BOOK, typed), at_desk.post(BOOK, typed)
+
+    assert first["Location"] == second["Location"] == "/schedule/2026-11-25/"
+    appointment = Appointment.objects.get()
+    assert AuditEntry.objects.get_for_object(appointment).count() == 1
+
+
+def test_form_sent_again_after_its_time_has_come_is_the_same_appointment(at_desk, typed, now):
+    at_desk.post(BOOK, typed)
+    now.move_to(at(10, 1))
+    at_desk.force_login(Appointment.objects.get().booked_by)
+
+    response = at_desk.post(BOOK, typed)
+
+    assert response["Location"] == "/schedule/2026-11-25/"
+    assert Appointment.objects.count() == 1
+
+
+@pytest.mark.parametrize("changes", [{"time": "11:00"}, {"duration_minutes": "45"}, {"date": "2026-11-26"}])
+def test_key_used_for_something_else_is_refused_and_renewed(at_desk, typed, changes):
+    at_desk.post(BOOK, typed)
+
+    response = at_desk.post(BOOK, typed | changes)
+
+    assert codes(response, "__all__") == ["booking_key_used"]
+    assert Appointment.objects.count() == 1
+    assert uuid.UUID(shown(response)["booking_key"]) != uuid.UUID(KEY)
+    assert shown(response)["booking_key"] in response.content.decode()
+    assert shown(response) | {"booking_key": KEY} == typed | changes
+
+
+def test_form_with_the_renewed_key_books(at_desk, typed):
+    at_desk.post(BOOK, typed)
+    again = shown(at_desk.post(BOOK, typed | {"time": "11:00"}))
+
+    response = at_desk.post(BOOK, again)
+
+    assert response["Location"] == "/schedule/2026-11-25/"
+    assert [appointment.start_time for appointment in Appointment.objects.all()] == [at(10), at(11)]
+
+
+def test_form_loses_to_who_books_between_check_and_write(at_desk, typed, okafor, monkeypatch):
+    def overtaken(**kwargs):
+        AppointmentFactory(doctor=okafor, start_time=at(10))
+        return book(**kwargs)
+
+    book = booking.book
+    monkeypatch.setattr(booking, "book", overtaken)
+
+    response = at_desk.post(BOOK, typed)
+
+    assert_refused(response, typed, "time", "doctor_overlap")
+    assert not Appointment.objects.filter(booking_key=KEY).exists()
+
+
+def test_address_is_the_one_of_the_design():
+    assert reverse("appointments:appointment_book") == BOOK

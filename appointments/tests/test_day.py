@@ -1,0 +1,558 @@
+"""The day view: everything placed to the minute, and nothing shown to who may not see it."""
+
+import datetime as dt
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.db.models import QuerySet
+
+from appointments.day import day_view
+from appointments.grid import Place
+from appointments.models import Appointment
+from appointments.statuses import Status
+from appointments.tests.factories import AppointmentFactory
+from clinic import clinic_time
+from clinic.tests.factories import UserFactory
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.django_db
+
+DAY = dt.date(2026, 11, 24)
+SPRING = dt.date(2026, 3, 29)
+AUTUMN = dt.date(2026, 10, 25)
+MORNING = dt.datetime(2026, 11, 24, 7, 0, tzinfo=dt.UTC)  # before the grid begins
+NOON = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
+LONG_AGO = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
+MINUTE = dt.timedelta(minutes=1)
+
+
+def utc(*args):
+    return dt.datetime(*args, tzinfo=dt.UTC)
+
+
+@pytest.fixture(autouse=True)
+def frozen(now):
+    return now
+
+
+@pytest.fixture
+def doctor():
+    return DoctorFactory(full_name="Dr Okafor")
+
+
+def visit(doctor, hour, minute=0, minutes=30, **values):
+    start_time = utc(2026, 11, 24, hour, minute)
+    return AppointmentFactory(doctor=doctor, start_time=start_time, duration_minutes=minutes, **values)
+
+
+def places(items):
+    return [(item.place.minute, item.place.minutes) for item in items]
+
+
+def marks(day):
+    return [(mark.place.minute, mark.label) for mark in day.hours]
+
+
+# The grid
+
+
+def test_grid_without_appointments_shows_the_usual_hours(doctor, receptionist):
+    day = day_view(DAY, user=receptionist)
+
+    assert (day.date, day.first_instant) == (DAY, utc(2026, 11, 24, 8, 0))
+    assert day.length.minutes == 600
+    assert marks(day) == [(60 * (hour - 8), f"{hour:02}:00") for hour in range(8, 18)]
+
+
+def test_grid_shows_the_usual_hours_of_clinic_time(settings, doctor, receptionist):
+    settings.TIME_ZONE = "Asia/Kathmandu"
+
+    day = day_view(DAY, user=receptionist)
+
+    assert day.first_instant == utc(2026, 11, 24, 2, 15)
+    assert (day.length.minutes, marks(day)[0], marks(day)[-1]) == (600, (0, "08:00"), (540, "17:00"))
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "minutes", "first_hour", "length"),
+    [
+        (8, 0, 15, 8, 600),
+        (7, 59, 15, 7, 660),
+        (7, 0, 30, 7, 660),
+        (0, 0, 15, 0, 1080),
+        (17, 30, 30, 8, 600),
+        (17, 30, 31, 8, 660),
+        (18, 0, 60, 8, 660),
+        (22, 0, 120, 8, 960),
+        (23, 30, 60, 8, 1020),
+    ],
+)
+def test_grid_stretches_by_full_hours_to_what_is_booked(
+    doctor, receptionist, hour, minute, minutes, first_hour, length
+):
+    visit(doctor, hour, minute, minutes)
+
+    day = day_view(DAY, user=receptionist)
+
+    assert (day.first_instant, day.length.minutes) == (utc(2026, 11, 24, first_hour, 0), length)
+
+
+def test_blocks_are_placed_to_the_minute(doctor, receptionist):
+    visit(doctor, 8, 0, 15)
+    visit(doctor, 10, 7, 53)
+    visit(doctor, 17, 1, 59)
+
+    (column,) = day_view(DAY, user=receptionist).columns
+
+    assert places(column.blocks) == [(0, 15), (127, 53), (541, 59)]
+    assert [(block.time, block.until) for block in column.blocks] == [
+        ("08:00", "08:15"),
+        ("10:07", "11:00"),
+        ("17:01", "18:00"),
+    ]
+
+
+def test_place_names_its_classes():
+    assert Place(127, 53).css == "at-h2 at-m7 for-h0 for-m53"
+
+
+# The clock changes
+
+
+def test_day_of_23_hours_has_its_length_and_marks(doctor, receptionist):
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 3, 29, 0, 30))  # 00:30 on the clock
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 3, 29, 1, 0))  # 02:00
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 3, 29, 22, 0), duration_minutes=60)  # 23:00
+
+    day = day_view(SPRING, user=receptionist)
+
+    assert (day.first_instant, day.length.minutes) == (utc(2026, 3, 29, 0, 0), 23 * 60)
+    assert marks(day) == [(0, "00:00")] + [(60 * (hour - 1), f"{hour:02}:00") for hour in range(2, 24)]
+    assert places(day.columns[0].blocks) == [(30, 30), (60, 30), (1320, 60)]
+    assert [block.time for block in day.columns[0].blocks] == ["00:30", "02:00", "23:00"]
+
+
+def test_day_of_25_hours_has_its_length_and_says_which_hour(doctor, receptionist):
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 10, 24, 23, 0))  # 00:00 on the clock
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 10, 25, 0, 30))  # 01:30, the first
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 10, 25, 1, 30))  # 01:30, the second
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 10, 25, 23, 0), duration_minutes=60)  # 23:00
+
+    day = day_view(AUTUMN, user=receptionist)
+
+    assert (day.first_instant, day.length.minutes) == (utc(2026, 10, 24, 23, 0), 25 * 60)
+    assert marks(day)[:4] == [(0, "00:00"), (60, "01:00 WEST"), (120, "01:00 WET"), (180, "02:00")]
+    assert marks(day)[4:] == [(60 * (hour + 1), f"{hour:02}:00") for hour in range(3, 24)]
+    assert places(day.columns[0].blocks) == [(0, 30), (90, 30), (150, 30), (1440, 60)]
+
+
+@pytest.mark.parametrize(
+    ("date", "first"), [(SPRING, utc(2026, 3, 29, 7, 0)), (AUTUMN, utc(2026, 10, 25, 8, 0))], ids=["spring", "autumn"]
+)
+def test_day_of_a_clock_change_shows_the_usual_hours(doctor, receptionist, date, first):
+    day = day_view(date, user=receptionist)
+
+    assert (day.first_instant, day.length.minutes) == (first, 600)
+    assert (marks(day)[0], marks(day)[-1]) == ((0, "08:00"), (540, "17:00"))
+
+
+def test_day_of_a_half_hour_change_marks_full_hours_of_the_clock(settings, doctor, receptionist):
+    settings.TIME_ZONE = "Australia/Lord_Howe"
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 10, 3, 13, 30))  # midnight there
+
+    day = day_view(dt.date(2026, 10, 4), user=receptionist)
+
+    assert marks(day)[:5] == [(0, "00:00"), (60, "01:00"), (150, "03:00"), (210, "04:00"), (270, "05:00")]
+
+
+# Who is shown
+
+
+def test_columns_come_in_order_of_the_doctors_names(receptionist):
+    for full_name in ("Dr Zola", "Dr Abel"):
+        DoctorFactory(full_name=full_name)
+
+    columns = day_view(DAY, user=receptionist).columns
+
+    assert [column.doctor.full_name for column in columns] == ["Dr Abel", "Dr Zola"]
+
+
+def test_columns_hold_inactive_doctors_only_if_they_have_visits(receptionist):
+    DoctorFactory(full_name="Dr Gone", is_active=False)
+    leaving = DoctorFactory(full_name="Dr Leaving")
+    visit(leaving, 10)
+    leaving.is_active = False
+    leaving.save()
+
+    (column,) = day_view(DAY, user=receptionist).columns
+
+    assert (column.doctor, column.free) == (leaving, [])
+
+
+def test_columns_hold_only_that_day(doctor, receptionist):
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 23, 23, 45), duration_minutes=15)
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 25, 0, 0))
+
+    (column,) = day_view(DAY, user=receptionist).columns
+
+    assert column.blocks == []
+
+
+def test_day_of_one_doctor_shows_and_counts_that_doctor(doctor, receptionist):
+    visit(doctor, 10)
+    visit(DoctorFactory(full_name="Dr Silva"), 7)
+
+    day = day_view(DAY, user=receptionist, doctor_id=doctor.pk)
+
+    assert [column.doctor for column in day.columns] == [doctor]
+    assert day.counts == [(Status.BOOKED, 1)]
+    assert [each.full_name for each in day.doctors] == ["Dr Okafor", "Dr Silva"]
+
+
+def test_day_of_a_specialization_shows_its_doctors(doctor, receptionist):
+    cardiologist = DoctorFactory(specialization="Cardiology")
+
+    day = day_view(DAY, user=receptionist, specialization="Cardiology")
+
+    assert [column.doctor for column in day.columns] == [cardiologist]
+    assert day.specializations == ["Cardiology", "General practice"]
+
+
+def test_patient_is_named_to_the_reception(doctor, receptionist):
+    appointment = visit(
+        doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos", phone_number="112")
+    )
+
+    (block,) = day_view(DAY, user=receptionist).columns[0].blocks
+
+    assert (block.who, block.phone, block.reason) == ("Maria Santos", "112", "Knee")
+    assert (block.url, block.doctor_name) == (f"/appointments/{appointment.pk}/", "Dr Okafor")
+
+
+def test_patient_is_initials_to_a_manager(doctor, manager):
+    visit(doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos"))
+
+    day = day_view(DAY, user=manager)
+
+    (block,) = day.columns[0].blocks
+    assert (block.who, block.phone, block.reason, block.url) == ("M. S.", "", "", "")
+    assert day.listed == [block]
+
+
+def test_patient_is_named_to_the_own_doctor_only(doctor_user):
+    own, other = DoctorFactory(full_name="Dr Abel", user=doctor_user), DoctorFactory(full_name="Dr Zola")
+    for doctor in (own, other):
+        visit(doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos"))
+
+    day = day_view(DAY, user=doctor_user)
+
+    (own_block,), (other_block,) = (column.blocks for column in day.columns)
+    assert (own_block.who, own_block.reason, bool(own_block.url)) == ("Maria Santos", "Knee", True)
+    assert (other_block.who, other_block.reason, other_block.url, other_block.phone) == ("M. S.", "", "", "")
+
+
+def test_patient_is_initials_to_who_has_no_role(doctor):
+    visit(doctor, 10, patient=PatientFactory(first_name="Maria", last_name="Santos"))
+
+    (block,) = day_view(DAY, user=UserFactory()).columns[0].blocks
+
+    assert (block.who, block.url) == ("M. S.", "")
+
+
+# Statuses
+
+
+def test_cancelled_visit_is_listed_but_not_drawn(doctor, receptionist):
+    visit(doctor, 10, status=Status.CANCELLED)
+
+    day = day_view(DAY, user=receptionist)
+
+    assert day.columns[0].blocks == []
+    assert [block.status for block in day.listed] == [Status.CANCELLED]
+
+
+def test_no_show_whose_time_was_given_away_is_set_beside(doctor, receptionist):
+    visit(doctor, 10, status=Status.NO_SHOW)
+    visit(doctor, 10, 15)
+
+    blocks = day_view(DAY, user=receptionist).columns[0].blocks
+
+    assert [(block.status, block.is_beside) for block in blocks] == [(Status.NO_SHOW, True), (Status.BOOKED, False)]
+
+
+@pytest.mark.parametrize("minute", [0, 30])
+def test_no_show_whose_time_was_not_given_away_stays_in_place(doctor, receptionist, minute):
+    visit(doctor, 10, status=Status.NO_SHOW)
+    visit(doctor, 10 if minute else 11, minute)
+
+    blocks = day_view(DAY, user=receptionist).columns[0].blocks
+
+    assert [block.is_beside for block in blocks] == [False, False]
+
+
+def test_no_show_whose_time_was_given_to_another_no_show_is_set_beside(doctor, receptionist):
+    visit(doctor, 10, status=Status.NO_SHOW)
+    visit(doctor, 10, status=Status.NO_SHOW)
+
+    blocks = day_view(DAY, user=receptionist).columns[0].blocks
+
+    assert sorted(block.is_beside for block in blocks) == [False, True]
+
+
+def test_visits_count_who_occupies_the_doctor(doctor, receptionist):
+    visit(doctor, 10, status=Status.CANCELLED)
+    visit(doctor, 10, status=Status.NO_SHOW)
+    visit(doctor, 10, status=Status.COMPLETED)
+    visit(doctor, 11)
+
+    (column,) = day_view(DAY, user=receptionist).columns
+
+    assert column.visits == 2
+
+
+def test_counts_are_in_order_of_the_statuses_without_zeros(doctor, receptionist):
+    for hour, status in [(9, "cancelled"), (10, "completed"), (11, "booked"), (12, "arrived"), (13, "booked")]:
+        visit(doctor, hour, status=status)
+
+    day = day_view(DAY, user=receptionist)
+
+    assert day.counts == [(Status.BOOKED, 2), (Status.ARRIVED, 1), (Status.COMPLETED, 1), (Status.CANCELLED, 1)]
+
+
+def test_list_is_in_order_of_time_across_doctors(receptionist):
+    abel, zola = DoctorFactory(full_name="Dr Abel"), DoctorFactory(full_name="Dr Zola")
+    for doctor, hour in [(abel, 11), (zola, 10), (abel, 9)]:
+        visit(doctor, hour)
+
+    day = day_view(DAY, user=receptionist)
+
+    assert [(block.time, block.doctor_name) for block in day.listed] == [
+        ("09:00", "Dr Abel"),
+        ("10:00", "Dr Zola"),
+        ("11:00", "Dr Abel"),
+    ]
+
+
+# Now
+
+
+@pytest.mark.parametrize(
+    ("at", "minute", "label"),
+    [
+        (utc(2026, 11, 24, 8, 0), 0, "08:00"),
+        (utc(2026, 11, 24, 12, 34, 56), 274, "12:34"),
+        (utc(2026, 11, 24, 17, 59, 59), 599, "17:59"),
+    ],
+)
+def test_now_line_stands_at_the_minute(doctor, receptionist, at, minute, label):
+    day = day_view(DAY, user=receptionist, at=at)
+
+    assert (day.now.place.minute, day.now.label) == (minute, label)
+
+
+@pytest.mark.parametrize(
+    "at", [utc(2026, 11, 23, 12, 0), utc(2026, 11, 24, 7, 59), utc(2026, 11, 24, 18, 0), utc(2026, 11, 25, 12, 0)]
+)
+def test_now_line_is_missing_outside_the_grid(doctor, receptionist, at):
+    assert day_view(DAY, user=receptionist, at=at).now is None
+
+
+def test_now_line_reads_the_clock(doctor, receptionist):
+    assert day_view(DAY, user=receptionist).now.label == "09:00"
+
+
+# Free time
+
+
+def test_free_time_of_an_empty_diary_is_the_whole_grid_in_half_hours(doctor, receptionist):
+    (column,) = day_view(DAY, user=receptionist, at=MORNING).columns
+
+    assert places(column.free) == [(minute, 30) for minute in range(0, 600, 30)]
+    assert column.next_free.time == "08:00"
+
+
+def test_free_time_leaves_out_what_is_taken(doctor, receptionist):
+    visit(doctor, 9, 0, 60)
+    visit(doctor, 10, 30, 180)
+
+    (column,) = day_view(DAY, user=receptionist, at=MORNING).columns
+
+    assert places(column.free) == [
+        (0, 30),
+        (30, 30),
+        (120, 30),
+        *[(minute, 30) for minute in range(330, 600, 30)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "pieces"),
+    [
+        (0, 14, []),
+        (0, 15, [(0, 15)]),
+        (0, 30, [(0, 30)]),
+        (0, 44, [(0, 44)]),
+        (0, 45, [(0, 30), (30, 15)]),
+        (10, 60, [(10, 20), (30, 30)]),
+        (20, 60, [(20, 40)]),
+        (15, 60, [(15, 15), (30, 30)]),
+        (16, 60, [(16, 44)]),
+        (7, 40, [(7, 33)]),
+    ],
+)
+def test_free_time_between_two_visits_is_cut_where_a_visit_fits(doctor, receptionist, begin, end, pieces):
+    first = utc(2026, 11, 24, 12, 0)
+    AppointmentFactory(doctor=doctor, start_time=first - (120 - begin) * MINUTE, duration_minutes=120)
+    AppointmentFactory(doctor=doctor, start_time=first + end * MINUTE, duration_minutes=120)
+
+    (column,) = day_view(DAY, user=receptionist, at=MORNING).columns
+
+    between = [(minute - 240, minutes) for minute, minutes in places(column.free) if 240 <= minute < 240 + end]
+    assert between == pieces
+
+
+@pytest.mark.parametrize("status", ["cancelled", "no_show"])
+def test_free_time_holds_what_was_given_back(doctor, receptionist, status):
+    visit(doctor, 8, 0, 180, status=status)
+
+    (column,) = day_view(DAY, user=receptionist, at=MORNING).columns
+
+    assert places(column.free)[0] == (0, 30)
+
+
+@pytest.mark.parametrize(
+    ("at", "first"),
+    [
+        (utc(2026, 11, 24, 9, 0), ("09:05", 65, 25)),
+        (utc(2026, 11, 24, 9, 4), ("09:05", 65, 25)),
+        (utc(2026, 11, 24, 9, 4, 59), ("09:05", 65, 25)),
+        (utc(2026, 11, 24, 9, 5), ("09:10", 70, 20)),
+        (utc(2026, 11, 24, 9, 29), ("09:30", 90, 30)),
+    ],
+)
+def test_free_time_today_begins_at_the_next_full_five_minutes(doctor, receptionist, at, first):
+    (column,) = day_view(DAY, user=receptionist, at=at).columns
+
+    free = column.next_free
+    assert (free.time, free.place.minute, free.place.minutes) == first
+
+
+@pytest.mark.parametrize("at", [utc(2026, 11, 24, 17, 46), utc(2026, 11, 24, 18, 0), utc(2026, 11, 25, 9, 0)])
+def test_free_time_is_over_when_no_visit_fits_any_more(doctor, receptionist, at):
+    (column,) = day_view(DAY, user=receptionist, at=at).columns
+
+    assert (column.free, column.next_free) == ([], None)
+
+
+def test_free_time_is_for_who_books(doctor, manager, doctor_user):
+    for user in (manager, doctor_user):
+        assert day_view(DAY, user=user, at=MORNING).columns[0].free == []
+
+
+def test_free_time_has_room_for_the_length_asked_for(doctor, receptionist):
+    visit(doctor, 9, 0, 180)
+    visit(doctor, 13, 0, 180)
+
+    (column,) = day_view(DAY, user=receptionist, at=MORNING, room_for=60).columns
+
+    assert [free.time for free in column.free] == ["08:00", "12:00", "16:00", "16:30", "17:00"]
+
+
+def test_free_time_opens_the_booking_form_filled_in(doctor, receptionist):
+    visit(doctor, 8, 20, 180)
+
+    free = day_view(DAY, user=receptionist, at=MORNING).columns[0].next_free
+
+    address = urlsplit(free.url)
+    assert address.path == "/appointments/book/"
+    assert parse_qs(address.query) == {
+        "doctor": [str(doctor.pk)],
+        "date": ["2026-11-24"],
+        "time": ["08:00"],
+        "minutes": ["20"],
+    }
+
+
+def test_free_time_with_room_for_the_usual_length_leaves_the_length_to_the_form(doctor, receptionist):
+    free = day_view(DAY, user=receptionist, at=MORNING).columns[0].next_free
+
+    assert "minutes" not in parse_qs(urlsplit(free.url).query)
+
+
+@pytest.mark.parametrize(
+    ("zone", "date", "first"),
+    [
+        ("Europe/Lisbon", DAY, utc(2026, 11, 24, 0, 0)),
+        ("Europe/Lisbon", SPRING, utc(2026, 3, 29, 0, 0)),
+        ("Europe/Lisbon", AUTUMN, utc(2026, 10, 24, 23, 0)),
+        ("Australia/Lord_Howe", dt.date(2026, 4, 5), utc(2026, 4, 4, 13, 0)),
+        ("Africa/Cairo", dt.date(2026, 4, 24), utc(2026, 4, 23, 22, 0)),
+        ("Asia/Kathmandu", DAY, utc(2026, 11, 23, 18, 15)),
+    ],
+)
+def test_free_time_of_any_day_leads_back_to_its_own_instant(settings, doctor, receptionist, zone, date, first):
+    settings.TIME_ZONE = zone
+    AppointmentFactory(doctor=doctor, start_time=first)  # stretches the grid to the night
+
+    day = day_view(date, user=receptionist, at=LONG_AGO)
+
+    for free in day.columns[0].free:
+        slot = {name: value for name, (value,) in parse_qs(free.take).items()}
+        which = int(slot["which"]) if "which" in slot else None
+        instant = clinic_time.instant_at(
+            dt.date.fromisoformat(slot["date"]), dt.time.fromisoformat(slot["time"]), which=which
+        )
+        assert instant == day.first_instant + free.place.minute * MINUTE
+
+
+def test_free_time_leaves_out_a_visit_that_began_the_day_before(doctor, receptionist):
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 23, 23, 30), duration_minutes=60)
+    visit(doctor, 0, 45)  # stretches the grid to the night
+
+    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO).columns
+
+    assert places(column.free)[0] == (30, 15)
+
+
+def test_nearest_free_are_the_closest_in_order_of_time(doctor, receptionist):
+    visit(doctor, 11, 0, 120)
+
+    day = day_view(DAY, user=receptionist, at=MORNING)
+
+    nearest = day.nearest_free(doctor.pk, utc(2026, 11, 24, 11, 0))
+    assert [free.time for free in nearest] == ["09:30", "10:00", "10:30"]
+
+
+def test_nearest_free_are_of_that_doctor(doctor, receptionist):
+    other = DoctorFactory()
+
+    day = day_view(DAY, user=receptionist, at=MORNING)
+
+    nearest = day.nearest_free(other.pk, NOON, most=2)
+    assert {parse_qs(free.take)["doctor"][0] for free in nearest} == {str(other.pk)}
+
+
+# Queries
+
+
+@pytest.mark.parametrize("count", [3, 300])
+def test_day_makes_two_queries_however_many_appointments(django_assert_num_queries, receptionist, count):
+    patient = PatientFactory()
+    doctors = [DoctorFactory() for _ in range(count // 3)]
+    starts = [utc(2026, 11, 24, hour, 0) for hour in (9, 10, 11)]
+    QuerySet(Appointment).bulk_create(
+        [
+            Appointment(
+                doctor=doctor, patient=patient, start_time=start, duration_minutes=30, end_time=start + 30 * MINUTE
+            )
+            for doctor in doctors
+            for start in starts
+        ]
+    )
+    receptionist.get_all_permissions()  # the user's own query, once a request
+
+    with django_assert_num_queries(2):
+        day = day_view(DAY, user=receptionist)
+
+    assert len(day.listed) == count

@@ -1,0 +1,200 @@
+"""Doctors in the admin: kept, deactivated, and deleted only without appointments."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.tests.factories import UserFactory
+from doctors import rules
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+LIST = "/admin/doctors/doctor/"
+ZERO_WIDTH = "\u200b\u200b"
+
+
+@pytest.fixture
+def okafor():
+    return DoctorFactory(full_name="Dr Okafor", specialization="Cardiology")
+
+
+def typed(**changes):
+    return {"full_name": "Dr Lindgren", "specialization": "Dermatology", "is_active": "on", "user": ""} | changes
+
+
+REFUSALS = [
+    ({"full_name": ""}, "full_name", "required"),
+    ({"full_name": ZERO_WIDTH}, "full_name", "blank_name"),
+    ({"full_name": "x" * 101}, "full_name", "max_length"),
+    ({"full_name": "a\0b"}, "full_name", "null_characters_not_allowed"),
+    ({"specialization": "  "}, "specialization", "required"),
+    ({"specialization": ZERO_WIDTH}, "specialization", "blank_name"),
+    ({"user": "999"}, "user", "invalid_choice"),
+]
+
+
+def codes(response, field):
+    return [error.code for error in response.context["adminform"].form.errors.as_data().get(field, [])]
+
+
+def listed(response):
+    return list(response.context["cl"].result_list)
+
+
+def act(client, action, *doctors, **more):
+    return client.post(LIST, {"action": action, "_selected_action": [each.pk for each in doctors]} | more, follow=True)
+
+
+@pytest.mark.parametrize("page", ["", "add/", "{pk}/change/", "{pk}/history/", "{pk}/delete/"])
+def test_page_opens(in_admin, okafor, page):
+    assert in_admin.get(LIST + page.format(pk=okafor.pk)).status_code == 200
+
+
+@pytest.mark.parametrize(("query", "found"), [("okafor", True), ("cardio", True), ("lindgren", False)])
+def test_search_finds_by_name_and_specialization(in_admin, okafor, query, found):
+    assert listed(in_admin.get(LIST, {"q": query})) == ([okafor] if found else [])
+
+
+def test_add_saves_with_its_user(in_admin, administrator, doctor_user):
+    response = in_admin.post(f"{LIST}add/", typed(full_name="  Dr   Lindgren ", user=doctor_user.pk))
+
+    assert response["Location"] == LIST
+    doctor = Doctor.objects.get()
+    assert (doctor.full_name, doctor.specialization, doctor.is_active, doctor.user) == (
+        "Dr Lindgren",
+        "Dermatology",
+        True,
+        doctor_user,
+    )
+    assert AuditEntry.objects.get_for_object(doctor).get().actor == administrator
+
+
+@pytest.mark.parametrize(("changes", "field", "code"), REFUSALS)
+def test_add_is_refused_at_its_field(in_admin, changes, field, code):
+    response = in_admin.post(f"{LIST}add/", typed(**changes))
+
+    assert codes(response, field) == [code]
+    assert not Doctor.objects.exists()
+
+
+@pytest.mark.parametrize(("changes", "field", "code"), REFUSALS)
+def test_change_is_refused_at_its_field(in_admin, okafor, changes, field, code):
+    response = in_admin.post(f"{LIST}{okafor.pk}/change/", typed(**changes))
+
+    assert codes(response, field) == [code]
+    okafor.refresh_from_db()
+    assert (okafor.full_name, okafor.specialization) == ("Dr Okafor", "Cardiology")
+
+
+def test_change_saves_and_leaves_the_diary_version(in_admin, okafor):
+    AppointmentFactory(doctor=okafor)
+    version = Doctor.objects.get().diary_version
+
+    in_admin.post(f"{LIST}{okafor.pk}/change/", typed())
+
+    okafor.refresh_from_db()
+    assert (okafor.full_name, okafor.diary_version) == ("Dr Lindgren", version)
+
+
+def test_login_of_another_doctor_is_refused(in_admin, okafor, doctor_user):
+    DoctorFactory(user=doctor_user)
+
+    response = in_admin.post(f"{LIST}{okafor.pk}/change/", typed(user=doctor_user.pk))
+
+    assert codes(response, "user") == ["unique"]
+
+
+@pytest.mark.parametrize(("action", "before"), [("deactivate", True), ("reactivate", False)])
+def test_action_sets_active_with_an_audit_entry_each(in_admin, administrator, action, before):
+    selected = DoctorFactory.create_batch(2, is_active=before)
+    other = DoctorFactory(is_active=before)
+
+    response = act(in_admin, action, *selected)
+
+    assert [message.level_tag for message in response.context["messages"]] == ["success"]
+    assert list(Doctor.objects.filter(is_active=not before).order_by("pk")) == selected
+    assert Doctor.objects.get(is_active=before) == other
+    for doctor in selected:
+        entry = AuditEntry.objects.get_for_object(doctor).latest("pk")
+        assert entry.actor == administrator
+        assert entry.changes_dict == {"is_active": [str(before), str(not before)]}
+
+
+def test_action_on_a_doctor_already_so_leaves_no_audit_entry(in_admin, okafor):
+    act(in_admin, "reactivate", okafor)
+
+    assert AuditEntry.objects.get_for_object(okafor).count() == 1
+
+
+def test_deactivation_keeps_what_is_booked(in_admin, okafor):
+    appointment = AppointmentFactory(doctor=okafor)
+
+    act(in_admin, "deactivate", okafor)
+
+    appointment.refresh_from_db()
+    assert (appointment.doctor, appointment.status) == (okafor, "booked")
+
+
+# Delete
+
+
+def test_delete_removes_a_doctor_without_appointments(in_admin, okafor):
+    in_admin.post(f"{LIST}{okafor.pk}/delete/", {"post": "yes"})
+
+    assert not Doctor.objects.exists()
+
+
+def test_delete_of_a_doctor_with_appointments_is_refused_with_advice(in_admin, okafor):
+    AppointmentFactory(doctor=okafor, status="cancelled", cancelled_by="clinic", cancel_reason="Ill")
+
+    response = in_admin.post(f"{LIST}{okafor.pk}/delete/", {"post": "yes"})
+
+    assert response.context["protected"][0] == rules.LINKED
+    assert str(rules.LINKED) in response.content.decode()
+    assert Doctor.objects.get() == okafor
+
+
+def test_bulk_delete_with_one_linked_doctor_deletes_none(in_admin, okafor):
+    AppointmentFactory(doctor=okafor)
+
+    response = act(in_admin, "delete_selected", okafor, DoctorFactory(), post="yes")
+
+    assert response.context["protected"][0] == rules.LINKED
+    assert Doctor.objects.count() == 2
+
+
+# Who, and at what cost
+
+
+def test_autocomplete_finds_the_login(in_admin, doctor_user):
+    response = in_admin.get(
+        "/admin/autocomplete/",
+        {"app_label": "doctors", "model_name": "doctor", "field_name": "user", "term": "doct"},
+    )
+
+    assert [each["text"] for each in response.json()["results"]] == ["doctor"]
+
+
+@pytest.mark.parametrize("page", ["", "add/", "{pk}/change/", "{pk}/delete/", "{pk}/history/"])
+def test_receptionist_is_refused(at_desk, okafor, page):
+    assert at_desk.get(LIST + page.format(pk=okafor.pk)).status_code == 403
+
+
+def test_list_makes_the_same_queries_for_3_and_30_rows(in_admin):
+    for _number in range(3):
+        DoctorFactory(user=UserFactory())
+    in_admin.get(LIST)
+    with CaptureQueriesContext(connection) as few:
+        in_admin.get(LIST)
+    for _number in range(27):
+        DoctorFactory(user=UserFactory())
+
+    with CaptureQueriesContext(connection) as many:
+        response = in_admin.get(LIST)
+
+    assert len(listed(response)) == 30
+    assert len(few) == len(many)

@@ -1,0 +1,87 @@
+"""The pages of doctors."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+
+@pytest.fixture
+def okafor():
+    return DoctorFactory(full_name="Dr Okafor", specialization="Cardiology")
+
+
+def test_list_shows_active_doctors_first_by_specialization_and_name(at_desk):
+    away = DoctorFactory(full_name="Dr A", specialization="Anaesthesia", is_active=False)
+    skin = DoctorFactory(full_name="Dr B", specialization="Dermatology")
+    second = DoctorFactory(full_name="Dr D", specialization="Cardiology")
+    first = DoctorFactory(full_name="Dr C", specialization="Cardiology")
+
+    response = at_desk.get("/doctors/")
+
+    assert list(response.context["doctors"]) == [first, second, skin, away]
+    assert f'href="/doctors/{first.pk}/"' in response.content.decode()
+
+
+def test_list_without_doctors_says_so(at_desk):
+    response = at_desk.get("/doctors/")
+
+    assert list(response.context["doctors"]) == []
+    assert "<table" not in response.content.decode()
+
+
+@pytest.mark.parametrize(("person", "offered"), [("receptionist", False), ("manager", False), ("administrator", True)])
+def test_list_offers_to_add_to_who_may(client, request, person, offered):
+    client.force_login(request.getfixturevalue(person))
+
+    page = client.get("/doctors/").content.decode()
+
+    assert ("/admin/doctors/doctor/add/" in page) is offered
+
+
+def test_list_makes_the_same_queries_for_3_and_30_doctors(at_desk):
+    DoctorFactory.create_batch(3)
+    with CaptureQueriesContext(connection) as few:
+        at_desk.get("/doctors/")
+    DoctorFactory.create_batch(27)
+
+    with CaptureQueriesContext(connection) as many:
+        response = at_desk.get("/doctors/")
+
+    assert len(response.context["doctors"]) == 30
+    assert len(few) == len(many)
+
+
+def test_page_shows_the_doctor_and_leads_to_the_diary(at_desk, okafor):
+    page = at_desk.get(f"/doctors/{okafor.pk}/").content.decode()
+
+    assert "Dr Okafor" in page
+    assert "Cardiology" in page
+    assert f'href="/schedule/2026-11-24/?doctor={okafor.pk}"' in page
+
+
+@pytest.mark.parametrize(
+    ("person", "offered"), [("receptionist", False), ("doctor_user", False), ("administrator", True)]
+)
+def test_page_offers_to_edit_to_who_may(client, request, okafor, person, offered):
+    client.force_login(request.getfixturevalue(person))
+
+    page = client.get(f"/doctors/{okafor.pk}/").content.decode()
+
+    assert (f"/admin/doctors/doctor/{okafor.pk}/change/" in page) is offered
+
+
+def test_pages_say_that_a_doctor_is_inactive(at_desk, okafor):
+    Doctor.objects.update(is_active=False)
+
+    for address in ("/doctors/", f"/doctors/{okafor.pk}/"):
+        assert "inactive" in at_desk.get(address).content.decode()
+
+
+@pytest.mark.parametrize("pk", ["999", "99999999999999999999999", "x", "-1"])
+def test_unknown_doctor_is_not_found(at_desk, pk):
+    assert at_desk.get(f"/doctors/{pk}/").status_code == 404

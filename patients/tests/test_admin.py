@@ -1,0 +1,163 @@
+"""Patients in the admin: found as at the front desk, under the same rules, kept while they have appointments."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from patients import rules
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+LIST = "/admin/patients/patient/"
+ZERO_WIDTH = "\u200b\u200b"
+
+
+@pytest.fixture
+def maria():
+    return PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org")
+
+
+def typed(**changes):
+    return {
+        "first_name": "Inês",
+        "last_name": "Ferreira",
+        "date_of_birth": "1980-02-29",
+        "phone_number": "+351 912 000 000",
+        "email": "ines@example.org",
+    } | changes
+
+
+REFUSALS = [
+    ({"email": "MARIA@Example.org"}, "email", "email_taken"),
+    ({"email": " maria@example.org "}, "email", "email_taken"),
+    ({"email": "x"}, "email", "invalid"),
+    ({"email": ""}, "email", "required"),
+    ({"first_name": ZERO_WIDTH}, "first_name", "blank_name"),
+    ({"last_name": ZERO_WIDTH}, "last_name", "blank_name"),
+    ({"last_name": "   "}, "last_name", "required"),
+    ({"last_name": "x" * 51}, "last_name", "max_length"),
+    ({"last_name": "a\0b"}, "last_name", "null_characters_not_allowed"),
+    ({"phone_number": "call me"}, "phone_number", "phone_number"),
+    ({"date_of_birth": "2026-11-25"}, "date_of_birth", "date_of_birth"),
+    ({"date_of_birth": "2026-02-30"}, "date_of_birth", "invalid"),
+]
+
+
+def codes(response, field):
+    return [error.code for error in response.context["adminform"].form.errors.as_data().get(field, [])]
+
+
+def listed(response):
+    return list(response.context["cl"].result_list)
+
+
+@pytest.mark.parametrize("page", ["", "add/", "{pk}/change/", "{pk}/history/", "{pk}/delete/"])
+def test_page_opens(in_admin, maria, page):
+    assert in_admin.get(LIST + page.format(pk=maria.pk)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("santos mar", True), ("MARIA@", True), ("912345", True), ("antos", False), ("  ", True)]
+)
+def test_search_finds_as_at_the_desk(in_admin, maria, query, found):
+    assert listed(in_admin.get(LIST, {"q": query})) == ([maria] if found else [])
+
+
+def test_add_registers_with_its_user(in_admin, administrator):
+    response = in_admin.post(f"{LIST}add/", typed())
+
+    assert response["Location"] == LIST
+    patient = Patient.objects.get()
+    assert (patient.full_name, patient.email) == ("Inês Ferreira", "ines@example.org")
+    assert AuditEntry.objects.get_for_object(patient).get().actor == administrator
+
+
+@pytest.mark.parametrize(("changes", "field", "code"), REFUSALS)
+def test_add_is_refused_at_its_field(in_admin, maria, changes, field, code):
+    response = in_admin.post(f"{LIST}add/", typed(**changes))
+
+    assert codes(response, field) == [code]
+    assert list(Patient.objects.all()) == [maria]
+
+
+@pytest.mark.parametrize(("changes", "field", "code"), REFUSALS)
+def test_change_is_refused_at_its_field(in_admin, maria, changes, field, code):
+    ines = PatientFactory(first_name="Ines", last_name="Costa", email="costa@example.org")
+
+    response = in_admin.post(f"{LIST}{ines.pk}/change/", typed(**changes))
+
+    assert codes(response, field) == [code]
+    ines.refresh_from_db()
+    assert (ines.full_name, ines.email) == ("Ines Costa", "costa@example.org")
+
+
+def test_change_saves_and_the_new_name_is_found(in_admin, maria):
+    in_admin.post(f"{LIST}{maria.pk}/change/", typed(email="Maria@example.org"))
+
+    assert list(Patient.objects.search("ines fer")) == [maria]
+    assert not Patient.objects.search("santos").exists()
+
+
+# Delete
+
+
+def test_delete_removes_a_patient_without_appointments(in_admin, maria):
+    in_admin.post(f"{LIST}{maria.pk}/delete/", {"post": "yes"})
+
+    assert not Patient.objects.exists()
+
+
+def test_delete_of_a_patient_with_appointments_is_refused_with_advice(in_admin, maria):
+    AppointmentFactory(patient=maria)
+
+    response = in_admin.post(f"{LIST}{maria.pk}/delete/", {"post": "yes"})
+
+    assert response.context["protected"][0] == rules.LINKED
+    assert str(rules.LINKED) in response.content.decode()
+    assert Patient.objects.filter(pk=maria.pk).exists()
+
+
+def test_bulk_delete_with_one_linked_patient_deletes_none(in_admin, maria):
+    AppointmentFactory(patient=maria)
+    free = PatientFactory()
+
+    response = in_admin.post(
+        LIST, {"action": "delete_selected", "_selected_action": [maria.pk, free.pk], "post": "yes"}
+    )
+
+    assert response.context["protected"][0] == rules.LINKED
+    assert Patient.objects.count() == 2
+
+
+def test_bulk_delete_removes_patients_without_appointments(in_admin, maria):
+    kept = PatientFactory()
+
+    in_admin.post(LIST, {"action": "delete_selected", "_selected_action": [maria.pk], "post": "yes"})
+
+    assert list(Patient.objects.all()) == [kept]
+
+
+# Who, and at what cost
+
+
+@pytest.mark.parametrize("page", ["", "add/", "{pk}/change/", "{pk}/delete/", "{pk}/history/"])
+def test_receptionist_is_refused(at_desk, maria, page):
+    assert at_desk.get(LIST + page.format(pk=maria.pk)).status_code == 403
+
+
+def test_list_makes_the_same_queries_for_3_and_30_rows(in_admin):
+    PatientFactory.create_batch(3)
+    in_admin.get(LIST)
+    with CaptureQueriesContext(connection) as few:
+        in_admin.get(LIST)
+    PatientFactory.create_batch(27)
+
+    with CaptureQueriesContext(connection) as many:
+        response = in_admin.get(LIST)
+
+    assert len(listed(response)) == 30
+    assert len(few) == len(many)

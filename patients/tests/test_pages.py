@@ -1,0 +1,317 @@
+"""Finding, registering and correcting patients, and their record."""
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+SEARCH, NEW = "/patients/", "/patients/new/"
+MOST_QUERIES = 5
+MOST_FOUND = 20
+PAGE = 20
+ZERO_WIDTH = "\u200b\u200b"
+
+
+@pytest.fixture
+def maria():
+    return PatientFactory(
+        first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="+351 912 345 678"
+    )
+
+
+def typed(**changes):
+    """What a receptionist types: a patient that nothing speaks against."""
+    return {
+        "first_name": "Inês",
+        "last_name": "Ferreira",
+        "date_of_birth": "1980-02-29",
+        "phone_number": "+351 910 000 000",
+        "email": "ines@example.org",
+    } | changes
+
+
+def codes(response, field):
+    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
+
+
+# Search
+
+
+@pytest.mark.parametrize("query", ["santos", "SANT mar", "maria@example", "912 345", "+351912345678", "  santos  "])
+def test_search_finds(at_desk, maria, query):
+    PatientFactory(first_name="Ana", last_name="Costa", email="ana@example.org", phone_number="")
+
+    response = at_desk.post(SEARCH, {"query": query})
+
+    assert response.context["found"] == [maria]
+    assert f'href="/patients/{maria.pk}/"' in response.content.decode()
+    assert response.context["query"] == query.strip()
+
+
+@pytest.mark.parametrize("query", ["nobody", "%", "_", "\0", "'", "🙂", ZERO_WIDTH, "x" * 5000])
+def test_search_for_nobody_says_so(at_desk, maria, query):
+    response = at_desk.post(SEARCH, {"query": query})
+
+    assert response.context["searched"]
+    assert response.context["found"] == []
+
+
+@pytest.mark.parametrize("query", ["", "   "])
+def test_search_for_nothing_searches_nothing(at_desk, maria, query):
+    response = at_desk.post(SEARCH, {"query": query})
+
+    assert not response.context["searched"]
+    assert response.context["found"] is None
+
+
+def test_search_in_an_address_searches_nothing(at_desk, maria):
+    response = at_desk.get(SEARCH, {"query": "santos"})
+
+    assert response.context["found"] is None
+    assert "santos" not in response.content.decode().lower()
+
+
+def test_search_shows_twenty_and_says_that_there_are_more(at_desk):
+    PatientFactory.create_batch(MOST_FOUND + 1, last_name="Silva")
+
+    response = at_desk.post(SEARCH, {"query": "silva"})
+
+    assert len(response.context["found"]) == MOST_FOUND
+    assert response.context["more"]
+
+
+def test_search_that_shows_all_does_not_say_that_there_are_more(at_desk):
+    PatientFactory.create_batch(MOST_FOUND, last_name="Silva")
+
+    response = at_desk.post(SEARCH, {"query": "silva"})
+
+    assert len(response.context["found"]) == MOST_FOUND
+    assert not response.context["more"]
+
+
+def test_search_makes_few_queries_whatever_the_number_of_rows(at_desk):
+    PatientFactory.create_batch(3, last_name="Silva")
+    with CaptureQueriesContext(connection) as few:
+        at_desk.post(SEARCH, {"query": "silva"})
+    PatientFactory.create_batch(27, last_name="Silva")
+
+    with CaptureQueriesContext(connection) as many:
+        at_desk.post(SEARCH, {"query": "silva"})
+
+    assert len(few) == len(many) <= MOST_QUERIES
+
+
+# Register and edit
+
+
+def test_register_saves_and_goes_to_the_record(at_desk, receptionist):
+    response = at_desk.post(NEW, typed(email=" Ines@Example.ORG ", first_name="  Inês   Maria "))
+
+    patient = Patient.objects.get()
+    assert response["Location"] == f"/patients/{patient.pk}/"
+    assert (patient.full_name, patient.email) == ("Inês Maria Ferreira", "ines@example.org")
+    assert (patient.date_of_birth, patient.phone_number) == (dt.date(1980, 2, 29), "+351 910 000 000")
+    assert AuditEntry.objects.get_for_object(patient).get().actor == receptionist
+
+
+def test_register_needs_neither_phone_nor_date_of_birth(at_desk):
+    at_desk.post(NEW, typed(phone_number="", date_of_birth=""))
+
+    assert Patient.objects.get().date_of_birth is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 50, "é" * 50, "王" * 50, "ع" * 50, "🙂" * 49 + "x", "O’Brien-Ñandú", "李", "Ⅻ", "ﷺ" * 50],
+)
+def test_register_takes_a_name_in_any_script(at_desk, name):
+    response = at_desk.post(NEW, typed(first_name=name, last_name=name))
+
+    patient = Patient.objects.get()
+    assert response["Location"] == f"/patients/{patient.pk}/"
+    assert (patient.first_name, patient.last_name) == (name, name)
+    assert at_desk.get(f"/patients/{patient.pk}/").status_code == 200
+
+
+REFUSALS = [
+    ({"email": "maria@example.org"}, "email", "email_taken"),
+    ({"email": "MARIA@Example.Org"}, "email", "email_taken"),
+    ({"email": "  maria@example.org "}, "email", "email_taken"),
+    ({"email": ""}, "email", "required"),
+    ({"email": "nobody"}, "email", "invalid"),
+    ({"email": "ines@exämple.org"}, "email", "email_characters"),
+    ({"email": "a\0b@example.org"}, "email", "null_characters_not_allowed"),
+    ({"email": "x" * 250 + "@example.org"}, "email", "max_length"),
+    ({"first_name": ""}, "first_name", "required"),
+    ({"first_name": "   "}, "first_name", "required"),
+    ({"first_name": ZERO_WIDTH}, "first_name", "blank_name"),
+    ({"last_name": ZERO_WIDTH}, "last_name", "blank_name"),
+    ({"last_name": "\u3164"}, "last_name", "blank_name"),
+    ({"last_name": "a\u202eb"}, "last_name", "bad_character"),
+    ({"first_name": "x" * 51}, "first_name", "max_length"),
+    ({"last_name": "🙂" * 51}, "last_name", "max_length"),
+    ({"last_name": "a\0b"}, "last_name", "null_characters_not_allowed"),
+    ({"phone_number": "call me"}, "phone_number", "phone_number"),
+    ({"phone_number": "12"}, "phone_number", "phone_number"),
+    ({"phone_number": "1" * 33}, "phone_number", "max_length"),
+    ({"date_of_birth": "2026-11-25"}, "date_of_birth", "date_of_birth"),
+    ({"date_of_birth": "1895-01-01"}, "date_of_birth", "date_of_birth"),
+    ({"date_of_birth": "0001-01-01"}, "date_of_birth", "date_of_birth"),
+    ({"date_of_birth": "2026-02-30"}, "date_of_birth", "invalid"),
+]
+
+
+@pytest.mark.parametrize(("changes", "field", "code"), REFUSALS)
+def test_register_is_refused_at_its_field(at_desk, maria, changes, field, code):
+    sent = typed(**changes)
+
+    response = at_desk.post(NEW, sent)
+
+    assert code in codes(response, field)
+    form = response.context["form"]
+    assert list(form.errors) == [field]
+    assert {name: form[name].value() for name in sent} == sent
+    assert list(Patient.objects.all()) == [maria]
+
+
+@pytest.mark.parametrize(("changes", "field", "code"), REFUSALS)
+def test_edit_is_refused_at_its_field(at_desk, maria, changes, field, code):
+    costa = PatientFactory(first_name="Ana", last_name="Costa", email="ana@example.org")
+
+    response = at_desk.post(f"/patients/{costa.pk}/edit/", typed(**changes))
+
+    assert code in codes(response, field)
+    assert list(response.context["form"].errors) == [field]
+    costa.refresh_from_db()
+    assert (costa.full_name, costa.email) == ("Ana Costa", "ana@example.org")
+
+
+def test_edit_shows_what_is_held(at_desk, maria):
+    form = at_desk.get(f"/patients/{maria.pk}/edit/").context["form"]
+
+    assert [form[name].value() for name in ("first_name", "last_name", "email", "phone_number")] == [
+        "Maria",
+        "Santos",
+        "maria@example.org",
+        "+351 912 345 678",
+    ]
+
+
+def test_edit_saves_with_its_user_and_goes_to_the_record(at_desk, receptionist, maria):
+    response = at_desk.post(f"/patients/{maria.pk}/edit/", typed())
+
+    assert response["Location"] == f"/patients/{maria.pk}/"
+    maria.refresh_from_db()
+    assert (maria.full_name, maria.email) == ("Inês Ferreira", "ines@example.org")
+    assert AuditEntry.objects.get_for_object(maria).latest("pk").actor == receptionist
+    assert list(Patient.objects.search("ferreira")) == [maria]
+
+
+def test_edit_keeps_the_own_email_in_another_case(at_desk, maria):
+    response = at_desk.post(f"/patients/{maria.pk}/edit/", typed(email="MARIA@example.org"))
+
+    assert response.status_code == 302
+    maria.refresh_from_db()
+    assert maria.email == "maria@example.org"
+
+
+def test_edit_that_is_refused_keeps_the_old_name_in_its_heading(at_desk, maria):
+    response = at_desk.post(f"/patients/{maria.pk}/edit/", typed(last_name=ZERO_WIDTH))
+
+    assert "<h1>Edit Maria Santos</h1>" in response.content.decode()
+
+
+@pytest.mark.parametrize("address", [NEW, "/patients/{pk}/edit/"])
+def test_opening_a_form_changes_nothing(at_desk, maria, address):
+    before = AuditEntry.objects.count()
+
+    at_desk.get(address.format(pk=maria.pk), typed())
+
+    assert list(Patient.objects.all()) == [maria]
+    assert AuditEntry.objects.count() == before
+
+
+@pytest.mark.parametrize("page", ["", "edit/"])
+@pytest.mark.parametrize("pk", ["999", "99999999999999999999999", "x"])
+def test_unknown_patient_is_not_found(at_desk, maria, pk, page):
+    assert at_desk.get(f"/patients/{pk}/{page}").status_code == 404
+
+
+def test_edit_of_an_unknown_patient_is_not_found(at_desk):
+    assert at_desk.post("/patients/999/edit/", typed()).status_code == 404
+    assert not Patient.objects.exists()
+
+
+# Record
+
+
+def test_record_shows_the_patient(at_desk):
+    patient = PatientFactory(date_of_birth=dt.date(1980, 11, 25), email="maria@example.org")
+
+    response = at_desk.get(f"/patients/{patient.pk}/")
+
+    page = response.content.decode()
+    assert "maria@example.org" in page
+    assert "25 November 1980 · 45 years" in page
+    assert f'href="/appointments/book/?patient={patient.pk}"' in page
+    assert f'href="/patients/{patient.pk}/edit/"' in page
+
+
+def test_record_parts_coming_from_past_visits(at_desk, maria):
+    yesterday, just_over, going_on, tomorrow = (
+        AppointmentFactory(patient=maria, start_time=dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC))
+        for day, hour, minute in ((23, 10, 0), (24, 8, 30), (24, 9, 0), (25, 10, 0))
+    )
+    AppointmentFactory()
+
+    response = at_desk.get(f"/patients/{maria.pk}/")
+
+    assert list(response.context["past"]) == [just_over, yesterday]
+    assert list(response.context["coming"]) == [going_on, tomorrow]
+    for visit in (yesterday, just_over, going_on, tomorrow):
+        assert f'href="/appointments/{visit.pk}/"' in response.content.decode()
+
+
+@pytest.fixture
+def many_visits(maria):
+    """As many past visits as fill a page and one more, an hour a day."""
+    doctor = DoctorFactory()
+    return [
+        AppointmentFactory(
+            patient=maria, doctor=doctor, start_time=dt.datetime(2026, 10, 1 + number, 10, 0, tzinfo=dt.UTC)
+        )
+        for number in range(PAGE + 1)
+    ]
+
+
+@pytest.mark.parametrize("page", ["1", "2", "0", "99", "x", ""])
+def test_record_turns_pages_of_past_visits(at_desk, maria, many_visits, page):
+    response = at_desk.get(f"/patients/{maria.pk}/", {"page": page})
+
+    is_last = page in {"2", "99", "0"}
+    assert list(response.context["past"]) == (many_visits[:1] if is_last else many_visits[:0:-1])
+    text = response.content.decode()
+    assert ('href="?page=2"' in text) is not is_last
+    assert ('href="?page=1"' in text) is is_last
+
+
+def test_record_makes_the_same_queries_for_3_and_30_visits(at_desk, maria, many_visits):
+    other = PatientFactory()
+    for number in range(3):
+        AppointmentFactory(patient=other, start_time=dt.datetime(2026, 10, 1 + number, 12, 0, tzinfo=dt.UTC))
+
+    with CaptureQueriesContext(connection) as few:
+        at_desk.get(f"/patients/{other.pk}/")
+    with CaptureQueriesContext(connection) as many:
+        at_desk.get(f"/patients/{maria.pk}/")
+
+    assert len(few) == len(many)

@@ -20,6 +20,7 @@ from appointments.models import Appointment
 from appointments.statuses import UNDO, Status
 from clinic import clinic_time
 from clinic.audit import acting
+from clinic.field_errors import FieldErrors
 from clinic.transactions import is_lost_connection, retrying
 from doctors.models import Doctor
 from patients.models import Patient
@@ -142,7 +143,7 @@ def cancel(
     """
 
     def change(current: Appointment) -> None:
-        current.status = Status.CANCELLED
+        _lead_on(current, Status.CANCELLED)
         current.cancelled_at = timezone.now()
         current.cancelled_by = cancelled_by
         current.cancel_reason = reason
@@ -159,7 +160,7 @@ def mark_arrived(appointment: Appointment, *, by: "User | None", version: int | 
     """
 
     def change(current: Appointment) -> None:
-        current.status = Status.ARRIVED
+        _lead_on(current, Status.ARRIVED)
         current.arrived_at = timezone.now()
 
     return _change(appointment, change, by=by, version=version)
@@ -173,7 +174,7 @@ def start(appointment: Appointment, *, by: "User | None", version: int | None = 
     """
 
     def change(current: Appointment) -> None:
-        current.status = Status.IN_CONSULTATION
+        _lead_on(current, Status.IN_CONSULTATION)
         current.started_at = timezone.now()
         current.arrived_at = current.arrived_at or current.started_at
 
@@ -188,7 +189,7 @@ def complete(appointment: Appointment, *, by: "User | None", version: int | None
     """
 
     def change(current: Appointment) -> None:
-        current.status = Status.COMPLETED
+        _lead_on(current, Status.COMPLETED)
         current.completed_at = timezone.now()
 
     return _change(appointment, change, by=by, version=version)
@@ -202,7 +203,7 @@ def mark_no_show(appointment: Appointment, *, by: "User | None", version: int | 
     """
 
     def change(current: Appointment) -> None:
-        current.status = Status.NO_SHOW
+        _lead_on(current, Status.NO_SHOW)
 
     return _change(appointment, change, by=by, version=version)
 
@@ -217,13 +218,22 @@ def undo(appointment: Appointment, *, by: "User | None", version: int | None = N
 
     def change(current: Appointment) -> None:
         undone = Status(current.status)
-        if undone not in UNDO:
-            raise ValidationError(_("There is nothing to undo."), code="transition")
+        with (errors := FieldErrors()).at("status"):
+            rules.check_undoable(undone)
+        errors.raise_any()
         current.status = UNDO[undone]
         for name, blank in _STAMPS.get(undone, {}).items():
             setattr(current, name, blank)
 
     return _change(appointment, change, by=by, version=version)
+
+
+def _lead_on(current: Appointment, status: Status) -> None:
+    """Give the visit a later status. `clean()` cannot ask for this: it takes an undo for a change like any other."""
+    with (errors := FieldErrors()).at("status"):
+        rules.check_forward(current.status, status)
+    errors.raise_any()
+    current.status = status
 
 
 # What each status stamps on the row, and what an undo puts in its place.
@@ -244,7 +254,9 @@ def _change(
     version: int | None,
 ) -> Appointment:
     with acting(by), transaction.atomic():
-        current = Appointment.objects.select_related("patient", "doctor").get(pk=appointment.pk)
+        current = Appointment.objects.select_related("patient", "doctor").filter(pk=appointment.pk).first()
+        if current is None:
+            raise rules.gone()
         rules.check_not_stale(current.version, seen_version=version)
         change(current)
         current.full_clean(exclude=_KNOWN)

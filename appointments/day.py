@@ -79,12 +79,15 @@ class Column:
     @property
     def blocks(self) -> list[Block]:
         """What is drawn: not the cancelled; beside the others a no-show whose time has been given away."""
+        drawn: list[Block] = []
         taken = [block.place for block in self.listed if block.status in BLOCKING]
-        return [
-            replace(block, is_beside=block.status not in BLOCKING and any(map(block.place.meets, taken)))
-            for block in self.listed
-            if block.status != Status.CANCELLED
-        ]
+        for block in self.listed:
+            if block.status == Status.NO_SHOW:
+                block = replace(block, is_beside=any(map(block.place.meets, taken)))
+                taken.append(block.place)
+            if block.status != Status.CANCELLED:
+                drawn.append(block)
+        return drawn
 
     @property
     def visits(self) -> int:
@@ -141,10 +144,13 @@ def day_view(
     """
     at = at or timezone.now()
     rows: dict[int, list[_Row]] = defaultdict(list)
-    for row in map(_Row._make, Appointment.objects.on_day(day).values_list(*_Row._fields)):
+    # What began before midnight and runs on is not of this day, but its time is taken.
+    midnight, next_midnight = clinic_time.day_bounds(day)
+    for row in map(_Row._make, Appointment.objects.overlapping(midnight, next_midnight).values_list(*_Row._fields)):
         rows[row.doctor_id].append(row)
     doctors = [doctor for doctor in Doctor.objects.all() if doctor.is_active or doctor.pk in rows]
-    grid = Grid.around(day, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
+    spans = ((row.start_time, row.end_time) for diary in rows.values() for row in diary)
+    grid = Grid.around(day, [span for span in spans if span[0] >= midnight])
     desk = _Desk(user, grid, at=at, room_for=room_for)
     columns = [
         desk.column(doctor, rows[doctor.pk])
@@ -185,7 +191,7 @@ class _Desk:
         is_named = self.sees_all or (self.sees_own and doctor.user_id == self.user_id)
         return Column(
             doctor,
-            [self._block(row, doctor, is_named=is_named) for row in rows],
+            [self._block(row, doctor, is_named=is_named) for row in rows if row.start_time >= self.grid.start],
             list(self._free_times(rows, doctor)) if self.books and doctor.is_active else [],
         )
 
@@ -217,8 +223,8 @@ class _Desk:
     def _free(self, doctor: Doctor, piece: Place, *, room: int) -> Free:
         wall = clinic_time.local(self.grid.instant_at(piece.minute))
         slot: dict[str, Any] = {"doctor": doctor.pk, "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
-        if wall.fold:
-            slot["which"] = clinic_time.SECOND
+        if clinic_time.is_repeated(wall):
+            slot["which"] = wall.fold
         take = urlencode(slot)
         if room < USUAL_MINUTES:
             slot["minutes"] = room

@@ -6,10 +6,17 @@ Why a claim, and why nothing may come between claim, check and write: docs/decis
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
+from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from doctors.models import Doctor
 from patients.models import Patient
+
+_GONE = {
+    "doctor": _("This doctor's record has been deleted. Choose another doctor."),
+    "patient": _("This patient's record has been deleted. Find the patient again."),
+}
 
 
 def claim(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
@@ -17,10 +24,14 @@ def claim(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
 
     Locks: the doctors' rows in order of their ids, then the patients'. It must be a write: on a cluster, two nodes
     notice each other only by rows that both have changed.
+
+    Raises:
+        ValidationError: `gone`, by field, if a doctor or patient has been deleted.
     """
-    for model, ids in ((Doctor, doctor_ids), (Patient, patient_ids)):
+    for field, model, ids in (("doctor", Doctor, doctor_ids), ("patient", Patient, patient_ids)):
         for pk in sorted(set(ids)):
-            model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1)
+            if not model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1):
+                raise ValidationError({field: ValidationError(_GONE[field], code="gone")})
 
 
 def overlapping_pairs(

@@ -151,7 +151,7 @@ class MoveForm(SlotForm):
             "doctor": appointment.doctor_id,
             "date": wall.date(),
             "time": wall.time(),
-            "which": wall.fold or "",
+            "which": wall.fold if clinic_time.is_repeated(wall) else "",
             "duration_minutes": appointment.duration_minutes,
             "version": appointment.version,
         }

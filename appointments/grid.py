@@ -84,8 +84,7 @@ class Grid:
         for minute in range(0, self.minutes, 15):
             wall = clinic_time.local(self.instant_at(minute))
             if wall.minute == 0:
-                is_repeated = wall.replace(fold=0).utcoffset() != wall.replace(fold=1).utcoffset()
-                yield Mark(Place(minute), f"{wall:%H:%M %Z}" if is_repeated else f"{wall:%H:%M}")
+                yield Mark(Place(minute), f"{wall:%H:%M %Z}" if clinic_time.is_repeated(wall) else f"{wall:%H:%M}")
 
 
 def _clock_instant(day: dt.date, time: dt.time) -> dt.datetime:

@@ -27,7 +27,9 @@ class Entry:
 
 def history_of(appointment: Appointment, *, most: int = 100) -> list[Entry]:
     """Return the latest changes of an appointment, latest first. At most three queries."""
-    entries = list(get_logentry_model().objects.get_for_object(appointment).select_related("actor")[:most])
+    entries = list(
+        get_logentry_model().objects.get_for_object(appointment).select_related("actor").order_by("-pk")[:most]
+    )
     names = _names_in(entries)
     return [
         Entry(

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import uuid
-from typing import Any, Self
+from typing import Any
 
 from auditlog.registry import auditlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -16,12 +17,12 @@ from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import CancelledBy, Status
 from clinic import clinic_time
 from clinic.field_errors import FieldErrors
+from clinic.remembered import Remembered
 from clinic.transactions import LostRace
 from doctors.models import Doctor
 from patients.models import Patient
 
-# What of a row, as it was read, decides which rules and claims a change needs.
-REMEMBERED = ("doctor_id", "patient_id", "start_time", "duration_minutes", "status", "version")
+LONGEST_NOTES = 2000
 
 
 class QuietCheckConstraint(models.CheckConstraint):
@@ -35,8 +36,11 @@ class QuietCheckConstraint(models.CheckConstraint):
         """Leave it to the rules."""
 
 
-class Appointment(models.Model):
+class Appointment(Remembered):
     """A patient's visit to a doctor, from `start_time` up to but not including `end_time`."""
+
+    # What decides which rules and claims a change needs.
+    REMEMBERED = ("doctor_id", "patient_id", "start_time", "duration_minutes", "status", "version")
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
@@ -45,7 +49,7 @@ class Appointment(models.Model):
     end_time = models.DateTimeField("end", editable=False)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
     reason = models.CharField(max_length=200, blank=True, help_text="Seen in the schedule.")
-    notes = models.TextField(max_length=2000, blank=True)
+    notes = models.TextField(max_length=LONGEST_NOTES, blank=True, validators=[MaxLengthValidator(LONGEST_NOTES)])
     booking_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     booked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -103,25 +107,6 @@ class Appointment(models.Model):
     def __str__(self) -> str:
         return f"{clinic_time.date_text(self.start_time)} {clinic_time.time_text(self.start_time)}, {self.doctor}"
 
-    @classmethod
-    def from_db(cls, db: str | None, field_names: Any, values: Any, **kwargs: Any) -> Self:
-        """Read a row and remember what it held."""
-        appointment = super().from_db(db, field_names, values, **kwargs)
-        appointment._remember()
-        return appointment
-
-    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        """Read the row again and remember what it holds."""
-        super().refresh_from_db(*args, **kwargs)
-        self._remember()
-
-    def _remember(self) -> None:
-        self._held = {name: self.__dict__[name] for name in REMEMBERED if name in self.__dict__}
-
-    def _changes(self, *names: str) -> bool:
-        """Return whether one of these differs from what was read; a new row differs in all."""
-        return self._state.adding or any(self._held.get(name) != getattr(self, name) for name in names)
-
     def get_absolute_url(self) -> str:
         """Return the address of the appointment's page."""
         return reverse("appointments:appointment_detail", args=[self.pk])
@@ -136,19 +121,28 @@ class Appointment(models.Model):
         """Whether saving this needs time in the diaries that the row did not hold before."""
         if not self.is_blocking:
             return False
-        return self._changes("doctor_id", "patient_id", "start_time", "duration_minutes") or not rules.is_blocking(
-            self._held["status"]
-        )
+        if self.changes("doctor_id", "patient_id", "start_time", "duration_minutes"):
+            return True
+        return not rules.is_blocking(self.held["status"])
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the texts, and refuse a time without zone before Django takes it for clinic time."""
-        if self.start_time is not None:
-            with (errors := FieldErrors()).at("start_time"):
-                rules.check_aware(self.start_time)
-            errors.raise_any()
+        """Tidy the texts and check each field for itself; a time without zone must not pass for clinic time."""
+        self._refused: frozenset[str] = frozenset()
         self.reason = " ".join(self.reason.split())
         self.cancel_reason = " ".join(self.cancel_reason.split())
-        super().clean_fields(exclude=exclude)
+        errors = FieldErrors()
+        with errors.at("start_time"):
+            rules.check_aware(self.start_time)
+        with errors.at("duration_minutes"):
+            rules.check_whole_minutes(self.duration_minutes)
+        if isinstance(self.duration_minutes, int):
+            exclude = {*(exclude or ()), "duration_minutes"}  # the rule says it better than the column's range
+        try:
+            errors.raise_any()
+            super().clean_fields(exclude=exclude)
+        except ValidationError as error:
+            self._refused = frozenset(error.error_dict)
+            raise
 
     def clean(self) -> None:
         """Check all rules of an appointment. It only looks; `save()` looks again under the claim.
@@ -156,17 +150,17 @@ class Appointment(models.Model):
         Raises:
             ValidationError: by field, with the codes of `rules`.
         """
+        if self._is_unclear():
+            return
         now = timezone.now()
         errors = FieldErrors()
-        if self.start_time is None or self.duration_minutes is None:
-            return  # clean_fields() has said so
         with errors.at("duration_minutes"):
             rules.check_duration(self.duration_minutes)
         with errors.at("start_time"):
             rules.check_calendar(self.start_time)
         errors.raise_any()
         self._set_times()
-        if self._changes("start_time"):
+        if self.changes("start_time"):
             with errors.at("start_time"):
                 rules.check_not_past(self.start_time, at=now)
         if not self._state.adding:
@@ -176,25 +170,31 @@ class Appointment(models.Model):
         with errors.at("cancel_reason"):
             rules.check_cancel_reason(self.status, cancel_reason=self.cancel_reason)
         errors.raise_any()
-        if self.takes_time and self.doctor_id and self.patient_id:
+        if self.doctor_id and self.patient_id and self.takes_time:
             self._check_diaries(errors)
             errors.raise_any()
 
+    def _is_unclear(self) -> bool:
+        """Return whether a field says nothing that rules could be asked about; `clean_fields()` has then refused it."""
+        refused: frozenset[str] = getattr(self, "_refused", frozenset())
+        return None in (self.start_time, self.duration_minutes) or bool(
+            refused & {"start_time", "duration_minutes", "status"}
+        )
+
     def _check_change(self, errors: FieldErrors, now: dt.datetime) -> None:
-        held = self._held
-        if self._changes("doctor_id", "patient_id", "start_time"):
+        held = self.held
+        if self.changes("doctor_id", "patient_id", "start_time"):
             with errors.at("start_time"):
                 rules.check_movable(held["status"], old_start=held["start_time"], new_start=self.start_time)
-        if self._changes("status"):
+        if self.changes("status"):
             with errors.at("status"):
                 rules.check_transition(held["status"], self.status, start_time=self.start_time, at=now)
 
     def _check_diaries(self, errors: FieldErrors) -> None:
         """Check what depends on other rows: that the doctor takes appointments, and both are free. Three queries."""
-        if self._changes("doctor_id", "start_time"):
+        if self.changes("doctor_id", "start_time") or self.held["status"] == Status.CANCELLED:
             with errors.at("doctor"):
-                doctor = Doctor.objects.only("is_active", "full_name").get(pk=self.doctor_id)
-                rules.check_active(is_active=doctor.is_active, doctor_name=doctor.full_name)
+                rules.check_active(Doctor.objects.filter(pk=self.doctor_id))
         others = Appointment.objects.exclude(pk=self.pk)
         with errors.at("start_time"):
             rules.check_doctor_free(others.for_doctor(self.doctor_id), self.start_time, self.end_time)
@@ -203,6 +203,7 @@ class Appointment(models.Model):
 
     def _set_times(self) -> None:
         rules.check_aware(self.start_time)
+        rules.check_whole_minutes(self.duration_minutes)
         self.start_time = clinic_time.whole_minute(self.start_time)
         self.end_time = self.start_time + dt.timedelta(minutes=self.duration_minutes)
 
@@ -212,13 +213,14 @@ class Appointment(models.Model):
         Locks: the doctors' rows (old and new), then, if time is taken, the patients'.
 
         Raises:
-            ValidationError: `naive`.
+            ValidationError: `naive`, or `duration` for a fraction of a minute.
             LostRace: `doctor_overlap`, `patient_overlap` or `inactive` if the time is not to be had; `stale` if the
-                row has changed since it was read. Nothing is then written.
+                row has changed since it was read; `gone` if doctor or patient exist no more. Nothing is then written.
         """
         self._set_times()
         if kwargs.get("update_fields") is not None:
-            kwargs["update_fields"] = {*kwargs["update_fields"], "start_time", "end_time", "version", "updated_at"}
+            # The checks look at the whole visit, so the whole visit is written.
+            kwargs["update_fields"] = {*kwargs["update_fields"], *self.REMEMBERED, "end_time", "updated_at"}
         before = (self.pk, self.version, self._state.adding)
         try:
             with transaction.atomic():
@@ -226,13 +228,15 @@ class Appointment(models.Model):
                 self._check_claimed()
                 self.version = 1 if self._state.adding else self.version + 1
                 super().save(*args, **kwargs)
-        except BaseException:
+        except BaseException as error:
             self.pk, self.version, self._state.adding = before  # so that the same instance can be saved again
+            if isinstance(error, ValidationError):
+                raise LostRace(error) from error
             raise
-        self._remember()
+        self.remember()
 
     def _claim(self) -> None:
-        held = {} if self._state.adding else self._held
+        held = self.held
         diary.claim(
             doctor_ids={self.doctor_id, held.get("doctor_id", self.doctor_id)},
             patient_ids={self.patient_id, held.get("patient_id", self.patient_id)} if self.takes_time else (),
@@ -240,15 +244,14 @@ class Appointment(models.Model):
 
     def _check_claimed(self) -> None:
         errors = FieldErrors()
-        try:
-            if not self._state.adding:
-                held_version = Appointment.objects.filter(pk=self.pk).values_list("version", flat=True).get()
-                rules.check_not_stale(held_version, seen_version=self._held["version"])
-            if self.takes_time:
-                self._check_diaries(errors)
-                errors.raise_any()
-        except ValidationError as error:
-            raise LostRace(error) from error
+        if not self._state.adding:
+            held_version = Appointment.objects.filter(pk=self.pk).values_list("version", flat=True).first()
+            if held_version is None:
+                raise rules.gone()
+            rules.check_not_stale(held_version, seen_version=self.held["version"])
+        if self.takes_time:
+            self._check_diaries(errors)
+        errors.raise_any()
 
 
 auditlog.register(Appointment, exclude_fields=["version", "updated_at", "booking_key", "end_time"])

@@ -4,16 +4,18 @@ Every instant is aware; `at` is the instant taken as now. Intervals contain thei
 """
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from appointments.statuses import BLOCKING, MOVABLE, TRANSITIONS, Status
+from appointments.statuses import BLOCKING, FORWARD, MOVABLE, UNDO, Status
 from clinic import clinic_time
 
 if TYPE_CHECKING:
     from appointments.querysets import AppointmentQuerySet
+    from doctors.querysets import DoctorQuerySet
 
 SHORTEST_MINUTES = 15
 LONGEST_MINUTES = 180
@@ -73,13 +75,24 @@ def check_not_past(start_time: dt.datetime, *, at: dt.datetime) -> None:
         )
 
 
-def check_active(*, is_active: bool, doctor_name: str) -> None:
-    """Check that the doctor can be booked.
+def check_whole_minutes(minutes: Any) -> None:
+    """Check that a length has no fraction, which the database would cut off silently.
+
+    Raises:
+        ValidationError: `duration`.
+    """
+    if isinstance(minutes, float | Decimal) and minutes % 1:
+        raise ValidationError(_("An appointment lasts whole minutes."), code="duration")
+
+
+def check_active(doctor: "DoctorQuerySet") -> None:
+    """Check that the doctor, the one row of the queryset, can be booked. One query. Nobody is nobody's concern here.
 
     Raises:
         ValidationError: `inactive`.
     """
-    if not is_active:
+    doctor_name = doctor.filter(is_active=False).values_list("full_name", flat=True).first()
+    if doctor_name is not None:
         raise ValidationError(
             _("%(doctor)s takes no appointments at present. Choose another doctor."),
             code="inactive",
@@ -142,12 +155,8 @@ def check_transition(old: str, new: str, *, start_time: dt.datetime, at: dt.date
         ValidationError: `transition` if never; `not_today` if only on the visit's clinic-local day; `not_started` for
             a no-show before the start; `past` for a cancelled visit that would come back with its time gone.
     """
-    if new not in TRANSITIONS[Status(old)]:
-        raise ValidationError(
-            _("This appointment is %(old)s, so it cannot become %(new)s."),
-            code="transition",
-            params={"old": Status(old).label.lower(), "new": Status(new).label.lower()},
-        )
+    if UNDO.get(Status(old)) != new:
+        check_forward(old, new)
     if _only_on_its_day(old, new) and clinic_time.local_date(start_time) != clinic_time.today(at=at):
         raise ValidationError(
             _("This is possible only on the day of the visit, %(date)s."),
@@ -162,6 +171,30 @@ def check_transition(old: str, new: str, *, start_time: dt.datetime, at: dt.date
         )
     if old == Status.CANCELLED:
         check_not_past(start_time, at=at)
+
+
+def check_forward(old: str, new: str) -> None:
+    """Check that a status leads on to another; none leads to itself, and only an undo leads back.
+
+    Raises:
+        ValidationError: `transition`.
+    """
+    if new not in FORWARD[Status(old)]:
+        raise ValidationError(
+            _("This appointment is %(old)s, so it cannot become %(new)s."),
+            code="transition",
+            params={"old": Status(old).label.lower(), "new": Status(new).label.lower()},
+        )
+
+
+def check_undoable(status: str) -> None:
+    """Check that a status can be taken back.
+
+    Raises:
+        ValidationError: `transition`.
+    """
+    if Status(status) not in UNDO:
+        raise ValidationError(_("There is nothing to undo."), code="transition")
 
 
 def _only_on_its_day(old: str, new: str) -> bool:
@@ -187,6 +220,11 @@ def check_cancel_reason(status: str, *, cancel_reason: str) -> None:
     """
     if status == Status.CANCELLED and not cancel_reason.strip():
         raise ValidationError(_("Say why the appointment is cancelled."), code="cancel_reason")
+
+
+def gone() -> ValidationError:
+    """Return the refusal, `gone`, of what is asked of a record that has been deleted meanwhile."""
+    return ValidationError(_("This appointment has been deleted."), code="gone")
 
 
 def check_not_stale(held_version: int, *, seen_version: int | None) -> None:

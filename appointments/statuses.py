@@ -27,6 +27,16 @@ BLOCKING = frozenset({Status.BOOKED, Status.ARRIVED, Status.IN_CONSULTATION, Sta
 # The statuses in which a visit may still be given another time or doctor.
 MOVABLE = frozenset({Status.BOOKED, Status.ARRIVED})
 
+# Status to those it leads on to; when it may, is in rules.py.
+FORWARD: dict[Status, frozenset[Status]] = {
+    Status.BOOKED: frozenset({Status.ARRIVED, Status.IN_CONSULTATION, Status.NO_SHOW, Status.CANCELLED}),
+    Status.ARRIVED: frozenset({Status.IN_CONSULTATION, Status.CANCELLED}),
+    Status.IN_CONSULTATION: frozenset({Status.COMPLETED}),
+    Status.COMPLETED: frozenset(),
+    Status.NO_SHOW: frozenset({Status.ARRIVED}),
+    Status.CANCELLED: frozenset(),
+}
+
 # Status to the one that an undo brings back.
 UNDO = {
     Status.ARRIVED: Status.BOOKED,
@@ -34,14 +44,4 @@ UNDO = {
     Status.COMPLETED: Status.IN_CONSULTATION,
     Status.NO_SHOW: Status.BOOKED,
     Status.CANCELLED: Status.BOOKED,
-}
-
-# Status to those that may follow it, undo included; when, is in rules.py.
-TRANSITIONS = {
-    Status.BOOKED: {Status.ARRIVED, Status.IN_CONSULTATION, Status.NO_SHOW, Status.CANCELLED},
-    Status.ARRIVED: {Status.IN_CONSULTATION, Status.CANCELLED, Status.BOOKED},
-    Status.IN_CONSULTATION: {Status.COMPLETED, Status.ARRIVED},
-    Status.COMPLETED: {Status.IN_CONSULTATION},
-    Status.NO_SHOW: {Status.ARRIVED, Status.BOOKED},
-    Status.CANCELLED: {Status.BOOKED},
 }

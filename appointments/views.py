@@ -19,7 +19,7 @@ from appointments.forms import COMMON_LENGTHS, BookingForm, CancelForm, MoveForm
 from appointments.history import history_of
 from appointments.models import Appointment
 from appointments.permissions import may
-from appointments.statuses import UNDO, Status
+from appointments.statuses import FORWARD, MOVABLE, UNDO, Status
 from clinic import clinic_time
 from clinic.http import StaffRequest
 from doctors.models import Doctor
@@ -179,11 +179,10 @@ def _booking_page(
 
 def _day_of(form: SlotForm, user: Any) -> Day:
     """Return the day the form speaks of, or today: its free times stand beside the form."""
-    date = form["date"].value()
     try:
-        day = date if isinstance(date, dt.date) else dt.date.fromisoformat(str(date))
+        day = form.fields["date"].clean(form["date"].value())
         clinic_time.check_date(day)
-    except (ValueError, ValidationError):
+    except ValidationError:
         day = clinic_time.today()
     return day_view(day, user=user, room_for=_minutes_of(form))
 
@@ -267,7 +266,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "history": history_of(appointment),
         "actions": _actions_on(appointment, request.user),
         "can_change": may(request.user, "change", appointment),
-        "is_movable": appointment.status in (Status.BOOKED, Status.ARRIVED),
+        "is_movable": appointment.status in MOVABLE,
         "can_undo": Status(appointment.status) in UNDO and may(request.user, "undo", appointment),
     }
     return render(request, "appointments/appointment_detail.html", context)
@@ -286,7 +285,7 @@ def _actions_on(appointment: Appointment, user: Any) -> list[tuple[str, str]]:
     """Return address and label of the actions that would pass now, for this user."""
     actions = []
     for verb, label, permission, status in _BUTTONS:
-        if not may(user, permission, appointment) or UNDO.get(Status(appointment.status)) == status:
+        if not may(user, permission, appointment) or status not in FORWARD[Status(appointment.status)]:
             continue
         try:
             rules.check_transition(appointment.status, status, start_time=appointment.start_time, at=timezone.now())

@@ -14,12 +14,12 @@ _STRICT_HINT = "Add STRICT_TRANS_TABLES to sql_mode in the server's configuratio
 @register(Tags.compatibility)
 def check_isolation_setting(**kwargs: Any) -> list[CheckMessage]:
     """Refuse an isolation level other than READ COMMITTED in the settings, without asking the database."""
-    return [
-        _wrong_isolation(alias, str(level))
+    levels = {
+        alias: str(database.get("OPTIONS", {}).get("isolation_level", "read committed"))
         for alias, database in settings.DATABASES.items()
         if database["ENGINE"].endswith("mysql")
-        and (level := database.get("OPTIONS", {}).get("isolation_level", "read committed")) != "read committed"
-    ]
+    }
+    return [_wrong_isolation(alias, level) for alias, level in levels.items() if level.lower() != "read committed"]
 
 
 @register(Tags.database)

@@ -102,6 +102,12 @@ def instant_at(day: dt.date, time: dt.time, *, which: int | None = None) -> dt.d
     return second if which == SECOND else first
 
 
+def is_repeated(instant: dt.datetime) -> bool:
+    """Return whether clinic clocks show this instant's time twice on its day."""
+    wall = local(instant)
+    return wall.replace(fold=FIRST).utcoffset() != wall.replace(fold=SECOND).utcoffset()
+
+
 def time_text(instant: dt.datetime) -> str:
     """Return the clinic-local time of day, as `09:05`."""
     return f"{local(instant):%H:%M}"

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 _FOLDED_LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ʼ": ""}
 )
+_APOSTROPHES = str.maketrans(dict.fromkeys("'`´‘’ʻʼ"))
 # Not white space to Unicode, yet nothing is seen: Hangul fillers and the empty Braille cell.
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 # They turn the reading direction of the text around them, and no name needs them.
@@ -47,7 +48,9 @@ def fold(text: str) -> str:
 
     Apostrophes and zero-width characters vanish, hyphens and other punctuation part words.
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold()).translate(_FOLDED_LETTERS)
+    # Twice, since a capital may come to light only when a character is taken apart, as in 𝐌aria.
+    plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
+    decomposed = unicodedata.normalize("NFKD", plain).translate(_FOLDED_LETTERS)
     return " ".join("".join(_folded_char(char) for char in decomposed).split())
 
 
@@ -55,4 +58,4 @@ def _folded_char(char: str) -> str:
     category = unicodedata.category(char)
     if category[0] in {"L", "N"} and char not in _INVISIBLE:
         return char
-    return "" if category[0] == "M" or category == "Cf" or char in "'’`" else " "
+    return "" if category[0] == "M" or category == "Cf" else " "

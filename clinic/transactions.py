@@ -63,7 +63,7 @@ def retrying(work: Callable[P, R]) -> Callable[P, R]:
             try:
                 return work(*args, **kwargs)
             except (LostRace, IntegrityError):
-                if not races_left:
+                if not races_left or attempt == MOST_TRIES - 1:
                     raise
                 races_left -= 1
             except DatabaseError as error:

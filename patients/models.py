@@ -13,7 +13,7 @@ from clinic.field_errors import FieldErrors
 from clinic.fields import ClaimCounterField, NormalizedEmailField
 from clinic.linked import explained
 from patients import rules
-from patients.querysets import PatientQuerySet
+from patients.querysets import FOUND_BY, PatientQuerySet
 from patients.search_keys import keys_for
 
 NAME_LENGTH = 50
@@ -97,9 +97,14 @@ class Patient(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the patient and, in the same transaction, what the patient is found by."""
+        only = kwargs.get("update_fields")
+        if only is not None:
+            kwargs["update_fields"] = {*only, "updated_at"}
+            if not FOUND_BY & set(only):
+                super().save(*args, **kwargs)
+                return
+            kwargs["update_fields"] |= FOUND_BY | {"name_key"}
         self.derive()
-        if kwargs.get("update_fields") is not None:
-            kwargs["update_fields"] = {*kwargs["update_fields"], "name_key", "updated_at"}
         with transaction.atomic():
             super().save(*args, **kwargs)
             self._replace_keys()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from patients.models import Patient  # noqa: F401 -- for the annotation below only
 
 MOST_FOUND = 20
+# The fields that search keys are made from.
+FOUND_BY = frozenset({"first_name", "last_name", "email", "phone_number"})
 
 
 class PatientQuerySet(models.QuerySet["Patient"]):
@@ -51,7 +53,13 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         return self.none()
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        """Insert many patients with what is derived from their data, in one transaction."""
+        """Insert many patients with what is derived from their data, in one transaction.
+
+        Raises:
+            TypeError: for `ignore_conflicts` and `update_conflicts`, which do not say whose keys are whose.
+        """
+        if kwargs.get("ignore_conflicts") or kwargs.get("update_conflicts"):
+            raise TypeError("Leave out those who are registered already: bulk_create cannot tell whose keys are whose.")
         from patients.models import SearchKey
 
         patients = list(objs)
@@ -82,9 +90,8 @@ class PatientQuerySet(models.QuerySet["Patient"]):
         Raises:
             TypeError: for a name, e-mail or phone number.
         """
-        derived_from = {"first_name", "last_name", "email", "phone_number"} & values.keys()
-        if derived_from:
-            raise TypeError(f"Save patients one by one to change {', '.join(sorted(derived_from))}.")
+        if refused := FOUND_BY & values.keys():
+            raise TypeError(f"Save patients one by one to change {', '.join(sorted(refused))}.")
         return super().update(**values)
 
     def delete(self) -> tuple[int, dict[str, int]]:

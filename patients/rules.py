@@ -60,9 +60,10 @@ def check_date_of_birth(date_of_birth: dt.date | None, *, today: dt.date) -> Non
     Raises:
         ValidationError: `date_of_birth`.
     """
-    if date_of_birth is None:
-        return
+    if not isinstance(date_of_birth, dt.date):
+        return  # not given, or refused by the field already
     if date_of_birth > today:
         raise ValidationError(_("The date of birth is in the future."), code="date_of_birth")
-    if today.year - date_of_birth.year > OLDEST_AGE_YEARS:
+    oldest = (today.year - OLDEST_AGE_YEARS, today.month, today.day)
+    if (date_of_birth.year, date_of_birth.month, date_of_birth.day) < oldest:
         raise ValidationError(_("The date of birth is more than 130 years ago."), code="date_of_birth")

@@ -13,7 +13,7 @@ LONGEST_KEY = 64
 LONGEST_COUNTRY_CODE = 3  # ITU-T E.164
 MOST_WORDS_SOUGHT = 6
 AFTER_EVERY_CHARACTER = "\U0010ffff"
-_PHONE_LOOK = re.compile(r"[\d\s+()./-]+")
+_PHONE_LOOK = re.compile(r"[\d\s+()./#*,;-]+(?:ext[\d\s.]*)?", re.IGNORECASE)
 
 
 def keys_for(*, first_name: str, last_name: str, email: str, phone_number: str) -> set[str]:
@@ -23,7 +23,9 @@ def keys_for(*, first_name: str, last_name: str, email: str, phone_number: str) 
 
 
 def digits_of(phone_number: str) -> str:
-    """Return the phone number's digits, without the `00` that stands for a `+`."""
+    """Return the phone number's digits, without the `00` for `+` and without the `(0)` not dialled after it."""
+    if _is_international(phone_number):
+        phone_number = phone_number.replace("(0)", "")
     digits = re.sub(r"[^0-9]", "", phone_number)
     return digits.removeprefix("00")
 
@@ -38,7 +40,7 @@ def _phone_keys(phone_number: str) -> set[str]:
 
 
 def _is_international(phone_number: str) -> bool:
-    return phone_number.strip().startswith(("+", "00"))
+    return phone_number.lstrip(" (").startswith(("+", "00"))
 
 
 def sought(text: str) -> list[set[str]]:

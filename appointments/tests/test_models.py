@@ -628,11 +628,12 @@ def test_save_sets_the_end_whatever_was_given(patient, doctor):
     assert Appointment.objects.get().end_time == START + 45 * MINUTE
 
 
-def test_save_keeps_end_and_length_in_step_for_part_of_a_minute(patient, doctor):
-    create(patient, doctor, duration_minutes=30.5)
+def test_save_refuses_part_of_a_minute(patient, doctor):
+    with pytest.raises(ValidationError) as refusal:
+        create(patient, doctor, duration_minutes=30.5)
 
-    held = Appointment.objects.get()
-    assert held.end_time - held.start_time == dt.timedelta(minutes=held.duration_minutes)
+    assert refusal.value.code == "duration"
+    assert not Appointment.objects.exists()
 
 
 def test_save_of_a_time_in_another_zone_stores_the_instant(patient, doctor):

@@ -172,12 +172,14 @@ def test_bulk_create_of_nobody_creates_nobody():
     assert Patient.objects.bulk_create([]) == []
 
 
-def test_bulk_create_that_skips_a_patient_leaves_the_keys_of_the_one_who_is_there():
+@pytest.mark.parametrize("option", ["ignore_conflicts", "update_conflicts"])
+def test_bulk_create_that_skips_patients_is_refused(option):
     held = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="")
 
-    Patient.objects.bulk_create(
-        [Patient(first_name="Ana", last_name="Silva", email="maria@example.org")], ignore_conflicts=True
-    )
+    with pytest.raises(TypeError):
+        Patient.objects.bulk_create(
+            [Patient(first_name="Ana", last_name="Silva", email="maria@example.org")], **{option: True}
+        )
 
     assert keys_of(held) == {"maria", "santos", "maria@example.org"}
 

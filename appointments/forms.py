@@ -133,11 +133,22 @@ class BookingForm(SlotForm):
             "booking_key",
         )
 
+    def clean(self) -> dict[str, Any]:
+        """Refuse a form without its key above the form: nobody could see or mend it at the hidden field."""
+        cleaned = super().clean()
+        if self.errors.pop("booking_key", None):
+            self.add_error(None, ValidationError("This form was incomplete. Send it again.", code="booking_key"))
+            self._renew_key()
+        return cleaned
+
     def add_refusal(self: Any, refusal: ValidationError) -> None:
         """Show what was refused; a form that has booked before gets a new key, to book again if sent again."""
         super().add_refusal(refusal)
         if any(error.code == "booking_key_used" for error in self.non_field_errors().as_data()):
-            self.data = {**self.data.dict(), "booking_key": str(uuid.uuid4())}
+            self._renew_key()
+
+    def _renew_key(self: Any) -> None:
+        self.data = {**dict(self.data.items()), "booking_key": str(uuid.uuid4())}
 
 
 class MoveForm(SlotForm):

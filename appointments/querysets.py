@@ -9,6 +9,7 @@ from django.utils import timezone
 from appointments import rules
 from appointments.statuses import BLOCKING
 from clinic import clinic_time
+from clinic.local_dates import LocalDates
 
 if TYPE_CHECKING:
     from appointments.models import Appointment  # noqa: F401 -- for the annotation below only
@@ -22,7 +23,7 @@ class DiaryBypassed(TypeError):
     """A write that would change diaries without claiming them."""
 
 
-class AppointmentQuerySet(models.QuerySet["Appointment"]):
+class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
     """Appointments."""
 
     def for_doctor(self, doctor_id: int) -> "AppointmentQuerySet":

@@ -21,7 +21,7 @@ from appointments.models import Appointment
 from appointments.permissions import may
 from appointments.statuses import FORWARD, MOVABLE, UNDO, Status
 from clinic import clinic_time
-from clinic.http import StaffRequest
+from clinic.http import StaffRequest, sent_data
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
@@ -267,7 +267,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "actions": _actions_on(appointment, request.user),
         "can_change": may(request.user, "change", appointment),
         "is_movable": appointment.status in MOVABLE,
-        "can_undo": Status(appointment.status) in UNDO and may(request.user, "undo", appointment),
+        "can_undo": may(request.user, "undo", appointment) and _can_undo(appointment),
     }
     return render(request, "appointments/appointment_detail.html", context)
 
@@ -287,18 +287,29 @@ def _actions_on(appointment: Appointment, user: Any) -> list[tuple[str, str]]:
     for verb, label, permission, status in _BUTTONS:
         if not may(user, permission, appointment) or status not in FORWARD[Status(appointment.status)]:
             continue
-        try:
-            rules.check_transition(appointment.status, status, start_time=appointment.start_time, at=timezone.now())
-        except ValidationError:
-            continue
-        actions.append((reverse(f"appointments:appointment_{verb}", args=[appointment.pk]), label))
+        if _would_pass(appointment, status):
+            actions.append((reverse(f"appointments:appointment_{verb}", args=[appointment.pk]), label))
     return actions
+
+
+def _can_undo(appointment: Appointment) -> bool:
+    earlier = UNDO.get(Status(appointment.status))
+    return earlier is not None and _would_pass(appointment, earlier)
+
+
+def _would_pass(appointment: Appointment, status: Status) -> bool:
+    """Return whether the visit may become this now, as far as the clock tells; its time may have been given away."""
+    try:
+        rules.check_transition(appointment.status, status, start_time=appointment.start_time, at=timezone.now())
+    except ValidationError:
+        return False
+    return True
 
 
 def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
     """Call a visit off, with reason and by whom."""
     appointment = _appointment_for(request, pk, "change")
-    form = CancelForm(request.POST or None, initial={"version": appointment.version, "cancelled_by": "patient"})
+    form = CancelForm(sent_data(request), initial={"version": appointment.version, "cancelled_by": "patient"})
     if request.method == "POST" and form.is_valid():
         try:
             booking.cancel(

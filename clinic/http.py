@@ -1,5 +1,7 @@
 """The request as the portal's views know it."""
 
+from typing import Any
+
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
@@ -11,3 +13,8 @@ class StaffRequest(HttpRequest):
 
     user: User
     htmx: HtmxDetails
+
+
+def sent_data(request: HttpRequest) -> Any:
+    """Return what a form sent, be it nothing at all, or None if no form was sent."""
+    return request.POST if request.method == "POST" else None

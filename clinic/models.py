@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from auditlog.models import AbstractLogEntry
+from auditlog.models import AbstractLogEntry, LogEntryManager
 from auditlog.registry import auditlog
 from django.contrib.auth.models import AbstractUser
+from django.db import models
 
 from clinic.audit import current_origin
+from clinic.local_dates import LocalDates
 
 
 class User(AbstractUser):
@@ -26,12 +28,18 @@ class User(AbstractUser):
         return self.get_full_name() or self.get_username()
 
 
+class AuditQuerySet(LocalDates, models.QuerySet):
+    """Entries of the audit trail."""
+
+
 class AuditEntry(AbstractLogEntry):
     """One change of one record: what, from and to, when, by whom and from where. Nobody edits it."""
 
     class Meta(AbstractLogEntry.Meta):
         verbose_name = "audit entry"
         verbose_name_plural = "audit trail"
+
+    objects = LogEntryManager.from_queryset(AuditQuerySet)()
 
     actor: Any
     remote_addr: Any
@@ -49,5 +57,5 @@ class AuditEntry(AbstractLogEntry):
 auditlog.register(
     User,
     exclude_fields=["password", "last_login", "doctor", "booked_appointments"],
-    m2m_fields={"groups", "user_permissions"},
+    m2m_fields={"groups"},
 )

@@ -1,8 +1,10 @@
 """Admin classes on which the portal's safety holds: lost races retried, linked records kept."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -10,11 +12,25 @@ from django.http import HttpRequest, HttpResponse
 from clinic.transactions import retrying
 
 
+class IdAutocompleteSelect(AutocompleteSelect):
+    """An autocomplete field that shows the form again whatever was sent; Django's looks any text up as an id."""
+
+    def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
+        """Return the options, without those that cannot be an id."""
+        return super().optgroups(name, [each for each in value if not each or each.isdecimal()], attrs)
+
+
 class SafeModelAdmin(admin.ModelAdmin):
     """Runs every write as one unit of work, again from the start if a race was lost.
 
     The second run's own checks see the winner, so the loser reads the ordinary error at its field.
     """
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let a forged id that is no number be refused at its field."""
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = IdAutocompleteSelect(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Add or change a record."""

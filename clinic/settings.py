@@ -124,6 +124,7 @@ vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 # People
 
 AUTH_USER_MODEL = "clinic.User"
+AUTHENTICATION_BACKENDS = ["clinic.backends.RolesBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "appointments:schedule_today"
 LOGOUT_REDIRECT_URL = "login"

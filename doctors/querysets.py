@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 from django.db import models
 
 from clinic.linked import explained
+from clinic.local_dates import LocalDates
 from doctors import rules
 
 if TYPE_CHECKING:
     from doctors.models import Doctor  # noqa: F401 -- for the annotation below only
 
 
-class DoctorQuerySet(models.QuerySet["Doctor"]):
+class DoctorQuerySet(LocalDates, models.QuerySet["Doctor"]):
     """Doctors."""
 
     def active(self) -> "DoctorQuerySet":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models, transaction
 
 from clinic.linked import explained
+from clinic.local_dates import LocalDates
 from patients import rules
 from patients.search_keys import AFTER_EVERY_CHARACTER, sought
 
@@ -18,7 +19,7 @@ MOST_FOUND = 20
 FOUND_BY = frozenset({"first_name", "last_name", "email", "phone_number"})
 
 
-class PatientQuerySet(models.QuerySet["Patient"]):
+class PatientQuerySet(LocalDates, models.QuerySet["Patient"]):
     """Patients, and the guards of what is derived from their data."""
 
     def search(self, text: str) -> "PatientQuerySet":

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from clinic import clinic_time
+from clinic.http import sent_data
 from clinic.transactions import retrying
 from patients.forms import PatientForm
 from patients.models import Patient
@@ -27,7 +28,7 @@ def patient_search(request: HttpRequest) -> HttpResponse:
 @retrying
 def patient_register(request: HttpRequest) -> HttpResponse:
     """Register a patient."""
-    form = PatientForm(request.POST or None)
+    form = PatientForm(sent_data(request))
     if request.method == "POST" and form.is_valid():
         patient = form.save()
         messages.success(request, f"{patient} is registered.")
@@ -41,7 +42,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Correct a patient's record."""
     patient = get_object_or_404(Patient, pk=pk)
     name = patient.full_name
-    form = PatientForm(request.POST or None, instance=patient)
+    form = PatientForm(sent_data(request), instance=patient)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Saved.")

@@ -1,0 +1,40 @@
+"""Which years, months and days hold records, in clinic time and on every database."""
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import Min
+
+from clinic import clinic_time
+
+
+class LocalDates:
+    """For querysets: the periods that the admin's date hierarchy asks for.
+
+    Django lets the database convert, and MariaDB and MySQL can only after their time zone tables have been loaded,
+    which a plain installation has not done: every list with a hierarchy was then an error.
+    """
+
+    def datetimes(self: Any, field_name: str, kind: Any, order: Any = "ASC", tzinfo: dt.tzinfo | None = None) -> Any:
+        """Return as a list the first instant, in clinic time, of each `year`, `month` or `day` that holds a record.
+
+        One query a period, each a step in the index: at most 31 within a month.
+        """
+        starts = []
+        later = self
+        while (first := later.order_by().aggregate(first=Min(field_name))["first"]) is not None:
+            day = _first_day(clinic_time.local_date(first), kind)
+            starts.append(clinic_time.local(clinic_time.day_bounds(day)[0]))
+            after = clinic_time.day_bounds(_first_day_after(day, kind))[0]
+            later = self.filter(**{f"{field_name}__gte": after})
+        return starts if order == "ASC" else starts[::-1]
+
+
+def _first_day(day: dt.date, kind: str) -> dt.date:
+    return {"year": day.replace(month=1, day=1), "month": day.replace(day=1), "day": day}[kind]
+
+
+def _first_day_after(first_day: dt.date, kind: str) -> dt.date:
+    """Return the first day of the next period; no month or year is longer than what is added here."""
+    longest = {"year": 366, "month": 31, "day": 1}[kind]
+    return _first_day(first_day + dt.timedelta(days=longest), kind)

@@ -1,0 +1,53 @@
+"""The periods of the admin's date hierarchy."""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def visits():
+    for start in ("2025-12-31T23:30", "2026-01-01T00:30", "2026-03-29T00:30", "2026-03-29T22:30", "2026-10-25T00:30"):
+        AppointmentFactory(start_time=dt.datetime.fromisoformat(f"{start}+00:00"))
+
+
+def periods(kind, **options):
+    return [f"{start:%Y-%m-%d %H:%M}" for start in Appointment.objects.datetimes("start_time", kind, **options)]
+
+
+def test_datetimes_are_the_years_months_and_days_of_clinic_time(visits):
+    assert periods("year") == ["2025-01-01 00:00", "2026-01-01 00:00"]
+    assert periods("month") == ["2025-12-01 00:00", "2026-01-01 00:00", "2026-03-01 00:00", "2026-10-01 00:00"]
+    assert periods("day") == [
+        "2025-12-31 00:00",
+        "2026-01-01 00:00",
+        "2026-03-29 00:00",
+        "2026-10-25 00:00",
+    ]
+
+
+def test_datetimes_follow_the_clinic_to_another_zone(visits, settings):
+    settings.TIME_ZONE = "Asia/Kathmandu"
+
+    assert periods("day") == ["2026-01-01 00:00", "2026-03-29 00:00", "2026-03-30 00:00", "2026-10-25 00:00"]
+    assert periods("year") == ["2026-01-01 00:00"]
+
+
+def test_datetimes_can_come_latest_first(visits):
+    assert periods("year", order="DESC") == ["2026-01-01 00:00", "2025-01-01 00:00"]
+
+
+def test_datetimes_stay_within_what_is_filtered(visits):
+    march = Appointment.objects.filter(start_time__gte=dt.datetime(2026, 2, 1, tzinfo=ZoneInfo("UTC")))
+
+    assert [start.month for start in march.datetimes("start_time", "month")] == [3, 10]
+
+
+def test_datetimes_of_nothing_are_none():
+    assert periods("day") == []

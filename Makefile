@@ -68,7 +68,7 @@ mysql: $(venv)/dev ## the driver for MariaDB and MySQL
 
 serve: $(venv)/base ## gunicorn with production settings, for a TLS proxy in front (without one: USE_HTTPS=off)
 	$(python) manage.py check --deploy --database default
-	$(python) manage.py migrate --check
+	@$(python) manage.py migrate --check || { echo "The database is not migrated: $(python) manage.py migrate"; exit 1; }
 	$(python) manage.py collectstatic --noinput --verbosity 0
 	$(venv)/bin/gunicorn clinic.wsgi --bind $(HOST):$(PORT) --workers $(WORKERS) --no-control-socket
 

@@ -7,6 +7,8 @@ import time_machine
 
 from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.factories import UserFactory
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
 
 # A Tuesday in winter, when Lisbon's clocks show UTC.
 NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
@@ -17,6 +19,16 @@ def now():
     """Freeze the clock at Tuesday 24 November 2026, 09:00 in the clinic."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
+
+
+@pytest.fixture
+def patient(db):
+    return PatientFactory()
+
+
+@pytest.fixture
+def doctor(db):
+    return DoctorFactory()
 
 
 @pytest.fixture

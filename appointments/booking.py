@@ -8,6 +8,7 @@ that changes an appointment takes `version`, the one that was shown to whoever d
 import datetime as dt
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -51,20 +52,17 @@ def book(
         ValidationError: by field, with the codes of `rules`; `booking_key_used` if the key booked something else.
         DatabaseError: if the database stays busy or away; sending the same key again is safe.
     """
-    key = booking_key or uuid.uuid4()
-
-    def new() -> Appointment:
-        return Appointment(
-            patient=patient,
-            doctor=doctor,
-            start_time=start_time,
-            duration_minutes=duration_minutes,
-            reason=reason,
-            notes=notes,
-            booked_by=by,
-            booking_key=key,
-        )
-
+    new = partial(
+        Appointment,
+        patient=patient,
+        doctor=doctor,
+        start_time=start_time,
+        duration_minutes=duration_minutes,
+        reason=reason,
+        notes=notes,
+        booked_by=by,
+        booking_key=booking_key or uuid.uuid4(),
+    )
     try:
         return _book_once(new, by=by)
     except DatabaseError as error:

@@ -4,6 +4,7 @@ import datetime as dt
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -102,18 +103,46 @@ class Column:
 
 @dataclass(frozen=True)
 class Day:
-    """The schedule of one clinic-local date."""
+    """The schedule of one clinic-local date, as it stands at an instant."""
 
     date: dt.date
-    first_instant: dt.datetime
+    at: dt.datetime
+    grid: Grid
     columns: list[Column]
-    listed: list[Block]
-    hours: list[Mark]
-    length: Place
-    now: Mark | None
-    counts: list[tuple[Status, int]]
-    doctors: list[Doctor]
-    specializations: list[str]
+    doctors: list[Doctor]  # also those whom a filter leaves out
+
+    @cached_property
+    def listed(self) -> list[Block]:
+        """All visits, in order of time."""
+        return sorted((block for column in self.columns for block in column.listed), key=lambda it: it.place.minute)
+
+    @property
+    def counts(self) -> list[tuple[Status, int]]:
+        """How many visits there are of each status that occurs."""
+        counts = Counter(block.status for block in self.listed)
+        return [(status, counts[status]) for status in Status if counts[status]]
+
+    @property
+    def hours(self) -> list[Mark]:
+        """The hours on the time axis."""
+        return list(self.grid.hour_marks())
+
+    @property
+    def length(self) -> Place:
+        """The whole grid."""
+        return Place(0, self.grid.minutes)
+
+    @property
+    def now(self) -> Mark | None:
+        """Where the day stands, if it is drawn."""
+        if not self.grid.start <= self.at < self.grid.end:
+            return None
+        return Mark(Place(self.grid.minute_of(self.at)), clinic_time.time_text(self.at))
+
+    @property
+    def specializations(self) -> list[str]:
+        """The specializations of the day's doctors, in alphabetical order."""
+        return sorted({doctor.specialization for doctor in self.doctors})
 
     @property
     def has_no_free(self) -> bool:
@@ -122,7 +151,7 @@ class Day:
 
     def nearest_free(self, doctor_id: int, instant: dt.datetime, *, most: int = 3) -> list[Free]:
         """Return the doctor's free times nearest to an instant, in order of time."""
-        minute = (instant - self.first_instant) // dt.timedelta(minutes=1)
+        minute = self.grid.minute_of(instant)
         free = [each for column in self.columns if column.doctor.pk == doctor_id for each in column.free]
         nearest = sorted(free, key=lambda each: abs(each.place.minute - minute))[:most]
         return sorted(nearest, key=lambda each: each.place.minute)
@@ -143,34 +172,26 @@ def day_view(
     of the doctors' names, blocks in order of time.
     """
     at = at or timezone.now()
-    rows: dict[int, list[_Row]] = defaultdict(list)
-    # What began before midnight and runs on is not of this day, but its time is taken.
-    midnight, next_midnight = clinic_time.day_bounds(day)
-    for row in map(_Row._make, Appointment.objects.overlapping(midnight, next_midnight).values_list(*_Row._fields)):
-        rows[row.doctor_id].append(row)
+    rows = _read(day)
     doctors = [doctor for doctor in Doctor.objects.all() if doctor.is_active or doctor.pk in rows]
-    spans = ((row.start_time, row.end_time) for diary in rows.values() for row in diary)
-    grid = Grid.around(day, [span for span in spans if span[0] >= midnight])
+    grid = Grid.around(day, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
     desk = _Desk(user, grid, at=at, room_for=room_for)
     columns = [
         desk.column(doctor, rows[doctor.pk])
         for doctor in doctors
         if doctor_id in (None, doctor.pk) and specialization in ("", doctor.specialization)
     ]
-    listed = sorted((block for column in columns for block in column.listed), key=lambda block: block.place.minute)
-    counts = Counter(block.status for block in listed)
-    return Day(
-        date=day,
-        first_instant=grid.start,
-        columns=columns,
-        listed=listed,
-        hours=list(grid.hour_marks()),
-        length=Place(0, grid.minutes),
-        now=Mark(Place(grid.minute_of(at)), clinic_time.time_text(at)) if grid.start <= at < grid.end else None,
-        counts=[(status, counts[status]) for status in Status if counts[status]],
-        doctors=doctors,
-        specializations=sorted({doctor.specialization for doctor in doctors}),
-    )
+    return Day(day, at, grid, columns, doctors)
+
+
+def _read(day: dt.date) -> dict[int, list[_Row]]:
+    """Return the day's visits by doctor, in order of time; of those from before midnight that run on, the time."""
+    rows: dict[int, list[_Row]] = defaultdict(list)
+    for row in map(
+        _Row._make, Appointment.objects.overlapping(*clinic_time.day_bounds(day)).values_list(*_Row._fields)
+    ):
+        rows[row.doctor_id].append(row)
+    return rows
 
 
 class _Desk:

@@ -54,9 +54,10 @@ class Grid:
 
     @classmethod
     def around(cls, day: dt.date, spans: Iterable[tuple[dt.datetime, dt.datetime]]) -> "Grid":
-        """Return the usual hours of the day, stretched to the spans `(start, end)` of what is booked."""
+        """Return the usual hours of the day, stretched to the spans `(start, end)` that begin on it."""
         midnight = clinic_time.day_bounds(day)[0]
-        starts, ends = zip((_clock_instant(day, DAY_OPENS), _clock_instant(day, DAY_CLOSES)), *spans, strict=True)
+        usual = (_clock_instant(day, DAY_OPENS), _clock_instant(day, DAY_CLOSES))
+        starts, ends = zip(usual, *(span for span in spans if span[0] >= midnight), strict=True)
         return cls(
             start=midnight + (min(starts) - midnight) // HOUR * HOUR,
             end=midnight - (midnight - max(ends)) // HOUR * HOUR,  # rounded up

@@ -1,19 +1,46 @@
-"""Say what to do instead when a record is linked to appointments and so cannot be deleted."""
+"""Records that appointments hold on to: deleting one says what to do instead."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, ClassVar
 
 from django.db.models import ProtectedError
 
 
-@contextmanager
-def explained(advice: str) -> Iterator[None]:
-    """Give Django's ProtectedError a message for people; type and protected objects stay.
+class LinkedQuerySet:
+    """For querysets of such records."""
 
-    Raises:
-        ProtectedError: with `advice` as its message.
-    """
+    def delete(self: Any) -> tuple[int, dict[str, int]]:
+        """Delete those without appointments.
+
+        Raises:
+            ProtectedError: if one of them has appointments, with the advice as message; nothing is then deleted.
+        """
+        with _explained(self.model.linked_advice):
+            return super().delete()  # type: ignore[misc]  # the queryset this is mixed into has it
+
+    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers
+
+
+class LinkedRecord:
+    """For models of such records. `linked_advice` is for people."""
+
+    linked_advice: ClassVar[Any]
+
+    def delete(self: Any, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the record if it has no appointments.
+
+        Raises:
+            ProtectedError: if it has, with the advice as message.
+        """
+        with _explained(self.linked_advice):
+            return super().delete(*args, **kwargs)  # type: ignore[misc]  # as has the model
+
+
+@contextmanager
+def _explained(advice: Any) -> Iterator[None]:
+    """Give Django's ProtectedError a message for people; type and protected objects stay."""
     try:
         yield
     except ProtectedError as error:
-        raise ProtectedError(advice, error.protected_objects) from error
+        raise ProtectedError(str(advice), error.protected_objects) from error

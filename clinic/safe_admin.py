@@ -67,12 +67,10 @@ def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:
 class LinkedModelAdmin(SafeModelAdmin):
     """Of records that appointments hold on to: deleting them says what to do instead."""
 
-    linked_advice: Any = ""
-
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Put the advice before the list of what holds on to the records."""
         to_delete, model_count, perms_needed, protected = super().get_deleted_objects(objs, request)
-        return to_delete, model_count, perms_needed, [self.linked_advice, *protected] if protected else protected
+        return to_delete, model_count, perms_needed, [self.model.linked_advice, *protected] if protected else protected
 
 
 def refusals_of(error: ValidationError) -> str:

@@ -6,7 +6,6 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 
 from clinic.safe_admin import LinkedModelAdmin
-from doctors import rules
 from doctors.models import Doctor
 
 
@@ -14,7 +13,6 @@ from doctors.models import Doctor
 class DoctorAdmin(LinkedModelAdmin):
     """Doctors; who leaves the clinic is deactivated, not deleted."""
 
-    linked_advice = rules.LINKED
     list_display = ["full_name", "specialization", "is_active", "user", "created_at"]
     list_filter = ["is_active", "specialization"]
     list_select_related = ["user"]

@@ -9,12 +9,12 @@ from django.urls import reverse
 
 from clinic import names
 from clinic.fields import ClaimCounterField
-from clinic.linked import explained
+from clinic.linked import LinkedRecord
 from doctors import rules
 from doctors.querysets import DoctorQuerySet
 
 
-class Doctor(models.Model):
+class Doctor(LinkedRecord, models.Model):
     """A person who sees patients and has one diary. `diary_version` counts the diary's changes."""
 
     full_name = models.CharField(max_length=100, validators=[names.check_name])
@@ -33,6 +33,8 @@ class Doctor(models.Model):
 
     objects = DoctorQuerySet.as_manager()
 
+    linked_advice = rules.LINKED
+
     class Meta:
         ordering = ["full_name", "pk"]
 
@@ -48,15 +50,6 @@ class Doctor(models.Model):
         self.full_name = names.clean_name(self.full_name or "")
         self.specialization = names.clean_name(self.specialization or "")
         super().clean_fields(exclude=exclude)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete a doctor without appointments.
-
-        Raises:
-            ProtectedError: if the doctor has appointments.
-        """
-        with explained(str(rules.LINKED)):
-            return super().delete(*args, **kwargs)
 
 
 auditlog.register(Doctor, exclude_fields=["diary_version", "appointments"])

@@ -4,15 +4,14 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 
-from clinic.linked import explained
+from clinic.linked import LinkedQuerySet
 from clinic.local_dates import LocalDates
-from doctors import rules
 
 if TYPE_CHECKING:
     from doctors.models import Doctor  # noqa: F401 -- for the annotation below only
 
 
-class DoctorQuerySet(LocalDates, models.QuerySet["Doctor"]):
+class DoctorQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Doctor"]):
     """Doctors."""
 
     def active(self) -> "DoctorQuerySet":
@@ -26,14 +25,3 @@ class DoctorQuerySet(LocalDates, models.QuerySet["Doctor"]):
     def specializations(self) -> list[str]:
         """Return the distinct specializations, in alphabetical order. One query."""
         return list(self.order_by("specialization").values_list("specialization", flat=True).distinct())
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete doctors without appointments.
-
-        Raises:
-            ProtectedError: if one of them has appointments; nothing is then deleted.
-        """
-        with explained(str(rules.LINKED)):
-            return super().delete()
-
-    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers

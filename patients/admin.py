@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from clinic.safe_admin import LinkedModelAdmin
-from patients import rules
 from patients.models import Patient
 
 
@@ -14,7 +13,6 @@ from patients.models import Patient
 class PatientAdmin(LinkedModelAdmin):
     """Patients, found by the same folded keys as at the front desk."""
 
-    linked_advice = rules.LINKED
     list_display = ["last_name", "first_name", "date_of_birth", "phone_number", "email", "created_at"]
     list_display_links = ["last_name", "first_name"]
     search_fields = ["name_key"]  # turns the search box on; get_search_results() does the search

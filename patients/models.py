@@ -11,7 +11,7 @@ from django.utils import timezone
 from clinic import clinic_time, names
 from clinic.field_errors import FieldErrors
 from clinic.fields import ClaimCounterField, NormalizedEmailField
-from clinic.linked import explained
+from clinic.linked import LinkedRecord
 from patients import rules
 from patients.querysets import FOUND_BY, PatientQuerySet
 from patients.search_keys import keys_for
@@ -20,7 +20,7 @@ NAME_LENGTH = 50
 PHONE_LENGTH = 32
 
 
-class Patient(models.Model):
+class Patient(LinkedRecord, models.Model):
     """A person registered with the clinic."""
 
     first_name = models.CharField(max_length=NAME_LENGTH, validators=[names.check_name])
@@ -34,6 +34,8 @@ class Patient(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = PatientQuerySet.as_manager()
+
+    linked_advice = rules.LINKED
 
     class Meta:
         ordering = ["name_key", "pk"]
@@ -116,15 +118,6 @@ class Patient(models.Model):
             self.search_keys.filter(key__in=stale).delete()
         if missing := wanted - held:
             SearchKey.objects.bulk_create([SearchKey(patient=self, key=key) for key in missing])
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete a patient without appointments.
-
-        Raises:
-            ProtectedError: if the patient has appointments.
-        """
-        with explained(str(rules.LINKED)):
-            return super().delete(*args, **kwargs)
 
 
 class SearchKey(models.Model):

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 
-from clinic.linked import explained
+from clinic.linked import LinkedQuerySet
 from clinic.local_dates import LocalDates
-from patients import rules
 from patients.search_keys import AFTER_EVERY_CHARACTER, sought
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ MOST_FOUND = 20
 FOUND_BY = frozenset({"first_name", "last_name", "email", "phone_number"})
 
 
-class PatientQuerySet(LocalDates, models.QuerySet["Patient"]):
+class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
     """Patients, and the guards of what is derived from their data."""
 
     def search(self, text: str) -> "PatientQuerySet":
@@ -94,14 +93,3 @@ class PatientQuerySet(LocalDates, models.QuerySet["Patient"]):
         if refused := FOUND_BY & values.keys():
             raise TypeError(f"Save patients one by one to change {', '.join(sorted(refused))}.")
         return super().update(**values)
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete patients without appointments.
-
-        Raises:
-            ProtectedError: if one of them has appointments; nothing is then deleted.
-        """
-        with explained(str(rules.LINKED)):
-            return super().delete()
-
-    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers

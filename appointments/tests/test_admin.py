@@ -11,6 +11,7 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
+from clinic.tests.reading import codes_at
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -55,10 +56,6 @@ def typed(patient, doctor, **changes):
 def change_of(visit, **changes):
     """What the change form of the visit sends."""
     return typed(visit.patient, visit.doctor, seen_version=visit.version, reason=visit.reason) | changes
-
-
-def codes(response, field):
-    return [error.code for error in response.context["adminform"].form.errors.as_data().get(field, [])]
 
 
 def row(appointment):
@@ -214,7 +211,7 @@ def test_add_does_not_take_a_status(in_admin):
 def test_add_is_refused_at_its_field(in_admin, changes, field, code):
     response = in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory()) | changes)
 
-    assert codes(response, field) == [code]
+    assert codes_at(response, field) == [code]
     assert not Appointment.objects.exists()
 
 
@@ -224,14 +221,14 @@ def test_add_at_the_end_of_time_is_refused(in_admin, date):
         f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_0=date, start_time_1="23:59")
     )
 
-    assert codes(response, "start_time")
+    assert codes_at(response, "start_time")
     assert not Appointment.objects.exists()
 
 
 def test_add_of_an_inactive_doctor_is_refused(in_admin):
     response = in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(is_active=False)))
 
-    assert codes(response, "doctor") == ["inactive"]
+    assert codes_at(response, "doctor") == ["inactive"]
     assert not Appointment.objects.exists()
 
 
@@ -241,14 +238,14 @@ def test_add_onto_another_of_the_doctor_is_refused(in_admin, visit, start, minut
         f"{LIST}add/", typed(PatientFactory(), visit.doctor, start_time_1=start, duration_minutes=minutes)
     )
 
-    assert codes(response, "start_time") == ["doctor_overlap"]
+    assert codes_at(response, "start_time") == ["doctor_overlap"]
     assert Appointment.objects.count() == 1
 
 
 def test_add_onto_another_of_the_patient_is_refused(in_admin, visit):
     response = in_admin.post(f"{LIST}add/", typed(visit.patient, DoctorFactory()))
 
-    assert codes(response, "start_time") == ["patient_overlap"]
+    assert codes_at(response, "start_time") == ["patient_overlap"]
     assert Appointment.objects.count() == 1
 
 
@@ -294,7 +291,7 @@ def test_change_is_refused_at_its_field(in_admin, visit, changes, field, code):
 
     response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, **changes))
 
-    assert codes(response, field) == [code]
+    assert codes_at(response, field) == [code]
     assert row(visit) == before
 
 
@@ -305,7 +302,7 @@ def test_change_onto_another_is_refused(in_admin, visit, other, minutes):
 
     response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, start_time_1=start))
 
-    assert codes(response, "start_time") == ["doctor_overlap"]
+    assert codes_at(response, "start_time") == ["doctor_overlap"]
     assert row(visit)["start_time"] == at(10)
 
 
@@ -314,7 +311,7 @@ def test_change_to_an_inactive_doctor_is_refused(in_admin, visit):
 
     response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, doctor=away.pk))
 
-    assert codes(response, "doctor") == ["inactive"]
+    assert codes_at(response, "doctor") == ["inactive"]
     assert row(visit)["doctor_id"] == visit.doctor_id
 
 
@@ -327,7 +324,7 @@ def test_change_of_what_somebody_else_has_changed_is_refused(in_admin, visit):
         f"{LIST}{visit.pk}/change/", change_of(visit, seen_version=seen, start_time_1="12:00", reason="Overwritten")
     )
 
-    assert codes(response, "__all__") == ["stale"]
+    assert codes_at(response, "__all__") == ["stale"]
     assert row(visit) == before
 
 

@@ -8,6 +8,7 @@ from appointments import booking
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
+from clinic.tests.reading import codes_at
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -55,10 +56,6 @@ def row(appointment):
 
 def entries(appointment):
     return AuditEntry.objects.get_for_object(appointment)
-
-
-def codes(response, field):
-    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
 
 
 def levels(response):
@@ -375,7 +372,7 @@ def test_cancel_is_refused_at_its_field(at_desk, visit, changes, field, code):
         address(visit, "cancel/"), {"cancelled_by": "patient", "cancel_reason": "Ill", "version": "1"} | changes
     )
 
-    assert codes(response, field) == [code]
+    assert codes_at(response, field) == [code]
     assert row(visit) == before
 
 
@@ -389,7 +386,7 @@ def test_cancel_of_what_cannot_be_cancelled_is_refused(at_desk, status):
     )
 
     assert row(visit) == before
-    assert codes(response, "__all__") == ["transition"]
+    assert codes_at(response, "__all__") == ["transition"]
 
 
 def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit, okafor):
@@ -402,7 +399,7 @@ def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit
         address(visit, "cancel/"), {"cancelled_by": "patient", "cancel_reason": "Feels better", "version": seen}
     )
 
-    assert codes(response, "__all__") == ["stale"]
+    assert codes_at(response, "__all__") == ["stale"]
     assert response.context["history"][0].what == [
         "Moved from Tue 24 Nov 2026 10:00 to Tue 24 Nov 2026 11:00",
     ]
@@ -502,7 +499,7 @@ def test_move_is_refused_at_its_field(at_desk, visit, wanted, changes, field, co
 
     response = at_desk.post(address(visit, "move/"), wanted | changes)
 
-    assert codes(response, field) == [code]
+    assert codes_at(response, field) == [code]
     form = response.context["form"]
     assert {name: str(form[name].value()) for name in wanted} == wanted | changes
     assert row(visit) == before
@@ -525,7 +522,7 @@ def test_move_onto_another_is_refused_with_times_near_by(at_desk, visit, okafor,
 
     response = at_desk.post(address(visit, "move/"), wanted | changes)
 
-    assert codes(response, "time") == ["doctor_overlap"]
+    assert codes_at(response, "time") == ["doctor_overlap"]
     assert response.context["nearest"]
     assert response.context["form"]["time"].value() == "11:00"
     assert row(visit) == before
@@ -536,7 +533,7 @@ def test_move_onto_another_of_the_patient_is_refused(at_desk, visit, wanted):
 
     response = at_desk.post(address(visit, "move/"), wanted)
 
-    assert codes(response, "time") == ["patient_overlap"]
+    assert codes_at(response, "time") == ["patient_overlap"]
     assert row(visit)["start_time"] == at(10)
 
 
@@ -545,7 +542,7 @@ def test_move_to_an_inactive_doctor_is_refused(at_desk, visit, wanted):
 
     response = at_desk.post(address(visit, "move/"), wanted | {"doctor": away.pk})
 
-    assert codes(response, "doctor") == ["inactive"]
+    assert codes_at(response, "doctor") == ["inactive"]
     assert row(visit)["doctor_id"] == visit.doctor_id
 
 
@@ -559,7 +556,7 @@ def test_move_of_what_can_no_longer_be_moved_is_refused(at_desk, status, wanted)
         wanted | {"version": visit.version, "doctor": visit.doctor_id, "time": "15:00", "duration_minutes": "30"},
     )
 
-    assert codes(response, "time") == ["not_movable"]
+    assert codes_at(response, "time") == ["not_movable"]
     assert row(visit) == before
 
 
@@ -570,7 +567,7 @@ def test_move_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit, 
 
     response = at_desk.post(address(visit, "move/"), wanted)
 
-    assert codes(response, "__all__") == ["stale"]
+    assert codes_at(response, "__all__") == ["stale"]
     assert "Booked → Cancelled" in response.context["history"][0].what
     assert 'aria-label="Changed meanwhile"' in response.content.decode()
     form = response.context["form"]

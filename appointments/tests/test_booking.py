@@ -13,6 +13,7 @@ from appointments.statuses import CancelledBy, Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
+from clinic.tests.reading import codes_in
 from clinic.transactions import LostRace
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
@@ -38,16 +39,6 @@ def user():
 
 
 @pytest.fixture
-def patient():
-    return PatientFactory()
-
-
-@pytest.fixture
-def doctor():
-    return DoctorFactory()
-
-
-@pytest.fixture
 def booked():
     return AppointmentFactory()
 
@@ -56,12 +47,6 @@ def book(patient, doctor, **values):
     return booking.book(
         **{"patient": patient, "doctor": doctor, "start_time": START, "duration_minutes": 30, "by": None} | values
     )
-
-
-def codes_in(refusal):
-    """Return the codes by field; under "" what is about no field."""
-    errors = refusal.error_dict if hasattr(refusal, "error_dict") else {"": refusal.error_list}
-    return {name: [error.code for error in at_field] for name, at_field in errors.items()}
 
 
 def codes_of(verb, *args, **kwargs):

@@ -10,6 +10,7 @@ from appointments import booking
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
+from clinic.tests.reading import codes_at
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -50,10 +51,6 @@ def typed(maria, okafor):
     }
 
 
-def codes(response, field):
-    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
-
-
 def shown(response):
     """Return what stands in the form's fields, as text."""
     form = response.context["form"]
@@ -62,7 +59,7 @@ def shown(response):
 
 def assert_refused(response, typed, field, code):
     """The refusal stands at its field alone, what was typed is still there, and nothing is saved."""
-    assert codes(response, field) == [code]
+    assert codes_at(response, field) == [code]
     assert list(response.context["form"].errors) == [field]
     assert {name: value for name, value in shown(response).items() if name in typed} == typed
 
@@ -71,7 +68,7 @@ def assert_refused(response, typed, field, code):
 def test_form_without_its_key_is_shown_again_with_a_new_one_and_books_when_sent_again(at_desk, typed, key):
     response = at_desk.post(BOOK, typed | {"booking_key": key})
 
-    assert codes(response, "__all__") == ["booking_key"]
+    assert codes_at(response, "__all__") == ["booking_key"]
     assert not Appointment.objects.exists()
     again = at_desk.post(BOOK, shown(response))
     assert again.status_code == 302
@@ -392,7 +389,7 @@ def test_booking_is_refused_at_its_field(at_desk, typed, changes, field, code):
 def test_booking_of_an_absurd_length_is_refused_with_one_message(at_desk, typed, minutes):
     response = at_desk.post(BOOK, typed | {"duration_minutes": minutes})
 
-    assert len(codes(response, "duration_minutes")) == 1
+    assert len(codes_at(response, "duration_minutes")) == 1
     assert not Appointment.objects.exists()
 
 
@@ -454,7 +451,7 @@ def test_times_near_by_are_of_the_day_meant_however_it_was_typed(at_desk, typed,
 
     response = at_desk.post(BOOK, typed | {"date": "25/11/2026"})
 
-    assert codes(response, "time") == ["doctor_overlap"]
+    assert codes_at(response, "time") == ["doctor_overlap"]
     assert response.context["free_day"].date == dt.date(2026, 11, 25)
     assert [free.time for free in response.context["nearest"]] == ["09:00", "09:30", "10:30"]
 
@@ -485,7 +482,7 @@ def test_booking_of_both_taken_says_both(at_desk, typed, maria, okafor):
 
     response = at_desk.post(BOOK, typed)
 
-    assert sorted(codes(response, "time")) == ["doctor_overlap", "patient_overlap"]
+    assert sorted(codes_at(response, "time")) == ["doctor_overlap", "patient_overlap"]
 
 
 # The repeated hour
@@ -494,7 +491,7 @@ def test_booking_of_both_taken_says_both(at_desk, typed, maria, okafor):
 def test_repeated_hour_asks_which(at_desk, typed):
     response = at_desk.post(BOOK, typed | {"date": "2027-10-31", "time": "01:30"})
 
-    assert codes(response, "which") == ["ambiguous_time"]
+    assert codes_at(response, "which") == ["ambiguous_time"]
     page = response.content.decode()
     assert page.count('type="radio"') == page.count('name="which"') == 2
     assert not Appointment.objects.exists()
@@ -548,7 +545,7 @@ def test_key_used_for_something_else_is_refused_and_renewed(at_desk, typed, chan
 
     response = at_desk.post(BOOK, typed | changes)
 
-    assert codes(response, "__all__") == ["booking_key_used"]
+    assert codes_at(response, "__all__") == ["booking_key_used"]
     assert Appointment.objects.count() == 1
     assert uuid.UUID(shown(response)["booking_key"]) != uuid.UUID(KEY)
     assert shown(response)["booking_key"] in response.content.decode()

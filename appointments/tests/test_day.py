@@ -60,7 +60,7 @@ def marks(day):
 def test_grid_without_appointments_shows_the_usual_hours(doctor, receptionist):
     day = day_view(DAY, user=receptionist)
 
-    assert (day.date, day.first_instant) == (DAY, utc(2026, 11, 24, 8, 0))
+    assert (day.date, day.grid.start) == (DAY, utc(2026, 11, 24, 8, 0))
     assert day.length.minutes == 600
     assert marks(day) == [(60 * (hour - 8), f"{hour:02}:00") for hour in range(8, 18)]
 
@@ -70,7 +70,7 @@ def test_grid_shows_the_usual_hours_of_clinic_time(settings, doctor, receptionis
 
     day = day_view(DAY, user=receptionist)
 
-    assert day.first_instant == utc(2026, 11, 24, 2, 15)
+    assert day.grid.start == utc(2026, 11, 24, 2, 15)
     assert (day.length.minutes, marks(day)[0], marks(day)[-1]) == (600, (0, "08:00"), (540, "17:00"))
 
 
@@ -95,7 +95,7 @@ def test_grid_stretches_by_full_hours_to_what_is_booked(
 
     day = day_view(DAY, user=receptionist)
 
-    assert (day.first_instant, day.length.minutes) == (utc(2026, 11, 24, first_hour, 0), length)
+    assert (day.grid.start, day.length.minutes) == (utc(2026, 11, 24, first_hour, 0), length)
 
 
 def test_blocks_are_placed_to_the_minute(doctor, receptionist):
@@ -127,7 +127,7 @@ def test_day_of_23_hours_has_its_length_and_marks(doctor, receptionist):
 
     day = day_view(SPRING, user=receptionist)
 
-    assert (day.first_instant, day.length.minutes) == (utc(2026, 3, 29, 0, 0), 23 * 60)
+    assert (day.grid.start, day.length.minutes) == (utc(2026, 3, 29, 0, 0), 23 * 60)
     assert marks(day) == [(0, "00:00")] + [(60 * (hour - 1), f"{hour:02}:00") for hour in range(2, 24)]
     assert places(day.columns[0].blocks) == [(30, 30), (60, 30), (1320, 60)]
     assert [block.time for block in day.columns[0].blocks] == ["00:30", "02:00", "23:00"]
@@ -141,7 +141,7 @@ def test_day_of_25_hours_has_its_length_and_says_which_hour(doctor, receptionist
 
     day = day_view(AUTUMN, user=receptionist)
 
-    assert (day.first_instant, day.length.minutes) == (utc(2026, 10, 24, 23, 0), 25 * 60)
+    assert (day.grid.start, day.length.minutes) == (utc(2026, 10, 24, 23, 0), 25 * 60)
     assert marks(day)[:4] == [(0, "00:00"), (60, "01:00 WEST"), (120, "01:00 WET"), (180, "02:00")]
     assert marks(day)[4:] == [(60 * (hour + 1), f"{hour:02}:00") for hour in range(3, 24)]
     assert places(day.columns[0].blocks) == [(0, 30), (90, 30), (150, 30), (1440, 60)]
@@ -153,7 +153,7 @@ def test_day_of_25_hours_has_its_length_and_says_which_hour(doctor, receptionist
 def test_day_of_a_clock_change_shows_the_usual_hours(doctor, receptionist, date, first):
     day = day_view(date, user=receptionist)
 
-    assert (day.first_instant, day.length.minutes) == (first, 600)
+    assert (day.grid.start, day.length.minutes) == (first, 600)
     assert (marks(day)[0], marks(day)[-1]) == ((0, "08:00"), (540, "17:00"))
 
 
@@ -503,7 +503,7 @@ def test_free_time_of_any_day_leads_back_to_its_own_instant(settings, doctor, re
         instant = clinic_time.instant_at(
             dt.date.fromisoformat(slot["date"]), dt.time.fromisoformat(slot["time"]), which=which
         )
-        assert instant == day.first_instant + free.place.minute * MINUTE
+        assert instant == day.grid.start + free.place.minute * MINUTE
 
 
 def test_free_time_leaves_out_a_visit_that_began_the_day_before(doctor, receptionist):

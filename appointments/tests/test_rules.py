@@ -10,6 +10,7 @@ from appointments import rules
 from appointments.models import Appointment
 from appointments.statuses import BLOCKING, FORWARD, UNDO, Status
 from appointments.tests.factories import AppointmentFactory
+from clinic.tests.reading import codes_of
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -26,28 +27,9 @@ def frozen(now):
     return now
 
 
-@pytest.fixture
-def patient():
-    return PatientFactory()
-
-
-@pytest.fixture
-def doctor():
-    return DoctorFactory()
-
-
 def visit(patient, doctor, **values):
     """Return a new appointment, not saved."""
     return Appointment(**{"patient": patient, "doctor": doctor, "start_time": START, "duration_minutes": 30} | values)
-
-
-def codes_of(appointment):
-    """Return the refusals' codes by field, {} if there are none."""
-    try:
-        appointment.full_clean()
-    except ValidationError as refusal:
-        return {name: [error.code for error in errors] for name, errors in refusal.error_dict.items()}
-    return {}
 
 
 # duration

@@ -1,7 +1,6 @@
 """The day view: what it shows of a day, to whom, and at what cost."""
 
 import datetime as dt
-from html.parser import HTMLParser
 
 import pytest
 from django.db import connection, models
@@ -9,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
+from clinic.tests.reading import elements
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
@@ -21,18 +21,6 @@ MOST_QUERIES = 10
 
 def at(hour, minute=0, *, day=24):
     return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
-
-
-def elements(response):
-    """Return every element of a page as `(tag, attributes)`."""
-    found = []
-
-    class Parser(HTMLParser):
-        def handle_starttag(self, tag, attrs):
-            found.append((tag, dict(attrs)))
-
-    Parser().feed(response.content.decode())
-    return found
 
 
 def with_class(response, name):

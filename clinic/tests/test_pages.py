@@ -1,7 +1,5 @@
 """What all pages share: login and logout, error pages, health, headers, and nothing inline."""
 
-from html.parser import HTMLParser
-
 import pytest
 from django.contrib.auth import get_user
 from django.db import InterfaceError, OperationalError
@@ -11,6 +9,7 @@ from django.test import Client
 from appointments.tests.factories import AppointmentFactory
 from clinic import health
 from clinic.models import User
+from clinic.tests.reading import elements
 from clinic.transactions import RETRY_AFTER_SECONDS
 from doctors import views as doctor_views
 
@@ -18,18 +17,6 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 PASSWORD = "demo-clinic-2026"
 NEW_PASSWORD = "blue-heron-4711"
-
-
-def elements(response):
-    """Return every element of a page as `(tag, attributes)`."""
-    found = []
-
-    class Parser(HTMLParser):
-        def handle_starttag(self, tag, attrs):
-            found.append((tag, dict(attrs)))
-
-    Parser().feed(response.content.decode())
-    return found
 
 
 def stylesheets(response):

@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
+from clinic.tests.reading import codes_at
 from doctors import rules
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
@@ -35,10 +36,6 @@ REFUSALS = [
     ({"specialization": ZERO_WIDTH}, "specialization", "blank_name"),
     ({"user": "999"}, "user", "invalid_choice"),
 ]
-
-
-def codes(response, field):
-    return [error.code for error in response.context["adminform"].form.errors.as_data().get(field, [])]
 
 
 def listed(response):
@@ -77,7 +74,7 @@ def test_add_saves_with_its_user(in_admin, administrator, doctor_user):
 def test_add_is_refused_at_its_field(in_admin, changes, field, code):
     response = in_admin.post(f"{LIST}add/", typed(**changes))
 
-    assert codes(response, field) == [code]
+    assert codes_at(response, field) == [code]
     assert not Doctor.objects.exists()
 
 
@@ -85,7 +82,7 @@ def test_add_is_refused_at_its_field(in_admin, changes, field, code):
 def test_change_is_refused_at_its_field(in_admin, okafor, changes, field, code):
     response = in_admin.post(f"{LIST}{okafor.pk}/change/", typed(**changes))
 
-    assert codes(response, field) == [code]
+    assert codes_at(response, field) == [code]
     okafor.refresh_from_db()
     assert (okafor.full_name, okafor.specialization) == ("Dr Okafor", "Cardiology")
 
@@ -105,7 +102,7 @@ def test_login_of_another_doctor_is_refused(in_admin, okafor, doctor_user):
 
     response = in_admin.post(f"{LIST}{okafor.pk}/change/", typed(user=doctor_user.pk))
 
-    assert codes(response, "user") == ["unique"]
+    assert codes_at(response, "user") == ["unique"]
 
 
 @pytest.mark.parametrize(("action", "before"), [("deactivate", True), ("reactivate", False)])

@@ -1,7 +1,6 @@
 """Doctors as they are checked and stored."""
 
 import pytest
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
@@ -9,20 +8,12 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
+from clinic.tests.reading import codes_of
 from doctors import rules
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.django_db
-
-
-def codes_of(doctor):
-    """Return the refusals' codes by field, {} if there are none."""
-    try:
-        doctor.full_clean()
-    except ValidationError as refusal:
-        return {name: [error.code for error in errors] for name, errors in refusal.error_dict.items()}
-    return {}
 
 
 def doctor_with(**values):

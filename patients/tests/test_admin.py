@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
+from clinic.tests.reading import codes_at
 from patients import rules
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -47,10 +48,6 @@ REFUSALS = [
 ]
 
 
-def codes(response, field):
-    return [error.code for error in response.context["adminform"].form.errors.as_data().get(field, [])]
-
-
 def listed(response):
     return list(response.context["cl"].result_list)
 
@@ -80,7 +77,7 @@ def test_add_registers_with_its_user(in_admin, administrator):
 def test_add_is_refused_at_its_field(in_admin, maria, changes, field, code):
     response = in_admin.post(f"{LIST}add/", typed(**changes))
 
-    assert codes(response, field) == [code]
+    assert codes_at(response, field) == [code]
     assert list(Patient.objects.all()) == [maria]
 
 
@@ -90,7 +87,7 @@ def test_change_is_refused_at_its_field(in_admin, maria, changes, field, code):
 
     response = in_admin.post(f"{LIST}{ines.pk}/change/", typed(**changes))
 
-    assert codes(response, field) == [code]
+    assert codes_at(response, field) == [code]
     ines.refresh_from_db()
     assert (ines.full_name, ines.email) == ("Ines Costa", "costa@example.org")
 

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
+from clinic.tests.reading import codes_at
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -37,10 +38,6 @@ def typed(**changes):
         "phone_number": "+351 910 000 000",
         "email": "ines@example.org",
     } | changes
-
-
-def codes(response, field):
-    return [error.code for error in response.context["form"].errors.as_data().get(field, [])]
 
 
 # Search
@@ -176,7 +173,7 @@ def test_register_is_refused_at_its_field(at_desk, maria, changes, field, code):
 
     response = at_desk.post(NEW, sent)
 
-    assert code in codes(response, field)
+    assert code in codes_at(response, field)
     form = response.context["form"]
     assert list(form.errors) == [field]
     assert {name: form[name].value() for name in sent} == sent
@@ -189,7 +186,7 @@ def test_edit_is_refused_at_its_field(at_desk, maria, changes, field, code):
 
     response = at_desk.post(f"/patients/{costa.pk}/edit/", typed(**changes))
 
-    assert code in codes(response, field)
+    assert code in codes_at(response, field)
     assert list(response.context["form"].errors) == [field]
     costa.refresh_from_db()
     assert (costa.full_name, costa.email) == ("Ana Costa", "ana@example.org")

@@ -3,8 +3,8 @@
 import datetime as dt
 
 import pytest
-from django.core.exceptions import ValidationError
 
+from clinic.tests.reading import codes_of
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -18,15 +18,6 @@ def frozen(now):
 
 def patient_with(**values):
     return Patient(**{"first_name": "Maria", "last_name": "Santos", "email": "maria@example.org"} | values)
-
-
-def codes_of(patient):
-    """Return the refusals' codes by field, {} if there are none."""
-    try:
-        patient.full_clean()
-    except ValidationError as refusal:
-        return {name: [error.code for error in errors] for name, errors in refusal.error_dict.items()}
-    return {}
 
 
 def test_patient_with_the_least_is_accepted():

@@ -70,7 +70,7 @@ serve: $(venv)/base ## gunicorn with production settings, for a TLS proxy in fro
 	$(python) manage.py check --deploy --database default
 	@$(python) manage.py migrate --check || { echo "The database is not migrated: $(python) manage.py migrate"; exit 1; }
 	$(python) manage.py collectstatic --noinput --verbosity 0
-	$(venv)/bin/gunicorn clinic.wsgi --bind $(HOST):$(PORT) --workers $(WORKERS) --no-control-socket
+	$(venv)/bin/gunicorn clinic.wsgi --bind $(HOST):$(PORT) --workers $(WORKERS) --no-control-socket --forwarded-allow-ips=''
 
 requirements: $(python) ## pin anew what pyproject.toml asks for
 	$(python) -m pip install --quiet --disable-pip-version-check pip-tools

@@ -13,6 +13,7 @@ from appointments import booking, rules
 from appointments.models import Appointment
 from clinic import clinic_time
 from clinic.safe_admin import SafeModelAdmin, refusals_of
+from patients.models import Patient
 
 
 class AppointmentAdminForm(forms.ModelForm):
@@ -27,7 +28,9 @@ class AppointmentAdminForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["seen_version"].initial = self.instance.version if self.instance.pk else None
+        if self.instance.pk:
+            self.fields["seen_version"].initial = self.instance.version
+            self.fields["seen_version"].required = True
 
     def clean(self) -> dict[str, Any] | None:
         """Refuse a form that shows an older state than the record's."""
@@ -49,7 +52,7 @@ class AppointmentAdmin(SafeModelAdmin):
     search_fields = ["reason"]
     search_help_text = "Patient's name, e-mail or phone number, or the reason of the visit"
     autocomplete_fields = ["patient", "doctor"]
-    ordering = ["-start_time", "pk"]
+    ordering = ["-start_time", "-pk"]
     actions = ["mark_arrived", "start_consultation", "complete", "mark_no_show", "undo"]
     fieldsets = [
         (None, {"fields": ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes", "seen_version"]}),
@@ -70,6 +73,19 @@ class AppointmentAdmin(SafeModelAdmin):
         "updated_at",
     ]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: a visit is cancelled, which keeps the record."""
+        return False
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
+        """Leave out a start in the address that is no time."""
+        initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
+        try:
+            initial["start_time"] = forms.DateTimeField().clean(initial["start_time"])
+        except (KeyError, ValidationError):
+            initial.pop("start_time", None)
+        return initial
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out what a new appointment does not have yet."""
         return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]
@@ -88,8 +104,6 @@ class AppointmentAdmin(SafeModelAdmin):
         """Find by patient, as at the front desk, or by reason."""
         if not search_term.strip():
             return queryset, False
-        from patients.models import Patient
-
         by_reason, _may_repeat = super().get_search_results(request, queryset, search_term)
         found = Patient.objects.search(search_term).order_by().values("pk")
         return by_reason | queryset.filter(patient__in=found), False

@@ -96,10 +96,17 @@ def _booked_before(wanted: Appointment) -> Appointment | None:
     if booked is None:
         return None
     asked, got = (
-        (each.patient_id, each.doctor_id, clinic_time.whole_minute(each.start_time), each.duration_minutes)
+        (
+            each.patient_id,
+            each.doctor_id,
+            clinic_time.whole_minute(each.start_time),
+            each.duration_minutes,
+            each.reason.split(),
+            each.notes,
+        )
         for each in (wanted, booked)
     )
-    if asked != got:
+    if asked != got or not booked.is_blocking:
         raise ValidationError(
             _("This form has already booked %(appointment)s. Send it again to book this one as well."),
             code="booking_key_used",
@@ -254,7 +261,7 @@ def _change(
     with acting(by), transaction.atomic():
         current = Appointment.objects.select_related("patient", "doctor").filter(pk=appointment.pk).first()
         if current is None:
-            raise rules.gone()
+            rules.refuse_gone("appointment")
         rules.check_not_stale(current.version, seen_version=version)
         change(current)
         current.full_clean(exclude=_KNOWN)

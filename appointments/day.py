@@ -13,12 +13,11 @@ from django.utils import timezone
 
 from appointments.grid import Grid, Mark, Place
 from appointments.models import Appointment
-from appointments.rules import SHORTEST_MINUTES
+from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
 from appointments.statuses import BLOCKING, Status
 from clinic import clinic_time, names
 from doctors.models import Doctor
 
-USUAL_MINUTES = 30
 FREE_STEP_MINUTES = 30  # free time is offered in pieces that begin on the clock's half hours
 BEGIN_STEP_MINUTES = 5  # and today not before the next full five minutes
 TALL_BLOCK_MINUTES = 25
@@ -235,7 +234,7 @@ class _Desk:
         """Yield the doctor's free time from now on, in pieces on which a visit can begin, soonest first."""
         taken = [self.grid.place_of(row.start_time, row.end_time) for row in rows if row.status in BLOCKING]
         begin = max(0, _round_up(self.grid.minute_of(self.at) + 1, BEGIN_STEP_MINUTES))
-        for place in [*taken, Place(self.grid.minutes)]:
+        for place in [*taken, Place(self.grid.last_start)]:
             for piece in _pieces(begin, place.minute):
                 if place.minute - piece.minute >= self.room_for:
                     yield self._free(doctor, piece, room=place.minute - piece.minute)

@@ -6,17 +6,12 @@ Why a claim, and why nothing may come between claim, check and write: docs/decis
 import datetime as dt
 from collections.abc import Iterable, Iterator
 
-from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
+from appointments import rules
+from clinic.field_errors import FieldErrors
 from doctors.models import Doctor
 from patients.models import Patient
-
-_GONE = {
-    "doctor": _("This doctor's record has been deleted. Choose another doctor."),
-    "patient": _("This patient's record has been deleted. Find the patient again."),
-}
 
 
 def claim(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
@@ -31,7 +26,9 @@ def claim(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
     for field, model, ids in (("doctor", Doctor, doctor_ids), ("patient", Patient, patient_ids)):
         for pk in sorted(set(ids)):
             if not model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1):
-                raise ValidationError({field: ValidationError(_GONE[field], code="gone")})
+                with (errors := FieldErrors()).at(field):
+                    rules.refuse_gone(field)
+                errors.raise_any()
 
 
 def overlapping_pairs(

@@ -4,18 +4,20 @@ import datetime as dt
 import uuid
 from typing import Any, ClassVar
 
-from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.models import ModelChoiceIterator
 
+from appointments import rules
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy
 from clinic import clinic_time
+from clinic.crispy import bare_helper
 from doctors.models import Doctor
 from patients.models import Patient
 
+_MODEL = Appointment._meta
 COMMON_LENGTHS = (15, 20, 30, 45, 60, 90)
 WHICH = [(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")]
 
@@ -64,7 +66,7 @@ class SlotForm(RefusalsMixin, forms.Form):
 
     doctor = DoctorChoiceField(Doctor.objects.all(), empty_label="Choose a doctor")
     date = forms.DateField(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
-    time = forms.TimeField(widget=forms.TimeInput(format="%H:%M", attrs={"type": "time", "step": 300}))
+    time = forms.TimeField(widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}))
     which = forms.TypedChoiceField(
         label="Which of the two",
         choices=WHICH,
@@ -75,8 +77,10 @@ class SlotForm(RefusalsMixin, forms.Form):
     )
     duration_minutes = forms.IntegerField(
         label="Length in minutes",
-        initial=30,
-        widget=forms.NumberInput(attrs={"min": 15, "max": 180, "step": 5, "list": "common-lengths"}),
+        initial=rules.USUAL_MINUTES,
+        widget=forms.NumberInput(
+            attrs={"min": rules.SHORTEST_MINUTES, "max": rules.LONGEST_MINUTES, "list": "common-lengths"}
+        ),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -108,12 +112,12 @@ class BookingForm(SlotForm):
         },
     )
     reason = forms.CharField(
-        max_length=Appointment._meta.get_field("reason").max_length,
+        max_length=_MODEL.get_field("reason").max_length,
         required=False,
-        help_text="Seen in the schedule.",
+        help_text=_MODEL.get_field("reason").help_text,
     )
     notes = forms.CharField(
-        max_length=Appointment._meta.get_field("notes").max_length,
+        max_length=_MODEL.get_field("notes").max_length,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
@@ -123,8 +127,7 @@ class BookingForm(SlotForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.helper = FormHelper()
-        self.helper.form_tag = False
+        self.helper = bare_helper()
         self.helper.layout = Layout(
             Fieldset("Patient", HTML("{% include 'appointments/_patient_picker.html' %}")),
             Fieldset("Doctor and time", *slot_layout()),
@@ -167,8 +170,7 @@ class MoveForm(SlotForm):
             "version": appointment.version,
         }
         super().__init__(data, initial=held | (initial or {}))
-        self.helper = FormHelper()
-        self.helper.form_tag = False
+        self.helper = bare_helper()
         self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "version")
 
 
@@ -176,13 +178,12 @@ class CancelForm(RefusalsMixin, forms.Form):
     """Call a visit off."""
 
     cancelled_by = forms.ChoiceField(label="Who cancels", choices=CancelledBy.choices, widget=forms.RadioSelect)
-    cancel_reason = forms.CharField(label="Reason", max_length=200)
+    cancel_reason = forms.CharField(label="Reason", max_length=_MODEL.get_field("cancel_reason").max_length)
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.helper = FormHelper()
-        self.helper.form_tag = False
+        self.helper = bare_helper()
 
 
 def slot_layout() -> list[Any]:

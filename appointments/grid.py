@@ -51,22 +51,29 @@ class Grid:
 
     start: dt.datetime
     end: dt.datetime
+    next_midnight: dt.datetime
 
     @classmethod
     def around(cls, day: dt.date, spans: Iterable[tuple[dt.datetime, dt.datetime]]) -> "Grid":
         """Return the usual hours of the day, stretched to the spans `(start, end)` that begin on it."""
-        midnight = clinic_time.day_bounds(day)[0]
+        midnight, next_midnight = clinic_time.day_bounds(day)
         usual = (_clock_instant(day, DAY_OPENS), _clock_instant(day, DAY_CLOSES))
         starts, ends = zip(usual, *(span for span in spans if span[0] >= midnight), strict=True)
         return cls(
             start=midnight + (min(starts) - midnight) // HOUR * HOUR,
             end=midnight - (midnight - max(ends)) // HOUR * HOUR,  # rounded up
+            next_midnight=next_midnight,
         )
 
     @property
     def minutes(self) -> int:
         """The length of the grid in minutes."""
         return self.minute_of(self.end)
+
+    @property
+    def last_start(self) -> int:
+        """The minute at which the day itself ends: what is drawn beyond belongs to the next day's diary."""
+        return self.minute_of(min(self.end, self.next_midnight))
 
     def minute_of(self, instant: dt.datetime) -> int:
         """Return the whole minutes that pass from the grid's first instant to another."""

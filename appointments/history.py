@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from auditlog import get_logentry_model
@@ -25,11 +26,16 @@ class Entry:
     what: list[str]
 
 
-def history_of(appointment: Appointment, *, most: int = 100) -> list[Entry]:
-    """Return the latest changes of an appointment, latest first. At most three queries."""
+def history_of(appointment: Appointment, *, user: Any, most: int = 100) -> list[Entry]:
+    """Return the latest changes of an appointment, latest first. At most three queries.
+
+    Who may see only the own patients learns nothing from before the visit was this patient's.
+    """
     entries = list(
         get_logentry_model().objects.get_for_object(appointment).select_related("actor").order_by("-pk")[:most]
     )
+    if not user.has_perm("appointments.view_appointment"):
+        entries = list(takewhile(lambda entry: not _gave_to_other_patient(entry), entries))
     names = _names_in(entries)
     return [
         Entry(
@@ -39,6 +45,10 @@ def history_of(appointment: Appointment, *, most: int = 100) -> list[Entry]:
         )
         for entry in entries
     ]
+
+
+def _gave_to_other_patient(entry: Any) -> bool:
+    return entry.action == entry.Action.UPDATE and "patient" in entry.changes_dict
 
 
 def _names_in(entries: list[Any]) -> dict[tuple[str, str], str]:

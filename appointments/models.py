@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from auditlog.registry import auditlog
@@ -45,7 +46,7 @@ class Appointment(Remembered):
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
     start_time = models.DateTimeField("start")
-    duration_minutes = models.PositiveSmallIntegerField("length in minutes", default=30)
+    duration_minutes = models.PositiveSmallIntegerField("length in minutes", default=rules.USUAL_MINUTES)
     end_time = models.DateTimeField("end", editable=False)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
     reason = models.CharField(max_length=200, blank=True, help_text="Seen in the schedule.")
@@ -94,6 +95,7 @@ class Appointment(Remembered):
                 condition=models.Q(end_time__lte=models.F("start_time") + rules.LONGEST),
                 name="appointment_not_too_long",
             ),
+            QuietCheckConstraint(condition=models.Q(status__in=Status.values), name="appointment_status"),
         ]
         permissions = [
             ("view_schedule", "Can see the day view"),
@@ -128,8 +130,8 @@ class Appointment(Remembered):
     def clean_fields(self, exclude: Any = None) -> None:
         """Tidy the texts and check each field for itself; a time without zone must not pass for clinic time."""
         self._refused: frozenset[str] = frozenset()
-        self.reason = " ".join(self.reason.split())
-        self.cancel_reason = " ".join(self.cancel_reason.split())
+        self.reason = " ".join((self.reason or "").split())
+        self.cancel_reason = " ".join((self.cancel_reason or "").split())
         errors = FieldErrors()
         with errors.at("start_time"):
             rules.check_aware(self.start_time)
@@ -202,38 +204,62 @@ class Appointment(Remembered):
             rules.check_patient_free(others.for_patient(self.patient_id), self.start_time, self.end_time)
 
     def _set_times(self) -> None:
-        rules.check_aware(self.start_time)
         rules.check_whole_minutes(self.duration_minutes)
-        self.start_time = clinic_time.whole_minute(self.start_time)
+        self.duration_minutes = models.IntegerField().to_python(self.duration_minutes)
+        start_time = models.DateTimeField().to_python(self.start_time)
+        rules.check_aware(start_time)
+        self.start_time = clinic_time.whole_minute(start_time)
         self.end_time = self.start_time + dt.timedelta(minutes=self.duration_minutes)
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Claim the diaries, check them, write: nothing in between.
+    def save(
+        self,
+        *,
+        force_insert: Any = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        """Claim the diaries, check them, write: nothing in between that could swallow a database error.
+
+        A new record is only ever inserted and an old one only updated, so that neither turns into the other when
+        somebody deletes the row, or when a new record is given a key that exists.
 
         Locks: the doctors' rows (old and new), then, if time is taken, the patients'.
 
         Raises:
-            ValidationError: `naive`, or `duration` for a fraction of a minute.
+            ValidationError: `naive`, `status`, or `duration` for a fraction of a minute.
             LostRace: `doctor_overlap`, `patient_overlap` or `inactive` if the time is not to be had; `stale` if the
-                row has changed since it was read; `gone` if doctor or patient exist no more. Nothing is then written.
+                row has changed since it was read; `gone` if it, doctor or patient exist no more. Nothing is written.
         """
         self._set_times()
-        if kwargs.get("update_fields") is not None:
+        rules.check_status(self.status)
+        if update_fields is not None:
             # The checks look at the whole visit, so the whole visit is written.
-            kwargs["update_fields"] = {*kwargs["update_fields"], *self.REMEMBERED, "end_time", "updated_at"}
+            update_fields = {*update_fields, *self.REMEMBERED, "end_time", "updated_at"}
         before = (self.pk, self.version, self._state.adding)
         try:
             with transaction.atomic():
                 self._claim()
                 self._check_claimed()
                 self.version = 1 if self._state.adding else self.version + 1
-                super().save(*args, **kwargs)
+                super().save(
+                    force_insert=force_insert or self._state.adding,
+                    force_update=force_update or (not self._state.adding and update_fields is None),
+                    using=using,
+                    update_fields=update_fields,
+                )
         except BaseException as error:
             self.pk, self.version, self._state.adding = before  # so that the same instance can be saved again
             if isinstance(error, ValidationError):
                 raise LostRace(error) from error
             raise
         self.remember()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the visit from the claimed diary. People cancel instead, which keeps the record."""
+        with transaction.atomic():
+            diary.claim(doctor_ids=[self.doctor_id], patient_ids=())
+            return super().delete(*args, **kwargs)
 
     def _claim(self) -> None:
         held = self.held
@@ -245,10 +271,12 @@ class Appointment(Remembered):
     def _check_claimed(self) -> None:
         errors = FieldErrors()
         if not self._state.adding:
-            held_version = Appointment.objects.filter(pk=self.pk).values_list("version", flat=True).first()
-            if held_version is None:
-                raise rules.gone()
-            rules.check_not_stale(held_version, seen_version=self.held["version"])
+            row = Appointment.objects.filter(pk=self.pk).values(*self.REMEMBERED).first()
+            if row is None:
+                rules.refuse_gone("appointment")
+            # Not the version alone: an instance saved in a transaction that was rolled back has one to come.
+            if row != self.held:
+                rules.check_not_stale(row["version"], seen_version=-1)
         if self.takes_time:
             self._check_diaries(errors)
         errors.raise_any()

@@ -3,10 +3,10 @@
 import datetime as dt
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
-from appointments import rules
+from appointments import diary, rules
 from appointments.statuses import BLOCKING
 from clinic import clinic_time
 from clinic.local_dates import LocalDates
@@ -79,6 +79,14 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         if bypassed := SLOT_COLUMNS & values.keys():
             raise DiaryBypassed(f"Save appointments one by one to change {', '.join(sorted(bypassed))}.")
         return super().update(**values)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete visits from the claimed diaries."""
+        with transaction.atomic():
+            diary.claim(doctor_ids=self.order_by().values_list("doctor_id", flat=True), patient_ids=())
+            return super().delete()
+
+    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers
 
     def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refuse.

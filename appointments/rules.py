@@ -5,7 +5,7 @@ Every instant is aware; `at` is the instant taken as now. Intervals contain thei
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from doctors.querysets import DoctorQuerySet
 
 SHORTEST_MINUTES = 15
+USUAL_MINUTES = 30
 LONGEST_MINUTES = 180
 LONGEST = dt.timedelta(minutes=LONGEST_MINUTES)
 
@@ -222,9 +223,28 @@ def check_cancel_reason(status: str, *, cancel_reason: str) -> None:
         raise ValidationError(_("Say why the appointment is cancelled."), code="cancel_reason")
 
 
-def gone() -> ValidationError:
-    """Return the refusal, `gone`, of what is asked of a record that has been deleted meanwhile."""
-    return ValidationError(_("This appointment has been deleted."), code="gone")
+def check_status(status: str) -> None:
+    """Check that a status is one of `Status`; MariaDB would take `Booked` for `booked`, and nobody else.
+
+    Raises:
+        ValidationError: `status`.
+    """
+    if status not in Status.values:
+        raise ValidationError(_("This is not a status of an appointment."), code="status")
+
+
+def refuse_gone(what: str) -> NoReturn:
+    """Refuse what is asked of an `appointment`, `doctor` or `patient` that has been deleted meanwhile.
+
+    Raises:
+        ValidationError: `gone`.
+    """
+    message = {
+        "appointment": _("This appointment has been deleted."),
+        "doctor": _("This doctor's record has been deleted. Choose another doctor."),
+        "patient": _("This patient's record has been deleted. Find the patient again."),
+    }[what]
+    raise ValidationError(message, code="gone")
 
 
 def check_not_stale(held_version: int, *, seen_version: int | None) -> None:
@@ -233,7 +253,7 @@ def check_not_stale(held_version: int, *, seen_version: int | None) -> None:
     Raises:
         ValidationError: `stale`.
     """
-    if seen_version is not None and seen_version != held_version:
+    if seen_version not in (None, held_version):
         raise ValidationError(
             _("Somebody else has changed this appointment meanwhile. Look at it below, then decide again."),
             code="stale",

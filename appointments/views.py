@@ -11,7 +11,6 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from appointments import booking, rules
 from appointments.day import Day, Free, day_view
@@ -219,7 +218,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
         "free_day": day,
         "nearest": _nearest(form, day),
         "lengths": COMMON_LENGTHS,
-        "history": history_of(appointment) if _is_stale(form) else [],
+        "history": history_of(appointment, user=request.user) if _is_stale(form) else [],
     }
     return render(request, "appointments/appointment_move.html", context)
 
@@ -263,7 +262,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "appointment": appointment,
         "patient_age": appointment.patient.age_on(clinic_time.local_date(appointment.start_time)),
         "schedule_url": _schedule_url(clinic_time.local_date(appointment.start_time), {}),
-        "history": history_of(appointment),
+        "history": history_of(appointment, user=request.user),
         "actions": _actions_on(appointment, request.user),
         "can_change": may(request.user, "change", appointment),
         "is_movable": appointment.status in MOVABLE,
@@ -327,7 +326,7 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
     context = {
         "form": form,
         "appointment": appointment,
-        "history": history_of(appointment) if _is_stale(form) else [],
+        "history": history_of(appointment, user=request.user) if _is_stale(form) else [],
     }
     return render(request, "appointments/appointment_cancel.html", context)
 
@@ -365,10 +364,10 @@ def _act(
     leads_to: Status | None,
     version: int | None = None,
 ) -> HttpResponse:
-    """Carry out a verb and go back to where the button was. The same click twice is one change."""
+    """Carry out a verb and show the visit again. The same click twice is one change."""
     appointment = _appointment_for(request, pk, action)
     if appointment.status == leads_to:
-        return redirect(_next_url(request, appointment))
+        return redirect(appointment)
     try:
         changed = verb(appointment, by=request.user, version=version)
     except ValidationError as refusal:
@@ -376,11 +375,4 @@ def _act(
             messages.error(request, message)
     else:
         messages.success(request, f"{changed.patient}: {changed.get_status_display().lower()}.")
-    return redirect(_next_url(request, appointment))
-
-
-def _next_url(request: StaffRequest, appointment: Appointment) -> str:
-    wanted = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
-        return wanted
-    return appointment.get_absolute_url()
+    return redirect(appointment)

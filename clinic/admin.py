@@ -9,13 +9,14 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
 from clinic.models import AuditEntry, User
+from clinic.safe_admin import SafeModelAdmin
 
 admin.site.unregister(Group)
 admin.site.unregister(AuditEntry)
 
 
 @admin.register(User)
-class ClinicUserAdmin(UserAdmin):
+class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
     """Users, with their roles."""
 
     list_display = ["username", "display_name", "roles", "is_active", "last_login"]
@@ -44,5 +45,5 @@ class ClinicUserAdmin(UserAdmin):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(LogEntryAdmin):
+class AuditEntryAdmin(SafeModelAdmin, LogEntryAdmin):
     """The audit trail, to read only: `LogEntryAdmin` refuses to add, change and delete."""

@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a change comes from: a user (None for the system itself) and, in a request, the client's address."""
+    """Where a change comes from: a user (None for the system itself) and, in a request, the address it comes from."""
 
     actor: Any = None
     address: str | None = None

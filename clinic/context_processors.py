@@ -5,5 +5,5 @@ from django.http import HttpRequest
 
 
 def clinic(request: HttpRequest) -> dict[str, object]:
-    """Return the clinic's name and zone."""
-    return {"CLINIC_NAME": settings.CLINIC_NAME, "CLINIC_TIME_ZONE": settings.TIME_ZONE}
+    """Return the clinic's name."""
+    return {"CLINIC_NAME": settings.CLINIC_NAME}

@@ -6,7 +6,10 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
+from django_htmx.http import HttpResponseClientRedirect
 
 from clinic.access import PUBLIC, is_open_to, methods_of
 from clinic.audit import acting
@@ -31,18 +34,26 @@ class AccessMiddleware:
         if permissions == PUBLIC:
             return None
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return _to_login(request)
         if not methods:
             raise PermissionDenied
         if permissions is None:
-            return HttpResponseNotAllowed([*methods, *(["HEAD"] if "GET" in methods else [])])
+            allowed = [*methods, *(["HEAD"] if "GET" in methods else [])]
+            return HttpResponseNotAllowed(allowed, render_to_string("405.html", request=request))
         if not is_open_to(request, permissions):
             raise PermissionDenied
         return None
 
 
+def _to_login(request: HttpRequest) -> HttpResponse:
+    """Send a stranger to the login, and after it back to what was looked at; an action is not carried out later."""
+    if getattr(request, "htmx", False):
+        return HttpResponseClientRedirect(reverse("login"))
+    return redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")
+
+
 class AuditOriginMiddleware:
-    """Note the signed-in user and the client's address beside every change made in the request."""
+    """Note the signed-in user, and the address the connection comes from, beside every change made in the request."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

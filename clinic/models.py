@@ -8,10 +8,11 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 
 from clinic.audit import current_origin
+from clinic.audited import AuditedRecord
 from clinic.local_dates import LocalDates
 
 
-class User(AbstractUser):
+class User(AuditedRecord, AbstractUser):
     """A person who signs in. What one may do comes from the role, which is a group of `clinic.roles`."""
 
     class Meta(AbstractUser.Meta):

@@ -8,8 +8,11 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from clinic.transactions import retrying
+
+LONGEST_ID = 18  # digits that fit a database's big integer
 
 
 class IdAutocompleteSelect(AutocompleteSelect):
@@ -17,7 +20,8 @@ class IdAutocompleteSelect(AutocompleteSelect):
 
     def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
         """Return the options, without those that cannot be an id."""
-        return super().optgroups(name, [each for each in value if not each or each.isdecimal()], attrs)
+        possible = [each for each in value if not each or (each.isdecimal() and len(each) <= LONGEST_ID)]
+        return super().optgroups(name, possible, attrs)
 
 
 class SafeModelAdmin(admin.ModelAdmin):
@@ -31,6 +35,10 @@ class SafeModelAdmin(admin.ModelAdmin):
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs["widget"] = IdAutocompleteSelect(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Add a record; UserAdmin opens a transaction of its own here, so the retry must lie around it."""
+        return _retrying_view(request, lambda: super(SafeModelAdmin, self).add_view(request, *args, **kwargs))
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Add or change a record."""
@@ -49,7 +57,14 @@ class SafeModelAdmin(admin.ModelAdmin):
             with transaction.atomic():
                 return super(SafeModelAdmin, self).changelist_view(request, *args, **kwargs)
 
-        return _retrying_view(request, view)
+        try:
+            return _retrying_view(request, view)
+        except (ValueError, OverflowError):
+            # Filters, hierarchy and actions look up what the address and the boxes say, be it no number or no date.
+            if not (request.GET or request.POST):
+                raise
+            self.message_user(request, "That could not be understood, so this is the whole list.", messages.ERROR)
+            return redirect(request.path)
 
 
 def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:

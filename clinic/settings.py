@@ -121,6 +121,9 @@ MIGRATION_MODULES = {"auditlog": None}
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 
+# Messages name patients, so they stay on the server; a cookie would keep them in the browser after the logout.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
 # People
 
 AUTH_USER_MODEL = "clinic.User"

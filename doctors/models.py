@@ -8,13 +8,14 @@ from django.db import models
 from django.urls import reverse
 
 from clinic import names
+from clinic.audited import AuditedRecord
 from clinic.fields import ClaimCounterField
 from clinic.linked import LinkedRecord
 from doctors import rules
 from doctors.querysets import DoctorQuerySet
 
 
-class Doctor(LinkedRecord, models.Model):
+class Doctor(LinkedRecord, AuditedRecord):
     """A person who sees patients and has one diary. `diary_version` counts the diary's changes."""
 
     full_name = models.CharField(max_length=100, validators=[names.check_name])

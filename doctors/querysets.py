@@ -21,7 +21,3 @@ class DoctorQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Doctor"]):
     def specialized_in(self, specialization: str) -> "DoctorQuerySet":
         """Return the doctors of a specialization."""
         return self.filter(specialization=specialization)
-
-    def specializations(self) -> list[str]:
-        """Return the distinct specializations, in alphabetical order. One query."""
-        return list(self.order_by("specialization").values_list("specialization", flat=True).distinct())

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Div, Field, Layout
 from django import forms
 
+from clinic.crispy import bare_helper
 from patients.models import Patient
 
 
@@ -24,8 +24,7 @@ class PatientForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             field.widget.attrs["autocomplete"] = "off"  # the browser would offer other patients' data
-        self.helper = FormHelper()
-        self.helper.form_tag = False
+        self.helper = bare_helper()
         self.helper.layout = Layout(
             Div(
                 Div(Field("first_name"), css_class="col-12 col-md-6"),

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from clinic import clinic_time, names
+from clinic.audited import AuditedRecord
 from clinic.field_errors import FieldErrors
 from clinic.fields import ClaimCounterField, NormalizedEmailField
 from clinic.linked import LinkedRecord
@@ -20,7 +21,7 @@ NAME_LENGTH = 50
 PHONE_LENGTH = 32
 
 
-class Patient(LinkedRecord, models.Model):
+class Patient(LinkedRecord, AuditedRecord):
     """A person registered with the clinic."""
 
     first_name = models.CharField(max_length=NAME_LENGTH, validators=[names.check_name])
@@ -30,7 +31,7 @@ class Patient(LinkedRecord, models.Model):
     date_of_birth = models.DateField(null=True, blank=True)
     name_key = models.CharField(max_length=255, editable=False, db_index=True)
     diary_version = ClaimCounterField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = PatientQuerySet.as_manager()

@@ -1,6 +1,5 @@
 """Chainable words for patients."""
 
-import datetime as dt
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +37,6 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
                 ranges |= models.Q(key__gte=beginning, key__lt=beginning + AFTER_EVERY_CHARACTER)
             found = found.filter(pk__in=SearchKey.objects.filter(ranges).values("patient"))
         return found.order_by("name_key", "pk")
-
-    def born_on(self, date_of_birth: dt.date) -> "PatientQuerySet":
-        """Return the patients born on a date."""
-        return self.filter(date_of_birth=date_of_birth)
 
     def visible_to(self, user: Any) -> "PatientQuerySet":
         """Return the patients whose record the user may see: all, one's own as a doctor, or none."""

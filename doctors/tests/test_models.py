@@ -196,14 +196,6 @@ def test_specialized_in_takes_one_specialization():
     assert list(Doctor.objects.specialized_in("Cardiology")) == [doctor]
 
 
-def test_specializations_are_each_named_once_in_order(django_assert_num_queries):
-    for specialization in ["Dermatology", "Cardiology", "Dermatology"]:
-        DoctorFactory(specialization=specialization)
-
-    with django_assert_num_queries(1):
-        assert Doctor.objects.specializations() == ["Cardiology", "Dermatology"]
-
-
 def test_doctors_come_in_order_of_their_names():
     for full_name in ["Dr Zola", "Dr Abel", "Dr Okafor"]:
         DoctorFactory(full_name=full_name)

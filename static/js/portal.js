@@ -1,10 +1,13 @@
 // What makes the portal quicker by hand; every page works without it.
 "use strict";
 
-// A changed filter or date shows at once; the button that does it without script is no longer needed.
-for (const form of document.querySelectorAll("form[data-submit-on-change]")) {
-  form.addEventListener("change", () => form.requestSubmit());
-  form.querySelector("[data-without-script]").hidden = true;
+// A filter or date picked by mouse or finger shows at once. By keyboard it waits for Enter or the button: a date being
+// typed, and a list walked through with the arrows, change with every key.
+for (const form of document.querySelectorAll("form[data-submit-on-pick]")) {
+  let picked = false;
+  form.addEventListener("pointerdown", () => { picked = true; });
+  form.addEventListener("keydown", () => { picked = false; });
+  form.addEventListener("change", () => { if (picked) form.requestSubmit(); });
 }
 
 // Lengths to click beside the number.

@@ -1,5 +1,6 @@
 """Admin of appointments: the same rules and the same safety as at the front desk."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,33 @@ from clinic import clinic_time
 from clinic.safe_admin import SafeModelAdmin, refusals_of
 from patients.models import Patient
 
+MOST_REFUSALS_TOLD = 10
+
+
+class ClinicSplitDateTimeField(forms.SplitDateTimeField):
+    """A start in clinic time, refused as at the desk where the clocks change.
+
+    A time that comes twice cannot be chosen here; one that is `held` already stays as it is.
+    """
+
+    held: dt.datetime | None = None
+
+    def compress(self, data_list: Any) -> dt.datetime | None:
+        """Return the instant of date and time."""
+        if not data_list or None in data_list:
+            return super().compress(data_list)
+        day, time = data_list
+        if self.held is not None:
+            held = clinic_time.local(self.held)
+            if (day, time) == (held.date(), held.time()):
+                return self.held
+        try:
+            return clinic_time.instant_at(day, time)
+        except ValidationError as error:
+            if error.code == "ambiguous_time":
+                error.message = f"{error.message} Only the portal's booking form can ask."
+            raise
+
 
 class AppointmentAdminForm(forms.ModelForm):
     """An appointment with the version it was shown in, so that nobody overwrites what somebody else has changed."""
@@ -24,11 +52,14 @@ class AppointmentAdminForm(forms.ModelForm):
     class Meta:
         model = Appointment
         fields = ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes"]
-        field_classes = {"start_time": forms.SplitDateTimeField}
+        field_classes = {"start_time": ClinicSplitDateTimeField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
+            start_time: Any = self.fields.get("start_time")
+            if start_time is not None:
+                start_time.held = self.instance.start_time
             self.fields["seen_version"].initial = self.instance.version
             self.fields["seen_version"].required = True
 
@@ -141,14 +172,17 @@ class AppointmentAdmin(SafeModelAdmin):
 
     def _each(self, request: HttpRequest, queryset: Any, verb: Callable[..., Appointment]) -> None:
         """Carry out a verb on each; what a rule refuses is listed, the others are done."""
-        done = 0
-        for appointment in queryset.select_related("patient", "doctor").order_by("start_time", "pk"):
+        refused = []
+        appointments = queryset.select_related("patient", "doctor").order_by("start_time", "pk")
+        for appointment in appointments:
             try:
                 with transaction.atomic():
                     verb(appointment, by=request.user)
             except ValidationError as error:
-                self.message_user(request, f"{appointment}: {refusals_of(error)}", messages.ERROR)
-            else:
-                done += 1
-        if done:
+                refused.append(f"{appointment.patient}, {appointment}: {refusals_of(error)}")
+        for message in refused[:MOST_REFUSALS_TOLD]:
+            self.message_user(request, message, messages.ERROR)
+        if len(refused) > MOST_REFUSALS_TOLD:
+            self.message_user(request, f"And {len(refused) - MOST_REFUSALS_TOLD} more were refused.", messages.ERROR)
+        if done := len(appointments) - len(refused):
             self.message_user(request, f"{done} changed.", messages.SUCCESS)

@@ -17,6 +17,7 @@ from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
 from appointments.statuses import BLOCKING, Status
 from clinic import clinic_time, names
 from doctors.models import Doctor
+from patients.models import Patient
 
 FREE_STEP_MINUTES = 30  # free time is offered in pieces that begin on the clock's half hours
 BEGIN_STEP_MINUTES = 5  # and today not before the next full five minutes
@@ -28,6 +29,7 @@ class _Row(NamedTuple):
 
     pk: int
     doctor_id: int
+    patient_id: int
     start_time: dt.datetime
     end_time: dt.datetime
     status: str
@@ -163,18 +165,22 @@ def day_view(
     doctor_id: int | None = None,
     specialization: str = "",
     room_for: int = SHORTEST_MINUTES,
+    patient: Patient | None = None,
+    moving: Appointment | None = None,
     at: dt.datetime | None = None,
 ) -> Day:
     """Return what a user sees of a day, for all doctors, one, or one specialization. Two queries, however many rows.
 
-    Free times are those at which a visit of `room_for` minutes would fit. Columns come in order
+    Free times are those at which a visit of `room_for` minutes would fit, for the `patient` too if one is given; the
+    visit that is `moving` takes no time from itself. Columns come in order
     of the doctors' names, blocks in order of time.
     """
     at = at or timezone.now()
     rows = _read(day)
     doctors = [doctor for doctor in Doctor.objects.all() if doctor.is_active or doctor.pk in rows]
     grid = Grid.around(day, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
-    desk = _Desk(user, grid, at=at, room_for=room_for)
+    own = [row for diary in rows.values() for row in diary if patient is not None and row.patient_id == patient.pk]
+    desk = _Desk(user, grid, at=at, room_for=room_for, own=own, moving=moving.pk if moving else None)
     columns = [
         desk.column(doctor, rows[doctor.pk])
         for doctor in doctors
@@ -196,7 +202,9 @@ def _read(day: dt.date) -> dict[int, list[_Row]]:
 class _Desk:
     """Lays out one day for one user, who sees all patients, the own ones, or initials only."""
 
-    def __init__(self, user: Any, grid: Grid, *, at: dt.datetime, room_for: int) -> None:
+    def __init__(
+        self, user: Any, grid: Grid, *, at: dt.datetime, room_for: int, own: list[_Row], moving: int | None
+    ) -> None:
         self.user_id = user.pk
         self.sees_all = user.has_perm("patients.view_patient")
         self.sees_own = user.has_perm("patients.view_own_patient")
@@ -205,6 +213,8 @@ class _Desk:
         self.grid = grid
         self.at = at
         self.room_for = room_for
+        self.own = own  # the visits of the patient for whom a time is sought
+        self.moving = moving
 
     def column(self, doctor: Doctor, rows: list[_Row]) -> Column:
         """Return a doctor's day; free time only of doctors who can be booked, for users who book."""
@@ -232,7 +242,11 @@ class _Desk:
 
     def _free_times(self, rows: list[_Row], doctor: Doctor) -> Iterator[Free]:
         """Yield the doctor's free time from now on, in pieces on which a visit can begin, soonest first."""
-        taken = [self.grid.place_of(row.start_time, row.end_time) for row in rows if row.status in BLOCKING]
+        taken = sorted(
+            self.grid.place_of(row.start_time, row.end_time)
+            for row in (*rows, *self.own)
+            if row.status in BLOCKING and row.pk != self.moving
+        )
         begin = max(0, _round_up(self.grid.minute_of(self.at) + 1, BEGIN_STEP_MINUTES))
         for place in [*taken, Place(self.grid.last_start)]:
             for piece in _pieces(begin, place.minute):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
@@ -14,6 +15,7 @@ from appointments.models import Appointment
 from appointments.statuses import CancelledBy
 from clinic import clinic_time
 from clinic.crispy import bare_helper
+from clinic.http import number_or_none
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -43,13 +45,13 @@ class DoctorChoiceField(forms.ModelChoiceField):
         return f"{doctor.full_name} · {doctor.specialization}"
 
 
-class RefusalsMixin:
+class RefusableForm(forms.Form):
     """A form that shows what a verb of `booking` refused."""
 
     # Names of the model's fields to those of the form, where the two differ.
     field_names: ClassVar[dict[str, str]] = {"start_time": "time"}
 
-    def add_refusal(self: Any, refusal: ValidationError) -> None:
+    def add_refusal(self, refusal: ValidationError) -> None:
         """Show each message at the field it is about, or above the form if it has no such field."""
         errors = refusal.error_dict if hasattr(refusal, "error_dict") else {"": refusal.error_list}
         for name, messages in errors.items():
@@ -58,7 +60,19 @@ class RefusalsMixin:
                 self.add_error(shown_at if shown_at in self.fields else None, message)
 
 
-class SlotForm(RefusalsMixin, forms.Form):
+class VersionedForm(RefusableForm):
+    """A form that carries the version it was shown; refused as stale and sent again, it counts as decided."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def add_refusal(self, refusal: ValidationError) -> None:
+        """Show the refusal; let the form be about what is shown now."""
+        super().add_refusal(refusal)
+        if any(error.code == "stale" for error in self.non_field_errors().as_data()):
+            self.data = {**dict(self.data.items()), "version": self.initial["version"]}
+
+
+class SlotForm(RefusableForm):
     """Doctor, date, time and length: where and when a visit takes place.
 
     `cleaned_data["start_time"]` is the instant meant.
@@ -144,20 +158,18 @@ class BookingForm(SlotForm):
             self._renew_key()
         return cleaned
 
-    def add_refusal(self: Any, refusal: ValidationError) -> None:
+    def add_refusal(self, refusal: ValidationError) -> None:
         """Show what was refused; a form that has booked before gets a new key, to book again if sent again."""
         super().add_refusal(refusal)
         if any(error.code == "booking_key_used" for error in self.non_field_errors().as_data()):
             self._renew_key()
 
-    def _renew_key(self: Any) -> None:
+    def _renew_key(self) -> None:
         self.data = {**dict(self.data.items()), "booking_key": str(uuid.uuid4())}
 
 
-class MoveForm(SlotForm):
+class MoveForm(VersionedForm, SlotForm):
     """Give a visit another doctor, time or length."""
-
-    version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, appointment: Appointment, initial: dict[str, Any] | None = None) -> None:
         wall = clinic_time.local(appointment.start_time)
@@ -174,12 +186,11 @@ class MoveForm(SlotForm):
         self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "version")
 
 
-class CancelForm(RefusalsMixin, forms.Form):
+class CancelForm(VersionedForm):
     """Call a visit off."""
 
     cancelled_by = forms.ChoiceField(label="Who cancels", choices=CancelledBy.choices, widget=forms.RadioSelect)
     cancel_reason = forms.CharField(label="Reason", max_length=_MODEL.get_field("cancel_reason").max_length)
-    version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -208,23 +219,10 @@ def slot_initial(query: Any) -> dict[str, Any]:
     What is missing or makes no sense is left out: a filled-in address is a help, never an obstacle.
     """
     initial: dict[str, Any] = {}
-    for name, parse in (
-        ("doctor", _whole_number),
-        ("date", dt.date.fromisoformat),
-        ("time", dt.time.fromisoformat),
-        ("which", _whole_number),
-        ("minutes", _whole_number),
-    ):
-        try:
+    for name, parse in (("date", dt.date.fromisoformat), ("time", dt.time.fromisoformat)):
+        with suppress(KeyError, ValueError):
             initial[name] = parse(query[name])
-        except (KeyError, ValueError):
-            continue
-    if "minutes" in initial:
-        initial["duration_minutes"] = initial.pop("minutes")
+    for name, field in (("doctor", "doctor"), ("which", "which"), ("minutes", "duration_minutes")):
+        if (number := number_or_none(query.get(name, ""))) is not None:
+            initial[field] = number
     return initial
-
-
-def _whole_number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise ValueError(text)
-    return int(text)

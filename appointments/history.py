@@ -40,7 +40,7 @@ def history_of(appointment: Appointment, *, user: Any, most: int = 100) -> list[
     return [
         Entry(
             at=entry.timestamp,
-            who=entry.actor.display_name if entry.actor else "The system",
+            who=entry.actor.display_name if entry.actor else entry.actor_email or "The system",
             what=["Booked"] if entry.action == entry.Action.CREATE else list(_told(entry.changes_dict, names)),
         )
         for entry in entries

@@ -54,7 +54,7 @@ class Appointment(Remembered):
     booking_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     booked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
+        on_delete=models.PROTECT,
         null=True,
         blank=True,
         editable=False,
@@ -172,16 +172,21 @@ class Appointment(Remembered):
         with errors.at("cancel_reason"):
             rules.check_cancel_reason(self.status, cancel_reason=self.cancel_reason)
         errors.raise_any()
-        if self.doctor_id and self.patient_id and self.takes_time:
-            self._check_diaries(errors)
+        if self._refuses("doctor", "patient") or None in (self.doctor_id, self.patient_id):
+            return
+        if self.takes_time:
+            self._check_diaries(errors, self.doctor)
             errors.raise_any()
 
     def _is_unclear(self) -> bool:
         """Return whether a field says nothing that rules could be asked about; `clean_fields()` has then refused it."""
+        if None in (self.start_time, self.duration_minutes):
+            return True
+        return self._refuses("start_time", "duration_minutes", "status")
+
+    def _refuses(self, *fields: str) -> bool:
         refused: frozenset[str] = getattr(self, "_refused", frozenset())
-        return None in (self.start_time, self.duration_minutes) or bool(
-            refused & {"start_time", "duration_minutes", "status"}
-        )
+        return not refused.isdisjoint(fields)
 
     def _check_change(self, errors: FieldErrors, now: dt.datetime) -> None:
         held = self.held
@@ -192,11 +197,11 @@ class Appointment(Remembered):
             with errors.at("status"):
                 rules.check_transition(held["status"], self.status, start_time=self.start_time, at=now)
 
-    def _check_diaries(self, errors: FieldErrors) -> None:
-        """Check what depends on other rows: that the doctor takes appointments, and both are free. Three queries."""
+    def _check_diaries(self, errors: FieldErrors, doctor: Doctor) -> None:
+        """Check what depends on other rows: that the doctor takes appointments, and both are free. Two queries."""
         if self.changes("doctor_id", "start_time") or self.held["status"] == Status.CANCELLED:
             with errors.at("doctor"):
-                rules.check_active(Doctor.objects.filter(pk=self.doctor_id))
+                rules.check_active(doctor)
         others = Appointment.objects.exclude(pk=self.pk)
         with errors.at("start_time"):
             rules.check_doctor_free(others.for_doctor(self.doctor_id), self.start_time, self.end_time)
@@ -278,7 +283,7 @@ class Appointment(Remembered):
             if row != self.held:
                 rules.check_not_stale(row["version"], seen_version=-1)
         if self.takes_time:
-            self._check_diaries(errors)
+            self._check_diaries(errors, Doctor.objects.get(pk=self.doctor_id))  # as it is now, under the claim
         errors.raise_any()
 
 

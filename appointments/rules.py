@@ -15,7 +15,7 @@ from clinic import clinic_time
 
 if TYPE_CHECKING:
     from appointments.querysets import AppointmentQuerySet
-    from doctors.querysets import DoctorQuerySet
+    from doctors.models import Doctor
 
 SHORTEST_MINUTES = 15
 USUAL_MINUTES = 30
@@ -86,18 +86,17 @@ def check_whole_minutes(minutes: Any) -> None:
         raise ValidationError(_("An appointment lasts whole minutes."), code="duration")
 
 
-def check_active(doctor: "DoctorQuerySet") -> None:
-    """Check that the doctor, the one row of the queryset, can be booked. One query. Nobody is nobody's concern here.
+def check_active(doctor: "Doctor") -> None:
+    """Check that the doctor can be booked.
 
     Raises:
         ValidationError: `inactive`.
     """
-    doctor_name = doctor.filter(is_active=False).values_list("full_name", flat=True).first()
-    if doctor_name is not None:
+    if not doctor.is_active:
         raise ValidationError(
             _("%(doctor)s takes no appointments at present. Choose another doctor."),
             code="inactive",
-            params={"doctor": doctor_name},
+            params={"doctor": doctor.full_name},
         )
 
 

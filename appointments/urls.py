@@ -2,13 +2,13 @@
 
 from django.urls import path
 
-from appointments import views
+from appointments import schedule_views, views
 
 app_name = "appointments"
 urlpatterns = [
-    path("", views.schedule_today, name="schedule_today"),
-    path("schedule/", views.schedule_today, name="schedule_now"),
-    path("schedule/<date:day>/", views.schedule_day, name="schedule_day"),
+    path("", schedule_views.schedule_today, name="schedule_today"),
+    path("schedule/", schedule_views.schedule_today, name="schedule_now"),
+    path("schedule/<date:day>/", schedule_views.schedule_day, name="schedule_day"),
     path("appointments/book/", views.appointment_book, name="appointment_book"),
     path("appointments/<int:pk>/", views.appointment_detail, name="appointment_detail"),
     path("appointments/<int:pk>/move/", views.appointment_move, name="appointment_move"),

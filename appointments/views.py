@@ -1,9 +1,8 @@
-"""Pages of the schedule and of appointments. Who may call which is in `clinic.access`."""
+"""Pages that book, show and change appointments. Who may call which is in `clinic.access`."""
 
-import datetime as dt
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -18,67 +17,12 @@ from appointments.forms import COMMON_LENGTHS, BookingForm, CancelForm, MoveForm
 from appointments.history import history_of
 from appointments.models import Appointment
 from appointments.permissions import may
+from appointments.schedule_views import schedule_url
 from appointments.statuses import FORWARD, MOVABLE, UNDO, Status
 from clinic import clinic_time
-from clinic.http import StaffRequest, sent_data
-from doctors.models import Doctor
+from clinic.http import StaffRequest, number_or_none, sent_data
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
-
-# The schedule
-
-
-def schedule_today(request: StaffRequest) -> HttpResponse:
-    """Show today, or go to the date typed into the date field."""
-    if "date" not in request.GET:
-        return schedule_day(request, clinic_time.today())
-    try:
-        day = dt.date.fromisoformat(request.GET["date"])
-        clinic_time.check_date(day)
-    except (ValueError, ValidationError):
-        messages.error(request, "That is not a date of the calendar, so this is today.")
-        day = clinic_time.today()
-    kept = {name: value for name, value in request.GET.dict().items() if name != "date" and value}
-    return redirect(_schedule_url(day, kept))
-
-
-def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
-    """Show the schedule of one date, as a grid or as a list, for all doctors or some."""
-    kept = {name: value for name in ("doctor", "specialization", "layout") if (value := request.GET.get(name))}
-    doctor_id = get_object_or_404(Doctor, pk=_number_or_none(kept["doctor"])).pk if "doctor" in kept else None
-    schedule = day_view(day, user=request.user, doctor_id=doctor_id, specialization=kept.get("specialization", ""))
-    context = {
-        "day": schedule,
-        "kept": kept,
-        "today": clinic_time.today(),
-        "today_url": _schedule_url(None, kept),
-        "previous_url": _neighbour_url(day, -1, kept),
-        "next_url": _neighbour_url(day, +1, kept),
-        "other_layout_url": _schedule_url(day, kept | {"layout": "" if kept.get("layout") == "list" else "list"}),
-        "is_list": kept.get("layout") == "list",
-        "doctor_id": doctor_id,
-    }
-    return render(request, "appointments/schedule_day.html", context)
-
-
-def _schedule_url(day: dt.date | None, kept: dict[str, str]) -> str:
-    url = reverse("appointments:schedule_day", args=[day]) if day else reverse("appointments:schedule_now")
-    query = urlencode({name: value for name, value in kept.items() if value})
-    return f"{url}?{query}" if query else url
-
-
-def _neighbour_url(day: dt.date, step: int, kept: dict[str, str]) -> str:
-    """Return the address of the day before or after; none at the calendar's ends."""
-    neighbour = day + dt.timedelta(days=step)
-    is_known = clinic_time.FIRST_DATE <= neighbour <= clinic_time.LAST_DATE
-    return _schedule_url(neighbour, kept) if is_known else ""
-
-
-def _number_or_none(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-
-
-# Booking and moving
 
 
 def appointment_book(request: StaffRequest) -> HttpResponse:
@@ -106,21 +50,21 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
         except ValidationError as refusal:
             form.add_refusal(refusal)
         else:
-            messages.success(request, f"Booked: {appointment}.")
-            return redirect(_schedule_url(clinic_time.local_date(appointment.start_time), {}))
+            messages.success(request, f"Booked: {appointment.patient}, {appointment}.")
+            return redirect(schedule_url(clinic_time.local_date(appointment.start_time), {}))
     picked = form.cleaned_data.get("patient")
     return _booking_page(request, form, picked=picked)
 
 
 def _patient_or_none(text: str) -> Patient | None:
-    pk = _number_or_none(text)
+    pk = number_or_none(text)
     return None if pk is None else Patient.objects.filter(pk=pk).first()
 
 
 def _is_step(request: StaffRequest) -> bool:
-    """Return whether the form was sent to find a patient or take a time, Enter in the search box included."""
+    """Return whether the form was sent to find a patient or a time, Enter in the search box included."""
     asks_for_patient = request.POST.get("patient_query") and not request.POST.get("patient")
-    return bool(asks_for_patient) or any(name in request.POST for name in ("find", "take", "change_patient"))
+    return bool(asks_for_patient) or any(name in request.POST for name in ("find", "take", "look", "change_patient"))
 
 
 def _booking_step(request: StaffRequest) -> HttpResponse:
@@ -128,13 +72,15 @@ def _booking_step(request: StaffRequest) -> HttpResponse:
     typed = _with_time_taken(request.POST.dict())
     if "change_patient" in typed:
         typed["patient"] = ""
-    searches = "take" not in typed and "change_patient" not in typed
+    searches = not {"take", "look", "change_patient"} & typed.keys()
     picked = _patient_or_none(typed.get("patient", ""))
     form = BookingForm(initial=typed)
     query = typed.get("patient_query", "")
     found = list(Patient.objects.search(query)[: MOST_FOUND + 1]) if searches else None
     if request.htmx and searches:
         return render(request, "appointments/_patient_matches.html", _matches(found, query))
+    if request.htmx and "look" in typed:
+        return _free_times(request, form, patient=picked)
     return _booking_page(request, form, picked=picked, found=found, query=query)
 
 
@@ -163,7 +109,7 @@ def _booking_page(
     found: list[Patient] | None = None,
     query: str = "",
 ) -> HttpResponse:
-    day = _day_of(form, request.user)
+    day = _day_of(form, request.user, patient=picked)
     context = {
         "form": form,
         "picked": picked,
@@ -176,19 +122,27 @@ def _booking_page(
     return render(request, "appointments/appointment_book.html", context)
 
 
-def _day_of(form: SlotForm, user: Any) -> Day:
+def _free_times(
+    request: StaffRequest, form: SlotForm, *, patient: Patient | None, moving: Appointment | None = None
+) -> HttpResponse:
+    """Return the panel of free times alone, for a form whose doctor, date or length has changed."""
+    day = _day_of(form, request.user, patient=patient, moving=moving)
+    return render(request, "appointments/_free_times.html", {"free_day": day, "form": form})
+
+
+def _day_of(form: SlotForm, user: Any, *, patient: Patient | None, moving: Appointment | None = None) -> Day:
     """Return the day the form speaks of, or today: its free times stand beside the form."""
     try:
         day = form.fields["date"].clean(form["date"].value())
         clinic_time.check_date(day)
     except ValidationError:
         day = clinic_time.today()
-    return day_view(day, user=user, room_for=_minutes_of(form))
+    return day_view(day, user=user, room_for=_minutes_of(form), patient=patient, moving=moving)
 
 
 def _minutes_of(form: SlotForm) -> int:
     """Return the length the form asks for, or the shortest if it makes no sense yet."""
-    minutes = _number_or_none(str(form["duration_minutes"].value()))
+    minutes = number_or_none(str(form["duration_minutes"].value()))
     return minutes if minutes and minutes <= rules.LONGEST_MINUTES else rules.SHORTEST_MINUTES
 
 
@@ -203,15 +157,14 @@ def _nearest(form: SlotForm, day: Day) -> list[Free]:
 def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     """Give a visit another doctor, time or length."""
     appointment = _appointment_for(request, pk, "change")
-    if request.method == "POST" and "take" in request.POST:
-        form = MoveForm(appointment=appointment, initial=_with_time_taken(request.POST.dict()))
-    elif request.method == "POST":
-        form = MoveForm(request.POST, appointment=appointment)
-        if form.is_valid() and _moved(request, appointment, form):
-            return redirect(appointment)
-    else:
-        form = MoveForm(appointment=appointment, initial=slot_initial(request.GET))
-    day = _day_of(form, request.user)
+    if (way_back := _not_movable(request, appointment)) is not None:
+        return way_back
+    form = _move_form(request, appointment)
+    if request.htmx:
+        return _free_times(request, form, patient=appointment.patient, moving=appointment)
+    if form.is_bound and form.is_valid() and _moved(request, appointment, form):
+        return redirect(appointment)
+    day = _day_of(form, request.user, patient=appointment.patient, moving=appointment)
     context = {
         "form": form,
         "appointment": appointment,
@@ -221,6 +174,23 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
         "history": history_of(appointment, user=request.user) if _is_stale(form) else [],
     }
     return render(request, "appointments/appointment_move.html", context)
+
+
+def _move_form(request: StaffRequest, appointment: Appointment) -> MoveForm:
+    if request.method != "POST":
+        return MoveForm(appointment=appointment, initial=slot_initial(request.GET))
+    if "take" in request.POST or "look" in request.POST:
+        return MoveForm(appointment=appointment, initial=_with_time_taken(request.POST.dict()))
+    return MoveForm(request.POST, appointment=appointment)
+
+
+def _not_movable(request: StaffRequest, appointment: Appointment) -> HttpResponse | None:
+    """Return the way back from opening a form that could only be refused; one that was sent is told what changed."""
+    if request.method == "POST" or appointment.status in MOVABLE:
+        return None
+    status = appointment.get_status_display().lower()
+    messages.error(request, f"This appointment is {status}, so it cannot be moved or cancelled.")
+    return redirect(appointment)
 
 
 def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> bool:
@@ -261,7 +231,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
     context = {
         "appointment": appointment,
         "patient_age": appointment.patient.age_on(clinic_time.local_date(appointment.start_time)),
-        "schedule_url": _schedule_url(clinic_time.local_date(appointment.start_time), {}),
+        "schedule_url": schedule_url(clinic_time.local_date(appointment.start_time), {}),
         "history": history_of(appointment, user=request.user),
         "actions": _actions_on(appointment, request.user),
         "can_change": may(request.user, "change", appointment),
@@ -308,6 +278,8 @@ def _would_pass(appointment: Appointment, status: Status) -> bool:
 def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
     """Call a visit off, with reason and by whom."""
     appointment = _appointment_for(request, pk, "change")
+    if (way_back := _not_movable(request, appointment)) is not None:
+        return way_back
     form = CancelForm(sent_data(request), initial={"version": appointment.version, "cancelled_by": "patient"})
     if request.method == "POST" and form.is_valid():
         try:
@@ -353,7 +325,7 @@ def appointment_complete(request: StaffRequest, pk: int) -> HttpResponse:
 
 def appointment_undo(request: StaffRequest, pk: int) -> HttpResponse:
     """Take the last status back; the version keeps a double click from taking back two."""
-    return _act(request, pk, "undo", booking.undo, None, version=_number_or_none(request.POST.get("version", "")))
+    return _act(request, pk, "undo", booking.undo, None, version=number_or_none(request.POST.get("version", "")))
 
 
 def _act(
@@ -367,6 +339,7 @@ def _act(
     """Carry out a verb and show the visit again. The same click twice is one change."""
     appointment = _appointment_for(request, pk, action)
     if appointment.status == leads_to:
+        messages.info(request, f"{appointment.patient}: already {appointment.get_status_display().lower()}.")
         return redirect(appointment)
     try:
         changed = verb(appointment, by=request.user, version=version)

@@ -34,6 +34,10 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
     readonly_fields = ["last_login", "date_joined"]
     filter_horizontal = ["groups"]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: who leaves is made inactive, so that the audit trail keeps saying who did what."""
+        return False
+
     def get_queryset(self, request: HttpRequest) -> Any:
         """Read the roles of the whole page at once."""
         return super().get_queryset(request).prefetch_related("groups")

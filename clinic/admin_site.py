@@ -1,10 +1,27 @@
 """The admin site: who may enter is a role's permission, and the way in is the portal's login."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.admin import AdminSite
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+
+
+def option_text(record: Model) -> str:
+    """Return what a choice shows: more than a name for records that say so, since people share names."""
+    return getattr(record, "option_text", str(record))
+
+
+class TellingAutocompleteView(AutocompleteJsonView):
+    """Offers records by what tells them apart."""
+
+    def serialize_result(self, obj: Model, to_field_name: str) -> dict[str, str]:
+        """Return the id and the text of a record."""
+        return super().serialize_result(obj, to_field_name) | {"text": option_text(obj)}
 
 
 class ClinicAdminSite(AdminSite):
@@ -18,6 +35,10 @@ class ClinicAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether the user's role opens the admin; `is_staff` plays no part."""
         return request.user.is_active and request.user.has_perm("clinic.use_admin")
+
+    def autocomplete_view(self, request: HttpRequest) -> Any:
+        """Answer autocomplete fields."""
+        return TellingAutocompleteView.as_view(admin_site=self)(request)
 
     def login(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:
         """Send a stranger to the portal's one login page."""

@@ -1,4 +1,4 @@
-"""The request as the portal's views know it."""
+"""Requests as the portal's views know them, and what they send."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
 from clinic.models import User
+
+LONGEST_ID = 18  # digits that fit a database's big integer
 
 
 class StaffRequest(HttpRequest):
@@ -18,3 +20,9 @@ class StaffRequest(HttpRequest):
 def sent_data(request: HttpRequest) -> Any:
     """Return what a form sent, be it nothing at all, or None if no form was sent."""
     return request.POST if request.method == "POST" else None
+
+
+def number_or_none(text: str) -> int | None:
+    """Return the whole number that somebody's text stands for, or None; never one too large for an id."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
+    return int(text) if is_number else None

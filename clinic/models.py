@@ -50,7 +50,7 @@ class AuditEntry(AbstractLogEntry):
         origin = current_origin()
         if self.actor is None and origin.actor is not None and origin.actor.is_authenticated:
             self.actor = origin.actor
-            self.actor_email = origin.actor.email
+            self.actor_email = origin.actor.email or origin.actor.get_username()
         self.remote_addr = self.remote_addr or origin.address
         super().save(*args, **kwargs)
 

@@ -39,8 +39,11 @@ ROLES: dict[str, set[str]] = {
         "patients.view_own_patient",
         "doctors.view_doctor",
     },
-    ADMINISTRATOR: _all("patients.patient", "doctors.doctor", "clinic.user")
+    ADMINISTRATOR: _all("patients.patient", "doctors.doctor")
     | {
+        "clinic.view_user",
+        "clinic.add_user",
+        "clinic.change_user",
         "appointments.view_appointment",
         "appointments.add_appointment",
         "appointments.change_appointment",

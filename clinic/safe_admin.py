@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
+from auditlog.mixins import AuditlogHistoryAdminMixin
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from clinic.admin_site import option_text
+from clinic.http import number_or_none
 from clinic.transactions import retrying
-
-LONGEST_ID = 18  # digits that fit a database's big integer
 
 
 class IdAutocompleteSelect(AutocompleteSelect):
@@ -20,21 +22,36 @@ class IdAutocompleteSelect(AutocompleteSelect):
 
     def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
         """Return the options, without those that cannot be an id."""
-        possible = [each for each in value if not each or (each.isdecimal() and len(each) <= LONGEST_ID)]
+        possible = [each for each in value if not each or number_or_none(each) is not None]
         return super().optgroups(name, possible, attrs)
 
 
-class SafeModelAdmin(admin.ModelAdmin):
+class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
     """Runs every write as one unit of work, again from the start if a race was lost.
 
     The second run's own checks see the winner, so the loser reads the ordinary error at its field.
     """
 
+    auditlog_history_per_page = 50
+
+    def get_urls(self) -> Any:
+        """Return Django's addresses: "History" is the audit trail, so it needs no address of its own."""
+        return super(AuditlogHistoryAdminMixin, self).get_urls()
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Show what the audit trail holds on a record, also what was not done in the admin."""
+        if self.get_object(request, unquote(object_id)) is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        return self.auditlog_history_view(request, object_id, {"title": "History"} | (extra_context or {}))
+
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Let a forged id that is no number be refused at its field."""
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs["widget"] = IdAutocompleteSelect(db_field, self.admin_site)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None:
+            field.label_from_instance = option_text
+        return field
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Add a record; UserAdmin opens a transaction of its own here, so the retry must lie around it."""
@@ -85,7 +102,9 @@ class LinkedModelAdmin(SafeModelAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Put the advice before the list of what holds on to the records."""
         to_delete, model_count, perms_needed, protected = super().get_deleted_objects(objs, request)
-        return to_delete, model_count, perms_needed, [self.model.linked_advice, *protected] if protected else protected
+        if protected:
+            return to_delete, model_count, set(), [self.model.linked_advice, *protected]
+        return to_delete, model_count, perms_needed, protected
 
 
 def refusals_of(error: ValidationError) -> str:

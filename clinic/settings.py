@@ -32,6 +32,7 @@ TIME_ZONE = env.str("CLINIC_TIME_ZONE", default="Europe/Lisbon")
 USE_TZ = True
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
+FORMAT_MODULE_PATH = ["clinic.formats"]
 
 # Applications. `clinic` stays last: its roles are made after every other app has its permissions.
 

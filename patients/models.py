@@ -51,6 +51,12 @@ class Patient(LinkedRecord, AuditedRecord):
         """First and last name, as they were typed."""
         return f"{self.first_name} {self.last_name}"
 
+    @property
+    def option_text(self) -> str:
+        """Name, date of birth and phone number, to tell namesakes apart in a list of choices."""
+        born = f"{self.date_of_birth:%d/%m/%Y}" if self.date_of_birth else ""
+        return " · ".join(filter(None, (self.full_name, born, self.phone_number)))
+
     def age_on(self, day: dt.date) -> int | None:
         """Return the age in whole years on a date, or None without a date of birth.
 

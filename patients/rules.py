@@ -67,3 +67,19 @@ def check_date_of_birth(date_of_birth: dt.date | None, *, today: dt.date) -> Non
     oldest = (today.year - OLDEST_AGE_YEARS, today.month, today.day)
     if (date_of_birth.year, date_of_birth.month, date_of_birth.day) < oldest:
         raise ValidationError(_("The date of birth is more than 130 years ago."), code="date_of_birth")
+
+
+def check_not_stale(*, held_at: str, seen_at: str) -> None:
+    """Check that nobody has changed the record since it was shown.
+
+    Raises:
+        ValidationError: `stale`.
+    """
+    if seen_at != held_at:
+        raise ValidationError(
+            _(
+                "Somebody else has changed this record meanwhile. Open it in another tab to see it as it is now. "
+                "Saving again replaces it with what stands here."
+            ),
+            code="stale",
+        )

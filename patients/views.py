@@ -14,12 +14,19 @@ from patients.models import Patient
 from patients.querysets import MOST_FOUND
 
 PAST_VISITS_PER_PAGE = 20
+LONGEST_QUERY = 100
 MOST_COMING_VISITS = 50
 
 
 def patient_search(request: HttpRequest) -> HttpResponse:
-    """Find patients. What is typed travels in the body: an address would keep it in logs and histories."""
-    query = request.POST.get("query", "").strip()
+    """Find patients. What is typed travels in the body and stays in the session: an address would keep it in logs.
+
+    The answer to the search is a page of its own, so that Back from a record leads to what was found.
+    """
+    if request.method == "POST":
+        request.session["patient_query"] = request.POST.get("query", "").strip()[:LONGEST_QUERY]
+        return redirect("patients:patient_search")
+    query = request.session.get("patient_query", "")
     found = list(Patient.objects.search(query)[: MOST_FOUND + 1]) if query else None
     context = {"query": query, "found": found and found[:MOST_FOUND], "more": found and len(found) > MOST_FOUND}
     return render(request, "patients/patient_search.html", context | {"searched": bool(query)})

@@ -182,7 +182,7 @@ def test_find_by_htmx_returns_only_the_part(at_desk, typed, maria):
     )
 
     assert [template.name for template in response.templates] == ["appointments/_patient_matches.html"]
-    assert response.content.decode().lstrip().startswith('<div id="patient-matches"')
+    assert response.content.decode().lstrip().startswith('<ul class="matches">')
     assert "Maria Santos" in response.content.decode()
 
 

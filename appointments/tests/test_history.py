@@ -1,6 +1,7 @@
 """An appointment's history in words."""
 
 import datetime as dt
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.django_db
 
 START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
+
+SEES_ALL = SimpleNamespace(has_perm=lambda permission: True)
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +41,11 @@ def appointment(frozen, user):
 
 
 def told(appointment):
-    return [entry.what for entry in history_of(appointment)]
+    return [entry.what for entry in history_of(appointment, user=SEES_ALL)]
 
 
 def test_history_begins_with_the_booking(appointment):
-    (entry,) = history_of(appointment)
+    (entry,) = history_of(appointment, user=SEES_ALL)
 
     assert (entry.what, entry.who, entry.at) == (
         ["Booked"],
@@ -54,14 +57,14 @@ def test_history_begins_with_the_booking(appointment):
 def test_history_without_an_actor_is_the_systems():
     appointment = AppointmentFactory()
 
-    assert [entry.who for entry in history_of(appointment)] == ["The system"]
+    assert [entry.who for entry in history_of(appointment, user=SEES_ALL)] == ["The system"]
 
 
 def test_history_of_a_user_without_a_name_shows_the_login():
     with acting(UserFactory(username="reception")):
         appointment = AppointmentFactory()
 
-    assert [entry.who for entry in history_of(appointment)] == ["reception"]
+    assert [entry.who for entry in history_of(appointment, user=SEES_ALL)] == ["reception"]
 
 
 def test_history_comes_latest_first(frozen, appointment, user):
@@ -133,7 +136,7 @@ def test_history_does_not_tell_of_stamps_and_counters(appointment, user):
 def test_history_is_of_this_appointment_only(appointment):
     AppointmentFactory()
 
-    assert len(history_of(appointment)) == 1
+    assert len(history_of(appointment, user=SEES_ALL)) == 1
 
 
 def test_history_tells_at_most_so_many(frozen, appointment):
@@ -142,7 +145,7 @@ def test_history_tells_at_most_so_many(frozen, appointment):
         appointment.save()
         frozen.shift(MINUTE)
 
-    assert [entry.what for entry in history_of(appointment, most=2)] == [
+    assert [entry.what for entry in history_of(appointment, user=SEES_ALL, most=2)] == [
         ["Notes: Note 3 → Note 4"],
         ["Notes: Note 2 → Note 3"],
     ]
@@ -158,4 +161,22 @@ def test_history_makes_three_queries_however_long(django_assert_num_queries, use
             appointment.save()
 
     with django_assert_num_queries(3):
-        assert len(history_of(appointment)) == moves + 1
+        assert len(history_of(appointment, user=SEES_ALL)) == moves + 1
+
+
+def test_history_for_a_doctor_begins_where_the_visit_became_this_patients(frozen, appointment, doctor_user):
+    appointment.doctor.user = doctor_user
+    appointment.doctor.save()
+    appointment.notes = "About somebody else"
+    appointment.save()
+    frozen.shift(60)
+    appointment.patient = PatientFactory()
+    appointment.save()
+    frozen.shift(60)
+    appointment.notes = ""
+    appointment.save()
+
+    told = history_of(appointment, user=doctor_user)
+
+    assert len(told) == 1
+    assert len(history_of(appointment, user=SEES_ALL)) == 4

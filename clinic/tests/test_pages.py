@@ -373,7 +373,7 @@ def test_refused_form_has_nothing_inline(at_desk, visit, address, typed):
 @pytest.mark.parametrize("query", ["santos", "nobody"])
 @pytest.mark.parametrize("address", ["/patients/", "/appointments/book/"])
 def test_search_result_has_nothing_inline(at_desk, visit, address, query):
-    response = at_desk.post(address, {"find": "1", "query": query, "patient_query": query})
+    response = at_desk.post(address, {"find": "1", "query": query, "patient_query": query}, follow=True)
 
     assert bool(response.context["found"]) is (query == "santos")
     assert_nothing_inline(response)

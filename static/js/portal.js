@@ -15,7 +15,10 @@ for (const lengths of document.querySelectorAll(".lengths")) {
   lengths.hidden = false;
   lengths.addEventListener("click", (event) => {
     const minutes = event.target.dataset.minutes;
-    if (minutes) document.getElementById("id_duration_minutes").value = minutes;
+    if (!minutes) return;
+    const field = document.getElementById("id_duration_minutes");
+    field.value = minutes;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
   });
 }
 

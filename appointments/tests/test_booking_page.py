@@ -578,3 +578,17 @@ def test_form_loses_to_who_books_between_check_and_write(at_desk, typed, okafor,
 
 def test_address_is_the_one_of_the_design():
     assert reverse("appointments:appointment_book") == BOOK
+
+
+def test_looking_for_free_times_keeps_what_was_typed_and_shows_the_day_typed(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"look": "1", "date": "2026-11-27", "duration_minutes": "90"})
+
+    assert response.context["free_day"].date == dt.date(2026, 11, 27)
+    assert shown(response)["reason"] == typed["reason"]
+    assert not Appointment.objects.exists()
+
+
+def test_looking_for_free_times_by_htmx_returns_only_the_panel(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"look": "1"}, headers={"HX-Request": "true"})
+
+    assert [template.name for template in response.templates] == ["appointments/_free_times.html"]

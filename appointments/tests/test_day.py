@@ -556,3 +556,29 @@ def test_day_makes_two_queries_however_many_appointments(django_assert_num_queri
         day = day_view(DAY, user=receptionist)
 
     assert len(day.listed) == count
+
+
+def test_free_time_ends_with_the_day(doctor, receptionist):
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 24, 23, 30), duration_minutes=60)
+
+    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO).columns
+
+    assert column.free[-1].time == "23:00"
+
+
+def test_free_time_is_the_patients_too(doctor, receptionist):
+    elsewhere = AppointmentFactory(start_time=utc(2026, 11, 24, 10, 0), duration_minutes=60)
+
+    day = day_view(DAY, user=receptionist, at=LONG_AGO, patient=elsewhere.patient)
+
+    column = next(column for column in day.columns if column.doctor == doctor)
+    assert {"10:00", "10:30"}.isdisjoint(free.time for free in column.free)
+    assert "11:00" in {free.time for free in column.free}
+
+
+def test_visit_that_is_moving_takes_no_time_from_itself(doctor, receptionist):
+    moving = visit(doctor, 10)
+
+    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving).columns
+
+    assert "10:00" in {free.time for free in column.free}

@@ -9,6 +9,7 @@ from django.test import Client
 from appointments.tests.factories import AppointmentFactory
 from clinic import health
 from clinic.models import User
+from clinic.tests.factories import UserFactory
 from clinic.tests.reading import elements
 from clinic.transactions import RETRY_AFTER_SECONDS
 from doctors import views as doctor_views
@@ -399,3 +400,41 @@ def test_page_shows_what_was_typed_as_text(at_desk, visit):
 
     assert "<script>alert" not in response.content.decode()
     assert "&lt;script&gt;alert" in response.content.decode()
+
+
+# What leaves no trace in the browser, and where an expired session leads
+
+
+def test_message_that_names_a_patient_stays_on_the_server_and_ends_with_the_session(at_desk):
+    response = at_desk.post(
+        "/patients/new/", {"first_name": "Secret", "last_name": "Name", "email": "secret@example.org"}
+    )
+    at_desk.post("/accounts/logout/")
+
+    assert "messages" not in response.cookies
+    assert "Secret" not in at_desk.get("/accounts/login/").content.decode()
+
+
+def test_stranger_who_sends_a_form_comes_back_to_the_schedule_and_not_to_the_action(client):
+    response = client.post("/accounts/logout/")
+
+    assert response["Location"] == "/accounts/login/?next=/"
+
+
+def test_stranger_whose_page_asks_by_htmx_is_sent_to_the_login_as_a_whole(client):
+    response = client.post("/appointments/book/", {"find": "1"}, headers={"HX-Request": "true"})
+
+    assert response["HX-Redirect"] == "/accounts/login/"
+
+
+def test_method_that_is_not_meant_is_answered_with_a_page(at_desk):
+    response = at_desk.get("/accounts/logout/")
+
+    assert response.status_code == 405
+    assert "Not like that" in response.content.decode()
+
+
+def test_user_without_a_role_is_told_so(client, db):
+    client.force_login(UserFactory())
+
+    assert "You have no role yet" in client.get("/schedule/").content.decode()

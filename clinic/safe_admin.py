@@ -32,6 +32,7 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
     The second run's own checks see the winner, so the loser reads the ordinary error at its field.
     """
 
+    auditlog_history_template = "admin/audit_history.html"
     auditlog_history_per_page = 50
 
     def get_urls(self) -> Any:

@@ -477,6 +477,7 @@ def test_history_is_the_audit_trails(in_admin, administrator, visit):
 
     page = in_admin.get(f"{LIST}{visit.pk}/history/").content.decode()
 
+    assert "<style" not in page
     assert "Feels better" in page
     assert "admin" in page
 

@@ -72,7 +72,9 @@ def test_instance_that_takes_on_another_key_is_stale(visit):
 
 def test_new_instance_with_a_key_that_exists_is_not_written(visit, doctor):
     before = Appointment.objects.values().get()
-    intruder = Appointment(pk=visit.pk, patient=PatientFactory(), doctor=doctor, start_time=ELEVEN, duration_minutes=30)
+    intruder = Appointment(
+        pk=visit.pk, patient=PatientFactory(), doctor=doctor, start_time=ELEVEN, created_at=visit.created_at
+    )
 
     with pytest.raises(IntegrityError), transaction.atomic():
         intruder.save()

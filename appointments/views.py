@@ -114,9 +114,9 @@ def _booking_page(
         "form": form,
         "picked": picked,
         "picked_age": picked and picked.age_on(clinic_time.today()),
-        "free_day": day,
         "nearest": _nearest(form, day),
         "lengths": COMMON_LENGTHS,
+        **_beside(form, day),
         **_matches(found, query),
     }
     return render(request, "appointments/appointment_book.html", context)
@@ -127,7 +127,13 @@ def _free_times(
 ) -> HttpResponse:
     """Return the panel of free times alone, for a form whose doctor, date or length has changed."""
     day = _day_of(form, request.user, patient=patient, moving=moving)
-    return render(request, "appointments/_free_times.html", {"free_day": day, "form": form})
+    return render(request, "appointments/_free_times.html", _beside(form, day))
+
+
+def _beside(form: SlotForm, day: Day) -> dict[str, Any]:
+    """Return what stands beside a form: the day's free times, the chosen doctor's first."""
+    chosen = number_or_none(str(form["doctor"].value()))
+    return {"free_day": day, "free_columns": sorted(day.columns, key=lambda column: column.doctor.pk != chosen)}
 
 
 def _day_of(form: SlotForm, user: Any, *, patient: Patient | None, moving: Appointment | None = None) -> Day:
@@ -168,9 +174,9 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     context = {
         "form": form,
         "appointment": appointment,
-        "free_day": day,
         "nearest": _nearest(form, day),
         "lengths": COMMON_LENGTHS,
+        **_beside(form, day),
         "history": history_of(appointment, user=request.user) if _is_stale(form) else [],
     }
     return render(request, "appointments/appointment_move.html", context)

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from auditlog.registry import auditlog
@@ -241,23 +242,16 @@ class Appointment(Remembered):
         if update_fields is not None:
             # The checks look at the whole visit, so the whole visit is written.
             update_fields = {*update_fields, *self.REMEMBERED, "end_time", "updated_at"}
-        before = (self.pk, self.version, self._state.adding)
-        try:
-            with transaction.atomic():
-                self._claim()
-                self._check_claimed()
-                self.version = 1 if self._state.adding else self.version + 1
-                super().save(
-                    force_insert=force_insert or self._state.adding,
-                    force_update=force_update or (not self._state.adding and update_fields is None),
-                    using=using,
-                    update_fields=update_fields,
-                )
-        except BaseException as error:
-            self.pk, self.version, self._state.adding = before  # so that the same instance can be saved again
-            if isinstance(error, ValidationError):
-                raise LostRace(error) from error
-            raise
+        with self._as_before_if_refused(), transaction.atomic():
+            self._claim()
+            self._check_claimed()
+            self.version = 1 if self._state.adding else self.version + 1
+            super().save(
+                force_insert=force_insert or self._state.adding,
+                force_update=force_update or (not self._state.adding and update_fields is None),
+                using=using,
+                update_fields=update_fields,
+            )
         self.remember()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
@@ -265,6 +259,18 @@ class Appointment(Remembered):
         with transaction.atomic():
             diary.claim(doctor_ids=[self.doctor_id], patient_ids=())
             return super().delete(*args, **kwargs)
+
+    @contextmanager
+    def _as_before_if_refused(self) -> Iterator[None]:
+        """Leave the instance so that it can be saved again, and call a refusal under the claim a lost race."""
+        before = (self.pk, self.version, self._state.adding)
+        try:
+            yield
+        except BaseException as error:
+            self.pk, self.version, self._state.adding = before
+            if isinstance(error, ValidationError):
+                raise LostRace(error) from error
+            raise
 
     def _claim(self) -> None:
         held = self.held

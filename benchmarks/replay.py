@@ -30,12 +30,12 @@ sys.path.insert(0, str(REPOSITORY))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 django.setup()
 
-from appointments import booking  # noqa: E402 -- models can be imported only once Django is set up
-from appointments.models import Appointment  # noqa: E402
-from clinic import clinic_time  # noqa: E402
-from clinic.transactions import is_lock_conflict  # noqa: E402
-from doctors.models import Doctor  # noqa: E402
-from patients.models import Patient  # noqa: E402
+from appointments import booking
+from appointments.models import Appointment
+from clinic import clinic_time
+from clinic.transactions import is_lock_conflict
+from doctors.models import Doctor
+from patients.models import Patient
 
 DATA = REPOSITORY.parent / "shared" / "data" / "medical-appointments-2016.csv.xz"
 OPENS = dt.time(8)

@@ -34,7 +34,7 @@ class LinkedRecord:
             ProtectedError: if it has, with the advice as message.
         """
         with _explained(self.linked_advice):
-            return super().delete(*args, **kwargs)  # type: ignore[misc]  # as has the model
+            return super().delete(*args, **kwargs)  # type: ignore[misc]  # the model this is mixed into has it
 
 
 @contextmanager

@@ -18,12 +18,12 @@ from django.core.exceptions import ValidationError
 
 django.setup()
 
-from appointments import booking, diary  # noqa: E402 -- models can be imported only once Django is set up
-from appointments.models import Appointment  # noqa: E402
-from doctors.models import Doctor  # noqa: E402
-from doctors.tests.factories import DoctorFactory  # noqa: E402
-from patients.models import Patient  # noqa: E402
-from patients.tests.factories import PatientFactory  # noqa: E402
+from appointments import booking, diary
+from appointments.models import Appointment
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
 
 DOCTORS = 3
 WORKERS = 4

@@ -172,8 +172,8 @@ def day_view(
     """Return what a user sees of a day, for all doctors, one, or one specialization. Two queries, however many rows.
 
     Free times are those at which a visit of `room_for` minutes would fit, for the `patient` too if one is given; the
-    visit that is `moving` takes no time from itself. Columns come in order
-    of the doctors' names, blocks in order of time.
+    visit that is `moving` takes no time from itself. Columns come in order of the doctors' names, blocks in order of
+    time.
     """
     at = at or timezone.now()
     rows = _read(day)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms.models import ModelChoiceIterator
 
 from appointments import rules
@@ -68,7 +68,7 @@ class VersionedForm(RefusableForm):
     def add_refusal(self, refusal: ValidationError) -> None:
         """Show the refusal; let the form be about what is shown now."""
         super().add_refusal(refusal)
-        if any(error.code == "stale" for error in self.non_field_errors().as_data()):
+        if self.has_error(NON_FIELD_ERRORS, "stale"):
             self.data = {**dict(self.data.items()), "version": self.initial["version"]}
 
 
@@ -161,7 +161,7 @@ class BookingForm(SlotForm):
     def add_refusal(self, refusal: ValidationError) -> None:
         """Show what was refused; a form that has booked before gets a new key, to book again if sent again."""
         super().add_refusal(refusal)
-        if any(error.code == "booking_key_used" for error in self.non_field_errors().as_data()):
+        if self.has_error(NON_FIELD_ERRORS, "booking_key_used"):
             self._renew_key()
 
     def _renew_key(self) -> None:

@@ -254,7 +254,7 @@ def check_not_stale(held_version: int, *, seen_version: int | None) -> None:
     """
     if seen_version not in (None, held_version):
         raise ValidationError(
-            _("Somebody else has changed this appointment meanwhile. Look at it below, then decide again."),
+            _("Somebody else has changed this appointment meanwhile. Look at it as it is now, then decide again."),
             code="stale",
         )
 

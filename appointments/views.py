@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -217,7 +217,7 @@ def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> b
 
 
 def _is_stale(form: Any) -> bool:
-    return form.is_bound and any(error.code == "stale" for error in form.non_field_errors().as_data())
+    return form.is_bound and form.has_error(NON_FIELD_ERRORS, "stale")
 
 
 # One appointment

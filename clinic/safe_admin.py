@@ -1,5 +1,6 @@
 """Admin classes on which the portal's safety holds: lost races retried, linked records kept."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from django.shortcuts import redirect
 from clinic.admin_site import option_text
 from clinic.http import number_or_none
 from clinic.transactions import retrying
+
+logger = logging.getLogger(__name__)
 
 
 class IdAutocompleteSelect(AutocompleteSelect):
@@ -77,10 +80,11 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
 
         try:
             return _retrying_view(request, view)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError) as error:
             # Filters, hierarchy and actions look up what the address and the boxes say, be it no number or no date.
             if not (request.GET or request.POST):
                 raise
+            logger.warning("A list at %s could not be shown as asked: %s", request.path, type(error).__name__)
             self.message_user(request, "That could not be understood, so this is the whole list.", messages.ERROR)
             return redirect(request.path)
 

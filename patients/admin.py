@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from clinic.safe_admin import LinkedModelAdmin
+from patients.forms import SeenPatientForm
 from patients.models import Patient
 
 
@@ -13,6 +14,7 @@ from patients.models import Patient
 class PatientAdmin(LinkedModelAdmin):
     """Patients, found by the same folded keys as at the front desk."""
 
+    form = SeenPatientForm
     list_display = ["last_name", "first_name", "date_of_birth", "phone_number", "email", "created_at"]
     list_display_links = ["last_name", "first_name"]
     search_fields = ["name_key"]  # turns the search box on; get_search_results() does the search
@@ -20,7 +22,7 @@ class PatientAdmin(LinkedModelAdmin):
     date_hierarchy = "created_at"
     list_filter = ["created_at"]
     readonly_fields = ["created_at", "updated_at"]
-    fields = ["first_name", "last_name", "date_of_birth", "phone_number", "email", "created_at", "updated_at"]
+    fields = [*SeenPatientForm.Meta.fields, "created_at", "updated_at", "seen_at"]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Find by name, e-mail or phone, as everywhere; without a term, list everyone."""

@@ -538,7 +538,7 @@ def test_move_to_another_day_is_not_for_who_has_arrived(status, codes):
 
 @pytest.mark.parametrize("seen", [None, 3])
 def test_version_that_was_seen_or_not_asked_for_is_accepted(seen):
-    rules.check_not_stale(3, seen_version=seen)
+    assert rules.check_not_stale(3, seen_version=seen) is None
 
 
 @pytest.mark.parametrize("seen", [0, 2, 4])

@@ -36,3 +36,8 @@ def elements(response):
 
     Parser().feed(response.content.decode())
     return found
+
+
+def seen(patient):
+    """Return what a form of this patient carries about when it was shown."""
+    return {"seen_at": type(patient).objects.get(pk=patient.pk).updated_at.isoformat()}

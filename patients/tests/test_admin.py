@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_at
+from clinic.tests.reading import codes_at, seen
 from patients import rules
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -85,7 +85,7 @@ def test_add_is_refused_at_its_field(in_admin, maria, changes, field, code):
 def test_change_is_refused_at_its_field(in_admin, maria, changes, field, code):
     ines = PatientFactory(first_name="Ines", last_name="Costa", email="costa@example.org")
 
-    response = in_admin.post(f"{LIST}{ines.pk}/change/", typed(**changes))
+    response = in_admin.post(f"{LIST}{ines.pk}/change/", seen(ines) | typed(**changes))
 
     assert codes_at(response, field) == [code]
     ines.refresh_from_db()
@@ -93,10 +93,19 @@ def test_change_is_refused_at_its_field(in_admin, maria, changes, field, code):
 
 
 def test_change_saves_and_the_new_name_is_found(in_admin, maria):
-    in_admin.post(f"{LIST}{maria.pk}/change/", typed(email="Maria@example.org"))
+    in_admin.post(f"{LIST}{maria.pk}/change/", seen(maria) | typed(email="Maria@example.org"))
 
     assert list(Patient.objects.search("ines fer")) == [maria]
     assert not Patient.objects.search("santos").exists()
+
+
+@pytest.mark.parametrize("shown", [{}, {"seen_at": "2026-11-24T08:00:00+00:00"}], ids=["without", "older"])
+def test_change_of_what_somebody_else_has_changed_is_refused(in_admin, maria, shown):
+    response = in_admin.post(f"{LIST}{maria.pk}/change/", shown | typed())
+
+    assert codes_at(response, "__all__") == ["stale"]
+    maria.refresh_from_db()
+    assert maria.full_name == "Maria Santos"
 
 
 # Delete

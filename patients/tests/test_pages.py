@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_at
+from clinic.tests.reading import codes_at, seen
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -38,10 +38,6 @@ def typed(**changes):
         "phone_number": "+351 910 000 000",
         "email": "ines@example.org",
     } | changes
-
-
-def seen(patient):
-    return {"seen_at": Patient.objects.get(pk=patient.pk).updated_at.isoformat()}
 
 
 # Search

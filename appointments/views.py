@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from appointments import booking, rules
 from appointments.day import Day, Free, day_view
@@ -20,7 +21,7 @@ from appointments.permissions import may
 from appointments.schedule_views import schedule_url
 from appointments.statuses import FORWARD, MOVABLE, UNDO, Status
 from clinic import clinic_time
-from clinic.http import StaffRequest, number_or_none, sent_data
+from clinic.http import StaffRequest, next_or, number_or_none, sent_data
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
 
@@ -330,28 +331,42 @@ def appointment_complete(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def appointment_undo(request: StaffRequest, pk: int) -> HttpResponse:
-    """Take the last status back; the version keeps a double click from taking back two."""
-    return _act(request, pk, "undo", booking.undo, None, version=number_or_none(request.POST.get("version", "")))
+    """Take the last status back."""
+    return _act(request, pk, "undo", booking.undo, None)
 
 
 def _act(
-    request: StaffRequest,
-    pk: int,
-    action: str,
-    verb: Callable[..., Appointment],
-    leads_to: Status | None,
-    version: int | None = None,
+    request: StaffRequest, pk: int, action: str, verb: Callable[..., Appointment], leads_to: Status | None
 ) -> HttpResponse:
-    """Carry out a verb and show the visit again. The same click twice is one change."""
+    """Carry out a verb and lead back to where the button was. The same click twice is one change.
+
+    The button says which version it was shown for, so that nobody acts on what somebody else has changed, and a
+    double click does not take back two steps.
+    """
     appointment = _appointment_for(request, pk, action)
+    way_back = redirect(next_or(request, appointment.get_absolute_url()))
     if appointment.status == leads_to:
         messages.info(request, f"{appointment.patient}: already {appointment.get_status_display().lower()}.")
-        return redirect(appointment)
+        return way_back
     try:
-        changed = verb(appointment, by=request.user, version=version)
+        changed = verb(appointment, by=request.user, version=number_or_none(request.POST.get("version", "")))
     except ValidationError as refusal:
         for message in refusal.messages:
-            messages.error(request, message)
+            messages.error(request, f"{appointment.patient}: {message}")
     else:
-        messages.success(request, f"{changed.patient}: {changed.get_status_display().lower()}.")
-    return redirect(appointment)
+        messages.success(request, _done_message(changed, can_undo=verb is not booking.undo))
+    return way_back
+
+
+def _done_message(changed: Appointment, *, can_undo: bool) -> str:
+    """Return what has happened, with a button that takes it back: one click, wherever one is."""
+    done = f"{changed.patient}: {changed.get_status_display().lower()}."
+    if not can_undo:
+        return done
+    return format_html(
+        '{} <button class="btn btn-link btn-sm" type="submit" form="act" formaction="{}" name="version" value="{}" '
+        'data-key="u">Undo</button>',
+        done,
+        reverse("appointments:appointment_undo", args=[changed.pk]),
+        changed.version,
+    )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from clinic.models import User
@@ -26,3 +27,10 @@ def number_or_none(text: str) -> int | None:
     """Return the whole number that somebody's text stands for, or None; never one too large for an id."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
     return int(text) if is_number else None
+
+
+def next_or(request: HttpRequest, default: str) -> str:
+    """Return the page of the portal that the form asks to be led to next, or the default."""
+    url = request.POST.get("next", "")
+    is_ours = url_has_allowed_host_and_scheme(url, allowed_hosts=None)  # a path; a foreign host is no `next`
+    return url if is_ours else default

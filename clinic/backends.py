@@ -10,5 +10,11 @@ from django.db.models import QuerySet
 class RolesBackend(ModelBackend):
     """Name and password; what one may do comes from the roles alone, which takes one query a request."""
 
+    def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """Return what the roles allow, from the same query that reads the roles' names."""
+        if not user_obj.is_active or user_obj.is_superuser or obj is not None:
+            return super().get_group_permissions(user_obj, obj)
+        return set().union(*user_obj.roles_held.values())
+
     def _get_user_permissions(self, user_obj: Any) -> QuerySet[Permission]:
         return Permission.objects.none()

@@ -6,6 +6,7 @@ from auditlog.models import AbstractLogEntry, LogEntryManager
 from auditlog.registry import auditlog
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.functional import cached_property
 
 from clinic.audit import current_origin
 from clinic.audited import AuditedRecord
@@ -18,10 +19,21 @@ class User(AuditedRecord, AbstractUser):
     class Meta(AbstractUser.Meta):
         permissions = [("use_admin", "Can use the administration pages")]
 
+    @cached_property
+    def roles_held(self) -> dict[str, set[str]]:
+        """The user's roles by name, with the permissions of each. One query, kept as long as this object."""
+        held: dict[str, set[str]] = {}
+        permission = ("permissions__content_type__app_label", "permissions__codename")
+        for name, app, codename in self.groups.order_by("name").values_list("name", *permission):
+            allowed = held.setdefault(name, set())
+            if codename is not None:
+                allowed.add(f"{app}.{codename}")
+        return held
+
     @property
     def role(self) -> str:
-        """The names of the user's roles, for people to read. One query."""
-        return ", ".join(self.groups.order_by("name").values_list("name", flat=True))
+        """The names of the user's roles, for people to read."""
+        return ", ".join(self.roles_held)
 
     @property
     def display_name(self) -> str:

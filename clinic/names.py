@@ -15,6 +15,8 @@ _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 # They turn the reading direction of the text around them, and no name needs them.
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
+LONGEST_SORT_KEY = 255
+
 
 def clean_name(name: str) -> str:
     """Return the name composed (NFC), without blanks at its ends and with single blanks inside."""
@@ -52,6 +54,11 @@ def fold(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
     decomposed = unicodedata.normalize("NFKD", plain).translate(_FOLDED_LETTERS)
     return " ".join("".join(_folded_char(char) for char in decomposed).split())
+
+
+def sort_key(first_name: str, last_name: str) -> str:
+    """Return the folded name by which people are sorted: last name, then first name."""
+    return fold(f"{last_name} {first_name}")[:LONGEST_SORT_KEY]
 
 
 def _folded_char(char: str) -> str:

@@ -4,7 +4,8 @@ from typing import Any
 
 from crispy_forms.layout import Div, Field, Layout
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.translation import gettext as _
 
 from clinic.crispy import bare_helper
 from patients import rules
@@ -40,7 +41,15 @@ class SeenPatientForm(forms.ModelForm):
 
 
 class PatientForm(SeenPatientForm):
-    """Register a patient or correct the record."""
+    """Register a patient or correct the record.
+
+    Who may be registered already is shown before a second record is made: `duplicates` holds them, and only
+    `anyway_name`, sent by a button beside them, registers the patient nevertheless. With a prefix the form fits into
+    another one.
+    """
+
+    # The ids, parted by commas, of the possible duplicates that the form was shown with.
+    duplicates_shown = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta(SeenPatientForm.Meta):
         widgets = {
@@ -50,6 +59,7 @@ class PatientForm(SeenPatientForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.duplicates: list[Patient] = []
         for field in self.fields.values():
             field.widget.attrs["autocomplete"] = "off"  # the browser would offer other patients' data
         for name in ("date_of_birth", "phone_number"):
@@ -65,4 +75,44 @@ class PatientForm(SeenPatientForm):
                 css_class="row g-2",
             ),
             "seen_at",
+            "duplicates_shown",
         )
+
+    @property
+    def anyway_name(self) -> str:
+        """The name of the button that registers a patient although others are like it."""
+        return self.add_prefix("anyway")
+
+    @property
+    def can_be_sent_anyway(self) -> bool:
+        """Whether possible duplicates are in the way, and nothing stops who has looked at them from going on."""
+        return self.has_error(NON_FIELD_ERRORS, "possible_duplicate")
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse to register who may be registered already, unless all who are like that were seen.
+
+        The holder of the same e-mail is listed with them, but refused at that field, by the rule.
+        """
+        cleaned = super().clean()
+        if not self.instance.pk:
+            self._look_for_duplicates(cleaned or {})
+        return cleaned
+
+    def _look_for_duplicates(self, cleaned: dict[str, Any]) -> None:
+        email = (cleaned.get("email") or "").lower()
+        self.duplicates = Patient.objects.possible_duplicates(
+            first_name=cleaned.get("first_name") or "",
+            last_name=cleaned.get("last_name") or "",
+            date_of_birth=cleaned.get("date_of_birth"),
+            phone_number=cleaned.get("phone_number") or "",
+            email=email,
+        )
+        alike = {str(patient.pk) for patient in self.duplicates if patient.email != email}
+        seen = set(cleaned.get("duplicates_shown", "").split(",")) if self.anyway_name in self.data else set()
+        if not alike <= seen:
+            shown = ",".join(str(patient.pk) for patient in self.duplicates)
+            self.data = {**dict(self.data.items()), self.add_prefix("duplicates_shown"): shown}
+            raise ValidationError(
+                _("Is it the same person? Then no second record is needed."),
+                code="possible_duplicate",
+            )

@@ -29,7 +29,7 @@ class Patient(LinkedRecord, AuditedRecord):
     email = NormalizedEmailField("e-mail", validators=[rules.check_email_characters])
     phone_number = models.CharField(max_length=PHONE_LENGTH, blank=True, validators=[rules.check_phone_number])
     date_of_birth = models.DateField(null=True, blank=True)
-    name_key = models.CharField(max_length=255, editable=False, db_index=True)
+    name_key = models.CharField(max_length=names.LONGEST_SORT_KEY, editable=False, db_index=True)
     diary_version = ClaimCounterField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -102,7 +102,7 @@ class Patient(LinkedRecord, AuditedRecord):
 
     def derive(self) -> None:
         """Set the key that patients are sorted by: last name, then first name, folded."""
-        self.name_key = names.fold(f"{self.last_name} {self.first_name}")[:255]
+        self.name_key = names.sort_key(self.first_name, self.last_name)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the patient and, in the same transaction, what the patient is found by."""

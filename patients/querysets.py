@@ -1,18 +1,21 @@
 """Chainable words for patients."""
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 
+from clinic import names
 from clinic.linked import LinkedQuerySet
 from clinic.local_dates import LocalDates
-from patients.search_keys import AFTER_EVERY_CHARACTER, sought
+from patients.search_keys import AFTER_EVERY_CHARACTER, phone_keys_to_compare, sought
 
 if TYPE_CHECKING:
     from patients.models import Patient  # noqa: F401 -- for the annotation below only
 
 MOST_FOUND = 20
+MOST_DUPLICATES = 5
 # The fields that search keys are made from.
 FOUND_BY = frozenset({"first_name", "last_name", "email", "phone_number"})
 
@@ -37,6 +40,50 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
                 ranges |= models.Q(key__gte=beginning, key__lt=beginning + AFTER_EVERY_CHARACTER)
             found = found.filter(pk__in=SearchKey.objects.filter(ranges).values("patient"))
         return found.order_by("name_key", "pk")
+
+    def with_next_visit(self, user: Any, *, at: dt.datetime | None = None) -> "PatientQuerySet":
+        """Read with each patient, as `next_visits`, the next visit if there is one and the user may see it.
+
+        One more query, and one row of it a patient, however many visits are booked.
+        """
+        # The reverse relation by name: this app does not import the ones above it.
+        visits = self.model._meta.get_field("appointments").related_model._default_manager.visible_to(user)
+        following = visits.blocking().upcoming(at=at).select_related("doctor")[:1]
+        return self.prefetch_related(models.Prefetch("appointments", following, to_attr="next_visits"))
+
+    def possible_duplicates(
+        self, *, first_name: str, last_name: str, date_of_birth: dt.date | None, phone_number: str, email: str
+    ) -> list["Patient"]:
+        """Return at most `MOST_DUPLICATES` patients who may be the person with these data, the surest first.
+
+        They hold the e-mail; or the name, in either order, and the date of birth; or the phone number, however it is
+        written. What is not given is compared with nobody's. At most three queries, by index.
+        """
+        found: dict[int, Patient] = {}
+        for alike in (
+            self._with_email(email),
+            self._with_name_and_birth(first_name, last_name, date_of_birth),
+            self._with_phone(phone_number),
+        ):
+            for patient in alike.order_by("name_key", "pk")[:MOST_DUPLICATES]:
+                found.setdefault(patient.pk, patient)
+        return list(found.values())[:MOST_DUPLICATES]
+
+    def _with_email(self, email: str) -> "PatientQuerySet":
+        # No patient's e-mail is anything but ASCII, and MariaDB would take é for e.
+        return self.filter(email=email) if email and email.isascii() else self.none()
+
+    def _with_name_and_birth(self, first_name: str, last_name: str, date_of_birth: dt.date | None) -> "PatientQuerySet":
+        keys = {names.sort_key(first_name, last_name), names.sort_key(last_name, first_name)} - {""}
+        if date_of_birth is None or not keys:
+            return self.none()
+        return self.filter(name_key__in=keys, date_of_birth=date_of_birth)
+
+    def _with_phone(self, phone_number: str) -> "PatientQuerySet":
+        from patients.models import SearchKey
+
+        keys = phone_keys_to_compare(phone_number)
+        return self.filter(pk__in=SearchKey.objects.filter(key__in=keys).values("patient")) if keys else self.none()
 
     def visible_to(self, user: Any) -> "PatientQuerySet":
         """Return the patients whose record the user may see: all, one's own as a doctor, or none."""

@@ -11,6 +11,7 @@ from clinic.names import fold
 
 LONGEST_KEY = 64
 LONGEST_COUNTRY_CODE = 3  # ITU-T E.164
+FEWEST_DIGITS_TO_COMPARE = 7  # shorter ones are extensions and switchboards
 MOST_WORDS_SOUGHT = 6
 AFTER_EVERY_CHARACTER = "\U0010ffff"
 _PHONE_LOOK = re.compile(r"[\d\s+()./#*,;-]+(?:ext[\d\s.]*)?", re.IGNORECASE)
@@ -20,6 +21,11 @@ def keys_for(*, first_name: str, last_name: str, email: str, phone_number: str) 
     """Return the keys of a patient with these data, each at most `LONGEST_KEY` characters."""
     keys = {*fold(f"{first_name} {last_name}").split(), email, *_phone_keys(phone_number)}
     return {key[:LONGEST_KEY] for key in keys if key}
+
+
+def phone_keys_to_compare(phone_number: str) -> set[str]:
+    """Return the keys by which this is the same number as another; none if it is too short to tell people apart."""
+    return {key[:LONGEST_KEY] for key in _phone_keys(phone_number) if len(key) >= FEWEST_DIGITS_TO_COMPARE}
 
 
 def digits_of(phone_number: str) -> str:

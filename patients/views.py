@@ -1,5 +1,7 @@
 """Pages of patients. Who may call which is in `clinic.access`."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -7,7 +9,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from clinic import clinic_time
-from clinic.http import sent_data
+from clinic.http import StaffRequest, sent_data
+from clinic.models import User
 from clinic.transactions import retrying
 from patients.forms import PatientForm
 from patients.models import Patient
@@ -18,18 +21,31 @@ LONGEST_QUERY = 100
 MOST_COMING_VISITS = 50
 
 
-def patient_search(request: HttpRequest) -> HttpResponse:
+def patient_search(request: StaffRequest) -> HttpResponse:
     """Find patients. What is typed travels in the body and stays in the session: an address would keep it in logs.
 
-    The answer to the search is a page of its own, so that Back from a record leads to what was found.
+    The answer to the search is a page of its own, so that Back from a record leads to what was found; the box of the
+    top bar, asking while one types, gets the list alone and leaves nothing behind.
     """
     if request.method == "POST":
-        request.session["patient_query"] = request.POST.get("query", "").strip()[:LONGEST_QUERY]
+        query = request.POST.get("query", "").strip()[:LONGEST_QUERY]
+        if request.htmx:
+            return render(request, "patients/_patient_found.html", _found(query, request.user))
+        request.session["patient_query"] = query
         return redirect("patients:patient_search")
     query = request.session.get("patient_query", "")
-    found = list(Patient.objects.search(query)[: MOST_FOUND + 1]) if query else None
-    context = {"query": query, "found": found and found[:MOST_FOUND], "more": found and len(found) > MOST_FOUND}
-    return render(request, "patients/patient_search.html", context | {"searched": bool(query)})
+    return render(request, "patients/patient_search.html", _found(query, request.user))
+
+
+def _found(query: str, user: User) -> dict[str, Any]:
+    """Return what the list of found patients shows, each with the next visit. At most two queries."""
+    found = list(Patient.objects.search(query).with_next_visit(user)[: MOST_FOUND + 1]) if query else None
+    return {
+        "query": query,
+        "searched": bool(query),
+        "found": found and found[:MOST_FOUND],
+        "more": found and len(found) > MOST_FOUND,
+    }
 
 
 @retrying

@@ -1,0 +1,291 @@
+"""Before a second record is made: who may be the same person, and registering all the same."""
+
+import datetime as dt
+
+import pytest
+from django.http import QueryDict
+
+from clinic.tests.reading import codes_at, elements, seen
+from patients.forms import PatientForm
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+NEW = "/patients/new/"
+BORN = dt.date(1980, 5, 17)
+MOST_DUPLICATES = 5
+
+
+@pytest.fixture
+def maria():
+    return PatientFactory(
+        first_name="Maria",
+        last_name="Weiß Santos",
+        date_of_birth=BORN,
+        email="maria@example.org",
+        phone_number="+351 912 345 678",
+    )
+
+
+def duplicates(**data):
+    """Return who may be the person with these data; nothing is like anybody's but what is given."""
+    nobody = {"first_name": "Ana", "last_name": "Costa", "date_of_birth": None, "phone_number": "", "email": ""}
+    return Patient.objects.possible_duplicates(**nobody | data)
+
+
+# Who is like whom
+
+
+@pytest.mark.parametrize(
+    ("first_name", "last_name"),
+    [
+        ("Maria", "Weiß Santos"),
+        ("MARIA", "weiss santos"),
+        ("Mária", "Weiss-Santos"),
+        ("  Maria ", "Weiß  Santos"),
+        ("Weiß Santos", "Maria"),
+    ],
+)
+def test_same_name_and_birth_date_is_a_duplicate_however_the_name_is_written(maria, first_name, last_name):
+    assert duplicates(first_name=first_name, last_name=last_name, date_of_birth=BORN) == [maria]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"date_of_birth": None},
+        {"date_of_birth": dt.date(1980, 5, 18)},
+        {"first_name": "Mario"},
+        {"last_name": "Weiß"},
+        {"first_name": "", "last_name": ""},
+    ],
+)
+def test_another_name_or_birth_date_is_none(maria, changes):
+    assert duplicates(**{"first_name": "Maria", "last_name": "Weiß Santos", "date_of_birth": BORN} | changes) == []
+
+
+@pytest.mark.parametrize("held", ["+351 912 345 678", "00351 912345678", "912 345 678", "(912) 345-678"])
+@pytest.mark.parametrize("typed", ["+351912345678", "00351 912 345 678", "912345678", "912-345-678", "0912 345 678"])
+def test_same_phone_is_a_duplicate_however_it_is_written(held, typed):
+    other = PatientFactory(phone_number=held)
+
+    assert duplicates(phone_number=typed) == [other]
+
+
+@pytest.mark.parametrize("typed", ["", "912 345 679", "912 345 67", "912 345 678 9", "+351 912 345 6780"])
+def test_another_phone_is_none(maria, typed):
+    assert duplicates(phone_number=typed) == []
+
+
+@pytest.mark.parametrize(("number", "is_alike"), [("123 456", False), ("123 4567", True)])
+def test_phone_tells_people_apart_from_seven_digits_on(number, is_alike):
+    other = PatientFactory(phone_number=number)
+
+    assert duplicates(phone_number=number) == ([other] if is_alike else [])
+
+
+def test_phone_is_not_taken_for_the_beginning_of_a_longer_one():
+    PatientFactory(phone_number="912 345 678")
+
+    assert duplicates(phone_number="912 345 6") == []
+
+
+def test_holder_of_the_email_is_a_duplicate(maria):
+    assert duplicates(email="maria@example.org") == [maria]
+    assert duplicates(email=" MARIA@example.org") == [maria]
+
+
+@pytest.mark.parametrize("email", ["", "maria@example.com", "mariá@example.org", "\ud800@example.org"])
+def test_another_email_is_none(maria, email):
+    assert duplicates(email=email) == []
+
+
+def test_duplicates_are_five_at_most_the_surest_first_and_nobody_twice(maria):
+    family = [PatientFactory(last_name=f"Silva{number}", phone_number="912345678") for number in range(6)]
+    holder = PatientFactory(last_name="Zola", email="family@example.org", phone_number="912345678")
+
+    alike = duplicates(
+        first_name="Maria",
+        last_name="Weiß Santos",
+        date_of_birth=BORN,
+        phone_number="912 345 678",
+        email="family@example.org",
+    )
+
+    assert alike == [holder, maria, *family[: MOST_DUPLICATES - 2]]
+
+
+def test_duplicates_are_looked_for_in_three_queries_and_none_for_what_is_not_given(django_assert_num_queries, maria):
+    with django_assert_num_queries(3):
+        duplicates(
+            first_name="Maria", last_name="Santos", date_of_birth=BORN, phone_number="912345678", email="a@example.org"
+        )
+    with django_assert_num_queries(0):
+        duplicates()
+
+
+# Registering
+
+
+def typed(**changes):
+    """What a receptionist types of somebody who is like nobody."""
+    return {
+        "first_name": "Inês",
+        "last_name": "Ferreira",
+        "date_of_birth": "1990-01-31",
+        "phone_number": "+351 910 000 000",
+        "email": "ines@example.org",
+    } | changes
+
+
+SAME_PERSON = {"first_name": "maria", "last_name": "Weiss Santos", "date_of_birth": "1980-05-17"}
+SAME_PHONE = {"phone_number": "912345678"}
+
+
+def sent_again(response, **changes):
+    """Return what the page's form sends when a button of it is pressed."""
+    form = response.context["form"]
+    return {name: form[name].value() or "" for name in form.fields} | changes
+
+
+@pytest.mark.parametrize("like", [SAME_PERSON, SAME_PHONE])
+def test_register_of_somebody_alike_is_refused_and_shows_who_it_may_be(at_desk, maria, like):
+    sent = typed(**like)
+
+    response = at_desk.post(NEW, sent)
+
+    assert codes_at(response, "__all__") == ["possible_duplicate"]
+    form = response.context["form"]
+    assert form.duplicates == [maria]
+    assert {name: form[name].value() for name in sent} == sent
+    page = response.content.decode()
+    for shown in ("Maria Weiß Santos", "17 May 1980", "+351 912 345 678", "maria@example.org"):
+        assert shown in page
+    links = [attrs["href"] for tag, attrs in elements(response) if tag == "a"]
+    assert f"/patients/{maria.pk}/" in links
+    assert f"/appointments/book/?patient={maria.pk}" in links
+    assert Patient.objects.count() == 1
+
+
+def test_register_of_somebody_like_nobody_shows_nobody(at_desk, maria):
+    response = at_desk.post(NEW, typed(email="nobody"))
+
+    assert response.context["form"].duplicates == []
+    assert "Registered already" not in response.content.decode()
+
+
+def test_register_anyway_registers(at_desk, maria):
+    shown = at_desk.post(NEW, typed(**SAME_PERSON))
+    (button,) = [attrs for tag, attrs in elements(shown) if tag == "button" and attrs.get("name") == "anyway"]
+
+    response = at_desk.post(NEW, sent_again(shown, anyway=button["value"]))
+
+    patient = Patient.objects.get(email="ines@example.org")
+    assert response["Location"] == f"/patients/{patient.pk}/"
+    assert patient.full_name == "maria Weiss Santos"
+
+
+def test_form_sent_again_by_another_button_is_refused_again(at_desk, maria):
+    shown = at_desk.post(NEW, typed(**SAME_PERSON))
+
+    response = at_desk.post(NEW, sent_again(shown))
+
+    assert codes_at(response, "__all__") == ["possible_duplicate"]
+    assert Patient.objects.count() == 1
+
+
+def test_first_button_of_the_form_is_not_the_one_that_registers_anyway(at_desk, maria):
+    page = elements(at_desk.post(NEW, typed(**SAME_PERSON)))
+
+    start = page.index(("form", {"class": "panel", "method": "post"}))
+    first = next(attrs for tag, attrs in page[start:] if tag == "button")
+    assert "name" not in first
+
+
+def test_anyway_does_not_stand_for_somebody_who_was_not_shown(at_desk, maria):
+    shown = at_desk.post(NEW, typed(**SAME_PERSON))
+    since = PatientFactory(phone_number="+351 910 000 000")
+
+    response = at_desk.post(NEW, sent_again(shown, anyway="1"))
+
+    assert codes_at(response, "__all__") == ["possible_duplicate"]
+    assert response.context["form"].duplicates == [maria, since]
+    assert Patient.objects.count() == 2
+    assert at_desk.post(NEW, sent_again(response, anyway="1")).status_code == 302
+
+
+def test_anyway_without_who_was_shown_is_refused(at_desk, maria):
+    response = at_desk.post(NEW, typed(**SAME_PERSON, anyway="1"))
+
+    assert codes_at(response, "__all__") == ["possible_duplicate"]
+
+
+@pytest.mark.parametrize("email", ["maria@example.org", " MARIA@example.ORG"])
+def test_same_email_is_refused_at_its_field_and_names_the_holder(at_desk, maria, email):
+    response = at_desk.post(NEW, typed(email=email))
+
+    assert codes_at(response, "email") == ["email_taken"]
+    assert list(response.context["form"].errors) == ["email"]
+    assert response.context["form"].duplicates == [maria]
+    assert "Maria Weiß Santos" in response.content.decode()
+    assert 'name="anyway"' not in response.content.decode()
+
+
+def test_same_email_is_refused_even_anyway(at_desk, maria):
+    other = PatientFactory(phone_number="+351 910 000 000")
+    shown = at_desk.post(NEW, typed(email="maria@example.org"))
+    assert sorted(shown.context["form"].errors) == ["__all__", "email"]
+
+    response = at_desk.post(NEW, sent_again(shown, anyway="1"))
+
+    assert list(response.context["form"].errors) == ["email"]
+    assert response.context["form"].duplicates == [maria, other]
+    assert Patient.objects.count() == 2
+
+
+def test_possible_duplicates_are_shown_beside_other_refusals(at_desk, maria):
+    response = at_desk.post(NEW, typed(**SAME_PERSON, email="nobody"))
+
+    assert sorted(response.context["form"].errors) == ["__all__", "email"]
+    assert response.context["form"].duplicates == [maria]
+
+
+def test_editing_asks_nothing_about_duplicates(at_desk, maria):
+    other = PatientFactory()
+
+    response = at_desk.post(f"/patients/{other.pk}/edit/", seen(other) | typed(**SAME_PERSON, **SAME_PHONE))
+
+    assert response.status_code == 302
+    other.refresh_from_db()
+    assert other.full_name == "maria Weiss Santos"
+
+
+# Inside another form
+
+
+def inside(**data):
+    """Return what a form around this one sends, with fields of its own."""
+    sent = QueryDict(mutable=True)
+    sent.update({f"new-{name}": value for name, value in data.items()} | {"first_name": "of the other form"})
+    return sent
+
+
+def test_form_with_a_prefix_goes_the_same_way(maria):
+    form = PatientForm(inside(**typed(**SAME_PERSON)), prefix="new")
+    assert not form.is_valid()
+    assert (form.duplicates, form.can_be_sent_anyway) == ([maria], True)
+    assert form.anyway_name == "new-anyway"
+    again = {name: form[name].value() or "" for name in form.fields} | {"anyway": "1"}
+
+    form = PatientForm(inside(**again), prefix="new")
+
+    assert form.is_valid()
+    assert form.save().full_name == "maria Weiss Santos"
+
+
+def test_form_with_a_prefix_is_not_sent_anyway_by_a_button_of_the_form_around_it(maria):
+    form = PatientForm(inside(**typed(**SAME_PERSON), duplicates_shown=str(maria.pk)) | {"anyway": "1"}, prefix="new")
+
+    assert not form.is_valid()
+    assert form.can_be_sent_anyway

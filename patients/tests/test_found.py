@@ -1,0 +1,234 @@
+"""What hangs under the box of the top bar while one types, and the next visit beside everyone found."""
+
+import datetime as dt
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments.tests.factories import AppointmentFactory
+from clinic.tests.factories import UserFactory
+from clinic.tests.reading import elements
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+SEARCH = "/patients/"
+HTMX = {"HX-Request": "true"}
+MOST_FOUND = 20
+MOST_QUERIES = 5  # session, user, roles, patients, next visits
+
+
+def at(hour, minute=0, *, day=24):
+    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def maria():
+    return PatientFactory(
+        first_name="Maria",
+        last_name="Santos",
+        date_of_birth=dt.date(1980, 5, 17),
+        email="maria@example.org",
+        phone_number="+351 912 345 678",
+    )
+
+
+@pytest.fixture
+def okafor():
+    return DoctorFactory(full_name="Dr Okafor")
+
+
+def ask(client, query):
+    """Type into the box."""
+    return client.post(SEARCH, {"query": query}, headers=HTMX)
+
+
+def links_in(response):
+    return [attrs["href"] for tag, attrs in elements(response) if tag == "a"]
+
+
+def next_visit_of(patient, user):
+    (found,) = Patient.objects.filter(pk=patient.pk).with_next_visit(user)
+    return found.next_visits
+
+
+# The box
+
+
+def test_box_asks_in_the_body_while_one_types_and_works_without_script(at_desk):
+    page = elements(at_desk.get("/doctors/"))
+
+    (box,) = [attrs for tag, attrs in page if tag == "input" and attrs.get("data-key") == "/"]
+    assert box["hx-post"] == SEARCH
+    assert box["name"] == "query"
+    assert f"#{next(attrs['id'] for tag, attrs in page if attrs.get('class') == 'found')}" == box["hx-target"]
+    forms = [attrs for tag, attrs in page if tag == "form" and attrs.get("class") == "find"]
+    assert [(form["method"], form["action"]) for form in forms] == [("post", SEARCH)]
+
+
+def test_box_is_only_for_who_may_see_patients(client, manager):
+    client.force_login(manager)
+
+    assert "data-key" not in client.get("/doctors/").content.decode()
+    assert ask(client, "maria").status_code == 403
+
+
+@pytest.mark.parametrize("query", ["san mar", "Santos, Maria", "MARIA@example", "+351 912-345", "(0)912 345"])
+def test_typing_finds_with_the_next_visit_and_what_one_needs_to_be_sure(at_desk, maria, okafor, query):
+    visit = AppointmentFactory(patient=maria, doctor=okafor, start_time=at(14, 30, day=26))
+
+    response = ask(at_desk, query)
+
+    assert "patients/_patient_found.html" in [template.name for template in response.templates]
+    assert "base.html" not in [template.name for template in response.templates]
+    assert links_in(response) == [
+        f"/patients/{maria.pk}/",
+        f"/appointments/{visit.pk}/",
+        f"/appointments/book/?patient={maria.pk}",
+    ]
+    page = response.content.decode()
+    for shown in ("Maria Santos", "17 May 1980", "+351 912 345 678", "Thu 26 Nov 2026 14:30", "Dr Okafor"):
+        assert shown in page
+
+
+def test_typing_leaves_nothing_in_the_session(at_desk, maria):
+    before = Session.objects.get().session_data
+
+    ask(at_desk, "santos")
+
+    assert Session.objects.get().session_data == before
+    assert at_desk.get(SEARCH).context["found"] is None
+
+
+def test_search_sent_as_a_form_is_answered_on_the_page_with_the_next_visit(at_desk, maria, okafor):
+    visit = AppointmentFactory(patient=maria, doctor=okafor, start_time=at(14, 30))
+
+    response = at_desk.post(SEARCH, {"query": "santos"}, follow=True)
+
+    assert response.redirect_chain == [(SEARCH, 302)]
+    assert f"/appointments/{visit.pk}/" in links_in(response)
+    assert "Tue 24 Nov 2026 14:30" in response.content.decode()
+
+
+@pytest.mark.parametrize("query", ["", "   ", "\t"])
+def test_empty_box_empties_the_list_without_a_search(at_desk, maria, query):
+    with CaptureQueriesContext(connection) as captured:
+        response = ask(at_desk, query)
+
+    assert links_in(response) == []
+    assert "Nobody" not in response.content.decode()
+    assert len(captured) == MOST_QUERIES - 2
+
+
+def test_typing_of_nobody_offers_to_register(at_desk, maria):
+    response = ask(at_desk, "nobody")
+
+    assert "Nobody is registered like that" in response.content.decode()
+    assert links_in(response) == ["/patients/new/"]
+
+
+@pytest.fixture
+def watcher(client):
+    """A client signed in as somebody who may look for patients and do nothing else."""
+    group = Group.objects.create(name="Watcher")
+    group.permissions.add(Permission.objects.get(codename="view_patient"))
+    user = UserFactory()
+    user.groups.add(group)
+    client.force_login(user)
+    return client
+
+
+def test_who_may_only_see_patients_is_offered_nothing_else(watcher, maria):
+    AppointmentFactory(patient=maria)
+
+    found, nobody = ask(watcher, "santos"), ask(watcher, "nobody")
+
+    assert links_in(found) == [f"/patients/{maria.pk}/"]
+    assert "No visit booked" not in found.content.decode()
+    assert links_in(nobody) == []
+
+
+@pytest.mark.parametrize(("count", "more"), [(MOST_FOUND, False), (MOST_FOUND + 1, True)])
+def test_typing_shows_twenty_and_says_that_there_are_more(at_desk, count, more):
+    PatientFactory.create_batch(count, last_name="Silva")
+
+    response = ask(at_desk, "silva")
+
+    assert len([tag for tag, _attrs in elements(response) if tag == "li"]) == MOST_FOUND
+    assert ("There are more." in response.content.decode()) is more
+
+
+def test_long_text_is_cut_like_the_forms(at_desk, maria):
+    assert ask(at_desk, "santos " + "x" * 5000).status_code == 200
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_typing_makes_five_queries_whatever_is_found(at_desk, okafor, count):
+    for number in range(count):
+        patient = PatientFactory(last_name="Silva")
+        for day in (25, 26):
+            AppointmentFactory(
+                patient=patient, doctor=okafor, start_time=at(0, day=day) + number * dt.timedelta(hours=0.5)
+            )
+
+    with CaptureQueriesContext(connection) as captured:
+        ask(at_desk, "silva")
+
+    assert len(captured) == MOST_QUERIES
+
+
+# The next visit
+
+
+def test_next_visit_is_the_soonest_of_those_to_come(receptionist, maria):
+    later, sooner = (AppointmentFactory(patient=maria, start_time=at(10, day=day)) for day in (27, 26))
+
+    assert next_visit_of(maria, receptionist) == [sooner]
+
+
+@pytest.mark.parametrize(("start", "is_next"), [(at(8, 30), False), (at(8, 31), True), (at(9), True)])
+def test_next_visit_is_one_that_is_not_over(receptionist, maria, start, is_next):
+    visit = AppointmentFactory(patient=maria, start_time=start)
+
+    assert next_visit_of(maria, receptionist) == ([visit] if is_next else [])
+
+
+@pytest.mark.parametrize("status", ["cancelled", "no_show"])
+def test_next_visit_is_none_that_will_not_be(receptionist, maria, status):
+    AppointmentFactory(patient=maria, start_time=at(10), status=status)
+    meant = AppointmentFactory(patient=maria, start_time=at(10, day=25))
+
+    assert next_visit_of(maria, receptionist) == [meant]
+
+
+def test_next_visit_of_everybody_is_read_in_one_query_a_row_each(django_assert_num_queries, receptionist, okafor):
+    patients = PatientFactory.create_batch(3, last_name="Silva")
+    visits = [
+        AppointmentFactory(patient=patient, doctor=okafor, start_time=at(10 + place, day=day))
+        for day in (26, 27)
+        for place, patient in enumerate(patients[:2])
+    ]
+    receptionist.has_perm("appointments.view_appointment")
+
+    with django_assert_num_queries(2):
+        found = list(Patient.objects.search("silva").with_next_visit(receptionist))
+        doctors = [visit.doctor.full_name for patient in found for visit in patient.next_visits]
+
+    assert {patient: patient.next_visits for patient in found} == dict(
+        zip(patients, [[visits[0]], [visits[1]], []], strict=True)
+    )
+    assert doctors == ["Dr Okafor", "Dr Okafor"]
+
+
+def test_next_visit_is_only_what_the_user_may_see(doctor_user, manager, maria):
+    own = DoctorFactory(user=doctor_user)
+    AppointmentFactory(patient=maria, start_time=at(10))
+    mine = AppointmentFactory(patient=maria, doctor=own, start_time=at(12))
+
+    assert next_visit_of(maria, doctor_user) == [mine]
+    assert next_visit_of(maria, manager) == []

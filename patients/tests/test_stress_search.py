@@ -1,0 +1,169 @@
+"""A hundred thousand patients: the search that goes on while somebody types reads by index, and asks little."""
+
+import datetime as dt
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from clinic.tests.plans import analyze, steps_of_sql
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+
+pytestmark = [pytest.mark.stress, pytest.mark.django_db(transaction=True)]  # MariaDB commits at ANALYZE
+
+PATIENTS = 100_000
+SEARCH = "/patients/"
+MOST_QUERIES = 5  # session, user, roles, patients, next visits
+FIRST_NAMES = ["Maria", "Jose", "Ana", "Joao", "Lucia", "Soren", "Ines", "Jurgen", "Chloe", "Tomasz"]
+LAST_NAMES = ["Santos", "Silva", "Weiss", "Costa", "Zielinski", "Okafor", "Garcia", "Nowak", "Ferreira", "Haddad"]
+LONG_AGO = dt.datetime(2026, 11, 2, 10, 0, tzinfo=dt.UTC)
+TO_COME = dt.datetime(2026, 12, 1, 10, 0, tzinfo=dt.UTC)
+TABLES = ("appointments_appointment", "patients_searchkey", "patients_patient")
+# What `keys_for` makes of the patients below, said to the database, which is quicker at half a million rows.
+KEYS = [
+    "LOWER(first_name)",
+    "LOWER(SUBSTR(last_name, 1, INSTR(last_name, ' ') - 1))",
+    "LOWER(SUBSTR(last_name, INSTR(last_name, ' ') + 1))",
+    "email",
+    "phone_number",
+]
+# What somebody types, and how many of those that it finds are shown.
+NARROW = {
+    "maria lopes500": 11,
+    "LOPES500, Mar": 11,
+    "+351 9000-0500": 10,
+    "(0)900 005": 20,
+    "patient5001@example.org": 1,
+    "nobody": 0,
+}
+# A tenth of all and more: MariaDB goes through the names in their order until it has enough.
+BROAD = {"m": 20, "maria lopes5": 20}
+
+
+@pytest.fixture
+def many():
+    """The patients and their keys, and of every twentieth one a visit long ago and one to come."""
+    with connection.constraint_checks_disabled(), transaction.atomic():
+        insert("patients_patient", [patient_row(number) for number in range(1, PATIENTS + 1)])
+        insert_keys()
+        doctors = [DoctorFactory().pk for _ in range(10)]
+        numbers = range(1, PATIENTS + 1, 20)
+        insert(
+            "appointments_appointment", [visit_row(n, doctors, start) for n in numbers for start in (LONG_AGO, TO_COME)]
+        )
+    analyze(*TABLES)
+    yield
+    with connection.constraint_checks_disabled(), connection.cursor() as cursor:
+        for table in TABLES:  # row by row, as between tests, it takes half a minute
+            cursor.execute(f"TRUNCATE TABLE {table}" if connection.vendor == "mysql" else f"DELETE FROM {table}")
+
+
+def as_stored(instant):
+    return f"{instant:%Y-%m-%d %H:%M:%S}"
+
+
+def insert(table, rows):
+    columns = ", ".join(rows[0])
+    places = ", ".join(["%s"] * len(rows[0]))
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", [tuple(row.values()) for row in rows])
+
+
+def insert_keys():
+    column = connection.ops.quote_name("key")
+    with connection.cursor() as cursor:
+        for key in KEYS:
+            cursor.execute(
+                f"INSERT INTO patients_searchkey (patient_id, {column}) SELECT id, {key} FROM patients_patient"
+            )
+
+
+def patient_row(number):
+    """First names and half of the last ones are shared by ten thousand, the other half by ten."""
+    first_name, last_name = FIRST_NAMES[number % 10], f"{LAST_NAMES[number // 10 % 10]} Lopes{number // 10}"
+    return {
+        "id": number,
+        "first_name": first_name,
+        "last_name": last_name,
+        "email": f"patient{number}@example.org",
+        "phone_number": f"9{number:08}",
+        "date_of_birth": "1980-05-17",
+        "name_key": f"{last_name} {first_name}".lower(),
+        "diary_version": 0,
+        "created_at": as_stored(LONG_AGO),
+        "updated_at": as_stored(LONG_AGO),
+    }
+
+
+def visit_row(number, doctors, first):
+    start = first + dt.timedelta(minutes=number)
+    return {
+        "patient_id": number,
+        "doctor_id": doctors[number % 10],
+        "start_time": as_stored(start),
+        "end_time": as_stored(start + dt.timedelta(minutes=30)),
+        "duration_minutes": 30,
+        "status": "booked",
+        "reason": "",
+        "notes": "",
+        "booking_key": f"{number:031}{first.month % 10}",
+        "cancelled_by": "",
+        "cancel_reason": "",
+        "version": 1,
+        "created_at": as_stored(LONG_AGO),
+        "updated_at": as_stored(LONG_AGO),
+    }
+
+
+def hanging(client, text):
+    """Return how many hang under the box of the top bar, and the SQL it took."""
+    with CaptureQueriesContext(connection) as captured:
+        response = client.post(SEARCH, {"query": text}, headers={"HX-Request": "true"})
+    return len(response.context["found"]), [query["sql"] for query in captured]
+
+
+def listed(client, text):
+    """Return how many are on the page of patients, and the SQL it took."""
+    client.post(SEARCH, {"query": text})
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get(SEARCH)
+    return len(response.context["found"]), [query["sql"] for query in captured]
+
+
+def duplicates_of(who):
+    with CaptureQueriesContext(connection) as captured:
+        alike = Patient.objects.possible_duplicates(
+            first_name=who.last_name,
+            last_name=who.first_name,
+            date_of_birth=who.date_of_birth,
+            phone_number=f"+351 {who.phone_number}",
+            email="somebody.else@example.org",
+        )
+    return alike, [query["sql"] for query in captured]
+
+
+def steps_on_records(queries):
+    """Return the steps of the queries that grow with the clinic: session, user and roles do not."""
+    return [step for sql in queries if "patient" in sql and "auth_group" not in sql for step in steps_of_sql(sql)]
+
+
+def test_hundred_thousand_patients_are_searched_by_index_and_in_few_queries(at_desk, many):
+    somebody = Patient.objects.get(pk=PATIENTS // 2)
+    assert set(somebody.search_keys.values_list("key", flat=True)) == somebody.found_by()
+
+    for ask in (hanging, listed):
+        for text, count in (NARROW | BROAD).items():
+            found, queries = ask(at_desk, text)
+
+            assert found == count, text
+            assert len(queries) == MOST_QUERIES if count else MOST_QUERIES - 1, text
+            steps = steps_on_records(queries)
+            assert steps, text
+            assert [step.text for step in steps if not step.is_by_index] == [], text
+            assert text in BROAD or [step.text for step in steps if not step.is_bounded] == [], text
+
+    alike, queries = duplicates_of(somebody)
+    assert alike == [somebody]
+    assert len(queries) == 3
+    assert [step.text for step in steps_on_records(queries) if not step.is_bounded] == []

@@ -1,0 +1,50 @@
+"""Pages to print. Who may call which is in `clinic.access`."""
+
+import datetime as dt
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+
+from appointments.day import day_view
+from appointments.printing import SPARE_LINES, next_working_day, sheets
+from appointments.schedule_views import schedule_url
+from clinic import clinic_time
+from clinic.http import StaffRequest, number_or_none
+from doctors.models import Doctor
+
+
+def schedule_print(request: StaffRequest, day: dt.date) -> HttpResponse:
+    """Show a day as sheets of paper, one a doctor, for all doctors or some."""
+    kept = {name: value for name in ("doctor", "specialization", "layout") if (value := request.GET.get(name))}
+    doctor_id = get_object_or_404(Doctor, pk=number_or_none(kept["doctor"])).pk if "doctor" in kept else None
+    filters = {"doctor_id": doctor_id, "specialization": kept.get("specialization", "")}
+    return _printed(request, [day], filters, back_url=schedule_url(day, kept), at=timezone.now())
+
+
+def schedule_print_next(request: StaffRequest) -> HttpResponse:
+    """Show the next working day as sheets of paper, for all doctors or some."""
+    return schedule_print(request, next_working_day(clinic_time.today()))
+
+
+def schedule_pack(request: StaffRequest) -> HttpResponse:
+    """Show today and the next working day as sheets of paper: what a clinic keeps for when the portal is down."""
+    at = timezone.now()
+    today = clinic_time.today(at=at)
+    return _printed(request, [today, next_working_day(today)], {}, back_url=schedule_url(None, {}), at=at)
+
+
+def _printed(
+    request: StaffRequest, days: list[dt.date], filters: dict[str, Any], *, back_url: str, at: dt.datetime
+) -> HttpResponse:
+    """Show the sheets of some days as they stand at an instant."""
+    views = [day_view(day, user=request.user, at=at, **filters) for day in days]
+    context = {
+        "days": days,
+        "sheets": [sheet for view in views for sheet in sheets(view)],
+        "printed_at": at,
+        "spare_lines": SPARE_LINES,
+        "back_url": back_url,
+    }
+    return render(request, "appointments/schedule_print.html", context)

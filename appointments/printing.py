@@ -1,0 +1,101 @@
+"""What is printed of a day: for each doctor a sheet that serves while the portal is down.
+
+Paper is for the whole day, so free time that has passed by now is on it too, and in one stretch, not in the pieces
+that the day view offers for booking. What a user may see of a patient is decided in `day`.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from appointments.day import Block, Column, Day
+from appointments.grid import usual_hours
+from appointments.models import Appointment
+from appointments.slots import SHORTEST, USUAL_WEEKDAYS, Span
+from appointments.statuses import BLOCKING, Status
+from clinic import clinic_time
+from doctors.models import Doctor
+
+LOOK_AHEAD_DAYS = 14
+SPARE_LINES = range(3)  # for walk-ins and notes, at the end of each sheet
+HOUR = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a sheet: a visit, or without a `block` a stretch of free time."""
+
+    start: dt.datetime
+    end: dt.datetime
+    block: Block | None = None
+
+    @property
+    def time(self) -> str:
+        """From when to when by the clinic's clocks, as `10:15–10:45`."""
+        return f"{_clock_text(self.start)}–{_clock_text(self.end)}"
+
+    @property
+    def writing_lines(self) -> range:
+        """How many lines there are to write on: one, and with more than an hour as many as hours."""
+        return range(max(1, (self.end - self.start) // HOUR))
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One doctor's day on paper: visits and free time in order of time, apart from them what was cancelled."""
+
+    date: dt.date
+    doctor: Doctor
+    visits: int
+    lines: list[Line]
+    cancelled: list[Line]
+
+
+def sheets(day: Day) -> list[Sheet]:
+    """Return a sheet for each doctor of the day who has any visit or can be booked, in the day's order. No query."""
+    return [_sheet(day, column) for column in day.columns if column.listed or column.doctor.is_active]
+
+
+def _sheet(day: Day, column: Column) -> Sheet:
+    listed = [_line(day, block) for block in column.listed]
+    taken = [(line.start, line.end) for line in listed if line.block and line.block.status in BLOCKING]
+    free = [Line(*gap) for gap in _gaps(usual_hours(day.date), taken)] if column.doctor.is_active else []
+    cancelled = [line for line in listed if line.block and line.block.status == Status.CANCELLED]
+    lines = [line for line in listed if line not in cancelled] + free
+    # A no-show comes before the free time that it leaves.
+    lines.sort(key=lambda line: (line.start, line.block is None))
+    return Sheet(day.date, column.doctor, column.visits, lines, cancelled)
+
+
+def _line(day: Day, block: Block) -> Line:
+    start, end = (block.place.minute, block.place.minute + block.place.minutes)
+    return Line(day.grid.instant_at(start), day.grid.instant_at(end), block)
+
+
+def _gaps(opening: Span, taken: Iterable[Span]) -> Iterator[Span]:
+    """Yield the opening less what is taken, where a visit would fit, in order of time."""
+    begin, closes = opening
+    for start, end in [*sorted(taken), (closes, closes)]:
+        if min(start, closes) - begin >= SHORTEST:
+            yield begin, min(start, closes)
+        begin = max(begin, end)
+
+
+def _clock_text(instant: dt.datetime) -> str:
+    """Return the clinic-local time of day; a time that comes twice on its day says which, as the day view does."""
+    wall = clinic_time.local(instant)
+    return f"{wall:%H:%M %Z}" if clinic_time.is_repeated(wall) else f"{wall:%H:%M}"
+
+
+def next_working_day(day: dt.date) -> dt.date:
+    """Return the first date of the coming two weeks with visits, or else the next weekday. One query."""
+    begin, _ = clinic_time.day_bounds(day + dt.timedelta(days=1))
+    _, end = clinic_time.day_bounds(day + dt.timedelta(days=LOOK_AHEAD_DAYS))
+    coming = Appointment.objects.blocking().filter(start_time__gte=begin, start_time__lt=end)
+    first = coming.order_by("start_time").values_list("start_time", flat=True).first()
+    return clinic_time.local_date(first) if first else _next_weekday(day)
+
+
+def _next_weekday(day: dt.date) -> dt.date:
+    coming = (day + dt.timedelta(days=number) for number in range(1, 8))
+    return next(each for each in coming if each.weekday() in USUAL_WEEKDAYS)

@@ -22,6 +22,7 @@ LEAST_DEMAND = 0.45  # at the far end of the diaries, as a share of that of toda
 
 FATES = {Status.COMPLETED: 85, Status.NO_SHOW: 8, Status.CANCELLED: 7}  # of a hundred visits
 REBOOKED = 0.4  # of the cancelled visits: somebody else has the time
+FORGOTTEN = (Status.BOOKED, Status.ARRIVED)  # what two visits of the last working day were left as
 NO_SHOW_AFTER = dt.timedelta(minutes=20)
 FOLLOW_UP = 0.4  # of the visits of patients whom the doctor knows
 WITH_NOTES = 0.05
@@ -140,7 +141,8 @@ def plan_clinic(*, at: dt.datetime) -> Plan:
     # Not a secret: the same clinic each time is the point.
     dice = Random(SEED)  # noqa: S311  # nosec B311
     patients = plan_patients(dice, today=clinic_time.today(at=at))
-    return Plan(DOCTORS, patients, list(_Planner(dice, patients, at=at).visits()))
+    visits = list(_Planner(dice, patients, at=at).visits())
+    return Plan(DOCTORS, patients, _with_some_forgotten(visits, today=clinic_time.today(at=at)))
 
 
 class _Planner:
@@ -255,6 +257,30 @@ class _Planner:
 
     def _minutes(self, fewest: int, most: int) -> dt.timedelta:
         return dt.timedelta(seconds=self.dice.randint(fewest * 60, most * 60))
+
+
+def _with_some_forgotten(visits: list[Visit], *, today: dt.date) -> list[Visit]:
+    """Return the visits with three left open for the close-out page: two of the last working day, the first of today.
+
+    They are chosen among those completed, so that nobody is in two places whatever becomes of them.
+    """
+    completed: dict[dt.date, dict[int, list[int]]] = {}
+    for number, visit in enumerate(visits):
+        day = clinic_time.local_date(visit.start_time)
+        if visit.status == Status.COMPLETED and day <= today:
+            completed.setdefault(day, {}).setdefault(visit.doctor, []).append(number)
+    forgotten = list(visits)
+    if earlier := max((day for day in completed if day < today), default=None):
+        for status, of_doctor in zip(FORGOTTEN, completed[earlier].values(), strict=False):
+            forgotten[of_doctor[-1]] = _left_as(status, visits[of_doctor[-1]])
+    for of_doctor in list(completed.get(today, {}).values())[:1]:
+        forgotten[of_doctor[0]] = _left_as(Status.BOOKED, visits[of_doctor[0]])
+    return forgotten
+
+
+def _left_as(status: Status, visit: Visit) -> Visit:
+    arrived_at = visit.arrived_at if status == Status.ARRIVED else None
+    return replace(visit, status=status, arrived_at=arrived_at, started_at=None, completed_at=None)
 
 
 def _suits(doctor: DemoDoctor, patient: DemoPatient, *, today: dt.date) -> bool:

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 
 from appointments.diary import overlapping_pairs
 from appointments.models import Appointment
-from appointments.statuses import BLOCKING, Status
+from appointments.statuses import BLOCKING, OPEN, Status
 from clinic import clinic_time, demo
 from clinic.demo import plan_clinic
 from clinic.management.commands.load_demo import PASSWORD
@@ -106,12 +106,34 @@ def test_plan_on_a_sunday_has_visits_on_that_day_and_on_no_other_of_a_weekend():
     assert weekend == {SUNDAY.date()}
 
 
-def test_plan_of_past_days_is_settled():
+@pytest.mark.parametrize(
+    ("at", "last_working_day", "today"),
+    [
+        (NOW, [Status.BOOKED, Status.ARRIVED], [Status.BOOKED]),
+        (NOW.replace(hour=7), [Status.BOOKED, Status.ARRIVED], []),  # nobody has been seen yet
+        (SUNDAY, [Status.BOOKED, Status.ARRIVED], [Status.BOOKED]),
+    ],
+    ids=["morning", "before opening", "Sunday"],
+)
+def test_plan_leaves_three_past_visits_without_an_outcome(at, last_working_day, today):
+    visits = plan_clinic(at=at).visits
+
+    earlier = [visit for visit in visits if visit.status in OPEN and local_day(visit) < at.date()]
+
+    assert [visit.status for visit in earlier] == last_working_day
+    assert len({visit.doctor for visit in earlier}) == 2
+    assert {(at.date() - local_day(visit)).days for visit in earlier} == {2 if at == SUNDAY else 1}
+    # Who did not come is a no-show by then, and who came late is in consultation.
+    over = [visit for visit in visits if local_day(visit) == at.date() and ends(visit) + demo.NO_SHOW_AFTER <= at]
+    assert [visit.status for visit in over if visit.status == Status.BOOKED] == today
+
+
+def test_plan_of_past_days_is_settled_but_for_what_was_forgotten():
     past = [visit for visit in plan_clinic(at=NOW).visits if local_day(visit) < NOW.date()]
 
     shares = {status: count / len(past) for status, count in Counter(visit.status for visit in past).items()}
 
-    assert shares.keys() == {Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED}
+    assert shares.keys() == {Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED, Status.BOOKED, Status.ARRIVED}
     assert 0.06 < shares[Status.NO_SHOW] < 0.1
     assert 0.05 < shares[Status.CANCELLED] < 0.1
 

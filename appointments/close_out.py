@@ -1,0 +1,114 @@
+"""Past visits of which nobody has said how they ended: how many there are, and what the close-out page shows."""
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from django.utils import timezone
+
+from appointments.models import Appointment
+from appointments.statuses import OPEN, Status
+from clinic import clinic_time
+
+MOST_SHOWN = 100
+MOST_COUNTED = 1000
+
+
+class OpenCount(int):
+    """How many past visits have no outcome, counted up to `MOST_COUNTED`."""
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there may be more."""
+        return self >= MOST_COUNTED
+
+
+@dataclass(frozen=True)
+class OpenVisit:
+    """A past visit without an outcome. `version` is the one its buttons speak of."""
+
+    pk: int
+    version: int
+    start_time: dt.datetime
+    end_time: dt.datetime
+    patient: str
+    phone: str
+    doctor: str
+    status: Status
+    url: str
+
+    @property
+    def may_be_no_show(self) -> bool:
+        """Whether nobody has seen the patient arrive."""
+        return self.status == Status.BOOKED
+
+
+@dataclass(frozen=True)
+class OpenDate:
+    """A clinic-local date with its visits, in order of time."""
+
+    date: dt.date
+    visits: list[OpenVisit]
+
+
+@dataclass(frozen=True)
+class CloseOut:
+    """What the close-out page shows: dates from the oldest on, and how today stands."""
+
+    dates: list[OpenDate]
+    count: OpenCount  # those beyond `MOST_SHOWN` too
+    today: dt.date
+    outcomes: list[tuple[str, int]]  # of today's visits
+    to_come: int  # of today's visits, those whose time has not passed
+
+    @property
+    def more(self) -> int:
+        """How many visits there are beyond those shown."""
+        return max(self.count - MOST_SHOWN, 0)
+
+
+def open_past_count(user: Any, at: dt.datetime | None = None) -> OpenCount:
+    """Return how many visits without an outcome have ended by `at` (default now) that the user may close out.
+
+    One query; none for who may close out nothing.
+    """
+    visits = Appointment.objects.closed_out_by(user).without_outcome(at=at).order_by()
+    return OpenCount(visits[:MOST_COUNTED].count())
+
+
+def close_out_for(user: Any, *, at: dt.datetime | None = None) -> CloseOut:
+    """Return the past visits without an outcome that the user may close out. Five queries, however many rows."""
+    at = at or timezone.now()
+    mine = Appointment.objects.closed_out_by(user)
+    # Not select_related: to join, SQLite begins with all patients and reads everybody's history.
+    rows = mine.without_outcome(at=at).prefetch_related("patient", "doctor")[:MOST_SHOWN]
+    visits = sorted((_open_visit(appointment) for appointment in rows), key=lambda visit: (visit.start_time, visit.pk))
+    today = clinic_time.today(at=at)
+    of_today = list(mine.on_day(today).order_by().values_list("status", "end_time"))
+    counts = Counter(status for status, _end_time in of_today)
+    return CloseOut(
+        dates=[
+            OpenDate(date, list(of_date))
+            for date, of_date in groupby(visits, key=lambda visit: clinic_time.local_date(visit.start_time))
+        ],
+        count=open_past_count(user, at),
+        today=today,
+        outcomes=[(status.label.lower(), counts[status]) for status in Status if status not in OPEN and counts[status]],
+        to_come=sum(status in OPEN and end_time > at for status, end_time in of_today),
+    )
+
+
+def _open_visit(appointment: Appointment) -> OpenVisit:
+    return OpenVisit(
+        pk=appointment.pk,
+        version=appointment.version,
+        start_time=appointment.start_time,
+        end_time=appointment.end_time,
+        patient=appointment.patient.full_name,
+        phone=appointment.patient.phone_number,
+        doctor=appointment.doctor.full_name,
+        status=Status(appointment.status),
+        url=appointment.get_absolute_url(),
+    )

@@ -14,7 +14,7 @@ hosts := $(if $(filter 0.0.0.0 ::,$(HOST)),*,127.0.0.1$(comma)localhost$(comma)$
 production := DEBUG=off SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check mysql serve requirements clean
+.PHONY: help run test check mysql browser serve requirements clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,13 +31,17 @@ $(venv)/dev: requirements/dev.txt | $(python)
 	$(python) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
 	@touch $@
 
+$(venv)/browser: requirements/browser.txt | $(python)
+	$(python) -m pip install --quiet --disable-pip-version-check -r requirements/browser.txt
+	@touch $@
+
 run: $(venv)/base ## the portal with demo data on http://127.0.0.1:8000 (HOST=, PORT=)
 	@DEBUG=on $(python) manage.py migrate --verbosity 0
 	@DEBUG=on $(python) manage.py load_demo --if-empty
 	@echo "Demo users: reception, manager, doctor, admin; the password of each: demo-clinic-2026"
 	DEBUG=on ALLOWED_HOSTS="$(hosts)" $(python) manage.py runserver $(HOST):$(PORT)
 
-test: $(venv)/dev ## the suite on SQLite and, if one answers at TEST_DATABASE_URL, on MariaDB/MySQL
+test: $(venv)/dev ## the suite on SQLite; on MariaDB/MySQL if one answers at TEST_DATABASE_URL; in Chromium if it is there
 	@rm -f .coverage .coverage.*
 	DATABASE_URL=sqlite://:memory: $(python) -m pytest -n auto --cov --cov-report= $(PYTEST)
 	@if reason=$$(DATABASE_URL=$(TEST_DATABASE_URL) $(python) -m clinic.tests.database_answers); then \
@@ -47,6 +51,14 @@ test: $(venv)/dev ## the suite on SQLite and, if one answers at TEST_DATABASE_UR
 		echo "FAILED: the MariaDB/MySQL half cannot run: $$reason"; exit 1; \
 	else \
 		echo "SKIPPED: the MariaDB/MySQL half of the tests: $$reason"; \
+	fi
+	@if reason=$$($(python) -m clinic.tests.browser_answers); then \
+		echo "Now the browser tests"; \
+		DATABASE_URL=sqlite://:memory: $(python) -m pytest clinic/tests/browser -n 2 --screenshot only-on-failure || exit 1; \
+	elif [ -n "$(REQUIRE_BROWSER)" ]; then \
+		echo "FAILED: the browser tests cannot run: $$reason"; exit 1; \
+	else \
+		echo "SKIPPED: the browser tests: $$reason"; \
 	fi
 	@$(python) -m coverage report
 
@@ -66,6 +78,9 @@ mysql: $(venv)/dev ## the driver for MariaDB and MySQL
 		exit 1; }
 	@echo "mysqlclient is installed"
 
+browser: $(venv)/dev $(venv)/browser ## what the browser tests need beside Chromium itself
+	@$(python) -m clinic.tests.browser_answers && echo "The browser tests can run"
+
 serve: $(venv)/base ## gunicorn with production settings, for a TLS proxy in front (without one: USE_HTTPS=off)
 	$(python) manage.py check --deploy --database default
 	@$(python) manage.py migrate --check || { echo "The database is not migrated: $(python) manage.py migrate"; exit 1; }
@@ -74,7 +89,7 @@ serve: $(venv)/base ## gunicorn with production settings, for a TLS proxy in fro
 
 requirements: $(python) ## pin anew what pyproject.toml asks for
 	$(python) -m pip install --quiet --disable-pip-version-check pip-tools
-	cd requirements && for pins in "base" "mysql --extra mysql" "dev --extra dev"; do \
+	cd requirements && for pins in "base" "mysql --extra mysql" "dev --extra dev" "browser --extra browser --constraint dev.txt"; do \
 		set -- $$pins; name=$$1; shift; \
 		../$(venv)/bin/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 			--no-header --output-file $$name.txt "$$@" ../pyproject.toml || exit 1; \

@@ -8,6 +8,7 @@ that changes an appointment takes `version`, the one that was shown to whoever d
 import datetime as dt
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ from django.utils.translation import gettext as _
 
 from appointments import rules
 from appointments.models import Appointment
-from appointments.statuses import UNDO, Status
+from appointments.slots import Slot, Wish, find_free
+from appointments.statuses import Status
 from clinic import clinic_time
 from clinic.audit import acting
 from clinic.field_errors import FieldErrors
@@ -115,6 +117,97 @@ def _booked_before(wanted: Appointment) -> Appointment | None:
     return booked
 
 
+def walk_in(
+    *,
+    patient: Patient,
+    wish: Wish,
+    by: "User | None",
+    reason: str = "",
+    notes: str = "",
+    booking_key: uuid.UUID | None = None,
+) -> Appointment:
+    """Book the next free time of today that suits, for a patient who is here: the visit counts as arrived.
+
+    What this `booking_key` has booked for the patient before is returned as it is.
+
+    Raises:
+        ValidationError: `no_free_time` if nobody who suits is free today any more; else as `book`.
+    """
+    key = booking_key or uuid.uuid4()
+
+    @retrying
+    def walk_in_once() -> Appointment:
+        booked = Appointment.objects.filter(booking_key=key, patient=patient).first()
+        if booked is not None:
+            return booked
+        with acting(by), transaction.atomic():
+            slot = _next_free_today(wish, patient)
+            new = book(
+                patient=patient,
+                doctor=slot.doctor,
+                start_time=slot.start,
+                duration_minutes=wish.minutes,
+                reason=reason,
+                notes=notes,
+                booking_key=key,
+                by=by,
+            )
+            return mark_arrived(new, by=by)
+
+    return walk_in_once()
+
+
+def _next_free_today(wish: Wish, patient: Patient) -> Slot:
+    wish = replace(wish, patient_id=patient.pk)
+    found = find_free(wish, list(Doctor.objects.active()), first_day=clinic_time.today(), days=1)
+    slots = sorted(found.slots(), key=lambda slot: slot.start)
+    if not slots:
+        with (errors := FieldErrors()).at("start_time"):
+            rules.refuse_no_free_time(wish.minutes)
+        errors.raise_any()
+    return slots[0]
+
+
+def register_and(
+    arrange: Callable[..., Appointment],
+    *,
+    new_patient: Callable[[], Patient],
+    booking_key: uuid.UUID,
+    by: "User | None",
+) -> Appointment:
+    """Register a patient and arrange a visit (`book` or `walk_in`, called with `patient`), both or neither.
+
+    Sent again with the same key, the patient it registered is taken. `new_patient` makes the unsaved record afresh at
+    each try.
+
+    Raises:
+        ValidationError: by field, of the patient's rules or of the visit's.
+    """
+
+    @retrying
+    def register_and_once() -> Appointment:
+        patient = new_patient()
+        with acting(by), transaction.atomic():
+            if (registered := registered_with(booking_key, email=patient.email)) is not None:
+                return arrange(patient=registered)
+            try:
+                patient.full_clean()
+            except ValidationError:
+                # What is in the way may be this very patient: the same form, sent twice at once.
+                if (registered := registered_with(booking_key, email=patient.email)) is None:
+                    raise
+                return arrange(patient=registered)
+            patient.save()
+            return arrange(patient=patient)
+
+    return register_and_once()
+
+
+def registered_with(booking_key: uuid.UUID, *, email: str) -> Patient | None:
+    """Return the patient with this e-mail for whom the key has booked before, if it has."""
+    return Patient.objects.filter(appointments__booking_key=booking_key, email=email.strip().lower()).first()
+
+
 def move(
     appointment: Appointment,
     *,
@@ -194,8 +287,27 @@ def complete(appointment: Appointment, *, by: "User | None", version: int | None
     """
 
     def change(current: Appointment) -> None:
-        _lead_on(current, Status.COMPLETED)
+        with (errors := FieldErrors()).at("status"):
+            rules.check_under_way(current.status)
+        errors.raise_any()
+        current.status = Status.COMPLETED
         current.completed_at = timezone.now()
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def record_attended(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
+    """Note of a visit whose time has passed that it took place. Nobody knows when any more: nothing is stamped.
+
+    Raises:
+        ValidationError: `transition`, `not_over` or `stale`.
+    """
+
+    def change(current: Appointment) -> None:
+        _lead_on(current, Status.COMPLETED)
+        with (errors := FieldErrors()).at("status"):
+            rules.check_over(current.end_time, at=timezone.now())
+        errors.raise_any()
 
     return _change(appointment, change, by=by, version=version)
 
@@ -222,12 +334,11 @@ def undo(appointment: Appointment, *, by: "User | None", version: int | None = N
     """
 
     def change(current: Appointment) -> None:
-        undone = Status(current.status)
+        last = Status(current.status)
         with (errors := FieldErrors()).at("status"):
-            rules.check_undoable(undone)
+            current.status = rules.status_before(last, current.stamped)
         errors.raise_any()
-        current.status = UNDO[undone]
-        for name, blank in _STAMPS.get(undone, {}).items():
+        for name, blank in _STAMPS.get(last, {}).items():
             setattr(current, name, blank)
 
     return _change(appointment, change, by=by, version=version)

@@ -1,8 +1,9 @@
 """What the day view shows: ready values, and nothing a user may not see."""
 
 import datetime as dt
+import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,17 +12,25 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.utils import timezone
 
-from appointments.grid import Grid, Mark, Place
+from appointments.actions import Action, actions_on, can_change, can_undo
+from appointments.grid import MINUTE, Grid, Mark, Place
 from appointments.models import Appointment
+from appointments.permissions import is_own_diary, rights_of
 from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
-from appointments.statuses import BLOCKING, Status
+from appointments.slots import BEGIN_STEP, Piece, free_pieces, slot_words
+from appointments.statuses import BLOCKING, Stamped, Status
 from clinic import clinic_time, names
 from doctors.models import Doctor
 from patients.models import Patient
 
-FREE_STEP_MINUTES = 30  # free time is offered in pieces that begin on the clock's half hours
-BEGIN_STEP_MINUTES = 5  # and today not before the next full five minutes
 TALL_BLOCK_MINUTES = 25
+
+# The tabs of the list: who is still to come, who is here, and who is no longer.
+TABS = {
+    "remaining": frozenset({Status.BOOKED}),
+    "arrived": frozenset({Status.ARRIVED, Status.IN_CONSULTATION}),
+    "done": frozenset({Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED}),
+}
 
 
 class _Row(NamedTuple):
@@ -33,26 +42,47 @@ class _Row(NamedTuple):
     start_time: dt.datetime
     end_time: dt.datetime
     status: str
+    arrived_at: dt.datetime | None
+    started_at: dt.datetime | None
+    completed_at: dt.datetime | None
+    version: int
     reason: str
     patient__first_name: str
     patient__last_name: str
     patient__phone_number: str
+    patient__date_of_birth: dt.date | None
+
+    @property
+    def stamped(self) -> Stamped:
+        """Which steps the visit has a time for."""
+        return Stamped(self.arrived_at is not None, self.started_at is not None, self.completed_at is not None)
 
 
 @dataclass(frozen=True)
 class Block:
-    """One appointment. `url` is empty, and the patient reduced to initials, for who may not see the patient."""
+    """One appointment. `url` is empty, and the patient reduced to initials, for who may not see the patient.
 
+    `waiting` counts the minutes since who has arrived is here, `late` those since who has not should have been.
+    """
+
+    pk: int
+    version: int
     place: Place
     url: str
     time: str
     until: str
     who: str
     phone: str
+    born: dt.date | None
     reason: str
     doctor_name: str
     status: Status
     is_beside: bool
+    waiting: int | None
+    late: int | None
+    actions: list[Action]
+    can_undo: bool
+    can_change: bool
 
     @property
     def is_tall(self) -> bool:
@@ -111,6 +141,7 @@ class Day:
     grid: Grid
     columns: list[Column]
     doctors: list[Doctor]  # also those whom a filter leaves out
+    version: str
 
     @cached_property
     def listed(self) -> list[Block]:
@@ -145,17 +176,15 @@ class Day:
         """The specializations of the day's doctors, in alphabetical order."""
         return sorted({doctor.specialization for doctor in self.doctors})
 
-    @property
-    def has_no_free(self) -> bool:
-        """Whether no doctor has free time."""
-        return not any(column.free for column in self.columns)
+    def tab(self, name: str) -> list[Block]:
+        """Return the visits of one tab of the list, one of `TABS`; under any other name all."""
+        statuses = TABS.get(name)
+        return [block for block in self.listed if statuses is None or block.status in statuses]
 
-    def nearest_free(self, doctor_id: int, instant: dt.datetime, *, most: int = 3) -> list[Free]:
-        """Return the doctor's free times nearest to an instant, in order of time."""
-        minute = self.grid.minute_of(instant)
-        free = [each for column in self.columns if column.doctor.pk == doctor_id for each in column.free]
-        nearest = sorted(free, key=lambda each: abs(each.place.minute - minute))[:most]
-        return sorted(nearest, key=lambda each: each.place.minute)
+    @property
+    def tabs(self) -> list[tuple[str, int]]:
+        """The tabs of the list, each with its number of visits."""
+        return [(name, len(self.tab(name))) for name in (*TABS, "all")]
 
 
 def day_view(
@@ -176,8 +205,9 @@ def day_view(
     time.
     """
     at = at or timezone.now()
+    known = list(Doctor.objects.all())  # before the visits: what is booked between the two shows as a change
     rows = _read(day)
-    doctors = [doctor for doctor in Doctor.objects.all() if doctor.is_active or doctor.pk in rows]
+    doctors = [doctor for doctor in known if doctor.is_active or doctor.pk in rows]
     grid = Grid.around(day, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
     own = [row for diary in rows.values() for row in diary if patient is not None and row.patient_id == patient.pk]
     desk = _Desk(user, grid, at=at, room_for=room_for, own=own, moving=moving.pk if moving else None)
@@ -186,7 +216,23 @@ def day_view(
         for doctor in doctors
         if doctor_id in (None, doctor.pk) and specialization in ("", doctor.specialization)
     ]
-    return Day(day, at, grid, columns, doctors)
+    version = _version(((doctor.pk, doctor.diary_version, doctor.is_active) for doctor in known), day, at=at)
+    return Day(day, at, grid, columns, doctors, version)
+
+
+def day_version(day: dt.date, *, at: dt.datetime | None = None) -> str:
+    """Return a text that is another one when the day view would be, short of a corrected name. One query.
+
+    Today it changes every `BEGIN_STEP` too, as free times pass and visits become no-shows.
+    """
+    return _version(Doctor.objects.values_list("pk", "diary_version", "is_active"), day, at=at or timezone.now())
+
+
+def _version(doctors: Iterable[tuple[int, int, bool]], day: dt.date, *, at: dt.datetime) -> str:
+    today = clinic_time.today(at=at)
+    clock = int(at.timestamp() // BEGIN_STEP.total_seconds()) if today == day else ""
+    said = f"{today} {clock} {sorted(tuple(doctor) for doctor in doctors)}"
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _read(day: dt.date) -> dict[int, list[_Row]]:
@@ -205,75 +251,74 @@ class _Desk:
     def __init__(
         self, user: Any, grid: Grid, *, at: dt.datetime, room_for: int, own: list[_Row], moving: int | None
     ) -> None:
-        self.user_id = user.pk
+        self.user = user
         self.sees_all = user.has_perm("patients.view_patient")
         self.sees_own = user.has_perm("patients.view_own_patient")
+        self.rights = {is_own: rights_of(user, is_own=is_own) for is_own in (False, True)}
         self.books = user.has_perm("appointments.add_appointment")
         self.book_url = reverse("appointments:appointment_book")
         self.grid = grid
         self.at = at
+        self.is_today = clinic_time.local_date(grid.start) == clinic_time.today(at=at)
         self.room_for = room_for
         self.own = own  # the visits of the patient for whom a time is sought
         self.moving = moving
 
     def column(self, doctor: Doctor, rows: list[_Row]) -> Column:
         """Return a doctor's day; free time only of doctors who can be booked, for users who book."""
-        is_named = self.sees_all or (self.sees_own and doctor.user_id == self.user_id)
         return Column(
             doctor,
-            [self._block(row, doctor, is_named=is_named) for row in rows if row.start_time >= self.grid.start],
+            [self._block(row, doctor) for row in rows if row.start_time >= self.grid.start],
             list(self._free_times(rows, doctor)) if self.books and doctor.is_active else [],
         )
 
-    def _block(self, row: _Row, doctor: Doctor, *, is_named: bool) -> Block:
+    def _block(self, row: _Row, doctor: Doctor) -> Block:
+        is_own = is_own_diary(doctor, self.user)
+        is_named = self.sees_all or (self.sees_own and is_own)
+        rights = self.rights[is_own]
         names_of_patient = row.patient__first_name, row.patient__last_name
         return Block(
+            pk=row.pk,
+            version=row.version,
             place=self.grid.place_of(row.start_time, row.end_time),
             url=reverse("appointments:appointment_detail", args=[row.pk]) if is_named else "",
             time=clinic_time.time_text(row.start_time),
             until=clinic_time.time_text(row.end_time),
             who=" ".join(names_of_patient) if is_named else names.initials(*names_of_patient),
             phone=row.patient__phone_number if is_named else "",
+            born=row.patient__date_of_birth if is_named else None,
             reason=row.reason if is_named else "",
             doctor_name=doctor.full_name,
             status=Status(row.status),
             is_beside=False,
+            waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
+            late=self._minutes_since(row.start_time) if row.status == Status.BOOKED and row.end_time > self.at else None,
+            actions=actions_on(row, rights, at=self.at),
+            can_undo=can_undo(row, rights, at=self.at),
+            can_change=can_change(row, rights),
         )
+
+    def _minutes_since(self, instant: dt.datetime | None) -> int | None:
+        """Return the whole minutes that have passed; None on another day, or for an instant to come."""
+        if instant is None or not self.is_today or instant > self.at:
+            return None
+        return (self.at - instant) // MINUTE
 
     def _free_times(self, rows: list[_Row], doctor: Doctor) -> Iterator[Free]:
         """Yield the doctor's free time from now on, in pieces on which a visit can begin, soonest first."""
-        taken = sorted(
-            self.grid.place_of(row.start_time, row.end_time)
+        taken = [
+            (row.start_time, row.end_time)
             for row in (*rows, *self.own)
             if row.status in BLOCKING and row.pk != self.moving
-        )
-        begin = max(0, _round_up(self.grid.minute_of(self.at) + 1, BEGIN_STEP_MINUTES))
-        for place in [*taken, Place(self.grid.last_start)]:
-            for piece in _pieces(begin, place.minute):
-                if place.minute - piece.minute >= self.room_for:
-                    yield self._free(doctor, piece, room=place.minute - piece.minute)
-            begin = max(begin, place.minute + place.minutes)
+        ]
+        opening = self.grid.start, self.grid.instant_at(self.grid.last_start)
+        for piece in free_pieces(opening, taken, minutes=self.room_for, at=self.at):
+            yield self._free(doctor, piece)
 
-    def _free(self, doctor: Doctor, piece: Place, *, room: int) -> Free:
-        wall = clinic_time.local(self.grid.instant_at(piece.minute))
-        slot: dict[str, Any] = {"doctor": doctor.pk, "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
-        if clinic_time.is_repeated(wall):
-            slot["which"] = wall.fold
+    def _free(self, doctor: Doctor, piece: Piece) -> Free:
+        slot = slot_words(doctor.pk, piece.start)
         take = urlencode(slot)
-        if room < USUAL_MINUTES:
-            slot["minutes"] = room
-        return Free(piece, slot["time"], f"{self.book_url}?{urlencode(slot)}", take)
-
-
-def _pieces(begin: int, end: int) -> Iterator[Place]:
-    """Yield a gap cut at the half hours; what is too short for a visit joins its neighbour."""
-    while end - begin >= SHORTEST_MINUTES:
-        cut = _round_up(begin + SHORTEST_MINUTES, FREE_STEP_MINUTES)
-        if end - cut < SHORTEST_MINUTES:
-            cut = end
-        yield Place(begin, cut - begin)
-        begin = cut
-
-
-def _round_up(minute: int, step: int) -> int:
-    return -(-minute // step) * step
+        if piece.room_minutes < USUAL_MINUTES:
+            slot["minutes"] = piece.room_minutes
+        place = self.grid.place_of(piece.start, piece.end)
+        return Free(place, slot["time"], f"{self.book_url}?{urlencode(slot)}", take)

@@ -3,7 +3,8 @@
 import datetime as dt
 import uuid
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
+from urllib.parse import parse_qs
 
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
@@ -12,6 +13,7 @@ from django.forms.models import ModelChoiceIterator
 
 from appointments import rules
 from appointments.models import Appointment
+from appointments.slots import PARTS_OF_DAY, Wish
 from appointments.statuses import CancelledBy
 from clinic import clinic_time
 from clinic.crispy import bare_helper
@@ -21,6 +23,7 @@ from patients.models import Patient
 
 _MODEL = Appointment._meta
 COMMON_LENGTHS = (15, 20, 30, 45, 60, 90)
+WEEKDAYS = dict(enumerate(("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")))
 WHICH = [(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")]
 
 
@@ -47,6 +50,8 @@ class DoctorChoiceField(forms.ModelChoiceField):
 
 class RefusableForm(forms.Form):
     """A form that shows what a verb of `booking` refused."""
+
+    next = forms.CharField(widget=forms.HiddenInput, required=False)  # the day view that led here
 
     # Names of the model's fields to those of the form, where the two differ.
     field_names: ClassVar[dict[str, str]] = {"start_time": "time"}
@@ -139,8 +144,14 @@ class BookingForm(SlotForm):
 
     field_order = ["patient", "doctor", "date", "time", "which", "duration_minutes", "reason", "notes"]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, data: Any = None, *, registers: bool = False, walks_in: bool = False, initial: Any = None
+    ) -> None:
+        """Make the form; one that `registers` has its patient from a form of its own, a walk-in needs no time."""
+        super().__init__(data, initial=initial)
+        self.fields["patient"].required = not registers
+        for name in ("doctor", "date", "time") if walks_in else ():
+            self.fields[name].required = False
         self.helper = bare_helper()
         self.helper.layout = Layout(
             Fieldset("Patient", HTML("{% include 'appointments/_patient_picker.html' %}")),
@@ -148,6 +159,7 @@ class BookingForm(SlotForm):
             Field("reason"),
             Field("notes"),
             "booking_key",
+            "next",
         )
 
     def clean(self) -> dict[str, Any]:
@@ -183,7 +195,20 @@ class MoveForm(VersionedForm, SlotForm):
         }
         super().__init__(data, initial=held | (initial or {}))
         self.helper = bare_helper()
-        self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "version")
+        self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "version", "next")
+
+
+# What callers say most, with who it is that cancels: one click each.
+QUICK_REASONS = (
+    (CancelledBy.PATIENT, ("Cannot come", "Feels better", "Will call again")),
+    (CancelledBy.CLINIC, ("Doctor is away", "Booked by mistake")),
+)
+
+
+def with_quick_reason(typed: dict[str, Any]) -> dict[str, Any]:
+    """Return what was typed with who and why put in, if the button of a usual reason was pressed."""
+    who, _colon, why = typed.get("quick", "").partition(":")
+    return typed | {"cancelled_by": who, "cancel_reason": why} if why else typed
 
 
 class CancelForm(VersionedForm):
@@ -213,6 +238,74 @@ def slot_layout() -> list[Any]:
     ]
 
 
+class FreeTimesForm(forms.Form):
+    """Which free times are sought. What makes no sense is left out: a filter is a help, never an obstacle."""
+
+    ANYONE = "anyone"
+
+    who = forms.ChoiceField(label="With", required=False)
+    part_of_day = forms.ChoiceField(
+        label="Time of day", choices=[("", "Any time of day"), *PARTS_OF_DAY.items()], required=False
+    )
+    weekday = forms.TypedChoiceField(
+        label="Weekday",
+        choices=[("", "Monday to Friday"), *WEEKDAYS.items()],
+        coerce=int,
+        empty_value=None,
+        required=False,
+    )
+
+    def __init__(self, data: Any, *, doctors: list[Doctor], default: str, sent_with: str = "") -> None:
+        """Make the form; `default` says what an empty `who` stands for, `sent_with` the form it is sent with."""
+        super().__init__(data)
+        specializations = sorted({doctor.specialization for doctor in doctors})
+        choices: list[Any] = [
+            ("", default),
+            *([(self.ANYONE, "Anyone")] if default != "Anyone" else []),
+            ("Specialization", [(f"s{name}", name) for name in specializations]),
+            ("Doctor", [(f"d{doctor.pk}", doctor.full_name) for doctor in doctors]),
+        ]
+        cast(forms.ChoiceField, self.fields["who"]).choices = choices
+        for field in self.fields.values():
+            if sent_with:
+                field.widget.attrs["form"] = sent_with
+            is_select = isinstance(field.widget, forms.Select)
+            field.widget.attrs |= {
+                "class": "form-select form-select-sm" if is_select else "form-control form-control-sm"
+            }
+
+    def wish(self, *, minutes: int, doctor_id: int | None = None, **known: Any) -> Wish:
+        """Return what is sought; `doctor_id` is the one that an empty `who` stands for."""
+        self.full_clean()
+        who = self.cleaned_data.get("who", "")
+        if who:
+            doctor_id = number_or_none(who[1:]) if who.startswith("d") else None
+        return Wish(
+            minutes=minutes,
+            doctor_id=doctor_id,
+            specialization=who[1:] if who.startswith("s") else "",
+            part_of_day=self.cleaned_data.get("part_of_day", ""),
+            weekday=self.cleaned_data.get("weekday"),
+            **known,
+        )
+
+
+class FindFreeForm(FreeTimesForm):
+    """What is sought on the page of free times, which has no booking form beside it."""
+
+    date = forms.DateField(
+        label="From", required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    )
+    minutes = forms.IntegerField(
+        label="Minutes",
+        required=False,
+        min_value=rules.SHORTEST_MINUTES,
+        max_value=rules.LONGEST_MINUTES,
+    )
+
+    field_order = ["who", "date", "minutes", "part_of_day", "weekday"]
+
+
 def slot_initial(query: Any) -> dict[str, Any]:
     """Return the form's starting values from an address's `doctor`, `date`, `time`, `which`, `minutes`.
 
@@ -226,3 +319,11 @@ def slot_initial(query: Any) -> dict[str, Any]:
         if (number := number_or_none(query.get(name, ""))) is not None:
             initial[field] = number
     return initial
+
+
+def with_slot(typed: dict[str, Any], button: str) -> dict[str, Any]:
+    """Return what was typed with the free time put in whose button of that name was pressed, if one was."""
+    taken = {name: values[0] for name, values in parse_qs(typed.get(button, "")).items()}
+    if not taken:
+        return typed
+    return typed | {"which": ""} | {name: str(value) for name, value in slot_initial(taken).items()}

@@ -57,7 +57,7 @@ class Grid:
     def around(cls, day: dt.date, spans: Iterable[tuple[dt.datetime, dt.datetime]]) -> "Grid":
         """Return the usual hours of the day, stretched to the spans `(start, end)` that begin on it."""
         midnight, next_midnight = clinic_time.day_bounds(day)
-        usual = (_clock_instant(day, DAY_OPENS), _clock_instant(day, DAY_CLOSES))
+        usual = usual_hours(day)
         starts, ends = zip(usual, *(span for span in spans if span[0] >= midnight), strict=True)
         return cls(
             start=midnight + (min(starts) - midnight) // HOUR * HOUR,
@@ -93,6 +93,11 @@ class Grid:
             wall = clinic_time.local(self.instant_at(minute))
             if wall.minute == 0:
                 yield Mark(Place(minute), f"{wall:%H:%M %Z}" if clinic_time.is_repeated(wall) else f"{wall:%H:%M}")
+
+
+def usual_hours(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """Return the instants at which the clinic usually opens and closes on a clinic-local date."""
+    return _clock_instant(day, DAY_OPENS), _clock_instant(day, DAY_CLOSES)
 
 
 def _clock_instant(day: dt.date, time: dt.time) -> dt.datetime:

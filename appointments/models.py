@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from appointments import diary, rules
 from appointments.querysets import AppointmentQuerySet
-from appointments.statuses import CancelledBy, Status
+from appointments.statuses import CancelledBy, Stamped, Status
 from clinic import clinic_time
 from clinic.field_errors import FieldErrors
 from clinic.remembered import Remembered
@@ -42,7 +42,17 @@ class Appointment(Remembered):
     """A patient's visit to a doctor, from `start_time` up to but not including `end_time`."""
 
     # What decides which rules and claims a change needs.
-    REMEMBERED = ("doctor_id", "patient_id", "start_time", "duration_minutes", "status", "version")
+    REMEMBERED = (
+        "doctor_id",
+        "patient_id",
+        "start_time",
+        "duration_minutes",
+        "status",
+        "arrived_at",
+        "started_at",
+        "completed_at",
+        "version",
+    )
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
@@ -81,6 +91,7 @@ class Appointment(Remembered):
             models.Index(fields=["doctor", "start_time"], name="appointment_doctor_start"),
             models.Index(fields=["patient", "start_time"], name="appointment_patient_start"),
             models.Index(fields=["start_time"], name="appointment_start"),
+            models.Index(fields=["status", "start_time"], name="appointment_status_start"),
         ]
         constraints = [
             QuietCheckConstraint(
@@ -118,6 +129,12 @@ class Appointment(Remembered):
     def is_blocking(self) -> bool:
         """Whether the visit occupies the doctor and the patient."""
         return rules.is_blocking(self.status)
+
+    @property
+    def stamped(self) -> Stamped:
+        """Which steps the row has a time for; an undo has cleared one here before it is checked."""
+        held = self.held
+        return Stamped(*(held.get(name) is not None for name in ("arrived_at", "started_at", "completed_at")))
 
     @property
     def takes_time(self) -> bool:
@@ -196,7 +213,14 @@ class Appointment(Remembered):
                 rules.check_movable(held["status"], old_start=held["start_time"], new_start=self.start_time)
         if self.changes("status"):
             with errors.at("status"):
-                rules.check_transition(held["status"], self.status, start_time=self.start_time, at=now)
+                rules.check_transition(
+                    held["status"],
+                    self.status,
+                    stamped=self.stamped,
+                    start_time=self.start_time,
+                    end_time=self.end_time,
+                    at=now,
+                )
 
     def _check_diaries(self, errors: FieldErrors, doctor: Doctor) -> None:
         """Check what depends on other rows: that the doctor takes appointments, and both are free. Two queries."""

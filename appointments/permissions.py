@@ -6,11 +6,14 @@ permission `<action>_own_<model>` is for the doctor whose diary it is in.
 
 from typing import Any
 
-from appointments.models import Appointment
-from appointments.statuses import Status
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import get_object_or_404
 
-# The permission that taking back a status asks for: the one that setting it asked for.
-_UNDO_PERMISSION = {
+from appointments.models import Appointment
+from appointments.statuses import Stamped, Status, is_closed_out
+from doctors.models import Doctor
+
+_UNDO_RIGHT = {
     Status.ARRIVED: "arrive",
     Status.NO_SHOW: "arrive",
     Status.IN_CONSULTATION: "treat",
@@ -19,11 +22,47 @@ _UNDO_PERMISSION = {
 }
 
 
+RIGHTS = ("view", "arrive", "treat", "change")
+
+
+def rights_of(user: Any, *, is_own: bool) -> frozenset[str]:
+    """Return which of `RIGHTS` the user has to appointments, those in the own diary or others."""
+    return frozenset(
+        right
+        for right in RIGHTS
+        if user.has_perm(f"appointments.{right}_appointment")
+        or (is_own and user.has_perm(f"appointments.{right}_own_appointment"))
+    )
+
+
+def rights_to(appointment: Appointment, user: Any) -> frozenset[str]:
+    """Return which of `RIGHTS` the user has to this appointment."""
+    return rights_of(user, is_own=is_own_diary(appointment.doctor, user))
+
+
+def is_own_diary(doctor: Doctor, user: Any) -> bool:
+    """Return whether the diary is that of the user, who is a doctor then."""
+    return doctor.user_id is not None and doctor.user_id == user.pk
+
+
 def may(user: Any, action: str, appointment: Appointment) -> bool:
     """Return whether the user may `arrive`, `treat`, `change`, `view` or `undo` this appointment."""
-    if action == "undo":
-        action = _UNDO_PERMISSION.get(Status(appointment.status), "change")
-    if user.has_perm(f"appointments.{action}_appointment"):
-        return True
-    own = appointment.doctor.user_id is not None and appointment.doctor.user_id == user.pk
-    return own and user.has_perm(f"appointments.{action}_own_appointment")
+    right = undo_asks_for(appointment.status, appointment.stamped) if action == "undo" else action
+    return right in rights_to(appointment, user)
+
+
+def undo_asks_for(status: str, stamped: Stamped) -> str:
+    """Return the right that taking back a status asks for: the one that setting it asked for."""
+    return "arrive" if is_closed_out(status, stamped) else _UNDO_RIGHT.get(Status(status), "change")
+
+
+def appointment_for(user: Any, pk: int, action: str) -> Appointment:
+    """Return the appointment if the user may do this to it; 404 if there is none.
+
+    Raises:
+        PermissionDenied: if it is not for this user.
+    """
+    appointment = get_object_or_404(Appointment.objects.select_related("patient", "doctor", "booked_by"), pk=pk)
+    if not may(user, action, appointment):
+        raise PermissionDenied
+    return appointment

@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from appointments import diary, rules
-from appointments.statuses import BLOCKING
+from appointments.statuses import BLOCKING, OPEN
 from clinic import clinic_time
 from clinic.local_dates import LocalDates
 
@@ -61,6 +61,23 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
     def past(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
         """Return the appointments that have ended by `at` (default now), latest first."""
         return self.filter(end_time__lte=at or timezone.now()).order_by("-start_time", "-pk")
+
+    def without_outcome(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
+        """Return the appointments that had ended by `at` (default now) and of which nobody has said how, oldest first.
+
+        The start is bounded too, for the index: what has ended has begun. By end, because in order of start SQLite
+        would go through years of settled visits for the few open ones.
+        """
+        at = at or timezone.now()
+        return self.filter(status__in=sorted(OPEN), start_time__lt=at, end_time__lte=at).order_by("end_time", "pk")
+
+    def closed_out_by(self, user: Any) -> "AppointmentQuerySet":
+        """Return the appointments of which the user may say how they ended: all, those of the own diary, or none."""
+        if user.has_perm("appointments.arrive_appointment"):
+            return self.all()
+        if user.has_perm("appointments.arrive_own_appointment"):
+            return self.filter(doctor__user=user)
+        return self.none()
 
     def visible_to(self, user: Any) -> "AppointmentQuerySet":
         """Return the appointments whose page the user may open: all, those of one's own diary, or none."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from appointments.statuses import BLOCKING, FORWARD, MOVABLE, UNDO, Status
+from appointments.statuses import BLOCKING, FORWARD, MOVABLE, Stamped, Status, is_closed_out, undone
 from clinic import clinic_time
 
 if TYPE_CHECKING:
@@ -148,16 +148,19 @@ def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime
         )
 
 
-def check_transition(old: str, new: str, *, start_time: dt.datetime, at: dt.datetime) -> None:
-    """Check that a status may follow another, and may do so now.
+def check_transition(
+    old: str, new: str, *, stamped: Stamped, start_time: dt.datetime, end_time: dt.datetime, at: dt.datetime
+) -> None:
+    """Check that a status may follow another, and may do so now. `stamped` is what the visit had stamped as `old`.
 
     Raises:
         ValidationError: `transition` if never; `not_today` if only on the visit's clinic-local day; `not_started` for
-            a no-show before the start; `past` for a cancelled visit that would come back with its time gone.
+            a no-show before the start; `not_over` for a visit completed without a consultation before its end; `past`
+            for a cancelled visit that would come back with its time gone.
     """
-    if UNDO.get(Status(old)) != new:
+    if undone(old, stamped) != new:
         check_forward(old, new)
-    if _only_on_its_day(old, new) and clinic_time.local_date(start_time) != clinic_time.today(at=at):
+    if _only_on_its_day(old, new, stamped) and clinic_time.local_date(start_time) != clinic_time.today(at=at):
         raise ValidationError(
             _("This is possible only on the day of the visit, %(date)s."),
             code="not_today",
@@ -169,8 +172,24 @@ def check_transition(old: str, new: str, *, start_time: dt.datetime, at: dt.date
             code="not_started",
             params={"time": clinic_time.time_text(start_time)},
         )
+    if old in {Status.BOOKED, Status.ARRIVED} and new == Status.COMPLETED:
+        check_over(end_time, at=at)
     if old == Status.CANCELLED:
         check_not_past(start_time, at=at)
+
+
+def check_over(end_time: dt.datetime, *, at: dt.datetime) -> None:
+    """Check that the visit's time has passed; at its very end it has.
+
+    Raises:
+        ValidationError: `not_over`.
+    """
+    if at < end_time:
+        raise ValidationError(
+            _("The visit lasts until %(time)s. It can be recorded as attended only after that."),
+            code="not_over",
+            params={"time": clinic_time.time_text(end_time)},
+        )
 
 
 def check_forward(old: str, new: str) -> None:
@@ -180,26 +199,42 @@ def check_forward(old: str, new: str) -> None:
         ValidationError: `transition`.
     """
     if new not in FORWARD[Status(old)]:
-        raise ValidationError(
-            _("This appointment is %(old)s, so it cannot become %(new)s."),
-            code="transition",
-            params={"old": Status(old).label.lower(), "new": Status(new).label.lower()},
-        )
+        _refuse_transition(old, new)
 
 
-def check_undoable(status: str) -> None:
-    """Check that a status can be taken back.
+def check_under_way(status: str) -> None:
+    """Check that there is a consultation to end; a visit without one is recorded as attended, which is another thing.
 
     Raises:
         ValidationError: `transition`.
     """
-    if Status(status) not in UNDO:
+    if status != Status.IN_CONSULTATION:
+        _refuse_transition(status, Status.COMPLETED)
+
+
+def _refuse_transition(old: str, new: str) -> NoReturn:
+    raise ValidationError(
+        _("This appointment is %(old)s, so it cannot become %(new)s."),
+        code="transition",
+        params={"old": Status(old).label.lower(), "new": Status(new).label.lower()},
+    )
+
+
+def status_before(status: str, stamped: Stamped) -> Status:
+    """Return the status that an undo brings back.
+
+    Raises:
+        ValidationError: `transition` if there is nothing to undo.
+    """
+    earlier = undone(status, stamped)
+    if earlier is None:
         raise ValidationError(_("There is nothing to undo."), code="transition")
+    return earlier
 
 
-def _only_on_its_day(old: str, new: str) -> bool:
+def _only_on_its_day(old: str, new: str, stamped: Stamped) -> bool:
     comes_in = old in {Status.BOOKED, Status.NO_SHOW} and new in {Status.ARRIVED, Status.IN_CONSULTATION}
-    return comes_in or old == Status.COMPLETED
+    return comes_in or (old == Status.COMPLETED and not is_closed_out(old, stamped))
 
 
 def check_cancellation(status: str, *, cancelled_by: str) -> None:
@@ -230,6 +265,19 @@ def check_status(status: str) -> None:
     """
     if status not in Status.values:
         raise ValidationError(_("This is not a status of an appointment."), code="status")
+
+
+def refuse_no_free_time(minutes: int) -> NoReturn:
+    """Refuse a walk-in on a day that has no time left for it.
+
+    Raises:
+        ValidationError: `no_free_time`.
+    """
+    raise ValidationError(
+        _("Nobody has %(minutes)d minutes free today any more. Choose another doctor or day."),
+        code="no_free_time",
+        params={"minutes": minutes},
+    )
 
 
 def refuse_gone(what: str) -> NoReturn:

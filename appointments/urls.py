@@ -2,20 +2,27 @@
 
 from django.urls import path
 
-from appointments import schedule_views, views
+from appointments import action_views, booking_views, close_out_views, free_views, print_views, schedule_views, views
 
 app_name = "appointments"
 urlpatterns = [
     path("", schedule_views.schedule_today, name="schedule_today"),
     path("schedule/", schedule_views.schedule_today, name="schedule_now"),
     path("schedule/<date:day>/", schedule_views.schedule_day, name="schedule_day"),
-    path("appointments/book/", views.appointment_book, name="appointment_book"),
+    path("schedule/<date:day>/version/", schedule_views.schedule_version, name="schedule_version"),
+    path("schedule/next/print/", print_views.schedule_print_next, name="schedule_print_next"),
+    path("schedule/<date:day>/print/", print_views.schedule_print, name="schedule_print"),
+    path("schedule/pack/", print_views.schedule_pack, name="schedule_pack"),
+    path("appointments/book/", booking_views.appointment_book, name="appointment_book"),
+    path("appointments/free/", free_views.free_times, name="free_times"),
+    path("appointments/close-out/", close_out_views.close_out, name="close_out"),
     path("appointments/<int:pk>/", views.appointment_detail, name="appointment_detail"),
     path("appointments/<int:pk>/move/", views.appointment_move, name="appointment_move"),
     path("appointments/<int:pk>/cancel/", views.appointment_cancel, name="appointment_cancel"),
-    path("appointments/<int:pk>/arrive/", views.appointment_arrive, name="appointment_arrive"),
-    path("appointments/<int:pk>/start/", views.appointment_start, name="appointment_start"),
-    path("appointments/<int:pk>/complete/", views.appointment_complete, name="appointment_complete"),
-    path("appointments/<int:pk>/no-show/", views.appointment_no_show, name="appointment_no_show"),
-    path("appointments/<int:pk>/undo/", views.appointment_undo, name="appointment_undo"),
+    path("appointments/<int:pk>/arrive/", action_views.appointment_arrive, name="appointment_arrive"),
+    path("appointments/<int:pk>/start/", action_views.appointment_start, name="appointment_start"),
+    path("appointments/<int:pk>/complete/", action_views.appointment_complete, name="appointment_complete"),
+    path("appointments/<int:pk>/no-show/", action_views.appointment_no_show, name="appointment_no_show"),
+    path("appointments/<int:pk>/attended/", action_views.appointment_attended, name="appointment_attended"),
+    path("appointments/<int:pk>/undo/", action_views.appointment_undo, name="appointment_undo"),
 ]

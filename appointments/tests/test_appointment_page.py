@@ -19,7 +19,7 @@ def at(hour, minute=0, *, day=24):
     return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
 
 
-EARLIER, LATER, TOMORROW, YESTERDAY = at(8), at(10), at(10, day=25), at(10, day=23)
+EARLIER, RUNNING, LATER, TOMORROW, YESTERDAY = at(8), at(8, 45), at(10), at(10, day=25), at(10, day=23)
 STAMPS = {
     "booked": {},
     "arrived": {"arrived_at": EARLIER},
@@ -98,7 +98,7 @@ def test_unknown_page_is_not_found(at_desk, visit, action):
     assert at_desk.get(f"/appointments/99999999999999999999/{action}").status_code == 404
 
 
-@pytest.mark.parametrize("action", ["arrive/", "start/", "complete/", "no-show/", "undo/", "move/", "cancel/"])
+@pytest.mark.parametrize("action", ["arrive/", "start/", "complete/", "attended/", "no-show/", "undo/", "move/", "cancel/"])
 def test_action_on_an_unknown_appointment_is_not_found(in_admin, visit, action):
     assert in_admin.post(f"/appointments/999/{action}").status_code == 404
 
@@ -107,10 +107,12 @@ def test_action_on_an_unknown_appointment_is_not_found(in_admin, visit, action):
     ("status", "start_time", "expected"),
     [
         ("booked", LATER, ["Arrived", "Start consultation"]),
-        ("booked", EARLIER, ["Arrived", "Start consultation", "No-show"]),
+        ("booked", EARLIER, ["Arrived", "Start consultation", "Attended", "No-show"]),
         ("booked", TOMORROW, []),
-        ("booked", YESTERDAY, ["No-show"]),
-        ("arrived", EARLIER, ["Start consultation"]),
+        ("booked", RUNNING, ["Arrived", "Start consultation", "No-show"]),
+        ("booked", YESTERDAY, ["Attended", "No-show"]),
+        ("arrived", EARLIER, ["Start consultation", "Attended"]),
+        ("arrived", RUNNING, ["Start consultation"]),
         ("in_consultation", EARLIER, ["Complete"]),
         ("completed", EARLIER, []),
         ("no_show", EARLIER, ["Arrived"]),
@@ -127,7 +129,7 @@ def test_detail_offers_the_actions_that_would_pass(in_admin, status, start_time,
 def test_receptionist_is_offered_no_consultation(at_desk):
     response = at_desk.get(address(made("booked")))
 
-    assert labels(response) == ["Arrived", "No-show"]
+    assert labels(response) == ["Arrived", "Attended", "No-show"]
     assert response.context["can_change"]
 
 
@@ -137,7 +139,7 @@ def test_doctor_is_offered_neither_move_nor_cancel(client, doctor_user):
 
     response = client.get(address(visit))
 
-    assert labels(response) == ["Arrived", "Start consultation", "No-show"]
+    assert labels(response) == ["Arrived", "Start consultation", "Attended", "No-show"]
     page = response.content.decode()
     assert address(visit, "move/") not in page
     assert address(visit, "cancel/") not in page
@@ -193,6 +195,7 @@ def test_undo_is_not_offered_to_who_may_not(at_desk, status):
         ("start/", "booked", "in_consultation", {"arrived_at", "started_at"}),
         ("start/", "arrived", "in_consultation", {"started_at"}),
         ("complete/", "in_consultation", "completed", {"completed_at"}),
+        ("attended/", "booked", "completed", set()),
         ("no-show/", "booked", "no_show", set()),
     ],
 )
@@ -247,6 +250,9 @@ def test_undo_of_a_cancellation_clears_why(at_desk):
         ("start/", "no_show", EARLIER),
         ("complete/", "booked", EARLIER),
         ("complete/", "arrived", EARLIER),
+        ("attended/", "booked", RUNNING),
+        ("attended/", "in_consultation", RUNNING),
+        ("attended/", "cancelled", EARLIER),
         ("no-show/", "booked", LATER),
         ("no-show/", "arrived", EARLIER),
         ("undo/", "booked", LATER),

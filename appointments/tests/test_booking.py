@@ -472,6 +472,76 @@ def test_complete_stamps(frozen, user):
     assert (held.status, held.started_at, held.completed_at) == ("completed", NOW, START)
 
 
+# Closing out
+
+
+END = START + 30 * MINUTE
+OPEN_STAMPS = {
+    "booked": {},
+    "arrived": {"arrived_at": NOW},
+    "in_consultation": {"arrived_at": NOW, "started_at": START},
+}
+STAMPS = ("arrived_at", "started_at", "completed_at")
+
+
+def stamps_of(appointment):
+    return {name: getattr(appointment, name) for name in STAMPS if getattr(appointment, name)}
+
+
+@pytest.mark.parametrize("status", OPEN_STAMPS)
+@pytest.mark.parametrize("at", [END, END + MINUTE, END + 7 * DAY])
+def test_record_attended_completes_and_invents_no_stamp(frozen, user, status, at):
+    appointment = in_status(status, **OPEN_STAMPS[status])
+    frozen.move_to(at)
+
+    booking.record_attended(appointment, by=user)
+
+    held = fresh(appointment)
+    assert held.status == "completed"
+    assert stamps_of(held) == OPEN_STAMPS[status]
+    assert last_entry(held).actor == user
+
+
+@pytest.mark.parametrize("status", OPEN_STAMPS)
+def test_record_attended_before_the_end_is_refused(frozen, status):
+    appointment = in_status(status, **OPEN_STAMPS[status])
+    frozen.move_to(END - MINUTE)
+
+    assert codes_of(booking.record_attended, appointment, by=None) == {"status": ["not_over"]}
+    assert fresh(appointment).status == status
+
+
+@pytest.mark.parametrize("status", OPEN_STAMPS)
+@pytest.mark.parametrize("at", [END, END + 7 * DAY])
+def test_undo_of_a_visit_closed_out_brings_back_what_it_was_on_any_day(frozen, user, status, at):
+    appointment = in_status(status, **OPEN_STAMPS[status])
+    frozen.move_to(END)
+    booking.record_attended(appointment, by=user)
+    frozen.move_to(at)
+
+    booking.undo(appointment, by=user)
+
+    held = fresh(appointment)
+    assert held.status == status
+    assert stamps_of(held) == OPEN_STAMPS[status]
+
+
+def test_record_attended_keeps_the_time_taken(frozen, booked, patient):
+    frozen.move_to(END)
+    booking.record_attended(booked, by=None)
+    frozen.move_to(NOW)
+
+    assert codes_of(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
+
+
+@pytest.mark.parametrize("status", ["booked", "arrived"])
+def test_complete_does_not_close_out(frozen, status):
+    appointment = in_status(status)
+    frozen.move_to(END + DAY)
+
+    assert codes_of(booking.complete, appointment, by=None) == {"status": ["transition"]}
+
+
 def test_mark_no_show_frees_the_time(frozen, booked, patient, user):
     frozen.move_to(START)
 
@@ -492,6 +562,7 @@ VERBS = {
     "mark_arrived": booking.mark_arrived,
     "start": booking.start,
     "complete": booking.complete,
+    "record_attended": booking.record_attended,
     "mark_no_show": booking.mark_no_show,
 }
 # From where a verb leads; back from there leads only undo.
@@ -500,6 +571,7 @@ FROM = {
     "mark_arrived": {"booked", "no_show"},
     "start": {"booked", "arrived"},
     "complete": {"in_consultation"},
+    "record_attended": {"booked", "arrived", "in_consultation"},
     "mark_no_show": {"booked"},
 }
 SETS = {
@@ -507,8 +579,10 @@ SETS = {
     "mark_arrived": "arrived",
     "start": "in_consultation",
     "complete": "completed",
+    "record_attended": "completed",
     "mark_no_show": "no_show",
 }
+AT = {"record_attended": END}  # the others at the start
 
 
 PAIRS = [(verb, status.value) for verb in VERBS for status in Status]
@@ -517,7 +591,7 @@ PAIRS = [(verb, status.value) for verb in VERBS for status in Status]
 @pytest.mark.parametrize(("verb", "status"), [(verb, status) for verb, status in PAIRS if status in FROM[verb]])
 def test_verb_leads_on_and_leaves_an_audit_entry(frozen, user, verb, status):
     appointment = in_status(status)
-    frozen.move_to(START)
+    frozen.move_to(AT.get(verb, START))
 
     changed = VERBS[verb](appointment, by=user)
 
@@ -546,10 +620,10 @@ def test_verb_from_any_other_status_is_refused_and_changes_nothing(frozen, user,
 def test_verb_carried_out_twice_is_refused_the_second_time(frozen, verb):
     """Two people press the same button: the second hears of it, and the stamps stay the first one's."""
     appointment = in_status("in_consultation" if verb == "complete" else "booked")
-    frozen.move_to(START)
+    frozen.move_to(AT.get(verb, START))
     VERBS[verb](appointment, by=None)
     first = fresh(appointment)
-    frozen.move_to(START + MINUTE)
+    frozen.shift(MINUTE)
 
     codes = codes_of(VERBS[verb], appointment, by=None)
 
@@ -620,7 +694,7 @@ def test_undo_all_the_way_leads_back_to_a_clean_booking(frozen, booked):
 
 
 def test_undo_of_a_completed_visit_on_another_day_is_refused(frozen):
-    appointment = in_status("completed")
+    appointment = in_status("completed", completed_at=START)
     frozen.move_to(START + DAY)
 
     assert codes_of(booking.undo, appointment, by=None) == {"status": ["not_today"]}
@@ -686,7 +760,7 @@ def test_verb_on_what_somebody_else_has_changed_is_refused(frozen, verb):
 @pytest.mark.parametrize("version", [None, 1])
 def test_verb_on_the_version_that_was_shown_works(frozen, verb, version):
     appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
-    frozen.move_to(START)
+    frozen.move_to(AT.get(verb, START))
 
     changed = ALL_VERBS[verb](appointment, by=None, version=version)
 

@@ -43,6 +43,11 @@ def diaries():
             for number, start in enumerate(starts)
         ]
     )
+    analyze()
+
+
+def analyze():
+    """Let the database count what is in the table."""
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE TABLE appointments_appointment" if connection.vendor == "mysql" else "ANALYZE")
         if connection.vendor == "mysql":
@@ -111,3 +116,23 @@ def test_day_of_all_doctors_reads_that_day(diaries):
     step = step_of(Appointment.objects.on_day(DAY).order_by("start_time", "pk"))
 
     assert (step.index, step.is_range) == ("appointment_start", True), step
+
+
+@pytest.fixture
+def years_of_visits(diaries):
+    """As good as all past visits have an outcome, as in a clinic that closes its days out."""
+    QuerySet(Appointment).exclude(pk__in=list(Appointment.objects.values_list("pk", flat=True)[:20])).update(
+        status="completed"
+    )
+    analyze()
+
+
+@pytest.mark.parametrize(
+    "asked", [lambda visits: visits[:100], lambda visits: visits.order_by()], ids=["rows", "count"]
+)
+def test_visits_without_an_outcome_are_read_by_their_status(years_of_visits, asked):
+    at = dt.datetime(2026, 12, 24, 9, 0, tzinfo=dt.UTC)
+
+    step = step_of(asked(Appointment.objects.without_outcome(at=at)))
+
+    assert step.index == "appointment_status_start", step

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from appointments import rules
 from appointments.models import Appointment
-from appointments.statuses import BLOCKING, FORWARD, UNDO, Status
+from appointments.statuses import BLOCKING, FORWARD, OPEN, Stamped, Status, undone
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.reading import codes_of
 from doctors.tests.factories import DoctorFactory
@@ -354,9 +354,11 @@ def test_overlap_message_names_the_doctor_and_clinic_time_but_not_the_patient(se
 ALLOWED = {
     ("booked", "arrived"),
     ("booked", "in_consultation"),
+    ("booked", "completed"),
     ("booked", "no_show"),
     ("booked", "cancelled"),
     ("arrived", "in_consultation"),
+    ("arrived", "completed"),
     ("arrived", "cancelled"),
     ("arrived", "booked"),
     ("in_consultation", "completed"),
@@ -367,11 +369,15 @@ ALLOWED = {
     ("cancelled", "booked"),
 }
 PAIRS = [(old.value, new.value) for old, new in itertools.product(Status, Status)]
+END = START + dt.timedelta(minutes=30)
+SEEN = Stamped(arrived=True, started=True, completed=True)
+SEEN_STAMPS = {"arrived_at": START, "started_at": START, "completed_at": END}
 
 
-def code_of_transition(old, new, *, start_time, at):
+def code_of_transition(old, new, *, start_time=START, at, stamped=SEEN):
+    end_time = start_time + dt.timedelta(minutes=30)
     try:
-        rules.check_transition(old, new, start_time=start_time, at=at)
+        rules.check_transition(old, new, stamped=stamped, start_time=start_time, end_time=end_time, at=at)
     except ValidationError as refusal:
         return refusal.code
     return None
@@ -387,18 +393,53 @@ def test_statuses_are_those_of_the_design():
         "cancelled",
     ]
     assert {status.value for status in BLOCKING} == {"booked", "arrived", "in_consultation", "completed"}
+    assert {status.value for status in OPEN} == {"booked", "arrived", "in_consultation"}
 
 
-def test_undo_never_leads_on():
-    assert not any(back in FORWARD[status] for status, back in UNDO.items())
+STAMPED = [Stamped(*each) for each in itertools.product((False, True), repeat=3)]
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("stamped", STAMPED)
+def test_undo_never_leads_on(status, stamped):
+    assert undone(status, stamped) not in FORWARD[status]
+
+
+@pytest.mark.parametrize(
+    ("stamped", "back"),
+    [
+        (Stamped(arrived=True, started=True, completed=True), "in_consultation"),
+        (Stamped(completed=True), "in_consultation"),
+        (Stamped(arrived=True, started=True), "in_consultation"),
+        (Stamped(arrived=True), "arrived"),
+        (Stamped(), "booked"),
+    ],
+)
+def test_undo_of_completed_leads_back_to_where_the_visit_had_come_to(stamped, back):
+    assert undone("completed", stamped) == back
+
+
+@pytest.mark.parametrize(
+    ("status", "back"),
+    [
+        ("booked", None),
+        ("arrived", "booked"),
+        ("in_consultation", "arrived"),
+        ("no_show", "booked"),
+        ("cancelled", "booked"),
+    ],
+)
+@pytest.mark.parametrize("stamped", STAMPED)
+def test_undo_of_any_other_status_does_not_look_at_the_stamps(status, back, stamped):
+    assert undone(status, stamped) == back
 
 
 @pytest.mark.parametrize(("old", "new"), PAIRS)
 def test_transition_is_allowed_exactly_where_the_design_says(old, new):
-    # On its day; to come for what a cancelled visit needs, and begun for a no-show.
-    at = NOW if old == "cancelled" else START
+    # On its day; to come for what a cancelled visit needs, and over for a no-show or a visit that took place.
+    at = NOW if old == "cancelled" else END
 
-    code = code_of_transition(old, new, start_time=START, at=at)
+    code = code_of_transition(old, new, at=at)
 
     assert code == (None if (old, new) in ALLOWED else "transition")
 
@@ -406,8 +447,8 @@ def test_transition_is_allowed_exactly_where_the_design_says(old, new):
 @pytest.mark.parametrize(("old", "new"), [pair for pair in PAIRS if pair[0] != pair[1]])
 def test_transition_through_clean_is_allowed_exactly_where_the_design_says(frozen, old, new):
     called_off = {"cancelled_by": "patient", "cancel_reason": "Ill"}
-    appointment = AppointmentFactory(status=old, **called_off)
-    frozen.move_to(NOW if old == "cancelled" else START)
+    appointment = AppointmentFactory(status=old, **called_off, **SEEN_STAMPS)
+    frozen.move_to(NOW if old == "cancelled" else END)
 
     appointment.status = new
 
@@ -457,6 +498,46 @@ def test_transition_not_bound_to_its_day_is_allowed_the_day_after(old, new):
 )
 def test_transition_to_no_show_waits_for_the_start(at, code):
     assert code_of_transition("booked", "no_show", start_time=START, at=at) == code
+
+
+@pytest.mark.parametrize("old", ["booked", "arrived"])
+@pytest.mark.parametrize(
+    ("at", "code"),
+    [(START, "not_over"), (END - MINUTE, "not_over"), (END, None), (END + MINUTE, None), (END + DAY, None)],
+)
+def test_transition_to_completed_without_a_consultation_waits_for_the_end(old, at, code):
+    assert code_of_transition(old, "completed", at=at, stamped=Stamped()) == code
+
+
+def test_transition_to_completed_without_a_consultation_waits_for_the_end_through_clean(frozen):
+    appointment = AppointmentFactory()
+    frozen.move_to(END - MINUTE)
+
+    appointment.status = Status.COMPLETED
+
+    assert codes_of(appointment) == {"status": ["not_over"]}
+
+
+@pytest.mark.parametrize("at", [START, END - MINUTE, END, END + DAY])
+def test_transition_to_completed_from_a_consultation_may_come_at_any_time(at):
+    assert code_of_transition("in_consultation", "completed", at=at) is None
+
+
+@pytest.mark.parametrize(
+    ("stamped", "back"),
+    [
+        (Stamped(), "booked"),
+        (Stamped(arrived=True), "arrived"),
+        (Stamped(arrived=True, started=True), "in_consultation"),
+    ],
+)
+def test_transition_back_from_a_visit_closed_out_is_allowed_on_any_day(stamped, back):
+    assert code_of_transition("completed", back, at=END + 7 * DAY, stamped=stamped) is None
+
+
+@pytest.mark.parametrize("back", ["booked", "arrived"])
+def test_transition_back_from_a_completed_consultation_leads_to_the_consultation_only(back):
+    assert code_of_transition("completed", back, at=END) == "transition"
 
 
 @pytest.mark.parametrize(

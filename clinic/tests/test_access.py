@@ -76,7 +76,10 @@ TABLE = {
     "appointments:schedule_today": page("/", get=STAFF),
     "appointments:schedule_now": page("/schedule/", get=STAFF),
     "appointments:schedule_day": page("/schedule/2026-11-24/", get=STAFF),
+    "appointments:schedule_print": page("/schedule/2026-11-24/print/", get=STAFF),
+    "appointments:schedule_pack": page("/schedule/pack/", get=STAFF),
     "appointments:appointment_book": page("/appointments/book/", get=DESK, post=DESK),
+    "appointments:close_out": page("/appointments/close-out/", get={*DESK, DOCTOR}),
     "appointments:appointment_detail": page("/appointments/{appointment}/", get={*DESK, DOCTOR}),
     "appointments:appointment_move": page("/appointments/{appointment}/move/", get=DESK, post=DESK),
     "appointments:appointment_cancel": page("/appointments/{appointment}/cancel/", get=DESK, post=DESK),
@@ -84,6 +87,7 @@ TABLE = {
     "appointments:appointment_no_show": page("/appointments/{appointment}/no-show/", post={*DESK, DOCTOR}),
     "appointments:appointment_start": page("/appointments/{appointment}/start/", post={ADMINISTRATOR, DOCTOR}),
     "appointments:appointment_complete": page("/appointments/{appointment}/complete/", post={ADMINISTRATOR, DOCTOR}),
+    "appointments:appointment_attended": page("/appointments/{appointment}/attended/", post={*DESK, DOCTOR}),
     "appointments:appointment_undo": page("/appointments/{arrived}/undo/", post={*DESK, DOCTOR}),
     "patients:patient_search": page("/patients/", get=DESK, post=DESK),
     "patients:patient_register": page("/patients/new/", get=DESK, post=DESK),
@@ -240,7 +244,7 @@ def test_unmeant_method_changes_nothing(client, own, administrator, method):
     client.force_login(administrator)
     before = state()
 
-    for action in ("arrive", "no-show", "start", "complete", "undo", "move", "cancel"):
+    for action in ("arrive", "no-show", "start", "complete", "attended", "undo", "move", "cancel"):
         client.generic(method, f"/appointments/{own.appointment.pk}/{action}/")
     for address in ("/appointments/book/", "/patients/new/", f"/patients/{own.patient.pk}/edit/"):
         client.generic(method, address)
@@ -249,7 +253,7 @@ def test_unmeant_method_changes_nothing(client, own, administrator, method):
     assert state() == before
 
 
-@pytest.mark.parametrize("action", ["arrive", "no-show", "start", "complete", "undo"])
+@pytest.mark.parametrize("action", ["arrive", "no-show", "start", "complete", "attended", "undo"])
 def test_action_by_get_changes_nothing(client, own, administrator, action):
     client.force_login(administrator)
     before = state()
@@ -261,7 +265,7 @@ def test_action_by_get_changes_nothing(client, own, administrator, action):
     assert state() == before
 
 
-@pytest.mark.parametrize("action", ["arrive", "no-show", "start", "complete", "undo"])
+@pytest.mark.parametrize("action", ["arrive", "no-show", "start", "complete", "attended", "undo"])
 def test_action_by_nobody_in_particular_changes_nothing(client, own, action):
     before = state()
 
@@ -281,6 +285,7 @@ def test_action_by_nobody_in_particular_changes_nothing(client, own, action):
         ("no-show", "booked", "no_show"),
         ("start", "arrived", "in_consultation"),
         ("complete", "in_consultation", "completed"),
+        ("attended", "booked", "completed"),
         ("undo", "arrived", "booked"),
         ("undo", "in_consultation", "arrived"),
         ("undo", "completed", "in_consultation"),
@@ -289,7 +294,8 @@ def test_action_by_nobody_in_particular_changes_nothing(client, own, action):
 )
 def test_doctor_acts_on_an_appointment_of_the_own_diary(client, doctor_user, action, status, becomes):
     doctor = DoctorFactory(user=doctor_user)
-    appointment = AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8, status=status)
+    completed_at = TODAY_AT_8 if status == "completed" else None
+    appointment = AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8, status=status, completed_at=completed_at)
     client.force_login(doctor_user)
 
     response = client.post(f"/appointments/{appointment.pk}/{action}/")
@@ -299,7 +305,7 @@ def test_doctor_acts_on_an_appointment_of_the_own_diary(client, doctor_user, act
     assert appointment.status == becomes
 
 
-@pytest.mark.parametrize("action", ["arrive", "no-show", "start", "complete", "undo"])
+@pytest.mark.parametrize("action", ["arrive", "no-show", "start", "complete", "attended", "undo"])
 @pytest.mark.parametrize("status", ["booked", "arrived", "in_consultation"])
 def test_doctor_cannot_act_on_an_appointment_of_another_diary(client, own, doctor_user, action, status):
     theirs = AppointmentFactory(doctor=DoctorFactory(), start_time=TODAY_AT_8, status=status)
@@ -358,7 +364,8 @@ def test_doctor_sees_a_shared_patient_without_the_other_doctors_visits(client, o
 
 @pytest.mark.parametrize("status", ["in_consultation", "completed"])
 def test_receptionist_cannot_take_back_what_only_a_doctor_sets(at_desk, status):
-    appointment = AppointmentFactory(start_time=TODAY_AT_8, status=status)
+    completed_at = TODAY_AT_8 if status == "completed" else None
+    appointment = AppointmentFactory(start_time=TODAY_AT_8, status=status, completed_at=completed_at)
     before = state()
 
     response = at_desk.post(f"/appointments/{appointment.pk}/undo/")

@@ -1,12 +1,18 @@
-// The day view: keep the now-line in step with the clock, and begin where the day stands.
+// The day view: the clock runs on, arrows lead through it, what others change shows by itself, and a visit can be dragged.
 "use strict";
 
-const nowLines = document.querySelectorAll(".now-line");
-const shownAt = Date.now();
+const POLL_SECONDS = 10;
+const MINUTE = 60000;
 
-function moveNowLines() {
-  const minutes = Math.floor((Date.now() - shownAt) / 60000);
-  for (const line of nowLines) {
+let shownAt = Date.now();
+const day = () => document.getElementById("day");
+const grid = () => document.getElementById("day-grid");
+
+// The clock
+
+function moveClock() {
+  const minutes = Math.floor((Date.now() - shownAt) / MINUTE);
+  for (const line of document.querySelectorAll(".now-line")) {
     line.style.setProperty("--at", Number(line.dataset.minute) + minutes);
     const label = line.querySelector("span");
     if (!label) continue;
@@ -14,10 +20,188 @@ function moveNowLines() {
     const clock = hour * 60 + minute + minutes;
     label.textContent = [Math.floor(clock / 60) % 24, clock % 60].map((part) => String(part).padStart(2, "0")).join(":");
   }
+  for (const since of document.querySelectorAll("[data-since]")) {
+    since.textContent = since.textContent.replace(/\d+/, Number(since.dataset.since) + minutes);
+  }
 }
 
-if (nowLines.length) {
-  const grid = document.querySelector(".day-grid");
-  grid.scrollTop = Math.max(0, nowLines[0].offsetTop - grid.clientHeight / 3);
-  setInterval(moveNowLines, 15000);
+// Arrows. What can be stood on: visits and free times in the grid, lines in the list. One of them is in the order of
+// tabbing, with its buttons.
+
+const lanes = () => [...document.querySelectorAll("#day-grid .column .lane")];
+const stopsIn = (lane) => [...lane.querySelectorAll(":scope > .free, .open[href]")]
+  .map((stop) => ({ stop, place: (stop.closest(".block") ?? stop).offsetTop }))
+  .sort((one, other) => one.place - other.place);
+const lines = () => [...document.querySelectorAll("#day-list .open[href]")];
+const allStops = () => (grid() ? [...grid().querySelectorAll(".free, .open[href]")] : lines());
+
+function rove(current) {
+  for (const stop of allStops()) {
+    stop.tabIndex = stop === current ? 0 : -1;
+    for (const button of stop.closest("[data-keys]")?.querySelectorAll(".do button") ?? []) {
+      button.tabIndex = stop.tabIndex;
+    }
+  }
 }
+
+function standOn(stop) {
+  if (!stop) return;
+  rove(stop);
+  stop.focus();
+  // Columns' heads and the hours cover what merely scrolls into view.
+  stop.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+// The first free time that is still to come; else where the day begins.
+function firstStop() {
+  return grid()?.querySelector(".free") ?? allStops()[0];
+}
+
+function nextInGrid(current, key) {
+  const all = lanes();
+  const lane = current.closest(".lane");
+  const stops = stopsIn(lane);
+  const at = stops.findIndex(({ stop }) => stop === current);
+  if (key === "ArrowUp" || key === "ArrowDown") return stops[at + (key === "ArrowDown" ? 1 : -1)]?.stop;
+  const step = key === "ArrowRight" ? 1 : -1;
+  for (let place = all.indexOf(lane) + step; all[place]; place += step) {
+    const beside = stopsIn(all[place]);
+    if (!beside.length) continue;
+    const distance = ({ place: top }) => Math.abs(top - stops[at].place);
+    return beside.reduce((best, each) => (distance(each) < distance(best) ? each : best)).stop;
+  }
+  return undefined;
+}
+
+function nextInList(current, key) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[key] ?? 0;
+  return lines()[lines().indexOf(current) + step];
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!event.key.startsWith("Arrow") || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
+  const inDay = event.target.closest("#day .free, #day [data-keys]");
+  if (!inDay && event.target !== document.body) return;
+  const current = inDay?.matches("[data-keys]") ? inDay.querySelector(".open") : inDay;
+  event.preventDefault();
+  if (!current) standOn(firstStop());
+  else standOn(grid() ? nextInGrid(current, event.key) : nextInList(current, event.key));
+});
+
+document.addEventListener("focusin", (event) => {
+  const stop = event.target.closest("#day .free, #day .open[href]");
+  if (stop) rove(stop);
+});
+
+// Move and cancel have pages of their own; on a visit their keys lead there.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || !document.getElementById("single-keys").checked) return;
+  const visit = event.target.closest?.("#day [data-version]");
+  if (!visit || visit === day()) return;
+  if (event.key === "c") location.assign(`${visit.querySelector(".open").href}cancel/`);
+  if (event.key === "m") {
+    const address = new URL(location.href);
+    address.searchParams.set("move", visit.id.slice(1));
+    address.searchParams.delete("layout");
+    address.hash = "";
+    location.assign(address);
+  }
+});
+
+// What stays as it was when the day is shown anew: the scrolled place, and what has the focus, or what followed it.
+
+let kept = null;
+
+function nameOfStop(stop) {
+  return stop.closest("[data-keys]")?.id ?? stop.dataset.take ?? stop.value;
+}
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== "day") return;
+  const focused = document.activeElement?.closest("#day .free, #day [data-keys]");
+  const stops = allStops();
+  const names = stops.map(nameOfStop);
+  const name = focused && nameOfStop(focused);
+  kept = { name, place: names.indexOf(name), top: grid()?.scrollTop, left: grid()?.scrollLeft };
+});
+
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "day" || !kept) return;
+  shownAt = Date.now();
+  if (grid()) {
+    grid().scrollTop = kept.top;
+    grid().scrollLeft = kept.left;
+  }
+  const stops = allStops();
+  const again = kept.name && (stops.find((stop) => nameOfStop(stop) === kept.name) ?? stops[kept.place] ?? stops.at(-1));
+  rove(again || firstStop());
+  if (again) again.focus({ preventScroll: true });
+  kept = null;
+});
+
+// What others change. Asking keeps no session alive: the portal answers without touching it.
+
+let isAsking = false;
+
+async function ask() {
+  const shown = day();
+  if (document.hidden || isAsking || isDragging()) return;
+  isAsking = true;
+  try {
+    const answer = await fetch(shown.dataset.versionUrl, {
+      headers: { "If-None-Match": `"${shown.dataset.version}"` },
+      cache: "no-store",
+      redirect: "manual",
+    });
+    if (answer.status === 200 && shown === day()) {
+      await htmx.ajax("GET", location.pathname + location.search, { target: "#day", swap: "outerHTML" });
+    } else if (answer.type === "opaqueredirect") {
+      clearInterval(asking); // signed out: the next click leads to the login
+    }
+  } catch {
+    // Not reached this time; the next may.
+  } finally {
+    isAsking = false;
+  }
+}
+
+const asking = setInterval(ask, POLL_SECONDS * 1000);
+document.addEventListener("visibilitychange", ask);
+
+// Dragging a visit onto a free time moves it there, as the buttons of moving do.
+
+let dragged = null;
+const isDragging = () => dragged !== null;
+const targetOf = (event) => (dragged ? event.target.closest?.("a.free") : null);
+
+document.addEventListener("dragstart", (event) => {
+  dragged = event.target.closest?.(".block[data-version]") ?? null;
+  if (dragged) event.dataTransfer.effectAllowed = "move";
+});
+document.addEventListener("dragend", () => { dragged = null; });
+document.addEventListener("dragover", (event) => { if (targetOf(event)) event.preventDefault(); });
+document.addEventListener("dragenter", (event) => { targetOf(event)?.classList.add("is-target"); });
+document.addEventListener("dragleave", (event) => { targetOf(event)?.classList.remove("is-target"); });
+document.addEventListener("drop", (event) => {
+  const target = targetOf(event);
+  if (!target) return;
+  event.preventDefault();
+  const form = document.getElementById("act").cloneNode(true);
+  form.id = "";
+  form.action = `${dragged.querySelector(".open").href}move/`;
+  for (const [name, value] of [["at", target.dataset.take], ["version", dragged.dataset.version]]) {
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+  }
+  document.body.append(form);
+  form.submit();
+});
+
+// Begin where the day stands, or at the visit that the address names.
+rove(firstStop());
+if (!location.hash) {
+  const now = grid()?.querySelector(".now-line");
+  if (now) grid().scrollTop = Math.max(0, now.offsetTop - grid().clientHeight / 3);
+} else {
+  document.querySelector(location.hash)?.scrollIntoView({ block: "center", inline: "nearest" });
+}
+setInterval(moveClock, MINUTE / 4);

@@ -22,9 +22,72 @@ for (const lengths of document.querySelectorAll(".lengths")) {
   });
 }
 
-// Ctrl+Enter sends the form one is in.
+// Keys. `data-key` names the key of a button, link or field of the page; `data-own-key` that of one inside the line or
+// block (`data-keys`) that has the focus, which comes first.
+
+const keysDialog = document.getElementById("keys");
+const singleKeys = document.getElementById("single-keys");
+
+function isTyping(element) {
+  return element.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]");
+}
+
+function nameOf(event) {
+  if (event.key.startsWith("Arrow")) return event.shiftKey ? `Shift+${event.key}` : "";
+  return event.key.length === 1 ? event.key.toLowerCase() : "";
+}
+
+function firstShown(selector) {
+  return [...document.querySelectorAll(selector)].find((element) => element.checkVisibility());
+}
+
+function elementFor(key, focused) {
+  const named = CSS.escape(key);
+  return focused.closest("[data-keys]")?.querySelector(`[data-own-key="${named}"]`)
+    ?? firstShown(`main [data-key="${named}"]`)
+    ?? firstShown(`[data-key="${named}"]`);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (!singleKeys?.checked || keysDialog.open || isTyping(event.target)) return;
+  const key = nameOf(event);
+  const element = key && elementFor(key, event.target);
+  if (!element) return;
+  event.preventDefault();
+  if (isTyping(element)) element.select();
+  else element.click();
+});
+
+if (keysDialog) {
+  const button = document.getElementById("keys-button");
+  button.hidden = false;
+  button.addEventListener("click", () => keysDialog.showModal());
+  singleKeys.checked = localStorage.getItem("single-keys") !== "off";
+  singleKeys.addEventListener("change", () => {
+    localStorage.setItem("single-keys", singleKeys.checked ? "on" : "off");
+  });
+}
+
+// Ctrl+Enter sends the form one is in; Escape leaves what has a way out.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) {
     event.target.form.querySelector("[data-default]")?.click();
   }
+  if (event.key === "Escape" && !event.defaultPrevented && !keysDialog?.open && !isTyping(event.target)) {
+    document.querySelector("[data-escape]")?.click();
+  }
 });
+
+// Down and up lead through the patients found, from the box they were typed into.
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const box = document.getElementById("patient-query");
+  if (!step || !box || !(event.target === box || event.target.closest(".matches"))) return;
+  const stops = [box, ...document.querySelectorAll(".matches button")];
+  event.preventDefault();
+  stops[stops.indexOf(event.target) + step]?.focus();
+});
+
+// A change that got no answer, or one that is no page of ours: show how things are.
+document.addEventListener("htmx:responseError", (event) => { if (event.detail.elt.id === "act") location.reload(); });

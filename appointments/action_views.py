@@ -1,0 +1,83 @@
+"""Buttons that change a visit's status. Who may press which is in `clinic.access`."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+
+from appointments import booking
+from appointments.models import Appointment
+from appointments.permissions import appointment_for
+from appointments.statuses import Status
+from clinic.http import StaffRequest, next_or, number_or_none
+
+
+def appointment_arrive(request: StaffRequest, pk: int) -> HttpResponse:
+    """Mark the patient arrived."""
+    return act(request, pk, "arrive", booking.mark_arrived, Status.ARRIVED)
+
+
+def appointment_no_show(request: StaffRequest, pk: int) -> HttpResponse:
+    """Mark the patient as not come."""
+    return act(request, pk, "arrive", booking.mark_no_show, Status.NO_SHOW)
+
+
+def appointment_start(request: StaffRequest, pk: int) -> HttpResponse:
+    """Start the consultation."""
+    return act(request, pk, "treat", booking.start, Status.IN_CONSULTATION)
+
+
+def appointment_complete(request: StaffRequest, pk: int) -> HttpResponse:
+    """Complete the consultation."""
+    return act(request, pk, "treat", booking.complete, Status.COMPLETED)
+
+
+def appointment_attended(request: StaffRequest, pk: int) -> HttpResponse:
+    """Record of a past visit that it took place."""
+    return act(request, pk, "arrive", booking.record_attended, Status.COMPLETED)
+
+
+def appointment_undo(request: StaffRequest, pk: int) -> HttpResponse:
+    """Take the last status back."""
+    return act(request, pk, "undo", booking.undo, None)
+
+
+def act(
+    request: StaffRequest, pk: int, action: str, verb: Callable[..., Appointment], leads_to: Status | None
+) -> HttpResponse:
+    """Carry out a verb and lead back to where the button was. The same click twice is one change.
+
+    The button says which version it was shown for, so that nobody acts on what somebody else has changed, and a
+    double click does not take back two steps.
+    """
+    appointment = appointment_for(request.user, pk, action)
+    way_back = redirect(next_or(request, appointment.get_absolute_url()))
+    if appointment.status == leads_to:
+        messages.info(request, f"{appointment.patient}: already {appointment.get_status_display().lower()}.")
+        return way_back
+    try:
+        changed = verb(appointment, by=request.user, version=number_or_none(request.POST.get("version", "")))
+    except ValidationError as refusal:
+        for message in refusal.messages:
+            messages.error(request, f"{appointment.patient}: {message}")
+    else:
+        is_undo = verb is booking.undo
+        taken_back = f"{changed.patient}: {changed.get_status_display().lower()}."
+        messages.success(request, taken_back if is_undo else done_message(changed))
+    return way_back
+
+
+def done_message(changed: Appointment) -> str:
+    """Return what has happened, with a button that takes it back: one click, wherever one is."""
+    return format_html(
+        '{}: {}. <button class="btn btn-link btn-sm" type="submit" form="act" formaction="{}" '
+        'name="version" value="{}" data-key="u">Undo</button>',
+        changed.patient,
+        changed.get_status_display().lower(),
+        reverse("appointments:appointment_undo", args=[changed.pk]),
+        changed.version,
+    )

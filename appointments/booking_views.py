@@ -1,0 +1,209 @@
+"""The page that books: patient found or registered, doctor, time, all on one page and in one form.
+
+Its buttons are steps (find a patient, take a free time) that show the page again with what was typed, or send it. So
+the page works without JavaScript, and no personal data is ever in an address.
+"""
+
+import uuid
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from appointments import booking
+from appointments.attendance import attendance_of
+from appointments.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
+from appointments.free_views import day_of, free_panel
+from appointments.models import Appointment
+from appointments.schedule_views import came_from, visit_url
+from appointments.slots import Wish
+from clinic import clinic_time
+from clinic.http import StaffRequest, number_or_none
+from patients.forms import PatientForm
+from patients.models import Patient
+from patients.querysets import MOST_FOUND
+
+# The buttons that lead on within the page.
+_STEPS = {"find", "pick", "change_patient", "register", "search_again", "take", "look", "later"}
+
+
+def appointment_book(request: StaffRequest) -> HttpResponse:
+    """Book a visit, for a patient who is found or registered on the way, at a time or as a walk-in."""
+    if request.method != "POST":
+        picked = _patient_or_none(request.GET.get("patient", ""))
+        initial = {"date": clinic_time.today(), "patient": picked and picked.pk, "next": came_from(request)}
+        return _booking_page(request, BookingForm(initial=initial | slot_initial(request.GET)), picked=picked)
+    if _is_step(request.POST):
+        return _booking_step(request)
+    return _book(request)
+
+
+def _is_step(typed: Any) -> bool:
+    """Return whether the form was sent to find a patient or a time, Enter in the search box included."""
+    asks_for_patient = typed.get("patient_query") and not typed.get("patient") and "registers" not in typed
+    return bool(asks_for_patient) or not _STEPS.isdisjoint(typed)
+
+
+def _book(request: StaffRequest) -> HttpResponse:
+    typed = with_slot(request.POST.dict(), "at")
+    typed = _with_registered(typed)
+    registers = "registers" in typed
+    patient_form = PatientForm(typed, prefix="new") if registers else None
+    form = BookingForm(typed, registers=registers, walks_in="walk_in" in typed)
+    if form.is_valid() and (patient_form is None or patient_form.is_valid()):
+        try:
+            appointment = _arrange(form, patient_form, walks_in="walk_in" in typed, by=request.user)
+        except ValidationError as refusal:
+            _show_refusal(refusal, form, patient_form)
+        else:
+            done = "Walk-in" if "walk_in" in typed else "Booked"
+            messages.success(request, f"{done}: {appointment.patient}, {appointment}.")
+            return redirect(visit_url(appointment, came_from=typed.get("next", "")))
+    picked = form.cleaned_data.get("patient")
+    return _booking_page(request, form, picked=picked, patient_form=patient_form)
+
+
+def _with_registered(typed: dict[str, Any]) -> dict[str, Any]:
+    """Return what was typed with the patient put in whom this very form has registered before, sent twice."""
+    known = None
+    if "registers" in typed:
+        with suppress(ValueError):
+            key = uuid.UUID(typed.get("booking_key", ""))
+            known = booking.registered_with(key, email=typed.get("new-email", ""))
+    if known is None:
+        return typed
+    return {name: value for name, value in typed.items() if name != "registers"} | {"patient": known.pk}
+
+
+def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: bool, by: Any) -> Appointment:
+    """Carry out what the form asks for: all of it or nothing."""
+    sent = form.cleaned_data
+    common = {"by": by, "booking_key": sent["booking_key"], "reason": sent["reason"], "notes": sent["notes"]}
+    if walks_in:
+        wish = Wish(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
+        arrange = partial(booking.walk_in, wish=wish, **common)
+    else:
+        arrange = partial(
+            booking.book,
+            doctor=sent["doctor"],
+            start_time=sent["start_time"],
+            duration_minutes=sent["duration_minutes"],
+            **common,
+        )
+    if patient_form is None:
+        return arrange(patient=sent["patient"])
+    new_patient = partial(_new_patient, patient_form)
+    return booking.register_and(arrange, new_patient=new_patient, booking_key=sent["booking_key"], by=by)
+
+
+def _new_patient(form: PatientForm) -> Patient:
+    return Patient(**{name: form.cleaned_data[name] for name in PatientForm.Meta.fields})
+
+
+def _show_refusal(refusal: ValidationError, form: BookingForm, patient_form: PatientForm | None) -> None:
+    """Show each message at its field, be it the patient's or the visit's."""
+    errors = refusal.error_dict if hasattr(refusal, "error_dict") else {"": refusal.error_list}
+    for field, at_field in errors.items():
+        if patient_form is not None and field in patient_form.fields:
+            patient_form.add_error(field, at_field)
+        else:
+            form.add_refusal(ValidationError({field: at_field} if field else at_field))
+
+
+def _booking_step(request: StaffRequest) -> HttpResponse:
+    """Show the form again as it was typed, with patients found or a free time taken over."""
+    typed = with_slot(request.POST.dict(), "take")
+    if "pick" in typed:
+        typed["patient"] = typed["pick"]
+    if "change_patient" in typed:
+        typed["patient"] = ""
+    if "search_again" in typed:
+        typed.pop("registers", None)
+    query = typed.get("patient_query", "")
+    searches = "find" in typed or _STEPS.isdisjoint(typed)
+    found = list(Patient.objects.search(query).with_next_visit(request.user)[: MOST_FOUND + 1]) if searches else None
+    if request.htmx and searches:
+        return render(request, "appointments/_patient_matches.html", _matches(found, query))
+    if found is not None and len(found) == 1:
+        typed["patient"] = found[0].pk
+    picked = _patient_or_none(str(typed.get("patient", "")))
+    form = BookingForm(initial=typed)
+    if request.htmx:
+        return render(request, "appointments/_free_times.html", free_panel(request.POST, form, patient=picked))
+    return _booking_page(
+        request, form, picked=picked, patient_form=_patient_form_of(typed, query), found=found, query=query
+    )
+
+
+def _patient_form_of(typed: dict[str, Any], query: str) -> PatientForm | None:
+    """Return the form of a new patient as it was typed; one just opened begins with what was searched for."""
+    if "registers" in typed:
+        return PatientForm(prefix="new", initial={name.removeprefix("new-"): value for name, value in typed.items()})
+    if "register" in typed:
+        return PatientForm(prefix="new", initial=_as_record(query))
+    return None
+
+
+def _as_record(query: str) -> dict[str, str]:
+    """Return what somebody searched for as the beginning of a patient's record."""
+    if "@" in query:
+        return {"email": query}
+    if any(char.isdigit() for char in query):
+        return {"phone_number": query}
+    if "," in query:
+        last, _comma, first = query.partition(",")
+    else:
+        first, _blank, last = query.strip().rpartition(" ")
+    return {"first_name": first.strip(), "last_name": last.strip()}
+
+
+def _patient_or_none(text: str) -> Patient | None:
+    pk = number_or_none(text)
+    return None if pk is None else Patient.objects.filter(pk=pk).first()
+
+
+def _matches(found: list[Patient] | None, query: str) -> dict[str, Any]:
+    return {
+        "matches": found and found[:MOST_FOUND],
+        "found": found,
+        "more": found and len(found) > MOST_FOUND,
+        "patient_query": query,
+    }
+
+
+def _booking_page(
+    request: StaffRequest,
+    form: BookingForm,
+    *,
+    picked: Patient | None,
+    patient_form: PatientForm | None = None,
+    found: list[Patient] | None = None,
+    query: str = "",
+) -> HttpResponse:
+    has_time = bool(form["doctor"].value() and form["time"].value())
+    context = {
+        "form": form,
+        "patient_form": None if picked else patient_form,
+        "picked": picked,
+        "picked_age": picked and picked.age_on(clinic_time.today()),
+        "attendance": picked and attendance_of(picked),
+        "lengths": COMMON_LENGTHS,
+        # Where the keyboard goes on, unless a message is to be read first.
+        "next_step": "" if form.is_bound else _next_step(picked, patient_form, found, has_time=has_time),
+        "day": day_of(form),
+        **free_panel(request.POST or request.GET, form, patient=picked),
+        **_matches(found, query),
+    }
+    return render(request, "appointments/appointment_book.html", context)
+
+
+def _next_step(
+    picked: Patient | None, patient_form: PatientForm | None, found: list[Patient] | None, *, has_time: bool
+) -> str:
+    if picked is None:
+        return "register" if patient_form else "choose" if found else "find"
+    return "book" if has_time else "take"

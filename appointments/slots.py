@@ -1,0 +1,237 @@
+"""Free times: at which starts a visit would fit.
+
+Spans `(start, end)` are of aware instants; they contain their start and not their end. Until doctors have working
+hours, the clinic's usual hours on weekdays stand for them.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.db.models import Q
+from django.utils import timezone
+
+from appointments.grid import usual_hours
+from appointments.models import Appointment
+from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
+from clinic import clinic_time
+from doctors.models import Doctor
+
+Span = tuple[dt.datetime, dt.datetime]
+
+FREE_STEP = dt.timedelta(minutes=30)  # free time is offered in pieces that begin on the clock's half hours
+BEGIN_STEP = dt.timedelta(minutes=5)  # and today not before the next full five minutes
+SHORTEST = dt.timedelta(minutes=SHORTEST_MINUTES)
+INSTANT = dt.timedelta(microseconds=1)
+
+LOOK_AHEAD_DAYS = 14
+USUAL_WEEKDAYS = range(5)  # Monday to Friday
+NOON = dt.time(12)
+EVENING = dt.time(17)
+
+
+class Piece(NamedTuple):
+    """Free time on which a visit can begin, and until when nothing is in its way."""
+
+    start: dt.datetime
+    end: dt.datetime
+    room_until: dt.datetime
+
+    @property
+    def room_minutes(self) -> int:
+        """How long a visit that begins with the piece can last."""
+        return (self.room_until - self.start) // dt.timedelta(minutes=1)
+
+
+def free_pieces(opening: Span, taken: Iterable[Span], *, minutes: int, at: dt.datetime) -> Iterator[Piece]:
+    """Yield the opening less what is taken, from `at` on, in pieces with room for `minutes`, soonest first.
+
+    `opening` begins on a half hour of the clock; `taken` may come in any order and overlap.
+    """
+    opens, closes = opening
+    needed = dt.timedelta(minutes=minutes)
+    begin = max(opens, _round_up(at + INSTANT, BEGIN_STEP, since=opens))
+    for start, end in [*sorted(taken), (closes, closes)]:
+        gap_end = min(start, closes)
+        for piece_start, piece_end in _pieces(begin, gap_end, since=opens):
+            if gap_end - piece_start >= needed:
+                yield Piece(piece_start, piece_end, gap_end)
+        begin = max(begin, end)
+
+
+def _pieces(begin: dt.datetime, end: dt.datetime, *, since: dt.datetime) -> Iterator[Span]:
+    """Yield a gap cut at the half hours; what is too short for a visit joins its neighbour."""
+    while end - begin >= SHORTEST:
+        cut = _round_up(begin + SHORTEST, FREE_STEP, since=since)
+        if end - cut < SHORTEST:
+            cut = end
+        yield begin, cut
+        begin = cut
+
+
+def _round_up(instant: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -> dt.datetime:
+    return since + -((since - instant) // step) * step
+
+
+def slot_words(doctor_id: int, start: dt.datetime) -> dict[str, Any]:
+    """Return doctor, date and time as an address or a button says them; `forms.slot_initial` reads them."""
+    wall = clinic_time.local(start)
+    words: dict[str, Any] = {"doctor": doctor_id, "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
+    if clinic_time.is_repeated(wall):
+        words["which"] = wall.fold
+    return words
+
+
+# Finding across doctors and days
+
+PARTS_OF_DAY = {"morning": "Morning", "afternoon": "Afternoon", "evening": "From 17:00"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What kind of time is sought. What is left at its default may be anything.
+
+    `weekday` counts from Monday, 0; None means the usual weekdays. `moving_id` is the appointment that takes no time
+    from itself.
+    """
+
+    minutes: int = USUAL_MINUTES
+    doctor_id: int | None = None
+    specialization: str = ""
+    part_of_day: str = ""
+    weekday: int | None = None
+    patient_id: int | None = None
+    moving_id: int | None = None
+
+    def suits_doctor(self, doctor: Doctor) -> bool:
+        """Return whether the doctor is among those sought."""
+        return self.doctor_id in (None, doctor.pk) and self.specialization in ("", doctor.specialization)
+
+    def suits_day(self, day: dt.date) -> bool:
+        """Return whether the weekday is."""
+        return day.weekday() in (USUAL_WEEKDAYS if self.weekday is None else (self.weekday,))
+
+    def suits_start(self, start: dt.datetime) -> bool:
+        """Return whether the clinic-local time of day is: mornings end at 12:00, evenings begin at 17:00."""
+        if not self.part_of_day:
+            return True
+        time = clinic_time.local(start).time()
+        part = "morning" if time < NOON else "afternoon" if time < EVENING else "evening"
+        return part == self.part_of_day
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A start at which the visit would fit."""
+
+    doctor: Doctor
+    start: dt.datetime
+
+    @property
+    def time(self) -> str:
+        """The clinic-local time of day."""
+        return clinic_time.time_text(self.start)
+
+    @property
+    def day(self) -> str:
+        """The clinic-local date with its weekday."""
+        return clinic_time.date_text(self.start)
+
+    @property
+    def take(self) -> str:
+        """What a button says to take this time into a form."""
+        return urlencode(slot_words(self.doctor.pk, self.start))
+
+
+@dataclass(frozen=True)
+class FreeDay:
+    """The free times of one clinic-local date: doctors with any, who is free first comes first."""
+
+    date: dt.date
+    doctors: list[tuple[Doctor, list[Slot]]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found: the days with free times, in order, and how far was looked."""
+
+    days: list[FreeDay]
+    last_day: dt.date
+
+    def slots(self) -> Iterator[Slot]:
+        """Yield all free times; not in order of time."""
+        for day in self.days:
+            for _doctor, slots in day.doctors:
+                yield from slots
+
+
+def find_free(
+    wish: Wish,
+    doctors: list[Doctor],
+    *,
+    first_day: dt.date,
+    days: int = LOOK_AHEAD_DAYS,
+    at: dt.datetime | None = None,
+) -> Found:
+    """Return the free times of those doctors who suit, from `first_day` on. One query, however many doctors and days.
+
+    The first day counts whatever its weekday, for it was chosen. Times that have passed at `at` (default now) and
+    dates beyond the calendar are left out.
+    """
+    at = at or timezone.now()
+    last_day = min(first_day + dt.timedelta(days=days - 1), clinic_time.LAST_DATE)
+    dates = [first_day + dt.timedelta(days=number) for number in range((last_day - first_day).days + 1)]
+    sought = [doctor for doctor in doctors if wish.suits_doctor(doctor)]
+    taken = _taken(wish, sought, first_day, last_day)
+    found = [
+        FreeDay(day, _free_on(day, wish, sought, taken, at=at))
+        for day in dates
+        if wish.suits_day(day) or (wish.weekday is None and day == first_day)
+    ]
+    return Found([day for day in found if day.doctors], last_day)
+
+
+_Taken = dict[tuple[int, dt.date], list[Span]]
+
+
+def _taken(wish: Wish, sought: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
+    """Return what is taken by doctor and clinic-local date; under 0 what the patient's own visits take."""
+    start, _ = clinic_time.day_bounds(first_day)
+    _, end = clinic_time.day_bounds(last_day)
+    rows = Appointment.objects.blocking().overlapping(start, end).order_by()
+    if wish.moving_id is not None:
+        rows = rows.exclude(pk=wish.moving_id)
+    if wish.doctor_id is not None or wish.specialization:
+        rows = rows.filter(Q(doctor__in=[doctor.pk for doctor in sought]) | Q(patient=wish.patient_id))
+    taken: _Taken = defaultdict(list)
+    for doctor_id, patient_id, *span in rows.values_list("doctor_id", "patient_id", "start_time", "end_time"):
+        for day in {clinic_time.local_date(instant) for instant in span}:
+            taken[doctor_id, day].append((span[0], span[1]))
+            if patient_id == wish.patient_id:
+                taken[0, day].append((span[0], span[1]))
+    return taken
+
+
+def _free_on(
+    day: dt.date, wish: Wish, sought: list[Doctor], taken: _Taken, *, at: dt.datetime
+) -> list[tuple[Doctor, list[Slot]]]:
+    opening = usual_hours(day)
+    if opening[1] <= at:
+        return []
+    free = []
+    for doctor in sought:
+        spans = [*taken.get((doctor.pk, day), ()), *taken.get((0, day), ())]
+        pieces = free_pieces(opening, spans, minutes=wish.minutes, at=at)
+        slots = [Slot(doctor, piece.start) for piece in pieces if wish.suits_start(piece.start)]
+        if slots:
+            free.append((doctor, slots))
+    return sorted(free, key=lambda each: each[1][0].start)
+
+
+def nearest(slots: Iterable[Slot], instant: dt.datetime, *, most: int = 3) -> list[Slot]:
+    """Return the free times nearest to an instant, in order of time."""
+    chosen = sorted(slots, key=lambda slot: (abs(slot.start - instant), slot.start))[:most]
+    return sorted(chosen, key=lambda slot: slot.start)

@@ -1,0 +1,357 @@
+"""Closing out: which past visits have no outcome, the page that asks for it, and the count in the banner."""
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.template.loader import render_to_string
+from django.test.utils import CaptureQueriesContext
+
+from appointments import booking, close_out
+from appointments.close_out import close_out_for, open_past_count
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.tests.factories import UserFactory
+from clinic.tests.reading import elements
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+HALF_HOUR = dt.timedelta(minutes=30)
+MINUTE = dt.timedelta(minutes=1)
+DAY = dt.timedelta(days=1)
+URL = "/appointments/close-out/"
+
+
+@pytest.fixture
+def own_diary(doctor_user):
+    """The doctor whose login `doctor_user` is."""
+    return DoctorFactory(full_name="Dr Own", user=doctor_user)
+
+
+def visit(days_ago=1, hour=10, minute=0, **values):
+    start_time = dt.datetime(2026, 11, 24, hour, minute, tzinfo=dt.UTC) - days_ago * DAY
+    if values.get("status") == "cancelled":
+        values |= {"cancelled_by": "patient", "cancel_reason": "Ill"}
+    return AppointmentFactory(start_time=start_time, **values)
+
+
+def shown(response):
+    """Return the keys of the visits on the page, in order."""
+    return [each.pk for date in response.context["close_out"].dates for each in date.visits]
+
+
+def buttons(response, appointment):
+    """Return the keys of a visit's buttons, with where they lead."""
+    return {
+        attrs["data-own-key"]: attrs["formaction"]
+        for tag, attrs in elements(response)
+        if tag == "button"
+        and f"/appointments/{appointment.pk}/" in attrs.get("formaction", "")
+        and "data-own-key" in attrs
+    }
+
+
+# Which
+
+
+@pytest.mark.parametrize("status", ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"])
+def test_visit_without_an_outcome_is_one_still_open(status):
+    appointment = visit(status=status)
+
+    is_open = status in {"booked", "arrived", "in_consultation"}
+    assert list(Appointment.objects.without_outcome()) == ([appointment] if is_open else [])
+
+
+@pytest.mark.parametrize(
+    ("end_time", "is_past"), [(NOW - MINUTE, True), (NOW, True), (NOW + MINUTE, False), (NOW + DAY, False)]
+)
+def test_visit_without_an_outcome_has_ended(end_time, is_past):
+    AppointmentFactory(start_time=end_time - HALF_HOUR)
+
+    assert Appointment.objects.without_outcome(at=NOW).exists() is is_past
+
+
+def test_visits_without_an_outcome_come_oldest_first():
+    today, last_week, yesterday = visit(0, 8), visit(7), visit(1)
+
+    assert list(Appointment.objects.without_outcome()) == [last_week, yesterday, today]
+
+
+def test_receptionist_and_administrator_close_out_all(receptionist, administrator, own_diary):
+    visit(doctor=own_diary)
+    visit()
+
+    assert open_past_count(receptionist) == open_past_count(administrator) == 2
+
+
+def test_doctor_closes_out_the_own_diary(client, doctor_user, own_diary):
+    own = visit(doctor=own_diary)
+    visit(patient=PatientFactory(last_name="Elsewhere"))
+    client.force_login(doctor_user)
+
+    response = client.get(URL)
+
+    assert shown(response) == [own.pk]
+    assert response.context["close_out"].count == open_past_count(doctor_user) == 1
+    assert "Elsewhere" not in response.content.decode()
+
+
+def test_who_may_close_out_nothing_is_told_of_nothing_without_a_query(manager, django_assert_num_queries):
+    visit()
+    manager.has_perm("appointments.arrive_appointment")  # read once a request
+
+    with django_assert_num_queries(0):
+        assert open_past_count(manager) == 0
+
+
+# The banner
+
+
+def test_banner_counts_in_one_query(receptionist, django_assert_num_queries):
+    for minute in (0, 30):
+        visit(minute=minute)
+    receptionist.has_perm("appointments.arrive_appointment")
+
+    with django_assert_num_queries(1):
+        assert open_past_count(receptionist, NOW) == 2
+
+
+def test_banner_stops_counting(monkeypatch, receptionist):
+    monkeypatch.setattr(close_out, "MOST_COUNTED", 2)
+    for hour in (8, 9, 10):
+        visit(hour=hour)
+
+    count = open_past_count(receptionist)
+
+    assert (count, count.is_capped) == (2, True)
+    assert "2 or more past visits" in banner(count)
+
+
+def banner(count):
+    return " ".join(render_to_string("appointments/_open_past.html", {"open_past": count}).split())
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(1, "One past visit has no outcome"), (7, "7 past visits have no outcome")]
+)
+def test_banner_says_how_many_and_leads_to_the_page(number, text):
+    page = banner(close_out.OpenCount(number))
+
+    assert text in page
+    assert f'href="{URL}"' in page
+
+
+def test_banner_is_absent_when_all_is_settled():
+    assert banner(close_out.OpenCount(0)) == ""
+
+
+# The page
+
+
+def test_page_groups_visits_by_clinic_date_oldest_first(at_desk, settings):
+    settings.TIME_ZONE = "Asia/Kathmandu"  # 5:45 ahead: 19:00 UTC is the next day there
+    late, next_morning, last_week = visit(2, 19), visit(1, 4), visit(7)
+
+    dates = at_desk.get(URL).context["close_out"].dates
+
+    assert [(date.date.day, [each.pk for each in date.visits]) for date in dates] == [
+        (17, [last_week.pk]),
+        (23, [late.pk, next_morning.pk]),
+    ]
+
+
+def test_page_shows_what_tells_visits_apart(at_desk):
+    appointment = visit(
+        patient=PatientFactory(first_name="Maria", last_name="Santos", phone_number="+351 912 345 678"),
+        doctor=DoctorFactory(full_name="Dr Okafor"),
+        status="arrived",
+    )
+
+    page = at_desk.get(URL).content.decode()
+
+    for text in ("Maria Santos", "+351 912 345 678", "Dr Okafor", "10:00–10:30", "Monday 23 November 2026", "Arrived"):
+        assert text in page
+    assert f'href="/appointments/{appointment.pk}/"' in page
+
+
+@pytest.mark.parametrize(("status", "keys"), [("booked", {"d", "n"}), ("arrived", {"d"}), ("in_consultation", {"d"})])
+def test_page_offers_the_outcomes_that_would_pass(at_desk, status, keys):
+    appointment = visit(status=status)
+
+    offered = buttons(at_desk.get(URL), appointment)
+
+    assert offered.keys() == keys
+    for address in offered.values():
+        appointment.refresh_from_db()
+        at_desk.post(address, {"version": appointment.version})
+        assert not Appointment.objects.without_outcome().exists()
+        booking.undo(appointment, by=None)
+
+
+def test_page_changes_nothing(at_desk):
+    appointment = visit()
+
+    at_desk.get(URL)
+
+    appointment.refresh_from_db()
+    assert (appointment.status, appointment.version) == ("booked", 1)
+
+
+def test_page_shows_a_hundred_and_says_how_many_more(at_desk, monkeypatch):
+    monkeypatch.setattr(close_out, "MOST_SHOWN", 2)
+    oldest, older, _newest = visit(3), visit(2), visit(1)
+
+    response = at_desk.get(URL)
+
+    assert shown(response) == [oldest.pk, older.pk]
+    assert "And 1 more" in response.content.decode()
+
+
+def test_page_that_shows_all_speaks_of_no_more(at_desk, monkeypatch):
+    monkeypatch.setattr(close_out, "MOST_SHOWN", 2)
+    visit(2)
+    visit(1)
+
+    response = at_desk.get(URL)
+
+    assert response.context["close_out"].more == 0
+    assert "And " not in response.content.decode()
+
+
+def test_page_escapes_names(at_desk):
+    visit(patient=PatientFactory(first_name="<b>Bold</b>"))
+
+    assert "<b>Bold" not in at_desk.get(URL).content.decode()
+
+
+# Acting
+
+
+def test_attended_leads_back_to_the_page_without_the_visit(at_desk, receptionist):
+    done, left = visit(2), visit(1)
+
+    response = at_desk.post(f"/appointments/{done.pk}/attended/", {"version": done.version, "next": URL}, follow=True)
+
+    assert response.redirect_chain == [(URL, 302)]
+    assert shown(response) == [left.pk]
+    assert f"/appointments/{done.pk}/undo/" in response.content.decode()
+    assert AuditEntry.objects.get_for_object(done).latest("pk").actor == receptionist
+
+
+def test_attended_of_another_version_is_refused(at_desk):
+    appointment = visit()
+    booking.mark_no_show(appointment, by=None)
+    booking.undo(appointment, by=None)
+
+    response = at_desk.post(f"/appointments/{appointment.pk}/attended/", {"version": 1, "next": URL}, follow=True)
+
+    assert [message.level_tag for message in response.context["messages"]] == ["error"]
+    assert shown(response) == [appointment.pk]
+
+
+@pytest.mark.parametrize("status", ["booked", "arrived", "in_consultation"])
+def test_receptionist_takes_an_outcome_back_days_later(at_desk, receptionist, now, status):
+    appointment = visit(
+        status=status,
+        arrived_at=None if status == "booked" else NOW - DAY,
+        started_at=NOW - DAY if status == "in_consultation" else None,
+    )
+    at_desk.post(f"/appointments/{appointment.pk}/attended/", {"version": 1})
+    now.shift(3 * DAY)
+    at_desk.force_login(receptionist)
+
+    page = at_desk.get(f"/appointments/{appointment.pk}/")
+    at_desk.post(f"/appointments/{appointment.pk}/undo/", {"version": 2})
+
+    assert page.context["can_undo"]
+    appointment.refresh_from_db()
+    assert appointment.status == status
+
+
+def test_doctor_does_not_close_out_another_diary(client, doctor_user, own_diary):
+    theirs = visit()
+    client.force_login(doctor_user)
+
+    response = client.post(f"/appointments/{theirs.pk}/attended/")
+
+    assert response.status_code == 403
+    theirs.refresh_from_db()
+    assert theirs.status == "booked"
+
+
+# Nothing left
+
+
+def closed(response):
+    return " ".join(response.content.decode().split())
+
+
+def test_page_without_open_visits_says_the_day_is_closed_with_counts(at_desk):
+    for hour, status in ((6, "completed"), (7, "completed"), (8, "no_show"), (15, "cancelled")):
+        visit(0, hour, status=status)
+    visit(1, status="no_show")
+
+    page = closed(at_desk.get(URL))
+
+    assert "Every past visit has an outcome" in page
+    assert "Day closed: 2 completed, 1 no-show, 1 cancelled." in page
+
+
+def test_page_without_open_visits_says_what_is_still_to_come(at_desk):
+    visit(0, 8, status="completed")
+    visit(0, 8, 45)  # under way
+    visit(0, 15)
+
+    page = closed(at_desk.get(URL))
+
+    assert "Today so far: 1 completed; 2 still to come." in page
+    assert "Day closed" not in page
+
+
+def test_page_of_a_day_without_visits_says_so(at_desk):
+    assert "Day closed: no visits." in closed(at_desk.get(URL))
+
+
+def test_page_counts_a_doctors_own_outcomes_only(client, doctor_user, own_diary):
+    visit(0, 8, status="completed", doctor=own_diary)
+    visit(0, 8, status="completed")
+    client.force_login(doctor_user)
+
+    assert "Day closed: 1 completed." in closed(client.get(URL))
+
+
+# Queries
+
+
+def test_page_makes_as_many_queries_for_3_rows_as_for_50(at_desk):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            at_desk.get(URL)
+        return len(captured)
+
+    for day in range(3):
+        visit(day + 1)
+    few = queries()
+    for day in range(47):
+        visit(day + 4)
+
+    assert queries() == few
+    assert len(shown(at_desk.get(URL))) == 50
+
+
+def test_rows_take_five_queries(receptionist, django_assert_num_queries):
+    visit()
+    receptionist.has_perm("appointments.arrive_appointment")
+
+    with django_assert_num_queries(5):
+        close_out_for(receptionist, at=NOW)
+
+
+def test_user_without_a_role_is_refused(client):
+    client.force_login(UserFactory())
+
+    assert client.get(URL).status_code == 403

@@ -1,0 +1,128 @@
+"""Closing out past visits: one key each, by mouse, and without JavaScript."""
+
+import datetime as dt
+
+import pytest
+from playwright.sync_api import expect
+
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic.tests.browser.checks import assert_accessible
+from clinic.tests.browser.hands import Hands
+from patients.tests.factories import PatientFactory
+
+URL = "/appointments/close-out/"
+
+
+@pytest.fixture
+def visits(transactional_db):
+    """Yesterday's visits at 9:00, 10:00, 11:00 and 12:00 of which nobody has said how they ended."""
+    return [
+        AppointmentFactory(
+            start_time=dt.datetime(2026, 11, 23, hour, 0, tzinfo=dt.UTC),
+            patient=PatientFactory(first_name=name, last_name="Silva"),
+        )
+        for hour, name in ((9, "Ana"), (10, "Bento"), (11, "Carla"), (12, "Duarte"))
+    ]
+
+
+def line(page, name):
+    return page.get_by_role("listitem").filter(has_text=name)
+
+
+def statuses(visits):
+    return [Appointment.objects.get(pk=visit.pk).status for visit in visits]
+
+
+def test_each_visit_takes_one_key_and_the_focus_goes_on(desk, visits):
+    desk.goto(URL)
+    hands = Hands(desk)
+    expect(line(desk, "Ana")).to_be_focused()
+
+    hands.press("d")
+    expect(line(desk, "Ana")).to_have_count(0)
+    expect(line(desk, "Bento")).to_be_focused()
+    hands.press("n")
+
+    expect(line(desk, "Bento")).to_have_count(0)
+    expect(line(desk, "Carla")).to_be_focused()
+    assert hands.keys == 2
+    assert statuses(visits) == ["completed", "no_show", "booked", "booked"]
+
+
+def test_keys_pressed_faster_than_the_portal_answers_reach_the_visit_they_were_meant_for(desk, visits):
+    desk.goto(URL)
+
+    for key in ("d", "n", "d", "n"):
+        desk.keyboard.press(key)
+
+    expect(desk.get_by_text("Every past visit has an outcome")).to_be_visible()
+    expect(desk.get_by_role("heading", name="Close out past visits")).to_be_focused()
+    assert statuses(visits) == ["completed", "no_show", "completed", "no_show"]
+
+
+def test_arrows_move_between_visits_and_a_key_acts_where_the_focus_is(desk, visits):
+    desk.goto(URL)
+
+    for key in ("ArrowDown", "ArrowDown", "ArrowUp", "n"):
+        desk.keyboard.press(key)
+
+    expect(line(desk, "Bento")).to_have_count(0)
+    assert statuses(visits) == ["booked", "no_show", "booked", "booked"]
+
+
+def test_key_with_a_modifier_or_outside_the_list_does_nothing(desk, visits):
+    desk.goto(URL)
+
+    desk.keyboard.press("Control+d")
+    desk.get_by_role("searchbox").fill("d")
+    desk.get_by_role("searchbox").press("n")
+
+    expect(desk.get_by_role("searchbox")).to_have_value("dn")
+    assert statuses(visits) == ["booked"] * 4
+
+
+def test_outcome_is_taken_back_on_the_spot(desk, visits):
+    desk.goto(URL)
+    line(desk, "Carla").get_by_role("button", name="No-show").click()
+    expect(line(desk, "Carla")).to_have_count(0)
+
+    desk.get_by_role("button", name="Undo").click()
+
+    expect(line(desk, "Carla")).to_be_visible()
+    assert statuses(visits) == ["booked"] * 4
+
+
+def test_portal_that_cannot_be_reached_is_said_and_nothing_is_lost(desk, visits, complaints):
+    desk.goto(URL)
+    desk.context.set_offline(True)
+    desk.keyboard.press("d")
+    expect(desk.get_by_role("alert")).to_contain_text("did not reach the portal")
+    desk.context.set_offline(False)
+    complaints.clear()
+
+    line(desk, "Ana").get_by_role("button", name="Attended").click()
+
+    expect(line(desk, "Ana")).to_have_count(0)
+    assert statuses(visits) == ["completed", "booked", "booked", "booked"]
+
+
+def test_without_javascript_each_is_a_click(plain_desk, visits):
+    plain_desk.goto(URL)
+
+    line(plain_desk, "Ana").get_by_role("button", name="Attended").click()
+    line(plain_desk, "Bento").get_by_role("button", name="No-show").click()
+
+    expect(plain_desk.get_by_role("listitem").filter(has_text="Silva")).to_have_count(2)
+    assert statuses(visits) == ["completed", "no_show", "booked", "booked"]
+
+
+def test_page_has_no_barrier_before_and_after_the_last_visit(desk, visits):
+    desk.goto(URL)
+    assert_accessible(desk)
+
+    for _ in visits:
+        desk.keyboard.press("d")
+
+    expect(desk.get_by_text("Every past visit has an outcome")).to_be_visible()
+    assert_accessible(desk)

@@ -1,0 +1,203 @@
+"""Every page, and every state of it that people see, is open to all: WCAG 2.2 A and AA, on a screen and on a telephone.
+
+A new page is one line of `SHOWN`.
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.exceptions import SuspiciousOperation
+from django.db import OperationalError
+from django.urls import resolve
+from playwright.sync_api import expect
+
+from clinic import access
+from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
+from clinic.tests.browser.conftest import PHONE, SCREEN
+from doctors import views as doctor_views
+
+# What people do on a page
+
+
+def fill(label, text):
+    labelled = re.compile(rf"^\s*{re.escape(label)}\W*$")  # with or without the mark of a field that must be filled in
+    return lambda page: page.get_by_role("main").get_by_label(labelled).fill(text)
+
+
+def press(name):
+    return lambda page: page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
+
+
+def send(page):
+    """Press the page's main button, without the browser's own checks: it is the portal's answer that is looked at."""
+    page.locator("[data-default]").evaluate("button => { button.form.noValidate = true; button.click(); }")
+
+
+def forget_cookies(page):
+    page.context.clear_cookies()
+
+
+# The pages
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A page: its address with the clinic's records in braces, a text it shows then, and who looks at it."""
+
+    address: str
+    text: str
+    steps: tuple = ()
+    who: str | None = "receptionist"
+
+
+def at(address, text, *steps, who="receptionist"):
+    return Shown(address, text, steps, who)
+
+
+BOOK = "/appointments/book/"
+# Another patient at a time at which the doctor is booked.
+TAKEN = BOOK + "?doctor={doctors.ferreira.pk}&date=2026-11-24&time=10:30&patient={patients.wozniak.pk}"
+
+SHOWN = {
+    "login": at("/accounts/login/", "Log in to Test Clinic", who=None),
+    "login, wrong password": at(
+        "/accounts/login/",
+        "Please enter a correct username and password",
+        fill("Username", "reception"),
+        fill("Password", "wrong"),
+        press("Log in"),
+        who=None,
+    ),
+    "password": at("/accounts/password_change/", "Change password"),
+    "password, refused": at(
+        "/accounts/password_change/",
+        "Your old password was entered incorrectly",
+        fill("Old password", "wrong"),
+        fill("New password", "short"),
+        fill("New password confirmation", "other"),
+        press("Change password"),
+    ),
+    "password changed": at("/accounts/password_change/done/", "Your password is changed"),
+    "day": at("/", "Tuesday 24 November 2026"),
+    "day of a doctor": at("/", "Tuesday 24 November 2026", who="doctor_user"),
+    "day of a manager": at("/", "Tuesday 24 November 2026", who="manager"),
+    "day of an administrator": at("/", "Admin", who="administrator"),
+    "day, list": at("/schedule/?layout=list", "In consultation"),
+    "day, one doctor": at("/schedule/2026-11-24/?doctor={doctors.okafor.pk}", "Dr James Okafor"),
+    "day, empty": at("/schedule/2026-12-08/", "Tuesday 8 December 2026"),
+    "day, empty list": at("/schedule/2026-12-08/?layout=list", "Nothing is booked on this day."),
+    "book": at(BOOK, "Book an appointment"),
+    "book, nothing chosen": at(BOOK, "Find the patient and choose the right one.", send),
+    "book, patients found": at(BOOK, "Maria Santos", fill("Patient's name, phone or e-mail", "santos")),
+    "book, nobody found": at(BOOK, "Nobody", fill("Patient's name, phone or e-mail", "nobody like that")),
+    "book, patient picked": at(BOOK + "?patient={patients.haddad.pk}", "سمير حداد"),
+    "book, refused": at(TAKEN, "booked 10:30", send),
+    "appointment": at("/appointments/{booked.pk}/", "Results"),
+    "appointment, done": at("/appointments/{completed.pk}/", "Completed"),
+    "appointment, cancelled": at("/appointments/{cancelled.pk}/", "Has to work"),
+    "move": at("/appointments/{booked.pk}/move/", "Move Maria Santos"),
+    "move, refused": at("/appointments/{booked.pk}/move/", "booked 11:00", fill("Time", "11:00"), send),
+    "cancel": at("/appointments/{booked.pk}/cancel/", "Cancel Maria Santos"),
+    "cancel, refused": at("/appointments/{booked.pk}/cancel/", "This field is required.", send),
+    "patients": at("/patients/", "Patients"),
+    "patients, found": at("/patients/", "Maria Santos", fill("Name, phone or e-mail", "santos"), press("Find")),
+    "patients, nobody": at("/patients/", "Nobody", fill("Name, phone or e-mail", "nobody like that"), press("Find")),
+    "patient": at("/patients/{patients.santos.pk}/", "9 March 1984"),
+    "patient without visits": at("/patients/{patients.brown.pk}/", "Olive Brown"),
+    "register": at("/patients/new/", "Register a patient"),
+    "register, refused": at("/patients/new/", "This field is required.", send),
+    "edit": at("/patients/{patients.santos.pk}/edit/", "Edit Maria Santos"),
+    "edit, refused": at("/patients/{patients.santos.pk}/edit/", "Enter a valid", fill("E-mail", "maria"), send),
+    "doctors": at("/doctors/", "Dr Ingrid Lindqvist"),
+    "doctors of an administrator": at("/doctors/", "Add a doctor", who="administrator"),
+    "doctor": at("/doctors/{doctors.lindqvist.pk}/", "Cardiology"),
+    "403": at("/patients/", "Not for your role", who="manager"),
+    "403, no form token": at(
+        "/accounts/login/",
+        "Please send the form again",
+        fill("Username", "reception"),
+        fill("Password", "wrong"),
+        forget_cookies,
+        press("Log in"),
+        who=None,
+    ),
+    "404": at("/nowhere/", "Not found"),
+    "404, record": at("/patients/999999/", "Not found"),
+    "405": at("/appointments/{booked.pk}/undo/", "Not like that"),
+}
+
+ON = {"1440 pixels": SCREEN, "390 pixels": PHONE}
+
+on_both = pytest.mark.parametrize("screen", ON.values(), ids=ON)
+
+
+@pytest.fixture
+def look(request, open_page, clinic):
+    """A function that brings somebody to a page and lets them do what leads to the state that is shown."""
+
+    def look(shown, screen):
+        page = open_page(shown.who and request.getfixturevalue(shown.who), **screen)
+        page.goto(shown.address.format(**vars(clinic)))
+        for step in shown.steps:
+            step(page)
+        expect(page.get_by_text(shown.text).locator("visible=true").first).to_be_visible()
+        return page
+
+    return look
+
+
+@on_both
+@pytest.mark.parametrize("name", SHOWN)
+def test_page_has_no_barrier(look, name, screen):
+    page = look(SHOWN[name], screen)
+
+    assert_no_sideways_scroll(page)
+    assert_accessible(page)
+
+
+@on_both
+@pytest.mark.parametrize(
+    ("error", "heading"),
+    [
+        (RuntimeError("ours"), "Something went wrong"),
+        (OperationalError("away"), "The clinic's records cannot be reached just now"),
+        (SuspiciousOperation("odd"), "Bad request"),
+    ],
+)
+def test_error_page_has_no_barrier(look, monkeypatch, complaints, error, heading, screen):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(doctor_views, "render", fail)
+
+    page = look(at("/doctors/", heading), screen)
+
+    assert_no_sideways_scroll(page)
+    assert_accessible(page)
+    complaints.clear()  # of the answer 500 that is looked at
+
+
+def test_every_page_is_looked_at():
+    pages = {name for name, methods in access.PAGES.items() if "GET" in methods} - {"livez", "readyz"}
+
+    looked_at = {
+        resolve(urlsplit(re.sub(r"{[\w.]+}", "7", shown.address)).path).view_name
+        for shown in SHOWN.values()
+        if shown is not SHOWN["404"]
+    }
+
+    assert pages - looked_at == set()
+
+
+# What is not to be found by looking at the markup
+
+
+def test_wrong_password_is_told_where_the_password_is_typed_again(look):
+    page = look(SHOWN["login, wrong password"], SCREEN)
+
+    password = page.get_by_label("Password", exact=True)
+    expect(password).to_be_focused()
+    expect(password).to_have_accessible_description(re.compile("correct username and password"))
+    expect(page.get_by_label("Username")).to_have_value("reception")

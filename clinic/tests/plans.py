@@ -1,0 +1,60 @@
+"""How the database reads what a query asks for."""
+
+import re
+from dataclasses import dataclass
+
+from django.db import connection
+
+
+@dataclass
+class Step:
+    """How a query reads one table: by an index at all, and only what the index leads to."""
+
+    is_by_index: bool
+    is_bounded: bool
+    text: str
+
+
+def analyze(*tables):
+    """Tell the database how many rows of what kind the tables hold; MariaDB commits at this."""
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"ANALYZE TABLE {table}" if connection.vendor == "mysql" else f"ANALYZE {table}")
+            if connection.vendor == "mysql":
+                cursor.fetchall()
+
+
+def steps_of(queryset):
+    """Return how the database reads each table of a query, those of the subqueries included."""
+    return steps_of_sql(*queryset.query.sql_with_params())
+
+
+def steps_of_sql(sql, params=None):
+    """Return the same for SQL, as it was captured while running or with its parameters."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+            lines = [row[3] for row in cursor.fetchall()]
+            return [
+                Step(" INDEX " in line or " PRIMARY KEY " in line, line.startswith("SEARCH"), line)
+                for line in _of_tables(lines)
+            ]
+        cursor.execute(f"EXPLAIN {sql}", params)
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    # No table is read for what cannot be; in angle brackets is the handful of rows that a subquery has found.
+    return [
+        Step(row["key"] is not None, row["type"] in {"range", "ref", "eq_ref", "const"}, str(row))
+        for row in rows
+        if row["table"] and not row["table"].startswith("<")
+    ]
+
+
+def _of_tables(lines):
+    """Leave out what reads only the handful of rows that a subquery has found."""
+    subqueries = {line.split(" ", 1)[1] for line in lines if line.startswith(("CO-ROUTINE ", "MATERIALIZE "))}
+    return [
+        line
+        for line in lines
+        if (read := re.match(r"(?:SEARCH|SCAN) (\(subquery-\d+\)|\S+)", line)) and read[1] not in subqueries
+    ]

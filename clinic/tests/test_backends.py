@@ -1,0 +1,120 @@
+"""What a user's roles allow, and what it costs to know."""
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, Group, Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from clinic.models import User
+from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST, ROLES
+from clinic.tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+SESSION_USER_AND_ROLES = 3
+
+
+def as_read(user):
+    """The user as the next request reads it."""
+    return User.objects.get(pk=user.pk)
+
+
+@pytest.mark.parametrize("role", [RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR])
+def test_role_and_what_it_allows_are_read_in_one_query(django_assert_num_queries, role):
+    user = as_read(UserFactory(role=role))
+
+    with django_assert_num_queries(1):
+        assert user.has_perm("appointments.view_schedule")
+        assert not user.has_perm("clinic.delete_user")
+        assert user.has_module_perms("doctors")
+        assert user.role == role
+        assert user.get_all_permissions() == user.get_group_permissions() == ROLES[role]
+
+
+def test_two_roles_allow_what_either_does_and_are_named_in_order():
+    user = UserFactory(role=RECEPTIONIST)
+    user.groups.add(Group.objects.get(name=DOCTOR))
+
+    user = as_read(user)
+
+    assert user.get_all_permissions() == ROLES[RECEPTIONIST] | ROLES[DOCTOR]
+    assert user.role == "Doctor, Receptionist"
+
+
+def test_group_without_permissions_is_a_role_that_allows_nothing():
+    user = UserFactory()
+    user.groups.add(Group.objects.create(name="Trainee"))
+
+    user = as_read(user)
+
+    assert user.role == "Trainee"
+    assert user.get_all_permissions() == set()
+
+
+def test_user_without_a_role_may_nothing(django_assert_num_queries):
+    user = as_read(UserFactory())
+
+    with django_assert_num_queries(1):
+        assert user.role == ""
+        assert user.get_all_permissions() == set()
+        assert not user.has_perm("appointments.view_schedule")
+
+
+def test_permission_given_to_a_user_and_no_role_allows_nothing():
+    user = UserFactory(role=MANAGER)
+    user.user_permissions.add(Permission.objects.get(codename="view_patient"))
+
+    user = as_read(user)
+
+    assert not user.has_perm("patients.view_patient")
+    assert user.get_user_permissions() == set()
+
+
+def test_inactive_user_may_nothing_but_keeps_the_role():
+    user = as_read(UserFactory(role=ADMINISTRATOR, is_active=False))
+
+    assert not user.has_perm("appointments.view_schedule")
+    assert user.get_all_permissions() == set()
+    assert user.role == ADMINISTRATOR
+
+
+def test_superuser_may_everything_without_a_role(django_assert_num_queries):
+    user = as_read(UserFactory(is_superuser=True))
+
+    with django_assert_num_queries(1):
+        assert user.has_perm("patients.view_patient")
+        assert user.role == ""
+    assert user.get_all_permissions() > ROLES[ADMINISTRATOR]
+
+
+def test_nobody_signed_in_may_nothing_without_a_query(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert not AnonymousUser().has_perm("appointments.view_schedule")
+        assert AnonymousUser().get_all_permissions() == set()
+
+
+def test_roles_allow_nothing_about_one_record_in_particular(patient):
+    user = as_read(UserFactory(role=RECEPTIONIST))
+
+    assert not user.has_perm("patients.view_patient", patient)
+
+
+def test_role_taken_away_is_gone_at_the_next_request(client):
+    user = UserFactory(role=RECEPTIONIST)
+    client.force_login(user)
+    assert client.get("/patients/").status_code == 200
+
+    user.groups.clear()
+
+    assert client.get("/patients/").status_code == 403
+
+
+@pytest.mark.parametrize("role", [RECEPTIONIST, ADMINISTRATOR])
+def test_page_with_the_top_bar_costs_session_user_and_roles(client, role):
+    client.force_login(UserFactory(role=role))
+
+    with CaptureQueriesContext(connection) as captured:
+        response = client.get("/patients/")
+
+    assert role in response.content.decode()
+    assert len(captured) == SESSION_USER_AND_ROLES

@@ -215,9 +215,10 @@ def move(
     start_time: dt.datetime,
     duration_minutes: int,
     by: "User | None",
+    reason: str = "",
     version: int | None = None,
 ) -> Appointment:
-    """Give a visit another doctor, start or length. The row stays; the audit trail holds old and new.
+    """Give a visit another doctor, start or length. The row stays; the audit trail holds old and new, and the reason.
 
     Raises:
         ValidationError: by field, with the codes of `rules`.
@@ -227,6 +228,7 @@ def move(
         current.doctor = doctor
         current.start_time = start_time
         current.duration_minutes = duration_minutes
+        current.reason_of_change = " ".join(reason.split())
 
     return _change(appointment, change, by=by, version=version)
 

@@ -292,7 +292,9 @@ class _Desk:
             status=Status(row.status),
             is_beside=False,
             waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
-            late=self._minutes_since(row.start_time) if row.status == Status.BOOKED and row.end_time > self.at else None,
+            late=self._minutes_since(row.start_time)
+            if row.status == Status.BOOKED and row.end_time > self.at
+            else None,
             actions=actions_on(row, rights, at=self.at),
             can_undo=can_undo(row, rights, at=self.at),
             can_change=can_change(row, rights),

@@ -183,6 +183,8 @@ class BookingForm(SlotForm):
 class MoveForm(VersionedForm, SlotForm):
     """Give a visit another doctor, time or length."""
 
+    move_reason = forms.CharField(label="Why (optional)", max_length=200, required=False)
+
     def __init__(self, data: Any = None, *, appointment: Appointment, initial: dict[str, Any] | None = None) -> None:
         wall = clinic_time.local(appointment.start_time)
         held = {
@@ -195,7 +197,7 @@ class MoveForm(VersionedForm, SlotForm):
         }
         super().__init__(data, initial=held | (initial or {}))
         self.helper = bare_helper()
-        self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "version", "next")
+        self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "move_reason", "version", "next")
 
 
 # What callers say most, with who it is that cancels: one click each.

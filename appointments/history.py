@@ -1,12 +1,15 @@
 """An appointment's history in words, from the audit trail."""
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
 from auditlog import get_logentry_model
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import QuerySet
 
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy, Status
@@ -15,6 +18,9 @@ from doctors.models import Doctor
 from patients.models import Patient
 
 _NOT_TOLD = frozenset({"id", "booked_by", "created_at", "arrived_at", "started_at", "completed_at", "cancelled_at"})
+
+
+_SLOT = frozenset({"doctor", "patient", "start_time"})
 
 
 @dataclass(frozen=True)
@@ -31,17 +37,44 @@ def history_of(appointment: Appointment, *, user: Any, most: int = 100) -> list[
 
     Who may see only the own patients learns nothing from before the visit was this patient's.
     """
-    entries = list(
-        get_logentry_model().objects.get_for_object(appointment).select_related("actor").order_by("-pk")[:most]
-    )
+    return _in_words(list(_entries_of([appointment])[:most]), user=user)
+
+
+def moves_of(appointments: list[Appointment], *, user: Any) -> dict[int, list[Entry]]:
+    """Return, by the ids of appointments, what moved or cancelled each, latest first. At most three queries.
+
+    As with `history_of`, who may see only the own patients learns nothing from before.
+    """
+    entries = [entry for entry in _entries_of(appointments) if _tells_of_a_move(entry)]
+    by_appointment = defaultdict(list)
+    for entry in entries:
+        by_appointment[entry.object_id].append(entry)
+    names = _names_in(entries)
+    return {pk: _in_words(of_one, user=user, names=names) for pk, of_one in by_appointment.items()}
+
+
+def _entries_of(appointments: list[Appointment]) -> QuerySet:
+    content_type = ContentType.objects.get_for_model(Appointment)
+    ids = [appointment.pk for appointment in appointments]
+    entries = get_logentry_model().objects.filter(content_type=content_type, object_id__in=ids)
+    return entries.select_related("actor").order_by("-pk")
+
+
+def _tells_of_a_move(entry: Any) -> bool:
+    changes = entry.changes_dict
+    is_cancelled = Status.CANCELLED in changes.get("status", ())
+    return entry.action == entry.Action.UPDATE and (is_cancelled or not _SLOT.isdisjoint(changes))
+
+
+def _in_words(entries: list[Any], *, user: Any, names: dict[tuple[str, str], str] | None = None) -> list[Entry]:
     if not user.has_perm("appointments.view_appointment"):
         entries = list(takewhile(lambda entry: not _gave_to_other_patient(entry), entries))
-    names = _names_in(entries)
+    known = _names_in(entries) if names is None else names
     return [
         Entry(
             at=entry.timestamp,
             who=entry.actor.display_name if entry.actor else entry.actor_email or "The system",
-            what=["Booked"] if entry.action == entry.Action.CREATE else list(_told(entry.changes_dict, names)),
+            what=["Booked"] if entry.action == entry.Action.CREATE else list(_told(entry, known)),
         )
         for entry in entries
     ]
@@ -66,8 +99,8 @@ def _names_in(entries: list[Any]) -> dict[tuple[str, str], str]:
     return names
 
 
-def _told(changes: dict[str, list[str]], names: dict[tuple[str, str], str]) -> Iterator[str]:
-    for field, (old, new) in changes.items():
+def _told(entry: Any, names: dict[tuple[str, str], str]) -> Iterator[str]:
+    for field, (old, new) in entry.changes_dict.items():
         if field == "status":
             yield f"{Status(old).label} → {Status(new).label}"
         elif field == "start_time":
@@ -79,6 +112,8 @@ def _told(changes: dict[str, list[str]], names: dict[tuple[str, str], str]) -> I
         elif field not in _NOT_TOLD:
             label = str(getattr(Appointment._meta.get_field(field), "verbose_name", field)).capitalize()
             yield f"{label}: {old or '–'} → {new or '–'}"
+    if reason := (entry.additional_data or {}).get("reason"):
+        yield f"Why: {reason}"
 
 
 def _instant_text(stored: str) -> str:

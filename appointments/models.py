@@ -54,6 +54,9 @@ class Appointment(Remembered):
         "version",
     )
 
+    # Why the change that is about to be saved is made: it belongs to the change, so the audit trail keeps it.
+    reason_of_change = ""
+
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
     start_time = models.DateTimeField("start")
@@ -124,6 +127,10 @@ class Appointment(Remembered):
     def get_absolute_url(self) -> str:
         """Return the address of the appointment's page."""
         return reverse("appointments:appointment_detail", args=[self.pk])
+
+    def get_additional_data(self) -> dict[str, str] | None:
+        """Return what the audit entry of a change says beside it; auditlog asks."""
+        return {"reason": self.reason_of_change} if self.reason_of_change else None
 
     @property
     def is_blocking(self) -> bool:

@@ -80,6 +80,7 @@ def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> A
             doctor=form.cleaned_data["doctor"],
             start_time=form.cleaned_data["start_time"],
             duration_minutes=form.cleaned_data["duration_minutes"],
+            reason=form.cleaned_data["move_reason"],
             version=form.cleaned_data["version"],
             by=request.user,
         )

@@ -98,7 +98,9 @@ def test_unknown_page_is_not_found(at_desk, visit, action):
     assert at_desk.get(f"/appointments/99999999999999999999/{action}").status_code == 404
 
 
-@pytest.mark.parametrize("action", ["arrive/", "start/", "complete/", "attended/", "no-show/", "undo/", "move/", "cancel/"])
+@pytest.mark.parametrize(
+    "action", ["arrive/", "start/", "complete/", "attended/", "no-show/", "undo/", "move/", "cancel/"]
+)
 def test_action_on_an_unknown_appointment_is_not_found(in_admin, visit, action):
     assert in_admin.post(f"/appointments/999/{action}").status_code == 404
 

@@ -415,6 +415,14 @@ def test_pack_holds_today_and_the_next_working_day_for_each_doctor(at_desk, okaf
     assert "Friday&#x27;s" in response.content.decode()
 
 
+def test_next_working_day_is_printed_with_the_filters(at_desk, okafor, lindgren):
+    AppointmentFactory(doctor=lindgren, start_time=at(10, day=27))
+
+    response = at_desk.get(f"/schedule/next/print/?doctor={okafor.pk}")
+
+    assert shown(response) == [(dt.date(2026, 11, 27), "Dr Okafor")]
+
+
 # Cost
 
 

@@ -77,6 +77,7 @@ TABLE = {
     "appointments:schedule_now": page("/schedule/", get=STAFF),
     "appointments:schedule_day": page("/schedule/2026-11-24/", get=STAFF),
     "appointments:schedule_print": page("/schedule/2026-11-24/print/", get=STAFF),
+    "appointments:schedule_print_next": page("/schedule/next/print/", get=STAFF),
     "appointments:schedule_pack": page("/schedule/pack/", get=STAFF),
     "appointments:appointment_book": page("/appointments/book/", get=DESK, post=DESK),
     "appointments:close_out": page("/appointments/close-out/", get={*DESK, DOCTOR}),

@@ -285,7 +285,10 @@ def test_form_with_a_prefix_goes_the_same_way(maria):
 
 
 def test_form_with_a_prefix_is_not_sent_anyway_by_a_button_of_the_form_around_it(maria):
-    form = PatientForm(inside(**typed(**SAME_PERSON), duplicates_shown=str(maria.pk)) | {"anyway": "1"}, prefix="new")
+    sent = inside(**typed(**SAME_PERSON), duplicates_shown=str(maria.pk))
+    sent["anyway"] = "1"
+
+    form = PatientForm(sent, prefix="new")
 
     assert not form.is_valid()
     assert form.can_be_sent_anyway

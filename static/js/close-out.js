@@ -1,14 +1,14 @@
-// The close-out page by keyboard: one key a visit, and the focus goes on to the next. What is pressed while an answer
-// is under way waits its turn, since the one form of the page remembers only one button.
+// The close-out page: the focus goes on to the next visit with each outcome, be it by key (portal.js) or by click.
+// What is pressed while an answer is under way waits its turn, since the one form of the page knows only one button.
 "use strict";
 
 const waiting = []; // [id of the visit, key of the button], in order of pressing
-let isSending = false;
+let isSending = false; // an answer is under way
+let isPressing = false; // the click that sends
 let focusId = "";
 
 const visits = () => [...document.querySelectorAll("#close-out .open-visit")];
 const unsent = () => visits().filter((visit) => !visit.classList.contains("is-sent"));
-const buttonOf = (visit, key) => visit?.querySelector(`[data-own-key="${key}"]`);
 
 // Of the lines one is in the order of tabbing, beside all buttons and links.
 function rove(visit) {
@@ -29,23 +29,23 @@ function settle(visit, key) {
   visit.classList.add("is-sent");
   waiting.push([visit.id, key]);
   focusOn(rest[place + 1] ?? rest[place - 1]);
-  sendNext();
+  queueMicrotask(sendNext); // a button cannot be clicked by script while the click of a script is on it
 }
 
 function sendNext() {
   while (!isSending && waiting.length) {
     const [id, key] = waiting.shift();
-    const button = buttonOf(document.getElementById(id), key);
+    const button = document.getElementById(id)?.querySelector(`[data-own-key="${key}"]`);
     if (!button) continue;
-    isSending = true;
+    isSending = isPressing = true;
     button.click();
+    isPressing = false;
   }
 }
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("#close-out [data-own-key]");
-  const isOurs = isSending && !event.isTrusted; // sendNext presses it
-  if (!button || isOurs) return;
+  if (!button || isPressing) return;
   event.preventDefault();
   event.stopPropagation();
   settle(button.closest(".open-visit"), button.dataset.ownKey);
@@ -53,16 +53,11 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const visit = event.target.closest?.("#close-out .open-visit");
-  if (!visit || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (!visit || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step) {
-    const all = visits();
-    focusOn(all[all.indexOf(visit) + step] ?? visit);
-  } else if (buttonOf(visit, event.key.toLowerCase())) {
-    if (!event.repeat) settle(visit, event.key.toLowerCase());
-  } else {
-    return;
-  }
+  if (!step) return;
+  const all = visits();
+  focusOn(all[all.indexOf(visit) + step] ?? visit);
   event.preventDefault();
 });
 
@@ -85,8 +80,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
   sendNext();
 });
 
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.elt?.id !== "act" || event.detail.successful) return;
+document.addEventListener("htmx:sendError", (event) => {
+  if (event.detail.elt.id !== "act") return;
   isSending = false;
   waiting.length = 0;
   for (const visit of visits()) visit.classList.remove("is-sent");

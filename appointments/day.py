@@ -276,6 +276,7 @@ class _Desk:
         is_own = is_own_diary(doctor, self.user)
         is_named = self.sees_all or (self.sees_own and is_own)
         rights = self.rights[is_own]
+        is_awaited = row.status == Status.BOOKED and row.end_time > self.at
         names_of_patient = row.patient__first_name, row.patient__last_name
         return Block(
             pk=row.pk,
@@ -292,9 +293,7 @@ class _Desk:
             status=Status(row.status),
             is_beside=False,
             waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
-            late=self._minutes_since(row.start_time)
-            if row.status == Status.BOOKED and row.end_time > self.at
-            else None,
+            late=self._minutes_since(row.start_time) if is_awaited else None,
             actions=actions_on(row, rights, at=self.at),
             can_undo=can_undo(row, rights, at=self.at),
             can_change=can_change(row, rights),

@@ -81,7 +81,9 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
         "previous_url": _neighbour_url(day, -1, kept),
         "next_url": _neighbour_url(day, +1, kept),
         "other_layout_url": schedule_url(day, kept | {"layout": "" if is_list else "list", "tab": "", "move": ""}),
-        "print_query": urlencode([(name, kept[name]) for name in ("doctor", "specialization") if name in kept]),
+        "print_query": urlencode(
+            [("now", "1"), *((name, kept[name]) for name in ("doctor", "specialization") if name in kept)]
+        ),
         "open_past": open_past_count(request.user, now),
         "not_moving_url": schedule_url(day, kept | {"move": ""}),
     }

@@ -47,8 +47,8 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
         One more query, and one row of it a patient, however many visits are booked.
         """
         # The reverse relation by name: this app does not import the ones above it.
-        visits = self.model._meta.get_field("appointments").related_model._default_manager.visible_to(user)
-        following = visits.blocking().upcoming(at=at).select_related("doctor")[:1]
+        appointment: Any = self.model._meta.get_field("appointments").related_model
+        following = appointment.objects.visible_to(user).blocking().upcoming(at=at).select_related("doctor")[:1]
         return self.prefetch_related(models.Prefetch("appointments", following, to_attr="next_visits"))
 
     def possible_duplicates(

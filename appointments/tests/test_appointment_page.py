@@ -63,11 +63,21 @@ def levels(response):
 
 
 def labels(response):
-    return [label for _url, label in response.context["actions"]]
+    return [action.label for action in response.context["actions"]]
 
 
 def address(appointment, action=""):
     return f"/appointments/{appointment.pk}/{action}"
+
+
+def day_url(appointment):
+    """Return the visit's place in the day view."""
+    return f"/schedule/{appointment.start_time:%Y-%m-%d}/#v{appointment.pk}"
+
+
+def move_url(appointment):
+    """Return the day view in which a new time is picked."""
+    return f"/schedule/{appointment.start_time:%Y-%m-%d}/?move={appointment.pk}#v{appointment.pk}"
 
 
 # The page
@@ -80,7 +90,7 @@ def test_detail_shows_the_appointment_and_its_history(at_desk, visit):
     for shown in ("Maria Santos", "Dr Okafor", "Sore knee", "Ground floor", "30 minutes"):
         assert shown in page
     assert [entry.what for entry in response.context["history"]] == [["Booked"]]
-    assert response.context["schedule_url"] == "/schedule/2026-11-24/"
+    assert response.context["schedule_url"] == day_url(visit)
 
 
 def test_detail_changes_nothing(at_desk, visit):
@@ -108,14 +118,14 @@ def test_action_on_an_unknown_appointment_is_not_found(in_admin, visit, action):
 @pytest.mark.parametrize(
     ("status", "start_time", "expected"),
     [
-        ("booked", LATER, ["Arrived", "Start consultation"]),
-        ("booked", EARLIER, ["Arrived", "Start consultation", "Attended", "No-show"]),
+        ("booked", LATER, ["Arrived", "Start"]),
+        ("booked", EARLIER, ["Arrived", "Start", "Attended", "No-show"]),
         ("booked", TOMORROW, []),
-        ("booked", RUNNING, ["Arrived", "Start consultation", "No-show"]),
+        ("booked", RUNNING, ["Arrived", "Start", "No-show"]),
         ("booked", YESTERDAY, ["Attended", "No-show"]),
-        ("arrived", EARLIER, ["Start consultation", "Attended"]),
-        ("arrived", RUNNING, ["Start consultation"]),
-        ("in_consultation", EARLIER, ["Complete"]),
+        ("arrived", EARLIER, ["Start", "Attended"]),
+        ("arrived", RUNNING, ["Start"]),
+        ("in_consultation", EARLIER, ["Done"]),
         ("completed", EARLIER, []),
         ("no_show", EARLIER, ["Arrived"]),
         ("no_show", YESTERDAY, []),
@@ -141,8 +151,9 @@ def test_doctor_is_offered_neither_move_nor_cancel(client, doctor_user):
 
     response = client.get(address(visit))
 
-    assert labels(response) == ["Arrived", "Start consultation", "Attended", "No-show"]
+    assert labels(response) == ["Arrived", "Start", "Attended", "No-show"]
     page = response.content.decode()
+    assert move_url(visit) not in page
     assert address(visit, "move/") not in page
     assert address(visit, "cancel/") not in page
 
@@ -154,7 +165,7 @@ def test_move_and_cancel_are_offered_while_they_would_pass(at_desk, status):
     page = at_desk.get(address(visit)).content.decode()
 
     offered = status in {"booked", "arrived"}
-    assert (address(visit, "move/") in page) is offered
+    assert (f'href="{move_url(visit)}"' in page) is offered
     assert (address(visit, "cancel/") in page) is offered
 
 
@@ -324,7 +335,7 @@ def test_cancel_sets_who_and_why(at_desk, receptionist, visit):
         address(visit, "cancel/"), {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": visit.version}
     )
 
-    assert response["Location"] == address(visit)
+    assert response["Location"] == day_url(visit)
     visit.refresh_from_db()
     assert (visit.status, visit.cancelled_by, visit.cancel_reason) == ("cancelled", "clinic", "Doctor ill")
     assert visit.cancelled_at == at(9)
@@ -398,6 +409,82 @@ def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit
     assert row(visit) == before
 
 
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [
+        ("patient", "Cannot come"),
+        ("patient", "Feels better"),
+        ("patient", "Will call again"),
+        ("clinic", "Doctor is away"),
+        ("clinic", "Booked by mistake"),
+    ],
+)
+def test_button_of_a_usual_reason_says_who_and_why_at_once(at_desk, visit, who, why):
+    page = at_desk.get(address(visit, "cancel/"))
+    assert f'name="quick" value="{who}:{why}"' in page.content.decode()
+
+    # The button is sent with the fields as they stand: one chosen, the reason empty.
+    response = at_desk.post(
+        address(visit, "cancel/"),
+        {"quick": f"{who}:{why}", "cancelled_by": "patient", "cancel_reason": "", "version": visit.version},
+    )
+
+    assert response["Location"] == day_url(visit)
+    visit.refresh_from_db()
+    assert (visit.status, visit.cancelled_by, visit.cancel_reason) == ("cancelled", who, why)
+
+
+@pytest.mark.parametrize("quick", ["", "nonsense", "patient:", ":", "\0"])
+def test_usual_reason_that_is_none_is_ignored(at_desk, visit, quick):
+    typed = {"quick": quick, "cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": visit.version}
+
+    response = at_desk.post(address(visit, "cancel/"), typed)
+
+    assert response.status_code == 302
+    visit.refresh_from_db()
+    assert (visit.cancelled_by, visit.cancel_reason) == ("clinic", "Doctor ill")
+
+
+@pytest.mark.parametrize(
+    ("quick", "field", "code"),
+    [
+        ("weather:Snow", "cancelled_by", "invalid_choice"),
+        (":Snow", "cancelled_by", "required"),
+        ("patient: ", "cancel_reason", "required"),
+        ("patient:" + "x" * 201, "cancel_reason", "max_length"),
+    ],
+)
+def test_usual_reason_passes_the_same_rules(at_desk, visit, quick, field, code):
+    before = row(visit)
+
+    response = at_desk.post(address(visit, "cancel/"), {"quick": quick, "version": visit.version})
+
+    assert codes_at(response, field) == [code]
+    assert row(visit) == before
+
+
+def test_usual_reason_for_what_somebody_else_has_changed_is_refused(at_desk, visit, okafor):
+    seen = visit.version
+    booking.move(visit, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
+
+    response = at_desk.post(address(visit, "cancel/"), {"quick": "patient:Cannot come", "version": seen})
+
+    assert codes_at(response, "__all__") == ["stale"]
+    assert row(visit)["status"] == "booked"
+
+
+def test_cancel_can_be_undone_by_the_button_in_its_message(at_desk, visit):
+    quick = {"quick": "patient:Cannot come", "version": visit.version}
+    response = at_desk.post(address(visit, "cancel/"), quick, follow=True)
+    visit.refresh_from_db()
+    button = f'formaction="{address(visit, "undo/")}" name="version" value="{visit.version}"'
+    assert button in str(*response.context["messages"])
+
+    at_desk.post(address(visit, "undo/"), {"version": visit.version})
+
+    assert row(visit)["status"] == "booked"
+
+
 # Move
 
 
@@ -437,7 +524,7 @@ def test_move_keeps_the_row_and_changes_time_length_and_doctor(at_desk, receptio
 
     response = at_desk.post(address(visit, "move/"), wanted | {"doctor": lindgren.pk})
 
-    assert response["Location"] == address(visit)
+    assert response["Location"] == day_url(visit)
     visit.refresh_from_db()
     assert (visit.doctor, visit.start_time, visit.end_time) == (lindgren, at(11), at(12))
     assert Appointment.objects.count() == 1
@@ -461,7 +548,7 @@ def test_taking_a_free_time_fills_in_the_move_form(at_desk, visit, wanted):
     )
 
     form = response.context["form"]
-    assert (form["date"].value(), form["time"].value()) == (dt.date(2026, 11, 26), dt.time(14, 0))
+    assert (form["date"].value(), form["time"].value()) == ("2026-11-26", "14:00:00")
     assert form["duration_minutes"].value() == "60"
     assert form["version"].value() == str(visit.version)
     assert row(visit) == before
@@ -588,7 +675,7 @@ def test_move_form_of_a_visit_at_a_repeated_time_says_which(at_desk):
 
     response = at_desk.post(
         address(visit, "move/"),
-        {name: form[name].value() for name in form.fields} | {"duration_minutes": "45"},
+        {name: form[name].value() or "" for name in form.fields} | {"duration_minutes": "45"},
     )
 
     assert response.status_code == 302

@@ -4,10 +4,13 @@ import datetime as dt
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from appointments import booking
 from appointments.models import Appointment
+from appointments.tests.booking_form import BOOK, KEY, assert_refused, at, shown
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.reading import codes_at
@@ -16,52 +19,12 @@ from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-BOOK = "/appointments/book/"
-KEY = "11111111-2222-4333-8444-555555555555"
 MOST_QUERIES = 20
 
 
-def at(hour, minute=0, *, day=25):
-    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
-
-
-@pytest.fixture
-def maria():
-    return PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org")
-
-
-@pytest.fixture
-def okafor():
-    return DoctorFactory(full_name="Dr Okafor")
-
-
-@pytest.fixture
-def typed(maria, okafor):
-    """What the receptionist has typed: a visit that nothing speaks against."""
-    return {
-        "patient": str(maria.pk),
-        "doctor": str(okafor.pk),
-        "date": "2026-11-25",
-        "time": "10:00",
-        "which": "",
-        "duration_minutes": "30",
-        "reason": "Sore knee",
-        "notes": "Wants the ground floor",
-        "booking_key": KEY,
-    }
-
-
-def shown(response):
-    """Return what stands in the form's fields, as text."""
-    form = response.context["form"]
-    return {name: "" if form[name].value() is None else str(form[name].value()) for name in form.fields}
-
-
-def assert_refused(response, typed, field, code):
-    """The refusal stands at its field alone, what was typed is still there, and nothing is saved."""
-    assert codes_at(response, field) == [code]
-    assert list(response.context["form"].errors) == [field]
-    assert {name: value for name, value in shown(response).items() if name in typed} == typed
+def day_url(appointment):
+    """Return the visit's place in the day view."""
+    return f"/schedule/{appointment.start_time:%Y-%m-%d}/#v{appointment.pk}"
 
 
 @pytest.mark.parametrize("key", ["", "x", "\0"])
@@ -90,7 +53,7 @@ def test_form_is_filled_in_from_the_address(at_desk, maria, okafor):
     assert values["duration_minutes"] == "45"
     assert response.context["picked"] == maria
     assert 'value="10:30"' in response.content.decode()
-    assert response.context["free_day"].date == dt.date(2026, 11, 25)
+    assert response.context["first_day"] == dt.date(2026, 11, 25)
 
 
 def test_form_without_address_has_the_usual_length_and_a_new_key(at_desk):
@@ -130,7 +93,7 @@ def test_nonsense_in_the_address_is_ignored(at_desk, name, value):
 def test_date_beyond_the_calendar_in_the_address_shows_the_free_times_of_today(at_desk, date):
     response = at_desk.get(BOOK, {"date": date})
 
-    assert response.context["free_day"].date == dt.date(2026, 11, 24)
+    assert response.context["first_day"] == dt.date(2026, 11, 24)
 
 
 def test_opening_the_form_changes_nothing(at_desk, maria, okafor):
@@ -146,12 +109,15 @@ def test_opening_the_form_changes_nothing(at_desk, maria, okafor):
 
 
 def test_find_shows_matches_and_keeps_what_was_typed(at_desk, typed, maria):
+    joana = PatientFactory(first_name="Joana", last_name="Santos")
     typed |= {"patient": "", "find": "1", "patient_query": "santos"}
 
     response = at_desk.post(BOOK, typed)
 
-    assert response.context["matches"] == [maria]
-    assert f'value="{maria.pk}"' in response.content.decode()
+    assert response.context["matches"] == [joana, maria]
+    assert response.context["picked"] is None
+    for patient in (joana, maria):
+        assert f'<button name="pick" value="{patient.pk}"' in response.content.decode()
     assert response.context["patient_query"] == "santos"
     for name in ("doctor", "date", "time", "duration_minutes", "reason", "notes", "booking_key"):
         assert shown(response)[name] == typed[name]
@@ -159,11 +125,33 @@ def test_find_shows_matches_and_keeps_what_was_typed(at_desk, typed, maria):
     assert not Appointment.objects.exists()
 
 
-def test_enter_in_the_search_box_finds(at_desk, typed, maria):
-    response = at_desk.post(BOOK, typed | {"patient": "", "patient_query": "santos"})
+@pytest.mark.parametrize("button", [{"find": "1"}, {}], ids=["button", "enter"])
+def test_find_of_one_picks_that_one_and_keeps_what_was_typed(at_desk, typed, maria, button):
+    response = at_desk.post(BOOK, typed | {"patient": "", "patient_query": "santos"} | button)
 
-    assert response.context["matches"] == [maria]
+    assert response.context["picked"] == maria
+    assert shown(response) == typed
+    assert f'<input type="hidden" name="patient" value="{maria.pk}">' in response.content.decode()
     assert not response.context["form"].errors
+    assert not Appointment.objects.exists()
+
+
+def test_pick_takes_that_patient_and_keeps_what_was_typed(at_desk, typed, maria):
+    other = PatientFactory()
+
+    response = at_desk.post(BOOK, typed | {"patient": "", "patient_query": "santos", "pick": other.pk})
+
+    assert response.context["picked"] == other
+    assert shown(response) == typed | {"patient": str(other.pk)}
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("pick", ["999", "x", "", "\0", "99999999999999999999"])
+def test_pick_of_nobody_asks_for_the_patient_still(at_desk, typed, pick):
+    response = at_desk.post(BOOK, typed | {"patient": "", "pick": pick})
+
+    assert response.status_code == 200
+    assert response.context["picked"] is None
     assert not Appointment.objects.exists()
 
 
@@ -176,13 +164,15 @@ def test_find_of_nobody_shows_no_match(at_desk, typed, query):
     assert not Appointment.objects.exists()
 
 
-def test_find_by_htmx_returns_only_the_part(at_desk, typed, maria):
+def test_find_as_one_types_returns_only_the_part_and_picks_nobody(at_desk, typed, maria):
+    """The one who is found so far need not be the one whose name is being typed."""
     response = at_desk.post(
         BOOK, typed | {"patient": "", "find": "1", "patient_query": "santos"}, headers={"HX-Request": "true"}
     )
 
     assert [template.name for template in response.templates] == ["appointments/_patient_matches.html"]
     assert response.content.decode().lstrip().startswith('<ul class="matches">')
+    assert f'<button name="pick" value="{maria.pk}"' in response.content.decode()
     assert "Maria Santos" in response.content.decode()
 
 
@@ -194,6 +184,26 @@ def test_find_shows_twenty_and_says_that_there_are_more(at_desk, typed):
 
     assert len(response.context["matches"]) == 20
     assert response.context["more"]
+
+
+def test_matches_say_when_the_next_visit_is_at_two_queries_however_many(at_desk, typed, maria):
+    AppointmentFactory(patient=maria, doctor=DoctorFactory(full_name="Dr Lindgren"), start_time=at(14, 15, day=26))
+    AppointmentFactory(patient=maria, start_time=at(14, 15, day=27))
+    AppointmentFactory(patient=maria, start_time=at(8, day=20), status="completed")
+    as_typed = typed | {"patient": "", "find": "1", "patient_query": "santos"}
+    with CaptureQueriesContext(connection) as for_one:
+        at_desk.post(BOOK, as_typed, headers={"HX-Request": "true"})
+    for _more in range(10):
+        AppointmentFactory(patient__last_name="Santos", start_time=at(10, day=27))
+
+    with CaptureQueriesContext(connection) as for_many:
+        response = at_desk.post(BOOK, as_typed, headers={"HX-Request": "true"})
+
+    page = response.content.decode()
+    assert page.count('name="pick"') == 11
+    assert "Next visit Thu 26 Nov, 14:15, Dr Lindgren" in page
+    assert page.count("Next visit") == 11
+    assert len(for_one) == len(for_many)
 
 
 def test_change_of_patient_asks_for_another_and_keeps_the_rest(at_desk, typed):
@@ -236,7 +246,8 @@ def test_taking_nonsense_keeps_what_was_typed(at_desk, typed, take):
 
 def test_offered_free_time_can_be_taken_and_booked(at_desk, typed, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(10))
-    offered = at_desk.get(BOOK, {"date": "2026-11-25"}).context["free_day"].columns[0].free[0]
+    first_day = at_desk.get(BOOK, {"date": "2026-11-25"}).context["free_days"][0]
+    (_doctor, (offered, *_later)), *_others = first_day.doctors
 
     taken = shown(at_desk.post(BOOK, typed | {"take": offered.take}))
     response = at_desk.post(BOOK, taken)
@@ -251,8 +262,8 @@ def test_offered_free_time_can_be_taken_and_booked(at_desk, typed, okafor):
 def test_booking_books_and_goes_to_that_day(at_desk, receptionist, typed, maria, okafor):
     response = at_desk.post(BOOK, typed)
 
-    assert response["Location"] == "/schedule/2026-11-25/"
     appointment = Appointment.objects.get()
+    assert response["Location"] == f"/schedule/2026-11-25/#v{appointment.pk}"
     assert (appointment.patient, appointment.doctor, appointment.booked_by) == (maria, okafor, receptionist)
     assert (appointment.start_time, appointment.end_time) == (at(10), at(10, 30))
     assert (appointment.status, appointment.reason, appointment.notes) == (
@@ -261,6 +272,24 @@ def test_booking_books_and_goes_to_that_day(at_desk, receptionist, typed, maria,
         "Wants the ground floor",
     )
     assert appointment.booking_key == uuid.UUID(KEY)
+
+
+def test_booking_leads_back_to_the_day_view_as_it_was(at_desk, typed, okafor):
+    """The day view one came from, with those of its filters that show the visit."""
+    came_from = f"/schedule/2026-11-24/?doctor={okafor.pk}&layout=list"
+    form = at_desk.get(BOOK, headers={"Referer": f"http://testserver{came_from}"}).context["form"]
+
+    response = at_desk.post(BOOK, typed | {"next": form["next"].value()})
+
+    appointment = Appointment.objects.get()
+    assert response["Location"] == f"/schedule/2026-11-25/?doctor={okafor.pk}&layout=list#v{appointment.pk}"
+
+
+def test_steps_within_the_page_keep_the_way_back(at_desk, typed):
+    came_from = "/schedule/2026-11-24/?layout=list"
+
+    for step in ({"find": "1"}, {"look": "1"}, {"take": "time=11%3A00"}, {"change_patient": "1"}, {"time": ""}):
+        assert shown(at_desk.post(BOOK, typed | {"next": came_from} | step))["next"] == came_from
 
 
 def test_booking_leaves_one_audit_entry_by_its_user(at_desk, receptionist, typed):
@@ -424,36 +453,13 @@ def test_booking_of_an_inactive_doctor_is_refused(at_desk, typed, okafor):
     ("other", "minutes"),
     [(at(10), 30), (at(9, 45), 30), (at(10, 29), 15), (at(9, 31), 30), (at(10, 10), 15), (at(9), 180)],
 )
-def test_booking_onto_another_of_the_doctor_is_refused_with_times_near_by(at_desk, typed, okafor, other, minutes):
+def test_booking_onto_another_of_the_doctor_is_refused(at_desk, typed, okafor, other, minutes):
     AppointmentFactory(doctor=okafor, start_time=other, duration_minutes=minutes)
 
     response = at_desk.post(BOOK, typed)
 
     assert_refused(response, typed, "time", "doctor_overlap")
     assert Appointment.objects.count() == 1
-    assert len(response.context["nearest"]) == 3
-
-
-def test_times_near_by_are_the_nearest_of_the_same_doctor(at_desk, typed, okafor):
-    AppointmentFactory(doctor=okafor, start_time=at(10))
-    DoctorFactory()
-
-    response = at_desk.post(BOOK, typed)
-
-    assert [free.time for free in response.context["nearest"]] == ["09:00", "09:30", "10:30"]
-    for free in response.context["nearest"]:
-        assert f"doctor={okafor.pk}&" in free.take
-        assert f'name="take" value="{free.take.replace("&", "&amp;")}"' in response.content.decode()
-
-
-def test_times_near_by_are_of_the_day_meant_however_it_was_typed(at_desk, typed, okafor):
-    AppointmentFactory(doctor=okafor, start_time=at(10))
-
-    response = at_desk.post(BOOK, typed | {"date": "25/11/2026"})
-
-    assert codes_at(response, "time") == ["doctor_overlap"]
-    assert response.context["free_day"].date == dt.date(2026, 11, 25)
-    assert [free.time for free in response.context["nearest"]] == ["09:00", "09:30", "10:30"]
 
 
 def test_refusal_names_no_other_patient(at_desk, typed, okafor):
@@ -507,8 +513,9 @@ def test_repeated_hour_asks_which(at_desk, typed):
 def test_repeated_hour_is_booked_at_the_instant_meant(at_desk, typed, which, start):
     response = at_desk.post(BOOK, typed | {"date": "2027-10-31", "time": "01:30", "which": which})
 
-    assert response["Location"] == "/schedule/2027-10-31/"
-    assert Appointment.objects.get().start_time == start
+    appointment = Appointment.objects.get()
+    assert response["Location"] == day_url(appointment)
+    assert appointment.start_time == start
 
 
 def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, typed):
@@ -523,8 +530,8 @@ def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, typed):
 def test_same_form_twice_is_one_appointment(at_desk, typed):
     first, second = at_desk.post(BOOK, typed), at_desk.post(BOOK, typed)
 
-    assert first["Location"] == second["Location"] == "/schedule/2026-11-25/"
     appointment = Appointment.objects.get()
+    assert first["Location"] == second["Location"] == day_url(appointment)
     assert AuditEntry.objects.get_for_object(appointment).count() == 1
 
 
@@ -535,8 +542,7 @@ def test_form_sent_again_after_its_time_has_come_is_the_same_appointment(at_desk
 
     response = at_desk.post(BOOK, typed)
 
-    assert response["Location"] == "/schedule/2026-11-25/"
-    assert Appointment.objects.count() == 1
+    assert response["Location"] == day_url(Appointment.objects.get())
 
 
 @pytest.mark.parametrize("changes", [{"time": "11:00"}, {"duration_minutes": "45"}, {"date": "2026-11-26"}])
@@ -558,7 +564,7 @@ def test_form_with_the_renewed_key_books(at_desk, typed):
 
     response = at_desk.post(BOOK, again)
 
-    assert response["Location"] == "/schedule/2026-11-25/"
+    assert response["Location"] == day_url(Appointment.objects.latest("pk"))
     assert [appointment.start_time for appointment in Appointment.objects.all()] == [at(10), at(11)]
 
 
@@ -583,7 +589,7 @@ def test_address_is_the_one_of_the_design():
 def test_looking_for_free_times_keeps_what_was_typed_and_shows_the_day_typed(at_desk, typed):
     response = at_desk.post(BOOK, typed | {"look": "1", "date": "2026-11-27", "duration_minutes": "90"})
 
-    assert response.context["free_day"].date == dt.date(2026, 11, 27)
+    assert response.context["first_day"] == dt.date(2026, 11, 27)
     assert shown(response)["reason"] == typed["reason"]
     assert not Appointment.objects.exists()
 
@@ -591,4 +597,6 @@ def test_looking_for_free_times_keeps_what_was_typed_and_shows_the_day_typed(at_
 def test_looking_for_free_times_by_htmx_returns_only_the_panel(at_desk, typed):
     response = at_desk.post(BOOK, typed | {"look": "1"}, headers={"HX-Request": "true"})
 
-    assert [template.name for template in response.templates] == ["appointments/_free_times.html"]
+    assert response.templates[0].name == "appointments/_free_times.html"
+    assert "base.html" not in [template.name for template in response.templates]
+    assert response.content.decode().startswith('<aside id="free-times"')

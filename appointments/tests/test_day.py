@@ -22,7 +22,6 @@ DAY = dt.date(2026, 11, 24)
 SPRING = dt.date(2026, 3, 29)
 AUTUMN = dt.date(2026, 10, 25)
 MORNING = dt.datetime(2026, 11, 24, 7, 0, tzinfo=dt.UTC)  # before the grid begins
-NOON = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 LONG_AGO = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 
@@ -515,22 +514,30 @@ def test_free_time_leaves_out_a_visit_that_began_the_day_before(doctor, receptio
     assert places(column.free)[0] == (30, 15)
 
 
-def test_nearest_free_are_the_closest_in_order_of_time(doctor, receptionist):
-    visit(doctor, 11, 0, 120)
+def test_free_time_ends_with_the_day(doctor, receptionist):
+    AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 24, 23, 30), duration_minutes=60)
 
-    day = day_view(DAY, user=receptionist, at=MORNING)
+    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO).columns
 
-    nearest = day.nearest_free(doctor.pk, utc(2026, 11, 24, 11, 0))
-    assert [free.time for free in nearest] == ["09:30", "10:00", "10:30"]
+    assert column.free[-1].time == "23:00"
 
 
-def test_nearest_free_are_of_that_doctor(doctor, receptionist):
-    other = DoctorFactory()
+def test_free_time_is_the_patients_too(doctor, receptionist):
+    elsewhere = AppointmentFactory(start_time=utc(2026, 11, 24, 10, 0), duration_minutes=60)
 
-    day = day_view(DAY, user=receptionist, at=MORNING)
+    day = day_view(DAY, user=receptionist, at=LONG_AGO, patient=elsewhere.patient)
 
-    nearest = day.nearest_free(other.pk, NOON, most=2)
-    assert {parse_qs(free.take)["doctor"][0] for free in nearest} == {str(other.pk)}
+    column = next(column for column in day.columns if column.doctor == doctor)
+    assert {"10:00", "10:30"}.isdisjoint(free.time for free in column.free)
+    assert "11:00" in {free.time for free in column.free}
+
+
+def test_visit_that_is_moving_takes_no_time_from_itself(doctor, receptionist):
+    moving = visit(doctor, 10)
+
+    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving).columns
+
+    assert "10:00" in {free.time for free in column.free}
 
 
 # Queries
@@ -556,29 +563,3 @@ def test_day_makes_two_queries_however_many_appointments(django_assert_num_queri
         day = day_view(DAY, user=receptionist)
 
     assert len(day.listed) == count
-
-
-def test_free_time_ends_with_the_day(doctor, receptionist):
-    AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 24, 23, 30), duration_minutes=60)
-
-    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO).columns
-
-    assert column.free[-1].time == "23:00"
-
-
-def test_free_time_is_the_patients_too(doctor, receptionist):
-    elsewhere = AppointmentFactory(start_time=utc(2026, 11, 24, 10, 0), duration_minutes=60)
-
-    day = day_view(DAY, user=receptionist, at=LONG_AGO, patient=elsewhere.patient)
-
-    column = next(column for column in day.columns if column.doctor == doctor)
-    assert {"10:00", "10:30"}.isdisjoint(free.time for free in column.free)
-    assert "11:00" in {free.time for free in column.free}
-
-
-def test_visit_that_is_moving_takes_no_time_from_itself(doctor, receptionist):
-    moving = visit(doctor, 10)
-
-    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving).columns
-
-    assert "10:00" in {free.time for free in column.free}

@@ -102,7 +102,9 @@ def test_block_says_its_status_by_class_and_in_words(at_desk, okafor):
 
     (block,) = with_class(response, "block")
     assert "status-arrived" in block["class"].split()
-    assert block["title"].endswith("Arrived")
+    (link,) = with_class(response, "open")
+    assert "· Arrived ·" in link["title"]
+    assert "<em>Arrived</em>" in response.content.decode()
 
 
 def test_now_stands_at_nine(at_desk, okafor):
@@ -134,7 +136,7 @@ def test_counts_are_by_status_and_visits_by_doctor(at_desk, okafor, lindgren):
 def test_cancelled_visit_is_listed_but_not_drawn(at_desk, okafor):
     AppointmentFactory(doctor=okafor, status="cancelled", cancelled_by="patient", cancel_reason="Ill")
 
-    grid, as_list = at_desk.get(TODAY), at_desk.get(f"{TODAY}?layout=list")
+    grid, as_list = at_desk.get(TODAY), at_desk.get(f"{TODAY}?layout=list&tab=all")
 
     assert with_class(grid, "block") == []
     assert len(with_class(as_list, "is-cancelled")) == 1
@@ -201,10 +203,25 @@ def test_filter_by_specialization_shows_those_doctors(at_desk, okafor, lindgren)
     assert shown_doctors(response) == ["Dr Lindgren"]
 
 
-def test_filters_that_exclude_each_other_offer_all(at_desk, okafor, lindgren):
+def test_specialization_that_is_not_the_doctors_gives_way_to_the_doctor(at_desk, okafor, lindgren):
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&specialization=Dermatology")
 
-    assert shown_doctors(response) == []
+    assert shown_doctors(response) == ["Dr Okafor"]
+    assert response.context["kept"] == {"doctor": str(okafor.pk)}
+    assert f"/schedule/2026-11-25/?doctor={okafor.pk}" in hrefs(response)
+
+
+def test_specialization_of_the_doctor_stays_chosen(at_desk, okafor, lindgren):
+    response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&specialization=Cardiology")
+
+    assert shown_doctors(response) == ["Dr Okafor"]
+    assert response.context["kept"] == {"doctor": str(okafor.pk), "specialization": "Cardiology"}
+
+
+def test_filter_that_shows_nobody_offers_all(at_desk, okafor):
+    response = at_desk.get(f"{TODAY}?specialization=Alchemy")
+
+    assert len(with_class(response, "empty-day")) == 1
     assert TODAY in hrefs(response)
 
 

@@ -84,7 +84,7 @@ def test_superuser_may_everything_without_a_role(django_assert_num_queries):
     with django_assert_num_queries(1):
         assert user.has_perm("patients.view_patient")
         assert user.role == ""
-    assert user.get_all_permissions() > ROLES[ADMINISTRATOR]
+    assert user.get_all_permissions() == user.get_group_permissions() > ROLES[ADMINISTRATOR]
 
 
 def test_nobody_signed_in_may_nothing_without_a_query(django_assert_num_queries):

@@ -20,7 +20,6 @@ function hangFoundUnder(form) {
     found.replaceChildren();
     found.hidden = isDismissed = true;
     answered = null;
-    box.focus();
   }
 
   // Enter opens the only patient there is; several, or nobody, are shown on the page of patients.
@@ -49,6 +48,7 @@ function hangFoundUnder(form) {
     else if (event.key === "Escape" && !found.hidden) {
       event.preventDefault(); // with nothing hanging there, the browser empties the box
       dismiss();
+      box.focus();
     }
   });
 
@@ -73,7 +73,7 @@ function hangFoundUnder(form) {
   found.addEventListener("htmx:afterSwap", () => {
     answered = asked;
     asked = null;
-    if (isEntered) open();
+    if (isEntered && answered === box.value) open();
     else if (isDismissed) dismiss();
     else show();
   });

@@ -82,6 +82,17 @@ def test_key_with_a_modifier_or_outside_the_list_does_nothing(desk, visits):
     assert statuses(visits) == ["booked"] * 4
 
 
+def test_page_stays_where_it_is_scrolled_to(desk, visits):
+    desk.set_viewport_size({"width": 1440, "height": 340})
+    desk.goto(URL)
+
+    desk.keyboard.press("d")
+
+    expect(line(desk, "Ana")).to_have_count(0)
+    desk.wait_for_timeout(100)  # longer than htmx takes to settle
+    assert desk.evaluate("scrollY") == 0
+
+
 def test_outcome_is_taken_back_on_the_spot(desk, visits):
     desk.goto(URL)
     line(desk, "Carla").get_by_role("button", name="No-show").click()

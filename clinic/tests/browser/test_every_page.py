@@ -84,10 +84,16 @@ SHOWN = {
     "day of a doctor": at("/", "Tuesday 24 November 2026", who="doctor_user"),
     "day of a manager": at("/", "Tuesday 24 November 2026", who="manager"),
     "day of an administrator": at("/", "Admin", who="administrator"),
-    "day, list": at("/schedule/?layout=list", "In consultation"),
+    "day, list": at("/schedule/?layout=list", "Zoë Müller"),
     "day, one doctor": at("/schedule/2026-11-24/?doctor={doctors.okafor.pk}", "Dr James Okafor"),
     "day, empty": at("/schedule/2026-12-08/", "Tuesday 8 December 2026"),
     "day, empty list": at("/schedule/2026-12-08/?layout=list", "Nothing is booked on this day."),
+    "print": at("/schedule/2026-11-24/print/", "To print"),
+    "print, next day": at("/schedule/next/print/", "To print"),
+    "print, two days": at("/schedule/pack/", "To print"),
+    "close out": at("/appointments/close-out/", "Close out past visits"),
+    "free times": at("/appointments/free/", "Free times"),
+    "free times for a patient": at("/appointments/free/?patient={patients.haddad.pk}", "سمير حداد"),
     "book": at(BOOK, "Book an appointment"),
     "book, nothing chosen": at(BOOK, "Find the patient and choose the right one.", send),
     "book, patients found": at(BOOK, "Maria Santos", fill("Patient's name, phone or e-mail", "santos")),
@@ -127,6 +133,8 @@ SHOWN = {
     "404, record": at("/patients/999999/", "Not found"),
     "405": at("/appointments/{booked.pk}/undo/", "Not like that"),
 }
+
+SEEN_BY_NOBODY = {"livez", "readyz", "appointments:schedule_version"}
 
 ON = {"1440 pixels": SCREEN, "390 pixels": PHONE}
 
@@ -180,7 +188,7 @@ def test_error_page_has_no_barrier(look, monkeypatch, complaints, error, heading
 
 
 def test_every_page_is_looked_at():
-    pages = {name for name, methods in access.PAGES.items() if "GET" in methods} - {"livez", "readyz"}
+    pages = {name for name, methods in access.PAGES.items() if "GET" in methods} - SEEN_BY_NOBODY
 
     looked_at = {
         resolve(urlsplit(re.sub(r"{[\w.]+}", "7", shown.address)).path).view_name

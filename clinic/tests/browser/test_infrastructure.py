@@ -60,7 +60,7 @@ def test_barrier_is_found(desk):
 
     desk.evaluate("document.querySelector('main').insertAdjacentHTML('beforeend', '<input>')")
 
-    with pytest.raises(AssertionError, match="label: Form elements must have labels\n .*input"):
+    with pytest.raises(AssertionError, match=r"label: Form elements must have labels\n .*input"):
         assert_accessible(desk)
 
 

@@ -1,0 +1,26 @@
+"""The booking page as its tests see it: where it is, what is sent, and what stands in its fields."""
+
+import datetime as dt
+
+from clinic.tests.reading import codes_at
+
+BOOK = "/appointments/book/"
+KEY = "11111111-2222-4333-8444-555555555555"
+
+
+def at(hour, minute=0, *, day=25):
+    """Return an instant of November 2026, when Lisbon's clocks show UTC; by default of the day after `now`."""
+    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
+
+
+def shown(response):
+    """Return what stands in the form's fields, as text."""
+    form = response.context["form"]
+    return {name: "" if form[name].value() is None else str(form[name].value()) for name in form.fields}
+
+
+def assert_refused(response, typed, field, code):
+    """The refusal stands at its field alone, and what was typed is still there."""
+    assert codes_at(response, field) == [code]
+    assert list(response.context["form"].errors) == [field]
+    assert {name: value for name, value in shown(response).items() if name in typed} == typed

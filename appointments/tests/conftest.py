@@ -1,0 +1,34 @@
+"""Fixtures of the front desk: a patient, a doctor, and the booking form as it is sent."""
+
+import pytest
+
+from appointments.tests.booking_form import KEY
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+
+@pytest.fixture
+def maria(db):
+    return PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org")
+
+
+@pytest.fixture
+def okafor(db):
+    return DoctorFactory(full_name="Dr Okafor")
+
+
+@pytest.fixture
+def typed(maria, okafor):
+    """What the receptionist has typed: a visit that nothing speaks against."""
+    return {
+        "patient": str(maria.pk),
+        "doctor": str(okafor.pk),
+        "date": "2026-11-25",
+        "time": "10:00",
+        "which": "",
+        "duration_minutes": "30",
+        "reason": "Sore knee",
+        "notes": "Wants the ground floor",
+        "booking_key": KEY,
+        "next": "",
+    }

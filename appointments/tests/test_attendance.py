@@ -1,0 +1,136 @@
+"""How a patient has kept appointments, and the line about it on the booking page."""
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments.attendance import attendance_of
+from appointments.tests.booking_form import BOOK, at
+from appointments.tests.factories import AppointmentFactory
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+DAY = dt.timedelta(days=1)
+CALLED_OFF = {"cancelled_by": "patient", "cancel_reason": "Ill"}
+
+
+def past_visits(patient, *statuses):
+    """Make past visits of a patient, the first of them yesterday, each a day before the one named before it."""
+    for number, status in enumerate(statuses):
+        values = CALLED_OFF if status == "cancelled" else {}
+        AppointmentFactory(patient=patient, start_time=at(8, day=23) - number * DAY, status=status, **values)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "missed", "of_last"),
+    [
+        ([], 0, 0),
+        (["completed"], 0, 1),
+        (["no_show"], 1, 1),
+        (["no_show", "completed", "no_show"], 2, 3),
+        (["completed"] * 6 + ["no_show"] * 3, 0, 6),
+        (["no_show"] * 7, 6, 6),
+        (["completed"] * 5 + ["no_show"] * 2, 1, 6),
+        (["cancelled", "no_show", "cancelled", "completed"], 1, 2),
+        (["booked", "arrived", "in_consultation", "no_show"], 1, 1),
+    ],
+)
+def test_attendance_counts_what_was_missed_of_the_last_visits_with_an_outcome(maria, statuses, missed, of_last):
+    past_visits(maria, *statuses)
+    past_visits(PatientFactory(), "no_show", "no_show")
+
+    attendance = attendance_of(maria)
+
+    assert (attendance.missed, attendance.of_last) == (missed, of_last)
+
+
+def test_next_visit_is_the_first_that_still_takes_place(maria):
+    AppointmentFactory(patient=maria, start_time=at(8, day=24), duration_minutes=30)
+    AppointmentFactory(patient=maria, start_time=at(10, day=24), status="cancelled", **CALLED_OFF)
+    coming = AppointmentFactory(patient=maria, start_time=at(11, day=24))
+    AppointmentFactory(patient=maria, start_time=at(9, day=25))
+    AppointmentFactory(start_time=at(9, 30, day=24))
+
+    assert attendance_of(maria).next_visit == coming
+
+
+def test_visit_under_way_is_the_next(maria):
+    under_way = AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status="arrived")
+
+    assert attendance_of(maria).next_visit == under_way
+
+
+def test_attendance_is_as_of_an_instant(maria):
+    visit = AppointmentFactory(patient=maria, start_time=at(10, day=24), status="no_show")
+
+    assert attendance_of(maria, at=visit.end_time - dt.timedelta(minutes=1)).missed == 0
+    assert attendance_of(maria, at=visit.end_time).missed == 1
+
+
+@pytest.mark.parametrize("visits", [1, 20])
+def test_attendance_makes_two_queries(maria, django_assert_num_queries, visits):
+    past_visits(maria, *(["no_show"] * visits))
+    AppointmentFactory(patient=maria, start_time=at(10))
+
+    with django_assert_num_queries(2):
+        attendance = attendance_of(maria)
+        assert attendance.next_visit.doctor.full_name
+
+
+# The line on the page
+
+
+def line(response):
+    """Return the text of the line, its blanks made one."""
+    page = response.content.decode()
+    part = page[page.index('<div class="attendance">') :]
+    return " ".join(part[: part.index("</div>")].replace("<", " <").split())
+
+
+def test_page_tells_of_missed_visits_and_the_next_one(at_desk, maria):
+    past_visits(maria, "no_show", "completed", "no_show", "completed", "completed", "completed", "no_show")
+    coming = AppointmentFactory(patient=maria, doctor=DoctorFactory(full_name="Dr Lindgren"), start_time=at(14, 15))
+
+    said = line(at_desk.get(BOOK, {"patient": maria.pk}))
+
+    assert "Missed 2 of the last 6." in said
+    assert f'<a href="/appointments/{coming.pk}/">Wed 25 Nov 2026, 14:15 </a> with Dr Lindgren' in said
+
+
+def test_page_says_nothing_of_who_missed_none(at_desk, maria):
+    past_visits(maria, "completed", "completed")
+
+    said = line(at_desk.get(BOOK, {"patient": maria.pk}))
+
+    assert "Missed" not in said
+    assert "No visit is booked." in said
+
+
+def test_line_stays_through_steps_and_refusals(at_desk, typed, maria):
+    past_visits(maria, "no_show")
+
+    for sent in ({"look": "1"}, {"take": "time=11%3A00"}, {"time": ""}):
+        assert "Missed 1 of the last 1." in line(at_desk.post(BOOK, typed | sent))
+
+
+def test_page_without_a_patient_has_no_line(at_desk):
+    assert 'class="attendance"' not in at_desk.get(BOOK).content.decode()
+
+
+def test_page_makes_the_same_queries_however_many_visits(at_desk, maria):
+    past_visits(maria, "no_show")
+    AppointmentFactory(patient=maria, start_time=at(10))
+    with CaptureQueriesContext(connection) as few:
+        at_desk.get(BOOK, {"patient": maria.pk})
+    past_visits(maria, *["no_show"] * 20)
+    for day in range(26, 31):
+        AppointmentFactory(patient=maria, start_time=at(10, day=day))
+
+    with CaptureQueriesContext(connection) as many:
+        at_desk.get(BOOK, {"patient": maria.pk})
+
+    assert len(few) == len(many)

@@ -1,0 +1,327 @@
+"""Free times: on the page of their own, and in the panel beside the booking form."""
+
+import datetime as dt
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments.models import Appointment
+from appointments.tests.booking_form import BOOK, at, shown
+from appointments.tests.factories import AppointmentFactory
+from clinic.tests.reading import elements
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+FREE = "/appointments/free/"
+TODAY = dt.date(2026, 11, 24)
+NONSENSE = [
+    ("who", "x"),
+    ("who", "d999"),
+    ("who", "sAlchemy"),
+    ("who", "\0"),
+    ("part_of_day", "night"),
+    ("part_of_day", "\0"),
+    ("weekday", "7"),
+    ("weekday", "-1"),
+    ("weekday", "x"),
+    ("weekday", "\0"),
+]
+
+
+@pytest.fixture
+def lindgren():
+    return DoctorFactory(full_name="Dr Lindgren", specialization="Dermatology")
+
+
+def dates(response):
+    return [day.date for day in response.context["free_days"]]
+
+
+def doctors(response):
+    return sorted({doctor.full_name for day in response.context["free_days"] for doctor, _slots in day.doctors})
+
+
+def times(response):
+    return sorted({slot.time for day in response.context["free_days"] for _d, slots in day.doctors for slot in slots})
+
+
+def taken_by(response, name):
+    """Return what the buttons of a name would send."""
+    return [attrs["value"] for tag, attrs in elements(response) if tag == "button" and attrs.get("name") == name]
+
+
+# The page
+
+
+def test_page_shows_the_next_days_with_free_time_of_all_doctors(at_desk, okafor, lindgren):
+    response = at_desk.get(FREE)
+
+    # Until Monday: nobody asked for the weekend.
+    assert [day.day for day in dates(response)] == [24, 25, 26, 27, 30]
+    assert doctors(response) == ["Dr Lindgren", "Dr Okafor"]
+    assert times(response)[0] == "08:00"
+
+
+def test_page_leads_to_the_booking_form_filled_in(at_desk, okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(8, day=24), duration_minutes=120)
+
+    response = at_desk.get(FREE, {"minutes": "45"})
+
+    links = [attrs["href"] for tag, attrs in elements(response) if tag == "a" and attrs.get("class") == "slot"]
+    assert urlsplit(links[0]).path == BOOK
+    assert parse_qs(urlsplit(links[0]).query) == {
+        "doctor": [str(okafor.pk)],
+        "date": ["2026-11-24"],
+        "time": ["10:00"],
+        "minutes": ["45"],
+    }
+    form = at_desk.get(links[0]).context["form"]
+    assert (form["doctor"].value(), form["time"].value(), form["duration_minutes"].value()) == (
+        okafor.pk,
+        dt.time(10),
+        45,
+    )
+
+
+def test_page_for_a_patient_leaves_out_the_visits_of_that_patient(at_desk, okafor, maria):
+    AppointmentFactory(patient=maria, start_time=at(10))
+
+    response = at_desk.get(FREE, {"patient": maria.pk, "who": f"d{okafor.pk}", "date": "2026-11-25"})
+
+    first_day = response.context["free_days"][0]
+    assert {"10:00", "10:30"} & {slot.time for _doctor, slots in first_day.doctors for slot in slots} == {"10:30"}
+    assert f"patient={maria.pk}" in response.content.decode()
+    assert "Maria Santos" in response.content.decode()
+
+
+def test_page_for_a_patient_one_may_not_see_names_nobody(client, doctor_user, okafor, maria):
+    client.force_login(doctor_user)
+
+    response = client.get(FREE, {"patient": maria.pk})
+
+    assert response.context["patient"] is None
+    assert "Santos" not in response.content.decode()
+
+
+@pytest.mark.parametrize("role", ["manager", "doctor_user"])
+def test_page_for_who_does_not_book_has_no_links(client, request, okafor, role):
+    client.force_login(request.getfixturevalue(role))
+
+    response = client.get(FREE)
+
+    assert times(response)
+    assert BOOK not in response.content.decode()
+
+
+def test_page_is_filtered(at_desk, okafor, lindgren):
+    assert doctors(at_desk.get(FREE, {"who": f"d{okafor.pk}"})) == ["Dr Okafor"]
+    assert doctors(at_desk.get(FREE, {"who": "sDermatology"})) == ["Dr Lindgren"]
+    assert times(at_desk.get(FREE, {"part_of_day": "evening"})) == ["17:00", "17:30"]
+    assert {day.weekday() for day in dates(at_desk.get(FREE, {"weekday": "5"}))} == {5}
+    assert dates(at_desk.get(FREE, {"date": "2026-11-28"}))[0] == dt.date(2026, 11, 28)
+    assert times(at_desk.get(FREE, {"minutes": "180"}))[-1] == "15:00"
+
+
+def test_filters_stay_as_they_were_chosen(at_desk, lindgren):
+    chosen = {"who": "sDermatology", "date": "2026-12-01", "minutes": "45", "part_of_day": "morning", "weekday": "1"}
+
+    response = at_desk.get(FREE, chosen)
+
+    assert {name: str(response.context["filters"][name].value()) for name in chosen} == chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *NONSENSE,
+        ("date", "2026-02-30"),
+        ("date", "9999-12-31"),
+        ("date", "0001-01-01"),
+        ("date", "\0"),
+        ("minutes", "14"),
+        ("minutes", "181"),
+        ("minutes", "x"),
+        ("minutes", ""),
+        ("patient", "x"),
+        ("patient", "999"),
+        ("patient", "\0"),
+    ],
+)
+def test_page_ignores_nonsense(at_desk, okafor, name, value):
+    as_usual = at_desk.get(FREE)
+
+    response = at_desk.get(FREE, {name: value})
+
+    assert response.status_code == 200
+    assert response.context["free_days"] == as_usual.context["free_days"]
+
+
+def test_later_days_follow_those_shown(at_desk, okafor):
+    first = at_desk.get(FREE)
+    (later,) = taken_by(first, "date")
+
+    second = at_desk.get(FREE, {"date": later})
+
+    assert later == "2026-12-01"
+    assert [day.isoformat() for day in dates(second)][0] == later
+    assert not set(dates(first)) & set(dates(second))
+
+
+def test_later_days_follow_those_in_which_nothing_was_found(at_desk):
+    assert taken_by(at_desk.get(FREE), "date") == ["2026-12-08"]
+    assert "up to Mon 7 Dec 2026" in at_desk.get(FREE).content.decode()
+
+
+def test_no_later_days_at_the_calendars_end(at_desk, okafor):
+    response = at_desk.get(FREE, {"date": "2199-12-30"})
+
+    assert response.status_code == 200
+    assert taken_by(response, "date") == []
+
+
+def test_day_that_has_passed_shows_what_is_to_come(at_desk, okafor):
+    assert dates(at_desk.get(FREE, {"date": "2026-11-20"}))[0] == TODAY
+
+
+@pytest.mark.parametrize("path", [FREE, BOOK])
+def test_page_makes_the_same_queries_for_3_and_for_30_doctors(at_desk, path):
+    for doctor in DoctorFactory.create_batch(3):
+        AppointmentFactory(doctor=doctor, start_time=at(10))
+    with CaptureQueriesContext(connection) as few:
+        at_desk.get(path)
+    for doctor in DoctorFactory.create_batch(27):
+        AppointmentFactory(doctor=doctor, start_time=at(10))
+
+    with CaptureQueriesContext(connection) as many:
+        response = at_desk.get(path)
+
+    assert len(doctors(response)) == 30
+    assert len(few) == len(many) <= 10
+
+
+# The panel beside the booking form
+
+
+def look(at_desk, typed, **filters):
+    return at_desk.post(BOOK, typed | {"look": "1"} | filters)
+
+
+def test_panel_is_of_the_doctor_chosen_from_the_day_typed_on(at_desk, typed, lindgren):
+    response = look(at_desk, typed)
+
+    assert doctors(response) == ["Dr Okafor"]
+    assert dates(response)[0] == dt.date(2026, 11, 25)
+    assert response.context["is_one_doctor"]
+
+
+def test_panel_without_a_doctor_is_of_everyone(at_desk, typed, lindgren):
+    assert doctors(look(at_desk, typed | {"doctor": ""})) == ["Dr Lindgren", "Dr Okafor"]
+
+
+def test_panel_fits_the_length_and_the_patient(at_desk, typed, maria, lindgren):
+    AppointmentFactory(patient=maria, doctor=lindgren, start_time=at(8), duration_minutes=180)
+
+    first_day = look(at_desk, typed | {"duration_minutes": "180"}).context["free_days"][0]
+
+    assert [slot.time for _doctor, slots in first_day.doctors for slot in slots][0] == "11:00"
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"who": "anyone"}, ["Dr Lindgren", "Dr Okafor"]),
+        ({"who": "sDermatology"}, ["Dr Lindgren"]),
+        ({"who": ""}, ["Dr Okafor"]),
+    ],
+)
+def test_panel_is_filtered_by_who(at_desk, typed, lindgren, filters, expected):
+    assert doctors(look(at_desk, typed, **filters)) == expected
+
+
+def test_panel_is_filtered_by_another_doctor_than_the_one_chosen(at_desk, typed, lindgren):
+    response = look(at_desk, typed, who=f"d{lindgren.pk}")
+
+    assert doctors(response) == ["Dr Lindgren"]
+    assert shown(response)["doctor"] == typed["doctor"]
+
+
+def test_panel_is_filtered_by_part_of_day_and_weekday(at_desk, typed):
+    response = look(at_desk, typed, part_of_day="morning", weekday="0")
+
+    assert times(response)[-1] == "11:30"
+    # The day typed is a Wednesday, and nobody asked for those.
+    assert [day.isoformat() for day in dates(response)] == ["2026-11-30", "2026-12-07"]
+
+
+@pytest.mark.parametrize(("name", "value"), [*NONSENSE, ("later", "x"), ("later", "9999-12-31"), ("later", "\0")])
+def test_panel_ignores_nonsense(at_desk, typed, name, value):
+    as_usual = look(at_desk, typed)
+
+    response = look(at_desk, typed, **{name: value})
+
+    assert response.context["free_days"] == as_usual.context["free_days"]
+    assert shown(response) == typed
+
+
+def test_panel_shows_later_days_and_keeps_the_day_typed(at_desk, typed):
+    (later,) = taken_by(look(at_desk, typed), "later")
+
+    response = at_desk.post(BOOK, typed | {"later": later})
+
+    assert later == "2026-12-02"
+    assert dates(response)[0] == dt.date(2026, 12, 2)
+    assert shown(response) == typed
+    assert not Appointment.objects.exists()
+
+
+def test_panel_takes_over_its_filters_in_the_next_step(at_desk, typed, lindgren):
+    response = at_desk.post(BOOK, typed | {"who": "sDermatology", "part_of_day": "morning", "take": "time=11%3A00"})
+
+    assert doctors(response) == ["Dr Lindgren"]
+    assert times(response)[-1] == "11:30"
+    assert shown(response)["time"] == "11:00:00"
+
+
+def test_panel_of_a_day_that_has_passed_begins_today(at_desk, typed):
+    assert look(at_desk, typed | {"date": "2026-11-20"}).context["first_day"] == TODAY
+
+
+@pytest.mark.parametrize("minutes", ["", "x", "0", "181", "99999999999999999999", "-30"])
+def test_panel_for_a_length_that_makes_no_sense_shows_what_fits_the_shortest(at_desk, typed, okafor, minutes):
+    AppointmentFactory(doctor=okafor, start_time=at(8, 15), duration_minutes=180)
+
+    first_day = look(at_desk, typed | {"duration_minutes": minutes}).context["free_days"][0]
+
+    (_okafor, slots), *_others = first_day.doctors
+    assert [slot.time for slot in slots][:2] == ["08:00", "11:15"]
+
+
+def test_panel_says_when_nothing_suits(at_desk, typed, okafor):
+    response = look(at_desk, typed | {"doctor": "999"})
+
+    assert response.context["free_days"] == []
+    assert "Nothing that suits is free up to Tue 8 Dec 2026." in response.content.decode()
+
+
+def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"later": "2026-12-01"}, headers={"HX-Request": "true"})
+
+    assert response.templates[0].name == "appointments/_free_times.html"
+    assert 'name="csrfmiddlewaretoken"' not in response.content.decode()
+    assert dates(response)[0] == dt.date(2026, 12, 1)
+
+
+def test_panel_of_the_move_form_counts_the_visits_own_time_as_free(at_desk, okafor):
+    moving = AppointmentFactory(doctor=okafor, start_time=at(10))
+    AppointmentFactory(doctor=okafor, start_time=at(14), patient=PatientFactory())
+
+    response = at_desk.get(f"/appointments/{moving.pk}/move/")
+
+    first_day = response.context["free_days"][0]
+    found = {slot.time for _doctor, slots in first_day.doctors for slot in slots}
+    assert "10:00" in found
+    assert "14:00" not in found

@@ -1,0 +1,371 @@
+"""A patient registered on the booking page: together with the visit, or not at all."""
+
+import datetime as dt
+import uuid
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from appointments import booking
+from appointments.models import Appointment
+from appointments.tests.booking_form import BOOK, KEY, at, shown
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.tests.reading import codes_at, codes_in, elements
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+
+@pytest.fixture
+def okafor():
+    return DoctorFactory(full_name="Dr Okafor")
+
+
+@pytest.fixture
+def typed(okafor):
+    """What the receptionist has typed: a new patient and a visit, and nothing speaks against either."""
+    return {
+        "registers": "1",
+        "new-first_name": "Ana",
+        "new-last_name": "Silva",
+        "new-date_of_birth": "1980-05-17",
+        "new-phone_number": "+351 934 111 222",
+        "new-email": "Ana@example.org",
+        "doctor": str(okafor.pk),
+        "date": "2026-11-25",
+        "time": "10:00",
+        "duration_minutes": "30",
+        "reason": "Sore knee",
+        "notes": "",
+        "booking_key": KEY,
+        "next": "",
+    }
+
+
+def new_patient_codes(response):
+    """Return the codes by field with which the patient's part of the form is refused."""
+    errors = response.context["patient_form"].errors.as_data()
+    return {name: [error.code for error in at_field] for name, at_field in errors.items()}
+
+
+def typed_in(response):
+    """Return what the page's fields would send, that of the patient's part too."""
+    return {
+        attrs["name"]: attrs.get("value", "")
+        for tag, attrs in elements(response)
+        if tag == "input" and attrs.get("name", "").startswith("new-")
+    }
+
+
+def assert_neither(response):
+    assert response.status_code == 200
+    assert not Appointment.objects.exists()
+    assert not Patient.objects.filter(first_name="Ana").exists()
+    assert not AuditEntry.objects.filter(action=AuditEntry.Action.CREATE, object_repr__startswith="Ana").exists()
+
+
+# Opening the form
+
+
+@pytest.mark.parametrize(
+    ("query", "begins_with"),
+    [
+        ("Ana Silva", {"new-first_name": "Ana", "new-last_name": "Silva"}),
+        ("Silva, Ana", {"new-first_name": "Ana", "new-last_name": "Silva"}),
+        (" Ana Maria Silva ", {"new-first_name": "Ana Maria", "new-last_name": "Silva"}),
+        ("Silva", {"new-first_name": "", "new-last_name": "Silva"}),
+        ("Silva,", {"new-first_name": "", "new-last_name": "Silva"}),
+        ("934 111 222", {"new-phone_number": "934 111 222"}),
+        ("+351934", {"new-phone_number": "+351934"}),
+        ("ana1@example.org", {"new-email": "ana1@example.org"}),
+        ("", {}),
+        ("<b>", {"new-last_name": "<b>"}),
+    ],
+)
+def test_form_of_a_new_patient_begins_with_what_was_searched_for(at_desk, typed, query, begins_with):
+    blank = dict.fromkeys(
+        ["new-first_name", "new-last_name", "new-date_of_birth", "new-phone_number", "new-email"], ""
+    )
+    visit = {name: value for name, value in typed.items() if not name.startswith("new-") and name != "registers"}
+
+    response = at_desk.post(BOOK, visit | {"patient": "", "patient_query": query, "register": "1"})
+
+    assert typed_in(response).items() >= (blank | begins_with).items()
+    assert shown(response).items() >= visit.items()
+    assert not response.context["patient_form"].errors
+    assert not Appointment.objects.exists()
+
+
+def test_steps_keep_what_was_typed_of_the_new_patient(at_desk, typed):
+    for step in ({"look": "1"}, {"take": "time=11%3A00"}, {"later": "2026-12-01"}):
+        response = at_desk.post(BOOK, typed | step)
+
+        assert typed_in(response).items() >= {n: v for n, v in typed.items() if n.startswith("new-")}.items()
+        assert ("input", {"type": "hidden", "name": "registers", "value": "1"}) in elements(response)
+        assert not Patient.objects.exists()
+
+
+def test_search_instead_leads_back_to_the_search(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"search_again": "1"})
+
+    assert response.context["patient_form"] is None
+    assert 'name="patient_query"' in response.content.decode()
+    assert shown(response)["reason"] == "Sore knee"
+
+
+# Both
+
+
+def test_register_and_book_does_both(at_desk, receptionist, typed, okafor):
+    response = at_desk.post(BOOK, typed)
+
+    patient, appointment = Patient.objects.get(), Appointment.objects.get()
+    assert response["Location"] == f"/schedule/2026-11-25/#v{appointment.pk}"
+    assert (patient.full_name, patient.email, patient.phone_number, patient.date_of_birth) == (
+        "Ana Silva",
+        "ana@example.org",
+        "+351 934 111 222",
+        dt.date(1980, 5, 17),
+    )
+    assert list(Patient.objects.search("silva ana")) == [patient]
+    assert (appointment.patient, appointment.doctor, appointment.start_time) == (patient, okafor, at(10))
+    assert (appointment.booked_by, appointment.reason) == (receptionist, "Sore knee")
+
+
+def test_register_and_book_leaves_an_audit_entry_each_by_its_user(at_desk, receptionist, typed):
+    at_desk.post(BOOK, typed)
+
+    for record in (Patient.objects.get(), Appointment.objects.get()):
+        entry = AuditEntry.objects.get_for_object(record).get()
+        assert (entry.action, entry.actor) == (entry.Action.CREATE, receptionist)
+
+
+def test_register_and_book_without_birth_date_and_phone(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"new-date_of_birth": "", "new-phone_number": ""})
+
+    assert response.status_code == 302
+    assert Patient.objects.get().date_of_birth is None
+
+
+# Neither
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"date": "2026-11-23"}, "time", "past"),
+        ({"time": ""}, "time", "required"),
+        ({"doctor": ""}, "doctor", "required"),
+        ({"duration_minutes": "181"}, "duration_minutes", "duration"),
+        ({"reason": "x" * 201}, "reason", "max_length"),
+        ({"date": "2027-10-31", "time": "01:30"}, "which", "ambiguous_time"),
+    ],
+)
+def test_visit_that_is_refused_leaves_no_patient(at_desk, typed, changes, field, code):
+    response = at_desk.post(BOOK, typed | changes)
+
+    assert codes_at(response, field) == [code]
+    assert new_patient_codes(response) == {}
+    assert typed_in(response).items() >= {n: v for n, v in typed.items() if n.startswith("new-")}.items()
+    assert_neither(response)
+
+
+def test_time_that_is_taken_leaves_no_patient_and_the_nearest_time_books_both(at_desk, typed, okafor):
+    in_the_way = AppointmentFactory(doctor=okafor, start_time=at(10))
+
+    refused = at_desk.post(BOOK, typed)
+    offered = refused.context["nearest"][0]
+
+    assert codes_at(refused, "time") == ["doctor_overlap"]
+    assert Appointment.objects.get() == in_the_way
+    assert not Patient.objects.filter(last_name="Silva").exists()
+    assert at_desk.post(BOOK, typed | {"at": offered.take}).status_code == 302
+    booked = Appointment.objects.get(booking_key=KEY)
+    assert (booked.patient.full_name, booked.start_time) == ("Ana Silva", offered.start)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"new-first_name": ""}, "first_name", "required"),
+        ({"new-last_name": " "}, "last_name", "required"),
+        ({"new-email": ""}, "email", "required"),
+        ({"new-email": "ana"}, "email", "invalid"),
+        ({"new-date_of_birth": "2026-02-30"}, "date_of_birth", "invalid"),
+        ({"new-date_of_birth": "2026-11-25"}, "date_of_birth", "date_of_birth"),
+        ({"new-first_name": "a\0b"}, "first_name", "null_characters_not_allowed"),
+    ],
+)
+def test_patient_who_is_refused_leaves_no_visit(at_desk, typed, changes, field, code):
+    response = at_desk.post(BOOK, typed | changes)
+
+    assert new_patient_codes(response) == {field: [code]}
+    assert not response.context["form"].errors
+    assert_neither(response)
+
+
+def test_all_that_is_wrong_of_both_is_shown_at_once(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"new-email": "", "time": ""})
+
+    assert codes_at(response, "time") == ["required"]
+    assert new_patient_codes(response) == {"email": ["required"]}
+    assert_neither(response)
+
+
+def test_email_that_is_taken_is_refused_at_its_field_and_shows_whose_it_is(at_desk, typed):
+    holder = PatientFactory(email="ana@example.org", phone_number="")
+
+    response = at_desk.post(BOOK, typed)
+
+    assert new_patient_codes(response) == {"email": ["email_taken"]}
+    assert response.context["patient_form"].duplicates == [holder]
+    assert "Registered already" in response.content.decode()
+    assert_neither(response)
+
+
+def test_email_that_is_taken_between_check_and_write_is_refused_at_its_field(at_desk, typed, monkeypatch):
+    def overtaken(*args, **kwargs):
+        PatientFactory(email="ana@example.org")
+        return register_and(*args, **kwargs)
+
+    register_and = booking.register_and
+    monkeypatch.setattr(booking, "register_and", overtaken)
+
+    response = at_desk.post(BOOK, typed)
+
+    assert new_patient_codes(response) == {"email": ["email_taken"]}
+    assert_neither(response)
+
+
+def test_time_that_is_taken_between_check_and_write_leaves_no_patient(at_desk, typed, okafor, monkeypatch):
+    def overtaken(*args, **kwargs):
+        AppointmentFactory(doctor=okafor, start_time=at(10))
+        return register_and(*args, **kwargs)
+
+    register_and = booking.register_and
+    monkeypatch.setattr(booking, "register_and", overtaken)
+
+    response = at_desk.post(BOOK, typed)
+
+    assert codes_at(response, "time") == ["doctor_overlap"]
+    assert not Patient.objects.filter(last_name="Silva").exists()
+
+
+# Possible duplicates
+
+
+def test_possible_duplicates_are_shown_first(at_desk, typed):
+    namesake = PatientFactory(
+        first_name="Silva", last_name="Ana", date_of_birth=dt.date(1980, 5, 17), phone_number="112"
+    )
+
+    response = at_desk.post(BOOK, typed)
+
+    assert new_patient_codes(response) == {"__all__": ["possible_duplicate"]}
+    assert response.context["patient_form"].duplicates == [namesake]
+    assert f'href="/appointments/book/?patient={namesake.pk}"' in response.content.decode()
+    assert ("button", "new-anyway") in [(tag, attrs.get("name")) for tag, attrs in elements(response)]
+    assert_neither(response)
+
+
+def test_register_anyway_registers_and_books(at_desk, typed):
+    PatientFactory(phone_number="934111222")
+    refused = at_desk.post(BOOK, typed)
+
+    response = at_desk.post(BOOK, typed | typed_in(refused) | {"new-anyway": "1"})
+
+    assert response.status_code == 302
+    assert Patient.objects.count() == 2
+    assert Appointment.objects.get().patient.full_name == "Ana Silva"
+
+
+# Sent twice
+
+
+def test_same_form_twice_is_one_patient_and_one_appointment(at_desk, typed):
+    first, second = at_desk.post(BOOK, typed), at_desk.post(BOOK, typed)
+
+    assert first["Location"] == second["Location"] == f"/schedule/2026-11-25/#v{Appointment.objects.get().pk}"
+    assert Patient.objects.count() == 1
+    assert AuditEntry.objects.get_for_object(Patient.objects.get()).count() == 1
+
+
+def test_same_form_with_another_time_is_refused_with_a_new_key_and_books_for_the_same_patient(at_desk, typed):
+    at_desk.post(BOOK, typed)
+
+    refused = at_desk.post(BOOK, typed | {"time": "11:00"})
+    response = at_desk.post(BOOK, shown(refused))
+
+    assert codes_at(refused, "__all__") == ["booking_key_used"]
+    assert refused.context["picked"] == Patient.objects.get()
+    assert response.status_code == 302
+    assert [visit.start_time for visit in Patient.objects.get().appointments.all()] == [at(10), at(11)]
+
+
+def test_same_key_with_another_email_is_another_patient_and_refused(at_desk, typed):
+    at_desk.post(BOOK, typed)
+
+    response = at_desk.post(
+        BOOK, typed | {"new-email": "other@example.org", "new-phone_number": "", "new-date_of_birth": ""}
+    )
+
+    assert codes_at(response, "__all__") == ["booking_key_used"]
+    assert Patient.objects.count() == Appointment.objects.count() == 1
+
+
+def test_key_that_is_none_registers_nobody(at_desk, typed):
+    response = at_desk.post(BOOK, typed | {"booking_key": "x"})
+
+    assert codes_at(response, "__all__") == ["booking_key"]
+    assert_neither(response)
+
+
+# The verb
+
+
+def ana():
+    return Patient(first_name="Ana", last_name="Silva", email="ana@example.org")
+
+
+def test_register_and_takes_back_the_patient_when_the_visit_fails(okafor):
+    def fail(*, patient):
+        assert Patient.objects.filter(pk=patient.pk).exists()
+        raise ValidationError({"start_time": ValidationError("No.", code="no")})
+
+    with pytest.raises(ValidationError) as refusal:
+        booking.register_and(fail, new_patient=ana, booking_key=uuid.uuid4(), by=None)
+
+    assert codes_in(refusal.value) == {"start_time": ["no"]}
+    assert not Patient.objects.exists()
+    assert not AuditEntry.objects.filter(object_repr="Ana Silva").exists()
+
+
+def test_register_and_returns_what_the_key_has_arranged_before(okafor):
+    def book(*, patient):
+        return booking.book(
+            patient=patient,
+            doctor=okafor,
+            start_time=at(10),
+            duration_minutes=30,
+            by=None,
+            booking_key=uuid.UUID(KEY),
+        )
+
+    first, second = (
+        booking.register_and(book, new_patient=ana, booking_key=uuid.UUID(KEY), by=None) for _send in range(2)
+    )
+
+    assert first == second
+    assert Patient.objects.count() == 1
+
+
+@pytest.mark.parametrize("email", ["ana@example.org", " ANA@example.org "])
+def test_registered_with_finds_whom_a_key_has_booked_for(email):
+    appointment = AppointmentFactory(patient=PatientFactory(email="ana@example.org"))
+
+    assert booking.registered_with(appointment.booking_key, email=email) == appointment.patient
+    assert booking.registered_with(appointment.booking_key, email="other@example.org") is None
+    assert booking.registered_with(uuid.uuid4(), email=email) is None

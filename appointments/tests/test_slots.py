@@ -1,0 +1,522 @@
+"""Free times: every one that is offered can be booked, and all that suit are offered."""
+
+import datetime as dt
+from urllib.parse import parse_qs
+
+import hypothesis
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import strategies as st
+
+from appointments import booking
+from appointments.forms import slot_initial
+from appointments.grid import usual_hours
+from appointments.models import Appointment
+from appointments.slots import SHORTEST, Piece, Slot, Wish, find_free, free_pieces, nearest, slot_words
+from appointments.tests.factories import AppointmentFactory
+from clinic import clinic_time
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+MINUTE = dt.timedelta(minutes=1)
+OPENS = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
+OPENING = (OPENS, OPENS + 10 * 60 * MINUTE)
+BEFORE = OPENS - 60 * MINUTE
+TUESDAY = dt.date(2026, 11, 24)
+LISBON, KATHMANDU, LORD_HOWE = "Europe/Lisbon", "Asia/Kathmandu", "Australia/Lord_Howe"
+
+
+def at(hour, minute=0, *, day=24):
+    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
+
+
+def spans(*minutes):
+    """Return what is taken, from pairs of minutes after the opening."""
+    return [(OPENS + start * MINUTE, OPENS + end * MINUTE) for start, end in minutes]
+
+
+def pieces(*taken, minutes=15, at=BEFORE, closes=120):
+    """Return the free pieces of a short day as pairs of minutes after the opening."""
+    opening = (OPENS, OPENS + closes * MINUTE)
+    found = free_pieces(opening, spans(*taken), minutes=minutes, at=at)
+    return [((piece.start - OPENS) // MINUTE, (piece.end - OPENS) // MINUTE) for piece in found]
+
+
+# Pieces of free time
+
+
+def test_empty_day_is_cut_at_the_half_hours():
+    assert pieces() == [(0, 30), (30, 60), (60, 90), (90, 120)]
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"),
+    [
+        ([(0, 120)], []),
+        ([(-60, 180)], []),
+        ([(-60, 30), (90, 180)], [(30, 60), (60, 90)]),
+        ([(30, 60), (60, 90)], [(0, 30), (90, 120)]),
+        ([(60, 90), (30, 60)], [(0, 30), (90, 120)]),
+        ([(30, 90), (45, 60)], [(0, 30), (90, 120)]),
+        ([(45, 60), (30, 90)], [(0, 30), (90, 120)]),
+        ([(30, 75), (60, 90)], [(0, 30), (90, 120)]),
+        ([(30, 60), (30, 60)], [(0, 30), (60, 90), (90, 120)]),
+        ([(-120, -60), (180, 240)], [(0, 30), (30, 60), (60, 90), (90, 120)]),
+        ([(-30, 0), (120, 150)], [(0, 30), (30, 60), (60, 90), (90, 120)]),
+    ],
+    ids=[
+        "all day",
+        "beyond the day",
+        "over both ends",
+        "touching",
+        "unsorted",
+        "containing",
+        "contained first",
+        "overlapping",
+        "the same twice",
+        "outside",
+        "touching the ends",
+    ],
+)
+def test_what_is_taken_is_left_out(taken, expected):
+    assert pieces(*taken) == expected
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "expected"),
+    [
+        (0, 14, []),
+        (0, 15, [(0, 15)]),
+        (0, 44, [(0, 44)]),
+        (0, 45, [(0, 30), (30, 45)]),
+        (10, 60, [(10, 30), (30, 60)]),
+        (16, 60, [(16, 60)]),
+        (15, 60, [(15, 30), (30, 60)]),
+        (20, 74, [(20, 74)]),
+        (20, 75, [(20, 60), (60, 75)]),
+    ],
+)
+def test_piece_too_short_for_a_visit_joins_its_neighbour(begin, end, expected):
+    assert pieces((-60, begin), (end, 120)) == expected
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [
+        (15, [(0, 30), (30, 60), (90, 120)]),
+        (30, [(0, 30), (30, 60), (90, 120)]),
+        (31, [(0, 30)]),
+        (60, [(0, 30)]),
+        (61, []),
+        (180, []),
+    ],
+)
+def test_visit_has_room_from_the_start_of_its_piece_on(minutes, expected):
+    assert pieces((60, 90), minutes=minutes) == expected
+
+
+def test_piece_says_how_much_room_there_is():
+    found = free_pieces(OPENING, spans((75, 600)), minutes=15, at=BEFORE)
+
+    assert [(piece.room_until, piece.room_minutes) for piece in found] == [
+        (OPENS + 75 * MINUTE, 75),
+        (OPENS + 75 * MINUTE, 45),
+        (OPENS + 75 * MINUTE, 15),
+    ]
+    assert Piece(OPENS, OPENS, OPENS + 59.9 * MINUTE).room_minutes == 59
+
+
+@pytest.mark.parametrize(
+    ("minute", "first"),
+    [(-5, 0), (-0.1, 0), (0, 5), (0.1, 5), (4.9, 5), (5, 10), (12, 15), (29, 30), (100, 105), (104.9, 105)],
+)
+def test_time_begins_at_the_full_five_minutes_after_now(minute, first):
+    assert pieces(at=OPENS + minute * MINUTE)[0][0] == first
+
+
+@pytest.mark.parametrize("minute", [105, 106, 120, 500])
+def test_time_is_over_when_no_visit_fits_any_more(minute):
+    assert pieces(at=OPENS + minute * MINUTE) == []
+
+
+def test_now_within_a_visit_begins_after_it():
+    assert pieces((0, 40), at=OPENS + 20 * MINUTE)[0] == (40, 60)
+
+
+A_SPAN = st.tuples(st.integers(-90, 690), st.integers(1, 180)).map(lambda it: (it[0], it[0] + it[1]))
+
+
+@hypothesis.settings(deadline=None, derandomize=True, max_examples=300)
+@hypothesis.given(
+    st.lists(A_SPAN, max_size=12), st.integers(15, 180), st.floats(-120, 660, allow_nan=False, width=32)
+)
+def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
+    taken, now = spans(*taken), OPENS + now * MINUTE
+
+    found = list(free_pieces(OPENING, taken, minutes=minutes, at=now))
+
+    for piece in found:
+        assert OPENING[0] <= piece.start < piece.end <= piece.room_until <= OPENING[1]
+        assert piece.start > now
+        assert piece.end - piece.start >= SHORTEST
+        assert piece.room_until - piece.start >= minutes * MINUTE
+        assert all(end <= piece.start or start >= piece.room_until for start, end in taken)
+    assert all(one.end <= next_one.start for one, next_one in zip(found, found[1:], strict=False))
+
+
+@hypothesis.settings(deadline=None, derandomize=True, max_examples=300)
+@hypothesis.given(st.lists(A_SPAN, max_size=12), st.integers(15, 180))
+def test_no_half_hour_with_room_is_forgotten(taken, minutes):
+    """What begins on the clock's half hour and fits is the start of a piece, or lies in one that has room."""
+    taken = spans(*taken)
+    found = list(free_pieces(OPENING, taken, minutes=minutes, at=BEFORE))
+
+    for half_hour in range(20):
+        start = OPENS + 30 * half_hour * MINUTE
+        end = start + minutes * MINUTE
+        if end <= OPENING[1] and all(taken_end <= start or taken_start >= end for taken_start, taken_end in taken):
+            assert any(piece.start <= start < piece.end for piece in found)
+
+
+# In the clinic's zone
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "opens"),
+    [
+        (LISBON, TUESDAY, dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)),
+        (LISBON, dt.date(2026, 3, 29), dt.datetime(2026, 3, 29, 7, 0, tzinfo=dt.UTC)),
+        (LISBON, dt.date(2026, 10, 25), dt.datetime(2026, 10, 25, 8, 0, tzinfo=dt.UTC)),
+        (KATHMANDU, TUESDAY, dt.datetime(2026, 11, 24, 2, 15, tzinfo=dt.UTC)),
+        (LORD_HOWE, dt.date(2026, 4, 5), dt.datetime(2026, 4, 4, 21, 30, tzinfo=dt.UTC)),
+        (LORD_HOWE, dt.date(2026, 10, 4), dt.datetime(2026, 10, 3, 21, 0, tzinfo=dt.UTC)),
+    ],
+)
+def test_times_of_a_day_are_on_the_clinics_half_hours(db, settings, zone, day, opens):
+    settings.TIME_ZONE = zone
+    doctor = DoctorFactory()
+
+    found = find_free(Wish(), [doctor], first_day=day, days=1, at=opens - 600 * MINUTE)
+
+    slots = list(found.slots())
+    assert slots[0].start == opens
+    assert [slot.time for slot in slots] == [f"{hour:02}:{minute:02}" for hour in range(8, 18) for minute in (0, 30)]
+
+
+@pytest.mark.parametrize("zone", [LISBON, KATHMANDU, LORD_HOWE])
+def test_slot_is_understood_by_the_form_it_is_taken_into(settings, zone):
+    settings.TIME_ZONE = zone
+    for hours in range(0, 24 * 365, 7):
+        start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + hours * 60 * MINUTE
+
+        slot = Slot(Doctor(pk=7), start)
+
+        taken = slot_initial({name: values[0] for name, values in parse_qs(slot.take).items()})
+        assert taken["doctor"] == 7
+        assert clinic_time.instant_at(taken["date"], taken["time"], which=taken.get("which")) == start
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "01:30", "which": 0}),
+        (dt.datetime(2026, 10, 25, 1, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "01:30", "which": 1}),
+        (dt.datetime(2026, 10, 25, 2, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "02:30"}),
+    ],
+)
+def test_slot_says_which_of_two_repeated_times(start, words):
+    assert slot_words(7, start) == {"doctor": 7} | words
+
+
+# What is sought
+
+
+@pytest.fixture
+def frozen(db, now):
+    """Tuesday 24 November 2026, 09:00."""
+    return now
+
+
+@pytest.fixture
+def okafor(frozen):
+    return DoctorFactory(full_name="Dr Okafor")
+
+
+@pytest.fixture
+def lindgren(frozen):
+    return DoctorFactory(full_name="Dr Lindgren", specialization="Dermatology")
+
+
+def find(wish=None, *, first_day=TUESDAY, days=1, **values):
+    return find_free(wish or Wish(), list(Doctor.objects.active()), first_day=first_day, days=days, **values)
+
+
+def names(found):
+    return [doctor.full_name for day in found.days for doctor, _slots in day.doctors]
+
+
+def times(found):
+    return sorted(slot.time for slot in found.slots())
+
+
+def test_all_active_doctors_are_sought_who_is_free_first_comes_first(okafor, lindgren):
+    DoctorFactory(full_name="Dr Gone", is_active=False)
+    AppointmentFactory(doctor=lindgren, start_time=at(9), duration_minutes=60)
+
+    (day,) = find().days
+
+    assert (day.date, [doctor for doctor, _slots in day.doctors]) == (TUESDAY, [okafor, lindgren])
+    assert [slots[0].time for _doctor, slots in day.doctors] == ["09:05", "10:00"]
+
+
+def test_doctors_come_by_name_while_free_at_the_same_time(okafor, lindgren):
+    assert names(find()) == ["Dr Lindgren", "Dr Okafor"]
+
+
+def test_one_doctor_is_sought(okafor, lindgren):
+    assert names(find(Wish(doctor_id=okafor.pk))) == ["Dr Okafor"]
+    assert names(find(Wish(doctor_id=999))) == []
+
+
+def test_one_specialization_is_sought(okafor, lindgren):
+    assert names(find(Wish(specialization="Dermatology"))) == ["Dr Lindgren"]
+    assert names(find(Wish(specialization="Dermatology", doctor_id=okafor.pk))) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "first", "last"),
+    [
+        ("", "08:00", "17:30"),
+        ("morning", "08:00", "11:30"),
+        ("afternoon", "12:00", "16:30"),
+        ("evening", "17:00", "17:30"),
+    ],
+)
+def test_part_of_day_is_sought(okafor, part, first, last):
+    found = times(find(Wish(part_of_day=part), first_day=dt.date(2026, 11, 25)))
+
+    assert (found[0], found[-1]) == (first, last)
+
+
+@pytest.mark.parametrize(
+    ("clock", "part"),
+    [("11:59", "morning"), ("12:00", "afternoon"), ("16:59", "afternoon"), ("17:00", "evening"), ("00:00", "morning")],
+)
+def test_part_of_day_is_by_the_clinics_clock(settings, clock, part):
+    settings.TIME_ZONE = KATHMANDU
+    start = clinic_time.instant_at(TUESDAY, dt.time.fromisoformat(clock))
+
+    suited = [name for name in ("morning", "afternoon", "evening") if Wish(part_of_day=name).suits_start(start)]
+
+    assert suited == [part]
+
+
+@pytest.mark.parametrize("weekday", range(7))
+def test_weekday_is_sought(okafor, weekday):
+    found = find(Wish(weekday=weekday), days=14)
+
+    assert [day.date.weekday() for day in found.days] == [weekday, weekday]
+
+
+def test_weekends_are_left_out_unless_asked_for(okafor):
+    dates = [day.date.day for day in find(days=14).days]
+
+    assert dates == [24, 25, 26, 27, 30, 1, 2, 3, 4, 7]
+
+
+def test_first_day_counts_whatever_its_weekday(okafor):
+    dates = [day.date.day for day in find(first_day=dt.date(2026, 11, 28), days=4).days]
+
+    assert dates == [28, 30, 1]
+
+
+def test_first_day_does_not_count_against_a_weekday_asked_for(okafor):
+    dates = [day.date.day for day in find(Wish(weekday=2), first_day=dt.date(2026, 11, 28), days=7).days]
+
+    assert dates == [2]
+
+
+def test_day_without_free_time_is_left_out(okafor):
+    for hour in (9, 12, 15):
+        AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180)
+
+    assert [day.date.day for day in find(days=2).days] == [25]
+
+
+def test_visits_of_the_patient_take_time_with_every_doctor(okafor, lindgren):
+    patient = AppointmentFactory(doctor=lindgren, start_time=at(10), duration_minutes=60).patient
+
+    of_okafor = Wish(doctor_id=okafor.pk, patient_id=patient.pk)
+
+    assert {"10:00", "10:30"}.isdisjoint(times(find(of_okafor)))
+    assert "11:00" in times(find(of_okafor))
+    assert "10:00" in times(find(Wish(doctor_id=okafor.pk)))
+
+
+def test_visit_that_is_moving_takes_no_time_from_itself(okafor):
+    moving = AppointmentFactory(doctor=okafor, start_time=at(10))
+    wish = Wish(patient_id=moving.patient_id, moving_id=moving.pk)
+
+    assert "10:00" in times(find(wish))
+    assert "10:00" not in times(find(Wish(patient_id=moving.patient_id)))
+
+
+@pytest.mark.parametrize(
+    ("status", "is_free"),
+    [
+        ("booked", False),
+        ("arrived", False),
+        ("in_consultation", False),
+        ("completed", False),
+        ("no_show", True),
+        ("cancelled", True),
+    ],
+)
+def test_visit_takes_time_while_its_status_does(okafor, status, is_free):
+    AppointmentFactory(doctor=okafor, start_time=at(10), status=status)
+
+    assert ("10:00" in times(find())) is is_free
+
+
+def test_visit_that_began_before_the_doors_open_takes_time_of_the_morning(okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(6, day=25), duration_minutes=180)
+
+    assert times(find(first_day=dt.date(2026, 11, 25)))[0] == "09:00"
+
+
+def test_visit_over_midnight_takes_time_of_both_days(settings, okafor):
+    settings.TIME_ZONE = "Pacific/Kiritimati"  # where the usual hours, 18:00 to 04:00 in UTC, hold a UTC midnight
+    AppointmentFactory(doctor=okafor, start_time=at(23, 30, day=25), duration_minutes=60)
+
+    found = find(first_day=dt.date(2026, 11, 26))
+
+    assert "13:00" in times(found)
+    assert {"13:30", "14:00"}.isdisjoint(times(found))
+
+
+def test_past_times_and_days_are_left_out(okafor):
+    assert find(first_day=dt.date(2026, 11, 20), days=4).days == []
+    assert times(find())[0] == "09:05"
+    assert times(find(at=at(17, 40))) == []
+
+
+def test_calendar_ends_the_search(okafor):
+    last = clinic_time.LAST_DATE
+
+    found = find(first_day=last - dt.timedelta(days=2), days=14)
+
+    assert found.last_day == last
+    assert max(day.date for day in found.days) <= last
+
+
+def test_no_doctors_find_nothing(frozen):
+    assert find(days=14).days == []
+
+
+@pytest.mark.parametrize(
+    "wish", [Wish(), Wish(specialization="General practice"), Wish(weekday=2, part_of_day="morning"), Wish(patient_id=1)]
+)
+@pytest.mark.parametrize("count", [3, 30])
+def test_find_makes_one_query_however_many_doctors_and_days(frozen, wish, count):
+    doctors = DoctorFactory.create_batch(count)
+    for doctor in doctors[:3]:
+        AppointmentFactory(doctor=doctor)
+
+    with CaptureQueriesContext(connection) as queries:
+        found = find_free(wish, doctors, first_day=TUESDAY, days=60)
+        slots = list(found.slots())
+
+    assert len(queries) == 1
+    assert {slot.doctor for slot in slots} == set(doctors)
+
+
+# What is offered can be booked
+
+A_VISIT = st.tuples(
+    st.integers(0, 1),  # the doctor
+    st.integers(0, 2),  # the patient
+    st.integers(7 * 60, 18 * 60),  # the minute of the day
+    st.sampled_from([15, 20, 30, 45, 60, 100, 180]),
+    st.sampled_from(["booked", "arrived", "completed", "no_show", "cancelled"]),
+)
+
+
+def book_what_fits(visits, doctors, patients):
+    midnight, _ = clinic_time.day_bounds(TUESDAY)
+    for doctor, patient, minute, minutes, status in visits:
+        try:
+            with transaction.atomic():
+                AppointmentFactory(
+                    doctor=doctors[doctor],
+                    patient=patients[patient],
+                    start_time=midnight + minute * MINUTE,
+                    duration_minutes=minutes,
+                    status=status,
+                )
+        except ValidationError:
+            continue  # it would overlap
+
+
+@pytest.fixture
+def crowd(frozen):
+    return DoctorFactory.create_batch(2), PatientFactory.create_batch(3)
+
+
+@hypothesis.settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=25,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+@hypothesis.given(visits=st.lists(A_VISIT, max_size=10), minutes=st.sampled_from([15, 25, 30, 60, 180]))
+@pytest.mark.parametrize("zone", [LISBON, KATHMANDU])
+def test_every_time_that_is_offered_can_be_booked(crowd, settings, zone, visits, minutes):
+    settings.TIME_ZONE = zone
+    doctors, patients = crowd
+    with transaction.atomic():
+        book_what_fits(visits, doctors, patients)
+        now = dt.datetime.now(dt.UTC)
+        opens, closes = usual_hours(TUESDAY)
+
+        found = find(Wish(minutes=minutes, patient_id=patients[0].pk))
+
+        for slot in found.slots():
+            with transaction.atomic():
+                booked = booking.book(
+                    patient=patients[0],
+                    doctor=slot.doctor,
+                    start_time=slot.start,
+                    duration_minutes=minutes,
+                    by=None,
+                )
+                assert now < booked.start_time
+                assert opens <= booked.start_time < booked.end_time <= closes
+                transaction.set_rollback(True)
+        transaction.set_rollback(True)
+    assert not Appointment.objects.exists()
+
+
+# The nearest
+
+
+def slots_at(*hours):
+    doctor = Doctor(pk=7)
+    return [Slot(doctor, at(0) + hour * 60 * MINUTE) for hour in hours]
+
+
+@pytest.mark.parametrize(
+    ("hours", "most", "expected"),
+    [
+        ([8, 9, 10, 11, 12], 3, [9, 10, 11]),
+        ([12, 11, 10, 9, 8], 3, [9, 10, 11]),
+        ([8, 9, 11, 12], 3, [8, 9, 11]),
+        ([8, 9, 11, 12], 1, [9]),
+        ([10.5, 30, 9], 5, [9, 10.5, 30]),
+        ([], 3, []),
+    ],
+)
+def test_nearest_are_in_order_of_time_the_earlier_first_choice(hours, most, expected):
+    assert nearest(iter(slots_at(*hours)), at(10), most=most) == slots_at(*expected)

@@ -1,0 +1,255 @@
+"""A walk-in: one button books the next free time of today for who is here already."""
+
+import datetime as dt
+import uuid
+from functools import partial
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from appointments import booking
+from appointments.models import Appointment
+from appointments.slots import Wish
+from appointments.tests.booking_form import BOOK, KEY, shown
+from appointments.tests.booking_form import at as instant
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.tests.reading import codes_at, codes_in
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+at = partial(instant, day=24)  # today
+
+
+@pytest.fixture
+def sent(typed):
+    """The form as somebody sends it who has only found the patient."""
+    return typed | {"doctor": "", "date": "2026-11-24", "time": "", "walk_in": "1"}
+
+
+def test_walk_in_takes_the_next_free_time_today_and_has_arrived(at_desk, receptionist, sent, maria, okafor):
+    response = at_desk.post(BOOK, sent)
+
+    visit = Appointment.objects.get()
+    assert response["Location"] == f"/schedule/2026-11-24/#v{visit.pk}"
+    assert (visit.patient, visit.doctor, visit.booked_by) == (maria, okafor, receptionist)
+    assert (visit.start_time, visit.duration_minutes) == (at(9, 5), 30)
+    assert (visit.status, visit.arrived_at) == ("arrived", at(9))
+    assert (visit.reason, visit.notes) == ("Sore knee", "Wants the ground floor")
+    assert {entry.actor for entry in AuditEntry.objects.get_for_object(visit)} == {receptionist}
+
+
+def test_walk_in_says_what_it_has_booked(at_desk, sent):
+    response = at_desk.post(BOOK, sent, follow=True)
+
+    (message,) = response.context["messages"]
+    assert str(message) == "Walk-in: Maria Santos, Tue 24 Nov 2026 09:05, Dr Okafor."
+
+
+def test_walk_in_goes_to_who_is_free_first(at_desk, sent, okafor):
+    abel = DoctorFactory(full_name="Dr Abel")
+    AppointmentFactory(doctor=abel, start_time=at(9), duration_minutes=60)
+    AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=30)
+
+    at_desk.post(BOOK, sent)
+
+    visit = Appointment.objects.get(booking_key=KEY)
+    assert (visit.doctor, visit.start_time) == (okafor, at(9, 30))
+
+
+def test_walk_in_waits_for_the_doctor_chosen(at_desk, sent, okafor):
+    DoctorFactory(full_name="Dr Abel")
+    AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60)
+
+    at_desk.post(BOOK, sent | {"doctor": okafor.pk})
+
+    visit = Appointment.objects.get(booking_key=KEY)
+    assert (visit.doctor, visit.start_time) == (okafor, at(10))
+
+
+def test_walk_in_finds_room_for_its_length(at_desk, sent, okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(9, 45))
+
+    at_desk.post(BOOK, sent | {"duration_minutes": "60"})
+
+    assert Appointment.objects.get(booking_key=KEY).start_time == at(10, 15)
+
+
+def test_walk_in_has_no_visit_elsewhere_at_that_time(at_desk, sent, maria, okafor):
+    elsewhere = DoctorFactory(full_name="Dr Zola")
+    AppointmentFactory(doctor=elsewhere, patient=maria, start_time=at(9), duration_minutes=60)
+
+    at_desk.post(BOOK, sent)
+
+    assert Appointment.objects.get(booking_key=KEY).start_time == at(10)
+
+
+def test_walk_in_does_not_look_at_the_time_typed(at_desk, sent):
+    at_desk.post(BOOK, sent | {"date": "2026-11-27", "time": "15:00"})
+
+    assert Appointment.objects.get().start_time == at(9, 5)
+
+
+def test_walk_in_before_the_doors_open_has_the_first_time(client, receptionist, sent, now):
+    now.move_to(at(6, 40))
+    client.force_login(receptionist)
+
+    client.post(BOOK, sent)
+
+    visit = Appointment.objects.get()
+    assert (visit.start_time, visit.arrived_at) == (at(8), at(6, 40))
+
+
+# Refusals
+
+
+def assert_nobody_free(response, sent):
+    assert codes_at(response, "time") == ["no_free_time"]
+    assert list(response.context["form"].errors) == ["time"]
+    assert shown(response).items() >= {n: v for n, v in sent.items() if n != "walk_in"}.items()
+    assert not Appointment.objects.filter(booking_key=KEY).exists()
+
+
+@pytest.mark.parametrize(("hour", "minute"), [(17, 30), (18, 0), (23, 59)])
+def test_walk_in_is_refused_when_the_day_has_no_time_left(client, receptionist, sent, now, hour, minute):
+    now.move_to(at(hour, minute))
+    client.force_login(receptionist)
+
+    assert_nobody_free(client.post(BOOK, sent), sent)
+
+
+def test_last_walk_in_of_the_day_ends_with_it(client, receptionist, sent, now):
+    now.move_to(at(17, 29))
+    client.force_login(receptionist)
+
+    client.post(BOOK, sent)
+
+    assert Appointment.objects.get().end_time == at(18)
+
+
+def test_walk_in_is_refused_when_the_doctor_chosen_is_full(at_desk, sent, okafor):
+    DoctorFactory()
+    for hour in (9, 12, 15):
+        AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180)
+
+    response = at_desk.post(BOOK, sent | {"doctor": str(okafor.pk)})
+
+    assert_nobody_free(response, sent | {"doctor": str(okafor.pk)})
+
+
+def test_walk_in_is_refused_without_active_doctors(at_desk, sent, okafor):
+    Doctor.objects.update(is_active=False)
+
+    assert_nobody_free(at_desk.post(BOOK, sent), sent)
+    assert_nobody_free(at_desk.post(BOOK, sent | {"doctor": str(okafor.pk)}), sent | {"doctor": str(okafor.pk)})
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"patient": ""}, "patient", "required"),
+        ({"patient": "999"}, "patient", "invalid_choice"),
+        ({"duration_minutes": "14"}, "duration_minutes", "duration"),
+        ({"duration_minutes": "181"}, "duration_minutes", "duration"),
+        ({"duration_minutes": ""}, "duration_minutes", "required"),
+        ({"reason": "x" * 201}, "reason", "max_length"),
+        ({"doctor": "x"}, "doctor", "invalid_choice"),
+    ],
+)
+def test_walk_in_is_refused_at_its_field(at_desk, sent, changes, field, code):
+    response = at_desk.post(BOOK, sent | changes)
+
+    assert codes_at(response, field) == [code]
+    assert list(response.context["form"].errors) == [field]
+    assert not Appointment.objects.exists()
+
+
+def test_walk_in_with_a_search_typed_finds_the_patient_first(at_desk, sent, maria):
+    response = at_desk.post(BOOK, sent | {"patient": "", "patient_query": "santos"})
+
+    assert response.context["picked"] == maria
+    assert not Appointment.objects.exists()
+
+
+# Sent twice
+
+
+def test_same_walk_in_twice_is_one_visit_whatever_time_it_is_by_then(at_desk, sent, now):
+    first = at_desk.post(BOOK, sent)
+    before = Appointment.objects.values().get()
+    now.shift(dt.timedelta(minutes=20))
+
+    second = at_desk.post(BOOK, sent)
+
+    assert first["Location"] == second["Location"]
+    assert Appointment.objects.values().get() == before
+
+
+def test_two_walk_ins_come_one_after_the_other(at_desk, sent):
+    at_desk.post(BOOK, sent)
+
+    at_desk.post(BOOK, sent | {"patient": PatientFactory().pk, "booking_key": str(uuid.uuid4())})
+
+    assert [visit.start_time for visit in Appointment.objects.all()] == [at(9, 5), at(9, 35)]
+
+
+# Registered in place
+
+
+@pytest.fixture
+def new_patient():
+    return {"patient": "", "registers": "1", "new-first_name": "Ana", "new-last_name": "Silva"} | {
+        "new-email": "ana@example.org"
+    }
+
+
+def test_walk_in_of_a_new_patient_registers_and_books(at_desk, sent, new_patient):
+    for _send in range(2):
+        assert at_desk.post(BOOK, sent | new_patient).status_code == 302
+
+    visit = Appointment.objects.get()
+    assert (visit.patient.full_name, visit.status, visit.start_time) == ("Ana Silva", "arrived", at(9, 5))
+    assert Patient.objects.filter(last_name="Silva").count() == 1
+
+
+def test_walk_in_of_a_new_patient_with_nobody_free_registers_nobody(client, receptionist, sent, new_patient, now):
+    now.move_to(at(17, 45))
+    client.force_login(receptionist)
+
+    response = client.post(BOOK, sent | new_patient)
+
+    assert codes_at(response, "time") == ["no_free_time"]
+    assert not Patient.objects.filter(last_name="Silva").exists()
+    assert not Appointment.objects.exists()
+
+
+# The verb
+
+
+def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
+    def fail(*args, **kwargs):
+        raise ValidationError({"status": ValidationError("No.", code="no")})
+
+    monkeypatch.setattr(booking, "mark_arrived", fail)
+
+    with pytest.raises(ValidationError) as refusal:
+        booking.walk_in(patient=maria, wish=Wish(), by=None)
+
+    assert codes_in(refusal.value) == {"status": ["no"]}
+    assert not Appointment.objects.exists()
+
+
+def test_verb_prefers_what_is_wished_for(maria, okafor):
+    lindgren = DoctorFactory(specialization="Dermatology")
+
+    assert booking.walk_in(patient=maria, wish=Wish(specialization="Dermatology"), by=None).doctor == lindgren
+
+
+def test_verb_without_a_key_books_each_time(okafor):
+    visits = [booking.walk_in(patient=PatientFactory(), wish=Wish(minutes=15), by=None) for _visit in range(3)]
+
+    assert [visit.start_time for visit in visits] == [at(9, 5), at(9, 20), at(9, 35)]

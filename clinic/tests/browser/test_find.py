@@ -1,0 +1,128 @@
+"""The box of the top bar: what hangs under it, by keys, whatever the order in which typing and answers come."""
+
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from clinic.tests.browser.checks import assert_accessible
+from patients.tests.factories import PatientFactory
+
+SLOW_SECONDS = 0.5
+
+
+@pytest.fixture
+def box(desk):
+    """The empty box on the page of doctors; five patients called Silva are registered, and one Zola."""
+    PatientFactory.create_batch(5, first_name="Ana", last_name="Silva")
+    PatientFactory(first_name="Rita", last_name="Zola")
+    desk.goto("/doctors/")
+    return desk.get_by_role("searchbox", name="Find patient")
+
+
+@pytest.fixture
+def found(desk):
+    return desk.locator("#found")
+
+
+def slow_down(desk):
+    """Let every answer take longer than typing does."""
+
+    def late(route):
+        time.sleep(SLOW_SECONDS)
+        route.continue_()
+
+    desk.route("**/patients/", late)
+
+
+def test_typing_shows_who_is_found_and_an_empty_box_nobody(box, found, desk):
+    box.press_sequentially("sil")
+    expect(found.get_by_role("listitem")).to_have_count(5)
+    expect(desk.locator("#found-says")).to_have_text("5 patients found")
+    assert_accessible(desk)
+
+    box.fill("")
+
+    expect(found).to_be_hidden()
+
+
+def test_nobody_found_is_said_and_the_arrow_leads_to_registering(box, found, desk):
+    box.fill("nobody")
+    expect(found).to_contain_text("Nobody is registered like that")
+    box.press("ArrowDown")
+    desk.keyboard.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Register a patient")).to_be_visible()
+
+
+def test_arrows_lead_through_the_rows_and_back_to_the_box(box, found, desk):
+    box.fill("silva")
+    rows = found.get_by_role("link", name="Ana Silva", exact=True)
+    expect(rows).to_have_count(5)
+
+    box.press("ArrowDown")
+    desk.keyboard.press("ArrowDown")
+    expect(rows.nth(1)).to_be_focused()
+    desk.keyboard.press("Tab")
+    expect(found.get_by_role("link", name="Book for Ana Silva").nth(1)).to_be_focused()
+    desk.keyboard.press("ArrowUp")
+    expect(rows.nth(0)).to_be_focused()
+    desk.keyboard.press("ArrowUp")
+    expect(box).to_be_focused()
+
+
+def test_enter_opens_the_only_one_found_though_the_answer_is_not_there_yet(box, desk):
+    slow_down(desk)
+    box.press_sequentially("silva")
+    desk.wait_for_timeout(200)  # the search for Silva is under way
+    box.fill("zola")
+    box.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Rita Zola")).to_be_visible()
+
+
+def test_enter_shows_several_on_their_page(box, desk):
+    box.fill("silva")
+    box.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Patients")).to_be_visible()
+    expect(desk.get_by_role("main").get_by_role("link", name="Ana Silva", exact=True)).to_have_count(5)
+
+
+def test_escape_closes_and_keeps_what_was_typed_and_the_arrow_asks_again(box, found, desk):
+    box.fill("zola")
+    expect(found).to_contain_text("Rita Zola")
+    box.press("ArrowDown")
+
+    desk.keyboard.press("Escape")
+
+    expect(found).to_be_hidden()
+    expect(box).to_be_focused()
+    expect(box).to_have_value("zola")
+    box.press("ArrowDown")
+    expect(found).to_contain_text("Rita Zola")
+
+
+def test_list_hides_when_one_turns_elsewhere_and_is_there_again_in_the_box(box, found, desk):
+    box.fill("zola")
+    expect(found).to_be_visible()
+
+    desk.get_by_role("heading", name="Doctors").click()
+    expect(found).to_be_hidden()
+    box.focus()
+    expect(found).to_be_visible()
+    desk.get_by_role("link", name="Patients", exact=True).focus()
+    expect(found).to_be_hidden()
+
+
+def test_answer_that_comes_late_takes_nobody_away_from_where_one_is(box, found, desk):
+    slow_down(desk)
+    box.fill("zola")
+    desk.wait_for_timeout(200)
+    elsewhere = desk.get_by_role("link", name="Patients", exact=True)
+
+    with desk.expect_response("**/patients/"):
+        elsewhere.focus()
+
+    expect(elsewhere).to_be_focused()
+    expect(found).to_be_hidden()

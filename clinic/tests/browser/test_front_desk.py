@@ -1,0 +1,490 @@
+"""The front desk's day, from end to end: with the mouse, the keyboard, a telephone, and with JavaScript off."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from appointments import booking
+from appointments.models import Appointment
+from appointments.statuses import Status
+from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
+from clinic.tests.browser.scene import THURSDAY, TOMORROW, at
+from patients.models import Patient
+
+QUERY = "Patient's name, phone or e-mail"
+
+
+def block(page, appointment):
+    return page.locator(f"#v{appointment.pk}")
+
+
+def visit(page, appointment):
+    return block(page, appointment).get_by_role("link")
+
+
+def act(page, appointment, name):
+    block(page, appointment).hover()
+    block(page, appointment).get_by_role("button", name=name).click()
+
+
+def says(page, text):
+    expect(page.locator("#messages")).to_contain_text(text)
+
+
+def has_status(page, appointment, status):
+    expect(block(page, appointment)).to_have_class(re.compile(f"status-{status}"))
+    appointment.refresh_from_db()
+    assert appointment.status == status
+
+
+def book_button(page):
+    return page.get_by_role("main").get_by_role("button", name="Book", exact=True)
+
+
+def book_address(doctor, patient, time="10:30", date="2026-11-24"):
+    return f"/appointments/book/?doctor={doctor.pk}&date={date}&time={time}&patient={patient.pk}"
+
+
+# Booking
+
+
+def test_known_patient_is_booked_at_one_of_the_next_free_times(desk, clinic):
+    desk.goto("/appointments/book/")
+    desk.get_by_label(QUERY).press_sequentially("san mar")
+    desk.get_by_role("main").get_by_role("button", name="Maria Santos").click()
+    expect(desk.get_by_text("Next visit: Tue 24 Nov 2026, 10:30")).to_be_visible()
+    panel = desk.get_by_role("complementary", name="Free times")
+    panel.get_by_label("With").select_option(label="Cardiology")
+    expect(panel.get_by_role("button", name="Dr James Okafor")).to_have_count(0)
+    panel.get_by_label("Time of day").select_option("afternoon")
+    panel.get_by_role("button", name="Take Wed 25 Nov 2026 at 14:00, Dr Ingrid Lindqvist").click()
+    expect(book_button(desk)).to_be_focused()
+    desk.get_by_label("Reason").fill("Palpitations")
+
+    book_button(desk).click()
+
+    says(desk, "Booked: Maria Santos, Wed 25 Nov 2026 14:00, Dr Ingrid Lindqvist")
+    booked = Appointment.objects.get(reason="Palpitations")
+    assert (booked.doctor, booked.start_time) == (clinic.doctors.lindqvist, at("14:00", TOMORROW))
+    expect(block(desk, booked)).to_be_in_viewport()
+
+
+def test_filters_of_the_day_view_outlive_a_booking(desk, clinic):
+    desk.goto(f"/schedule/2026-11-24/?doctor={clinic.doctors.okafor.pk}")
+    desk.get_by_role("link", name="Book 13:00, Dr James Okafor").click()
+    desk.get_by_label(QUERY).fill("brown")
+    desk.get_by_label(QUERY).press("Enter")
+    book_button(desk).click()
+
+    says(desk, "Booked: Olive Brown")
+    expect(desk).to_have_url(re.compile(rf"/schedule/2026-11-24/\?doctor={clinic.doctors.okafor.pk}#v\d+$"))
+    expect(desk.get_by_role("region", name="Dr Ana Ferreira")).to_have_count(0)
+
+
+def test_possible_duplicate_is_shown_and_can_be_registered_all_the_same(desk, clinic):
+    desk.goto(f"/appointments/book/?doctor={clinic.doctors.okafor.pk}&date=2026-11-25&time=11:00")
+    desk.get_by_label(QUERY).fill("Santos, Maria")
+    desk.get_by_role("button", name="New patient").click()
+    main = desk.get_by_role("main")
+    expect(main.get_by_label("First name")).to_have_value("Maria")
+    expect(main.get_by_label("Last name")).to_have_value("Santos")
+    main.get_by_label("Date of birth").fill("1984-03-09")
+    main.get_by_label("E-mail").fill("another.maria@example.org")
+    book_button(desk).click()
+
+    expect(desk.get_by_role("region", name="Registered already")).to_contain_text("+351 912 345 001")
+    assert_accessible(desk)
+    assert not Patient.objects.filter(email="another.maria@example.org").exists()
+    desk.get_by_role("button", name="Register anyway").click()
+
+    says(desk, "Booked: Maria Santos, Wed 25 Nov 2026 11:00")
+    assert Appointment.objects.get(patient__email="another.maria@example.org").start_time == at("11:00", TOMORROW)
+
+
+def test_refusal_names_what_is_in_the_way_and_another_doctors_time_takes_one_click(desk, clinic):
+    desk.goto(book_address(clinic.doctors.ferreira, clinic.patients.wozniak))
+    book_button(desk).click()
+
+    expect(desk.get_by_text("Dr Ana Ferreira is booked 10:30–11:00 on Tue 24 Nov 2026.")).to_be_visible()
+    near = desk.get_by_role("group", name="Free times near it")
+    expect(near.get_by_role("button")).to_have_count(6)
+    assert_accessible(desk)
+    near.get_by_role("button", name="Dr James Okafor").first.click()
+
+    says(desk, "Booked: Łucja Woźniak")
+    assert Appointment.objects.get(
+        patient=clinic.patients.wozniak, status="booked", start_time__lt=at("23:00")
+    ).doctor == (clinic.doctors.okafor)
+
+
+def test_two_people_want_the_same_time(desk, second_desk, clinic):
+    okafor, patients = clinic.doctors.okafor, clinic.patients
+    desk.goto(book_address(okafor, patients.brown, time="13:00"))
+    second_desk.goto(book_address(okafor, patients.wozniak, time="13:00"))
+
+    book_button(desk).click()
+    says(desk, "Booked: Olive Brown")
+    book_button(second_desk).click()
+
+    expect(second_desk.get_by_text("Dr James Okafor is booked 13:00–13:30")).to_be_visible()
+    second_desk.get_by_role("group", name="Free times near it").get_by_role("button").first.click()
+    says(second_desk, "Booked: Łucja Woźniak")
+    assert Appointment.objects.filter(doctor=okafor, start_time=at("13:00")).count() == 1
+
+
+def test_double_click_on_book_is_one_appointment(desk, clinic):
+    desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
+
+    book_button(desk).dblclick()
+
+    says(desk, "Booked: Olive Brown")
+    assert Appointment.objects.filter(doctor=clinic.doctors.okafor, start_time=at("13:00")).count() == 1
+
+
+def test_back_to_a_form_that_has_booked_books_nothing_twice(desk, clinic):
+    desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
+    book_button(desk).click()
+    says(desk, "Booked: Olive Brown")
+
+    desk.go_back()
+    book_button(desk).click()
+
+    expect(desk.get_by_role("main")).to_contain_text("Olive Brown")
+    assert Appointment.objects.filter(patient=clinic.patients.brown, start_time=at("13:00")).count() == 1
+
+
+def test_walk_in_is_one_button(desk, clinic):
+    desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
+    desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")
+
+    desk.get_by_role("button", name="Walk-in now").click()
+
+    says(desk, "Walk-in: Łucja Woźniak")
+    walk_in = Appointment.objects.get(patient=clinic.patients.wozniak, doctor=clinic.doctors.lindqvist)
+    has_status(desk, walk_in, Status.ARRIVED)
+
+
+# The day as a work list
+
+
+def test_visit_runs_from_arrival_to_its_end_and_a_step_is_taken_back(admins_page, clinic):
+    page, appointment = admins_page, clinic.booked
+    page.goto("/")
+    for button, status in (("Arrived", "arrived"), ("Start", "in_consultation"), ("Done", "completed")):
+        act(page, appointment, button)
+        has_status(page, appointment, status)
+
+    page.locator("#messages").get_by_role("button", name="Undo").click()
+
+    has_status(page, appointment, "in_consultation")
+
+
+def test_no_show_and_its_undo(desk, clinic):
+    desk.goto("/")
+    act(desk, clinic.overdue, "No-show")
+    has_status(desk, clinic.overdue, "no_show")
+
+    desk.locator("#messages").get_by_role("button", name="Undo").click()
+
+    has_status(desk, clinic.overdue, "booked")
+
+
+def test_who_waits_and_for_how_long_is_seen_at_once(desk, clinic):
+    desk.goto("/")
+
+    expect(block(desk, clinic.arrived)).to_contain_text(re.compile(r"waiting 1[23] min"))
+
+
+def test_list_has_tabs_and_a_visit_leaves_its_tab_with_one_click(desk, clinic):
+    desk.goto("/schedule/?layout=list")
+    tabs = desk.get_by_role("navigation", name="Visits")
+    for tab, count in (("Remaining", 4), ("Arrived", 2), ("Done", 3), ("All", 9)):
+        expect(tabs.get_by_role("link", name=f"{tab} {count}")).to_be_visible()
+
+    block(desk, clinic.booked).get_by_role("button", name="Arrived").click()
+
+    expect(tabs.get_by_role("link", name="Arrived 3")).to_be_visible()
+    expect(block(desk, clinic.booked)).to_have_count(0)
+    expect(tabs.get_by_role("link", name="Remaining 3")).to_have_attribute("aria-current", "true")
+
+
+def test_change_of_what_somebody_else_has_changed_is_refused_and_shown(desk, second_desk, clinic):
+    for page in (desk, second_desk):
+        page.goto("/")
+    act(desk, clinic.overdue, "Arrived")
+    has_status(desk, clinic.overdue, "arrived")
+
+    act(second_desk, clinic.overdue, "No-show")
+
+    says(second_desk, "Somebody else has changed this appointment meanwhile.")
+    has_status(second_desk, clinic.overdue, "arrived")
+
+
+# Moving and cancelling
+
+
+def test_move_in_the_grid_says_from_where_to_where_who_and_why(desk, clinic, receptionist):
+    desk.goto("/")
+    visit(desk, clinic.booked).click()
+    desk.get_by_role("link", name="Move").click()
+    desk.get_by_label("Why the visit is moved").fill("Train is late")
+    desk.get_by_role("link", name="Next day", exact=True).click()
+    desk.get_by_label("Why the visit is moved").fill("Train is late")
+    assert_accessible(desk)
+    desk.get_by_role("button", name="Move to 09:30, Dr Ana Ferreira").click()
+
+    says(desk, "Moved: Maria Santos, Wed 25 Nov 2026 09:30")
+    expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
+    told = "Moved from Tue 24 Nov 2026 10:30 to Wed 25 Nov 2026 09:30"
+    visit(desk, clinic.booked).click()
+    for page in (f"/appointments/{clinic.booked.pk}/", f"/patients/{clinic.patients.santos.pk}/"):
+        desk.goto(page)
+        expect(desk.get_by_text(told).first).to_be_visible()
+        expect(desk.get_by_text("Why: Train is late").first).to_be_visible()
+        expect(desk.get_by_text(receptionist.display_name).first).to_be_visible()
+
+
+def test_move_by_typing_a_time_that_is_taken_offers_others(desk, clinic):
+    desk.goto(f"/appointments/{clinic.booked.pk}/move/")
+    desk.get_by_label("Time", exact=False).first.fill("11:00")
+    desk.get_by_role("main").get_by_role("button", name="Move", exact=True).click()
+    expect(desk.get_by_text("Dr Ana Ferreira is booked 11:00–11:30")).to_be_visible()
+
+    desk.get_by_role("group", name="Free times near it").get_by_role("button").first.click()
+
+    says(desk, "Moved: Maria Santos")
+
+
+def test_visit_is_dragged_to_another_time(desk, clinic):
+    desk.goto("/")
+
+    visit(desk, clinic.booked).drag_to(desk.get_by_role("link", name="Book 11:30, Dr Ingrid Lindqvist"))
+
+    says(desk, "Moved: Maria Santos, Tue 24 Nov 2026 11:30, Dr Ingrid Lindqvist")
+    clinic.booked.refresh_from_db()
+    assert clinic.booked.doctor == clinic.doctors.lindqvist
+
+
+def test_escape_leaves_the_visit_where_it_is(desk, clinic):
+    desk.goto(f"/?move={clinic.booked.pk}")
+    expect(desk.get_by_text("Moving Maria Santos")).to_be_visible()
+
+    desk.keyboard.press("Escape")
+
+    expect(desk.get_by_text("Moving Maria Santos")).to_have_count(0)
+    expect(desk.get_by_role("link", name="Book 14:00, Dr Ingrid Lindqvist")).to_be_visible()
+
+
+def test_cancelled_in_other_words_and_taken_back(desk, clinic):
+    desk.goto(f"/appointments/{clinic.later.pk}/cancel/")
+    desk.get_by_role("radio", name="The clinic").check()
+    desk.get_by_role("textbox", name="Reason").fill("Flooded cellar")
+    desk.get_by_role("button", name="Cancel the appointment").last.click()
+    says(desk, "Olive Brown: cancelled.")
+
+    desk.locator("#messages").get_by_role("button", name="Undo").click()
+
+    says(desk, "Olive Brown: booked.")
+    has_status(desk, clinic.later, "booked")
+
+
+# Live
+
+
+def test_open_day_shows_what_somebody_else_changes_and_leaves_everything_in_its_place(desk, clinic, receptionist):
+    desk.goto("/")
+    visit(desk, clinic.later).focus()
+    desk.locator("#day-grid").evaluate("grid => { grid.scrollTop = 40; }")
+    desk.get_by_label("Find patient").fill("half typed")
+    visit(desk, clinic.later).focus()
+
+    booking.mark_arrived(clinic.booked, by=receptionist)
+
+    has_status(desk, clinic.booked, "arrived")
+    expect(visit(desk, clinic.later)).to_be_focused()
+    assert desk.locator("#day-grid").evaluate("grid => grid.scrollTop") == 40
+    expect(desk.get_by_label("Find patient")).to_have_value("half typed")
+
+
+def test_asking_whether_the_day_has_changed_renders_nothing(desk, clinic):
+    answers = []
+    desk.goto("/")
+    desk.on("response", lambda response: answers.append((response.url, response.status)))
+
+    with desk.expect_response(re.compile("/version/$")):
+        pass
+
+    pages = [(url.partition("/schedule/")[2], status) for url, status in answers if "/schedule/" in url]
+    assert pages == [("2026-11-24/version/", 304)]
+
+
+# By keyboard alone
+
+
+def test_arrows_lead_through_the_grid(desk, clinic):
+    desk.goto("/")
+    visit(desk, clinic.booked).focus()
+
+    desk.keyboard.press("ArrowDown")
+    expect(visit(desk, clinic.later)).to_be_focused()
+    desk.keyboard.press("ArrowUp")
+    desk.keyboard.press("ArrowUp")
+    expect(visit(desk, clinic.arrived)).to_be_focused()
+    desk.keyboard.press("ArrowRight")
+    assert desk.evaluate("document.activeElement.closest('section').ariaLabel") == "Dr Ingrid Lindqvist"
+    desk.keyboard.press("ArrowLeft")
+    desk.keyboard.press("Enter")
+
+    expect(desk).to_have_url(re.compile(r"/appointments/\d+/$"))
+
+
+def test_whole_visit_by_keys(doctors_page, clinic):
+    doctors_page.goto("/")
+    visit(doctors_page, clinic.booked).focus()
+    for key, status in (("a", "arrived"), ("s", "in_consultation"), ("d", "completed"), ("u", "in_consultation")):
+        doctors_page.keyboard.press(key)
+        has_status(doctors_page, clinic.booked, status)
+        expect(visit(doctors_page, clinic.booked)).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("t", "Tuesday 24 November 2026"), ("b", "Book an appointment"), ("f", "Free times"), ("?", "Keys")],
+)
+def test_key_leads_from_any_page(desk, clinic, key, shown):
+    desk.goto("/schedule/2026-12-01/")
+
+    desk.keyboard.press(key)
+
+    expect(desk.get_by_role("heading", name=shown)).to_be_visible()
+
+
+def test_slash_goes_to_the_search_and_arrows_to_the_patient(desk, clinic):
+    desk.goto("/")
+    desk.keyboard.press("/")
+    desk.keyboard.type("912 345 004")
+    expect(desk.locator("#found")).to_contain_text("Łucja Woźniak")
+    assert_accessible(desk)
+    desk.keyboard.press("ArrowDown")
+    desk.keyboard.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Łucja Woźniak")).to_be_visible()
+
+
+def test_single_keys_can_be_turned_off(desk, clinic):
+    desk.goto("/")
+    desk.keyboard.press("?")
+    assert_accessible(desk)
+    desk.get_by_label("Single keys are on").uncheck()
+    desk.keyboard.press("Escape")
+    desk.reload()
+    visit(desk, clinic.booked).focus()
+
+    desk.keyboard.press("c")
+    desk.keyboard.press("b")
+
+    expect(desk.get_by_role("heading", name="Tuesday 24 November 2026")).to_be_visible()
+    expect(visit(desk, clinic.booked)).to_be_focused()
+
+
+def test_letters_typed_into_a_field_are_letters(desk, clinic):
+    desk.goto("/")
+
+    desk.get_by_label("Find patient").press_sequentially("btf?")
+
+    expect(desk.get_by_label("Find patient")).to_have_value("btf?")
+    expect(desk.get_by_role("heading", name="Tuesday 24 November 2026")).to_be_visible()
+
+
+def test_focus_is_seen_wherever_it_is(desk, clinic):
+    desk.goto("/")
+    for _ in range(40):
+        desk.keyboard.press("Tab")
+        unseen = desk.evaluate(
+            """() => {
+              const focused = document.activeElement;
+              const isSeen = [focused, focused.closest(".block")]
+                .some((each) => each && getComputedStyle(each).outlineStyle !== "none");
+              // The parts of a date field are the browser's own; so is what comes after the last stop.
+              return isSeen || focused.type === "date" || focused === document.body ? "" : focused.outerHTML;
+            }"""
+        )
+        assert not unseen
+
+
+# With JavaScript off
+
+
+def test_everything_goes_without_javascript(plain_desk, clinic):
+    page = plain_desk
+    page.goto("/")
+    page.get_by_role("link", name="Book 13:00, Dr James Okafor").click()
+    page.get_by_label(QUERY).fill("wozniak")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("Next visit:")).to_be_visible()
+    book_button(page).click()
+    says(page, "Booked: Łucja Woźniak")
+    booked = Appointment.objects.get(patient=clinic.patients.wozniak, start_time=at("13:00"))
+
+    act(page, booked, "Arrived")
+    has_status(page, booked, "arrived")
+    page.locator("#messages").get_by_role("button", name="Undo").click()
+    has_status(page, booked, "booked")
+
+    visit(page, booked).click()
+    page.get_by_role("link", name="Move").click()
+    page.get_by_role("button", name="Move to 14:00, Dr James Okafor").click()
+    says(page, "Moved: Łucja Woźniak")
+
+    visit(page, booked).click()
+    page.get_by_role("link", name="Cancel").click()
+    page.get_by_role("button", name="Cannot come").click()
+    says(page, "Łucja Woźniak: cancelled.")
+
+    page.get_by_label("Find patient").fill("wozniak")
+    page.get_by_label("Find patient").press("Enter")
+    expect(page.get_by_role("main")).to_contain_text("Wed 25 Nov")
+
+
+def test_new_patient_walks_in_without_javascript(plain_desk, clinic):
+    page = plain_desk
+    page.goto("/appointments/book/")
+    page.get_by_label(QUERY).fill("Nadia Costa")
+    page.get_by_role("button", name="New patient").click()
+    page.get_by_label("E-mail").fill("nadia.costa@example.org")
+    page.get_by_role("button", name="Walk-in now").click()
+
+    says(page, "Walk-in: Nadia Costa")
+    assert Appointment.objects.get(patient__email="nadia.costa@example.org").status == Status.ARRIVED
+
+
+# On a telephone
+
+
+def test_telephone_shows_one_doctor_at_a_time_and_reaches_all(phone_desk, clinic):
+    page = phone_desk
+    page.goto("/")
+    expect(page.get_by_role("region", name="Dr Ana Ferreira")).to_be_in_viewport()
+    assert_no_sideways_scroll(page)
+
+    page.get_by_role("navigation", name="Doctors").get_by_role("link", name="Dr James Okafor").click()
+
+    expect(page.get_by_role("region", name="Dr James Okafor")).to_be_in_viewport(ratio=0.1)
+    expect(visit(page, clinic.booked)).not_to_be_in_viewport()
+    block(page, clinic.due).get_by_role("button", name="Arrived").click()
+    has_status(page, clinic.due, "arrived")
+    assert_no_sideways_scroll(page)
+
+
+def test_telephone_books(phone_desk, clinic):
+    page = phone_desk
+    page.goto("/appointments/free/")
+    assert_no_sideways_scroll(page)
+    page.get_by_role("link", name="Book Thu 26 Nov 2026 at 09:00, Dr James Okafor").click()
+    page.get_by_label(QUERY).fill("brown")
+    page.get_by_role("main").get_by_role("button", name="Olive Brown").click()
+    book_button(page).click()
+
+    says(page, "Booked: Olive Brown")
+    assert Appointment.objects.filter(patient=clinic.patients.brown, start_time=at("09:00", THURSDAY)).exists()

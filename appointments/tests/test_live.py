@@ -1,0 +1,249 @@
+"""The open day view follows what others change: a tiny version is asked for, and the day only if it is another one."""
+
+import datetime as dt
+
+import pytest
+from django.contrib.messages import get_messages
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments import booking
+from appointments.day import day_version
+from appointments.models import Appointment
+from appointments.tests.booking_form import BOOK
+from appointments.tests.booking_form import at as instant
+from appointments.tests.factories import AppointmentFactory
+from clinic.tests.reading import elements
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+TODAY, TOMORROW = dt.date(2026, 11, 24), dt.date(2026, 11, 25)
+DAY, VERSION = "/schedule/2026-11-24/", "/schedule/2026-11-24/version/"
+SECOND = dt.timedelta(seconds=1)
+HTMX = {"HX-Request": "true"}
+
+
+def at(hour, minute=0, *, day=24):
+    return instant(hour, minute, day=day)
+
+
+@pytest.fixture
+def visit(okafor, maria):
+    return AppointmentFactory(doctor=okafor, patient=maria)
+
+
+def poll(client, seen, url=VERSION):
+    return client.get(url, headers={"If-None-Match": seen})
+
+
+# What makes another version
+
+CHANGES = {
+    "book": lambda visit: booking.book(
+        patient=PatientFactory(), doctor=visit.doctor, start_time=at(14), duration_minutes=30, by=None
+    ),
+    "move": lambda visit: booking.move(
+        visit, doctor=visit.doctor, start_time=at(11), duration_minutes=30, by=None
+    ),
+    "move to another doctor": lambda visit: booking.move(
+        visit, doctor=DoctorFactory(), start_time=visit.start_time, duration_minutes=30, by=None
+    ),
+    "arrive": lambda visit: booking.mark_arrived(visit, by=None),
+    "start": lambda visit: booking.start(visit, by=None),
+    "undo": lambda visit: booking.undo(booking.mark_arrived(visit, by=None), by=None),
+    "cancel": lambda visit: booking.cancel(visit, reason="Ill", cancelled_by="patient", by=None),
+    "delete": lambda visit: visit.delete(),
+    "new doctor": lambda visit: DoctorFactory(),
+    "deactivate": lambda visit: Doctor.objects.filter(pk=visit.doctor_id).update(is_active=False),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_makes_another_version(at_desk, visit, change):
+    seen = at_desk.get(VERSION)["ETag"]
+    assert poll(at_desk, seen).status_code == 304
+
+    CHANGES[change](visit)
+
+    changed = poll(at_desk, seen)
+    assert changed.status_code == 200
+    assert changed["ETag"] != seen
+    assert poll(at_desk, changed["ETag"]).status_code == 304
+
+
+def test_version_is_the_one_the_day_view_carries(at_desk, visit):
+    page = at_desk.get(DAY)
+
+    (day,) = [attrs for _tag, attrs in elements(page) if attrs.get("id") == "day"]
+    assert day["data-version-url"] == VERSION
+    assert poll(at_desk, f'"{day["data-version"]}"').status_code == 304
+
+
+def test_version_says_nothing(at_desk, visit):
+    response = at_desk.get(VERSION)
+
+    assert response.content == b""
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_change_between_reading_doctors_and_visits_shows_as_one(receptionist, visit, monkeypatch):
+    """The page must never claim to show what it does not: it carries the version from before it read the visits."""
+    from appointments import day as day_module
+
+    def read_then_overtaken(date):
+        booking.mark_arrived(visit, by=None)
+        return read(date)
+
+    read = day_module._read
+    monkeypatch.setattr(day_module, "_read", read_then_overtaken)
+
+    assert day_module.day_view(TODAY, user=receptionist).version != day_version(TODAY)
+
+
+def test_version_of_today_is_another_one_every_five_minutes(at_desk, visit, now):
+    """Free times pass, and visits become late and no-shows, though nobody does anything."""
+    seen = at_desk.get(VERSION)["ETag"]
+
+    now.move_to(at(9, 4) + 59 * SECOND)
+    assert poll(at_desk, seen).status_code == 304
+    now.move_to(at(9, 5))
+    assert poll(at_desk, seen).status_code == 200
+
+
+@pytest.mark.parametrize("url", ["/schedule/2026-11-25/version/", "/schedule/2026-11-23/version/"])
+def test_version_of_another_day_does_not_follow_the_clock(at_desk, visit, now, url):
+    seen = at_desk.get(url)["ETag"]
+
+    now.move_to(at(19))
+
+    assert poll(at_desk, seen, url).status_code == 304
+
+
+def test_version_is_another_one_when_today_becomes_another_day(visit):
+    for day in (TODAY, TOMORROW):
+        assert day_version(day, at=at(23, 59)) != day_version(day, at=at(0, 0, day=25))
+
+
+def test_version_does_not_depend_on_the_order_of_reading(visit):
+    DoctorFactory(full_name="Dr Abel")
+    before = day_version(TODAY)
+
+    Doctor.objects.filter(full_name="Dr Abel").update(full_name="Dr Zola")
+
+    assert day_version(TODAY) == before
+
+
+# What it costs
+
+
+@pytest.mark.parametrize("doctors", [3, 30])
+@pytest.mark.parametrize("is_known", [True, False])
+def test_polling_makes_three_queries_and_renders_nothing(at_desk, doctors, is_known):
+    """The session, its user, and the doctors' diary versions."""
+    for doctor in DoctorFactory.create_batch(doctors):
+        AppointmentFactory(doctor=doctor)
+    seen = at_desk.get(VERSION)["ETag"] if is_known else '"another"'
+
+    with CaptureQueriesContext(connection) as queries:
+        response = poll(at_desk, seen)
+
+    assert response.status_code == (304 if is_known else 200)
+    assert len(queries) == 3
+    assert response.templates == []
+
+
+def test_polling_keeps_no_idle_session_alive(at_desk, visit, now):
+    """Otherwise a day view left open would stay signed in for ever."""
+    before = Session.objects.values().get()
+
+    for _poll in range(3):
+        now.shift(60)
+        response = at_desk.get(VERSION)
+        at_desk.get(DAY, headers=HTMX)
+        assert "sessionid" not in response.cookies
+
+    assert Session.objects.values().get() == before
+
+
+def test_polling_after_the_session_has_ended_sends_to_the_login(at_desk, visit, now):
+    now.shift(12 * 3600 + 1)
+
+    response = at_desk.get(VERSION)
+
+    assert response["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("url", ["/schedule/2026-02-30/version/", "/schedule/0001-01-01/version/"])
+def test_version_of_no_date_is_not_found(at_desk, url):
+    assert at_desk.get(url).status_code == 404
+
+
+@pytest.mark.parametrize("url", ["/schedule/1900-01-01/version/", "/schedule/2199-12-31/version/"])
+def test_version_at_the_calendars_ends(at_desk, url):
+    assert at_desk.get(url).status_code == 200
+
+
+# The day fetched anew
+
+
+@pytest.mark.parametrize("query", ["", "?layout=list", "?layout=list&tab=all"])
+def test_htmx_gets_only_what_changes_by_itself(at_desk, visit, query):
+    whole = at_desk.get(DAY + query).content.decode()
+
+    response = at_desk.get(DAY + query, headers=HTMX)
+
+    part = response.content.decode()
+    assert response.templates[0].name == "appointments/_day.html"
+    assert "base.html" not in [template.name for template in response.templates]
+    assert part.strip().startswith('<div id="day"')
+    assert part.strip() in whole
+    assert "Maria Santos" in part or query == "?layout=list"
+
+
+def test_boosted_htmx_gets_the_page(at_desk, visit):
+    response = at_desk.get(DAY, headers=HTMX | {"HX-Boosted": "true"})
+
+    assert "base.html" in [template.name for template in response.templates]
+
+
+def test_day_fetched_anew_leaves_the_messages_to_the_page(at_desk, visit, typed):
+    at_desk.post(BOOK, typed | {"date": "2026-11-24", "time": "14:00"})
+
+    part = at_desk.get(DAY, headers=HTMX)
+
+    assert "Booked:" not in part.content.decode()
+    page = at_desk.get(DAY)
+    assert [str(message) for message in get_messages(page.wsgi_request)] == [
+        "Booked: Maria Santos, Tue 24 Nov 2026 14:00, Dr Okafor."
+    ]
+    assert "Booked: Maria Santos" in page.content.decode()
+
+
+def test_day_fetched_anew_keeps_filters_and_the_visit_to_move(at_desk, visit, okafor):
+    DoctorFactory(full_name="Dr Zola")
+
+    part = at_desk.get(DAY, {"doctor": okafor.pk, "move": visit.pk}, headers=HTMX)
+
+    assert [column.doctor for column in part.context["day"].columns] == [okafor]
+    assert 'form="move"' in part.content.decode()
+
+
+def test_day_fetched_anew_makes_the_same_queries_for_3_and_for_30_doctors(at_desk):
+    def doctors_with_visits(count):
+        for doctor in DoctorFactory.create_batch(count):
+            AppointmentFactory(doctor=doctor)
+
+    doctors_with_visits(3)
+    with CaptureQueriesContext(connection) as few:
+        at_desk.get(DAY, headers=HTMX)
+    doctors_with_visits(27)
+
+    with CaptureQueriesContext(connection) as many:
+        at_desk.get(DAY, headers=HTMX)
+
+    assert Appointment.objects.count() == 30
+    assert len(few) == len(many) <= 6

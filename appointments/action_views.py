@@ -1,19 +1,24 @@
 """Buttons that change a visit's status. Who may press which is in `clinic.access`."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from appointments import booking
+from appointments.actions import can_undo
 from appointments.models import Appointment
-from appointments.permissions import appointment_for
+from appointments.permissions import appointment_for, rights_to
 from appointments.statuses import Status
 from clinic.http import StaffRequest, next_or, number_or_none
+
+NO_VERSION = 0  # what no visit has: a button without its version decides about nothing that anybody has seen
 
 
 def appointment_arrive(request: StaffRequest, pk: int) -> HttpResponse:
@@ -59,20 +64,22 @@ def act(
     if appointment.status == leads_to:
         messages.info(request, f"{appointment.patient}: already {appointment.get_status_display().lower()}.")
         return way_back
+    version = number_or_none(request.POST.get("version", "")) or NO_VERSION
     try:
-        changed = verb(appointment, by=request.user, version=number_or_none(request.POST.get("version", "")))
+        changed = verb(appointment, by=request.user, version=version)
     except ValidationError as refusal:
         for message in refusal.messages:
             messages.error(request, f"{appointment.patient}: {message}")
     else:
-        is_undo = verb is booking.undo
         taken_back = f"{changed.patient}: {changed.get_status_display().lower()}."
-        messages.success(request, taken_back if is_undo else done_message(changed))
+        messages.success(request, taken_back if verb is booking.undo else done_message(changed, request.user))
     return way_back
 
 
-def done_message(changed: Appointment) -> str:
-    """Return what has happened, with a button that takes it back: one click, wherever one is."""
+def done_message(changed: Appointment, user: Any) -> str:
+    """Return what has happened, with a button that takes it back if the user may: one click, wherever one is."""
+    if not can_undo(changed, rights_to(changed, user), at=timezone.now()):
+        return f"{changed.patient}: {changed.get_status_display().lower()}."
     return format_html(
         '{}: {}. <button class="btn btn-link btn-sm" type="submit" form="act" formaction="{}" '
         'name="version" value="{}" data-key="u">Undo</button>',

@@ -33,5 +33,5 @@ def attendance_of(patient: Patient, *, at: dt.datetime | None = None) -> Attenda
     return Attendance(
         missed=outcomes.count(Status.NO_SHOW),
         of_last=len(outcomes),
-        next_visit=visits.blocking().upcoming(at=at).select_related("doctor").first(),
+        next_visit=visits.open().upcoming(at=at).select_related("doctor").first(),
     )

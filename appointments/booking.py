@@ -10,14 +10,14 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from appointments import rules
+from appointments import diary, rules
 from appointments.models import Appointment
 from appointments.slots import Slot, Wish, find_free
 from appointments.statuses import Status
@@ -109,12 +109,16 @@ def _booked_before(wanted: Appointment) -> Appointment | None:
         for each in (wanted, booked)
     )
     if asked != got or not booked.is_blocking:
-        raise ValidationError(
-            _("This form has already booked %(appointment)s. Send it again to book this one as well."),
-            code="booking_key_used",
-            params={"appointment": booked},
-        )
+        _refuse_used_key(booked)
     return booked
+
+
+def _refuse_used_key(booked: Appointment) -> NoReturn:
+    raise ValidationError(
+        _("This form has already booked %(appointment)s. Send it again to book this one as well."),
+        code="booking_key_used",
+        params={"appointment": booked},
+    )
 
 
 def walk_in(
@@ -128,44 +132,53 @@ def walk_in(
 ) -> Appointment:
     """Book the next free time of today that suits, for a patient who is here: the visit counts as arrived.
 
-    What this `booking_key` has booked for the patient before is returned as it is.
+    The walk-in that this `booking_key` has booked for the patient before is returned as it is.
 
     Raises:
-        ValidationError: `no_free_time` if nobody who suits is free today any more; else as `book`.
+        ValidationError: `no_free_time` if nobody who suits is free today any more; `booking_key_used` if the key
+            booked something else; else as `book`.
     """
-    key = booking_key or uuid.uuid4()
-
-    @retrying
-    def walk_in_once() -> Appointment:
-        booked = Appointment.objects.filter(booking_key=key, patient=patient).first()
-        if booked is not None:
-            return booked
-        with acting(by), transaction.atomic():
-            slot = _next_free_today(wish, patient)
-            new = book(
-                patient=patient,
-                doctor=slot.doctor,
-                start_time=slot.start,
-                duration_minutes=wish.minutes,
-                reason=reason,
-                notes=notes,
-                booking_key=key,
-                by=by,
-            )
-            return mark_arrived(new, by=by)
-
-    return walk_in_once()
-
-
-def _next_free_today(wish: Wish, patient: Patient) -> Slot:
+    with (errors := FieldErrors()).at("duration_minutes"):
+        rules.check_duration(wish.minutes)
+    errors.raise_any()
     wish = replace(wish, patient_id=patient.pk)
+    key = booking_key or uuid.uuid4()
+    return _walk_in_once(wish, {"patient": patient, "reason": reason, "notes": notes, "booking_key": key, "by": by})
+
+
+@retrying
+def _walk_in_once(wish: Wish, details: dict[str, Any]) -> Appointment:
+    if (walked_in := _walked_in_before(details)) is not None:
+        return walked_in
+    with acting(details["by"]), transaction.atomic():
+        doctor = _next_free_today(wish).doctor
+        diary.claim(doctor_ids=[doctor.pk], patient_ids=())
+        if (walked_in := _walked_in_before(details)) is not None:
+            return walked_in
+        slot = _next_free_today(replace(wish, doctor_id=doctor.pk))  # nobody takes it from us any more
+        new = book(doctor=doctor, start_time=slot.start, duration_minutes=wish.minutes, **details)
+        return mark_arrived(new, by=details["by"])
+
+
+def _walked_in_before(details: dict[str, Any]) -> Appointment | None:
+    booked = Appointment.objects.filter(booking_key=details["booking_key"]).first()
+    if booked is None:
+        return None
+    is_it = booked.patient_id == details["patient"].pk and booked.arrived_at is not None and booked.is_blocking
+    if not is_it or clinic_time.local_date(booked.start_time) != clinic_time.today():
+        _refuse_used_key(booked)
+    return booked
+
+
+def _next_free_today(wish: Wish) -> Slot:
+    """Return the soonest slot of today that suits, or refuse."""
     found = find_free(wish, list(Doctor.objects.active()), first_day=clinic_time.today(), days=1)
-    slots = sorted(found.slots(), key=lambda slot: slot.start)
-    if not slots:
+    slot = min(found.slots(), key=lambda slot: slot.start, default=None)
+    if slot is None:
         with (errors := FieldErrors()).at("start_time"):
             rules.refuse_no_free_time(wish.minutes)
         errors.raise_any()
-    return slots[0]
+    return slot
 
 
 def register_and(

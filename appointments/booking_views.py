@@ -51,20 +51,29 @@ def _is_step(typed: Any) -> bool:
 def _book(request: StaffRequest) -> HttpResponse:
     typed = with_slot(request.POST.dict(), "at")
     typed = _with_registered(typed)
-    registers = "registers" in typed
+    registers, walks_in = "registers" in typed, _walks_in(typed)
     patient_form = PatientForm(typed, prefix="new") if registers else None
-    form = BookingForm(typed, registers=registers, walks_in="walk_in" in typed)
-    if form.is_valid() and (patient_form is None or patient_form.is_valid()):
+    form = BookingForm(typed | ({"date": "", "time": ""} if walks_in else {}), registers=registers, walks_in=walks_in)
+    is_patient_clear = patient_form is None or patient_form.is_valid()  # asked first: all messages are to be shown
+    if form.is_valid() and is_patient_clear:
         try:
-            appointment = _arrange(form, patient_form, walks_in="walk_in" in typed, by=request.user)
+            appointment = _arrange(form, patient_form, walks_in=walks_in, by=request.user)
         except ValidationError as refusal:
             _show_refusal(refusal, form, patient_form)
         else:
-            done = "Walk-in" if "walk_in" in typed else "Booked"
+            done = "Walk-in" if walks_in else "Booked"
             messages.success(request, f"{done}: {appointment.patient}, {appointment}.")
             return redirect(visit_url(appointment, came_from=typed.get("next", "")))
+    if registers and "registers" not in _with_registered(typed):
+        return _book(request)  # what was in the way is this very form, sent twice at once
+    form.data = {**typed, "booking_key": form.data["booking_key"]} if walks_in else form.data  # the time typed is kept
     picked = form.cleaned_data.get("patient")
     return _booking_page(request, form, picked=picked, patient_form=patient_form)
+
+
+def _walks_in(typed: Any) -> bool:
+    """Return whether a walk-in was asked for, be it by the button that registers a possible duplicate anyway."""
+    return "walk_in" in typed or typed.get("new-anyway") == "walk_in"
 
 
 def _with_registered(typed: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +130,7 @@ def _booking_step(request: StaffRequest) -> HttpResponse:
         typed["patient"] = typed["pick"]
     if "change_patient" in typed:
         typed["patient"] = ""
-    if "search_again" in typed:
+    if not {"pick", "search_again"}.isdisjoint(typed):
         typed.pop("registers", None)
     query = typed.get("patient_query", "")
     searches = "find" in typed or _STEPS.isdisjoint(typed)

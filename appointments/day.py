@@ -221,9 +221,10 @@ def day_view(
 
 
 def day_version(day: dt.date, *, at: dt.datetime | None = None) -> str:
-    """Return a text that is another one when the day view would be, short of a corrected name. One query.
+    """Return a text that is another one when the day view would be, short of a corrected record. One query.
 
-    Today it changes every `BEGIN_STEP` too, as free times pass and visits become no-shows.
+    It is, too, when a doctor's diary changes on another day: the counter is one a diary. Today it changes every
+    `BEGIN_STEP` besides, as free times pass and visits become no-shows.
     """
     return _version(Doctor.objects.values_list("pk", "diary_version", "is_active"), day, at=at or timezone.now())
 

@@ -1,7 +1,8 @@
 """Pages of the schedule. Who may call which is in `clinic.access`."""
 
 import datetime as dt
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -10,9 +11,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import etag
+from django_htmx.http import HttpResponseClientRedirect
 
 from appointments.close_out import open_past_count
-from appointments.day import day_version, day_view
+from appointments.day import Day, day_version, day_view
 from appointments.models import Appointment
 from appointments.permissions import appointment_for
 from appointments.rules import SHORTEST_MINUTES
@@ -41,17 +43,20 @@ def schedule_today(request: StaffRequest) -> HttpResponse:
 def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     """Show the schedule of one date, as a grid or as a list, for all doctors or some.
 
-    With `?move=`, its free times take the visit that is moved. htmx gets what changes by itself, and nothing around it.
+    With `?move=`, its free times take the visit that is moved. A day view that asks for what has changed gets the day
+    without what stands around it; one of whose buttons was pressed gets the page, for its messages.
     """
     now = timezone.now()
     kept = {name: value for name in (*FILTERS, "tab", "move") if (value := request.GET.get(name))}
     moving = _moving(request, kept)
-    if moving is None:
-        kept.pop("move", None)
+    if moving is None and kept.pop("move", ""):
+        messages.error(request, "That visit can no longer be moved.")
+        here = schedule_url(day, kept)
+        return HttpResponseClientRedirect(here) if request.htmx else redirect(here)
     doctor = get_object_or_404(Doctor, pk=number_or_none(kept["doctor"])) if "doctor" in kept else None
     if doctor and kept.get("specialization", doctor.specialization) != doctor.specialization:
         del kept["specialization"]  # both were chosen, one after the other; the doctor says more
-    schedule = day_view(
+    shown = day_view(
         day,
         user=request.user,
         doctor_id=doctor.pk if doctor else None,
@@ -61,33 +66,41 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
         moving=moving,
         at=now,
     )
+    context = {"moving": moving, **_day_context(shown, kept, now)}
+    if request.htmx and request.htmx.trigger != "act":
+        return render(request, "appointments/_day.html", context)
+    context |= {"doctor_id": doctor and doctor.pk, "open_past": open_past_count(request.user, now)}
+    return render(request, "appointments/schedule_day.html", context | _way_around(day, kept))
+
+
+def _day_context(shown: Day, kept: dict[str, str], now: dt.datetime) -> dict[str, Any]:
+    """Return what the changing part of the page shows."""
+    tab = kept.get("tab") or ("remaining" if shown.date == clinic_time.today(at=now) else "all")
     is_list = kept.get("layout") == "list"
-    tab = kept.get("tab") or ("remaining" if day == clinic_time.today(at=now) else "all")
-    context = {
-        "day": schedule,
+    return {
+        "day": shown,
+        "here": schedule_url(shown.date, kept),
         "is_list": is_list,
         "tab": tab,
-        "tabs": [(name, count, schedule_url(day, kept | {"tab": name})) for name, count in schedule.tabs],
-        "listed": schedule.tab(tab) if is_list else [],
+        "tabs": [(name, count, schedule_url(shown.date, kept | {"tab": name})) for name, count in shown.tabs],
+        "listed": shown.tab(tab) if is_list else [],
         "is_filtered": "doctor" in kept or "specialization" in kept,
-        "moving": moving,
     }
-    if request.htmx and not request.htmx.boosted:
-        return render(request, "appointments/_day.html", context)
-    around = {
+
+
+def _way_around(day: dt.date, kept: dict[str, str]) -> dict[str, Any]:
+    """Return the addresses to which the page leads on, each with the filters that are kept."""
+    other_layout = {"layout": "" if kept.get("layout") == "list" else "list", "tab": "", "move": ""}
+    printed = [(name, kept[name]) for name in ("doctor", "specialization") if name in kept]
+    return {
         "kept": kept,
-        "doctor_id": doctor and doctor.pk,
         "today_url": schedule_url(None, kept),
         "previous_url": _neighbour_url(day, -1, kept),
         "next_url": _neighbour_url(day, +1, kept),
-        "other_layout_url": schedule_url(day, kept | {"layout": "" if is_list else "list", "tab": "", "move": ""}),
-        "print_query": urlencode(
-            [("now", "1"), *((name, kept[name]) for name in ("doctor", "specialization") if name in kept)]
-        ),
-        "open_past": open_past_count(request.user, now),
+        "other_layout_url": schedule_url(day, kept | other_layout),
+        "print_query": urlencode([("now", "1"), *printed]),
         "not_moving_url": schedule_url(day, kept | {"move": ""}),
     }
-    return render(request, "appointments/schedule_day.html", context | around)
 
 
 def _moving(request: StaffRequest, kept: dict[str, str]) -> Appointment | None:
@@ -119,9 +132,17 @@ def came_from(request: StaffRequest) -> str:
     """
     if "from" in request.GET:
         return request.GET["from"]
-    address = urlsplit(request.headers.get("Referer", ""))
+    address = _parts(request.headers.get("Referer", ""))
     is_day = address.path == "/" or address.path.startswith(reverse("appointments:schedule_now"))
     return f"{address.path}?{address.query}" if is_day and address.netloc == request.get_host() else ""
+
+
+def _parts(address: str) -> SplitResult:
+    """Return the parts of an address; of what is none, nothing."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def visit_url(appointment: Appointment, *, came_from: str = "", move: bool = False) -> str:
@@ -129,7 +150,7 @@ def visit_url(appointment: Appointment, *, came_from: str = "", move: bool = Fal
 
     With `move`, the day view in which a new time is picked for it.
     """
-    kept = {name: value for name, value in parse_qsl(urlsplit(came_from).query) if name in FILTERS}
+    kept = {name: value for name, value in parse_qsl(_parts(came_from).query) if name in FILTERS}
     if kept.get("doctor", str(appointment.doctor_id)) != str(appointment.doctor_id):
         del kept["doctor"]
     if kept.get("specialization", appointment.doctor.specialization) != appointment.doctor.specialization:

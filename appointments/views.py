@@ -25,7 +25,7 @@ from appointments.history import history_of
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.schedule_views import came_from, visit_url
-from appointments.statuses import MOVABLE
+from appointments.statuses import MOVABLE, Status
 from clinic import clinic_time
 from clinic.http import StaffRequest, sent_data
 
@@ -73,7 +73,11 @@ def _not_movable(request: StaffRequest, appointment: Appointment) -> HttpRespons
 
 
 def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> Appointment | None:
-    """Return the visit as it is after the move; None if it was refused."""
+    """Return the visit as it is after the move; None if it was refused. Where it is already is no move."""
+    asked = (form.cleaned_data["doctor"], form.cleaned_data["start_time"], form.cleaned_data["duration_minutes"])
+    if asked == (appointment.doctor, appointment.start_time, appointment.duration_minutes):
+        messages.info(request, f"{appointment.patient} is already booked {appointment}.")
+        return appointment
     try:
         moved = booking.move(
             appointment,
@@ -121,6 +125,9 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
     initial = {"version": appointment.version, "cancelled_by": "patient", "next": came_from(request)}
     sent = sent_data(request)
     form = CancelForm(None if sent is None else with_quick_reason(sent.dict()), initial=initial)
+    if form.is_bound and appointment.status == Status.CANCELLED:
+        messages.info(request, f"{appointment.patient}: already cancelled.")
+        return redirect(appointment)
     if form.is_bound and form.is_valid():
         try:
             cancelled = booking.cancel(
@@ -133,7 +140,7 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
         except ValidationError as refusal:
             form.add_refusal(refusal)
         else:
-            messages.success(request, done_message(cancelled))
+            messages.success(request, done_message(cancelled, request.user))
             return redirect(visit_url(cancelled, came_from=form.cleaned_data["next"]))
     context = {
         "form": form,

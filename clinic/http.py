@@ -32,5 +32,6 @@ def number_or_none(text: str) -> int | None:
 def next_or(request: HttpRequest, default: str) -> str:
     """Return the page of the portal that the form asks to be led to next, or the default."""
     url = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(url, allowed_hosts=None)  # a path; a foreign host is no `next`
+    # A path, and no foreign host; anything else `redirect` could take for the name of a page.
+    is_ours = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
     return url if is_ours else default

@@ -48,7 +48,7 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
         """
         # The reverse relation by name: this app does not import the ones above it.
         appointment: Any = self.model._meta.get_field("appointments").related_model
-        following = appointment.objects.visible_to(user).blocking().upcoming(at=at).select_related("doctor")[:1]
+        following = appointment.objects.visible_to(user).open().upcoming(at=at).select_related("doctor")[:1]
         return self.prefetch_related(models.Prefetch("appointments", following, to_attr="next_visits"))
 
     def possible_duplicates(

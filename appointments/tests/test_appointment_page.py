@@ -215,7 +215,7 @@ def test_undo_is_not_offered_to_who_may_not(at_desk, status):
 def test_action_sets_the_status_and_its_stamps(in_admin, administrator, action, status, becomes, stamped):
     visit = made(status)
 
-    response = in_admin.post(address(visit, action), follow=True)
+    response = in_admin.post(address(visit, action), {"version": visit.version}, follow=True)
 
     assert response.redirect_chain == [(address(visit), 302)]
     assert levels(response) == ["success"]
@@ -297,11 +297,11 @@ def test_undo_is_refused_when_the_time_has_been_given_away(at_desk, okafor):
 @pytest.mark.parametrize(("action", "status"), [("arrive/", "booked"), ("start/", "arrived"), ("no-show/", "booked")])
 def test_double_click_is_one_change(in_admin, now, action, status):
     visit = made(status)
-    in_admin.post(address(visit, action))
+    in_admin.post(address(visit, action), {"version": visit.version})
     once = row(visit)
     now.shift(1)
 
-    response = in_admin.post(address(visit, action), follow=True)
+    response = in_admin.post(address(visit, action), {"version": visit.version}, follow=True)
 
     assert "error" not in levels(response)
     assert row(visit) == once
@@ -377,7 +377,29 @@ def test_cancel_is_refused_at_its_field(at_desk, visit, changes, field, code):
     assert row(visit) == before
 
 
-@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
+@pytest.mark.parametrize("version", [{}, {"version": ""}, {"version": "0"}, {"version": "x"}, {"version": "-1"}])
+def test_button_without_the_version_it_was_shown_with_changes_nothing(in_admin, version):
+    visit = made("in_consultation")
+    before = row(visit)
+
+    response = in_admin.post(address(visit, "undo/"), version, follow=True)
+
+    assert levels(response) == ["error"]
+    assert row(visit) == before
+
+
+def test_cancel_sent_twice_is_one_cancellation(at_desk, visit):
+    typed = {"cancelled_by": "clinic", "cancel_reason": "Again", "version": visit.version}
+    at_desk.post(address(visit, "cancel/"), typed)
+    once = row(visit)
+
+    response = at_desk.post(address(visit, "cancel/"), typed, follow=True)
+
+    assert "error" not in levels(response)
+    assert row(visit) == once
+
+
+@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show"])
 def test_cancel_of_what_cannot_be_cancelled_is_refused(at_desk, status):
     visit = made(status)
     before = row(visit)

@@ -64,6 +64,13 @@ def test_visit_under_way_is_the_next(maria):
     assert attendance_of(maria).next_visit == under_way
 
 
+@pytest.mark.parametrize("status", ["completed", "no_show"])
+def test_visit_whose_outcome_is_known_is_not_the_next_though_its_time_runs(maria, status):
+    AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status=status)
+
+    assert attendance_of(maria).next_visit is None
+
+
 def test_attendance_is_as_of_an_instant(maria):
     visit = AppointmentFactory(patient=maria, start_time=at(10, day=24), status="no_show")
 

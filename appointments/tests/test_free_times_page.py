@@ -167,7 +167,7 @@ def test_later_days_follow_those_shown(at_desk, okafor):
     second = at_desk.get(FREE, {"date": later})
 
     assert later == "2026-12-01"
-    assert [day.isoformat() for day in dates(second)][0] == later
+    assert dates(second)[0].isoformat() == later
     assert not set(dates(first)) & set(dates(second))
 
 
@@ -227,7 +227,8 @@ def test_panel_fits_the_length_and_the_patient(at_desk, typed, maria, lindgren):
 
     first_day = look(at_desk, typed | {"duration_minutes": "180"}).context["free_days"][0]
 
-    assert [slot.time for _doctor, slots in first_day.doctors for slot in slots][0] == "11:00"
+    (_okafor, slots), *_others = first_day.doctors
+    assert slots[0].time == "11:00"
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,7 @@ CHANGES = {
     "book": lambda visit: booking.book(
         patient=PatientFactory(), doctor=visit.doctor, start_time=at(14), duration_minutes=30, by=None
     ),
-    "move": lambda visit: booking.move(
-        visit, doctor=visit.doctor, start_time=at(11), duration_minutes=30, by=None
-    ),
+    "move": lambda visit: booking.move(visit, doctor=visit.doctor, start_time=at(11), duration_minutes=30, by=None),
     "move to another doctor": lambda visit: booking.move(
         visit, doctor=DoctorFactory(), start_time=visit.start_time, duration_minutes=30, by=None
     ),
@@ -204,8 +202,8 @@ def test_htmx_gets_only_what_changes_by_itself(at_desk, visit, query):
     assert "Maria Santos" in part or query == "?layout=list"
 
 
-def test_boosted_htmx_gets_the_page(at_desk, visit):
-    response = at_desk.get(DAY, headers=HTMX | {"HX-Boosted": "true"})
+def test_pressed_button_gets_the_page_with_its_messages(at_desk, visit):
+    response = at_desk.get(DAY, headers=HTMX | {"HX-Trigger": "act"})
 
     assert "base.html" in [template.name for template in response.templates]
 

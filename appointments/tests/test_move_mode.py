@@ -56,9 +56,8 @@ def test_free_times_are_buttons_that_move_the_visit(at_desk, visit, okafor):
 
     offered = cells(response)
     assert offered["Move to 14:30, Dr Okafor"] == f"doctor={okafor.pk}&date=2026-11-24&time=14%3A30"
-    assert f'<form id="move" class="message moving no-print" method="post" action="/appointments/{visit.pk}/move/">' in (
-        response.content.decode()
-    )
+    (form,) = [attrs for tag, attrs in elements(response) if tag == "form" and attrs.get("id") == "move"]
+    assert (form["method"], form["action"]) == ("post", f"/appointments/{visit.pk}/move/")
     assert not [href for href in links(response) if href.startswith("/appointments/book/?doctor")]
 
 
@@ -216,15 +215,23 @@ def test_day_view_moves_nothing_for_who_may_not(client, manager, doctor_user, vi
 
 
 @pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
-def test_visit_that_cannot_be_moved_any_more_is_ignored(at_desk, status):
+def test_visit_that_cannot_be_moved_any_more_leads_back_to_the_day(at_desk, status):
     visit = AppointmentFactory(status=status, cancelled_by="patient", cancel_reason="Ill")
 
-    response = picking(at_desk, visit)
+    response = at_desk.get(TODAY, {"move": visit.pk, "layout": "list"}, follow=True)
 
-    assert response.status_code == 200
+    assert response.redirect_chain == [(f"{TODAY}?layout=list", 302)]
     assert response.context["moving"] is None
-    assert "move" not in response.context["kept"]
+    assert "can no longer be moved" in response.content.decode()
     assert cells(response) == {}
+
+
+def test_open_page_on_which_the_visit_cannot_be_moved_any_more_leaves_the_moving(at_desk):
+    visit = AppointmentFactory(status="cancelled", cancelled_by="patient", cancel_reason="Ill")
+
+    response = at_desk.get(TODAY, {"move": visit.pk}, headers={"HX-Request": "true"})
+
+    assert response["HX-Redirect"] == TODAY
 
 
 def test_visit_that_has_arrived_may_be_moved_within_its_day(at_desk, visit):
@@ -241,12 +248,11 @@ def test_visit_that_is_none_is_not_found(at_desk, okafor):
     assert at_desk.get(TODAY, {"move": 999}).status_code == 404
 
 
-@pytest.mark.parametrize("value", ["x", "", "-1", "\0", "²", "99999999999999999999999"])
-def test_nonsense_is_ignored(at_desk, visit, value):
+@pytest.mark.parametrize("value", ["x", "-1", "\0", "²", "99999999999999999999999"])
+def test_nonsense_leads_back_to_the_day(at_desk, visit, value):
     response = at_desk.get(TODAY, {"move": value})
 
-    assert response.status_code == 200
-    assert response.context["moving"] is None
+    assert (response.status_code, response["Location"]) == (302, TODAY)
 
 
 def test_picking_changes_nothing(at_desk, visit):

@@ -35,7 +35,7 @@ def taken(okafor):
 
 
 def test_nearest_times_are_of_the_same_doctor_and_of_others_in_the_specialization(at_desk, typed, okafor, taken):
-    abel, zola = DoctorFactory(full_name="Dr Abel"), DoctorFactory(full_name="Dr Zola")
+    abel, _zola = DoctorFactory(full_name="Dr Abel"), DoctorFactory(full_name="Dr Zola")
     AppointmentFactory(doctor=abel, start_time=at(9), duration_minutes=120)
     DoctorFactory(full_name="Dr Lindgren", specialization="Dermatology")
     DoctorFactory(full_name="Dr Gone", is_active=False)

@@ -86,9 +86,7 @@ def assert_neither(response):
     ],
 )
 def test_form_of_a_new_patient_begins_with_what_was_searched_for(at_desk, typed, query, begins_with):
-    blank = dict.fromkeys(
-        ["new-first_name", "new-last_name", "new-date_of_birth", "new-phone_number", "new-email"], ""
-    )
+    blank = dict.fromkeys(["new-first_name", "new-last_name", "new-date_of_birth", "new-phone_number", "new-email"], "")
     visit = {name: value for name, value in typed.items() if not name.startswith("new-") and name != "registers"}
 
     response = at_desk.post(BOOK, visit | {"patient": "", "patient_query": query, "register": "1"})
@@ -266,9 +264,24 @@ def test_possible_duplicates_are_shown_first(at_desk, typed):
 
     assert new_patient_codes(response) == {"__all__": ["possible_duplicate"]}
     assert response.context["patient_form"].duplicates == [namesake]
-    assert f'href="/appointments/book/?patient={namesake.pk}"' in response.content.decode()
-    assert ("button", "new-anyway") in [(tag, attrs.get("name")) for tag, attrs in elements(response)]
+    buttons = [(attrs.get("name"), attrs.get("value")) for tag, attrs in elements(response) if tag == "button"]
+    assert {("pick", str(namesake.pk)), ("new-anyway", "1")} <= set(buttons)
     assert_neither(response)
+
+
+def test_possible_duplicate_is_taken_with_the_visit_as_it_was_typed(at_desk, typed, okafor):
+    namesake = PatientFactory(phone_number="934111222")
+    refused = at_desk.post(BOOK, typed)
+
+    taken = at_desk.post(BOOK, shown(refused) | typed_in(refused) | {"registers": "1", "pick": namesake.pk})
+    response = at_desk.post(BOOK, shown(taken))
+
+    assert taken.context["picked"] == namesake
+    assert taken.context["patient_form"] is None
+    assert response.status_code == 302
+    appointment = Appointment.objects.get()
+    assert (appointment.patient, appointment.doctor, appointment.start_time) == (namesake, okafor, at(10))
+    assert Patient.objects.count() == 1
 
 
 def test_register_anyway_registers_and_books(at_desk, typed):

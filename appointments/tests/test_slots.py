@@ -1,6 +1,7 @@
 """Free times: every one that is offered can be booked, and all that suit are offered."""
 
 import datetime as dt
+from itertools import pairwise
 from urllib.parse import parse_qs
 
 import hypothesis
@@ -150,9 +151,7 @@ A_SPAN = st.tuples(st.integers(-90, 690), st.integers(1, 180)).map(lambda it: (i
 
 
 @hypothesis.settings(deadline=None, derandomize=True, max_examples=300)
-@hypothesis.given(
-    st.lists(A_SPAN, max_size=12), st.integers(15, 180), st.floats(-120, 660, allow_nan=False, width=32)
-)
+@hypothesis.given(st.lists(A_SPAN, max_size=12), st.integers(15, 180), st.floats(-120, 660, allow_nan=False, width=32))
 def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
     taken, now = spans(*taken), OPENS + now * MINUTE
 
@@ -164,7 +163,7 @@ def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
         assert piece.end - piece.start >= SHORTEST
         assert piece.room_until - piece.start >= minutes * MINUTE
         assert all(end <= piece.start or start >= piece.room_until for start, end in taken)
-    assert all(one.end <= next_one.start for one, next_one in zip(found, found[1:], strict=False))
+    assert all(one.end <= next_one.start for one, next_one in pairwise(found))
 
 
 @hypothesis.settings(deadline=None, derandomize=True, max_examples=300)
@@ -417,7 +416,8 @@ def test_no_doctors_find_nothing(frozen):
 
 
 @pytest.mark.parametrize(
-    "wish", [Wish(), Wish(specialization="General practice"), Wish(weekday=2, part_of_day="morning"), Wish(patient_id=1)]
+    "wish",
+    [Wish(), Wish(specialization="General practice"), Wish(weekday=2, part_of_day="morning"), Wish(patient_id=1)],
 )
 @pytest.mark.parametrize("count", [3, 30])
 def test_find_makes_one_query_however_many_doctors_and_days(frozen, wish, count):

@@ -117,9 +117,11 @@ def test_booking_move_and_cancellation_lead_nowhere_else(at_desk, typed, visit, 
 
 
 @pytest.mark.parametrize("address", HOSTILE)
-@pytest.mark.parametrize("page", [BOOK, "/appointments/{pk}/", "/appointments/{pk}/move/", "/appointments/{pk}/cancel/"])
-def test_pages_open_whatever_is_said(at_desk, visit, page, address):
-    url = page.format(pk=visit.pk)
+@pytest.mark.parametrize(
+    "path", [BOOK, "/appointments/{pk}/", "/appointments/{pk}/move/", "/appointments/{pk}/cancel/"]
+)
+def test_pages_open_whatever_is_said(at_desk, visit, path, address):
+    url = path.format(pk=visit.pk)
 
     assert at_desk.get(url, {"from": address}).status_code == 200
     assert at_desk.get(url, headers={"Referer": address}).status_code == 200

@@ -301,7 +301,7 @@ def test_doctor_acts_on_an_appointment_of_the_own_diary(client, doctor_user, act
     appointment = AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8, status=status, completed_at=completed_at)
     client.force_login(doctor_user)
 
-    response = client.post(f"/appointments/{appointment.pk}/{action}/")
+    response = client.post(f"/appointments/{appointment.pk}/{action}/", {"version": appointment.version})
 
     assert response.status_code == 302
     appointment.refresh_from_db()

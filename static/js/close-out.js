@@ -1,14 +1,12 @@
-// The close-out page: the focus goes on to the next visit with each outcome, be it by key (portal.js) or by click.
-// What is pressed while an answer is under way waits its turn, since the one form of the page knows only one button.
+// The close-out page: the focus goes on to the next visit with each outcome, be it by key or by click. What is sent,
+// and in which order, is portal.js's.
 "use strict";
 
-const waiting = []; // [id of the visit, key of the button], in order of pressing
-let isSending = false; // an answer is under way
-let isPressing = false; // the click that sends
 let focusId = "";
+const sent = new Set(); // ids of visits whose outcome is on its way
 
 const visits = () => [...document.querySelectorAll("#close-out .open-visit")];
-const unsent = () => visits().filter((visit) => !visit.classList.contains("is-sent"));
+const unsent = () => visits().filter((visit) => !sent.has(visit.id));
 
 // Of the lines one is in the order of tabbing, beside all buttons and links.
 function rove(visit) {
@@ -17,38 +15,27 @@ function rove(visit) {
 }
 
 function focusOn(visit) {
-  const target = visit ?? document.querySelector("#close-out h1");
   rove(visit);
-  target?.focus();
+  (visit ?? document.querySelector("#close-out h1"))?.focus();
 }
 
-function settle(visit, key) {
-  if (visit.classList.contains("is-sent")) return;
+function markSent() {
+  for (const visit of visits()) visit.classList.toggle("is-sent", sent.has(visit.id));
+}
+
+document.getElementById("act").addEventListener("submit", (event) => {
+  const visit = event.submitter.closest(".open-visit");
+  if (!visit) return;
+  if (sent.has(visit.id)) {
+    event.preventDefault();
+    event.stopImmediatePropagation(); // one outcome is enough
+    return;
+  }
   const rest = unsent();
   const place = rest.indexOf(visit);
-  visit.classList.add("is-sent");
-  waiting.push([visit.id, key]);
+  sent.add(visit.id);
+  markSent();
   focusOn(rest[place + 1] ?? rest[place - 1]);
-  queueMicrotask(sendNext); // a button cannot be clicked by script while the click of a script is on it
-}
-
-function sendNext() {
-  while (!isSending && waiting.length) {
-    const [id, key] = waiting.shift();
-    const button = document.getElementById(id)?.querySelector(`[data-own-key="${key}"]`);
-    if (!button) continue;
-    isSending = isPressing = true;
-    button.click();
-    isPressing = false;
-  }
-}
-
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("#close-out [data-own-key]");
-  if (!button || isPressing) return;
-  event.preventDefault();
-  event.stopPropagation();
-  settle(button.closest(".open-visit"), button.dataset.ownKey);
 }, true);
 
 document.addEventListener("keydown", (event) => {
@@ -66,30 +53,18 @@ document.addEventListener("focusin", (event) => {
   if (visit) rove(visit);
 });
 
-// The list has come anew: mark what still waits, and put the focus where it was.
+// The list has come anew. What it still holds of those sent was refused, or waits its turn.
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.target.id !== "close-out") return;
-  for (const [id] of waiting) document.getElementById(id)?.classList.add("is-sent");
+  if (event.detail.target.id !== "close-out") return;
+  const answered = event.detail.requestConfig.path.split("/").at(-3); // …/appointments/7/no-show/
+  sent.delete(`visit-${answered}`);
+  markSent();
   focusOn(document.getElementById(focusId) ?? unsent()[0]);
 });
 
-// Not earlier: only now does htmx know the new buttons.
-document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id !== "close-out") return;
-  isSending = false;
-  sendNext();
-});
-
-document.addEventListener("htmx:sendError", (event) => {
-  if (event.detail.elt.id !== "act") return;
-  isSending = false;
-  waiting.length = 0;
-  for (const visit of visits()) visit.classList.remove("is-sent");
-  const message = document.createElement("p");
-  message.className = "message error";
-  message.setAttribute("role", "alert");
-  message.textContent = "That did not reach the portal. Look at the visits again and repeat it.";
-  document.getElementById("messages").replaceChildren(message);
+document.addEventListener("act:failed", () => {
+  sent.clear();
+  markSent();
 });
 
 if (document.activeElement === document.body && !location.hash) focusOn(visits()[0]);

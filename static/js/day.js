@@ -95,9 +95,9 @@ document.addEventListener("focusin", (event) => {
 
 // Move and cancel have pages of their own; on a visit their keys lead there.
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || !document.getElementById("single-keys").checked) return;
-  const visit = event.target.closest?.("#day [data-version]");
-  if (!visit || visit === day()) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || keysAreOff()) return;
+  const visit = event.target.closest("#day [data-keys][data-version]");
+  if (!visit || event.repeat || event.defaultPrevented) return;
   if (event.key === "c") location.assign(`${visit.querySelector(".open").href}cancel/`);
   if (event.key === "m") {
     const address = new URL(location.href);
@@ -128,6 +128,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "day" || !kept) return;
   shownAt = Date.now();
+  dragged = null; // what was dragged has gone
   if (grid()) {
     grid().scrollTop = kept.top;
     grid().scrollLeft = kept.left;
@@ -141,11 +142,14 @@ document.addEventListener("htmx:afterSwap", (event) => {
 
 // What others change. Asking keeps no session alive: the portal answers without touching it.
 
+const MOST_FAILED = 2;
 let isAsking = false;
+let isSignedOut = false; // the next click leads to the login
+let failed = 0;
 
 async function ask() {
   const shown = day();
-  if (document.hidden || isAsking || isDragging()) return;
+  if (document.hidden || isAsking || isSignedOut || isSending || isDragging()) return;
   isAsking = true;
   try {
     const answer = await fetch(shown.dataset.versionUrl, {
@@ -153,19 +157,20 @@ async function ask() {
       cache: "no-store",
       redirect: "manual",
     });
-    if (answer.status === 200 && shown === day()) {
-      await htmx.ajax("GET", location.pathname + location.search, { target: "#day", swap: "outerHTML" });
-    } else if (answer.type === "opaqueredirect") {
-      clearInterval(asking); // signed out: the next click leads to the login
+    isSignedOut = answer.type === "opaqueredirect";
+    failed = answer.status >= 500 ? failed + 1 : 0;
+    if (answer.status === 200 && shown === day() && !isSending) {
+      await htmx.ajax("GET", shown.dataset.url, { target: "#day", swap: "outerHTML" });
     }
   } catch {
-    // Not reached this time; the next may.
+    failed += 1;
   } finally {
     isAsking = false;
+    document.getElementById("not-live").hidden = failed < MOST_FAILED;
   }
 }
 
-const asking = setInterval(ask, POLL_SECONDS * 1000);
+setInterval(ask, POLL_SECONDS * 1000);
 document.addEventListener("visibilitychange", ask);
 
 // Dragging a visit onto a free time moves it there, as the buttons of moving do.
@@ -202,6 +207,6 @@ if (!location.hash) {
   const now = grid()?.querySelector(".now-line");
   if (now) grid().scrollTop = Math.max(0, now.offsetTop - grid().clientHeight / 3);
 } else {
-  document.querySelector(location.hash)?.scrollIntoView({ block: "center", inline: "nearest" });
+  document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: "center", inline: "nearest" });
 }
 setInterval(moveClock, MINUTE / 4);

@@ -25,8 +25,14 @@ for (const lengths of document.querySelectorAll(".lengths")) {
 // Keys. `data-key` names the key of a button, link or field of the page; `data-own-key` that of one inside the line or
 // block (`data-keys`) that has the focus, which comes first.
 
+const VISIT_KEYS = ["a", "s", "d", "n", "u"];
 const keysDialog = document.getElementById("keys");
 const singleKeys = document.getElementById("single-keys");
+
+// A page without the list of keys, such as one to print, has no way to turn them off, and few.
+function keysAreOff() {
+  return keysDialog?.open || singleKeys?.checked === false;
+}
 
 function isTyping(element) {
   return element.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]");
@@ -43,14 +49,15 @@ function firstShown(selector) {
 
 function elementFor(key, focused) {
   const named = CSS.escape(key);
-  return focused.closest("[data-keys]")?.querySelector(`[data-own-key="${named}"]`)
-    ?? firstShown(`main [data-key="${named}"]`)
+  const visit = focused.closest("[data-keys]");
+  if (visit && VISIT_KEYS.includes(key)) return visit.querySelector(`[data-own-key="${named}"]`);
+  return firstShown(`main [data-key="${named}"]`)
     ?? firstShown(`[data-key="${named}"]`);
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
-  if (!singleKeys?.checked || keysDialog.open || isTyping(event.target)) return;
+  if (keysAreOff() || isTyping(event.target)) return;
   const key = nameOf(event);
   const element = key && elementFor(key, event.target);
   if (!element) return;
@@ -89,5 +96,47 @@ document.addEventListener("keydown", (event) => {
   stops[stops.indexOf(event.target) + step]?.focus();
 });
 
-// A change that got no answer, or one that is no page of ours: show how things are.
-document.addEventListener("htmx:responseError", (event) => { if (event.detail.elt.id === "act") location.reload(); });
+// Buttons that change a visit. Where the page says what an answer replaces (`hx-select` on the form), they are sent one
+// after the other, each as it was when it was pressed; the same one twice is sent once.
+
+const act = document.getElementById("act");
+const pressed = []; // { url, version }, in order of pressing
+let isSending = false;
+
+function say(text) {
+  const message = document.createElement("p");
+  message.className = "message error";
+  message.setAttribute("role", "alert");
+  message.textContent = text;
+  document.getElementById("messages").replaceChildren(message);
+}
+
+async function sendPressed() {
+  if (isSending) return;
+  isSending = true;
+  const target = act.getAttribute("hx-select");
+  while (pressed.length) {
+    const { url, version } = pressed[0];
+    await htmx.ajax("POST", url, { source: act, target, swap: "outerHTML", values: { version } }).catch(() => {});
+    pressed.shift();
+  }
+  isSending = false;
+}
+
+act?.addEventListener("submit", (event) => {
+  if (!act.hasAttribute("hx-select")) return; // a whole page is the answer: the browser sends it
+  event.preventDefault();
+  const { formAction: url, value: version } = event.submitter;
+  if (pressed.some((each) => each.url === url && each.version === version)) return;
+  pressed.push({ url, version });
+  sendPressed();
+});
+
+for (const failure of ["htmx:sendError", "htmx:responseError"]) {
+  document.addEventListener(failure, (event) => {
+    if (event.detail.elt !== act) return;
+    pressed.length = 0;
+    say("That was not carried out. Look at the visits again and repeat it.");
+    document.dispatchEvent(new Event("act:failed"));
+  });
+}

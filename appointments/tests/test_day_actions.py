@@ -1,0 +1,415 @@
+"""The day as a work list: a visit's buttons, how long who has arrived waits, and the tabs of the list."""
+
+import datetime as dt
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import resolve, reverse
+
+from appointments import actions
+from appointments.actions import ACTIONS
+from appointments.day import TABS, day_view
+from appointments.models import Appointment
+from appointments.statuses import Status
+from appointments.tests.booking_form import at as instant
+from appointments.tests.factories import AppointmentFactory
+from clinic.tests.factories import UserFactory
+from clinic.tests.reading import elements
+from doctors.tests.factories import DoctorFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+DAY, TOMORROW = "/schedule/2026-11-24/", "/schedule/2026-11-25/"
+ALL = f"{DAY}?layout=list&tab=all"
+LAYOUTS = pytest.mark.parametrize("layout", [DAY, ALL], ids=["grid", "list"])
+STAMPS = {
+    "arrived": {"arrived_at": instant(8, day=24)},
+    "in_consultation": {"arrived_at": instant(8, day=24), "started_at": instant(8, day=24)},
+    "completed": {
+        "arrived_at": instant(8, day=24),
+        "started_at": instant(8, day=24),
+        "completed_at": instant(8, day=24),
+    },
+    "cancelled": {"cancelled_by": "patient", "cancel_reason": "Ill"},
+}
+
+
+def at(hour, minute=0, *, day=24):
+    return instant(hour, minute, day=day)
+
+
+EARLIER, RUNNING, LATER = at(8), at(8, 45), at(10)
+
+
+def made(doctor, status="booked", start_time=EARLIER, **values):
+    return AppointmentFactory(doctor=doctor, status=status, start_time=start_time, **STAMPS.get(status, {}) | values)
+
+
+def buttons(response):
+    """Return what stands on each visit's buttons, by the address they lead to."""
+
+    class Parser(HTMLParser):
+        found, target = {}, ""
+
+        def handle_starttag(self, tag, attrs):
+            attrs = dict(attrs)
+            self.target = attrs["formaction"] if tag == "button" and attrs.get("form") == "act" else ""
+
+        def handle_data(self, data):
+            if self.target:
+                self.found[self.target] = data
+            self.target = ""
+
+    parser = Parser()
+    parser.feed(response.content.decode())
+    return parser.found
+
+
+# Actions
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.verb)
+def test_address_of_an_action_is_its_own(action):
+    url = reverse(f"appointments:appointment_{action.verb}", args=[7])
+
+    assert f"/appointments/7/{action.path}" == url
+    assert resolve(url).url_name == f"appointment_{action.verb}"
+
+
+def test_keys_of_the_actions_of_one_visit_differ():
+    for status in Status:
+        keys = Counter(action.key for action in ACTIONS if status in action.leads_from)
+        assert set(keys.values()) <= {1}, status
+
+
+RECEPTION = {
+    ("booked", EARLIER): ["Arrived", "Attended", "No-show"],
+    ("booked", RUNNING): ["Arrived", "No-show"],
+    ("booked", LATER): ["Arrived"],
+    ("arrived", EARLIER): ["Attended", "Undo"],
+    ("arrived", RUNNING): ["Undo"],
+    ("in_consultation", RUNNING): [],
+    ("completed", EARLIER): [],
+    ("no_show", EARLIER): ["Arrived", "Undo"],
+    ("no_show", RUNNING): ["Arrived", "Undo"],
+    ("cancelled", EARLIER): [],
+    ("cancelled", LATER): ["Undo"],
+}
+OWN_DOCTOR = {
+    ("booked", EARLIER): ["Arrived", "Start", "Attended", "No-show"],
+    ("booked", LATER): ["Arrived", "Start"],
+    ("arrived", EARLIER): ["Start", "Attended", "Undo"],
+    ("in_consultation", RUNNING): ["Done", "Undo"],
+    ("completed", EARLIER): ["Undo"],
+    ("cancelled", LATER): [],
+}
+
+
+def said(block):
+    return [action.label for action in block.actions] + ["Undo"] * block.can_undo
+
+
+@pytest.mark.parametrize(("status", "start_time"), RECEPTION)
+@LAYOUTS
+def test_reception_has_the_buttons_that_would_pass(at_desk, okafor, layout, status, start_time):
+    visit = made(okafor, status, start_time)
+    expected = RECEPTION[status, start_time]
+    if layout == DAY and status == "cancelled":
+        expected = []  # not drawn
+
+    response = at_desk.get(layout)
+
+    assert list(buttons(response).values()) == expected
+    assert all(url.startswith(f"/appointments/{visit.pk}/") for url in buttons(response))
+
+
+@pytest.mark.parametrize(("status", "start_time"), OWN_DOCTOR)
+@LAYOUTS
+def test_doctor_has_those_of_the_own_diary(client, doctor_user, okafor, layout, status, start_time):
+    own = DoctorFactory(full_name="Dr Own", user=doctor_user)
+    made(own, status, start_time)
+    made(okafor, status, start_time)
+    client.force_login(doctor_user)
+
+    assert list(buttons(client.get(layout)).values()) == OWN_DOCTOR[status, start_time]
+
+
+@pytest.mark.parametrize("status", Status)
+@LAYOUTS
+def test_manager_has_none(client, manager, okafor, layout, status):
+    made(okafor, status)
+    client.force_login(manager)
+
+    assert buttons(client.get(layout)) == {}
+
+
+def test_administrator_has_all(administrator, okafor):
+    for hour, status in enumerate(Status, start=10):
+        made(okafor, status, at(hour))
+
+    listed = day_view(dt.date(2026, 11, 24), user=administrator).listed
+
+    assert [(block.status, said(block), block.can_change) for block in listed] == [
+        ("booked", ["Arrived", "Start"], True),
+        ("arrived", ["Start", "Undo"], True),
+        ("in_consultation", ["Done", "Undo"], False),
+        ("completed", ["Undo"], False),
+        ("no_show", ["Arrived", "Undo"], False),
+        ("cancelled", ["Undo"], False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "labels"),
+    [("booked", ["Attended", "No-show"]), ("arrived", ["Attended", "Undo"]), ("no_show", ["Undo"])],
+)
+def test_visit_of_yesterday_can_only_be_closed_out(at_desk, okafor, status, labels):
+    made(okafor, status, at(10, day=23))
+
+    assert list(buttons(at_desk.get("/schedule/2026-11-23/")).values()) == labels
+
+
+def test_visit_of_tomorrow_has_no_button_yet(at_desk, okafor):
+    made(okafor, start_time=at(10, day=25))
+
+    assert buttons(at_desk.get(TOMORROW)) == {}
+
+
+@LAYOUTS
+def test_every_button_of_the_day_does_what_it_says_and_leads_back(client, administrator, okafor, layout):
+    client.force_login(administrator)
+    for hour, status in enumerate(["booked", "arrived", "in_consultation", "completed", "no_show"], start=2):
+        made(okafor, status, at(hour))
+    offered = buttons(client.get(layout))
+    assert len(offered) == 12
+    before = {visit.pk: visit.status for visit in Appointment.objects.all()}
+
+    for url in offered:
+        visit = Appointment.objects.get(pk=url.split("/")[2])
+        response = client.post(url, {"version": visit.version, "next": layout})
+        assert response["Location"] == layout
+        visit.refresh_from_db()
+        assert visit.status != before[visit.pk], url
+        Appointment.objects.filter(pk=visit.pk).delete()
+        made(okafor, before[visit.pk], visit.start_time, pk=visit.pk)
+
+
+@LAYOUTS
+def test_button_carries_the_version_that_is_shown(at_desk, okafor, layout):
+    visit = made(okafor)
+    visit.save()
+
+    (version,) = {
+        attrs["value"] for tag, attrs in elements(at_desk.get(layout)) if tag == "button" and "formaction" in attrs
+    }
+
+    assert version == "2"
+
+
+def test_the_one_form_leads_back_to_the_day_view_as_it_is(at_desk, okafor):
+    inputs = [attrs for tag, attrs in elements(at_desk.get(ALL)) if tag == "input" and attrs.get("name") == "next"]
+
+    assert ALL in [attrs["value"] for attrs in inputs]
+
+
+def test_visit_says_whether_it_may_be_dragged(at_desk, okafor):
+    movable, over = made(okafor, start_time=at(10)), made(okafor, "completed", at(8))
+
+    versions = {attrs["id"]: attrs.get("data-version") for _tag, attrs in elements(at_desk.get(DAY)) if "id" in attrs}
+
+    assert (versions[f"v{movable.pk}"], versions[f"v{over.pk}"]) == ("1", None)
+
+
+def test_actions_ask_the_rules_and_not_a_table(okafor, monkeypatch):
+    """What the buttons offer and what the verbs accept cannot drift apart."""
+
+    def refuse(*args, **kwargs):
+        raise actions.ValidationError("No.")
+
+    visit = made(okafor)
+    monkeypatch.setattr(actions.rules, "check_transition", refuse)
+
+    assert actions.actions_on(visit, frozenset({"arrive", "treat", "change"}), at=at(9)) == []
+    assert not actions.can_undo(made(okafor, "arrived", at(11)), frozenset({"arrive"}), at=at(9))
+
+
+# Waiting and late
+
+
+def minutes(user, day=dt.date(2026, 11, 24), **values):
+    (block,) = day_view(day, user=user, **values).listed
+    return block.waiting, block.late
+
+
+@pytest.mark.parametrize(
+    ("arrived_at", "waiting"),
+    [(at(9), 0), (at(8, 59), 1), (at(8, 20), 40), (at(9) - dt.timedelta(seconds=90), 1), (at(9, 1), None)],
+)
+def test_who_has_arrived_waits_since_then(receptionist, okafor, arrived_at, waiting):
+    made(okafor, "arrived", at(10), arrived_at=arrived_at)
+
+    assert minutes(receptionist) == (waiting, None)
+
+
+@pytest.mark.parametrize(
+    ("start_time", "late"),
+    [(at(8, 45), 15), (at(9), 0), (at(9, 15), None), (at(8, 31), 29), (at(8, 30), None), (at(7), None)],
+)
+def test_who_has_not_arrived_is_late_until_the_visit_is_over(receptionist, okafor, start_time, late):
+    made(okafor, "booked", start_time)
+
+    assert minutes(receptionist) == (None, late)
+
+
+@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
+def test_nobody_else_waits_or_is_late(receptionist, okafor, status):
+    made(okafor, status, RUNNING)
+
+    assert minutes(receptionist) == (None, None)
+
+
+@pytest.mark.parametrize("status", ["booked", "arrived"])
+def test_nobody_waits_or_is_late_on_another_day(receptionist, okafor, status):
+    made(okafor, status, at(8, 45, day=23), arrived_at=at(8, 30, day=23))
+
+    assert minutes(receptionist, dt.date(2026, 11, 23), at=at(9, day=24)) == (None, None)
+
+
+@LAYOUTS
+def test_page_says_how_long(at_desk, okafor, layout):
+    made(okafor, "arrived", at(10), arrived_at=at(8, 20))
+    made(okafor, "booked", at(8, 45))
+    made(DoctorFactory(), "booked", at(9))
+
+    page = at_desk.get(layout).content.decode()
+
+    assert page.count("waiting 40 min") == 1
+    assert page.count("late 15 min") == 1
+    assert "late 0 min" not in page
+
+
+# Tabs
+
+
+@pytest.fixture
+def a_bit_of_everything(okafor):
+    for hour, status in enumerate(
+        ["booked", "booked", "booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"], start=8
+    ):
+        made(okafor, status, at(hour))
+
+
+def listed(response):
+    return [block.status for block in response.context["listed"]]
+
+
+def tabs(response):
+    """Return the tabs' names with their counts, and which of them are marked as open."""
+    urls = {url: name for name, _count, url in response.context["tabs"]}
+    marked = [
+        urls[attrs["href"]]
+        for tag, attrs in elements(response)
+        if tag == "a" and attrs.get("href") in urls and attrs.get("aria-current") == "true"
+    ]
+    return [(name, count) for name, count, _url in response.context["tabs"]], marked
+
+
+@pytest.mark.parametrize(
+    ("tab", "statuses"),
+    [
+        ("remaining", ["booked"] * 3),
+        ("arrived", ["arrived", "in_consultation"]),
+        ("done", ["completed", "no_show", "cancelled"]),
+        (
+            "all",
+            ["booked", "booked", "booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"],
+        ),
+    ],
+)
+def test_tab_lists_its_visits_and_all_tabs_count_theirs(at_desk, a_bit_of_everything, tab, statuses):
+    response = at_desk.get(DAY, {"layout": "list", "tab": tab})
+
+    assert listed(response) == statuses
+    assert tabs(response) == ([("remaining", 3), ("arrived", 2), ("done", 3), ("all", 8)], [tab])
+
+
+def test_tabs_hold_every_status_once():
+    assert Counter(status for statuses in TABS.values() for status in statuses) == dict.fromkeys(Status, 1)
+
+
+@pytest.mark.parametrize(("day", "tab"), [("2026-11-24", "remaining"), ("2026-11-23", "all"), ("2026-11-25", "all")])
+def test_list_opens_with_what_remains_of_today_and_all_of_other_days(at_desk, a_bit_of_everything, day, tab):
+    assert tabs(at_desk.get(f"/schedule/{day}/?layout=list"))[1] == [tab]
+
+
+def test_tabs_count_what_the_filters_show(at_desk, a_bit_of_everything):
+    zola = DoctorFactory(full_name="Dr Zola")
+    made(zola, "booked", at(10))
+
+    response = at_desk.get(DAY, {"layout": "list", "doctor": zola.pk})
+
+    assert tabs(response)[0] == [("remaining", 1), ("arrived", 0), ("done", 0), ("all", 1)]
+    assert all(f"doctor={zola.pk}" in url for _name, _count, url in response.context["tabs"])
+
+
+@pytest.mark.parametrize("tab", ["nonsense", "\0", "ALL"])
+def test_unknown_tab_lists_all(at_desk, a_bit_of_everything, tab):
+    assert len(listed(at_desk.get(DAY, {"layout": "list", "tab": tab}))) == 8
+
+
+def test_empty_tab_says_that_there_are_others(at_desk, okafor):
+    made(okafor, "completed")
+
+    page = at_desk.get(DAY, {"layout": "list"}).content.decode()
+
+    assert "No visit of this day is here; there are 1 in all." in page
+    assert "Nothing is booked on this day." in at_desk.get(TOMORROW, {"layout": "list"}).content.decode()
+
+
+def test_grid_shows_all_whatever_the_tab(at_desk, a_bit_of_everything):
+    response = at_desk.get(DAY, {"tab": "done"})
+
+    assert sum("block" in attrs.get("class", "").split() for _tag, attrs in elements(response)) == 7
+    assert "tabs" not in {attrs.get("class", "").split(" ")[0] for tag, attrs in elements(response) if tag == "nav"}
+
+
+def test_neighbouring_days_keep_the_tab(at_desk, okafor):
+    response = at_desk.get(DAY, {"layout": "list", "tab": "done"})
+
+    assert response.context["next_url"] == f"{TOMORROW}?layout=list&tab=done"
+
+
+# Cost
+
+
+@pytest.mark.parametrize("query", ["", "?layout=list&tab=all"])
+@pytest.mark.parametrize("role", ["receptionist", "doctor_user", "administrator"])
+def test_buttons_make_no_queries_for_30_doctors_more_than_for_3(client, request, role, query):
+    client.force_login(request.getfixturevalue(role))
+
+    def doctors_with_visits(count):
+        for doctor in DoctorFactory.create_batch(count):
+            for hour, status in enumerate(["completed", "in_consultation", "arrived", "booked"], start=8):
+                made(doctor, status, at(hour))
+
+    doctors_with_visits(3)
+    with CaptureQueriesContext(connection) as few:
+        client.get(DAY + query)
+    doctors_with_visits(27)
+
+    with CaptureQueriesContext(connection) as many:
+        response = client.get(DAY + query)
+
+    assert len(response.context["day"].listed) == 120
+    assert len(few) == len(many)
+
+
+def test_user_without_a_role_has_nothing_to_press(okafor):
+    made(okafor)
+
+    (block,) = day_view(dt.date(2026, 11, 24), user=UserFactory()).listed
+
+    assert (block.actions, block.can_undo, block.can_change) == ([], False, False)

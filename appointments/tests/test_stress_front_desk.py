@@ -1,0 +1,83 @@
+"""Many presses of one button at once: what is meant once happens once, and everybody gets an ordinary answer.
+
+Each race runs on the suite's database, in threads, and in a process with an SQLite file. Threads of one SQLite test
+would share its in-memory database.
+"""
+
+import json
+import time
+
+import pytest
+from django.db import connection
+
+from appointments import booking, diary
+from appointments.models import Appointment
+from appointments.tests.front_desk_races import PRESSES, run
+from appointments.tests.test_stress_processes import output_of, process
+
+pytestmark = [pytest.mark.stress, pytest.mark.django_db(transaction=True)]
+
+in_threads = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="threads share one in-memory SQLite database; a process has a file"
+)
+PAUSE_SECONDS = 0.1
+
+
+@pytest.fixture(params=[pytest.param("threads", marks=in_threads), "process"])
+def outcome_of(request, tmp_path):
+    """A function that runs a race on a database of the kind asked for and says what came of it."""
+    if request.param == "threads":
+        return run
+    database = tmp_path / "clinic.sqlite3"
+
+    def run_in_process(race):
+        output_of(process(database, "manage.py", "migrate", "-v0"))
+        return json.loads(output_of(process(database, "-m", "appointments.tests.front_desk_races", race)))
+
+    return run_in_process
+
+
+def test_one_form_that_registers_and_books_makes_one_patient_and_one_appointment(outcome_of):
+    assert outcome_of("register_and_book") == {
+        "answers": {"booked": PRESSES},
+        "patients": 1,
+        "visits": {"booked": 1},
+        "doubles": 0,
+    }
+
+
+def test_walk_ins_of_one_doctor_come_one_after_the_other(outcome_of):
+    """Who loses the race for a time twice over is told that it is booked, and may press again."""
+    outcome = outcome_of("walk_in")
+
+    booked = outcome["answers"]["booked"]
+    assert booked >= 2
+    assert outcome == {
+        "answers": {"booked": booked} | ({"is booked": PRESSES - booked} if booked < PRESSES else {}),
+        "patients": PRESSES,
+        "visits": {"arrived": booked},
+        "doubles": 0,
+    }
+
+
+@in_threads
+def test_form_that_is_not_recognized_as_sent_before_is_refused(monkeypatch):
+    """Control: without looking for what the key has registered, the repeats meet their own patient."""
+    monkeypatch.setattr(booking, "registered_with", lambda key, *, email: None)
+
+    assert run("register_and_book")["answers"]["booked"] == 1
+
+
+@in_threads
+def test_walk_ins_without_claim_double_book(monkeypatch):
+    """Control: the same walk-ins, slowed down between check and write, without the claim."""
+    check_claimed = Appointment._check_claimed
+
+    def check_and_pause(appointment):
+        check_claimed(appointment)
+        time.sleep(PAUSE_SECONDS)
+
+    monkeypatch.setattr(Appointment, "_check_claimed", check_and_pause)
+    monkeypatch.setattr(diary, "claim", lambda **_diaries: None)
+
+    assert run("walk_in")["doubles"] > 0

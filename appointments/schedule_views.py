@@ -67,7 +67,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
         at=now,
     )
     context = {"moving": moving, **_day_context(shown, kept, now)}
-    if request.htmx and request.htmx.trigger != "act":
+    if request.htmx and request.htmx.trigger != "answers":
         return render(request, "appointments/_day.html", context)
     context |= {"doctor_id": doctor and doctor.pk, "open_past": open_past_count(request.user, now)}
     return render(request, "appointments/schedule_day.html", context | _way_around(day, kept))

@@ -203,7 +203,7 @@ def test_htmx_gets_only_what_changes_by_itself(at_desk, visit, query):
 
 
 def test_pressed_button_gets_the_page_with_its_messages(at_desk, visit):
-    response = at_desk.get(DAY, headers=HTMX | {"HX-Trigger": "act"})
+    response = at_desk.get(DAY, headers=HTMX | {"HX-Trigger": "answers"})
 
     assert "base.html" in [template.name for template in response.templates]
 

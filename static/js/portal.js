@@ -96,10 +96,12 @@ document.addEventListener("keydown", (event) => {
   stops[stops.indexOf(event.target) + step]?.focus();
 });
 
-// Buttons that change a visit. Where the page says what an answer replaces (`hx-select` on the form), they are sent one
-// after the other, each as it was when it was pressed; the same one twice is sent once.
+// Buttons that change a visit. Where the page says what an answer replaces (#answers), they are sent one after the
+// other, each as it was when it was pressed; the same one twice is sent once. The form itself is left out of it: htmx
+// would send each to the address of the button that was pressed last.
 
 const act = document.getElementById("act");
+const answers = document.getElementById("answers");
 const pressed = []; // { url, version }, in order of pressing
 let isSending = false;
 
@@ -114,17 +116,18 @@ function say(text) {
 async function sendPressed() {
   if (isSending) return;
   isSending = true;
-  const target = act.getAttribute("hx-select");
+  const target = answers.getAttribute("hx-select");
   while (pressed.length) {
     const { url, version } = pressed[0];
-    await htmx.ajax("POST", url, { source: act, target, swap: "outerHTML", values: { version } }).catch(() => {});
+    const values = { ...Object.fromEntries(new FormData(act)), version };
+    await htmx.ajax("POST", url, { source: answers, target, swap: "outerHTML", values }).catch(() => {});
     pressed.shift();
   }
   isSending = false;
 }
 
 act?.addEventListener("submit", (event) => {
-  if (!act.hasAttribute("hx-select")) return; // a whole page is the answer: the browser sends it
+  if (!answers) return; // a whole page is the answer: the browser sends it
   event.preventDefault();
   const { formAction: url, value: version } = event.submitter;
   if (pressed.some((each) => each.url === url && each.version === version)) return;
@@ -134,7 +137,7 @@ act?.addEventListener("submit", (event) => {
 
 for (const failure of ["htmx:sendError", "htmx:responseError"]) {
   document.addEventListener(failure, (event) => {
-    if (event.detail.elt !== act) return;
+    if (event.detail.elt !== answers) return;
     pressed.length = 0;
     say("That was not carried out. Look at the visits again and repeat it.");
     document.dispatchEvent(new Event("act:failed"));

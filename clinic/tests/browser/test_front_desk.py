@@ -96,7 +96,7 @@ def test_possible_duplicate_is_shown_and_can_be_registered_all_the_same(desk, cl
     expect(desk.get_by_role("region", name="Registered already")).to_contain_text("+351 912 345 001")
     assert_accessible(desk)
     assert not Patient.objects.filter(email="another.maria@example.org").exists()
-    desk.get_by_role("button", name="Register anyway").click()
+    desk.get_by_role("button", name="Register anyway and book").click()
 
     says(desk, "Booked: Maria Santos, Wed 25 Nov 2026 11:00")
     assert Appointment.objects.get(patient__email="another.maria@example.org").start_time == at("11:00", TOMORROW)
@@ -208,6 +208,51 @@ def test_list_has_tabs_and_a_visit_leaves_its_tab_with_one_click(desk, clinic):
     expect(tabs.get_by_role("link", name="Remaining 3")).to_have_attribute("aria-current", "true")
 
 
+def test_keys_pressed_quicker_than_the_portal_answers_are_all_carried_out(desk, clinic):
+    desk.goto("/schedule/?layout=list")
+    visits = [clinic.booked, clinic.due, clinic.later]
+
+    desk.evaluate(
+        """ids => {
+          for (const id of ids) {
+            const link = document.querySelector(`#v${id} .open`);
+            link.focus();
+            link.dispatchEvent(new KeyboardEvent("keydown", { key: "a", bubbles: true, cancelable: true }));
+          }
+        }""",
+        [appointment.pk for appointment in visits],
+    )
+
+    expect(desk.get_by_role("navigation", name="Visits").get_by_role("link", name="Arrived 5")).to_be_visible()
+    for appointment in visits:
+        appointment.refresh_from_db()
+        assert appointment.status == Status.ARRIVED
+
+
+def test_double_click_on_undo_takes_back_one_step(doctors_page, clinic):
+    doctors_page.goto("/")
+    block(doctors_page, clinic.in_consultation).hover()
+
+    block(doctors_page, clinic.in_consultation).get_by_role("button", name="Undo").dblclick()
+
+    has_status(doctors_page, clinic.in_consultation, "arrived")
+    doctors_page.wait_for_timeout(500)
+    has_status(doctors_page, clinic.in_consultation, "arrived")
+
+
+def test_change_that_does_not_reach_the_portal_is_said(desk, clinic, complaints):
+    desk.goto("/")
+    desk.context.set_offline(True)
+    act(desk, clinic.booked, "Arrived")
+    says(desk, "That was not carried out.")
+    desk.context.set_offline(False)
+    complaints.clear()
+
+    act(desk, clinic.booked, "Arrived")
+
+    has_status(desk, clinic.booked, "arrived")
+
+
 def test_change_of_what_somebody_else_has_changed_is_refused_and_shown(desk, second_desk, clinic):
     for page in (desk, second_desk):
         page.goto("/")
@@ -304,6 +349,27 @@ def test_open_day_shows_what_somebody_else_changes_and_leaves_everything_in_its_
     expect(visit(desk, clinic.later)).to_be_focused()
     assert desk.locator("#day-grid").evaluate("grid => grid.scrollTop") == 40
     expect(desk.get_by_label("Find patient")).to_have_value("half typed")
+
+
+def test_day_that_is_open_says_when_the_portal_does_not_answer(desk, clinic, complaints):
+    desk.goto("/")
+    desk.context.set_offline(True)
+    expect(desk.get_by_text("The portal does not answer.")).to_be_visible(timeout=40_000)
+
+    desk.context.set_offline(False)
+
+    expect(desk.get_by_text("The portal does not answer.")).to_be_hidden(timeout=20_000)
+    complaints.clear()
+
+
+def test_moving_ends_when_somebody_else_cancels_the_visit(desk, clinic, receptionist):
+    desk.goto(f"/?move={clinic.booked.pk}")
+    expect(desk.get_by_role("button", name="Move to 14:00, Dr Ingrid Lindqvist")).to_be_visible()
+
+    booking.cancel(clinic.booked, reason="Ill", cancelled_by="patient", by=receptionist)
+
+    says(desk, "That visit can no longer be moved.")
+    expect(desk.get_by_role("link", name="Book 14:00, Dr Ingrid Lindqvist")).to_be_visible()
 
 
 def test_asking_whether_the_day_has_changed_renders_nothing(desk, clinic):
@@ -444,6 +510,20 @@ def test_everything_goes_without_javascript(plain_desk, clinic):
     page.get_by_label("Find patient").fill("wozniak")
     page.get_by_label("Find patient").press("Enter")
     expect(page.get_by_role("main")).to_contain_text("Wed 25 Nov")
+
+
+def test_member_of_a_family_with_one_telephone_walks_in(desk, clinic):
+    desk.goto("/appointments/book/")
+    desk.get_by_label(QUERY).fill("Rui Santos")
+    desk.get_by_role("button", name="New patient").click()
+    desk.get_by_label("Phone number").fill("912 345 001")
+    desk.get_by_label("E-mail").fill("rui.santos@example.org")
+    desk.get_by_role("button", name="Walk-in now").click()
+    expect(desk.get_by_role("region", name="Registered already")).to_contain_text("Maria Santos")
+
+    desk.get_by_role("button", name="Register anyway, walk-in now").click()
+
+    says(desk, "Walk-in: Rui Santos")
 
 
 def test_new_patient_walks_in_without_javascript(plain_desk, clinic):

@@ -703,3 +703,68 @@ def test_move_form_of_a_visit_at_a_repeated_time_says_which(at_desk):
     assert response.status_code == 302
     visit.refresh_from_db()
     assert (visit.start_time, visit.duration_minutes) == (dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC), 45)
+
+
+@pytest.mark.parametrize("next_page", ["foo", "?x", "login", "//evil.example", "https://evil.example/", "javascript:1"])
+def test_button_that_asks_to_be_led_astray_leads_to_the_visit(at_desk, visit, next_page):
+    response = at_desk.post(address(visit, "arrive/"), {"version": visit.version, "next": next_page})
+
+    assert response["Location"] == address(visit)
+
+
+def test_undo_that_cannot_pass_is_not_offered(at_desk):
+    visit = made("booked", start_time=YESTERDAY)
+
+    response = at_desk.post(
+        address(visit, "cancel/"),
+        {"cancelled_by": "clinic", "cancel_reason": "Flooded", "version": visit.version},
+        follow=True,
+    )
+
+    (message,) = response.context["messages"]
+    assert "cancelled" in str(message)
+    assert "Undo" not in str(message)
+
+
+def test_move_to_where_it_is_already_changes_nothing(at_desk, visit, okafor):
+    before = row(visit)
+
+    response = at_desk.post(
+        address(visit, "move/"),
+        {
+            "doctor": okafor.pk,
+            "date": "2026-11-24",
+            "time": "10:00",
+            "duration_minutes": 30,
+            "version": visit.version,
+            "move_reason": "None",
+        },
+        follow=True,
+    )
+
+    assert levels(response) == ["info"]
+    assert row(visit) == before
+
+
+def test_move_sent_twice_is_one_move(at_desk, visit, okafor):
+    typed = {"at": f"doctor={okafor.pk}&date=2026-11-24&time=14:00", "version": visit.version}
+    at_desk.post(address(visit, "move/"), typed)
+    once = row(visit)
+
+    response = at_desk.post(address(visit, "move/"), typed, follow=True)
+
+    assert "error" not in levels(response)
+    assert row(visit) == once
+
+
+def test_reason_of_a_move_stands_in_the_history_of_that_move(at_desk, visit, okafor):
+    slot = f"doctor={okafor.pk}&date=2026-11-24&time="
+    at_desk.post(
+        address(visit, "move/"), {"at": f"{slot}14:00", "version": visit.version, "move_reason": "Train  late"}
+    )
+    visit.refresh_from_db()
+    at_desk.post(address(visit, "move/"), {"at": f"{slot}15:00", "version": visit.version})
+
+    history = at_desk.get(address(visit)).context["history"]
+
+    assert [("Why: Train late" in entry.what) for entry in history] == [False, True, False]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from appointments import booking
-from appointments.history import history_of
+from appointments.history import history_of, moves_of
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit import acting
 from clinic.tests.factories import UserFactory
@@ -180,3 +180,55 @@ def test_history_for_a_doctor_begins_where_the_visit_became_this_patients(frozen
 
     assert len(told) == 1
     assert len(history_of(appointment, user=SEES_ALL)) == 4
+
+
+# Moves of many
+
+
+def moved(appointment, user, hour, reason=""):
+    return booking.move(
+        appointment,
+        doctor=appointment.doctor,
+        start_time=START.replace(hour=hour),
+        duration_minutes=30,
+        reason=reason,
+        by=user,
+    )
+
+
+def test_moves_tell_what_moved_or_cancelled_each_by_whom_and_why(frozen, appointment, user):
+    other = AppointmentFactory()
+    booking.mark_arrived(other, by=user)
+    moved(appointment, user, 12, reason="Train late")
+    frozen.shift(MINUTE)
+    booking.cancel(appointment, reason="Ill", cancelled_by="patient", by=user)
+
+    moves = moves_of([appointment, other], user=SEES_ALL)
+
+    assert {pk: [(entry.what, entry.who) for entry in entries] for pk, entries in moves.items()} == {
+        appointment.pk: [
+            (["Booked → Cancelled", "Called off by: the patient", "Cancel reason: – → Ill"], "Rita Reis"),
+            (["Moved from Tue 24 Nov 2026 10:00 to Tue 24 Nov 2026 12:00", "Why: Train late"], "Rita Reis"),
+        ]
+    }
+
+
+def test_moves_from_before_the_visit_was_the_patients_are_not_told_to_the_doctor(appointment, user):
+    moved(appointment, user, 12, reason="Private matter")
+    appointment.refresh_from_db()
+    appointment.patient = PatientFactory()
+    appointment.save()
+    sees_own = SimpleNamespace(has_perm=lambda permission: permission != "appointments.view_appointment")
+
+    assert moves_of([appointment], user=sees_own) == {appointment.pk: []}
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_moves_of_many_take_as_many_queries_as_of_one(appointment, user, count, django_assert_num_queries):
+    visits = [moved(AppointmentFactory(), user, 12) for _ in range(count)]
+    moves_of(visits, user=SEES_ALL)  # the content type is remembered from here on
+
+    with django_assert_num_queries(1):
+        moves = moves_of(visits, user=SEES_ALL)
+
+    assert len(moves) == count

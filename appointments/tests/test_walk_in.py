@@ -253,3 +253,34 @@ def test_verb_without_a_key_books_each_time(okafor):
     visits = [booking.walk_in(patient=PatientFactory(), wish=Wish(minutes=15), by=None) for _visit in range(3)]
 
     assert [visit.start_time for visit in visits] == [at(9, 5), at(9, 20), at(9, 35)]
+
+
+@pytest.mark.parametrize("day", [25, 24])
+def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, typed, sent, day):
+    at_desk.post(BOOK, typed | {"date": f"2026-11-{day}", "time": "15:00"})
+    booked = Appointment.objects.values().get()
+
+    response = at_desk.post(BOOK, sent)
+
+    assert codes_at(response, "__all__") == ["booking_key_used"]
+    assert Appointment.objects.values().get() == booked
+
+
+@pytest.mark.parametrize("minutes", ["14", "181", "500", "9999999999999999999"])
+def test_walk_in_of_a_length_that_no_visit_has_is_refused_at_the_length(at_desk, sent, minutes):
+    response = at_desk.post(BOOK, sent | {"duration_minutes": minutes})
+
+    assert len(codes_at(response, "duration_minutes")) == 1
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize("typed_time", [{"time": "99:99"}, {"date": "2027-03-28", "time": "01:30"}, {"date": "x"}])
+def test_time_typed_beside_a_walk_in_is_not_looked_at_and_kept(at_desk, sent, maria, okafor, typed_time):
+    AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=180)
+    for hour in (12, 15):
+        AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180)
+
+    response = at_desk.post(BOOK, sent | typed_time)
+
+    assert codes_at(response, "time") == ["no_free_time"]
+    assert shown(response).items() >= typed_time.items()

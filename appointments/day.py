@@ -210,7 +210,7 @@ def day_view(
     doctors = [doctor for doctor in known if doctor.is_active or doctor.pk in rows]
     grid = Grid.around(day, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
     own = [row for diary in rows.values() for row in diary if patient is not None and row.patient_id == patient.pk]
-    desk = _Desk(user, grid, at=at, room_for=room_for, own=own, moving=moving.pk if moving else None)
+    desk = _Desk(user, grid, at=at, room_for=room_for, own=own, moving=moving)
     columns = [
         desk.column(doctor, rows[doctor.pk])
         for doctor in doctors
@@ -250,7 +250,7 @@ class _Desk:
     """Lays out one day for one user, who sees all patients, the own ones, or initials only."""
 
     def __init__(
-        self, user: Any, grid: Grid, *, at: dt.datetime, room_for: int, own: list[_Row], moving: int | None
+        self, user: Any, grid: Grid, *, at: dt.datetime, room_for: int, own: list[_Row], moving: Appointment | None
     ) -> None:
         self.user = user
         self.sees_all = user.has_perm("patients.view_patient")
@@ -311,11 +311,13 @@ class _Desk:
         taken = [
             (row.start_time, row.end_time)
             for row in (*rows, *self.own)
-            if row.status in BLOCKING and row.pk != self.moving
+            if row.status in BLOCKING and not (self.moving and row.pk == self.moving.pk)
         ]
         opening = self.grid.start, self.grid.instant_at(self.grid.last_start)
+        held = (self.moving.doctor_id, self.moving.start_time) if self.moving else None  # no other time than it has
         for piece in free_pieces(opening, taken, minutes=self.room_for, at=self.at):
-            yield self._free(doctor, piece)
+            if (doctor.pk, piece.start) != held:
+                yield self._free(doctor, piece)
 
     def _free(self, doctor: Doctor, piece: Piece) -> Free:
         slot = slot_words(doctor.pk, piece.start)

@@ -55,7 +55,7 @@ def free_panel(
         minutes=_minutes_of(form),
         doctor_id=chosen,
         patient_id=patient.pk if patient else None,
-        moving_id=moving.pk if moving else None,
+        moving=moving,
     )
     first_day = _day_in(data.get("later", "")) or day_of(form)
     return {
@@ -92,7 +92,7 @@ def _alternatives(
         minutes=_minutes_of(form),
         specialization=doctor.specialization,
         patient_id=patient.pk if patient else None,
-        moving_id=moving.pk if moving else None,
+        moving=moving,
     )
     first_day = max(clinic_time.local_date(start), clinic_time.today())
     slots = list(find_free(wish, doctors, first_day=first_day).slots())

@@ -94,8 +94,8 @@ PARTS_OF_DAY = {"morning": "Morning", "afternoon": "Afternoon", "evening": "From
 class Wish:
     """What kind of time is sought. What is left at its default may be anything.
 
-    `weekday` counts from Monday, 0; None means the usual weekdays. `moving_id` is the appointment that takes no time
-    from itself.
+    `weekday` counts from Monday, 0; None means the usual weekdays. `moving` is the appointment for which another time
+    is sought: it takes no time from itself, and where it is already is not offered.
     """
 
     minutes: int = USUAL_MINUTES
@@ -104,7 +104,14 @@ class Wish:
     part_of_day: str = ""
     weekday: int | None = None
     patient_id: int | None = None
-    moving_id: int | None = None
+    moving: Appointment | None = None
+
+    def is_held(self, doctor: Doctor, start: dt.datetime) -> bool:
+        """Return whether the visit that is moved is there already, as long as it is to be."""
+        if self.moving is None:
+            return False
+        held = (self.moving.doctor_id, self.moving.start_time, self.moving.duration_minutes)
+        return held == (doctor.pk, start, self.minutes)
 
     def suits_doctor(self, doctor: Doctor) -> bool:
         """Return whether the doctor is among those sought."""
@@ -202,8 +209,8 @@ def _taken(wish: Wish, sought: list[Doctor], first_day: dt.date, last_day: dt.da
     start, _ = clinic_time.day_bounds(first_day)
     _, end = clinic_time.day_bounds(last_day)
     rows = Appointment.objects.blocking().overlapping(start, end).order_by()
-    if wish.moving_id is not None:
-        rows = rows.exclude(pk=wish.moving_id)
+    if wish.moving is not None:
+        rows = rows.exclude(pk=wish.moving.pk)
     if wish.doctor_id is not None or wish.specialization:
         rows = rows.filter(Q(doctor__in=[doctor.pk for doctor in sought]) | Q(patient=wish.patient_id))
     taken: _Taken = defaultdict(list)
@@ -225,7 +232,8 @@ def _free_on(
     for doctor in sought:
         spans = [*taken.get((doctor.pk, day), ()), *taken.get((0, day), ())]
         pieces = free_pieces(opening, spans, minutes=wish.minutes, at=at)
-        slots = [Slot(doctor, piece.start) for piece in pieces if wish.suits_start(piece.start)]
+        starts = [piece.start for piece in pieces if wish.suits_start(piece.start)]
+        slots = [Slot(doctor, start) for start in starts if not wish.is_held(doctor, start)]
         if slots:
             free.append((doctor, slots))
     return sorted(free, key=lambda each: each[1][0].start)

@@ -532,12 +532,22 @@ def test_free_time_is_the_patients_too(doctor, receptionist):
     assert "11:00" in {free.time for free in column.free}
 
 
-def test_visit_that_is_moving_takes_no_time_from_itself(doctor, receptionist):
-    moving = visit(doctor, 10)
+def test_visit_that_is_moving_takes_no_time_from_itself_and_is_not_offered_its_own(doctor, receptionist):
+    for hour, minute, minutes in ((8, 0, 120), (10, 45, 60)):
+        visit(doctor, hour, minute, minutes)
+    moving = visit(doctor, 10, 15)
 
-    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving).columns
+    (column,) = day_view(
+        DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving, room_for=30
+    ).columns
 
-    assert "10:00" in {free.time for free in column.free}
+    assert column.free[0].time == "10:00"
+    moving.start_time = moving.start_time.replace(minute=0)
+    moving.save()
+    (column,) = day_view(
+        DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving, room_for=30
+    ).columns
+    assert column.free[0].time == "11:45"
 
 
 # Queries

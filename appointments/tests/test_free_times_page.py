@@ -317,7 +317,7 @@ def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, typed):
 
 
 def test_panel_of_the_move_form_counts_the_visits_own_time_as_free(at_desk, okafor):
-    moving = AppointmentFactory(doctor=okafor, start_time=at(10))
+    moving = AppointmentFactory(doctor=okafor, start_time=at(9, 30), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(14), patient=PatientFactory())
 
     response = at_desk.get(f"/appointments/{moving.pk}/move/")

@@ -1,6 +1,7 @@
 """Free times: every one that is offered can be booked, and all that suit are offered."""
 
 import datetime as dt
+from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import parse_qs
 
@@ -357,10 +358,21 @@ def test_visits_of_the_patient_take_time_with_every_doctor(okafor, lindgren):
 
 def test_visit_that_is_moving_takes_no_time_from_itself(okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(10))
-    wish = Wish(patient_id=moving.patient_id, moving_id=moving.pk)
+    AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60)
+    AppointmentFactory(doctor=okafor, start_time=at(11), duration_minutes=60)
+    own = Wish(doctor_id=okafor.pk, patient_id=moving.patient_id, moving=moving)
 
-    assert "10:00" in times(find(wish))
-    assert "10:00" not in times(find(Wish(patient_id=moving.patient_id)))
+    assert "10:30" in times(find(own))
+    assert "10:00" not in times(find(own))  # where it is already
+    assert "10:00" in times(find(replace(own, minutes=60)))
+    assert {"10:00", "10:30"}.isdisjoint(times(find(replace(own, moving=None, minutes=60))))
+
+
+def test_visit_that_is_moving_is_offered_its_time_with_another_doctor(okafor):
+    moving = AppointmentFactory(doctor=okafor, start_time=at(10))
+    other = DoctorFactory()
+
+    assert "10:00" in times(find(Wish(doctor_id=other.pk, patient_id=moving.patient_id, moving=moving)))
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,21 @@ def test_walk_in_of_a_new_patient_with_nobody_free_registers_nobody(client, rece
     assert not Appointment.objects.exists()
 
 
+def test_walk_in_of_who_may_be_registered_already_is_one_more_click(at_desk, sent, new_patient):
+    namesake = PatientFactory(phone_number="934111222")
+    sent |= new_patient | {"new-phone_number": "+351 934 111 222"}
+
+    refused = at_desk.post(BOOK, sent)
+    shown_with = {"new-duplicates_shown": str(namesake.pk), "new-anyway": "walk_in"}
+    del sent["walk_in"]
+    response = at_desk.post(BOOK, sent | shown_with)
+
+    assert '<button class="btn btn-outline-secondary" name="new-anyway" value="walk_in"' in refused.content.decode()
+    assert response.status_code == 302
+    visit = Appointment.objects.get()
+    assert (visit.patient.full_name, visit.status) == ("Ana Silva", "arrived")
+
+
 # The verb
 
 

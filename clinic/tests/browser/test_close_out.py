@@ -108,7 +108,7 @@ def test_portal_that_cannot_be_reached_is_said_and_nothing_is_lost(desk, visits,
     desk.goto(URL)
     desk.context.set_offline(True)
     desk.keyboard.press("d")
-    expect(desk.get_by_role("alert")).to_contain_text("did not reach the portal")
+    expect(desk.get_by_role("alert")).to_contain_text("was not carried out")
     desk.context.set_offline(False)
     complaints.clear()
 

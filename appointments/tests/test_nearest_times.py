@@ -111,8 +111,9 @@ def test_nearest_times_of_a_full_day_are_of_the_next_with_their_date(at_desk, ty
     assert "Thu 26 Nov 08:00" in " ".join(response.content.decode().split())
 
 
-def test_nearest_times_of_a_time_that_has_passed_are_the_next_to_come(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"date": "2026-11-23"})
+@pytest.mark.parametrize("date", ["2026-11-23", "2026-01-05", "1900-01-01"])
+def test_nearest_times_of_a_time_that_has_passed_are_the_next_to_come(at_desk, typed, date):
+    response = at_desk.post(BOOK, typed | {"date": date})
 
     assert codes_at(response, "time") == ["past"]
     assert [slot.start for slot in response.context["nearest"]] == [

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 
 from appointments import booking
 from appointments.attendance import attendance_of
@@ -22,7 +22,7 @@ from appointments.models import Appointment
 from appointments.schedule_views import came_from, visit_url
 from appointments.slots import Wish
 from clinic import clinic_time
-from clinic.http import StaffRequest, number_or_none
+from clinic.http import StaffRequest, answers_form, lead_on, number_or_none
 from patients.forms import PatientForm
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
@@ -63,7 +63,7 @@ def _book(request: StaffRequest) -> HttpResponse:
         else:
             done = "Walk-in" if walks_in else "Booked"
             messages.success(request, f"{done}: {appointment.patient}, {appointment}.")
-            return redirect(visit_url(appointment, came_from=typed.get("next", "")))
+            return lead_on(request, visit_url(appointment, came_from=typed.get("next", "")))
     if registers and "registers" not in _with_registered(typed):
         return _book(request)  # what was in the way is this very form, sent twice at once
     form.data = {**typed, "booking_key": form.data["booking_key"]} if walks_in else form.data  # the time typed is kept
@@ -135,13 +135,14 @@ def _booking_step(request: StaffRequest) -> HttpResponse:
     query = typed.get("patient_query", "")
     searches = "find" in typed or _STEPS.isdisjoint(typed)
     found = list(Patient.objects.search(query).with_next_visit(request.user)[: MOST_FOUND + 1]) if searches else None
-    if request.htmx and searches:
+    is_part = request.htmx and not answers_form(request)
+    if is_part and searches:
         return render(request, "appointments/_patient_matches.html", _matches(found, query))
     if found is not None and len(found) == 1:
         typed["patient"] = found[0].pk
     picked = _patient_or_none(str(typed.get("patient", "")))
     form = BookingForm(initial=typed)
-    if request.htmx:
+    if is_part:
         return render(request, "appointments/_free_times.html", free_panel(request.POST, form, patient=picked))
     return _booking_page(
         request, form, picked=picked, patient_form=_patient_form_of(typed, query), found=found, query=query

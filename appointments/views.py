@@ -27,7 +27,7 @@ from appointments.permissions import appointment_for, rights_to
 from appointments.schedule_views import came_from, visit_url
 from appointments.statuses import MOVABLE, Status
 from clinic import clinic_time
-from clinic.http import StaffRequest, sent_data
+from clinic.http import StaffRequest, answers_form, lead_on, sent_data
 
 
 def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
@@ -37,9 +37,9 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
         return way_back
     form = _move_form(request, appointment)
     if form.is_bound and form.is_valid() and (moved := _moved(request, appointment, form)):
-        return redirect(visit_url(moved, came_from=form.cleaned_data["next"]))
+        return lead_on(request, visit_url(moved, came_from=form.cleaned_data["next"]))
     panel = free_panel(request.POST, form, patient=appointment.patient, moving=appointment)
-    if request.htmx:
+    if request.htmx and not answers_form(request):
         return render(request, "appointments/_free_times.html", panel)
     context = {
         "form": form,

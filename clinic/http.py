@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from clinic.models import User
@@ -21,6 +22,16 @@ class StaffRequest(HttpRequest):
 def sent_data(request: HttpRequest) -> Any:
     """Return what a form sent, be it nothing at all, or None if no form was sent."""
     return request.POST if request.method == "POST" else None
+
+
+def answers_form(request: StaffRequest) -> bool:
+    """Return whether htmx has sent a whole form, which leaves nothing in the history, and not asked for a part."""
+    return bool(request.htmx) and request.htmx.trigger == "slot-form"
+
+
+def lead_on(request: StaffRequest, url: str) -> HttpResponse:
+    """Lead to another page, be it the browser that asked or htmx, which would only fetch it."""
+    return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
 
 
 def number_or_none(text: str) -> int | None:

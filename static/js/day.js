@@ -201,12 +201,19 @@ document.addEventListener("drop", (event) => {
   form.submit();
 });
 
-// Begin where the day stands, or at the visit that the address names.
-rove(firstStop());
-if (!location.hash) {
-  const now = grid()?.querySelector(".now-line");
-  if (now) grid().scrollTop = Math.max(0, now.offsetTop - grid().clientHeight / 3);
-} else {
-  document.getElementById(location.hash.slice(1))?.scrollIntoView({ block: "center", inline: "nearest" });
+// Begin at the visit that the address names, else where the day stands. Only the grid scrolls: messages stay in view.
+function begin() {
+  const named = document.getElementById(location.hash.slice(1));
+  const place = named?.closest(".lane") ? named : grid()?.querySelector(".now-line");
+  if (grid() && place) {
+    grid().scrollTop = Math.max(0, place.offsetTop - grid().clientHeight / 3);
+    if (named?.closest(".column")) grid().scrollLeft = named.closest(".column").offsetLeft - grid().clientWidth / 2;
+  }
+  if (named?.matches("[data-keys]")) named.querySelector(".open[href]")?.focus({ preventScroll: true });
+  if (grid()) scrollTo(0, 0);
 }
+
+rove(firstStop());
+begin();
+addEventListener("load", begin); // the browser has gone to what the address names by then
 setInterval(moveClock, MINUTE / 4);

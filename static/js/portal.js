@@ -22,10 +22,21 @@ for (const lengths of document.querySelectorAll(".lengths")) {
   });
 }
 
+// The keyboard goes on where something is missing: at the first field that was refused, or the first empty one of a form
+// that has just been opened (`data-begin`).
+function beginTyping() {
+  const refused = document.querySelector("main .is-invalid, main [aria-invalid=true]");
+  const empty = [...document.querySelectorAll("main [data-begin] input:not([type=hidden])")].find((field) => !field.value);
+  (refused ?? empty)?.focus();
+}
+
+beginTyping();
+document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "main") beginTyping(); });
+
 // Keys. `data-key` names the key of a button, link or field of the page; `data-own-key` that of one inside the line or
 // block (`data-keys`) that has the focus, which comes first.
 
-const VISIT_KEYS = ["a", "s", "d", "n", "u"];
+const VISIT_KEYS = ["a", "s", "d", "n"];
 const keysDialog = document.getElementById("keys");
 const singleKeys = document.getElementById("single-keys");
 
@@ -50,7 +61,8 @@ function firstShown(selector) {
 function elementFor(key, focused) {
   const named = CSS.escape(key);
   const visit = focused.closest("[data-keys]");
-  if (visit && VISIT_KEYS.includes(key)) return visit.querySelector(`[data-own-key="${named}"]`);
+  const own = visit?.querySelector(`[data-own-key="${named}"]`);
+  if (own || (visit && VISIT_KEYS.includes(key))) return own;
   return firstShown(`main [data-key="${named}"]`)
     ?? firstShown(`[data-key="${named}"]`);
 }

@@ -104,6 +104,17 @@ def test_outcome_is_taken_back_on_the_spot(desk, visits):
     assert statuses(visits) == ["booked"] * 4
 
 
+def test_outcome_is_taken_back_by_its_key(desk, visits):
+    desk.goto(URL)
+    desk.keyboard.press("n")
+    expect(desk.get_by_text("no-show. Undo")).to_be_visible()
+
+    desk.keyboard.press("u")
+
+    expect(desk.get_by_role("listitem").filter(has_text="Silva")).to_have_count(4)
+    assert statuses(visits) == ["booked"] * 4
+
+
 def test_portal_that_cannot_be_reached_is_said_and_nothing_is_lost(desk, visits, complaints):
     desk.goto(URL)
     desk.context.set_offline(True)

@@ -153,6 +153,47 @@ def test_back_to_a_form_that_has_booked_books_nothing_twice(desk, clinic):
     assert Appointment.objects.filter(patient=clinic.patients.brown, start_time=at("13:00")).count() == 1
 
 
+def test_back_from_the_day_after_all_steps_of_booking_is_the_form(desk, clinic):
+    desk.goto("/")
+    desk.get_by_role("link", name="Book 13:00, Dr James Okafor").click()
+    desk.get_by_label(QUERY).fill("brown")
+    desk.get_by_role("main").get_by_role("button", name="Olive Brown").click()
+    book_button(desk).click()
+    says(desk, "Booked: Olive Brown")
+
+    desk.go_back()
+
+    expect(desk.get_by_role("heading", name="Book an appointment")).to_be_visible()
+    desk.go_back()
+    expect(desk.get_by_role("heading", name="Tuesday 24 November 2026")).to_be_visible()
+
+
+def test_message_and_new_visit_are_in_view_and_the_keyboard_is_on_it(desk, clinic):
+    desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="16:30"))
+    book_button(desk).click()
+    says(desk, "Booked: Olive Brown")
+
+    booked = Appointment.objects.get(start_time=at("16:30"))
+    expect(desk.locator("#messages p")).to_be_in_viewport()
+    expect(visit(desk, booked)).to_be_in_viewport()
+    expect(visit(desk, booked)).to_be_focused()
+
+
+def test_keyboard_goes_on_at_the_field_that_was_refused(desk, clinic):
+    desk.goto(book_address(clinic.doctors.ferreira, clinic.patients.wozniak))
+    book_button(desk).click()
+
+    expect(desk.get_by_label("Time", exact=False).first).to_be_focused()
+
+
+def test_new_patient_begins_at_the_first_empty_field(desk, clinic):
+    desk.goto("/appointments/book/")
+    desk.get_by_label(QUERY).fill("Nadia Costa")
+    desk.get_by_role("button", name="New patient").click()
+
+    expect(desk.get_by_label("Date of birth")).to_be_focused()
+
+
 def test_walk_in_is_one_button(desk, clinic):
     desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
     desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")

@@ -25,6 +25,7 @@ for (const lengths of document.querySelectorAll(".lengths")) {
 // The keyboard goes on where something is missing: at the first field that was refused, or the first empty one of a form
 // that has just been opened (`data-begin`).
 function beginTyping() {
+  if (document.querySelector("main [autofocus]")) return;
   const refused = document.querySelector("main .is-invalid, main [aria-invalid=true]");
   const empty = [...document.querySelectorAll("main [data-begin] input:not([type=hidden])")].find((field) => !field.value);
   (refused ?? empty)?.focus();

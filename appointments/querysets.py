@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from appointments import diary, rules
-from appointments.statuses import BLOCKING, OPEN, Status
+from appointments.statuses import BLOCKING, OPEN
 from clinic import clinic_time
 from clinic.local_dates import LocalDates
 
@@ -69,14 +69,11 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
     def without_outcome(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
         """Return the appointments that had ended by `at` (default now) and of which nobody has said how, oldest first.
 
-        A consultation of today that runs over is none of them: the doctor ends it. The start is bounded too, for the
-        index: what has ended has begun. By end, because in order of start SQLite would go through years of settled
-        visits for the few open ones.
+        The start is bounded too, for the index: what has ended has begun. By end, because in order of start SQLite
+        would go through years of settled visits for the few open ones.
         """
         at = at or timezone.now()
-        today, _tomorrow = clinic_time.day_bounds(clinic_time.today(at=at))
-        ended = self.open().filter(start_time__lt=at, end_time__lte=at)
-        return ended.exclude(status=Status.IN_CONSULTATION, start_time__gte=today).order_by("end_time", "pk")
+        return self.open().filter(start_time__lt=at, end_time__lte=at).order_by("end_time", "pk")
 
     def closed_out_by(self, user: Any) -> "AppointmentQuerySet":
         """Return the appointments of which the user may say how they ended: all, those of the own diary, or none."""

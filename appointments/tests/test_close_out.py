@@ -66,15 +66,6 @@ def test_visit_without_an_outcome_is_one_still_open(status):
     assert list(Appointment.objects.without_outcome()) == ([appointment] if is_open else [])
 
 
-def test_consultation_that_runs_over_is_the_doctors_to_end_until_the_day_is():
-    running = visit(days_ago=0, hour=8, status="in_consultation")
-    AppointmentFactory(start_time=running.start_time, status="arrived")
-
-    assert running not in Appointment.objects.without_outcome()
-    assert running in Appointment.objects.without_outcome(at=NOW + DAY)
-    assert Appointment.objects.without_outcome().count() == 1
-
-
 @pytest.mark.parametrize(
     ("end_time", "is_past"), [(NOW - MINUTE, True), (NOW, True), (NOW + MINUTE, False), (NOW + DAY, False)]
 )

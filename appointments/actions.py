@@ -15,13 +15,24 @@ class Visit(Protocol):
     """A visit as far as its actions depend on it: a record, or a row that was read of one."""
 
     @property
-    def status(self) -> str: ...  # noqa: D102 -- as on the record
+    def status(self) -> str:
+        """Where the visit stands."""
+        ...
+
     @property
-    def start_time(self) -> dt.datetime: ...  # noqa: D102
+    def start_time(self) -> dt.datetime:
+        """When it begins."""
+        ...
+
     @property
-    def end_time(self) -> dt.datetime: ...  # noqa: D102
+    def end_time(self) -> dt.datetime:
+        """When it ends."""
+        ...
+
     @property
-    def stamped(self) -> Stamped: ...  # noqa: D102
+    def stamped(self) -> Stamped:
+        """Which steps it has a time for."""
+        ...
 
 
 @dataclass(frozen=True)

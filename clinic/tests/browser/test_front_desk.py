@@ -28,11 +28,11 @@ def act(page, appointment, name):
     block(page, appointment).get_by_role("button", name=name).click()
 
 
-def says(page, text):
+def assert_says(page, text):
     expect(page.locator("#messages")).to_contain_text(text)
 
 
-def has_status(page, appointment, status):
+def assert_status(page, appointment, status):
     expect(block(page, appointment)).to_have_class(re.compile(f"status-{status}"))
     appointment.refresh_from_db()
     assert appointment.status == status
@@ -64,7 +64,7 @@ def test_known_patient_is_booked_at_one_of_the_next_free_times(desk, clinic):
 
     book_button(desk).click()
 
-    says(desk, "Booked: Maria Santos, Wed 25 Nov 2026 14:00, Dr Ingrid Lindqvist")
+    assert_says(desk, "Booked: Maria Santos, Wed 25 Nov 2026 14:00, Dr Ingrid Lindqvist")
     booked = Appointment.objects.get(reason="Palpitations")
     assert (booked.doctor, booked.start_time) == (clinic.doctors.lindqvist, at("14:00", TOMORROW))
     expect(block(desk, booked)).to_be_in_viewport()
@@ -77,7 +77,7 @@ def test_filters_of_the_day_view_outlive_a_booking(desk, clinic):
     desk.get_by_label(QUERY).press("Enter")
     book_button(desk).click()
 
-    says(desk, "Booked: Olive Brown")
+    assert_says(desk, "Booked: Olive Brown")
     expect(desk).to_have_url(re.compile(rf"/schedule/2026-11-24/\?doctor={clinic.doctors.okafor.pk}#v\d+$"))
     expect(desk.get_by_role("region", name="Dr Ana Ferreira")).to_have_count(0)
 
@@ -98,7 +98,7 @@ def test_possible_duplicate_is_shown_and_can_be_registered_all_the_same(desk, cl
     assert not Patient.objects.filter(email="another.maria@example.org").exists()
     desk.get_by_role("button", name="Register anyway and book").click()
 
-    says(desk, "Booked: Maria Santos, Wed 25 Nov 2026 11:00")
+    assert_says(desk, "Booked: Maria Santos, Wed 25 Nov 2026 11:00")
     assert Appointment.objects.get(patient__email="another.maria@example.org").start_time == at("11:00", TOMORROW)
 
 
@@ -112,7 +112,7 @@ def test_refusal_names_what_is_in_the_way_and_another_doctors_time_takes_one_cli
     assert_accessible(desk)
     near.get_by_role("button", name="Dr James Okafor").first.click()
 
-    says(desk, "Booked: Łucja Woźniak")
+    assert_says(desk, "Booked: Łucja Woźniak")
     booked = Appointment.objects.on_day(TODAY).get(patient=clinic.patients.wozniak, status="booked")
     assert booked.doctor == clinic.doctors.okafor
 
@@ -123,12 +123,12 @@ def test_two_people_want_the_same_time(desk, second_desk, clinic):
     second_desk.goto(book_address(okafor, patients.wozniak, time="13:00"))
 
     book_button(desk).click()
-    says(desk, "Booked: Olive Brown")
+    assert_says(desk, "Booked: Olive Brown")
     book_button(second_desk).click()
 
     expect(second_desk.get_by_text("Dr James Okafor is booked 13:00–13:30")).to_be_visible()
     second_desk.get_by_role("group", name="Free times near it").get_by_role("button").first.click()
-    says(second_desk, "Booked: Łucja Woźniak")
+    assert_says(second_desk, "Booked: Łucja Woźniak")
     assert Appointment.objects.filter(doctor=okafor, start_time=at("13:00")).count() == 1
 
 
@@ -137,14 +137,14 @@ def test_double_click_on_book_is_one_appointment(desk, clinic):
 
     book_button(desk).dblclick()
 
-    says(desk, "Booked: Olive Brown")
+    assert_says(desk, "Booked: Olive Brown")
     assert Appointment.objects.filter(doctor=clinic.doctors.okafor, start_time=at("13:00")).count() == 1
 
 
 def test_back_to_a_form_that_has_booked_books_nothing_twice(desk, clinic):
     desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
     book_button(desk).click()
-    says(desk, "Booked: Olive Brown")
+    assert_says(desk, "Booked: Olive Brown")
 
     desk.go_back()
     book_button(desk).click()
@@ -159,7 +159,7 @@ def test_back_from_the_day_after_all_steps_of_booking_is_the_form(desk, clinic):
     desk.get_by_label(QUERY).fill("brown")
     desk.get_by_role("main").get_by_role("button", name="Olive Brown").click()
     book_button(desk).click()
-    says(desk, "Booked: Olive Brown")
+    assert_says(desk, "Booked: Olive Brown")
 
     desk.go_back()
 
@@ -171,7 +171,7 @@ def test_back_from_the_day_after_all_steps_of_booking_is_the_form(desk, clinic):
 def test_message_and_new_visit_are_in_view_and_the_keyboard_is_on_it(desk, clinic):
     desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="16:30"))
     book_button(desk).click()
-    says(desk, "Booked: Olive Brown")
+    assert_says(desk, "Booked: Olive Brown")
 
     booked = Appointment.objects.get(start_time=at("16:30"))
     expect(desk.locator("#messages p")).to_be_in_viewport()
@@ -200,9 +200,9 @@ def test_walk_in_is_one_button(desk, clinic):
 
     desk.get_by_role("button", name="Walk-in now").click()
 
-    says(desk, "Walk-in: Łucja Woźniak")
+    assert_says(desk, "Walk-in: Łucja Woźniak")
     walk_in = Appointment.objects.get(patient=clinic.patients.wozniak, doctor=clinic.doctors.lindqvist)
-    has_status(desk, walk_in, Status.ARRIVED)
+    assert_status(desk, walk_in, Status.ARRIVED)
 
 
 # The day as a work list
@@ -213,21 +213,21 @@ def test_visit_runs_from_arrival_to_its_end_and_a_step_is_taken_back(admins_page
     page.goto("/")
     for button, status in (("Arrived", "arrived"), ("Start", "in_consultation"), ("Done", "completed")):
         act(page, appointment, button)
-        has_status(page, appointment, status)
+        assert_status(page, appointment, status)
 
     page.locator("#messages").get_by_role("button", name="Undo").click()
 
-    has_status(page, appointment, "in_consultation")
+    assert_status(page, appointment, "in_consultation")
 
 
 def test_no_show_and_its_undo(desk, clinic):
     desk.goto("/")
     act(desk, clinic.overdue, "No-show")
-    has_status(desk, clinic.overdue, "no_show")
+    assert_status(desk, clinic.overdue, "no_show")
 
     desk.locator("#messages").get_by_role("button", name="Undo").click()
 
-    has_status(desk, clinic.overdue, "booked")
+    assert_status(desk, clinic.overdue, "booked")
 
 
 def test_who_waits_and_for_how_long_is_seen_at_once(desk, clinic):
@@ -276,34 +276,34 @@ def test_double_click_on_undo_takes_back_one_step(doctors_page, clinic):
 
     block(doctors_page, clinic.in_consultation).get_by_role("button", name="Undo").dblclick()
 
-    has_status(doctors_page, clinic.in_consultation, "arrived")
+    assert_status(doctors_page, clinic.in_consultation, "arrived")
     doctors_page.wait_for_timeout(500)
-    has_status(doctors_page, clinic.in_consultation, "arrived")
+    assert_status(doctors_page, clinic.in_consultation, "arrived")
 
 
 def test_change_that_does_not_reach_the_portal_is_said(desk, clinic, complaints):
     desk.goto("/")
     desk.context.set_offline(True)
     act(desk, clinic.booked, "Arrived")
-    says(desk, "That was not carried out.")
+    assert_says(desk, "That was not carried out.")
     desk.context.set_offline(False)
     complaints.clear()
 
     act(desk, clinic.booked, "Arrived")
 
-    has_status(desk, clinic.booked, "arrived")
+    assert_status(desk, clinic.booked, "arrived")
 
 
 def test_change_of_what_somebody_else_has_changed_is_refused_and_shown(desk, second_desk, clinic):
     for page in (desk, second_desk):
         page.goto("/")
     act(desk, clinic.overdue, "Arrived")
-    has_status(desk, clinic.overdue, "arrived")
+    assert_status(desk, clinic.overdue, "arrived")
 
     act(second_desk, clinic.overdue, "No-show")
 
-    says(second_desk, "Somebody else has changed this appointment meanwhile.")
-    has_status(second_desk, clinic.overdue, "arrived")
+    assert_says(second_desk, "Somebody else has changed this appointment meanwhile.")
+    assert_status(second_desk, clinic.overdue, "arrived")
 
 
 # Moving and cancelling
@@ -319,7 +319,7 @@ def test_move_in_the_grid_says_from_where_to_where_who_and_why(desk, clinic, rec
     assert_accessible(desk)
     desk.get_by_role("button", name="Move to 09:30, Dr Ana Ferreira").click()
 
-    says(desk, "Moved: Maria Santos, Wed 25 Nov 2026 09:30")
+    assert_says(desk, "Moved: Maria Santos, Wed 25 Nov 2026 09:30")
     expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
     told = "Moved from Tue 24 Nov 2026 10:30 to Wed 25 Nov 2026 09:30"
     visit(desk, clinic.booked).click()
@@ -338,7 +338,7 @@ def test_move_by_typing_a_time_that_is_taken_offers_others(desk, clinic):
 
     desk.get_by_role("group", name="Free times near it").get_by_role("button").first.click()
 
-    says(desk, "Moved: Maria Santos")
+    assert_says(desk, "Moved: Maria Santos")
 
 
 def test_visit_is_dragged_to_another_time(desk, clinic):
@@ -346,7 +346,7 @@ def test_visit_is_dragged_to_another_time(desk, clinic):
 
     visit(desk, clinic.booked).drag_to(desk.get_by_role("link", name="Book 11:30, Dr Ingrid Lindqvist"))
 
-    says(desk, "Moved: Maria Santos, Tue 24 Nov 2026 11:30, Dr Ingrid Lindqvist")
+    assert_says(desk, "Moved: Maria Santos, Tue 24 Nov 2026 11:30, Dr Ingrid Lindqvist")
     clinic.booked.refresh_from_db()
     assert clinic.booked.doctor == clinic.doctors.lindqvist
 
@@ -366,12 +366,12 @@ def test_cancelled_in_other_words_and_taken_back(desk, clinic):
     desk.get_by_role("radio", name="The clinic").check()
     desk.get_by_role("textbox", name="Reason").fill("Flooded cellar")
     desk.get_by_role("button", name="Cancel the appointment").last.click()
-    says(desk, "Olive Brown: cancelled.")
+    assert_says(desk, "Olive Brown: cancelled.")
 
     desk.locator("#messages").get_by_role("button", name="Undo").click()
 
-    says(desk, "Olive Brown: booked.")
-    has_status(desk, clinic.later, "booked")
+    assert_says(desk, "Olive Brown: booked.")
+    assert_status(desk, clinic.later, "booked")
 
 
 # Live
@@ -386,7 +386,7 @@ def test_open_day_shows_what_somebody_else_changes_and_leaves_everything_in_its_
 
     booking.mark_arrived(clinic.booked, by=receptionist)
 
-    has_status(desk, clinic.booked, "arrived")
+    assert_status(desk, clinic.booked, "arrived")
     expect(visit(desk, clinic.later)).to_be_focused()
     assert desk.locator("#day-grid").evaluate("grid => grid.scrollTop") == 40
     expect(desk.get_by_label("Find patient")).to_have_value("half typed")
@@ -409,7 +409,7 @@ def test_moving_ends_when_somebody_else_cancels_the_visit(desk, clinic, receptio
 
     booking.cancel(clinic.booked, reason="Ill", cancelled_by="patient", by=receptionist)
 
-    says(desk, "That visit can no longer be moved.")
+    assert_says(desk, "That visit can no longer be moved.")
     expect(desk.get_by_role("link", name="Book 14:00, Dr Ingrid Lindqvist")).to_be_visible()
 
 
@@ -450,7 +450,7 @@ def test_whole_visit_by_keys(doctors_page, clinic):
     visit(doctors_page, clinic.booked).focus()
     for key, status in (("a", "arrived"), ("s", "in_consultation"), ("d", "completed"), ("u", "in_consultation")):
         doctors_page.keyboard.press(key)
-        has_status(doctors_page, clinic.booked, status)
+        assert_status(doctors_page, clinic.booked, status)
         expect(visit(doctors_page, clinic.booked)).to_be_focused()
 
 
@@ -530,23 +530,23 @@ def test_everything_goes_without_javascript(plain_desk, clinic):
     page.get_by_role("button", name="Find").click()
     expect(page.get_by_text("Next visit:")).to_be_visible()
     book_button(page).click()
-    says(page, "Booked: Łucja Woźniak")
+    assert_says(page, "Booked: Łucja Woźniak")
     booked = Appointment.objects.get(patient=clinic.patients.wozniak, start_time=at("13:00"))
 
     act(page, booked, "Arrived")
-    has_status(page, booked, "arrived")
+    assert_status(page, booked, "arrived")
     page.locator("#messages").get_by_role("button", name="Undo").click()
-    has_status(page, booked, "booked")
+    assert_status(page, booked, "booked")
 
     visit(page, booked).click()
     page.get_by_role("link", name="Move").click()
     page.get_by_role("button", name="Move to 14:00, Dr James Okafor").click()
-    says(page, "Moved: Łucja Woźniak")
+    assert_says(page, "Moved: Łucja Woźniak")
 
     visit(page, booked).click()
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("button", name="Cannot come").click()
-    says(page, "Łucja Woźniak: cancelled.")
+    assert_says(page, "Łucja Woźniak: cancelled.")
 
     page.get_by_label("Find patient").fill("wozniak")
     page.get_by_label("Find patient").press("Enter")
@@ -564,7 +564,7 @@ def test_member_of_a_family_with_one_telephone_walks_in(desk, clinic):
 
     desk.get_by_role("button", name="Register anyway, walk-in now").click()
 
-    says(desk, "Walk-in: Rui Santos")
+    assert_says(desk, "Walk-in: Rui Santos")
 
 
 def test_new_patient_walks_in_without_javascript(plain_desk, clinic):
@@ -575,7 +575,7 @@ def test_new_patient_walks_in_without_javascript(plain_desk, clinic):
     page.get_by_label("E-mail").fill("nadia.costa@example.org")
     page.get_by_role("button", name="Walk-in now").click()
 
-    says(page, "Walk-in: Nadia Costa")
+    assert_says(page, "Walk-in: Nadia Costa")
     assert Appointment.objects.get(patient__email="nadia.costa@example.org").status == Status.ARRIVED
 
 
@@ -593,7 +593,7 @@ def test_telephone_shows_one_doctor_at_a_time_and_reaches_all(phone_desk, clinic
     expect(page.get_by_role("region", name="Dr James Okafor")).to_be_in_viewport(ratio=0.1)
     expect(visit(page, clinic.booked)).not_to_be_in_viewport()
     block(page, clinic.due).get_by_role("button", name="Arrived").click()
-    has_status(page, clinic.due, "arrived")
+    assert_status(page, clinic.due, "arrived")
     assert_no_sideways_scroll(page)
 
 
@@ -606,5 +606,5 @@ def test_telephone_books(phone_desk, clinic):
     page.get_by_role("main").get_by_role("button", name="Olive Brown").click()
     book_button(page).click()
 
-    says(page, "Booked: Olive Brown")
+    assert_says(page, "Booked: Olive Brown")
     assert Appointment.objects.filter(patient=clinic.patients.brown, start_time=at("09:00", THURSDAY)).exists()

@@ -31,6 +31,9 @@ function beginTyping() {
   (refused ?? empty)?.focus();
 }
 
+// A form that is being answered takes nothing, so its box of patients asks nothing either.
+document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.disabled) event.preventDefault(); });
+
 beginTyping();
 document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "main") beginTyping(); });
 
@@ -41,9 +44,10 @@ const VISIT_KEYS = ["a", "s", "d", "n"];
 const keysDialog = document.getElementById("keys");
 const singleKeys = document.getElementById("single-keys");
 
-// A page without the list of keys, such as one to print, has no way to turn them off, and few.
+// A page without the list of keys, such as one to print, has no way to turn them off, and few. While a form is being
+// answered its fields take nothing, and what is typed meanwhile must not lead away from it.
 function keysAreOff() {
-  return keysDialog?.open || singleKeys?.checked === false;
+  return keysDialog?.open || singleKeys?.checked === false || document.querySelector("form.htmx-request") !== null;
 }
 
 function isTyping(element) {

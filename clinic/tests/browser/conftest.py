@@ -21,6 +21,7 @@ import time_machine
 from django.conf import settings
 from django.test import Client
 
+from clinic import middleware
 from clinic.roles import RECEPTIONIST
 from clinic.tests.browser.checks import Complaints
 from clinic.tests.browser.scene import open_clinic
@@ -103,6 +104,24 @@ def now():
 def clinic(transactional_db, doctor_user):
     """Doctors, patients and a day in full swing; `doctor_user` is the login of the first doctor."""
     return open_clinic(doctor_user)
+
+
+@pytest.fixture
+def before_each_post(monkeypatch):
+    """A function that has the portal do something, such as wait, in the request's thread before it answers a POST."""
+
+    def arrange(do):
+        # What the running server looks up at each request; its middleware it has bound at its start.
+        is_open_to = middleware.is_open_to
+
+        def do_first(request, permissions):
+            if request.method == "POST":
+                do()
+            return is_open_to(request, permissions)
+
+        monkeypatch.setattr(middleware, "is_open_to", do_first)
+
+    return arrange
 
 
 # The browser

@@ -103,7 +103,7 @@ def test_register_and_book(desk, clinic):
     desk.goto(f"/appointments/book/?doctor={clinic.doctors.okafor.pk}&date=2026-11-25&time=11:00")
     desk.get_by_label("Patient's name, phone or e-mail").fill("Nadia Costa")
     desk.get_by_role("button", name="New patient").click()
-    desk.get_by_label("E-mail").fill("nadia.costa@example.org")
+    desk.get_by_role("textbox", name="E-mail").fill("nadia.costa@example.org")
     desk.get_by_role("main").get_by_role("button", name="Book", exact=True).click()
 
     expect(desk.locator("#messages")).to_contain_text("Booked: Nadia Costa")

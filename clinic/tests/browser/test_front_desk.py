@@ -1,6 +1,7 @@
 """The front desk's day, from end to end: with the mouse, the keyboard, a telephone, and with JavaScript off."""
 
 import re
+import threading
 
 import pytest
 from playwright.sync_api import expect
@@ -90,7 +91,7 @@ def test_possible_duplicate_is_shown_and_can_be_registered_all_the_same(desk, cl
     expect(main.get_by_label("First name")).to_have_value("Maria")
     expect(main.get_by_label("Last name")).to_have_value("Santos")
     main.get_by_label("Date of birth").fill("1984-03-09")
-    main.get_by_label("E-mail").fill("another.maria@example.org")
+    main.get_by_role("textbox", name="E-mail").fill("another.maria@example.org")
     book_button(desk).click()
 
     expect(desk.get_by_role("region", name="Registered already")).to_contain_text("+351 912 345 001")
@@ -192,6 +193,22 @@ def test_new_patient_begins_at_the_first_empty_field(desk, clinic):
     desk.get_by_role("button", name="New patient").click()
 
     expect(desk.get_by_label("Date of birth")).to_be_focused()
+
+
+def test_what_is_typed_while_the_portal_answers_neither_gets_lost_nor_leads_away(desk, clinic, before_each_post):
+    may_answer = threading.Event()
+    before_each_post(lambda: may_answer.wait(timeout=10))
+    desk.goto("/appointments/book/")
+    desk.get_by_label(QUERY).fill("Nadia Costa")
+    desk.get_by_role("button", name="New patient").click()
+    for field in (desk.get_by_label(QUERY), desk.get_by_label("Reason"), desk.get_by_label("With")):
+        expect(field).to_be_disabled()
+    desk.keyboard.type("tbf")
+    may_answer.set()
+
+    expect(desk.get_by_label("Date of birth")).to_be_focused()
+    expect(desk.get_by_label("Last name")).to_have_value("Costa")
+    expect(desk.get_by_label("Reason")).to_be_enabled()
 
 
 def test_walk_in_is_one_button(desk, clinic):
@@ -558,7 +575,7 @@ def test_member_of_a_family_with_one_telephone_walks_in(desk, clinic):
     desk.get_by_label(QUERY).fill("Rui Santos")
     desk.get_by_role("button", name="New patient").click()
     desk.get_by_label("Phone number").fill("912 345 001")
-    desk.get_by_label("E-mail").fill("rui.santos@example.org")
+    desk.get_by_role("textbox", name="E-mail").fill("rui.santos@example.org")
     desk.get_by_role("button", name="Walk-in now").click()
     expect(desk.get_by_role("region", name="Registered already")).to_contain_text("Maria Santos")
 
@@ -572,7 +589,7 @@ def test_new_patient_walks_in_without_javascript(plain_desk, clinic):
     page.goto("/appointments/book/")
     page.get_by_label(QUERY).fill("Nadia Costa")
     page.get_by_role("button", name="New patient").click()
-    page.get_by_label("E-mail").fill("nadia.costa@example.org")
+    page.get_by_role("textbox", name="E-mail").fill("nadia.costa@example.org")
     page.get_by_role("button", name="Walk-in now").click()
 
     assert_says(page, "Walk-in: Nadia Costa")

@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import expect
 
 from appointments.models import Appointment
-from clinic.middleware import AccessMiddleware
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
 from clinic.tests.browser.hands import Hands
 from clinic.tests.browser.scene import THURSDAY, at
@@ -100,23 +99,18 @@ def test_page_without_javascript_runs_none(plain_desk, desk):
         assert page.locator(".lengths").is_hidden() == is_hidden
 
 
-def test_two_people_book_at_once_in_a_transaction_each(desk, second_desk, clinic, monkeypatch):
+def test_two_people_book_at_once_in_a_transaction_each(desk, second_desk, clinic, before_each_post):
     okafor, both = clinic.doctors.okafor, (desk, second_desk)
     for page, patient in zip(both, (clinic.patients.brown, clinic.patients.wozniak), strict=True):
         page.goto(f"/appointments/book/?doctor={okafor.pk}&date=2026-11-26&time=09:00&patient={patient.pk}")
-    meeting = threading.Barrier(2, timeout=10)
-    process_view = AccessMiddleware.process_view
-
-    def meet_first(middleware, request, *args):
-        if request.method == "POST":
-            meeting.wait()
-        return process_view(middleware, request, *args)
-
-    monkeypatch.setattr(AccessMiddleware, "process_view", meet_first)
+    meetings = []
+    meeting = threading.Barrier(2, action=lambda: meetings.append("both"), timeout=10)
+    before_each_post(meeting.wait)
     for page in both:
         page.evaluate("setTimeout(() => document.querySelector('[data-default]').click())")
     for page in both:
         expect(page.get_by_text(re.compile("^Booked:|is booked 09:00"))).to_be_visible()
 
+    assert meetings == ["both"]
     assert Appointment.objects.filter(doctor=okafor, start_time=at("09:00", THURSDAY)).count() == 1
     assert [page.get_by_text("is booked 09:00").count() for page in both].count(1) == 1

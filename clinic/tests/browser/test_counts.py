@@ -249,6 +249,7 @@ def test_move_by_keys(desk, clinic, hands):
 
     hands.press("m")
     expect(desk.get_by_text("Moving Maria Santos")).to_be_visible()
+    desk.wait_for_load_state()  # arrows lead through the grid once its script is there
     hands.press("ArrowDown")
     hands.press("Enter")
 

@@ -54,6 +54,11 @@ function isTyping(element) {
   return element.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]");
 }
 
+// On a button of a form that is being filled in, a stray letter must not lead away from it.
+function isFillingIn(element) {
+  return isTyping(element) || element.closest("main form[method=post]");
+}
+
 function nameOf(event) {
   if (event.key.startsWith("Arrow")) return event.shiftKey ? `Shift+${event.key}` : "";
   return event.key.length === 1 ? event.key.toLowerCase() : "";
@@ -74,7 +79,7 @@ function elementFor(key, focused) {
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
-  if (keysAreOff() || isTyping(event.target)) return;
+  if (keysAreOff() || isFillingIn(event.target)) return;
   const key = nameOf(event);
   const element = key && elementFor(key, event.target);
   if (!element) return;

@@ -211,6 +211,17 @@ def test_what_is_typed_while_the_portal_answers_neither_gets_lost_nor_leads_away
     expect(desk.get_by_label("Reason")).to_be_enabled()
 
 
+def test_stray_letter_leads_nowhere_from_a_form(desk, clinic):
+    desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
+    desk.get_by_label("Reason").fill("Half a sente")
+    book_button(desk).focus()
+
+    desk.keyboard.type("tbf")
+
+    expect(desk.get_by_label("Reason")).to_have_value("Half a sente")
+    expect(book_button(desk)).to_be_focused()
+
+
 def test_walk_in_is_one_button(desk, clinic):
     desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
     desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")
@@ -376,6 +387,19 @@ def test_escape_leaves_the_visit_where_it_is(desk, clinic):
 
     expect(desk.get_by_text("Moving Maria Santos")).to_have_count(0)
     expect(desk.get_by_role("link", name="Book 14:00, Dr Ingrid Lindqvist")).to_be_visible()
+
+
+def test_escape_leaves_the_visit_booked(desk, clinic):
+    desk.goto("/")
+    visit(desk, clinic.later).focus()
+    desk.keyboard.press("c")
+    expect(desk.get_by_role("button", name="Cannot come")).to_be_focused()
+
+    desk.keyboard.press("Escape")
+
+    expect(desk).to_have_url(re.compile(rf"/appointments/{clinic.later.pk}/$"))
+    clinic.later.refresh_from_db()
+    assert clinic.later.status == Status.BOOKED
 
 
 def test_cancelled_in_other_words_and_taken_back(desk, clinic):

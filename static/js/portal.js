@@ -11,16 +11,17 @@ for (const form of document.querySelectorAll("form[data-submit-on-pick]")) {
 }
 
 // Lengths to click beside the number.
-for (const lengths of document.querySelectorAll(".lengths")) {
-  lengths.hidden = false;
-  lengths.addEventListener("click", (event) => {
-    const minutes = event.target.dataset.minutes;
-    if (!minutes) return;
-    const field = document.getElementById("id_duration_minutes");
-    field.value = minutes;
-    field.dispatchEvent(new Event("change", { bubbles: true }));
-  });
+function showLengths() {
+  for (const lengths of document.querySelectorAll(".lengths")) lengths.hidden = false;
 }
+
+document.addEventListener("click", (event) => {
+  const minutes = event.target.dataset.minutes;
+  if (!minutes) return;
+  const field = document.getElementById("id_duration_minutes");
+  field.value = minutes;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+});
 
 // The keyboard goes on where something is missing: at the first field that was refused, or the first empty one of a form
 // that has just been opened (`data-begin`).
@@ -31,11 +32,17 @@ function beginTyping() {
   (refused ?? empty)?.focus();
 }
 
+// A page as it has come, or come anew in answer to its form.
+function beginPage() {
+  showLengths();
+  beginTyping();
+}
+
+beginPage();
+document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "main") beginPage(); });
+
 // A form that is being answered takes nothing, so its box of patients asks nothing either.
 document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.disabled) event.preventDefault(); });
-
-beginTyping();
-document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "main") beginTyping(); });
 
 // Keys. `data-key` names the key of a button, link or field of the page; `data-own-key` that of one inside the line or
 // block (`data-keys`) that has the focus, which comes first.

@@ -222,6 +222,20 @@ def test_stray_letter_leads_nowhere_from_a_form(desk, clinic):
     expect(book_button(desk)).to_be_focused()
 
 
+def test_usual_length_is_one_click_at_every_step(desk, clinic):
+    desk.goto(f"/appointments/book/?doctor={clinic.doctors.okafor.pk}")
+    panel = desk.get_by_role("complementary", name="Free times")
+    expect(panel.get_by_role("button", name="Take Tue 24 Nov 2026 at 10:05")).to_have_count(0)
+    desk.get_by_label(QUERY).fill("brown")
+    desk.get_by_role("main").get_by_role("button", name="Olive Brown").click()
+    expect(desk.get_by_text("Next visit:")).to_be_visible()
+
+    desk.get_by_role("button", name="15", exact=True).click()
+
+    expect(desk.get_by_label("Length in minutes")).to_have_value("15")
+    expect(panel.get_by_role("button", name="Take Tue 24 Nov 2026 at 10:05")).to_be_visible()
+
+
 def test_walk_in_is_one_button(desk, clinic):
     desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
     desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")

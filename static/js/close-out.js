@@ -1,5 +1,5 @@
 // The close-out page: the focus goes on to the next visit with each outcome, be it by key or by click. What is sent,
-// and in which order, is portal.js's.
+// and in which order, is act.js's.
 "use strict";
 
 let focusId = "";
@@ -53,13 +53,23 @@ document.addEventListener("focusin", (event) => {
   if (visit) rove(visit);
 });
 
+// Who has gone elsewhere meanwhile, to the search, say, is left there.
+let isElsewhere = false;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== "close-out") return;
+  const focused = document.activeElement;
+  isElsewhere = focused !== document.body && !focused.closest("#close-out, #messages");
+});
+
 // The list has come anew. What it still holds of those sent was refused, or waits its turn.
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "close-out") return;
   const answered = event.detail.requestConfig.path.split("/").at(-3); // …/appointments/7/no-show/
   sent.delete(`visit-${answered}`);
   markSent();
-  focusOn(document.getElementById(focusId) ?? unsent()[0]);
+  const next = document.getElementById(focusId) ?? unsent()[0];
+  if (isElsewhere) rove(next);
+  else focusOn(next);
 });
 
 document.addEventListener("act:failed", () => {

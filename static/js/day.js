@@ -137,6 +137,7 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const again = kept.name && (stops.find((stop) => nameOfStop(stop) === kept.name) ?? stops[kept.place] ?? stops.at(-1));
   rove(again || firstStop());
   if (again) again.focus({ preventScroll: true });
+  if (again && nameOfStop(again) !== kept.name) ledTo = nameOfStop(again);
   kept = null;
 });
 
@@ -144,12 +145,12 @@ document.addEventListener("htmx:afterSwap", (event) => {
 
 const MOST_FAILED = 2;
 let isAsking = false;
-let isSignedOut = false; // the next click leads to the login
+let isSignedOut = false;
 let failed = 0;
 
 async function ask() {
   const shown = day();
-  if (document.hidden || isAsking || isSignedOut || isSending || isDragging()) return;
+  if (document.hidden || isAsking || isSignedOut || pressed.length || isDragging()) return;
   isAsking = true;
   try {
     const answer = await fetch(shown.dataset.versionUrl, {
@@ -158,9 +159,10 @@ async function ask() {
       redirect: "manual",
     });
     isSignedOut = answer.type === "opaqueredirect";
+    document.getElementById("signed-out").hidden = !isSignedOut;
     failed = answer.status >= 500 ? failed + 1 : 0;
-    if (answer.status === 200 && shown === day() && !isSending) {
-      await htmx.ajax("GET", shown.dataset.url, { target: "#day", swap: "outerHTML" });
+    if (answer.status === 200 && shown === day() && !pressed.length) {
+      await inTurn(() => htmx.ajax("GET", shown.dataset.url, { target: "#day", swap: "outerHTML" }));
     }
   } catch {
     failed += 1;

@@ -14,6 +14,7 @@ Whatever a browser complains about during a test fails it; see `Complaints`.
 
 import datetime as dt
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -107,21 +108,35 @@ def clinic(transactional_db, doctor_user):
 
 
 @pytest.fixture
-def before_each_post(monkeypatch):
-    """A function that has the portal do something, such as wait, in the request's thread before it answers a POST."""
+def before_answering(monkeypatch):
+    """A function that has the portal do something, such as wait, with each request before it is answered.
+
+    It happens in the request's own thread.
+    """
 
     def arrange(do):
         # What the running server looks up at each request; its middleware it has bound at its start.
         is_open_to = middleware.is_open_to
 
         def do_first(request, permissions):
-            if request.method == "POST":
-                do()
+            do(request)
             return is_open_to(request, permissions)
 
         monkeypatch.setattr(middleware, "is_open_to", do_first)
 
     return arrange
+
+
+@pytest.fixture
+def answers_to(before_answering):
+    """A function that holds the answers to some requests back, and returns an event that lets them go."""
+
+    def hold(is_one):
+        may_go = threading.Event()
+        before_answering(lambda request: is_one(request) and may_go.wait(timeout=10))
+        return may_go
+
+    return hold
 
 
 # The browser

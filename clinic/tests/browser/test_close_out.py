@@ -82,6 +82,21 @@ def test_key_with_a_modifier_or_outside_the_list_does_nothing(desk, visits):
     assert statuses(visits) == ["booked"] * 4
 
 
+def test_who_has_gone_to_the_search_is_left_there(desk, visits, answers_to):
+    desk.goto(URL)
+    posts = answers_to(lambda request: request.path.endswith("/attended/"))
+    desk.keyboard.press("d")
+    desk.keyboard.press("/")
+    desk.keyboard.type("bran")
+    posts.set()
+    expect(line(desk, "Ana")).to_have_count(0)
+
+    desk.keyboard.type("don d")
+
+    expect(desk.get_by_role("searchbox")).to_have_value("brandon d")
+    assert statuses(visits) == ["completed", "booked", "booked", "booked"]
+
+
 def test_page_stays_where_it_is_scrolled_to(desk, visits):
     desk.set_viewport_size({"width": 1440, "height": 340})
     desk.goto(URL)
@@ -119,7 +134,7 @@ def test_portal_that_cannot_be_reached_is_said_and_nothing_is_lost(desk, visits,
     desk.goto(URL)
     desk.context.set_offline(True)
     desk.keyboard.press("d")
-    expect(desk.get_by_role("alert")).to_contain_text("was not carried out")
+    expect(desk.get_by_role("alert")).to_contain_text("The portal did not answer")
     desk.context.set_offline(False)
     complaints.clear()
 

@@ -1,9 +1,9 @@
 """The front desk's day, from end to end: with the mouse, the keyboard, a telephone, and with JavaScript off."""
 
 import re
-import threading
 
 import pytest
+from django.db import OperationalError
 from playwright.sync_api import expect
 
 from appointments import booking
@@ -35,6 +35,10 @@ def assert_says(page, text):
 
 def assert_status(page, appointment, status):
     expect(block(page, appointment)).to_have_class(re.compile(f"status-{status}"))
+    assert_status_of(appointment, status)
+
+
+def assert_status_of(appointment, status):
     appointment.refresh_from_db()
     assert appointment.status == status
 
@@ -195,16 +199,15 @@ def test_new_patient_begins_at_the_first_empty_field(desk, clinic):
     expect(desk.get_by_label("Date of birth")).to_be_focused()
 
 
-def test_what_is_typed_while_the_portal_answers_neither_gets_lost_nor_leads_away(desk, clinic, before_each_post):
-    may_answer = threading.Event()
-    before_each_post(lambda: may_answer.wait(timeout=10))
+def test_what_is_typed_while_the_portal_answers_neither_gets_lost_nor_leads_away(desk, clinic, answers_to):
+    posts = answers_to(lambda request: request.method == "POST")
     desk.goto("/appointments/book/")
     desk.get_by_label(QUERY).fill("Nadia Costa")
     desk.get_by_role("button", name="New patient").click()
     for field in (desk.get_by_label(QUERY), desk.get_by_label("Reason"), desk.get_by_label("With")):
         expect(field).to_be_disabled()
     desk.keyboard.type("tbf")
-    may_answer.set()
+    posts.set()
 
     expect(desk.get_by_label("Date of birth")).to_be_focused()
     expect(desk.get_by_label("Last name")).to_have_value("Costa")
@@ -234,6 +237,36 @@ def test_usual_length_is_one_click_at_every_step(desk, clinic):
 
     expect(desk.get_by_label("Length in minutes")).to_have_value("15")
     expect(panel.get_by_role("button", name="Take Tue 24 Nov 2026 at 10:05")).to_be_visible()
+
+
+def test_form_that_is_not_answered_says_so_keeps_what_was_typed_and_can_be_sent_again(desk, clinic, complaints):
+    desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
+    desk.get_by_label("Reason").fill("Sore knee")
+    desk.context.set_offline(True)
+    book_button(desk).click()
+    assert_says(desk, "The portal did not answer.")
+    expect(desk.locator("#messages p")).to_be_in_viewport()
+    assert_accessible(desk)
+    desk.context.set_offline(False)
+    complaints.clear()
+
+    book_button(desk).click()
+
+    assert_says(desk, "Booked: Olive Brown")
+    assert Appointment.objects.get(patient=clinic.patients.brown, start_time=at("13:00")).reason == "Sore knee"
+
+
+def test_busy_portal_is_said_too(desk, clinic, complaints, before_answering):
+    desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
+
+    def refuse(request):
+        raise OperationalError(1205, "Lock wait timeout exceeded")
+
+    before_answering(refuse)
+    book_button(desk).click()
+
+    assert_says(desk, "The portal did not answer.")
+    complaints.clear()
 
 
 def test_walk_in_is_one_button(desk, clinic):
@@ -308,8 +341,72 @@ def test_keys_pressed_quicker_than_the_portal_answers_are_all_carried_out(desk, 
 
     expect(desk.get_by_role("navigation", name="Visits").get_by_role("link", name="Arrived 5")).to_be_visible()
     for appointment in visits:
-        appointment.refresh_from_db()
-        assert appointment.status == Status.ARRIVED
+        assert_status_of(appointment, "arrived")
+
+
+def test_refusal_outlives_the_answers_to_what_was_pressed_after_it(desk, clinic, receptionist, answers_to):
+    desk.goto("/schedule/?layout=list")
+    booking.cancel(clinic.booked, reason="Ill", cancelled_by="patient", by=receptionist)
+    posts = answers_to(lambda request: request.method == "POST")
+
+    for appointment in (clinic.booked, clinic.due):
+        visit(desk, appointment).focus()
+        desk.keyboard.press("a")
+    posts.set()
+
+    assert_says(desk, "Zoë Müller: arrived.")
+    assert_says(desk, "Maria Santos: Somebody else has changed this appointment meanwhile.")
+
+
+def test_who_leaves_before_all_is_sent_is_asked_and_can_stay(desk, clinic, answers_to):
+    asked = []
+    desk.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    desk.goto("/schedule/?layout=list")
+    posts = answers_to(lambda request: request.method == "POST")
+    visits = [clinic.booked, clinic.due]
+    for appointment in visits:
+        visit(desk, appointment).focus()
+        desk.keyboard.press("a")
+
+    desk.get_by_role("link", name="Patients").click(no_wait_after=True)
+    posts.set()
+
+    expect(desk.get_by_role("navigation", name="Visits").get_by_role("link", name="Arrived 4")).to_be_visible()
+    assert asked == ["beforeunload"]
+    for appointment in visits:
+        assert_status_of(appointment, "arrived")
+    desk.get_by_role("link", name="Patients").click()
+    expect(desk.get_by_role("heading", name="Patients")).to_be_visible()
+
+
+def test_undo_by_key_is_about_the_visit_that_left_the_tab(admins_page, clinic):
+    page = admins_page
+    page.goto("/schedule/?layout=list&tab=arrived")
+    visit(page, clinic.in_consultation).focus()
+    page.keyboard.press("d")
+    expect(block(page, clinic.in_consultation)).to_have_count(0)
+    expect(visit(page, clinic.arrived)).to_be_focused()
+
+    page.keyboard.press("u")
+
+    expect(visit(page, clinic.in_consultation)).to_be_visible()
+    assert_status_of(clinic.in_consultation, "in_consultation")
+    assert_status_of(clinic.arrived, "arrived")
+
+
+def test_undo_by_key_is_about_the_visit_one_has_gone_to(admins_page, clinic):
+    page = admins_page
+    page.goto("/schedule/?layout=list&tab=arrived")
+    visit(page, clinic.in_consultation).focus()
+    page.keyboard.press("d")
+    expect(visit(page, clinic.arrived)).to_be_focused()
+    page.get_by_label("Find patient").focus()
+    visit(page, clinic.arrived).focus()
+
+    page.keyboard.press("u")
+
+    assert_says(page, "István Kovács: booked.")
+    assert_status_of(clinic.in_consultation, "completed")
 
 
 def test_double_click_on_undo_takes_back_one_step(doctors_page, clinic):
@@ -327,7 +424,7 @@ def test_change_that_does_not_reach_the_portal_is_said(desk, clinic, complaints)
     desk.goto("/")
     desk.context.set_offline(True)
     act(desk, clinic.booked, "Arrived")
-    assert_says(desk, "That was not carried out.")
+    assert_says(desk, "The portal did not answer")
     desk.context.set_offline(False)
     complaints.clear()
 
@@ -412,8 +509,7 @@ def test_escape_leaves_the_visit_booked(desk, clinic):
     desk.keyboard.press("Escape")
 
     expect(desk).to_have_url(re.compile(rf"/appointments/{clinic.later.pk}/$"))
-    clinic.later.refresh_from_db()
-    assert clinic.later.status == Status.BOOKED
+    assert_status_of(clinic.later, "booked")
 
 
 def test_cancelled_in_other_words_and_taken_back(desk, clinic):
@@ -456,6 +552,35 @@ def test_day_that_is_open_says_when_the_portal_does_not_answer(desk, clinic, com
 
     expect(desk.get_by_text("The portal does not answer.")).to_be_hidden(timeout=20_000)
     complaints.clear()
+
+
+def test_what_is_pressed_while_the_day_is_fetched_anew_shows(desk, clinic, receptionist, answers_to):
+    desk.goto("/")
+    booking.mark_arrived(clinic.overdue, by=receptionist)
+    posts = answers_to(lambda request: request.method == "POST")
+    day = answers_to(lambda request: request.htmx and request.htmx.trigger != "answers")
+    with desk.expect_request(lambda request: request.headers.get("hx-request") == "true"):
+        desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # asks at once
+    desk.evaluate("window.fetch = () => new Promise(() => {})")  # and never again
+
+    act(desk, clinic.booked, "Arrived")
+    day.set()
+    assert_status(desk, clinic.overdue, "arrived")
+    posts.set()
+
+    assert_status(desk, clinic.booked, "arrived")
+
+
+def test_day_that_is_open_says_when_one_is_signed_out(desk, clinic):
+    desk.goto("/")
+    desk.context.clear_cookies()
+
+    desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    expect(desk.get_by_text("You are signed out")).to_be_visible()
+    assert_accessible(desk)
+    desk.get_by_role("link", name="Sign in").click()
+    expect(desk.get_by_label("Username")).to_be_visible()
 
 
 def test_moving_ends_when_somebody_else_cancels_the_visit(desk, clinic, receptionist):

@@ -99,13 +99,13 @@ def test_page_without_javascript_runs_none(plain_desk, desk):
         assert page.locator(".lengths").is_hidden() == is_hidden
 
 
-def test_two_people_book_at_once_in_a_transaction_each(desk, second_desk, clinic, before_each_post):
+def test_two_people_book_at_once_in_a_transaction_each(desk, second_desk, clinic, before_answering):
     okafor, both = clinic.doctors.okafor, (desk, second_desk)
     for page, patient in zip(both, (clinic.patients.brown, clinic.patients.wozniak), strict=True):
         page.goto(f"/appointments/book/?doctor={okafor.pk}&date=2026-11-26&time=09:00&patient={patient.pk}")
     meetings = []
     meeting = threading.Barrier(2, action=lambda: meetings.append("both"), timeout=10)
-    before_each_post(meeting.wait)
+    before_answering(lambda request: request.method == "POST" and meeting.wait())
     for page in both:
         page.evaluate("setTimeout(() => document.querySelector('[data-default]').click())")
     for page in both:

@@ -1,0 +1,58 @@
+// Buttons that change a visit. Where the page says what an answer replaces (#answers), they are sent one after the
+// other, each as it was when it was pressed; the same one twice is sent once. The form itself is left out of it: htmx
+// would send each to the address of the button that was pressed last.
+"use strict";
+
+const act = document.getElementById("act");
+const answers = document.getElementById("answers");
+const pressed = []; // { url, version }, in order of pressing, until they are answered
+let refusals = []; // messages, since nothing was under way: the answer to a later press must not wipe them out
+
+// One request at a time for what others replace as well: an answer for a place that has gone would be lost.
+let lastAnswer = Promise.resolve();
+
+function inTurn(send) {
+  lastAnswer = lastAnswer.then(send).catch(() => {});
+  return lastAnswer;
+}
+
+async function send(press) {
+  if (!pressed.includes(press)) return; // one before it was not answered
+  const target = answers.getAttribute("hx-select");
+  const values = { ...Object.fromEntries(new FormData(act)), version: press.version };
+  await htmx.ajax("POST", press.url, { source: answers, target, swap: "outerHTML", values }).catch(() => {});
+  keepRefusals();
+  pressed.shift();
+  if (!pressed.length) refusals = [];
+}
+
+function keepRefusals() {
+  const messages = document.getElementById("messages");
+  refusals.push(...messages.querySelectorAll(".error"));
+  messages.prepend(...refusals);
+}
+
+act.addEventListener("submit", (event) => {
+  if (!answers) return; // a whole page is the answer: the browser sends it
+  event.preventDefault();
+  const { formAction: url, value: version } = event.submitter;
+  if (pressed.some((each) => each.url === url && each.version === version)) return;
+  const press = { url, version };
+  pressed.push(press);
+  inTurn(() => send(press));
+});
+
+// Who leaves the page before all is sent is asked first, unless the portal itself leads away, to the login.
+addEventListener("beforeunload", (event) => { if (pressed.length) event.preventDefault(); });
+document.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => {
+  if (xhr.getResponseHeader("HX-Redirect")) pressed.length = 0;
+});
+
+for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  document.addEventListener(failure, ({ detail: { elt } }) => {
+    if (elt !== answers) return;
+    pressed.length = 0;
+    say("The portal did not answer, so that was perhaps not carried out. Press it again: nothing is done twice.");
+    document.dispatchEvent(new Event("act:failed"));
+  });
+}

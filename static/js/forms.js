@@ -1,0 +1,82 @@
+// Forms: quicker by hand. Every page works without it.
+"use strict";
+
+// A filter or date picked by mouse or finger shows at once. By keyboard it waits for Enter or the button: a date being
+// typed, and a list walked through with the arrows, change with every key.
+for (const form of document.querySelectorAll("form[data-submit-on-pick]")) {
+  let picked = false;
+  form.addEventListener("pointerdown", () => { picked = true; });
+  form.addEventListener("keydown", () => { picked = false; });
+  form.addEventListener("change", () => { if (picked) form.requestSubmit(); });
+}
+
+// Lengths to click beside the number.
+function showLengths() {
+  for (const lengths of document.querySelectorAll(".lengths")) lengths.hidden = false;
+}
+
+document.addEventListener("click", (event) => {
+  const minutes = event.target.dataset.minutes;
+  if (!minutes) return;
+  const field = document.getElementById("id_duration_minutes");
+  field.value = minutes;
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+});
+
+// The keyboard goes on where something is missing: at the first field that was refused, or the first empty one of a form
+// that has just been opened (`data-begin`).
+function beginTyping() {
+  if (document.querySelector("main [autofocus]")) return;
+  const refused = document.querySelector("main .is-invalid, main [aria-invalid=true]");
+  const empty = [...document.querySelectorAll("main [data-begin] input:not([type=hidden])")].find((field) => !field.value);
+  (refused ?? empty)?.focus();
+}
+
+// A page as it has come, or come anew in answer to its form.
+function beginPage() {
+  showLengths();
+  beginTyping();
+}
+
+beginPage();
+document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "main") beginPage(); });
+
+// A form that is being answered takes nothing, so its box of patients asks nothing either.
+document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.disabled) event.preventDefault(); });
+
+// Ctrl+Enter sends the form one is in.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) {
+    event.target.form.querySelector("[data-default]")?.click();
+  }
+});
+
+// Down and up lead through the patients found, from the box they were typed into.
+document.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const box = document.getElementById("patient-query");
+  if (!step || !box || !(event.target === box || event.target.closest(".matches"))) return;
+  const stops = [box, ...document.querySelectorAll(".matches button")];
+  event.preventDefault();
+  stops[stops.indexOf(event.target) + step]?.focus();
+});
+
+// What could not be sent, or was not answered, stays as it was typed. Sent again it is known by its key or its version.
+
+const NOT_ANSWERED = "The portal did not answer. What you typed is still here: send it again, nothing is done twice.";
+const NOT_ALLOWED = "The portal refused that. Perhaps you have signed in anew in another window: reload the page.";
+
+function say(text) {
+  const message = document.createElement("p");
+  message.className = "message error";
+  message.setAttribute("role", "alert");
+  message.textContent = text;
+  document.getElementById("messages").replaceChildren(message);
+  message.scrollIntoView({ block: "nearest" });
+}
+
+for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  document.addEventListener(failure, ({ detail: { elt, xhr } }) => {
+    if (elt.closest("main")) say(xhr.status === 403 ? NOT_ALLOWED : NOT_ANSWERED);
+  });
+}

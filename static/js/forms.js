@@ -23,10 +23,39 @@ document.addEventListener("click", (event) => {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
+// What is typed while the form is under way outlives its answer, and so does the focus of who types.
+
+let sent = null; // what the form said, and where the focus was, when it left
+let typesOn = false;
+const isField = (element) => element.name && element.matches("input:not([type=hidden], [type=radio]), select, textarea");
+const fieldsOf = (form) => [...form.elements].filter(isField);
+
+document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
+  if (elt.id !== "slot-form") return;
+  sent = { said: new Map(fieldsOf(elt).map((field) => [field.name, field.value])), focused: document.activeElement };
+});
+
+document.addEventListener("htmx:beforeSwap", ({ detail: { elt, shouldSwap } }) => {
+  if (elt.id !== "slot-form" || !shouldSwap) return;
+  const changed = fieldsOf(elt).filter((field) => field.value !== sent.said.get(field.name));
+  const focused = document.activeElement;
+  const goesOn = fieldsOf(elt).includes(focused) && (focused !== sent.focused || changed.includes(focused));
+  document.addEventListener("htmx:afterSwap", () => carryOver(changed, goesOn ? focused.name : ""), { once: true });
+});
+
+function carryOver(changed, focusedName) {
+  const fields = document.getElementById("slot-form")?.elements;
+  for (const { name, value } of changed) if (fields?.[name]) fields[name].value = value;
+  typesOn = Boolean(fields?.[focusedName]);
+  if (!typesOn) return;
+  for (const each of document.querySelectorAll("main [autofocus]")) each.removeAttribute("autofocus");
+  fields[focusedName].focus();
+}
+
 // The keyboard goes on where something is missing: at the first field that was refused, or the first empty one of a form
 // that has just been opened (`data-begin`).
 function beginTyping() {
-  if (document.querySelector("main [autofocus]")) return;
+  if (typesOn || document.querySelector("main [autofocus]")) return;
   const refused = document.querySelector("main .is-invalid, main [aria-invalid=true]");
   const empty = [...document.querySelectorAll("main [data-begin] input:not([type=hidden])")].find((field) => !field.value);
   (refused ?? empty)?.focus();
@@ -40,9 +69,6 @@ function beginPage() {
 
 beginPage();
 document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "main") beginPage(); });
-
-// A form that is being answered takes nothing, so its box of patients asks nothing either.
-document.addEventListener("htmx:beforeRequest", (event) => { if (event.detail.elt.disabled) event.preventDefault(); });
 
 // Ctrl+Enter sends the form one is in.
 document.addEventListener("keydown", (event) => {

@@ -8,8 +8,8 @@ const VISIT_KEYS = ["a", "s", "d", "n"];
 const keysDialog = document.getElementById("keys");
 const singleKeys = document.getElementById("single-keys");
 
-// A page without the list of keys, such as one to print, has no way to turn them off, and few. While a form is being
-// answered its fields take nothing, and what is typed meanwhile must not lead away from it.
+// A page without the list of keys, such as one to print, has no way to turn them off, and few. While a form is under
+// way, with the focus on a button that takes nothing, a letter must not lead away from it.
 function keysAreOff() {
   return keysDialog?.open || singleKeys?.checked === false || document.querySelector("form.htmx-request") !== null;
 }

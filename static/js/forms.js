@@ -35,7 +35,7 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
   sent = { said: new Map(fieldsOf(elt).map((field) => [field.name, field.value])), focused: document.activeElement };
 });
 
-document.addEventListener("htmx:beforeSwap", ({ detail: { elt, shouldSwap } }) => {
+document.addEventListener("htmx:beforeSwap", ({ detail: { requestConfig: { elt }, shouldSwap } }) => {
   if (elt.id !== "slot-form" || !shouldSwap) return;
   const changed = fieldsOf(elt).filter((field) => field.value !== sent.said.get(field.name));
   const focused = document.activeElement;

@@ -574,7 +574,7 @@ def test_what_is_pressed_while_the_day_is_fetched_anew_shows(desk, clinic, recep
     day = answers_to(lambda request: request.htmx and request.htmx.trigger != "answers")
     with desk.expect_request(lambda request: request.headers.get("hx-request") == "true"):
         desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # asks at once
-    desk.evaluate("window.fetch = () => new Promise(() => {})")  # and never again
+    desk.evaluate("() => { window.fetch = () => new Promise(() => {}); }")  # and never again
 
     act(desk, clinic.booked, "Arrived")
     day.set()

@@ -98,19 +98,16 @@ def _booked_before(wanted: Appointment) -> Appointment | None:
     if booked is None:
         return None
     asked, got = (
-        (
-            each.patient_id,
-            each.doctor_id,
-            clinic_time.whole_minute(each.start_time),
-            each.duration_minutes,
-            each.reason.split(),
-            each.notes,
-        )
-        for each in (wanted, booked)
+        (each.doctor_id, clinic_time.whole_minute(each.start_time), *_told_of(each)) for each in (wanted, booked)
     )
     if asked != got or not booked.is_blocking:
         _refuse_used_key(booked)
     return booked
+
+
+def _told_of(visit: Appointment) -> tuple[Any, ...]:
+    """Return what somebody says of a visit apart from where and when it takes place."""
+    return visit.patient_id, visit.duration_minutes, visit.reason.split(), visit.notes
 
 
 def _refuse_used_key(booked: Appointment) -> NoReturn:
@@ -148,35 +145,39 @@ def walk_in(
 
 @retrying
 def _walk_in_once(wish: Wish, details: dict[str, Any]) -> Appointment:
-    if (walked_in := _walked_in_before(details)) is not None:
+    if (walked_in := _walked_in_before(wish, details)) is not None:
         return walked_in
     with acting(details["by"]), transaction.atomic():
         doctor = _next_free_today(wish).doctor
         diary.claim(doctor_ids=[doctor.pk], patient_ids=())
-        if (walked_in := _walked_in_before(details)) is not None:
+        if (walked_in := _walked_in_before(wish, details)) is not None:
             return walked_in
         slot = _next_free_today(replace(wish, doctor_id=doctor.pk))  # nobody takes it from us any more
         new = book(doctor=doctor, start_time=slot.start, duration_minutes=wish.minutes, **details)
         return mark_arrived(new, by=details["by"])
 
 
-def _walked_in_before(details: dict[str, Any]) -> Appointment | None:
+def _walked_in_before(wish: Wish, details: dict[str, Any]) -> Appointment | None:
     booked = Appointment.objects.filter(booking_key=details["booking_key"]).first()
     if booked is None:
         return None
-    is_it = booked.patient_id == details["patient"].pk and booked.arrived_at is not None and booked.is_blocking
-    if not is_it or clinic_time.local_date(booked.start_time) != clinic_time.today():
+    asked = details["patient"].pk, wish.minutes, details["reason"].split(), details["notes"]
+    is_asked = asked == _told_of(booked) and wish.suits_doctor(booked.doctor)
+    is_here = booked.arrived_at is not None and booked.is_blocking
+    if not (is_asked and is_here and clinic_time.local_date(booked.start_time) == clinic_time.today()):
         _refuse_used_key(booked)
     return booked
 
 
 def _next_free_today(wish: Wish) -> Slot:
     """Return the soonest slot of today that suits, or refuse."""
-    found = find_free(wish, list(Doctor.objects.active()), first_day=clinic_time.today(), days=1)
+    doctors = list(Doctor.objects.active())
+    found = find_free(wish, doctors, first_day=clinic_time.today(), days=1)
     slot = min(found.slots(), key=lambda slot: slot.start, default=None)
     if slot is None:
         with (errors := FieldErrors()).at("start_time"):
-            rules.refuse_no_free_time(wish.minutes)
+            chosen = next((doctor.full_name for doctor in doctors if doctor.pk == wish.doctor_id), "")
+            rules.refuse_no_free_time(wish.minutes, doctor_name=chosen)
         errors.raise_any()
     return slot
 
@@ -238,6 +239,9 @@ def move(
     """
 
     def change(current: Appointment) -> None:
+        with (errors := FieldErrors()).at("start_time"):  # `clean()` asks only if something changes
+            rules.check_movable(current.status, old_start=current.start_time, new_start=start_time)
+        errors.raise_any()
         current.doctor = doctor
         current.start_time = start_time
         current.duration_minutes = duration_minutes

@@ -23,7 +23,7 @@ from appointments.schedule_views import came_from, visit_url
 from appointments.slots import Wish
 from clinic import clinic_time
 from clinic.http import StaffRequest, answers_form, lead_on, number_or_none
-from patients.forms import PatientForm
+from patients.forms import PatientForm, record_from
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
 
@@ -35,7 +35,11 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
     """Book a visit, for a patient who is found or registered on the way, at a time or as a walk-in."""
     if request.method != "POST":
         picked = _patient_or_none(request.GET.get("patient", ""))
-        initial = {"date": clinic_time.today(), "patient": picked and picked.pk, "next": came_from(request)}
+        initial = {
+            "date": Wish().first_day_from(clinic_time.today()),
+            "patient": picked and picked.pk,
+            "next": came_from(request),
+        }
         return _booking_page(request, BookingForm(initial=initial | slot_initial(request.GET)), picked=picked)
     if _is_step(request.POST):
         return _booking_step(request)
@@ -154,21 +158,8 @@ def _patient_form_of(typed: dict[str, Any], query: str) -> PatientForm | None:
     if "registers" in typed:
         return PatientForm(prefix="new", initial={name.removeprefix("new-"): value for name, value in typed.items()})
     if "register" in typed:
-        return PatientForm(prefix="new", initial=_as_record(query))
+        return PatientForm(prefix="new", initial=record_from(query))
     return None
-
-
-def _as_record(query: str) -> dict[str, str]:
-    """Return what somebody searched for as the beginning of a patient's record."""
-    if "@" in query:
-        return {"email": query}
-    if any(char.isdigit() for char in query):
-        return {"phone_number": query}
-    if "," in query:
-        last, _comma, first = query.partition(",")
-    else:
-        first, _blank, last = query.strip().rpartition(" ")
-    return {"first_name": first.strip(), "last_name": last.strip()}
 
 
 def _patient_or_none(text: str) -> Patient | None:
@@ -195,6 +186,10 @@ def _booking_page(
     query: str = "",
 ) -> HttpResponse:
     has_time = bool(form["doctor"].value() and form["time"].value())
+    # Where the keyboard goes on, unless a message is to be read first.
+    next_step = "" if form.is_bound else _next_step(picked, patient_form, found, has_time=has_time)
+    if next_step == "take":
+        form.fields["time" if form["doctor"].value() else "doctor"].widget.attrs["autofocus"] = True
     context = {
         "form": form,
         "patient_form": None if picked else patient_form,
@@ -202,8 +197,7 @@ def _booking_page(
         "picked_age": picked and picked.age_on(clinic_time.today()),
         "attendance": picked and attendance_of(picked),
         "lengths": COMMON_LENGTHS,
-        # Where the keyboard goes on, unless a message is to be read first.
-        "next_step": "" if form.is_bound else _next_step(picked, patient_form, found, has_time=has_time),
+        "next_step": next_step,
         "day": day_of(form),
         **free_panel(request.POST or request.GET, form, patient=picked),
         **_matches(found, query),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from appointments.actions import Action, actions_on, can_change, can_undo
-from appointments.grid import MINUTE, Grid, Mark, Place
+from appointments.grid import MINUTE, Grid, Mark, Place, usual_hours
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary, rights_of
 from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
@@ -260,7 +260,9 @@ class _Desk:
         self.book_url = reverse("appointments:appointment_book")
         self.grid = grid
         self.at = at
-        self.is_today = clinic_time.local_date(grid.start) == clinic_time.today(at=at)
+        day = clinic_time.local_date(grid.start)
+        self.is_today = day == clinic_time.today(at=at)
+        self.hours = usual_hours(day)  # a visit outside them stretches the grid, and opens the clinic for nobody else
         self.room_for = room_for
         self.own = own  # the visits of the patient for whom a time is sought
         self.moving = moving
@@ -313,9 +315,8 @@ class _Desk:
             for row in (*rows, *self.own)
             if row.status in BLOCKING and not (self.moving and row.pk == self.moving.pk)
         ]
-        opening = self.grid.start, self.grid.instant_at(self.grid.last_start)
         held = (self.moving.doctor_id, self.moving.start_time) if self.moving else None  # no other time than it has
-        for piece in free_pieces(opening, taken, minutes=self.room_for, at=self.at):
+        for piece in free_pieces(self.hours, taken, minutes=self.room_for, at=self.at):
             if (doctor.pk, piece.start) != held:
                 yield self._free(doctor, piece)
 
@@ -325,4 +326,4 @@ class _Desk:
         if piece.room_minutes < USUAL_MINUTES:
             slot["minutes"] = piece.room_minutes
         place = self.grid.place_of(piece.start, piece.end)
-        return Free(place, slot["time"], f"{self.book_url}?{urlencode(slot)}", take)
+        return Free(place, clinic_time.time_text(piece.start), f"{self.book_url}?{urlencode(slot)}", take)

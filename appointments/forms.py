@@ -55,6 +55,24 @@ class RefusableForm(forms.Form):
 
     # Names of the model's fields to those of the form, where the two differ.
     field_names: ClassVar[dict[str, str]] = {"start_time": "time"}
+    # Hidden fields whose errors the page shows.
+    shown_hidden: ClassVar[frozenset[str]] = frozenset()
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what is wrong with a hidden field above the form, renewed: there nobody could see or mend it."""
+        cleaned = super().clean() or {}
+        hidden = {field.name for field in self.hidden_fields()} - self.shown_hidden
+        if wrong := hidden & self.errors.keys():
+            for name in wrong:
+                del self.errors[name]
+                self.renew(name)
+            self.add_error(None, ValidationError("This form was incomplete. Send it again.", code="incomplete"))
+        return cleaned
+
+    def renew(self, name: str) -> None:
+        """Let a field be shown as in a form that has just been opened."""
+        initial = self.get_initial_for_field(self.fields[name], name)
+        self.data = {**dict(self.data.items()), name: "" if initial is None else str(initial)}
 
     def add_refusal(self, refusal: ValidationError) -> None:
         """Show each message at the field it is about, or above the form if it has no such field."""
@@ -74,7 +92,7 @@ class VersionedForm(RefusableForm):
         """Show the refusal; let the form be about what is shown now."""
         super().add_refusal(refusal)
         if self.has_error(NON_FIELD_ERRORS, "stale"):
-            self.data = {**dict(self.data.items()), "version": self.initial["version"]}
+            self.renew("version")
 
 
 class SlotForm(RefusableForm):
@@ -104,7 +122,7 @@ class SlotForm(RefusableForm):
 
     def clean(self) -> dict[str, Any]:
         """Turn date and time into the instant meant; a time that comes twice asks which."""
-        cleaned = super().clean() or {}
+        cleaned = super().clean()
         day, time = cleaned.get("date"), cleaned.get("time")
         if day is None or time is None:
             return cleaned
@@ -143,6 +161,7 @@ class BookingForm(SlotForm):
     booking_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
     field_order = ["patient", "doctor", "date", "time", "which", "duration_minutes", "reason", "notes"]
+    shown_hidden = frozenset({"patient"})
 
     def __init__(
         self, data: Any = None, *, registers: bool = False, walks_in: bool = False, initial: Any = None
@@ -162,22 +181,11 @@ class BookingForm(SlotForm):
             "next",
         )
 
-    def clean(self) -> dict[str, Any]:
-        """Refuse a form without its key above the form: nobody could see or mend it at the hidden field."""
-        cleaned = super().clean()
-        if self.errors.pop("booking_key", None):
-            self.add_error(None, ValidationError("This form was incomplete. Send it again.", code="booking_key"))
-            self._renew_key()
-        return cleaned
-
     def add_refusal(self, refusal: ValidationError) -> None:
         """Show what was refused; a form that has booked before gets a new key, to book again if sent again."""
         super().add_refusal(refusal)
         if self.has_error(NON_FIELD_ERRORS, "booking_key_used"):
-            self._renew_key()
-
-    def _renew_key(self) -> None:
-        self.data = {**dict(self.data.items()), "booking_key": str(uuid.uuid4())}
+            self.renew("booking_key")
 
 
 class MoveForm(VersionedForm, SlotForm):
@@ -198,6 +206,7 @@ class MoveForm(VersionedForm, SlotForm):
         super().__init__(data, initial=held | (initial or {}))
         self.helper = bare_helper()
         self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "move_reason", "version", "next")
+        self.fields["move_reason"].widget.attrs["data-kept-as"] = f"move-{appointment.pk}"
 
 
 # What callers say most, with who it is that cancels: one click each.
@@ -320,6 +329,8 @@ def slot_initial(query: Any) -> dict[str, Any]:
     for name, field in (("doctor", "doctor"), ("which", "which"), ("minutes", "duration_minutes")):
         if (number := number_or_none(query.get(name, ""))) is not None:
             initial[field] = number
+    if initial.get("which") not in (None, clinic_time.FIRST, clinic_time.SECOND):
+        del initial["which"]
     return initial
 
 

@@ -22,7 +22,7 @@ DAYS_SHOWN = 5
 def free_times(request: StaffRequest) -> HttpResponse:
     """Show the free times of the coming days, of all doctors or of those sought."""
     doctors = list(Doctor.objects.active())
-    usual = {"date": clinic_time.today().isoformat(), "minutes": str(rules.USUAL_MINUTES)}
+    usual = {"date": Wish().first_day_from(clinic_time.today()).isoformat(), "minutes": str(rules.USUAL_MINUTES)}
     filters = FindFreeForm(usual | request.GET.dict(), doctors=doctors, default="Anyone")
     patient = _patient_in(request)
     filters.full_clean()
@@ -39,9 +39,11 @@ def free_times(request: StaffRequest) -> HttpResponse:
 
 
 def _patient_in(request: StaffRequest) -> Patient | None:
-    """Return the patient for whom a time is sought, if the user may see that there is one."""
+    """Return the patient for whom a time is sought, if the user books: the times tell of the patient's other visits."""
     pk = number_or_none(request.GET.get("patient", ""))
-    return None if pk is None else Patient.objects.visible_to(request.user).filter(pk=pk).first()
+    if pk is None or not request.user.has_perm("appointments.add_appointment"):
+        return None
+    return Patient.objects.visible_to(request.user).filter(pk=pk).first()
 
 
 def free_panel(
@@ -67,7 +69,7 @@ def free_panel(
 
 def _shown(found: Found, wish: Wish, first_day: dt.date) -> dict[str, Any]:
     days, rest = found.days[:DAYS_SHOWN], found.days[DAYS_SHOWN:]
-    later = rest[0].date if rest else found.last_day + dt.timedelta(days=1)
+    later = rest[0].date if rest else wish.first_day_from(found.last_day + dt.timedelta(days=1))
     return {
         "free_days": days,
         "first_day": first_day,

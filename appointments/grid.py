@@ -51,29 +51,22 @@ class Grid:
 
     start: dt.datetime
     end: dt.datetime
-    next_midnight: dt.datetime
 
     @classmethod
     def around(cls, day: dt.date, spans: Iterable[tuple[dt.datetime, dt.datetime]]) -> "Grid":
         """Return the usual hours of the day, stretched to the spans `(start, end)` that begin on it."""
-        midnight, next_midnight = clinic_time.day_bounds(day)
+        midnight, _ = clinic_time.day_bounds(day)
         usual = usual_hours(day)
         starts, ends = zip(usual, *(span for span in spans if span[0] >= midnight), strict=True)
         return cls(
             start=midnight + (min(starts) - midnight) // HOUR * HOUR,
             end=midnight - (midnight - max(ends)) // HOUR * HOUR,  # rounded up
-            next_midnight=next_midnight,
         )
 
     @property
     def minutes(self) -> int:
         """The length of the grid in minutes."""
         return self.minute_of(self.end)
-
-    @property
-    def last_start(self) -> int:
-        """The minute at which the day itself ends: what is drawn beyond belongs to the next day's diary."""
-        return self.minute_of(min(self.end, self.next_midnight))
 
     def minute_of(self, instant: dt.datetime) -> int:
         """Return the whole minutes that pass from the grid's first instant to another."""
@@ -90,9 +83,9 @@ class Grid:
     def hour_marks(self) -> Iterator[Mark]:
         """Yield a mark wherever clinic clocks show a full hour; a repeated hour says which it is."""
         for minute in range(0, self.minutes, 15):
-            wall = clinic_time.local(self.instant_at(minute))
-            if wall.minute == 0:
-                yield Mark(Place(minute), f"{wall:%H:%M %Z}" if clinic_time.is_repeated(wall) else f"{wall:%H:%M}")
+            instant = self.instant_at(minute)
+            if clinic_time.local(instant).minute == 0:
+                yield Mark(Place(minute), clinic_time.time_text(instant))
 
 
 def usual_hours(day: dt.date) -> tuple[dt.datetime, dt.datetime]:

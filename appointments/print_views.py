@@ -4,22 +4,20 @@ import datetime as dt
 from typing import Any
 
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 
 from appointments.day import day_view
 from appointments.printing import SPARE_LINES, next_working_day, sheets
-from appointments.schedule_views import schedule_url
+from appointments.schedule_views import filters_of, schedule_url
 from clinic import clinic_time
-from clinic.http import StaffRequest, number_or_none
-from doctors.models import Doctor
+from clinic.http import StaffRequest
 
 
 def schedule_print(request: StaffRequest, day: dt.date) -> HttpResponse:
     """Show a day as sheets of paper, one a doctor, for all doctors or some."""
-    kept = {name: value for name in ("doctor", "specialization", "layout") if (value := request.GET.get(name))}
-    doctor_id = get_object_or_404(Doctor, pk=number_or_none(kept["doctor"])).pk if "doctor" in kept else None
-    filters = {"doctor_id": doctor_id, "specialization": kept.get("specialization", "")}
+    kept, doctor = filters_of(request)
+    filters = {"doctor_id": doctor and doctor.pk, "specialization": kept.get("specialization", "")}
     return _printed(request, [day], filters, back_url=schedule_url(day, kept), at=timezone.now())
 
 

@@ -5,18 +5,17 @@ that the day view offers for booking. What a user may see of a patient is decide
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from appointments.day import Block, Column, Day
 from appointments.grid import usual_hours
 from appointments.models import Appointment
-from appointments.slots import SHORTEST, USUAL_WEEKDAYS, Span
+from appointments.slots import LOOK_AHEAD_DAYS, SHORTEST, Span, Wish, gaps
 from appointments.statuses import BLOCKING, Status
 from clinic import clinic_time
 from doctors.models import Doctor
 
-LOOK_AHEAD_DAYS = 14
 SPARE_LINES = range(3)  # for walk-ins and notes, at the end of each sheet
 HOUR = dt.timedelta(hours=1)
 
@@ -32,7 +31,7 @@ class Line:
     @property
     def time(self) -> str:
         """From when to when by the clinic's clocks, as `10:15–10:45`."""
-        return f"{_clock_text(self.start)}–{_clock_text(self.end)}"
+        return f"{clinic_time.time_text(self.start)}–{clinic_time.time_text(self.end)}"
 
     @property
     def writing_lines(self) -> range:
@@ -59,7 +58,7 @@ def sheets(day: Day) -> list[Sheet]:
 def _sheet(day: Day, column: Column) -> Sheet:
     listed = [_line(day, block) for block in column.listed]
     taken = [(line.start, line.end) for line in listed if line.block and line.block.status in BLOCKING]
-    free = [Line(*gap) for gap in _gaps(usual_hours(day.date), taken)] if column.doctor.is_active else []
+    free = list(_free_lines(day, taken)) if column.doctor.is_active else []
     cancelled = [line for line in listed if line.block and line.block.status == Status.CANCELLED]
     lines = [line for line in listed if line not in cancelled] + free
     # A no-show comes before the free time that it leaves.
@@ -72,19 +71,11 @@ def _line(day: Day, block: Block) -> Line:
     return Line(day.grid.instant_at(start), day.grid.instant_at(end), block)
 
 
-def _gaps(opening: Span, taken: Iterable[Span]) -> Iterator[Span]:
-    """Yield the opening less what is taken, where a visit would fit, in order of time."""
-    begin, closes = opening
-    for start, end in [*sorted(taken), (closes, closes)]:
-        if min(start, closes) - begin >= SHORTEST:
-            yield begin, min(start, closes)
-        begin = max(begin, end)
-
-
-def _clock_text(instant: dt.datetime) -> str:
-    """Return the clinic-local time of day; a time that comes twice on its day says which, as the day view does."""
-    wall = clinic_time.local(instant)
-    return f"{wall:%H:%M %Z}" if clinic_time.is_repeated(wall) else f"{wall:%H:%M}"
+def _free_lines(day: Day, taken: list[Span]) -> Iterator[Line]:
+    """Yield the free time of the usual hours where a visit would fit."""
+    for start, end in gaps(usual_hours(day.date), taken):
+        if end - start >= SHORTEST:
+            yield Line(start, end)
 
 
 def next_working_day(day: dt.date) -> dt.date:
@@ -93,9 +84,4 @@ def next_working_day(day: dt.date) -> dt.date:
     _, end = clinic_time.day_bounds(day + dt.timedelta(days=LOOK_AHEAD_DAYS))
     coming = Appointment.objects.blocking().filter(start_time__gte=begin, start_time__lt=end)
     first = coming.order_by("start_time").values_list("start_time", flat=True).first()
-    return clinic_time.local_date(first) if first else _next_weekday(day)
-
-
-def _next_weekday(day: dt.date) -> dt.date:
-    coming = (day + dt.timedelta(days=number) for number in range(1, 8))
-    return next(each for each in coming if each.weekday() in USUAL_WEEKDAYS)
+    return clinic_time.local_date(first) if first else Wish().first_day_from(day + dt.timedelta(days=1))

@@ -267,16 +267,18 @@ def check_status(status: str) -> None:
         raise ValidationError(_("This is not a status of an appointment."), code="status")
 
 
-def refuse_no_free_time(minutes: int) -> NoReturn:
-    """Refuse a walk-in on a day that has no time left for it.
+def refuse_no_free_time(minutes: int, *, doctor_name: str = "") -> NoReturn:
+    """Refuse a walk-in on a day that has no time left for it, with the doctor named or with anybody.
 
     Raises:
         ValidationError: `no_free_time`.
     """
     raise ValidationError(
-        _("Nobody has %(minutes)d minutes free today any more. Choose another doctor or day."),
+        _("%(who)s has no %(minutes)d minutes free today any more. Choose another doctor or day.")
+        if doctor_name
+        else _("Nobody has %(minutes)d minutes free today any more. Choose another day."),
         code="no_free_time",
-        params={"minutes": minutes},
+        params={"minutes": minutes, "who": doctor_name},
     )
 
 

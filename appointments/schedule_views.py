@@ -47,15 +47,13 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     without what stands around it; one of whose buttons was pressed gets the page, for its messages.
     """
     now = timezone.now()
-    kept = {name: value for name in (*FILTERS, "tab", "move") if (value := request.GET.get(name))}
+    kept, doctor = filters_of(request)
+    kept |= {name: value for name in ("tab", "move") if (value := request.GET.get(name))}
     moving = _moving(request, kept)
     if moving is None and kept.pop("move", ""):
         messages.error(request, "That visit can no longer be moved.")
         here = schedule_url(day, kept)
         return HttpResponseClientRedirect(here) if request.htmx else redirect(here)
-    doctor = get_object_or_404(Doctor, pk=number_or_none(kept["doctor"])) if "doctor" in kept else None
-    if doctor and kept.get("specialization", doctor.specialization) != doctor.specialization:
-        del kept["specialization"]  # both were chosen, one after the other; the doctor says more
     shown = day_view(
         day,
         user=request.user,
@@ -71,6 +69,15 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
         return render(request, "appointments/_day.html", context)
     context |= {"doctor_id": doctor and doctor.pk, "open_past": open_past_count(request.user, now)}
     return render(request, "appointments/schedule_day.html", context | _way_around(day, kept))
+
+
+def filters_of(request: StaffRequest) -> tuple[dict[str, str], Doctor | None]:
+    """Return the filters that an address names, and the doctor if one is among them; 404 if there is none such."""
+    kept = {name: value for name in FILTERS if (value := request.GET.get(name))}
+    doctor = get_object_or_404(Doctor, pk=number_or_none(kept["doctor"])) if "doctor" in kept else None
+    if doctor and kept.get("specialization", doctor.specialization) != doctor.specialization:
+        del kept["specialization"]  # both were chosen, one after the other; the doctor says more
+    return kept, doctor
 
 
 def _day_context(shown: Day, kept: dict[str, str], now: dt.datetime) -> dict[str, Any]:

@@ -53,12 +53,20 @@ def free_pieces(opening: Span, taken: Iterable[Span], *, minutes: int, at: dt.da
     """
     opens, closes = opening
     needed = dt.timedelta(minutes=minutes)
-    begin = max(opens, _round_up(at + INSTANT, BEGIN_STEP, since=opens))
-    for start, end in [*sorted(taken), (closes, closes)]:
-        gap_end = min(start, closes)
-        for piece_start, piece_end in _pieces(begin, gap_end, since=opens):
+    from_now_on = max(opens, _round_up(at + INSTANT, BEGIN_STEP, since=opens)), closes
+    for gap_start, gap_end in gaps(from_now_on, taken):
+        for piece_start, piece_end in _pieces(gap_start, gap_end, since=opens):
             if gap_end - piece_start >= needed:
                 yield Piece(piece_start, piece_end, gap_end)
+
+
+def gaps(opening: Span, taken: Iterable[Span]) -> Iterator[Span]:
+    """Yield the opening less what is taken, in order of time; `taken` may come in any order and overlap."""
+    begin, closes = opening
+    for start, end in [*sorted(taken), (closes, closes)]:
+        gap_end = min(start, closes)
+        if begin < gap_end:
+            yield begin, gap_end
         begin = max(begin, end)
 
 
@@ -120,6 +128,11 @@ class Wish:
     def suits_day(self, day: dt.date) -> bool:
         """Return whether the weekday is."""
         return day.weekday() in (USUAL_WEEKDAYS if self.weekday is None else (self.weekday,))
+
+    def first_day_from(self, day: dt.date) -> dt.date:
+        """Return the date, or the first after it that suits."""
+        coming = (day + dt.timedelta(days=number) for number in range(7))
+        return next(each for each in coming if self.suits_day(each))
 
     def suits_start(self, start: dt.datetime) -> bool:
         """Return whether the clinic-local time of day is: mornings end at 12:00, evenings begin at 17:00."""

@@ -55,7 +55,9 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
 def _move_form(request: StaffRequest, appointment: Appointment) -> MoveForm:
     if request.method != "POST":
         initial = {"next": came_from(request)} | slot_initial(request.GET)
-        return MoveForm(appointment=appointment, initial=initial)
+        form = MoveForm(appointment=appointment, initial=initial)
+        form.fields["time"].widget.attrs["autofocus"] = True
+        return form
     if not {"take", "look", "later"}.isdisjoint(request.POST):
         return MoveForm(appointment=appointment, initial=with_slot(request.POST.dict(), "take"))
     # A time picked in the day view comes without a length: it stays.
@@ -75,7 +77,8 @@ def _not_movable(request: StaffRequest, appointment: Appointment) -> HttpRespons
 def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> Appointment | None:
     """Return the visit as it is after the move; None if it was refused. Where it is already is no move."""
     asked = (form.cleaned_data["doctor"], form.cleaned_data["start_time"], form.cleaned_data["duration_minutes"])
-    if asked == (appointment.doctor, appointment.start_time, appointment.duration_minutes):
+    held = (appointment.doctor, appointment.start_time, appointment.duration_minutes)
+    if asked == held and appointment.status in MOVABLE:
         messages.info(request, f"{appointment.patient} is already booked {appointment}.")
         return appointment
     try:

@@ -109,8 +109,9 @@ def is_repeated(instant: dt.datetime) -> bool:
 
 
 def time_text(instant: dt.datetime) -> str:
-    """Return the clinic-local time of day, as `09:05`."""
-    return f"{local(instant):%H:%M}"
+    """Return the clinic-local time of day, as `09:05`; one that comes twice on its day says which, as `01:30 WET`."""
+    wall = local(instant)
+    return f"{wall:%H:%M %Z}" if is_repeated(wall) else f"{wall:%H:%M}"
 
 
 def date_text(instant: dt.datetime) -> str:

@@ -116,3 +116,16 @@ class PatientForm(SeenPatientForm):
                 _("Is it the same person? Then no second record is needed."),
                 code="possible_duplicate",
             )
+
+
+def record_from(query: str) -> dict[str, str]:
+    """Return what somebody searched for as the beginning of a patient's record."""
+    if "@" in query:
+        return {"email": query}
+    if any(char.isdigit() for char in query):
+        return {"phone_number": query}
+    if "," in query:
+        last, _comma, first = query.partition(",")
+    else:
+        first, _blank, last = query.strip().rpartition(" ")
+    return {"first_name": first.strip(), "last_name": last.strip()}

@@ -12,7 +12,7 @@ from clinic import clinic_time
 from clinic.http import StaffRequest, sent_data
 from clinic.models import User
 from clinic.transactions import retrying
-from patients.forms import PatientForm
+from patients.forms import PatientForm, record_from
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
 
@@ -50,9 +50,10 @@ def _found(query: str, user: User) -> dict[str, Any]:
 
 @retrying
 def patient_register(request: HttpRequest) -> HttpResponse:
-    """Register a patient."""
-    form = PatientForm(sent_data(request))
-    if request.method == "POST" and form.is_valid():
+    """Register a patient; one who was searched for in vain begins with what was typed in the search."""
+    searched_for = request.POST.get("query")
+    form = PatientForm(initial=record_from(searched_for)) if searched_for else PatientForm(sent_data(request))
+    if form.is_bound and form.is_valid():
         patient = form.save()
         messages.success(request, f"{patient} is registered.")
         return redirect(patient)

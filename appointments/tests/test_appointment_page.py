@@ -362,8 +362,8 @@ def test_cancelled_visit_tells_who_and_why(at_desk, visit):
         ({"cancel_reason": "   "}, "cancel_reason", "required"),
         ({"cancel_reason": "x" * 201}, "cancel_reason", "max_length"),
         ({"cancel_reason": "a\0b"}, "cancel_reason", "null_characters_not_allowed"),
-        ({"version": "x"}, "version", "invalid"),
-        ({"version": ""}, "version", "required"),
+        ({"version": "x"}, "__all__", "incomplete"),
+        ({"version": ""}, "__all__", "incomplete"),
     ],
 )
 def test_cancel_is_refused_at_its_field(at_desk, visit, changes, field, code):
@@ -590,7 +590,6 @@ def test_taking_a_free_time_fills_in_the_move_form(at_desk, visit, wanted):
         ({"date": "9999-12-31"}, "date", "date_range"),
         ({"date": "2027-03-28", "time": "01:30"}, "time", "no_such_time"),
         ({"date": "2027-10-31", "time": "01:30"}, "which", "ambiguous_time"),
-        ({"version": ""}, "version", "required"),
     ],
 )
 def test_move_is_refused_at_its_field(at_desk, visit, wanted, changes, field, code):
@@ -602,6 +601,32 @@ def test_move_is_refused_at_its_field(at_desk, visit, wanted, changes, field, co
     form = response.context["form"]
     assert {name: str(form[name].value()) for name in wanted} == wanted | changes
     assert row(visit) == before
+
+
+@pytest.mark.parametrize("changes", [{"version": ""}, {"version": "x"}, {"next": "a\0b"}, {"which": "5"}])
+def test_move_without_what_it_carries_unseen_says_so_and_can_be_sent_again(at_desk, visit, wanted, changes):
+    before = row(visit)
+
+    response = at_desk.post(address(visit, "move/"), wanted | changes)
+
+    assert codes_at(response, "__all__") == ["incomplete"]
+    assert "This form was incomplete. Send it again." in response.content.decode()
+    assert row(visit) == before
+    form = response.context["form"]
+    at_desk.post(address(visit, "move/"), {name: form[name].value() or "" for name in (*wanted, "next", "which")})
+    assert row(visit) != before
+
+
+@pytest.mark.parametrize("status", ["cancelled", "no_show", "completed", "in_consultation"])
+def test_visit_that_takes_place_no_more_is_not_said_to_be_booked_where_it_was(at_desk, okafor, status):
+    visit = made(status, start_time=at(15), doctor=okafor)
+    slot = {"doctor": okafor.pk, "date": "2026-11-24", "time": "15:00", "duration_minutes": 30}
+
+    response = at_desk.post(address(visit, "move/"), slot | {"version": visit.version})
+
+    assert response.status_code == 200
+    assert "is already booked" not in response.content.decode()
+    assert response.context["form"].errors
 
 
 @pytest.mark.parametrize(

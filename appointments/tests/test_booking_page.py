@@ -13,7 +13,7 @@ from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, assert_refused, at, shown
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_at
+from clinic.tests.reading import codes_at, elements
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -31,14 +31,43 @@ def day_url(appointment):
 def test_form_without_its_key_is_shown_again_with_a_new_one_and_books_when_sent_again(at_desk, typed, key):
     response = at_desk.post(BOOK, typed | {"booking_key": key})
 
-    assert codes_at(response, "__all__") == ["booking_key"]
+    assert codes_at(response, "__all__") == ["incomplete"]
     assert not Appointment.objects.exists()
     again = at_desk.post(BOOK, shown(response))
     assert again.status_code == 302
     assert Appointment.objects.count() == 1
 
 
+@pytest.mark.parametrize("hidden", [{"which": "5"}, {"next": "a\0b"}])
+def test_form_with_something_else_wrong_that_nobody_sees_says_so_and_books_when_sent_again(at_desk, typed, hidden):
+    response = at_desk.post(BOOK, typed | hidden)
+
+    assert codes_at(response, "__all__") == ["incomplete"]
+    assert at_desk.post(BOOK, shown(response)).status_code == 302
+
+
 # Opening the form
+
+
+def test_form_opened_on_a_weekend_begins_with_the_next_working_day(client, receptionist, okafor, now):
+    now.move_to(dt.datetime(2026, 11, 28, 9, 0, tzinfo=dt.UTC))
+    client.force_login(receptionist)
+
+    response = client.get(BOOK)
+
+    assert response.context["form"]["date"].value() == dt.date(2026, 11, 30)
+    assert response.context["first_day"] == dt.date(2026, 11, 30)
+
+
+def test_address_that_asks_for_neither_of_two_times_fills_in_nothing(at_desk):
+    assert at_desk.get(BOOK, {"which": "5"}).context["form"]["which"].value() is None
+
+
+def test_keyboard_goes_on_at_the_doctor_or_at_the_time_once_the_patient_is_known(at_desk, maria, okafor):
+    for query, name in (({}, "doctor"), ({"doctor": okafor.pk}, "time")):
+        response = at_desk.get(BOOK, query | {"patient": maria.pk})
+
+        assert [attrs["name"] for _tag, attrs in elements(response) if "autofocus" in attrs] == [name]
 
 
 def test_form_is_filled_in_from_the_address(at_desk, maria, okafor):

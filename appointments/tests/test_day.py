@@ -505,21 +505,13 @@ def test_free_time_of_any_day_leads_back_to_its_own_instant(settings, doctor, re
         assert instant == day.grid.start + free.place.minute * MINUTE
 
 
-def test_free_time_leaves_out_a_visit_that_began_the_day_before(doctor, receptionist):
-    AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 23, 23, 30), duration_minutes=60)
-    visit(doctor, 0, 45)  # stretches the grid to the night
+@pytest.mark.parametrize("start", [utc(2026, 11, 24, 3, 0), utc(2026, 11, 24, 23, 30)])
+def test_visit_outside_the_usual_hours_opens_the_clinic_for_nobody_else(doctor, receptionist, start):
+    AppointmentFactory(doctor=doctor, start_time=start, duration_minutes=60)
 
     (column,) = day_view(DAY, user=receptionist, at=LONG_AGO).columns
 
-    assert places(column.free)[0] == (30, 15)
-
-
-def test_free_time_ends_with_the_day(doctor, receptionist):
-    AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 24, 23, 30), duration_minutes=60)
-
-    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO).columns
-
-    assert column.free[-1].time == "23:00"
+    assert (column.free[0].time, column.free[-1].time) == ("08:00", "17:30")
 
 
 def test_free_time_is_the_patients_too(doctor, receptionist):

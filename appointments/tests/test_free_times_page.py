@@ -107,6 +107,36 @@ def test_page_for_a_patient_one_may_not_see_names_nobody(client, doctor_user, ok
     assert "Santos" not in response.content.decode()
 
 
+def test_page_for_an_own_patient_does_not_tell_a_doctor_of_visits_to_others(client, doctor_user, okafor, maria):
+    own = DoctorFactory(user=doctor_user)
+    AppointmentFactory(patient=maria, doctor=own, start_time=at(15))
+    AppointmentFactory(patient=maria, start_time=at(10))
+    client.force_login(doctor_user)
+    query = {"who": f"d{okafor.pk}", "date": "2026-11-25"}
+
+    assert times(client.get(FREE, query | {"patient": maria.pk})) == times(client.get(FREE, query))
+
+
+def test_weekend_is_not_offered_unless_somebody_chose_it(client, receptionist, okafor, now):
+    now.move_to(dt.datetime(2026, 11, 28, 7, 0, tzinfo=dt.UTC))
+    client.force_login(receptionist)
+    for day in (*range(30, 31), *range(1, 12)):
+        start = dt.datetime(2026, 11 if day == 30 else 12, day, 8, 0, tzinfo=dt.UTC)
+        for hours in (0, 3, 6, 9):
+            AppointmentFactory(
+                doctor=okafor, start_time=start + dt.timedelta(hours=hours), duration_minutes=180 if hours < 9 else 60
+            )
+
+    opened = client.get(FREE, {"who": f"d{okafor.pk}"})
+    chosen = client.get(FREE, {"who": f"d{okafor.pk}", "date": "2026-11-28"})
+
+    assert opened.context["first_day"] == dt.date(2026, 11, 30)
+    assert dates(chosen)[0] == dt.date(2026, 11, 28)
+    for response in (opened, chosen):
+        later = client.get(FREE, {"who": f"d{okafor.pk}", "date": response.context["later"].isoformat()})
+        assert dates(later)[0].weekday() == 0
+
+
 @pytest.mark.parametrize("role", ["manager", "doctor_user"])
 def test_page_for_who_does_not_book_has_no_links(client, request, okafor, role):
     client.force_login(request.getfixturevalue(role))

@@ -281,6 +281,30 @@ def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, typed, sent, 
     assert Appointment.objects.values().get() == booked
 
 
+@pytest.mark.parametrize(
+    "change", [{"duration_minutes": "60"}, {"reason": "Other"}, {"notes": "Other"}, {"doctor": ""}]
+)
+def test_walk_in_sent_again_with_other_wishes_is_another_one(at_desk, sent, change):
+    at_desk.post(BOOK, sent)
+    booked = Appointment.objects.values().get()
+    if "doctor" in change:
+        change = {"doctor": DoctorFactory().pk}
+
+    response = at_desk.post(BOOK, sent | change)
+
+    assert codes_at(response, "__all__") == ["booking_key_used"]
+    assert Appointment.objects.values().get() == booked
+
+
+def test_refusal_names_the_doctor_who_was_chosen(at_desk, sent, okafor):
+    for hour in (9, 12, 15):
+        AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180)
+
+    response = at_desk.post(BOOK, sent | {"doctor": okafor.pk})
+
+    assert f"{okafor} has no 30 minutes free today" in response.content.decode()
+
+
 @pytest.mark.parametrize("minutes", ["14", "181", "500", "9999999999999999999"])
 def test_walk_in_of_a_length_that_no_visit_has_is_refused_at_the_length(at_desk, sent, minutes):
     response = at_desk.post(BOOK, sent | {"duration_minutes": minutes})

@@ -318,3 +318,17 @@ def test_span_text_is_in_clinic_time():
 
 def test_date_text_is_the_clinics_date_not_that_of_utc():
     assert clinic_time.date_text(utc(2026, 6, 30, 23, 30)) == "Wed 1 Jul 2026"
+
+
+def test_time_text_says_which_of_two_on_the_night_the_clocks_go_back(settings):
+    settings.TIME_ZONE = "Europe/Lisbon"
+
+    first, second, after = (
+        dt.datetime(2026, 10, 25, hour, minute, tzinfo=dt.UTC) for hour, minute in ((0, 30), (1, 30), (2, 0))
+    )
+
+    assert [clinic_time.time_text(instant) for instant in (first, second, after)] == [
+        "01:30 WEST",
+        "01:30 WET",
+        "02:00",
+    ]

@@ -129,7 +129,26 @@ def test_typing_of_nobody_offers_to_register(at_desk, maria):
     response = ask(at_desk, "nobody")
 
     assert "Nobody is registered like that" in response.content.decode()
-    assert links_in(response) == ["/patients/new/"]
+    (button,) = [attrs for tag, attrs in elements(response) if tag == "button"]
+    assert (button["form"], button["name"], button["value"]) == ("register", "query", "nobody")
+
+
+@pytest.mark.parametrize(
+    ("query", "filled_in"),
+    [
+        ("Zora Neale Hurston", {"first_name": "Zora Neale", "last_name": "Hurston"}),
+        ("Hurston, Zora", {"first_name": "Zora", "last_name": "Hurston"}),
+        ("zora@example.org", {"email": "zora@example.org"}),
+        ("912 345 600", {"phone_number": "912 345 600"}),
+    ],
+)
+def test_registering_begins_with_what_was_searched_for(at_desk, query, filled_in):
+    response = at_desk.post("/patients/new/", {"query": query})
+
+    form = response.context["form"]
+    assert {name: form[name].value() for name in form.fields if form[name].value()} == filled_in
+    assert not form.is_bound
+    assert not Patient.objects.exists()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ function moveClock() {
     line.style.setProperty("--at", Number(line.dataset.minute) + minutes);
     const label = line.querySelector("span");
     if (!label) continue;
-    const [hour, minute] = label.dataset.time.split(":").map(Number);
+    const [hour, minute] = label.dataset.time.split(":").map((part) => parseInt(part, 10)); // "01:30 WET" on some days
     const clock = hour * 60 + minute + minutes;
     label.textContent = [Math.floor(clock / 60) % 24, clock % 60].map((part) => String(part).padStart(2, "0")).join(":");
   }
@@ -122,7 +122,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   const stops = allStops();
   const names = stops.map(nameOfStop);
   const name = focused && nameOfStop(focused);
-  kept = { name, place: names.indexOf(name), top: grid()?.scrollTop, left: grid()?.scrollLeft };
+  const button = document.activeElement.dataset.ownKey ?? "";
+  kept = { name, button, place: names.indexOf(name), top: grid()?.scrollTop, left: grid()?.scrollLeft };
 });
 
 document.addEventListener("htmx:afterSwap", (event) => {
@@ -136,7 +137,9 @@ document.addEventListener("htmx:afterSwap", (event) => {
   const stops = allStops();
   const again = kept.name && (stops.find((stop) => nameOfStop(stop) === kept.name) ?? stops[kept.place] ?? stops.at(-1));
   rove(again || firstStop());
-  if (again) again.focus({ preventScroll: true });
+  const button = again && nameOfStop(again) === kept.name
+    ? again.closest("[data-keys]")?.querySelector(`[data-own-key="${kept.button}"]`) : null;
+  if (again) (button ?? again).focus({ preventScroll: true });
   if (again && nameOfStop(again) !== kept.name) ledTo = nameOfStop(again);
   kept = null;
 });

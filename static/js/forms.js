@@ -7,7 +7,12 @@ for (const form of document.querySelectorAll("form[data-submit-on-pick]")) {
   let picked = false;
   form.addEventListener("pointerdown", () => { picked = true; });
   form.addEventListener("keydown", () => { picked = false; });
-  form.addEventListener("change", () => { if (picked) form.requestSubmit(); });
+  form.addEventListener("change", (event) => {
+    // A choice among many takes back the one of a single one, which it would not go with.
+    const { clears } = event.target.dataset;
+    if (clears) form.elements[clears].value = "";
+    if (picked) form.requestSubmit();
+  });
 }
 
 // Lengths to click beside the number.
@@ -52,18 +57,34 @@ function carryOver(changed, focusedName) {
   fields[focusedName].focus();
 }
 
+// What is typed on the way, such as why a visit is moved, stays with its matter from page to page, in this tab. It is
+// forgotten on the first page that is about something else.
+function keepOnTheWay() {
+  const fields = [...document.querySelectorAll("[data-kept-as]")];
+  const names = fields.map((field) => field.dataset.keptAs);
+  for (const name of Object.keys(sessionStorage)) if (!names.includes(name)) sessionStorage.removeItem(name);
+  for (const field of fields) field.value ||= sessionStorage.getItem(field.dataset.keptAs) ?? "";
+}
+
+document.addEventListener("input", ({ target }) => {
+  if (target.dataset.keptAs) sessionStorage.setItem(target.dataset.keptAs, target.value);
+});
+
 // The keyboard goes on where something is missing: at the first field that was refused, or the first empty one of a form
 // that has just been opened (`data-begin`).
 function beginTyping() {
   if (typesOn || document.querySelector("main [autofocus]")) return;
   const refused = document.querySelector("main .is-invalid, main [aria-invalid=true]");
   const empty = [...document.querySelectorAll("main [data-begin] input:not([type=hidden])")].find((field) => !field.value);
-  (refused ?? empty)?.focus();
+  const alert = document.querySelector("main form .alert");
+  if (alert) alert.tabIndex = -1;
+  (refused ?? empty ?? alert)?.focus();
 }
 
 // A page as it has come, or come anew in answer to its form.
 function beginPage() {
   showLengths();
+  keepOnTheWay();
   beginTyping();
 }
 

@@ -9,7 +9,7 @@ function hangFoundUnder(form) {
   let isEntered = false; // Enter was pressed, and the answer to it is under way
   let isDismissed = false; // Escape was pressed, and nothing typed since
 
-  const rows = () => [...found.querySelectorAll(".found-row:has(a)")];
+  const rows = () => [...found.querySelectorAll(".found-row:has(a, button)")];
   const ask = () => htmx.trigger(box, "ask");
 
   function show() {
@@ -38,7 +38,7 @@ function hangFoundUnder(form) {
       isDismissed = false;
       if (box.value.trim()) ask();
     } else if (!down && at === 0) box.focus();
-    else all[at + (down ? 1 : -1)]?.querySelector("a").focus();
+    else all[at + (down ? 1 : -1)]?.querySelector("a, button").focus();
   }
 
   form.addEventListener("keydown", (event) => {

@@ -30,21 +30,21 @@ document.addEventListener("click", (event) => {
 
 // What is typed while the form is under way outlives its answer, and so does the focus of who types.
 
-let sent = null; // what the form said, and where the focus was, when it left
+let underWay = null; // what the form said, and where the focus was, when it left
 let typesOn = false;
 const isField = (element) => element.name && element.matches("input:not([type=hidden], [type=radio]), select, textarea");
 const fieldsOf = (form) => [...form.elements].filter(isField);
 
 document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
   if (elt.id !== "slot-form") return;
-  sent = { said: new Map(fieldsOf(elt).map((field) => [field.name, field.value])), focused: document.activeElement };
+  underWay = { said: new Map(fieldsOf(elt).map((field) => [field.name, field.value])), focused: document.activeElement };
 });
 
 document.addEventListener("htmx:beforeSwap", ({ detail: { requestConfig: { elt }, shouldSwap } }) => {
   if (elt.id !== "slot-form" || !shouldSwap) return;
-  const changed = fieldsOf(elt).filter((field) => field.value !== sent.said.get(field.name));
+  const changed = fieldsOf(elt).filter((field) => field.value !== underWay.said.get(field.name));
   const focused = document.activeElement;
-  const goesOn = fieldsOf(elt).includes(focused) && (focused !== sent.focused || changed.includes(focused));
+  const goesOn = fieldsOf(elt).includes(focused) && (focused !== underWay.focused || changed.includes(focused));
   document.addEventListener("htmx:afterSwap", () => carryOver(changed, goesOn ? focused.name : ""), { once: true });
 });
 

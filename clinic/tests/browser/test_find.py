@@ -53,6 +53,8 @@ def test_nobody_found_is_said_and_the_arrow_leads_to_registering(box, found, des
     desk.keyboard.press("Enter")
 
     expect(desk.get_by_role("heading", name="Register a patient")).to_be_visible()
+    expect(desk.get_by_label("Last name")).to_have_value("nobody")
+    expect(desk.get_by_label("First name")).to_be_focused()
 
 
 def test_arrows_lead_through_the_rows_and_back_to_the_box(box, found, desk):

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from appointments import booking
 from appointments.models import Appointment
 from appointments.statuses import Status
+from appointments.tests.factories import AppointmentFactory
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
 from clinic.tests.browser.scene import THURSDAY, TODAY, TOMORROW, at
 from patients.models import Patient
@@ -174,11 +175,12 @@ def test_back_from_the_day_after_all_steps_of_booking_is_the_form(desk, clinic):
 
 
 def test_message_and_new_visit_are_in_view_and_the_keyboard_is_on_it(desk, clinic):
-    desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="16:30"))
+    desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="17:30"))
     book_button(desk).click()
     assert_says(desk, "Booked: Olive Brown")
 
-    booked = Appointment.objects.get(start_time=at("16:30"))
+    booked = Appointment.objects.get(start_time=at("17:30"))
+    expect(block(desk, booked)).to_be_in_viewport(ratio=0.9)
     expect(desk.locator("#messages p")).to_be_in_viewport()
     expect(visit(desk, booked)).to_be_in_viewport()
     expect(visit(desk, booked)).to_be_focused()
@@ -421,6 +423,57 @@ def test_undo_by_key_is_about_the_visit_one_has_gone_to(admins_page, clinic):
     assert_status_of(clinic.in_consultation, "completed")
 
 
+def test_double_click_marks_one_patient_and_not_the_next_who_slides_under_the_mouse(desk, clinic):
+    desk.goto("/schedule/?layout=list")
+    block(desk, clinic.overdue).get_by_role("button", name="Arrived").click()
+    expect(block(desk, clinic.overdue)).to_have_count(0)  # from here on a message stands above the list
+    button = block(desk, clinic.booked).get_by_role("button", name="Arrived").bounding_box()
+    middle = button["x"] + button["width"] / 2, button["y"] + button["height"] / 2
+
+    desk.mouse.click(*middle)
+    expect(block(desk, clinic.booked)).to_have_count(0)
+    desk.mouse.down(click_count=2)
+    desk.mouse.up(click_count=2)
+
+    desk.wait_for_timeout(500)
+    assert_status_of(clinic.booked, "arrived")
+    assert [Appointment.objects.get(pk=each.pk).status for each in (clinic.due, clinic.later)] == ["booked", "booked"]
+
+
+def test_focus_stays_on_a_button_when_somebody_else_changes_the_day(desk, clinic, receptionist):
+    desk.goto("/schedule/?layout=list")
+    button = block(desk, clinic.booked).get_by_role("button", name="Arrived")
+    button.focus()
+
+    booking.mark_arrived(clinic.overdue, by=receptionist)
+    desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    expect(block(desk, clinic.overdue)).to_have_count(0)
+    expect(button).to_be_focused()
+
+
+def test_buttons_of_a_short_visit_do_not_hide_whose_it_is(desk, clinic):
+    short = AppointmentFactory(doctor=clinic.doctors.lindqvist, start_time=at("10:15"), duration_minutes=15)
+    desk.goto("/")
+
+    for point in (block(desk, short).hover, visit(desk, short).focus):
+        point()
+
+        button = block(desk, short).get_by_role("button", name="Arrived").bounding_box()
+        name = block(desk, short).locator(".who").bounding_box()
+        assert button["y"] >= name["y"] + name["height"]
+
+
+def test_specialization_chosen_after_a_doctor_shows_all_its_doctors(desk, clinic):
+    desk.goto(f"/schedule/?doctor={clinic.doctors.okafor.pk}")
+
+    desk.get_by_label("Specialization").select_option("Cardiology")
+    desk.get_by_role("button", name="Show").click()
+
+    expect(desk.get_by_role("region", name="Dr Ingrid Lindqvist")).to_be_visible()
+    expect(desk.get_by_role("region", name="Dr James Okafor")).to_have_count(0)
+
+
 def test_double_click_on_undo_takes_back_one_step(doctors_page, clinic):
     doctors_page.goto("/")
     block(doctors_page, clinic.in_consultation).hover()
@@ -466,7 +519,8 @@ def test_move_in_the_grid_says_from_where_to_where_who_and_why(desk, clinic, rec
     desk.get_by_role("link", name="Move").click()
     desk.get_by_label("Why the visit is moved").fill("Train is late")
     desk.get_by_role("link", name="Next day", exact=True).click()
-    desk.get_by_label("Why the visit is moved").fill("Train is late")
+    expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
+    expect(desk.get_by_label("Why the visit is moved")).to_have_value("Train is late")
     assert_accessible(desk)
     desk.get_by_role("button", name="Move to 09:30, Dr Ana Ferreira").click()
 
@@ -479,6 +533,31 @@ def test_move_in_the_grid_says_from_where_to_where_who_and_why(desk, clinic, rec
         expect(desk.get_by_text(told).first).to_be_visible()
         expect(desk.get_by_text("Why: Train is late").first).to_be_visible()
         expect(desk.get_by_text(receptionist.display_name).first).to_be_visible()
+
+
+def test_enter_in_the_reason_of_a_move_moves_nothing(desk, clinic):
+    desk.goto(f"/?move={clinic.booked.pk}")
+    desk.get_by_label("Why the visit is moved").fill("Train is late")
+
+    desk.get_by_label("Why the visit is moved").press("Enter")
+
+    desk.wait_for_timeout(500)
+    expect(desk.get_by_text("Moving Maria Santos")).to_be_visible()
+    clinic.booked.refresh_from_db()
+    assert clinic.booked.start_time == at("10:30")
+
+
+def test_why_a_visit_is_moved_is_kept_for_that_visit_only(desk, clinic):
+    desk.goto(f"/?move={clinic.booked.pk}")
+    desk.get_by_label("Why the visit is moved").fill("Train is late")
+    desk.get_by_role("link", name="Type a time").click()
+    expect(desk.get_by_label("Why (optional)")).to_have_value("Train is late")
+
+    desk.goto(f"/?move={clinic.due.pk}")
+
+    expect(desk.get_by_label("Why the visit is moved")).to_have_value("")
+    desk.goto(f"/?move={clinic.booked.pk}")
+    expect(desk.get_by_label("Why the visit is moved")).to_have_value("")
 
 
 def test_move_by_typing_a_time_that_is_taken_offers_others(desk, clinic):
@@ -788,6 +867,21 @@ def test_telephone_shows_one_doctor_at_a_time_and_reaches_all(phone_desk, clinic
     block(page, clinic.due).get_by_role("button", name="Arrived").click()
     assert_status(page, clinic.due, "arrived")
     assert_no_sideways_scroll(page)
+
+
+def test_telephone_shows_who_is_registered_already(phone_desk, clinic):
+    page = phone_desk
+    page.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00").replace("&patient", "&nobody"))
+    page.get_by_label(QUERY).fill("Rui Santos")
+    page.get_by_role("button", name="New patient").click()
+    page.get_by_label("Phone number").fill("912 345 001")
+    page.get_by_role("textbox", name="E-mail").fill("rui.santos@example.org")
+    book_button(page).click()
+
+    alike = page.get_by_role("region", name="Registered already")
+    expect(alike).to_be_focused()
+    expect(alike.get_by_role("heading")).to_be_in_viewport()
+    assert_accessible(page)
 
 
 def test_telephone_books(phone_desk, clinic):

@@ -58,6 +58,7 @@ def assert_accessible(page):
     # The package belongs to the browser tests, and this module is imported when they are only being looked for.
     from axe_playwright_python.sync_playwright import Axe
 
+    page.wait_for_load_state()  # its words are there before its styles
     options = {"runOnly": {"type": "tag", "values": WCAG_2_2_AA}, "resultTypes": ["violations"]}
     violations = Axe().run(page, options=options).response["violations"]
     assert not violations, f"axe on “{page.title()}” ({page.url}):\n" + "\n".join(map(_told, violations))
@@ -74,5 +75,6 @@ def _why(node):
 
 def assert_no_sideways_scroll(page):
     """Assert that the page is no wider than what it is looked at through."""
+    page.wait_for_load_state()
     too_wide = page.evaluate(TOO_WIDE)
     assert not too_wide, f"“{page.title()}” ({page.url}) scrolls sideways:\n" + "\n".join(too_wide)

@@ -100,6 +100,7 @@ def test_possible_duplicate_is_shown_and_can_be_registered_all_the_same(desk, cl
     book_button(desk).click()
 
     expect(desk.get_by_role("region", name="Registered already")).to_contain_text("+351 912 345 001")
+    expect(desk.get_by_text("Is it the same person?").locator("visible=true")).to_have_count(1)
     assert_accessible(desk)
     assert not Patient.objects.filter(email="another.maria@example.org").exists()
     desk.get_by_role("button", name="Register anyway and book").click()

@@ -1,6 +1,6 @@
 """Many presses of one button at once, for test_stress_front_desk.py, which also runs it as a process.
 
-    python -m appointments.tests.front_desk_races {register_and_book,walk_in}
+    python -m appointments.tests.front_desk_races {register_and_book,walk_in,same_walk_in}
 
 It makes its own people in an empty database, and prints how many presses ended how and what there is then, as JSON.
 """
@@ -62,6 +62,12 @@ def walk_in():
     )
 
 
+def same_walk_in():
+    """Send one walk-in from all desks at once."""
+    sent = {"patient": PatientFactory().pk, "doctor": DoctorFactory().pk, "duration_minutes": 15, "walk_in": "1"}
+    return press([sent | {"booking_key": uuid.uuid4()}] * PRESSES)
+
+
 def press(forms):
     """Send each form from a desk of its own, all at once, and return how many answers there were of each kind."""
     address = reverse("appointments:appointment_book")
@@ -83,7 +89,7 @@ def answer_of(response):
     return f"{response.status_code}: {page}"
 
 
-RACES = {"register_and_book": register_and_book, "walk_in": walk_in}
+RACES = {"register_and_book": register_and_book, "walk_in": walk_in, "same_walk_in": same_walk_in}
 
 
 def run(race):

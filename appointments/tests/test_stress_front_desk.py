@@ -56,6 +56,15 @@ def test_walk_ins_of_one_doctor_come_one_after_the_other(outcome_of):
     }
 
 
+def test_one_walk_in_sent_many_times_at_once_is_one_visit(outcome_of):
+    assert outcome_of("same_walk_in") == {
+        "answers": {"booked": PRESSES},
+        "patients": 1,
+        "visits": {"arrived": 1},
+        "doubles": 0,
+    }
+
+
 @in_threads
 def test_form_that_is_not_recognized_as_sent_before_is_refused(monkeypatch):
     """Control: without looking for what the key has registered, the repeats meet their own patient."""

@@ -284,6 +284,19 @@ def test_busy_portal_is_said_too(desk, clinic, complaints, before_answering):
     complaints.clear()
 
 
+def test_times_that_no_longer_fit_cannot_be_taken(desk, clinic, answers_to):
+    desk.goto(f"/appointments/book/?doctor={clinic.doctors.okafor.pk}")
+    posts = answers_to(lambda request: request.method == "POST")
+    slots = desk.get_by_role("complementary", name="Free times").get_by_role("button", name="Take")
+    desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")
+
+    expect(slots.first).to_be_disabled()
+    posts.set()
+
+    expect(slots.first).to_have_accessible_name(re.compile("Dr Ingrid Lindqvist$"))
+    expect(slots.first).to_be_enabled()
+
+
 def test_walk_in_is_one_button(desk, clinic):
     desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
     desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")

@@ -19,7 +19,7 @@ from appointments.attendance import attendance_of
 from appointments.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
 from appointments.free_views import day_of, free_panel
 from appointments.models import Appointment
-from appointments.schedule_views import came_from, visit_url
+from appointments.schedule_views import came_from, day_url, visit_url
 from appointments.slots import Wish
 from clinic import clinic_time
 from clinic.http import StaffRequest, answers_form, lead_on, number_or_none
@@ -198,7 +198,7 @@ def _booking_page(
         "attendance": picked and attendance_of(picked),
         "lengths": COMMON_LENGTHS,
         "next_step": next_step,
-        "day": day_of(form),
+        "back_url": day_url(day_of(form), came_from=str(form["next"].value() or "")),
         **free_panel(request.POST or request.GET, form, patient=picked),
         **_matches(found, query),
     }

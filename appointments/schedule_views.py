@@ -152,12 +152,21 @@ def _parts(address: str) -> SplitResult:
         return urlsplit("")
 
 
+def day_url(day: dt.date, *, came_from: str) -> str:
+    """Return the address of a day, with the filters of the day view one came from."""
+    return schedule_url(day, _filters_named(came_from))
+
+
+def _filters_named(address: str) -> dict[str, str]:
+    return {name: value for name, value in parse_qsl(_parts(address).query) if name in FILTERS}
+
+
 def visit_url(appointment: Appointment, *, came_from: str = "", move: bool = False) -> str:
     """Return the visit's place in the day view, with those filters of the day view one came from that show it.
 
     With `move`, the day view in which a new time is picked for it.
     """
-    kept = {name: value for name, value in parse_qsl(_parts(came_from).query) if name in FILTERS}
+    kept = _filters_named(came_from)
     if kept.get("doctor", str(appointment.doctor_id)) != str(appointment.doctor_id):
         del kept["doctor"]
     if kept.get("specialization", appointment.doctor.specialization) != appointment.doctor.specialization:

@@ -20,7 +20,7 @@ from appointments.forms import (
     with_quick_reason,
     with_slot,
 )
-from appointments.free_views import day_of, free_panel
+from appointments.free_views import free_panel
 from appointments.history import history_of
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
@@ -45,7 +45,6 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
         "form": form,
         "appointment": appointment,
         "lengths": COMMON_LENGTHS,
-        "day": day_of(form),
         **panel,
         "history": history_of(appointment, user=request.user) if _is_stale(form) else [],
     }

@@ -293,6 +293,10 @@ def test_filter_by_doctor_prints_that_doctor(at_desk, okafor, lindgren):
     assert "Rash" not in response.content.decode()
 
 
+def test_filters_that_contradict_each_other_print_the_doctor_as_the_day_view_shows(at_desk, okafor, lindgren):
+    assert shown(at_desk.get(f"{TODAY}?specialization=Dermatology&doctor={okafor.pk}")) == [(DAY, "Dr Okafor")]
+
+
 def test_filter_by_specialization_prints_those_doctors(at_desk, okafor, lindgren):
     assert shown(at_desk.get(f"{TODAY}?specialization=Dermatology")) == [(DAY, "Dr Lindgren")]
 

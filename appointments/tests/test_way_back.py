@@ -150,3 +150,25 @@ def test_cancellation_leads_back_to_the_day_view_as_it_was(at_desk, visit):
     )
 
     assert response["Location"] == f"{came_from}#v{visit.pk}"
+
+
+# Back without a booking
+
+
+@pytest.mark.parametrize("step", [{}, {"look": "1"}])
+def test_back_to_the_day_keeps_its_filters(at_desk, okafor, step):
+    asked = f"?date=2026-11-25&from=/schedule/2026-11-24/%3Fdoctor={okafor.pk}%26layout=list"
+    response = at_desk.get(BOOK + asked)
+    if step:
+        form = response.context["form"]
+        sent = {name: form[name].value() for name in ("date", "next", "booking_key")}
+        response = at_desk.post(BOOK, sent | step)
+
+    assert response.context["back_url"] == f"/schedule/2026-11-25/?doctor={okafor.pk}&layout=list"
+
+
+@pytest.mark.parametrize("address", HOSTILE)
+def test_back_to_the_day_leads_nowhere_else(at_desk, address):
+    response = at_desk.get(BOOK, {"date": "2026-11-25", "from": address})
+
+    assert response.context["back_url"].startswith("/schedule/2026-11-25/")

@@ -81,10 +81,20 @@ def done_message(changed: Appointment, user: Any) -> str:
     if not can_undo(changed, rights_to(changed, user), at=timezone.now()):
         return f"{changed.patient}: {changed.get_status_display().lower()}."
     return format_html(
-        '{}: {}. <button class="btn btn-link btn-sm" type="submit" form="act" formaction="{}" '
-        'name="version" value="{}" data-key="u">Undo</button>',
+        "{}: {}. {}",
         changed.patient,
         changed.get_status_display().lower(),
-        reverse("appointments:appointment_undo", args=[changed.pk]),
-        changed.version,
+        undo_button(reverse("appointments:appointment_undo", args=[changed.pk]), version=changed.version),
+    )
+
+
+def undo_button(url: str, **says: Any) -> str:
+    """Return a button that takes something back by sending one word to an address; `u` is its key."""
+    ((name, value),) = says.items()
+    return format_html(
+        '<button class="btn btn-link btn-sm" type="submit" form="act" formaction="{}" name="{}" value="{}" '
+        'data-key="u">Undo</button>',
+        url,
+        name,
+        value,
     )

@@ -335,8 +335,12 @@ def slot_initial(query: Any) -> dict[str, Any]:
 
 
 def with_slot(typed: dict[str, Any], button: str) -> dict[str, Any]:
-    """Return what was typed with the free time put in whose button of that name was pressed, if one was."""
+    """Return what was typed with the time put in whose button of that name was pressed, if one was.
+
+    A button that takes a move back says, too, which version of the visit it is about.
+    """
     taken = {name: values[0] for name, values in parse_qs(typed.get(button, "")).items()}
     if not taken:
         return typed
-    return typed | {"which": ""} | {name: str(value) for name, value in slot_initial(taken).items()}
+    seen = {"version": taken["version"]} if "version" in taken else {}
+    return typed | seen | {"which": ""} | {name: str(value) for name, value in slot_initial(taken).items()}

@@ -1,15 +1,19 @@
 """Pages of one appointment: show, move, cancel. Who may call which is in `clinic.access`."""
 
+import datetime as dt
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 
 from appointments import booking
-from appointments.action_views import done_message
+from appointments.action_views import done_message, undo_button
 from appointments.actions import actions_on, can_change, can_undo
 from appointments.forms import (
     COMMON_LENGTHS,
@@ -25,9 +29,11 @@ from appointments.history import history_of
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.schedule_views import came_from, visit_url
+from appointments.slots import slot_words
 from appointments.statuses import MOVABLE, Status
 from clinic import clinic_time
 from clinic.http import StaffRequest, answers_form, lead_on, sent_data
+from doctors.models import Doctor
 
 
 def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
@@ -93,8 +99,18 @@ def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> A
     except ValidationError as refusal:
         form.add_refusal(refusal)
         return None
-    messages.success(request, f"Moved: {moved.patient}, {moved}.")
+    messages.success(request, _moved_message(moved, held))
     return moved
+
+
+def _moved_message(moved: Appointment, held: tuple[Doctor, dt.datetime, int]) -> str:
+    """Return what has happened, with a button that moves the visit back to what it held, while that is to come."""
+    doctor, start_time, minutes = held
+    if start_time <= timezone.now():
+        return f"Moved: {moved.patient}, {moved}."
+    back = slot_words(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
+    move_url = reverse("appointments:appointment_move", args=[moved.pk])
+    return format_html("Moved: {}, {}. {}", moved.patient, moved, undo_button(move_url, at=urlencode(back)))
 
 
 def _is_stale(form: Any) -> bool:

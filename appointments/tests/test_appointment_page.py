@@ -8,7 +8,7 @@ from appointments import booking
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_at
+from clinic.tests.reading import codes_at, elements
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -601,6 +601,48 @@ def test_move_is_refused_at_its_field(at_desk, visit, wanted, changes, field, co
     form = response.context["form"]
     assert {name: str(form[name].value()) for name in wanted} == wanted | changes
     assert row(visit) == before
+
+
+def undo_of(response):
+    """Return what the button in the message after a move sends, and where."""
+    ((url, value),) = [
+        (attrs["formaction"], attrs["value"])
+        for tag, attrs in elements(response)
+        if tag == "button" and attrs.get("form") == "act" and attrs.get("name") == "at"
+    ]
+    return url, {"at": value}
+
+
+def test_move_is_taken_back_by_its_button(at_desk, visit, wanted, okafor):
+    before = row(visit)
+    day = at_desk.post(address(visit, "move/"), wanted | {"doctor": DoctorFactory().pk}, follow=True)
+    moved = row(visit)
+
+    at_desk.post(*undo_of(day))
+
+    slot = ("doctor_id", "start_time", "end_time", "duration_minutes")
+    assert [row(visit)[name] for name in slot] == [before[name] for name in slot] != [moved[name] for name in slot]
+
+
+def test_move_that_somebody_has_changed_since_is_not_taken_back(at_desk, visit, wanted):
+    day = at_desk.post(address(visit, "move/"), wanted, follow=True)
+    booking.mark_arrived(visit, by=None)
+    before = row(visit)
+
+    response = at_desk.post(*undo_of(day))
+
+    assert codes_at(response, "__all__") == ["stale"]
+    assert row(visit) == before
+
+
+def test_move_from_a_time_that_has_passed_offers_no_way_back(at_desk, okafor):
+    late = made("booked", start_time=at(8, 45), doctor=okafor)
+    slot = {"doctor": okafor.pk, "date": "2026-11-24", "time": "15:00", "duration_minutes": 30}
+
+    day = at_desk.post(address(late, "move/"), slot | {"version": late.version}, follow=True)
+
+    assert "Moved:" in day.content.decode()
+    assert not [attrs for tag, attrs in elements(day) if tag == "button" and attrs.get("name") == "at"]
 
 
 @pytest.mark.parametrize("changes", [{"version": ""}, {"version": "x"}, {"next": "a\0b"}, {"which": "5"}])

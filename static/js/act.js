@@ -33,9 +33,9 @@ function keepRefusals() {
 }
 
 act.addEventListener("submit", (event) => {
-  if (!answers) return; // a whole page is the answer: the browser sends it
+  const { formAction: url, name, value: version } = event.submitter;
+  if (!answers || name !== "version") return; // a whole page is the answer: the browser sends it
   event.preventDefault();
-  const { formAction: url, value: version } = event.submitter;
   if (pressed.some((each) => each.url === url && each.version === version)) return;
   const press = { url, version };
   pressed.push(press);

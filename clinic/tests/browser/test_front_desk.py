@@ -594,6 +594,25 @@ def test_visit_is_dragged_to_another_time(desk, clinic):
     clinic.booked.refresh_from_db()
     assert clinic.booked.doctor == clinic.doctors.lindqvist
 
+    desk.locator("#messages").get_by_role("button", name="Undo").click()
+
+    assert_says(desk, "Moved: Maria Santos, Tue 24 Nov 2026 10:30, Dr Ana Ferreira")
+    clinic.booked.refresh_from_db()
+    assert (clinic.booked.doctor, clinic.booked.start_time) == (clinic.doctors.ferreira, at("10:30"))
+
+
+def test_move_is_taken_back_by_key_and_refused_when_the_time_has_been_given_away(desk, clinic, receptionist):
+    desk.goto(f"/?move={clinic.booked.pk}")
+    desk.get_by_role("button", name="Move to 14:00, Dr Ingrid Lindqvist").click()
+    assert_says(desk, "Moved: Maria Santos")
+    AppointmentFactory(doctor=clinic.doctors.ferreira, start_time=at("10:30"))
+    desk.wait_for_load_state()
+
+    desk.keyboard.press("u")
+
+    expect(desk.get_by_text("Dr Ana Ferreira is booked 10:30–11:00")).to_be_visible()
+    expect(desk.get_by_role("group", name="Free times near it").get_by_role("button").first).to_be_visible()
+
 
 def test_escape_leaves_the_visit_where_it_is(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")

@@ -120,12 +120,11 @@ def test_page_for_an_own_patient_does_not_tell_a_doctor_of_visits_to_others(clie
 def test_weekend_is_not_offered_unless_somebody_chose_it(client, receptionist, okafor, now):
     now.move_to(dt.datetime(2026, 11, 28, 7, 0, tzinfo=dt.UTC))
     client.force_login(receptionist)
-    for day in (*range(30, 31), *range(1, 12)):
-        start = dt.datetime(2026, 11 if day == 30 else 12, day, 8, 0, tzinfo=dt.UTC)
-        for hours in (0, 3, 6, 9):
-            AppointmentFactory(
-                doctor=okafor, start_time=start + dt.timedelta(hours=hours), duration_minutes=180 if hours < 9 else 60
-            )
+    full = [dt.datetime(2026, 11, 30, 8, 0, tzinfo=dt.UTC) + dt.timedelta(days=number) for number in range(12)]
+    for start in full:
+        for hours, minutes in ((0, 180), (3, 180), (6, 180), (9, 60)):
+            start_time = start + dt.timedelta(hours=hours)
+            AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=minutes)
 
     opened = client.get(FREE, {"who": f"d{okafor.pk}"})
     chosen = client.get(FREE, {"who": f"d{okafor.pk}", "date": "2026-11-28"})

@@ -55,7 +55,7 @@ document.addEventListener("click", (event) => {
   event.stopPropagation();
 }, true);
 
-for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+for (const failure of FAILURES) {
   document.addEventListener(failure, ({ detail: { elt } }) => {
     if (elt !== answers) return;
     pressed.length = 0;

@@ -122,7 +122,8 @@ function say(text) {
   message.scrollIntoView({ block: "nearest" });
 }
 
-for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+const FAILURES = ["htmx:sendError", "htmx:responseError", "htmx:timeout"];
+for (const failure of FAILURES) {
   document.addEventListener(failure, ({ detail: { elt, xhr } }) => {
     if (elt.closest("main")) say(xhr.status === 403 ? NOT_ALLOWED : NOT_ANSWERED);
   });

@@ -1,8 +1,6 @@
-// Single keys. Each is also a button, link or field of the page.
+// Single keys. `data-key` names the key of a button, link or field of the page; `data-own-key` that of one inside the
+// line or block (`data-keys`) that has the focus, which comes first.
 "use strict";
-
-// Keys. `data-key` names the key of a button, link or field of the page; `data-own-key` that of one inside the line or
-// block (`data-keys`) that has the focus, which comes first.
 
 const VISIT_KEYS = ["a", "s", "d", "n"];
 const keysDialog = document.getElementById("keys");

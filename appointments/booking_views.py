@@ -20,9 +20,10 @@ from appointments.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_s
 from appointments.free_views import day_of, free_panel
 from appointments.models import Appointment
 from appointments.schedule_views import came_from, day_url, visit_url
-from appointments.slots import Wish
+from appointments.slots import Wish, first_working_day
 from clinic import clinic_time
 from clinic.http import StaffRequest, answers_form, lead_on, number_or_none
+from doctors.models import Doctor
 from patients.forms import PatientForm, record_from
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
@@ -36,7 +37,7 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
     if request.method != "POST":
         picked = _patient_or_none(request.GET.get("patient", ""))
         initial = {
-            "date": Wish().first_day_from(clinic_time.today()),
+            "date": first_working_day(Doctor.objects.active(), clinic_time.today()),
             "patient": picked and picked.pk,
             "next": came_from(request),
         }

@@ -13,13 +13,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from appointments.actions import Action, actions_on, can_change, can_undo
-from appointments.grid import MINUTE, Grid, Mark, Place, usual_hours
+from appointments.grid import MINUTE, Grid, Mark, Place
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary, rights_of
 from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
 from appointments.slots import BEGIN_STEP, Piece, free_pieces, slot_words
 from appointments.statuses import BLOCKING, Stamped, Status
 from clinic import clinic_time, names
+from doctors.availability import Away, DoctorTime, Span, minutes_of, shared
+from doctors.doctor_times import doctor_times
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -101,12 +103,30 @@ class Free:
 
 
 @dataclass(frozen=True)
+class Shade:
+    """A stretch in which the doctor cannot be booked, and why, as `Leave: Training`."""
+
+    place: Place
+    time: str
+    until: str
+    why: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Column:
-    """One doctor's day: all visits in order of time, cancelled ones too, and the time that is free."""
+    """One doctor's day: all visits in order of time, cancelled ones too, the time that is free, and what is neither.
+
+    `hours` are those in which free times are offered; `booked_share` is how much of them visits take, in percent, None
+    of a day without any.
+    """
 
     doctor: Doctor
     listed: list[Block]
     free: list[Free]
+    shades: list[Shade]
+    hours: list[Span]
+    booked_share: int | None
 
     @property
     def blocks(self) -> list[Block]:
@@ -198,21 +218,24 @@ def day_view(
     moving: Appointment | None = None,
     at: dt.datetime | None = None,
 ) -> Day:
-    """Return what a user sees of a day, for all doctors, one, or one specialization. Two queries, however many rows.
+    """Return what a user sees of a day, for all doctors, one, or one specialization. Five queries, however many rows.
 
     Free times are those at which a visit of `room_for` minutes would fit, for the `patient` too if one is given; the
-    visit that is `moving` takes no time from itself. Columns come in order of the doctors' names, blocks in order of
-    time.
+    visit that is `moving` takes no time from itself. The user's own column comes first, the others in order of
+    the doctors' names; blocks come in order of time.
     """
     at = at or timezone.now()
     known = list(Doctor.objects.all())  # before the visits: what is booked between the two shows as a change
     rows = _read(day)
     doctors = [doctor for doctor in known if doctor.is_active or doctor.pk in rows]
-    grid = Grid.around(day, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
+    doctors.sort(key=lambda doctor: not is_own_diary(doctor, user))
+    times = doctor_times([doctor.pk for doctor in doctors], day, day)
+    hours = [span for doctor in doctors if doctor.is_active for span in times[doctor.pk].offered_on(day)]
+    grid = Grid.around(day, hours, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
     own = [row for diary in rows.values() for row in diary if patient is not None and row.patient_id == patient.pk]
     desk = _Desk(user, grid, at=at, room_for=room_for, own=own, moving=moving)
     columns = [
-        desk.column(doctor, rows[doctor.pk])
+        desk.column(doctor, rows[doctor.pk], times[doctor.pk])
         for doctor in doctors
         if doctor_id in (None, doctor.pk) and specialization in ("", doctor.specialization)
     ]
@@ -260,20 +283,34 @@ class _Desk:
         self.book_url = reverse("appointments:appointment_book")
         self.grid = grid
         self.at = at
-        day = clinic_time.local_date(grid.start)
-        self.is_today = day == clinic_time.today(at=at)
-        self.hours = usual_hours(day)  # a visit outside them stretches the grid, and opens the clinic for nobody else
+        self.day = clinic_time.local_date(grid.start)
+        self.midnight, _ = clinic_time.day_bounds(self.day)
+        self.is_today = self.day == clinic_time.today(at=at)
         self.room_for = room_for
         self.own = own  # the visits of the patient for whom a time is sought
         self.moving = moving
 
-    def column(self, doctor: Doctor, rows: list[_Row]) -> Column:
+    def column(self, doctor: Doctor, rows: list[_Row], time: DoctorTime) -> Column:
         """Return a doctor's day; free time only of doctors who can be booked, for users who book."""
+        hours = time.offered_on(self.day)
+        booked = shared(hours, ((row.start_time, row.end_time) for row in rows if row.status in BLOCKING))
         return Column(
             doctor,
             [self._block(row, doctor) for row in rows if row.start_time >= self.grid.start],
-            list(self._free_times(rows, doctor)) if self.books and doctor.is_active else [],
+            list(self._free_times(rows, doctor, hours)) if self.books and doctor.is_active else [],
+            [shade for away in time.away_on(self.day) if (shade := self._shade(away))],
+            hours,
+            100 * minutes_of(booked) // minutes_of(hours) if hours else None,
         )
+
+    def _shade(self, away: Away) -> Shade | None:
+        """Return the part of a stretch that is drawn, if any; the text tells of the whole."""
+        start, end = max(away.start, self.grid.start), min(away.end, self.grid.end)
+        if start >= end:
+            return None
+        text = f"{away.why.label}: {away.detail}" if away.detail else away.why.label
+        times = clinic_time.time_text(away.start), clinic_time.time_text(away.end)
+        return Shade(self.grid.place_of(start, end), *times, away.why, text)
 
     def _block(self, row: _Row, doctor: Doctor) -> Block:
         is_own = is_own_diary(doctor, self.user)
@@ -308,7 +345,7 @@ class _Desk:
             return None
         return (self.at - instant) // MINUTE
 
-    def _free_times(self, rows: list[_Row], doctor: Doctor) -> Iterator[Free]:
+    def _free_times(self, rows: list[_Row], doctor: Doctor, hours: list[Span]) -> Iterator[Free]:
         """Yield the doctor's free time from now on, in pieces on which a visit can begin, soonest first."""
         taken = [
             (row.start_time, row.end_time)
@@ -316,7 +353,7 @@ class _Desk:
             if row.status in BLOCKING and not (self.moving and row.pk == self.moving.pk)
         ]
         held = (self.moving.doctor_id, self.moving.start_time) if self.moving else None  # no other time than it has
-        for piece in free_pieces(self.hours, taken, minutes=self.room_for, at=self.at):
+        for piece in free_pieces(hours, taken, minutes=self.room_for, at=self.at, since=self.midnight):
             if (doctor.pk, piece.start) != held:
                 yield self._free(doctor, piece)
 

@@ -260,7 +260,7 @@ class FreeTimesForm(forms.Form):
     )
     weekday = forms.TypedChoiceField(
         label="Weekday",
-        choices=[("", "Monday to Friday"), *WEEKDAYS.items()],
+        choices=[("", "Any weekday"), *WEEKDAYS.items()],
         coerce=int,
         empty_value=None,
         required=False,

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from appointments import rules
 from appointments.forms import FindFreeForm, FreeTimesForm, SlotForm
 from appointments.models import Appointment
-from appointments.slots import Found, Wish, find_free, nearest
+from appointments.slots import Found, Wish, find_free, first_working_day, nearest
 from clinic import clinic_time
 from clinic.http import StaffRequest, number_or_none
 from doctors.models import Doctor
@@ -22,7 +22,7 @@ DAYS_SHOWN = 5
 def free_times(request: StaffRequest) -> HttpResponse:
     """Show the free times of the coming days, of all doctors or of those sought."""
     doctors = list(Doctor.objects.active())
-    usual = {"date": Wish().first_day_from(clinic_time.today()).isoformat(), "minutes": str(rules.USUAL_MINUTES)}
+    usual = {"date": first_working_day(doctors, clinic_time.today()).isoformat(), "minutes": str(rules.USUAL_MINUTES)}
     filters = FindFreeForm(usual | request.GET.dict(), doctors=doctors, default="Anyone")
     patient = _patient_in(request)
     filters.full_clean()
@@ -69,7 +69,7 @@ def free_panel(
 
 def _shown(found: Found, wish: Wish, first_day: dt.date) -> dict[str, Any]:
     days, rest = found.days[:DAYS_SHOWN], found.days[DAYS_SHOWN:]
-    later = rest[0].date if rest else wish.first_day_from(found.last_day + dt.timedelta(days=1))
+    later = rest[0].date if rest else found.later
     return {
         "free_days": days,
         "first_day": first_day,

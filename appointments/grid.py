@@ -9,10 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from clinic import clinic_time
-
-# The hours that are drawn when nothing is booked outside them.
-DAY_OPENS = dt.time(8)
-DAY_CLOSES = dt.time(18)
+from doctors.availability import Span, usual_hours
 
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
@@ -53,11 +50,14 @@ class Grid:
     end: dt.datetime
 
     @classmethod
-    def around(cls, day: dt.date, spans: Iterable[tuple[dt.datetime, dt.datetime]]) -> "Grid":
-        """Return the usual hours of the day, stretched to the spans `(start, end)` that begin on it."""
+    def around(cls, day: dt.date, hours: Iterable[Span], visits: Iterable[Span]) -> "Grid":
+        """Return the day from the earliest to the latest hours, stretched to the visits that begin on it.
+
+        On a day on which nobody works it is the usual hours.
+        """
         midnight, _ = clinic_time.day_bounds(day)
-        usual = usual_hours(day)
-        starts, ends = zip(usual, *(span for span in spans if span[0] >= midnight), strict=True)
+        drawn = list(hours) or [usual_hours(day)]
+        starts, ends = zip(*drawn, *(visit for visit in visits if visit[0] >= midnight), strict=True)
         return cls(
             start=midnight + (min(starts) - midnight) // HOUR * HOUR,
             end=midnight - (midnight - max(ends)) // HOUR * HOUR,  # rounded up
@@ -86,13 +86,3 @@ class Grid:
             instant = self.instant_at(minute)
             if clinic_time.local(instant).minute == 0:
                 yield Mark(Place(minute), clinic_time.time_text(instant))
-
-
-def usual_hours(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
-    """Return the instants at which the clinic usually opens and closes on a clinic-local date."""
-    return _clock_instant(day, DAY_OPENS), _clock_instant(day, DAY_CLOSES)
-
-
-def _clock_instant(day: dt.date, time: dt.time) -> dt.datetime:
-    """Return when clocks show a time; if they skip it, the instant after as many hours as usual."""
-    return dt.datetime.combine(day, time, clinic_time.clinic_zone()).astimezone(dt.UTC)

@@ -21,6 +21,7 @@ from clinic import clinic_time
 from clinic.field_errors import FieldErrors
 from clinic.remembered import Remembered
 from clinic.transactions import LostRace
+from doctors.doctor_times import doctor_time
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -230,10 +231,18 @@ class Appointment(Remembered):
                 )
 
     def _check_diaries(self, errors: FieldErrors, doctor: Doctor) -> None:
-        """Check what depends on other rows: that the doctor takes appointments, and both are free. Two queries."""
+        """Check what depends on other rows: that the doctor takes appointments and is there, and both are free.
+
+        Five queries. Of a time that has passed nobody asks whether the doctor was there: it is history.
+        """
         if self.changes("doctor_id", "start_time") or self.held["status"] == Status.CANCELLED:
             with errors.at("doctor"):
                 rules.check_active(doctor)
+        has_new_time = self.changes("doctor_id", "start_time", "duration_minutes")
+        if (has_new_time or self.held["status"] == Status.CANCELLED) and self.start_time > timezone.now():
+            with errors.at("start_time"):
+                time = doctor_time(self.doctor_id, self.start_time, self.end_time)
+                rules.check_open(time, self.start_time, self.end_time, doctor=doctor)
         others = Appointment.objects.exclude(pk=self.pk)
         with errors.at("start_time"):
             rules.check_doctor_free(others.for_doctor(self.doctor_id), self.start_time, self.end_time)

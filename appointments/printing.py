@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from appointments.day import Block, Column, Day
-from appointments.grid import usual_hours
 from appointments.models import Appointment
-from appointments.slots import LOOK_AHEAD_DAYS, SHORTEST, Span, Wish, gaps
+from appointments.slots import LOOK_AHEAD_DAYS, SHORTEST, first_working_day
 from appointments.statuses import BLOCKING, Status
 from clinic import clinic_time
+from doctors.availability import Span, without
 from doctors.models import Doctor
 
 SPARE_LINES = range(3)  # for walk-ins and notes, at the end of each sheet
@@ -58,7 +58,7 @@ def sheets(day: Day) -> list[Sheet]:
 def _sheet(day: Day, column: Column) -> Sheet:
     listed = [_line(day, block) for block in column.listed]
     taken = [(line.start, line.end) for line in listed if line.block and line.block.status in BLOCKING]
-    free = list(_free_lines(day, taken)) if column.doctor.is_active else []
+    free = list(_free_lines(column.hours, taken)) if column.doctor.is_active else []
     cancelled = [line for line in listed if line.block and line.block.status == Status.CANCELLED]
     lines = [line for line in listed if line not in cancelled] + free
     # A no-show comes before the free time that it leaves.
@@ -71,17 +71,19 @@ def _line(day: Day, block: Block) -> Line:
     return Line(day.grid.instant_at(start), day.grid.instant_at(end), block)
 
 
-def _free_lines(day: Day, taken: list[Span]) -> Iterator[Line]:
-    """Yield the free time of the usual hours where a visit would fit."""
-    for start, end in gaps(usual_hours(day.date), taken):
+def _free_lines(hours: list[Span], taken: list[Span]) -> Iterator[Line]:
+    """Yield what is left of the hours, where a visit would fit."""
+    for start, end in without(hours, taken):
         if end - start >= SHORTEST:
             yield Line(start, end)
 
 
 def next_working_day(day: dt.date) -> dt.date:
-    """Return the first date of the coming two weeks with visits, or else the next weekday. One query."""
+    """Return the first date of the coming two weeks with visits, or else on which somebody works. At most 5 queries."""
     begin, _ = clinic_time.day_bounds(day + dt.timedelta(days=1))
     _, end = clinic_time.day_bounds(day + dt.timedelta(days=LOOK_AHEAD_DAYS))
     coming = Appointment.objects.blocking().filter(start_time__gte=begin, start_time__lt=end)
     first = coming.order_by("start_time").values_list("start_time", flat=True).first()
-    return clinic_time.local_date(first) if first else Wish().first_day_from(day + dt.timedelta(days=1))
+    if first is not None:
+        return clinic_time.local_date(first)
+    return first_working_day(Doctor.objects.active(), day + dt.timedelta(days=1))

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.exceptions import ValidationError
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from appointments.statuses import BLOCKING, FORWARD, MOVABLE, Stamped, Status, is_closed_out, undone
@@ -15,6 +16,7 @@ from clinic import clinic_time
 
 if TYPE_CHECKING:
     from appointments.querysets import AppointmentQuerySet
+    from doctors.availability import DoctorTime
     from doctors.models import Doctor
 
 SHORTEST_MINUTES = 15
@@ -98,6 +100,69 @@ def check_active(doctor: "Doctor") -> None:
             code="inactive",
             params={"doctor": doctor.full_name},
         )
+
+
+def check_open(time: "DoctorTime", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor") -> None:
+    """Check that the doctor is there: no closure, no leave, and inside the working hours. The first that fails counts.
+
+    Raises:
+        ValidationError: `closed`, `leave` or `hours`.
+    """
+    check_not_closed(time, start_time, end_time)
+    check_not_on_leave(time, start_time, end_time, doctor=doctor)
+    check_in_hours(time, start_time, end_time, doctor=doctor)
+
+
+def check_not_closed(time: "DoctorTime", start_time: dt.datetime, end_time: dt.datetime) -> None:
+    """Check that the visit touches no date on which the clinic is closed.
+
+    Raises:
+        ValidationError: `closed`, with the closure's name.
+    """
+    day = time.closed_on(start_time, end_time)
+    if day is not None:
+        raise ValidationError(
+            _("The clinic is closed on %(day)s: %(name)s."),
+            code="closed",
+            params={"day": date_format(day, "D j M Y"), "name": time.closures[day]},
+        )
+
+
+def check_not_on_leave(time: "DoctorTime", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor") -> None:
+    """Check that the visit shares no time with a leave of the doctor; touching is not sharing.
+
+    Raises:
+        ValidationError: `leave`, with its reason and its end.
+    """
+    leave = time.absence_in(start_time, end_time)
+    if leave is not None:
+        raise ValidationError(
+            _("%(doctor)s is on leave until %(time)s on %(day)s: %(reason)s."),
+            code="leave",
+            params={
+                "doctor": doctor,
+                "time": clinic_time.time_text(leave.end),
+                "day": clinic_time.date_text(leave.end),
+                "reason": leave.reason,
+            },
+        )
+
+
+def check_in_hours(time: "DoctorTime", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor") -> None:
+    """Check that the visit lies inside one working interval; a doctor without any hours can be booked at any time.
+
+    Raises:
+        ValidationError: `hours`, with those of the day.
+    """
+    if any(start <= start_time and end_time <= end for start, end in time.hours_between(start_time, end_time)):
+        return
+    hours = time.hours_on(clinic_time.local_date(start_time))
+    spans = [f"{clinic_time.time_text(start)}–{clinic_time.time_text(end)}" for start, end in hours]
+    raise ValidationError(
+        _("%(doctor)s works %(hours)s on %(day)s.") if spans else _("%(doctor)s does not work on %(day)s."),
+        code="hours",
+        params={"doctor": doctor, "hours": ", ".join(spans), "day": clinic_time.date_text(start_time)},
+    )
 
 
 def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:

@@ -1,7 +1,7 @@
 """Free times: at which starts a visit would fit.
 
-Spans `(start, end)` are of aware instants; they contain their start and not their end. Until doctors have working
-hours, the clinic's usual hours on weekdays stand for them.
+Spans `(start, end)` are of aware instants; they contain their start and not their end. When a doctor is there is what
+`doctors.availability` says.
 """
 
 import datetime as dt
@@ -14,13 +14,12 @@ from urllib.parse import urlencode
 from django.db.models import Q
 from django.utils import timezone
 
-from appointments.grid import usual_hours
 from appointments.models import Appointment
 from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
 from clinic import clinic_time
+from doctors.availability import DoctorTime, Span, without
+from doctors.doctor_times import doctor_times
 from doctors.models import Doctor
-
-Span = tuple[dt.datetime, dt.datetime]
 
 FREE_STEP = dt.timedelta(minutes=30)  # free time is offered in pieces that begin on the clock's half hours
 BEGIN_STEP = dt.timedelta(minutes=5)  # and today not before the next full five minutes
@@ -28,7 +27,7 @@ SHORTEST = dt.timedelta(minutes=SHORTEST_MINUTES)
 INSTANT = dt.timedelta(microseconds=1)
 
 LOOK_AHEAD_DAYS = 14
-USUAL_WEEKDAYS = range(5)  # Monday to Friday
+_LAST_WEEK = clinic_time.LAST_DATE - dt.timedelta(days=7)
 NOON = dt.time(12)
 EVENING = dt.time(17)
 
@@ -46,28 +45,20 @@ class Piece(NamedTuple):
         return (self.room_until - self.start) // dt.timedelta(minutes=1)
 
 
-def free_pieces(opening: Span, taken: Iterable[Span], *, minutes: int, at: dt.datetime) -> Iterator[Piece]:
-    """Yield the opening less what is taken, from `at` on, in pieces with room for `minutes`, soonest first.
+def free_pieces(
+    hours: Iterable[Span], taken: Iterable[Span], *, minutes: int, at: dt.datetime, since: dt.datetime
+) -> Iterator[Piece]:
+    """Yield the hours less what is taken, from `at` on, in pieces with room for `minutes`, soonest first.
 
-    `opening` begins on a half hour of the clock; `taken` may come in any order and overlap.
+    `since` is a half hour of the clock, from which the others are counted; `taken` may come in any order and overlap.
     """
-    opens, closes = opening
     needed = dt.timedelta(minutes=minutes)
-    from_now_on = max(opens, _round_up(at + INSTANT, BEGIN_STEP, since=opens)), closes
-    for gap_start, gap_end in gaps(from_now_on, taken):
-        for piece_start, piece_end in _pieces(gap_start, gap_end, since=opens):
+    earliest = _round_up(at + INSTANT, BEGIN_STEP, since=since)
+    to_come = [(max(opens, earliest), closes) for opens, closes in hours]
+    for gap_start, gap_end in without(to_come, taken):
+        for piece_start, piece_end in _pieces(gap_start, gap_end, since=since):
             if gap_end - piece_start >= needed:
                 yield Piece(piece_start, piece_end, gap_end)
-
-
-def gaps(opening: Span, taken: Iterable[Span]) -> Iterator[Span]:
-    """Yield the opening less what is taken, in order of time; `taken` may come in any order and overlap."""
-    begin, closes = opening
-    for start, end in [*sorted(taken), (closes, closes)]:
-        gap_end = min(start, closes)
-        if begin < gap_end:
-            yield begin, gap_end
-        begin = max(begin, end)
 
 
 def _pieces(begin: dt.datetime, end: dt.datetime, *, since: dt.datetime) -> Iterator[Span]:
@@ -102,7 +93,7 @@ PARTS_OF_DAY = {"morning": "Morning", "afternoon": "Afternoon", "evening": "From
 class Wish:
     """What kind of time is sought. What is left at its default may be anything.
 
-    `weekday` counts from Monday, 0; None means the usual weekdays. `moving` is the appointment for which another time
+    `weekday` counts from Monday, 0. `moving` is the appointment for which another time
     is sought: it takes no time from itself, and where it is already is not offered.
     """
 
@@ -127,12 +118,7 @@ class Wish:
 
     def suits_day(self, day: dt.date) -> bool:
         """Return whether the weekday is."""
-        return day.weekday() in (USUAL_WEEKDAYS if self.weekday is None else (self.weekday,))
-
-    def first_day_from(self, day: dt.date) -> dt.date:
-        """Return the date, or the first after it that suits."""
-        coming = (day + dt.timedelta(days=number) for number in range(7))
-        return next(each for each in coming if self.suits_day(each))
+        return self.weekday in (None, day.weekday())
 
     def suits_start(self, start: dt.datetime) -> bool:
         """Return whether the clinic-local time of day is: mornings end at 12:00, evenings begin at 17:00."""
@@ -176,10 +162,11 @@ class FreeDay:
 
 @dataclass(frozen=True)
 class Found:
-    """What was found: the days with free times, in order, and how far was looked."""
+    """What was found: the days with free times, in order, how far was looked, and where to look on."""
 
     days: list[FreeDay]
     last_day: dt.date
+    later: dt.date
 
     def slots(self) -> Iterator[Slot]:
         """Yield all free times; not in order of time."""
@@ -196,22 +183,38 @@ def find_free(
     days: int = LOOK_AHEAD_DAYS,
     at: dt.datetime | None = None,
 ) -> Found:
-    """Return the free times of those doctors who suit, from `first_day` on. One query, however many doctors and days.
+    """Return the free times of those doctors who suit, from `first_day` on. Four queries, however many there are.
 
-    The first day counts whatever its weekday, for it was chosen. Times that have passed at `at` (default now) and
-    dates beyond the calendar are left out.
+    Of a doctor without any hours, weekends are offered if they were asked for: by weekday, or as the first day. Times
+    that have passed at `at` (default now) and dates beyond the calendar are left out.
     """
     at = at or timezone.now()
     last_day = min(first_day + dt.timedelta(days=days - 1), clinic_time.LAST_DATE)
     dates = [first_day + dt.timedelta(days=number) for number in range((last_day - first_day).days + 1)]
     sought = [doctor for doctor in doctors if wish.suits_doctor(doctor)]
+    coming = [last_day + dt.timedelta(days=number) for number in range(1, 8)] if last_day < _LAST_WEEK else []
+    times = doctor_times([doctor.pk for doctor in sought], first_day, coming[-1] if coming else last_day)
     taken = _taken(wish, sought, first_day, last_day)
+
+    def there_on(day: dt.date) -> list[Doctor]:
+        is_asked_for = day == first_day or wish.weekday is not None
+        return [doctor for doctor in sought if is_asked_for or times[doctor.pk].works_on(day)]
+
     found = [
-        FreeDay(day, _free_on(day, wish, sought, taken, at=at))
-        for day in dates
-        if wish.suits_day(day) or (wish.weekday is None and day == first_day)
+        FreeDay(day, _free_on(day, wish, there_on(day), times, taken, at=at)) for day in dates if wish.suits_day(day)
     ]
-    return Found([day for day in found if day.doctors], last_day)
+    later = next((day for day in coming if wish.suits_day(day) and there_on(day)), last_day + dt.timedelta(days=1))
+    return Found([day for day in found if day.doctors], last_day, later)
+
+
+def first_working_day(doctors: Iterable[Doctor], day: dt.date, *, days: int = LOOK_AHEAD_DAYS) -> dt.date:
+    """Return the date, or the first after it on which one of the doctors works; itself if none does soon.
+
+    Three queries, beside that of the doctors. A clinic without doctors has the usual weekdays.
+    """
+    coming = [day + dt.timedelta(days=number) for number in range(days)]
+    times = [*doctor_times([doctor.pk for doctor in doctors], coming[0], coming[-1]).values()] or [DoctorTime()]
+    return next((each for each in coming if any(time.works_on(each) for time in times)), day)
 
 
 _Taken = dict[tuple[int, dt.date], list[Span]]
@@ -236,15 +239,22 @@ def _taken(wish: Wish, sought: list[Doctor], first_day: dt.date, last_day: dt.da
 
 
 def _free_on(
-    day: dt.date, wish: Wish, sought: list[Doctor], taken: _Taken, *, at: dt.datetime
+    day: dt.date,
+    wish: Wish,
+    doctors: list[Doctor],
+    times: dict[int, DoctorTime],
+    taken: _Taken,
+    *,
+    at: dt.datetime,
 ) -> list[tuple[Doctor, list[Slot]]]:
-    opening = usual_hours(day)
-    if opening[1] <= at:
+    midnight, next_midnight = clinic_time.day_bounds(day)
+    if next_midnight <= at:
         return []
     free = []
-    for doctor in sought:
+    for doctor in doctors:
         spans = [*taken.get((doctor.pk, day), ()), *taken.get((0, day), ())]
-        pieces = free_pieces(opening, spans, minutes=wish.minutes, at=at)
+        hours = times[doctor.pk].offered_on(day)
+        pieces = free_pieces(hours, spans, minutes=wish.minutes, at=at, since=midnight)
         starts = [piece.start for piece in pieces if wish.suits_start(piece.start)]
         slots = [Slot(doctor, start) for start in starts if not wish.is_held(doctor, start)]
         if slots:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 FIRST_DATE = dt.date(1900, 1, 1)
 LAST_DATE = dt.date(2199, 12, 31)
 
+MINUTE = dt.timedelta(minutes=1)
 FIRST, SECOND = 0, 1  # which of the two, for a local time that the clock change repeats
 
 
@@ -100,6 +101,26 @@ def instant_at(day: dt.date, time: dt.time, *, which: int | None = None) -> dt.d
             params={"time": f"{time:%H:%M}", "date": date_format(day, "j F Y")},
         )
     return second if which == SECOND else first
+
+
+def first_instant_from(day: dt.date, time: dt.time) -> dt.datetime:
+    """Return the first instant, in UTC, at which clinic clocks have come to this time of a date.
+
+    That is the instant of the clock change where it skips the time, and the first of two where it repeats it.
+    """
+    wall = dt.datetime.combine(day, time)
+    instant = wall.replace(tzinfo=clinic_zone()).astimezone(dt.UTC)
+    if local(instant).replace(tzinfo=None) == wall:
+        return instant
+    # Skipped: read by the offset before the change it lies after the change, read by the one after it, before it.
+    before = wall.replace(tzinfo=clinic_zone(), fold=SECOND).astimezone(dt.UTC)
+    while instant - before > MINUTE:
+        middle = before + (instant - before) // (2 * MINUTE) * MINUTE
+        if local(middle).replace(tzinfo=None) < wall:
+            before = middle
+        else:
+            instant = middle
+    return instant
 
 
 def is_repeated(instant: dt.datetime) -> bool:

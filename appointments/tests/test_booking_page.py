@@ -19,7 +19,7 @@ from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-MOST_QUERIES = 20
+MOST_QUERIES = 26
 
 
 def day_url(appointment):

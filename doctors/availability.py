@@ -1,0 +1,227 @@
+"""When doctors can be booked: pure arithmetic on stretches of time, without database and clock.
+
+A span is a pair `(start, end)` of aware instants; it contains its start and not its end. Working hours are clinic-local
+and become instants day by day, so that days of 23 and 25 hours come out right. This is the one source for free times,
+for what the schedule shades, and for the rules `closed`, `leave` and `hours`.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+from django.db.models import TextChoices
+
+from clinic import clinic_time
+
+Span = tuple[dt.datetime, dt.datetime]
+Interval = tuple[dt.time, dt.time]  # of clinic-local times on one date; an end of 00:00 is the midnight that follows
+Week = Mapping[int, Sequence[Interval]]  # by weekday, Monday is 0
+
+ONE_DAY = dt.timedelta(days=1)
+
+# When free times are offered of doctors without any hours, who can be booked at any time.
+USUAL_OPENS = dt.time(8)
+USUAL_CLOSES = dt.time(18)
+USUAL_WEEKDAYS = range(5)  # Monday to Friday
+
+
+# Spans
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order of time, those that overlap or touch as one; empty ones are left out."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        elif start < end:
+            joined.append((start, end))
+    return joined
+
+
+def without(spans: Iterable[Span], taken: Iterable[Span]) -> Iterator[Span]:
+    """Yield what is left of spans in order of time; `taken` may come in any order and overlap."""
+    taken = sorted(taken)
+    for begin, closes in spans:
+        for start, end in taken:
+            if start >= closes:
+                break
+            if begin < start:
+                yield begin, start
+            begin = max(begin, end)
+        if begin < closes:
+            yield begin, closes
+
+
+def shared(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
+    """Return the time that lies in both, in order."""
+    others = list(others)
+    return merged((max(a, c), min(b, d)) for a, b in spans for c, d in others if max(a, c) < min(b, d))
+
+
+def minutes_of(spans: Iterable[Span]) -> int:
+    """Return the whole minutes that spans which do not overlap last together."""
+    return sum((end - start for start, end in spans), dt.timedelta()) // clinic_time.MINUTE
+
+
+# Doctors' time
+
+
+class Why(TextChoices):
+    """Why a doctor cannot be booked at a time."""
+
+    CLOSED = "closed", "Closed"
+    LEAVE = "leave", "Leave"
+    DAY_OFF = "day_off", "Not working"
+    BEFORE_HOURS = "before_hours", "Before hours"
+    BREAK = "break", "Break"
+    AFTER_HOURS = "after_hours", "After hours"
+
+
+class Away(NamedTuple):
+    """A stretch in which a doctor cannot be booked, and why; `detail` is the reason of a leave, a closure's name."""
+
+    start: dt.datetime
+    end: dt.datetime
+    why: Why
+    detail: str = ""
+
+
+class Absence(NamedTuple):
+    """A leave: from one instant to another."""
+
+    start: dt.datetime
+    end: dt.datetime
+    reason: str
+
+
+class ValidWeek(NamedTuple):
+    """A timetable: the hours of a week, on the dates from the first to the last, both included; None is no bound."""
+
+    valid_from: dt.date | None
+    valid_until: dt.date | None
+    week: Week
+
+    def holds_on(self, day: dt.date) -> bool:
+        """Return whether the date is among those it is for."""
+        return (self.valid_from is None or self.valid_from <= day) and (
+            self.valid_until is None or day <= self.valid_until
+        )
+
+
+def interval_spans(day: dt.date, intervals: Iterable[Interval]) -> list[Span]:
+    """Return the clinic-local intervals of a date as instants, in order; touching ones are one.
+
+    A time that the clock change skips counts as the instant of the change, so an interval within what is skipped is
+    none; of a time that it repeats, the first counts.
+    """
+    spans = []
+    for start, end in intervals:
+        last_day = day if end != dt.time.min else day + ONE_DAY
+        spans.append((clinic_time.first_instant_from(day, start), clinic_time.first_instant_from(last_day, end)))
+    return merged(spans)
+
+
+def usual_hours(day: dt.date) -> Span:
+    """Return the instants between which free times are offered of doctors without any hours."""
+    return clinic_time.first_instant_from(day, USUAL_OPENS), clinic_time.first_instant_from(day, USUAL_CLOSES)
+
+
+@dataclass(frozen=True)
+class DoctorTime:
+    """What is known of one doctor's time, and of the clinic's closures, on the dates that were asked about."""
+
+    weeks: Sequence[ValidWeek] = ()
+    absences: Sequence[Absence] = ()
+    closures: Mapping[dt.date, str] = field(default_factory=dict)
+
+    @property
+    def has_hours(self) -> bool:
+        """Whether the doctor has hours at all; who has none can be booked at any time."""
+        return any(intervals for valid in self.weeks for intervals in valid.week.values())
+
+    def hours_on(self, day: dt.date) -> list[Span]:
+        """Return the working hours of a date, in order; the whole day for a doctor without any hours."""
+        if not self.has_hours:
+            return [clinic_time.day_bounds(day)]
+        intervals = [pair for valid in self.weeks if valid.holds_on(day) for pair in valid.week.get(day.weekday(), ())]
+        return interval_spans(day, intervals)
+
+    def hours_between(self, start: dt.datetime, end: dt.datetime) -> list[Span]:
+        """Return the working hours of all dates that `[start, end)` touches; over midnight they may be one."""
+        return merged(span for day in local_dates(start, end) for span in self.hours_on(day))
+
+    def closed_on(self, start: dt.datetime, end: dt.datetime) -> dt.date | None:
+        """Return the first date of a closure that `[start, end)` touches."""
+        return next((day for day in local_dates(start, end) if day in self.closures), None)
+
+    def absence_in(self, start: dt.datetime, end: dt.datetime) -> Absence | None:
+        """Return the first leave that shares time with `[start, end)`."""
+        return next((each for each in sorted(self.absences) if each.start < end and each.end > start), None)
+
+    def open_on(self, day: dt.date) -> list[Span]:
+        """Return the hours of a date less closure and leave: when the doctor can be booked, but for what is booked."""
+        if day in self.closures:
+            return []
+        return list(without(self.hours_on(day), [(leave.start, leave.end) for leave in self.absences]))
+
+    def offered_on(self, day: dt.date) -> list[Span]:
+        """Return when free times of a date are offered: of a doctor without any hours, in the usual ones only."""
+        is_open = self.open_on(day)
+        return is_open if self.has_hours else shared(is_open, [usual_hours(day)])
+
+    def works_on(self, day: dt.date) -> bool:
+        """Return whether free times of a date are offered unasked: no weekend of a doctor without any hours."""
+        return bool(self.offered_on(day)) and (self.has_hours or day.weekday() in USUAL_WEEKDAYS)
+
+    def away_on(self, day: dt.date) -> list[Away]:
+        """Return the stretches of a date in which the doctor cannot be booked, in order, each with why.
+
+        Together with `open_on` they are the date, and no two of them overlap.
+        """
+        midnight, next_midnight = clinic_time.day_bounds(day)
+        if day in self.closures:
+            return [Away(midnight, next_midnight, Why.CLOSED, self.closures[day])]
+        leave = [
+            Away(start, end, Why.LEAVE, each.reason)
+            for each in sorted(self.absences)
+            for start, end in shared([(each.start, each.end)], [(midnight, next_midnight)])
+        ]
+        hours = self.hours_on(day)
+        off = without([(midnight, next_midnight)], [*hours, *((each.start, each.end) for each in leave)])
+        return sorted([*_first_of_each(leave), *(Away(*span, _why_off(span, hours)) for span in off)])
+
+
+def _first_of_each(leave: list[Away]) -> Iterator[Away]:
+    """Yield leaves so that no two overlap: what an earlier one covers already is left out of the next."""
+    seen: list[Span] = []
+    for each in leave:
+        for start, end in without([(each.start, each.end)], seen):
+            yield each._replace(start=start, end=end)
+        seen.append((each.start, each.end))
+
+
+def _why_off(span: Span, hours: list[Span]) -> Why:
+    if not hours:
+        return Why.DAY_OFF
+    if span[1] <= hours[0][0]:
+        return Why.BEFORE_HOURS
+    return Why.AFTER_HOURS if span[0] >= hours[-1][1] else Why.BREAK
+
+
+def local_dates(start: dt.datetime, end: dt.datetime) -> Iterator[dt.date]:
+    """Yield the clinic-local dates that `[start, end)` touches, in order."""
+    day, last = clinic_time.local_date(start), clinic_time.local_date(end - dt.timedelta(microseconds=1))
+    while day <= last:
+        yield day
+        day += ONE_DAY
+
+
+def week_of(rows: Iterable[tuple[int, dt.time, dt.time]]) -> dict[int, list[Interval]]:
+    """Return rows of weekday, start and end as a week, in order."""
+    return {
+        weekday: [(start, end) for _weekday, start, end in of_day]
+        for weekday, of_day in groupby(sorted(rows), key=lambda row: row[0])
+    }

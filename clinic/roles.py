@@ -39,7 +39,7 @@ ROLES: dict[str, set[str]] = {
         "patients.view_own_patient",
         "doctors.view_doctor",
     },
-    ADMINISTRATOR: _all("patients.patient", "doctors.doctor")
+    ADMINISTRATOR: _all("patients.patient", "doctors.doctor", "doctors.timetable", "doctors.leave", "doctors.closure")
     | {
         "clinic.view_user",
         "clinic.add_user",

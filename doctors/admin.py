@@ -1,12 +1,13 @@
-"""Admin of doctors."""
+"""Admin of doctors and their time."""
 
 from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
-from clinic.safe_admin import LinkedModelAdmin
-from doctors.models import Doctor
+from clinic.safe_admin import LinkedModelAdmin, SafeModelAdmin
+from doctors.forms import SeenForm, TimetableForm
+from doctors.models import Closure, Doctor, Leave, Timetable, Weekday
 
 
 @admin.register(Doctor)
@@ -39,3 +40,52 @@ class DoctorAdmin(LinkedModelAdmin):
             doctor.save()
         word = "reactivated" if is_active else "deactivated"
         self.message_user(request, f"{len(doctors)} {word}.", messages.SUCCESS)
+
+
+class DoctorsTimeAdmin(SafeModelAdmin):
+    """Of what belongs to a doctor: whose it is, is said once."""
+
+    list_select_related = ["doctor"]
+    autocomplete_fields = ["doctor"]
+    list_filter = ["doctor"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Keep a record with its doctor."""
+        return ["doctor"] if obj else []
+
+
+@admin.register(Timetable)
+class TimetableAdmin(DoctorsTimeAdmin):
+    """The hours of a week, a line a day."""
+
+    form = TimetableForm
+    list_display = ["doctor", "valid_from", "valid_until"]
+    fieldsets = [
+        (None, {"fields": ["doctor", "valid_from", "valid_until", "seen_version"]}),
+        (
+            "Hours",
+            {
+                "fields": [day.name.lower() for day in Weekday],
+                "description": "Such as 08:00-12:30, 13:30-17:00; the gap is the break. Empty: not working.",
+            },
+        ),
+    ]
+
+
+@admin.register(Leave)
+class LeaveAdmin(DoctorsTimeAdmin):
+    """Leaves of doctors."""
+
+    form = SeenForm
+    list_display = ["doctor", "span_text", "reason"]
+    ordering = ["-start_time"]
+    fields = ["doctor", "start_time", "end_time", "reason", "seen_version"]
+
+
+@admin.register(Closure)
+class ClosureAdmin(SafeModelAdmin):
+    """Dates on which the clinic is closed."""
+
+    form = SeenForm
+    list_display = ["date", "name"]
+    fields = ["date", "name", "seen_version"]

@@ -20,7 +20,7 @@ from clinic import access
 from clinic.models import AuditEntry, User
 from clinic.roles import ROLES, sync_roles
 from clinic.tests.factories import UserFactory
-from doctors.tests.factories import DoctorFactory
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -112,6 +112,9 @@ TABLE = {
     "admin/(?P<url>.*)$": page("/admin/nowhere/", get=ADMIN, post=ADMIN),
     **admin_pages("patients_patient", "{patient}"),
     **admin_pages("doctors_doctor", "{doctor}"),
+    **admin_pages("doctors_timetable", "{timetable}"),
+    **admin_pages("doctors_leave", "{leave}"),
+    **admin_pages("doctors_closure", "{closure}"),
     **admin_pages("appointments_appointment", "{appointment}", removers=NOBODY),
     **admin_pages("clinic_user", "{user}", removers=NOBODY),
     "admin:auth_user_password_change": page("/admin/clinic/user/{user}/password/", get=ADMIN, post=ADMIN),
@@ -160,6 +163,9 @@ def walk(django_db_setup, django_db_blocker):
             "arrived": own.arrived.pk,
             "patient": own.patient.pk,
             "doctor": own.doctor.pk,
+            "timetable": TimetableFactory(doctor=own.doctor, valid_until=dt.date(2020, 1, 1)).pk,
+            "leave": LeaveFactory(doctor=own.doctor).pk,
+            "closure": ClosureFactory().pk,
             "user": users[DOCTOR].pk,
             "entry": AuditEntry.objects.get_for_object(own.appointment).get().pk,
             "patient_type": ContentType.objects.get_for_model(Patient).pk,

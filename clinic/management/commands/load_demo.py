@@ -1,5 +1,6 @@
 """Fill an empty database with a clinic to try the portal with."""
 
+import datetime as dt
 from dataclasses import asdict
 from typing import Any
 
@@ -11,11 +12,13 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from appointments.models import Appointment
+from clinic import clinic_time
 from clinic.audit import acting
-from clinic.demo import Plan, plan_clinic
+from clinic.demo import DemoDoctor, Plan, plan_clinic
 from clinic.models import User
 from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
-from doctors.models import Doctor
+from doctors.availability import Week
+from doctors.models import Doctor, Timetable
 from patients.models import Patient
 
 # Published on purpose, and made only where DEBUG is on.
@@ -104,8 +107,9 @@ def write_clinic(plan: Plan) -> None:
             Doctor(full_name=planned.full_name, specialization=planned.specialization) for planned in plan.doctors
         ]
         doctors[0].user = users["doctor"]
-        for doctor in doctors:
+        for doctor, planned in zip(doctors, plan.doctors, strict=True):
             doctor.save()
+            write_hours(doctor, planned, today=clinic_time.today())
         # Read again: MySQL, unlike MariaDB and SQLite, does not hand back the ids of a bulk insert.
         Patient.objects.bulk_create([Patient(**asdict(planned)) for planned in plan.patients])
         by_email = {patient.email: patient for patient in Patient.objects.all()}
@@ -113,6 +117,22 @@ def write_clinic(plan: Plan) -> None:
         for visit in plan.visits:
             people = {"doctor": doctors[visit.doctor], "patient": patients[visit.patient], "booked_by": receptionist}
             Appointment(**(asdict(visit) | people)).save()
+
+
+def write_hours(doctor: Doctor, planned: DemoDoctor, *, today: dt.date) -> None:
+    """Write the hours of a doctor's week; who would be off today is in today, as the plan has it."""
+    parts: list[tuple[dt.date | None, dt.date | None, Week]]
+    week = dict.fromkeys(sorted(planned.weekdays), planned.hours)
+    if today.weekday() in planned.weekdays:
+        parts = [(None, None, week)]
+    else:
+        one_day = dt.timedelta(days=1)
+        only_today = {today.weekday(): planned.hours}
+        parts = [(None, today - one_day, week), (today, today, only_today), (today + one_day, None, week)]
+    for valid_from, valid_until, hours in parts:
+        timetable = Timetable(doctor=doctor, valid_from=valid_from, valid_until=valid_until)
+        timetable.week = hours
+        timetable.save()
 
 
 def write_users() -> dict[str, User]:

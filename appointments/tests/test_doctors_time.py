@@ -1,0 +1,268 @@
+"""Booking inside, touching and one minute beyond hours, leave and closures, by every way in."""
+
+import datetime as dt
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from appointments import booking
+from appointments.day import day_view
+from appointments.models import Appointment
+from appointments.slots import Wish, find_free, first_working_day
+from appointments.tests.booking_form import BOOK, KEY, at
+from appointments.tests.factories import AppointmentFactory
+from clinic.tests.reading import codes_at
+from clinic.transactions import LostRace
+from doctors.models import Doctor
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+WEDNESDAY = dt.date(2026, 11, 25)
+ADMIN_ADD = "/admin/appointments/appointment/add/"
+
+# The doctor works 08:00-12:00 and 13:00-17:00 from Monday to Friday up to 4 December, is on leave on Thursday 26th
+# from 10:00 to 11:00; the clinic is closed on Friday 27th. A case is a day, a start, minutes, and what refuses them.
+CASES = {
+    "inside the hours": (25, "09:00", 30, None),
+    "touching the begin of hours": (25, "08:00", 30, None),
+    "a minute before hours": (25, "07:59", 30, "hours"),
+    "touching the begin of the break": (25, "11:30", 30, None),
+    "a minute into the break": (25, "11:31", 30, "hours"),
+    "within the break": (25, "12:15", 30, "hours"),
+    "over the break": (25, "11:30", 120, "hours"),
+    "a minute before the break ends": (25, "12:59", 30, "hours"),
+    "touching the end of the break": (25, "13:00", 30, None),
+    "touching the end of hours": (25, "16:30", 30, None),
+    "a minute beyond hours": (25, "16:31", 30, "hours"),
+    "touching the begin of a leave": (26, "09:30", 30, None),
+    "a minute into a leave": (26, "09:31", 30, "leave"),
+    "inside a leave": (26, "10:15", 30, "leave"),
+    "over a whole leave": (26, "09:30", 150, "leave"),
+    "a minute before a leave ends": (26, "10:59", 30, "leave"),
+    "touching the end of a leave": (26, "11:00", 30, None),
+    "on a closed date": (27, "09:00", 30, "closed"),
+    "at the begin of a closed date": (27, "00:00", 30, "closed"),
+    "at the end of a closed date": (27, "23:30", 30, "closed"),
+    "on a day off": (28, "09:00", 30, "hours"),
+    "on the last date of the timetable": (34, "09:00", 30, None),
+    "after the last date of the timetable": (37, "09:00", 30, "hours"),
+}
+EVERY_CASE = pytest.mark.parametrize(("day", "time", "minutes", "code"), CASES.values(), ids=CASES)
+
+
+@pytest.fixture
+def okafor():
+    doctor = DoctorFactory(full_name="Dr Okafor")
+    TimetableFactory(doctor=doctor, valid_until=dt.date(2026, 12, 4))
+    LeaveFactory(doctor=doctor, start_time=at(10, day=26), end_time=at(11, day=26))
+    ClosureFactory(date=dt.date(2026, 11, 27), name="Stocktaking")
+    return doctor
+
+
+def start_of(day, time):
+    hour, minute = map(int, time.split(":"))
+    return at(hour, minute, day=1) + dt.timedelta(days=day - 1)
+
+
+@EVERY_CASE
+def test_booking_by_the_verb(maria, okafor, receptionist, day, time, minutes, code):
+    asked = {"patient": maria, "doctor": okafor, "start_time": start_of(day, time), "duration_minutes": minutes}
+
+    if code is None:
+        assert booking.book(**asked, by=receptionist).pk
+    else:
+        with pytest.raises(ValidationError) as refused:
+            booking.book(**asked, by=receptionist)
+        assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
+        assert not Appointment.objects.exists()
+
+
+@EVERY_CASE
+def test_booking_by_the_form(at_desk, typed, day, time, minutes, code):
+    start = start_of(day, time)
+    changes = {"date": start.date().isoformat(), "time": time, "duration_minutes": str(minutes)}
+
+    response = at_desk.post(BOOK, typed | changes)
+
+    assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
+    if code is not None:
+        assert codes_at(response, "time") == [code]
+        assert bool(response.context["nearest"]) is (day != 37)  # a timetable that has ended offers nothing
+
+
+@EVERY_CASE
+def test_booking_in_the_admin(in_admin, maria, okafor, day, time, minutes, code):
+    response = in_admin.post(
+        ADMIN_ADD,
+        {
+            "patient": maria.pk,
+            "doctor": okafor.pk,
+            "start_time_0": start_of(day, time).date().isoformat(),
+            "start_time_1": time,
+            "duration_minutes": str(minutes),
+            "reason": "",
+            "notes": "",
+            "seen_version": "",
+        },
+    )
+
+    assert Appointment.objects.exists() is (code is None)
+    if code is not None:
+        form = response.context["adminform"].form
+        assert [error.code for error in form.errors["start_time"].as_data()] == [code]
+
+
+@pytest.mark.parametrize("code", ["hours", "leave", "closed"])
+def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, code):
+    day, time = {"hours": (25, "12:15"), "leave": (26, "10:15"), "closed": (27, "09:00")}[code]
+
+    with pytest.raises(LostRace) as lost:
+        Appointment(patient=maria, doctor=okafor, start_time=start_of(day, time)).save()
+
+    assert [error.code for error in lost.value.error_dict["start_time"]] == [code]
+
+
+# What is booked already, and what is history
+
+
+@pytest.fixture
+def hit(okafor, maria):
+    """A visit on a day on which the doctor turned out to be on leave."""
+    visit = AppointmentFactory(doctor=okafor, patient=maria, start_time=at(9, day=30))
+    LeaveFactory(doctor=okafor, start_time=at(0, day=30), end_time=at(23, 59, day=30))
+    return visit
+
+
+def test_leave_leaves_what_is_booked_as_it_is(hit):
+    hit.reason = "Sore knee"
+    hit.full_clean()
+    hit.save()
+
+    assert Appointment.objects.get().status == "booked"
+
+
+def test_visit_in_a_leave_can_be_cancelled_but_not_brought_back(hit, receptionist):
+    cancelled = booking.cancel(hit, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
+
+    with pytest.raises(ValidationError) as refused:
+        booking.undo(cancelled, by=receptionist)
+
+    assert [error.code for error in refused.value.error_dict["start_time"]] == ["leave"]
+
+
+def test_visit_in_a_leave_can_be_given_to_a_colleague(hit, receptionist):
+    colleague = DoctorFactory()
+
+    moved = booking.move(
+        hit, doctor=colleague, start_time=hit.start_time, duration_minutes=hit.duration_minutes, by=receptionist
+    )
+
+    assert moved.doctor == colleague
+
+
+def test_consultation_that_ran_over_the_end_of_hours_is_written_down_as_it_was(okafor, now, administrator):
+    visit = AppointmentFactory(doctor=okafor, start_time=at(16, 30), duration_minutes=30)
+    now.move_to(at(17, 10))
+    visit = booking.start(visit, by=administrator)
+
+    visit.duration_minutes = 45
+    visit.full_clean()
+    visit.save()
+
+    assert Appointment.objects.get().duration_minutes == 45
+
+
+# Free times and the day view
+
+
+def test_free_times_keep_to_hours_leave_and_closures(okafor):
+    found = find_free(Wish(minutes=60), [okafor], first_day=WEDNESDAY)
+
+    times = {day.date.day: [slot.time for _doctor, slots in day.doctors for slot in slots] for day in found.days}
+    assert sorted(times) == [1, 2, 3, 4, 25, 26, 30]  # not the closed Friday, no weekend
+    assert times[25] == [
+        *("08:00", "08:30", "09:00", "09:30", "10:00", "10:30", "11:00"),
+        *("13:00", "13:30", "14:00", "14:30", "15:00", "15:30", "16:00"),
+    ]
+    assert times[26] == ["08:00", "08:30", "09:00", "11:00", "13:00", *times[25][8:]]
+
+
+def test_first_working_day_is_one_on_which_somebody_works(okafor):
+    assert first_working_day([okafor], dt.date(2026, 11, 27)) == dt.date(2026, 11, 30)
+    assert first_working_day([okafor], WEDNESDAY) == WEDNESDAY
+
+
+def test_walk_in_after_hours_finds_nobody(okafor, maria, receptionist, now):
+    now.move_to(at(16, 50, day=24))
+
+    with pytest.raises(ValidationError) as refused:
+        booking.walk_in(patient=maria, wish=Wish(minutes=30), by=receptionist)
+
+    assert [error.code for error in refused.value.error_dict["start_time"]] == ["no_free_time"]
+
+
+def column_of(day, user):
+    shown = day_view(day, user=user)
+    return shown, shown.columns[0]
+
+
+def test_day_says_why_nobody_can_be_booked(okafor, receptionist):
+    shown, column = column_of(dt.date(2026, 11, 26), receptionist)
+
+    assert [(shade.text, shade.time, shade.until) for shade in column.shades] == [
+        ("Leave: Training", "10:00", "11:00"),
+        ("Break", "12:00", "13:00"),
+    ]
+    assert (shown.grid.start, shown.grid.end) == (at(8, day=26), at(17, day=26))
+
+
+def test_closed_day_says_so_all_over(okafor, receptionist):
+    _shown, column = column_of(dt.date(2026, 11, 27), receptionist)
+
+    assert [(shade.text, shade.place.minute, shade.place.minutes) for shade in column.shades] == [
+        ("Closed: Stocktaking", 0, 600)
+    ]
+    assert column.free == []
+    assert column.booked_share is None
+
+
+def test_day_opens_with_the_earliest_and_closes_with_the_latest(okafor, receptionist):
+    early = DoctorFactory(full_name="Dr Early")
+    TimetableFactory(doctor=early, week={2: [(dt.time(6, 30), dt.time(19, 15))]})
+
+    shown, _column = column_of(WEDNESDAY, receptionist)
+
+    assert (shown.grid.start, shown.grid.end) == (at(6), at(20))
+
+
+@pytest.mark.parametrize(
+    ("status", "share"), [("booked", 12), ("no_show", 0), ("completed", 12), ("in_consultation", 12)]
+)
+def test_head_says_how_much_of_the_hours_is_booked(okafor, receptionist, status, share):
+    AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60, status=status)
+
+    assert column_of(WEDNESDAY, receptionist)[1].booked_share == share
+
+
+def test_own_column_comes_first(okafor, doctor_user):
+    own = DoctorFactory(full_name="Dr Zuse", user=doctor_user)
+
+    shown = day_view(WEDNESDAY, user=doctor_user)
+
+    assert [column.doctor for column in shown.columns] == [own, okafor]
+
+
+def test_change_of_a_doctors_time_changes_the_version_of_the_day(okafor):
+    versions = {Doctor.objects.get(pk=okafor.pk).diary_version}
+
+    for change in (
+        LeaveFactory(doctor=okafor).save,
+        okafor.timetables.get().save,
+        ClosureFactory().save,
+        ClosureFactory(date=dt.date(2027, 1, 1)).delete,
+    ):
+        change()
+        versions.add(Doctor.objects.get(pk=okafor.pk).diary_version)
+
+    assert len(versions) == 5

@@ -1,0 +1,342 @@
+"""Timetables, leaves and closures: what is refused, what is written, and two people at once."""
+
+import datetime as dt
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from clinic.models import AuditEntry
+from clinic.transactions import LostRace
+from doctors.forms import IntervalsField
+from doctors.models import Closure, Doctor, Leave, Timetable, WorkingHours
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+EIGHT, NOON, ONE, FIVE, MIDNIGHT = dt.time(8), dt.time(12), dt.time(13), dt.time(17), dt.time(0)
+ADMIN = "/admin/doctors"
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def codes(refused):
+    """Return the codes of a refusal by field."""
+    return {field: [error.code for error in errors] for field, errors in refused.value.error_dict.items()}
+
+
+def timetable(doctor, monday=((EIGHT, NOON),), **fields):
+    return Timetable(doctor=doctor, week={0: list(monday)}, **fields)
+
+
+# Timetables
+
+
+@pytest.mark.parametrize(
+    ("monday", "expected"),
+    [
+        ([(EIGHT, NOON)], None),
+        ([(EIGHT, NOON), (NOON, FIVE)], None),
+        ([(ONE, MIDNIGHT)], None),
+        ([(MIDNIGHT, MIDNIGHT)], None),
+        ([(NOON, EIGHT)], {"monday": ["interval"]}),
+        ([(NOON, NOON)], {"monday": ["interval"]}),
+        ([(dt.time(22), dt.time(2))], {"monday": ["interval"]}),
+        ([(EIGHT, ONE), (NOON, FIVE)], {"monday": ["intervals_overlap"]}),
+        ([(EIGHT, FIVE), (NOON, ONE)], {"monday": ["intervals_overlap"]}),
+        ([(EIGHT, NOON), (EIGHT, NOON)], {"monday": ["intervals_overlap"]}),
+        ([(EIGHT, MIDNIGHT), (NOON, ONE)], {"monday": ["intervals_overlap"]}),
+        ([(EIGHT, dt.time(12, 1)), (NOON, FIVE)], {"monday": ["intervals_overlap"]}),
+        ([], {"monday": ["no_hours"]}),
+    ],
+)
+def test_hours_of_a_day(doctor, monday, expected):
+    wanted = timetable(doctor, monday)
+
+    if expected is None:
+        wanted.full_clean()
+        wanted.save()
+        assert Timetable.objects.get().week == {0: monday}
+    else:
+        with pytest.raises(ValidationError) as refused:
+            wanted.full_clean()
+        assert codes(refused) == expected
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "valid_until", "expected"),
+    [
+        (None, None, {"valid_from": ["validity_overlap"]}),
+        (None, dt.date(2026, 11, 30), None),
+        (None, dt.date(2026, 12, 1), {"valid_from": ["validity_overlap"]}),
+        (dt.date(2027, 1, 1), None, None),
+        (dt.date(2026, 12, 31), None, {"valid_from": ["validity_overlap"]}),
+        (dt.date(2026, 12, 10), dt.date(2026, 12, 12), {"valid_from": ["validity_overlap"]}),
+        (dt.date(2026, 11, 30), dt.date(2027, 1, 1), {"valid_from": ["validity_overlap"]}),
+        (dt.date(2026, 11, 5), dt.date(2026, 11, 4), {"valid_until": ["validity"]}),
+        (dt.date(2026, 11, 5), dt.date(2026, 11, 5), None),
+        (dt.date(1026, 11, 5), None, {"valid_until": ["date_range"]}),
+    ],
+)
+def test_dates_of_a_second_timetable(doctor, valid_from, valid_until, expected):
+    """The first is for December 2026."""
+    TimetableFactory(doctor=doctor, valid_from=dt.date(2026, 12, 1), valid_until=dt.date(2026, 12, 31))
+    second = timetable(doctor, valid_from=valid_from, valid_until=valid_until)
+
+    if expected is None:
+        second.full_clean()
+        return
+    with pytest.raises(ValidationError) as refused:
+        second.full_clean()
+    assert codes(refused) == expected
+
+
+def test_timetables_of_two_doctors_may_be_for_the_same_dates():
+    TimetableFactory()
+
+    TimetableFactory()
+
+    assert Timetable.objects.count() == 2
+
+
+def test_changing_a_week_leaves_the_rows_that_stay():
+    held = TimetableFactory(week={0: [(EIGHT, NOON)], 1: [(EIGHT, NOON)]})
+    monday = WorkingHours.objects.get(weekday=0).pk
+
+    held.week = {0: [(EIGHT, NOON)], 2: [(ONE, FIVE)]}
+    held.save()
+
+    assert Timetable.objects.get().week == {0: [(EIGHT, NOON)], 2: [(ONE, FIVE)]}
+    assert WorkingHours.objects.get(weekday=0).pk == monday
+    assert AuditEntry.objects.get_for_model(WorkingHours).filter(action=AuditEntry.Action.DELETE).count() == 1
+
+
+def test_second_change_of_the_same_timetable_is_stale():
+    TimetableFactory()
+    one, other = Timetable.objects.get(), Timetable.objects.get()
+    one.week = {0: [(EIGHT, NOON)]}
+    one.save()
+
+    other.week = {4: [(EIGHT, NOON)]}
+    with pytest.raises(LostRace) as lost:
+        other.save()
+
+    assert [error.code for error in lost.value.error_list] == ["stale"]
+    assert Timetable.objects.get().week == {0: [(EIGHT, NOON)]}
+
+
+def test_timetable_saved_unchecked_is_checked_under_the_claim(doctor):
+    TimetableFactory(doctor=doctor)
+
+    with pytest.raises(LostRace) as lost:
+        timetable(doctor).save()
+
+    assert codes(lost) == {"valid_from": ["validity_overlap"]}
+    assert Timetable.objects.count() == 1
+
+
+def test_database_refuses_inverted_hours_and_leaves(doctor):
+    held = TimetableFactory(doctor=doctor)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        WorkingHours.objects.create(timetable=held, weekday=6, start=NOON, end=EIGHT)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Leave.objects.bulk_create([Leave(doctor=doctor, reason="x", **span((26, 10), (26, 10)))])
+
+
+# Leaves
+
+
+def span(start, end):
+    """Return the times of a leave from pairs of day and hour of November 2026."""
+    begin, finish = (dt.datetime(2026, 11, day, hour, tzinfo=dt.UTC) for day, hour in (start, end))
+    return {"start_time": begin, "end_time": finish}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        ((26, 0), (27, 0), None),
+        ((26, 10), (26, 10), {"end_time": ["leave_span"]}),
+        ((26, 10), (26, 9), {"end_time": ["leave_span"]}),
+        ((20, 0), (21, 0), None),
+        ((19, 0), (20, 0), None),
+        ((18, 0), (19, 1), {"start_time": ["leave_overlap"]}),
+        ((18, 23), (19, 0), None),
+    ],
+)
+def test_span_of_a_leave(doctor, start, end, expected):
+    """The doctor is on leave on the 19th already, up to noon."""
+    LeaveFactory(doctor=doctor, **span((19, 0), (19, 12)))
+    leave = Leave(doctor=doctor, reason=" Family  matter ", **span(start, end))
+    if expected is None and start == (19, 0):
+        expected = {"start_time": ["leave_overlap"]}
+
+    if expected is None:
+        leave.full_clean()
+        leave.save()
+        assert leave.reason == "Family matter"
+    else:
+        with pytest.raises(ValidationError) as refused:
+            leave.full_clean()
+        assert codes(refused) == expected
+
+
+def test_leave_says_why(doctor):
+    with pytest.raises(ValidationError) as refused:
+        Leave(doctor=doctor, reason="  ", **span((26, 0), (27, 0))).full_clean()
+
+    assert codes(refused) == {"reason": ["blank"]}
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "text"),
+    [
+        ((26, 0), (27, 0), "Thu 26 Nov 2026"),
+        ((26, 0), (28, 0), "Thu 26 Nov 2026 – Fri 27 Nov 2026"),
+        ((26, 9), (26, 12), "09:00–12:00 on Thu 26 Nov 2026"),
+        ((26, 9), (27, 12), "Thu 26 Nov 2026 09:00 – Fri 27 Nov 2026 12:00"),
+    ],
+)
+def test_leave_reads_as_people_say_it(start, end, text):
+    assert Leave(**span(start, end)).span_text == text
+
+
+# Closures
+
+
+def test_clinic_is_closed_once_a_date():
+    ClosureFactory()
+
+    with pytest.raises(ValidationError) as refused:
+        Closure(date=dt.date(2026, 12, 25), name="Christmas").full_clean()
+
+    assert codes(refused) == {"date": ["closed_already"]}
+    assert "Christmas Day" in str(refused.value)
+
+
+def test_closures_are_saved_one_by_one():
+    with pytest.raises(TypeError):
+        Closure.objects.bulk_create([Closure(date=dt.date(2026, 12, 25), name="Christmas")])
+
+
+@pytest.mark.parametrize("factory", [TimetableFactory, LeaveFactory])
+def test_change_of_ones_time_claims_only_that_diary(factory):
+    own, other = DoctorFactory(), DoctorFactory()
+
+    factory(doctor=own)
+
+    assert list(
+        Doctor.objects.filter(pk__in=[own.pk, other.pk]).order_by("pk").values_list("diary_version", flat=True)
+    ) == [1, 0]
+
+
+def test_closure_claims_all_diaries():
+    DoctorFactory.create_batch(2)
+
+    ClosureFactory().delete()
+
+    assert set(Doctor.objects.values_list("diary_version", flat=True)) == {2}
+
+
+# What people type
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("08:00-12:00", [(EIGHT, NOON)]),
+        ("8-12, 13-17", [(EIGHT, NOON), (ONE, FIVE)]),
+        ("13:00–17:00 8h00 to 12", [(EIGHT, NOON), (ONE, FIVE)]),
+        (" 8.00 - 12.00 ; 13 — 24:00 ", [(EIGHT, NOON), (ONE, MIDNIGHT)]),
+        ("", []),
+    ],
+)
+def test_hours_are_understood_as_people_write_them(text, expected):
+    assert IntervalsField().clean(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["morning", "8", "8-", "8-12-17", "25-26", "8:60-12", "8-12 and 13-17", "8-123", "-", "\0"]
+)
+def test_what_is_no_hours_is_refused(text):
+    with pytest.raises(ValidationError):
+        IntervalsField().clean(text)
+
+
+# In the admin
+
+
+def typed(doctor, **changes):
+    return {"doctor": doctor.pk, "valid_from": "", "valid_until": "", "seen_version": "", "monday": "8-12"} | changes
+
+
+def test_admin_writes_a_week(in_admin, doctor):
+    response = in_admin.post(f"{ADMIN}/timetable/add/", typed(doctor, friday="8-12, 13-17"))
+
+    assert response.status_code == 302
+    assert Timetable.objects.get().week == {0: [(EIGHT, NOON)], 4: [(EIGHT, NOON), (ONE, FIVE)]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"monday": "12-8"}, "monday", "interval"),
+        ({"tuesday": "8-13, 12-17"}, "tuesday", "intervals_overlap"),
+        ({"sunday": "always"}, "sunday", "intervals"),
+        ({"monday": ""}, "monday", "no_hours"),
+        ({"valid_from": "2026-12-02", "valid_until": "2026-12-01"}, "valid_until", "validity"),
+        ({"valid_from": "soon"}, "valid_from", "invalid"),
+    ],
+)
+def test_admin_refuses_a_wrong_week_at_its_field_and_keeps_what_was_typed(in_admin, doctor, changes, field, code):
+    response = in_admin.post(f"{ADMIN}/timetable/add/", typed(doctor, **changes))
+
+    form = response.context["adminform"].form
+    assert {name: [error.code for error in errors] for name, errors in form.errors.as_data().items()} == {field: [code]}
+    assert form[field].value() == changes[field]
+    assert not Timetable.objects.exists()
+
+
+def test_admin_tells_the_second_of_two_who_change_the_same_timetable(in_admin):
+    held = TimetableFactory()
+    opened = in_admin.get(f"{ADMIN}/timetable/{held.pk}/change/")
+    sent = {day: opened.context["adminform"].form[day].value() or "" for day in DAYS}
+    sent = {day: IntervalsField().prepare_value(value) for day, value in sent.items()}
+    sent |= {
+        "valid_from": "",
+        "valid_until": "",
+        "seen_version": opened.context["adminform"].form["seen_version"].value(),
+    }
+    held.week = {0: [(EIGHT, NOON)]}
+    held.save()
+
+    refused = in_admin.post(f"{ADMIN}/timetable/{held.pk}/change/", sent | {"friday": "9-10"})
+
+    assert [error.code for error in refused.context["adminform"].form.non_field_errors().as_data()] == ["stale"]
+    assert Timetable.objects.get().week == {0: [(EIGHT, NOON)]}
+    again = sent | {"friday": "9-10", "seen_version": refused.context["adminform"].form["seen_version"].value()}
+    assert in_admin.post(f"{ADMIN}/timetable/{held.pk}/change/", again).status_code == 302
+    assert Timetable.objects.get().week[4] == [(dt.time(9), dt.time(10))]
+
+
+def test_admin_refuses_a_leave_that_begins_at_a_time_the_clocks_skip(in_admin, doctor):
+    sent = {"doctor": doctor.pk, "reason": "Training", "seen_version": ""}
+    sent |= {"start_time_0": "2027-03-28", "start_time_1": "01:30", "end_time_0": "2027-03-29", "end_time_1": "00:00"}
+
+    response = in_admin.post(f"{ADMIN}/leave/add/", sent)
+
+    form = response.context["adminform"].form
+    assert list(form.errors) == ["start_time"]
+    assert not Leave.objects.exists()
+
+
+def test_admin_adds_leave_and_closure(in_admin, doctor):
+    sent = {"doctor": doctor.pk, "reason": "Training", "seen_version": ""}
+    sent |= {"start_time_0": "2026-11-26", "start_time_1": "00:00", "end_time_0": "2026-11-27", "end_time_1": "00:00"}
+
+    in_admin.post(f"{ADMIN}/leave/add/", sent)
+    in_admin.post(f"{ADMIN}/closure/add/", {"date": "2026-12-25", "name": "Christmas Day", "seen_version": ""})
+
+    assert Leave.objects.get().span_text == "Thu 26 Nov 2026"
+    assert Closure.objects.get().name == "Christmas Day"
+    assert in_admin.get(f"{ADMIN}/leave/").status_code == 200

@@ -17,6 +17,7 @@ from clinic.safe_admin import SafeModelAdmin, refusals_of
 from patients.models import Patient
 
 MOST_REFUSALS_TOLD = 10
+OUTSIDE_HOURS = "Outside hours"
 
 
 class ClinicSplitDateTimeField(forms.SplitDateTimeField):
@@ -48,14 +49,17 @@ class AppointmentAdminForm(forms.ModelForm):
     """An appointment with the version it was shown in, so that nobody overwrites what somebody else has changed."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    outside_hours = forms.BooleanField(label="Book it although the doctor is not there then", required=False)
 
     class Meta:
         model = Appointment
-        fields = ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes"]
+        fields = ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes", "outside_hours_reason"]
         field_classes = {"start_time": ClinicSplitDateTimeField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "outside_hours" in self.fields:
+            self.fields["outside_hours"].initial = bool(self.instance.outside_hours_reason)
         if self.instance.pk:
             start_time: Any = self.fields.get("start_time")
             if start_time is not None:
@@ -68,7 +72,20 @@ class AppointmentAdminForm(forms.ModelForm):
         cleaned = super().clean()
         if self.instance.pk:
             rules.check_not_stale(self.instance.version, seen_version=self.cleaned_data.get("seen_version"))
+        self._clean_outside_hours()
         return cleaned
+
+    def _clean_outside_hours(self) -> None:
+        """Take a reason only with its tick, and a tick only with its reason."""
+        if "outside_hours_reason" not in self.fields:
+            return
+        is_ticked = self.cleaned_data.get("outside_hours", False)
+        reason = self.cleaned_data.get("outside_hours_reason", "") if is_ticked else ""
+        self.cleaned_data["outside_hours_reason"] = reason
+        try:
+            rules.check_outside_hours_reason(reason, is_ticked=is_ticked)
+        except ValidationError as error:
+            self.add_error("outside_hours_reason", error)
 
 
 @admin.register(Appointment)
@@ -87,6 +104,7 @@ class AppointmentAdmin(SafeModelAdmin):
     actions = ["mark_arrived", "start_consultation", "complete", "mark_no_show", "undo"]
     fieldsets = [
         (None, {"fields": ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes", "seen_version"]}),
+        (OUTSIDE_HOURS, {"fields": ["outside_hours", "outside_hours_reason"]}),
         ("Status", {"fields": ["status", "arrived_at", "started_at", "completed_at"]}),
         ("Cancellation", {"fields": ["cancelled_at", "cancelled_by", "cancel_reason"], "classes": ["collapse"]}),
         ("Record", {"fields": ["booked_by", "created_at", "updated_at"], "classes": ["collapse"]}),
@@ -118,8 +136,17 @@ class AppointmentAdmin(SafeModelAdmin):
         return initial
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave out what a new appointment does not have yet."""
-        return super().get_fieldsets(request, obj) if obj else self.fieldsets[:1]
+        """Leave out what a new appointment does not have yet, and what the role does not allow."""
+        fieldsets = super().get_fieldsets(request, obj) if obj else self.fieldsets[:2]
+        may = request.user.has_perm("appointments.book_outside_hours")
+        return [each for each in fieldsets if may or each[0] != OUTSIDE_HOURS]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Leave out the tick, too, for who may not book outside hours."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if not request.user.has_perm("appointments.book_outside_hours"):
+            form.base_fields.pop("outside_hours", None)
+        return form
 
     @admin.display(description="start", ordering="start_time")
     def start(self, appointment: Appointment) -> str:

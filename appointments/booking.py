@@ -44,9 +44,12 @@ def book(
     by: "User | None",
     reason: str = "",
     notes: str = "",
+    outside_hours_reason: str = "",
     booking_key: uuid.UUID | None = None,
 ) -> Appointment:
     """Book a visit, or return the one that this `booking_key` has booked before.
+
+    With `outside_hours_reason`, `by` may book where the doctor is not there, if the role allows it.
 
     A connection lost around the COMMIT leaves open whether the visit was booked: the key is then looked up once.
 
@@ -54,6 +57,7 @@ def book(
         ValidationError: by field, with the codes of `rules`; `booking_key_used` if the key booked something else.
         DatabaseError: if the database stays busy or away; sending the same key again is safe.
     """
+    _check_may_book_outside_hours(outside_hours_reason, by=by)
     new = partial(
         Appointment,
         patient=patient,
@@ -62,6 +66,7 @@ def book(
         duration_minutes=duration_minutes,
         reason=reason,
         notes=notes,
+        outside_hours_reason=outside_hours_reason,
         booked_by=by,
         booking_key=booking_key or uuid.uuid4(),
     )
@@ -74,6 +79,13 @@ def book(
         if (booked := _booked_before(new())) is None:
             raise
         return booked
+
+
+def _check_may_book_outside_hours(reason: str, *, by: "User | None") -> None:
+    with (errors := FieldErrors()).at("outside_hours_reason"):
+        may = by is not None and by.has_perm("appointments.book_outside_hours")
+        rules.check_may_book_outside_hours(reason.strip(), may=may)
+    errors.raise_any()
 
 
 @retrying
@@ -230,13 +242,17 @@ def move(
     duration_minutes: int,
     by: "User | None",
     reason: str = "",
+    outside_hours_reason: str = "",
     version: int | None = None,
 ) -> Appointment:
     """Give a visit another doctor, start or length. The row stays; the audit trail holds old and new, and the reason.
 
+    Why it was outside hours is not carried over: `outside_hours_reason` says it of the new time, as in `book`.
+
     Raises:
         ValidationError: by field, with the codes of `rules`.
     """
+    _check_may_book_outside_hours(outside_hours_reason, by=by)
 
     def change(current: Appointment) -> None:
         with (errors := FieldErrors()).at("start_time"):  # `clean()` asks only if something changes
@@ -245,6 +261,7 @@ def move(
         current.doctor = doctor
         current.start_time = start_time
         current.duration_minutes = duration_minutes
+        current.outside_hours_reason = outside_hours_reason
         current.reason_of_change = " ".join(reason.split())
 
     return _change(appointment, change, by=by, version=version)

@@ -105,6 +105,7 @@ def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: b
             booking.book,
             doctor=sent["doctor"],
             start_time=sent["start_time"],
+            outside_hours_reason=sent["outside_hours_reason"],
             duration_minutes=sent["duration_minutes"],
             **common,
         )
@@ -186,6 +187,7 @@ def _booking_page(
     found: list[Patient] | None = None,
     query: str = "",
 ) -> HttpResponse:
+    form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
     has_time = bool(form["doctor"].value() and form["time"].value())
     # Where the keyboard goes on, unless a message is to be read first.
     next_step = "" if form.is_bound else _next_step(picked, patient_form, found, has_time=has_time)

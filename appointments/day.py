@@ -18,7 +18,7 @@ from appointments.models import Appointment
 from appointments.permissions import is_own_diary, rights_of
 from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
 from appointments.slots import BEGIN_STEP, Piece, free_pieces, slot_words
-from appointments.statuses import BLOCKING, Stamped, Status
+from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
 from clinic import clinic_time, names
 from doctors.availability import Away, DoctorTime, Span, minutes_of, shared
 from doctors.doctor_times import doctor_times
@@ -49,6 +49,7 @@ class _Row(NamedTuple):
     completed_at: dt.datetime | None
     version: int
     reason: str
+    outside_hours_reason: str
     patient__first_name: str
     patient__last_name: str
     patient__phone_number: str
@@ -80,6 +81,7 @@ class Block:
     doctor_name: str
     status: Status
     is_beside: bool
+    mark: str  # what is out of the ordinary about the time: booked outside hours, or a doctor who is away now
     waiting: int | None
     late: int | None
     actions: list[Action]
@@ -107,8 +109,7 @@ class Shade:
     """A stretch in which the doctor cannot be booked, and why, as `Leave: Training`."""
 
     place: Place
-    time: str
-    until: str
+    span: str  # from when to when, as `until 10:00`; nothing if it is the whole day
     why: str
     text: str
 
@@ -284,7 +285,7 @@ class _Desk:
         self.grid = grid
         self.at = at
         self.day = clinic_time.local_date(grid.start)
-        self.midnight, _ = clinic_time.day_bounds(self.day)
+        self.midnight, self.next_midnight = clinic_time.day_bounds(self.day)
         self.is_today = self.day == clinic_time.today(at=at)
         self.room_for = room_for
         self.own = own  # the visits of the patient for whom a time is sought
@@ -292,13 +293,13 @@ class _Desk:
 
     def column(self, doctor: Doctor, rows: list[_Row], time: DoctorTime) -> Column:
         """Return a doctor's day; free time only of doctors who can be booked, for users who book."""
-        hours = time.offered_on(self.day)
+        hours, away = time.offered_on(self.day), time.away_on(self.day)
         booked = shared(hours, ((row.start_time, row.end_time) for row in rows if row.status in BLOCKING))
         return Column(
             doctor,
-            [self._block(row, doctor) for row in rows if row.start_time >= self.grid.start],
+            [self._block(row, doctor, away) for row in rows if row.start_time >= self.grid.start],
             list(self._free_times(rows, doctor, hours)) if self.books and doctor.is_active else [],
-            [shade for away in time.away_on(self.day) if (shade := self._shade(away))],
+            [shade for each in away if (shade := self._shade(each))],
             hours,
             100 * minutes_of(booked) // minutes_of(hours) if hours else None,
         )
@@ -309,10 +310,24 @@ class _Desk:
         if start >= end:
             return None
         text = f"{away.why.label}: {away.detail}" if away.detail else away.why.label
-        times = clinic_time.time_text(away.start), clinic_time.time_text(away.end)
-        return Shade(self.grid.place_of(start, end), *times, away.why, text)
+        return Shade(self.grid.place_of(start, end), self._span_text(away), away.why, text)
 
-    def _block(self, row: _Row, doctor: Doctor) -> Block:
+    def _span_text(self, away: Away) -> str:
+        begins, ends = (clinic_time.time_text(instant) for instant in (away.start, away.end))
+        is_from_midnight, is_to_midnight = away.start == self.midnight, away.end == self.next_midnight
+        if is_from_midnight and is_to_midnight:
+            return ""
+        if is_from_midnight:
+            return f"until {ends}"
+        return f"from {begins}" if is_to_midnight else f"{begins}–{ends}"
+
+    def _mark(self, row: _Row, away: list[Away], *, is_named: bool) -> str:
+        if row.outside_hours_reason:
+            return f"outside hours: {row.outside_hours_reason}" if is_named else "outside hours"
+        is_hit = any(each.start < row.end_time and row.start_time < each.end for each in away)
+        return "doctor away" if is_hit and row.status in MOVABLE else ""
+
+    def _block(self, row: _Row, doctor: Doctor, away: list[Away]) -> Block:
         is_own = is_own_diary(doctor, self.user)
         is_named = self.sees_all or (self.sees_own and is_own)
         rights = self.rights[is_own]
@@ -332,6 +347,7 @@ class _Desk:
             doctor_name=doctor.full_name,
             status=Status(row.status),
             is_beside=False,
+            mark=self._mark(row, away, is_named=is_named),
             waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
             late=self._minutes_since(row.start_time) if is_awaited else None,
             actions=actions_on(row, rights, at=self.at),

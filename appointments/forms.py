@@ -22,6 +22,7 @@ from doctors.models import Doctor
 from patients.models import Patient
 
 _MODEL = Appointment._meta
+OUTSIDE_HOURS = frozenset({"hours", "leave", "closed"})  # the rules that a reason may override
 COMMON_LENGTHS = (15, 20, 30, 45, 60, 90)
 WEEKDAYS = dict(enumerate(("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")))
 WHICH = [(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")]
@@ -98,8 +99,11 @@ class VersionedForm(RefusableForm):
 class SlotForm(RefusableForm):
     """Doctor, date, time and length: where and when a visit takes place.
 
-    `cleaned_data["start_time"]` is the instant meant.
+    `cleaned_data["start_time"]` is the instant meant. Who `may_book_outside_hours` is offered to, with a tick and a
+    reason, once a time was refused for that alone.
     """
+
+    may_book_outside_hours = False
 
     doctor = DoctorChoiceField(Doctor.objects.all(), empty_label="Choose a doctor")
     date = forms.DateField(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
@@ -120,9 +124,28 @@ class SlotForm(RefusableForm):
         ),
     )
 
+    outside_hours = forms.BooleanField(label="Book it nevertheless, outside hours", required=False)
+    outside_hours_reason = forms.CharField(
+        label="Why outside hours", max_length=_MODEL.get_field("outside_hours_reason").max_length, required=False
+    )
+
+    @property
+    def offers_outside_hours(self) -> bool:
+        """Whether the form shows the tick and the reason."""
+        codes = {error.code for error in self.errors.as_data().get("time", ())} if self.is_bound else set()
+        is_asked_for = bool(codes & OUTSIDE_HOURS) or bool(self["outside_hours"].value())
+        return self.may_book_outside_hours and is_asked_for
+
     def clean(self) -> dict[str, Any]:
         """Turn date and time into the instant meant; a time that comes twice asks which."""
         cleaned = super().clean()
+        is_ticked = cleaned.get("outside_hours", False)
+        cleaned["outside_hours_reason"] = cleaned.get("outside_hours_reason", "") if is_ticked else ""
+        if not self.has_error("outside_hours_reason"):
+            try:
+                rules.check_outside_hours_reason(cleaned["outside_hours_reason"], is_ticked=is_ticked)
+            except ValidationError as error:
+                self.add_error("outside_hours_reason", error)
         day, time = cleaned.get("date"), cleaned.get("time")
         if day is None or time is None:
             return cleaned
@@ -244,6 +267,7 @@ def slot_layout() -> list[Any]:
         ),
         Field("which"),
         HTML("{% include 'appointments/_nearest_times.html' %}"),
+        HTML("{% include 'appointments/_outside_hours.html' %}"),
         Field("duration_minutes", wrapper_class="length-field"),
         HTML("{% include 'appointments/_common_lengths.html' %}"),
     ]

@@ -66,6 +66,12 @@ class Appointment(Remembered):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
     reason = models.CharField(max_length=200, blank=True, help_text="Seen in the schedule.")
     notes = models.TextField(max_length=LONGEST_NOTES, blank=True, validators=[MaxLengthValidator(LONGEST_NOTES)])
+    outside_hours_reason = models.CharField(
+        "why outside hours",
+        max_length=200,
+        blank=True,
+        help_text="Of a visit booked outside hours, in leave or closed.",
+    )
     booking_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     booked_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -116,6 +122,7 @@ class Appointment(Remembered):
         permissions = [
             ("view_schedule", "Can see the day view"),
             ("view_own_appointment", "Can view appointments in one's own diary"),
+            ("book_outside_hours", "Can book outside hours, with a reason"),
             ("arrive_appointment", "Can mark patients arrived or no-show"),
             ("arrive_own_appointment", "Can mark one's own patients arrived or no-show"),
             ("treat_appointment", "Can start and complete consultations"),
@@ -158,6 +165,7 @@ class Appointment(Remembered):
         self._refused: frozenset[str] = frozenset()
         self.reason = " ".join((self.reason or "").split())
         self.cancel_reason = " ".join((self.cancel_reason or "").split())
+        self.outside_hours_reason = " ".join((self.outside_hours_reason or "").split())
         errors = FieldErrors()
         with errors.at("start_time"):
             rules.check_aware(self.start_time)
@@ -241,13 +249,23 @@ class Appointment(Remembered):
         has_new_time = self.changes("doctor_id", "start_time", "duration_minutes")
         if (has_new_time or self.held["status"] == Status.CANCELLED) and self.start_time > timezone.now():
             with errors.at("start_time"):
-                time = doctor_time(self.doctor_id, self.start_time, self.end_time)
-                rules.check_open(time, self.start_time, self.end_time, doctor=doctor)
+                self._check_open(doctor)
         others = Appointment.objects.exclude(pk=self.pk)
         with errors.at("start_time"):
             rules.check_doctor_free(others.for_doctor(self.doctor_id), self.start_time, self.end_time)
         with errors.at("start_time"):
             rules.check_patient_free(others.for_patient(self.patient_id), self.start_time, self.end_time)
+
+    def _check_open(self, doctor: Doctor) -> None:
+        """Check that the doctor is there, unless a reason overrides it; one that is not needed is dropped."""
+        time = doctor_time(self.doctor_id, self.start_time, self.end_time)
+        try:
+            rules.check_open(time, self.start_time, self.end_time, doctor=doctor)
+        except ValidationError:
+            if not self.outside_hours_reason:
+                raise
+        else:
+            self.outside_hours_reason = ""
 
     def _set_times(self) -> None:
         rules.check_whole_minutes(self.duration_minutes)
@@ -281,7 +299,7 @@ class Appointment(Remembered):
         rules.check_status(self.status)
         if update_fields is not None:
             # The checks look at the whole visit, so the whole visit is written.
-            update_fields = {*update_fields, *self.REMEMBERED, "end_time", "updated_at"}
+            update_fields = {*update_fields, *self.REMEMBERED, "end_time", "outside_hours_reason", "updated_at"}
         with self._as_before_if_refused(), transaction.atomic():
             self._claim()
             self._check_claimed()

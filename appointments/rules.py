@@ -165,6 +165,26 @@ def check_in_hours(time: "DoctorTime", start_time: dt.datetime, end_time: dt.dat
     )
 
 
+def check_may_book_outside_hours(reason: str, *, may: bool) -> None:
+    """Check that who gives a reason to book outside hours may do so.
+
+    Raises:
+        ValidationError: `outside_hours_denied`.
+    """
+    if reason and not may:
+        raise ValidationError(_("Your role does not allow booking outside hours."), code="outside_hours_denied")
+
+
+def check_outside_hours_reason(reason: str, *, is_ticked: bool) -> None:
+    """Check that who ticks to book outside hours says why.
+
+    Raises:
+        ValidationError: `required`.
+    """
+    if is_ticked and not reason.strip():
+        raise ValidationError(_("Say why the visit is outside hours."), code="required")
+
+
 def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:
     """Check that none of the doctor's other appointments occupies part of the interval. One query.
 

@@ -42,6 +42,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     if (way_back := _not_movable(request, appointment)) is not None:
         return way_back
     form = _move_form(request, appointment)
+    form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
     if form.is_bound and form.is_valid() and (moved := _moved(request, appointment, form)):
         return lead_on(request, visit_url(moved, came_from=form.cleaned_data["next"]))
     panel = free_panel(request.POST, form, patient=appointment.patient, moving=appointment)
@@ -93,6 +94,7 @@ def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> A
             start_time=form.cleaned_data["start_time"],
             duration_minutes=form.cleaned_data["duration_minutes"],
             reason=form.cleaned_data["move_reason"],
+            outside_hours_reason=form.cleaned_data["outside_hours_reason"],
             version=form.cleaned_data["version"],
             by=request.user,
         )

@@ -17,6 +17,7 @@ RECEPTIONIST = "Receptionist"
 MANAGER = "Manager"
 DOCTOR = "Doctor"
 ADMINISTRATOR = "Administrator"
+OUT_OF_HOURS = "Out-of-hours booking"  # given beside another role
 
 ROLES: dict[str, set[str]] = {
     RECEPTIONIST: {
@@ -47,12 +48,14 @@ ROLES: dict[str, set[str]] = {
         "appointments.view_appointment",
         "appointments.add_appointment",
         "appointments.change_appointment",
+        "appointments.book_outside_hours",
         "appointments.view_schedule",
         "appointments.arrive_appointment",
         "appointments.treat_appointment",
         "clinic.use_admin",
         "clinic.view_auditentry",
     },
+    OUT_OF_HOURS: {"appointments.book_outside_hours"},
 }
 
 

@@ -145,7 +145,7 @@ class Timetable(DoctorsTime):
     """
 
     doctor = models.ForeignKey(Doctor, on_delete=models.CASCADE, related_name="timetables")
-    valid_from = models.DateField("from", null=True, blank=True, help_text="Empty: since ever.")
+    valid_from = models.DateField("from", null=True, blank=True, help_text="Empty: from the beginning.")
     valid_until = models.DateField("until", null=True, blank=True, help_text="Empty: until further notice.")
 
     objects = TimetableQuerySet.as_manager()

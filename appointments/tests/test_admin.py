@@ -340,6 +340,8 @@ def test_change_form_carries_the_version_and_no_status_field(in_admin, visit):
         "duration_minutes",
         "reason",
         "notes",
+        "outside_hours",
+        "outside_hours_reason",
         "seen_version",
     }
 

@@ -3,6 +3,7 @@
 import datetime as dt
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
 from appointments import booking
@@ -11,6 +12,7 @@ from appointments.models import Appointment
 from appointments.slots import Wish, find_free, first_working_day
 from appointments.tests.booking_form import BOOK, KEY, at
 from appointments.tests.factories import AppointmentFactory
+from clinic.roles import OUT_OF_HOURS
 from clinic.tests.reading import codes_at
 from clinic.transactions import LostRace
 from doctors.models import Doctor
@@ -210,9 +212,9 @@ def column_of(day, user):
 def test_day_says_why_nobody_can_be_booked(okafor, receptionist):
     shown, column = column_of(dt.date(2026, 11, 26), receptionist)
 
-    assert [(shade.text, shade.time, shade.until) for shade in column.shades] == [
-        ("Leave: Training", "10:00", "11:00"),
-        ("Break", "12:00", "13:00"),
+    assert [(shade.text, shade.span) for shade in column.shades] == [
+        ("Leave: Training", "10:00–11:00"),
+        ("Break", "12:00–13:00"),
     ]
     assert (shown.grid.start, shown.grid.end) == (at(8, day=26), at(17, day=26))
 
@@ -223,6 +225,7 @@ def test_closed_day_says_so_all_over(okafor, receptionist):
     assert [(shade.text, shade.place.minute, shade.place.minutes) for shade in column.shades] == [
         ("Closed: Stocktaking", 0, 600)
     ]
+    assert column.shades[0].span == ""
     assert column.free == []
     assert column.booked_share is None
 
@@ -234,6 +237,11 @@ def test_day_opens_with_the_earliest_and_closes_with_the_latest(okafor, receptio
     shown, _column = column_of(WEDNESDAY, receptionist)
 
     assert (shown.grid.start, shown.grid.end) == (at(6), at(20))
+    assert [(shade.text, shade.span) for shade in shown.columns[1].shades] == [
+        ("Before hours", "until 08:00"),
+        ("Break", "12:00–13:00"),
+        ("After hours", "from 17:00"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -266,3 +274,148 @@ def test_change_of_a_doctors_time_changes_the_version_of_the_day(okafor):
         versions.add(Doctor.objects.get(pk=okafor.pk).diary_version)
 
     assert len(versions) == 5
+
+
+# Outside hours, by who may, with a tick and a reason
+
+LATE = {"date": "2026-11-25", "time": "17:30"}
+WHY = "Came from far"
+
+
+@pytest.fixture
+def at_late_desk(client, receptionist):
+    """A test client signed in as a receptionist who may book outside hours."""
+    receptionist.groups.add(Group.objects.get(name=OUT_OF_HOURS))
+    client.force_login(receptionist)
+    return client
+
+
+def test_refused_time_is_offered_with_a_tick_to_who_may_book_it(at_late_desk, typed):
+    refused = at_late_desk.post(BOOK, typed | LATE)
+    booked = at_late_desk.post(BOOK, typed | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
+
+    assert refused.context["form"].offers_outside_hours
+    assert 'name="outside_hours_reason"' in refused.content.decode()
+    assert booked.status_code == 302
+    assert Appointment.objects.get().outside_hours_reason == WHY
+
+
+def test_time_that_can_be_booked_offers_nothing(at_late_desk, typed):
+    response = at_late_desk.post(BOOK, typed | {"duration_minutes": "5"})
+
+    assert codes_at(response, "duration_minutes") == ["duration"]
+    assert 'name="outside_hours"' not in response.content.decode()
+
+
+def test_who_may_not_is_offered_nothing_and_is_refused_what_was_forged(at_desk, typed):
+    refused = at_desk.post(BOOK, typed | LATE)
+    forged = at_desk.post(BOOK, typed | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
+
+    assert 'name="outside_hours"' not in refused.content.decode()
+    assert codes_at(forged, "outside_hours_reason") == ["outside_hours_denied"]
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "code"),
+    [
+        ({"outside_hours": "on", "outside_hours_reason": ""}, "outside_hours_reason", "required"),
+        ({"outside_hours": "on", "outside_hours_reason": "  "}, "outside_hours_reason", "required"),
+        ({"outside_hours_reason": WHY}, "time", "hours"),
+    ],
+    ids=["no reason", "blank reason", "no tick"],
+)
+def test_tick_and_reason_are_both_needed(at_late_desk, typed, sent, field, code):
+    response = at_late_desk.post(BOOK, typed | LATE | sent)
+
+    assert codes_at(response, field) == [code]
+    assert not Appointment.objects.exists()
+
+
+@pytest.mark.parametrize(("day", "time"), [(25, "12:15"), (26, "10:15"), (27, "09:00"), (28, "09:00")])
+def test_reason_overrides_hours_leave_and_closure(maria, okafor, administrator, day, time):
+    start = start_of(day, time)
+    asked = {"patient": maria, "doctor": okafor, "start_time": start, "duration_minutes": 30}
+
+    booked = booking.book(**asked, by=administrator, outside_hours_reason=WHY)
+
+    assert booked.outside_hours_reason == WHY
+
+
+def test_reason_overrides_no_double_booking(maria, okafor, administrator):
+    AppointmentFactory(doctor=okafor, start_time=at(17, 15), outside_hours_reason=WHY)
+    asked = {"patient": maria, "doctor": okafor, "start_time": at(17, 30), "duration_minutes": 30}
+
+    with pytest.raises(ValidationError) as refused:
+        booking.book(**asked, by=administrator, outside_hours_reason=WHY)
+
+    assert [error.code for error in refused.value.error_dict["start_time"]] == ["doctor_overlap"]
+
+
+@pytest.mark.parametrize("by", ["receptionist", None])
+def test_verb_refuses_a_reason_of_who_may_not(request, maria, okafor, by):
+    user = by and request.getfixturevalue(by)
+    asked = {"patient": maria, "doctor": okafor, "start_time": at(17, 30), "duration_minutes": 30}
+
+    with pytest.raises(ValidationError) as refused:
+        booking.book(**asked, by=user, outside_hours_reason=WHY)
+
+    assert list(refused.value.error_dict) == ["outside_hours_reason"]
+
+
+def test_reason_that_is_not_needed_is_not_kept(maria, okafor, administrator):
+    asked = {"patient": maria, "doctor": okafor, "start_time": at(10), "duration_minutes": 30}
+
+    assert booking.book(**asked, by=administrator, outside_hours_reason=WHY).outside_hours_reason == ""
+
+
+def test_move_within_the_evening_asks_again_and_one_into_hours_forgets_the_reason(client, okafor, administrator):
+    visit = AppointmentFactory(doctor=okafor, start_time=at(17, 30), outside_hours_reason=WHY)
+    client.force_login(administrator)
+    url = f"/appointments/{visit.pk}/move/"
+    sent = {"doctor": okafor.pk, "date": "2026-11-25", "time": "18:00", "duration_minutes": 30, "version": 1}
+
+    refused = client.post(url, sent)
+    client.post(url, sent | {"outside_hours": "on", "outside_hours_reason": "Still"})
+    visit.refresh_from_db()
+    moved = booking.move(
+        visit, doctor=okafor, start_time=at(10), duration_minutes=30, by=administrator, version=visit.version
+    )
+
+    assert codes_at(refused, "time") == ["hours"]
+    assert visit.outside_hours_reason == "Still"
+    assert moved.outside_hours_reason == ""
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "code"),
+    [
+        ({}, "start_time", "hours"),
+        ({"outside_hours": "on"}, "outside_hours_reason", "required"),
+        ({"outside_hours_reason": WHY}, "start_time", "hours"),
+        ({"outside_hours": "on", "outside_hours_reason": WHY}, None, None),
+    ],
+)
+def test_admin_asks_for_tick_and_reason(in_admin, maria, okafor, sent, field, code):
+    typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "17:30"}
+    typed |= {"duration_minutes": "30", "reason": "", "notes": "", "seen_version": ""}
+
+    response = in_admin.post(ADMIN_ADD, typed | sent)
+
+    if field is None:
+        assert Appointment.objects.get().outside_hours_reason == WHY
+    else:
+        errors = response.context["adminform"].form.errors
+        assert [error.code for error in errors[field].as_data()] == [code]
+        assert not Appointment.objects.exists()
+
+
+def test_day_marks_visits_outside_hours_and_those_whose_doctor_is_away(okafor, receptionist, manager):
+    AppointmentFactory(doctor=okafor, start_time=at(17, 30), outside_hours_reason=WHY)
+    AppointmentFactory(doctor=okafor, start_time=at(9))
+    AppointmentFactory(doctor=okafor, start_time=at(15))
+    LeaveFactory(doctor=okafor, start_time=at(15), end_time=at(16))
+
+    seen = [[block.mark for block in column_of(WEDNESDAY, user)[1].listed] for user in (receptionist, manager)]
+
+    assert seen == [["", "doctor away", f"outside hours: {WHY}"], ["", "doctor away", "outside hours"]]

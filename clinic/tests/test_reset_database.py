@@ -125,7 +125,10 @@ def test_reset_database_drops_every_table_of_ours(debug, foreign_table):
     reset_database.drop(tables)
 
     assert {"patients_patient", "clinic_user", "clinic_user_groups", "django_migrations"} <= set(tables)
-    assert connection.introspection.table_names() == [foreign_table]
+    # SQLite keeps tables of its own, once another test has asked it to ANALYZE.
+    assert [name for name in connection.introspection.table_names() if not name.startswith("sqlite_")] == [
+        foreign_table
+    ]
     assert reset_database.portal_tables() == []
 
 

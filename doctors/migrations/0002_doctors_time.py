@@ -31,7 +31,9 @@ class Migration(migrations.Migration):
                 ("version", models.PositiveIntegerField(default=1, editable=False)),
                 (
                     "valid_from",
-                    models.DateField(blank=True, help_text="Empty: since ever.", null=True, verbose_name="from"),
+                    models.DateField(
+                        blank=True, help_text="Empty: from the beginning.", null=True, verbose_name="from"
+                    ),
                 ),
                 (
                     "valid_until",

@@ -25,15 +25,15 @@ function moveClock() {
   }
 }
 
-// Arrows. What can be stood on: visits and free times in the grid, lines in the list. One of them is in the order of
-// tabbing, with its buttons.
+// Arrows. What can be stood on: in the grid visits, free times and what says why there are none; in the list its lines.
+// One of them is in the order of tabbing, with its buttons.
 
 const lanes = () => [...document.querySelectorAll("#day-grid .column .lane")];
-const stopsIn = (lane) => [...lane.querySelectorAll(":scope > .free, .open[href]")]
+const stopsIn = (lane) => [...lane.querySelectorAll(":scope > .free, :scope > .away, .open[href]")]
   .map((stop) => ({ stop, place: (stop.closest(".block") ?? stop).offsetTop }))
   .sort((one, other) => one.place - other.place);
 const lines = () => [...document.querySelectorAll("#day-list .open[href]")];
-const allStops = () => (grid() ? [...grid().querySelectorAll(".free, .open[href]")] : lines());
+const allStops = () => (grid() ? [...grid().querySelectorAll(".free, .away, .open[href]")] : lines());
 
 function rove(current) {
   for (const stop of allStops()) {
@@ -54,7 +54,7 @@ function standOn(stop) {
 
 // The first free time that is still to come; else where the day begins.
 function firstStop() {
-  return grid()?.querySelector(".free") ?? allStops()[0];
+  return grid()?.querySelector(".free") ?? grid()?.querySelector(".open[href]") ?? allStops()[0];
 }
 
 function nextInGrid(current, key) {
@@ -80,7 +80,7 @@ function nextInList(current, key) {
 
 document.addEventListener("keydown", (event) => {
   if (!event.key.startsWith("Arrow") || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
-  const inDay = event.target.closest("#day .free, #day [data-keys]");
+  const inDay = event.target.closest("#day .free, #day .away, #day [data-keys]");
   if (!inDay && event.target !== document.body) return;
   const current = inDay?.matches("[data-keys]") ? inDay.querySelector(".open") : inDay;
   event.preventDefault();
@@ -89,7 +89,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("focusin", (event) => {
-  const stop = event.target.closest("#day .free, #day .open[href]");
+  const stop = event.target.closest("#day .free, #day .away, #day .open[href]");
   if (stop) rove(stop);
 });
 

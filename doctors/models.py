@@ -180,6 +180,15 @@ class Timetable(DoctorsTime):
     def week(self, week: Week) -> None:
         self._week: Week | None = {day: list(intervals) for day, intervals in week.items() if intervals}
 
+    @property
+    def week_text(self) -> list[tuple[str, str]]:
+        """Each weekday with hours, and those hours as people write them."""
+        week = self.week
+        return [
+            (str(Weekday(day).label), ", ".join(rules.interval_text(*interval) for interval in week[day]))
+            for day in sorted(week)
+        ]
+
     def clean(self) -> None:
         """Check the rules of a timetable.
 

@@ -2,9 +2,12 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 
 from clinic import clinic_time
-from doctors.models import Doctor
+from doctors.models import Closure, Doctor
+
+MOST_CLOSURES = 10
 
 
 def doctor_list(request: HttpRequest) -> HttpResponse:
@@ -14,6 +17,16 @@ def doctor_list(request: HttpRequest) -> HttpResponse:
 
 
 def doctor_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one doctor, with the way to the diary."""
+    """Show one doctor, with hours and leave that hold or are to come, and the way to the diary."""
     doctor = get_object_or_404(Doctor, pk=pk)
-    return render(request, "doctors/doctor_detail.html", {"doctor": doctor, "today": clinic_time.today()})
+    now = timezone.now()
+    today = clinic_time.today(at=now)
+    context = {
+        "doctor": doctor,
+        "today": today,
+        "has_hours": doctor.timetables.exists(),
+        "timetables": doctor.timetables.valid_within(today, None).prefetch_related("working_hours"),
+        "leaves": doctor.leaves.filter(end_time__gt=now),
+        "closures": Closure.objects.filter(date__gte=today)[:MOST_CLOSURES],
+    }
+    return render(request, "doctors/doctor_detail.html", context)

@@ -1,11 +1,14 @@
 """The pages of doctors."""
 
+import datetime as dt
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from clinic.tests.reading import elements
 from doctors.models import Doctor
-from doctors.tests.factories import DoctorFactory
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
@@ -85,3 +88,43 @@ def test_pages_say_that_a_doctor_is_inactive(at_desk, okafor):
 @pytest.mark.parametrize("pk", ["999", "99999999999999999999999", "x", "-1"])
 def test_unknown_doctor_is_not_found(at_desk, pk):
     assert at_desk.get(f"/doctors/{pk}/").status_code == 404
+
+
+# Hours, leave and closures
+
+
+def test_page_shows_hours_leave_and_closures_that_are_to_come(at_desk, okafor):
+    TimetableFactory(doctor=okafor, valid_until=dt.date(2020, 12, 31), week={6: [(dt.time(6), dt.time(7))]})
+    TimetableFactory(doctor=okafor, valid_from=dt.date(2026, 1, 1), valid_until=dt.date(2026, 12, 31))
+    LeaveFactory(doctor=okafor)
+    past = dt.datetime(2026, 10, 1, tzinfo=dt.UTC), dt.datetime(2026, 10, 2, tzinfo=dt.UTC)
+    LeaveFactory(doctor=okafor, start_time=past[0], end_time=past[1], reason="Long ago")
+    ClosureFactory()
+    ClosureFactory(date=dt.date(2025, 12, 25), name="Last year")
+
+    page = at_desk.get(f"/doctors/{okafor.pk}/").content.decode()
+
+    assert "From 1 Jan 2026 until 31 Dec 2026" in page
+    assert page.count("08:00–12:00, 13:00–17:00") == 5
+    assert "Thu 10 Dec 2026" in page
+    assert "Fri 25 Dec 2026: Christmas Day" in page
+    assert not any(gone in page for gone in ("Sunday", "Long ago", "Last year"))
+
+
+@pytest.mark.parametrize(("has_ended", "says"), [(False, "at any time"), (True, "have ended")])
+def test_page_says_what_no_hours_mean(at_desk, okafor, has_ended, says):
+    if has_ended:
+        TimetableFactory(doctor=okafor, valid_until=dt.date(2020, 12, 31))
+
+    assert says in at_desk.get(f"/doctors/{okafor.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(("person", "offered"), [("receptionist", False), ("administrator", True)])
+def test_page_offers_to_change_them_to_who_may(client, request, okafor, person, offered):
+    client.force_login(request.getfixturevalue(person))
+
+    response = client.get(f"/doctors/{okafor.pk}/")
+
+    links = [attrs["href"] for tag, attrs in elements(response) if tag == "a" and "/leave/add/" in attrs["href"]]
+    assert bool(links) is offered
+    assert all(client.get(link).status_code == 200 for link in links)

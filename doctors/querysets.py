@@ -1,9 +1,10 @@
 """Chainable words for doctors and their time."""
 
 import datetime as dt
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from django.db import models
+from django.db import models, transaction
 
 from clinic.linked import LinkedQuerySet
 from clinic.local_dates import LocalDates
@@ -32,7 +33,21 @@ class DoctorQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Doctor"]):
             self.model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1)
 
 
-class TimetableQuerySet(models.QuerySet["Timetable"]):
+class OneByOne:
+    """For querysets of what decides doctors' time: each row is deleted under its own claim, also from a list."""
+
+    def delete(self: Any) -> tuple[int, dict[str, int]]:
+        """Delete the rows, all or none."""
+        counts: Counter[str] = Counter()
+        with transaction.atomic():
+            for row in self:
+                counts.update(row.delete()[1])
+        return counts.total(), dict(counts)
+
+    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers
+
+
+class TimetableQuerySet(OneByOne, models.QuerySet["Timetable"]):
     """Timetables."""
 
     def for_doctor(self, doctor_id: int) -> "TimetableQuerySet":
@@ -49,7 +64,7 @@ class TimetableQuerySet(models.QuerySet["Timetable"]):
         return found
 
 
-class LeaveQuerySet(LocalDates, models.QuerySet["Leave"]):
+class LeaveQuerySet(OneByOne, LocalDates, models.QuerySet["Leave"]):
     """Leaves."""
 
     def for_doctor(self, doctor_id: int) -> "LeaveQuerySet":
@@ -61,7 +76,7 @@ class LeaveQuerySet(LocalDates, models.QuerySet["Leave"]):
         return self.filter(start_time__lt=end_time, end_time__gt=start_time)
 
 
-class ClosureQuerySet(models.QuerySet["Closure"]):
+class ClosureQuerySet(OneByOne, models.QuerySet["Closure"]):
     """Closures."""
 
     def within(self, first: dt.date, last: dt.date) -> "ClosureQuerySet":

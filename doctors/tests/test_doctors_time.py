@@ -238,6 +238,18 @@ def test_closure_claims_all_diaries():
     assert set(Doctor.objects.values_list("diary_version", flat=True)) == {2}
 
 
+@pytest.mark.parametrize("factory", [TimetableFactory, LeaveFactory, ClosureFactory])
+def test_rows_deleted_from_a_list_claim_the_diary(in_admin, doctor, factory):
+    row = factory() if factory is ClosureFactory else factory(doctor=doctor)
+    before = Doctor.objects.get(pk=doctor.pk).diary_version
+    name = type(row)._meta.model_name
+
+    in_admin.post(f"{ADMIN}/{name}/", {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+
+    assert not type(row).objects.exists()
+    assert Doctor.objects.get(pk=doctor.pk).diary_version == before + 1
+
+
 # What people type
 
 

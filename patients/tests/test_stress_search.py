@@ -110,6 +110,7 @@ def visit_row(number, doctors, first):
         "booking_key": f"{number:031}{first.month % 10}",
         "cancelled_by": "",
         "cancel_reason": "",
+        "outside_hours_reason": "",
         "version": 1,
         "created_at": as_stored(LONG_AGO),
         "updated_at": as_stored(LONG_AGO),

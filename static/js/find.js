@@ -95,3 +95,9 @@ function hangFoundUnder(form) {
 }
 
 for (const form of document.querySelectorAll("form.find")) hangFoundUnder(form);
+
+// What was typed into the booking form's box before anything listened.
+document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+  const box = elt.querySelector?.("#patient-query");
+  if (box && box.value !== box.defaultValue) htmx.trigger(box, "ask");
+});

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from appointments import booking, rules
+from appointments.forms import TickedReason
 from appointments.models import Appointment
 from clinic import clinic_time
 from clinic.safe_admin import SafeModelAdmin, refusals_of
@@ -45,11 +46,12 @@ class ClinicSplitDateTimeField(forms.SplitDateTimeField):
             raise
 
 
-class AppointmentAdminForm(forms.ModelForm):
+class AppointmentAdminForm(TickedReason, forms.ModelForm):
     """An appointment with the version it was shown in, so that nobody overwrites what somebody else has changed."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     outside_hours = forms.BooleanField(label="Book it although the doctor is not there then", required=False)
+    field_order = ["outside_hours"]  # before the reason that counts with it
 
     class Meta:
         model = Appointment
@@ -72,20 +74,7 @@ class AppointmentAdminForm(forms.ModelForm):
         cleaned = super().clean()
         if self.instance.pk:
             rules.check_not_stale(self.instance.version, seen_version=self.cleaned_data.get("seen_version"))
-        self._clean_outside_hours()
         return cleaned
-
-    def _clean_outside_hours(self) -> None:
-        """Take a reason only with its tick, and a tick only with its reason."""
-        if "outside_hours_reason" not in self.fields:
-            return
-        is_ticked = self.cleaned_data.get("outside_hours", False)
-        reason = self.cleaned_data.get("outside_hours_reason", "") if is_ticked else ""
-        self.cleaned_data["outside_hours_reason"] = reason
-        try:
-            rules.check_outside_hours_reason(reason, is_ticked=is_ticked)
-        except ValidationError as error:
-            self.add_error("outside_hours_reason", error)
 
 
 @admin.register(Appointment)

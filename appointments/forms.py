@@ -96,7 +96,19 @@ class VersionedForm(RefusableForm):
             self.renew("version")
 
 
-class SlotForm(RefusableForm):
+class TickedReason:
+    """For forms with a tick `outside_hours` that comes before its `outside_hours_reason`: one counts with the other."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean_outside_hours_reason(self) -> str:
+        """Return the reason if it was ticked; refuse a tick without one."""
+        is_ticked, reason = self.cleaned_data.get("outside_hours", False), self.cleaned_data["outside_hours_reason"]
+        rules.check_outside_hours_reason(reason, is_ticked=is_ticked)
+        return reason if is_ticked else ""
+
+
+class SlotForm(TickedReason, RefusableForm):
     """Doctor, date, time and length: where and when a visit takes place.
 
     `cleaned_data["start_time"]` is the instant meant. Who `may_book_outside_hours` is offered to, with a tick and a
@@ -139,13 +151,6 @@ class SlotForm(RefusableForm):
     def clean(self) -> dict[str, Any]:
         """Turn date and time into the instant meant; a time that comes twice asks which."""
         cleaned = super().clean()
-        is_ticked = cleaned.get("outside_hours", False)
-        cleaned["outside_hours_reason"] = cleaned.get("outside_hours_reason", "") if is_ticked else ""
-        if not self.has_error("outside_hours_reason"):
-            try:
-                rules.check_outside_hours_reason(cleaned["outside_hours_reason"], is_ticked=is_ticked)
-            except ValidationError as error:
-                self.add_error("outside_hours_reason", error)
         day, time = cleaned.get("date"), cleaned.get("time")
         if day is None or time is None:
             return cleaned

@@ -93,8 +93,8 @@ PARTS_OF_DAY = {"morning": "Morning", "afternoon": "Afternoon", "evening": "From
 class Wish:
     """What kind of time is sought. What is left at its default may be anything.
 
-    `weekday` counts from Monday, 0. `moving` is the appointment for which another time
-    is sought: it takes no time from itself, and where it is already is not offered.
+    `weekday` counts from Monday, 0. `moving` is the appointment for which another time is sought: it takes no time from
+    itself, and where it is already is not offered.
     """
 
     minutes: int = USUAL_MINUTES

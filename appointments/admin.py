@@ -11,7 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from appointments import booking, rules
-from appointments.forms import TickedReason
+from appointments.forms import TickedReason, UsualLength
 from appointments.models import Appointment
 from clinic import clinic_time
 from clinic.safe_admin import SafeModelAdmin, refusals_of
@@ -46,7 +46,7 @@ class ClinicSplitDateTimeField(forms.SplitDateTimeField):
             raise
 
 
-class AppointmentAdminForm(TickedReason, forms.ModelForm):
+class AppointmentAdminForm(TickedReason, UsualLength, forms.ModelForm):
     """An appointment with the version it was shown in, so that nobody overwrites what somebody else has changed."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -60,6 +60,8 @@ class AppointmentAdminForm(TickedReason, forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "duration_minutes" in self.fields:
+            self.fields["duration_minutes"].required = False
         if "outside_hours" in self.fields:
             self.fields["outside_hours"].initial = bool(self.instance.outside_hours_reason)
         if self.instance.pk:

@@ -25,6 +25,7 @@ from clinic import clinic_time
 from clinic.audit import acting
 from clinic.field_errors import FieldErrors
 from clinic.transactions import is_lost_connection, retrying
+from clinic.visit_length import USUAL_MINUTES
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -147,9 +148,10 @@ def walk_in(
         ValidationError: `no_free_time` if nobody who suits is free today any more; `booking_key_used` if the key
             booked something else; else as `book`.
     """
-    with (errors := FieldErrors()).at("duration_minutes"):
-        rules.check_duration(wish.minutes)
-    errors.raise_any()
+    if wish.minutes is not None:
+        with (errors := FieldErrors()).at("duration_minutes"):
+            rules.check_duration(wish.minutes)
+        errors.raise_any()
     wish = replace(wish, patient_id=patient.pk)
     key = booking_key or uuid.uuid4()
     return _walk_in_once(wish, {"patient": patient, "reason": reason, "notes": notes, "booking_key": key, "by": by})
@@ -165,7 +167,7 @@ def _walk_in_once(wish: Wish, details: dict[str, Any]) -> Appointment:
         if (walked_in := _walked_in_before(wish, details)) is not None:
             return walked_in
         slot = _next_free_today(replace(wish, doctor_id=doctor.pk))  # nobody takes it from us any more
-        new = book(doctor=doctor, start_time=slot.start, duration_minutes=wish.minutes, **details)
+        new = book(doctor=doctor, start_time=slot.start, duration_minutes=wish.minutes_with(doctor), **details)
         return mark_arrived(new, by=details["by"])
 
 
@@ -173,7 +175,7 @@ def _walked_in_before(wish: Wish, details: dict[str, Any]) -> Appointment | None
     booked = Appointment.objects.filter(booking_key=details["booking_key"]).first()
     if booked is None:
         return None
-    asked = details["patient"].pk, wish.minutes, details["reason"].split(), details["notes"]
+    asked = details["patient"].pk, wish.minutes_with(booked.doctor), details["reason"].split(), details["notes"]
     is_asked = asked == _told_of(booked) and wish.suits_doctor(booked.doctor)
     is_here = booked.arrived_at is not None and booked.is_blocking
     if not (is_asked and is_here and clinic_time.local_date(booked.start_time) == clinic_time.today()):
@@ -188,8 +190,10 @@ def _next_free_today(wish: Wish) -> Slot:
     slot = min(found.slots(), key=lambda slot: slot.start, default=None)
     if slot is None:
         with (errors := FieldErrors()).at("start_time"):
-            chosen = next((doctor.full_name for doctor in doctors if doctor.pk == wish.doctor_id), "")
-            rules.refuse_no_free_time(wish.minutes, doctor_name=chosen)
+            sought = [doctor for doctor in doctors if wish.suits_doctor(doctor)]
+            minutes = min(map(wish.minutes_with, sought), default=USUAL_MINUTES)
+            chosen = sought[0].full_name if wish.doctor_id and sought else ""
+            rules.refuse_no_free_time(minutes, doctor_name=chosen)
         errors.raise_any()
     return slot
 

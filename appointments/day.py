@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -16,11 +16,11 @@ from appointments.actions import Action, actions_on, can_change, can_undo
 from appointments.grid import MINUTE, Grid, Mark, Place
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary, rights_of
-from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
-from appointments.slots import BEGIN_STEP, Piece, free_pieces, slot_words
+from appointments.slots import BEGIN_STEP, NO_GAP, Piece, free_pieces, slot_words, step_of, widened
 from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
 from clinic import clinic_time, names
-from doctors.availability import Away, DoctorTime, Span, minutes_of, shared
+from clinic.visit_length import SHORTEST_MINUTES
+from doctors.availability import Away, DoctorTime, Span, Why, minutes_of, shared, without
 from doctors.doctor_times import doctor_times
 from doctors.models import Doctor
 from patients.models import Patient
@@ -227,7 +227,7 @@ def day_view(
     """
     at = at or timezone.now()
     known = list(Doctor.objects.all())  # before the visits: what is booked between the two shows as a change
-    rows = _read(day)
+    rows = _read(day, longest_gap=max((doctor.gap for doctor in known), default=NO_GAP))
     doctors = [doctor for doctor in known if doctor.is_active or doctor.pk in rows]
     doctors.sort(key=lambda doctor: not is_own_diary(doctor, user))
     times = doctor_times([doctor.pk for doctor in doctors], day, day)
@@ -260,12 +260,11 @@ def _version(doctors: Iterable[tuple[int, int, bool]], day: dt.date, *, at: dt.d
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _read(day: dt.date) -> dict[int, list[_Row]]:
-    """Return the day's visits by doctor, in order of time; of those from before midnight that run on, the time."""
+def _read(day: dt.date, *, longest_gap: dt.timedelta) -> dict[int, list[_Row]]:
+    """Return the day's visits by doctor, in order of time, and those of the days beside that take time from it."""
+    found = Appointment.objects.overlapping(*widened(clinic_time.day_bounds(day), longest_gap))
     rows: dict[int, list[_Row]] = defaultdict(list)
-    for row in map(
-        _Row._make, Appointment.objects.overlapping(*clinic_time.day_bounds(day)).values_list(*_Row._fields)
-    ):
+    for row in map(_Row._make, found.values_list(*_Row._fields)):
         rows[row.doctor_id].append(row)
     return rows
 
@@ -286,6 +285,7 @@ class _Desk:
         self.at = at
         self.day = clinic_time.local_date(grid.start)
         self.midnight, self.next_midnight = clinic_time.day_bounds(self.day)
+        self.soonest = at + BEGIN_STEP - (at - self.midnight) % BEGIN_STEP
         self.is_today = self.day == clinic_time.today(at=at)
         self.room_for = room_for
         self.own = own  # the visits of the patient for whom a time is sought
@@ -295,11 +295,12 @@ class _Desk:
         """Return a doctor's day; free time only of doctors who can be booked, for users who book."""
         hours, away = time.offered_on(self.day), time.away_on(self.day)
         booked = shared(hours, ((row.start_time, row.end_time) for row in rows if row.status in BLOCKING))
+        pieces, unfit = self._free_time(rows, doctor, hours) if doctor.is_active else ([], [])
         return Column(
             doctor,
-            [self._block(row, doctor, away) for row in rows if row.start_time >= self.grid.start],
-            list(self._free_times(rows, doctor, hours)) if self.books and doctor.is_active else [],
-            [shade for each in away if (shade := self._shade(each))],
+            [self._block(row, doctor, away) for row in rows if self.midnight <= row.start_time < self.next_midnight],
+            [self._free(doctor, piece) for piece in pieces if self.books and not self._is_held(doctor, piece)],
+            [shade for each in (*away, *unfit) if (shade := self._shade(each))],
             hours,
             100 * minutes_of(booked) // minutes_of(hours) if hours else None,
         )
@@ -361,22 +362,29 @@ class _Desk:
             return None
         return (self.at - instant) // MINUTE
 
-    def _free_times(self, rows: list[_Row], doctor: Doctor, hours: list[Span]) -> Iterator[Free]:
-        """Yield the doctor's free time from now on, in pieces on which a visit can begin, soonest first."""
-        taken = [
-            (row.start_time, row.end_time)
-            for row in (*rows, *self.own)
-            if row.status in BLOCKING and not (self.moving and row.pk == self.moving.pk)
-        ]
-        held = (self.moving.doctor_id, self.moving.start_time) if self.moving else None  # no other time than it has
-        for piece in free_pieces(hours, taken, minutes=self.room_for, at=self.at, since=self.midnight):
-            if (doctor.pk, piece.start) != held:
-                yield self._free(doctor, piece)
+    def _free_time(self, rows: list[_Row], doctor: Doctor, hours: list[Span]) -> tuple[list[Piece], list[Away]]:
+        """Return the doctor's free time from now on, in pieces on which a visit can begin, and why in the rest none."""
+        taken, own = self._taken_by(rows), self._taken_by(self.own)
+        kept = [widened(span, doctor.gap) for span in taken]
+        pieces = list(free_pieces(hours, [*kept, *own], minutes=self.room_for, at=self.at, step=step_of(doctor)))
+        to_come = shared(hours, [(self.soonest, self.next_midnight)])
+        gaps = without(shared(to_come, kept), taken)
+        rest = without(to_come, [*kept, *own, *((piece.start, piece.end) for piece in pieces)])
+        return pieces, [*(Away(*span, Why.GAP) for span in gaps), *(Away(*span, Why.TOO_SHORT) for span in rest)]
+
+    def _taken_by(self, rows: list[_Row]) -> list[Span]:
+        """Return what visits take, less the one that is moved."""
+        moving = self.moving and self.moving.pk
+        return [(row.start_time, row.end_time) for row in rows if row.status in BLOCKING and row.pk != moving]
+
+    def _is_held(self, doctor: Doctor, piece: Piece) -> bool:
+        """Return whether a piece is where the visit that is moved is already."""
+        return self.moving is not None and (doctor.pk, piece.start) == (self.moving.doctor_id, self.moving.start_time)
 
     def _free(self, doctor: Doctor, piece: Piece) -> Free:
         slot = slot_words(doctor.pk, piece.start)
         take = urlencode(slot)
-        if piece.room_minutes < USUAL_MINUTES:
+        if piece.room_minutes < doctor.usual_minutes:
             slot["minutes"] = piece.room_minutes
         place = self.grid.place_of(piece.start, piece.end)
         return Free(place, clinic_time.time_text(piece.start), f"{self.book_url}?{urlencode(slot)}", take)

@@ -18,6 +18,7 @@ from appointments.statuses import CancelledBy
 from clinic import clinic_time
 from clinic.crispy import bare_helper
 from clinic.http import number_or_none
+from clinic.visit_length import LONGEST_MINUTES, SHORTEST_MINUTES
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -108,7 +109,18 @@ class TickedReason:
         return reason if is_ticked else ""
 
 
-class SlotForm(TickedReason, RefusableForm):
+class UsualLength:
+    """For forms in which a doctor comes before `duration_minutes`, which may stay empty."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean_duration_minutes(self) -> int | None:
+        """Return the length, or the usual one of the doctor; None if there is neither."""
+        minutes, doctor = self.cleaned_data["duration_minutes"], self.cleaned_data.get("doctor")
+        return doctor.usual_minutes if minutes is None and doctor else minutes
+
+
+class SlotForm(TickedReason, UsualLength, RefusableForm):
     """Doctor, date, time and length: where and when a visit takes place.
 
     `cleaned_data["start_time"]` is the instant meant. Who `may_book_outside_hours` is offered to, with a tick and a
@@ -130,9 +142,15 @@ class SlotForm(TickedReason, RefusableForm):
     )
     duration_minutes = forms.IntegerField(
         label="Length in minutes",
-        initial=rules.USUAL_MINUTES,
+        required=False,
         widget=forms.NumberInput(
-            attrs={"min": rules.SHORTEST_MINUTES, "max": rules.LONGEST_MINUTES, "list": "common-lengths"}
+            attrs={
+                "min": SHORTEST_MINUTES,
+                "max": LONGEST_MINUTES,
+                "list": "common-lengths",
+                "placeholder": "usual",
+                "title": "Empty: the doctor's usual length",
+            }
         ),
     )
 
@@ -314,7 +332,7 @@ class FreeTimesForm(forms.Form):
                 "class": "form-select form-select-sm" if is_select else "form-control form-control-sm"
             }
 
-    def wish(self, *, minutes: int, doctor_id: int | None = None, **known: Any) -> Wish:
+    def wish(self, *, minutes: int | None, doctor_id: int | None = None, **known: Any) -> Wish:
         """Return what is sought; `doctor_id` is the one that an empty `who` stands for."""
         self.full_clean()
         who = self.cleaned_data.get("who", "")
@@ -339,8 +357,8 @@ class FindFreeForm(FreeTimesForm):
     minutes = forms.IntegerField(
         label="Minutes",
         required=False,
-        min_value=rules.SHORTEST_MINUTES,
-        max_value=rules.LONGEST_MINUTES,
+        min_value=SHORTEST_MINUTES,
+        max_value=LONGEST_MINUTES,
     )
 
     field_order = ["who", "date", "minutes", "part_of_day", "weekday"]

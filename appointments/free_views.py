@@ -7,12 +7,12 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from appointments import rules
 from appointments.forms import FindFreeForm, FreeTimesForm, SlotForm
 from appointments.models import Appointment
 from appointments.slots import Found, Wish, find_free, first_working_day, nearest
 from clinic import clinic_time
 from clinic.http import StaffRequest, number_or_none
+from clinic.visit_length import LONGEST_MINUTES, SHORTEST_MINUTES
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -22,11 +22,11 @@ DAYS_SHOWN = 5
 def free_times(request: StaffRequest) -> HttpResponse:
     """Show the free times of the coming days, of all doctors or of those sought."""
     doctors = list(Doctor.objects.active())
-    usual = {"date": first_working_day(doctors, clinic_time.today()).isoformat(), "minutes": str(rules.USUAL_MINUTES)}
+    usual = {"date": first_working_day(doctors, clinic_time.today()).isoformat()}
     filters = FindFreeForm(usual | request.GET.dict(), doctors=doctors, default="Anyone")
     patient = _patient_in(request)
     filters.full_clean()
-    minutes = filters.cleaned_data.get("minutes") or rules.USUAL_MINUTES
+    minutes = filters.cleaned_data.get("minutes")
     wish = filters.wish(minutes=minutes, patient_id=patient.pk if patient else None)
     first_day = _known_day(filters.cleaned_data.get("date")) or clinic_time.today()
     context = {
@@ -62,6 +62,8 @@ def free_panel(
     first_day = _day_in(data.get("later", "")) or day_of(form)
     return {
         "filters": filters,
+        "length": wish.minutes
+        or next((doctor.usual_minutes for doctor in doctors if doctor.pk == wish.doctor_id), None),
         **_shown(find_free(wish, doctors, first_day=first_day), wish, first_day),
         **_alternatives(form, doctors, patient=patient, moving=moving),
     }
@@ -127,7 +129,10 @@ def _known_day(day: dt.date | None) -> dt.date | None:
     return day if day and clinic_time.FIRST_DATE <= day <= clinic_time.LAST_DATE else None
 
 
-def _minutes_of(form: SlotForm) -> int:
-    """Return the length the form asks for, or the shortest if it makes no sense yet."""
-    minutes = number_or_none(str(form["duration_minutes"].value()))
-    return minutes if minutes and minutes <= rules.LONGEST_MINUTES else rules.SHORTEST_MINUTES
+def _minutes_of(form: SlotForm) -> int | None:
+    """Return the length the form asks for, None for the usual one, and the shortest if it makes no sense yet."""
+    typed = form["duration_minutes"].value()
+    if typed in (None, ""):
+        return None
+    minutes = number_or_none(str(typed))
+    return minutes if minutes and minutes <= LONGEST_MINUTES else SHORTEST_MINUTES

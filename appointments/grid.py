@@ -55,9 +55,9 @@ class Grid:
 
         On a day on which nobody works it is the usual hours.
         """
-        midnight, _ = clinic_time.day_bounds(day)
+        midnight, next_midnight = clinic_time.day_bounds(day)
         drawn = list(hours) or [usual_hours(day)]
-        starts, ends = zip(*drawn, *(visit for visit in visits if visit[0] >= midnight), strict=True)
+        starts, ends = zip(*drawn, *(visit for visit in visits if midnight <= visit[0] < next_midnight), strict=True)
         return cls(
             start=midnight + (min(starts) - midnight) // HOUR * HOUR,
             end=midnight - (midnight - max(ends)) // HOUR * HOUR,  # rounded up

@@ -100,7 +100,8 @@ def _names_in(entries: list[Any]) -> dict[tuple[str, str], str]:
 
 
 def _told(entry: Any, names: dict[tuple[str, str], str]) -> Iterator[str]:
-    for field, (old, new) in entry.changes_dict.items():
+    in_order = [field.name for field in Appointment._meta.get_fields()]  # auditlog's own order is one of chance
+    for field, (old, new) in sorted(entry.changes_dict.items(), key=lambda each: in_order.index(each[0])):
         if field == "status":
             yield f"{Status(old).label} → {Status(new).label}"
         elif field == "start_time":

@@ -21,6 +21,7 @@ from clinic import clinic_time
 from clinic.field_errors import FieldErrors
 from clinic.remembered import Remembered
 from clinic.transactions import LostRace
+from clinic.visit_length import LONGEST, LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from doctors.doctor_times import doctor_time
 from doctors.models import Doctor
 from patients.models import Patient
@@ -61,7 +62,7 @@ class Appointment(Remembered):
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
     start_time = models.DateTimeField("start")
-    duration_minutes = models.PositiveSmallIntegerField("length in minutes", default=rules.USUAL_MINUTES)
+    duration_minutes = models.PositiveSmallIntegerField("length in minutes", default=USUAL_MINUTES)
     end_time = models.DateTimeField("end", editable=False)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
     reason = models.CharField(max_length=200, blank=True, help_text="Seen in the schedule.")
@@ -105,16 +106,14 @@ class Appointment(Remembered):
         ]
         constraints = [
             QuietCheckConstraint(
-                condition=models.Q(
-                    duration_minutes__gte=rules.SHORTEST_MINUTES, duration_minutes__lte=rules.LONGEST_MINUTES
-                ),
+                condition=models.Q(duration_minutes__gte=SHORTEST_MINUTES, duration_minutes__lte=LONGEST_MINUTES),
                 name="appointment_duration",
             ),
             QuietCheckConstraint(
                 condition=models.Q(end_time__gt=models.F("start_time")), name="appointment_ends_after_start"
             ),
             QuietCheckConstraint(
-                condition=models.Q(end_time__lte=models.F("start_time") + rules.LONGEST),
+                condition=models.Q(end_time__lte=models.F("start_time") + LONGEST),
                 name="appointment_not_too_long",
             ),
             QuietCheckConstraint(condition=models.Q(status__in=Status.values), name="appointment_status"),
@@ -241,20 +240,26 @@ class Appointment(Remembered):
     def _check_diaries(self, errors: FieldErrors, doctor: Doctor) -> None:
         """Check what depends on other rows: that the doctor takes appointments and is there, and both are free.
 
-        Five queries. Of a time that has passed nobody asks whether the doctor was there: it is history.
+        Five queries, six of a doctor with a gap. Of a time that has passed nobody asks whether the doctor was there,
+        or had the gap: it is history.
         """
-        if self.changes("doctor_id", "start_time") or self.held["status"] == Status.CANCELLED:
+        comes_back = not self._state.adding and self.held["status"] == Status.CANCELLED
+        if comes_back or self.changes("doctor_id", "start_time"):
             with errors.at("doctor"):
                 rules.check_active(doctor)
-        has_new_time = self.changes("doctor_id", "start_time", "duration_minutes")
-        if (has_new_time or self.held["status"] == Status.CANCELLED) and self.start_time > timezone.now():
+        is_new_time = comes_back or self.changes("doctor_id", "start_time", "duration_minutes")
+        is_arranged = is_new_time and self.start_time > timezone.now()
+        if is_arranged:
             with errors.at("start_time"):
                 self._check_open(doctor)
         others = Appointment.objects.exclude(pk=self.pk)
+        in_diary, span = others.for_doctor(self.doctor_id), (self.start_time, self.end_time)
         with errors.at("start_time"):
-            rules.check_doctor_free(others.for_doctor(self.doctor_id), self.start_time, self.end_time)
+            rules.check_doctor_free(in_diary, *span)
+            if is_arranged:
+                rules.check_gap_kept(in_diary, *span, doctor=doctor)
         with errors.at("start_time"):
-            rules.check_patient_free(others.for_patient(self.patient_id), self.start_time, self.end_time)
+            rules.check_patient_free(others.for_patient(self.patient_id), *span)
 
     def _check_open(self, doctor: Doctor) -> None:
         """Check that the doctor is there, unless a reason overrides it; one that is not needed is dropped."""

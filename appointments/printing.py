@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from appointments.day import Block, Column, Day
 from appointments.models import Appointment
-from appointments.slots import LOOK_AHEAD_DAYS, SHORTEST, first_working_day
+from appointments.slots import LOOK_AHEAD_DAYS, first_working_day
 from appointments.statuses import BLOCKING, Status
 from clinic import clinic_time
+from clinic.visit_length import SHORTEST
 from doctors.availability import Span, without
 from doctors.models import Doctor
 

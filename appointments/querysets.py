@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.db import models, transaction
 from django.utils import timezone
 
-from appointments import diary, rules
+from appointments import diary
 from appointments.statuses import BLOCKING, OPEN
 from clinic import clinic_time
 from clinic.local_dates import LocalDates
+from clinic.visit_length import LONGEST
 
 if TYPE_CHECKING:
     from appointments.models import Appointment  # noqa: F401 -- for the annotation below only
@@ -48,7 +49,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         This is the one definition of overlap. It is bounded on both sides, because no appointment is longer than
         180 minutes: without the lower bound the query reads a doctor's whole history.
         """
-        return self.filter(start_time__lt=end_time, start_time__gt=start_time - rules.LONGEST, end_time__gt=start_time)
+        return self.filter(start_time__lt=end_time, start_time__gt=start_time - LONGEST, end_time__gt=start_time)
 
     def on_day(self, day: dt.date) -> "AppointmentQuerySet":
         """Return the appointments that start on a clinic-local date.

@@ -13,30 +13,12 @@ from django.utils.translation import gettext as _
 
 from appointments.statuses import BLOCKING, FORWARD, MOVABLE, Stamped, Status, is_closed_out, undone
 from clinic import clinic_time
+from clinic.visit_length import check_duration as check_duration  # doctors' usual lengths share the rule
 
 if TYPE_CHECKING:
     from appointments.querysets import AppointmentQuerySet
     from doctors.availability import DoctorTime
     from doctors.models import Doctor
-
-SHORTEST_MINUTES = 15
-USUAL_MINUTES = 30
-LONGEST_MINUTES = 180
-LONGEST = dt.timedelta(minutes=LONGEST_MINUTES)
-
-
-def check_duration(minutes: int) -> None:
-    """Check that a visit lasts 15 to 180 minutes, both included.
-
-    Raises:
-        ValidationError: `duration`.
-    """
-    if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
-        raise ValidationError(
-            _("An appointment lasts %(shortest)d to %(longest)d minutes."),
-            code="duration",
-            params={"shortest": SHORTEST_MINUTES, "longest": LONGEST_MINUTES},
-        )
 
 
 def check_aware(start_time: dt.datetime) -> None:
@@ -197,6 +179,29 @@ def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, en
             _("%(doctor)s is booked %(span)s."),
             code="doctor_overlap",
             params={"doctor": other.doctor, "span": clinic_time.span_text(other.start_time, other.end_time)},
+        )
+
+
+def check_gap_kept(
+    others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
+) -> None:
+    """Check that the doctor's gap lies between the visit and the doctor's others, before and after. At most one query.
+
+    Raises:
+        ValidationError: `gap`, naming the doctor and the time, never the other patient.
+    """
+    if not doctor.gap_minutes:
+        return
+    other = others.blocking().overlapping(start_time - doctor.gap, end_time + doctor.gap).first()
+    if other is not None:
+        raise ValidationError(
+            _("%(doctor)s keeps %(minutes)d minutes free after each appointment, and is booked %(span)s."),
+            code="gap",
+            params={
+                "doctor": doctor,
+                "minutes": doctor.gap_minutes,
+                "span": clinic_time.span_text(other.start_time, other.end_time),
+            },
         )
 
 

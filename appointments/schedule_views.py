@@ -17,10 +17,10 @@ from appointments.close_out import open_past_count
 from appointments.day import Day, day_version, day_view
 from appointments.models import Appointment
 from appointments.permissions import appointment_for
-from appointments.rules import SHORTEST_MINUTES
 from appointments.statuses import MOVABLE
 from clinic import clinic_time
 from clinic.http import StaffRequest, number_or_none
+from clinic.visit_length import SHORTEST_MINUTES
 from doctors.models import Doctor
 
 FILTERS = ("doctor", "specialization", "layout")

@@ -15,16 +15,16 @@ from django.db.models import Q
 from django.utils import timezone
 
 from appointments.models import Appointment
-from appointments.rules import SHORTEST_MINUTES, USUAL_MINUTES
 from clinic import clinic_time
+from clinic.visit_length import SHORTEST
 from doctors.availability import DoctorTime, Span, without
 from doctors.doctor_times import doctor_times
 from doctors.models import Doctor
 
-FREE_STEP = dt.timedelta(minutes=30)  # free time is offered in pieces that begin on the clock's half hours
+LONGEST_STEP = dt.timedelta(minutes=30)  # free time is offered in pieces that begin at least every half hour
 BEGIN_STEP = dt.timedelta(minutes=5)  # and today not before the next full five minutes
-SHORTEST = dt.timedelta(minutes=SHORTEST_MINUTES)
 INSTANT = dt.timedelta(microseconds=1)
+NO_GAP = dt.timedelta()
 
 LOOK_AHEAD_DAYS = 14
 _LAST_WEEK = clinic_time.LAST_DATE - dt.timedelta(days=7)
@@ -46,29 +46,46 @@ class Piece(NamedTuple):
 
 
 def free_pieces(
-    hours: Iterable[Span], taken: Iterable[Span], *, minutes: int, at: dt.datetime, since: dt.datetime
+    hours: Iterable[Span],
+    taken: Iterable[Span],
+    *,
+    minutes: int,
+    at: dt.datetime,
+    step: dt.timedelta = LONGEST_STEP,
 ) -> Iterator[Piece]:
     """Yield the hours less what is taken, from `at` on, in pieces with room for `minutes`, soonest first.
 
-    `since` is a half hour of the clock, from which the others are counted; `taken` may come in any order and overlap.
+    Pieces begin where free time does and at each `step`, counted from where the hours begin; `taken` may come in any
+    order and overlap.
     """
     needed = dt.timedelta(minutes=minutes)
-    earliest = _round_up(at + INSTANT, BEGIN_STEP, since=since)
-    to_come = [(max(opens, earliest), closes) for opens, closes in hours]
-    for gap_start, gap_end in without(to_come, taken):
-        for piece_start, piece_end in _pieces(gap_start, gap_end, since=since):
-            if gap_end - piece_start >= needed:
-                yield Piece(piece_start, piece_end, gap_end)
+    taken = list(taken)
+    for opens, closes in hours:
+        earliest = _round_up(at + INSTANT, BEGIN_STEP, since=opens)
+        for begin, end in without([(max(opens, earliest), closes)], taken):
+            for piece_start, piece_end in _pieces(begin, end, step, since=opens):
+                if end - piece_start >= needed:
+                    yield Piece(piece_start, piece_end, end)
 
 
-def _pieces(begin: dt.datetime, end: dt.datetime, *, since: dt.datetime) -> Iterator[Span]:
-    """Yield a gap cut at the half hours; what is too short for a visit joins its neighbour."""
+def _pieces(begin: dt.datetime, end: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -> Iterator[Span]:
+    """Yield free time cut at the steps; what is too short for a visit joins its neighbour."""
     while end - begin >= SHORTEST:
-        cut = _round_up(begin + SHORTEST, FREE_STEP, since=since)
+        cut = _round_up(begin + SHORTEST, step, since=since)
         if end - cut < SHORTEST:
             cut = end
         yield begin, cut
         begin = cut
+
+
+def step_of(doctor: Doctor) -> dt.timedelta:
+    """Return how far apart the starts offered of a doctor lie: the usual length with the gap, if that is short."""
+    return min(dt.timedelta(minutes=doctor.usual_minutes) + doctor.gap, LONGEST_STEP)
+
+
+def widened(span: Span, gap: dt.timedelta) -> Span:
+    """Return what a visit keeps from other visits of its doctor: its time, with the doctor's gap before and after."""
+    return span[0] - gap, span[1] + gap
 
 
 def _round_up(instant: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -> dt.datetime:
@@ -91,13 +108,13 @@ PARTS_OF_DAY = {"morning": "Morning", "afternoon": "Afternoon", "evening": "From
 
 @dataclass(frozen=True)
 class Wish:
-    """What kind of time is sought. What is left at its default may be anything.
+    """What kind of time is sought. What is left at its default may be anything; `minutes`, each doctor's usual length.
 
     `weekday` counts from Monday, 0. `moving` is the appointment for which another time is sought: it takes no time from
     itself, and where it is already is not offered.
     """
 
-    minutes: int = USUAL_MINUTES
+    minutes: int | None = None
     doctor_id: int | None = None
     specialization: str = ""
     part_of_day: str = ""
@@ -105,12 +122,16 @@ class Wish:
     patient_id: int | None = None
     moving: Appointment | None = None
 
+    def minutes_with(self, doctor: Doctor) -> int:
+        """Return how long the visit would be."""
+        return self.minutes or doctor.usual_minutes
+
     def is_held(self, doctor: Doctor, start: dt.datetime) -> bool:
         """Return whether the visit that is moved is there already, as long as it is to be."""
         if self.moving is None:
             return False
         held = (self.moving.doctor_id, self.moving.start_time, self.moving.duration_minutes)
-        return held == (doctor.pk, start, self.minutes)
+        return held == (doctor.pk, start, self.minutes_with(doctor))
 
     def suits_doctor(self, doctor: Doctor) -> bool:
         """Return whether the doctor is among those sought."""
@@ -221,9 +242,10 @@ _Taken = dict[tuple[int, dt.date], list[Span]]
 
 
 def _taken(wish: Wish, sought: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
-    """Return what is taken by doctor and clinic-local date; under 0 what the patient's own visits take."""
-    start, _ = clinic_time.day_bounds(first_day)
-    _, end = clinic_time.day_bounds(last_day)
+    """Return what is taken by doctor and clinic-local date, with gaps; under 0 what the patient's own visits take."""
+    gaps = {doctor.pk: doctor.gap for doctor in sought}
+    longest_gap = max(gaps.values(), default=NO_GAP)
+    start, end = widened((clinic_time.day_bounds(first_day)[0], clinic_time.day_bounds(last_day)[1]), longest_gap)
     rows = Appointment.objects.blocking().overlapping(start, end).order_by()
     if wish.moving is not None:
         rows = rows.exclude(pk=wish.moving.pk)
@@ -231,8 +253,9 @@ def _taken(wish: Wish, sought: list[Doctor], first_day: dt.date, last_day: dt.da
         rows = rows.filter(Q(doctor__in=[doctor.pk for doctor in sought]) | Q(patient=wish.patient_id))
     taken: _Taken = defaultdict(list)
     for doctor_id, patient_id, *span in rows.values_list("doctor_id", "patient_id", "start_time", "end_time"):
-        for day in {clinic_time.local_date(instant) for instant in span}:
-            taken[doctor_id, day].append((span[0], span[1]))
+        start, end = widened((span[0], span[1]), gaps.get(doctor_id, NO_GAP))
+        for day in {clinic_time.local_date(instant) for instant in (start, end)}:
+            taken[doctor_id, day].append((start, end))
             if patient_id == wish.patient_id:
                 taken[0, day].append((span[0], span[1]))
     return taken
@@ -247,14 +270,13 @@ def _free_on(
     *,
     at: dt.datetime,
 ) -> list[tuple[Doctor, list[Slot]]]:
-    midnight, next_midnight = clinic_time.day_bounds(day)
-    if next_midnight <= at:
+    if clinic_time.day_bounds(day)[1] <= at:
         return []
     free = []
     for doctor in doctors:
         spans = [*taken.get((doctor.pk, day), ()), *taken.get((0, day), ())]
-        hours = times[doctor.pk].offered_on(day)
-        pieces = free_pieces(hours, spans, minutes=wish.minutes, at=at, since=midnight)
+        hours, minutes = times[doctor.pk].offered_on(day), wish.minutes_with(doctor)
+        pieces = free_pieces(hours, spans, minutes=minutes, at=at, step=step_of(doctor))
         starts = [piece.start for piece in pieces if wish.suits_start(piece.start)]
         slots = [Slot(doctor, start) for start in starts if not wish.is_held(doctor, start)]
         if slots:

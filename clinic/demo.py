@@ -53,6 +53,11 @@ class DemoDoctor:
     ages: range  # in years, of those who come
     reasons: tuple[str, ...]
 
+    @property
+    def usual_minutes(self) -> int:
+        """The length in the middle."""
+        return sorted(self.lengths)[len(self.lengths) // 2]
+
 
 @dataclass(frozen=True)
 class Visit:

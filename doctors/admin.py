@@ -14,7 +14,7 @@ from doctors.models import Closure, Doctor, Leave, Timetable, Weekday
 class DoctorAdmin(LinkedModelAdmin):
     """Doctors; who leaves the clinic is deactivated, not deleted."""
 
-    list_display = ["full_name", "specialization", "is_active", "user", "created_at"]
+    list_display = ["full_name", "specialization", "is_active", "usual_minutes", "gap_minutes", "user", "created_at"]
     list_filter = ["is_active", "specialization"]
     list_select_related = ["user"]
     search_fields = ["full_name", "specialization"]

@@ -78,6 +78,8 @@ class Why(TextChoices):
     BEFORE_HOURS = "before_hours", "Before hours"
     BREAK = "break", "Break"
     AFTER_HOURS = "after_hours", "After hours"
+    GAP = "gap", "Gap"
+    TOO_SHORT = "too_short", "Too short"
 
 
 class Away(NamedTuple):

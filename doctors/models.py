@@ -22,6 +22,7 @@ from clinic.field_errors import FieldErrors
 from clinic.fields import ClaimCounterField
 from clinic.linked import LinkedRecord
 from clinic.transactions import LostRace
+from clinic.visit_length import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES, check_duration
 from doctors import rules
 from doctors.availability import Interval, Week, week_of
 from doctors.querysets import ClosureQuerySet, DoctorQuerySet, LeaveQuerySet, TimetableQuerySet
@@ -45,6 +46,18 @@ class Doctor(LinkedRecord, AuditedRecord):
     full_name = models.CharField(max_length=100, validators=[names.check_name])
     specialization = models.CharField(max_length=100, validators=[names.check_name], db_index=True)
     is_active = models.BooleanField("active", default=True, help_text="Only active doctors can be booked.")
+    usual_minutes = models.PositiveSmallIntegerField(
+        "usual length in minutes",
+        default=USUAL_MINUTES,
+        validators=[check_duration],
+        help_text="Of an appointment for which no length is given.",
+    )
+    gap_minutes = models.PositiveSmallIntegerField(
+        "gap in minutes",
+        default=0,
+        validators=[rules.check_gap_minutes],
+        help_text="Kept free after each appointment.",
+    )
     diary_version = ClaimCounterField()
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -62,9 +75,23 @@ class Doctor(LinkedRecord, AuditedRecord):
 
     class Meta:
         ordering = ["full_name", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(usual_minutes__gte=SHORTEST_MINUTES, usual_minutes__lte=LONGEST_MINUTES),
+                name="doctor_usual_minutes",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(gap_minutes__lte=rules.MOST_GAP_MINUTES), name="doctor_gap_minutes"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.full_name
+
+    @property
+    def gap(self) -> dt.timedelta:
+        """What is kept free after each appointment."""
+        return dt.timedelta(minutes=self.gap_minutes)
 
     def get_absolute_url(self) -> str:
         """Return the address of the doctor's page."""

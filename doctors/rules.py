@@ -17,6 +17,22 @@ LINKED = gettext_lazy(
     "nothing new can then be booked."
 )
 
+MOST_GAP_MINUTES = 60
+
+
+def check_gap_minutes(minutes: int) -> None:
+    """Check that the gap after each appointment is at most an hour: more of it is a break, and belongs to the hours.
+
+    Raises:
+        ValidationError: `gap_minutes`.
+    """
+    if not 0 <= minutes <= MOST_GAP_MINUTES:
+        raise ValidationError(
+            _("The gap is 0 to %(most)d minutes. For longer breaks, enter the hours accordingly."),
+            code="gap_minutes",
+            params={"most": MOST_GAP_MINUTES},
+        )
+
 
 def check_interval(start: dt.time, end: dt.time) -> None:
     """Check that hours end after they start, on the same date; an end of 00:00 is the midnight that follows.

@@ -85,10 +85,10 @@ def test_form_is_filled_in_from_the_address(at_desk, maria, okafor):
     assert response.context["first_day"] == dt.date(2026, 11, 25)
 
 
-def test_form_without_address_has_the_usual_length_and_a_new_key(at_desk):
+def test_form_without_address_leaves_the_length_to_the_doctor_and_has_a_new_key(at_desk):
     first, second = at_desk.get(BOOK), at_desk.get(BOOK)
 
-    assert shown(first)["duration_minutes"] == "30"
+    assert shown(first)["duration_minutes"] == ""
     assert uuid.UUID(shown(first)["booking_key"]) != uuid.UUID(shown(second)["booking_key"])
 
 
@@ -405,7 +405,6 @@ def test_reason_of_200_characters_passes(at_desk, typed):
         ({"duration_minutes": "181"}, "duration_minutes", "duration"),
         ({"duration_minutes": "0"}, "duration_minutes", "duration"),
         ({"duration_minutes": "half an hour"}, "duration_minutes", "invalid"),
-        ({"duration_minutes": ""}, "duration_minutes", "required"),
         ({"doctor": ""}, "doctor", "required"),
         ({"doctor": "999"}, "doctor", "invalid_choice"),
         ({"doctor": "x"}, "doctor", "invalid_choice"),

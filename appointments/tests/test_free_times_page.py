@@ -324,7 +324,7 @@ def test_panel_of_a_day_that_has_passed_begins_today(at_desk, typed):
     assert look(at_desk, typed | {"date": "2026-11-20"}).context["first_day"] == TODAY
 
 
-@pytest.mark.parametrize("minutes", ["", "x", "0", "181", "99999999999999999999", "-30"])
+@pytest.mark.parametrize("minutes", ["x", "0", "181", "99999999999999999999", "-30"])
 def test_panel_for_a_length_that_makes_no_sense_shows_what_fits_the_shortest(at_desk, typed, okafor, minutes):
     AppointmentFactory(doctor=okafor, start_time=at(8, 15), duration_minutes=180)
 

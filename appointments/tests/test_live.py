@@ -92,9 +92,9 @@ def test_change_between_reading_doctors_and_visits_shows_as_one(receptionist, vi
     """The page must never claim to show what it does not: it carries the version from before it read the visits."""
     from appointments import day as day_module
 
-    def read_then_overtaken(date):
+    def read_then_overtaken(date, **values):
         booking.mark_arrived(visit, by=None)
-        return read(date)
+        return read(date, **values)
 
     read = day_module._read
     monkeypatch.setattr(day_module, "_read", read_then_overtaken)

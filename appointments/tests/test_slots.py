@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from appointments import booking
 from appointments.forms import slot_initial
 from appointments.models import Appointment
-from appointments.slots import SHORTEST, Piece, Slot, Wish, find_free, free_pieces, nearest, slot_words
+from appointments.slots import Piece, Slot, Wish, find_free, free_pieces, nearest, slot_words
 from appointments.tests.factories import AppointmentFactory
 from clinic import clinic_time
+from clinic.visit_length import SHORTEST
 from doctors.availability import usual_hours
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
@@ -43,7 +44,7 @@ def spans(*minutes):
 def pieces(*taken, minutes=15, at=BEFORE, closes=120):
     """Return the free pieces of a short day as pairs of minutes after the opening."""
     opening = (OPENS, OPENS + closes * MINUTE)
-    found = free_pieces([opening], spans(*taken), minutes=minutes, at=at, since=OPENS)
+    found = free_pieces([opening], spans(*taken), minutes=minutes, at=at)
     return [((piece.start - OPENS) // MINUTE, (piece.end - OPENS) // MINUTE) for piece in found]
 
 
@@ -121,7 +122,7 @@ def test_visit_has_room_from_the_start_of_its_piece_on(minutes, expected):
 
 
 def test_piece_says_how_much_room_there_is():
-    found = free_pieces([OPENING], spans((75, 600)), minutes=15, at=BEFORE, since=OPENS)
+    found = free_pieces([OPENING], spans((75, 600)), minutes=15, at=BEFORE)
 
     assert [(piece.room_until, piece.room_minutes) for piece in found] == [
         (OPENS + 75 * MINUTE, 75),
@@ -156,7 +157,7 @@ A_SPAN = st.tuples(st.integers(-90, 690), st.integers(1, 180)).map(lambda it: (i
 def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
     taken, now = spans(*taken), OPENS + now * MINUTE
 
-    found = list(free_pieces([OPENING], taken, minutes=minutes, at=now, since=OPENS))
+    found = list(free_pieces([OPENING], taken, minutes=minutes, at=now))
 
     for piece in found:
         assert OPENING[0] <= piece.start < piece.end <= piece.room_until <= OPENING[1]
@@ -172,7 +173,7 @@ def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
 def test_no_half_hour_with_room_is_forgotten(taken, minutes):
     """What begins on the clock's half hour and fits is the start of a piece, or lies in one that has room."""
     taken = spans(*taken)
-    found = list(free_pieces([OPENING], taken, minutes=minutes, at=BEFORE, since=OPENS))
+    found = list(free_pieces([OPENING], taken, minutes=minutes, at=BEFORE))
 
     for half_hour in range(20):
         start = OPENS + 30 * half_hour * MINUTE

@@ -24,7 +24,13 @@ def okafor():
 
 
 def typed(**changes):
-    return {"full_name": "Dr Lindgren", "specialization": "Dermatology", "is_active": "on", "user": ""} | changes
+    return {
+        "full_name": "Dr Lindgren",
+        "specialization": "Dermatology",
+        "is_active": "on",
+        "usual_minutes": "20",
+        "gap_minutes": "5",
+    } | changes
 
 
 REFUSALS = [

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from appointments import rules
-from appointments.slots import free_pieces
+from appointments.slots import free_pieces, widened
 from clinic import clinic_time
 from doctors.availability import (
     Absence,
@@ -237,20 +237,26 @@ def test_open_and_away_are_the_day(settings, zone, day, intervals, leave, is_clo
     SPANS,
     st.integers(15, 180),
     st.integers(0, 1500),
+    st.sampled_from([0, 1, 10, 60]),
+    st.sampled_from([15, 20, 25, 30]),
 )
 def test_every_offered_time_can_be_booked_and_every_bookable_one_is_offered(
-    settings, zone, day, intervals, leave, booked, minutes, minute
+    settings, zone, day, intervals, leave, booked, minutes, minute, gap, step
 ):
     settings.TIME_ZONE = zone
     absences = [Absence(start, end, "Training") for start, end in from_midnight(day, leave)]
     time = DoctorTime([ValidWeek(None, None, dict.fromkeys(range(7), intervals))], absences)
-    booked, length = from_midnight(day, booked), minutes * MINUTE
+    booked, length, gap = from_midnight(day, booked), minutes * MINUTE, gap * MINUTE
     midnight, next_midnight = clinic_time.day_bounds(day)
 
     def can_be_booked(start):
-        return is_open(time, start, start + length) and not shared([(start, start + length)], booked)
+        end = start + length
+        has_gap = all(after + gap <= start or end + gap <= before for before, after in booked)
+        return has_gap and is_open(time, start, end)
 
-    offered = list(free_pieces(time.offered_on(day), booked, minutes=minutes, at=midnight - MINUTE, since=midnight))
+    taken = [widened(span, gap) for span in booked]
+    before = midnight - MINUTE
+    offered = list(free_pieces(time.offered_on(day), taken, minutes=minutes, at=before, step=step * MINUTE))
 
     assert all(can_be_booked(piece.start) for piece in offered)
     start = midnight + minute * MINUTE

@@ -104,7 +104,12 @@ def write_clinic(plan: Plan) -> None:
     receptionist = users[USERS[0][0]]
     with acting(by=receptionist):
         doctors = [
-            Doctor(full_name=planned.full_name, specialization=planned.specialization) for planned in plan.doctors
+            Doctor(
+                full_name=planned.full_name,
+                specialization=planned.specialization,
+                usual_minutes=planned.usual_minutes,
+            )
+            for planned in plan.doctors
         ]
         doctors[0].user = users["doctor"]
         for doctor, planned in zip(doctors, plan.doctors, strict=True):

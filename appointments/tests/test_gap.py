@@ -1,0 +1,250 @@
+"""A doctor's usual length, and the gap kept free after each appointment: in the rule, in search and in the day view."""
+
+import datetime as dt
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from appointments import booking
+from appointments.day import day_view
+from appointments.models import Appointment
+from appointments.slots import Wish, find_free
+from appointments.tests.booking_form import BOOK, KEY, at
+from appointments.tests.factories import AppointmentFactory
+from clinic.tests.reading import codes_at
+from clinic.transactions import LostRace
+from doctors.tests.factories import DoctorFactory, TimetableFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+WEDNESDAY = dt.date(2026, 11, 25)
+ADMIN_ADD = "/admin/appointments/appointment/add/"
+
+# The doctor keeps ten minutes free and is booked 10:00-10:30. A case is a start, minutes, and what refuses them.
+CASES = {
+    "touching the gap before": ("09:20", 30, None),
+    "a minute into the gap before": ("09:21", 30, "gap"),
+    "touching the visit": ("09:30", 30, "gap"),
+    "within the visit": ("10:05", 15, "doctor_overlap"),
+    "touching the visit's end": ("10:30", 30, "gap"),
+    "a minute before the gap ends": ("10:39", 30, "gap"),
+    "touching the end of the gap": ("10:40", 30, None),
+}
+EVERY_CASE = pytest.mark.parametrize(("time", "minutes", "code"), CASES.values(), ids=CASES)
+
+
+@pytest.fixture
+def okafor():
+    doctor = DoctorFactory(full_name="Dr Okafor", usual_minutes=20, gap_minutes=10)
+    TimetableFactory(doctor=doctor)
+    return doctor
+
+
+@pytest.fixture
+def booked(okafor):
+    return AppointmentFactory(doctor=okafor, start_time=at(10, day=25))
+
+
+def start_of(time):
+    hour, minute = map(int, time.split(":"))
+    return at(hour, minute, day=25)
+
+
+# The rule
+
+
+@EVERY_CASE
+def test_booking_by_the_verb(maria, okafor, booked, receptionist, time, minutes, code):
+    asked = {"patient": maria, "doctor": okafor, "start_time": start_of(time), "duration_minutes": minutes}
+
+    if code is None:
+        assert booking.book(**asked, by=receptionist).pk
+    else:
+        with pytest.raises(ValidationError) as refused:
+            booking.book(**asked, by=receptionist)
+        assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
+        assert Appointment.objects.get() == booked
+
+
+@EVERY_CASE
+def test_booking_by_the_form(at_desk, typed, booked, time, minutes, code):
+    changes = {"date": "2026-11-25", "time": time, "duration_minutes": str(minutes)}
+
+    response = at_desk.post(BOOK, typed | changes)
+
+    assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
+    if code is not None:
+        assert codes_at(response, "time") == [code]
+        assert response.context["nearest"]
+
+
+@EVERY_CASE
+def test_booking_in_the_admin(in_admin, maria, okafor, booked, time, minutes, code):
+    typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": time}
+
+    response = in_admin.post(ADMIN_ADD, typed | {"duration_minutes": str(minutes), "reason": "", "notes": ""})
+
+    assert Appointment.objects.exclude(pk=booked.pk).exists() is (code is None)
+    if code is not None:
+        form = response.context["adminform"].form
+        assert [error.code for error in form.errors["start_time"].as_data()] == [code]
+
+
+def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, booked):
+    with pytest.raises(LostRace) as lost:
+        Appointment(patient=maria, doctor=okafor, start_time=start_of("10:35")).save()
+
+    assert [error.code for error in lost.value.error_dict["start_time"]] == ["gap"]
+
+
+def test_gap_is_kept_between_visits_only_not_at_the_end_of_hours(okafor, maria, receptionist):
+    asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
+
+    assert booking.book(start_time=start_of("11:30"), **asked).pk
+
+
+def test_cancelled_visit_keeps_no_gap_and_comes_back_only_with_it(okafor, booked, maria, receptionist):
+    cancelled = booking.cancel(booked, reason="Ill", cancelled_by="patient", by=receptionist)
+    asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
+    booking.book(start_time=start_of("10:30"), **asked)
+
+    with pytest.raises(ValidationError) as refused:
+        booking.undo(cancelled, by=receptionist)
+
+    assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
+
+
+def test_visits_booked_before_the_gap_was_entered_stay_editable(okafor, booked):
+    okafor.gap_minutes = 0
+    okafor.save()
+    beside = AppointmentFactory(doctor=okafor, start_time=at(10, 30, day=25))
+    okafor.gap_minutes = 10
+    okafor.save()
+
+    beside = Appointment.objects.get(pk=beside.pk)
+    beside.reason = "Sore knee"
+    beside.full_clean()
+    beside.save()
+
+    assert Appointment.objects.get(pk=beside.pk).reason == "Sore knee"
+
+
+def test_length_or_gap_out_of_range_is_refused_at_its_field(in_admin, okafor):
+    typed = {"full_name": "Dr Okafor", "specialization": "Cardiology", "is_active": "on", "user": ""}
+
+    response = in_admin.post(
+        f"/admin/doctors/doctor/{okafor.pk}/change/", typed | {"usual_minutes": "14", "gap_minutes": "61"}
+    )
+
+    errors = response.context["adminform"].form.errors.as_data()
+    assert {name: [error.code for error in found] for name, found in errors.items()} == {
+        "usual_minutes": ["duration"],
+        "gap_minutes": ["gap_minutes"],
+    }
+
+
+# Search
+
+
+def times_of(found):
+    return [slot.time for slot in found.slots()]
+
+
+def test_free_times_keep_the_gap_and_come_as_often_as_visits_can(okafor, booked):
+    found = find_free(Wish(), [okafor], first_day=WEDNESDAY, days=1)
+
+    assert times_of(found)[:6] == ["08:00", "08:30", "09:00", "09:30", "10:40", "11:00"]
+    DoctorFactory()
+    okafor.gap_minutes = 0
+    assert times_of(find_free(Wish(), [okafor], first_day=WEDNESDAY, days=1))[:7] == [
+        *("08:00", "08:20", "08:40", "09:00", "09:20", "09:40", "10:30"),
+    ]
+
+
+def test_free_times_without_a_length_are_for_the_usual_one_of_each_doctor(okafor, booked):
+    slow = DoctorFactory(usual_minutes=90)
+    AppointmentFactory(doctor=slow, start_time=at(9, day=25), duration_minutes=180)
+
+    found = find_free(Wish(), [okafor, slow], first_day=WEDNESDAY, days=1)
+
+    starts = {doctor: [slot.time for slot in slots] for doctor, slots in found.days[0].doctors}
+    assert starts[okafor][:2] == ["08:00", "08:30"]
+    assert starts[slow][0] == "12:00"
+
+
+def test_gap_counts_over_midnight(okafor):
+    night = {day: [(dt.time(0), dt.time(2)), (dt.time(20), dt.time(0))] for day in range(7)}
+    doctor = DoctorFactory(gap_minutes=30)
+    TimetableFactory(doctor=doctor, week=night)
+    AppointmentFactory(doctor=doctor, start_time=at(23, 30, day=25))
+
+    after = times_of(find_free(Wish(), [doctor], first_day=dt.date(2026, 11, 26), days=1))
+    AppointmentFactory(doctor=doctor, start_time=at(0, day=28))
+    before = times_of(find_free(Wish(), [doctor], first_day=dt.date(2026, 11, 27), days=1))
+
+    assert after[0] == "00:30"
+    assert before[-1] == "23:00"
+
+
+# Forms
+
+
+def test_booking_without_a_length_takes_the_doctors_usual_one(at_desk, typed):
+    at_desk.post(BOOK, typed | {"duration_minutes": ""})
+
+    assert Appointment.objects.get().duration_minutes == 20
+
+
+def test_booking_in_the_admin_without_a_length_takes_the_doctors_usual_one(in_admin, maria, okafor):
+    typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "10:00"}
+
+    in_admin.post(ADMIN_ADD, typed | {"duration_minutes": "", "reason": "", "notes": ""})
+
+    assert Appointment.objects.get().duration_minutes == 20
+
+
+def test_walk_in_without_a_length_takes_the_usual_one_of_whoever_is_free(at_desk, typed):
+    at_desk.post(BOOK, typed | {"duration_minutes": "", "doctor": "", "date": "", "time": "", "walk_in": "1"})
+
+    visit = Appointment.objects.get()
+    assert (visit.duration_minutes, visit.status) == (20, "arrived")
+
+
+def test_same_walk_in_without_a_length_twice_is_one_visit(at_desk, typed):
+    walk_in = typed | {"duration_minutes": "", "date": "", "time": "", "walk_in": "1"}
+
+    at_desk.post(BOOK, walk_in)
+    at_desk.post(BOOK, walk_in)
+
+    assert Appointment.objects.count() == 1
+
+
+# The day view
+
+
+def test_day_view_says_gap_and_too_short_where_nothing_can_be_booked(okafor, booked, receptionist):
+    AppointmentFactory(doctor=okafor, start_time=at(11, 10, day=25))
+
+    (column,) = day_view(WEDNESDAY, user=receptionist).columns
+
+    shades = [(shade.text, shade.span) for shade in column.shades if shade.why in {"gap", "too_short"}]
+    assert shades == [
+        ("Gap", "09:50–10:00"),
+        ("Gap", "10:30–10:40"),
+        ("Gap", "11:00–11:10"),
+        ("Gap", "11:40–11:50"),
+        ("Too short", "11:50–12:00"),
+    ]
+    free = [free.time for free in column.free]
+    assert free == [
+        *("08:00", "08:30", "09:00", "09:30", "10:40"),
+        *(f"{h}:{m}" for h in (13, 14, 15, 16) for m in ("00", "30")),
+    ]
+
+
+def test_gap_of_time_that_has_passed_is_not_shown(okafor, receptionist):
+    AppointmentFactory(doctor=okafor, start_time=at(8))
+
+    (column,) = day_view(dt.date(2026, 11, 24), user=receptionist).columns
+
+    assert [shade.why for shade in column.shades] == ["break"]

@@ -1,0 +1,27 @@
+"""How long appointments last."""
+
+import datetime as dt
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+SHORTEST_MINUTES = 15
+USUAL_MINUTES = 30  # unless the doctor has another usual length
+LONGEST_MINUTES = 180
+
+SHORTEST = dt.timedelta(minutes=SHORTEST_MINUTES)
+LONGEST = dt.timedelta(minutes=LONGEST_MINUTES)
+
+
+def check_duration(minutes: int) -> None:
+    """Check that a visit lasts 15 to 180 minutes, both included.
+
+    Raises:
+        ValidationError: `duration`.
+    """
+    if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
+        raise ValidationError(
+            _("An appointment lasts %(shortest)d to %(longest)d minutes."),
+            code="duration",
+            params={"shortest": SHORTEST_MINUTES, "longest": LONGEST_MINUTES},
+        )

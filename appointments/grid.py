@@ -1,15 +1,15 @@
-"""Where things stand on the day view's grid.
+"""Where things stand on the grid of a day, and on those of days side by side.
 
 Places count minutes that really pass since the grid's first instant, so a day of 23 or 25 hours is drawn right and
 only the hour marks show what the clocks do.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from clinic import clinic_time
-from doctors.availability import Span, usual_hours
+from doctors.availability import ONE_DAY, Span, usual_hours
 
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
@@ -36,7 +36,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Mark:
-    """An hour on the time axis."""
+    """An hour on the time axis, or where a day stands."""
 
     place: Place
     label: str
@@ -68,6 +68,11 @@ class Grid:
         """The length of the grid in minutes."""
         return self.minute_of(self.end)
 
+    @property
+    def length(self) -> Place:
+        """The whole grid."""
+        return Place(0, self.minutes)
+
     def minute_of(self, instant: dt.datetime) -> int:
         """Return the whole minutes that pass from the grid's first instant to another."""
         return (instant - self.start) // MINUTE
@@ -80,9 +85,39 @@ class Grid:
         """Return the instant so many minutes after the grid's first."""
         return self.start + minute * MINUTE
 
+    def mark_at(self, instant: dt.datetime) -> Mark | None:
+        """Return the mark of an instant, if it is drawn."""
+        if not self.start <= instant < self.end:
+            return None
+        return Mark(Place(self.minute_of(instant)), clinic_time.time_text(instant))
+
     def hour_marks(self) -> Iterator[Mark]:
         """Yield a mark wherever clinic clocks show a full hour; a repeated hour says which it is."""
         for minute in range(0, self.minutes, 15):
             instant = self.instant_at(minute)
             if clinic_time.local(instant).minute == 0:
                 yield Mark(Place(minute), clinic_time.time_text(instant))
+
+
+def side_by_side(drawn: Mapping[dt.date, Iterable[Span]]) -> dict[dt.date, Grid]:
+    """Return a grid for each date, all from the same full hour of the clock to the same, around what is drawn on any.
+
+    So the same height is the same time, but where clocks change: from there on a date goes by its own hour marks, and
+    is shorter or longer than the others. If nothing is drawn on any date, it is the usual hours.
+    """
+    spans = [(day, *span) for day, of_day in drawn.items() for span in of_day]
+    spans = spans or [(day, *usual_hours(day)) for day in drawn]
+    opens = min(_clock(day, start) // HOUR for day, start, _end in spans)
+    # By the last instant before the end: of a time that comes twice, the end itself may read as the first.
+    closes = max(_clock(day, end - dt.datetime.resolution) // HOUR for day, _start, end in spans) + 1
+    return {day: Grid(_hour_on(day, opens), _hour_on(day, closes)) for day in drawn}
+
+
+def _clock(day: dt.date, instant: dt.datetime) -> dt.timedelta:
+    """Return what clinic clocks show, counted from the date's midnight and past the next."""
+    return clinic_time.local(instant).replace(tzinfo=None) - dt.datetime.combine(day, dt.time.min)
+
+
+def _hour_on(day: dt.date, hour: int) -> dt.datetime:
+    days, hour = divmod(hour, 24)
+    return clinic_time.first_instant_from(day + days * ONE_DAY, dt.time(hour))

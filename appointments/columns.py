@@ -1,0 +1,297 @@
+"""What a column shows: one doctor's day, as ready values, and nothing that a user may not see."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from appointments.actions import Action, actions_on, can_change, can_undo
+from appointments.grid import MINUTE, Grid, Mark, Place
+from appointments.models import Appointment
+from appointments.permissions import is_own_diary, rights_of
+from appointments.querysets import AppointmentQuerySet
+from appointments.slots import BEGIN_STEP, Piece, free_pieces, slot_words, step_of, widened
+from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
+from clinic import clinic_time, names
+from clinic.visit_length import SHORTEST_MINUTES
+from doctors.availability import Away, DoctorTime, Span, Why, minutes_of, shared, without
+from doctors.models import Doctor
+
+TALL_BLOCK_MINUTES = 25
+
+
+class Row(NamedTuple):
+    """What is read of an appointment. Rows and not model objects: they cost a third of the time."""
+
+    pk: int
+    doctor_id: int
+    patient_id: int
+    start_time: dt.datetime
+    end_time: dt.datetime
+    status: str
+    arrived_at: dt.datetime | None
+    started_at: dt.datetime | None
+    completed_at: dt.datetime | None
+    version: int
+    reason: str
+    outside_hours_reason: str
+    patient__first_name: str
+    patient__last_name: str
+    patient__phone_number: str
+    patient__date_of_birth: dt.date | None
+
+    @property
+    def stamped(self) -> Stamped:
+        """Which steps the visit has a time for."""
+        return Stamped(self.arrived_at is not None, self.started_at is not None, self.completed_at is not None)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One appointment. `url` is empty, and the patient reduced to initials, for who may not see the patient.
+
+    `waiting` counts the minutes since who has arrived is here, `late` those since who has not should have been.
+    """
+
+    pk: int
+    version: int
+    place: Place
+    url: str
+    time: str
+    until: str
+    who: str
+    phone: str
+    born: dt.date | None
+    reason: str
+    doctor_name: str
+    status: Status
+    is_beside: bool
+    mark: str  # what is out of the ordinary about the time: booked outside hours, or a doctor who is away now
+    waiting: int | None
+    late: int | None
+    actions: list[Action]
+    can_undo: bool
+    can_change: bool
+
+    @property
+    def is_tall(self) -> bool:
+        """Whether there is room for a name of two lines."""
+        return self.place.minutes >= TALL_BLOCK_MINUTES
+
+
+@dataclass(frozen=True)
+class Free:
+    """A piece of free time. `url` opens the booking form filled in; `take` says the same to a form that is open."""
+
+    place: Place
+    time: str
+    url: str
+    take: str
+
+
+@dataclass(frozen=True)
+class Shade:
+    """A stretch in which the doctor cannot be booked, and why, as `Leave: Training`."""
+
+    place: Place
+    span: str  # from when to when, as `until 10:00`; nothing if it is the whole day
+    why: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """One doctor's day: all visits in order of time, cancelled ones too, the time that is free, and what is neither.
+
+    `hours` are those in which free times are offered; `booked_share` is how much of them visits take, in percent, None
+    of a day without any. `now` is where the day stands, if it is drawn. `marks` are the column's own hours, if they do
+    not stand where those on the time axis do.
+    """
+
+    doctor: Doctor
+    date: dt.date
+    grid: Grid
+    now: Mark | None
+    listed: list[Block]
+    free: list[Free]
+    shades: list[Shade]
+    hours: list[Span]
+    booked_share: int | None
+    marks: list[Mark] = field(default_factory=list)
+
+    @property
+    def length(self) -> Place:
+        """The whole column."""
+        return self.grid.length
+
+    @property
+    def blocks(self) -> list[Block]:
+        """What is drawn: not the cancelled; beside the others a no-show whose time has been given away."""
+        drawn: list[Block] = []
+        taken = [block.place for block in self.listed if block.status in BLOCKING]
+        for block in self.listed:
+            if block.status == Status.NO_SHOW:
+                block = replace(block, is_beside=any(map(block.place.meets, taken)))
+                taken.append(block.place)
+            if block.status != Status.CANCELLED:
+                drawn.append(block)
+        return drawn
+
+    @property
+    def visits(self) -> int:
+        """How many appointments occupy the doctor."""
+        return sum(block.status in BLOCKING for block in self.listed)
+
+    @property
+    def next_free(self) -> Free | None:
+        """The first free time."""
+        return self.free[0] if self.free else None
+
+
+def status_counts(blocks: Iterable[Block]) -> list[tuple[Status, int]]:
+    """Return how many visits there are of each status that occurs, in the order of the statuses."""
+    counts = Counter(block.status for block in blocks)
+    return [(status, counts[status]) for status in Status if counts[status]]
+
+
+def read_rows(visits: AppointmentQuerySet) -> Iterator[Row]:
+    """Yield what is read of appointments, in order of time. One query."""
+    return map(Row._make, visits.values_list(*Row._fields))
+
+
+class Desk:
+    """Lays out one day for one user, who sees all patients, the own ones, or initials only."""
+
+    def __init__(
+        self,
+        user: Any,
+        grid: Grid,
+        *,
+        at: dt.datetime,
+        room_for: int = SHORTEST_MINUTES,
+        own: Sequence[Row] = (),
+        moving: Appointment | None = None,
+    ) -> None:
+        self.user = user
+        self.sees_all = user.has_perm("patients.view_patient")
+        self.sees_own = user.has_perm("patients.view_own_patient")
+        self.rights = {is_own: rights_of(user, is_own=is_own) for is_own in (False, True)}
+        self.books = user.has_perm("appointments.add_appointment")
+        self.book_url = reverse("appointments:appointment_book")
+        self.grid = grid
+        self.at = at
+        self.day = clinic_time.local_date(grid.start)
+        self.midnight, self.next_midnight = clinic_time.day_bounds(self.day)
+        self.soonest = at + BEGIN_STEP - (at - self.midnight) % BEGIN_STEP
+        self.is_today = self.day == clinic_time.today(at=at)
+        self.room_for = room_for
+        self.own = own  # the visits of the patient for whom a time is sought
+        self.moving = moving
+
+    def column(self, doctor: Doctor, rows: list[Row], time: DoctorTime) -> Column:
+        """Return a doctor's day; free time only of doctors who can be booked, for users who book.
+
+        `rows` may be of other days too; those that take time from this day are among them.
+        """
+        hours, away = time.offered_on(self.day), time.away_on(self.day)
+        booked = shared(hours, ((row.start_time, row.end_time) for row in rows if row.status in BLOCKING))
+        pieces, unfit = self._free_time(rows, doctor, hours) if doctor.is_active else ([], [])
+        return Column(
+            doctor,
+            self.day,
+            self.grid,
+            self.grid.mark_at(self.at),
+            [self._block(row, doctor, away) for row in rows if self.midnight <= row.start_time < self.next_midnight],
+            [self._free(doctor, piece) for piece in pieces if self.books and not self._is_held(doctor, piece)],
+            [shade for each in (*away, *unfit) if (shade := self._shade(each))],
+            hours,
+            100 * minutes_of(booked) // minutes_of(hours) if hours else None,
+        )
+
+    def _shade(self, away: Away) -> Shade | None:
+        """Return the part of a stretch that is drawn, if any; the text tells of the whole."""
+        start, end = max(away.start, self.grid.start), min(away.end, self.grid.end)
+        if start >= end:
+            return None
+        text = f"{away.why.label}: {away.detail}" if away.detail else away.why.label
+        return Shade(self.grid.place_of(start, end), self._span_text(away), away.why, text)
+
+    def _span_text(self, away: Away) -> str:
+        begins, ends = (clinic_time.time_text(instant) for instant in (away.start, away.end))
+        is_from_midnight, is_to_midnight = away.start == self.midnight, away.end == self.next_midnight
+        if is_from_midnight and is_to_midnight:
+            return ""
+        if is_from_midnight:
+            return f"until {ends}"
+        return f"from {begins}" if is_to_midnight else f"{begins}–{ends}"
+
+    def _mark(self, row: Row, away: list[Away], *, is_named: bool) -> str:
+        if row.outside_hours_reason:
+            return f"outside hours: {row.outside_hours_reason}" if is_named else "outside hours"
+        is_hit = any(each.start < row.end_time and row.start_time < each.end for each in away)
+        return "doctor away" if is_hit and row.status in MOVABLE else ""
+
+    def _block(self, row: Row, doctor: Doctor, away: list[Away]) -> Block:
+        is_own = is_own_diary(doctor, self.user)
+        is_named = self.sees_all or (self.sees_own and is_own)
+        rights = self.rights[is_own]
+        is_awaited = row.status == Status.BOOKED and row.end_time > self.at
+        names_of_patient = row.patient__first_name, row.patient__last_name
+        return Block(
+            pk=row.pk,
+            version=row.version,
+            place=self.grid.place_of(row.start_time, row.end_time),
+            url=reverse("appointments:appointment_detail", args=[row.pk]) if is_named else "",
+            time=clinic_time.time_text(row.start_time),
+            until=clinic_time.time_text(row.end_time),
+            who=" ".join(names_of_patient) if is_named else names.initials(*names_of_patient),
+            phone=row.patient__phone_number if is_named else "",
+            born=row.patient__date_of_birth if is_named else None,
+            reason=row.reason if is_named else "",
+            doctor_name=doctor.full_name,
+            status=Status(row.status),
+            is_beside=False,
+            mark=self._mark(row, away, is_named=is_named),
+            waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
+            late=self._minutes_since(row.start_time) if is_awaited else None,
+            actions=actions_on(row, rights, at=self.at),
+            can_undo=can_undo(row, rights, at=self.at),
+            can_change=can_change(row, rights),
+        )
+
+    def _minutes_since(self, instant: dt.datetime | None) -> int | None:
+        """Return the whole minutes that have passed; None on another day, or for an instant to come."""
+        if instant is None or not self.is_today or instant > self.at:
+            return None
+        return (self.at - instant) // MINUTE
+
+    def _free_time(self, rows: list[Row], doctor: Doctor, hours: list[Span]) -> tuple[list[Piece], list[Away]]:
+        """Return the doctor's free time from now on, in pieces on which a visit can begin, and why in the rest none."""
+        taken, own = self._taken_by(rows), self._taken_by(self.own)
+        kept = [widened(span, doctor.gap) for span in taken]
+        pieces = list(free_pieces(hours, [*kept, *own], minutes=self.room_for, at=self.at, step=step_of(doctor)))
+        to_come = shared(hours, [(self.soonest, self.next_midnight)])
+        gaps = without(shared(to_come, kept), taken)
+        rest = without(to_come, [*kept, *own, *((piece.start, piece.end) for piece in pieces)])
+        return pieces, [*(Away(*span, Why.GAP) for span in gaps), *(Away(*span, Why.TOO_SHORT) for span in rest)]
+
+    def _taken_by(self, rows: Iterable[Row]) -> list[Span]:
+        """Return what visits take, less the one that is moved."""
+        moving = self.moving and self.moving.pk
+        return [(row.start_time, row.end_time) for row in rows if row.status in BLOCKING and row.pk != moving]
+
+    def _is_held(self, doctor: Doctor, piece: Piece) -> bool:
+        """Return whether a piece is where the visit that is moved is already."""
+        return self.moving is not None and (doctor.pk, piece.start) == (self.moving.doctor_id, self.moving.start_time)
+
+    def _free(self, doctor: Doctor, piece: Piece) -> Free:
+        slot = slot_words(doctor.pk, piece.start)
+        take = urlencode(slot)
+        if piece.room_minutes < doctor.usual_minutes:
+            slot["minutes"] = piece.room_minutes
+        place = self.grid.place_of(piece.start, piece.end)
+        return Free(place, clinic_time.time_text(piece.start), f"{self.book_url}?{urlencode(slot)}", take)

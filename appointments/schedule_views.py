@@ -30,14 +30,20 @@ def schedule_today(request: StaffRequest) -> HttpResponse:
     """Show today, or go to the date typed into the date field."""
     if "date" not in request.GET:
         return schedule_day(request, clinic_time.today())
+    day = picked_date(request)
+    kept = {name: value for name, value in request.GET.dict().items() if name != "date" and value}
+    return redirect(schedule_url(day, kept))
+
+
+def picked_date(request: StaffRequest) -> dt.date:
+    """Return the date typed into the date field; of what is none, today, and a message that says so."""
     try:
         day = dt.date.fromisoformat(request.GET["date"])
         clinic_time.check_date(day)
     except (ValueError, ValidationError):
         messages.error(request, "That is not a date of the calendar, so this is today.")
-        day = clinic_time.today()
-    kept = {name: value for name, value in request.GET.dict().items() if name != "date" and value}
-    return redirect(schedule_url(day, kept))
+        return clinic_time.today()
+    return day
 
 
 def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:

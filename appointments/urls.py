@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from appointments import action_views, booking_views, close_out_views, free_views, print_views, schedule_views, views
+from appointments import (
+    action_views,
+    booking_views,
+    close_out_views,
+    free_views,
+    print_views,
+    schedule_views,
+    views,
+    week_views,
+)
 
 app_name = "appointments"
 urlpatterns = [
@@ -13,6 +22,8 @@ urlpatterns = [
     path("schedule/next/print/", print_views.schedule_print_next, name="schedule_print_next"),
     path("schedule/<date:day>/print/", print_views.schedule_print, name="schedule_print"),
     path("schedule/pack/", print_views.schedule_pack, name="schedule_pack"),
+    path("doctors/<int:pk>/week/", week_views.doctor_week_now, name="doctor_week_now"),
+    path("doctors/<int:pk>/week/<date:day>/", week_views.doctor_week, name="doctor_week"),
     path("appointments/book/", booking_views.appointment_book, name="appointment_book"),
     path("appointments/free/", free_views.free_times, name="free_times"),
     path("appointments/close-out/", close_out_views.close_out, name="close_out"),

@@ -35,6 +35,8 @@ PAGES: dict[str, dict[str, Permissions]] = {
     # It tells that something has changed, not what, and is asked often.
     "appointments:schedule_version": {"GET": SIGNED_IN},
     "appointments:schedule_print_next": {"GET": ("appointments.view_schedule",)},
+    "appointments:doctor_week_now": {"GET": ("appointments.view_schedule",)},
+    "appointments:doctor_week": {"GET": ("appointments.view_schedule",)},
     "appointments:free_times": {"GET": ("appointments.view_schedule",)},
     "appointments:appointment_book": {"GET": _BOOK, "POST": _BOOK},
     "appointments:close_out": {"GET": _ARRIVE},

@@ -80,6 +80,8 @@ TABLE = {
     "appointments:schedule_print_next": page("/schedule/next/print/", get=STAFF),
     "appointments:schedule_pack": page("/schedule/pack/", get=STAFF),
     "appointments:schedule_version": page("/schedule/2026-11-24/version/", get=SIGNED_IN),
+    "appointments:doctor_week_now": page("/doctors/{doctor}/week/", get=STAFF),
+    "appointments:doctor_week": page("/doctors/{doctor}/week/2026-11-24/", get=STAFF),
     "appointments:free_times": page("/appointments/free/", get=STAFF),
     "appointments:appointment_book": page("/appointments/book/", get=DESK, post=DESK),
     "appointments:close_out": page("/appointments/close-out/", get={*DESK, DOCTOR}),

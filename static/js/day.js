@@ -1,4 +1,4 @@
-// The day view: the clock runs on, arrows lead through it, what others change shows by itself, and a visit can be dragged.
+// The day view, and the week of a doctor: the clock runs on, arrows lead through it, what others change shows by itself, and a visit can be dragged.
 "use strict";
 
 const POLL_SECONDS = 10;
@@ -100,7 +100,8 @@ document.addEventListener("keydown", (event) => {
   if (!visit || event.repeat || event.defaultPrevented) return;
   if (event.key === "c") location.assign(`${visit.querySelector(".open").href}cancel/`);
   if (event.key === "m") {
-    const address = new URL(location.href);
+    // A week leads to the day: a visit is moved in the day view.
+    const address = new URL(visit.closest("[data-day-url]")?.dataset.dayUrl ?? location.href, location.href);
     address.searchParams.set("move", visit.id.slice(1));
     address.searchParams.delete("layout");
     address.hash = "";
@@ -210,10 +211,11 @@ document.addEventListener("drop", (event) => {
 function begin() {
   const named = document.getElementById(location.hash.slice(1));
   const place = named?.closest(".lane") ? named : grid()?.querySelector(".now-line");
+  const column = (named ?? grid()?.querySelector("[aria-current=date]"))?.closest(".column");
   if (grid() && place) {
     grid().scrollTop = Math.max(0, place.offsetTop - grid().clientHeight / 3);
-    if (named?.closest(".column")) grid().scrollLeft = named.closest(".column").offsetLeft - grid().clientWidth / 2;
   }
+  if (grid() && column) grid().scrollLeft = column.offsetLeft - grid().clientWidth / 2;
   if (named?.matches("[data-keys]")) named.querySelector(".open[href]")?.focus({ preventScroll: true });
   if (grid()) scrollTo(0, 0);
 }

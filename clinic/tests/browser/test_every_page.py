@@ -119,6 +119,11 @@ SHOWN = {
     "doctors": at("/doctors/", "Dr Ingrid Lindqvist"),
     "doctors of an administrator": at("/doctors/", "Add a doctor", who="administrator"),
     "doctor": at("/doctors/{doctors.lindqvist.pk}/", "Cardiology"),
+    "week": at("/doctors/{doctors.ferreira.pk}/week/2026-11-24/", "Maria Santos"),
+    "week, the current one": at("/doctors/{doctors.ferreira.pk}/week/", "Tue 24 Nov"),
+    "week, nothing booked": at("/doctors/{doctors.ferreira.pk}/week/2026-12-08/", "Tue 8 Dec"),
+    "week of a doctor": at("/doctors/{doctors.ferreira.pk}/week/2026-11-24/", "Maria Santos", who="doctor_user"),
+    "week of a manager": at("/doctors/{doctors.ferreira.pk}/week/2026-11-24/", "M. S.", who="manager"),
     "403": at("/patients/", "Not for your role", who="manager"),
     "403, no form token": at(
         "/accounts/login/",

@@ -1,0 +1,58 @@
+"""The page of a doctor's week. Who may call it is in `clinic.access`."""
+
+import datetime as dt
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+
+from appointments.schedule_views import picked_date, schedule_url
+from appointments.week import Week, week_view
+from clinic import clinic_time
+from clinic.http import StaffRequest, number_or_none
+from doctors.models import Doctor
+
+
+def doctor_week_now(request: StaffRequest, pk: int) -> HttpResponse:
+    """Lead to the current week, or to the doctor and the week of the date that were picked on the page."""
+    doctor = get_object_or_404(Doctor, pk=number_or_none(request.GET.get("doctor", str(pk))))
+    day = picked_date(request) if "date" in request.GET else clinic_time.today()
+    return redirect(_week_url(doctor, day))
+
+
+def doctor_week(request: StaffRequest, pk: int, day: dt.date) -> HttpResponse:
+    """Show the week of one doctor in which a date lies.
+
+    A page that asks for what has changed gets the week without what stands around it; one of whose buttons was pressed
+    gets the page, for its messages.
+    """
+    week = week_view(get_object_or_404(Doctor, pk=pk), day, user=request.user)
+    context = {
+        "week": week,
+        "here": _week_url(week.doctor, day),
+        "columns": [(column, schedule_url(column.date, {"doctor": str(pk)})) for column in week.columns],
+        "moving": None,
+    }
+    if request.htmx and request.htmx.trigger != "answers":
+        return render(request, "appointments/_week.html", context)
+    return render(request, "appointments/doctor_week.html", context | {"day": day} | _way_around(week))
+
+
+def _way_around(week: Week) -> dict[str, Any]:
+    return {
+        "previous_url": _neighbour_url(week, -1),
+        "next_url": _neighbour_url(week, +1),
+        "now_url": reverse("appointments:doctor_week_now", args=[week.doctor.pk]),
+    }
+
+
+def _neighbour_url(week: Week, step: int) -> str:
+    """Return the address of the week before or after; none at the calendar's ends."""
+    monday = week.dates[0] + step * dt.timedelta(weeks=1)
+    is_known = clinic_time.FIRST_DATE <= monday <= clinic_time.LAST_DATE
+    return _week_url(week.doctor, monday) if is_known else ""
+
+
+def _week_url(doctor: Doctor, day: dt.date) -> str:
+    return reverse("appointments:doctor_week", args=[doctor.pk, day])

@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import etag
 from django_htmx.http import HttpResponseClientRedirect
@@ -139,15 +139,25 @@ def schedule_url(day: dt.date | None, kept: dict[str, str]) -> str:
 
 
 def came_from(request: StaffRequest) -> str:
-    """Return the day view that led here, with its filters, so that the way leads back to it; or nothing.
+    """Return the day view that led here, with its filters, or the week, so that the way leads back to it; or nothing.
 
-    It is only ever read for filters: nobody is sent to what an address names.
+    It is only ever read for filters, and for whose week it is: nobody is sent to what an address names.
     """
     if "from" in request.GET:
         return request.GET["from"]
     address = _parts(request.headers.get("Referer", ""))
     is_day = address.path == "/" or address.path.startswith(reverse("appointments:schedule_now"))
-    return f"{address.path}?{address.query}" if is_day and address.netloc == request.get_host() else ""
+    is_schedule = is_day or _doctor_of_week(address.path) is not None
+    return f"{address.path}?{address.query}" if is_schedule and address.netloc == request.get_host() else ""
+
+
+def _doctor_of_week(address: str) -> int | None:
+    """Return the id of the doctor whose week an address names, if it does."""
+    try:
+        page = resolve(_parts(address).path)
+    except Resolver404:
+        return None
+    return page.kwargs["pk"] if page.view_name == "appointments:doctor_week" else None
 
 
 def _parts(address: str) -> SplitResult:
@@ -159,8 +169,14 @@ def _parts(address: str) -> SplitResult:
 
 
 def day_url(day: dt.date, *, came_from: str) -> str:
-    """Return the address of a day, with the filters of the day view one came from."""
-    return schedule_url(day, _filters_named(came_from))
+    """Return the address of a day, with the filters of the day view one came from, or of the doctor's week."""
+    doctor_id = _doctor_of_week(came_from)
+    return schedule_url(day, _filters_named(came_from)) if doctor_id is None else week_url(doctor_id, day)
+
+
+def week_url(doctor_id: int, day: dt.date) -> str:
+    """Return the address of the week of a doctor in which a date lies."""
+    return reverse("appointments:doctor_week", args=[doctor_id, day])
 
 
 def _filters_named(address: str) -> dict[str, str]:
@@ -170,8 +186,12 @@ def _filters_named(address: str) -> dict[str, str]:
 def visit_url(appointment: Appointment, *, came_from: str = "", move: bool = False) -> str:
     """Return the visit's place in the day view, with those filters of the day view one came from that show it.
 
-    With `move`, the day view in which a new time is picked for it.
+    Who came from a week is led to the week of the visit. With `move`, it is the day view in which a new time is picked
+    for it.
     """
+    day = clinic_time.local_date(appointment.start_time)
+    if not move and _doctor_of_week(came_from) is not None:
+        return f"{week_url(appointment.doctor_id, day)}#v{appointment.pk}"
     kept = _filters_named(came_from)
     if kept.get("doctor", str(appointment.doctor_id)) != str(appointment.doctor_id):
         del kept["doctor"]
@@ -179,7 +199,7 @@ def visit_url(appointment: Appointment, *, came_from: str = "", move: bool = Fal
         del kept["specialization"]
     if move:
         kept |= {"move": str(appointment.pk), "layout": ""}
-    return f"{schedule_url(clinic_time.local_date(appointment.start_time), kept)}#v{appointment.pk}"
+    return f"{schedule_url(day, kept)}#v{appointment.pk}"
 
 
 def _neighbour_url(day: dt.date, step: int, kept: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from appointments.schedule_views import picked_date, schedule_url
+from appointments.schedule_views import picked_date, schedule_url, week_url
 from appointments.week import Week, week_view
 from clinic import clinic_time
 from clinic.http import StaffRequest, number_or_none
@@ -18,7 +18,7 @@ def doctor_week_now(request: StaffRequest, pk: int) -> HttpResponse:
     """Lead to the current week, or to the doctor and the week of the date that were picked on the page."""
     doctor = get_object_or_404(Doctor, pk=number_or_none(request.GET.get("doctor", str(pk))))
     day = picked_date(request) if "date" in request.GET else clinic_time.today()
-    return redirect(_week_url(doctor, day))
+    return redirect(week_url(doctor.pk, day))
 
 
 def doctor_week(request: StaffRequest, pk: int, day: dt.date) -> HttpResponse:
@@ -30,7 +30,7 @@ def doctor_week(request: StaffRequest, pk: int, day: dt.date) -> HttpResponse:
     week = week_view(get_object_or_404(Doctor, pk=pk), day, user=request.user)
     context = {
         "week": week,
-        "here": _week_url(week.doctor, day),
+        "here": week_url(pk, day),
         "columns": [(column, schedule_url(column.date, {"doctor": str(pk)})) for column in week.columns],
         "moving": None,
     }
@@ -51,8 +51,4 @@ def _neighbour_url(week: Week, step: int) -> str:
     """Return the address of the week before or after; none at the calendar's ends."""
     monday = week.dates[0] + step * dt.timedelta(weeks=1)
     is_known = clinic_time.FIRST_DATE <= monday <= clinic_time.LAST_DATE
-    return _week_url(week.doctor, monday) if is_known else ""
-
-
-def _week_url(doctor: Doctor, day: dt.date) -> str:
-    return reverse("appointments:doctor_week", args=[doctor.pk, day])
+    return week_url(week.doctor.pk, monday) if is_known else ""

@@ -1,9 +1,12 @@
-"""After a booking, move or cancellation the way leads to the visit in the day view one came from, and nowhere else."""
+"""After a booking, move or cancellation the way leads to the visit in the day view, or week, one came from.
+
+And nowhere else.
+"""
 
 import pytest
 from django.test import RequestFactory
 
-from appointments.schedule_views import came_from, visit_url
+from appointments.schedule_views import came_from, day_url, visit_url
 from appointments.tests.booking_form import BOOK, at
 from appointments.tests.factories import AppointmentFactory
 from doctors.tests.factories import DoctorFactory
@@ -14,6 +17,7 @@ HOSTILE = [
     "https://evil.example/",
     "//evil.example/schedule/",
     "https://evil.example/?next=https://evil.example/",
+    "https://evil.example/schedule/2026-11-24/",
     "javascript:alert(1)",
     "/\\evil.example",
     "http://[",
@@ -45,6 +49,9 @@ def request_from(referer="", **query):
         ("http://testserver/schedule/?tab=done", "/schedule/?tab=done"),
         ("http://testserver/?layout=list", "/?layout=list"),
         ("http://testserver/schedule/2026-11-24/", "/schedule/2026-11-24/?"),
+        ("http://testserver/doctors/3/week/2026-11-24/", "/doctors/3/week/2026-11-24/?"),
+        ("http://testserver/doctors/3/", ""),
+        ("https://evil.example/doctors/3/week/2026-11-24/", ""),
         ("http://testserver/patients/7/?layout=list", ""),
         ("http://testserver:8000/schedule/?layout=list", ""),
         ("https://evil.example/schedule/?layout=list", ""),
@@ -172,3 +179,34 @@ def test_back_to_the_day_leads_nowhere_else(at_desk, address):
     response = at_desk.get(BOOK, {"date": "2026-11-25", "from": address})
 
     assert response.context["back_url"].startswith("/schedule/2026-11-25/")
+
+
+# From a week and back
+
+WEEK = "/doctors/{pk}/week/2026-12-01/?"
+
+
+def test_who_came_from_a_week_is_led_to_the_week_of_the_visit(visit, okafor):
+    other = DoctorFactory()
+
+    for doctor in (okafor, other):
+        came = WEEK.format(pk=doctor.pk)
+        assert visit_url(visit, came_from=came) == f"/doctors/{okafor.pk}/week/2026-11-25/#v{visit.pk}"
+
+
+def test_who_came_from_a_week_picks_a_new_time_in_the_day_view(visit, okafor):
+    came = WEEK.format(pk=okafor.pk)
+
+    assert visit_url(visit, came_from=came, move=True) == f"/schedule/2026-11-25/?move={visit.pk}#v{visit.pk}"
+
+
+def test_who_came_from_a_week_is_led_back_to_it_without_booking(okafor):
+    came = WEEK.format(pk=okafor.pk)
+
+    assert day_url(at(10).date(), came_from=came) == f"/doctors/{okafor.pk}/week/2026-11-25/"
+
+
+def test_visit_booked_from_a_week_is_shown_in_it(at_desk, okafor, typed):
+    response = at_desk.post(BOOK, typed | {"next": WEEK.format(pk=okafor.pk)})
+
+    assert response["Location"].startswith(f"/doctors/{okafor.pk}/week/2026-11-25/#v")

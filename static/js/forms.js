@@ -11,7 +11,7 @@ for (const form of document.querySelectorAll("form[data-submit-on-pick]")) {
     // A choice among many takes back the one of a single one, which it would not go with.
     const { clears } = event.target.dataset;
     if (clears) form.elements[clears].value = "";
-    if (picked) form.requestSubmit();
+    if (picked && !event.target.matches("[type=checkbox]")) form.requestSubmit();
   });
 }
 
@@ -63,12 +63,17 @@ function keepOnTheWay() {
   const fields = [...document.querySelectorAll("[data-kept-as]")];
   const names = fields.map((field) => field.dataset.keptAs);
   for (const name of Object.keys(sessionStorage)) if (!names.includes(name)) sessionStorage.removeItem(name);
-  for (const field of fields) field.value ||= sessionStorage.getItem(field.dataset.keptAs) ?? "";
+  for (const field of fields) {
+    field.value ||= sessionStorage.getItem(field.dataset.keptAs) ?? "";
+    keep(field); // it may have been typed before this script ran
+  }
 }
 
-document.addEventListener("input", ({ target }) => {
-  if (target.dataset.keptAs) sessionStorage.setItem(target.dataset.keptAs, target.value);
-});
+function keep(field) {
+  if (field.dataset.keptAs) sessionStorage.setItem(field.dataset.keptAs, field.value);
+}
+
+document.addEventListener("input", ({ target }) => keep(target));
 
 // The keyboard goes on where something is missing: at the first field that was refused, or the first empty one of a form
 // that has just been opened (`data-begin`).

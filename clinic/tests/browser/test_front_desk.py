@@ -562,6 +562,21 @@ def test_enter_in_the_reason_of_a_move_moves_nothing(desk, clinic):
     assert clinic.booked.start_time == at("10:30")
 
 
+def test_why_a_visit_is_moved_is_kept_though_it_was_typed_before_the_scripts_came(desk, clinic):
+    held = []
+    desk.route("**/js/forms*.js", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright wants a function
+    desk.goto(f"/?move={clinic.booked.pk}", wait_until="commit")
+    desk.get_by_label("Why the visit is moved").fill("Train is late")
+    held[0].continue_()
+    desk.unroute("**/js/forms*.js")
+    desk.wait_for_load_state()
+
+    desk.get_by_role("link", name="Next day", exact=True).click()
+
+    expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
+    expect(desk.get_by_label("Why the visit is moved")).to_have_value("Train is late")
+
+
 def test_why_a_visit_is_moved_is_kept_for_that_visit_only(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
     desk.get_by_label("Why the visit is moved").fill("Train is late")

@@ -155,6 +155,10 @@ class DoctorTime:
         """Return the working hours of all dates that `[start, end)` touches; over midnight they may be one."""
         return merged(span for day in local_dates(start, end) for span in self.hours_on(day))
 
+    def has_inside_hours(self, start: dt.datetime, end: dt.datetime) -> bool:
+        """Return whether `[start, end)` lies inside one working interval."""
+        return any(opens <= start and end <= closes for opens, closes in self.hours_between(start, end))
+
     def closed_on(self, start: dt.datetime, end: dt.datetime) -> dt.date | None:
         """Return the first date of a closure that `[start, end)` touches."""
         return next((day for day in local_dates(start, end) if day in self.closures), None)
@@ -162,6 +166,15 @@ class DoctorTime:
     def absence_in(self, start: dt.datetime, end: dt.datetime) -> Absence | None:
         """Return the first leave that shares time with `[start, end)`."""
         return next((each for each in sorted(self.absences) if each.start < end and each.end > start), None)
+
+    def obstacles(self, start: dt.datetime, end: dt.datetime) -> frozenset[str]:
+        """Return what keeps the doctor from being there throughout `[start, end)`: `closed`, `leave`, `hours`."""
+        stands = {
+            "closed": self.closed_on(start, end) is not None,
+            "leave": self.absence_in(start, end) is not None,
+            "hours": not self.has_inside_hours(start, end),
+        }
+        return frozenset(code for code, is_so in stands.items() if is_so)
 
     def open_on(self, day: dt.date) -> list[Span]:
         """Return the hours of a date less closure and leave: when the doctor can be booked, but for what is booked."""

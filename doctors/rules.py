@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 from clinic import clinic_time
 
 LINKED = gettext_lazy(
-    "This doctor has appointments, so the record is kept and cannot be deleted. Deactivate the doctor instead: "
-    "nothing new can then be booked."
+    "This doctor has, or has had, appointments, so the record is kept and cannot be deleted. Deactivate the doctor "
+    "instead: nothing new can then be booked."
 )
 
 MOST_GAP_MINUTES = 60
@@ -43,8 +43,8 @@ def check_interval(start: dt.time, end: dt.time) -> None:
     if end <= start and end != dt.time.min:
         raise ValidationError(
             _(
-                "%(span)s ends before it starts. Hours past midnight are two: until 00:00, and from 00:00 on the next "
-                "day."
+                "%(span)s does not end after it starts. Hours past midnight are two: until 00:00, and from 00:00 on "
+                "the next day."
             ),
             code="interval",
             params={"span": interval_text(start, end)},
@@ -113,6 +113,16 @@ def check_leave_span(start_time: dt.datetime, end_time: dt.datetime) -> None:
     clinic_time.check_date(clinic_time.local_date(end_time))
     if end_time <= start_time:
         raise ValidationError(_("The leave ends before it starts."), code="leave_span")
+
+
+def check_to_come(end_time: dt.datetime, *, at: dt.datetime) -> None:
+    """Check that a new leave or closure is not over: one in the past is a typing error, and would change nothing.
+
+    Raises:
+        ValidationError: `past`.
+    """
+    if end_time <= at:
+        raise ValidationError(_("That has already passed. Check the date."), code="past")
 
 
 def check_leave_apart(others: Any, start_time: dt.datetime, end_time: dt.datetime) -> None:

@@ -158,17 +158,19 @@ def span(start, end):
         ((26, 0), (27, 0), None),
         ((26, 10), (26, 10), {"end_time": ["leave_span"]}),
         ((26, 10), (26, 9), {"end_time": ["leave_span"]}),
-        ((20, 0), (21, 0), None),
-        ((19, 0), (20, 0), None),
-        ((18, 0), (19, 1), {"start_time": ["leave_overlap"]}),
-        ((18, 23), (19, 0), None),
+        ((29, 0), (30, 0), None),
+        ((28, 0), (29, 0), None),
+        ((27, 0), (28, 1), {"start_time": ["leave_overlap"]}),
+        ((27, 23), (28, 0), None),
+        ((22, 0), (24, 9), {"end_time": ["past"]}),
+        ((22, 0), (24, 10), None),
     ],
 )
 def test_span_of_a_leave(doctor, start, end, expected):
-    """The doctor is on leave on the 19th already, up to noon."""
-    LeaveFactory(doctor=doctor, **span((19, 0), (19, 12)))
+    """The doctor is on leave on the 28th already, up to noon. It is nine o'clock on the 24th."""
+    LeaveFactory(doctor=doctor, **span((28, 0), (28, 12)))
     leave = Leave(doctor=doctor, reason=" Family  matter ", **span(start, end))
-    if expected is None and start == (19, 0):
+    if expected is None and start == (28, 0):
         expected = {"start_time": ["leave_overlap"]}
 
     if expected is None:
@@ -194,6 +196,9 @@ def test_leave_says_why(doctor):
         ((26, 0), (27, 0), "Thu 26 Nov 2026"),
         ((26, 0), (28, 0), "Thu 26 Nov 2026 – Fri 27 Nov 2026"),
         ((26, 9), (26, 12), "09:00–12:00 on Thu 26 Nov 2026"),
+        ((26, 13), (27, 0), "from 13:00 on Thu 26 Nov 2026"),
+        ((26, 0), (26, 12), "until 12:00 on Thu 26 Nov 2026"),
+        ((26, 13), (28, 0), "Thu 26 Nov 2026 13:00 – Fri 27 Nov 2026"),
         ((26, 9), (27, 12), "Thu 26 Nov 2026 09:00 – Fri 27 Nov 2026 12:00"),
     ],
 )
@@ -238,7 +243,7 @@ def test_closure_claims_all_diaries():
     assert set(Doctor.objects.values_list("diary_version", flat=True)) == {2}
 
 
-@pytest.mark.parametrize("factory", [TimetableFactory, LeaveFactory, ClosureFactory])
+@pytest.mark.parametrize("factory", [LeaveFactory, ClosureFactory])
 def test_rows_deleted_from_a_list_claim_the_diary(in_admin, doctor, factory):
     row = factory() if factory is ClosureFactory else factory(doctor=doctor)
     before = Doctor.objects.get(pk=doctor.pk).diary_version

@@ -1,0 +1,173 @@
+"""When doctors are away although they have hours: leave of one, closures of the clinic."""
+
+import datetime as dt
+from typing import Any
+
+from auditlog.registry import auditlog
+from django.db import models
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from clinic import clinic_time
+from clinic.field_errors import FieldErrors
+from doctors import rules
+from doctors.availability import Span
+from doctors.models.doctor import Doctor
+from doctors.models.doctors_time import DoctorsTime
+from doctors.querysets import ClosureQuerySet, DoctorQuerySet, LeaveQuerySet
+
+
+class Leave(DoctorsTime):
+    """A doctor's absence, from `start_time` up to but not including `end_time`."""
+
+    doctor = models.ForeignKey(Doctor, on_delete=models.CASCADE, related_name="leaves")
+    start_time = models.DateTimeField("from")
+    end_time = models.DateTimeField("until")
+    reason = models.CharField(max_length=100, help_text="Seen in the schedule.")
+
+    objects = LeaveQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["start_time", "pk"]
+        indexes = [models.Index(fields=["end_time"], name="leave_end")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(end_time__gt=models.F("start_time")), name="leave_ends_after_start"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason}, {self.span_text}"
+
+    @property
+    def cause(self) -> str:
+        """What it is to visits that it hits, in words."""
+        return f"{self.doctor} on leave: {self}"
+
+    def touched(self) -> list[Span]:
+        """Return the leave's time."""
+        return [(self.start_time, self.end_time)]
+
+    @property
+    def span_text(self) -> str:
+        """From when to when; a day that is away from its beginning or to its end is said without that time."""
+        first, last = self.dates
+        starts = "" if self.start_time == clinic_time.day_bounds(first)[0] else clinic_time.time_text(self.start_time)
+        ends = "" if self.end_time == clinic_time.day_bounds(last)[1] else clinic_time.time_text(self.end_time)
+        day, last_day = (date_format(date, "D j M Y") for date in (first, last))
+        if first != last:
+            return f"{day} {starts}".strip() + " – " + f"{last_day} {ends}".strip()
+        if starts and ends:
+            return clinic_time.span_text(self.start_time, self.end_time)
+        if starts:
+            return _("from %(time)s on %(day)s") % {"time": starts, "day": day}
+        return _("until %(time)s on %(day)s") % {"time": ends, "day": day} if ends else day
+
+    @property
+    def dates(self) -> tuple[dt.date, dt.date]:
+        """The first and the last clinic-local date of the leave."""
+        return clinic_time.local_date(self.start_time), clinic_time.local_date(self.end_time - clinic_time.MINUTE)
+
+    @property
+    def is_whole_days(self) -> bool:
+        """Whether it begins and ends with a day."""
+        return all(
+            clinic_time.day_bounds(clinic_time.local_date(each))[0] == each for each in (self.start_time, self.end_time)
+        )
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Tidy the reason."""
+        self.reason = " ".join((self.reason or "").split())
+        super().clean_fields(exclude=exclude)
+
+    def clean(self) -> None:
+        """Check the rules of a leave.
+
+        Raises:
+            ValidationError: by field: `leave_span`, `leave_overlap`, `past`, `date_range`.
+        """
+        if self.start_time is None or self.end_time is None:
+            return
+        with (errors := FieldErrors()).at("end_time"):
+            rules.check_leave_span(self.start_time, self.end_time)
+            if self._state.adding:
+                rules.check_to_come(self.end_time, at=timezone.now())
+        errors.raise_any()
+        if self.doctor_id is not None:
+            self.check_apart()
+
+    def check_apart(self) -> None:
+        """Check that no other leave of the doctor covers part of the time. One query."""
+        others = Leave.objects.for_doctor(self.doctor_id).exclude(pk=self.pk)
+        with (errors := FieldErrors()).at("start_time"):
+            rules.check_leave_apart(others, self.start_time, self.end_time)
+        errors.raise_any()
+
+    def diaries(self) -> DoctorQuerySet:
+        """Return the doctor."""
+        return Doctor.objects.filter(pk=self.doctor_id)
+
+
+class Closure(DoctorsTime):
+    """A clinic-local date on which the clinic is closed."""
+
+    date = models.DateField(unique=True)
+    name = models.CharField(max_length=100, help_text="Seen in the schedule.")
+
+    objects = ClosureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["date"]
+
+    def __str__(self) -> str:
+        return f"{date_format(self.date, 'D j M Y')}: {self.name}"
+
+    @property
+    def cause(self) -> str:
+        """What it is to visits that it hits, in words."""
+        return f"Clinic closed: {self}"
+
+    def touched(self) -> list[Span]:
+        """Return the date from midnight to midnight."""
+        return [clinic_time.day_bounds(self.date)]
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Tidy the name."""
+        self.name = " ".join((self.name or "").split())
+        super().clean_fields(exclude=exclude)
+
+    def clean(self) -> None:
+        """Check the rules of a closure.
+
+        Raises:
+            ValidationError: by field: `closed_already`, `past`, `date_range`.
+        """
+        if self.date is None:
+            return
+        with (errors := FieldErrors()).at("date"):
+            clinic_time.check_date(self.date)
+            if self._state.adding:
+                rules.check_to_come(clinic_time.day_bounds(self.date)[1], at=timezone.now())
+        errors.raise_any()
+        self.check_apart()
+
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """Leave the unique date to `clean()`, which names the closure that there is."""
+
+    def validate_unique(self, exclude: Any = None) -> None:
+        """Leave it to `clean()`, too."""
+
+    def check_apart(self) -> None:
+        """Check that the clinic is not closed on the date already. One query."""
+        with (errors := FieldErrors()).at("date"):
+            rules.check_not_closed_already(Closure.objects.exclude(pk=self.pk), self.date)
+        errors.raise_any()
+
+    def diaries(self) -> DoctorQuerySet:
+        """Return all doctors."""
+        return Doctor.objects.all()
+
+
+auditlog.register(Leave, exclude_fields=["version"])
+auditlog.register(Closure, exclude_fields=["version"])

@@ -229,11 +229,17 @@ class Desk:
             return f"until {ends}"
         return f"from {begins}" if is_to_midnight else f"{begins}–{ends}"
 
-    def _mark(self, row: Row, away: list[Away], *, is_named: bool) -> str:
+    def _mark(self, row: Row, doctor: Doctor, away: list[Away], *, is_named: bool) -> str:
+        """Return what is out of the ordinary about a visit's time; leave is, though it was booked outside hours."""
+        met = {each.why for each in away if each.start < row.end_time and row.start_time < each.end}
+        if row.status in MOVABLE:
+            if Why.CLOSED in met:
+                return "clinic closed"
+            if Why.LEAVE in met or not doctor.is_active or (met and not row.outside_hours_reason):
+                return "doctor away"
         if row.outside_hours_reason:
             return f"outside hours: {row.outside_hours_reason}" if is_named else "outside hours"
-        is_hit = any(each.start < row.end_time and row.start_time < each.end for each in away)
-        return "doctor away" if is_hit and row.status in MOVABLE else ""
+        return ""
 
     def _block(self, row: Row, doctor: Doctor, away: list[Away]) -> Block:
         is_own = is_own_diary(doctor, self.user)
@@ -255,7 +261,7 @@ class Desk:
             doctor_name=doctor.full_name,
             status=Status(row.status),
             is_beside=False,
-            mark=self._mark(row, away, is_named=is_named),
+            mark=self._mark(row, doctor, away, is_named=is_named),
             waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
             late=self._minutes_since(row.start_time) if is_awaited else None,
             actions=actions_on(row, rights, at=self.at),

@@ -102,7 +102,9 @@ def day_view(
     at = at or timezone.now()
     known = list(Doctor.objects.all())  # before the visits: what is booked between the two shows as a change
     rows = _read(day, longest_gap=max((doctor.gap for doctor in known), default=NO_GAP))
-    doctors = [doctor for doctor in known if doctor.is_active or doctor.pk in rows]
+    start, end = clinic_time.day_bounds(day)
+    seen = {pk for pk, diary in rows.items() if any(row.start_time < end and start < row.end_time for row in diary)}
+    doctors = [doctor for doctor in known if doctor.is_active or doctor.pk in seen]
     doctors.sort(key=lambda doctor: not is_own_diary(doctor, user))
     times = doctor_times([doctor.pk for doctor in doctors], day, day)
     hours = [span for doctor in doctors if doctor.is_active for span in times[doctor.pk].offered_on(day)]
@@ -123,15 +125,19 @@ def day_version(day: dt.date, *, at: dt.datetime | None = None) -> str:
     It is, too, when a doctor's diary changes on another day: the counter is one a diary. Today it changes every
     `BEGIN_STEP` besides, as free times pass and visits become no-shows.
     """
-    return _version(Doctor.objects.values_list("pk", "diary_version", "is_active"), day, at=at or timezone.now())
+    return _version(Doctor.objects.values_list(*_DOCTOR_SAYS), day, at=at or timezone.now())
 
 
 def version_of(doctors: Iterable[Doctor], day: dt.date, *, at: dt.datetime) -> str:
     """Return the same text, of doctors who have been read already."""
-    return _version(((doctor.pk, doctor.diary_version, doctor.is_active) for doctor in doctors), day, at=at)
+    return _version((tuple(getattr(doctor, name) for name in _DOCTOR_SAYS) for doctor in doctors), day, at=at)
 
 
-def _version(doctors: Iterable[tuple[int, int, bool]], day: dt.date, *, at: dt.datetime) -> str:
+# What of a doctor the day view depends on.
+_DOCTOR_SAYS = ("pk", "diary_version", "is_active", "usual_minutes", "gap_minutes")
+
+
+def _version(doctors: Iterable[tuple[Any, ...]], day: dt.date, *, at: dt.datetime) -> str:
     today = clinic_time.today(at=at)
     clock = int(at.timestamp() // BEGIN_STEP.total_seconds()) if today == day else ""
     said = f"{today} {clock} {sorted(tuple(doctor) for doctor in doctors)}"

@@ -23,7 +23,7 @@ from doctors.models import Doctor
 from patients.models import Patient
 
 _MODEL = Appointment._meta
-OUTSIDE_HOURS = frozenset({"hours", "leave", "closed"})  # the rules that a reason may override
+OUTSIDE_HOURS = frozenset({"hours", "leave", "closed", "gap"})  # the rules that a reason may override
 COMMON_LENGTHS = (15, 20, 30, 45, 60, 90)
 WEEKDAYS = dict(enumerate(("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")))
 WHICH = [(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")]
@@ -113,11 +113,14 @@ class UsualLength:
     """For forms in which a doctor comes before `duration_minutes`, which may stay empty."""
 
     cleaned_data: dict[str, Any]
+    held_minutes: int | None = None  # of the visit that is changed
 
     def clean_duration_minutes(self) -> int | None:
-        """Return the length, or the usual one of the doctor; None if there is neither."""
+        """Return the length, or that of the visit that is changed, or the doctor's usual one; None without any."""
         minutes, doctor = self.cleaned_data["duration_minutes"], self.cleaned_data.get("doctor")
-        return doctor.usual_minutes if minutes is None and doctor else minutes
+        if minutes is None:
+            minutes = self.held_minutes or (doctor and doctor.usual_minutes)
+        return minutes
 
 
 class SlotForm(TickedReason, UsualLength, RefusableForm):
@@ -163,7 +166,8 @@ class SlotForm(TickedReason, UsualLength, RefusableForm):
     def offers_outside_hours(self) -> bool:
         """Whether the form shows the tick and the reason."""
         codes = {error.code for error in self.errors.as_data().get("time", ())} if self.is_bound else set()
-        is_asked_for = bool(codes & OUTSIDE_HOURS) or bool(self["outside_hours"].value())
+        could_help = bool(codes) and codes <= OUTSIDE_HOURS
+        is_asked_for = could_help or bool(self["outside_hours"].value())
         return self.may_book_outside_hours and is_asked_for
 
     def clean(self) -> dict[str, Any]:
@@ -250,6 +254,7 @@ class MoveForm(VersionedForm, SlotForm):
             "version": appointment.version,
         }
         super().__init__(data, initial=held | (initial or {}))
+        self.held_minutes = appointment.duration_minutes
         self.helper = bare_helper()
         self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "move_reason", "version", "next")
         self.fields["move_reason"].widget.attrs["data-kept-as"] = f"move-{appointment.pk}"

@@ -54,7 +54,7 @@ def free_panel(
     filters = FreeTimesForm(data, doctors=doctors, default="The doctor chosen, or anyone", sent_with="slot-form")
     chosen = number_or_none(str(form["doctor"].value()))
     wish = filters.wish(
-        minutes=_minutes_of(form),
+        minutes=_minutes_of(form) or form.held_minutes,
         doctor_id=chosen,
         patient_id=patient.pk if patient else None,
         moving=moving,
@@ -93,7 +93,7 @@ def _alternatives(
     if doctor is None:
         return {}
     wish = Wish(
-        minutes=_minutes_of(form),
+        minutes=_minutes_of(form) or form.held_minutes or doctor.usual_minutes,
         specialization=doctor.specialization,
         patient_id=patient.pk if patient else None,
         moving=moving,

@@ -7,7 +7,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from appointments import diary
-from appointments.statuses import BLOCKING, OPEN
+from appointments.statuses import BLOCKING, MOVABLE, OPEN, Status
 from clinic import clinic_time
 from clinic.local_dates import LocalDates
 from clinic.visit_length import LONGEST
@@ -62,6 +62,14 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
     def upcoming(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
         """Return the appointments that end after `at` (default now), soonest first."""
         return self.filter(end_time__gt=at or timezone.now()).order_by("start_time", "pk")
+
+    def still_to_take_place(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
+        """Return the movable appointments that have not ended by `at` (default now), or whose patients wait."""
+        at = at or timezone.now()
+        today, _ = clinic_time.day_bounds(clinic_time.local_date(at))
+        is_waiting = models.Q(status=Status.ARRIVED, start_time__gte=today)
+        found = self.filter(status__in=sorted(MOVABLE)).filter(models.Q(end_time__gt=at) | is_waiting)
+        return found.order_by("start_time", "pk")
 
     def past(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
         """Return the appointments that have ended by `at` (default now), latest first."""

@@ -136,7 +136,7 @@ def check_in_hours(time: "DoctorTime", start_time: dt.datetime, end_time: dt.dat
     Raises:
         ValidationError: `hours`, with those of the day.
     """
-    if any(start <= start_time and end_time <= end for start, end in time.hours_between(start_time, end_time)):
+    if time.has_inside_hours(start_time, end_time):
         return
     hours = time.hours_on(clinic_time.local_date(start_time))
     spans = [f"{clinic_time.time_text(start)}–{clinic_time.time_text(end)}" for start, end in hours]
@@ -370,6 +370,15 @@ def refuse_no_free_time(minutes: int, *, doctor_name: str = "") -> NoReturn:
         code="no_free_time",
         params={"minutes": minutes, "who": doctor_name},
     )
+
+
+def refuse_no_proposal() -> NoReturn:
+    """Refuse to move a visit for which no free time was proposed.
+
+    Raises:
+        ValidationError: `no_free_time`.
+    """
+    raise ValidationError(_("No free time was found in the coming four weeks."), code="no_free_time")
 
 
 def refuse_gone(what: str) -> NoReturn:

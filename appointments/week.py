@@ -65,7 +65,7 @@ class Week:
 def week_view(doctor: Doctor, day: dt.date, *, user: Any, at: dt.datetime | None = None) -> Week:
     """Return what a user sees of a doctor's week in which a date lies. Five queries, however many rows and dates.
 
-    A Saturday or Sunday on which the doctor cannot be booked and nothing is has no column.
+    A Saturday or Sunday on which the doctor does not work and nothing is booked has no column.
     """
     at = at or timezone.now()
     known = list(Doctor.objects.all())  # before the visits: what is booked between the two shows as a change
@@ -103,8 +103,8 @@ def _drawn(doctor: Doctor, dates: list[dt.date], rows: list[Row], time: DoctorTi
             visits[clinic_time.local_date(row.start_time)].append((row.start_time, row.end_time))
     drawn = {}
     for day in dates:
-        can_be_booked = doctor.is_active and time.works_on(day)
-        if can_be_booked or visits[day] or day.weekday() in USUAL_WEEKDAYS:
+        has_hours = doctor.is_active and time.has_hours and bool(time.hours_on(day))  # be it in a leave
+        if has_hours or visits[day] or day.weekday() in USUAL_WEEKDAYS:
             drawn[day] = time.offered_on(day) + visits[day]
     return drawn
 

@@ -419,3 +419,22 @@ def test_day_marks_visits_outside_hours_and_those_whose_doctor_is_away(okafor, r
     seen = [[block.mark for block in column_of(WEDNESDAY, user)[1].listed] for user in (receptionist, manager)]
 
     assert seen == [["", "doctor away", f"outside hours: {WHY}"], ["", "doctor away", "outside hours"]]
+
+
+@pytest.mark.parametrize(
+    ("happens", "mark"),
+    [
+        (lambda doctor: LeaveFactory(doctor=doctor, start_time=at(0, day=30), end_time=at(23, day=30)), "doctor away"),
+        (lambda doctor: ClosureFactory(date=dt.date(2026, 11, 30)), "clinic closed"),
+        (lambda doctor: Doctor.objects.filter(pk=doctor.pk).update(is_active=False), "doctor away"),
+    ],
+    ids=["leave", "closure", "deactivation"],
+)
+def test_visit_booked_outside_hours_is_marked_by_what_hits_it(okafor, receptionist, happens, mark):
+    AppointmentFactory(doctor=okafor, start_time=at(18, day=30), outside_hours_reason=WHY)
+    AppointmentFactory(doctor=okafor, start_time=at(9, day=30))
+
+    happens(okafor)
+
+    (column,) = day_view(dt.date(2026, 11, 30), user=receptionist).columns
+    assert [block.mark for block in column.listed] == [mark, mark]

@@ -6,14 +6,14 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from appointments import booking
-from appointments.day import day_view
+from appointments.day import day_version, day_view
 from appointments.models import Appointment
 from appointments.slots import Wish, find_free
 from appointments.tests.booking_form import BOOK, KEY, at
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.reading import codes_at
 from clinic.transactions import LostRace
-from doctors.tests.factories import DoctorFactory, TimetableFactory
+from doctors.tests.factories import ClosureFactory, DoctorFactory, TimetableFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
@@ -129,6 +129,47 @@ def test_visits_booked_before_the_gap_was_entered_stay_editable(okafor, booked):
     assert Appointment.objects.get(pk=beside.pk).reason == "Sore knee"
 
 
+def test_visit_too_close_before_the_gap_was_entered_can_be_shortened(okafor, receptionist):
+    okafor.gap_minutes = 0
+    okafor.save()
+    visits = [AppointmentFactory(doctor=okafor, start_time=at(9, minute, day=25)) for minute in (0, 30)]
+    okafor.gap_minutes = 10
+    okafor.save()
+
+    asked = {"doctor": okafor, "start_time": at(9, day=25), "by": receptionist}
+    assert booking.move(visits[0], duration_minutes=25, **asked).duration_minutes == 25
+    with pytest.raises(ValidationError) as refused:
+        booking.move(visits[0], duration_minutes=29, **asked)
+    assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
+
+
+def test_who_may_overrides_the_gap_with_a_reason_but_no_double_booking(in_admin, typed, booked):
+    may = typed | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
+
+    shown = in_admin.post(BOOK, may | {"time": "10:15"})
+    assert codes_at(shown, "time") == ["doctor_overlap"]
+    in_admin.post(BOOK, may | {"time": "10:30"})
+
+    assert Appointment.objects.get(booking_key=KEY).outside_hours_reason == "Emergency"
+
+
+def test_override_is_not_offered_where_it_could_not_help(in_admin, typed, okafor, booked):
+    ClosureFactory(date=WEDNESDAY)
+
+    response = in_admin.post(BOOK, typed | {"date": "2026-11-25", "time": "10:15"})
+
+    assert codes_at(response, "time") == ["closed", "doctor_overlap"]
+    assert not response.context["form"].offers_outside_hours
+
+
+def test_reason_that_is_not_needed_is_dropped(in_admin, typed, booked):
+    may = typed | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
+
+    in_admin.post(BOOK, may | {"time": "11:00"})
+
+    assert Appointment.objects.get(booking_key=KEY).outside_hours_reason == ""
+
+
 def test_length_or_gap_out_of_range_is_refused_at_its_field(in_admin, okafor):
     typed = {"full_name": "Dr Okafor", "specialization": "Cardiology", "is_active": "on", "user": ""}
 
@@ -195,6 +236,21 @@ def test_booking_without_a_length_takes_the_doctors_usual_one(at_desk, typed):
     assert Appointment.objects.get().duration_minutes == 20
 
 
+@pytest.mark.parametrize("by", ["form", "admin"])
+def test_move_without_a_length_keeps_that_of_the_visit(in_admin, okafor, by):
+    visit = AppointmentFactory(doctor=okafor, start_time=at(10, day=25), duration_minutes=90)
+    if by == "form":
+        typed = {"doctor": okafor.pk, "date": "2026-11-26", "time": "10:00", "duration_minutes": "", "version": "1"}
+        in_admin.post(f"/appointments/{visit.pk}/move/", typed)
+    else:
+        typed = {"patient": visit.patient.pk, "doctor": okafor.pk, "start_time_0": "2026-11-26"}
+        typed |= {"start_time_1": "10:00", "duration_minutes": "", "reason": "", "notes": "", "seen_version": "1"}
+        in_admin.post(f"/admin/appointments/appointment/{visit.pk}/change/", typed)
+
+    visit.refresh_from_db()
+    assert (visit.start_time, visit.duration_minutes) == (at(10, day=26), 90)
+
+
 def test_booking_in_the_admin_without_a_length_takes_the_doctors_usual_one(in_admin, maria, okafor):
     typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "10:00"}
 
@@ -240,6 +296,26 @@ def test_day_view_says_gap_and_too_short_where_nothing_can_be_booked(okafor, boo
         *("08:00", "08:30", "09:00", "09:30", "10:40"),
         *(f"{h}:{m}" for h in (13, 14, 15, 16) for m in ("00", "30")),
     ]
+
+
+@pytest.mark.parametrize("changes", [{"gap_minutes": 5}, {"usual_minutes": 45}])
+def test_open_day_view_follows_a_changed_gap_or_length(okafor, changes):
+    before = day_version(WEDNESDAY)
+
+    for name, value in changes.items():
+        setattr(okafor, name, value)
+    okafor.save()
+
+    assert day_version(WEDNESDAY) != before
+
+
+def test_inactive_doctor_with_a_visit_on_the_next_day_only_has_no_column(okafor, receptionist):
+    inactive = DoctorFactory(full_name="Dr Aaron")
+    AppointmentFactory(doctor=inactive, start_time=at(0, 5, day=26))
+    inactive.is_active = False
+    inactive.save()
+
+    assert [column.doctor for column in day_view(WEDNESDAY, user=receptionist).columns] == [okafor]
 
 
 def test_gap_of_time_that_has_passed_is_not_shown(okafor, receptionist):

@@ -117,11 +117,14 @@ def test_weekend_has_a_column_only_if_it_is_used(okafor, receptionist, arrange, 
     assert days_of(week_view(okafor, TUESDAY, user=receptionist)) == shown
 
 
-def test_saturday_on_leave_has_no_column(okafor, receptionist):
+def test_saturday_on_leave_has_a_column_that_says_so(okafor, receptionist):
     TimetableFactory(doctor=okafor, week=hours((9, 12), days=[4, 5]))
     LeaveFactory(doctor=okafor, start_time=at(0, day=28), end_time=at(0, day=29))
 
-    assert days_of(week_view(okafor, TUESDAY, user=receptionist)) == [23, 24, 25, 26, 27]
+    week = week_view(okafor, TUESDAY, user=receptionist)
+
+    assert days_of(week) == [23, 24, 25, 26, 27, 28]
+    assert shades(column_on(week, 28)) == [("Leave: Training", "")]
 
 
 # What a column shows
@@ -225,7 +228,7 @@ def test_head_says_how_many_visits_and_how_much_of_the_hours(at_desk, okafor):
     column = column_on(response.context["week"], 25)
     assert (column.visits, column.booked_share) == (2, 25)
     assert "2 visits" in response.content.decode()
-    assert "25&nbsp;%" in response.content.decode()
+    assert ">25%<" in response.content.decode()
 
 
 def test_counts_are_by_status(okafor, receptionist):

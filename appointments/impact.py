@@ -1,0 +1,162 @@
+"""Who is hit: booked visits that a change of doctors' time leaves without a doctor.
+
+A change is any call that writes doctors' time. To know whom it hits, it is carried out, looked at, and taken back.
+"""
+
+import copy
+import datetime as dt
+from collections.abc import Callable, Iterable
+from functools import partial, reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+
+from appointments.models import Appointment, Hit, Impact
+from appointments.querysets import AppointmentQuerySet
+from clinic import clinic_time
+from clinic.audit import acting
+from doctors.availability import Span
+from doctors.doctor_times import doctor_times
+from doctors.models import Closure, Doctor, DoctorsTime
+from doctors.querysets import DoctorQuerySet
+
+if TYPE_CHECKING:
+    from clinic.models import User
+
+LONGEST_CAUSE = Impact._meta.get_field("cause").max_length or 0
+
+
+def hit_by_saving(record: DoctorsTime | Doctor) -> list[Appointment]:
+    """Return the visits that saving the record as it is now would hit; as `hit_by`."""
+    return hit_by(partial(_on_a_copy, record, "save"), record.diaries(), within=record.touched())
+
+
+def hit_by_closing(closures: list[Closure]) -> list[Appointment]:
+    """Return the visits that saving all of these closures would hit; as `hit_by`."""
+
+    def close() -> None:
+        for closure in closures:
+            _on_a_copy(closure, "save")
+
+    return hit_by(close, Doctor.objects.all(), within=[span for closure in closures for span in closure.touched()])
+
+
+def hit_by_deleting(record: DoctorsTime) -> list[Appointment]:
+    """Return the visits that deleting the record would hit; as `hit_by`."""
+    return hit_by(partial(_on_a_copy, record, "delete"), record.diaries())
+
+
+def _on_a_copy(record: Any, verb: str) -> None:
+    getattr(copy.copy(record), verb)()  # the record itself must not believe that it is saved
+
+
+def hit_by(
+    change: Callable[[], Any], doctors: DoctorQuerySet, *, within: Iterable[Span] | None = None
+) -> list[Appointment]:
+    """Return the coming visits of these doctors for whom a change is one more reason that the doctor is not there.
+
+    Soonest first, with patient and doctor, and with them patients who wait, be it beyond their time; of the stretches
+    `within`, if given. The diaries are claimed first: if the caller goes on in the same transaction, nobody books in
+    between. Nine queries and those of claim and change.
+
+    Raises:
+        LostRace: if the change is refused under the claim.
+    """
+    with transaction.atomic():
+        doctors.claim()
+        visits = list(_coming(doctors, within).select_related("patient", "doctor"))
+        if not visits:
+            return []
+        before = obstacles_to(visits)
+        with transaction.atomic():
+            change()
+            after = obstacles_to(visits)
+            transaction.set_rollback(True)
+    return [visit for visit in visits if after[visit.pk] - before[visit.pk]]
+
+
+def _coming(doctors: DoctorQuerySet, within: Iterable[Span] | None) -> AppointmentQuerySet:
+    visits = Appointment.objects.still_to_take_place().filter(doctor__in=doctors.order_by())
+    if within is None:
+        return visits
+    return reduce(or_, (visits.overlapping(*span) for span in within), visits.none())
+
+
+def obstacles_to(visits: list[Appointment]) -> dict[int, frozenset[str]]:
+    """Return, by the ids of visits, why their doctors are not there: `inactive`, `closed`, `leave`, `hours`, if at all.
+
+    Four queries, however many visits.
+    """
+    if not visits:
+        return {}
+    doctor_ids = {visit.doctor_id for visit in visits}
+    first, last = min(visit.start_time for visit in visits), max(visit.end_time for visit in visits)
+    times = doctor_times(doctor_ids, clinic_time.local_date(first), clinic_time.local_date(last))
+    active = set(Doctor.objects.active().filter(pk__in=doctor_ids).values_list("pk", flat=True))
+    return {
+        visit.pk: times[visit.doctor_id].obstacles(visit.start_time, visit.end_time)
+        | (frozenset() if visit.doctor_id in active else {"inactive"})
+        for visit in visits
+    }
+
+
+def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[Impact]:
+    """Return the impacts on which there is something left to do that the user may do. One query, or none."""
+    if not user.has_perm("appointments.change_appointment"):
+        return []
+    return list(Impact.objects.unfinished(at=at))
+
+
+def unfinished_hit_of(visit: Appointment, user: Any, *, at: dt.datetime | None = None) -> Hit | None:
+    """Return the hit because of which there is something left to do about a visit that the user may do.
+
+    One query, or none.
+    """
+    if not user.has_perm("appointments.change_appointment"):
+        return None
+    hits = Hit.objects.filter(appointment=visit).unfinished(at=at)
+    return hits.select_related("impact").order_by("-pk").first()
+
+
+def follow_up(
+    visits: Iterable[Appointment], *, cause: str, doctors: DoctorQuerySet, by: "User | None"
+) -> Impact | None:
+    """Take off the lists who is no longer hit after a change of these doctors' time, and list who is now."""
+    with acting(by), transaction.atomic():
+        _settle(doctors)
+        return open_impact(visits, cause=cause, by=by)
+
+
+def _settle(doctors: DoctorQuerySet) -> None:
+    """Take visits off the lists whose doctor is there again; who was told otherwise is to be told so. Six queries."""
+    hits = list(Hit.objects.to_arrange().filter(doctor__in=doctors.order_by()).select_related("appointment"))
+    obstacles = obstacles_to([hit.appointment for hit in hits])
+    for hit in hits:
+        if not is_hit(hit.appointment, obstacles[hit.appointment_id]):
+            if hit.reached_at is None:
+                hit.delete()
+            else:
+                hit.mark_not_reached()
+
+
+def is_hit(visit: Appointment, obstacles: frozenset[str]) -> bool:
+    """Return whether obstacles keep a visit from taking place; hours do not one booked outside them on purpose."""
+    return bool(obstacles - {"hours"} if visit.outside_hours_reason else obstacles)
+
+
+def open_impact(visits: Iterable[Appointment], *, cause: str, by: "User | None") -> Impact | None:
+    """Keep which visits were hit, and by what, until their patients have been told; None if there are none.
+
+    A visit that was to be moved already moves from that list to this one.
+    """
+    visits = list(visits)
+    if not visits:
+        return None
+    with acting(by), transaction.atomic():
+        for superseded in Hit.objects.to_arrange().filter(appointment__in=visits):
+            superseded.delete()
+        impact = Impact.objects.create(cause=cause[:LONGEST_CAUSE], created_by=by)
+        for visit in visits:
+            Hit(impact=impact, appointment=visit, doctor=visit.doctor, start_time=visit.start_time).save()
+    return impact

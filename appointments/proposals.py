@@ -1,0 +1,148 @@
+"""Other times for visits that cannot stay where they are, each proposed to one visit only, so that all can be moved."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.utils import timezone
+
+from appointments.models import Appointment
+from appointments.slots import Slot, free_pieces, step_of, widened
+from appointments.statuses import Status
+from clinic import clinic_time
+from doctors.availability import ONE_DAY, DoctorTime, Span, without
+from doctors.doctor_times import doctor_times
+from doctors.models import Doctor
+
+LOOK_AHEAD_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Where a visit could go: the same doctor's nearest free time, and the nearest of others in the specialization."""
+
+    same: Slot | None = None
+    other: Slot | None = None
+    has_colleagues: bool = True
+
+
+def propose(visits: list[Appointment], *, at: dt.datetime | None = None) -> dict[int, Proposal]:
+    """Return a proposal by the id of each visit. Five queries, however many visits and doctors.
+
+    Visits are looked at in order of time, each for `LOOK_AHEAD_DAYS` from its own clinic-local date on, not before `at`
+    (default now). On a date, the time nearest to the visit's own time of day counts. What is proposed to one is not
+    proposed to the next: all could be moved to the same doctors, or all to others.
+    """
+    if not visits:
+        return {}
+    at = at or timezone.now()
+    visits = sorted(visits, key=lambda visit: (visit.start_time, visit.pk))
+    specializations = {visit.doctor.specialization for visit in visits}
+    doctors = list(Doctor.objects.active().filter(specialization__in=specializations))
+    first_day = max(clinic_time.local_date(visits[0].start_time), clinic_time.today(at=at))
+    last_visit = max(clinic_time.local_date(visits[-1].start_time), first_day)
+    last_day = min(last_visit + LOOK_AHEAD_DAYS * ONE_DAY, clinic_time.LAST_DATE)
+    times = doctor_times([doctor.pk for doctor in doctors], first_day, last_day)
+    taken = _taken(visits, doctors, first_day, last_day)
+    same, others = _Planner(times, taken, at), _Planner(times, taken, at)
+    proposals = {}
+    for visit in visits:
+        colleagues = [doctor for doctor in doctors if _is_colleague(doctor, visit.doctor)]
+        proposals[visit.pk] = Proposal(
+            same.place(visit, [doctor for doctor in doctors if doctor.pk == visit.doctor_id]),
+            others.place(visit, colleagues),
+            has_colleagues=bool(colleagues),
+        )
+    return proposals
+
+
+def _is_colleague(doctor: Doctor, of: Doctor) -> bool:
+    return doctor.pk != of.pk and doctor.specialization == of.specialization
+
+
+# What is taken, by doctor or patient and clinic-local date.
+_Taken = dict[tuple[str, int, dt.date], list[Span]]
+
+
+def _taken(visits: list[Appointment], doctors: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
+    gaps = {doctor.pk: doctor.gap for doctor in doctors}
+    patients = {visit.patient_id for visit in visits}
+    days = clinic_time.day_bounds(first_day)[0] - ONE_DAY, clinic_time.day_bounds(last_day)[1] + ONE_DAY
+    rows = Appointment.objects.blocking().overlapping(*days).filter(Q(doctor__in=gaps) | Q(patient__in=patients))
+    taken: _Taken = defaultdict(list)
+    found = rows.order_by().values_list("doctor_id", "patient_id", "start_time", "end_time")
+    for doctor_id, patient_id, start, end in found:
+        if doctor_id in gaps:
+            _take(taken, "doctor", doctor_id, widened((start, end), gaps[doctor_id]))
+        if patient_id in patients:
+            _take(taken, "patient", patient_id, (start, end))
+    return taken
+
+
+def _take(taken: _Taken, whose: str, pk: int, span: Span) -> set[dt.date]:
+    """Note a span as taken on the dates it touches, and return them."""
+    days = {clinic_time.local_date(instant) for instant in span}
+    for day in days:
+        taken[whose, pk, day].append(span)
+    return days
+
+
+class _Planner:
+    """Places one visit after the other, each in what the ones before have left."""
+
+    def __init__(self, times: dict[int, DoctorTime], taken: _Taken, at: dt.datetime) -> None:
+        self.times = times
+        self.taken: _Taken = defaultdict(list, {key: list(spans) for key, spans in taken.items()})
+        self.at = at
+        self.free: dict[tuple[int, dt.date], list[Span]] = {}
+
+    def place(self, visit: Appointment, doctors: list[Doctor]) -> Slot | None:
+        """Return the visit's new place with one of these doctors, taken from the visits that follow."""
+        for day in self._days_for(visit) if doctors else ():
+            meant = clinic_time.first_instant_from(day, clinic_time.local(visit.start_time).time())
+            slots = (slot for doctor in doctors for slot in self._free_on(day, doctor, visit))
+            slot = min(slots, key=lambda slot: (abs(slot.start - meant), slot.start), default=None)
+            if slot is not None:
+                self._give(visit, slot)
+                return slot
+        return None
+
+    def _give(self, visit: Appointment, slot: Slot) -> None:
+        span = (slot.start, slot.start + dt.timedelta(minutes=visit.duration_minutes))
+        for day in _take(self.taken, "doctor", slot.doctor.pk, widened(span, slot.doctor.gap)):
+            self.free.pop((slot.doctor.pk, day), None)
+        left = (visit.start_time, visit.end_time)
+        for day in {clinic_time.local_date(instant) for instant in left}:
+            spans = self.taken["patient", visit.patient_id, day]
+            self.taken["patient", visit.patient_id, day] = [each for each in spans if each != left]
+        _take(self.taken, "patient", visit.patient_id, span)
+
+    def _days_for(self, visit: Appointment) -> Iterator[dt.date]:
+        """Yield the dates on which the visit may take place: who has arrived stays on the same day."""
+        own = clinic_time.local_date(visit.start_time)
+        first = max(own, clinic_time.today(at=self.at))
+        last = own if visit.status == Status.ARRIVED else first + LOOK_AHEAD_DAYS * ONE_DAY
+        day = first
+        while day <= min(last, clinic_time.LAST_DATE):
+            yield day
+            day += ONE_DAY
+
+    def _free_on(self, day: dt.date, doctor: Doctor, visit: Appointment) -> Iterator[Slot]:
+        """Yield the starts at which the doctor and the patient are free; where the visit is now, the patient is."""
+        needed = dt.timedelta(minutes=visit.duration_minutes)
+        free = [(start, end) for start, end in self._left_on(day, doctor) if end - start >= needed]
+        held = (visit.start_time, visit.end_time)
+        own = [span for span in self.taken["patient", visit.patient_id, day] if span != held] if free else ()
+        for piece in free_pieces(free, own, minutes=visit.duration_minutes, at=self.at, step=step_of(doctor)):
+            yield Slot(doctor, piece.start)
+
+    def _left_on(self, day: dt.date, doctor: Doctor) -> list[Span]:
+        """Return what is left of the doctor's time on a date."""
+        key = (doctor.pk, day)
+        if key not in self.free:
+            time = self.times[doctor.pk]
+            offered = time.offered_on(day) if time.works_on(day) else ()
+            self.free[key] = list(without(offered, self.taken["doctor", doctor.pk, day]))
+        return self.free[key]

@@ -1,0 +1,518 @@
+"""Who is hit when doctors' time changes, and where they could go."""
+
+import datetime as dt
+from itertools import pairwise
+
+import pytest
+
+from appointments import booking
+from appointments.impact import (
+    follow_up,
+    hit_by_deleting,
+    hit_by_saving,
+    obstacles_to,
+    open_impact,
+    unfinished_for,
+)
+from appointments.models import Appointment, Impact
+from appointments.proposals import Proposal, propose
+from appointments.tests.booking_form import at
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.transactions import LostRace
+from doctors.models import Closure, Doctor, Leave, Timetable
+from doctors.tests.factories import DoctorFactory, LeaveFactory, TimetableFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+EIGHT, NOON, ONE, FIVE = dt.time(8), dt.time(12), dt.time(13), dt.time(17)
+WEEK = {day: [(EIGHT, NOON), (ONE, FIVE)] for day in range(5)}
+
+
+@pytest.fixture
+def okafor():
+    doctor = DoctorFactory(full_name="Dr Okafor")
+    TimetableFactory(doctor=doctor)
+    return doctor
+
+
+def visit(doctor, start_time, **details):
+    return AppointmentFactory(doctor=doctor, start_time=start_time, **details)
+
+
+def leave(doctor, start_time, end_time, **details):
+    return Leave(doctor=doctor, start_time=start_time, end_time=end_time, reason="Ill", **details)
+
+
+def book_many(doctor, rows):
+    """Return visits of a quarter of an hour, nine a day, a day a week."""
+    places = [divmod(number, 9) for number in range(rows)]
+    starts = [at(8, day=25) + dt.timedelta(days=7 * week, minutes=15 * place) for week, place in places]
+    return [visit(doctor, start, duration_minutes=15) for start in starts]
+
+
+# Leave
+
+
+@pytest.mark.parametrize(
+    ("starts", "is_hit"),
+    [
+        (at(9, 29, day=25), False),
+        (at(9, 30, day=25), False),
+        (at(9, 31, day=25), True),
+        (at(10, day=25), True),
+        (at(10, 59, day=25), True),
+        (at(11, day=25), False),
+    ],
+)
+def test_leave_hits_the_visits_that_share_time_with_it(okafor, starts, is_hit):
+    booked = visit(okafor, starts)
+
+    assert hit_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == ([booked] if is_hit else [])
+
+
+def test_leave_hits_this_doctor_only_soonest_first(okafor):
+    later, sooner = visit(okafor, at(15, day=25)), visit(okafor, at(9, day=25))
+    visit(DoctorFactory(), at(9, day=25))
+
+    assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [sooner, later]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "no_show", "completed", "in_consultation"])
+def test_visit_that_can_no_longer_be_moved_is_not_hit(okafor, status):
+    visit(okafor, at(10, day=25), status=status, cancelled_by="patient", cancel_reason="Ill")
+
+    assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == []
+
+
+def test_patient_who_has_arrived_and_waits_is_hit(okafor):
+    waiting = visit(okafor, at(8, 45, day=24), status="arrived", arrived_at=at(8, 40, day=24))
+
+    assert hit_by_saving(leave(okafor, at(8, 30, day=24), at(17, day=24))) == [waiting]
+
+
+def test_patient_who_waits_beyond_the_time_is_hit_too(okafor):
+    waiting = visit(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
+
+    assert hit_by_saving(leave(okafor, at(0, day=24), at(0, day=25))) == [waiting]
+
+
+def test_visit_that_is_over_is_not_hit(okafor):
+    visit(okafor, at(8, 15, day=24))
+
+    assert hit_by_saving(leave(okafor, at(8, day=24), at(17, day=24))) == []
+
+
+def test_longer_leave_hits_only_those_it_did_not_hit_before(okafor):
+    visit(okafor, at(9, day=26))
+    entered = LeaveFactory(doctor=okafor, start_time=at(0, day=26), end_time=at(0, day=27))
+    hit = visit(okafor, at(9, day=27))
+    entered.end_time = at(0, day=28)
+
+    assert hit_by_saving(entered) == [hit]
+
+
+def test_leave_hits_a_visit_that_was_booked_outside_hours_too(okafor):
+    evening = visit(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
+
+    assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [evening]
+
+
+def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
+    visit(okafor, at(10, day=25))
+    entries = AuditEntry.objects.count()
+    wanted = leave(okafor, at(0, day=25), at(0, day=26))
+
+    hit_by_saving(wanted)
+
+    assert (Leave.objects.count(), Impact.objects.count(), AuditEntry.objects.count()) == (0, 0, entries)
+    assert (wanted.pk, wanted.version, wanted._state.adding) == (None, 1, True)
+    wanted.save()
+    assert Leave.objects.count() == 1
+
+
+def test_looking_claims_the_diary_so_that_nobody_books_in_between(okafor):
+    version = Doctor.objects.get(pk=okafor.pk).diary_version
+
+    hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
+
+    assert Doctor.objects.get(pk=okafor.pk).diary_version > version
+
+
+def test_change_that_is_refused_under_the_claim_is_a_lost_race(okafor):
+    visit(okafor, at(10, day=25))
+    LeaveFactory(doctor=okafor, start_time=at(12, day=25), end_time=at(13, day=25))
+
+    with pytest.raises(LostRace):
+        hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
+
+
+# Closures, hours, doctors
+
+
+def test_closure_hits_every_doctor_on_its_date(okafor):
+    hit = [visit(okafor, at(10, day=25)), visit(DoctorFactory(), at(11, day=25))]
+    visit(okafor, at(10, day=26))
+
+    assert hit_by_saving(Closure(date=dt.date(2026, 11, 25), name="Stocktaking")) == hit
+
+
+def test_shorter_hours_hit_what_lies_outside_them(okafor):
+    inside, outside = visit(okafor, at(9, day=25)), visit(okafor, at(15, day=25))
+    timetable = Timetable.objects.get()
+    timetable.week = {day: [(EIGHT, NOON)] for day in range(5)}
+
+    assert hit_by_saving(timetable) == [outside]
+    assert inside not in hit_by_saving(timetable)
+    assert Timetable.objects.get().week == WEEK
+    timetable.save()
+    assert Timetable.objects.get().week[0] == [(EIGHT, NOON)]
+
+
+def test_first_hours_of_a_doctor_hit_what_lies_outside_them():
+    doctor = DoctorFactory()
+    outside = visit(doctor, at(12, 15, day=25))
+    timetable = Timetable(doctor=doctor)
+    timetable.week = WEEK
+
+    assert hit_by_saving(timetable) == [outside]
+
+
+def test_hours_deleted_hit_the_visits_of_their_dates(okafor):
+    timetable = Timetable.objects.get()
+    timetable.valid_until = dt.date(2026, 11, 27)
+    timetable.save()
+    TimetableFactory(doctor=okafor, valid_from=dt.date(2026, 11, 28))
+    hit = visit(okafor, at(9, day=25))
+    visit(okafor, at(9, day=30))
+
+    assert hit_by_deleting(timetable) == [hit]
+    assert Timetable.objects.count() == 2
+
+
+def test_last_hours_deleted_hit_nobody_because_then_any_time_can_be_booked(okafor):
+    visit(okafor, at(9, day=25))
+
+    assert hit_by_deleting(Timetable.objects.get()) == []
+
+
+def test_deactivation_hits_all_that_is_to_come(okafor):
+    hit = [visit(okafor, at(9, day=25)), visit(okafor, at(9, day=30))]
+    visit(okafor, at(8, day=24))
+    okafor.is_active = False
+
+    assert hit_by_saving(okafor) == hit
+    assert Doctor.objects.get(pk=okafor.pk).is_active
+
+
+@pytest.mark.parametrize("rows", [3, 30])
+def test_looking_makes_as_many_queries_for_many_visits(okafor, rows, django_assert_max_num_queries):
+    for number in range(rows):
+        visit(
+            okafor, at(8, day=25) + dt.timedelta(days=number // 9 * 7, minutes=15 * (number % 9)), duration_minutes=15
+        )
+
+    with django_assert_max_num_queries(24):
+        assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=25) + dt.timedelta(days=60)))
+
+
+def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
+    booked = visit(okafor, at(16, 45, day=25), outside_hours_reason="Urgent")
+    fine = visit(okafor, at(9, day=25))
+    LeaveFactory(doctor=okafor, start_time=at(16, day=25), end_time=at(18, day=25))
+    Doctor.objects.filter(pk=okafor.pk).update(is_active=False)
+
+    assert obstacles_to([booked, fine]) == {booked.pk: {"hours", "leave", "inactive"}, fine.pk: {"inactive"}}
+    assert obstacles_to([]) == {}
+
+
+# What is kept of it
+
+
+def test_impact_keeps_who_was_hit_with_whom_and_when(okafor, administrator):
+    booked = visit(okafor, at(9, day=25))
+
+    impact = open_impact([booked], cause="Dr Okafor on leave", by=administrator)
+
+    (hit,) = impact.hits.all()
+    assert (hit.appointment, hit.doctor, hit.start_time, hit.reached_at) == (booked, okafor, at(9, day=25), None)
+    assert AuditEntry.objects.filter(actor=administrator).count() == 2
+
+
+def test_change_that_hits_nobody_leaves_no_impact(administrator):
+    assert open_impact([], cause="Dr Okafor on leave", by=administrator) is None
+    assert not Impact.objects.exists()
+
+
+def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptionist, now):
+    moved, cancelled = visit(okafor, at(9, day=25)), visit(okafor, at(10, day=25))
+    impact = open_impact([moved, cancelled], cause="Dr Okafor on leave", by=receptionist)
+
+    def left():
+        return [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)]
+
+    assert left() == [(2, 2)]
+    booking.move(moved, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
+    assert left() == [(1, 2)]
+    booking.cancel(cancelled, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
+    first, second = impact.hits.all()
+    first.mark_reached(by=receptionist)
+    assert left() == [(0, 1)]
+    second.mark_reached(by=receptionist)
+    assert left() == []
+
+
+def test_impact_with_a_patient_who_waits_is_not_finished(okafor, receptionist):
+    waiting = visit(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
+    open_impact([waiting], cause="Dr Okafor on leave", by=receptionist)
+
+    assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
+
+
+def test_who_was_told_is_to_be_told_anew_when_the_visit_moves_again(okafor, receptionist):
+    booked = visit(okafor, at(9, day=25))
+    hit = open_impact([booked], cause="Dr Okafor on leave", by=receptionist).hits.get()
+    hit.mark_reached(by=receptionist)
+
+    booked.notes = "Wants the ground floor"
+    booked.save()
+    hit.refresh_from_db()
+    assert hit.reached_at is not None
+    moved = booking.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
+    hit.refresh_from_db()
+    assert hit.reached_at is None
+    hit.mark_reached(by=receptionist)
+    booking.cancel(moved, reason="Ill", cancelled_by="patient", by=receptionist)
+    hit.refresh_from_db()
+
+    assert hit.reached_at is None
+
+
+def test_patient_on_two_lists_is_told_once(okafor, receptionist):
+    booked = visit(okafor, at(9, day=25))
+    first = open_impact([booked], cause="Dr Okafor on leave", by=receptionist)
+    booking.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
+    second = open_impact([Appointment.objects.get()], cause="Clinic closed", by=receptionist)
+
+    second.hits.get().mark_reached(by=receptionist)
+
+    assert first.hits.get().reached_by == receptionist
+
+
+def test_visit_that_is_hit_again_before_it_is_moved_goes_to_the_new_list(okafor, receptionist):
+    booked = visit(okafor, at(9, day=25))
+    first = open_impact([booked], cause="Dr Okafor on leave", by=receptionist)
+
+    second = open_impact([booked], cause="Clinic closed", by=receptionist)
+
+    assert not first.hits.exists()
+    assert unfinished_for(receptionist) == [second]
+
+
+def test_leave_that_is_shortened_takes_off_the_list_whose_doctor_is_there_again(okafor, receptionist):
+    stays, told, away = (visit(okafor, at(hour, day=25)) for hour in (9, 10, 15))
+    entered = LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=26))
+    impact = open_impact([stays, told, away], cause="Dr Okafor on leave", by=receptionist)
+    impact.hits.get(appointment=told).mark_reached(by=receptionist)
+
+    entered.start_time = at(12, day=25)
+    entered.save()
+    follow_up([], cause="", doctors=entered.diaries(), by=receptionist)
+
+    left = impact.hits.order_by("start_time")
+    assert [(hit.appointment, hit.reached_at) for hit in left] == [(told, None), (away, None)]
+
+
+def test_visit_booked_outside_hours_on_purpose_is_off_the_list_once_the_leave_is(okafor, receptionist):
+    evening = visit(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
+    impact = open_impact([evening], cause="Dr Okafor on leave", by=receptionist)
+
+    follow_up([], cause="", doctors=Doctor.objects.all(), by=receptionist)
+
+    assert not impact.hits.exists()
+
+
+def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
+    open_impact([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
+
+    now.move_to(at(9, day=26))
+
+    assert unfinished_for(receptionist) == []
+
+
+def test_impact_is_told_to_those_only_who_can_do_something(okafor, receptionist, manager, doctor_user):
+    open_impact([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
+
+    assert len(unfinished_for(receptionist)) == 1
+    assert unfinished_for(manager) == unfinished_for(doctor_user) == []
+
+
+def test_who_reached_a_patient_first_stays_and_can_be_taken_back(okafor, receptionist, administrator):
+    impact = open_impact([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
+    hit = impact.hits.get()
+
+    hit.mark_reached(by=receptionist)
+    hit.mark_reached(by=administrator)
+    hit.refresh_from_db()
+    assert hit.reached_by == receptionist
+    hit.mark_not_reached()
+
+    assert impact.hits.get().reached_at is None
+
+
+# Proposals
+
+
+@pytest.fixture
+def away(okafor):
+    """The doctor is away on Wednesday 25 November; visits there are saved before."""
+
+    def away(*visits):
+        LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=26))
+        return propose(list(visits))
+
+    return away
+
+
+def told(slot):
+    return slot and (slot.start.day, slot.time, slot.doctor.full_name)
+
+
+def test_proposals_are_the_nearest_times_of_the_same_doctor_and_of_a_colleague(okafor, away):
+    colleague = DoctorFactory(full_name="Dr Lindqvist")
+    DoctorFactory(specialization="Cardiology")
+    booked = visit(okafor, at(9, day=25))
+
+    proposal = away(booked)[booked.pk]
+
+    assert told(proposal.same) == (26, "09:00", "Dr Okafor")
+    assert told(proposal.other) == (25, "09:00", colleague.full_name)
+
+
+def test_no_time_is_proposed_twice(okafor, away):
+    DoctorFactory(full_name="Dr Lindqvist")
+    visits = [visit(okafor, at(8, 30 * number, day=25)) for number in (0, 1)] + [
+        visit(okafor, at(hour, minute, day=25)) for hour in (9, 10, 11, 13, 14, 15, 16) for minute in (0, 30)
+    ]
+
+    proposals = away(*visits)
+
+    for whose in ("same", "other"):
+        spans = sorted(getattr(proposals[each.pk], whose).start for each in visits)
+        assert len(set(spans)) == len(visits) == 16
+        assert all(one + dt.timedelta(minutes=30) <= other for one, other in pairwise(spans))
+
+
+def test_all_proposals_can_be_booked_one_after_the_other(okafor, away, receptionist):
+    okafor.gap_minutes = 10
+    okafor.save()
+    visits = [visit(okafor, at(hour, day=25), duration_minutes=20) for hour in (8, 9, 10, 11, 13, 14)]
+    visit(okafor, at(9, day=26), duration_minutes=60)
+
+    proposals = away(*visits)
+
+    for each in visits:
+        slot = proposals[each.pk].same
+        booking.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=20, by=receptionist)
+
+
+def test_patient_with_two_visits_is_proposed_what_can_be_booked(okafor, away, receptionist):
+    DoctorFactory(full_name="Dr Lindqvist")
+    maria = PatientFactory()
+    visits = [visit(okafor, at(hour, minute, day=25), patient=maria) for hour, minute in ((9, 0), (9, 30))]
+
+    proposals = away(*visits)
+
+    for each in visits:
+        slot = proposals[each.pk].other
+        booking.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=30, by=receptionist)
+
+
+def test_visits_that_want_the_same_time_are_proposed_different_ones(okafor):
+    DoctorFactory(full_name="Dr Lindqvist")
+    doctors = [okafor, *DoctorFactory.create_batch(2)]
+    visits = [visit(doctor, at(9, day=25)) for doctor in doctors]
+    for doctor in doctors:
+        LeaveFactory(doctor=doctor, start_time=at(0, day=25), end_time=at(0, day=26))
+
+    proposals = propose(visits)
+
+    assert sorted(told(proposals[each.pk].other) for each in visits) == [
+        *((25, time, "Dr Lindqvist") for time in ("08:30", "09:00", "09:30")),
+    ]
+
+
+def test_patient_with_two_visits_is_not_proposed_two_doctors_at_once(okafor, away):
+    half_an_hour = {day: [(dt.time(8, 30), dt.time(9))] for day in range(5)}
+    for doctor in DoctorFactory.create_batch(2):
+        TimetableFactory(doctor=doctor, week=half_an_hour)
+    maria = PatientFactory()
+    visits = [visit(okafor, at(hour, day=25), patient=maria) for hour in (9, 10)]
+
+    proposals = away(*visits)
+
+    assert [proposals[each.pk].other.start for each in visits] == [at(8, 30, day=25), at(8, 30, day=26)]
+
+
+def test_proposal_lies_in_the_coming_four_weeks(okafor):
+    booked, far = visit(okafor, at(9, day=25)), visit(okafor, dt.datetime(2027, 3, 3, 9, tzinfo=dt.UTC))
+    LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=25) + dt.timedelta(days=60))
+
+    proposals = propose([booked, far])
+
+    assert proposals[booked.pk].same is None
+    assert proposals[far.pk].same is not None
+
+
+def test_proposal_minds_the_patients_other_visits(okafor, away):
+    maria = PatientFactory()
+    booked = visit(okafor, at(9, day=25), patient=maria)
+    visit(DoctorFactory(specialization="Cardiology"), at(9, day=26), patient=maria)
+
+    assert told(away(booked)[booked.pk].same) == (26, "08:30", "Dr Okafor")
+
+
+def test_who_has_arrived_is_proposed_times_of_the_same_day_only(okafor):
+    DoctorFactory(full_name="Dr Lindqvist")
+    waiting = visit(okafor, at(9, 30, day=24), status="arrived", arrived_at=at(8, 40, day=24))
+    LeaveFactory(doctor=okafor, start_time=at(9, day=24), end_time=at(0, day=25))
+
+    proposal = propose([waiting])[waiting.pk]
+
+    assert proposal.same is None
+    assert told(proposal.other) == (24, "09:30", "Dr Lindqvist")
+
+
+def test_nothing_is_proposed_where_nothing_is_free(okafor):
+    booked = visit(okafor, at(9, day=25))
+    LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=25) + dt.timedelta(days=60))
+
+    assert propose([booked]) == {booked.pk: Proposal(has_colleagues=False)}
+    assert propose([]) == {}
+
+
+def test_inactive_doctor_and_closed_dates_are_not_proposed(okafor):
+    booked = visit(okafor, at(9, day=25))
+    okafor.is_active = False
+    okafor.save()
+    DoctorFactory(full_name="Dr Lindqvist")
+    Closure(date=dt.date(2026, 11, 25), name="Stocktaking").save()
+
+    proposal = propose([booked])[booked.pk]
+
+    assert (proposal.same, told(proposal.other)) == (None, (26, "09:00", "Dr Lindqvist"))
+
+
+@pytest.mark.parametrize("rows", [3, 30])
+def test_proposing_makes_as_many_queries_for_many_visits(okafor, rows, django_assert_num_queries):
+    DoctorFactory()
+    visits = [
+        visit(
+            okafor, at(8, day=25) + dt.timedelta(days=number // 9 * 7, minutes=15 * (number % 9)), duration_minutes=15
+        )
+        for number in range(rows)
+    ]
+
+    with django_assert_num_queries(5):
+        propose(visits)

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from appointments import booking, rules
+from appointments import impact_admin as impact_admin  # Django looks for admin classes here
 from appointments.forms import TickedReason, UsualLength
 from appointments.models import Appointment
 from clinic import clinic_time
@@ -65,6 +66,7 @@ class AppointmentAdminForm(TickedReason, UsualLength, forms.ModelForm):
         if "outside_hours" in self.fields:
             self.fields["outside_hours"].initial = bool(self.instance.outside_hours_reason)
         if self.instance.pk:
+            self.held_minutes = self.instance.duration_minutes
             start_time: Any = self.fields.get("start_time")
             if start_time is not None:
                 start_time.held = self.instance.start_time

@@ -15,6 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from appointments.close_out import open_past_count
 from appointments.day import Day, day_version, day_view
+from appointments.impact import unfinished_for
 from appointments.models import Appointment
 from appointments.permissions import appointment_for
 from appointments.statuses import MOVABLE
@@ -73,7 +74,11 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     context = {"moving": moving, **_day_context(shown, kept, now)}
     if request.htmx and request.htmx.trigger != "answers":
         return render(request, "appointments/_day.html", context)
-    context |= {"doctor_id": doctor and doctor.pk, "open_past": open_past_count(request.user, now)}
+    context |= {
+        "doctor_id": doctor and doctor.pk,
+        "open_past": open_past_count(request.user, now),
+        "impacts": unfinished_for(request.user, at=now),
+    }
     return render(request, "appointments/schedule_day.html", context | _way_around(day, kept))
 
 
@@ -139,25 +144,25 @@ def schedule_url(day: dt.date | None, kept: dict[str, str]) -> str:
 
 
 def came_from(request: StaffRequest) -> str:
-    """Return the day view that led here, with its filters, or the week, so that the way leads back to it; or nothing.
+    """Return the day view with its filters, the week or the impact page that led here, to lead back to it; or nothing.
 
-    It is only ever read for filters, and for whose week it is: nobody is sent to what an address names.
+    It is only ever read for filters, and for which week or impact it is: nobody is sent to what an address names.
     """
     if "from" in request.GET:
         return request.GET["from"]
     address = _parts(request.headers.get("Referer", ""))
     is_day = address.path == "/" or address.path.startswith(reverse("appointments:schedule_now"))
-    is_schedule = is_day or _doctor_of_week(address.path) is not None
-    return f"{address.path}?{address.query}" if is_schedule and address.netloc == request.get_host() else ""
+    leads_back = is_day or bool(_named(address.path, "doctor_week") or _named(address.path, "impact_detail"))
+    return f"{address.path}?{address.query}" if leads_back and address.netloc == request.get_host() else ""
 
 
-def _doctor_of_week(address: str) -> int | None:
-    """Return the id of the doctor whose week an address names, if it does."""
+def _named(address: str, page: str) -> int | None:
+    """Return the id of the doctor or the impact that an address names, if it is one of that page."""
     try:
-        page = resolve(_parts(address).path)
+        found = resolve(_parts(address).path)
     except Resolver404:
         return None
-    return page.kwargs["pk"] if page.view_name == "appointments:doctor_week" else None
+    return found.kwargs["pk"] if found.view_name == f"appointments:{page}" else None
 
 
 def _parts(address: str) -> SplitResult:
@@ -170,7 +175,7 @@ def _parts(address: str) -> SplitResult:
 
 def day_url(day: dt.date, *, came_from: str) -> str:
     """Return the address of a day, with the filters of the day view one came from, or of the doctor's week."""
-    doctor_id = _doctor_of_week(came_from)
+    doctor_id = _named(came_from, "doctor_week")
     return schedule_url(day, _filters_named(came_from)) if doctor_id is None else week_url(doctor_id, day)
 
 
@@ -186,11 +191,13 @@ def _filters_named(address: str) -> dict[str, str]:
 def visit_url(appointment: Appointment, *, came_from: str = "", move: bool = False) -> str:
     """Return the visit's place in the day view, with those filters of the day view one came from that show it.
 
-    Who came from a week is led to the week of the visit. With `move`, it is the day view in which a new time is picked
-    for it.
+    Who came from a week is led to the week of the visit, and who came from an impact page back there. With `move`, it
+    is the day view in which a new time is picked for it.
     """
     day = clinic_time.local_date(appointment.start_time)
-    if not move and _doctor_of_week(came_from) is not None:
+    if not move and (impact_id := _named(came_from, "impact_detail")) is not None:
+        return f"{reverse('appointments:impact_detail', args=[impact_id])}#v{appointment.pk}"
+    if not move and _named(came_from, "doctor_week") is not None:
         return f"{week_url(appointment.doctor_id, day)}#v{appointment.pk}"
     kept = _filters_named(came_from)
     if kept.get("doctor", str(appointment.doctor_id)) != str(appointment.doctor_id):

@@ -26,6 +26,7 @@ from appointments.forms import (
 )
 from appointments.free_views import free_panel
 from appointments.history import history_of
+from appointments.impact import unfinished_hit_of
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.schedule_views import came_from, visit_url
@@ -33,6 +34,7 @@ from appointments.slots import slot_words
 from appointments.statuses import MOVABLE, Status
 from clinic import clinic_time
 from clinic.http import StaffRequest, answers_form, lead_on, sent_data
+from doctors.doctor_times import doctor_time
 from doctors.models import Doctor
 
 
@@ -106,9 +108,10 @@ def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> A
 
 
 def _moved_message(moved: Appointment, held: tuple[Doctor, dt.datetime, int]) -> str:
-    """Return what has happened, with a button that moves the visit back to what it held, while that is to come."""
+    """Return what has happened, with a button that moves the visit back to what it held, while that can be had."""
     doctor, start_time, minutes = held
-    if start_time <= timezone.now():
+    end_time = start_time + dt.timedelta(minutes=minutes)
+    if start_time <= timezone.now() or doctor_time(doctor.pk, start_time, end_time).obstacles(start_time, end_time):
         return f"Moved: {moved.patient}, {moved}."
     back = slot_words(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
     move_url = reverse("appointments:appointment_move", args=[moved.pk])
@@ -133,6 +136,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "actions": actions_on(appointment, rights, at=now),
         "can_change": can_change(appointment, rights),
         "can_undo": can_undo(appointment, rights, at=now),
+        "hit": unfinished_hit_of(appointment, request.user, at=now),
     }
     return render(request, "appointments/appointment_detail.html", context)
 

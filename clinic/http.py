@@ -34,6 +34,13 @@ def lead_on(request: StaffRequest, url: str) -> HttpResponse:
     return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
 
 
+def with_renewed(data: Any, name: str, value: str) -> Any:
+    """Return what a form sent with one of its values as it is now, whatever else was sent several times."""
+    renewed = data.copy()
+    renewed[name] = value
+    return renewed
+
+
 def number_or_none(text: str) -> int | None:
     """Return the whole number that somebody's text stands for, or None; never one too large for an id."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID

@@ -1,4 +1,7 @@
-"""Admin of doctors and their time."""
+"""Admin of doctors and their time, as far as it is theirs alone.
+
+`appointments.impact_admin` registers it: there it is known whom a change hits.
+"""
 
 from typing import Any
 
@@ -6,11 +9,11 @@ from django.contrib import admin, messages
 from django.http import HttpRequest
 
 from clinic.safe_admin import LinkedModelAdmin, SafeModelAdmin
-from doctors.forms import SeenForm, TimetableForm
-from doctors.models import Closure, Doctor, Leave, Timetable, Weekday
+from doctors.models import Doctor, Weekday
+
+SEEN = ("seen_version", "seen_hits")  # what the forms carry unseen
 
 
-@admin.register(Doctor)
 class DoctorAdmin(LinkedModelAdmin):
     """Doctors; who leaves the clinic is deactivated, not deleted."""
 
@@ -34,12 +37,18 @@ class DoctorAdmin(LinkedModelAdmin):
         self._set_active(request, queryset, is_active=True)
 
     def _set_active(self, request: HttpRequest, queryset: Any, *, is_active: bool) -> None:
-        doctors = list(queryset.exclude(is_active=is_active))
-        for doctor in doctors:  # one by one, so that each leaves its audit entry
+        doctors = list(queryset.exclude(is_active=is_active).order_by("pk"))  # as bookings claim them
+        for doctor in doctors:
             doctor.is_active = is_active
-            doctor.save()
+        changed = [doctor for doctor in doctors if self.save_active(request, doctor)]
         word = "reactivated" if is_active else "deactivated"
-        self.message_user(request, f"{len(doctors)} {word}.", messages.SUCCESS)
+        if changed or not doctors:
+            self.message_user(request, f"{len(changed)} {word}.", messages.SUCCESS)
+
+    def save_active(self, request: HttpRequest, doctor: Doctor) -> bool:
+        """Save a doctor who was made active or inactive, with an audit entry; return whether it was done."""
+        doctor.save()
+        return True
 
 
 class DoctorsTimeAdmin(SafeModelAdmin):
@@ -54,14 +63,12 @@ class DoctorsTimeAdmin(SafeModelAdmin):
         return ["doctor"] if obj else []
 
 
-@admin.register(Timetable)
 class TimetableAdmin(DoctorsTimeAdmin):
     """The hours of a week, a line a day."""
 
-    form = TimetableForm
     list_display = ["doctor", "valid_from", "valid_until"]
     fieldsets = [
-        (None, {"fields": ["doctor", "valid_from", "valid_until", "seen_version"]}),
+        (None, {"fields": ["doctor", "valid_from", "valid_until", *SEEN]}),
         (
             "Hours",
             {
@@ -72,20 +79,16 @@ class TimetableAdmin(DoctorsTimeAdmin):
     ]
 
 
-@admin.register(Leave)
 class LeaveAdmin(DoctorsTimeAdmin):
     """Leaves of doctors."""
 
-    form = SeenForm
     list_display = ["doctor", "span_text", "reason"]
     ordering = ["-start_time"]
-    fields = ["doctor", "start_time", "end_time", "reason", "seen_version"]
+    fields = ["doctor", "start_time", "end_time", "reason", *SEEN]
 
 
-@admin.register(Closure)
 class ClosureAdmin(SafeModelAdmin):
     """Dates on which the clinic is closed."""
 
-    form = SeenForm
     list_display = ["date", "name"]
-    fields = ["date", "name", "seen_version"]
+    fields = ["date", "name", *SEEN]

@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
 
+from clinic.http import with_renewed
 from doctors import rules
 from doctors.availability import Interval
 from doctors.models import Timetable, Weekday
@@ -83,7 +84,7 @@ class SeenForm(forms.ModelForm):
             try:
                 rules.check_not_stale(held, seen_version=self.cleaned_data.get("seen_version") or 0)
             except ValidationError as error:
-                self.data = {**dict(self.data.items()), self.add_prefix("seen_version"): str(held)}
+                self.data = with_renewed(self.data, self.add_prefix("seen_version"), str(held))
                 self.add_error(NON_FIELD_ERRORS, error)
         return cleaned
 

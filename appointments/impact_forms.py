@@ -1,0 +1,87 @@
+"""Forms that change doctors' time: whom the change hits is shown before anything is saved."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.translation import ngettext
+
+from appointments.impact import hit_by_saving
+from appointments.models import Appointment
+from clinic.http import number_or_none, with_renewed
+from doctors.forms import SeenForm, TimetableForm
+from doctors.models import Doctor
+
+
+def seen_in(text: str) -> set[int | None]:
+    """Return the ids of the visits that a form says it has shown."""
+    return {number_or_none(part) for part in text.split(",")}
+
+
+class ShowsHits(forms.ModelForm):
+    """A form that is refused once if saving it would hit booked visits, and shows them; sent again, it is decided.
+
+    It remembers in `seen_hits` which visits it has shown: one that is booked meanwhile is shown, too. To be validated
+    and saved in one transaction, so that none is booked in between.
+    """
+
+    seen_hits = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    hits: list[Appointment]
+
+    def _post_clean(self) -> None:
+        """Look for hits once all rules are kept."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own hook for this
+        self.hits = [] if self.errors or not self._takes_time() else hit_by_saving(self.instance)
+        if {visit.pk for visit in self.hits} - seen_in(self.cleaned_data.get("seen_hits", "")):
+            self._show_hits()
+
+    def _takes_time(self) -> bool:
+        """Return whether saving could take time from anybody: of doctors, only if they are not active."""
+        return not (isinstance(self.instance, Doctor) and self.instance.is_active)
+
+    def _show_hits(self) -> None:
+        """Refuse, for people to look at the visits; they count as seen from now on."""
+        seen = ",".join(str(visit.pk) for visit in self.hits)
+        self.data = with_renewed(self.data, self.add_prefix("seen_hits"), seen)
+        self.add_error(
+            None,
+            ValidationError(
+                ngettext(
+                    "One booked visit is hit by this. Save again to go on; it is then to be moved or cancelled.",
+                    "%(count)d booked visits are hit by this. Save again to go on; they are then to be moved or "
+                    "cancelled.",
+                    len(self.hits),
+                ),
+                code="hits",
+                params={"count": len(self.hits)},
+            ),
+        )
+
+    @property
+    def shows_hits(self) -> bool:
+        """Whether the form waits for a decision on the visits it shows."""
+        return self.is_bound and self.has_error(NON_FIELD_ERRORS, "hits")
+
+
+class CancelAllForm(forms.Form):
+    """Why the clinic cancels visits whose doctor will not be there."""
+
+    USUAL = "Doctor is away"
+
+    cancel_reason = forms.CharField(
+        label="The clinic cancels, because",
+        max_length=Appointment._meta.get_field("cancel_reason").max_length,
+        widget=forms.TextInput(attrs={"class": "form-control form-control-sm"}),
+    )
+
+    def __init__(self, data: Any = None, *, initial: dict[str, Any]) -> None:
+        super().__init__(data, initial={"cancel_reason": initial.get("cancel_reason") or self.USUAL})
+
+
+class HitTimetableForm(ShowsHits, TimetableForm):
+    """The hours of a doctor's week."""
+
+
+class HitSeenForm(ShowsHits, SeenForm):
+    """A leave or a closure."""

@@ -1,0 +1,384 @@
+"""The impact page: move or cancel those who are hit, one by one or all, and tick who has been reached."""
+
+import datetime as dt
+
+import pytest
+
+from appointments import booking
+from appointments.impact import open_impact
+from appointments.impact_page import MOST_SHOWN
+from appointments.models import Appointment, Hit, Impact
+from appointments.tests.booking_form import at
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from doctors.models import Leave
+from doctors.tests.factories import DoctorFactory, LeaveFactory, TimetableFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+CAUSE = "Dr Okafor on leave: Ill, Wed 25 Nov 2026"
+NINE, TEN, ELEVEN = at(9), at(10), at(11)
+
+
+@pytest.fixture
+def okafor():
+    doctor = DoctorFactory(full_name="Dr Okafor")
+    TimetableFactory(doctor=doctor)
+    return doctor
+
+
+@pytest.fixture
+def lindqvist(okafor):
+    return DoctorFactory(full_name="Dr Lindqvist")
+
+
+@pytest.fixture
+def visits(okafor, lindqvist):
+    names = ("Maria Santos", "István Kovács", "Olive Brown")
+    patients = [
+        PatientFactory(first_name=first, last_name=last, phone_number="+351 912 345 001")
+        for first, last in map(str.split, names)
+    ]
+    starts = (NINE, TEN, ELEVEN)
+    return [
+        AppointmentFactory(doctor=okafor, patient=patient, start_time=start)
+        for patient, start in zip(patients, starts, strict=True)
+    ]
+
+
+@pytest.fixture
+def impact(okafor, visits, administrator):
+    LeaveFactory(doctor=okafor, start_time=at(0), end_time=at(0, day=26), reason="Ill")
+    return open_impact(visits, cause=CAUSE, by=administrator)
+
+
+def rows_of(response):
+    return response.context["page"].shown
+
+
+def press(client, impact, **button):
+    """Send the page's form, as it is shown now, by one of its buttons."""
+    page = client.get(impact.get_absolute_url()).context["page"]
+    return send(client, impact, page, **button)
+
+
+def send(client, impact, page, **button):
+    said = {"row": [row.said for row in page.open_rows], "cancel_reason": "Doctor is away"}
+    return client.post(impact.get_absolute_url(), said | button)
+
+
+def where(visits):
+    return [
+        (each.doctor.full_name, each.start_time)
+        for each in (Appointment.objects.select_related("doctor").get(pk=visit.pk) for visit in visits)
+    ]
+
+
+# What it shows
+
+
+def test_page_lists_each_with_phone_and_where_it_could_go(at_desk, impact):
+    response = at_desk.get(impact.get_absolute_url())
+
+    first = rows_of(response)[0]
+    assert (first.was, first.is_open) == ("Wed 25 Nov 2026 09:00", True)
+    assert (first.proposal.same.day, first.proposal.same.time) == ("Thu 26 Nov 2026", "09:00")
+    assert (first.proposal.other.doctor.full_name, first.proposal.other.time) == ("Dr Lindqvist", "09:00")
+    text = response.content.decode()
+    assert all(each in text for each in (CAUSE, "Maria Santos", "+351 912 345 001", "3 to move or cancel"))
+
+
+@pytest.mark.parametrize("rows", [3, 30])
+def test_page_makes_as_many_queries_for_many_visits(at_desk, okafor, impact, rows, django_assert_max_num_queries):
+    for number in range(rows - 3):
+        start = at(9) + dt.timedelta(days=7 * (1 + number))
+        visit = AppointmentFactory(doctor=okafor, start_time=start)
+        Hit(impact=impact, appointment=visit, doctor=okafor, start_time=start).save()
+
+    with django_assert_max_num_queries(15):
+        assert len(rows_of(at_desk.get(impact.get_absolute_url()))) == rows
+
+
+def test_page_of_very_many_shows_those_first_that_are_open(at_desk, impact, monkeypatch):
+    monkeypatch.setattr("appointments.impact_page.MOST_SHOWN", 2)
+    press(at_desk, impact, move=f"{impact.hits.first().pk}:same")
+
+    page = at_desk.get(impact.get_absolute_url()).context["page"]
+
+    assert ([row.is_open for row in page.shown], page.more) == ([True, True], 1)
+    assert MOST_SHOWN < 900  # fields that a form may send
+
+
+def test_list_names_what_is_left_to_do(at_desk, impact):
+    response = at_desk.get("/appointments/impacts/")
+
+    assert "3 to move or cancel" in response.content.decode()
+    assert [each.pk for each in response.context["impacts"]] == [impact.pk]
+
+
+def test_day_view_tells_who_can_do_something_and_leads_there(at_desk, impact):
+    text = at_desk.get("/schedule/2026-11-24/").content.decode()
+
+    assert CAUSE in text
+    assert f'href="{impact.get_absolute_url()}"' in text
+
+
+def test_day_view_tells_a_manager_nothing_of_it(client, manager, impact):
+    client.force_login(manager)
+
+    assert CAUSE not in client.get("/schedule/2026-11-24/").content.decode()
+
+
+def test_call_list_names_everybody_with_phone_and_outcome(at_desk, impact, visits):
+    press(at_desk, impact, move=f"{impact.hits.first().pk}:same")
+
+    text = at_desk.get(f"{impact.get_absolute_url()}print/").content.decode()
+
+    assert text.count("+351 912 345 001") == 3
+    assert "Moved to Thu 26 Nov 2026 09:00" in text
+    assert text.count("To offer:") == 2
+    assert "Wed 25 Nov 2026 10:00, Dr Lindqvist" in text
+
+
+def test_unknown_impact_is_404(at_desk):
+    assert at_desk.get("/appointments/impacts/999/").status_code == 404
+    assert at_desk.get("/appointments/impacts/999/print/").status_code == 404
+
+
+# Moving
+
+
+def test_one_is_moved_to_the_time_shown(at_desk, impact, visits, lindqvist):
+    first, second, _third = impact.hits.all()
+
+    press(at_desk, impact, move=f"{first.pk}:same")
+    response = press(at_desk, impact, move=f"{second.pk}:other")
+
+    assert response.status_code == 302
+    assert where(visits) == [("Dr Okafor", at(9, day=26)), ("Dr Lindqvist", TEN), ("Dr Okafor", ELEVEN)]
+
+
+def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, impact, visits, receptionist):
+    response = press(at_desk, impact, move="all:other")
+
+    assert response.status_code == 302
+    assert where(visits) == [("Dr Lindqvist", each) for each in (NINE, TEN, ELEVEN)]
+    entries = AuditEntry.objects.get_for_objects(Appointment.objects.all()).filter(action=AuditEntry.Action.UPDATE)
+    assert [(entry.actor, entry.additional_data) for entry in entries] == [(receptionist, {"reason": CAUSE})] * 3
+    rows = rows_of(at_desk.get(impact.get_absolute_url()))
+    assert rows[0].outcome == "Moved to Wed 25 Nov 2026 09:00, Dr Lindqvist"
+    assert all(row.has_left for row in rows)
+
+
+def test_what_fails_is_told_in_its_row_and_the_others_are_done(at_desk, impact, visits, lindqvist):
+    page = at_desk.get(impact.get_absolute_url()).context["page"]
+    AppointmentFactory(doctor=lindqvist, start_time=TEN)  # somebody else was quicker
+
+    response = send(at_desk, impact, page, move="all:other")
+
+    assert where(visits) == [("Dr Lindqvist", NINE), ("Dr Okafor", TEN), ("Dr Lindqvist", ELEVEN)]
+    refused = [row.refusal for row in rows_of(response)]
+    assert [bool(text) for text in refused] == [False, True, False]
+    assert "Dr Lindqvist is booked 10:00–10:30" in refused[1]
+    assert "1 could not be moved" in response.content.decode()
+
+
+def test_visit_that_somebody_has_changed_meanwhile_is_left_alone(at_desk, impact, visits, receptionist):
+    page = at_desk.get(impact.get_absolute_url()).context["page"]
+    visit = Appointment.objects.get(pk=visits[0].pk)
+    visit.notes = "Wants to come in the evening"
+    visit.save()
+
+    response = send(at_desk, impact, page, move="all:same")
+
+    assert "Somebody else has changed this" in rows_of(response)[0].refusal
+    assert where(visits)[0] == ("Dr Okafor", NINE)
+
+
+def test_same_click_twice_moves_once(at_desk, impact, visits):
+    page = at_desk.get(impact.get_absolute_url()).context["page"]
+
+    send(at_desk, impact, page, move="all:same")
+    moved = where(visits)
+    response = send(at_desk, impact, page, move="all:same")
+
+    assert response.status_code == 302
+    assert where(visits) == moved
+
+
+def test_who_has_no_free_time_proposed_is_told_so(at_desk, impact, visits, lindqvist):
+    lindqvist.delete()
+
+    response = press(at_desk, impact, move=f"{impact.hits.first().pk}:other")
+
+    assert "No free time" in rows_of(response)[0].refusal
+    assert not rows_of(response)[0].proposal.has_colleagues
+    press(at_desk, impact, move="all:other")
+    assert where(visits) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "hit=x", "hit={0}&version=1&same=doctor%3D999999%26date%3D2026-11-26%26time%3D09%3A00", "hit={0}&same=%00",
+     "hit={0}&version=1&same=date%3Dnever"],
+)  # fmt: skip
+def test_forged_rows_move_nobody(at_desk, impact, visits, said):
+    row = said.format(impact.hits.first().pk)
+
+    response = at_desk.post(impact.get_absolute_url(), {"row": [row], "move": "all:same"})
+
+    assert response.status_code in (200, 302)
+    assert where(visits) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
+
+
+def test_hit_of_another_impact_cannot_be_ticked_here(at_desk, impact, visits, administrator):
+    other = open_impact(visits, cause="Another", by=administrator)
+
+    at_desk.post(impact.get_absolute_url(), {"reached": other.hits.first().pk})
+
+    assert not Hit.objects.exclude(reached_at=None).exists()
+
+
+def test_press_on_a_row_that_somebody_has_moved_meanwhile_tells_how_it_stands(at_desk, impact, visits):
+    page = at_desk.get(impact.get_absolute_url()).context["page"]
+    first = impact.hits.first()
+    send(at_desk, impact, page, move=f"{first.pk}:same")
+
+    response = at_desk.post(
+        impact.get_absolute_url(), {"row": [page.shown[0].said], "move": f"{first.pk}:other"}, follow=True
+    )
+
+    assert "Maria Santos: Moved to Thu 26 Nov 2026 09:00. Nothing was done." in response.content.decode()
+    assert where(visits)[0] == ("Dr Okafor", at(9, day=26))
+
+
+def test_all_at_once_leaves_out_who_is_here(client, impact, visits, receptionist, now):
+    now.move_to(at(8, 30))
+    client.force_login(receptionist)
+    booking.mark_arrived(visits[0], by=receptionist)
+
+    page = client.get(impact.get_absolute_url()).context["page"]
+    assert page.at_once == [("same", 2), ("other", 2)]
+    assert send(client, impact, page, move="all:other").status_code == 302
+
+    assert where(visits) == [("Dr Okafor", NINE), ("Dr Lindqvist", TEN), ("Dr Lindqvist", ELEVEN)]
+
+
+def test_row_that_is_not_needless_cannot_be_taken_off(at_desk, impact, visits):
+    press(at_desk, impact, settled=impact.hits.first().pk)
+
+    assert impact.hits.count() == 3
+
+
+def test_tick_twice_or_of_a_row_that_is_gone_is_no_error(at_desk, impact, visits):
+    hit = impact.hits.first()
+    press(at_desk, impact, reached=hit.pk)
+    assert press(at_desk, impact, reached=hit.pk).status_code == 302
+    hit.delete()
+
+    assert press(at_desk, impact, reached="1").status_code == 302
+
+
+def test_visits_page_says_that_it_is_hit_and_leads_to_the_list(at_desk, impact, visits):
+    text = at_desk.get(f"/appointments/{visits[0].pk}/").content.decode()
+
+    assert CAUSE in text
+    assert f'href="{impact.get_absolute_url()}#v{visits[0].pk}"' in text
+
+
+def test_move_out_of_a_leave_offers_no_undo(at_desk, impact, visits, okafor):
+    typed = {"doctor": okafor.pk, "date": "2026-11-27", "time": "09:00", "duration_minutes": "30", "version": "1"}
+
+    response = at_desk.post(f"/appointments/{visits[0].pk}/move/", typed, follow=True)
+
+    text = response.content.decode()
+    assert "Moved: Maria Santos" in text
+    assert ">Undo<" not in text
+
+
+# Cancelling
+
+
+def test_all_are_cancelled_with_a_reason_and_by_the_clinic(at_desk, impact, visits):
+    press(at_desk, impact, cancel="all", cancel_reason="Doctor is ill")
+
+    assert set(Appointment.objects.values_list("status", "cancelled_by", "cancel_reason")) == {
+        ("cancelled", "clinic", "Doctor is ill")
+    }
+    assert [row.outcome for row in rows_of(at_desk.get(impact.get_absolute_url()))] == ["Cancelled: Doctor is ill"] * 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"), [(" ", "required"), ("x" * 201, "max_length"), ("a\0b", "null_characters_not_allowed")]
+)
+def test_cancelling_all_is_refused_at_the_reason(at_desk, impact, reason, code):
+    response = press(at_desk, impact, cancel="all", cancel_reason=reason)
+
+    why = response.context["why"]
+    assert [error.code for error in why.errors["cancel_reason"].as_data()] == [code]
+    assert why["cancel_reason"].value() == reason
+    assert set(Appointment.objects.values_list("status", flat=True)) == {"booked"}
+
+
+@pytest.mark.parametrize(
+    ("step", "typed"),
+    [
+        ("cancel", {"cancelled_by": "patient", "cancel_reason": "Ill"}),
+        ("move", {"doctor": "{doctor}", "date": "2026-11-27", "time": "09:00", "duration_minutes": "30"}),
+    ],
+)
+def test_who_does_one_by_hand_is_led_back_to_the_list(at_desk, impact, visits, okafor, step, typed):
+    address = f"/appointments/{visits[0].pk}/{step}/"
+    form = at_desk.get(address, headers={"referer": f"http://testserver{impact.get_absolute_url()}"}).context["form"]
+    typed = {name: value.format(doctor=okafor.pk) for name, value in typed.items()}
+
+    response = at_desk.post(address, typed | {"version": form["version"].value(), "next": form["next"].value()})
+
+    assert response["Location"] == f"{impact.get_absolute_url()}#v{visits[0].pk}"
+
+
+# Reaching
+
+
+def test_reached_patients_are_ticked_with_who_and_can_be_unticked(at_desk, impact, receptionist):
+    hit = impact.hits.first()
+
+    press(at_desk, impact, reached=hit.pk)
+
+    hit.refresh_from_db()
+    assert hit.reached_by == receptionist
+    assert receptionist.display_name in at_desk.get(impact.get_absolute_url()).content.decode()
+    press(at_desk, impact, not_reached=hit.pk)
+    hit.refresh_from_db()
+    assert hit.reached_at is None
+
+
+def test_visit_whose_doctor_is_there_again_can_be_taken_off_the_list(at_desk, impact, visits):
+    Leave.objects.get().delete()
+
+    rows = rows_of(at_desk.get(impact.get_absolute_url()))
+    assert [row.outcome for row in rows] == ["Stays: Dr Okafor is there again"] * 3
+    for row in rows:
+        press(at_desk, impact, settled=row.hit.pk)
+
+    assert not impact.hits.exists()
+    assert Appointment.objects.count() == 3
+
+
+def test_outcome_is_what_has_become_of_the_visit(client, impact, visits, now, receptionist):
+    now.move_to(at(9, 20))
+    booking.mark_no_show(visits[0], by=receptionist)
+    now.move_to(at(10, 40))
+    client.force_login(receptionist)
+
+    outcomes = [row.outcome for row in rows_of(client.get(impact.get_absolute_url()))]
+
+    assert outcomes == ["No-show", "The time has passed", ""]
+
+
+def test_form_without_a_button_changes_nothing(at_desk, impact, visits):
+    response = at_desk.post(impact.get_absolute_url(), {"cancel_reason": "Doctor is ill"})
+
+    assert response.context["why"]["cancel_reason"].value() == "Doctor is ill"
+    assert Impact.objects.get().hits.count() == 3

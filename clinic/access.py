@@ -20,6 +20,12 @@ _TREAT = ("appointments.treat_appointment", "appointments.treat_own_appointment"
 _BOOK = ("appointments.add_appointment",)
 _CHANGE = ("appointments.change_appointment",)
 
+
+def _by(permission: str) -> dict[str, Permissions]:
+    """Return the methods of a page with a form."""
+    return {"GET": (permission,), "POST": (permission,)}
+
+
 PAGES: dict[str, dict[str, Permissions]] = {
     "livez": {"GET": PUBLIC},
     "readyz": {"GET": PUBLIC},
@@ -40,6 +46,9 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:free_times": {"GET": ("appointments.view_schedule",)},
     "appointments:appointment_book": {"GET": _BOOK, "POST": _BOOK},
     "appointments:close_out": {"GET": _ARRIVE},
+    "appointments:impact_list": {"GET": _CHANGE},
+    "appointments:impact_detail": {"GET": _CHANGE, "POST": _CHANGE},
+    "appointments:impact_print": {"GET": _CHANGE},
     "appointments:appointment_detail": {"GET": _VIEW_APPOINTMENT},
     "appointments:appointment_move": {"GET": _CHANGE, "POST": _CHANGE},
     "appointments:appointment_cancel": {"GET": _CHANGE, "POST": _CHANGE},
@@ -53,6 +62,14 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "patients:patient_register": {"GET": ("patients.add_patient",), "POST": ("patients.add_patient",)},
     "patients:patient_detail": {"GET": _VIEW_PATIENT},
     "patients:patient_edit": {"GET": ("patients.change_patient",), "POST": ("patients.change_patient",)},
+    "appointments:leave_add": _by("doctors.add_leave"),
+    "appointments:leave_edit": _by("doctors.change_leave"),
+    "appointments:hours_add": _by("doctors.add_timetable"),
+    "appointments:hours_edit": _by("doctors.change_timetable"),
+    "appointments:closure_list": {"GET": ("doctors.view_doctor",)},
+    "appointments:closure_add": _by("doctors.add_closure"),
+    "appointments:closure_holidays": _by("doctors.add_closure"),
+    "appointments:closure_edit": _by("doctors.change_closure"),
     "doctors:doctor_list": {"GET": ("doctors.view_doctor",)},
     "doctors:doctor_detail": {"GET": ("doctors.view_doctor",)},
 }

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
 
+from appointments.impact import open_impact
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic import access
@@ -85,6 +86,17 @@ TABLE = {
     "appointments:free_times": page("/appointments/free/", get=STAFF),
     "appointments:appointment_book": page("/appointments/book/", get=DESK, post=DESK),
     "appointments:close_out": page("/appointments/close-out/", get={*DESK, DOCTOR}),
+    "appointments:impact_list": page("/appointments/impacts/", get=DESK),
+    "appointments:impact_detail": page("/appointments/impacts/{impact}/", get=DESK, post=DESK),
+    "appointments:impact_print": page("/appointments/impacts/{impact}/print/", get=DESK),
+    "appointments:leave_add": page("/doctors/{doctor}/leave/", get=ADMIN, post=ADMIN),
+    "appointments:leave_edit": page("/doctors/leave/{leave}/", get=ADMIN, post=ADMIN),
+    "appointments:hours_add": page("/doctors/{doctor}/hours/", get=ADMIN, post=ADMIN),
+    "appointments:hours_edit": page("/doctors/hours/{timetable}/", get=ADMIN, post=ADMIN),
+    "appointments:closure_list": page("/doctors/closures/", get=STAFF),
+    "appointments:closure_add": page("/doctors/closures/new/", get=ADMIN, post=ADMIN),
+    "appointments:closure_holidays": page("/doctors/closures/holidays/", get=ADMIN, post=ADMIN),
+    "appointments:closure_edit": page("/doctors/closures/{closure}/", get=ADMIN, post=ADMIN),
     "appointments:appointment_detail": page("/appointments/{appointment}/", get={*DESK, DOCTOR}),
     "appointments:appointment_move": page("/appointments/{appointment}/move/", get=DESK, post=DESK),
     "appointments:appointment_cancel": page("/appointments/{appointment}/cancel/", get=DESK, post=DESK),
@@ -114,7 +126,7 @@ TABLE = {
     "admin/(?P<url>.*)$": page("/admin/nowhere/", get=ADMIN, post=ADMIN),
     **admin_pages("patients_patient", "{patient}"),
     **admin_pages("doctors_doctor", "{doctor}"),
-    **admin_pages("doctors_timetable", "{timetable}"),
+    **admin_pages("doctors_timetable", "{timetable}", removers=NOBODY),
     **admin_pages("doctors_leave", "{leave}"),
     **admin_pages("doctors_closure", "{closure}"),
     **admin_pages("appointments_appointment", "{appointment}", removers=NOBODY),
@@ -168,6 +180,7 @@ def walk(django_db_setup, django_db_blocker):
             "timetable": TimetableFactory(doctor=own.doctor, valid_until=dt.date(2020, 1, 1)).pk,
             "leave": LeaveFactory(doctor=own.doctor).pk,
             "closure": ClosureFactory().pk,
+            "impact": open_impact([own.appointment], cause="Leave", by=None).pk,
             "user": users[DOCTOR].pk,
             "entry": AuditEntry.objects.get_for_object(own.appointment).get().pk,
             "patient_type": ContentType.objects.get_for_model(Patient).pk,

@@ -125,6 +125,10 @@ def test_page_offers_to_change_them_to_who_may(client, request, okafor, person, 
 
     response = client.get(f"/doctors/{okafor.pk}/")
 
-    links = [attrs["href"] for tag, attrs in elements(response) if tag == "a" and "/leave/add/" in attrs["href"]]
+    links = [
+        attrs["href"]
+        for tag, attrs in elements(response)
+        if tag == "a" and attrs["href"].endswith(("/leave/", "/hours/"))
+    ]
     assert bool(links) is offered
     assert all(client.get(link).status_code == 200 for link in links)

@@ -1,0 +1,188 @@
+"""Pages on which doctors' time is kept: hours, leave, closures. Who may call which is in `clinic.access`.
+
+They are here, and not with the doctors, because saving shows which appointments are hit.
+"""
+
+import datetime as dt
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+
+from appointments.doctors_time_forms import ClosureForm, HolidaysForm, HoursForm, LeaveForm, with_copied_day
+from appointments.impact import follow_up, hit_by_closing, hit_by_deleting
+from appointments.impact_forms import seen_in
+from appointments.models import Appointment
+from clinic import clinic_time
+from clinic.http import StaffRequest, number_or_none, sent_data
+from clinic.transactions import retrying
+from doctors.models import Closure, Doctor, DoctorsTime, Leave, Timetable
+from doctors.public_holidays import PublicHoliday
+
+QUARTER = dt.timedelta(days=92)
+
+
+@retrying
+def leave_add(request: StaffRequest, pk: int) -> HttpResponse:
+    """Enter a leave of a doctor: whole days, unless times are given."""
+    doctor = get_object_or_404(Doctor, pk=pk)
+    return _edited(request, Leave(doctor=doctor), LeaveForm, title=f"Leave of {doctor}", way_back=doctor)
+
+
+@retrying
+def leave_edit(request: StaffRequest, pk: int) -> HttpResponse:
+    """Change or delete a leave."""
+    leave = get_object_or_404(Leave.objects.select_related("doctor"), pk=pk)
+    return _edited(request, leave, LeaveForm, title=f"Leave of {leave.doctor}", way_back=leave.doctor)
+
+
+@retrying
+def hours_add(request: StaffRequest, pk: int) -> HttpResponse:
+    """Enter the hours of a doctor's week; the form begins with those that hold today."""
+    doctor = get_object_or_404(Doctor, pk=pk)
+    today = clinic_time.today()
+    held = doctor.timetables.valid_within(today, today).first()
+    timetable = Timetable(doctor=doctor)
+    timetable.week = held.week if held else {}
+    return _edited(request, timetable, HoursForm, title=f"Hours of {doctor}", way_back=doctor)
+
+
+@retrying
+def hours_edit(request: StaffRequest, pk: int) -> HttpResponse:
+    """Change or delete the hours of a doctor's week."""
+    timetable = get_object_or_404(Timetable.objects.select_related("doctor"), pk=pk)
+    doctor = timetable.doctor
+    return _edited(request, timetable, HoursForm, title=f"Hours of {doctor}", way_back=doctor)
+
+
+def closure_list(request: StaffRequest) -> HttpResponse:
+    """List the dates to come on which the clinic is closed."""
+    closures = Closure.objects.filter(date__gte=clinic_time.today())
+    return render(request, "appointments/closure_list.html", {"closures": closures})
+
+
+@retrying
+def closure_add(request: StaffRequest) -> HttpResponse:
+    """Enter a date on which the clinic is closed."""
+    way_back = reverse("appointments:closure_list")
+    return _edited(request, Closure(), ClosureForm, title="Clinic closed", way_back=way_back)
+
+
+@retrying
+def closure_edit(request: StaffRequest, pk: int) -> HttpResponse:
+    """Change or delete a closure."""
+    closure = get_object_or_404(Closure, pk=pk)
+    way_back = reverse("appointments:closure_list")
+    return _edited(request, closure, ClosureForm, title="Clinic closed", way_back=way_back)
+
+
+def _edited(
+    request: StaffRequest, record: Any, form_class: type[Any], *, title: str, way_back: Doctor | str
+) -> HttpResponse:
+    """Show a form of doctors' time, or save what it says; who is hit is shown before, and listed after."""
+    may_delete = record.pk is not None and request.user.has_perm(f"doctors.delete_{record._meta.model_name}")
+    context: dict[str, Any] = {"record": record, "title": title, "way_back": way_back, "may_delete": may_delete}
+    if "copy" in request.POST:
+        form = form_class(initial=with_copied_day(request.POST), instance=record)
+        return render(request, "appointments/doctors_time_edit.html", context | {"form": form})
+    if "delete" in request.POST:
+        if not may_delete:
+            raise PermissionDenied
+        return _deleted(request, record, context)
+    form = form_class(sent_data(request), instance=record)
+    if form.is_bound:
+        with transaction.atomic():  # what was looked at must still hold when it is saved
+            if form.is_valid():
+                form.save()
+                return _done(request, f"Saved: {record}.", form.hits, record, cause=record.cause, way_back=way_back)
+            transaction.set_rollback(True)
+    return render(request, "appointments/doctors_time_edit.html", context | {"form": form})
+
+
+def _deleted(request: StaffRequest, record: DoctorsTime, context: dict[str, Any]) -> HttpResponse:
+    """Delete a record; if that hits visits, as when hours end, show them first."""
+    with transaction.atomic():
+        hits = hit_by_deleting(record)
+        try:
+            record.check_unchanged(seen_version=number_or_none(request.POST.get("seen_version", "")) or 0)
+        except ValidationError as stale:
+            messages.error(request, stale.messages[0])
+            transaction.set_rollback(True)
+            return redirect(request.path)
+        if {visit.pk for visit in hits} <= seen_in(request.POST.get("seen_hits", "")):
+            told, cause = f"Deleted: {record}.", f"Deleted: {record.cause}"
+            record.delete()
+            return _done(request, told, hits, record, cause=cause, way_back=context["way_back"])
+        transaction.set_rollback(True)
+    return render(request, "appointments/doctors_time_delete.html", context | {"hits": hits})
+
+
+def _done(
+    request: StaffRequest,
+    told: str,
+    hits: list[Appointment],
+    record: DoctorsTime,
+    *,
+    cause: str,
+    way_back: Doctor | str,
+) -> HttpResponse:
+    """Lead on to the list of those who are hit, if any, else back."""
+    impact = follow_up(hits, cause=cause, doctors=record.diaries(), by=request.user)
+    messages.success(request, told)
+    return redirect(impact or way_back)
+
+
+@retrying
+def closure_holidays(request: StaffRequest) -> HttpResponse:
+    """Show a year of public holidays, and close the clinic on those chosen: on all of them or on none.
+
+    Nothing is saved of a list other than the one that was shown.
+    """
+    form = HolidaysForm(request.POST if request.method == "POST" else request.GET, usual_year=_usual_year())
+    found = [holiday for holiday in form.found() if holiday.date >= clinic_time.today()]
+    asked = "/".join(str(form[name].value() or "") for name in form.fields)
+    is_sent = request.method == "POST" and "show" not in request.POST and request.POST.get("shown") == asked
+    hits: list[Appointment] = []
+    with transaction.atomic():
+        closed = set(Closure.objects.filter(date__in=[each.date for each in found]).values_list("date", flat=True))
+        chosen = _chosen(request, [each for each in found if each.date not in closed]) if is_sent else []
+        if chosen:
+            hits = hit_by_closing(chosen)
+            if {visit.pk for visit in hits} <= seen_in(request.POST.get("seen_hits", "")):
+                return _closed(request, chosen, hits)
+            transaction.set_rollback(True)
+    if is_sent and not chosen:
+        messages.error(request, "Choose at least one date.")
+    context = {
+        "form": form,
+        "asked": asked,
+        "lines": [(each, each.date in closed, not is_sent or _is_chosen(request, each)) for each in found],
+        "hits": hits,
+    }
+    return render(request, "appointments/closure_holidays.html", context)
+
+
+def _usual_year() -> int:
+    """Return the year whose holidays are entered next: in its last months, the coming one."""
+    return (clinic_time.today() + QUARTER).year
+
+
+def _is_chosen(request: StaffRequest, holiday: PublicHoliday) -> bool:
+    return holiday.date.isoformat() in request.POST.getlist("date")
+
+
+def _chosen(request: StaffRequest, found: list[PublicHoliday]) -> list[Closure]:
+    longest = Closure._meta.get_field("name").max_length
+    return [Closure(date=each.date, name=each.name[:longest]) for each in found if _is_chosen(request, each)]
+
+
+def _closed(request: StaffRequest, closures: list[Closure], hits: list[Appointment]) -> HttpResponse:
+    for closure in closures:
+        closure.save()
+    told = f"The clinic is closed on {len(closures)} more date{'s' if len(closures) > 1 else ''}."
+    cause = f"Clinic closed: {', '.join(str(closure) for closure in closures)}"
+    return _done(request, told, hits, closures[0], cause=cause, way_back=reverse("appointments:closure_list"))

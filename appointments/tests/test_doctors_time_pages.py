@@ -1,0 +1,646 @@
+"""The pages on which hours, leave and closures are kept: what they refuse, and whom a change hits."""
+
+import datetime as dt
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Group, Permission
+
+from appointments.models import Impact
+from appointments.tests.booking_form import at
+from appointments.tests.factories import AppointmentFactory
+from clinic import clinic_time
+from clinic.roles import ADMINISTRATOR
+from clinic.tests.factories import UserFactory
+from clinic.tests.reading import codes_at
+from doctors.models import Closure, Doctor, Leave, Timetable
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+EIGHT, NOON, ONE, FIVE = dt.time(8), dt.time(12), dt.time(13), dt.time(17)
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+HOLIDAYS = "/doctors/closures/holidays/"
+
+
+@pytest.fixture
+def okafor():
+    return DoctorFactory(full_name="Dr Okafor")
+
+
+def form_of(response):
+    return response.context["form"]
+
+
+# Leave
+
+
+def leave_typed(**changes):
+    return {"first_day": "2026-11-26", "last_day": "", "from_time": "", "until_time": "", "reason": "Ill"} | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, (at(0, day=26), at(0, day=27))),
+        ({"last_day": "2026-11-27"}, (at(0, day=26), at(0, day=28))),
+        ({"from_time": "13:00"}, (at(13, day=26), at(0, day=27))),
+        ({"until_time": "12:00"}, (at(0, day=26), at(12, day=26))),
+        ({"last_day": "2026-11-27", "from_time": "13:00", "until_time": "12:00"}, (at(13, day=26), at(12, day=27))),
+        # The clocks of Lisbon go back on 25 October 2027: a leave over the hour that comes twice is the longer one.
+        (
+            {"first_day": "2027-10-31", "from_time": "01:30", "until_time": "01:30"},
+            (dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC), dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)),
+        ),
+        (
+            {"first_day": "2027-10-31"},
+            (dt.datetime(2027, 10, 30, 23, tzinfo=dt.UTC), dt.datetime(2027, 11, 1, tzinfo=dt.UTC)),
+        ),
+    ],
+)
+def test_leave_is_whole_days_unless_times_are_given(in_admin, okafor, changes, expected):
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
+
+    assert response["Location"] == okafor.get_absolute_url()
+    leave = Leave.objects.get()
+    assert (leave.start_time, leave.end_time, leave.doctor, leave.reason) == (*expected, okafor, "Ill")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"first_day": ""}, "first_day", "required"),
+        ({"first_day": "tomorrow"}, "first_day", "invalid"),
+        ({"first_day": "1899-12-31"}, "first_day", "date_range"),
+        ({"last_day": "9999-12-31"}, "last_day", "date_range"),
+        ({"last_day": "2026-11-25"}, "last_day", "leave_span"),
+        ({"last_day": "x"}, "last_day", "invalid"),
+        ({"from_time": "25:00"}, "from_time", "invalid"),
+        ({"from_time": "13:00", "until_time": "12:00"}, "until_time", "leave_span"),
+        ({"from_time": "12:00", "until_time": "12:00"}, "until_time", "leave_span"),
+        ({"first_day": "2026-11-20"}, "last_day", "past"),
+        ({"first_day": "2027-03-28", "from_time": "01:30"}, "from_time", "no_such_time"),
+        ({"reason": " "}, "reason", "required"),
+        ({"reason": "x" * 101}, "reason", "max_length"),
+        ({"reason": "a\0b"}, "reason", "null_characters_not_allowed"),
+        ({"first_day": "2026-12-10"}, "first_day", "leave_overlap"),
+    ],
+)
+def test_leave_is_refused_at_its_field_and_keeps_what_was_typed(in_admin, okafor, changes, field, code):
+    LeaveFactory(doctor=okafor)  # on 10 December
+
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
+
+    assert codes_at(response, field) == [code]
+    assert form_of(response)["reason"].value() == leave_typed(**changes)["reason"]
+    assert Leave.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "shown"),
+    [
+        (at(0, day=26), at(0, day=28), ("2026-11-26", "2026-11-27", None, None)),
+        (at(13, day=26), at(0, day=28), ("2026-11-26", "2026-11-27", "13:00", None)),
+        (at(13, day=26), at(17, day=26), ("2026-11-26", "2026-11-26", "13:00", "17:00")),
+    ],
+)
+def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, starts, ends, shown):
+    leave = LeaveFactory(doctor=okafor, start_time=starts, end_time=ends)
+
+    form = form_of(in_admin.get(f"/doctors/leave/{leave.pk}/"))
+    values = [form[name].value() for name in ("first_day", "last_day", "from_time", "until_time")]
+    assert tuple(None if each is None else each.isoformat()[:10].removesuffix(":00") for each in values) == shown
+    typed = dict(zip(("first_day", "last_day", "from_time", "until_time"), (each or "" for each in shown), strict=True))
+    in_admin.post(f"/doctors/leave/{leave.pk}/", typed | {"reason": "Training abroad", "seen_version": leave.version})
+
+    leave.refresh_from_db()
+    assert (leave.start_time, leave.end_time, leave.reason) == (starts, ends, "Training abroad")
+
+
+def test_second_of_two_who_change_a_leave_is_told(in_admin, okafor):
+    leave = LeaveFactory(doctor=okafor)
+    typed = leave_typed(first_day="2026-12-11", seen_version=leave.version)
+    in_admin.post(f"/doctors/leave/{leave.pk}/", typed)
+
+    response = in_admin.post(f"/doctors/leave/{leave.pk}/", typed | {"first_day": "2026-12-12"})
+
+    assert codes_at(response, "__all__") == ["stale"]
+    assert clinic_time.local_date(Leave.objects.get().start_time) == dt.date(2026, 12, 11)
+
+
+def test_leave_is_deleted(in_admin, okafor):
+    leave = LeaveFactory(doctor=okafor)
+
+    response = in_admin.post(f"/doctors/leave/{leave.pk}/", {"delete": "1", "seen_version": "1"})
+
+    assert response["Location"] == okafor.get_absolute_url()
+    assert not Leave.objects.exists()
+
+
+def test_leave_that_somebody_has_changed_meanwhile_is_not_deleted(in_admin, okafor):
+    leave = LeaveFactory(doctor=okafor)
+    leave.save()
+
+    response = in_admin.post(f"/doctors/leave/{leave.pk}/", {"delete": "1", "seen_version": "1"}, follow=True)
+
+    assert "Somebody else has changed this meanwhile" in response.content.decode()
+    assert Leave.objects.exists()
+
+
+def test_who_may_change_but_not_delete_leave_does_not(client, administrator, okafor):
+    administrator.groups.set([Group.objects.create(name="Leave clerk")])
+    administrator.groups.get().permissions.add(Permission.objects.get(codename="change_leave"))
+    client.force_login(administrator)
+    leave = LeaveFactory(doctor=okafor)
+
+    shown = client.get(f"/doctors/leave/{leave.pk}/")
+    assert shown.status_code == 200
+    assert "Delete" not in shown.content.decode()
+    response = client.post(f"/doctors/leave/{leave.pk}/", {"delete": "1", "seen_version": "1"})
+
+    assert response.status_code == 403
+    assert Leave.objects.exists()
+
+
+def test_leave_from_an_hour_that_comes_twice_stays_as_it_is_when_its_reason_changes(in_admin, okafor):
+    first_half_past_one = dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC)
+    leave = LeaveFactory(doctor=okafor, start_time=at(0, day=30), end_time=first_half_past_one)
+    form = form_of(in_admin.get(f"/doctors/leave/{leave.pk}/"))
+    typed = {name: form[name].value() or "" for name in form.fields}
+
+    in_admin.post(f"/doctors/leave/{leave.pk}/", typed | {"reason": "Abroad"})
+
+    leave.refresh_from_db()
+    assert (leave.end_time, leave.reason) == (first_half_past_one, "Abroad")
+
+
+# Who is hit is shown first
+
+
+@pytest.fixture
+def booked(okafor):
+    return AppointmentFactory(doctor=okafor, start_time=at(10, day=26), patient__phone_number="+351 912 345 001")
+
+
+def test_leave_that_hits_somebody_shows_them_first_and_saves_nothing(in_admin, okafor, booked):
+    version = Doctor.objects.get().diary_version
+
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
+
+    assert codes_at(response, "__all__") == ["hits"]
+    assert form_of(response).hits == [booked]
+    text = response.content.decode()
+    assert booked.patient.full_name in text
+    assert "+351 912 345 001" in text
+    assert Doctor.objects.get().diary_version == version
+    assert not Leave.objects.exists()
+    assert not Impact.objects.exists()
+
+
+def test_sent_again_it_is_saved_and_leads_to_those_who_are_hit(in_admin, okafor, booked, administrator):
+    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
+
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=form_of(shown)["seen_hits"].value()))
+
+    impact = Impact.objects.get()
+    assert response["Location"] == impact.get_absolute_url()
+    assert (impact.cause, impact.created_by) == ("Dr Okafor on leave: Ill, Thu 26 Nov 2026", administrator)
+    assert [hit.appointment for hit in impact.hits.all()] == [booked]
+    booked.refresh_from_db()
+    assert booked.status == "booked"
+
+
+def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
+    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
+    late = AppointmentFactory(doctor=okafor, start_time=at(11, day=26))
+
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=form_of(shown)["seen_hits"].value()))
+
+    assert form_of(response).hits == [booked, late]
+    assert not Leave.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("page", ["leave", "holidays"])
+def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatch):
+    """Somebody else enters the same between the look and the save, once."""
+    administrator, doctor = UserFactory(role=ADMINISTRATOR), DoctorFactory()
+    client.force_login(administrator)
+    overtaken = []
+
+    def look_and_be_overtaken(*args):
+        if not overtaken:
+            overtaken.append(args)
+            LeaveFactory(doctor=doctor, start_time=at(0, day=26), end_time=at(0, day=27))
+            ClosureFactory(date=dt.date(2027, 1, 1))
+        return []
+
+    monkeypatch.setattr("appointments.impact_forms.hit_by_saving", look_and_be_overtaken)
+    monkeypatch.setattr("appointments.doctors_time_views.hit_by_closing", look_and_be_overtaken)
+    if page == "leave":
+        response = client.post(f"/doctors/{doctor.pk}/leave/", leave_typed())
+    else:
+        response = client.post(HOLIDAYS, SHOWN | {"date": ["2027-01-01"]})
+
+    assert response.status_code == 302
+    assert overtaken
+
+
+@pytest.mark.parametrize("seen", ["x", "-1", "777777,999999999999999999999", "\u0661", ","])
+def test_what_was_never_shown_does_not_count_as_seen(in_admin, okafor, booked, seen):
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=f"0{booked.pk + 1},{seen}"))
+
+    assert response.status_code == 200
+    assert not Leave.objects.exists()
+
+
+# Hours
+
+
+def hours_typed(**changes):
+    return dict.fromkeys(DAYS, "") | {"monday": "8-12, 13-17", "valid_from": "", "valid_until": ""} | changes
+
+
+def test_hours_are_entered(in_admin, okafor):
+    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed())
+
+    assert response["Location"] == okafor.get_absolute_url()
+    assert Timetable.objects.get().week == {0: [(EIGHT, NOON), (ONE, FIVE)]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"monday": "8-12, 11-17"}, "monday", "intervals_overlap"),
+        ({"monday": "12-8"}, "monday", "interval"),
+        ({"monday": "22-02"}, "monday", "interval"),
+        ({"monday": "early"}, "monday", "intervals"),
+        ({"monday": "25-26"}, "monday", "intervals"),
+        ({"monday": ""}, "monday", "no_hours"),
+        ({"valid_from": "2026-12-02", "valid_until": "2026-12-01"}, "valid_until", "validity"),
+        ({"valid_from": "x"}, "valid_from", "invalid"),
+        ({"valid_until": "2200-01-01"}, "valid_until", "date_range"),
+    ],
+)
+def test_hours_are_refused_at_their_field(in_admin, okafor, changes, field, code):
+    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**changes))
+
+    assert codes_at(response, field) == [code]
+    assert not Timetable.objects.exists()
+
+
+def test_a_day_is_copied_to_others_and_nothing_is_saved_yet(in_admin, okafor):
+    typed = hours_typed(valid_from="2026-12-01", copy="1", copy_from="monday", copy_to=["tuesday", "sunday"])
+
+    form = form_of(in_admin.post(f"/doctors/{okafor.pk}/hours/", typed))
+
+    assert {day: form[day].value() for day in DAYS if form[day].value()} == dict.fromkeys(
+        ("monday", "tuesday", "sunday"), "8-12, 13-17"
+    )
+    assert form["valid_from"].value() == "2026-12-01"
+    assert form["copy_to"].value() == ["tuesday", "sunday"]
+    assert not Timetable.objects.exists()
+
+
+def test_what_is_ticked_stays_so_over_copying_and_over_those_who_are_hit(in_admin, okafor):
+    TimetableFactory(doctor=okafor)
+    AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))  # a Tuesday
+    address, days = f"/doctors/{okafor.pk}/hours/", ["wednesday", "thursday"]
+    typed = hours_typed(valid_from="2026-12-01", copy_from="monday", copy_to=days)
+
+    copied = form_of(in_admin.post(address, typed | {"copy": "1"}))
+    shown = form_of(in_admin.post(address, typed | {"displaces": "on"}))
+
+    assert (copied["displaces"].value(), copied["copy_to"].value()) == (False, days)
+    assert shown.shows_hits
+    assert (shown["displaces"].value(), shown["copy_to"].value()) == (True, days)
+
+
+def test_new_hours_begin_with_those_that_hold(in_admin, okafor):
+    TimetableFactory(doctor=okafor)
+
+    form = form_of(in_admin.get(f"/doctors/{okafor.pk}/hours/"))
+
+    assert form["monday"].value() == "08:00–12:00, 13:00–17:00"
+
+
+def test_hours_over_an_hour_that_the_clocks_skip_are_entered(in_admin, okafor):
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(monday="", sunday="0-1:30, 1:45-4"))
+
+    assert Timetable.objects.get().week == {6: [(dt.time(0), dt.time(1, 30)), (dt.time(1, 45), dt.time(4))]}
+
+
+def spans_of(doctor):
+    return [(each.valid_from, each.valid_until, sorted(each.week)) for each in doctor.timetables.order_by("valid_from")]
+
+
+DECEMBER, NEW_YEAR = dt.date(2026, 12, 1), dt.date(2027, 1, 1)
+ONE_DAY = dt.timedelta(days=1)
+
+
+def test_new_hours_end_those_before_them(in_admin, okafor):
+    TimetableFactory(doctor=okafor)
+
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(valid_from="2026-12-01", displaces="on"))
+
+    assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (DECEMBER, None, [0])]
+
+
+def test_hours_for_a_time_are_followed_by_those_before_them(in_admin, okafor):
+    TimetableFactory(doctor=okafor)
+
+    in_admin.post(
+        f"/doctors/{okafor.pk}/hours/",
+        hours_typed(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
+    )
+
+    assert spans_of(okafor) == [
+        (None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]),
+        (DECEMBER, NEW_YEAR - ONE_DAY, [0]),
+        (NEW_YEAR, None, [0, 1, 2, 3, 4]),
+    ]
+
+
+def test_hours_up_to_a_date_let_the_others_begin_after_them(in_admin, okafor):
+    TimetableFactory(doctor=okafor)
+
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(valid_until="2026-12-31", displaces="on"))
+
+    assert spans_of(okafor) == [(None, NEW_YEAR - ONE_DAY, [0]), (NEW_YEAR, None, [0, 1, 2, 3, 4])]
+
+
+def test_hours_for_a_time_that_are_deleted_leave_the_others_as_they_were(in_admin, okafor):
+    TimetableFactory(doctor=okafor)
+    in_admin.post(
+        f"/doctors/{okafor.pk}/hours/",
+        hours_typed(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
+    )
+    for_december = Timetable.objects.get(valid_from=DECEMBER)
+
+    in_admin.post(f"/doctors/hours/{for_december.pk}/", {"delete": "1", "seen_version": "1"})
+
+    assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
+
+
+def test_hours_deleted_between_different_ones_leave_these_apart(okafor):
+    TimetableFactory(doctor=okafor, valid_until=DECEMBER - ONE_DAY)
+    between = TimetableFactory(doctor=okafor, valid_from=DECEMBER, valid_until=NEW_YEAR - ONE_DAY)
+    TimetableFactory(doctor=okafor, valid_from=NEW_YEAR, week={5: [(EIGHT, NOON)]})
+
+    between.delete()
+
+    assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (NEW_YEAR, None, [5])]
+
+
+@pytest.mark.parametrize("ends", [{"valid_from": "1900-01-01"}, {"valid_until": "2199-12-31"}])
+def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, okafor, ends):
+    TimetableFactory(doctor=okafor, valid_from=DECEMBER)
+
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(displaces="on", **ends))
+
+    assert all(
+        clinic_time.FIRST_DATE <= (each.valid_from or each.valid_until or DECEMBER) <= clinic_time.LAST_DATE
+        for each in Timetable.objects.all()
+    )
+
+
+@pytest.mark.parametrize("displaces", [{}, {"displaces": "on"}])
+def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, displaces):
+    TimetableFactory(doctor=okafor)
+
+    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**displaces))
+
+    assert codes_at(response, "valid_from") == ["validity_overlap"]
+    assert Timetable.objects.count() == 1
+
+
+def test_new_hours_hit_only_what_they_no_longer_hold(in_admin, okafor):
+    TimetableFactory(doctor=okafor)
+    AppointmentFactory(doctor=okafor, start_time=at(10, day=26))  # a Thursday before the new hours
+    AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 7, 10, tzinfo=dt.UTC))  # a Monday
+    hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))
+
+    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(valid_from="2026-12-01", displaces="on"))
+
+    assert form_of(response).hits == [hit]
+    assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
+
+
+def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafor):
+    timetable = TimetableFactory(doctor=okafor)
+    AppointmentFactory(doctor=okafor, start_time=at(15, day=30))
+    typed = hours_typed(monday="8-12", seen_version=timetable.version)
+    shown = in_admin.post(f"/doctors/hours/{timetable.pk}/", typed)
+
+    assert Timetable.objects.get().week[0] == [(EIGHT, NOON), (ONE, FIVE)]
+    in_admin.post(f"/doctors/hours/{timetable.pk}/", typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
+
+    assert Timetable.objects.get().week == {0: [(EIGHT, NOON)]}
+    assert Impact.objects.get().hits.count() == 1
+
+
+def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
+    timetable = TimetableFactory(doctor=okafor)
+    typed = hours_typed(seen_version=timetable.version)
+    in_admin.post(f"/doctors/hours/{timetable.pk}/", typed)
+
+    response = in_admin.post(f"/doctors/hours/{timetable.pk}/", typed | {"monday": "8-9"})
+
+    assert codes_at(response, "__all__") == ["stale"]
+    assert Timetable.objects.get().week == {0: [(EIGHT, NOON), (ONE, FIVE)]}
+
+
+def test_hours_whose_end_hits_somebody_are_deleted_only_once_they_are_shown(in_admin, okafor):
+    timetable = TimetableFactory(doctor=okafor, valid_until=dt.date(2026, 11, 30))
+    TimetableFactory(doctor=okafor, valid_from=DECEMBER)
+    hit = AppointmentFactory(doctor=okafor, start_time=at(10, day=26))
+    address = f"/doctors/hours/{timetable.pk}/"
+
+    version = Doctor.objects.get().diary_version
+    shown = in_admin.post(address, {"delete": "1", "seen_version": "1"})
+    assert shown.context["hits"] == [hit]
+    assert Timetable.objects.count() == 2
+    assert Doctor.objects.get().diary_version == version  # to look writes nothing
+    response = in_admin.post(address, {"delete": "1", "seen_version": "1", "seen_hits": str(hit.pk)})
+
+    assert response["Location"] == Impact.objects.get().get_absolute_url()
+    assert Timetable.objects.count() == 1
+
+
+# Closures
+
+
+def test_closure_is_entered_changed_and_deleted(in_admin):
+    in_admin.post("/doctors/closures/new/", {"date": "2026-12-24", "name": " Stock  taking "})
+    closure = Closure.objects.get()
+    assert (closure.date, closure.name) == (dt.date(2026, 12, 24), "Stock taking")
+    assert "Stock taking" in in_admin.get("/doctors/closures/").content.decode()
+
+    in_admin.post(
+        f"/doctors/closures/{closure.pk}/", {"date": "2026-12-23", "name": "Works outing", "seen_version": "1"}
+    )
+    closure.refresh_from_db()
+    assert (closure.date, closure.name) == (dt.date(2026, 12, 23), "Works outing")
+
+    in_admin.post(f"/doctors/closures/{closure.pk}/", {"delete": "1", "seen_version": "2"})
+    assert not Closure.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"date": "2026-12-25"}, "date", "closed_already"),
+        ({"date": ""}, "date", "required"),
+        ({"date": "25/13/2026"}, "date", "invalid"),
+        ({"date": "1800-01-01"}, "date", "date_range"),
+        ({"name": ""}, "name", "required"),
+    ],
+)
+def test_closure_is_refused_at_its_field(in_admin, changes, field, code):
+    ClosureFactory()
+
+    response = in_admin.post("/doctors/closures/new/", {"date": "2026-12-24", "name": "Stocktaking"} | changes)
+
+    assert codes_at(response, field) == [code]
+    assert Closure.objects.count() == 1
+
+
+def test_closure_shows_those_it_hits_of_all_doctors(in_admin, booked):
+    other = AppointmentFactory(start_time=at(11, day=26))
+    typed = {"date": "2026-11-26", "name": "Power cut"}
+
+    shown = in_admin.post("/doctors/closures/new/", typed)
+    assert form_of(shown).hits == [booked, other]
+    in_admin.post("/doctors/closures/new/", typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
+
+    assert Impact.objects.get().cause == "Clinic closed: Thu 26 Nov 2026: Power cut"
+
+
+# A year of public holidays
+
+LISBON_2027 = {"country": "PT", "region": "11", "year": "2027"}
+SHOWN = LISBON_2027 | {"shown": "PT/11/2027"}
+
+
+def lines_of(response):
+    return [(holiday.date.isoformat(), is_closed, picked) for holiday, is_closed, picked in response.context["lines"]]
+
+
+def test_holidays_are_shown_before_anything_is_saved(in_admin):
+    ClosureFactory(date=dt.date(2027, 12, 25))
+
+    response = in_admin.get(HOLIDAYS, LISBON_2027)
+
+    lines = lines_of(response)
+    assert ("2027-06-13", False, True) in lines  # Saint Anthony's, in Lisbon only
+    assert lines[-1] == ("2027-12-25", True, True)
+    assert "Good Friday" in response.content.decode()
+    assert Closure.objects.count() == 1
+
+
+def test_holidays_of_the_whole_country_leave_out_those_of_a_region(in_admin):
+    lines = lines_of(in_admin.get(HOLIDAYS, LISBON_2027 | {"region": ""}))
+
+    assert "2027-06-13" not in [date for date, *_rest in lines]
+
+
+def test_holidays_that_have_passed_are_left_out(in_admin):
+    assert [date for date, *_rest in lines_of(in_admin.get(HOLIDAYS, LISBON_2027 | {"year": "2026"}))] == [
+        *("2026-12-01", "2026-12-08", "2026-12-25"),
+    ]
+
+
+@pytest.mark.parametrize(("month", "year"), [(9, "2026"), (10, "2027"), (12, "2027")])
+def test_year_shown_is_the_one_that_is_entered_next(client, administrator, month, year):
+    with time_machine.travel(dt.datetime(2026, month, 15, 9, tzinfo=dt.UTC), tick=False):
+        client.force_login(administrator)
+        response = client.get(HOLIDAYS, {"country": "PT"})
+
+    assert str(form_of(response)["year"].value()) == year
+
+
+def test_chosen_holidays_become_closures(in_admin):
+    in_admin.post(HOLIDAYS, SHOWN | {"date": ["2027-01-01", "2027-03-26"]})
+
+    assert list(Closure.objects.values_list("date", "name")) == [
+        (dt.date(2027, 1, 1), "New Year's Day"),
+        (dt.date(2027, 3, 26), "Good Friday"),
+    ]
+
+
+@pytest.mark.parametrize("dates", [[], ["2027-01-02"], ["x"]])
+def test_what_is_no_holiday_of_that_year_closes_nothing(in_admin, dates):
+    response = in_admin.post(HOLIDAYS, SHOWN | {"date": dates})
+
+    assert "Choose at least one date." in response.content.decode()
+    assert {picked for _date, _closed, picked in lines_of(response)} == {False}
+    assert not Closure.objects.exists()
+
+
+def test_holidays_other_than_those_shown_are_shown_first(in_admin):
+    """The region was changed, and the button pressed without looking at its list."""
+    response = in_admin.post(HOLIDAYS, SHOWN | {"region": "13", "date": ["2027-01-01"]})
+
+    assert "2027-06-24" in [date for date, *_rest in lines_of(response)]  # Saint John's, in Porto
+    assert {picked for _date, _closed, picked in lines_of(response)} == {True}
+    assert not Closure.objects.exists()
+
+
+def test_holiday_that_has_passed_closes_nothing(in_admin):
+    in_admin.post(
+        HOLIDAYS, {"country": "PT", "region": "", "year": "2026", "shown": "PT//2026", "date": ["2026-01-01"]}
+    )
+
+    assert not Closure.objects.exists()
+
+
+@pytest.mark.parametrize("doctors", [1, 10])
+def test_closing_many_dates_looks_once_at_the_visits(in_admin, doctors, django_assert_max_num_queries):
+    DoctorFactory.create_batch(doctors)
+    lines = lines_of(in_admin.get(HOLIDAYS, LISBON_2027))
+
+    # For each doctor and date a claim when it is saved, and one when it is looked at.
+    with django_assert_max_num_queries(30 + len(lines) * (6 + doctors) + doctors):
+        in_admin.post(HOLIDAYS, SHOWN | {"date": [date for date, *_rest in lines]})
+
+    assert Closure.objects.count() == len(lines)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"country": "XX"},
+        {"country": "PT", "region": "ENG", "year": "2027"},
+        {"country": "PT", "year": "x"},
+        {"country": "PT", "year": "1999"},
+        {"country": "__class__", "year": "2027"},
+        {"country": "PT\0", "year": "2027"},
+    ],
+)
+def test_holidays_page_opens_whatever_is_asked(in_admin, asked):
+    assert in_admin.get(HOLIDAYS, asked).status_code == 200
+    assert in_admin.post(HOLIDAYS, asked).status_code == 200
+    assert not Closure.objects.exists()
+
+
+def test_holidays_show_those_they_hit_and_close_all_dates_or_none(in_admin, okafor):
+    hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2027, 1, 1, 10, tzinfo=dt.UTC))
+    typed = SHOWN | {"date": ["2027-01-01", "2027-03-26"]}
+
+    shown = in_admin.post(HOLIDAYS, typed)
+    assert shown.context["hits"] == [hit]
+    assert [picked for _date, _closed, picked in lines_of(shown)].count(True) == 2
+    assert not Closure.objects.exists()
+    response = in_admin.post(HOLIDAYS, typed | {"seen_hits": str(hit.pk)})
+
+    impact = Impact.objects.get()
+    assert response["Location"] == impact.get_absolute_url()
+    assert impact.cause == "Clinic closed: Fri 1 Jan 2027: New Year's Day, Fri 26 Mar 2027: Good Friday"
+    assert Closure.objects.count() == 2
+
+
+@pytest.mark.parametrize("address", ["999/leave/", "leave/999/", "999/hours/", "hours/999/", "closures/999/"])
+def test_unknown_is_404(in_admin, address):
+    assert in_admin.get(f"/doctors/{address}").status_code == 404
+    assert in_admin.post(f"/doctors/{address}", {}).status_code == 404

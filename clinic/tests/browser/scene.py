@@ -3,9 +3,10 @@
 import datetime as dt
 from types import SimpleNamespace
 
+from appointments.impact import open_impact
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
-from doctors.tests.factories import DoctorFactory
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
 
 YESTERDAY, TODAY, TOMORROW, THURSDAY = (dt.date(2026, 11, day) for day in (23, 24, 25, 26))
@@ -27,7 +28,8 @@ def open_clinic(doctor_user):
     10:00  Kovács, arrived         Haddad, cancelled
     10:30  Santos, booked          Müller, due
     11:00  Brown, later
-    Tomorrow at 9:00 Woźniak sees Ferreira; on Thursday at 14:00 Santos sees Lindqvist.
+    Tomorrow at 9:00 Woźniak sees Ferreira; on Thursday at 14:00 Santos sees Lindqvist, who has hours, and leave in
+    December. The clinic is closed on Christmas Day. The impact is of yesterday.
     """
     doctors = SimpleNamespace(
         ferreira=DoctorFactory(full_name="Dr Ana Ferreira", user=doctor_user),
@@ -42,7 +44,15 @@ def open_clinic(doctor_user):
         haddad=_patient("سمير", "حداد", "1977-01-21", "+351 912 345 005", email="samir.haddad@example.org"),
         brown=_patient("Olive", "Brown", None, ""),
     )
-    return SimpleNamespace(doctors=doctors, patients=patients, **_visits(doctors, patients))
+    visits = _visits(doctors, patients)
+    whole_day = [(dt.time(8), dt.time(18))]
+    times = {
+        "timetable": TimetableFactory(doctor=doctors.lindqvist, week=dict.fromkeys(range(5), whole_day)),
+        "leave": LeaveFactory(doctor=doctors.lindqvist),
+        "closure": ClosureFactory(),
+        "impact": open_impact([visits["unclosed"]], cause="Dr James Okafor on leave: Ill", by=None),
+    }
+    return SimpleNamespace(doctors=doctors, patients=patients, **visits, **times)
 
 
 def _patient(first_name, last_name, born, phone_number, email=None):

@@ -1,30 +1,15 @@
 """What the front desk does all day takes no more clicks and keys than docs/front-desk.md says."""
 
 import re
-from pathlib import Path
 
 import pytest
-from django.conf import settings
 from playwright.sync_api import expect
 
 from appointments.models import Appointment
 from appointments.statuses import Status
+from clinic.tests.browser.counted import clicks_of, keys_of
 from clinic.tests.browser.hands import Hands
 from clinic.tests.browser.scene import TOMORROW, at
-
-COUNTED = {
-    cells[0]: cells[1:]
-    for line in Path(settings.BASE_DIR, "docs/front-desk.md").read_text().splitlines()
-    if len(cells := [cell.strip() for cell in line.strip("|").split("|")]) == 4
-}
-
-
-def clicks_of(task):
-    return int(COUNTED[task][0])
-
-
-def keys_of(task):
-    return int(COUNTED[task][1])
 
 
 @pytest.fixture

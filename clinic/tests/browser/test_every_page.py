@@ -59,6 +59,9 @@ def at(address, text, *steps, who="receptionist"):
 BOOK = "/appointments/book/"
 # Another patient at a time at which the doctor is booked.
 TAKEN = BOOK + "?doctor={doctors.ferreira.pk}&date=2026-11-24&time=10:30&patient={patients.wozniak.pk}"
+# A leave that hits the visits of the rest of the day.
+LEAVE = "/doctors/{doctors.ferreira.pk}/leave/"
+LEAVE_STEPS = (fill("First day", "2026-11-24"), fill("Reason", "Ill"))
 
 SHOWN = {
     "login": at("/accounts/login/", "Log in to Test Clinic", who=None),
@@ -119,6 +122,25 @@ SHOWN = {
     "doctors": at("/doctors/", "Dr Ingrid Lindqvist"),
     "doctors of an administrator": at("/doctors/", "Add a doctor", who="administrator"),
     "doctor": at("/doctors/{doctors.lindqvist.pk}/", "Cardiology"),
+    "doctor of an administrator": at("/doctors/{doctors.lindqvist.pk}/", "Add leave", who="administrator"),
+    "leave": at("/doctors/{doctors.ferreira.pk}/leave/", "Leave of Dr Ana Ferreira", who="administrator"),
+    "leave, refused": at("/doctors/{doctors.ferreira.pk}/leave/", "This field is required.", send, who="administrator"),
+    "leave, hits": at(LEAVE, "3 booked visits are hit", *LEAVE_STEPS, send, who="administrator"),
+    "leave, edit": at("/doctors/leave/{leave.pk}/", "Delete", who="administrator"),
+    "hours": at("/doctors/{doctors.ferreira.pk}/hours/", "Copy", who="administrator"),
+    "hours, refused": at("/doctors/{doctors.ferreira.pk}/hours/", "at least one day", send, who="administrator"),
+    "hours, edit": at("/doctors/hours/{timetable.pk}/", "Delete", who="administrator"),
+    "closures": at("/doctors/closures/", "Christmas Day"),
+    "closure": at("/doctors/closures/new/", "Clinic closed", who="administrator"),
+    "closure, edit": at("/doctors/closures/{closure.pk}/", "Delete", who="administrator"),
+    "holidays": at("/doctors/closures/holidays/", "Choose a country", who="administrator"),
+    "holidays, found": at(
+        "/doctors/closures/holidays/?country=PT&region=11&year=2027", "Good Friday", who="administrator"
+    ),
+    "impacts": at("/appointments/impacts/", "Nothing is left to do"),
+    "impact": at("/appointments/impacts/{impact.pk}/", "is there again"),
+    "impact, open": at(LEAVE, "3 to move or cancel", *LEAVE_STEPS, send, send, who="administrator"),
+    "impact, print": at("/appointments/impacts/{impact.pk}/print/", "To print"),
     "week": at("/doctors/{doctors.ferreira.pk}/week/2026-11-24/", "Maria Santos"),
     "week, the current one": at("/doctors/{doctors.ferreira.pk}/week/", "Tue 24 Nov"),
     "week, nothing booked": at("/doctors/{doctors.ferreira.pk}/week/2026-12-08/", "Tue 8 Dec"),

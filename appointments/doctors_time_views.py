@@ -12,6 +12,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
 from appointments.doctors_time_forms import ClosureForm, HolidaysForm, HoursForm, LeaveForm, with_copied_day
 from appointments.impact import follow_up, hit_by_closing, hit_by_deleting
@@ -30,7 +31,9 @@ QUARTER = dt.timedelta(days=92)
 def leave_add(request: StaffRequest, pk: int) -> HttpResponse:
     """Enter a leave of a doctor: whole days, unless times are given."""
     doctor = get_object_or_404(Doctor, pk=pk)
-    return _edited(request, Leave(doctor=doctor), LeaveForm, title=f"Leave of {doctor}", way_back=doctor)
+    entered = doctor.leaves.filter(end_time__gt=timezone.now())  # one that gets longer is changed, not entered anew
+    title = f"Leave of {doctor}"
+    return _edited(request, Leave(doctor=doctor), LeaveForm, title=title, way_back=doctor, leaves=entered)
 
 
 @retrying
@@ -81,11 +84,11 @@ def closure_edit(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def _edited(
-    request: StaffRequest, record: Any, form_class: type[Any], *, title: str, way_back: Doctor | str
+    request: StaffRequest, record: Any, form_class: type[Any], *, title: str, way_back: Doctor | str, **shown: Any
 ) -> HttpResponse:
     """Show a form of doctors' time, or save what it says; who is hit is shown before, and listed after."""
     may_delete = record.pk is not None and request.user.has_perm(f"doctors.delete_{record._meta.model_name}")
-    context: dict[str, Any] = {"record": record, "title": title, "way_back": way_back, "may_delete": may_delete}
+    context = {"record": record, "title": title, "way_back": way_back, "may_delete": may_delete, **shown}
     if "copy" in request.POST:
         form = form_class(initial=with_copied_day(request.POST), instance=record)
         return render(request, "appointments/doctors_time_edit.html", context | {"form": form})

@@ -128,6 +128,16 @@ def test_second_of_two_who_change_a_leave_is_told(in_admin, okafor):
     assert clinic_time.local_date(Leave.objects.get().start_time) == dt.date(2026, 12, 11)
 
 
+def test_page_of_a_new_leave_leads_to_those_that_may_only_get_longer(in_admin, okafor):
+    coming = LeaveFactory(doctor=okafor)
+    over = LeaveFactory(doctor=okafor, start_time=at(0, day=20), end_time=at(0, day=21))
+
+    text = in_admin.get(f"/doctors/{okafor.pk}/leave/").content.decode()
+
+    assert f'href="/doctors/leave/{coming.pk}/"' in text
+    assert f'href="/doctors/leave/{over.pk}/"' not in text
+
+
 def test_leave_is_deleted(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
 

@@ -21,6 +21,7 @@ from appointments.models import Appointment
 from clinic import clinic_time
 from clinic.http import StaffRequest, number_or_none, sent_data
 from clinic.transactions import retrying
+from doctors.availability import ONE_DAY
 from doctors.models import Closure, Doctor, DoctorsTime, Leave, Timetable
 from doctors.public_holidays import PublicHoliday
 
@@ -45,12 +46,14 @@ def leave_edit(request: StaffRequest, pk: int) -> HttpResponse:
 
 @retrying
 def hours_add(request: StaffRequest, pk: int) -> HttpResponse:
-    """Enter the hours of a doctor's week; the form begins with those that hold today."""
+    """Enter the hours of a doctor's week; the form begins with those that hold today, from tomorrow on."""
     doctor = get_object_or_404(Doctor, pk=pk)
     today = clinic_time.today()
     held = doctor.timetables.valid_within(today, today).first()
     timetable = Timetable(doctor=doctor)
     timetable.week = held.week if held else {}
+    if doctor.timetables.exists():
+        timetable.valid_from = today + ONE_DAY
     return _edited(request, timetable, HoursForm, title=f"Hours of {doctor}", way_back=doctor)
 
 
@@ -160,10 +163,12 @@ def closure_holidays(request: StaffRequest) -> HttpResponse:
             transaction.set_rollback(True)
     if is_sent and not chosen:
         messages.error(request, "Choose at least one date.")
+    if request.method == "POST" and "show" not in request.POST and not is_sent:
+        messages.info(request, "Nothing is saved yet: these are the dates of what is chosen now.")
     context = {
         "form": form,
         "asked": asked,
-        "lines": [(each, each.date in closed, not is_sent or _is_chosen(request, each)) for each in found],
+        "lines": [(each, each.date in closed, _is_picked(request, each)) for each in found],
         "hits": hits,
     }
     return render(request, "appointments/closure_holidays.html", context)
@@ -176,6 +181,12 @@ def _usual_year() -> int:
 
 def _is_chosen(request: StaffRequest, holiday: PublicHoliday) -> bool:
     return holiday.date.isoformat() in request.POST.getlist("date")
+
+
+def _is_picked(request: StaffRequest, holiday: PublicHoliday) -> bool:
+    """Return whether a date is shown ticked: all are, but for those that were listed and taken out."""
+    was_listed = holiday.date.isoformat() in request.POST.get("listed", "").split(",")
+    return not was_listed or _is_chosen(request, holiday)
 
 
 def _chosen(request: StaffRequest, found: list[PublicHoliday]) -> list[Closure]:

@@ -157,9 +157,9 @@ class SlotForm(TickedReason, UsualLength, RefusableForm):
         ),
     )
 
-    outside_hours = forms.BooleanField(label="Book it nevertheless, outside hours", required=False)
+    outside_hours = forms.BooleanField(label="Book it nevertheless", required=False)
     outside_hours_reason = forms.CharField(
-        label="Why outside hours", max_length=_MODEL.get_field("outside_hours_reason").max_length, required=False
+        label="Why nevertheless", max_length=_MODEL.get_field("outside_hours_reason").max_length, required=False
     )
 
     @property

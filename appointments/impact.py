@@ -73,7 +73,9 @@ def hit_by(
             change()
             after = obstacles_to(visits)
             transaction.set_rollback(True)
-    return [visit for visit in visits if after[visit.pk] - before[visit.pk]]
+    for visit in visits:
+        visit.hit_because = after[visit.pk] - before[visit.pk]
+    return [visit for visit in visits if visit.hit_because]
 
 
 def _coming(doctors: DoctorQuerySet, within: Iterable[Span] | None) -> AppointmentQuerySet:
@@ -102,10 +104,14 @@ def obstacles_to(visits: list[Appointment]) -> dict[int, frozenset[str]]:
 
 
 def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[Impact]:
-    """Return the impacts on which there is something left to do that the user may do. One query, or none."""
+    """Return the impacts on which there is something left to do that the user may do: to arrange before to call.
+
+    One query, or none.
+    """
     if not user.has_perm("appointments.change_appointment"):
         return []
-    return list(Impact.objects.unfinished(at=at))
+    impacts: list[Any] = list(Impact.objects.unfinished(at=at))
+    return sorted(impacts, key=lambda impact: not impact.to_arrange)
 
 
 def unfinished_hit_of(visit: Appointment, user: Any, *, at: dt.datetime | None = None) -> Hit | None:
@@ -129,34 +135,27 @@ def follow_up(
 
 
 def _settle(doctors: DoctorQuerySet) -> None:
-    """Take visits off the lists whose doctor is there again; who was told otherwise is to be told so. Six queries."""
+    """Take visits off the lists that what has hit them keeps no more, be it that something else does. Six queries."""
     hits = list(Hit.objects.to_arrange().filter(doctor__in=doctors.order_by()).select_related("appointment"))
     obstacles = obstacles_to([hit.appointment for hit in hits])
     for hit in hits:
-        if not is_hit(hit.appointment, obstacles[hit.appointment_id]):
-            if hit.reached_at is None:
-                hit.delete()
-            else:
-                hit.mark_not_reached()
-
-
-def is_hit(visit: Appointment, obstacles: frozenset[str]) -> bool:
-    """Return whether obstacles keep a visit from taking place; hours do not one booked outside them on purpose."""
-    return bool(obstacles - {"hours"} if visit.outside_hours_reason else obstacles)
+        if not hit.still_holds(obstacles[hit.appointment_id]):
+            hit.take_back()
 
 
 def open_impact(visits: Iterable[Appointment], *, cause: str, by: "User | None") -> Impact | None:
     """Keep which visits were hit, and by what, until their patients have been told; None if there are none.
 
-    A visit that was to be moved already moves from that list to this one.
+    Of visits that `hit_by` has not looked at, it is what keeps them now.
     """
     visits = list(visits)
     if not visits:
         return None
     with acting(by), transaction.atomic():
-        for superseded in Hit.objects.to_arrange().filter(appointment__in=visits):
-            superseded.delete()
         impact = Impact.objects.create(cause=cause[:LONGEST_CAUSE], created_by=by)
+        now = {} if all(visit.hit_because for visit in visits) else obstacles_to(visits)
         for visit in visits:
-            Hit(impact=impact, appointment=visit, doctor=visit.doctor, start_time=visit.start_time).save()
+            hit = Hit(impact=impact, appointment=visit, doctor=visit.doctor, start_time=visit.start_time)
+            hit.because = ",".join(sorted(visit.hit_because or now[visit.pk]))
+            hit.save()
     return impact

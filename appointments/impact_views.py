@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
@@ -45,13 +45,20 @@ def impact_detail(request: StaffRequest, pk: int) -> HttpResponse:
     if not _BUTTONS.isdisjoint(typed) and (not why.is_bound or why.is_valid()):
         refusals = _carry_out(request, impact, why)
         if not refusals:
-            return redirect(impact)
+            return redirect(f"{impact.get_absolute_url()}{_row_of(impact, typed)}")
     context = {
         "page": impact_page(impact, refusals=refusals),
         "why": why,
         "cancels": request.method == "POST" and "move" not in typed,
     }
     return render(request, "appointments/impact_detail.html", context)
+
+
+def _row_of(impact: Impact, typed: QueryDict) -> str:
+    """Return the place of the row that a button belonged to, to go on there; nothing if it was for all."""
+    pressed = next(str(typed[name]) for name in typed if name in _BUTTONS)
+    hit = impact.hits.filter(pk=number_or_none(pressed.partition(":")[0]) or 0).first()
+    return f"#v{hit.appointment_id}" if hit else ""
 
 
 def impact_print(request: StaffRequest, pk: int) -> HttpResponse:
@@ -110,6 +117,8 @@ def _each(
     shown = [row for row in rows if row.is_open and str(row.hit.pk) in said]
     if whom == ALL:
         chosen = [row for row in shown if whose in said[str(row.hit.pk)] and not (done == "moved" and row.is_waiting)]
+        if not chosen:
+            messages.info(request, f"Nothing was done: none is left to be {done}.")
     else:
         chosen = [row for row in shown if str(row.hit.pk) == whom]
         for row in rows:

@@ -154,7 +154,9 @@ def check_may_book_outside_hours(reason: str, *, may: bool) -> None:
         ValidationError: `outside_hours_denied`.
     """
     if reason and not may:
-        raise ValidationError(_("Your role does not allow booking outside hours."), code="outside_hours_denied")
+        raise ValidationError(
+            _("Your role does not allow booking outside hours or in a gap."), code="outside_hours_denied"
+        )
 
 
 def check_outside_hours_reason(reason: str, *, is_ticked: bool) -> None:
@@ -164,7 +166,7 @@ def check_outside_hours_reason(reason: str, *, is_ticked: bool) -> None:
         ValidationError: `required`.
     """
     if is_ticked and not reason.strip():
-        raise ValidationError(_("Say why the visit is outside hours."), code="required")
+        raise ValidationError(_("Say why it is booked nevertheless."), code="required")
 
 
 def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:

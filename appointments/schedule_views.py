@@ -156,6 +156,11 @@ def came_from(request: StaffRequest) -> str:
     return f"{address.path}?{address.query}" if leads_back and address.netloc == request.get_host() else ""
 
 
+def is_impact(address: str) -> bool:
+    """Return whether an address is that of an impact page."""
+    return _named(address, "impact_detail") is not None
+
+
 def _named(address: str, page: str) -> int | None:
     """Return the id of the doctor or the impact that an address names, if it is one of that page."""
     try:

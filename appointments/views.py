@@ -27,9 +27,10 @@ from appointments.forms import (
 from appointments.free_views import free_panel
 from appointments.history import history_of
 from appointments.impact import unfinished_hit_of
+from appointments.impact_forms import CancelAllForm
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
-from appointments.schedule_views import came_from, visit_url
+from appointments.schedule_views import came_from, is_impact, visit_url
 from appointments.slots import slot_words
 from appointments.statuses import MOVABLE, Status
 from clinic import clinic_time
@@ -146,7 +147,10 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
     appointment = appointment_for(request.user, pk, "change")
     if (way_back := _not_movable(request, appointment)) is not None:
         return way_back
-    initial = {"version": appointment.version, "cancelled_by": "patient", "next": came_from(request)}
+    led_here = came_from(request)
+    initial = {"version": appointment.version, "cancelled_by": "patient", "next": led_here}
+    if is_impact(led_here):
+        initial |= {"cancelled_by": "clinic", "cancel_reason": CancelAllForm.USUAL}
     sent = sent_data(request)
     form = CancelForm(None if sent is None else with_quick_reason(sent.dict()), initial=initial)
     if form.is_bound and appointment.status == Status.CANCELLED:

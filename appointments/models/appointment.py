@@ -60,6 +60,9 @@ class Appointment(Remembered):
     # Why the change that is about to be saved is made: it belongs to the change, so the audit trail keeps it.
     reason_of_change = ""
 
+    # Why a change of doctors' time has hit the visit, as `appointments.impact` found.
+    hit_because: frozenset[str] = frozenset()
+
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
     start_time = models.DateTimeField("start")
@@ -69,7 +72,7 @@ class Appointment(Remembered):
     reason = models.CharField(max_length=200, blank=True, help_text="Seen in the schedule.")
     notes = models.TextField(max_length=LONGEST_NOTES, blank=True, validators=[MaxLengthValidator(LONGEST_NOTES)])
     outside_hours_reason = models.CharField(
-        "why outside hours",
+        "why nevertheless",
         max_length=200,
         blank=True,
         help_text="Of a visit booked outside hours, in leave, closed, or in a gap.",

@@ -300,14 +300,33 @@ def test_patient_on_two_lists_is_told_once(okafor, receptionist):
     assert first.hits.get().reached_by == receptionist
 
 
-def test_visit_that_is_hit_again_before_it_is_moved_goes_to_the_new_list(okafor, receptionist):
+def test_closure_on_top_of_a_leave_that_is_taken_back_leaves_the_visit_on_the_list_of_the_leave(okafor, receptionist):
     booked = visit(okafor, at(9, day=25))
-    first = open_impact([booked], cause="Dr Okafor on leave", by=receptionist)
+    wanted = leave(okafor, at(0, day=25), at(0, day=26))
+    on_leave = open_impact(hit_by_saving(wanted), cause=wanted.cause, by=receptionist)
+    wanted.save()
+    closure = Closure(date=dt.date(2026, 11, 25), name="Strike")
+    closed = open_impact(hit_by_saving(closure), cause=closure.cause, by=receptionist)
+    closure.save()
+    assert [impact.hits.get().because for impact in (on_leave, closed)] == ["leave", "closed"]
 
-    second = open_impact([booked], cause="Clinic closed", by=receptionist)
+    closure.delete()
+    follow_up([], cause="", doctors=closure.diaries(), by=receptionist)
 
-    assert not first.hits.exists()
-    assert unfinished_for(receptionist) == [second]
+    assert on_leave.hits.get().appointment == booked
+    assert not closed.hits.exists()
+
+
+def test_visit_booked_in_a_gap_on_purpose_is_hit_by_hours_like_any_other(okafor, receptionist):
+    booked = visit(okafor, at(9, day=25), outside_hours_reason="Urgent")
+    timetable = Timetable.objects.get()
+    timetable.week = {day: [(ONE, FIVE)] for day in range(5)}
+    impact = open_impact(hit_by_saving(timetable), cause="Hours", by=receptionist)
+    timetable.save()
+
+    follow_up([], cause="", doctors=Doctor.objects.all(), by=receptionist)
+
+    assert impact.hits.get().appointment == booked
 
 
 def test_leave_that_is_shortened_takes_off_the_list_whose_doctor_is_there_again(okafor, receptionist):
@@ -321,12 +340,16 @@ def test_leave_that_is_shortened_takes_off_the_list_whose_doctor_is_there_again(
     follow_up([], cause="", doctors=entered.diaries(), by=receptionist)
 
     left = impact.hits.order_by("start_time")
-    assert [(hit.appointment, hit.reached_at) for hit in left] == [(told, None), (away, None)]
+    assert [(hit.appointment, hit.reached_at, hit.is_off) for hit in left] == [(told, None, True), (away, None, False)]
+    assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 2)]
+    impact.hits.get(appointment=told).mark_reached(by=receptionist)
+    assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
 def test_visit_booked_outside_hours_on_purpose_is_off_the_list_once_the_leave_is(okafor, receptionist):
-    evening = visit(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
-    impact = open_impact([evening], cause="Dr Okafor on leave", by=receptionist)
+    visit(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
+    wanted = leave(okafor, at(0, day=25), at(0, day=26))
+    impact = open_impact(hit_by_saving(wanted), cause=wanted.cause, by=receptionist)
 
     follow_up([], cause="", doctors=Doctor.objects.all(), by=receptionist)
 

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from appointments import booking
-from appointments.impact import open_impact
+from appointments.impact import follow_up, open_impact
 from appointments.impact_page import MOST_SHOWN
 from appointments.models import Appointment, Hit, Impact
 from appointments.tests.booking_form import at
@@ -196,6 +196,26 @@ def test_visit_that_somebody_has_changed_meanwhile_is_left_alone(at_desk, impact
     assert where(visits)[0] == ("Dr Okafor", NINE)
 
 
+def test_all_of_a_page_that_is_out_of_date_says_that_nothing_was_done(at_desk, impact, visits):
+    page = at_desk.get(impact.get_absolute_url()).context["page"]
+    send(at_desk, impact, page, move="all:same")
+
+    send(at_desk, impact, page, cancel="all")
+
+    text = at_desk.get(impact.get_absolute_url()).content.decode()
+    assert "Nothing was done: none is left to be cancelled." in text
+    assert not Appointment.objects.filter(status="cancelled").exists()
+
+
+def test_button_of_a_row_leads_back_to_the_row(at_desk, impact, visits):
+    first, second, _third = impact.hits.all()
+
+    for button in ({"reached": first.pk}, {"move": f"{first.pk}:same"}, {"cancel": str(first.pk)}):
+        assert press(at_desk, impact, **button)["Location"] == f"{impact.get_absolute_url()}#v{visits[0].pk}"
+    assert press(at_desk, impact, move="all:same")["Location"] == impact.get_absolute_url()
+    assert second != first
+
+
 def test_same_click_twice_moves_once(at_desk, impact, visits):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
 
@@ -352,6 +372,28 @@ def test_reached_patients_are_ticked_with_who_and_can_be_unticked(at_desk, impac
     press(at_desk, impact, not_reached=hit.pk)
     hit.refresh_from_db()
     assert hit.reached_at is None
+
+
+def test_patient_who_was_told_and_whose_doctor_is_there_again_is_to_be_told_so(at_desk, impact, visits, receptionist):
+    impact.hits.first().mark_reached(by=receptionist)
+    leave = Leave.objects.get()
+    leave.delete()
+    follow_up([], cause="", doctors=leave.diaries(), by=receptionist)
+
+    page = at_desk.get(impact.get_absolute_url()).context["page"]
+
+    assert [row.outcome for row in page.rows] == ["Stays: Dr Okafor is there again"]
+    assert (page.to_arrange, page.to_reach) == (0, 1)
+    (listed,) = at_desk.get("/appointments/impacts/").context["impacts"]
+    assert (listed.to_arrange, listed.to_reach) == (0, 1)
+
+
+def test_cancel_page_of_a_hit_visit_begins_with_the_clinic_and_why(at_desk, impact, visits):
+    address = f"/appointments/{visits[0].pk}/cancel/"
+
+    form = at_desk.get(address, headers={"referer": f"http://testserver{impact.get_absolute_url()}"}).context["form"]
+
+    assert (form["cancelled_by"].value(), form["cancel_reason"].value()) == ("clinic", "Doctor is away")
 
 
 def test_visit_whose_doctor_is_there_again_can_be_taken_off_the_list(at_desk, impact, visits):

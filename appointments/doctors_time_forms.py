@@ -13,29 +13,12 @@ from django.http import QueryDict
 from appointments.impact_forms import ShowsHits
 from clinic import clinic_time
 from clinic.crispy import bare_helper
+from clinic.widgets import DateInput, TimeInput, make_small
 from doctors.forms import SeenForm, TimetableForm
 from doctors.models import Closure, Leave, Timetable, Weekday
 from doctors.public_holidays import FIRST_YEAR, LAST_YEAR, PublicHoliday, countries, public_holidays, regions
 
 _DAYS = [(day.name.lower(), str(day.label)) for day in Weekday]
-
-
-class DateInput(forms.DateInput):
-    """The browser's own field for a date."""
-
-    input_type = "date"
-
-    def __init__(self, **attrs: Any) -> None:
-        super().__init__(format="%Y-%m-%d", attrs=attrs)
-
-
-class TimeInput(forms.TimeInput):
-    """The browser's own field for a time of day."""
-
-    input_type = "time"
-
-    def __init__(self, **attrs: Any) -> None:
-        super().__init__(format="%H:%M", attrs=attrs)
 
 
 class LeaveForm(ShowsHits, SeenForm):
@@ -198,11 +181,7 @@ class HolidaysForm(forms.Form):
             "year": data.get("year") or usual_year,
         }
         super().__init__(said if country else None, initial=said)
-        for field in self.fields.values():
-            is_select = isinstance(field.widget, forms.Select)
-            field.widget.attrs["class"] = (
-                f"{'form-select form-select' if is_select else 'form-control form-control'}-sm"
-            )
+        make_small(self)
         cast(forms.ChoiceField, self.fields["country"]).choices = [("", "Choose a country"), *countries()]
         cast(forms.ChoiceField, self.fields["region"]).choices = [("", "Whole country"), *choices]
 

@@ -19,6 +19,7 @@ from clinic import clinic_time
 from clinic.crispy import bare_helper
 from clinic.http import number_or_none
 from clinic.visit_length import LONGEST_MINUTES, SHORTEST_MINUTES
+from clinic.widgets import DateInput, TimeInput, make_small
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -133,8 +134,8 @@ class SlotForm(TickedReason, UsualLength, RefusableForm):
     may_book_outside_hours = False
 
     doctor = DoctorChoiceField(Doctor.objects.all(), empty_label="Choose a doctor")
-    date = forms.DateField(widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
-    time = forms.TimeField(widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}))
+    date = forms.DateField(widget=DateInput())
+    time = forms.TimeField(widget=TimeInput())
     which = forms.TypedChoiceField(
         label="Which of the two",
         choices=WHICH,
@@ -332,10 +333,7 @@ class FreeTimesForm(forms.Form):
         for field in self.fields.values():
             if sent_with:
                 field.widget.attrs["form"] = sent_with
-            is_select = isinstance(field.widget, forms.Select)
-            field.widget.attrs |= {
-                "class": "form-select form-select-sm" if is_select else "form-control form-control-sm"
-            }
+        make_small(self)
 
     def wish(self, *, minutes: int | None, doctor_id: int | None = None, **known: Any) -> Wish:
         """Return what is sought; `doctor_id` is the one that an empty `who` stands for."""
@@ -356,9 +354,7 @@ class FreeTimesForm(forms.Form):
 class FindFreeForm(FreeTimesForm):
     """What is sought on the page of free times, which has no booking form beside it."""
 
-    date = forms.DateField(
-        label="From", required=False, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    )
+    date = forms.DateField(label="From", required=False, widget=DateInput())
     minutes = forms.IntegerField(
         label="Minutes",
         required=False,

@@ -40,7 +40,7 @@ class Row:
     @property
     def is_needless(self) -> bool:
         """Whether there is nothing to do, and nothing to tell."""
-        return not self.is_open and not self.has_left and not self.hit.is_off
+        return not self.is_open and not self.has_left and not self.hit.stays
 
     @property
     def visit(self) -> Appointment:
@@ -155,6 +155,6 @@ def _outcome(hit: Hit, obstacles: frozenset[str], *, at: dt.datetime) -> str:
     if not _is_where_it_was(hit):
         doctor = "" if visit.doctor_id == hit.doctor_id else f", {visit.doctor}"
         return f"Moved to {clinic_time.date_text(visit.start_time)} {clinic_time.time_text(visit.start_time)}{doctor}"
-    if hit.is_off or not hit.still_holds(obstacles):
+    if hit.stays or not hit.still_holds(obstacles):
         return f"Stays: {visit.doctor} is there again"
     return "The time has passed" if visit.end_time <= at and visit.status != Status.ARRIVED else ""

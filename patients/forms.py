@@ -8,6 +8,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
 
 from clinic.crispy import bare_helper
+from clinic.widgets import DateInput
 from patients import rules
 from patients.models import Patient
 
@@ -53,7 +54,7 @@ class PatientForm(SeenPatientForm):
 
     class Meta(SeenPatientForm.Meta):
         widgets = {
-            "date_of_birth": forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+            "date_of_birth": DateInput(),
             "phone_number": forms.TextInput(attrs={"inputmode": "tel"}),
         }
 

@@ -35,7 +35,7 @@ def _is_to_arrange(at: dt.datetime, hit: str = "") -> models.Q:
     today, _ = clinic_time.day_bounds(clinic_time.local_date(at))
     is_to_come = models.Q((f"{hit}appointment__end_time__gt", at))
     is_waiting = models.Q((f"{hit}appointment__status", Status.ARRIVED), (f"{hit}start_time__gte", today))
-    return models.Q((f"{hit}is_off", False)) & _is_unmoved(hit) & (is_to_come | is_waiting)
+    return models.Q((f"{hit}stays", False)) & _is_unmoved(hit) & (is_to_come | is_waiting)
 
 
 def _is_to_reach(at: dt.datetime, hit: str = "") -> models.Q:
@@ -46,8 +46,8 @@ def _is_to_reach(at: dt.datetime, hit: str = "") -> models.Q:
     is_elsewhere = models.Q((f"{start}__lt", held)) | models.Q((f"{start}__gt", held))
     is_elsewhere |= models.Q((f"{doctor}__lt", held_doctor)) | models.Q((f"{doctor}__gt", held_doctor))
     is_in_time = models.Q((f"{hit}start_time__gte", today)) | models.Q((f"{start}__gt", at))
-    is_off = models.Q((f"{hit}appointment__status", Status.CANCELLED)) | models.Q((f"{hit}is_off", True))
-    is_changed = (is_elsewhere | is_off) & is_in_time
+    is_cancelled = models.Q((f"{hit}appointment__status", Status.CANCELLED))
+    is_changed = (is_elsewhere | is_cancelled | models.Q((f"{hit}stays", True))) & is_in_time
     return models.Q((f"{hit}reached_at", None)) & (is_changed | _is_to_arrange(at, hit))
 
 
@@ -112,7 +112,7 @@ class Hit(models.Model):
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+")
     start_time = models.DateTimeField()
     because = models.CharField(max_length=40)  # what keeps it from taking place, as `closed,leave`
-    is_off = models.BooleanField(default=False)  # the doctor is there again, and the patient was told otherwise
+    stays = models.BooleanField(default=False)  # the doctor is there again, and the patient was told otherwise
     reached_at = models.DateTimeField(null=True)
     reached_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
 
@@ -132,10 +132,10 @@ class Hit(models.Model):
 
     def take_back(self) -> None:
         """Note that the visit stays: who was told otherwise is to be told so, and else there is nothing to do."""
-        if self.reached_at is None and not self.is_off:
+        if self.reached_at is None and not self.stays:
             self.delete()
         else:
-            self.is_off = True
+            self.stays = True
             self.mark_not_reached()
 
     def mark_reached(self, *, by: "User") -> None:

@@ -48,7 +48,7 @@ def leave_typed(**changes):
         ({"from_time": "13:00"}, (at(13, day=26), at(0, day=27))),
         ({"until_time": "12:00"}, (at(0, day=26), at(12, day=26))),
         ({"last_day": "2026-11-27", "from_time": "13:00", "until_time": "12:00"}, (at(13, day=26), at(12, day=27))),
-        # The clocks of Lisbon go back on 25 October 2027: a leave over the hour that comes twice is the longer one.
+        # The clocks of Lisbon go back on 31 October 2027: a leave over the hour that comes twice is the longer one.
         (
             {"first_day": "2027-10-31", "from_time": "01:30", "until_time": "01:30"},
             (dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC), dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)),

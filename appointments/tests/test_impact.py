@@ -340,7 +340,7 @@ def test_leave_that_is_shortened_takes_off_the_list_whose_doctor_is_there_again(
     follow_up([], cause="", doctors=entered.diaries(), by=receptionist)
 
     left = impact.hits.order_by("start_time")
-    assert [(hit.appointment, hit.reached_at, hit.is_off) for hit in left] == [(told, None, True), (away, None, False)]
+    assert [(hit.appointment, hit.reached_at, hit.stays) for hit in left] == [(told, None, True), (away, None, False)]
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 2)]
     impact.hits.get(appointment=told).mark_reached(by=receptionist)
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
@@ -438,6 +438,7 @@ def test_all_proposals_can_be_booked_one_after_the_other(okafor, away, reception
     for each in visits:
         slot = proposals[each.pk].same
         booking.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=20, by=receptionist)
+    assert not Appointment.objects.on_day(dt.date(2026, 11, 25)).exists()
 
 
 def test_patient_with_two_visits_is_proposed_what_can_be_booked(okafor, away, receptionist):
@@ -450,6 +451,7 @@ def test_patient_with_two_visits_is_proposed_what_can_be_booked(okafor, away, re
     for each in visits:
         slot = proposals[each.pk].other
         booking.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=30, by=receptionist)
+    assert not Appointment.objects.for_doctor(okafor.pk).exists()
 
 
 def test_visits_that_want_the_same_time_are_proposed_different_ones(okafor):

@@ -1,14 +1,16 @@
-"""Admin of users and of the audit trail. Roles are made in `clinic.roles`, so groups are chosen here, not edited."""
+"""Admin of users, API tokens and the audit trail. Roles are made in `clinic.roles`: here they are only given."""
 
 from typing import Any
 
 from auditlog.admin import LogEntryAdmin
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
 
-from clinic.models import AuditEntry, User
+from clinic.models import USUAL_LIFE, ApiToken, AuditEntry, User
 from clinic.safe_admin import SafeModelAdmin
 
 admin.site.unregister(Group)
@@ -51,3 +53,71 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
 @admin.register(AuditEntry)
 class AuditEntryAdmin(SafeModelAdmin, LogEntryAdmin):
     """The audit trail, to read only: `LogEntryAdmin` refuses to add, change and delete."""
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(SafeModelAdmin):
+    """Tokens of programs. One is shown when it is made, and then no more; it ends by its date or when revoked."""
+
+    list_display = ["name", "beginning", "user", "state", "created_at", "expires_at", "last_used_at"]
+    list_filter = ["user"]
+    list_select_related = ["user"]
+    search_fields = ["name", "beginning"]
+    fields = ["user", "name", "expires_at", "beginning", "created_at", "revoked_at", "last_used_at"]
+    readonly_fields = ["beginning", "created_at", "revoked_at", "last_used_at"]
+    autocomplete_fields = ["user"]
+    actions = ["revoke"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out of a token to be made what only one that exists has."""
+        return self.fields if obj else ["user", "name", "expires_at"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Keep a token with its user, since it is theirs in the audit trail, and one that was revoked as it is."""
+        if obj is None:
+            return self.readonly_fields
+        return self.fields if obj.revoked_at else [*self.readonly_fields, "user"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: a token is revoked, so that it stays known who had one."""
+        return False
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
+        """Let a token end in a year, unless somebody decides otherwise."""
+        return {"expires_at": timezone.now() + USUAL_LIFE} | super().get_changeform_initial_data(request)
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
+        """Save; a new token first gets its secret. Of an old one only what was typed: revoked is revoked."""
+        if change:
+            obj.save(update_fields=form.changed_data)
+            return
+        obj.text_to_show = obj.make_text()
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
+        """Show the new token, in this answer only: neither a message nor an address may hold it."""
+        context = {**self.admin_site.each_context(request), "title": "API token", "token": obj, "opts": self.opts}
+        return TemplateResponse(request, "admin/api_token_made.html", context)
+
+    def state(self, token: ApiToken) -> str:
+        """Return whether the token opens anything now, or why not."""
+        return token.state(at=timezone.now())
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Let nobody but a superuser make a superuser's token: it would give more than the own rights."""
+        if db_field.name == "user" and not request.user.is_superuser:
+            kwargs["queryset"] = User.objects.filter(is_superuser=False)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Offer one way to save: a token that has been made is shown, and nothing else."""
+        context |= {"show_save_and_continue": False, "show_save_and_add_another": False}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.action(description="Revoke selected tokens", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: Any) -> None:
+        """End the selected tokens for good."""
+        tokens = [token for token in queryset if token.revoked_at is None]
+        for token in tokens:
+            token.revoke()
+        self.message_user(request, f"{len(tokens)} revoked.", messages.SUCCESS)

@@ -1,6 +1,9 @@
 """The clinic's own app."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_migrate
 
 
@@ -15,3 +18,12 @@ class ClinicConfig(AppConfig):
         from clinic.roles import sync_roles
 
         post_migrate.connect(sync_roles, sender=self)
+        user_logged_in.connect(_forget_what_is_over)
+
+
+def _forget_what_is_over(**kwargs: Any) -> None:
+    """Delete uploaded rows and kept answers whose time is over, be there no import and no call for months."""
+    from clinic.models import ImportDraft, KeptAnswer
+
+    ImportDraft.objects.purge()
+    KeptAnswer.objects.purge()

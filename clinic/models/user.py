@@ -1,16 +1,10 @@
-"""Users and the audit trail."""
+"""The people who sign in."""
 
-from typing import Any
-
-from auditlog.models import AbstractLogEntry, LogEntryManager
 from auditlog.registry import auditlog
 from django.contrib.auth.models import AbstractUser
-from django.db import models
 from django.utils.functional import cached_property
 
-from clinic.audit import current_origin
 from clinic.audited import AuditedRecord
-from clinic.local_dates import LocalDates
 
 
 class User(AuditedRecord, AbstractUser):
@@ -41,34 +35,8 @@ class User(AuditedRecord, AbstractUser):
         return self.get_full_name() or self.get_username()
 
 
-class AuditQuerySet(LocalDates, models.QuerySet):
-    """Entries of the audit trail."""
-
-
-class AuditEntry(AbstractLogEntry):
-    """One change of one record: what, from and to, when, by whom and from where. Nobody edits it."""
-
-    class Meta(AbstractLogEntry.Meta):
-        verbose_name = "audit entry"
-        verbose_name_plural = "audit trail"
-
-    objects = LogEntryManager.from_queryset(AuditQuerySet)()
-
-    actor: Any
-    remote_addr: Any
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Fill in who is acting, then save."""
-        origin = current_origin()
-        if self.actor is None and origin.actor is not None and origin.actor.is_authenticated:
-            self.actor = origin.actor
-            self.actor_email = origin.actor.email or origin.actor.get_username()
-        self.remote_addr = self.remote_addr or origin.address
-        super().save(*args, **kwargs)
-
-
 auditlog.register(
     User,
-    exclude_fields=["password", "last_login", "doctor", "booked_appointments"],
+    exclude_fields=["password", "last_login", "doctor", "booked_appointments", "api_tokens"],
     m2m_fields={"groups"},
 )

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
+from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
@@ -49,6 +50,18 @@ def doctor_user(db):
 @pytest.fixture
 def administrator(db):
     return UserFactory(username="admin", role=ADMINISTRATOR)
+
+
+@pytest.fixture
+def api(receptionist):
+    """A program that calls the API with a receptionist's token."""
+    return ApiClient(receptionist)
+
+
+@pytest.fixture
+def admin_api(administrator):
+    """A program that calls the API with an administrator's token."""
+    return ApiClient(administrator)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Who may call which page by which method: the one table, and nothing outside it is served.
 
-A page maps each method it answers to the permissions that open it; any one of them is enough. HEAD counts as GET.
+A page maps each method it answers to the permissions that open it; any one of them is enough. HEAD counts as GET, but
+below `/api/`, where nobody needs it.
 `PUBLIC` pages need no login, `SIGNED_IN` ones no particular role. Where a permission is an `own` one, the view looks
 at the record as well. Admin pages ask for `clinic.use_admin` here and check the rest themselves.
 """
@@ -19,6 +20,7 @@ _ARRIVE = ("appointments.arrive_appointment", "appointments.arrive_own_appointme
 _TREAT = ("appointments.treat_appointment", "appointments.treat_own_appointment")
 _BOOK = ("appointments.add_appointment",)
 _CHANGE = ("appointments.change_appointment",)
+_FEED = ("doctors.change_doctor", "appointments.view_own_appointment")
 
 
 def _by(permission: str) -> dict[str, Permissions]:
@@ -43,6 +45,9 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:schedule_print_next": {"GET": ("appointments.view_schedule",)},
     "appointments:doctor_week_now": {"GET": ("appointments.view_schedule",)},
     "appointments:doctor_week": {"GET": ("appointments.view_schedule",)},
+    "appointments:calendar_feed_edit": {"GET": _FEED, "POST": _FEED},
+    # Calendar programs cannot log in: the address itself is the key.
+    "appointments:calendar_feed": {"GET": PUBLIC},
     "appointments:free_times": {"GET": ("appointments.view_schedule",)},
     "appointments:appointment_book": {"GET": _BOOK, "POST": _BOOK},
     "appointments:close_out": {"GET": _ARRIVE},
@@ -50,6 +55,7 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:impact_detail": {"GET": _CHANGE, "POST": _CHANGE},
     "appointments:impact_print": {"GET": _CHANGE},
     "appointments:appointment_detail": {"GET": _VIEW_APPOINTMENT},
+    "appointments:appointment_calendar": {"GET": _VIEW_APPOINTMENT},
     "appointments:appointment_move": {"GET": _CHANGE, "POST": _CHANGE},
     "appointments:appointment_cancel": {"GET": _CHANGE, "POST": _CHANGE},
     "appointments:appointment_arrive": {"POST": _ARRIVE},
@@ -58,10 +64,14 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:appointment_complete": {"POST": _TREAT},
     "appointments:appointment_attended": {"POST": _ARRIVE},
     "appointments:appointment_undo": {"POST": (*_ARRIVE, *_TREAT, *_CHANGE)},
+    "appointments:appointment_export": {"GET": ("appointments.export_appointment",)},
     "patients:patient_search": {"GET": ("patients.view_patient",), "POST": ("patients.view_patient",)},
     "patients:patient_register": {"GET": ("patients.add_patient",), "POST": ("patients.add_patient",)},
     "patients:patient_detail": {"GET": _VIEW_PATIENT},
     "patients:patient_edit": {"GET": ("patients.change_patient",), "POST": ("patients.change_patient",)},
+    "patients:patient_import": _by("patients.import_patient"),
+    "patients:patient_import_preview": _by("patients.import_patient"),
+    "patients:patient_export": {"GET": ("patients.export_patient",)},
     "appointments:leave_add": _by("doctors.add_leave"),
     "appointments:leave_edit": _by("doctors.change_leave"),
     "appointments:hours_add": _by("doctors.add_timetable"),
@@ -72,6 +82,45 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:closure_edit": _by("doctors.change_closure"),
     "doctors:doctor_list": {"GET": ("doctors.view_doctor",)},
     "doctors:doctor_detail": {"GET": ("doctors.view_doctor",)},
+    "api_root": {"GET": PUBLIC},
+    "api:openapi-json": {"GET": PUBLIC},
+    "api:openapi-view": {"GET": PUBLIC},
+    "api:patients": {"POST": ("patients.add_patient",)},
+    "api:patients_search": {"POST": ("patients.view_patient",)},
+    "api:patient": {"GET": _VIEW_PATIENT, "PATCH": ("patients.change_patient",)},
+    "api:doctors": {"GET": ("doctors.view_doctor",), "POST": ("doctors.add_doctor",)},
+    "api:doctor": {"GET": ("doctors.view_doctor",), "PATCH": ("doctors.change_doctor",)},
+    "api:doctor_free": {"GET": ("appointments.view_schedule",)},
+    "api:appointments": {"GET": _VIEW_APPOINTMENT, "POST": _BOOK},
+    "api:appointment": {"GET": _VIEW_APPOINTMENT},
+    "api:appointment_move": {"POST": _CHANGE},
+    "api:appointment_cancel": {"POST": _CHANGE},
+    "api:appointment_arrive": {"POST": _ARRIVE},
+    "api:appointment_start": {"POST": _TREAT},
+    "api:appointment_complete": {"POST": _TREAT},
+    "api:appointment_no_show": {"POST": _ARRIVE},
+    # Nothing is there, which anybody may hear by any method.
+    "api_unknown": dict.fromkeys(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"), PUBLIC),
+    # It says what the façade can do; with what does not exist there, nothing is given away either.
+    "fhir:metadata": {"GET": SIGNED_IN},
+    "fhir:unknown": {"GET": SIGNED_IN},
+    "fhir:patient_search": {"GET": ("patients.view_patient",)},
+    "fhir:patient_search_form": {"POST": ("patients.view_patient",)},
+    "fhir:patient_read": {"GET": _VIEW_PATIENT},
+    "fhir:practitioner_search": {"GET": ("doctors.view_doctor",)},
+    "fhir:practitioner_search_form": {"POST": ("doctors.view_doctor",)},
+    "fhir:practitioner_read": {"GET": ("doctors.view_doctor",)},
+    "fhir:schedule_search": {"GET": ("doctors.view_doctor",)},
+    "fhir:schedule_search_form": {"POST": ("doctors.view_doctor",)},
+    "fhir:schedule_read": {"GET": ("doctors.view_doctor",)},
+    "fhir:slot_search": {"GET": ("appointments.view_schedule",)},
+    "fhir:slot_search_form": {"POST": ("appointments.view_schedule",)},
+    "fhir:slot_read": {"GET": ("appointments.view_schedule",)},
+    "fhir:appointment_search": {"GET": _VIEW_APPOINTMENT},
+    "fhir:appointment_search_form": {"POST": _VIEW_APPOINTMENT},
+    "fhir:appointment_read": {"GET": _VIEW_APPOINTMENT},
+    "doctors:doctor_import": _by("doctors.add_doctor"),
+    "doctors:doctor_import_preview": _by("doctors.add_doctor"),
 }
 _ADMIN: dict[str, Permissions] = {"GET": ("clinic.use_admin",), "POST": ("clinic.use_admin",)}
 

@@ -13,6 +13,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from clinic.access import PUBLIC, is_open_to, methods_of
 from clinic.audit import acting
+from clinic.rest.bodies import body_refused
+from clinic.rest.errors import is_api, refuse_call
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -28,25 +30,37 @@ class AccessMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Answer in the view's place: 302 to the login, 403, or 405."""
+        """Answer in the view's place: 302 to the login, 403, or 405; to programs 401, 403, 405, 413 or 415."""
         methods = methods_of(request.resolver_match)
-        permissions = methods.get("GET" if request.method == "HEAD" else str(request.method))
+        is_head = request.method == "HEAD" and not is_api(request)
+        permissions = methods.get("GET" if is_head else str(request.method))
         if permissions == PUBLIC:
             return None
         if not request.user.is_authenticated:
-            return _to_login(request)
+            return _to_sign_in(request)
         if not methods:
             raise PermissionDenied
         if permissions is None:
-            allowed = [*methods, *(["HEAD"] if "GET" in methods else [])]
-            return HttpResponseNotAllowed(allowed, render_to_string("405.html", request=request))
+            allowed = [*methods, *(["HEAD"] if "GET" in methods and not is_api(request) else [])]
+            return _not_allowed(request, allowed)
         if not is_open_to(request, permissions):
             raise PermissionDenied
-        return None
+        return body_refused(request) if is_api(request) else None
 
 
-def _to_login(request: HttpRequest) -> HttpResponse:
-    """Send a stranger to the login, and after it back to what was looked at; an action is not carried out later."""
+def _not_allowed(request: HttpRequest, allowed: list[str]) -> HttpResponse:
+    if is_api(request):
+        return refuse_call(request, 405, {"Allow": ", ".join(allowed)})
+    return HttpResponseNotAllowed(allowed, render_to_string("405.html", request=request))
+
+
+def _to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send a stranger to the login, and after it back to what was looked at; an action is not carried out later.
+
+    A program is told to send a token.
+    """
+    if is_api(request):
+        return refuse_call(request, 401, {"WWW-Authenticate": "Bearer"})
     if getattr(request, "htmx", False):
         return HttpResponseClientRedirect(reverse("login"))
     return redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")

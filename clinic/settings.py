@@ -49,6 +49,8 @@ INSTALLED_APPS = [
     "crispy_bootstrap5",
     "csp",
     "django_htmx",
+    "import_export",
+    "ninja",
     "patients",
     "doctors",
     "appointments",
@@ -64,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "clinic.middleware.PrivateResponseMiddleware",
+    "clinic.rest.tokens.TokenMiddleware",
     "clinic.middleware.AuditOriginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -171,6 +174,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# How often a token may call the API; 0: as often as it likes.
+API_CALLS_A_MINUTE = env.int("API_CALLS_A_MINUTE", default=600)
+
 # Static files
 
 STATIC_URL = "static/"
@@ -182,12 +188,19 @@ if not DEBUG:
         "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
     }
 
-# Logs say what happened and to which id, never to whom: no names, contacts or notes.
+# Logs say what happened and to which id, never to whom: no names, contacts or notes, and no address that is a key.
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"feed_tokens": {"()": "clinic.logs.HideFeedTokens"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    # At the loggers that note addresses, and so before every handler, those that Django adds included.
+    "loggers": {
+        "django.request": {"filters": ["feed_tokens"]},
+        "django.security.csrf": {"filters": ["feed_tokens"]},
+        "django.server": {"filters": ["feed_tokens"], "handlers": ["console"], "propagate": False},
+    },
 }

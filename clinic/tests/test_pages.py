@@ -7,7 +7,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from appointments.tests.factories import AppointmentFactory
-from clinic import health
+from clinic import error_pages, health
 from clinic.models import User
 from clinic.tests.factories import UserFactory
 from clinic.tests.reading import elements
@@ -203,7 +203,7 @@ def test_error_pages_need_no_database(at_desk, monkeypatch, django_assert_num_qu
     request = at_desk.get("/doctors/").wsgi_request
 
     with django_assert_num_queries(0):
-        response = health.server_error(request)
+        response = error_pages.server_error(request)
 
     assert response.status_code == 500
 

@@ -1,0 +1,46 @@
+"""What is answered in place of a page: HTML to people, the API's error body to programs."""
+
+import sys
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
+
+from clinic.rest.errors import is_api, refuse_call
+from clinic.transactions import RETRY_AFTER_SECONDS
+
+
+def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:
+    """Answer 400."""
+    return refuse_call(request, 400) if is_api(request) else defaults.bad_request(request, exception)
+
+
+def forbidden(request: HttpRequest, exception: Any) -> HttpResponse:
+    """Answer 403."""
+    return refuse_call(request, 403) if is_api(request) else defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
+    """Answer 404."""
+    return refuse_call(request, 404) if is_api(request) else defaults.page_not_found(request, exception)
+
+
+@csrf_exempt
+def unknown_api(request: HttpRequest, unknown: str) -> HttpResponse:
+    """Answer 404 at an address below the API's that is none: while developing, Django would send a page of its own."""
+    return refuse_call(request, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 503 with Retry-After while the database is busy or away, and 500 for our own mistakes.
+
+    Django calls it inside its `except`; the page is rendered without context, which could need the database again.
+    """
+    is_database = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    status, headers = (503, {"Retry-After": str(RETRY_AFTER_SECONDS)}) if is_database else (500, {})
+    if is_api(request):
+        return refuse_call(request, status, headers)
+    return HttpResponse(render_to_string(f"{status}.html"), status=status, headers=headers)

@@ -1,0 +1,32 @@
+"""The refusals in the description of the API: which an operation may answer with, and what they look like."""
+
+import datetime as dt
+from typing import Any
+
+from ninja import Schema
+from pydantic import Field
+
+# What any operation may answer.
+_ALWAYS = (400, 401, 403, 411, 413, 415, 422, 429, 500, 503)
+
+
+class ErrorOut(Schema):
+    """Why one thing is refused."""
+
+    field: str | None = Field(examples=["duration_minutes"], description="Null: the request as a whole.")
+    code: str = Field(examples=["duration"], description="For programs; it stays what it is.")
+    message: str = Field(examples=["An appointment lasts 15 to 180 minutes."], description="For people.")
+    start_time: dt.datetime | None = Field(None, description="From when something is in the way.")
+    end_time: dt.datetime | None = Field(None, description="Until when it is.")
+
+
+class ErrorsOut(Schema):
+    """Why a request is refused."""
+
+    detail: str = Field(examples=["An appointment lasts 15 to 180 minutes."])
+    errors: list[ErrorOut]
+
+
+def refusals(*codes: int, conflict: Any = ErrorsOut) -> dict[Any, Any]:
+    """Return the refusals of an operation, for its `response`: those of every operation, and these."""
+    return {code: conflict if code == 409 else ErrorsOut for code in sorted({*_ALWAYS, *codes})}

@@ -1,0 +1,199 @@
+"""Refusals of the API: one body for all of them, be it a rule, a role, a shape or a server at its limits that refuses.
+
+The body is `{"detail", "errors": [{"field", "code", "message"}]}`; what `details_of` finds in an error comes beside.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError
+from ninja.errors import ValidationError as ShapeError
+from ninja.responses import Response
+
+from clinic.rest.outcomes import outcome_response
+
+API_ROOT = "/api/"
+FHIR_ROOT = "/api/fhir/"
+
+CONFLICT, UNPROCESSABLE = 409, 422
+MOST_TOLD = 20  # errors of one request: an answer is not to be many times as large
+
+# What a refusal's code answers with; any other code is about what was sent, 422.
+_STATUS = {
+    "email_taken": 400,
+    "outside_hours_denied": 403,
+    "gone": 404,
+    "not_found": 404,
+    "stale": 412,
+    **dict.fromkeys(
+        (
+            "doctor_overlap",
+            "patient_overlap",
+            "gap",
+            "inactive",
+            "hours",
+            "leave",
+            "closed",
+            "transition",
+            "not_today",
+            "not_started",
+            "not_over",
+            "not_movable",
+            "hits",
+            "idempotency_key_used",
+        ),
+        CONFLICT,
+    ),
+}
+# Of several refusals the first of these answers: what can never be accepted, before what could be at another time.
+_FIRST = (UNPROCESSABLE, 404, 403, 400, 412, CONFLICT)
+
+_FIELDS = {"patient": "patient_id", "doctor": "doctor_id", NON_FIELD_ERRORS: None}
+
+_DETAIL = {
+    400: "The request could not be understood.",
+    401: "Send a token that is in force: Authorization: Bearer <token>.",
+    403: "The token's user may not do this.",
+    404: "There is no such record or address.",
+    405: "This address does not answer that method.",
+    411: "Send the length of the body, not the body in chunks.",
+    409: "This is in the way of something that is there already.",
+    412: "The record is no longer what If-Match says. Read it again.",
+    413: "The request is too large.",
+    415: "Send the body as application/json.",
+    422: "What was sent is not acceptable. The errors say why.",
+    429: "Too many requests. Wait as long as Retry-After says.",
+    500: "Something went wrong on our side. It has been noted.",
+    503: "The database is busy or away. Send the same request again after Retry-After.",
+}
+
+# The same to FHIR clients, as codes of its issue-type.
+_ISSUES = {
+    400: "invalid",
+    401: "login",
+    403: "forbidden",
+    404: "not-found",
+    405: "not-supported",
+    411: "not-supported",
+    413: "too-long",
+    415: "not-supported",
+    429: "throttled",
+    500: "exception",
+    503: "transient",
+}
+# What Pydantic says in words of its own trade.
+_SHAPES = {
+    "missing": "This is required",
+    "extra_forbidden": "There is no such field",
+    "model_attributes_type": "Send an object, as in {…}",
+    "string_pattern_mismatch": "This is not written as it should be, or has characters that cannot be shown",
+    "string_unicode": "This has characters that cannot be shown",
+}
+_FHIR_DETAIL = {415: "Send a search as a form: application/x-www-form-urlencoded."}
+
+
+class RefusedWith(ValidationError):
+    """A refusal by the rules, with what helps beside it, such as `alternatives`."""
+
+    def __init__(self, refusal: ValidationError, **beside: Any) -> None:
+        super().__init__(refusal)
+        self.beside = beside
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Return whether an address is the API's, where nobody reads HTML."""
+    return request.path_info.startswith(API_ROOT)
+
+
+def refuse(field: str | None, code: str, message: str) -> ValidationError:
+    """Return one refusal, of a field or of the whole request, to be raised."""
+    error = ValidationError(message, code=code)
+    return ValidationError({field: [error]}) if field else error
+
+
+def refusal(
+    status: int,
+    errors: Iterable[Mapping[str, Any]] = (),
+    *,
+    detail: str = "",
+    headers: Mapping[str, str] | None = None,
+    **beside: Any,
+) -> HttpResponse:
+    """Return the answer to what is refused."""
+    body = {"detail": detail or _DETAIL[status], "errors": list(errors), **beside}
+    return Response(body, status=status, headers=headers)
+
+
+def refuse_call(request: HttpRequest, status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Return the answer to a call that no operation has answered, in the form that its client understands."""
+    if request.path_info.startswith(FHIR_ROOT):
+        detail = _FHIR_DETAIL.get(status, _DETAIL[status])
+        return outcome_response(status, _ISSUES[status], detail, headers)
+    return refusal(status, headers=headers)
+
+
+def refusal_of(error: ValidationError) -> HttpResponse:
+    """Return the answer to what a rule refuses."""
+    told = list(_told(error))
+    detail = " ".join(dict.fromkeys(each["message"] for each in told))
+    return refusal(status_of(error), told, detail=detail, **getattr(error, "beside", {}))
+
+
+def status_of(error: ValidationError) -> int:
+    """Return what a rule's refusal is answered with."""
+    found = {_STATUS.get(each["code"], UNPROCESSABLE) for each in _told(error)}
+    return next(status for status in _FIRST if status in found)
+
+
+def _told(error: ValidationError) -> Iterator[dict[str, Any]]:
+    """Yield a refusal's messages by field; of an appointment in the way, from when to when it is."""
+    by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
+    for field, errors in by_field.items():
+        for each in errors:
+            params: Any = each.params or {}
+            instants = {name: params[name] for name in ("start_time", "end_time") if name in params}
+            message = " ".join(each.messages)
+            yield {"field": _FIELDS.get(field, field), "code": each.code or "invalid", "message": message, **instants}
+
+
+def shape_refusal(error: ShapeError) -> HttpResponse:
+    """Return the answer to a request of another shape than the API's description says."""
+    told = [
+        {"field": _place(each["loc"]), "code": each["type"], "message": _SHAPES.get(each["type"], each["msg"])}
+        for each in error.errors[:MOST_TOLD]
+    ]
+    detail = " ".join(f"{each['field'] or 'The request'}: {each['message']}." for each in told)
+    return refusal(UNPROCESSABLE, told, detail=detail.replace("..", "."))
+
+
+def _place(loc: Iterable[Any]) -> str | None:
+    """Return the name of the field that ninja's path to it leads to: source, argument, names."""
+    source, *names = map(str, loc)
+    return ".".join(names[1:] if source == "body" else names) or None
+
+
+def add_handlers(api: NinjaAPI) -> None:
+    """Let every error of an operation be answered in the one form; what is nobody's refusal goes on to Django."""
+    answers: dict[type[Exception], Callable[[Any], HttpResponse]] = {
+        ValidationError: refusal_of,
+        ShapeError: shape_refusal,
+        PermissionDenied: lambda error: refusal(403),
+        Http404: lambda error: refusal(404),
+        AuthenticationError: lambda error: refusal(401, headers={"WWW-Authenticate": "Bearer"}),
+        HttpError: lambda error: refusal(error.status_code),
+        Exception: _go_on,
+    }
+    for kind, answer in answers.items():
+        api.add_exception_handler(kind, partial(_handle, answer))
+
+
+def _handle(answer: Callable[[Any], HttpResponse], request: HttpRequest, error: Any) -> HttpResponse:
+    return answer(error)
+
+
+def _go_on(error: Exception) -> HttpResponse:
+    raise error

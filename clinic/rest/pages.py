@@ -1,0 +1,113 @@
+"""Lists in pages: a header says where the next one begins, so that the body stays the list it always was."""
+
+import base64
+import binascii
+import datetime as dt
+import json
+from typing import Annotated, Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from ninja import Query
+from ninja.responses import NinjaJSONEncoder
+from pydantic import Field, StrictInt
+
+from clinic.rest.errors import refuse
+from clinic.rest.types import LARGEST_ID, StrictSchema
+
+MOST_ROWS = 500
+NEXT_CURSOR = "Next-Cursor"
+_CURSOR: dict[str, Any] = {
+    "pattern": "^[A-Za-z0-9_-]*$",
+    "description": f"What the page before said in its header {NEXT_CURSOR}; empty: the first page.",
+}
+_LIMIT: dict[str, Any] = {"ge": 1, "le": MOST_ROWS, "description": "How many records a page holds at most."}
+# The defaults of the two in a query; ninja and Pydantic lose them if they stand beside `Annotated[…, Query()]`.
+CURSOR: Any = Query("", max_length=100, **_CURSOR)
+LIMIT: Any = Query(MOST_ROWS, **_LIMIT)
+# Of a day all, as clients of the service before expect, who know no pages.
+MOST_ON_A_DAY = 5000
+LIMIT_OF_DAY: Any = Query(MOST_ON_A_DAY, **_LIMIT | {"le": MOST_ON_A_DAY})
+
+
+class PageIn(StrictSchema):
+    """Which page is asked for, of a list whose wishes stand in the body; its cursors may hold names, and be long."""
+
+    cursor: Annotated[str, Field(max_length=2000, **_CURSOR)] = ""
+    limit: Annotated[StrictInt, Field(**_LIMIT)] = MOST_ROWS
+
+
+# For the description of an operation that answers with a page.
+IN_PAGES: dict[str, Any] = {
+    "responses": {
+        200: {
+            "headers": {
+                NEXT_CURSOR: {
+                    "description": "Send it as `cursor` for the next page; there is none after the last.",
+                    "schema": {"type": "string"},
+                }
+            }
+        }
+    }
+}
+
+
+def page_of(rows: QuerySet, response: HttpResponse, *, order: tuple[str, ...], cursor: str, limit: int) -> list[Any]:
+    """Return the rows after the cursor in this order, ascending and unique, and tell the response of more. One query.
+
+    What is inserted or changed meanwhile moves no other row from one page to another.
+
+    Raises:
+        ValidationError: `cursor`.
+    """
+    found = rows.order_by(*order)
+    if cursor:
+        found = found.filter(_after(order, _read(cursor, order, rows)))
+    page = list(found[: limit + 1])
+    if len(page) > limit:
+        page.pop()
+        response[NEXT_CURSOR] = _write([getattr(page[-1], name) for name in order])
+    return page
+
+
+def _after(order: tuple[str, ...], values: list[Any]) -> Q:
+    """Return the condition for rows that come after these values; the first bound stands alone for the index."""
+    after = Q()
+    for number, name in enumerate(order):
+        equal = dict(zip(order[:number], values[:number], strict=True))
+        after |= Q(**equal, **{f"{name}__gt": values[number]})
+    return Q(**{f"{order[0]}__gte": values[0]}) & after
+
+
+def _write(values: list[Any]) -> str:
+    # Django's encoder cuts instants to milliseconds; ours are of whole minutes.
+    return (
+        base64.urlsafe_b64encode(json.dumps(values, cls=NinjaJSONEncoder, ensure_ascii=False).encode())
+        .decode()
+        .rstrip("=")
+    )
+
+
+def _read(cursor: str, order: tuple[str, ...], rows: QuerySet) -> list[Any]:
+    try:
+        values = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+        if not isinstance(values, list) or len(values) != len(order):
+            raise ValueError("not of this list")
+        return [_value(rows, name, value) for name, value in zip(order, values, strict=True)]
+    except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
+        raise refuse("cursor", "cursor", "This cursor is not one that a page has given.") from error
+
+
+def _value(rows: QuerySet, name: str, value: Any) -> Any:
+    """Return what a cursor says of a column, if it can be of that column."""
+    kind = rows.model._meta.get_field(name).get_internal_type()
+    if kind == "DateTimeField":
+        instant = dt.datetime.fromisoformat(value)
+        if instant.tzinfo is None:
+            raise ValueError("no instant")
+        return instant.astimezone(dt.UTC)
+    if kind == "CharField" and isinstance(value, str):
+        return value.encode().decode()  # which refuses a lone surrogate: it is in no database
+    if kind == "BigAutoField" and type(value) is int and 0 < value <= LARGEST_ID:
+        return value
+    raise ValueError("not of this column")

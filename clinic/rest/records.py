@@ -1,0 +1,32 @@
+"""New records by way of the API."""
+
+from typing import Any, TypeVar
+
+from django.db import models
+from django.http import HttpResponse
+from django.urls import reverse
+from ninja import Schema, Status
+
+from clinic.rest.etags import CREATED, with_etag
+from clinic.transactions import retrying
+
+M = TypeVar("M", bound=models.Model)
+
+
+@retrying
+def create(model: type[M], fields: dict[str, Any]) -> M:
+    """Save a new record that its model's rules accept.
+
+    Raises:
+        ValidationError: by field, as the rules refuse.
+    """
+    record = model(**fields)
+    record.full_clean()
+    record.save()
+    return record
+
+
+def created(response: HttpResponse, record: Schema, *, pk: int, url_name: str) -> Any:
+    """Return the answer 201 with a record, its ETag, and where it can be read."""
+    response["Location"] = reverse(url_name, args=[pk])
+    return Status(CREATED, with_etag(response, record))

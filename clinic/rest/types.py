@@ -1,0 +1,119 @@
+"""Types of what the API takes, stricter than Python's: a number is no name, a list no date, true no number.
+
+Lengths and ranges stand in the description of the API; the rules themselves are in the models, which have the last
+word and give the codes.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
+from django.core.exceptions import ValidationError
+from ninja import Schema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, StrictInt, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from clinic import clinic_time
+from clinic.visit_length import LONGEST_MINUTES, SHORTEST_MINUTES, check_duration
+
+LARGEST_ID = 2**63 - 1
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INSTANT = re.compile(
+    r"(?P<day>\d{4}-\d{2}-\d{2})[Tt ](?P<time>\d{2}:\d{2}(:\d{2}(\.\d+)?)?)(?P<zone>[Zz]|[+-]\d{2}:\d{2})?"
+)
+_NO_CONTROLS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+_DIGITS = re.compile(r"[0-9]{1,19}")
+
+
+class StrictSchema(Schema):
+    """What is sent: a name that is not known is a typing error, and no silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _number(value: Any) -> Any:
+    """Take the number that an address or a query spells out; of JSON only a number is one."""
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+
+
+def _date(value: Any) -> dt.date:
+    try:
+        if isinstance(value, str) and _DATE.fullmatch(value) and value.isascii():
+            return dt.date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PydanticCustomError("date", "Give a date as in 2026-11-24.")
+
+
+def _instant(value: Any) -> dt.datetime:
+    found = _INSTANT.fullmatch(value) if isinstance(value, str) and value.isascii() else None
+    try:
+        instant = found and dt.datetime.fromisoformat(value.upper())
+    except ValueError:
+        instant = None
+    if not instant:
+        raise PydanticCustomError("instant", "Give a time as in 2026-11-24T10:30:00+00:00.")
+    if instant.tzinfo is None:
+        raise PydanticCustomError("naive", "Give the time with its offset from UTC, as in 2026-11-24T10:30:00+00:00.")
+    try:
+        return instant.astimezone(dt.UTC)
+    except OverflowError as error:
+        raise PydanticCustomError("date_range", "Give a time of this calendar.") from error
+
+
+Id = Annotated[StrictInt, Field(ge=1, le=LARGEST_ID)]
+# In an address or a query, where everything is text. No Field: ninja would take it for the place of the argument.
+IdInUrl = Annotated[int, Strict(), Ge(1), Le(LARGEST_ID), BeforeValidator(_number)]
+Date = Annotated[dt.date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
+Instant = Annotated[
+    dt.datetime,
+    BeforeValidator(_instant),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "date-time",
+            "description": "ISO 8601 with its offset from UTC; seconds are cut off.",
+            "examples": ["2027-03-01T10:30:00+00:00"],
+        }
+    ),
+]
+NumberInUrl = Annotated[int, Strict(), BeforeValidator(_number)]
+
+
+def by_rule(check: Callable[[Any], None]) -> AfterValidator:
+    """Return what lets a rule of the models refuse a value, with its own code, before anything else is looked at."""
+
+    def checked(value: Any) -> Any:
+        try:
+            check(value)
+        except ValidationError as error:
+            raise PydanticCustomError(str(error.code), "{message}", {"message": " ".join(error.messages)}) from error
+        return value
+
+    return AfterValidator(checked)
+
+
+def text(most: int, *, least: int = 0, example: str = "", pattern: str = _NO_CONTROLS) -> Any:
+    """Return what is true of a text of so many characters, without control characters; lone surrogates are none."""
+    limits: dict[str, Any] = {"strict": True, "min_length": least, "max_length": most, "pattern": pattern}
+    return Field(**limits, examples=[example] if example else None)
+
+
+def left_out(description: str = "") -> Any:
+    """Return the default of a field that need not be sent, but if it is, not as null."""
+    return Field(None, description=description or None)
+
+
+_LENGTH = {"type": "integer", "minimum": SHORTEST_MINUTES, "maximum": LONGEST_MINUTES, "examples": [30]}
+# The bounds are told, and refused by the rule, whose code it is.
+Minutes = Annotated[StrictInt, by_rule(check_duration), WithJsonSchema(_LENGTH)]
+MinutesInUrl = Annotated[int, Strict(), by_rule(check_duration), BeforeValidator(_number), WithJsonSchema(_LENGTH)]
+# A date of the portal's calendar; one of birth has a rule of its own.
+Day = Annotated[Date, by_rule(clinic_time.check_date)]
+
+
+def example(**fields: Any) -> ConfigDict:
+    """Return the configuration of a schema that shows what a record looks like."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})

@@ -251,7 +251,8 @@ def move(
 ) -> Appointment:
     """Give a visit another doctor, start or length. The row stays; the audit trail holds old and new, and the reason.
 
-    Why it was outside hours is not carried over: `outside_hours_reason` says it of the new time, as in `book`.
+    Why it was outside hours is carried over only while doctor and start stay: `outside_hours_reason` says it of a new
+    time, as in `book`.
 
     Raises:
         ValidationError: by field, with the codes of `rules`.
@@ -265,7 +266,8 @@ def move(
         current.doctor = doctor
         current.start_time = start_time
         current.duration_minutes = duration_minutes
-        current.outside_hours_reason = outside_hours_reason
+        if current.changes("doctor_id", "start_time") or outside_hours_reason:
+            current.outside_hours_reason = outside_hours_reason
         current.reason_of_change = " ".join(reason.split())
 
     return _change(appointment, change, by=by, version=version)

@@ -24,7 +24,6 @@ from doctors.models import Doctor
 from patients.models import Patient
 
 _MODEL = Appointment._meta
-OUTSIDE_HOURS = frozenset({"hours", "leave", "closed", "gap"})  # the rules that a reason may override
 COMMON_LENGTHS = (15, 20, 30, 45, 60, 90)
 WEEKDAYS = dict(enumerate(("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")))
 WHICH = [(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")]
@@ -167,7 +166,7 @@ class SlotForm(TickedReason, UsualLength, RefusableForm):
     def offers_outside_hours(self) -> bool:
         """Whether the form shows the tick and the reason."""
         codes = {error.code for error in self.errors.as_data().get("time", ())} if self.is_bound else set()
-        could_help = bool(codes) and codes <= OUTSIDE_HOURS
+        could_help = bool(codes) and codes <= rules.OUTSIDE_HOURS
         is_asked_for = could_help or bool(self["outside_hours"].value())
         return self.may_book_outside_hours and is_asked_for
 

@@ -16,9 +16,14 @@ from clinic import clinic_time
 from clinic.visit_length import check_duration as check_duration  # doctors' usual lengths share the rule
 
 if TYPE_CHECKING:
+    from appointments.models import Appointment
     from appointments.querysets import AppointmentQuerySet
     from doctors.availability import DoctorTime
     from doctors.models import Doctor
+
+# The rules that a reason may override, and with them those after which another time or doctor helps.
+OUTSIDE_HOURS = frozenset({"hours", "leave", "closed", "gap"})
+TIME_IN_THE_WAY = OUTSIDE_HOURS | {"doctor_overlap", "patient_overlap", "inactive"}
 
 
 def check_aware(start_time: dt.datetime) -> None:
@@ -180,7 +185,7 @@ def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, en
         raise ValidationError(
             _("%(doctor)s is booked %(span)s."),
             code="doctor_overlap",
-            params={"doctor": other.doctor, "span": clinic_time.span_text(other.start_time, other.end_time)},
+            params={"doctor": other.doctor, **_in_the_way(other)},
         )
 
 
@@ -202,9 +207,15 @@ def check_gap_kept(
             params={
                 "doctor": doctor,
                 "minutes": doctor.gap_minutes,
-                "span": clinic_time.span_text(other.start_time, other.end_time),
+                **_in_the_way(other),
             },
         )
+
+
+def _in_the_way(other: "Appointment") -> dict[str, Any]:
+    """Return from when to when a visit is: in words, and for programs as instants."""
+    span = clinic_time.span_text(other.start_time, other.end_time)
+    return {"span": span, "start_time": other.start_time, "end_time": other.end_time}
 
 
 def check_patient_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:
@@ -218,7 +229,7 @@ def check_patient_free(others: "AppointmentQuerySet", start_time: dt.datetime, e
         raise ValidationError(
             _("This patient already has an appointment %(span)s, with %(doctor)s."),
             code="patient_overlap",
-            params={"doctor": other.doctor, "span": clinic_time.span_text(other.start_time, other.end_time)},
+            params={"doctor": other.doctor, **_in_the_way(other)},
         )
 
 

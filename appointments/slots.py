@@ -126,6 +126,10 @@ class Wish:
         """Return how long the visit would be."""
         return self.minutes or doctor.usual_minutes
 
+    def length_with(self, doctor: Doctor) -> dt.timedelta:
+        """Return the same as a length of time."""
+        return dt.timedelta(minutes=self.minutes_with(doctor))
+
     def is_held(self, doctor: Doctor, start: dt.datetime) -> bool:
         """Return whether the visit that is moved is there already, as long as it is to be."""
         if self.moving is None:

@@ -1,0 +1,332 @@
+"""Appointments in the JSON API. Who may call what is in `clinic.access`, and to which visit in `permissions`."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from appointments import booking, rules
+from appointments.doctors_api import FreeTimeOut, free_time
+from appointments.models import Appointment
+from appointments.models.appointment import LONGEST_NOTES
+from appointments.permissions import appointment_for
+from appointments.slots import Wish, find_free, nearest
+from clinic import clinic_time
+from clinic.http import StaffRequest
+from clinic.rest.answers import ErrorsOut, refusals
+from clinic.rest.errors import RefusedWith, refuse
+from clinic.rest.etags import IfMatch, check_if_match, has_etag, with_etag
+from clinic.rest.pages import CURSOR, IN_PAGES, LIMIT_OF_DAY, page_of
+from clinic.rest.records import created
+from clinic.rest.repeats import repeatable
+from clinic.rest.types import Day, Id, IdInUrl, Instant, Minutes, NumberInUrl, StrictSchema, example, left_out, text
+from doctors.models import Doctor
+from patients.models import Patient
+
+router = Router(tags=["appointments"])
+
+Reason = Annotated[str, text(200, example="Check-up")]
+Notes = Annotated[str, text(LONGEST_NOTES)]
+WHY_NEVERTHELESS = "Why it is booked outside hours, in leave, closed or in a gap; for who may."
+
+
+class AppointmentIn(StrictSchema):
+    """A visit to be booked."""
+
+    patient_id: Id
+    doctor_id: Id
+    start_time: Instant
+    duration_minutes: Minutes = left_out("Left out, the doctor's usual length.")
+    reason: Reason = ""
+    notes: Notes = ""
+    outside_hours_reason: Reason = Field("", description=WHY_NEVERTHELESS)
+
+
+class MoveIn(StrictSchema):
+    """Where a visit is to be moved; what is left out stays."""
+
+    start_time: Instant = left_out()
+    doctor_id: Id = left_out()
+    duration_minutes: Minutes = left_out()
+    reason: Reason = Field("", description="Why it is moved.")
+    outside_hours_reason: Reason = Field("", description=WHY_NEVERTHELESS)
+
+
+class CancelIn(StrictSchema):
+    """Why a visit does not take place."""
+
+    reason: Annotated[str, text(200, least=1, example="Feels better")]
+    cancelled_by: Literal["patient", "clinic"]
+
+
+class NothingIn(StrictSchema):
+    """What an action needs beside the visit: nothing. The body may be left out."""
+
+
+class AppointmentOut(Schema):
+    """A patient's visit to a doctor, from `start_time` up to but not including `end_time`. All times are in UTC."""
+
+    model_config = example(
+        id=1,
+        patient_id=1,
+        doctor_id=1,
+        start_time="2027-03-01T10:30:00Z",
+        duration_minutes=30,
+        end_time="2027-03-01T11:00:00Z",
+        status="booked",
+        reason="Check-up",
+        notes="",
+        outside_hours_reason="",
+        arrived_at=None,
+        started_at=None,
+        completed_at=None,
+        cancelled_at=None,
+        cancelled_by="",
+        cancel_reason="",
+        created_at="2027-02-01T09:00:00Z",
+        updated_at="2027-02-01T09:00:00Z",
+    )
+
+    id: int
+    patient_id: int
+    doctor_id: int
+    start_time: dt.datetime
+    duration_minutes: int
+    end_time: dt.datetime
+    status: Literal["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]
+    reason: str
+    notes: str
+    outside_hours_reason: str
+    arrived_at: dt.datetime | None
+    started_at: dt.datetime | None
+    completed_at: dt.datetime | None
+    cancelled_at: dt.datetime | None
+    cancelled_by: Literal["", "patient", "clinic"]
+    cancel_reason: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class ConflictOut(ErrorsOut):
+    """What is in the way, and free times instead: of the same doctor, then of others in the specialization."""
+
+    alternatives: list[FreeTimeOut] = Field(default_factory=list)
+
+
+@router.post(
+    "",
+    url_name="appointments",
+    operation_id="book_appointment",
+    summary="Book an appointment",
+    response={201: AppointmentOut, **refusals(404, 409, conflict=ConflictOut)},
+    openapi_extra=has_etag(201),
+)
+@repeatable
+def appointment_book(request: StaffRequest, response: HttpResponse, sent: AppointmentIn) -> Any:
+    """Book a visit. 404 if patient or doctor is not known; 409 with `alternatives` if the time is not to be had."""
+    known = {"patient": _named(Patient, sent.patient_id), "doctor": _named(Doctor, sent.doctor_id)}
+    fields = sent.dict(exclude={"patient_id", "doctor_id", "duration_minutes"})
+    minutes = sent.duration_minutes or known["doctor"].usual_minutes
+    try:
+        booked = booking.book(**known, **fields, duration_minutes=minutes, by=request.user)
+    except ValidationError as refusal:
+        wish = Wish(minutes=minutes, patient_id=sent.patient_id)
+        raise _with_alternatives(refusal, known["doctor"], sent.start_time, wish) from refusal
+    return created(response, AppointmentOut.from_orm(booked), pk=booked.pk, url_name="api:appointment")
+
+
+def _named(model: Any, pk: int) -> Any:
+    """Return the record that a request names.
+
+    Raises:
+        ValidationError: `not_found`, at the field that names it.
+    """
+    record = model.objects.filter(pk=pk).first()
+    if record is None:
+        word = model._meta.verbose_name
+        raise refuse(word, "not_found", f"There is no {word} {pk}.")
+    return record
+
+
+def _with_alternatives(refusal: ValidationError, doctor: Doctor, start: dt.datetime, wish: Wish) -> ValidationError:
+    """Return the refusal of a time with the free times nearest to it; another refusal as it is.
+
+    Seven queries at most.
+    """
+    told = refusal.error_dict if hasattr(refusal, "error_dict") else {}
+    codes = {error.code for errors in told.values() for error in errors}
+    if not codes <= rules.TIME_IN_THE_WAY:
+        return refusal
+    wish = replace(wish, specialization=doctor.specialization)
+    first_day = max(clinic_time.local_date(start), clinic_time.today())
+    slots = list(find_free(wish, list(Doctor.objects.active()), first_day=first_day).slots())
+    same = nearest((slot for slot in slots if slot.doctor == doctor), start)
+    others = nearest((slot for slot in slots if slot.doctor != doctor), start)
+    return RefusedWith(
+        refusal,
+        alternatives=[free_time(slot, wish) for slot in (*same, *others)],
+    )
+
+
+@router.get(
+    "",
+    url_name="appointments",
+    operation_id="list_appointments",
+    summary="List the appointments of a day",
+    response={200: list[AppointmentOut], **refusals()},
+    openapi_extra=IN_PAGES,
+)
+def appointment_list(
+    request: StaffRequest,
+    response: HttpResponse,
+    date: Day = Query(..., description="A clinic-local day, from its midnight to the next."),
+    doctor_id: IdInUrl | None = Query(None),
+    cursor: str = CURSOR,
+    limit: NumberInUrl = LIMIT_OF_DAY,
+) -> Any:
+    """List the appointments that start on a day, by start: whatever their status, of all doctors or one."""
+    visits = Appointment.objects.visible_to(request.user).on_day(date)
+    if doctor_id is not None:
+        visits = visits.for_doctor(doctor_id)
+    return page_of(visits, response, order=("start_time", "id"), cursor=cursor, limit=limit)
+
+
+@router.get(
+    "/{appointment_id}",
+    url_name="appointment",
+    operation_id="get_appointment",
+    summary="Read an appointment",
+    response={200: AppointmentOut, **refusals(404)},
+    openapi_extra=has_etag(),
+)
+def appointment_get(request: StaffRequest, response: HttpResponse, appointment_id: IdInUrl) -> Any:
+    """Return an appointment. A doctor may read those of the own diary."""
+    return with_etag(response, AppointmentOut.from_orm(appointment_for(request.user, appointment_id, "view")))
+
+
+@router.post(
+    "/{appointment_id}/move",
+    url_name="appointment_move",
+    operation_id="move_appointment",
+    summary="Move an appointment",
+    response={200: AppointmentOut, **refusals(404, 409, 412, conflict=ConflictOut)},
+    openapi_extra=has_etag(),
+)
+@repeatable
+def appointment_move(
+    request: StaffRequest,
+    response: HttpResponse,
+    appointment_id: IdInUrl,
+    sent: MoveIn,
+    if_match: IfMatch = None,
+) -> Any:
+    """Give a visit another time, doctor or length. 409 with `alternatives` if the time is not to be had."""
+    visit = _seen(request, appointment_id, "change", if_match)
+    doctor = visit.doctor if sent.doctor_id is None else _named(Doctor, sent.doctor_id)
+    start = sent.start_time or visit.start_time
+    minutes = sent.duration_minutes or visit.duration_minutes
+    if (doctor, start, minutes) == (visit.doctor, visit.start_time, visit.duration_minutes):
+        return with_etag(response, AppointmentOut.from_orm(visit))  # where it is already is no move
+    reasons: dict[str, Any] = {"reason": sent.reason, "outside_hours_reason": sent.outside_hours_reason}
+    verb = partial(booking.move, doctor=doctor, start_time=start, duration_minutes=minutes, **reasons)
+    try:
+        return _shown(request, response, visit, verb)
+    except ValidationError as refusal:
+        wish = Wish(minutes=minutes, patient_id=visit.patient_id, moving=visit)
+        raise _with_alternatives(refusal, doctor, start, wish) from refusal
+
+
+@router.post(
+    "/{appointment_id}/cancel",
+    url_name="appointment_cancel",
+    operation_id="cancel_appointment",
+    summary="Cancel an appointment",
+    response={200: AppointmentOut, **refusals(404, 409, 412)},
+    openapi_extra=has_etag(),
+)
+@repeatable
+def appointment_cancel(
+    request: StaffRequest,
+    response: HttpResponse,
+    appointment_id: IdInUrl,
+    sent: CancelIn,
+    if_match: IfMatch = None,
+) -> Any:
+    """Call a visit off. Its time is free again."""
+    visit = _seen(request, appointment_id, "change", if_match)
+    verb = partial(booking.cancel, reason=sent.reason, cancelled_by=sent.cancelled_by)
+    return _shown(request, response, visit, verb)
+
+
+def _action(path: str, verb: Callable[..., Appointment], right: str, *, summary: str, description: str) -> None:
+    """Add an operation that leads a visit on to another status."""
+    name = path.replace("-", "_")
+
+    @router.post(
+        f"/{{appointment_id}}/{path}",
+        url_name=f"appointment_{name}",
+        operation_id=f"{name}_appointment",
+        summary=summary,
+        description=description,
+        response={200: AppointmentOut, **refusals(404, 409, 412)},
+        openapi_extra=has_etag(),
+    )
+    @repeatable
+    def act(
+        request: StaffRequest,
+        response: HttpResponse,
+        appointment_id: IdInUrl,
+        sent: NothingIn | None = None,
+        if_match: IfMatch = None,
+    ) -> Any:
+        return _shown(request, response, _seen(request, appointment_id, right, if_match), verb)
+
+
+_action(
+    "arrive",
+    booking.mark_arrived,
+    "arrive",
+    summary="Mark a patient arrived",
+    description="Note that the patient is here. 409 on another day than that of the visit.",
+)
+_action(
+    "start",
+    booking.start,
+    "treat",
+    summary="Start a consultation",
+    description="Note that the consultation begins; a patient whom nobody marked arrived has arrived by now.",
+)
+_action(
+    "complete",
+    booking.complete,
+    "treat",
+    summary="Complete a consultation",
+    description="Note that the consultation is over.",
+)
+_action(
+    "no-show",
+    booking.mark_no_show,
+    "arrive",
+    summary="Mark a patient as not come",
+    description="Note that the patient did not come: 409 before the visit's start. The time is free again.",
+)
+
+
+def _seen(request: StaffRequest, appointment_id: int, right: str, if_match: str | None) -> Appointment:
+    """Return the visit if the user has the right to it and it is what If-Match says."""
+    visit = appointment_for(request.user, appointment_id, right)
+    check_if_match(if_match, AppointmentOut.from_orm(visit))
+    return visit
+
+
+def _shown(request: StaffRequest, response: HttpResponse, visit: Appointment, verb: Callable[..., Appointment]) -> Any:
+    """Carry out a verb on the visit as it was looked at here, and return what it is now."""
+    # With If-Match, the version is that of the ETag compared; without, a change in between is refused as well.
+    changed = verb(visit, by=request.user, version=visit.version)
+    return with_etag(response, AppointmentOut.from_orm(changed))

@@ -1,0 +1,518 @@
+"""Appointments in the JSON API: what the clients of the service before rely on, and what it does beyond."""
+
+import datetime as dt
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Group
+from django.db import connection
+
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.roles import DOCTOR, OUT_OF_HOURS
+from clinic.tests.api_client import ApiClient, told
+from clinic.tests.factories import UserFactory
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+START = "2026-11-24T10:00:00+00:00"
+TODAY_AT_8 = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def wanted(patient, doctor):
+    """What a client sends to book."""
+    return {"patient_id": patient.pk, "doctor_id": doctor.pk, "start_time": START, "duration_minutes": 30}
+
+
+@pytest.fixture
+def visit(patient, doctor):
+    return AppointmentFactory(patient=patient, doctor=doctor)
+
+
+# The table of the design, in the words of the clients of the service before
+
+
+def test_booking_answers_201_with_id_end_and_status(api, wanted, patient, doctor):
+    response = api.post("/appointments", wanted)
+
+    assert response.status_code == 201
+    booked = response.json()
+    assert {name: booked[name] for name in ("patient_id", "doctor_id", "duration_minutes", "end_time", "status")} == {
+        "patient_id": patient.pk,
+        "doctor_id": doctor.pk,
+        "duration_minutes": 30,
+        "end_time": "2026-11-24T10:30:00Z",
+        "status": "booked",
+    }
+    assert response["Location"] == f"/api/appointments/{booked['id']}"
+
+
+def test_booking_with_another_offset_is_the_same_instant(api, wanted):
+    response = api.post("/appointments", wanted | {"start_time": "2026-11-24T15:30:00+05:30"})
+
+    assert response.json()["start_time"] == "2026-11-24T10:00:00Z"
+
+
+def test_booking_says_whose_token_booked_it(api, wanted, receptionist):
+    booked = Appointment.objects.get(pk=api.post("/appointments", wanted).json()["id"])
+
+    assert booked.booked_by == receptionist
+    entry = AuditEntry.objects.get_for_object(booked).get()
+    assert (entry.actor, entry.remote_addr) == (receptionist, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "expected"),
+    [
+        ({"patient_id": 999_999}, 404, [("patient_id", "not_found")]),
+        ({"doctor_id": 999_999}, 404, [("doctor_id", "not_found")]),
+        ({"duration_minutes": 14}, 422, [("duration_minutes", "duration")]),
+        ({"duration_minutes": 181}, 422, [("duration_minutes", "duration")]),
+        ({"duration_minutes": 10**30}, 422, [("duration_minutes", "duration")]),
+        ({"duration_minutes": "30"}, 422, [("duration_minutes", "int_type")]),
+        ({"duration_minutes": 30.0}, 422, [("duration_minutes", "int_type")]),
+        ({"duration_minutes": True}, 422, [("duration_minutes", "int_type")]),
+        ({"duration_minutes": None}, 422, [("duration_minutes", "int_type")]),
+        ({"start_time": "2026-11-24T10:00:00"}, 422, [("start_time", "naive")]),
+        ({"start_time": "2026-11-24T08:59:00+00:00"}, 422, [("start_time", "past")]),
+        ({"start_time": "2026-11-24T09:00:00+00:00"}, 422, [("start_time", "past")]),
+        ({"start_time": "tomorrow"}, 422, [("start_time", "instant")]),
+        ({"start_time": 1795600000}, 422, [("start_time", "instant")]),
+        ({"start_time": ["2026-11-24"]}, 422, [("start_time", "instant")]),
+        ({"start_time": "2026-02-30T10:00:00Z"}, 422, [("start_time", "instant")]),
+        ({"start_time": "0001-01-01T00:00:00+14:00"}, 422, [("start_time", "date_range")]),
+        ({"start_time": "9999-12-31T23:59:59-14:00"}, 422, [("start_time", "date_range")]),
+        ({"patient_id": -1}, 422, [("patient_id", "greater_than_equal")]),
+        ({"doctor_id": 2**63}, 422, [("doctor_id", "less_than_equal")]),
+        ({"reason": "\ud800"}, 422, [("reason", "string_unicode")]),
+        ({"reason": "a\x00b"}, 422, [("reason", "string_pattern_mismatch")]),
+        ({"reason": "x" * 201}, 422, [("reason", "string_too_long")]),
+        ({"duration": 30}, 422, [("duration", "extra_forbidden")]),
+    ],
+)
+def test_booking_refused(api, wanted, changes, status, expected):
+    response = api.post("/appointments", wanted | changes)
+
+    assert response.status_code == status
+    assert told(response) == expected
+    assert not Appointment.objects.exists()
+
+
+def test_booking_with_an_inactive_doctor_answers_409(api, wanted, doctor):
+    doctor.is_active = False
+    doctor.save()
+
+    response = api.post("/appointments", wanted)
+
+    assert (response.status_code, told(response)) == (409, [("doctor_id", "inactive")])
+
+
+def test_overlap_answers_409_with_what_is_in_the_way_and_alternatives(api, wanted, doctor, visit):
+    response = api.post("/appointments", wanted | {"patient_id": PatientFactory().pk})
+
+    assert (response.status_code, told(response)) == (409, [("start_time", "doctor_overlap")])
+    body = response.json()
+    in_the_way = body["errors"][0]
+    assert (in_the_way["start_time"], in_the_way["end_time"]) == ("2026-11-24T10:00:00Z", "2026-11-24T10:30:00Z")
+    assert visit.patient.last_name not in response.content.decode()
+    assert {each["doctor_id"] for each in body["alternatives"]} == {doctor.pk}
+    assert [each["start_time"] for each in body["alternatives"]] == [
+        "2026-11-24T09:05:00Z",
+        "2026-11-24T09:30:00Z",
+        "2026-11-24T10:30:00Z",
+    ]
+
+
+def test_every_alternative_can_be_booked(api, wanted, visit):
+    DoctorFactory(specialization=visit.doctor.specialization)
+    alternatives = api.post("/appointments", wanted).json()["alternatives"]
+
+    for each in alternatives:
+        sent = wanted | {name: each[name] for name in ("doctor_id", "start_time")}
+        booked = api.post("/appointments", sent)
+        assert (booked.status_code, booked.json()["end_time"]) == (201, each["end_time"])
+        api.post(f"/appointments/{booked.json()['id']}/cancel", {"reason": "Again", "cancelled_by": "clinic"})
+
+    assert len({each["doctor_id"] for each in alternatives}) == 2
+
+
+def test_patient_elsewhere_answers_409(api, wanted, patient):
+    AppointmentFactory(patient=patient)
+
+    response = api.post("/appointments", wanted)
+
+    assert (response.status_code, told(response)) == (409, [("start_time", "patient_overlap")])
+
+
+@pytest.mark.parametrize("code", ["closed", "leave", "hours", "gap"])
+def test_time_outside_hours_answers_409(api, wanted, doctor, code):
+    in_the_way(doctor, code)
+
+    response = api.post("/appointments", wanted)
+
+    assert (response.status_code, told(response)) == (409, [("start_time", code)])
+
+
+def in_the_way(doctor, code):
+    if code == "closed":
+        ClosureFactory(date=dt.date(2026, 11, 24))
+    if code == "leave":
+        LeaveFactory(doctor=doctor, start_time=TODAY_AT_8, end_time=TODAY_AT_8 + dt.timedelta(hours=4))
+    if code == "hours":
+        TimetableFactory(doctor=doctor, week={1: [(dt.time(14), dt.time(18))]})
+    if code == "gap":
+        doctor.gap_minutes = 10
+        doctor.save()
+        AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 11, 24, 10, 35, tzinfo=dt.UTC))
+
+
+def test_who_may_books_outside_hours_with_a_reason(wanted, doctor, receptionist):
+    in_the_way(doctor, "closed")
+    nevertheless = wanted | {"outside_hours_reason": "Emergency"}
+
+    refused = ApiClient(receptionist).post("/appointments", nevertheless)
+    receptionist.groups.add(Group.objects.get(name=OUT_OF_HOURS))
+    allowed = ApiClient(receptionist).post("/appointments", nevertheless)
+
+    assert (refused.status_code, told(refused)) == (403, [("outside_hours_reason", "outside_hours_denied")])
+    assert allowed.status_code == 201
+    assert allowed.json()["outside_hours_reason"] == "Emergency"
+
+
+def test_length_left_out_is_the_doctors_usual_one(api, wanted, doctor):
+    doctor.usual_minutes = 45
+    doctor.save()
+    del wanted["duration_minutes"]
+
+    assert api.post("/appointments", wanted).json()["duration_minutes"] == 45
+
+
+# The list of a day
+
+
+def test_list_is_by_start_and_of_one_clinic_day(api, doctor):
+    late, early = (
+        AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 7, 1, *time, tzinfo=dt.UTC))
+        for time in ((22, 30), (8, 0))
+    )
+    AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 7, 1, 23, 0, tzinfo=dt.UTC))  # midnight in Lisbon
+
+    response = api.get("/appointments?date=2026-07-01")
+
+    assert response.status_code == 200
+    assert [each["id"] for each in response.json()] == [early.pk, late.pk]
+
+
+@pytest.mark.parametrize(
+    ("date", "first", "last"), [("2026-03-29", (0, 0), (22, 59)), ("2026-10-25", (23, 0), (23, 59))]
+)
+def test_list_of_a_day_on_which_the_clocks_change(api, date, first, last):
+    day = dt.date.fromisoformat(date)
+    before = day - dt.timedelta(days=1) if first == (23, 0) else day
+    inside = [
+        AppointmentFactory(start_time=dt.datetime(before.year, before.month, before.day, *first, tzinfo=dt.UTC)),
+        AppointmentFactory(start_time=dt.datetime(day.year, day.month, day.day, *last, tzinfo=dt.UTC)),
+    ]
+    for instant in (inside[0].start_time, inside[1].start_time):
+        step = dt.timedelta(minutes=-1 if instant == inside[0].start_time else 1)
+        AppointmentFactory(start_time=instant + step)
+
+    assert [each["id"] for each in api.get(f"/appointments?date={date}").json()] == [visit.pk for visit in inside]
+
+
+def test_list_of_one_doctor(api, visit):
+    AppointmentFactory()
+
+    response = api.get(f"/appointments?date=2026-11-24&doctor_id={visit.doctor.pk}")
+
+    assert [each["id"] for each in response.json()] == [visit.pk]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", [("date", "missing")]),
+        ("date=not-a-date", [("date", "date")]),
+        ("date=2026-02-30", [("date", "date")]),
+        ("date=20261124", [("date", "date")]),
+        ("date=1899-12-31", [("date", "date_range")]),
+        ("date=2026-11-24&doctor_id=-1", [("doctor_id", "int_type")]),
+        ("date=2026-11-24&doctor_id=0", [("doctor_id", "greater_than_equal")]),
+        ("date=2026-11-24&doctor_id=1_0", [("doctor_id", "int_type")]),
+        ("date=2026-11-24&limit=5001", [("limit", "less_than_equal")]),
+        ("date=2026-11-24&limit=0", [("limit", "greater_than_equal")]),
+        ("date=2026-11-24&cursor=nonsense", [("cursor", "cursor")]),
+        ("date=2026-11-24&cursor=WzFd", [("cursor", "cursor")]),
+    ],
+)
+def test_list_refused(api, query, expected):
+    response = api.get(f"/appointments?{query}")
+
+    assert (response.status_code, told(response)) == (422, expected)
+
+
+def test_pages_hold_each_visit_once_though_visits_come_and_go(api, doctor):
+    visits = [
+        AppointmentFactory(start_time=TODAY_AT_8 + dt.timedelta(minutes=15 * number), duration_minutes=15)
+        for number in range(7)
+    ]
+    seen, cursor = [], ""
+
+    while cursor is not None:
+        response = api.get(f"/appointments?date=2026-11-24&limit=2&cursor={cursor}")
+        seen += [each["id"] for each in response.json()]
+        cursor = response.headers.get("Next-Cursor")
+        AppointmentFactory(start_time=TODAY_AT_8 - dt.timedelta(minutes=15))  # before all that is to come
+
+    assert seen == [visit.pk for visit in visits]
+
+
+def test_page_that_holds_all_that_is_left_is_the_last(api):
+    AppointmentFactory.create_batch(4)
+
+    first = api.get("/appointments?date=2026-11-24&limit=2")
+    rest = api.get(f"/appointments?date=2026-11-24&limit=2&cursor={first['Next-Cursor']}")
+
+    assert (len(first.json()), len(rest.json())) == (2, 2)
+    assert "Next-Cursor" not in rest
+
+
+def test_visits_that_start_together_are_told_apart_by_the_cursor(api):
+    visits = [AppointmentFactory() for _ in range(3)]
+
+    first = api.get("/appointments?date=2026-11-24&limit=2")
+    rest = api.get(f"/appointments?date=2026-11-24&limit=2&cursor={first['Next-Cursor']}")
+
+    assert [each["id"] for each in first.json() + rest.json()] == [visit.pk for visit in visits]
+    assert "Next-Cursor" not in rest
+
+
+@pytest.mark.parametrize("visits", [3, 200])
+def test_list_makes_at_most_four_queries(api, doctor, visits, django_assert_max_num_queries):
+    for number in range(visits):
+        AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8 + dt.timedelta(days=number))
+    move_all_to_one_day()
+    api.get("/appointments?date=2026-11-24")  # its use is noted once a minute
+
+    with django_assert_max_num_queries(4) as made:
+        response = api.get("/appointments?date=2026-11-24")
+
+    assert len(response.json()) == visits
+    assert len(made) == 3
+
+
+def move_all_to_one_day():
+    """Put all visits on the day, a second apart, as `save()` would not: the list is to be long."""
+    table = Appointment._meta.db_table
+    with connection.cursor() as cursor:
+        for number, pk in enumerate(Appointment.objects.values_list("pk", flat=True)):
+            start = connection.ops.adapt_datetimefield_value(TODAY_AT_8 + dt.timedelta(seconds=number))
+            end = connection.ops.adapt_datetimefield_value(TODAY_AT_8 + dt.timedelta(minutes=30, seconds=number))
+            cursor.execute(f"UPDATE {table} SET start_time = %s, end_time = %s WHERE id = %s", [start, end, pk])
+
+
+# One visit and its actions
+
+
+def test_read_answers_what_booking_did(api, wanted):
+    booked = api.post("/appointments", wanted)
+
+    read = api.get(f"/appointments/{booked.json()['id']}")
+
+    assert (read.status_code, read.json(), read["ETag"]) == (200, booked.json(), booked["ETag"])
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_unknown_visit_answers_404(api, method):
+    path = "/appointments/999999" + ("/arrive" if method == "POST" else "")
+
+    assert api.call(method, path).status_code == 404
+
+
+def test_move_keeps_what_is_left_out(api, visit):
+    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
+
+    assert response.status_code == 200
+    moved = response.json()
+    assert (moved["id"], moved["start_time"], moved["doctor_id"], moved["duration_minutes"]) == (
+        visit.pk,
+        "2026-11-25T11:00:00Z",
+        visit.doctor.pk,
+        30,
+    )
+
+
+def test_move_to_a_taken_time_answers_409_with_alternatives(api, visit, doctor):
+    taken = AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 11, 24, 11, 0, tzinfo=dt.UTC))
+
+    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": taken.start_time.isoformat()})
+
+    assert (response.status_code, told(response)) == (409, [("start_time", "doctor_overlap")])
+    assert response.json()["alternatives"]
+
+
+def test_move_of_what_is_cancelled_offers_no_other_time(api, visit):
+    api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
+
+    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
+
+    assert (response.status_code, told(response)) == (409, [("start_time", "not_movable")])
+    assert "alternatives" not in response.json()
+
+
+def test_move_to_where_it_is_leaves_the_visit(api, visit):
+    etag = api.get(f"/appointments/{visit.pk}")["ETag"]
+
+    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": START, "reason": "Typing error"})
+
+    assert (response.status_code, response["ETag"]) == (200, etag)
+
+
+@pytest.mark.parametrize("sent", [{}, {"reason": "Typing error"}, {"duration_minutes": 15}])
+def test_move_that_stays_keeps_why_it_is_outside_hours(admin_api, wanted, doctor, sent):
+    in_the_way(doctor, "closed")
+    booked = admin_api.post("/appointments", wanted | {"outside_hours_reason": "Emergency"}).json()
+
+    response = admin_api.post(f"/appointments/{booked['id']}/move", sent)
+
+    assert (response.status_code, response.json()["outside_hours_reason"]) == (200, "Emergency")
+
+
+def test_cancel_frees_the_time(api, wanted, visit):
+    response = api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
+
+    assert (response.status_code, response.json()["status"]) == (200, "cancelled")
+    assert (response.json()["cancel_reason"], response.json()["cancelled_by"]) == ("Ill", "patient")
+    assert api.post("/appointments", wanted).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "sent", [{}, {"reason": "Ill"}, {"reason": "", "cancelled_by": "patient"}, {"reason": "Ill", "cancelled_by": "me"}]
+)
+def test_cancel_without_reason_or_by_nobody_answers_422(api, visit, sent):
+    assert api.post(f"/appointments/{visit.pk}/cancel", sent).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "becomes"),
+    [
+        ("arrive", "booked", "arrived"),
+        ("start", "arrived", "in_consultation"),
+        ("complete", "in_consultation", "completed"),
+        ("no-show", "booked", "no_show"),
+    ],
+)
+def test_actions_lead_on(admin_api, action, status, becomes):
+    visit = AppointmentFactory(start_time=TODAY_AT_8, status=status)
+
+    response = admin_api.post(f"/appointments/{visit.pk}/{action}")
+
+    assert (response.status_code, response.json()["status"]) == (200, becomes)
+    again = admin_api.post(f"/appointments/{visit.pk}/{action}")
+    assert (again.status_code, told(again)) == (409, [("status", "transition")])
+
+
+@pytest.mark.parametrize(("action", "code"), [("arrive", "not_today"), ("no-show", "not_started")])
+def test_actions_too_early_answer_409(api, action, code):
+    visit = AppointmentFactory(start_time=dt.datetime(2026, 11, 25, 10, 0, tzinfo=dt.UTC))
+
+    response = api.post(f"/appointments/{visit.pk}/{action}")
+
+    assert (response.status_code, told(response)) == (409, [("status", code)])
+
+
+def test_action_on_what_has_changed_meanwhile_answers_412(api, visit):
+    etag = api.get(f"/appointments/{visit.pk}")["ETag"]
+    visit.notes = "Call first"
+    visit.save()
+
+    refused = api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "clinic"}, If_Match=etag)
+    now = api.get(f"/appointments/{visit.pk}")["ETag"]
+    done = api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "clinic"}, If_Match=now)
+
+    assert (refused.status_code, told(refused)) == (412, [(None, "stale")])
+    assert now != etag
+    assert done.status_code == 200
+
+
+# Whose visits
+
+
+def test_doctor_reaches_only_the_own_diary(doctor_user):
+    program = ApiClient(doctor_user)
+    own = AppointmentFactory(doctor=DoctorFactory(user=doctor_user), start_time=TODAY_AT_8)
+    other = AppointmentFactory(start_time=TODAY_AT_8)
+
+    assert [each["id"] for each in program.get("/appointments?date=2026-11-24").json()] == [own.pk]
+    assert program.get(f"/appointments/{own.pk}").status_code == 200
+    assert program.get(f"/appointments/{other.pk}").status_code == 403
+    assert program.post(f"/appointments/{own.pk}/arrive").status_code == 200
+    assert program.post(f"/appointments/{other.pk}/arrive").status_code == 403
+    assert program.post(f"/appointments/{own.pk}/cancel", {"reason": "x", "cancelled_by": "clinic"}).status_code == 403
+
+
+# Free times
+
+
+def test_free_times_are_those_of_the_portal(api, doctor, visit):
+    TimetableFactory(doctor=doctor, week={1: [(dt.time(9, 30), dt.time(11, 30))]})
+
+    response = api.get(f"/doctors/{doctor.pk}/free?from=2026-11-24&days=1&minutes=30")
+
+    assert response.status_code == 200
+    assert [each["start_time"] for each in response.json()] == [
+        "2026-11-24T09:30:00Z",
+        "2026-11-24T10:30:00Z",
+        "2026-11-24T11:00:00Z",
+    ]
+
+
+def test_nobody_is_free_with_an_inactive_doctor(api):
+    assert api.get(f"/doctors/{DoctorFactory(is_active=False).pk}/free").json() == []
+
+
+@pytest.mark.parametrize("query", ["from=x", "days=0", "days=32", "minutes=14", "minutes=181", "from=1800-01-01"])
+def test_free_times_refused(api, doctor, query):
+    assert api.get(f"/doctors/{doctor.pk}/free?{query}").status_code == 422
+
+
+# A doctor who is made inactive
+
+
+def test_deactivating_a_doctor_with_visits_shows_them_first(admin_api, visit, doctor):
+    refused = admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False})
+
+    assert (refused.status_code, told(refused)) == (409, [("is_active", "hits")])
+    assert [hit["id"] for hit in refused.json()["hits"]] == [visit.pk]
+    doctor.refresh_from_db()
+    assert doctor.is_active
+
+
+def test_deactivating_a_doctor_nevertheless_lists_who_is_hit(admin_api, visit, doctor):
+    response = admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False, "accept_hits": True})
+
+    assert (response.status_code, response.json()["is_active"]) == (200, False)
+    assert [hit.appointment for hit in visit.hits.all()] == [visit]
+
+
+def test_deactivating_a_doctor_without_visits_asks_nothing(admin_api, doctor):
+    assert admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False}).json()["is_active"] is False
+
+
+def test_seconds_are_cut_off(api, wanted):
+    assert (
+        api.post("/appointments", wanted | {"start_time": "2026-11-24T10:00:59.9+00:00"}).json()["start_time"]
+        == "2026-11-24T10:00:00Z"
+    )
+
+
+def test_a_doctors_token_books_nothing(wanted):
+    with time_machine.travel(TODAY_AT_8, tick=False):
+        response = ApiClient(UserFactory(role=DOCTOR)).post("/appointments", wanted)
+
+    assert response.status_code == 403
+    assert not Appointment.objects.exists()

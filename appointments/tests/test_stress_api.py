@@ -1,0 +1,91 @@
+"""Many programs want the same time, or send the same request at once."""
+
+import uuid
+from collections import Counter
+
+import pytest
+from django.db import connection
+
+from appointments.models import Appointment
+from appointments.tests.test_stress_threads import CROWD, START, at_once, doubles
+from clinic.models import KeptAnswer
+from clinic.models.api_token import KeptAnswerQuerySet
+from clinic.tests.api_client import ApiClient, told
+from doctors.models import Doctor
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = [
+    pytest.mark.stress,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="threads share one in-memory SQLite database"),
+]
+
+
+@pytest.fixture
+def programs(receptionist):
+    """As many programs as there are clients, each with a token of its own."""
+    return [ApiClient(receptionist) for _ in range(CROWD)]
+
+
+def test_fifty_clients_at_one_time_book_once(programs, doctor):
+    patients = PatientFactory.create_batch(CROWD)
+
+    def book(number):
+        sent = {"patient_id": patients[number].pk, "doctor_id": doctor.pk, "start_time": START.isoformat()}
+        return programs[number].post("/appointments", sent)
+
+    answers = at_once(CROWD, book)
+
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 409: CROWD - 1}
+    refusals = [answer for answer in answers if answer.status_code == 409]
+    assert {code for answer in refusals for _field, code in told(answer)} == {"doctor_overlap"}
+    assert all(answer.json()["alternatives"] for answer in refusals)
+    assert (Appointment.objects.count(), doubles()) == (1, 0)
+
+
+@pytest.mark.parametrize("is_kept", [True, False], ids=["as it is", "without the key's row"])
+def test_the_same_request_sent_at_once_is_carried_out_once(administrator, monkeypatch, is_kept):
+    program = ApiClient(administrator)
+    key = str(uuid.uuid4())
+    if not is_kept:
+        monkeypatch.setattr(
+            KeptAnswerQuerySet, "get_or_create", lambda *args, defaults, **known: (unkept(**defaults), True)
+        )
+
+    answers = at_once(
+        CROWD,
+        lambda number: program.post("/doctors", {"full_name": "Dr A", "specialization": "B"}, Idempotency_Key=key),
+    )
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == Doctor.objects.count() == (1 if is_kept else CROWD)
+
+
+def unkept(digest):
+    """An answer that is not written anywhere."""
+    answer = KeptAnswer(digest=digest)
+    answer.save = lambda: None
+    return answer
+
+
+def test_one_state_of_a_record_is_changed_once(programs, patient):
+    etag = programs[0].get(f"/patients/{patient.pk}")["ETag"]
+
+    answers = at_once(
+        CROWD,
+        lambda number: programs[number].patch(
+            f"/patients/{patient.pk}", {"phone_number": f"9120000{number:02}"}, If_Match=etag
+        ),
+    )
+
+    assert Counter(answer.status_code for answer in answers) == {200: 1, 412: CROWD - 1}
+
+
+def test_the_same_patient_registered_at_once_is_registered_once(programs):
+    ana = {"first_name": "Ana", "last_name": "Lopes", "email": "ana@example.com"}
+
+    answers = at_once(CROWD, lambda number: programs[number].post("/patients", ana))
+
+    assert Counter(answer.status_code for answer in answers) == {201: 1, 400: CROWD - 1}
+    assert Patient.objects.count() == 1

@@ -1,0 +1,490 @@
+"""What holds for every call of the API: tokens, the body of errors, repeats, and the description."""
+
+import datetime as dt
+import json
+import re
+import uuid
+from io import StringIO
+
+import pytest
+from django.core.cache import cache
+from django.core.handlers.wsgi import WSGIRequest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from appointments.models import Appointment
+from clinic import wsgi
+from clinic.models import ApiToken, AuditEntry, KeptAnswer, User, digest_of
+from clinic.tests.api_client import ApiClient, token_of, told
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+ANA = {"first_name": "Ana", "last_name": "Lopes", "email": "ana.lopes@example.com"}
+
+
+# Tokens
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic abc", "Token {}", "{}"])
+def test_call_without_a_token_in_force_answers_401(receptionist, authorization):
+    program = ApiClient(token="")
+
+    response = program.get("/doctors", Authorization=authorization.format(token_of(receptionist)))
+
+    assert (response.status_code, told(response)) == (401, [])
+    assert response["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_call_with_a_token_is_served(receptionist, scheme):
+    assert ApiClient().get("/doctors", Authorization=f"{scheme} {token_of(receptionist)}").status_code == 200
+
+
+def test_token_ends_by_its_date_by_revocation_and_with_its_user(receptionist, now):
+    expiring, revoked, of_user = (ApiClient(receptionist) for _ in range(3))
+    ApiToken.objects.filter(digest=digest_of(expiring.token)).update(expires_at=NOW + dt.timedelta(seconds=1))
+    ApiToken.objects.get(digest=digest_of(revoked.token)).revoke()
+
+    assert expiring.get("/doctors").status_code == 200
+    now.shift(1)
+    assert expiring.get("/doctors").status_code == 401
+    assert revoked.get("/doctors").status_code == 401
+    assert of_user.get("/doctors").status_code == 200
+    receptionist.is_active = False
+    receptionist.save()
+    assert of_user.get("/doctors").status_code == 401
+
+
+def test_session_opens_nothing_of_the_api(at_desk):
+    assert at_desk.get("/api/doctors").status_code == 401
+    assert at_desk.post("/api/patients", json.dumps(ANA), content_type="application/json").status_code == 401
+
+
+def test_token_opens_no_page(receptionist):
+    response = Client().get("/doctors/", headers={"Authorization": f"Bearer {token_of(receptionist)}"})
+
+    assert response.status_code == 302
+
+
+def test_secret_of_a_token_is_nowhere_kept(receptionist):
+    text = token_of(receptionist)
+
+    token = ApiToken.objects.get()
+    assert text not in [str(getattr(token, field.attname)) for field in token._meta.fields]
+    assert text not in str([entry.changes for entry in AuditEntry.objects.all()])
+    assert token.digest not in str([entry.changes for entry in AuditEntry.objects.all()])
+
+
+def test_use_of_a_token_is_noted_to_the_minute(receptionist, now):
+    program = ApiClient(receptionist)
+    seen = []
+
+    for seconds in (0, 59, 60):
+        now.move_to(NOW + dt.timedelta(seconds=seconds))
+        program.get("/doctors")
+        seen.append(ApiToken.objects.get().last_used_at)
+
+    assert seen == [NOW, NOW, NOW + dt.timedelta(seconds=60)]
+
+
+def test_too_many_calls_answer_429_to_this_token_only(receptionist, settings, now):
+    settings.API_CALLS_A_MINUTE = 3
+    cache.clear()
+    greedy, other = ApiClient(receptionist), ApiClient(receptionist)
+    now.shift(20)
+
+    answers = [greedy.get("/doctors") for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert (answers[3]["Retry-After"], told(answers[3])) == ("40", [])
+    assert other.get("/doctors").status_code == 200
+    now.shift(40)
+    assert greedy.get("/doctors").status_code == 200
+
+
+# Making tokens
+
+
+def made(*args):
+    output = StringIO()
+    call_command("create_api_token", *args, stdout=output)
+    return output.getvalue().splitlines()
+
+
+def test_command_prints_the_token_alone_in_the_last_line(receptionist):
+    lines = made("reception", "--name", "Phone system", "--days", "90")
+
+    assert ApiClient(token=lines[-1]).get("/doctors").status_code == 200
+    token = ApiToken.objects.get()
+    assert (token.name, token.user, token.expires_at) == ("Phone system", receptionist, NOW + dt.timedelta(days=90))
+
+
+@pytest.mark.parametrize(
+    "args", [("nobody",), ("reception", "--days", "0"), ("reception", "--days", "4000"), ("reception", "--name", "")]
+)
+def test_command_refuses(receptionist, args):
+    with pytest.raises(CommandError):
+        made(*args)
+
+    assert not ApiToken.objects.exists()
+
+
+def test_administrator_makes_a_token_that_is_shown_once(in_admin, receptionist):
+    response = in_admin.post(
+        reverse("admin:clinic_apitoken_add"),
+        {"user": receptionist.pk, "name": "Phone system", "expires_at_0": "24/11/2027", "expires_at_1": "09:00"},
+    )
+
+    assert response.status_code == 200
+    text = re.search(r">(pes_[^<]+)<", response.content.decode())[1]
+    assert ApiClient(token=text).get("/doctors").status_code == 200
+    later = in_admin.get(reverse("admin:clinic_apitoken_change", args=[ApiToken.objects.get().pk])).content.decode()
+    assert text not in later
+    assert text[:10] in later
+
+
+def test_administrator_revokes_a_token(in_admin, receptionist, administrator):
+    program = ApiClient(receptionist)
+    token = ApiToken.objects.get()
+
+    in_admin.post(
+        reverse("admin:clinic_apitoken_changelist"), {"action": "revoke", "_selected_action": [token.pk], "index": 0}
+    )
+
+    assert program.get("/doctors").status_code == 401
+    assert AuditEntry.objects.get_for_object(token).order_by("-pk").first().actor == administrator
+
+
+def test_revoked_token_stays_so_when_somebody_who_saw_it_before_saves_it(in_admin, receptionist, monkeypatch):
+    program = ApiClient(receptionist)
+    token = ApiToken.objects.get()
+    saves = ApiToken.save
+
+    def revoke_first(self, *args, **kwargs):
+        monkeypatch.setattr(ApiToken, "save", saves)
+        ApiToken.objects.get().revoke()  # between the read and the save of the other
+        self.save(*args, **kwargs)
+
+    monkeypatch.setattr(ApiToken, "save", revoke_first)
+    in_admin.post(reverse("admin:clinic_apitoken_change", args=[token.pk]), {"name": "Another name"})
+
+    assert ApiToken.objects.get().name == "Another name"
+    assert program.get("/doctors").status_code == 401
+
+
+@pytest.mark.parametrize("missing", ["cache keeps nothing", "key is gone"])
+def test_cache_that_cannot_count_refuses_nobody(api, settings, monkeypatch, missing):
+    settings.API_CALLS_A_MINUTE = 1
+    if missing == "key is gone":
+        monkeypatch.setattr(cache, "add", lambda *args, **kwargs: False)
+        cache.clear()
+    else:
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+    assert [api.get("/doctors").status_code for _ in range(2)] == [200, 200]
+
+
+def test_token_of_a_user_who_is_not_active_or_that_is_over_is_not_made(in_admin, receptionist):
+    receptionist.is_active = False
+    receptionist.save()
+
+    response = in_admin.post(
+        reverse("admin:clinic_apitoken_add"),
+        {"user": receptionist.pk, "name": "Old", "expires_at_0": "24/11/2026", "expires_at_1": "09:00"},
+    )
+
+    assert set(response.context["adminform"].form.errors) == {"user", "expires_at"}
+    with pytest.raises(CommandError, match="not active"):
+        made("reception")
+    assert not ApiToken.objects.exists()
+
+
+def test_administrator_makes_no_token_with_more_rights_than_a_role_has(in_admin):
+    superuser = User.objects.create_superuser("root")
+
+    response = in_admin.post(reverse("admin:clinic_apitoken_add"), {"user": superuser.pk, "name": "All of it"})
+
+    assert list(response.context["adminform"].form.errors) == ["user"]
+    assert not ApiToken.objects.exists()
+
+
+def test_revoked_token_is_kept_as_it_was(in_admin, receptionist):
+    ApiClient(receptionist)
+    token = ApiToken.objects.get()
+    token.revoke()
+
+    in_admin.post(reverse("admin:clinic_apitoken_change", args=[token.pk]), {"name": "Another name"})
+
+    assert ApiToken.objects.get().name == "test"
+    assert "revoked" in in_admin.get(reverse("admin:clinic_apitoken_changelist")).content.decode()
+
+
+def test_session_opens_nothing_of_the_api_below_a_prefix_either(at_desk):
+    assert at_desk.get("/api/doctors", SCRIPT_NAME="/clinic").status_code == 401
+    assert at_desk.get("/api/fhir/Practitioner", SCRIPT_NAME="/clinic").status_code == 401
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("POST", "/nothing/at/all", 404),
+        ("DELETE", "/doctors", 405),
+        ("PUT", "/doctors", 405),
+        ("HEAD", "/doctors", 405),
+        ("OPTIONS", "/doctors", 405),
+    ],
+)
+def test_addresses_and_methods_that_there_are_not(api, method, path, status):
+    response = api.call(method, path)
+
+    assert response.status_code == status
+    assert response["Content-Type"].startswith("application/json")
+    if status == 405:
+        assert response["Allow"] == "GET, POST"
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type", "status"),
+    [
+        ("{", "application/json", 400),
+        ("", "application/json", 422),
+        (b"\xff\xfe", "application/json", 400),
+        ("[" * 50_000, "application/json", 400),
+        ("9" * 5_000, "application/json", 400),
+        ("null", "application/json", 422),
+        ("[]", "application/json", 422),
+        ("NaN", "application/json", 422),
+        ('{"first_name": NaN, "last_name": Infinity, "email": -Infinity}', "application/json", 422),
+        ('{"first_name": "\\ud800", "last_name": "x", "email": "a@example.com"}', "application/json", 422),
+        ("{}", "text/plain", 415),
+        ("first_name=Ana", "application/x-www-form-urlencoded", 415),
+        ("x" * 100_001, "application/json", 413),
+    ],
+)
+def test_bodies_that_are_none(api, raw, content_type, status):
+    response = api.call("POST", "/patients", raw=raw, content_type=content_type)
+
+    assert response.status_code == status
+    told(response)
+    assert not Patient.objects.exists()
+
+
+@pytest.mark.parametrize("raw", ["{", "[" * 50_000, "9" * 5_000, b"\xff\xfe"])
+@pytest.mark.parametrize("key", [{}, {"Idempotency_Key": "0b51ec12-2f5c-4c0c-9d3f-1f1b27d1d3b4"}], ids=["", "with key"])
+def test_actions_want_no_body_that_is_none(api, raw, key):
+    visit = api.post("/appointments", booking()).json()["id"]
+
+    assert api.call("POST", f"/appointments/{visit}/arrive", raw=raw, **key).status_code == 400
+
+
+@pytest.mark.parametrize(("body", "status"), [(None, 200), ({}, 200), ({"at": "10:00"}, 422), ([], 422)])
+def test_actions_need_no_body(api, body, status):
+    visit = api.post("/appointments", booking()).json()["id"]
+
+    assert api.post(f"/appointments/{visit}/arrive", body).status_code == status
+
+
+def test_body_in_chunks_answers_411(api):
+    assert api.post("/patients", ANA, Transfer_Encoding="chunked").status_code == 411
+
+
+@pytest.mark.parametrize("charset", ["hex", "rot13", "punycode", "utf-16", "none-such", "utf-8"])
+def test_charset_that_a_request_claims_makes_no_difference(monkeypatch, charset):
+    read = []
+    monkeypatch.setattr(wsgi, "_serve", lambda environ, start_response: read.append(WSGIRequest(environ)) or [])
+    environ = RequestFactory().get("/api/doctors?is_active=tr%C3%BCe").environ
+
+    wsgi.application(environ | {"CONTENT_TYPE": f"application/json; charset={charset}; boundary=x"}, None)
+
+    assert read[0].GET["is_active"] == "trüe"
+    assert (read[0].content_type, read[0].content_params) == ("application/json", {"boundary": "x"})
+
+
+def test_errors_are_told_up_to_a_number(api):
+    response = api.post("/patients", {f"field{number}": 1 for number in range(1000)})
+
+    assert response.status_code == 422
+    assert len(told(response)) == 20
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/appointments?date=2026-11-24&doctor=3", "doctor"),
+        ("/doctors?active=true", "active"),
+        ("/doctors/999999?verbose=1", "verbose"),
+    ],
+)
+def test_names_in_a_query_that_are_not_known_are_refused(api, path, name):
+    response = api.get(path)
+
+    assert (response.status_code, told(response)) == (422, [(name, "extra_forbidden")])
+
+
+def test_busy_database_answers_503_and_says_when_to_come_again(api, monkeypatch):
+    def away(*args, **kwargs):
+        raise OperationalError(2006, "Server has gone away")
+
+    monkeypatch.setattr(Patient, "full_clean", away)
+
+    response = api.post("/patients", ANA)
+
+    assert (response.status_code, response["Retry-After"], told(response)) == (503, "5", [])
+
+
+def test_database_that_is_away_when_the_token_is_looked_up_answers_503(api, monkeypatch):
+    def away(*args, **kwargs):
+        raise OperationalError(2006, "Server has gone away")
+
+    monkeypatch.setattr(type(ApiToken.objects.all()), "in_force", away)
+
+    assert api.get("/doctors").status_code == 503
+
+
+def test_mistake_of_ours_answers_500_without_a_word_of_it(api, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError("Maria Santos")
+
+    monkeypatch.setattr(Patient, "full_clean", fail)
+
+    response = api.post("/patients", ANA)
+
+    assert (response.status_code, told(response)) == (500, [])
+    assert "Maria" not in response.content.decode()
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/patients/999999"])
+def test_errors_are_no_html_while_developing_either(api, settings, path):
+    settings.DEBUG = True
+
+    assert told(api.get(path)) == []
+
+
+# Safe repeats
+
+
+def test_same_key_gives_the_same_answer_and_does_nothing_more(api):
+    key = str(uuid.uuid4())
+
+    first = api.post("/patients", ANA, Idempotency_Key=key)
+    Patient.objects.get().delete()
+    again = api.post("/patients", dict(reversed(ANA.items())), Idempotency_Key=key)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.content == again.content
+    assert all(first[name] == again[name] for name in ("ETag", "Location", "Content-Type"))
+    assert not Patient.objects.exists()
+
+
+def test_answer_with_a_key_is_that_without_one(api):
+    with_key = api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4()))
+    without = api.get(with_key["Location"].removeprefix("/api"))
+
+    assert with_key.json() == without.json()
+    assert with_key["ETag"] == without["ETag"]
+
+
+@pytest.mark.parametrize(
+    "other", [("/patients", ANA | {"first_name": "Anna"}), ("/patients", {**ANA, "phone_number": ""})]
+)
+def test_same_key_with_other_content_answers_409(api, other):
+    key = str(uuid.uuid4())
+    api.post("/patients", ANA, Idempotency_Key=key)
+
+    response = api.post(*other, Idempotency_Key=key)
+
+    assert (response.status_code, told(response)) == (409, [(None, "idempotency_key_used")])
+    assert Patient.objects.count() == 1
+
+
+def test_same_key_at_another_address_answers_409(admin_api):
+    visit = admin_api.post("/appointments", booking()).json()["id"]
+    key = str(uuid.uuid4())
+    admin_api.post(f"/appointments/{visit}/arrive", Idempotency_Key=key)
+
+    assert admin_api.post(f"/appointments/{visit}/start", Idempotency_Key=key).status_code == 409
+
+
+def booking():
+    from doctors.tests.factories import DoctorFactory
+
+    start = "2026-11-24T10:00:00Z"
+    return {"patient_id": PatientFactory().pk, "doctor_id": DoctorFactory().pk, "start_time": start}
+
+
+def test_action_sent_twice_with_a_key_is_done_once(api):
+    visit = api.post("/appointments", booking()).json()["id"]
+    key = str(uuid.uuid4())
+
+    answers = [api.post(f"/appointments/{visit}/arrive", Idempotency_Key=key) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+    assert Appointment.objects.get().version == 2
+
+
+def test_key_of_somebody_else_is_another(api, admin_api):
+    key = str(uuid.uuid4())
+    api.post("/patients", ANA, Idempotency_Key=key)
+
+    response = admin_api.post("/patients", ANA | {"email": "other@example.com"}, Idempotency_Key=key)
+
+    assert response.status_code == 201
+
+
+def test_refusal_is_not_kept(api):
+    key = str(uuid.uuid4())
+    ana = Patient.objects.create(**ANA)
+
+    refused = api.post("/patients", ANA, Idempotency_Key=key)
+    ana.delete()
+    done = api.post("/patients", ANA, Idempotency_Key=key)
+
+    assert (refused.status_code, done.status_code) == (400, 201)
+
+
+@pytest.mark.parametrize("key", ["", "7", "not-a-uuid"])
+def test_key_that_is_no_uuid_answers_422(api, key):
+    response = api.post("/patients", ANA, Idempotency_Key=key)
+
+    assert response.status_code == 422
+    assert not Patient.objects.exists()
+
+
+def test_kept_answers_are_forgotten_after_a_day(api, now):
+    api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4()))
+    now.shift(12 * 60 * 60)
+    api.post("/patients", ANA | {"email": "other@example.com"}, Idempotency_Key=str(uuid.uuid4()))
+    now.shift(12 * 60 * 60 + 1)
+
+    api.get("/doctors")
+
+    assert [json.loads(kept.body)["email"] for kept in KeptAnswer.objects.all()] == ["other@example.com"]
+
+
+def test_kept_answers_are_forgotten_though_no_program_calls_any_more(api, client, receptionist, now):
+    api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4()))
+    now.shift(24 * 60 * 60 + 1)
+
+    client.post("/accounts/login/", {"username": "reception", "password": "demo-clinic-2026"})
+
+    assert not KeptAnswer.objects.exists()
+
+
+def test_work_that_fails_keeps_no_answer(api, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError
+
+    monkeypatch.setattr(KeptAnswer, "save", fail)
+
+    assert api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4())).status_code == 500
+    assert (Patient.objects.count(), KeptAnswer.objects.count()) == (0, 0)

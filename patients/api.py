@@ -1,0 +1,155 @@
+"""Patients in the JSON API. Who may call what is in `clinic.access`."""
+
+import datetime as dt
+from typing import Annotated, Any
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from ninja import Router, Schema
+
+from clinic.http import StaffRequest
+from clinic.rest.answers import refusals
+from clinic.rest.etags import IfMatch, check_if_match, has_etag, with_etag
+from clinic.rest.pages import IN_PAGES, PageIn, page_of
+from clinic.rest.records import create, created
+from clinic.rest.repeats import repeatable
+from clinic.rest.types import Date, IdInUrl, StrictSchema, example, left_out, text
+from clinic.transactions import retrying
+from patients.models import NAME_LENGTH, PHONE_LENGTH, Patient
+
+router = Router(tags=["patients"])
+
+FirstName = Annotated[str, text(NAME_LENGTH, least=1, example="Ana")]
+LastName = Annotated[str, text(NAME_LENGTH, least=1, example="Lopes")]
+Email = Annotated[str, text(254, least=3, example="ana.lopes@example.com", pattern=r"^\s*[^\s@]+@[^\s@]+\s*$")]
+PhoneNumber = Annotated[str, text(PHONE_LENGTH, example="+351 912 345 678")]
+LONGEST_QUERY = 200
+
+
+class PatientIn(StrictSchema):
+    """A person to register."""
+
+    first_name: FirstName
+    last_name: LastName
+    email: Email
+    phone_number: PhoneNumber = ""
+    date_of_birth: Date | None = None
+
+
+class PatientPatch(StrictSchema):
+    """What is to be another: what is left out stays."""
+
+    first_name: FirstName = left_out()
+    last_name: LastName = left_out()
+    email: Email = left_out()
+    phone_number: PhoneNumber = left_out()
+    date_of_birth: Date | None = None
+
+
+class PatientOut(Schema):
+    """A registered person."""
+
+    model_config = example(
+        id=1,
+        first_name="Ana",
+        last_name="Lopes",
+        email="ana.lopes@example.com",
+        phone_number="+351 912 345 678",
+        date_of_birth="1980-05-17",
+        created_at="2027-02-01T09:00:00Z",
+        updated_at="2027-02-01T09:00:00Z",
+    )
+
+    id: int
+    first_name: str
+    last_name: str
+    email: str
+    phone_number: str
+    date_of_birth: dt.date | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class PatientSearchIn(PageIn):
+    """What is sought: the beginnings of names in any order, of the e-mail or of the phone number."""
+
+    q: Annotated[str, text(LONGEST_QUERY, least=1, example="ana lop")]
+
+
+@router.post(
+    "",
+    url_name="patients",
+    operation_id="register_patient",
+    summary="Register a patient",
+    response={201: PatientOut, **refusals(400, 409)},
+    openapi_extra=has_etag(201),
+)
+@repeatable
+def patient_register(request: StaffRequest, response: HttpResponse, sent: PatientIn) -> Any:
+    """Register a patient. 400 if the e-mail is registered already, whatever its case."""
+    patient = create(Patient, sent.dict())
+    return created(response, PatientOut.from_orm(patient), pk=patient.pk, url_name="api:patient")
+
+
+@router.post(
+    "/search",
+    url_name="patients_search",
+    operation_id="search_patients",
+    summary="Search patients",
+    response={200: list[PatientOut], **refusals()},
+    openapi_extra=IN_PAGES,
+)
+def patient_search(request: StaffRequest, response: HttpResponse, sought: PatientSearchIn) -> Any:
+    """List the patients found, by last and first name. It is a POST so that no personal data stands in an address."""
+    found = Patient.objects.search(sought.q)
+    return page_of(found, response, order=("name_key", "id"), cursor=sought.cursor, limit=sought.limit)
+
+
+@router.get(
+    "/{patient_id}",
+    url_name="patient",
+    operation_id="get_patient",
+    summary="Read a patient",
+    response={200: PatientOut, **refusals(404)},
+    openapi_extra=has_etag(),
+)
+def patient_get(request: StaffRequest, response: HttpResponse, patient_id: IdInUrl) -> Any:
+    """Return a patient. To a doctor the patients are known who have a visit in the own diary."""
+    patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=patient_id)
+    return with_etag(response, PatientOut.from_orm(patient))
+
+
+@router.patch(
+    "/{patient_id}",
+    url_name="patient",
+    operation_id="change_patient",
+    summary="Change a patient",
+    response={200: PatientOut, **refusals(400, 404, 412)},
+    openapi_extra=has_etag(),
+)
+def patient_change(
+    request: StaffRequest,
+    response: HttpResponse,
+    patient_id: IdInUrl,
+    changes: PatientPatch,
+    if_match: IfMatch = None,
+) -> Any:
+    """Change what is named. 400 if the e-mail is another patient's; 412 if the record is not what If-Match says."""
+    patient = _changed(patient_id, changes.dict(exclude_unset=True), if_match)
+    return with_etag(response, PatientOut.from_orm(patient))
+
+
+@retrying
+def _changed(patient_id: int, changes: dict[str, Any], if_match: str | None) -> Patient:
+    """Change a record. Locks its row, so that it is still what was compared."""
+    with transaction.atomic():
+        patient = get_object_or_404(Patient.objects.select_for_update(), pk=patient_id)
+        before = PatientOut.from_orm(patient)
+        check_if_match(if_match, before)
+        for name, value in changes.items():
+            setattr(patient, name, value)
+        patient.full_clean()
+        if PatientOut.from_orm(patient) != before:  # who changes nothing makes nobody's copy old
+            patient.save()
+    return patient

@@ -1,0 +1,206 @@
+"""Patients in the JSON API."""
+
+import pytest
+
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.tests.api_client import ApiClient, told
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+ANA = {"first_name": "Ana", "last_name": "Lopes", "email": "Ana.Lopes@Example.com", "phone_number": "+351 912 345 678"}
+
+
+def test_registering_answers_201_with_id_and_created_at(api, receptionist):
+    response = api.post("/patients", ANA)
+
+    assert response.status_code == 201
+    ana = Patient.objects.get()
+    assert response.json() == ANA | {
+        "id": ana.pk,
+        "email": "ana.lopes@example.com",
+        "date_of_birth": None,
+        "created_at": "2026-11-24T09:00:00Z",
+        "updated_at": "2026-11-24T09:00:00Z",
+    }
+    assert response["Location"] == f"/api/patients/{ana.pk}"
+    assert AuditEntry.objects.get_for_object(ana).get().actor == receptionist
+
+
+@pytest.mark.parametrize("email", ["ana.lopes@example.com", " ANA.LOPES@EXAMPLE.COM"])
+def test_registered_email_answers_400(api, email):
+    api.post("/patients", ANA)
+
+    response = api.post("/patients", ANA | {"email": email.strip()})
+
+    assert (response.status_code, told(response)) == (400, [("email", "email_taken")])
+    assert Patient.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"first_name": 7}, [("first_name", "string_type")]),
+        ({"first_name": ""}, [("first_name", "string_too_short")]),
+        ({"first_name": "   "}, [("first_name", "blank")]),
+        ({"last_name": ["Lopes"]}, [("last_name", "string_type")]),
+        ({"last_name": "x" * 51}, [("last_name", "string_too_long")]),
+        ({"email": "nobody"}, [("email", "string_pattern_mismatch")]),
+        ({"email": "a@b"}, [("email", "invalid")]),
+        ({"email": "josé@example.com"}, [("email", "invalid"), ("email", "email_characters")]),
+        ({"phone_number": "call me"}, [("phone_number", "phone_number")]),
+        ({"phone_number": None}, [("phone_number", "string_type")]),
+        ({"date_of_birth": "2026-11-25"}, [("date_of_birth", "date_of_birth")]),
+        ({"date_of_birth": "24/11/1990"}, [("date_of_birth", "date")]),
+        ({"date_of_birth": 19901124}, [("date_of_birth", "date")]),
+        ({"nickname": "Anita"}, [("nickname", "extra_forbidden")]),
+    ],
+)
+def test_registering_refused(api, changes, expected):
+    response = api.post("/patients", ANA | changes)
+
+    assert (response.status_code, told(response)) == (422, expected)
+    assert not Patient.objects.exists()
+
+
+def test_all_that_is_missing_is_told_at_once(api):
+    response = api.post("/patients", {})
+
+    assert response.status_code == 422
+    assert told(response) == [(name, "missing") for name in ("first_name", "last_name", "email")]
+
+
+def test_reading_answers_200_or_404(api):
+    patient = PatientFactory()
+
+    assert api.get(f"/patients/{patient.pk}").json()["email"] == patient.email
+    assert api.get("/patients/999999").status_code == 404
+    assert api.get("/patients/abc").status_code == 422
+    assert api.get("/patients/99999999999999999999").status_code == 422
+
+
+def test_doctor_reads_own_patients_only(doctor_user):
+    own = AppointmentFactory(doctor=DoctorFactory(user=doctor_user)).patient
+    program = ApiClient(doctor_user)
+
+    assert program.get(f"/patients/{own.pk}").status_code == 200
+    assert program.get(f"/patients/{PatientFactory().pk}").status_code == 404
+
+
+# Changing
+
+
+def test_change_leaves_what_is_not_named(api, receptionist):
+    patient = PatientFactory(first_name="Ana", phone_number="912345678")
+
+    response = api.patch(f"/patients/{patient.pk}", {"first_name": "Anna"})
+
+    assert (response.status_code, response.json()["first_name"], response.json()["phone_number"]) == (
+        200,
+        "Anna",
+        "912345678",
+    )
+    assert AuditEntry.objects.get_for_object(patient).order_by("-pk").first().actor == receptionist
+
+
+def test_change_to_anothers_email_answers_400(api):
+    taken, patient = PatientFactory(), PatientFactory()
+
+    response = api.patch(f"/patients/{patient.pk}", {"email": taken.email.upper()})
+
+    assert (response.status_code, told(response)) == (400, [("email", "email_taken")])
+
+
+@pytest.mark.parametrize("changes", [{"first_name": None}, {"email": ""}, {"id": 7}, {"created_at": "2026-01-01"}])
+def test_change_refused(api, changes):
+    assert api.patch(f"/patients/{PatientFactory().pk}", changes).status_code == 422
+
+
+@pytest.mark.parametrize("changes", [{}, {"first_name": "Ana"}])
+def test_change_that_changes_nothing_leaves_the_record(api, changes, now):
+    patient = PatientFactory(first_name="Ana")
+    etag = api.get(f"/patients/{patient.pk}")["ETag"]
+    now.shift(60)
+
+    response = api.patch(f"/patients/{patient.pk}", changes)
+
+    assert (response.status_code, response["ETag"]) == (200, etag)
+    assert AuditEntry.objects.get_for_object(patient).count() == 1
+
+
+def test_date_of_birth_can_be_taken_away(api):
+    patient = PatientFactory(date_of_birth="1990-01-01")
+
+    assert api.patch(f"/patients/{patient.pk}", {"date_of_birth": None}).json()["date_of_birth"] is None
+
+
+@pytest.mark.parametrize("if_match", ['"another"', "no-etag", '"a", "b"', ""])
+def test_change_of_another_state_answers_412(api, if_match):
+    patient = PatientFactory(first_name="Ana")
+
+    response = api.patch(f"/patients/{patient.pk}", {"first_name": "Anna"}, If_Match=if_match)
+
+    assert (response.status_code, told(response)) == (412, [(None, "stale")])
+    patient.refresh_from_db()
+    assert patient.first_name == "Ana"
+
+
+@pytest.mark.parametrize("name_it", ["{}", "W/{}", '"older", {}', "*"])
+def test_change_of_the_state_seen_is_done(api, name_it):
+    patient = PatientFactory()
+    etag = api.get(f"/patients/{patient.pk}")["ETag"]
+
+    response = api.patch(f"/patients/{patient.pk}", {"first_name": "Anna"}, If_Match=name_it.format(etag))
+
+    assert response.status_code == 200
+    assert response["ETag"] not in ("", etag)
+    assert response["ETag"] == api.get(f"/patients/{patient.pk}")["ETag"]
+
+
+# Searching
+
+
+def test_search_finds_by_beginnings_in_any_order(api):
+    ana = PatientFactory(first_name="Ana", last_name="Lopes")
+    PatientFactory(first_name="Anton", last_name="Berg")
+
+    assert [each["id"] for each in api.post("/patients/search", {"q": "lop an"}).json()] == [ana.pk]
+
+
+def test_search_in_pages_finds_each_once_by_name(api):
+    names = ["Ålund", "Berg", "Costa", "Díaz", "Évora"]
+    for name in reversed(names):
+        PatientFactory(first_name="Ana", last_name=name)
+    seen, cursor = [], ""
+
+    while cursor is not None:
+        response = api.post("/patients/search", {"q": "ana", "limit": 2, "cursor": cursor})
+        seen += [each["last_name"] for each in response.json()]
+        cursor = response.headers.get("Next-Cursor")
+
+    assert seen == names
+
+
+@pytest.mark.parametrize(
+    "sought", [{}, {"q": ""}, {"q": 7}, {"q": "ana", "limit": 0}, {"q": "ana", "limit": "2"}, {"q": "a", "cursor": "?"}]
+)
+def test_search_refused(api, sought):
+    assert api.post("/patients/search", sought).status_code == 422
+
+
+def test_search_has_no_address_that_names_anybody(api):
+    assert api.get("/patients?q=ana").status_code == 405
+
+
+@pytest.mark.parametrize("patients", [3, 30])
+def test_search_makes_as_many_queries_for_any_number(api, patients, django_assert_num_queries):
+    PatientFactory.create_batch(patients, first_name="Ana")
+    api.get("/patients/999999")  # its use is noted once a minute
+
+    with django_assert_num_queries(3):
+        found = api.post("/patients/search", {"q": "ana"}).json()
+
+    assert len(found) == patients

@@ -1,0 +1,153 @@
+"""Visits as calendar programs read them (iCalendar, RFC 5545): a doctor's feed, and one visit for its patient.
+
+A calendar leaves the clinic, so it says as little as will do: a feed has the initials of patients, the file for a
+patient has none, and neither has reasons or notes. Instants are in UTC, which no clock change bends.
+"""
+
+import datetime as dt
+import hashlib
+import unicodedata
+import uuid
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db.models import Max
+from django.utils import timezone
+from icalendar import Calendar, Event, vDuration, vText
+from icalendar.enums import CLASS, STATUS, TRANSP
+
+from appointments.models import Appointment
+from appointments.querysets import AppointmentQuerySet
+from appointments.rules import is_blocking
+from appointments.statuses import Status
+from clinic import clinic_time, names
+from doctors.availability import Span
+from doctors.models import Doctor
+
+CONTENT_TYPE = "text/calendar; charset=utf-8"
+PRODUCT = "-//Patient Encounter System//Calendar//EN"
+BEHIND, AHEAD = dt.timedelta(days=30), dt.timedelta(days=365)
+REFRESHED_EVERY = dt.timedelta(minutes=15)
+
+# What tells at a glance that nobody comes: some calendar programs show what is cancelled like everything else.
+_MARKS = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
+
+
+class Row(NamedTuple):
+    """What is read of an appointment for a feed."""
+
+    booking_key: uuid.UUID
+    version: int
+    start_time: dt.datetime
+    end_time: dt.datetime
+    status: str
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    patient__updated_at: dt.datetime
+    patient__first_name: str
+    patient__last_name: str
+
+
+def feed_of(doctor: Doctor, *, at: dt.datetime | None = None) -> bytes:
+    """Return the doctor's visits around `at` (default now) as a calendar, in order of time. One query."""
+    at = at or timezone.now()
+    rows = map(Row._make, _around(doctor, at).order_by("start_time", "pk").values_list(*Row._fields))
+    return _calendar((_event_for_doctor(row, at) for row in rows), name=_feed_name(doctor))
+
+
+def feed_version(doctor: Doctor, *, at: dt.datetime | None = None) -> str:
+    """Return a text that is another one when the feed would be. One query.
+
+    The diary's counter does not move when a patient's name is put right, so the latest change of a patient counts too;
+    the date does, since the feed moves on with it.
+    """
+    at = at or timezone.now()
+    patients = _around(doctor, at).aggregate(latest=Max("patient__updated_at"))
+    said = (doctor.pk, doctor.diary_version, clinic_time.today(at=at), patients["latest"], _feed_name(doctor))
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+
+
+def file_for_patient(appointment: Appointment, *, at: dt.datetime | None = None) -> bytes:
+    """Return one visit as a calendar for its patient, made at `at` (default now)."""
+    mark = "Cancelled: " if appointment.status == Status.CANCELLED else ""
+    event = _event(
+        appointment,
+        summary=f"{mark}Appointment with {appointment.doctor.full_name}",
+        location=settings.CLINIC_NAME,
+        last_modified=appointment.updated_at,
+        at=at or timezone.now(),
+    )
+    return _calendar([event])
+
+
+def feed_span(at: dt.datetime) -> Span:
+    """Return the whole clinic-local dates that a feed covers, from 30 days before that of `at` to 365 after it."""
+    today = clinic_time.today(at=at)
+    return clinic_time.day_bounds(today - BEHIND)[0], clinic_time.day_bounds(today + AHEAD)[1]
+
+
+def _around(doctor: Doctor, at: dt.datetime) -> AppointmentQuerySet:
+    return Appointment.objects.for_doctor(doctor.pk).overlapping(*feed_span(at))
+
+
+def _feed_name(doctor: Doctor) -> str:
+    return f"{doctor.full_name} – {settings.CLINIC_NAME}"
+
+
+def _event_for_doctor(row: Row, at: dt.datetime) -> Event:
+    initials = names.initials(row.patient__first_name, row.patient__last_name)
+    return _event(
+        row,
+        summary=_MARKS.get(Status(row.status), "") + initials,
+        last_modified=max(row.updated_at, row.patient__updated_at),  # the initials are the patient's record's
+        at=at,
+    )
+
+
+def _event(visit: Any, *, summary: str, last_modified: dt.datetime, at: dt.datetime, location: str = "") -> Event:
+    """Return an appointment, or a row of one, as an event.
+
+    The booking key is the visit's own from booking on and no other clinic's; the version grows with every change. Of a
+    no-show the time is free, but it was not called off.
+    """
+    is_cancelled = visit.status == Status.CANCELLED
+    return Event.new(
+        uid=visit.booking_key,
+        sequence=visit.version - 1,
+        stamp=at,
+        created=visit.created_at,
+        last_modified=last_modified,
+        start=visit.start_time,
+        end=visit.end_time,
+        status=STATUS.CANCELLED if is_cancelled else STATUS.CONFIRMED,
+        transparency=TRANSP.OPAQUE if is_blocking(visit.status) else TRANSP.TRANSPARENT,
+        classification=CLASS.PRIVATE,
+        summary=_line(summary),
+        location=_line(location) or None,
+    )
+
+
+def _calendar(events: Any, *, name: str = "") -> bytes:
+    """Return events as a calendar; one with a name is a feed, fetched again and again."""
+    calendar = Calendar()
+    calendar.add("PRODID", PRODUCT)
+    calendar.add("VERSION", "2.0")
+    calendar.add("METHOD", "PUBLISH")
+    if name:
+        # As typed values: icalendar 7.3 neither escapes a plain text here nor says that the interval is a duration.
+        text, interval = vText(_line(name)), vDuration(REFRESHED_EVERY, params={"VALUE": "DURATION"})
+        for property_name, value in (
+            ("NAME", text),
+            ("X-WR-CALNAME", text),
+            ("REFRESH-INTERVAL", interval),
+            ("X-PUBLISHED-TTL", vDuration(REFRESHED_EVERY)),
+        ):
+            calendar.add(property_name, value)
+    for event in events:
+        calendar.add_component(event)
+    return calendar.to_ical()
+
+
+def _line(text: str) -> str:
+    """Return the text on one line, without control characters: no calendar may hold them."""
+    return "".join(char for char in " ".join(text.split()) if unicodedata.category(char) != "Cc")

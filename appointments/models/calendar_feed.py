@@ -1,0 +1,83 @@
+"""The secret address under which a doctor's visits can be fetched by a calendar program."""
+
+import secrets
+from typing import TYPE_CHECKING
+
+from auditlog.registry import auditlog
+from django.conf import settings
+from django.db import models, transaction
+
+from clinic.audited import AuditedRecord
+from clinic.models.api_token import TOKEN_BYTES, digest_of
+from doctors.models import Doctor
+
+if TYPE_CHECKING:
+    from clinic.models import User
+
+
+class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
+    """Calendar feeds."""
+
+    def with_token(self, token: str) -> "CalendarFeedQuerySet":
+        """Return the feed whose address has this token, if there is one."""
+        return self.filter(digest=digest_of(token))
+
+
+class CalendarFeed(AuditedRecord):
+    """A doctor's calendar feed. Who has its token may read it, so only the token's digest is held."""
+
+    doctor = models.OneToOneField(Doctor, on_delete=models.CASCADE, related_name="calendar_feed")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+
+    # The doctor's login as it was when the feed was made.
+    login = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
+
+    objects = CalendarFeedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"Calendar feed of {self.doctor}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still answers: it shows what a doctor's login sees in the schedule, so it ends with login or role.
+
+        Be the login made inactive or taken off the doctor. It goes on while the doctor is inactive, since visits that
+        are booked still take place, and needs no login.
+        """
+        user = self.doctor.user
+        is_same = self.login_id == self.doctor.user_id
+        return is_same and (user is None or user.has_perm("appointments.view_schedule"))
+
+    @classmethod
+    def make(cls, doctor: Doctor, *, by: "User") -> str:
+        """Make the doctor's feed and return its token, which nobody can ask for again; one there was ends.
+
+        Raises:
+            IntegrityError: if somebody else makes one at the same time; done again, it replaces that one.
+        """
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        with transaction.atomic():
+            cls.revoke(doctor)
+            cls.objects.create(doctor=doctor, digest=digest_of(token), created_by=by, login=doctor.user)
+        return token
+
+    @classmethod
+    def revoke(cls, doctor: Doctor) -> bool:
+        """End the doctor's feed and return whether there was one."""
+        with transaction.atomic():
+            feeds = list(cls.objects.filter(doctor=doctor))
+            for feed in feeds:
+                feed.delete()  # one by one, for the audit trail
+        return bool(feeds)
+
+
+auditlog.register(CalendarFeed, exclude_fields=["digest"])

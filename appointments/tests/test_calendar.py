@@ -1,0 +1,751 @@
+"""Calendars: a doctor's feed with its secret address, and the file of one visit. Read as calendar programs do."""
+
+import datetime as dt
+import hashlib
+import logging
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from icalendar import Calendar
+
+from appointments import booking
+from appointments.calendar import feed_of, feed_version
+from appointments.models import Appointment, CalendarFeed
+from appointments.tests.booking_form import at as instant
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry
+from clinic.roles import DOCTOR
+from clinic.tests.factories import UserFactory
+from clinic.tests.reading import elements
+from doctors.models import Doctor
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+DAY = dt.timedelta(days=1)
+
+
+def at(hour, minute=0, *, day=25):
+    return instant(hour, minute, day=day)
+
+
+def utc(*args):
+    return dt.datetime(*args, tzinfo=dt.UTC)
+
+
+def address_of(doctor):
+    """The address of a new feed, as a calendar program is given it."""
+    return f"/calendar/{CalendarFeed.make(doctor, by=None)}.ics"
+
+
+def page_of(doctor):
+    return f"/doctors/{doctor.pk}/calendar/"
+
+
+def calendar_in(response):
+    assert response.status_code == 200
+    return Calendar.from_ical(response.content)
+
+
+def events_in(content):
+    return list(Calendar.from_ical(content).events)
+
+
+def event_of(doctor):
+    (event,) = events_in(feed_of(doctor))
+    return event
+
+
+def shown_address(response):
+    """The address that the page shows, without the host; nothing if it shows none."""
+    url = response.context["address"]
+    assert url == "" or f">{url}</textarea>" in response.content.decode()
+    return url.removeprefix("http://testserver")
+
+
+def name_in(content):
+    """What both names of a calendar say: icalendar knows neither as a text, so it leaves them as they are written."""
+    calendar = Calendar.from_ical(content)
+    (written,) = {str(calendar[each]) for each in ("NAME", "X-WR-CALNAME")}
+    assert not re.search(r"(?<!\\)(\\\\)*[;,]", written)
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] in "nN" else match[1], written)
+
+
+def unfolded(content):
+    return content.replace(b"\r\n ", b"").decode()
+
+
+@pytest.fixture
+def visit(okafor, maria):
+    """Booked for tomorrow at 10:00."""
+    return AppointmentFactory(
+        doctor=okafor, patient=maria, start_time=at(10), reason="Sore knee", notes="Wants the ground floor"
+    )
+
+
+# What a feed holds
+
+
+def test_feed_is_a_calendar_that_says_whose_it_is_and_how_often_to_ask(client, okafor, visit):
+    response = client.get(address_of(okafor))
+
+    calendar = calendar_in(response)
+    assert response["Content-Type"] == "text/calendar; charset=utf-8"
+    assert calendar["VERSION"] == "2.0"
+    assert calendar["METHOD"] == "PUBLISH"
+    assert calendar["PRODID"] == "-//Patient Encounter System//Calendar//EN"
+    assert name_in(response.content) == "Dr Okafor – Test Clinic"
+    assert b"\r\nREFRESH-INTERVAL;VALUE=DURATION:PT15M\r\n" in response.content
+
+
+def test_visit_is_an_event(okafor, visit):
+    event = event_of(okafor)
+
+    assert (event.start, event.end) == (at(10), at(10, 30))
+    assert (event["UID"], event["SEQUENCE"]) == (str(visit.booking_key), 0)
+    assert (event["STATUS"], event["TRANSP"], event["CLASS"]) == ("CONFIRMED", "OPAQUE", "PRIVATE")
+    assert (event.stamp, event["CREATED"].dt, event["LAST-MODIFIED"].dt) == (NOW, NOW, NOW)
+    assert event["SUMMARY"] == "M. S."
+
+
+@pytest.mark.parametrize("status", ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"])
+def test_feed_has_initials_and_nothing_else_of_the_patient(client, okafor, visit, status):
+    visit.status, visit.cancelled_by, visit.cancel_reason = status, "patient", "Has to work"
+    visit.outside_hours_reason = "Urgent"
+    visit.save()
+
+    text = unfolded(client.get(address_of(okafor)).content)
+
+    assert "M. S." in text
+    for secret in ("Maria", "Santos", "maria@", "912345", "Sore knee", "ground floor", "Has to work", "Urgent"):
+        assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "becomes", "summary"),
+    [
+        ("booked", "CONFIRMED", "OPAQUE", "M. S."),
+        ("arrived", "CONFIRMED", "OPAQUE", "M. S."),
+        ("in_consultation", "CONFIRMED", "OPAQUE", "M. S."),
+        ("completed", "CONFIRMED", "OPAQUE", "M. S."),
+        ("no_show", "CONFIRMED", "TRANSPARENT", "No-show: M. S."),
+        ("cancelled", "CANCELLED", "TRANSPARENT", "Cancelled: M. S."),
+    ],
+)
+def test_status_of_an_event_and_whether_it_takes_time(okafor, maria, status, said, becomes, summary):
+    AppointmentFactory(doctor=okafor, patient=maria, status=status, cancelled_by="patient", cancel_reason="Ill")
+
+    event = event_of(okafor)
+
+    assert (event["STATUS"], event["TRANSP"], event["SUMMARY"]) == (said, becomes, summary)
+
+
+def test_moved_visit_keeps_its_uid_and_its_sequence_grows(now, okafor, visit, receptionist):
+    before = event_of(okafor)
+    now.shift(60)
+
+    booking.move(visit, doctor=okafor, start_time=at(14), duration_minutes=45, by=receptionist)
+
+    after = event_of(okafor)
+    assert (after.start, after.end) == (at(14), at(14, 45))
+    assert after["UID"] == before["UID"]
+    assert after["SEQUENCE"] == before["SEQUENCE"] + 1
+    assert (after["CREATED"].dt, after["LAST-MODIFIED"].dt) == (NOW, NOW + dt.timedelta(minutes=1))
+
+
+def test_cancelled_visit_keeps_its_uid_and_its_sequence_grows(okafor, visit, receptionist):
+    before = event_of(okafor)
+
+    booking.cancel(visit, reason="Ill", cancelled_by="patient", by=receptionist)
+
+    after = event_of(okafor)
+    assert after["STATUS"] == "CANCELLED"
+    assert after["UID"] == before["UID"]
+    assert after["SEQUENCE"] == before["SEQUENCE"] + 1
+
+
+def test_visit_moved_to_a_colleague_goes_from_one_feed_to_the_other(okafor, visit, receptionist):
+    before, colleague = event_of(okafor), DoctorFactory()
+
+    booking.move(visit, doctor=colleague, start_time=at(10), duration_minutes=30, by=receptionist)
+
+    assert events_in(feed_of(okafor)) == []
+    assert event_of(colleague)["UID"] == before["UID"]
+    assert event_of(colleague)["SEQUENCE"] == before["SEQUENCE"] + 1
+
+
+def test_corrected_name_changes_the_initials_and_says_so(now, okafor, visit, maria):
+    before = event_of(okafor)
+    now.shift(60)
+
+    maria.first_name = "Joana"
+    maria.save()
+
+    after = event_of(okafor)
+    assert after["SUMMARY"] == "J. S."
+    assert after["LAST-MODIFIED"].dt == before["LAST-MODIFIED"].dt + dt.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("start_time", "is_in"),
+    [
+        (utc(2026, 10, 24, 22, 45), False),  # 23:45 in Lisbon, 31 days before
+        (utc(2026, 10, 24, 23, 0), True),  # midnight of the date 30 days before
+        (utc(2027, 11, 24, 23, 45), True),  # the date a year ahead
+        (utc(2027, 11, 25, 0, 0), False),
+    ],
+)
+def test_feed_goes_from_30_days_back_to_365_ahead(okafor, start_time, is_in):
+    AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=15)
+
+    assert len(events_in(feed_of(okafor))) == is_in
+
+
+def test_feed_has_the_doctors_own_visits_in_order_of_time(okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(11))
+    AppointmentFactory(doctor=okafor, start_time=at(9))
+    AppointmentFactory(start_time=at(10))
+
+    assert [event.start for event in events_in(feed_of(okafor))] == [at(9), at(11)]
+
+
+def test_feed_without_visits_is_a_calendar(client, okafor):
+    assert calendar_in(client.get(address_of(okafor))).events == []
+
+
+# The clock changes
+
+
+CHANGES = {
+    "spring, before": utc(2027, 3, 28, 0, 30),  # 00:30 WET
+    "spring, over it": utc(2027, 3, 28, 0, 45),  # 00:45 to 02:15
+    "spring, after": utc(2027, 3, 28, 1, 0),  # 02:00 WEST
+    "autumn, the first 01:30": utc(2027, 10, 31, 0, 30),
+    "autumn, over it": utc(2027, 10, 31, 0, 45),
+    "autumn, the second 01:30": utc(2027, 10, 31, 1, 30),
+}
+
+
+@pytest.mark.parametrize("start_time", CHANGES.values(), ids=CHANGES)
+def test_visit_around_a_clock_change_is_at_its_instant(settings, okafor, start_time):
+    assert settings.TIME_ZONE == "Europe/Lisbon"
+    visit = AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=30)
+
+    content = feed_of(okafor)
+
+    event = event_of(okafor)
+    assert (event.start, event.end) == (visit.start_time, visit.end_time)
+    assert event.end - event.start == dt.timedelta(minutes=30)
+    assert f"DTSTART:{start_time:%Y%m%dT%H%M%SZ}\r\n".encode() in content
+
+
+@pytest.mark.parametrize("today", [utc(2026, 3, 29, 12), utc(2026, 10, 25, 12)], ids=["spring", "autumn"])
+def test_feed_of_the_day_of_a_clock_change_holds_that_day(now, okafor, today):
+    now.move_to(today)
+    midnight = today.replace(hour=0) if today.month == 3 else today.replace(hour=23) - DAY
+    starts = [midnight, today.replace(hour=23) - dt.timedelta(minutes=15)]
+    for start_time in starts:
+        AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=15)
+
+    assert [event.start for event in events_in(feed_of(okafor))] == starts
+
+
+# Odd names
+
+
+ODD_NAMES = {
+    "marks of the format": r"Dr O'Neill; MD, PhD \n (a:b) ^n",
+    "long": "Dr " + "Ana Maria " * 9,
+    "letters of many bytes": "Dr " + "Zoë Łucja 田中 𝐌 " * 5,
+    "right to left": "د. سمير حداد",
+    "a quotation": 'Dr "Bones" McCoy',
+}
+
+
+@pytest.mark.parametrize("name", ODD_NAMES.values(), ids=ODD_NAMES)
+def test_odd_name_of_a_doctor_survives(client, at_desk, name):
+    name = name.strip()
+    doctor = DoctorFactory(full_name=name)
+    visit = AppointmentFactory(doctor=doctor)
+
+    feed = client.get(address_of(doctor)).content
+    file = at_desk.get(f"/appointments/{visit.pk}/calendar.ics").content
+
+    assert name_in(feed) == f"{name} – Test Clinic"
+    assert [event["SUMMARY"] for event in events_in(file)] == [f"Appointment with {name}"]
+    for content in (feed, file):
+        assert max(len(line) for line in content.split(b"\r\n")) <= 75
+        assert b"\n" not in content.replace(b"\r\n", b"")
+
+
+def test_name_with_a_line_break_starts_no_line_of_the_calendar(client):
+    """No form takes such a name, but a shell would."""
+    doctor = DoctorFactory(full_name="Dr X\r\nX-EVIL:1\nX-EVIL:2\rY\x00\x1bZ")
+
+    content = client.get(address_of(doctor)).content
+
+    assert b"\nX-EVIL" not in content
+    assert name_in(content) == "Dr X X-EVIL:1 X-EVIL:2 YZ – Test Clinic"
+
+
+def test_clinic_name_with_marks_of_the_format_is_the_place(settings, at_desk, visit):
+    settings.CLINIC_NAME = "Smith, Jones; & Co"
+
+    (event,) = events_in(at_desk.get(f"/appointments/{visit.pk}/calendar.ics").content)
+
+    assert event["LOCATION"] == "Smith, Jones; & Co"
+
+
+# The address
+
+
+@pytest.mark.parametrize("token", ["x", "é", "a" * 500, "%00"])
+def test_unknown_address_is_404(client, okafor, token):
+    address_of(okafor)
+
+    assert client.get(f"/calendar/{token}.ics").status_code == 404
+
+
+def test_token_is_held_as_its_digest_only(okafor):
+    token = CalendarFeed.make(okafor, by=None)
+
+    (row,) = CalendarFeed.objects.values()
+    assert len(token) == 43  # 256 bits
+    assert row["digest"] == hashlib.sha256(token.encode()).hexdigest()
+    assert not any(token in str(value) for value in row.values())
+
+
+def test_new_address_replaces_the_old_one(client, okafor, visit):
+    first, second = address_of(okafor), address_of(okafor)
+
+    assert client.get(first).status_code == 404
+    assert len(calendar_in(client.get(second)).events) == 1
+
+
+def test_revoked_address_is_404(client, okafor):
+    address = address_of(okafor)
+    assert client.get(address).status_code == 200
+
+    assert CalendarFeed.revoke(okafor)
+
+    assert client.get(address).status_code == 404
+    assert not CalendarFeed.revoke(okafor)
+
+
+def test_feeds_of_other_doctors_go_on(client, okafor):
+    other = address_of(DoctorFactory())
+    address_of(okafor)
+
+    CalendarFeed.revoke(okafor)
+
+    assert client.get(other).status_code == 200
+
+
+def test_feed_of_an_inactive_doctor_goes_on(client, okafor, visit):
+    address = address_of(okafor)
+
+    Doctor.objects.update(is_active=False)
+
+    assert len(calendar_in(client.get(address)).events) == 1
+
+
+@pytest.mark.parametrize("lose", ["login", "role"])
+def test_feed_ends_with_the_doctors_login_or_role_and_comes_back_with_it(client, okafor, doctor_user, lose):
+    Doctor.objects.update(user=doctor_user)
+    okafor.refresh_from_db()
+    address = address_of(okafor)
+    assert client.get(address).status_code == 200
+    roles = list(doctor_user.groups.all())
+
+    if lose == "login":
+        doctor_user.is_active = False
+        doctor_user.save()
+    else:
+        doctor_user.groups.clear()
+
+    assert client.get(address).status_code == 404
+    doctor_user.is_active = True
+    doctor_user.save()
+    doctor_user.groups.set(roles)
+    assert client.get(address).status_code == 200
+
+
+def test_feed_ends_when_the_login_is_taken_off_the_doctor(client, okafor, doctor_user, receptionist):
+    Doctor.objects.update(user=doctor_user)
+    okafor.refresh_from_db()
+    address = address_of(okafor)
+
+    seen = [client.get(address).status_code]
+    for user in (None, receptionist, doctor_user):
+        Doctor.objects.update(user=user)
+        seen.append(client.get(address).status_code)
+
+    assert seen == [200, 404, 404, 200]
+
+
+def test_answer_is_kept_by_no_shared_cache_and_named_without_the_token(client, okafor):
+    response = client.get(address_of(okafor))
+
+    assert response["Cache-Control"] == "private, no-cache"
+    assert response["Referrer-Policy"] == "no-referrer"
+    assert response["Content-Disposition"] == 'attachment; filename="diary.ics"'
+    assert not response.cookies
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("ending", [".ics", ""])
+def test_token_is_not_logged(caplog, client, okafor, method, ending):
+    client.handler.enforce_csrf_checks = True
+    token = CalendarFeed.make(okafor, by=None)
+    CalendarFeed.revoke(okafor)
+
+    with caplog.at_level(logging.DEBUG):
+        response = getattr(client, method)(f"/calendar/{token}{ending}")
+
+    assert response.status_code in {403, 404}
+    assert "/calendar/…" in caplog.text
+    assert token not in caplog.text
+
+
+def test_other_addresses_are_logged_as_they_are(caplog, at_desk):
+    at_desk.get("/calendar-of/nothing")
+
+    assert "Not Found: /calendar-of/nothing" in caplog.text
+
+
+# Asked again and again
+
+
+def test_unchanged_feed_is_answered_304(client, okafor, visit):
+    address = address_of(okafor)
+    first = client.get(address)
+
+    again = client.get(address, headers={"If-None-Match": first["ETag"]})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert again["ETag"] == first["ETag"]
+    assert again["Cache-Control"] == "private, no-cache"
+
+
+def rename(model, **names):
+    record = model.objects.get()
+    for name, value in names.items():
+        setattr(record, name, value)
+    record.save()
+
+
+CHANGE_THE_FEED = {
+    "booked": lambda visit: AppointmentFactory(doctor=visit.doctor, start_time=at(12)),
+    "moved": lambda visit: booking.move(
+        visit, doctor=visit.doctor, start_time=at(14), duration_minutes=30, by=None, reason=""
+    ),
+    "cancelled": lambda visit: booking.cancel(visit, reason="Ill", cancelled_by="patient", by=None),
+    "patient renamed": lambda visit: rename(Patient, first_name="Joana"),
+    "doctor renamed": lambda visit: rename(Doctor, full_name="Dr Amara Okafor"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGE_THE_FEED.values(), ids=CHANGE_THE_FEED)
+def test_changed_feed_is_sent_anew(now, client, visit, change):
+    address = address_of(visit.doctor)
+    first = client.get(address)
+    now.shift(1)
+
+    change(visit)
+
+    again = client.get(address, headers={"If-None-Match": first["ETag"]})
+    assert again.status_code == 200
+    assert unfolded(again.content) != unfolded(first.content)
+
+
+def test_version_is_another_one_when_the_clinics_day_or_name_is(settings, now, okafor):
+    before = feed_version(okafor)
+
+    now.move_to(utc(2026, 11, 24, 23, 59))
+    assert feed_version(okafor) == before
+    now.move_to(utc(2026, 11, 25, 0, 0))
+    next_day = feed_version(okafor)
+    settings.CLINIC_NAME = "Other Clinic"
+
+    assert len({before, next_day, feed_version(okafor)}) == 3
+
+
+def test_change_of_another_doctors_diary_is_none(client, okafor, visit):
+    address = address_of(okafor)
+    first = client.get(address)
+
+    AppointmentFactory(start_time=at(12))
+
+    assert client.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 304
+
+
+def test_head_is_answered_without_content(client, okafor, visit):
+    address = address_of(okafor)
+
+    response = client.head(address)
+
+    assert (response.status_code, response.content) == (200, b"")
+    assert response["ETag"] == client.get(address)["ETag"]
+
+
+def test_feed_makes_the_same_queries_for_3_and_30_visits(client, doctor_user):
+    doctor = DoctorFactory(user=doctor_user)
+    address = address_of(doctor)
+    for day in range(3):
+        AppointmentFactory(doctor=doctor, start_time=at(8) + day * DAY)
+    with CaptureQueriesContext(connection) as few:
+        client.get(address)
+    for day in range(3, 30):
+        AppointmentFactory(doctor=doctor, start_time=at(8) + day * DAY)
+
+    with CaptureQueriesContext(connection) as many:
+        response = client.get(address)
+
+    assert len(calendar_in(response).events) == 30
+    assert len(few) == len(many) == 4  # the feed with its doctor, the doctor's role, the version, the visits
+
+
+def test_unchanged_feed_reads_no_visits(client, okafor, visit):
+    address = address_of(okafor)
+    etag = client.get(address)["ETag"]
+
+    with CaptureQueriesContext(connection) as queries:
+        client.get(address, headers={"If-None-Match": etag})
+
+    assert len(queries) == 2
+    assert not any("first_name" in query["sql"] and "patients_patient" in query["sql"] for query in queries)
+
+
+# Who makes and revokes feeds
+
+
+@pytest.fixture
+def own(doctor_user):
+    return DoctorFactory(full_name="Dr Own", user=doctor_user)
+
+
+def test_administrator_makes_the_feed_of_any_doctor(client, in_admin, administrator, okafor, visit):
+    response = in_admin.post(page_of(okafor), {"make": ""})
+
+    client.logout()
+    assert len(calendar_in(client.get(shown_address(response))).events) == 1
+    assert CalendarFeed.objects.get().created_by == administrator
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_doctor_makes_the_own_feed(client, doctor_user, own):
+    client.force_login(doctor_user)
+
+    response = client.post(page_of(own), {"make": ""})
+
+    assert client.get(shown_address(response)).status_code == 200
+
+
+@pytest.mark.parametrize("person", ["doctor_user", "receptionist", "manager"])
+@pytest.mark.parametrize("sent", [None, {"make": "1"}, {"revoke": "1"}], ids=["look", "make", "revoke"])
+def test_nobody_else_comes_near_the_feed_of_a_doctor(client, request, own, okafor, person, sent):
+    address = address_of(okafor)
+    before = list(CalendarFeed.objects.values())
+    client.force_login(request.getfixturevalue(person))
+
+    response = client.get(page_of(okafor)) if sent is None else client.post(page_of(okafor), sent)
+
+    assert response.status_code == 403
+    assert list(CalendarFeed.objects.values()) == before
+    assert client.get(address).status_code == 200
+
+
+def test_doctors_login_without_the_role_makes_none(client):
+    doctor = DoctorFactory(user=UserFactory())
+    client.force_login(doctor.user)
+
+    assert client.post(page_of(doctor), {"make": ""}).status_code == 403
+    assert not CalendarFeed.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_feed_page_of_nobody_is_404(in_admin, method):
+    assert getattr(in_admin, method)("/doctors/999999/calendar/").status_code == 404
+
+
+def test_address_is_shown_once(in_admin, okafor):
+    made = in_admin.post(page_of(okafor), {"make": ""})
+    token = shown_address(made).removeprefix("/calendar/").removesuffix(".ics")
+
+    again = in_admin.get(page_of(okafor))
+
+    assert token
+    assert shown_address(again) == ""
+    assert token not in again.content.decode()
+    assert all(token not in str(session) for session in in_admin.session.items())
+
+
+def test_replacing_shows_another_address_and_ends_the_first(in_admin, okafor):
+    first = shown_address(in_admin.post(page_of(okafor), {"make": ""}))
+    second = shown_address(in_admin.post(page_of(okafor), {"make": CalendarFeed.objects.get().pk}))
+
+    assert in_admin.get(first).status_code == 404
+    assert in_admin.get(second).status_code == 200
+
+
+@pytest.mark.parametrize("make", ["", "7", "x"])
+def test_page_that_is_sent_again_replaces_nothing(in_admin, client, okafor, make):
+    address = shown_address(in_admin.post(page_of(okafor), {"make": ""}))
+
+    response = in_admin.post(page_of(okafor), {"make": make})
+
+    assert response.status_code == 302
+    assert client.get(address).status_code == 200
+
+
+def test_page_tells_that_the_feed_is_closed(in_admin, okafor, doctor_user):
+    Doctor.objects.update(user=doctor_user)
+    in_admin.post(page_of(okafor), {"make": ""})
+    says = "At present it does not answer"
+    open_page = in_admin.get(page_of(okafor)).content.decode()
+    doctor_user.is_active = False
+    doctor_user.save()
+
+    closed_page = in_admin.get(page_of(okafor)).content.decode()
+
+    assert (says in open_page, says in closed_page) == (False, True)
+
+
+def test_revoking_ends_the_feed(in_admin, okafor):
+    address = shown_address(in_admin.post(page_of(okafor), {"make": ""}))
+
+    response = in_admin.post(page_of(okafor), {"revoke": "1"})
+
+    assert response["Location"] == page_of(okafor)
+    assert in_admin.get(address).status_code == 404
+    assert in_admin.get(page_of(okafor)).context["feed"] is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_feed_made_by_two_at_once_is_that_of_the_later(monkeypatch, in_admin, okafor):
+    """The other comes in between looking for a feed and making one."""
+    revoke, others = CalendarFeed.revoke, []
+
+    def revoke_then_other_makes(doctor):
+        revoke(doctor)
+        if not others:
+            others.append("address")
+            CalendarFeed.objects.create(doctor=doctor, digest="0" * 64)
+
+    monkeypatch.setattr(CalendarFeed, "revoke", revoke_then_other_makes)
+
+    response = in_admin.post(page_of(okafor), {"make": ""})
+
+    assert others
+    assert in_admin.get(shown_address(response)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "send", [lambda client, url: client.get(url + "?make=1"), lambda client, url: client.post(url)]
+)
+def test_feed_is_made_only_if_that_is_asked_for(in_admin, okafor, send):
+    response = send(in_admin, page_of(okafor))
+
+    assert shown_address(response) == ""
+    assert not CalendarFeed.objects.exists()
+
+
+def test_making_and_revoking_are_in_the_audit_trail_without_the_digest(in_admin, administrator, okafor):
+    in_admin.post(page_of(okafor), {"make": ""})
+    feed = CalendarFeed.objects.get()
+    in_admin.post(page_of(okafor), {"revoke": "1"})
+
+    entries = AuditEntry.objects.filter(content_type__model="calendarfeed").order_by("pk")
+    assert [(entry.get_action_display(), entry.actor, entry.object_pk) for entry in entries] == [
+        ("create", administrator, str(feed.pk)),
+        ("delete", administrator, str(feed.pk)),
+    ]
+    assert all(feed.digest not in str(entry.changes) for entry in entries)
+
+
+@pytest.mark.parametrize(
+    ("person", "is_offered"),
+    [("administrator", True), ("doctor_user", True), ("receptionist", False), ("manager", False)],
+)
+def test_doctors_page_leads_to_the_feed_who_may_make_it(client, request, own, person, is_offered):
+    client.force_login(request.getfixturevalue(person))
+
+    hrefs = [attrs.get("href") for tag, attrs in elements(client.get(f"/doctors/{own.pk}/")) if tag == "a"]
+
+    assert (page_of(own) in hrefs) is is_offered
+
+
+def test_doctors_page_does_not_lead_a_colleague_to_the_feed(client, own):
+    client.force_login(UserFactory(role=DOCTOR))
+
+    hrefs = [attrs.get("href") for tag, attrs in elements(client.get(f"/doctors/{own.pk}/")) if tag == "a"]
+
+    assert page_of(own) not in hrefs
+
+
+# One visit, for its patient
+
+
+def test_file_of_a_visit_says_with_whom_when_and_where(at_desk, visit):
+    response = at_desk.get(f"/appointments/{visit.pk}/calendar.ics")
+
+    (event,) = calendar_in(response).events
+    assert response["Content-Type"] == "text/calendar; charset=utf-8"
+    assert response["Content-Disposition"] == 'attachment; filename="appointment.ics"'
+    assert (event.start, event.end) == (at(10), at(10, 30))
+    assert (event["SUMMARY"], event["LOCATION"]) == ("Appointment with Dr Okafor", "Test Clinic")
+    assert (event["UID"], event["SEQUENCE"], event["STATUS"]) == (str(visit.booking_key), 0, "CONFIRMED")
+
+
+def test_file_of_a_visit_has_neither_patient_nor_reason_nor_notes(at_desk, visit):
+    text = unfolded(at_desk.get(f"/appointments/{visit.pk}/calendar.ics").content)
+
+    for secret in ("Maria", "Santos", "M. S.", "maria@", "912345", "Sore knee", "ground floor", "General practice"):
+        assert secret not in text
+
+
+def test_file_of_a_cancelled_visit_replaces_the_one_before(at_desk, visit, receptionist):
+    (before,) = events_in(at_desk.get(f"/appointments/{visit.pk}/calendar.ics").content)
+    booking.cancel(visit, reason="Has to work", cancelled_by="patient", by=receptionist)
+
+    response = at_desk.get(f"/appointments/{visit.pk}/calendar.ics")
+
+    (after,) = events_in(response.content)
+    assert (after["STATUS"], after["TRANSP"]) == ("CANCELLED", "TRANSPARENT")
+    assert after["SUMMARY"] == "Cancelled: Appointment with Dr Okafor"
+    assert (after["UID"], after["SEQUENCE"]) == (before["UID"], before["SEQUENCE"] + 1)
+    assert "Has to work" not in unfolded(response.content)
+
+
+def test_doctor_has_no_file_of_a_visit_to_a_colleague(client, doctor_user, own, visit):
+    client.force_login(doctor_user)
+
+    assert client.get(f"/appointments/{visit.pk}/calendar.ics").status_code == 403
+
+
+def test_file_of_no_visit_is_404(at_desk):
+    assert at_desk.get("/appointments/999999/calendar.ics").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "is_offered"), [("booked", True), ("cancelled", True), ("completed", False), ("no_show", False)]
+)
+def test_page_of_a_visit_offers_the_file_while_it_says_something(at_desk, visit, status, is_offered):
+    visit.status, visit.cancelled_by, visit.cancel_reason = status, "patient", "Ill"
+    visit.save()
+    address = f"/appointments/{visit.pk}/"
+
+    hrefs = [attrs.get("href") for tag, attrs in elements(at_desk.get(address)) if tag == "a"]
+
+    assert (f"{address}calendar.ics" in hrefs) is is_offered
+
+
+def test_two_visits_never_have_the_same_uid(okafor):
+    for hour in (9, 10, 11):
+        AppointmentFactory(doctor=okafor, start_time=at(hour))
+
+    assert len({event["UID"] for event in events_in(feed_of(okafor))}) == Appointment.objects.count() == 3

@@ -1,0 +1,621 @@
+"""Searching by the FHIR façade: dates, references, codes, patients, pages."""
+
+import datetime as dt
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from appointments.fhir import parameters, values
+from appointments.tests.booking_form import at
+from appointments.tests.factories import AppointmentFactory
+from appointments.tests.fhir_answers import BASE, HERE, found, ids, link, pages, post, read, refused
+from doctors.tests.factories import DoctorFactory
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+UTC = dt.UTC
+SIGN_IN = 2  # queries: token with its user, and what the user may
+MINUTE = dt.timedelta(minutes=1)
+
+
+def search(client, kind="Appointment", **sought):
+    return client.get(f"{BASE}/{kind}", sought)
+
+
+# Dates: a visit a minute before, at, and after each edge of what is meant
+
+
+def around(*instants):
+    """Return the ids of visits to different doctors at instants, by start."""
+    return {each: AppointmentFactory(start_time=each).pk for each in instants}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"),
+    [
+        ("", [1, 2]),
+        ("eq", [1, 2]),
+        ("ne", [0, 3]),
+        ("ge", [1, 2, 3]),
+        ("gt", [3]),
+        ("sa", [3]),
+        ("le", [0, 1, 2]),
+        ("lt", [0]),
+        ("eb", [0]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("value", "start", "end"),
+    [
+        ("2026-11-24", at(0, day=24), at(0, day=25)),
+        ("2026-07-01", dt.datetime(2026, 6, 30, 23, tzinfo=UTC), dt.datetime(2026, 7, 1, 23, tzinfo=UTC)),
+        # The clocks go forward: 23 hours. They go back: 25.
+        ("2026-03-29", dt.datetime(2026, 3, 29, 0, tzinfo=UTC), dt.datetime(2026, 3, 29, 23, tzinfo=UTC)),
+        ("2026-10-25", dt.datetime(2026, 10, 24, 23, tzinfo=UTC), dt.datetime(2026, 10, 26, 0, tzinfo=UTC)),
+        ("2026-10", dt.datetime(2026, 9, 30, 23, tzinfo=UTC), at(0, day=1)),
+        ("2026-12", dt.datetime(2026, 12, 1, tzinfo=UTC), dt.datetime(2027, 1, 1, tzinfo=UTC)),
+        ("2026", dt.datetime(2026, 1, 1, tzinfo=UTC), dt.datetime(2027, 1, 1, tzinfo=UTC)),
+        ("2199-12-31", dt.datetime(2199, 12, 31, tzinfo=UTC), dt.datetime(2200, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_date_is_one_of_clinic_time(fhir, value, start, end, prefix, expected):
+    visits = list(around(start - MINUTE, start, end - MINUTE, end).values())
+
+    assert ids(search(fhir, date=f"{prefix}{value}")) == [visits[number] for number in expected]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"),
+    [("", [1]), ("ne", [0, 2]), ("ge", [1, 2]), ("gt", [2]), ("sa", [2]), ("le", [0, 1]), ("lt", [0]), ("eb", [0])],
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-11-24T10:30Z",
+        "2026-11-24T10:30:00Z",
+        "2026-11-24T10:30:00.000Z",
+        "2026-11-24T10:30:00.000000000+00:00",
+        "2026-11-24T05:00:00-05:30",
+        "2026-11-25T00:30+14:00",
+    ],
+)
+def test_instant_lasts_as_long_as_it_is_precise(fhir, value, prefix, expected):
+    middle = at(10, 30, day=24)
+    visits = list(around(middle - MINUTE, middle, middle + MINUTE).values())
+
+    assert ids(search(fhir, date=f"{prefix}{value}")) == [visits[number] for number in expected]
+
+
+def test_second_of_a_minute_is_not_the_whole_minute(fhir):
+    visit = AppointmentFactory(start_time=at(10))
+
+    assert ids(search(fhir, date="2026-11-25T10:00:01Z")) == []
+    assert ids(search(fhir, date="ge2026-11-25T10:00:01Z")) == []
+    assert ids(search(fhir, date="lt2026-11-25T10:00:01Z")) == [visit.pk]
+
+
+def test_repeated_hour_of_the_clock_change_is_told_by_its_offset(fhir):
+    first, second = dt.datetime(2026, 10, 25, 0, 30, tzinfo=UTC), dt.datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
+    visits = around(first, second)
+
+    assert ids(search(fhir, date="2026-10-25T01:30+01:00")) == [visits[first]]
+    assert ids(search(fhir, date="2026-10-25T01:30+00:00")) == [visits[second]]
+
+
+def test_plus_that_was_not_escaped_is_understood(fhir):
+    visit = AppointmentFactory(start_time=at(10))
+
+    assert ids(fhir.get(f"{BASE}/Appointment?date=2026-11-25T11:00:00+01:00")) == [visit.pk]
+
+
+def test_repeated_dates_hold_together_and_with_commas_any_does(fhir):
+    visits = list(around(at(9, day=24), at(9, day=25), at(9, day=26)).values())
+
+    assert ids(search(fhir, date=["ge2026-11-25", "lt2026-11-26"])) == [visits[1]]
+    assert ids(search(fhir, date="2026-11-24,2026-11-26")) == [visits[0], visits[2]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "tomorrow",
+        "2026-02-30",
+        "2026-13",
+        "2026-1-1",
+        "20261124",
+        "1899-12-31",
+        "2200-01-01",
+        "9999-12-31",
+        "10000-01-01",
+        "0000",
+        "2026-11-24T10:30",
+        "2026-11-24T10:30:00",
+        "2026-11-24T10Z",
+        "2026-11-24T24:00:00Z",
+        "2026-11-24T10:30:60Z",
+        "2026-11-24T10:30:00+15:00",
+        "2026-11-24T10:30:00+01",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "xx2026-11-24",
+        "ge",
+        "ge ge2026-11-24",
+        "",
+        " ",
+        ",",
+        "2026-11-24,",
+        "٢٠٢٦-١١-٢٤",
+        "2026-11-24\0",
+        "\ud800",
+        "9" * 5000,
+        ",".join(["2026-11-24"] * 21),
+    ],
+)
+def test_malformed_date_is_refused(fhir, value):
+    AppointmentFactory()
+    address = "".join(f"%{byte:02x}" for byte in value.encode("utf-8", "surrogatepass"))
+
+    response = fhir.get(f"{BASE}/Appointment?date={address}")
+
+    assert read(response, 400)["resourceType"] == "OperationOutcome"
+
+
+def test_surrogates_are_refused_wherever_they_come_from():
+    with pytest.raises(values.FhirRefused):
+        values.alternatives("name", "\ud800")
+
+
+def test_approximate_date_is_not_supported(fhir):
+    refused(search(fhir, date="ap2026-11-24"), 400, "not-supported")
+
+
+# References, codes, ids
+
+
+@pytest.fixture
+def visit(maria, okafor):
+    AppointmentFactory(start_time=at(12))  # somebody else's
+    return AppointmentFactory(patient=maria, doctor=okafor, start_time=at(10))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "patient={patient}",
+        "patient=Patient/{patient}",
+        "patient:Patient={patient}",
+        f"patient={HERE}/Patient/{{patient}}",
+        "patient=999999,{patient}",
+        "practitioner={doctor}",
+        "practitioner=Practitioner/{doctor}",
+        "actor=Patient/{patient}",
+        "actor=Practitioner/{doctor}",
+        f"actor={HERE}/Practitioner/{{doctor}}",
+        "actor:Patient={patient}",
+        "actor:Practitioner={doctor}",
+        "actor=Practitioner/{doctor}&actor=Patient/{patient}",
+        "actor=Practitioner/999999,Patient/{patient}",
+        "_id={pk}",
+        "_id={pk},999999,abc",
+        "status=booked&_id={pk}",
+        "status=http://hl7.org/fhir/appointmentstatus|booked&_id={pk}",
+        "status=proposed,booked&_id={pk}",
+    ],
+)
+def test_appointment_is_found(fhir, visit, query):
+    named = query.format(patient=visit.patient_id, doctor=visit.doctor_id, pk=visit.pk)
+
+    assert ids(fhir.get(f"{BASE}/Appointment?{named}")) == [visit.pk]
+    assert ids(fhir.post(f"{BASE}/Appointment/_search", named, content_type=FORM)) == [visit.pk]
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "patient=999999",
+        "patient=abc",
+        "actor=Patient/999999&actor=Practitioner/{doctor}",
+        "practitioner=" + "9" * 18,
+        "practitioner=" + "9" * 19,
+        "_id=abc",
+        "status=proposed",
+        "status=fulfilled",
+        "_id={pk}&status=noshow,fulfilled",
+    ],
+)
+def test_appointment_is_not_found(fhir, visit, query):
+    response = fhir.get(f"{BASE}/Appointment?" + query.format(doctor=visit.doctor_id, pk=visit.pk))
+
+    assert ids(response) == []
+    assert response.json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "actor=7",
+        "actor=Location/7",
+        "actor=Patient/",
+        "actor=Patient/7/_history/1",
+        "actor=https://elsewhere.example.org/fhir/Patient/7",
+        "patient=Practitioner/7",
+        "patient=",
+        "patient=%00",
+        "patient=7%00",
+        "patient=%ED%A0%80",
+        "patient:Practitioner=7",
+        "patient:identifier=7",
+        "patient.name=Santos",
+        "practitioner:missing=true",
+        "_id=" + "9" * 65,
+        "_id=7%008",
+        "_id=" + ",".join(["7"] * 301),
+        "status=here",
+        "status=Booked",
+        "status=",
+        "status:not=booked",
+        "status=http://example.org|booked",
+        "_count=-1",
+        "_count=x",
+        "_count=1.5",
+        "_count=",
+        "_count=" + "9" * 5000,
+        "_count=%00",
+        "_sort=patient",
+        "_sort=",
+        "after=x",
+        "after=%00",
+        "after=1-1-1",
+        "after=99999999999999-1",
+        "after=-99999999999-1",
+        "after=1-" + "9" * 19,
+        "&".join(["date=2026-11-24"] * 21),
+    ],
+)
+def test_malformed_search_is_refused(fhir, visit, query):
+    assert read(fhir.get(f"{BASE}/Appointment?{query}"), 400)["resourceType"] == "OperationOutcome"
+    posted = fhir.post(f"{BASE}/Appointment/_search", query, content_type=FORM)
+    assert read(posted, 400)["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize("query", [f"after={'9' * 11}-{'9' * 18}", "after=-9999999999-1", "_id=" + "9" * 18])
+def test_extremes_that_are_well_formed_are_answered(fhir, visit, query):
+    read(fhir.get(f"{BASE}/Appointment?{query}"))
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=-1", "after=%00", f"after={'9' * 19}"])
+def test_malformed_cursor_of_patients_is_refused(fhir, query):
+    refused(fhir.get(f"{BASE}/Patient?{query}"), 400, "value")
+
+
+def test_many_ids_and_conditions_at_once_are_served(fhir, visit):
+    many = ",".join(str(number) for number in [*range(500_000, 500_299), visit.pk])
+    dates = ",".join(["2026-11-25"] * 20)
+
+    response = fhir.get(f"{BASE}/Appointment?_id={many}&" + "&".join([f"date={dates}"] * 19))
+
+    assert ids(response) == [visit.pk]
+
+
+# What is not known
+
+
+@pytest.mark.parametrize(
+    "prefer", ["handling=lenient", "respond-async, Handling=Lenient", "return=minimal; handling=lenient"]
+)
+def test_unknown_parameter_is_left_out_for_a_lenient_client(fhir, visit, prefer):
+    address = f"{BASE}/Appointment?date=2026-11-25&location=Location/1&_include=Appointment:patient"
+
+    response = fhir.get(address, headers={"Prefer": prefer})
+
+    assert len(ids(response)) == 2
+    assert parse_qs(urlsplit(link(response, "self")).query) == {"date": ["2026-11-25"], "_count": ["50"]}
+
+
+@pytest.mark.parametrize("query", ["location=1", "_include=Appointment:patient", "_summary=text", "_total=x", "a.b=1"])
+@pytest.mark.parametrize("headers", [{}, {"Prefer": "handling=strict"}])
+def test_unknown_parameter_is_refused(fhir, visit, query, headers):
+    refused(fhir.get(f"{BASE}/Appointment?{query}", headers=headers), 400, "not-supported")
+
+
+def test_name_that_begins_like_too_many_is_refused_before_they_are_read(fhir, maria, monkeypatch):
+    monkeypatch.setattr(parameters, "MOST_CANDIDATES", 1)
+    PatientFactory(last_name="Santana")
+
+    refused(post(fhir, "Patient", family="Sant"), 400, "too-costly")
+    assert ids(post(fhir, "Patient", family="Santos")) == [maria.pk]
+
+
+@pytest.mark.parametrize(
+    "query", ["birthDate=1980", "Family=Santos", "_content=Santos", "_has:Appointment:patient:status=x"]
+)
+def test_misspelt_criterion_does_not_list_all_patients(fhir, maria, query):
+    response = fhir.get(f"{BASE}/Patient?{query}")
+
+    assert response.status_code == 400
+    assert "Santos" not in response.content.decode()
+
+
+@pytest.mark.parametrize("kind", ["Practitioner", "Schedule"])
+def test_doctors_are_found_by_whether_they_are_active(fhir, kind):
+    active, inactive = DoctorFactory(), DoctorFactory(is_active=False)
+
+    assert ids(search(fhir, kind, active="true")) == [active.pk]
+    assert ids(search(fhir, kind, active="false")) == [inactive.pk]
+    assert ids(search(fhir, kind, active="true,false", _id=f"{inactive.pk}")) == [inactive.pk]
+    refused(search(fhir, kind, active="yes"), 400, "value")
+
+
+def test_schedule_is_found_by_its_doctor(fhir):
+    DoctorFactory()
+    doctor = DoctorFactory()
+
+    assert ids(search(fhir, "Schedule", actor=f"Practitioner/{doctor.pk}")) == [doctor.pk]
+
+
+# Patients, and their data
+
+
+@pytest.fixture
+def joao(db):
+    return PatientFactory(
+        first_name="João Pedro",
+        last_name="dos Santos-Müller",
+        email="jp@example.org",
+        phone_number="+351 961 111 222",
+        date_of_birth=dt.date(1980, 5, 17),
+    )
+
+
+@pytest.mark.parametrize(
+    "sought",
+    [
+        {"name": "joao"},
+        {"name": "JOÃO"},
+        {"name": "muller pedro"},
+        {"name": "dos santos-mü"},
+        {"name": "Maria-Rita,joao"},
+        {"name": "Maria\\,Rita,joao"},
+        {"name": ["joao", "muller"]},
+        {"family": "Santos", "given": "Pedro"},
+        {"family": "Müller"},
+        {"given": "Joao P"},
+        {"email": "JP@example.org"},
+        {"email": "email|jp@example.org"},
+        {"phone": "961111222"},
+        {"phone": "00351 961-111-222"},
+        {"phone": "phone|+351961111222"},
+        {"telecom": "+351 961 111 222"},
+        {"telecom": "jp@example.org"},
+        {"telecom": "phone|961111222,email|nobody@example.org"},
+        {"birthdate": "1980-05-17"},
+        {"birthdate": "1980-05"},
+        {"birthdate": "1980"},
+        {"birthdate": ["ge1980-05-17", "le1980-05-17"]},
+        {"birthdate": ["gt1980-05-16", "lt1980-05-18"]},
+        {"birthdate": "ne1980-05-18", "family": "Santos"},
+    ],
+)
+def test_patient_is_found_by_personal_data(fhir, maria, joao, sought):
+    assert ids(post(fhir, "Patient", **sought)) == [joao.pk]
+
+
+@pytest.mark.parametrize(
+    "sought",
+    [
+        {"name": "oao"},
+        {"name": "jp@example.org"},
+        {"name": "jp"},  # so begins the e-mail, but no name
+        {"name": "joao jp"},
+        {"family": "Santos Pedro"},
+        {"name": "961111222"},
+        {"name": "..."},
+        {"given": "Santos"},
+        {"family": "Pedro"},
+        {"name": ["joao", "maria"]},
+        {"email": "jp@example"},
+        {"email": "jp@éxample.org"},
+        {"phone": "961111"},
+        {"phone": "96"},
+        {"birthdate": "1980-05-16"},
+        {"birthdate": "gt1980-05-17"},
+        {"birthdate": "lt1980-05-17"},
+        {"birthdate": "sa1980"},
+    ],
+)
+def test_patient_is_not_found_by_less(fhir, maria, joao, sought):
+    response = post(fhir, "Patient", **sought)
+
+    assert ids(response) == []
+    assert link(response, "self") == f"{HERE}/Patient/_search?_count=50"
+
+
+@pytest.mark.parametrize(
+    "sought",
+    [
+        {"name": ""},
+        {"name": "\0"},
+        {"family": "Santos\x85"},
+        {"name:exact": "João"},
+        {"family:contains": "antos"},
+        {"email": "phone|961111222"},
+        {"phone": "email|jp@example.org"},
+        {"telecom": "fax|961111222"},
+        {"birthdate": "1980-05-17T10:00Z"},
+        {"birthdate": "17/05/1980"},
+        {"name": ",".join(["a"] * 21)},
+    ],
+)
+def test_malformed_personal_data_are_refused(fhir, joao, sought):
+    assert read(post(fhir, "Patient", **sought), 400)["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize(
+    "name", ["name", "family", "given", "birthdate", "email", "phone", "telecom", "family:exact", "name.given"]
+)
+def test_personal_data_may_not_stand_in_an_address(fhir, maria, name):
+    for response in (
+        fhir.get(f"{BASE}/Patient?{name}=Santos"),
+        fhir.post(f"{BASE}/Patient/_search?{name}=Santos", "", content_type=FORM),
+    ):
+        text = refused(response, 400, "security")
+        assert "Patient/_search" in text
+        assert "Santos" not in text
+
+
+def test_links_of_a_search_for_persons_hold_ids_and_none_of_their_data(fhir):
+    wanted = PatientFactory.create_batch(5, last_name="Lindqvist", date_of_birth=dt.date(1980, 5, 17))
+    PatientFactory(last_name="Other")
+
+    response = post(fhir, "Patient", family="lindqvist", birthdate="1980", _count=2)
+
+    bundle = response.json()
+    assert bundle["total"] == 5
+    assert all(word not in each["url"].lower() for each in bundle["link"] for word in ("lindq", "1980", "birth"))
+    assert link(response, "self") == f"{HERE}/Patient/_search?_count=2"
+    listed = ",".join(str(each.pk) for each in wanted)
+    assert link(response, "next") == f"{HERE}/Patient?_id={listed}&_count=2&after={wanted[1].pk}"
+    assert [len(page) for page in pages(fhir, response)] == [2, 2, 1]
+
+
+def test_search_that_finds_more_persons_than_an_address_holds_asks_for_more(fhir, monkeypatch):
+    monkeypatch.setattr("appointments.fhir.search.MOST_IDS", 3)
+    PatientFactory.create_batch(3, last_name="Lindqvist")
+
+    assert len(ids(post(fhir, "Patient", family="Lindqvist"))) == 3
+    PatientFactory(last_name="Lindqvist")
+    refused(post(fhir, "Patient", family="Lindqvist"), 400, "too-costly")
+
+
+def test_address_with_all_the_ids_it_may_hold_is_one_that_servers_read(fhir):
+    longest = ",".join(["9999999"] * values.MOST_IDS)
+
+    response = fhir.get(f"{BASE}/Patient?_id={longest}")
+
+    assert ids(response) == []
+    assert len(link(response, "self")) < 4000
+
+
+# Pages
+
+
+@pytest.fixture
+def week(okafor):
+    """Twenty-five visits, five of them at each of five starts."""
+    starts = [at(9 + number // 5) for number in range(25)]
+    return [AppointmentFactory(start_time=start).pk for start in starts]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 24, 25, 26])
+@pytest.mark.parametrize("sort", ["", "date", "-date"])
+def test_pages_show_each_appointment_once_and_in_order(fhir, week, sort, count):
+    first = search(fhir, _count=count, **({"_sort": sort} if sort else {}))
+
+    shown = list(pages(fhir, first))
+
+    assert [pk for page in shown for pk in page] == (week[::-1] if sort == "-date" else week)
+    assert all(len(page) == count for page in shown[:-1])
+    assert first.json()["total"] == 25
+
+
+def test_pages_keep_what_was_asked(fhir, week):
+    noise = AppointmentFactory(start_time=at(9), status="no_show").pk
+
+    shown = list(pages(fhir, search(fhir, date="ge2026-11-25", status="booked", _count=10, _sort="-date")))
+
+    assert sorted(pk for page in shown for pk in page) == sorted(week)
+    assert noise not in {pk for page in shown for pk in page}
+
+
+def test_visit_that_comes_in_between_moves_no_other(fhir, week):
+    first = search(fhir, _count=10)
+    earlier = AppointmentFactory(start_time=at(8)).pk
+    later = AppointmentFactory(start_time=at(15)).pk
+
+    shown = [pk for page in pages(fhir, first) for pk in page]
+
+    assert shown == [*week, later]
+    assert earlier not in shown
+
+
+@pytest.mark.parametrize("kind", ["Patient", "Practitioner", "Schedule"])
+def test_pages_show_each_record_once(fhir, kind):
+    made = (PatientFactory if kind == "Patient" else DoctorFactory).create_batch(7)
+
+    shown = list(pages(fhir, search(fhir, kind, _count=3)))
+
+    assert shown == [[each.pk for each in made[start : start + 3]] for start in (0, 3, 6)]
+
+
+@pytest.mark.parametrize(("asked", "given"), [("", 50), ("200", 200), ("201", 200), ("9" * 18, 200)])
+def test_count_is_bounded(fhir, asked, given):
+    response = search(fhir, **({"_count": asked} if asked else {}))
+
+    assert parse_qs(urlsplit(link(response, "self")).query)["_count"] == [str(given)]
+
+
+def test_usual_page_has_fifty_rows(fhir):
+    DoctorFactory.create_batch(51)
+
+    assert [len(page) for page in pages(fhir, search(fhir, "Practitioner"))] == [50, 1]
+
+
+@pytest.mark.parametrize("how", [{"_count": 0}, {"_summary": "count"}])
+@pytest.mark.parametrize("kind", ["Appointment", "Patient"])
+def test_count_of_nothing_gives_the_total_alone(fhir, week, kind, how):
+    bundle = read(search(fhir, kind, **how))
+
+    assert (bundle["total"], "entry" in bundle) == (25, False)
+    assert [each["relation"] for each in bundle["link"]] == ["self"]
+
+
+def test_total_is_left_out_if_it_is_not_wanted(fhir, week):
+    response = search(fhir, _total="none", _count=10)
+
+    assert "total" not in response.json()
+    assert [len(page) for page in pages(fhir, response)] == [10, 10, 5]
+    assert "_total=none" in link(response, "next")
+
+
+def test_self_link_finds_the_same(fhir, week):
+    response = search(fhir, date=["ge2026-11-25T10:00:00+00:00", "lt2026-11-26"], status="booked,arrived", _count=7)
+
+    again = fhir.get(link(response, "self").removeprefix("http://testserver"))
+
+    assert again.json() == response.json()
+    assert len(found(again)) == 7
+
+
+# Queries
+
+
+def appointments_of(client):
+    return search(client)
+
+
+def patients_by_name(client):
+    return post(client, "Patient", name="Santos", birthdate="ge1900")
+
+
+@pytest.mark.parametrize(("look", "queries"), [(appointments_of, 2), (patients_by_name, 4)])
+def test_search_makes_the_same_few_queries_for_3_and_for_30_rows(fhir, look, queries):
+    born = dt.date(1980, 5, 17)
+    for _number in range(3):
+        AppointmentFactory(patient=PatientFactory(date_of_birth=born))
+    look(fhir)  # the use of a token is noted once a minute
+    with CaptureQueriesContext(connection) as few:
+        look(fhir)
+    for _number in range(27):
+        AppointmentFactory(patient=PatientFactory(date_of_birth=born))
+
+    with CaptureQueriesContext(connection) as many:
+        response = look(fhir)
+
+    assert len(found(response)) == 30
+    assert len(few) == len(many) == queries + SIGN_IN

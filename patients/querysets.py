@@ -61,15 +61,16 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
         """
         found: dict[int, Patient] = {}
         for alike in (
-            self._with_email(email),
+            self.with_email(email),
             self._with_name_and_birth(first_name, last_name, date_of_birth),
-            self._with_phone(phone_number),
+            self.with_phone(phone_number),
         ):
             for patient in alike.order_by("name_key", "pk")[:MOST_DUPLICATES]:
                 found.setdefault(patient.pk, patient)
         return list(found.values())[:MOST_DUPLICATES]
 
-    def _with_email(self, email: str) -> "PatientQuerySet":
+    def with_email(self, email: str) -> "PatientQuerySet":
+        """Return the patient who holds this e-mail, lower-cased, if anybody does."""
         # No patient's e-mail is anything but ASCII, and MariaDB would take é for e.
         return self.filter(email=email) if email and email.isascii() else self.none()
 
@@ -79,7 +80,8 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
             return self.none()
         return self.filter(name_key__in=keys, date_of_birth=date_of_birth)
 
-    def _with_phone(self, phone_number: str) -> "PatientQuerySet":
+    def with_phone(self, phone_number: str) -> "PatientQuerySet":
+        """Return the patients with this phone number, however it is written; none if it is too short to compare."""
         from patients.models import SearchKey
 
         keys = phone_keys_to_compare(phone_number)

@@ -1,0 +1,191 @@
+"""Cells of spreadsheets: how a value is written into one, and what it says when it comes back.
+
+The widgets are those of django-import-export: the same fields read a file and write one. Each takes the text of a
+cell, as `cell_text` makes it, and raises ValueError with a sentence for people.
+"""
+
+import datetime as dt
+import re
+from typing import Any
+
+from django.utils.formats import date_format
+from import_export.widgets import Widget
+
+# What spreadsheet programs take for a formula; the wide ones are those of East Asian keyboards.
+_SIGNS = "=+\\-@＝＋－＠"
+# At the beginning of a text, or after what parts cells where commas do not, as in much of Europe.
+_BLANKS = r"[^\S\t\r\n]*"
+_FORMULA = re.compile(rf"(^|[;|\t\r\n])(?={_BLANKS}[{_SIGNS}])")
+_GUARDED = re.compile(rf"(^|[;|\t\r\n])'(?={_BLANKS}[{_SIGNS}])")
+NO_VALUE = "=?"  # what stands for a formula of a workbook that has no value
+_MOST_EXACT_DIGITS = 15  # of a number in a spreadsheet; the rest are zeros
+_SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
+_SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+")
+_NUMBER_WITH_ZERO_DECIMALS = re.compile(r"(\d+)\.0+")
+# Databases and spreadsheets put midnight behind dates. Another time of day is no date.
+_MIDNIGHT = r"(?:[T ]0?0:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?)?"
+_ISO_DATE = re.compile(r"(\d{4})([/-])(\d{1,2})\2(\d{1,2})" + _MIDNIGHT)
+_LOCAL_DATE = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})" + _MIDNIGHT)
+# What address books and web pages put into phone numbers, though nobody types it.
+_TYPED_IN_PHONES = str.maketrans(
+    dict.fromkeys("\u00a0\u2007\u2009\u202f", " ")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-")
+    | dict.fromkeys("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+)
+_MONTHS = 12
+_YES = frozenset({"yes", "y", "true", "1", "active"})
+_NO = frozenset({"no", "n", "false", "0", "inactive"})
+
+
+def guarded(text: str) -> str:
+    """Return the text with an apostrophe before all that a spreadsheet program could take for a formula.
+
+    Also inside: a program that parts cells by semicolons makes a cell of what comes after one.
+    """
+    return _FORMULA.sub(r"\1'", text)
+
+
+def unguarded(text: str) -> str:
+    """Return the text without the apostrophes of `guarded`; one that belongs to a name, as in 't Hooft, stays."""
+    return _GUARDED.sub(r"\1", text)
+
+
+def cell_text(value: Any) -> str:
+    """Return the value of an XLSX cell as text: dates as ISO 8601, whole numbers without decimals, nothing as ""."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 10**_MOST_EXACT_DIGITS:
+        return str(int(value))
+    if isinstance(value, dt.datetime) and value.time() == dt.time.min:
+        return value.date().isoformat()
+    return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
+
+
+def typed_text(cell: str) -> str:
+    """Return the text of a cell without what a spreadsheet has put around it.
+
+    Raises:
+        ValueError: for a formula without a value, for what one that failed shows, and for several lines, which no field
+            here takes.
+    """
+    if cell.strip() == NO_VALUE:
+        raise ValueError(
+            "This cell holds a formula without a value. Open the file in a spreadsheet program and save it."
+        )
+    text = unguarded(cell.strip()).strip()
+    if len(text.splitlines()) > 1:
+        raise ValueError("This cell has several lines. Perhaps a quotation mark in the file is at the wrong place.")
+    if text in _SPREADSHEET_ERRORS:
+        raise ValueError(f"The spreadsheet shows the error {text} here.")
+    return text
+
+
+class TextWidget(Widget):
+    """A text."""
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> str:
+        """Return the text."""
+        return typed_text(value)
+
+
+class PhoneWidget(Widget):
+    """A phone number, which spreadsheets take for a number."""
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> str:
+        """Return the phone number as it was typed, with plain blanks and hyphens and without invisible characters.
+
+        Raises:
+            ValueError: for one that the spreadsheet has rounded.
+        """
+        text = typed_text(value.translate(_TYPED_IN_PHONES))
+        if _SHORTENED.fullmatch(text):
+            raise ValueError("The spreadsheet has shortened this number. Format the column as text and type it anew.")
+        whole = _NUMBER_WITH_ZERO_DECIMALS.fullmatch(text)
+        return whole[1] if whole else text
+
+
+def _existing(year: int, month: int, day: int) -> dt.date:
+    try:
+        return dt.date(year, month, day)
+    except ValueError:
+        raise ValueError("There is no such day.") from None
+
+
+class DateWidget(Widget):
+    """A date: ISO 8601, also with strokes, or day, month and year (four digits) in the order `month_first` says."""
+
+    def clean(self, value: str, row: Any = None, month_first: bool = False, **kwargs: Any) -> dt.date | None:
+        """Return the date, None of an empty cell.
+
+        Raises:
+            ValueError: for what is no date in that order.
+        """
+        text = typed_text(value)
+        if not text:
+            return None
+        if iso := _ISO_DATE.fullmatch(text):
+            return _existing(int(iso[1]), int(iso[3]), int(iso[4]))
+        if local := _LOCAL_DATE.fullmatch(text):
+            return self._local_date(int(local[1]), int(local[3]), int(local[4]), month_first)
+        order = "month/day/year" if month_first else "day/month/year"
+        raise ValueError(f"Write the date as year-month-day or {order}, with four digits of the year.")
+
+    def _local_date(self, first: int, second: int, year: int, month_first: bool) -> dt.date:
+        day, month = (second, first) if month_first else (first, second)
+        try:
+            return _existing(year, month, day)
+        except ValueError as error:
+            try:
+                other = _existing(year, day, month)
+            except ValueError:
+                raise error from None
+        order, meant = "day first" if month_first else "month first", date_format(other, "j F Y")
+        raise ValueError(f"There is no such day. If the dates of this file are {order}, it is {meant}.")
+
+    def can_be_misread(self, value: str) -> bool:
+        """Return whether the text is another date if day and month change places."""
+        found = _LOCAL_DATE.fullmatch(unguarded(value.strip()))
+        first, second = (int(found[1]), int(found[3])) if found else (0, 0)
+        return first != second and max(first, second) <= _MONTHS
+
+    def render(self, value: dt.date | None, obj: Any = None, **kwargs: Any) -> str:
+        """Return the date as ISO 8601, which nobody misreads."""
+        return value.isoformat() if value else ""
+
+
+class YesNoWidget(Widget):
+    """Yes or no; nothing of an empty cell."""
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> bool | None:
+        """Return whether it says yes, None of an empty cell.
+
+        Raises:
+            ValueError: for any other word.
+        """
+        text = typed_text(value).lower()
+        if text not in {"", *_YES, *_NO}:
+            raise ValueError("Write yes or no.")
+        return text in _YES if text else None
+
+    def render(self, value: bool | None, obj: Any = None, **kwargs: Any) -> str:
+        """Return yes or no."""
+        return "yes" if value else "no"
+
+
+class WholeNumberWidget(Widget):
+    """A whole number; nothing of an empty cell."""
+
+    def clean(self, value: str, row: Any = None, **kwargs: Any) -> int | None:
+        """Return the number, None of an empty cell.
+
+        Raises:
+            ValueError: for what is none.
+        """
+        text = typed_text(value)
+        whole = _NUMBER_WITH_ZERO_DECIMALS.fullmatch(text)
+        text = whole[1] if whole else text
+        if text and not (text.isascii() and text.isdecimal() and len(text) <= 4):
+            raise ValueError("Write a whole number.")
+        return int(text) if text else None

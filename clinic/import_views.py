@@ -1,0 +1,342 @@
+"""The pages of an import: the upload, then the preview, which is confirmed or cancelled. Apps say what is imported."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from crispy_forms.layout import Field, Layout
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.core.paginator import Page, Paginator
+from django.db.models import Count
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.formats import date_format
+
+from clinic.crispy import bare_helper
+from clinic.http import StaffRequest, number_or_none, sent_data
+from clinic.import_drafts import (
+    ChangedMeanwhile,
+    NothingChosen,
+    cancel,
+    confirm,
+    line_of,
+    look_again,
+    open_draft,
+)
+from clinic.imports import Importer, Line
+from clinic.models import ImportDraft, Verdict
+
+ROWS_PER_PAGE = 50
+
+_OUTCOMES = {
+    Verdict.ERROR: "to be mended in the file",
+    Verdict.SAME_PERSON: "left out, unless ticked below",
+    Verdict.SAME_PHONE: "left out, unless ticked below",
+    Verdict.DIFFERS: "left out, the record stays as it is",
+    Verdict.REGISTERED: "left out, the record stays as it is",
+    Verdict.NEW: "will be registered",
+}
+_DOUBTFUL = (Verdict.SAME_PERSON, Verdict.SAME_PHONE)  # imported only if whoever has looked at them says so
+_LEFT_OUT = _OUTCOMES | dict.fromkeys(_DOUBTFUL, "left out")
+_GONE = "This preview is no longer there: it was cancelled, or is older than an hour. Upload the file again."
+_REPLACED = "That preview is no longer there: a newer upload has taken its place. This is the newer one."
+_CHANGED = "Nothing is imported yet: somebody has changed what is registered since this preview. Here it is anew."
+_NOTHING = "Nothing is imported yet: no row is new. Tick below whom to import all the same, or cancel."
+_CANCELLED = "Cancelled. Nothing was imported, and the uploaded rows are deleted."
+_DISMISSED = "The rows that were left out are deleted."
+
+
+class UploadForm(forms.Form):
+    """A file, and how its dates are meant: nothing in 03/04/1990 says it."""
+
+    file = forms.FileField(
+        label="CSV or Excel file (.xlsx)", widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"})
+    )
+    month_first = forms.TypedChoiceField(
+        label="A date like 03/04/1990 is",
+        choices=[("day", "3 April 1990, day first"), ("month", "4 March 1990, month first")],
+        coerce=lambda value: value == "month",
+        initial="day",
+        widget=forms.RadioSelect,
+    )
+
+    def __init__(self, *args: Any, has_dates: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not has_dates:
+            del self.fields["month_first"]
+        self.helper = bare_helper()
+        self.helper.layout = Layout(*map(Field, self.fields))
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many rows have a verdict, what becomes of them, and whether people choose, or have chosen, to import them."""
+
+    verdict: Verdict
+    label: str
+    rows: int
+    outcome: str
+    is_doubtful: bool
+    is_ticked: bool
+
+    @property
+    def rows_said(self) -> str:
+        """How many rows, as it is read."""
+        return f"{self.rows:,}"
+
+
+class ShownRow(NamedTuple):
+    """A row as the preview shows it: values as they were understood, what was refused or empty as typed."""
+
+    number: int
+    verdict: Verdict
+    label: str
+    remarks: list[Any]
+    like: Any
+    labelled: list[tuple[str, str]]
+
+
+def upload_page(request: StaffRequest, importer: Importer) -> HttpResponse:
+    """Take a file and lead to its preview; a file that is refused as a whole says why."""
+    form = UploadForm(sent_data(request), request.FILES or None, has_dates=importer.has_dates)
+    if form.is_bound and form.is_valid():
+        month_first = form.cleaned_data.get("month_first", False)
+        try:
+            draft = open_draft(importer, form.cleaned_data["file"], by=request.user, month_first=month_first)
+        except ValidationError as error:
+            form.add_error("file", error)
+        else:
+            return redirect(importer.preview_url, draft.pk)
+    return render(request, "clinic/import_upload.html", {"form": form, "importer": importer})
+
+
+def preview_page(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
+    """Show what each row of a draft would do; confirm it, or cancel it. Once confirmed, show who was left out."""
+    try:
+        if request.method == "POST":
+            return _answered(request, importer, pk)
+        draft = ImportDraft.objects.of(request.user, importer.kind).get(pk=pk)
+    except ImportDraft.DoesNotExist:
+        return _gone(request, importer, pk)
+    if draft.registered is not None:
+        return render(request, "clinic/import_result.html", _result(request, importer, draft))
+    return render(request, "clinic/import_preview.html", _preview(request, importer, draft))
+
+
+def _answered(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
+    if "look" in request.POST:
+        return _look(request, importer, pk)
+    if "cancel" in request.POST:
+        return _cancelled(request, importer, pk)
+    if "dismiss" in request.POST:
+        return _dismissed(request, importer, pk)
+    return _confirmed(request, importer, pk)
+
+
+def _gone(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
+    """Say that there is no such draft, and lead to the one that has taken its place, if any."""
+    newer = ImportDraft.objects.of(request.user, importer.kind).filter(pk__gt=pk).first()
+    messages.error(request, _REPLACED if newer else _GONE)
+    return redirect(importer.preview_url, newer.pk) if newer else redirect(importer.upload_url)
+
+
+def _look(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
+    """Lead to other rows of a preview. The buttons of its form do so, and no links, which would lose the ticks."""
+    asked = QueryDict(request.POST["look"])
+    wanted = {name: number for name in ("show", "page") if (number := number_or_none(asked.get(name, "")))}
+    return _to_preview(request, importer, pk, **wanted)
+
+
+def _to_preview(request: StaffRequest, importer: Importer, pk: int, **wanted: int) -> HttpResponse:
+    """Lead to a preview, with what is ticked in its form."""
+    query = QueryDict(mutable=True)
+    for name, number in wanted.items():
+        query[name] = str(number)
+    query.setlist("also", [str(verdict.value) for verdict in _ticked(request.POST)])
+    address = reverse(importer.preview_url, args=[pk])
+    return redirect(f"{address}?{query.urlencode()}" if query else address)
+
+
+def _ticked(sent: QueryDict) -> list[Verdict]:
+    return [verdict for verdict in _DOUBTFUL if str(verdict.value) in sent.getlist("also")]
+
+
+def _cancelled(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
+    registered = cancel(importer, pk, by=request.user)
+    if registered is None:
+        messages.info(request, _CANCELLED)
+        return redirect(importer.upload_url)
+    messages.error(request, f"Not cancelled: this was imported already, {_people(importer, registered)}.")
+    return redirect(importer.preview_url, pk)
+
+
+def _dismissed(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
+    """Delete what is left of an import that is confirmed."""
+    draft = ImportDraft.objects.of(request.user, importer.kind).get(pk=pk)
+    if draft.registered is None:
+        return redirect(importer.preview_url, pk)
+    draft.delete()
+    messages.info(request, _DISMISSED)
+    return redirect(importer.list_url)
+
+
+def _confirmed(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
+    try:
+        registered = confirm(importer, pk, by=request.user, also=set(_ticked(request.POST)))
+    except NothingChosen:
+        messages.error(request, _NOTHING)
+        return _to_preview(request, importer, pk)
+    except ChangedMeanwhile:
+        look_again(importer, ImportDraft.objects.of(request.user, importer.kind).get(pk=pk))
+        messages.error(request, _CHANGED)
+        return _to_preview(request, importer, pk)
+    messages.success(request, f"Imported: {_people(importer, registered)}.")
+    return redirect(importer.preview_url, pk)
+
+
+def _people(importer: Importer, count: int) -> str:
+    return f"{count:,} {importer.noun if count == 1 else importer.kind}"
+
+
+def _preview(request: StaffRequest, importer: Importer, draft: ImportDraft) -> dict[str, Any]:
+    """Return what the preview shows. Four queries, however many rows."""
+    counts = _counts(draft)
+    doubtful = bool(counts.keys() & set(_DOUBTFUL))
+    return _rows_shown(request, importer, draft, counts) | {
+        "shares": _shares(importer, counts, _OUTCOMES, _ticked(request.GET)),
+        "errors": counts.get(Verdict.ERROR, 0),
+        "errors_said": _errors_said(draft, counts.get(Verdict.ERROR, 0)),
+        "new": _people(importer, counts[Verdict.NEW]) if Verdict.NEW in counts else "",
+        "doubtful": doubtful,
+        "can_be_confirmed": Verdict.ERROR not in counts and (Verdict.NEW in counts or doubtful),
+        "notices": _notices(draft.said),
+    }
+
+
+def _result(request: StaffRequest, importer: Importer, draft: ImportDraft) -> dict[str, Any]:
+    """Return what is shown of an import that is confirmed. Four queries, however many rows."""
+    counts = _counts(draft)
+    return _rows_shown(request, importer, draft, counts) | {
+        "registered": _people(importer, draft.registered or 0),
+        "shares": _shares(importer, counts, _LEFT_OUT, []),
+    }
+
+
+def _counts(draft: ImportDraft) -> dict[int, int]:
+    return dict(draft.rows.order_by().values_list("verdict").annotate(Count("pk")))
+
+
+def _rows_shown(
+    request: StaffRequest, importer: Importer, draft: ImportDraft, counts: dict[int, int]
+) -> dict[str, Any]:
+    """Return the page of rows that is asked for, of those with one verdict or of all."""
+    asked = number_or_none(request.GET.get("show", ""))
+    shown = asked if asked in counts else None
+    rows = draft.rows.order_by("verdict", "number")
+    pages = Paginator(rows if shown is None else rows.filter(verdict=shown), ROWS_PER_PAGE)
+    page = pages.get_page(request.GET.get("page"))
+    return {
+        "importer": importer,
+        "draft": draft,
+        "total": sum(counts.values()),
+        "total_said": _rows_said(sum(counts.values())),
+        "shown": shown,
+        "shown_said": f"{pages.count:,}",
+        "page": page,
+        "turns": _turns(page),
+        "rows": _shown_rows(importer, page, month_first=draft.said["month_first"]),
+    }
+
+
+def _shares(
+    importer: Importer, counts: dict[int, int], outcomes: dict[Verdict, str], ticked: list[Verdict]
+) -> list[Share]:
+    return [
+        Share(each, _label(importer, each), counts[each], outcomes[each], each in _DOUBTFUL, each in ticked)
+        for each in Verdict
+        if each in counts
+    ]
+
+
+def _errors_said(draft: ImportDraft, rows: int) -> str:
+    """Return `3 rows: Phone number 2 · Date of birth 1`, by column, the most frequent first."""
+    by_column = sorted(draft.said["errors"].items(), key=lambda item: -item[1])
+    said = " · ".join(f"{column or 'Whole row'} {count:,}" for column, count in by_column)
+    return f"{_rows_said(rows)}: {said}"
+
+
+def _rows_said(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _turns(page: Page) -> list[tuple[str, int]]:
+    """Return the other pages that can be turned to from one, in order."""
+    turns: list[tuple[str, int]] = []
+    if page.has_previous():
+        turns += [("First rows", 1), ("Previous rows", page.previous_page_number())]
+    if page.has_next():
+        turns += [("Next rows", page.next_page_number()), ("Last rows", page.paginator.num_pages)]
+    return turns
+
+
+def _notices(said: dict[str, Any]) -> list[str]:
+    """Return what people should check of how a file was read, in sentences."""
+    notices = []
+    if said["is_guessed"]:
+        notices.append(_letters_notice(said["sample"]))
+    if said["other_sheets"]:
+        notices.append(f"Only the first sheet is imported. Others with cells: {', '.join(said['other_sheets'])}.")
+    if said["ignored"]:
+        notices.append(f"Columns that are not imported: {', '.join(said['ignored'])}.")
+    if said["misread"]:
+        notices.append(_dates_notice(said))
+    return notices
+
+
+def _letters_notice(sample: dict[str, Any] | None) -> str:
+    example = f": “{sample['text']}” in row {sample['row']:,}" if sample else ""
+    advice = "If a letter is wrong, cancel, save the file as “CSV UTF-8” and upload that."
+    return f"The file is not UTF-8, so its letters were read as Windows-1252{example}. {advice}"
+
+
+def _dates_notice(said: dict[str, Any]) -> str:
+    order = "month first" if said["month_first"] else "day first"
+    example = ""
+    if first := said["first_misread"]:
+        read = date_format(dt.date.fromisoformat(first["read"]), "j F Y")
+        example = f": “{first['typed']}” in row {first['row']:,} as {read}"
+    dates = f"{said['misread']:,} date{'' if said['misread'] == 1 else 's'}"
+    return f"{dates} read {order}{example}. If that is wrong, cancel and choose the other way."
+
+
+def _label(importer: Importer, verdict: Verdict) -> str:
+    return importer.verdict_labels.get(verdict, str(verdict.label))
+
+
+def _shown_rows(importer: Importer, page: Page, *, month_first: bool) -> list[ShownRow]:
+    rows = list(page)
+    alike = importer.model._default_manager.in_bulk([row.like for row in rows if row.like])
+    shown = []
+    for row in rows:
+        line = line_of(row)
+        importer.as_record(line, month_first=month_first)
+        verdict = Verdict(row.verdict)
+        labels = {name: importer.label(name) for name in importer.fields}
+        values = [(label, _value_text(line, label, name)) for name, label in labels.items()]
+        shown.append(ShownRow(row.number, verdict, _label(importer, verdict), row.remarks, alike.get(row.like), values))
+    return shown
+
+
+def _value_text(line: Line, label: str, name: str) -> str:
+    typed = line.cells.get(name, "").strip()
+    is_refused = any(column == label for column, _remark in line.remarks)
+    value = getattr(line.record, name)
+    # The record has the usual value where a cell says nothing that is understood: that would hide what is in the file.
+    if not typed or is_refused or value in (None, ""):
+        return typed
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return date_format(value, "j M Y") if isinstance(value, dt.date) else str(value)

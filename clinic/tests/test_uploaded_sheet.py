@@ -1,0 +1,299 @@
+import io
+import zipfile
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
+from openpyxl import Workbook
+
+from clinic import uploaded_sheet
+from clinic.cells import NO_VALUE
+from clinic.tests.sheets import csv_file, csv_rows, xlsx_rows
+from clinic.uploaded_sheet import read_sheet
+
+KNOWN = {"First name", "Last name", "E-mail"}
+HEADER = ["First name", "Last name", "E-mail"]
+ANA = ["Ana", "Conceição", "ana@example.org"]
+
+
+def read(file):
+    sheet = read_sheet(file, KNOWN.__contains__)
+    return sheet.header, list(sheet.rows), sheet.how
+
+
+def refusal(file):
+    with pytest.raises(ValidationError) as refused:
+        read(file)
+    return refused.value.code
+
+
+def packed(**parts):
+    """Return a ZIP file with these parts."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return SimpleUploadedFile("people.xlsx", file.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [("utf-8", "UTF-8"), ("utf-8-sig", "UTF-8"), ("cp1252", "Windows-1252"), ("utf-16", "UTF-16")],
+)
+@pytest.mark.parametrize(("separator", "parted_by"), [(",", "commas"), (";", "semicolons"), ("\t", "tabs")])
+def test_csv_is_understood_and_says_how(encoding, named, separator, parted_by):
+    text = "\r\n".join(separator.join(row) for row in (HEADER, ANA))
+
+    header, rows, how = read(csv_file(text, encoding))
+
+    assert (header, rows) == (HEADER, [(2, ANA)])
+    assert named in how
+    assert parted_by in how
+
+
+def test_csv_that_names_its_separator_keeps_the_numbers_of_its_rows():
+    header, rows, _how = read(csv_file("sep=;\r\nFirst name;Last name;E-mail\r\nAna;Sá;ana@example.org\r\n"))
+
+    assert header == HEADER
+    assert rows == [(3, ["Ana", "Sá", "ana@example.org"])]
+
+
+def test_separator_inside_quotation_marks_parts_nothing():
+    header, rows, _how = read(csv_file('First name;"Last name";E-mail\n"Ana;Maria";"Sá\nLima";x\n'))
+
+    assert header == HEADER
+    assert rows == [(2, ["Ana;Maria", "Sá\nLima", "x"])]
+
+
+@pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
+def test_empty_rows_are_skipped_and_counted(make):
+    header, rows, _how = read(make([], HEADER, ["", " ", ""], ANA, [], ANA))
+
+    assert header[:3] == HEADER
+    assert not any(header[3:])
+    assert rows == [(4, ANA), (6, ANA)]
+
+
+def test_first_visible_sheet_of_a_workbook_is_read():
+    workbook = Workbook()
+    workbook.active.sheet_state = "hidden"
+    workbook.create_sheet("People").append(HEADER)
+    file = io.BytesIO()
+    workbook.save(file)
+
+    header, _rows, how = read(SimpleUploadedFile("people.xlsx", file.getvalue()))
+
+    assert header[:3] == HEADER
+    assert "People" in how
+
+
+@pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
+def test_as_many_rows_as_allowed_are_read_and_one_more_is_refused(make, monkeypatch):
+    monkeypatch.setattr(uploaded_sheet, "MOST_ROWS", 3)
+
+    assert len(read(make(HEADER, *[ANA] * 3))[1]) == 3
+    assert refusal(make(HEADER, *[ANA] * 4)) == "too_many_rows"
+
+
+def test_as_many_bytes_as_allowed_are_read_and_one_more_is_refused(monkeypatch):
+    file = csv_rows(HEADER, ANA)
+    monkeypatch.setattr(uploaded_sheet, "MOST_BYTES", file.size)
+    assert read(file)[1] == [(2, ANA)]
+
+    monkeypatch.setattr(uploaded_sheet, "MOST_BYTES", file.size - 1)
+
+    assert refusal(file) == "too_big"
+
+
+def test_limits_are_those_of_the_page():
+    assert uploaded_sheet.MOST_BYTES == 5 * 1024 * 1024
+    assert uploaded_sheet.MOST_ROWS == 20_000
+
+
+@pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml", "anything"])
+def test_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked(part):
+    file = packed(**{part: "0" * 40_000_000})
+    assert file.size < 100_000
+
+    assert refusal(file) == "too_big"
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+
+
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        (SHEET, f"<worksheet {NAMESPACE}><sheetData><row>{'<c/>' * 60_000}</row></sheetData></worksheet>"),
+        (SHEET, f"<worksheet {NAMESPACE}><sheetData><row>{'<c/><row/>' * 30_000}</row></sheetData></worksheet>"),
+        (SHEET, f"<worksheet {NAMESPACE}><mergeCells>{'<mergeCell/>' * 60_000}</mergeCells></worksheet>"),
+        ("xl/sharedStrings.xml", f"<sst {NAMESPACE}>{'<si/>' * 1_100_000}</sst>"),
+    ],
+    ids=["a row", "rows in a row", "beside the rows", "texts"],
+)
+def test_file_that_would_become_too_many_objects_is_refused_before_it_is_parsed(part, text, monkeypatch):
+    monkeypatch.setattr(uploaded_sheet, "load_workbook", None)
+
+    assert refusal(packed(**{part: text})) == "too_big"
+
+
+def test_wide_and_long_sheet_is_read(monkeypatch):
+    _header, rows, _how = read(xlsx_rows(HEADER, *[[*ANA, *["x"] * 47]] * 2000))
+
+    assert len(rows) == 2000
+
+
+def test_row_at_the_end_of_a_sheet_is_read_with_its_number():
+    workbook = Workbook()
+    workbook.active.append(HEADER)
+    workbook.active.cell(row=1_048_576, column=1, value="Ana")
+    file = io.BytesIO()
+    workbook.save(file)
+
+    _header, rows, _how = read(SimpleUploadedFile("people.xlsx", file.getvalue()))
+
+    assert [number for number, _cells in rows] == [1_048_576]
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        (SimpleUploadedFile("x.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600), "old_format"),
+        (SimpleUploadedFile("x.xlsx", b"PK\x03\x04 and then nothing"), "not_a_sheet"),
+        (packed(readme="not a workbook"), "not_a_sheet"),
+        (SimpleUploadedFile("x.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), "not_a_sheet"),
+        (SimpleUploadedFile("x.csv", b"First name\x81\x8d\xff"), "encoding"),
+        (SimpleUploadedFile("x.csv", b"\xff\xfeA"), "encoding"),
+        (csv_file('First name,Last name,E-mail\n"' + "a" * 140_000), "not_a_sheet"),
+        (csv_file("\n\n  \n"), "no_rows"),
+        (csv_file("sep=;"), "no_rows"),
+    ],
+)
+def test_what_is_no_sheet_is_refused(file, code):
+    assert refusal(file) == code
+
+
+QUOTED = "First name,Last name,E-mail,Note\nA,One,a@x.pt,fine\n"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        'B,Two,b@x.pt,"likes tea\nC,Three,c@x.pt,\n',
+        'B,Two,b@x.pt,"likes tea\nC,Three,c@x.pt,"coffee"\nD,Four,d@x.pt,\n',
+        '"B,Two,b@x.pt,\nC,Three,c@x.pt,\n',
+        'B,Two,b@x.pt,"' + "long " * 40_000,
+    ],
+    ids=["at the end", "before another", "in a name", "in a long file"],
+)
+def test_quotation_mark_that_is_not_closed_is_refused_with_its_row(rest):
+    with pytest.raises(ValidationError, match="in row 3 is opened") as refused:
+        read(csv_file(QUOTED + rest))
+
+    assert refused.value.code == "not_a_sheet"
+
+
+@pytest.mark.parametrize("mark", ['"', ""])
+def test_cell_that_is_merely_long_is_read(mark):
+    _header, rows, _how = read(csv_file(f"{QUOTED}B,Two,b@x.pt,{mark}{'a' * 140_000}{mark}\nC,Three,c@x.pt,\n"))
+
+    assert [number for number, _cells in rows] == [2, 3, 4]
+
+
+def test_quotation_marks_that_are_doubled_or_inside_an_unquoted_cell_are_text():
+    _header, rows, _how = read(csv_file(QUOTED + 'B,Two,b@x.pt,5" nail\nC,Three,c@x.pt,"says ""hm"""\n'))
+
+    assert [cells[3] for _number, cells in rows] == ["fine", '5" nail', 'says "hm"']
+
+
+def saved(workbook):
+    file = io.BytesIO()
+    workbook.save(file)
+    return SimpleUploadedFile("people.xlsx", file.getvalue())
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_odd_byte_in_a_file_that_is_utf_8_otherwise_is_refused_with_its_row(mark):
+    text = 'First name,Last name,E-mail,Note\nJoão,Sá,j@x.pt,"two\nlines"\n'
+    file = SimpleUploadedFile("x.csv", mark + text.encode() + b"Ana,Lima,a@x.pt,\nRen\xe9,Sol,r@x.pt,\n")
+
+    with pytest.raises(ValidationError, match="Row 4 has a character that is not UTF-8") as refused:
+        read(file)
+
+    assert refused.value.code == "encoding"
+
+
+@pytest.mark.parametrize(("encoding", "is_guessed"), [("utf-8", False), ("cp1252", True)])
+def test_letters_that_are_guessed_are_known(encoding, is_guessed):
+    sheet = read_sheet(csv_file(",".join(HEADER) + "\nJoão,Sá,j@x.pt\n", encoding), KNOWN.__contains__)
+
+    assert sheet.is_guessed is is_guessed
+    assert next(sheet.rows) == (2, ["João", "Sá", "j@x.pt"])
+
+
+@pytest.mark.parametrize("line_end", ["\r", "\n", "\r\n"])
+@pytest.mark.parametrize("first", [[], ["sep=;"]])
+def test_line_ends_of_any_system_are_known(line_end, first):
+    text = line_end.join([*first, ";".join(HEADER), "Ana;Sá;ana@example.org", "Rui;Sá;rui@example.org"])
+
+    header, rows, _how = read(csv_file(text))
+
+    assert header == HEADER
+    assert [cells[0] for _number, cells in rows] == ["Ana", "Rui"]
+
+
+def test_formula_without_a_value_is_no_empty_cell():
+    _header, rows, _how = read(xlsx_rows(HEADER, ANA, ["Rui", "=A2", "r@x.pt"]))
+
+    assert rows[1] == (3, ["Rui", NO_VALUE, "r@x.pt"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ('<c r="B2" t="str"><f>A1</f><v></v></c>', ""),
+        ('<c r="B2" t="str"><f>A1</f><v>Lima</v></c>', "Lima"),
+        ('<c r="B2"><f>A1</f><v>7</v></c>', "7"),
+        ('<c r="B2"><f>A1</f></c>', NO_VALUE),
+    ],
+)
+def test_formula_with_a_value_is_read_as_that(cell, text):
+    row = '<c r="A{0}" t="inlineStr"><is><t>Ana</t></is></c>{1}<c r="C{0}" t="inlineStr"><is><t>x</t></is></c>'
+    rows = f'<row r="1">{row.format(1, "")}</row><row r="2">{row.format(2, cell)}</row>'
+    file = with_sheet(f"<worksheet {NAMESPACE}><sheetData>{rows}</sheetData></worksheet>")
+
+    assert read(file)[1] == [(2, ["Ana", text, "x"])]
+
+
+def with_sheet(text):
+    """Return a workbook whose sheet is this XML."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(xlsx_rows(HEADER)) as before, zipfile.ZipFile(file, "w") as archive:
+        for name in before.namelist():
+            archive.writestr(name, text if name == SHEET else before.read(name))
+    return SimpleUploadedFile("people.xlsx", file.getvalue())
+
+
+@pytest.mark.parametrize(("row", "column"), [(1, 51), (1, 80), (3, 51), (300, 51)])
+def test_cell_beyond_the_last_column_is_refused(row, column):
+    workbook = Workbook()
+    workbook.active.append(HEADER)
+    workbook.active.append(ANA)
+    workbook.active.cell(row=row, column=column, value="x")
+
+    assert refusal(saved(workbook)) == "too_many_columns"
+
+
+def test_first_visible_sheet_with_cells_is_read_and_others_are_named():
+    workbook = Workbook()
+    for title in ("Patients", "More", "Nothing", "Hidden"):
+        sheet = workbook.create_sheet(title)
+        if title != "Nothing":
+            sheet.append(HEADER)
+    workbook["Hidden"].sheet_state = "hidden"
+
+    sheet = read_sheet(saved(workbook), KNOWN.__contains__)
+
+    assert "Patients" in sheet.how
+    assert sheet.other_sheets == ["More"]

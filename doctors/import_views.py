@@ -1,0 +1,20 @@
+"""Pages that bring doctors in from files. Who may call which is in `clinic.access`."""
+
+from django.http import HttpResponse
+
+from clinic.http import StaffRequest
+from clinic.import_views import preview_page, upload_page
+from clinic.transactions import retrying
+from doctors.imports import DoctorImporter
+
+
+@retrying
+def doctor_import(request: StaffRequest) -> HttpResponse:
+    """Take a file of doctors."""
+    return upload_page(request, DoctorImporter())
+
+
+@retrying
+def doctor_import_preview(request: StaffRequest, pk: int) -> HttpResponse:
+    """Show what importing each doctor of a file would do; confirm it, or cancel it."""
+    return preview_page(request, DoctorImporter(), pk)

@@ -1,0 +1,177 @@
+"""Patients in files: the columns they have there, and who of a file is registered already."""
+
+from typing import Any, NamedTuple
+
+from django.db.models import Min
+from django.utils.translation import gettext as _
+from import_export.fields import Field
+from import_export.resources import Resource
+
+from clinic import names
+from clinic.cells import DateWidget, PhoneWidget, TextWidget
+from clinic.imports import Importer, Judge, Line
+from clinic.models import Verdict
+from patients.models import Patient, SearchKey
+from patients.search_keys import phone_keys_to_compare
+
+NameAndBirth = tuple[str, Any]
+
+
+class PatientResource(Resource):
+    """A patient as a row."""
+
+    first_name = Field("first_name", "First name", TextWidget())
+    last_name = Field("last_name", "Last name", TextWidget())
+    email = Field("email", "E-mail", TextWidget())
+    phone_number = Field("phone_number", "Phone number", PhoneWidget())
+    date_of_birth = Field("date_of_birth", "Date of birth", DateWidget())
+
+
+class PatientImporter(Importer):
+    """Patients. E-mails that are registered are left alone: an import adds people and overwrites nobody's record."""
+
+    kind = "patients"
+    noun = "patient"
+    list_url = "patients:patient_search"
+    model = Patient
+    resource_class = PatientResource
+    required = ("first_name", "last_name", "email")
+    aliases = {
+        "forename": "first_name",
+        "givenname": "first_name",
+        "surname": "last_name",
+        "familyname": "last_name",
+        "mail": "email",
+        "emailaddress": "email",
+        "phone": "phone_number",
+        "telephone": "phone_number",
+        "telephonenumber": "phone_number",
+        "mobile": "phone_number",
+        "born": "date_of_birth",
+        "birthdate": "date_of_birth",
+        "birthday": "date_of_birth",
+        "dob": "date_of_birth",
+    }
+    verdict_labels = {
+        Verdict.SAME_PERSON: "same name and date of birth",
+        Verdict.DIFFERS: "e-mail registered, other data",
+        Verdict.REGISTERED: "e-mail registered",
+    }
+
+    def judge(self) -> Judge:
+        """Return who compares with the patients registered now."""
+        return PatientJudge()
+
+
+class Candidate(NamedTuple):
+    """A line with what its patient is compared by: folded names with date of birth, and ways to dial the number."""
+
+    line: Line
+    people: list[NameAndBirth]
+    phones: set[str]
+
+
+class PatientJudge(Judge):
+    """Compares rows with patients as the form does: e-mail, name in either order with date of birth, phone number.
+
+    Rows are compared with those before them, too; what of them is remembered are short texts, at most 20,000 rows'.
+    """
+
+    def __init__(self) -> None:
+        self._emails: dict[str, int] = {}
+        self._people: dict[NameAndBirth, int] = {}
+        self._phones: dict[str, int] = {}
+        # Those whom the import itself adds from now on are compared with as rows.
+        self._newest = Patient.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        self._registered = Patient.objects.filter(pk__lte=self._newest).order_by()
+
+    def judge(self, lines: list[Line]) -> None:
+        """Give each line its verdict. Three queries a batch."""
+        sound = [line for line in lines if line.verdict != Verdict.ERROR]
+        candidates = [Candidate(line, _people_keys(line.record), _phone_keys(line.record)) for line in sound]
+        holders = self._registered.in_bulk([line.record.email for line in sound], field_name="email")
+        people = self._people_like({key for candidate in candidates for key in candidate.people})
+        phones = self._phones_like({key for candidate in candidates for key in candidate.phones})
+        self._refuse_repeated_emails(lines)
+        for candidate in candidates:
+            line = candidate.line
+            if line.verdict == Verdict.ERROR:
+                continue
+            if holder := holders.get(line.record.email):
+                _settle_registered(line, holder)
+            else:
+                self._settle_alike(candidate, people, phones)
+            self._remember(candidate)
+
+    def _refuse_repeated_emails(self, lines: list[Line]) -> None:
+        """Refuse the rows whose e-mail a row before has: which of the two is right, nobody here can say."""
+        for line in lines:
+            if email := line.record.email:
+                earlier = self._emails.setdefault(email, line.number)
+                if earlier != line.number:
+                    line.refuse("E-mail", _("Row %(row)d has the same e-mail.") % {"row": earlier})
+
+    def _people_like(self, keys: set[NameAndBirth]) -> dict[NameAndBirth, int]:
+        names_of, births_of = {key for key, _born in keys}, {born for _key, born in keys}
+        found = self._registered.filter(name_key__in=names_of, date_of_birth__in=births_of)
+        counted = found.values_list("name_key", "date_of_birth").annotate(first=Min("pk"))
+        return {(key, born): pk for key, born, pk in counted}
+
+    def _phones_like(self, keys: set[str]) -> dict[str, int]:
+        # The first holder of a number only: thousands may share that of a switchboard.
+        found = SearchKey.objects.filter(key__in=keys, patient_id__lte=self._newest).order_by()
+        return dict(found.values_list("key").annotate(first=Min("patient_id")))
+
+    def _settle_alike(self, candidate: Candidate, people: dict[NameAndBirth, int], phones: dict[str, int]) -> None:
+        line = candidate.line
+        if like := _first(people, candidate.people):
+            line.settle(Verdict.SAME_PERSON, _("Same name and date of birth as this patient:"), like=like)
+        elif earlier := _first(self._people, candidate.people):
+            line.settle(Verdict.SAME_PERSON, _("Same name and date of birth as row %(row)d.") % {"row": earlier})
+        elif like := _first(phones, candidate.phones):
+            line.settle(Verdict.SAME_PHONE, _("Same phone number as this patient:"), like=like)
+        elif earlier := _first(self._phones, candidate.phones):
+            line.settle(Verdict.SAME_PHONE, _("Same phone number as row %(row)d.") % {"row": earlier})
+
+    def _remember(self, candidate: Candidate) -> None:
+        number = candidate.line.number
+        for key in candidate.people:
+            self._people.setdefault(key, number)
+        for phone in candidate.phones:
+            self._phones.setdefault(phone, number)
+
+
+def _settle_registered(line: Line, holder: Patient) -> None:
+    """Say that the row's e-mail is registered, and in what else the record differs from what the row gives."""
+    given = {name: getattr(line.record, name) for name in line.cells if getattr(line.record, name)}
+    differs = [name for name, value in given.items() if not _says_the_same(name, getattr(holder, name), value)]
+    if differs:
+        columns = ", ".join(PatientResource.fields[name].column_name.lower() for name in differs)
+        said = _("This patient has the e-mail, with another %(columns)s:") % {"columns": columns}
+        line.settle(Verdict.DIFFERS, said, like=holder.pk)
+    else:
+        line.settle(Verdict.REGISTERED, _("This patient has the e-mail:"), like=holder.pk)
+
+
+def _says_the_same(name: str, held: Any, given: Any) -> bool:
+    """Return whether a record and a row agree on a field, however it is written."""
+    if name == "phone_number":
+        return held == given or not phone_keys_to_compare(held).isdisjoint(phone_keys_to_compare(given))
+    return names.fold(held) == names.fold(given) if isinstance(held, str) else held == given
+
+
+def _people_keys(record: Patient) -> list[NameAndBirth]:
+    """Return name and date of birth as they are compared, the name in either order; none without both."""
+    if record.date_of_birth is None:
+        return []
+    orders = (record.first_name, record.last_name), (record.last_name, record.first_name)
+    return [(key, record.date_of_birth) for order in orders if (key := names.sort_key(*order))]
+
+
+def _phone_keys(record: Patient) -> set[str]:
+    return phone_keys_to_compare(record.phone_number)
+
+
+def _first(known: dict[Any, int], keys: Any) -> int | None:
+    """Return the lowest of what is known under any of the keys."""
+    return min((known[key] for key in keys if key in known), default=None)

@@ -1,0 +1,801 @@
+"""Patients from files: what the preview says, what confirming does, and that it is all or nothing."""
+
+import datetime as dt
+import io
+import threading
+from unittest.mock import patch
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from openpyxl import load_workbook
+
+from clinic.import_drafts import open_draft
+from clinic.models import AuditEntry, ImportDraft, ImportRow, Verdict
+from clinic.roles import ADMINISTRATOR
+from clinic.tests.factories import UserFactory
+from clinic.tests.sheets import csv_file, csv_rows, xlsx_rows
+from patients.imports import PatientImporter
+from patients.models import Patient, SearchKey
+from patients.tests.factories import PatientFactory
+from patients.tests.test_pages import REFUSALS, typed
+
+UPLOAD = "/patients/import/"
+HEADER = ["First name", "Last name", "E-mail", "Phone number", "Date of birth"]
+ANA = ["Ana", "Lima", "ana@example.org", "+351 912 000 001", "1990-04-03"]
+RUI = ["Rui", "Sá", "rui@example.org", "", ""]
+
+
+@pytest.fixture
+def maria(db):
+    return PatientFactory(
+        first_name="Maria",
+        last_name="Santos",
+        email="maria@example.org",
+        phone_number="+351 912 345 678",
+        date_of_birth=dt.date(1984, 3, 9),
+    )
+
+
+def upload(client, file, month_first="day"):
+    return client.post(UPLOAD, {"file": file, "month_first": month_first})
+
+
+def preview(client, *rows, month_first="day"):
+    """Upload rows under the usual header; return the address of their preview and what it shows."""
+    address = upload(client, csv_rows(HEADER, *rows), month_first)["Location"]
+    return address, client.get(address).context
+
+
+def refused(response):
+    return [error.code for error in response.context["form"].errors.as_data()["file"]]
+
+
+def verdicts(context):
+    return {row.number: row.verdict for row in context["rows"]}
+
+
+def remarks(context, number):
+    return [tuple(remark) for row in context["rows"] if row.number == number for remark in row.remarks]
+
+
+def said(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+def many(count):
+    """Rows of people who have nothing in common."""
+    for number in range(count):
+        yield [f"Ana{number}", f"Lima{number}", f"ana{number}@example.org", f"+351 93{number:07}", "1990-04-03"]
+
+
+# What a file says
+
+
+@pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
+def test_confirmed_rows_are_patients_like_those_typed_in(in_admin, administrator, make):
+    address = upload(in_admin, make(HEADER, ANA, RUI))["Location"]
+    assert not Patient.objects.exists()
+
+    response = in_admin.post(address, follow=True)
+
+    assert said(response) == ["Imported: 2 patients."]
+    ana, rui = Patient.objects.order_by("pk")
+    assert (ana.full_name, ana.email, ana.phone_number) == ("Ana Lima", "ana@example.org", "+351 912 000 001")
+    assert ana.date_of_birth == dt.date(1990, 4, 3)
+    assert (rui.phone_number, rui.date_of_birth) == ("", None)
+    assert list(Patient.objects.search("912000001")) == [ana]
+    assert list(Patient.objects.search("sa rui")) == [rui]
+
+
+def test_dates_numbers_and_texts_of_a_workbook_are_what_they_look_like(in_admin):
+    file = xlsx_rows(
+        HEADER,
+        ["Ana", "Lima", "ana@example.org", 912345678, dt.datetime.fromisoformat("1990-04-03")],
+        ["Rui", "Sá", "rui@example.org", 912345679.0, dt.date(1991, 5, 4)],
+        ["Eva", "Sol", "eva@example.org", "'+351 913", "04/05/1992"],
+    )
+
+    in_admin.post(upload(in_admin, file)["Location"])
+
+    assert list(Patient.objects.order_by("pk").values_list("phone_number", "date_of_birth")) == [
+        ("912345678", dt.date(1990, 4, 3)),
+        ("912345679", dt.date(1991, 5, 4)),
+        ("+351 913", dt.date(1992, 5, 4)),
+    ]
+
+
+def test_columns_go_by_any_usual_name_in_any_order(in_admin):
+    file = csv_file(" E-MAIL ;surname;FIRST_NAME;Born;Telephone\nana@example.org;Lima;Ana;3.4.1990;912 000 001\n")
+
+    in_admin.post(upload(in_admin, file)["Location"])
+
+    patient = Patient.objects.get()
+    assert (patient.full_name, patient.email) == ("Ana Lima", "ana@example.org")
+    assert (patient.date_of_birth, patient.phone_number) == (dt.date(1990, 4, 3), "912 000 001")
+
+
+def test_columns_are_known_without_brackets_and_numbers_sign(in_admin):
+    file = csv_file(
+        "First name(s);Surname [family];E-mail (private);Phone No.;DOB (day/month/year)\r"
+        "Ana;Lima;ana@example.org;912 000 001;3.4.1990\r"
+    )
+
+    in_admin.post(upload(in_admin, file)["Location"])
+
+    patient = Patient.objects.get()
+    assert (patient.full_name, patient.email) == ("Ana Lima", "ana@example.org")
+    assert (patient.phone_number, patient.date_of_birth) == ("912 000 001", dt.date(1990, 4, 3))
+
+
+def test_column_with_brackets_beside_its_like_without_is_another(in_admin):
+    address = upload(in_admin, csv_rows([*HEADER, "E-mail (work)"], [*ANA, "work@example.org"]))["Location"]
+
+    assert in_admin.get(address).context["notices"] == ["Columns that are not imported: E-mail (work)."]
+    in_admin.post(address)
+    assert Patient.objects.get().email == "ana@example.org"
+
+
+def test_two_columns_that_differ_in_brackets_only_are_refused(in_admin):
+    header = [*HEADER[:2], "E-mail (work)", "E-mail (private)"]
+
+    assert refused(upload(in_admin, csv_rows(header, ["Ana", "Lima", "a@example.org", "b@example.org"]))) == ["columns"]
+
+
+def test_unknown_columns_are_named_and_left_aside(in_admin):
+    address = upload(in_admin, csv_rows([*HEADER, "NIF", ""], [*ANA, "123", ""]))["Location"]
+
+    page = in_admin.get(address)
+
+    assert "Columns that are not imported: NIF." in page.content.decode()
+
+
+@pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
+def test_columns_without_a_name_are_named_by_their_letter_if_they_have_cells(in_admin, make):
+    address = upload(in_admin, make([*HEADER[:2], "", *HEADER[2:], "", ""], [*ANA[:2], "x", *ANA[2:], "", "y"]))
+
+    page = in_admin.get(address["Location"])
+
+    assert page.context["notices"] == ["Columns that are not imported: C (without a name), H (without a name)."]
+    assert verdicts(page.context) == {2: Verdict.NEW}
+
+
+def test_letters_that_were_guessed_are_shown_with_a_sample(in_admin):
+    text = ",".join(HEADER) + "\nAna,Lima,a@example.org,,\nJoão,Sá,j@example.org,,\n"
+
+    notices = in_admin.get(upload(in_admin, csv_file(text, "cp1252"))["Location"]).context["notices"]
+
+    assert "Windows-1252: “João” in row 3" in notices[0]
+    assert in_admin.get(upload(in_admin, csv_file(text))["Location"]).context["notices"] == []
+
+
+def test_sheets_that_are_not_imported_are_named(in_admin):
+    workbook = load_workbook(xlsx_rows(HEADER, ANA))
+    workbook.create_sheet("Old patients").append(HEADER)
+    file = io.BytesIO()
+    workbook.save(file)
+
+    address = upload(in_admin, SimpleUploadedFile("people.xlsx", file.getvalue()))["Location"]
+
+    assert in_admin.get(address).context["notices"] == [
+        "Only the first sheet is imported. Others with cells: Old patients."
+    ]
+
+
+def test_formula_without_a_value_is_an_error_of_its_cell(in_admin):
+    file = xlsx_rows(HEADER, [*ANA[:3], "=A1", ANA[4]])
+
+    context = in_admin.get(upload(in_admin, file)["Location"]).context
+
+    assert remarks(context, 2)[0][0] == "Phone number"
+    assert "formula without a value" in remarks(context, 2)[0][1]
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        (["First name", "E-mail"], ["no column Last name"]),
+        (["Nome", "Apelido"], ["no column First name, Last name, E-mail", "not known: Nome, Apelido"]),
+        ([*HEADER, "Surname"], ["several columns Last name"]),
+    ],
+)
+def test_file_without_its_columns_is_refused_and_says_which(in_admin, header, named):
+    response = upload(in_admin, csv_rows(header, ["x"] * len(header)))
+
+    assert refused(response) == ["columns"]
+    for text in named:
+        assert text in response.context["form"].errors["file"][0]
+    assert not ImportDraft.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        (csv_file(","), "no_rows"),
+        (csv_rows(HEADER), "no_rows"),
+        (csv_file(""), "empty"),
+        (csv_file("a\0"), "not_a_sheet"),
+    ],
+)
+def test_file_without_rows_is_refused(in_admin, file, code):
+    assert refused(upload(in_admin, file)) == [code]
+    assert not ImportDraft.objects.exists()
+
+
+def test_form_that_is_only_opened_complains_of_nothing(in_admin):
+    assert not in_admin.get(UPLOAD).context["form"].is_bound
+
+
+def test_form_without_a_file_is_refused(in_admin):
+    assert refused(in_admin.post(UPLOAD, {"month_first": "day"})) == ["required"]
+
+
+@pytest.mark.parametrize(("month_first", "day"), [("day", dt.date(1990, 4, 3)), ("month", dt.date(1990, 3, 4))])
+def test_dates_are_read_in_the_chosen_order_and_the_preview_says_so(in_admin, month_first, day):
+    row = [*ANA[:4], "03/04/1990"]
+
+    address, context = preview(in_admin, row, RUI, month_first=month_first)
+
+    assert context["draft"].said["misread"] == 1
+    assert context["draft"].said["first_misread"] == {"row": 2, "typed": "03/04/1990", "read": day.isoformat()}
+    assert f"as {day:%-d %B %Y}" in context["notices"][0]
+    in_admin.post(address)
+    assert Patient.objects.get(email="ana@example.org").date_of_birth == day
+
+
+# What each row would do
+
+# A registered e-mail is no error here, and a file with a zero byte is none at all.
+ELSEWHERE = {"email_taken", "null_characters_not_allowed"}
+
+
+@pytest.mark.usefixtures("now")
+@pytest.mark.parametrize(("changes", "field", "code"), [row for row in REFUSALS if row[2] not in ELSEWHERE])
+def test_row_is_refused_by_the_rules_of_the_form(in_admin, changes, field, code):
+    sent = typed(**changes)
+    row = [sent[name] for name in ("first_name", "last_name", "email", "phone_number", "date_of_birth")]
+
+    _address, context = preview(in_admin, row, ANA)
+
+    assert verdicts(context) == {2: Verdict.ERROR, 3: Verdict.NEW}
+    label = PatientImporter().label(field)
+    assert {column for column, _remark in remarks(context, 2)} == {label}
+
+
+def test_all_that_is_wrong_with_a_row_is_said_at_once(in_admin):
+    _address, context = preview(in_admin, ANA, ["", "Lima", "ana@example.org", "12", "31/02/1990"])
+
+    assert {column for column, _remark in remarks(context, 3)} == {
+        "First name",
+        "E-mail",
+        "Phone number",
+        "Date of birth",
+    }
+
+
+def test_row_with_more_cells_than_columns_is_refused(in_admin):
+    _address, context = preview(in_admin, [*ANA, "", "shifted"])
+
+    assert verdicts(context) == {2: Verdict.ERROR}
+
+
+def test_row_with_fewer_cells_than_columns_has_them_empty(in_admin):
+    _address, context = preview(in_admin, RUI[:3])
+
+    assert verdicts(context) == {2: Verdict.NEW}
+
+
+@pytest.mark.parametrize("email", ["maria@example.org", " MARIA@Example.org "])
+def test_registered_email_is_left_alone(in_admin, maria, email):
+    before = Patient.objects.values().get()
+
+    address, context = preview(in_admin, ["Maria", "Santos", email, "912345678", "09/03/1984"], RUI)
+    in_admin.post(address, {"also": [Verdict.SAME_PERSON, Verdict.SAME_PHONE, Verdict.REGISTERED]})
+
+    assert verdicts(context)[2] == Verdict.REGISTERED
+    assert Patient.objects.values().get(pk=maria.pk) == before
+    assert Patient.objects.count() == 2
+
+
+def test_registered_email_with_other_data_is_shown_with_what_differs(in_admin, maria):
+    _address, context = preview(in_admin, ["Mario", "Santos", "maria@example.org", "912345678", "1985-03-09"])
+
+    assert verdicts(context) == {2: Verdict.DIFFERS}
+    assert "first name, date of birth" in remarks(context, 2)[0][1]
+    assert context["rows"][0].like == maria
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        (["María", "SANTOS", "other@example.org", "", "1984-03-09"], Verdict.SAME_PERSON),
+        (["Santos", "Maria", "other@example.org", "", "09/03/1984"], Verdict.SAME_PERSON),
+        (["Maria", "Santos", "other@example.org", "", "1984-03-10"], Verdict.NEW),
+        (["Maria", "Santos", "other@example.org", "", ""], Verdict.NEW),
+        (["Rita", "Lopes", "other@example.org", "00351 912345678", ""], Verdict.SAME_PHONE),
+        (["Rita", "Lopes", "other@example.org", "912 345 678", ""], Verdict.SAME_PHONE),
+        (["Rita", "Lopes", "other@example.org", "912 345 679", ""], Verdict.NEW),
+    ],
+)
+def test_row_is_compared_as_the_form_compares(in_admin, maria, row, verdict):
+    _address, context = preview(in_admin, row)
+
+    assert verdicts(context) == {2: verdict}
+    assert context["rows"][0].like == (maria if verdict != Verdict.NEW else None)
+
+
+def test_rows_are_compared_with_those_before_them(in_admin):
+    _address, context = preview(
+        in_admin,
+        ANA,
+        ["Lima", "ana", "other@example.org", "", "03/04/1990"],
+        ["Eva", "Sol", "eva@example.org", "912000001", ""],
+        ["Eve", "Sol", "ANA@example.org", "", ""],
+    )
+
+    assert verdicts(context) == {5: Verdict.ERROR, 3: Verdict.SAME_PERSON, 4: Verdict.SAME_PHONE, 2: Verdict.NEW}
+    assert "Row 2" in remarks(context, 5)[0][1]
+    assert "row 2" in remarks(context, 3)[0][1]
+
+
+def test_problems_come_first_and_every_row_can_be_reached(in_admin):
+    rows = [*many(60), ["", "Lima", "nobody@example.org", "", ""]]
+
+    address, first = preview(in_admin, *rows)
+    second = in_admin.get(address, {"page": 2}).context
+    errors = in_admin.get(address, {"show": Verdict.ERROR.value}).context
+
+    assert next(iter(first["rows"])).number == 62
+    numbers = [row.number for row in first["rows"] + second["rows"]]
+    assert sorted(numbers) == list(range(2, 63))
+    assert [row.number for row in errors["rows"]] == [62]
+
+
+@pytest.mark.parametrize("query", [{"page": "x"}, {"page": "999"}, {"show": "99"}, {"show": "x"}])
+def test_nonsense_in_the_address_of_a_preview_shows_rows(in_admin, query):
+    address, _context = preview(in_admin, ANA)
+
+    assert len(in_admin.get(address, query).context["rows"]) == 1
+
+
+# Confirming
+
+
+@pytest.mark.parametrize(
+    ("also", "registered"),
+    [
+        ([], {"rui"}),
+        ([Verdict.SAME_PERSON], {"rui", "namesake"}),
+        ([Verdict.SAME_PHONE], {"rui", "child"}),
+        ([Verdict.SAME_PERSON, Verdict.SAME_PHONE], {"rui", "namesake", "child"}),
+        (["x", Verdict.ERROR, Verdict.REGISTERED], {"rui"}),
+    ],
+)
+def test_possible_duplicates_are_left_out_unless_chosen(in_admin, maria, also, registered):
+    address, _context = preview(
+        in_admin,
+        ["Maria", "Santos", "namesake@example.org", "", "1984-03-09"],
+        ["Rita", "Santos", "child@example.org", "912345678", ""],
+        RUI,
+    )
+
+    in_admin.post(address, {"also": also})
+
+    emails = Patient.objects.exclude(pk=maria.pk).values_list("email", flat=True)
+    assert {email.partition("@")[0] for email in emails} == registered
+
+
+def test_file_with_an_error_cannot_be_confirmed(in_admin):
+    address, context = preview(in_admin, ANA, ["", "Lima", "x@example.org", "", ""])
+
+    in_admin.post(address, {"also": [Verdict.ERROR]})
+
+    assert not context["can_be_confirmed"]
+    assert not Patient.objects.exists()
+    assert ImportRow.objects.count() == 2
+
+
+def test_each_imported_patient_leaves_the_audit_entry_of_one_who_is_saved(in_admin, administrator, now):
+    address, _context = preview(in_admin, ANA)
+    in_admin.post(address)
+    imported = AuditEntry.objects.get_for_object(Patient.objects.get()).values().get()
+    first_id = Patient.objects.get().pk
+    Patient.objects.all().delete()
+    fields = ("first_name", "last_name", "email", "phone_number", "date_of_birth")
+    in_admin.post("/patients/new/", dict(zip(fields, ANA, strict=True)))
+
+    saved = AuditEntry.objects.get_for_object(Patient.objects.get()).values().get()
+
+    assert imported["actor_id"] == administrator.pk
+    assert imported["remote_addr"] == "127.0.0.1"
+    new_id = Patient.objects.get().pk
+    for entry, pk in ((imported, first_id), (saved, new_id)):
+        assert (entry.pop("object_id"), entry.pop("object_pk")) == (pk, str(pk))
+        assert entry["changes"].pop("id") == ["None", str(pk)]
+        del entry["id"]
+    assert imported == saved
+
+
+def test_confirmed_twice_is_imported_once(in_admin):
+    address, _context = preview(in_admin, ANA, RUI)
+
+    answers = [in_admin.post(address, follow=True) for _ in range(2)]
+
+    assert [said(answer) for answer in answers] == [["Imported: 2 patients."]] * 2
+    assert Patient.objects.count() == 2
+    assert not ImportRow.objects.exists()
+
+
+def test_cancelled_rows_are_deleted(in_admin):
+    address, _context = preview(in_admin, ANA)
+
+    in_admin.post(address, {"cancel": "1"})
+
+    assert not ImportRow.objects.exists()
+    assert not Patient.objects.exists()
+    assert in_admin.post(address)["Location"] == UPLOAD
+
+
+def test_new_upload_takes_the_place_of_the_one_before_and_that_is_said(in_admin):
+    address, _context = preview(in_admin, ANA)
+
+    newer, _context = preview(in_admin, RUI)
+
+    for response in (in_admin.get(address, follow=True), in_admin.post(address, follow=True)):
+        assert response.redirect_chain == [(newer, 302)]
+        assert "a newer upload has taken its place" in said(response)[0]
+    assert not Patient.objects.exists()
+    assert [row.cells["first_name"] for row in ImportRow.objects.all()] == ["Rui"]
+
+
+@pytest.mark.parametrize("file", [csv_file("Nome\nAna\n"), csv_rows(HEADER), csv_file('"')])
+def test_upload_that_is_refused_leaves_the_preview_before(in_admin, file):
+    address, _context = preview(in_admin, ANA)
+
+    assert upload(in_admin, file).status_code == 200
+
+    in_admin.post(address)
+    assert Patient.objects.get().first_name == "Ana"
+
+
+def test_cancelled_in_one_tab_after_it_was_confirmed_in_another_says_what_was_imported(in_admin):
+    address, _context = preview(in_admin, ANA, RUI)
+    in_admin.post(address)
+
+    response = in_admin.post(address, {"cancel": "1"}, follow=True)
+
+    assert "imported already, 2 patients" in said(response)[-1]
+    assert response.redirect_chain == [(address, 302)]
+    assert Patient.objects.count() == 2
+
+
+def test_result_tells_how_many_were_registered_and_shows_who_was_left_out(in_admin, maria):
+    address, _context = preview(
+        in_admin,
+        ["Maria", "Santos", "namesake@example.org", "", "1984-03-09"],
+        ["Rita", "Santos", "child@example.org", "912345678", ""],
+        ["Maria", "Santos", "maria@example.org", "", ""],
+        RUI,
+    )
+
+    result = in_admin.post(address, {"also": [Verdict.SAME_PHONE]}, follow=True)
+
+    assert said(result) == ["Imported: 2 patients."]
+    assert result.context["registered"] == "2 patients"
+    assert [(share.verdict, share.rows) for share in result.context["shares"]] == [
+        (Verdict.SAME_PERSON, 1),
+        (Verdict.REGISTERED, 1),
+    ]
+    assert [(row.number, row.like) for row in result.context["rows"]] == [(2, maria), (4, maria)]
+    assert maria.get_absolute_url() in result.content.decode()
+    assert set(ImportRow.objects.values_list("number", flat=True)) == {2, 4}
+
+
+def test_result_can_be_seen_again_without_being_told_again(in_admin):
+    address, _context = preview(in_admin, ANA)
+    in_admin.post(address, follow=True)
+
+    again = in_admin.get(address)
+
+    assert again.context["registered"] == "1 patient"
+    assert said(again) == []
+
+
+def test_result_that_is_dismissed_is_deleted(in_admin, maria):
+    address, _context = preview(in_admin, RUI, ["Maria", "Santos", "maria@example.org", "", ""])
+    in_admin.post(address)
+
+    in_admin.post(address, {"dismiss": "1"})
+
+    assert not ImportDraft.objects.exists()
+    assert Patient.objects.count() == 2
+
+
+def test_preview_that_is_not_confirmed_cannot_be_dismissed(in_admin):
+    address, _context = preview(in_admin, ANA)
+
+    in_admin.post(address, {"dismiss": "1"})
+
+    assert ImportRow.objects.count() == 1
+
+
+def test_nothing_ticked_and_nobody_new_imports_nothing_and_keeps_the_preview(in_admin, maria):
+    address, _context = preview(in_admin, ["Maria", "Santos", "other@example.org", "", "1984-03-09"])
+
+    response = in_admin.post(address, follow=True)
+
+    assert "Tick" in said(response)[0]
+    assert verdicts(response.context) == {2: Verdict.SAME_PERSON}
+    in_admin.post(address, {"also": [Verdict.SAME_PERSON]})
+    assert Patient.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "wording"),
+    [
+        ([RUI], "Import 1 patient<"),
+        ([RUI, ["Maria", "Santos", "maria@example.org", "", ""]], "Import 1 patient<"),
+        ([RUI, ["Rita", "Sol", "rita@example.org", "912345678", ""]], "Import 1 patient and what is ticked<"),
+        ([["Rita", "Sol", "rita@example.org", "912345678", ""]], "Import what is ticked<"),
+    ],
+)
+def test_button_speaks_of_ticks_only_where_there_are_any(in_admin, maria, rows, wording):
+    address, _context = preview(in_admin, *rows)
+
+    assert wording in in_admin.get(address).content.decode()
+
+
+def test_ticks_stay_when_other_rows_are_looked_at(in_admin, maria):
+    children = [[f"Rita{number}", "Sol", f"rita{number}@example.org", "912345678", ""] for number in range(60)]
+    address, _context = preview(in_admin, *children, RUI)
+
+    turned = in_admin.post(address, {"look": "page=2&show=3", "also": [Verdict.SAME_PHONE]}, follow=True).context
+
+    assert (turned["page"].number, turned["shown"]) == (2, Verdict.SAME_PHONE)
+    assert [share.is_ticked for share in turned["shares"]] == [True, False]
+    assert Patient.objects.count() == 1
+
+
+def test_ticks_stay_when_something_has_changed_meanwhile(in_admin, maria):
+    address, _context = preview(in_admin, ["Rita", "Sol", "rita@example.org", "912345678", ""], RUI)
+    PatientFactory(email="rui@example.org")
+
+    response = in_admin.post(address, {"also": [Verdict.SAME_PHONE]}, follow=True)
+
+    assert next(share for share in response.context["shares"] if share.is_doubtful).is_ticked
+
+
+@pytest.mark.parametrize("look", ["", "page=x&show=", "http://example.org/", "page=1&next=//example.org"])
+def test_looking_at_other_rows_leads_nowhere_else(in_admin, look):
+    address, _context = preview(in_admin, ANA)
+
+    assert in_admin.post(address, {"look": look})["Location"].partition("?")[0] == address
+
+
+def test_errors_are_counted_by_column(in_admin):
+    rows = [[f"Ana{number}", "Lima", f"ana{number}@example.org", "12", ""] for number in range(1200)]
+
+    _address, context = preview(in_admin, *rows, ["Eva", "Sol", "eva@example.org", "12", "31/02/1990"], ANA)
+
+    assert context["errors_said"] == "1,201 rows: Phone number 1,201 · Date of birth 1"
+    assert context["total_said"] == "1,202 rows"
+    assert context["turns"] == [("Next rows", 2), ("Last rows", 25)]
+
+
+def test_preview_is_for_its_owner_only(in_admin):
+    address, _context = preview(in_admin, ANA)
+    other = Client()
+    other.force_login(UserFactory(role=ADMINISTRATOR))
+
+    assert other.get(address)["Location"] == UPLOAD
+    assert other.post(address)["Location"] == UPLOAD
+    assert other.post(address, {"cancel": "1"})["Location"] == UPLOAD
+    assert ImportRow.objects.count() == 1
+    assert not Patient.objects.exists()
+
+
+def test_preview_of_patients_cannot_be_confirmed_as_one_of_doctors(in_admin):
+    address, _context = preview(in_admin, ANA)
+
+    assert in_admin.post(address.replace("patients", "doctors"))["Location"] == "/doctors/import/"
+    assert ImportRow.objects.count() == 1
+
+
+@pytest.mark.parametrize(("minutes", "is_there"), [(59, True), (60, False)])
+def test_preview_lasts_an_hour(in_admin, now, minutes, is_there):
+    address, _context = preview(in_admin, ANA)
+    now.shift(dt.timedelta(minutes=minutes))
+
+    response = in_admin.post(address, follow=True)
+
+    assert Patient.objects.exists() is is_there
+    assert ("older than an hour" in said(response)[0]) is not is_there
+
+
+def test_rows_whose_hour_is_over_are_deleted_when_anybody_signs_in(in_admin, receptionist, now):
+    preview(in_admin, ANA)
+    now.shift(dt.timedelta(minutes=61))
+
+    Client().post("/accounts/login/", {"username": receptionist.username, "password": "demo-clinic-2026"})
+
+    assert not ImportRow.objects.exists()
+
+
+def test_log_tells_of_an_import_without_naming_anybody(in_admin, administrator, caplog):
+    address, _context = preview(in_admin, ANA)
+
+    with caplog.at_level("INFO"):
+        in_admin.post(address)
+
+    assert f"import of patients by user {administrator.pk}: 1 registered" in caplog.text
+    assert "Ana" not in caplog.text
+    assert "ana@" not in caplog.text
+
+
+# All or nothing
+
+
+def test_what_changed_since_the_preview_is_shown_anew_before_anything_is_imported(in_admin):
+    address, _context = preview(in_admin, RUI, ANA)
+    PatientFactory(email="ana@example.org", first_name="Anna")
+
+    response = in_admin.post(address, follow=True)
+
+    assert Patient.objects.count() == 1
+    assert "since this preview" in said(response)[0]
+    assert verdicts(response.context) == {3: Verdict.DIFFERS, 2: Verdict.NEW}
+    in_admin.post(address)
+    assert set(Patient.objects.values_list("email", flat=True)) == {"ana@example.org", "rui@example.org"}
+
+
+def test_record_that_was_deleted_since_the_preview_is_noticed_too(in_admin, maria):
+    address, _context = preview(in_admin, ["Maria", "Santos", "maria@example.org", "", ""])
+    maria.delete()
+
+    response = in_admin.post(address, follow=True)
+
+    assert verdicts(response.context) == {2: Verdict.NEW}
+    assert not Patient.objects.exists()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets nobody else write while an import runs")
+@pytest.mark.django_db(transaction=True)
+def test_email_registered_between_check_and_write_rolls_the_import_back_and_is_shown(in_admin):
+    address, _context = preview(in_admin, *many(600))
+    insert = PatientImporter.insert
+    batches = []
+
+    def insert_after_somebody_quicker(importer, records):
+        batches.append(len(records))
+        if len(batches) == 2:
+            in_another_connection(lambda: PatientFactory(email=records[-1].email))
+        insert(importer, records)
+
+    with patch.object(PatientImporter, "insert", insert_after_somebody_quicker):
+        response = in_admin.post(address, follow=True)
+
+    assert batches == [500, 100, 500]  # done anew, and found to have changed in the second batch
+    assert "since this preview" in said(response)[0]
+    assert Patient.objects.count() == AuditEntry.objects.filter(content_type__model="patient").count() == 1
+    assert next(row.number for row in response.context["rows"]) == 601
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets one write after the other anyway")
+@pytest.mark.django_db(transaction=True)
+def test_confirmed_by_two_clicks_at_once_is_imported_once(in_admin, administrator):
+    address, _context = preview(in_admin, *many(600))
+    insert = PatientImporter.insert
+    answers = []
+
+    def second_click():
+        other = Client()
+        other.force_login(administrator)
+        answers.append(said(other.post(address, follow=True)))
+        connection.close()
+
+    second = threading.Thread(target=second_click)
+
+    def insert_while_clicked_again(importer, records):
+        if not second.ident:
+            second.start()
+            second.join(timeout=1)  # it waits for the draft
+        insert(importer, records)
+
+    with patch.object(PatientImporter, "insert", insert_while_clicked_again):
+        answers.append(said(in_admin.post(address, follow=True)))
+        second.join()
+
+    assert answers == [["Imported: 600 patients."]] * 2
+    assert Patient.objects.count() == 600
+
+
+def in_another_connection(work):
+    def run():
+        work()
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_import_whose_audit_entries_fail_leaves_nothing_behind(in_admin, client):
+    address, _context = preview(in_admin, *many(600))
+    record_created = AuditEntry.objects.record_created
+    written = []
+
+    def failing(records):
+        written.append(len(records))
+        if len(written) == 2:
+            raise RuntimeError("the audit trail is full")
+        record_created(records)
+
+    client.raise_request_exception = False
+    with patch.object(AuditEntry.objects, "record_created", failing):
+        response = client.post(address)
+
+    assert response.status_code == 500
+    assert written == [500, 100]
+    assert not Patient.objects.exists()
+    assert not SearchKey.objects.exists()
+    assert not AuditEntry.objects.filter(content_type__model="patient").exists()
+    assert ImportRow.objects.count() == 600
+    client.post(address)
+    assert Patient.objects.count() == 600
+
+
+@pytest.mark.stress
+@pytest.mark.django_db(transaction=True)
+def test_import_that_fails_at_row_19999_leaves_nothing_behind(in_admin):
+    address = upload(in_admin, csv_rows(HEADER, *many(20_000)))["Location"]
+    taken = ImportRow.objects.get(number=20_000)  # the 19,999th below the header
+    PatientFactory(email=taken.cells["email"])
+
+    response = in_admin.post(address, follow=True)
+
+    assert "since this preview" in said(response)[0]
+    assert Patient.objects.count() == 1
+    assert set(SearchKey.objects.values_list("patient", flat=True)) == {Patient.objects.get().pk}
+    assert AuditEntry.objects.filter(content_type__model="patient").count() == 1
+    assert next(row.number for row in response.context["rows"]) == 20_000
+
+
+# Cost
+
+
+def queries_of(work):
+    with CaptureQueriesContext(connection) as queries:
+        work()
+    reading = [query for query in queries if query["sql"].startswith("SELECT")]
+    return len(reading), len(queries)
+
+
+def test_preview_and_confirmation_read_as_often_for_300_rows_as_for_30(in_admin):
+    cost = {}
+    for count in (30, 300):
+        file = csv_rows(HEADER, *many(count))
+        uploading = queries_of(lambda file=file: upload(in_admin, file))
+        address = f"{UPLOAD}{ImportDraft.objects.get().pk}/"
+        showing = queries_of(lambda address=address: in_admin.get(address))
+        confirming = queries_of(lambda address=address: in_admin.post(address))
+        cost[count] = uploading, showing, confirming
+        Patient.objects.all().delete()
+
+    for few, most in zip(cost[30], cost[300], strict=True):
+        assert few[0] == most[0] < 20  # what is read
+        assert most[1] - few[1] < 20  # what is written, SQLite taking at most 999 values at a time
+
+
+def test_upload_that_is_refused_half_way_keeps_nothing(administrator, monkeypatch):
+    monkeypatch.setattr("clinic.uploaded_sheet.MOST_ROWS", 600)
+
+    with pytest.raises(ValidationError) as refused:
+        open_draft(PatientImporter(), csv_rows(HEADER, *many(601)), by=administrator, month_first=False)
+
+    assert refused.value.code == "too_many_rows"
+    assert not ImportDraft.objects.exists()
+    assert not ImportRow.objects.exists()

@@ -66,3 +66,17 @@ def appointment_for(user: Any, pk: int, action: str) -> Appointment:
     if not may(user, action, appointment):
         raise PermissionDenied
     return appointment
+
+
+def doctor_with_feed(user: Any, pk: int) -> Doctor:
+    """Return the doctor if the user may make and revoke the calendar feed: of any doctor, or the own; 404 if none.
+
+    Raises:
+        PermissionDenied: if it is not for this user.
+    """
+    doctor = get_object_or_404(Doctor, pk=pk)
+    if user.has_perm("doctors.change_doctor"):
+        return doctor
+    if not (is_own_diary(doctor, user) and user.has_perm("appointments.view_own_appointment")):
+        raise PermissionDenied
+    return doctor

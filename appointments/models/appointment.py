@@ -130,6 +130,7 @@ class Appointment(Remembered):
             ("arrive_own_appointment", "Can mark one's own patients arrived or no-show"),
             ("treat_appointment", "Can start and complete consultations"),
             ("treat_own_appointment", "Can start and complete one's own consultations"),
+            ("export_appointment", "Can export appointments to a file"),
         ]
 
     def __str__(self) -> str:

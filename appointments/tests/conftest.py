@@ -1,8 +1,10 @@
 """Fixtures of the front desk: a patient, a doctor, and the booking form as it is sent."""
 
 import pytest
+from django.test import Client
 
 from appointments.tests.booking_form import KEY
+from clinic.tests.api_client import token_of
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -32,3 +34,19 @@ def typed(maria, okafor):
         "booking_key": KEY,
         "next": "",
     }
+
+
+@pytest.fixture
+def fhir_client():
+    """Return what makes a client of the FHIR façade for a user; every request of its tests goes through one."""
+
+    def signed_in(user):
+        return Client(headers={"Authorization": f"Bearer {token_of(user)}"}) if user else Client()
+
+    return signed_in
+
+
+@pytest.fixture
+def fhir(fhir_client, receptionist):
+    """A client of the FHIR façade with the rights of a receptionist."""
+    return fhir_client(receptionist)

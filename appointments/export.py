@@ -1,0 +1,106 @@
+"""Appointments as rows of a file: what a user sees of them in the schedule, and no more."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from appointments.models import Appointment
+from appointments.statuses import Status
+from clinic import clinic_time, names
+from clinic.download import Cell
+
+MOST_DAYS = 366
+ONE_DAY = dt.timedelta(days=1)
+
+_TIME_HEADER = ["Date", "Start", "End", "Minutes", "Starts at", "Ends at"]
+_OPEN_HEADER = [*_TIME_HEADER, "Doctor", "Specialization", "Status", "Patient"]
+_PATIENT_HEADER = ["Date of birth", "Phone number", "E-mail", "Reason", "Notes"]
+
+
+class ExportRow(NamedTuple):
+    """What is read of an appointment."""
+
+    start_time: dt.datetime
+    end_time: dt.datetime
+    duration_minutes: int
+    status: str
+    reason: str
+    notes: str
+    doctor__full_name: str
+    doctor__specialization: str
+    patient__first_name: str
+    patient__last_name: str
+    patient__date_of_birth: dt.date | None
+    patient__phone_number: str
+    patient__email: str
+
+
+class Export:
+    """The appointments from one clinic-local date to another, both included, for one user.
+
+    Who may not see patients gets initials, and neither reason nor notes, as in the schedule.
+    """
+
+    def __init__(self, first_day: dt.date, last_day: dt.date, *, user: Any, doctor_id: int | None = None) -> None:
+        self.first_day, self.last_day, self.doctor_id = first_day, last_day, doctor_id
+        self.is_named = user.has_perm("patients.view_patient") and user.has_perm("appointments.view_appointment")
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        span = f"{self.first_day}" if self.first_day == self.last_day else f"{self.first_day}-to-{self.last_day}"
+        return f"appointments-{span}"
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns. "Starts at" and "Ends at" say which of two on a clock change."""
+        return [*_OPEN_HEADER, *(_PATIENT_HEADER if self.is_named else [])]
+
+    def rows(self) -> Iterator[list[Cell]]:
+        """Yield the appointments in order of time. One query a day: a day is never too much to hold."""
+        visits = Appointment.objects.all() if self.doctor_id is None else Appointment.objects.for_doctor(self.doctor_id)
+        for number in range((self.last_day - self.first_day).days + 1):
+            day = self.first_day + number * ONE_DAY
+            found = visits.on_day(day).order_by("start_time", "doctor__full_name", "pk")
+            yield from (self._cells(ExportRow._make(row), day) for row in found.values_list(*ExportRow._fields))
+
+    def _cells(self, row: ExportRow, day: dt.date) -> list[Cell]:
+        patient = row.patient__first_name, row.patient__last_name
+        cells: list[Cell] = [
+            day,
+            clinic_time.local(row.start_time).time(),
+            clinic_time.local(row.end_time).time(),
+            row.duration_minutes,
+            clinic_time.local(row.start_time).isoformat(),
+            clinic_time.local(row.end_time).isoformat(),
+            row.doctor__full_name,
+            row.doctor__specialization,
+            str(Status(row.status).label),
+            " ".join(patient) if self.is_named else names.initials(*patient),
+        ]
+        if self.is_named:
+            born = row.patient__date_of_birth
+            cells += [born or "", row.patient__phone_number, row.patient__email]
+            cells += [row.reason, row.notes]
+        return cells
+
+
+def check_export_span(first_day: dt.date, last_day: dt.date) -> None:
+    """Check that an export has its days in order, within the calendar, and no more than a year of them.
+
+    Raises:
+        ValidationError: `date_range`, `export_span`.
+    """
+    for day in (first_day, last_day):
+        clinic_time.check_date(day)
+    if last_day < first_day:
+        raise ValidationError(_("The last day is before the first."), code="export_span")
+    if (last_day - first_day).days >= MOST_DAYS:
+        raise ValidationError(
+            _("An export has at most %(most)d days. Export the rest after it."),
+            code="export_span",
+            params={"most": MOST_DAYS},
+        )

@@ -14,7 +14,7 @@ hosts := $(if $(filter 0.0.0.0 ::,$(HOST)),*,127.0.0.1$(comma)localhost$(comma)$
 production := DEBUG=off SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check mysql browser serve requirements clean
+.PHONY: help run test fuzz check mysql browser serve requirements clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,6 +62,9 @@ test: $(venv)/dev ## the suite on SQLite; on MariaDB/MySQL if one answers at TES
 	fi
 	@$(python) -m coverage report
 
+fuzz: $(venv)/dev ## the running API against its description, 200 examples a call (EXAMPLES=)
+	$(python) -m clinic.tests.fuzz_api $(EXAMPLES)
+
 check: $(venv)/dev ## lint, format, security, types, import direction, migrations, templates
 	$(venv)/bin/ruff check .
 	$(venv)/bin/ruff format --check .
@@ -85,7 +88,7 @@ serve: $(venv)/base ## gunicorn with production settings, for a TLS proxy in fro
 	$(python) manage.py check --deploy --database default
 	@$(python) manage.py migrate --check || { echo "The database is not migrated: $(python) manage.py migrate"; exit 1; }
 	$(python) manage.py collectstatic --noinput --verbosity 0
-	$(venv)/bin/gunicorn clinic.wsgi --bind $(HOST):$(PORT) --workers $(WORKERS) --no-control-socket --forwarded-allow-ips=''
+	$(venv)/bin/gunicorn clinic.wsgi --bind $(HOST):$(PORT) --workers $(WORKERS) --timeout 120 --no-control-socket --limit-request-line 8190 --forwarded-allow-ips=''
 
 requirements: $(python) ## pin anew what pyproject.toml asks for
 	$(python) -m pip install --quiet --disable-pip-version-check pip-tools

@@ -30,9 +30,19 @@ def press(name):
     return lambda page: page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
 
 
+def follow(name):
+    return lambda page: page.get_by_role("main").get_by_role("link", name=name, exact=True).click()
+
+
 def send(page):
     """Press the page's main button, without the browser's own checks: it is the portal's answer that is looked at."""
     page.locator("[data-default]").evaluate("button => { button.form.noValidate = true; button.click(); }")
+
+
+def choose(text):
+    """Choose a CSV file with this text."""
+    file = {"name": "patients.csv", "mimeType": "text/csv", "buffer": text.encode()}
+    return lambda page: page.get_by_label("CSV or Excel file").set_input_files(file)
 
 
 def forget_cookies(page):
@@ -62,6 +72,16 @@ TAKEN = BOOK + "?doctor={doctors.ferreira.pk}&date=2026-11-24&time=10:30&patient
 # A leave that hits the visits of the rest of the day.
 LEAVE = "/doctors/{doctors.ferreira.pk}/leave/"
 LEAVE_STEPS = (fill("First day", "2026-11-24"), fill("Reason", "Ill"))
+
+# A file with somebody new, somebody with the same phone number as Zoë Müller, and Maria Santos herself.
+COLUMNS = "First name,Last name,E-mail,Phone number,Date of birth\n"
+NEW = (
+    COLUMNS
+    + "Nuno,Costa,nuno@example.org,,03/04/1990\n"
+    + "Lena,Costa,lena@example.org,912345002,\n"
+    + "Maria,Santos,maria.santos@example.org,,\n"
+)
+WRONG = NEW + "Nobody,,nobody,12,31/02/1990\n"
 
 SHOWN = {
     "login": at("/accounts/login/", "Log in to Test Clinic", who=None),
@@ -119,10 +139,36 @@ SHOWN = {
     "register, refused": at("/patients/new/", "This field is required.", send),
     "edit": at("/patients/{patients.santos.pk}/edit/", "Edit Maria Santos"),
     "edit, refused": at("/patients/{patients.santos.pk}/edit/", "Enter a valid", fill("E-mail", "maria"), send),
+    "import patients": at("/patients/import/", "Nothing is saved before", who="administrator"),
+    "import patients, refused": at("/patients/import/", "This field is required.", send, who="administrator"),
+    "import patients, preview": at("/patients/import/", "will be registered", choose(NEW), send, who="administrator"),
+    "import patients, errors": at(
+        "/patients/import/", "Nothing can be imported", choose(WRONG), send, who="administrator"
+    ),
+    "import patients, gone": at("/patients/import/999999/", "no longer there", who="administrator"),
+    "export patients": at("/patients/export/", "All 6 patients", who="administrator"),
+    "import doctors": at("/doctors/import/", "Nothing is saved before", who="administrator"),
+    "import doctors, gone": at("/doctors/import/999999/", "no longer there", who="administrator"),
+    "export appointments": at("/appointments/export/", "Export appointments", who="administrator"),
+    "export appointments, refused": at(
+        "/appointments/export/?first=2026-11-24&last=2026-11-23", "before the first", who="manager"
+    ),
     "doctors": at("/doctors/", "Dr Ingrid Lindqvist"),
     "doctors of an administrator": at("/doctors/", "Add a doctor", who="administrator"),
     "doctor": at("/doctors/{doctors.lindqvist.pk}/", "Cardiology"),
     "doctor of an administrator": at("/doctors/{doctors.lindqvist.pk}/", "Add leave", who="administrator"),
+    "calendar feed": at("/doctors/{doctors.lindqvist.pk}/calendar/", "There is no address", who="administrator"),
+    "calendar feed, made": at(
+        "/doctors/{doctors.lindqvist.pk}/calendar/", "shown only now", press("Make an address"), who="administrator"
+    ),
+    "calendar feed, there is one": at(
+        "/doctors/{doctors.lindqvist.pk}/calendar/",
+        "Revoke",
+        press("Make an address"),
+        follow("Done"),
+        follow("Calendar feed"),
+        who="administrator",
+    ),
     "leave": at("/doctors/{doctors.ferreira.pk}/leave/", "Leave of Dr Ana Ferreira", who="administrator"),
     "leave, refused": at("/doctors/{doctors.ferreira.pk}/leave/", "This field is required.", send, who="administrator"),
     "leave, hits": at(LEAVE, "3 booked visits are hit", *LEAVE_STEPS, send, who="administrator"),
@@ -161,7 +207,17 @@ SHOWN = {
     "405": at("/appointments/{booked.pk}/undo/", "Not like that"),
 }
 
-SEEN_BY_NOBODY = {"livez", "readyz", "appointments:schedule_version"}
+SEEN_BY_NOBODY = {
+    "livez",
+    "readyz",
+    "appointments:schedule_version",
+    "appointments:calendar_feed",  # files for calendar programs
+    "appointments:appointment_calendar",
+    "api_root",
+    "api_unknown",
+}
+# What programs call; the documentation, a page of a library, is in test_api_docs.py.
+FOR_PROGRAMS = ("api:", "fhir:")
 
 ON = {"1440 pixels": SCREEN, "390 pixels": PHONE}
 
@@ -215,7 +271,8 @@ def test_error_page_has_no_barrier(look, monkeypatch, complaints, error, heading
 
 
 def test_every_page_is_looked_at():
-    pages = {name for name, methods in access.PAGES.items() if "GET" in methods} - SEEN_BY_NOBODY
+    answers = {name for name, methods in access.PAGES.items() if "GET" in methods}
+    pages = {name for name in answers - SEEN_BY_NOBODY if not name.startswith(FOR_PROGRAMS)}
 
     looked_at = {
         resolve(urlsplit(re.sub(r"{[\w.]+}", "7", shown.address)).path).view_name

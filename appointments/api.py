@@ -17,6 +17,7 @@ from appointments.models import Appointment
 from appointments.models.appointment import LONGEST_NOTES
 from appointments.permissions import appointment_for
 from appointments.slots import Wish, find_free, nearest
+from appointments.statuses import MOVABLE
 from clinic import clinic_time
 from clinic.http import StaffRequest
 from clinic.rest.answers import ErrorsOut, refusals
@@ -161,7 +162,7 @@ def _with_alternatives(refusal: ValidationError, doctor: Doctor, start: dt.datet
     """
     told = refusal.error_dict if hasattr(refusal, "error_dict") else {}
     codes = {error.code for errors in told.values() for error in errors}
-    if not codes <= rules.TIME_IN_THE_WAY:
+    if not codes or not codes <= rules.TIME_IN_THE_WAY:
         return refusal
     wish = replace(wish, specialization=doctor.specialization)
     first_day = max(clinic_time.local_date(start), clinic_time.today())
@@ -231,7 +232,8 @@ def appointment_move(
     doctor = visit.doctor if sent.doctor_id is None else _named(Doctor, sent.doctor_id)
     start = sent.start_time or visit.start_time
     minutes = sent.duration_minutes or visit.duration_minutes
-    if (doctor, start, minutes) == (visit.doctor, visit.start_time, visit.duration_minutes):
+    asked, held = (doctor, start, minutes), (visit.doctor, visit.start_time, visit.duration_minutes)
+    if asked == held and visit.status in MOVABLE:
         return with_etag(response, AppointmentOut.from_orm(visit))  # where it is already is no move
     reasons: dict[str, Any] = {"reason": sent.reason, "outside_hours_reason": sent.outside_hours_reason}
     verb = partial(booking.move, doctor=doctor, start_time=start, duration_minutes=minutes, **reasons)

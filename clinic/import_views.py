@@ -32,7 +32,7 @@ from clinic.models import ImportDraft, Verdict
 ROWS_PER_PAGE = 50
 
 _OUTCOMES = {
-    Verdict.ERROR: "to be mended in the file",
+    Verdict.ERROR: "to be corrected in the file",
     Verdict.SAME_PERSON: "left out, unless ticked below",
     Verdict.SAME_PHONE: "left out, unless ticked below",
     Verdict.DIFFERS: "left out, the record stays as it is",

@@ -131,7 +131,7 @@ def _csv_rows(data: bytes, knows: Callable[[str], bool]) -> tuple[Iterator[Cells
     separator, text = _separator(text, knows)
     _check_letters(text, separator)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    how = _("CSV in %(encoding)s, cells parted by %(separator)s") % {
+    how = _("CSV in %(encoding)s, cells separated by %(separator)s") % {
         "encoding": encoding,
         "separator": _SEPARATORS[separator],
     }

@@ -364,6 +364,30 @@ def test_move_of_what_is_cancelled_offers_no_other_time(api, visit):
     assert "alternatives" not in response.json()
 
 
+def test_move_of_what_is_cancelled_to_where_it_is_is_refused(api, visit):
+    api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
+
+    assert told(api.post(f"/appointments/{visit.pk}/move", {})) == [("start_time", "not_movable")]
+
+
+def test_move_that_somebody_was_quicker_than_offers_no_other_time(api, visit, monkeypatch):
+    saves = Appointment.save
+
+    def change_first(self, *args, **kwargs):
+        monkeypatch.setattr(Appointment, "save", saves)
+        other = Appointment.objects.get()
+        other.notes = "Call first"
+        other.save()  # between the read and the save of the call
+        self.save(*args, **kwargs)
+
+    monkeypatch.setattr(Appointment, "save", change_first)
+
+    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
+
+    assert (response.status_code, told(response)) == (412, [(None, "stale")])
+    assert "alternatives" not in response.json()
+
+
 def test_move_to_where_it_is_leaves_the_visit(api, visit):
     etag = api.get(f"/appointments/{visit.pk}")["ETag"]
 

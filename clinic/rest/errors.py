@@ -10,7 +10,7 @@ from typing import Any
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, HttpError
+from ninja.errors import HttpError
 from ninja.errors import ValidationError as ShapeError
 from ninja.responses import Response
 
@@ -183,7 +183,6 @@ def add_handlers(api: NinjaAPI) -> None:
         ShapeError: shape_refusal,
         PermissionDenied: lambda error: refusal(403),
         Http404: lambda error: refusal(404),
-        AuthenticationError: lambda error: refusal(401, headers={"WWW-Authenticate": "Bearer"}),
         HttpError: lambda error: refusal(error.status_code),
         Exception: _go_on,
     }

@@ -81,11 +81,8 @@ def _after(order: tuple[str, ...], values: list[Any]) -> Q:
 
 def _write(values: list[Any]) -> str:
     # Django's encoder cuts instants to milliseconds; ours are of whole minutes.
-    return (
-        base64.urlsafe_b64encode(json.dumps(values, cls=NinjaJSONEncoder, ensure_ascii=False).encode())
-        .decode()
-        .rstrip("=")
-    )
+    text = json.dumps(values, cls=NinjaJSONEncoder, ensure_ascii=False)
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def _read(cursor: str, order: tuple[str, ...], rows: QuerySet) -> list[Any]:

@@ -14,7 +14,7 @@ hosts := $(if $(filter 0.0.0.0 ::,$(HOST)),*,127.0.0.1$(comma)localhost$(comma)$
 production := DEBUG=off SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check mysql browser serve requirements clean
+.PHONY: help run test fuzz check mysql browser serve requirements outdated clean
 
 help: ## list these commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -88,15 +88,20 @@ serve: $(venv)/base ## gunicorn with production settings, for a TLS proxy in fro
 	$(python) manage.py check --deploy --database default
 	@$(python) manage.py migrate --check || { echo "The database is not migrated: $(python) manage.py migrate"; exit 1; }
 	$(python) manage.py collectstatic --noinput --verbosity 0
-	$(venv)/bin/gunicorn clinic.wsgi --bind $(HOST):$(PORT) --workers $(WORKERS) --timeout 120 --no-control-socket --limit-request-line 8190 --forwarded-allow-ips=''
+	$(venv)/bin/gunicorn clinic.wsgi --bind $(HOST):$(PORT) --workers $(WORKERS) --timeout 120 --no-control-socket --limit-request-line 8190 --limit-request-fields 60 --limit-request-field_size 8190 --forwarded-allow-ips=''
 
+# Extras stay in the pins: without them pip 23 refuses the hashes once a newer version exists. Constraints may have none.
 requirements: $(python) ## pin anew what pyproject.toml asks for
 	$(python) -m pip install --quiet --disable-pip-version-check pip-tools
-	cd requirements && for pins in "base" "mysql --extra mysql" "dev --extra dev" "browser --extra browser --constraint dev.txt"; do \
+	cd requirements && trap 'rm -f versions.txt' EXIT && for pins in "base" "mysql --extra mysql" "dev --extra dev" "browser --extra browser --constraint versions.txt"; do \
 		set -- $$pins; name=$$1; shift; \
-		../$(venv)/bin/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+		if [ $$name = browser ]; then sed 's/\[[^]]*\]==/==/' dev.txt >versions.txt; fi; \
+		../$(venv)/bin/pip-compile --quiet --upgrade --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 			--no-header --output-file $$name.txt "$$@" ../pyproject.toml || exit 1; \
 	done
+
+outdated: $(venv)/base ## pins that are behind the newest patch of their series, and newer series; a report
+	@$(python) requirements/outdated.py
 
 clean: ## remove what can be made again, but no data
 	rm -rf $(venv) staticfiles .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache

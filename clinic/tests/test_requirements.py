@@ -1,0 +1,138 @@
+"""What is installed is pinned with hashes, and the report on pins says which are behind."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
+REPORT = REQUIREMENTS / "outdated.py"
+FILES = ("base", "mysql", "dev", "browser")
+
+
+def pins_of(name):
+    """Return each requirement of a file, with its hashes, as one text."""
+    text = (REQUIREMENTS / f"{name}.txt").read_text().replace("\\\n", " ")
+    return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+@pytest.fixture(scope="module")
+def outdated():
+    """The report, which is a script and no part of a package."""
+    spec = importlib.util.spec_from_file_location("outdated", REPORT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_files_of_pins_are_these():
+    assert {file.stem for file in REQUIREMENTS.glob("*.txt")} == set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_requirement_is_one_version_with_hashes(name):
+    pins = pins_of(name)
+
+    assert pins
+    for pin in pins:
+        line = " ".join(pin.split())
+        assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z0-9,._-]+\])?==[^ ;]+( --hash=sha256:[0-9a-f]{64})+", line)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_pins_name_the_extras_that_packages_ask_of_each_other(name):
+    pinned = {}
+    for pin in pins_of(name):
+        requirement = Requirement(pin.partition(" ")[0])
+        pinned[canonicalize_name(requirement.name)] = requirement.extras
+
+    for package, extras in pinned.items():
+        for needed in needs_of(package, extras):
+            # Else pip 23 takes a newer version for the extra, and then misses its hash.
+            assert needed.extras <= pinned.get(canonicalize_name(needed.name), needed.extras), (package, str(needed))
+
+
+def needs_of(package, extras):
+    """Return what an installed package asks for with these extras; nothing for one that is not installed."""
+    try:
+        requires = metadata.requires(package) or []
+    except metadata.PackageNotFoundError:
+        return []
+    needs = [Requirement(text) for text in requires]
+    return [need for need in needs if not need.marker or any(need.marker.evaluate({"extra": e}) for e in ("", *extras))]
+
+
+def test_pins_are_read_each_once(outdated, tmp_path):
+    (tmp_path / "a.txt").write_text("toy[extra]==1.2.3 \\\n    --hash=sha256:00\n    # via x==9\nother==4\n")
+    (tmp_path / "b.txt").write_text("toy==1.2.3\n")
+
+    assert outdated.pins_in(sorted(tmp_path.glob("*.txt"))) == [("other", Version("4")), ("toy", Version("1.2.3"))]
+
+
+@pytest.mark.parametrize(
+    ("pinned", "patch", "series"),
+    [
+        ("5.2.19", "5.2.21", "6.0.1"),
+        ("5.2.21", None, "6.0.1"),
+        ("5.2", "5.2.21", "6.0.1"),
+        ("5.1.9", None, "6.0.1"),
+        ("6.0.1", None, None),
+        ("7.0", None, None),
+    ],
+)
+def test_newer_versions_of_a_pin(outdated, pinned, patch, series):
+    pin = outdated.Pin("toy", Version(pinned))
+    versions = [Version(version) for version in ("4.2", "5.2.9", "5.2.21", "5.2.20", "6.0", "6.0.1")]
+
+    assert outdated.newest_patch(pin, versions) == (patch and Version(patch))
+    assert outdated.newest_series(pin, versions) == (series and Version(series))
+
+
+def test_names_of_old_releases_that_are_no_versions_are_left_out(outdated):
+    told = "toy (2.0)\nAvailable versions: 2.0, 1.10.post1, 2013-12-31, 0.9\n  LATEST: 2.0\n"
+
+    assert outdated.versions_told(told) == [Version("2.0"), Version("1.10.post1"), Version("0.9")]
+
+
+def report(tmp_path, **pip):
+    """Return what the report says on the pins of a directory, with pip set up like this and not otherwise."""
+    script = tmp_path / REPORT.name
+    script.write_text(REPORT.read_text())
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    env = kept | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | pip
+    done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_report_names_what_is_behind(tmp_path):
+    (tmp_path / "base.txt").write_text("toy==1.0.1\ncurrent==3.1\nmissing==1\n")
+    for wheel in ("pip-99", "toy-1.0.1", "toy-1.0.3", "toy-1.0.4rc1", "toy-2.0", "current-3.1"):
+        (tmp_path / f"{wheel}-py3-none-any.whl").touch()
+
+    said = report(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
+
+    assert said.splitlines() == [
+        "3 pins compared.",
+        "Behind the newest patch of their series:",
+        "  toy 1.0.1 -> 1.0.3",
+        "A newer series is out:",
+        "  toy 1.0.1 -> 2.0",
+        "Not found in the index: missing",
+    ]
+
+
+def test_report_without_an_index_says_so(tmp_path):
+    (tmp_path / "base.txt").write_text("toy==1.0.1\n")
+
+    said = report(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0")
+
+    assert said == "The package index cannot be reached, so nothing is compared.\n"

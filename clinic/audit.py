@@ -1,4 +1,4 @@
-"""Who is acting: the user and address that the audit trail notes beside every change.
+"""Who is acting: the user, token and address that the audit trail notes beside everything.
 
 A context variable of our own, because django-auditlog's `set_actor` forgets the outer actor once an inner one ends.
 """
@@ -9,13 +9,19 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+ANONYMISED = "anonymised"  # what stands in place of each value that was a patient's
+
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a change comes from: a user (None for the system itself) and, in a request, the address it comes from."""
+    """Where something comes from: a user (None for the system itself) and, in a request, the address.
+
+    `token` is the id of the API token that a program acts by in the user's name.
+    """
 
     actor: Any = None
     address: str | None = None
+    token: int | None = None
 
 
 _origin: ContextVar[Origin] = ContextVar("audit_origin", default=Origin())  # noqa: B039 -- Origin is frozen
@@ -27,10 +33,11 @@ def current_origin() -> Origin:
 
 
 @contextmanager
-def acting(by: Any, *, address: str | None = None) -> Iterator[None]:
-    """Note `by` as the actor of every change made inside; an outer address stays in force unless given anew."""
-    token = _origin.set(Origin(by, address or current_origin().address))
+def acting(by: Any, *, address: str | None = None, token: int | None = None) -> Iterator[None]:
+    """Note `by` as the actor of all that happens inside; an outer address or token stays in force unless given anew."""
+    outer = current_origin()
+    reset = _origin.set(Origin(by, address or outer.address, token or outer.token))
     try:
         yield
     finally:
-        _origin.reset(token)
+        _origin.reset(reset)

@@ -1,13 +1,142 @@
-"""What must not stand in the log."""
+"""The log of the process: a line of JSON for each record, with ids and codes, and never with what people typed.
 
+A line says when, how bad, by which logger, what, in which request and by which user. It holds no names, contacts,
+notes, addresses or query strings: messages of other packages are kept without the texts put into them. Of an exception
+it tells types and places, since the message may quote the database.
+"""
+
+import datetime as dt
 import logging
 import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
+
+LONGEST_MESSAGE = 2000
+MOST_FRAMES = 40
+_OURS = ("clinic", "patients", "doctors", "appointments")  # whose messages are known to hold ids only
+_NOT_TOLD = "…"
+# What records may say beside the message.
+TOLD = ("view", "method", "status", "ms", "ids")
+# What Django says when it refuses, by the status: its own messages hold addresses, and the headers that were wrong.
+_REFUSED = {400: "Bad request", 401: "Not signed in", 403: "Forbidden", 404: "Not found", 405: "Method not allowed"}
+_SERVER_ERROR = 500
+_WARNING = re.compile(r"(.+?:\d+: \w+): .*", re.DOTALL)  # of Python: place and kind, then a text that may quote
+
+
+class _Request:
+    """What the log says of the request that is being answered. The user may be known only later than its id."""
+
+    def __init__(self, request_id: str, request: Any) -> None:
+        self.id, self._request = request_id, request
+
+    @property
+    def user_id(self) -> int | None:
+        """Whose request it is, if that has been asked already: the log starts no query."""
+        token = getattr(self._request, "api_token", None)
+        user = getattr(self._request, "_cached_user", None)
+        return token.user_id if token is not None else getattr(user, "pk", None)
+
+
+_request: ContextVar[_Request | None] = ContextVar("logged_request", default=None)
+
+
+@contextmanager
+def answering(request: Any, request_id: str) -> Iterator[_Request]:
+    """Say of all that is logged inside that it belongs to this request."""
+    answered = _Request(request_id, request)
+    request.logged = answered  # Django notes refusals when all middleware is through
+    reset = _request.set(answered)
+    try:
+        yield answered
+    finally:
+        _request.reset(reset)
+
+
+class JsonLines(JsonFormatter):
+    """Writes a record as one line of JSON in ASCII, so that nothing in it begins another line or moves the cursor."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, json_ensure_ascii=True, **kwargs)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        answered = _request.get() or getattr(getattr(record, "request", None), "logged", None)
+        said: dict[str, Any] = {
+            "time": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": message_of(record)[:LONGEST_MESSAGE],
+            "request": answered.id if answered else None,
+            "user": answered.user_id if answered else None,
+        }
+        said |= {name: getattr(record, name) for name in TOLD if hasattr(record, name)}
+        if (request := getattr(record, "request", None)) is not None and hasattr(request, "resolver_match"):
+            said |= place_of(request)
+        if record.exc_info and record.exc_info[1] is not None:
+            said["exception"] = list(_told(record.exc_info[1]))
+        return self.serialize_log_record(said)
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 -- logging's name
+        """Return when, in UTC."""
+        return dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """Return what a record says, without what was typed."""
+    if hasattr(record, "request") and record.name.startswith("django."):
+        status = getattr(record, "status_code", None) or _SERVER_ERROR
+        return _REFUSED.get(status, "Server error" if status >= _SERVER_ERROR else f"Refused, {status}")
+    if record.name == "py.warnings":
+        return _WARNING.sub(r"\1", record.getMessage())
+    try:
+        if record.name.partition(".")[0] in _OURS or not record.args:
+            return record.getMessage()
+        return str(record.msg) % _without_texts(record.args, is_quiet=record.levelno < logging.WARNING)
+    except (TypeError, ValueError, KeyError):
+        return str(record.msg)
+
+
+def _without_texts(args: Any, *, is_quiet: bool) -> Any:
+    """Return the arguments of a message with only numbers left; those of plain information are the package's own."""
+    if isinstance(args, dict):
+        return {name: _kept(each, is_quiet=is_quiet) for name, each in args.items()}
+    return tuple(_kept(each, is_quiet=is_quiet) for each in args)
+
+
+def _kept(value: Any, *, is_quiet: bool) -> Any:
+    return value if is_quiet or isinstance(value, int | float) else _NOT_TOLD
+
+
+def place_of(request: Any) -> dict[str, Any]:
+    """Return where a request was answered: the view's name and the ids in the address, but for nothing else in it."""
+    match = request.resolver_match
+    if match is None:
+        return {"view": None, "ids": {}}
+    ids = {name: str(value) for name, value in match.kwargs.items() if re.fullmatch(r"[0-9-]{1,20}", str(value))}
+    return {"view": match.view_name, "ids": ids}
+
+
+def _told(error: BaseException | None) -> Iterator[dict[str, Any]]:
+    """Yield types and places of an exception and of those that led to it, the outermost first."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        yield {"type": kind, "frames": [f"{each.filename}:{each.lineno} {each.name}" for each in frames]}
+        error = error.__cause__ or error.__context__
+
 
 _FEED = re.compile(r"(?<=/calendar/)[^/\s]+")
 
 
 class HideFeedTokens(logging.Filter):
-    """Takes the token out of the address of a calendar feed, which Django notes when it answers 404 or fails."""
+    """Takes the token out of the address of a calendar feed, for handlers that write whole addresses."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass, without the token."""

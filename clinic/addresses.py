@@ -1,0 +1,42 @@
+"""Where a request comes from."""
+
+import ipaddress
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the address of the client, which nobody can choose; None if the server does not know it.
+
+    Without a proxy it is the connection's. Behind one, it is the last address of `X-Forwarded-For`, which the proxy
+    itself has added: those before it are what the client says.
+    """
+    forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
+    return _address(forwarded.rpartition(",")[2]) or _address(request.META.get("REMOTE_ADDR", ""))
+
+
+def is_in_the_clear(request: HttpRequest) -> bool:
+    """Return whether a request came without TLS where there should be some.
+
+    Who sends a secret so is refused and not redirected: a redirect would hide that the secret has been seen.
+    """
+    return settings.USE_HTTPS and not request.is_secure()
+
+
+def is_among(address: str | None, networks: Iterable[str]) -> bool:
+    """Return whether an address lies in one of the networks, written like `10.0.0.0/8`."""
+    if address is None:
+        return False
+    return any(ipaddress.ip_address(address) in ipaddress.ip_network(network) for network in networks)
+
+
+def _address(text: str) -> str | None:
+    """Return an address as the database holds it, without a zone; None for anything else."""
+    try:
+        address = ipaddress.ip_address(text.strip().partition("%")[0])
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return str(mapped or address)

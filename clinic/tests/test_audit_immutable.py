@@ -1,0 +1,225 @@
+"""Nobody changes or deletes what the audit trail holds, but for the command that prunes it."""
+
+import datetime as dt
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.core import serializers
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from clinic.models import AuditEntry, Event, SeenPatient
+from clinic.roles import DOCTOR, RECEPTIONIST
+from clinic.tests.factories import UserFactory
+from clinic.tests.trail import only_entry
+from patients.models import Patient
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def entry(patient):
+    return AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk])
+
+
+def held(entry):
+    return AuditEntry.objects.filter(pk=entry.pk).values("event", "object_id", "remote_addr", "additional_data").get()
+
+
+WAYS = {
+    "save": lambda entry: entry.save(),
+    "save_base": lambda entry: entry.save_base(),
+    "delete": lambda entry: entry.delete(),
+    "update": lambda entry: AuditEntry.objects.update(remote_addr="192.0.2.9"),
+    "update, by the base manager": lambda entry: AuditEntry._base_manager.all().update(remote_addr="192.0.2.9"),
+    "queryset delete": lambda entry: AuditEntry.objects.all().delete(),
+    "raw delete": lambda entry: AuditEntry.objects.all()._raw_delete("default"),
+    "bulk update": lambda entry: AuditEntry.objects.bulk_update([entry], ["remote_addr"]),
+    "bulk create over it": lambda entry: AuditEntry.objects.bulk_create(
+        [entry], update_conflicts=True, update_fields=["remote_addr"], unique_fields=["id"]
+    ),
+    "update or create": lambda entry: AuditEntry.objects.update_or_create(
+        pk=entry.pk, defaults={"remote_addr": "192.0.2.9"}
+    ),
+    "delete of its kind": lambda entry: entry.content_type.delete(),
+    "seen patients, update": lambda entry: SeenPatient.objects.update(patient_id=0),
+    "seen patients, delete": lambda entry: SeenPatient.objects.all().delete(),
+    "seen patients, by the entry": lambda entry: entry.seen_patients.all().delete(),
+    "seen patient, save": lambda entry: SeenPatient.objects.get().save(),
+    "seen patient, delete": lambda entry: SeenPatient.objects.get().delete(),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_entry_cannot_be_changed_or_deleted(entry, way):
+    before = held(entry)
+    entry.remote_addr = "192.0.2.9"
+
+    with pytest.raises(TypeError), transaction.atomic():
+        WAYS[way](entry)
+
+    assert held(entry) == before
+    assert SeenPatient.objects.count() == 1
+
+
+def test_new_entry_with_the_key_of_an_old_one_does_not_replace_it(entry):
+    before = held(entry)
+    other = AuditEntry(pk=entry.pk, event=Event.READ, action=3, content_type=ContentType.objects.get_for_model(Patient))
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        other.save()
+
+    assert held(entry) == before
+
+
+def test_entry_loaded_from_a_file_does_not_replace_an_old_one(entry):
+    before = held(entry)
+    text = serializers.serialize("json", [AuditEntry.objects.get(pk=entry.pk)]).replace("search", "read")
+
+    (loaded,) = serializers.deserialize("json", text)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        loaded.save()
+
+    assert held(entry) == before
+
+
+def test_user_with_entries_is_not_deleted_with_their_name(entry):
+    user = UserFactory()
+    AuditEntry.objects.create(event=Event.READ, action=3, content_type=entry.content_type, actor=user)
+
+    with pytest.raises(TypeError), transaction.atomic():
+        user.delete()
+
+    assert AuditEntry.objects.filter(actor=user).exists()
+
+
+@pytest.mark.parametrize("command", ["auditlogflush", "auditlogmigratejson"])
+def test_commands_of_the_library_that_rewrite_the_trail_are_not_there(command):
+    with pytest.raises(CommandError, match="Unknown command"):
+        call_command(command)
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+@pytest.mark.parametrize("page", ["change", "delete", "history"])
+def test_admin_changes_no_entry_by_any_method(in_admin, entry, method, page):
+    before = held(entry)
+
+    getattr(in_admin, method)(f"/admin/clinic/auditentry/{entry.pk}/{page}/", {"remote_addr": "192.0.2.9"})
+
+    assert held(entry) == before
+
+
+def test_admin_deletes_no_entry_by_an_action(in_admin, entry):
+    sent = {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"}
+
+    in_admin.post("/admin/clinic/auditentry/", sent)
+
+    assert AuditEntry.objects.filter(pk=entry.pk).exists()
+
+
+def test_admin_adds_no_entry(in_admin):
+    response = in_admin.post("/admin/clinic/auditentry/add/", {})
+
+    assert response.status_code == 403
+
+
+# Roles of users, old and new
+
+
+def roles_told(user):
+    told = [entry.changes_dict for entry in AuditEntry.objects.get_for_object(user).writes().order_by("pk")]
+    return [changes["groups"] for changes in told if "groups" in changes]
+
+
+def test_roles_given_and_taken_are_told_old_and_new():
+    user = UserFactory(role=DOCTOR)
+    receptionist = Group.objects.get(name=RECEPTIONIST)
+
+    user.groups.set([receptionist])
+
+    assert roles_told(user) == [["", "Doctor"], ["Doctor", ""], ["", "Receptionist"]]
+
+
+def test_role_given_from_the_side_of_the_group_is_the_users_entry():
+    user = UserFactory()
+
+    Group.objects.get(name=RECEPTIONIST).user_set.add(user)
+
+    assert roles_told(user) == [["", "Receptionist"]]
+
+
+def test_roles_that_stay_as_they_are_leave_no_entry():
+    user = UserFactory(role=DOCTOR)
+
+    user.groups.set(user.groups.all())
+
+    assert len(roles_told(user)) == 1
+
+
+# Pruning
+
+
+@pytest.fixture
+def old_and_new(db, settings):
+    """An entry a minute too old to be kept, with a patient seen in it, and one just not."""
+    settings.AUDIT_RETENTION_DAYS = 10
+    limit = timezone.now() - dt.timedelta(days=10)
+    kind = ContentType.objects.get_for_model(Patient)
+    common = {"event": Event.SEARCH, "action": 3, "content_type": kind}
+    old = AuditEntry.objects.create(timestamp=limit - dt.timedelta(minutes=1), **common)
+    SeenPatient.objects.note(old, [7])
+    new = AuditEntry.objects.create(timestamp=limit + dt.timedelta(minutes=1), **common)
+    SeenPatient.objects.note(new, [8])
+    return old, new
+
+
+def pruned(*options):
+    out = StringIO()
+    call_command("prune_audit_trail", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_pruning_deletes_what_is_too_old_and_nothing_else(now, old_and_new):
+    old, new = old_and_new
+
+    said = pruned()
+
+    assert said.startswith("1 ")
+    assert not AuditEntry.objects.filter(pk=old.pk).exists()
+    assert AuditEntry.objects.filter(pk=new.pk).exists()
+    assert [seen.patient_id for seen in SeenPatient.objects.all()] == [8]
+
+
+def test_pruning_leaves_an_entry_of_its_own(now, old_and_new):
+    pruned()
+
+    entry = only_entry(event=Event.PRUNE)
+    assert entry.additional_data["found"] == 1
+    assert entry.additional_data["before"].startswith("2026-11-14")
+
+
+def test_pruning_goes_on_in_batches(now, old_and_new, monkeypatch):
+    monkeypatch.setattr("clinic.models.audit_entry.PRUNED_AT_ONCE", 1)
+    old, _new = old_and_new
+    AuditEntry.objects.create(timestamp=old.timestamp, event=Event.READ, action=3, content_type_id=old.content_type_id)
+
+    assert pruned().startswith("2 ")
+
+
+def test_dry_run_deletes_nothing_and_leaves_no_entry(now, old_and_new):
+    said = pruned("--dry-run")
+
+    assert said.startswith("1 ")
+    assert AuditEntry.objects.count() == 2
+
+
+def test_pruning_everything_by_mistake_is_refused(now, old_and_new, settings):
+    settings.AUDIT_RETENTION_DAYS = 0
+
+    with pytest.raises(CommandError):
+        pruned()
+
+    assert AuditEntry.objects.count() == 2

@@ -1,0 +1,216 @@
+"""Refusals in the audit trail: who asked for what they may not have, and nothing of what they typed."""
+
+import datetime as dt
+import uuid
+
+import pytest
+from django.test import Client
+
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry, Event, ImportDraft, User
+from clinic.tests.api_client import ApiClient
+from clinic.tests.factories import UserFactory
+from clinic.tests.trail import entries, only_entry
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+
+@pytest.fixture
+def foreign():
+    """A visit in the diary of some other doctor."""
+    return AppointmentFactory(doctor=DoctorFactory())
+
+
+@pytest.fixture
+def at_doctor(client, doctor_user):
+    client.force_login(doctor_user)
+    return client
+
+
+def refusal():
+    """Return the one refusal: kind, id, patient, and what is told beside."""
+    entry = only_entry(event=Event.REFUSAL)
+    return entry.content_type.model_class(), entry.object_id, entry.patient_id, entry.additional_data
+
+
+@pytest.mark.parametrize("page", ["", "move/", "cancel/", "calendar.ics"])
+def test_foreign_visit_is_noted_with_its_patient(at_doctor, doctor_user, foreign, page):
+    response = at_doctor.get(f"/appointments/{foreign.pk}/{page}", REMOTE_ADDR="192.0.2.7")
+
+    assert response.status_code == 403
+    kind, pk, patient_id, told = refusal()
+    assert (kind, pk, patient_id) == (Appointment, foreign.pk, foreign.patient_id)
+    assert (told["status"], told["method"]) == (403, "GET")
+    entry = only_entry(event=Event.REFUSAL)
+    assert (entry.actor, entry.remote_addr) == (doctor_user, "192.0.2.7")
+
+
+def test_foreign_patient_is_noted_although_the_answer_is_that_there_is_none(at_doctor, foreign):
+    response = at_doctor.get(f"/patients/{foreign.patient_id}/")
+
+    assert response.status_code == 404
+    kind, pk, patient_id, told = refusal()
+    assert (kind, pk, patient_id) == (Patient, foreign.patient_id, foreign.patient_id)
+    assert (told["status"], told["view"]) == (404, "patients:patient_detail")
+
+
+@pytest.mark.parametrize("path", ["/patients/{patient}", "/fhir/Patient/{patient}"])
+def test_foreign_patient_asked_for_by_a_program_is_noted_with_its_token(doctor_user, foreign, path):
+    ApiClient(doctor_user).get(path.format(patient=foreign.patient_id))
+
+    assert refusal()[:3] == (Patient, foreign.patient_id, foreign.patient_id)
+    assert only_entry(event=Event.REFUSAL).token_id == doctor_user.api_tokens.get().pk
+
+
+def test_id_of_nobody_is_noted(at_desk):
+    at_desk.get("/patients/999999/")
+
+    assert refusal()[:3] == (Patient, 999999, None)
+
+
+def test_page_of_another_role_is_noted(client, manager):
+    client.force_login(manager)
+
+    client.get("/patients/")
+
+    kind, pk, patient_id, told = refusal()
+    assert (kind, pk, patient_id) == (User, None, None)
+    assert told["view"] == "patients:patient_search"
+
+
+def test_form_without_its_token_is_noted(receptionist, foreign):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(receptionist)
+
+    response = client.post(f"/appointments/{foreign.pk}/arrive/")
+
+    assert response.status_code == 403
+    assert refusal()[:3] == (Appointment, foreign.pk, foreign.patient_id)
+
+
+def test_ids_in_the_body_of_a_program_are_noted(api, doctor):
+    sent = {"patient_id": 999999, "doctor_id": doctor.pk, "start_time": "2026-11-24T10:00:00Z"}
+
+    response = api.post("/appointments", sent)
+
+    assert response.status_code == 404
+    assert refusal()[3]["patient_id_named"] == 999999
+
+
+@pytest.mark.parametrize("send", ["get", "step", "whole"])
+def test_unknown_patient_in_the_booking_form_is_noted(at_desk, doctor, send):
+    if send == "get":
+        at_desk.get("/appointments/book/?patient=999999")
+    elif send == "step":
+        at_desk.post("/appointments/book/", {"patient": "999999", "look": "1"})
+    else:
+        sent = {"doctor": doctor.pk, "date": "2026-11-24", "time": "11:00", "duration_minutes": "30"}
+        at_desk.post("/appointments/book/", sent | {"patient": "999999", "booking_key": str(uuid.uuid4())})
+
+    assert refusal()[:3] == (Patient, 999999, None)
+
+
+def test_patient_of_others_in_the_search_for_a_free_time_is_noted(at_doctor, foreign):
+    response = at_doctor.get(f"/appointments/free/?patient={foreign.patient_id}")
+
+    assert response.status_code == 200
+    assert refusal()[:3] == (Patient, foreign.patient_id, foreign.patient_id)
+
+
+def test_visit_to_be_moved_that_an_address_names_is_noted(at_doctor, foreign):
+    at_doctor.get(f"/schedule/2026-11-24/?move={foreign.pk}")
+
+    assert refusal()[3]["move_named"] == foreign.pk
+
+
+def test_import_draft_of_somebody_else_is_noted(in_admin):
+    theirs = ImportDraft.objects.create(owner=UserFactory(), kind="patients", is_ready=True)
+
+    in_admin.get(f"/patients/import/{theirs.pk}/")
+
+    assert refusal()[:2] == (ImportDraft, theirs.pk)
+
+
+def test_unknown_record_in_the_admin_is_noted(in_admin):
+    in_admin.get("/admin/patients/patient/999999/change/")
+
+    assert refusal()[:3] == (Patient, 999999, None)
+
+
+def test_page_of_a_draft_does_not_pass_for_a_patients(at_desk, patient):
+    at_desk.get(f"/patients/import/{patient.pk}/")
+
+    assert refusal()[:3] == (ImportDraft, patient.pk, None)
+
+
+def test_refusal_in_the_admin_names_the_record(in_admin, foreign):
+    in_admin.post(f"/admin/appointments/appointment/{foreign.pk}/delete/")
+
+    assert refusal()[:3] == (Appointment, foreign.pk, foreign.patient_id)
+
+
+def test_refusal_outlives_what_was_rolled_back(at_desk, receptionist, foreign, monkeypatch):
+    """The view writes, and is refused in the middle of its transaction."""
+    from django.core.exceptions import PermissionDenied
+    from django.db import transaction
+
+    from patients import views
+
+    def writes_and_refuses(*args, **kwargs):
+        with transaction.atomic():
+            foreign.patient.save()
+            raise PermissionDenied
+
+    monkeypatch.setattr(views, "get_object_or_404", writes_and_refuses)
+
+    response = at_desk.get(f"/patients/{foreign.patient_id}/")
+
+    assert response.status_code == 403
+    assert refusal()[:2] == (Patient, foreign.patient_id)
+
+
+@pytest.mark.parametrize("address", ["/patients/7/", "/admin/", "/api/patients/7", "/api/7", "/nowhere/7/"])
+def test_strangers_leave_no_entry(client, address):
+    client.get(address)
+
+    assert not AuditEntry.objects.exists()
+
+
+def test_stranger_whose_form_has_no_token_leaves_no_entry():
+    response = Client(enforce_csrf_checks=True).post("/accounts/login/", {"username": "x", "password": "x"})
+
+    assert response.status_code == 403
+    assert not AuditEntry.objects.exists()
+
+
+def test_address_that_is_none_leaves_no_entry(at_desk):
+    at_desk.get("/maria-santos/")
+
+    assert not entries(event=Event.REFUSAL)
+
+
+def test_what_was_typed_is_in_no_refusal(api, at_desk, foreign):
+    typed = "Maria-Santos"
+    at_desk.get(f"/admin/patients/patient/{typed}/change/?patient={typed}")
+    at_desk.generic(typed, f"/patients/{foreign.patient_id}/")
+    api.get(f"/fhir/Patient/{typed}")
+    api.post("/appointments", {"patient_id": typed, "reason": typed})
+
+    told = str([(entry.additional_data, entry.object_pk, entry.object_repr) for entry in entries(event=Event.REFUSAL)])
+    assert typed not in told
+
+
+def test_nobody_is_answered_when_the_refusal_cannot_be_written(at_desk, monkeypatch):
+    at_desk.raise_request_exception = False
+    monkeypatch.setattr(AuditEntry, "save_base", lambda *args, **kwargs: 1 / 0)
+
+    assert at_desk.get("/patients/999999/").status_code == 500
+
+
+def test_time_of_the_refusal_is_kept(at_desk):
+    at_desk.get("/patients/999999/")
+
+    assert only_entry(event=Event.REFUSAL).timestamp == dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)

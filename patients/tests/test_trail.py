@@ -1,0 +1,340 @@
+"""The page of the audit trail: what it finds, how it reads, and what that costs."""
+
+import datetime as dt
+import importlib
+import re
+
+import pytest
+from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
+
+from appointments.impact import open_impact
+from appointments.models import Appointment, Hit
+from appointments.tests.factories import AppointmentFactory
+from clinic.audit import acting
+from clinic.models import AuditEntry, Event, SeenPatient
+from clinic.tests.factories import UserFactory
+from clinic.tests.plans import analyze, steps_of_sql
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+from patients.trail import Asked, page_of, rows_of
+
+pytestmark = pytest.mark.django_db
+
+TRAIL = "/audit/"
+
+
+@pytest.fixture
+def maria():
+    return PatientFactory(first_name="Maria", last_name="Santos")
+
+
+def note(event, subject, *, by=None, at=None, **told):
+    """Write an entry as if somebody had done it at some time."""
+    entry = AuditEntry.objects.note(event, subject, **told)
+    if by or at:
+        values = {"actor": by} if by else {}
+        QuerySet(AuditEntry).filter(pk=entry.pk).update(**values, **({"timestamp": at} if at else {}))
+        QuerySet(SeenPatient).filter(entry=entry).update(timestamp=at or entry.timestamp)
+    return entry
+
+
+def shown(client, **filters):
+    """Return the ids of the entries that the page shows, but for the looks at the page itself."""
+    before = AuditEntry.objects.latest("pk").pk if AuditEntry.objects.exists() else 0
+    asked = Asked(**filters)
+    entries, _more = page_of(asked)
+    return [entry.pk for entry in entries if entry.pk <= before and entry.event != Event.WRITE]
+
+
+# Who may
+
+
+@pytest.mark.parametrize("person", ["receptionist", "manager", "doctor_user"])
+def test_trail_is_for_administrators(client, request, person):
+    client.force_login(request.getfixturevalue(person))
+
+    assert client.get(TRAIL).status_code == 403
+    assert client.post(TRAIL).status_code == 403
+
+
+def test_link_to_the_trail_is_shown_to_who_may_follow_it(in_admin, maria):
+    response = in_admin.get(maria.get_absolute_url())
+
+    assert f"{TRAIL}?patient={maria.pk}" in response.content.decode()
+
+
+def test_no_link_for_others(at_desk, maria):
+    assert TRAIL not in at_desk.get(maria.get_absolute_url()).content.decode()
+
+
+# What is found
+
+
+def test_patient_finds_reads_writes_visits_and_lists(maria):
+    other = PatientFactory()
+    visit = AppointmentFactory(patient=maria)
+    read = note(Event.READ, maria)
+    of_visit = note(Event.READ, visit)
+    listed = note(Event.SEARCH, Patient, patients=[other.pk, maria.pk])
+    note(Event.READ, other)
+    note(Event.SEARCH, Patient, patients=[other.pk])
+
+    assert shown(None, patient_id=maria.pk) == [listed.pk, of_visit.pk, read.pk]
+
+
+def test_patient_far_down_a_long_list_is_found(maria):
+    ids = [PatientFactory().pk for _ in range(30)]
+    listed = note(Event.READ, Appointment, patients=[*ids, maria.pk])
+
+    assert shown(None, patient_id=maria.pk) == [listed.pk]
+
+
+def test_user_finds_what_that_user_did(maria):
+    user, other = UserFactory(), UserFactory()
+    mine = note(Event.READ, maria, by=user)
+    note(Event.READ, maria, by=other)
+
+    assert shown(None, user_id=user.pk) == [mine.pk]
+    assert shown(None, user_id=user.pk, patient_id=maria.pk) == [mine.pk]
+
+
+def test_event_finds_its_own(maria):
+    exported = note(Event.EXPORT, Patient, rows=3)
+    searched = note(Event.SEARCH, Patient, patients=[maria.pk])
+
+    assert shown(None, event=Event.EXPORT) == [exported.pk]
+    assert shown(None, event=Event.SEARCH, patient_id=maria.pk) == [searched.pk]
+
+
+def test_days_are_clinic_local_and_both_included(maria, settings):
+    settings.TIME_ZONE = "Asia/Tokyo"  # nine hours ahead
+    midnight = dt.datetime(2026, 11, 23, 15, 0, tzinfo=dt.UTC)
+    minute = dt.timedelta(minutes=1)
+    note(Event.READ, maria, at=midnight - minute)
+    first = note(Event.READ, maria, at=midnight)
+    last = note(Event.SEARCH, Patient, patients=[maria.pk], at=midnight + dt.timedelta(days=1) - minute)
+    note(Event.READ, maria, at=midnight + dt.timedelta(days=1))
+    day = dt.date(2026, 11, 24)
+
+    assert shown(None, first=day, last=day) == [last.pk, first.pk]
+    assert shown(None, first=day, last=day, patient_id=maria.pk) == [last.pk, first.pk]
+
+
+def test_pages_follow_one_another_without_gap_or_repeat(maria):
+    at = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+    written = [
+        note(Event.READ, maria, at=at).pk if number % 2 else note(Event.SEARCH, Patient, patients=[maria.pk], at=at).pk
+        for number in range(120)
+    ]
+    found, before = [], None
+    for _page in range(4):
+        entries, before = page_of(Asked(patient_id=maria.pk), before=before)
+        found += [entry.pk for entry in entries if entry.event != Event.WRITE]
+        if before is None:
+            break
+
+    assert found == sorted(written, reverse=True)
+
+
+def test_page_links_to_the_next_by_key_and_keeps_the_filters(in_admin, maria):
+    for _ in range(60):
+        note(Event.READ, maria)
+
+    response = in_admin.get(TRAIL, {"patient": maria.pk, "event": "read"})
+
+    more = response.context["more"]
+    assert f"patient={maria.pk}&amp;event=read&amp;before={more}" in response.content.decode()
+    rest = in_admin.get(TRAIL, {"patient": maria.pk, "event": "read", "before": more})
+    assert 9 <= len(rest.context["rows"]) <= 12
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["patient=x", "patient=99999999999999999999", "user=x", "event=x", "first=x", "last=9999-99-99", "before=x"],
+)
+def test_nonsense_in_the_address_is_no_error(in_admin, typed):
+    assert in_admin.get(f"{TRAIL}?{typed}").status_code == 200
+
+
+# How it reads
+
+
+def row_of(entry):
+    return rows_of([AuditEntry.objects.select_related("actor", "content_type").get(pk=entry.pk)])[0]
+
+
+def test_row_tells_who_when_where_and_old_and_new(receptionist, doctor):
+    visit = AppointmentFactory(doctor=doctor)
+    with acting(receptionist, address="192.0.2.7"):
+        visit.start_time += dt.timedelta(hours=1)
+        visit.doctor = AppointmentFactory(start_time=visit.start_time + dt.timedelta(hours=5)).doctor
+        visit.save()
+
+    row = row_of(AuditEntry.objects.get_for_object(visit).writes().latest("pk"))
+
+    assert (row.who, row.address) == (receptionist.display_name, "192.0.2.7")
+    changes = {label: (old, new) for label, old, new in row.changes}
+    assert changes["start"] == ("Tue 24 Nov 2026 10:00", "Tue 24 Nov 2026 11:00")
+    assert changes["doctor"] == (str(doctor), str(visit.doctor))
+    assert row.record.url == visit.get_absolute_url()
+    assert [patient.text for patient in row.patients] == [str(visit.patient)]
+
+
+def test_name_is_the_one_of_today(maria):
+    entry = note(Event.READ, maria)
+    maria.last_name = "Silva"
+    maria.save()
+
+    assert row_of(entry).record.text == "Maria Silva"
+
+
+def test_record_that_is_gone_is_told_by_its_id(maria):
+    entry = note(Event.READ, maria)
+    pk = maria.pk
+    maria.delete()
+
+    assert (row_of(entry).record.text, row_of(entry).record.url) == (f"patient {pk}", "")
+
+
+def test_long_list_names_some_and_counts_the_others():
+    ids = [PatientFactory().pk for _ in range(25)]
+
+    row = row_of(note(Event.SEARCH, Patient, patients=ids))
+
+    assert len(row.patients) == 20
+    assert row.more_patients == 5
+
+
+def test_every_event_can_be_read(in_admin, maria):
+    for event in Event:
+        note(event, maria, status=403, method="GET", view="x", rows=3)
+
+    assert in_admin.get(TRAIL).status_code == 200
+
+
+def test_names_are_escaped(in_admin):
+    note(Event.READ, PatientFactory(first_name="<b>Maria</b>"))
+
+    assert "<b>Maria" not in in_admin.get(TRAIL).content.decode()
+
+
+# Looking at it
+
+
+def test_looking_at_the_trail_is_noted(in_admin, administrator, maria):
+    in_admin.get(TRAIL, {"patient": maria.pk, "first": "2026-11-01"})
+
+    entry = AuditEntry.objects.filter(event=Event.READ).get()
+    assert entry.content_type.model_class() is AuditEntry
+    assert (entry.actor, entry.patient_id) == (administrator, maria.pk)
+    assert entry.additional_data == {"first": "2026-11-01"}
+
+
+def test_patient_is_picked_without_a_name_in_an_address(in_admin, maria):
+    response = in_admin.post(f"{TRAIL}?event=read", {"query": "santos"})
+
+    page = response.content.decode()
+    assert f"event=read&amp;patient={maria.pk}" in page
+    assert "query=" not in page
+
+
+# What it costs
+
+
+def test_page_makes_the_same_queries_for_3_and_for_30_rows(in_admin, administrator):
+    def fill(count):
+        for _ in range(count):
+            visit = AppointmentFactory(start_time=dt.datetime(2027, 1, 4, 10, 0, tzinfo=dt.UTC))
+            note(Event.READ, visit, by=administrator)
+            note(Event.SEARCH, Patient, patients=[visit.patient_id])
+
+    fill(3)
+    in_admin.get(TRAIL, {"user": administrator.pk})  # warms the kinds of records
+    with CaptureQueriesContext(connection) as few:
+        in_admin.get(TRAIL, {"user": administrator.pk})
+    fill(27)
+
+    with CaptureQueriesContext(connection) as many:
+        in_admin.get(TRAIL, {"user": administrator.pk})
+
+    assert len(few) == len(many) <= 11
+
+
+SOMEBODY = "somebody"
+OF_DJANGO = re.compile(r"(SEARCH|SCAN) django_|'table': 'django_")  # its indexes are named after tables of Django, too
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("filters", "indexes"),
+    [
+        ({}, ["timestamp"]),
+        ({"patient_id": 7}, ["audit_patient_time", "seen_patient_time"]),
+        ({"user_id": SOMEBODY}, ["audit_actor_time"]),
+        ({"event": "refusal"}, ["audit_event_time"]),
+        ({"first": dt.date(2026, 11, 24), "last": dt.date(2026, 11, 24)}, ["timestamp"]),
+        ({"patient_id": 7, "first": dt.date(2026, 11, 24)}, ["audit_patient_time", "seen_patient_time"]),
+    ],
+    ids=str,
+)
+def test_page_is_read_by_index(filters, indexes):
+    users = fill_trail()
+    last = AuditEntry.objects.order_by("-pk").first().pk
+    asked = filters | ({"user_id": users[0]} if "user_id" in filters else {})
+
+    with CaptureQueriesContext(connection) as captured:
+        page_of(Asked(**asked), before=last)
+
+    selects = [query["sql"] for query in captured.captured_queries if query["sql"].startswith("SELECT")]
+    steps = [
+        step for sql in selects for step in steps_of_sql(sql.replace("%", "%%")) if not OF_DJANGO.search(step.text)
+    ]
+    assert [step.text for step in steps if not step.is_by_index] == []
+    for index in indexes:
+        assert any(index in step.text for step in steps), [step.text for step in steps]
+
+
+def fill_trail():
+    """Ten thousand entries of twenty users and a hundred patients, a few of them refusals."""
+    users = [UserFactory().pk for _ in range(20)]
+    kind = ContentType.objects.get_for_model(Patient)
+    start = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    QuerySet(AuditEntry).bulk_create(
+        AuditEntry(
+            event="refusal" if number % 500 == 0 else "read",
+            action=3,
+            content_type=kind,
+            object_pk=str(number % 100),
+            object_id=number % 100,
+            patient_id=number % 100,
+            actor_id=users[number % 20],
+            timestamp=start + number * dt.timedelta(minutes=5),
+        )
+        for number in range(10_000)
+    )
+    QuerySet(SeenPatient).bulk_create(
+        SeenPatient(entry_id=pk, patient_id=pk % 100, timestamp=timestamp)
+        for pk, timestamp in AuditEntry.objects.values_list("pk", "timestamp")[:3000]
+    )
+    analyze("clinic_auditentry", "clinic_seenpatient")
+    return users
+
+
+# Entries from before
+
+
+def test_migration_says_whose_data_entries_from_before_hold():
+    visit = AppointmentFactory()
+    open_impact([visit], cause="Leave", by=None)
+    QuerySet(AuditEntry).update(patient_id=None)
+    fill = importlib.import_module("clinic.migrations.0006_audit_patients").fill
+
+    fill(apps, None)
+
+    for record in (visit.patient, visit, Hit.objects.get()):
+        assert AuditEntry.objects.get_for_object(record).get().patient_id == visit.patient_id, record
+    assert set(AuditEntry.objects.get_for_object(visit.doctor).values_list("patient_id", flat=True)) == {None}

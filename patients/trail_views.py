@@ -1,0 +1,105 @@
+"""The page of the audit trail, for administrators. Who may call it is in `clinic.access`."""
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from clinic import clinic_time
+from clinic.http import StaffRequest, number_or_none
+from clinic.models import AuditEntry, Event, User
+from clinic.widgets import DateInput, make_small
+from patients.models import Patient
+from patients.querysets import MOST_FOUND
+from patients.trail import Asked, page_of, rows_of
+from patients.views import LONGEST_QUERY, note_found
+
+
+class PersonField(forms.ModelChoiceField):
+    """A choice of users, by their names."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Return the name, and the login name to tell namesakes apart."""
+        return f"{obj.display_name} ({obj.get_username()})"
+
+
+class TrailForm(forms.Form):
+    """What of the trail is asked for. It travels in the address, so it holds ids and dates only."""
+
+    user = PersonField(User.objects.order_by("username"), label="User", required=False, empty_label="Everybody")
+    event = forms.ChoiceField(choices=[("", "Everything"), *Event.choices], label="Event", required=False)
+    first = forms.DateField(label="From", widget=DateInput(), required=False)
+    last = forms.DateField(label="To", widget=DateInput(), required=False)
+    patient = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        make_small(self)
+
+    def clean_first(self) -> dt.date | None:
+        """Check that the day is one of the portal's calendar."""
+        return _known(self.cleaned_data["first"])
+
+    def clean_last(self) -> dt.date | None:
+        """Check that the day is one of the portal's calendar."""
+        return _known(self.cleaned_data["last"])
+
+    def clean_patient(self) -> int | None:
+        """Leave out what can be nobody's id."""
+        return number_or_none(str(self.cleaned_data["patient"]))
+
+    def asked(self) -> Asked:
+        """Return what is asked for; a filter that makes no sense is shown with its error, and is none."""
+        self.is_valid()
+        sent = self.cleaned_data
+        user = sent.get("user")
+        return Asked(
+            patient_id=sent.get("patient"),
+            user_id=user and user.pk,
+            event=sent.get("event", ""),
+            first=sent.get("first"),
+            last=sent.get("last"),
+        )
+
+
+def _known(day: dt.date | None) -> dt.date | None:
+    if day is not None:
+        clinic_time.check_date(day)
+    return day
+
+
+def audit_trail(request: StaffRequest) -> HttpResponse:
+    """Show who did what, newest first, and note that it was looked at; find a patient to narrow it to."""
+    form = TrailForm(request.GET)
+    asked = form.asked()
+    query = request.POST.get("query", "").strip()[:LONGEST_QUERY]
+    found = list(Patient.objects.search(query)[: MOST_FOUND + 1]) if query else None
+    if found is not None:
+        note_found(found[:MOST_FOUND])
+    AuditEntry.objects.note_of(Event.READ, AuditEntry, pk=None, patient_id=asked.patient_id, **asked.told)
+    entries, more = page_of(asked, before=number_or_none(request.GET.get("before", "")))
+    context = {
+        "form": form,
+        "patient_id": asked.patient_id,
+        "patient": asked.patient_id and Patient.objects.filter(pk=asked.patient_id).first(),
+        "query": query,
+        "found": found and found[:MOST_FOUND],
+        "searched": found is not None,
+        "rows": rows_of(entries),
+        "kept": _address(request),
+        "without_patient": _address(request, "patient"),
+        "more": more,
+    }
+    return render(request, "patients/audit_trail.html", context)
+
+
+def _address(request: StaffRequest, *without: str) -> str:
+    """Return the filters of the address, for links that keep them, but for the page and those named."""
+    kept = request.GET.copy()
+    for name in ("before", *without):
+        kept.pop(name, None)
+    for name in [name for name in kept if name not in TrailForm.base_fields or not kept[name]]:
+        del kept[name]
+    return kept.urlencode()

@@ -1,0 +1,39 @@
+"""What a browser calls itself, in the few words by which people know it."""
+
+# The first that is found counts: browsers name their ancestors too, and telephones their systems'.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("Linux", "Linux"),
+)
+UNKNOWN = "Another program"
+
+
+def browser_of(user_agent: str) -> str:
+    """Return the browser and the system that a User-Agent names, such as "Chrome on Windows".
+
+    Nothing of the text itself is passed on: it says what whoever sent it likes.
+    """
+    browser = _first(_BROWSERS, user_agent)
+    system = _first(_SYSTEMS, user_agent)
+    if not browser:
+        return UNKNOWN
+    return f"{browser} on {system}" if system else browser
+
+
+def _first(names: tuple[tuple[str, str], ...], text: str) -> str:
+    return next((name for mark, name in names if mark in text), "")

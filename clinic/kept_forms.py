@@ -1,0 +1,92 @@
+"""Half-filled forms: what is kept when a session ends, and how its user finds it again after the next login."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import Resolver404, get_script_prefix, resolve
+
+from clinic.access import PAGES
+from clinic.models import KeptForm
+from clinic.transactions import retrying
+
+LONGEST_DATA = 100_000
+_REMINDER = "kept_forms"  # in the session: the pages whose forms wait
+_URLENCODED = "application/x-www-form-urlencoded"
+_CSRF_FIELD = "csrfmiddlewaretoken"
+_NOT_SENT = "This is what you had typed when you were logged out. It has not been saved: look through it and send it."
+
+# Pages with a form that says nothing worth typing again.
+NEVER_KEPT = frozenset(
+    {
+        "appointments:calendar_feed_edit",
+        "appointments:patient_anonymise",
+        "doctors:doctor_import",
+        "doctors:doctor_import_preview",
+        "patients:patient_import",
+        "patients:patient_import_preview",
+        "patients:patient_search",
+    }
+)
+
+
+def is_kept(path: str) -> bool:
+    """Return whether an address is that of a page whose form is kept.
+
+    Pages of accounts, which belong to no app, never are, for the sake of their passwords.
+    """
+    try:
+        page = resolve(path.removeprefix(get_script_prefix().rstrip("/")))
+    except Resolver404:
+        return False
+    has_form = {"GET", "POST"} <= PAGES.get(page.view_name, {}).keys()
+    is_of_app = bool(page.namespaces) and page.namespaces[0] != "api"
+    longest = KeptForm._meta.get_field("path").max_length or 0
+    return has_form and is_of_app and page.view_name not in NEVER_KEPT and len(path) <= longest
+
+
+def keep(request: HttpRequest, path: str, *, user_id: int) -> bool:
+    """Keep what the request sends of the form of a page, and return whether it is: no passwords, files or tokens."""
+    if not is_kept(path) or request.content_type != _URLENCODED:
+        return False
+    typed = request.POST.copy()
+    for name in list(typed):
+        if name == _CSRF_FIELD or "password" in name:
+            del typed[name]
+    data = typed.urlencode()
+    if not typed or len(data) > LONGEST_DATA:
+        return False
+    retrying(KeptForm.objects.keep)(user_id=user_id, path=path, data=data)
+    return True
+
+
+def answer_keeping(request: HttpRequest, *, user_id: int) -> HttpResponse:
+    """Keep the form of the page that `?path=` names, and answer 201 if it is kept, else 204."""
+    return HttpResponse(status=201 if keep(request, request.GET.get("path", ""), user_id=user_id) else 204)
+
+
+def remind(session: Any, user: Any) -> None:
+    """Note in a session which pages' forms wait for its user. One query; others are made only at these pages."""
+    if paths := list(KeptForm.objects.of(user).values_list("path", flat=True)):
+        session[_REMINDER] = paths
+
+
+def taken_from(request: HttpRequest) -> QueryDict | None:
+    """Return what was kept of this page's form for its user, and keep it no longer; None if there is nothing."""
+    known: Any = request  # a view that is run again, because a race was lost, finds it there
+    if not hasattr(known, "kept_form"):
+        known.kept_form = _take(request)
+    return known.kept_form
+
+
+def _take(request: HttpRequest) -> QueryDict | None:
+    paths = request.session.get(_REMINDER, ())
+    if request.method != "GET" or request.path not in paths:
+        return None
+    request.session[_REMINDER] = [path for path in paths if path != request.path]
+    form = KeptForm.objects.of(request.user).filter(path=request.path).first()
+    if form is None:
+        return None
+    form.delete()
+    messages.warning(request, _NOT_SENT)
+    return QueryDict(form.data)

@@ -1,0 +1,45 @@
+"""What somebody had typed when the session ended."""
+
+import datetime as dt
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from clinic.models.user import User
+
+FORM_LASTS = dt.timedelta(hours=1)
+
+
+class KeptFormQuerySet(models.QuerySet["KeptForm"]):
+    """Kept forms. They hold patients' data that is in no record, so they do not last."""
+
+    def of(self, user: Any) -> "KeptFormQuerySet":
+        """Return those that are there for a user."""
+        return self.filter(user=user, created_at__gt=timezone.now() - FORM_LASTS)
+
+    def keep(self, *, user_id: int, path: str, data: str) -> None:
+        """Keep what a form says, in place of what the same page's form said before."""
+        said = {"data": data, "created_at": timezone.now()}
+        self.update_or_create(user_id=user_id, path=path, defaults=said)
+
+    def purge(self) -> None:
+        """Delete the forms whose time is over."""
+        self.filter(created_at__lte=timezone.now() - FORM_LASTS).delete()
+
+
+class KeptForm(models.Model):
+    """A half-filled form, kept for its user only: until the page is opened after the next login, at most an hour."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    path = models.CharField(max_length=200)
+    data = models.TextField()  # as a browser sends a form
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = KeptFormQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "path"], name="kept_form_path")]
+
+    def __str__(self) -> str:
+        return f"form {self.pk}"

@@ -1,0 +1,70 @@
+"""What the limits of sessions ask of every request."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django_htmx.http import HttpResponseClientRedirect
+
+from clinic.access import PUBLIC, methods_of
+from clinic.http import lead_on
+from clinic.kept_forms import answer_keeping, keep
+from clinic.rest.errors import is_api
+
+# What a page asks for by itself, be nobody there. Parts of pages say so by a header.
+BACKGROUND_PAGES = frozenset({"appointments:schedule_version", "session_left", "session_stay", "form_keep"})
+BACKGROUND = "X-Background"
+
+
+class SessionLimitMiddleware:
+    """Note that people are there, and keep the form of somebody whose session has ended before it was sent.
+
+    That no session is used past its limits is the engine's work, `clinic.session_store`.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on; the page is known only in `process_view`."""
+        return self.get_response(request)
+
+    def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Note the request, or keep its form and lead to the login; the token of the form has been checked by now."""
+        methods = methods_of(request.resolver_match)
+        if is_api(request) or methods.get("GET" if request.method == "HEAD" else str(request.method)) == PUBLIC:
+            return None  # these open no session
+        if is_too_late(request):
+            return _kept(request, user_id=request.session.ended_for)
+        if request.user.is_authenticated and not _is_background(request):
+            request.session.note_seen()
+        return None
+
+
+def is_too_late(request: Any) -> bool:
+    """Return whether a form was sent by somebody whose session has ended, and whose no request is any more."""
+    return request.method == "POST" and not request.user.is_authenticated and request.session.ended_for is not None
+
+
+def to_login(request: Any, *, back_to: str = "") -> HttpResponse:
+    """Lead to the login, and after it back to what was looked at; an action is not carried out later."""
+    if request.htmx and not back_to:
+        return HttpResponseClientRedirect(reverse("login"))
+    looked_at = request.get_full_path() if request.method in ("GET", "HEAD") else "/"
+    return lead_on(request, redirect_to_login(back_to or looked_at).url)
+
+
+def _is_background(request: HttpRequest) -> bool:
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    return page in BACKGROUND_PAGES or BACKGROUND in request.headers
+
+
+def _kept(request: HttpRequest, *, user_id: int) -> HttpResponse:
+    """Keep the form and lead to the login, and from there to its page. Never the view's turn: nobody is signed in."""
+    match = request.resolver_match
+    if match is not None and match.view_name == "form_keep":
+        return answer_keeping(request, user_id=user_id)
+    is_kept = keep(request, request.path, user_id=user_id)
+    return to_login(request, back_to=request.path if is_kept else "")

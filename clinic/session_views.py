@@ -1,0 +1,88 @@
+"""Pages of one's own sessions, and what a page asks about its own. Who may call which is in `clinic.access`."""
+
+import datetime as dt
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.views import LogoutView
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+
+from clinic.http import StaffRequest, number_or_none
+from clinic.kept_forms import answer_keeping, remind
+from clinic.models import AuditEntry, Event, Session
+
+LONGEST_AGO = 24 * 60 * 60  # seconds; longer than any session
+
+
+class SignOutView(LogoutView):
+    """Sign out, and have the browser forget what it has fetched.
+
+    What it holds for itself, such as the switch of single keys, stays: no patient is in it.
+    """
+
+    def post(self, *args: Any, **kwargs: Any) -> Any:
+        """End the session and lead to the login."""
+        response = super().post(*args, **kwargs)
+        response["Clear-Site-Data"] = '"cache"'
+        return response
+
+
+def session_list(request: StaffRequest) -> HttpResponse:
+    """List the user's sessions, the latest first."""
+    sessions = Session.objects.filter(user=request.user).in_force(at=timezone.now()).order_by("-last_seen_at", "pk")
+    return render(request, "clinic/session_list.html", {"sessions": sessions, "own": request.session.row.handle})
+
+
+def session_end(request: StaffRequest, handle: str) -> HttpResponse:
+    """End one of the user's sessions; the one in use ends as by logging out."""
+    session = get_object_or_404(Session.objects.filter(user=request.user), handle=handle)
+    if session.pk == request.session.session_key:
+        logout(request)
+        return redirect("login")
+    _end(request, [session])
+    messages.success(request, "That session is ended.")
+    return redirect("session_list")
+
+
+def session_end_others(request: StaffRequest) -> HttpResponse:
+    """End all of the user's sessions but the one in use."""
+    count = end_others(request)
+    messages.success(request, f"{count} other session{'' if count == 1 else 's'} ended.")
+    return redirect("session_list")
+
+
+def end_others(request: StaffRequest) -> int:
+    """End all of the user's sessions but the one in use, and return how many there were."""
+    others = Session.objects.filter(user=request.user).exclude(pk=request.session.session_key)
+    return _end(request, list(others.in_force(at=timezone.now())))
+
+
+def _end(request: StaffRequest, sessions: list[Session]) -> int:
+    """Delete sessions, with a line in the audit trail if there are any; return how many there were."""
+    if sessions:
+        Session.objects.filter(pk__in=[session.pk for session in sessions]).delete()
+        AuditEntry.objects.note(Event.SIGN_OUT, request.user, ended_by="user", sessions=len(sessions))
+    return len(sessions)
+
+
+def session_left(request: StaffRequest) -> HttpResponse:
+    """Say how long the session lasts and whose it is; asking does not make it last longer."""
+    session = request.session
+    return JsonResponse({"seconds": session.seconds_left(), "can_stay": session.can_stay(), "user": request.user.pk})
+
+
+def session_stay(request: StaffRequest) -> HttpResponse:
+    """Let the session last on: somebody is at the page, or was `ago` seconds before."""
+    ago = min(number_or_none(request.POST.get("ago", "")) or 0, LONGEST_AGO)
+    request.session.note_seen(timezone.now() - dt.timedelta(seconds=ago), at_once=True)
+    return session_left(request)
+
+
+def form_keep(request: StaffRequest) -> HttpResponse:
+    """Keep what a page's form says, for after the next login. `clinic.session_middleware` does so once one is over."""
+    answer = answer_keeping(request, user_id=request.user.pk)
+    remind(request.session, request.user)
+    return answer

@@ -1,0 +1,327 @@
+"""Sessions as people meet them: a warning before the end, and a page that shows no patient after it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from appointments import booking
+from clinic.models import KeptForm, Session
+from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
+from clinic.tests.browser.conftest import PHONE, SCREEN
+from clinic.tests.browser.hands import Hands
+
+PASSWORD = "demo-clinic-2026"
+MINUTE = 60
+BOOK = "/appointments/book/"
+LEFT = "/accounts/sessions/left/"
+
+
+@pytest.fixture
+def pass_time(now):
+    """A function that lets time pass for the portal and for browsers, whose clocks `with_clock` holds."""
+
+    def pass_time(*pages, seconds):
+        now.shift(seconds)
+        for page in pages:
+            page.clock.fast_forward(seconds * 1000)
+
+    return pass_time
+
+
+@pytest.fixture
+def with_clock(now):
+    """A function that lets a browser's clock be moved on."""
+
+    def with_clock(page):
+        page.clock.install()
+        return page
+
+    return with_clock
+
+
+@pytest.fixture
+def clocked_desk(desk, with_clock):
+    return with_clock(desk)
+
+
+def warning(page):
+    return page.get_by_role("alertdialog")
+
+
+def log_in(page, username="reception"):
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def leave_alone(page, pass_time):
+    """Let the session end, as it does when nobody comes back to the page."""
+    pass_time(page, seconds=14 * MINUTE + 10)
+    expect(warning(page)).to_be_visible()
+    pass_time(page, seconds=MINUTE)
+
+
+def type_a_booking(page):
+    page.get_by_label("Patient's name, phone or e-mail").fill("woźniak")
+    page.get_by_role("button", name=re.compile("Łucja Woźniak")).click()
+    page.get_by_label("Reason").fill("Sore knee")
+
+
+# The warning
+
+
+@pytest.mark.parametrize("screen", [SCREEN, PHONE], ids=["1440 pixels", "390 pixels"])
+def test_warning_comes_a_minute_before_the_end_and_has_no_barrier(
+    open_page, receptionist, clinic, with_clock, pass_time, screen
+):
+    page = with_clock(open_page(receptionist, **screen))
+    page.goto("/")
+    pass_time(page, seconds=13 * MINUTE)
+    expect(warning(page)).to_be_hidden()
+
+    pass_time(page, seconds=MINUTE + 10)
+
+    expect(warning(page)).to_be_visible()
+    expect(warning(page)).to_contain_text(re.compile(r"In [45]\d seconds"))
+    expect(page.get_by_role("button", name="Stay logged in")).to_be_focused()
+    assert_accessible(page)
+    assert_no_sideways_scroll(page)
+
+
+@pytest.mark.parametrize("stay", ["button", "Escape"])
+def test_staying_works_from_the_keyboard(clocked_desk, clinic, pass_time, stay):
+    clocked_desk.goto("/")
+    pass_time(clocked_desk, seconds=14 * MINUTE + 10)
+    expect(warning(clocked_desk)).to_be_visible()
+
+    Hands(clocked_desk).press("Enter" if stay == "button" else "Escape")
+
+    expect(warning(clocked_desk)).to_be_hidden()
+    pass_time(clocked_desk, seconds=13 * MINUTE)
+    clocked_desk.goto("/patients/")
+    expect(clocked_desk.get_by_role("heading", name="Patients")).to_be_visible()
+
+
+def test_logging_out_from_the_warning(clocked_desk, clinic, pass_time):
+    clocked_desk.goto("/")
+    pass_time(clocked_desk, seconds=14 * MINUTE + 10)
+
+    warning(clocked_desk).get_by_role("button", name="Log out").click()
+
+    expect(clocked_desk.get_by_label("Username")).to_be_visible()
+    assert not Session.objects.exists()
+
+
+def test_single_keys_do_not_lead_away_from_the_warning(clocked_desk, clinic, pass_time):
+    clocked_desk.goto("/")
+    pass_time(clocked_desk, seconds=14 * MINUTE + 10)
+    expect(warning(clocked_desk)).to_be_visible()
+
+    Hands(clocked_desk).press("b")
+
+    expect(warning(clocked_desk)).to_be_visible()
+    assert clocked_desk.url.endswith("/")
+
+
+def test_warning_in_the_admin_and_on_paper(open_page, administrator, clinic, with_clock, pass_time):
+    page = with_clock(open_page(administrator))
+    for address in ("/admin/patients/patient/", "/schedule/2026-11-24/print/"):
+        page.goto(address)
+        pass_time(page, seconds=14 * MINUTE + 10)
+        expect(warning(page)).to_be_visible()
+        assert_accessible(page)
+        page.get_by_role("button", name="Stay logged in").click()
+        expect(warning(page)).to_be_hidden()
+
+
+# Who is there
+
+
+def test_typing_counts_as_being_there_and_is_told_rarely(clocked_desk, clinic, pass_time):
+    told = []
+    clocked_desk.on("request", lambda request: request.url.endswith("/accounts/stay/") and told.append(request))
+    clocked_desk.goto(BOOK)
+
+    for _minute in range(16):
+        pass_time(clocked_desk, seconds=MINUTE)
+        clocked_desk.get_by_label("Reason").press_sequentially("x")
+
+    expect(warning(clocked_desk)).to_be_hidden()
+    clocked_desk.goto("/patients/")
+    expect(clocked_desk.get_by_role("heading", name="Patients")).to_be_visible()
+    assert 4 <= len(told) <= 9
+
+
+def test_warning_asks_first_whether_another_tab_is_in_use(clocked_desk, clinic, pass_time, with_clock):
+    other = with_clock(clocked_desk.context.new_page())
+    clocked_desk.goto("/patients/")
+    other.goto("/patients/")
+    pass_time(clocked_desk, other, seconds=10 * MINUTE)
+    other.goto("/doctors/")
+
+    with clocked_desk.expect_response(lambda response: LEFT in response.url):
+        pass_time(clocked_desk, other, seconds=4 * MINUTE + 10)
+
+    expect(warning(clocked_desk)).to_be_hidden()
+
+
+def test_staying_in_one_tab_takes_the_warning_away_in_the_other(clocked_desk, clinic, pass_time, with_clock):
+    other = with_clock(clocked_desk.context.new_page())
+    clocked_desk.goto("/patients/")
+    other.goto("/doctors/")
+    pass_time(clocked_desk, other, seconds=14 * MINUTE + 10)
+    expect(warning(clocked_desk)).to_be_visible()
+    expect(warning(other)).to_be_visible()
+
+    clocked_desk.get_by_role("button", name="Stay logged in").click()
+    pass_time(clocked_desk, other, seconds=6)
+
+    expect(warning(other)).to_be_hidden()
+
+
+def test_polling_of_the_day_view_does_not_postpone_the_end(clocked_desk, clinic, receptionist, pass_time):
+    clocked_desk.goto("/")
+    for _minute in range(14):
+        with clocked_desk.expect_response(lambda response: "/version/" in response.url):
+            pass_time(clocked_desk, seconds=MINUTE)
+    with clocked_desk.expect_response(lambda response: "/schedule/" in response.url and response.status == 200):
+        booking.mark_arrived(clinic.overdue, by=receptionist)  # so that the day itself is fetched anew
+        pass_time(clocked_desk, seconds=10)
+
+    pass_time(clocked_desk, seconds=MINUTE)
+
+    expect(clocked_desk.get_by_label("Username")).to_be_visible()
+
+
+# After the end
+
+
+def test_page_leaves_for_the_login_and_shows_no_patient(clocked_desk, clinic, pass_time):
+    clocked_desk.goto("/schedule/2026-11-24/?layout=list")
+    expect(clocked_desk.get_by_text("Maria Santos").first).to_be_visible()
+
+    leave_alone(clocked_desk, pass_time)
+
+    expect(clocked_desk.get_by_label("Username")).to_be_visible()
+    assert "Santos" not in clocked_desk.content()
+    log_in(clocked_desk)
+    expect(clocked_desk).to_have_url(re.compile(r"/schedule/2026-11-24/\?layout=list$"))
+
+
+def type_why(page, clinic):
+    """Type why a visit is moved, which the tab keeps on the way to another time."""
+    page.goto(f"/appointments/{clinic.booked.pk}/move/")
+    page.get_by_label("Why (optional)").fill("Has to work")
+    assert "Has to work" in page.evaluate("Object.values(sessionStorage)")
+
+
+def test_tab_forgets_why_a_visit_is_moved_at_the_logout(desk, clinic):
+    type_why(desk, clinic)
+
+    desk.locator(".menu summary").click()
+    desk.locator(".menu").get_by_role("button", name="Log out").click()
+
+    expect(desk.get_by_label("Username")).to_be_visible()
+    desk.wait_for_load_state()  # its scripts have run by then
+    assert desk.evaluate("sessionStorage.length") == 0
+
+
+def test_tab_forgets_why_a_visit_is_moved_when_the_session_ends_by_itself(clocked_desk, clinic, pass_time):
+    type_why(clocked_desk, clinic)
+
+    leave_alone(clocked_desk, pass_time)
+
+    expect(clocked_desk).to_have_url(re.compile("/accounts/login/"))
+    expect(clocked_desk.get_by_label("Username")).to_be_visible()
+    clocked_desk.wait_for_load_state()  # its scripts have run by then
+    assert clocked_desk.evaluate("sessionStorage.length") == 0
+
+
+def test_half_filled_booking_form_is_there_after_the_login(clocked_desk, clinic, pass_time):
+    clocked_desk.goto(BOOK)
+    type_a_booking(clocked_desk)
+
+    leave_alone(clocked_desk, pass_time)
+    log_in(clocked_desk)
+
+    expect(clocked_desk.get_by_role("heading", name="Book an appointment")).to_be_visible()
+    expect(clocked_desk.get_by_label("Reason")).to_have_value("Sore knee")
+    expect(clocked_desk.get_by_text("Łucja Woźniak").first).to_be_visible()
+    expect(clocked_desk.locator("#messages")).to_contain_text("has not been saved")
+
+
+def test_half_filled_form_is_not_shown_to_somebody_else(clocked_desk, clinic, second_desk, pass_time):
+    clocked_desk.goto("/patients/new/")
+    clocked_desk.get_by_label("First name").fill("Secret")
+
+    leave_alone(clocked_desk, pass_time)
+    log_in(clocked_desk, "second")
+
+    expect(clocked_desk.get_by_label("First name")).to_have_value("")
+    assert KeptForm.objects.get().user.username == "reception"
+
+
+def test_sleeping_computer_wakes_to_the_login_with_the_form_kept(clocked_desk, clinic, pass_time):
+    clocked_desk.goto("/patients/new/")
+    clocked_desk.get_by_label("First name").fill("Nuno")
+
+    pass_time(clocked_desk, seconds=40 * MINUTE)
+    log_in(clocked_desk)
+
+    expect(clocked_desk.get_by_label("First name")).to_have_value("Nuno")
+
+
+def test_form_sent_too_late_without_javascript_is_there_after_the_login(plain_desk, clinic, now):
+    plain_desk.goto("/patients/new/")
+    plain_desk.get_by_label("First name").fill("Nuno")
+    plain_desk.get_by_label("Last name").fill("Costa")
+    plain_desk.get_by_label("E-mail").fill("nuno@example.org")
+    now.shift(20 * MINUTE)
+
+    plain_desk.get_by_role("button", name="Save").last.click()
+    log_in(plain_desk)
+
+    expect(plain_desk.get_by_label("First name")).to_have_value("Nuno")
+    plain_desk.get_by_role("button", name="Save").last.click()
+    expect(plain_desk.get_by_text("Nuno Costa is registered.")).to_be_visible()
+
+
+def test_page_of_somebody_who_is_no_longer_signed_in_is_shown_to_the_next_as_their_own(
+    clocked_desk, clinic, managers_page, pass_time
+):
+    clocked_desk.goto("/")
+    clocked_desk.context.add_cookies(managers_page.context.cookies())
+
+    pass_time(clocked_desk, seconds=14 * MINUTE + 10)
+
+    expect(clocked_desk.locator(".menu summary")).to_have_text("manager")
+
+
+def test_page_is_covered_while_the_portal_does_not_answer(clocked_desk, clinic, pass_time, complaints):
+    clocked_desk.goto("/patients/")
+    clocked_desk.context.set_offline(True)
+
+    pass_time(clocked_desk, seconds=15 * MINUTE + 1)
+
+    expect(warning(clocked_desk)).to_contain_text("covered")
+    clocked_desk.context.set_offline(False)
+    pass_time(clocked_desk, seconds=6)
+    expect(clocked_desk.get_by_label("Username")).to_be_visible()
+    complaints.clear()
+
+
+# The list of one's own
+
+
+def test_session_elsewhere_is_ended_from_the_list(desk, open_page, receptionist, clinic):
+    other = open_page(receptionist)
+    other.goto("/")
+    desk.goto("/accounts/sessions/")
+    expect(desk.get_by_text("this one")).to_be_visible()
+
+    desk.get_by_role("button", name="End all others").click()
+
+    expect(desk.locator("#messages")).to_contain_text("1 other session ended.")
+    other.goto("/patients/")
+    expect(other.get_by_label("Username")).to_be_visible()

@@ -1,0 +1,576 @@
+"""A form half filled in when the session ended: kept for its user, shown after the login, never carried out."""
+
+import datetime as dt
+from urllib.parse import urlencode
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import clear_script_prefix, resolve, set_script_prefix
+
+from appointments.impact import open_impact
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
+from clinic import access
+from clinic.kept_forms import NEVER_KEPT
+from clinic.models import KeptForm, Session, User
+from clinic.roles import RECEPTIONIST
+from clinic.tests.factories import UserFactory
+from doctors.models import Closure, Leave, Timetable
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+FORM = "application/x-www-form-urlencoded"
+PASSWORD = "demo-clinic-2026"
+EDIT = "/patients/{pk}/edit/"
+KEEP = "/accounts/kept-form/"
+MINUTE = 60
+BOOK = "/appointments/book/"
+KEY = "11111111-2222-4333-8444-555555555555"
+
+
+def send(client, url, data, **headers):
+    """Send a form as a browser does."""
+    return client.post(url, urlencode(data, doseq=True), content_type=FORM, headers=headers)
+
+
+def sign_in(client, user, **data):
+    return client.post("/accounts/login/", {"username": user.username, "password": PASSWORD} | data)
+
+
+def end(now):
+    now.shift(15 * MINUTE)
+
+
+def kept():
+    return list(KeptForm.objects.values_list("user__username", "path"))
+
+
+@pytest.fixture
+def edited(at_desk, receptionist, patient, now):
+    """A correction of a patient's record that was sent too late."""
+    url = EDIT.format(pk=patient.pk)
+    form = at_desk.get(url).context["form"]
+    typed = {name: form[name].value() or "" for name in form.fields} | {"first_name": "Corrected"}
+    end(now)
+    send(at_desk, url, typed)
+    return url
+
+
+# By sending it too late
+
+
+def test_form_sent_too_late_leads_to_the_login_and_from_there_to_its_page(at_desk, patient, now):
+    url = EDIT.format(pk=patient.pk)
+    end(now)
+
+    response = send(at_desk, url, {"first_name": "Corrected"})
+
+    assert response["Location"] == f"/accounts/login/?next={url}"
+    assert kept() == [("reception", url)]
+
+
+def test_form_sent_too_late_that_is_larger_than_any_is_refused_unread(at_desk, patient, now):
+    end(now)
+
+    response = send(at_desk, EDIT.format(pk=patient.pk), {"first_name": "x" * 1_000_001})
+
+    assert response.status_code == 413
+    assert kept() == []
+
+
+def test_form_sent_by_htmx_too_late_is_kept_as_well(at_desk, now):
+    end(now)
+
+    response = send(at_desk, BOOK, {"reason": "Sore knee"}, **{"HX-Request": "true"})
+
+    assert response["HX-Redirect"] == f"/accounts/login/?next={BOOK}"
+    assert kept() == [("reception", BOOK)]
+
+
+def test_form_is_there_after_the_login_and_nothing_is_carried_out(at_desk, edited, receptionist, patient):
+    sign_in(at_desk, receptionist)
+
+    response = at_desk.get(edited)
+
+    assert response.context["form"]["first_name"].value() == "Corrected"
+    assert [message.level_tag for message in response.context["messages"]] == ["warning"]
+    patient.refresh_from_db()
+    assert patient.first_name != "Corrected"
+
+
+def test_form_that_is_there_again_can_be_sent(at_desk, edited, receptionist, patient):
+    sign_in(at_desk, receptionist)
+    form = at_desk.get(edited).context["form"]
+
+    send(at_desk, edited, {name: form[name].value() or "" for name in form.fields})
+
+    patient.refresh_from_db()
+    assert patient.first_name == "Corrected"
+
+
+def test_form_is_shown_once(at_desk, edited, receptionist):
+    sign_in(at_desk, receptionist)
+    at_desk.get(edited)
+
+    assert not at_desk.get(edited).context["form"].is_bound
+    assert kept() == []
+
+
+def test_form_is_not_taken_by_looking_at_other_pages(at_desk, edited, receptionist):
+    sign_in(at_desk, receptionist)
+    at_desk.get("/patients/new/")
+    at_desk.head(edited)
+
+    assert len(kept()) == 1
+
+
+def test_somebody_else_who_logs_in_there_sees_nothing_of_it(at_desk, edited, receptionist):
+    other = UserFactory(role=RECEPTIONIST)
+    sign_in(at_desk, other)
+
+    response = at_desk.get(edited)
+
+    assert "Corrected" not in response.content.decode()
+    assert kept() == [("reception", edited)]
+
+
+def test_users_own_form_is_there_in_another_browser(edited, receptionist):
+    client = Client()
+    sign_in(client, receptionist)
+
+    assert client.get(edited).context["form"]["first_name"].value() == "Corrected"
+
+
+def test_somebody_elses_form_is_not_shown_even_if_the_session_names_its_page(at_desk, edited):
+    sign_in(at_desk, UserFactory(role=RECEPTIONIST, username="other"))
+    session = at_desk.session
+    session["kept_forms"] = [edited]
+    session.save()
+
+    assert not at_desk.get(edited).context["form"].is_bound
+    assert len(kept()) == 1
+
+
+@pytest.mark.parametrize(("minutes", "is_there"), [(59, True), (60, False)])
+def test_form_lasts_an_hour(at_desk, edited, receptionist, now, minutes, is_there):
+    now.shift(minutes * MINUTE)
+
+    sign_in(at_desk, receptionist)
+
+    assert at_desk.get(edited).context["form"].is_bound is is_there
+    assert kept() == []
+
+
+def test_form_that_runs_out_after_the_login_is_not_shown(at_desk, edited, receptionist, now):
+    now.shift(55 * MINUTE)
+    sign_in(at_desk, receptionist)
+    now.shift(5 * MINUTE)
+
+    assert not at_desk.get(edited).context["form"].is_bound
+
+
+def test_forms_whose_time_is_over_are_deleted_when_anybody_signs_in(client, edited, manager, now):
+    now.shift(60 * MINUTE)
+
+    sign_in(Client(), manager)
+
+    assert kept() == []
+
+
+def test_form_sent_again_takes_the_place_of_the_first(at_desk, edited, receptionist):
+    send(at_desk, edited, {"first_name": "Second"})
+    sign_in(at_desk, receptionist)
+
+    assert at_desk.get(edited).context["form"]["first_name"].value() == "Second"
+
+
+def test_session_whose_longest_time_is_over_keeps_the_form_too(at_desk, receptionist, now):
+    Session.objects.update(expire_date=dt.datetime(2026, 11, 24, 9, 10, tzinfo=dt.UTC))
+    now.shift(10 * MINUTE)
+
+    send(at_desk, BOOK, {"reason": "Sore knee"})
+
+    assert kept() == [("reception", BOOK)]
+
+
+def test_form_is_kept_although_the_page_itself_has_asked_since(at_desk, now):
+    end(now)
+    at_desk.get("/schedule/2026-11-24/version/")
+    at_desk.get("/accounts/sessions/left/")
+
+    send(at_desk, BOOK, {"reason": "Sore knee"})
+
+    assert kept() == [("reception", BOOK)]
+
+
+def test_form_sent_an_hour_after_the_end_is_nobodys(at_desk, manager, now):
+    end(now)
+    now.shift(60 * MINUTE)
+    sign_in(Client(), manager)
+
+    response = send(at_desk, BOOK, {"reason": "Sore knee"})
+
+    assert response["Location"] == "/accounts/login/?next=/"
+    assert kept() == []
+
+
+# What is not kept
+
+
+def test_form_of_who_has_logged_out_is_not_kept(at_desk):
+    key = at_desk.cookies[settings.SESSION_COOKIE_NAME].value
+    at_desk.post("/accounts/logout/")
+    at_desk.cookies[settings.SESSION_COOKIE_NAME] = key
+
+    send(at_desk, BOOK, {"reason": "Sore knee"})
+
+    assert kept() == []
+
+
+def test_form_of_a_session_that_was_ended_by_hand_is_not_kept(at_desk):
+    Session.objects.all().delete()
+
+    send(at_desk, BOOK, {"reason": "Sore knee"})
+
+    assert kept() == []
+
+
+def test_form_without_its_token_is_not_kept(receptionist, now):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(receptionist)
+    end(now)
+
+    response = send(client, BOOK, {"reason": "Sore knee"})
+
+    assert response.status_code == 403
+    assert kept() == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/accounts/password_change/",
+        "/admin/clinic/user/add/",
+        "/patients/",
+        "/patients/import/",
+        "/api/doctors",
+        "/appointments/7/arrive/",
+        "/nowhere/",
+    ],
+)
+def test_other_pages_keep_nothing(client, administrator, now, url):
+    client.force_login(administrator)
+    end(now)
+
+    send(client, url, {"new_password1": "secret-secret-1", "query": "Maria"})
+    send(client, f"{KEEP}?{urlencode({'path': url})}", {"new_password1": "secret-secret-1", "query": "Maria"})
+
+    assert kept() == []
+
+
+def test_tokens_and_passwords_are_left_out(at_desk, now):
+    end(now)
+
+    send(at_desk, BOOK, {"reason": "Knee", "csrfmiddlewaretoken": "token", "password": "secret", "old_password": "x"})
+
+    assert KeptForm.objects.get().data == "reason=Knee"
+
+
+@pytest.mark.parametrize(("length", "is_kept"), [(100_000 - len("notes="), True), (100_000, False)])
+def test_form_that_is_too_long_is_not_kept(at_desk, now, length, is_kept):
+    end(now)
+
+    response = send(at_desk, BOOK, {"notes": "n" * length})
+
+    assert response.status_code == 302
+    assert bool(kept()) is is_kept
+
+
+def test_files_and_what_comes_with_them_are_not_kept(at_desk, now):
+    end(now)
+
+    at_desk.post(BOOK, {"reason": "Sore knee"})  # multipart
+
+    assert kept() == []
+
+
+def test_empty_form_is_not_kept(at_desk, now):
+    end(now)
+
+    send(at_desk, BOOK, {})
+
+    assert kept() == []
+
+
+# By the page itself, when its time is up
+
+
+def test_page_keeps_its_form_once_the_session_is_over(at_desk, receptionist, now):
+    end(now)
+
+    response = send(at_desk, f"{KEEP}?path={BOOK}", {"reason": "Sore knee"})
+
+    assert response.status_code == 201
+    sign_in(at_desk, receptionist)
+    assert at_desk.get(BOOK).context["form"]["reason"].value() == "Sore knee"
+
+
+def test_page_keeps_its_form_just_before_the_end(at_desk, now):
+    response = send(at_desk, f"{KEEP}?path={BOOK}", {"reason": "Sore knee"})
+
+    assert response.status_code == 201
+    assert at_desk.get(BOOK).context["form"]["reason"].value() == "Sore knee"
+
+
+def test_keeping_a_form_does_not_postpone_the_end(at_desk, now):
+    now.shift(14 * MINUTE)
+    send(at_desk, f"{KEEP}?path={BOOK}", {"reason": "Sore knee"})
+    now.shift(MINUTE)
+
+    assert at_desk.get(BOOK).status_code == 302
+
+
+def test_stranger_keeps_nothing(client):
+    response = send(client, f"{KEEP}?path={BOOK}", {"reason": "Sore knee"})
+
+    assert response["Location"].startswith("/accounts/login/")
+    assert kept() == []
+
+
+@pytest.mark.parametrize("path", ["", "//elsewhere.example/", "/patients/" + "7" * 300 + "/edit/", "\x00"])
+def test_page_that_is_none_keeps_nothing(at_desk, path):
+    response = send(at_desk, f"{KEEP}?{urlencode({'path': path})}", {"reason": "Sore knee"})
+
+    assert response.status_code == 204
+    assert kept() == []
+
+
+@pytest.fixture
+def prefix():
+    """What a server that serves the portal below a prefix tells Django."""
+    set_script_prefix("/portal/")
+    yield
+    clear_script_prefix()
+
+
+def test_form_is_kept_below_a_prefix(at_desk, receptionist, now, prefix):
+    below = {"content_type": FORM, "SCRIPT_NAME": "/portal"}
+    end(now)
+    at_desk.post(BOOK, "reason=Sore+knee", **below)
+    at_desk.post(f"{KEEP}?path=/portal/patients/new/", "first_name=Nuno", **below)
+
+    assert kept() == [("reception", "/portal/appointments/book/"), ("reception", "/portal/patients/new/")]
+
+
+# What it costs
+
+
+def test_ordinary_page_makes_no_more_queries_for_it(at_desk, django_assert_num_queries):
+    with django_assert_num_queries(3):  # session, user, roles
+        at_desk.get("/patients/new/")
+
+
+def test_page_of_another_form_makes_no_more_queries_while_one_waits(
+    at_desk, edited, receptionist, django_assert_num_queries
+):
+    sign_in(at_desk, receptionist)
+
+    with django_assert_num_queries(3):
+        at_desk.get("/patients/new/")
+
+
+# Each page
+
+TYPED = {
+    "appointments:appointment_book": {"reason": "Sore knee", "notes": "Ground floor", "booking_key": KEY},
+    "appointments:appointment_move": {"move_reason": "Patient asked", "time": "15:00"},
+    "appointments:appointment_cancel": {"cancelled_by": "clinic", "cancel_reason": "Sore knee"},
+    "appointments:impact_detail": {"cancel_reason": "Sore knee"},
+    "appointments:leave_add": {"first_day": "2026-12-01", "reason": "Skiing"},
+    "appointments:leave_edit": {"first_day": "2026-12-01", "reason": "Skiing"},
+    "appointments:hours_add": {"monday": "8-12", "tuesday": "9-11"},
+    "appointments:hours_edit": {"monday": "8-12", "tuesday": "9-11"},
+    "appointments:closure_add": {"date": "2026-12-30", "name": "Carnival"},
+    "appointments:closure_edit": {"name": "Carnival"},
+    "appointments:closure_holidays": {"country": "PT", "year": "2031"},
+    "patients:patient_register": {"first_name": "Typed", "last_name": "Before", "email": "typed@example.org"},
+    "patients:patient_edit": {"first_name": "Typed", "last_name": "Before", "phone_number": "912"},
+}
+# Buttons, each of which would do something at once.
+BUTTONS = {"walk_in": "1", "quick": "patient:Feels better", "delete": "1", "cancel": "all", "move": "all:same"}
+
+
+@pytest.fixture
+def addresses():
+    doctor = DoctorFactory()
+    visit = AppointmentFactory(doctor=doctor)
+    return {
+        "appointments:appointment_book": BOOK,
+        "appointments:appointment_move": f"/appointments/{visit.pk}/move/",
+        "appointments:appointment_cancel": f"/appointments/{visit.pk}/cancel/",
+        "appointments:impact_detail": open_impact([visit], cause="Leave", by=None).get_absolute_url(),
+        "appointments:leave_add": f"/doctors/{doctor.pk}/leave/",
+        "appointments:leave_edit": f"/doctors/leave/{LeaveFactory(doctor=doctor).pk}/",
+        "appointments:hours_add": f"/doctors/{doctor.pk}/hours/",
+        "appointments:hours_edit": f"/doctors/hours/{TimetableFactory(doctor=DoctorFactory()).pk}/",
+        "appointments:closure_add": "/doctors/closures/new/",
+        "appointments:closure_edit": f"/doctors/closures/{ClosureFactory().pk}/",
+        "appointments:closure_holidays": "/doctors/closures/holidays/",
+        "patients:patient_register": "/patients/new/",
+        "patients:patient_edit": EDIT.format(pk=PatientFactory().pk),
+    }
+
+
+def form_on(response):
+    return response.context["form"] if "form" in response.context else response.context["why"]
+
+
+def whole_form(client, url, typed):
+    """Return all that the page's form sends, so that nothing but its coming too late is wrong with it."""
+    form = form_on(client.get(url))
+    return {name: form[name].value() or "" for name in form.fields} | typed
+
+
+def state():
+    models = (Appointment, Patient, Closure, Leave, Timetable)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def test_every_page_with_a_form_is_looked_at():
+    """A new one either shows what was kept, and is put into TYPED, or is named as one that keeps nothing."""
+    forms = {name for name, methods in access.PAGES.items() if {"GET", "POST"} <= methods.keys()}
+    of_no_app = {name for name in forms if ":" not in name or name.startswith("api:")}
+
+    assert forms - of_no_app - NEVER_KEPT == set(TYPED)
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_page_shows_what_was_kept_and_carries_nothing_out(client, administrator, addresses, now, name):
+    url, typed = addresses[name], TYPED[name]
+    assert resolve(url).view_name == name
+    client.force_login(administrator)
+    before, whole = state(), whole_form(client, url, typed)
+    end(now)
+    assert send(client, url, whole)["Location"] == f"/accounts/login/?next={url}"
+    sign_in(client, administrator)
+
+    response = client.get(url)
+
+    assert response.status_code == 200
+    form = form_on(response)
+    assert {field: str(form[field].value()) for field in typed} == typed
+    assert state() == before
+
+
+@pytest.mark.parametrize("button", BUTTONS)
+@pytest.mark.parametrize("name", TYPED)
+def test_button_that_was_pressed_too_late_does_nothing(client, administrator, addresses, now, name, button):
+    url = addresses[name]
+    client.force_login(administrator)
+    before, whole = state(), whole_form(client, url, TYPED[name])
+    end(now)
+    send(client, url, whole | {button: BUTTONS[button]})
+    sign_in(client, administrator)
+
+    response = client.get(url)
+
+    assert response.status_code == 200
+    assert state() == before
+
+
+# The booking page
+
+
+@pytest.fixture
+def visit(receptionist):
+    """What stands in the booking form, ready to be sent."""
+    return {
+        "patient": str(PatientFactory(first_name="Maria", last_name="Santos").pk),
+        "doctor": str(DoctorFactory().pk),
+        "date": "2026-11-25",
+        "time": "10:00",
+        "which": "",
+        "duration_minutes": "30",
+        "reason": "Sore knee",
+        "notes": "Ground floor",
+        "booking_key": KEY,
+        "next": "",
+    }
+
+
+def booking_page_after_the_login(client, data, now):
+    end(now)
+    send(client, BOOK, data)
+    sign_in(client, User.objects.get(username="reception"))
+    return client.get(BOOK)
+
+
+def test_booking_page_has_patient_doctor_and_time_again(at_desk, visit, now):
+    response = booking_page_after_the_login(at_desk, visit, now)
+
+    form = response.context["form"]
+    assert {name: str(form[name].value()) for name in visit} == visit
+    assert response.context["picked"].first_name == "Maria"
+    assert not form.is_bound
+    assert not Appointment.objects.exists()
+
+
+def test_booking_form_that_is_there_again_books_once(at_desk, visit, now):
+    response = booking_page_after_the_login(at_desk, visit, now)
+    again = {name: response.context["form"][name].value() or "" for name in visit}
+
+    for _press in range(2):
+        send(at_desk, BOOK, again)
+
+    assert Appointment.objects.get().reason == "Sore knee"
+
+
+def test_booking_page_has_the_time_that_was_picked_too_late(at_desk, visit, now):
+    picked = {"at": f"doctor={visit['doctor']}&date=2026-11-26&time=11:30"}
+
+    response = booking_page_after_the_login(at_desk, visit | picked, now)
+
+    assert str(response.context["form"]["time"].value()) == "11:30:00"
+    assert not Appointment.objects.exists()
+
+
+def test_booking_page_has_the_patient_to_be_registered_again(at_desk, visit, now):
+    new = {"patient": "", "registers": "1", "new-first_name": "Nuno", "new-last_name": "Costa"}
+
+    response = booking_page_after_the_login(at_desk, visit | new, now)
+
+    assert response.context["patient_form"]["first_name"].value() == "Nuno"
+    assert not Patient.objects.filter(first_name="Nuno").exists()
+
+
+def test_booking_page_goes_on_with_the_search_for_a_patient(at_desk, visit, now):
+    PatientFactory(first_name="Mario", last_name="Santos")
+
+    response = booking_page_after_the_login(at_desk, visit | {"patient": "", "patient_query": "santos"}, now)
+
+    assert {patient.first_name for patient in response.context["matches"]} == {"Maria", "Mario"}
+
+
+def test_patient_to_be_registered_from_the_search_begins_with_what_was_typed(at_desk, receptionist, now):
+    end(now)
+    send(at_desk, "/patients/new/", {"query": "Nuno Costa"})
+    sign_in(at_desk, receptionist)
+
+    form = at_desk.get("/patients/new/").context["form"]
+
+    assert (form["first_name"].value(), form["last_name"].value()) == ("Nuno", "Costa")
+
+
+def test_record_changed_meanwhile_is_not_overwritten_by_what_was_kept(at_desk, edited, receptionist, patient, now):
+    now.shift(1)
+    patient.phone_number = "+351 912 000 111"
+    patient.save()
+    sign_in(at_desk, receptionist)
+
+    form = at_desk.get(edited).context["form"]
+
+    assert [error.code for error in form.errors.as_data()["__all__"]] == ["stale"]

@@ -1,0 +1,654 @@
+"""Sessions: how long they last, what ends them, the list of one's own, and the cookies that carry them."""
+
+import datetime as dt
+import runpy
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.db import OperationalError, connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from clinic.browser_names import UNKNOWN, browser_of
+from clinic.models import AuditEntry, Event, Session
+from clinic.models.session import SessionQuerySet
+from clinic.roles import MANAGER
+from clinic.session_store import SessionStore
+from clinic.tests.factories import UserFactory
+from clinic.tests.reading import elements
+from doctors.tests.factories import DoctorFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+PAGE = "/patients/"
+LEFT, STAY, LIST = "/accounts/sessions/left/", "/accounts/stay/", "/accounts/sessions/"
+VERSION = "/schedule/2026-11-24/version/"
+PASSWORD = "demo-clinic-2026"
+NEW_PASSWORD = "quartz lantern over marsh"
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
+)
+MINUTE, HOUR = 60, 3600
+
+
+def is_signed_in(client):
+    return client.get(LEFT).status_code == 200
+
+
+def signed_in(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def session_of(client):
+    return Session.objects.get(pk=client.session.session_key)
+
+
+# The idle limit
+
+
+def test_session_lasts_just_until_the_idle_limit(at_desk, now):
+    now.shift(15 * MINUTE - 1)
+
+    assert is_signed_in(at_desk)
+
+
+def test_session_is_over_at_the_idle_limit(at_desk, now):
+    now.shift(15 * MINUTE)
+
+    assert at_desk.get(PAGE)["Location"] == "/accounts/login/?next=/patients/"
+
+
+def test_idle_limit_is_a_setting(at_desk, now, settings):
+    settings.SESSION_IDLE_MINUTES = 5
+    now.shift(5 * MINUTE)
+
+    assert not is_signed_in(at_desk)
+
+
+def test_session_that_is_over_holds_nothing_any_more(at_desk, now):
+    at_desk.post(PAGE, {"query": "Maria Santos"})
+    now.shift(15 * MINUTE)
+
+    at_desk.get(PAGE)
+
+    assert Session.objects.get().session_data == ""
+
+
+def test_session_that_is_over_does_not_come_back(at_desk, now, settings):
+    now.shift(15 * MINUTE)
+    at_desk.get(PAGE)
+
+    settings.SESSION_IDLE_MINUTES = 60
+
+    assert not is_signed_in(at_desk)
+
+
+def test_every_page_postpones_the_end(at_desk, now):
+    for _page in range(4):
+        now.shift(14 * MINUTE)
+        assert at_desk.get(PAGE).status_code == 200
+
+
+def test_being_there_is_noted_once_a_minute(at_desk, now):
+    seen = []
+    for _page in range(3):
+        now.shift(20)
+        with CaptureQueriesContext(connection) as queries:
+            at_desk.get(PAGE)
+        seen.append(sum(query["sql"].startswith("UPDATE") for query in queries))
+
+    assert seen == [0, 0, 1]
+
+
+def test_noting_that_is_locked_out_does_not_fail_the_page(at_desk, now, monkeypatch):
+    now.shift(2 * MINUTE)
+    monkeypatch.setattr(SessionQuerySet, "update", Mock(side_effect=OperationalError("database is locked")))
+
+    assert at_desk.get(PAGE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        (VERSION, {}),
+        (LEFT, {}),
+        ("/schedule/2026-11-24/", {"HX-Request": "true", "X-Background": "1"}),
+        ("/accounts/login/", {}),
+        ("/livez", {}),
+        ("/api/doctors", {}),
+    ],
+)
+def test_what_asks_by_itself_does_not_postpone_the_end(at_desk, now, url, headers):
+    for _poll in range(14):
+        now.shift(MINUTE)
+        at_desk.get(url, headers=headers)
+    assert is_signed_in(at_desk)
+
+    now.shift(MINUTE)
+
+    assert not is_signed_in(at_desk)
+
+
+def test_livez_reads_no_session(at_desk, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        at_desk.get("/livez")
+
+
+# The absolute limit
+
+
+def keep_busy(client, now, hours):
+    for _ten_minutes in range(hours * 6):
+        now.shift(10 * MINUTE)
+        client.get(PAGE)
+        client.post(PAGE, {"query": "Maria"})  # which saves the session
+
+
+def test_session_ends_twelve_hours_after_the_sign_in_whatever_it_is_used_for(at_desk, now):
+    keep_busy(at_desk, now, 11)
+    for _ten_minutes in range(5):
+        now.shift(10 * MINUTE)
+        at_desk.get(PAGE)
+    now.shift(10 * MINUTE - 1)
+    assert is_signed_in(at_desk)
+
+    now.shift(1)
+
+    assert not is_signed_in(at_desk)
+
+
+def test_changed_password_does_not_lengthen_the_session(client, receptionist, now):
+    client.force_login(receptionist)
+    keep_busy(client, now, 11)
+    client.post(
+        "/accounts/password_change/",
+        {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD},
+    )
+    assert is_signed_in(client)
+    assert session_of(client).signed_in_at == dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+
+    for _minutes in range(5):
+        now.shift(12 * MINUTE)
+        client.get("/accounts/password_change/")
+
+    assert not is_signed_in(client)
+
+
+# What bites at the next request
+
+
+def test_logout_deletes_the_session(at_desk):
+    key = at_desk.cookies["session"].value
+
+    response = at_desk.post("/accounts/logout/")
+
+    assert not Session.objects.exists()
+    assert response["Clear-Site-Data"] == '"cache"'
+    at_desk.cookies["session"] = key
+    assert not is_signed_in(at_desk)
+
+
+def test_logout_of_the_admin_is_the_same(in_admin):
+    response = in_admin.post("/admin/logout/")
+
+    assert response["Location"] == "/accounts/login/"
+    assert response["Clear-Site-Data"] == '"cache"'
+    assert not Session.objects.exists()
+
+
+def test_disabled_user_is_out_at_the_next_request(at_desk, receptionist):
+    receptionist.is_active = False
+    receptionist.save()
+
+    assert not is_signed_in(at_desk)
+
+
+def test_changed_password_ends_the_other_sessions(receptionist):
+    here, there = signed_in(receptionist), signed_in(receptionist)
+
+    here.post(
+        "/accounts/password_change/",
+        {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD},
+    )
+
+    assert is_signed_in(here)
+    assert not is_signed_in(there)
+
+
+def test_password_set_by_an_administrator_ends_the_sessions(at_desk, receptionist):
+    receptionist.set_password(NEW_PASSWORD)
+    receptionist.save()
+
+    assert not is_signed_in(at_desk)
+
+
+def test_role_taken_away_opens_nothing_at_the_next_request(at_desk, receptionist):
+    assert at_desk.get(PAGE).status_code == 200
+
+    receptionist.groups.set([Group.objects.get(name=MANAGER)])
+
+    assert at_desk.get(PAGE).status_code == 403
+
+
+def test_token_has_no_session_to_end(api, now):
+    DoctorFactory()
+
+    for _day in range(3):
+        now.shift(13 * HOUR)
+        assert api.get("/doctors").status_code == 200
+
+    assert not Session.objects.exists()
+
+
+# How long is left
+
+
+def test_asking_how_long_is_left_tells_it_and_whose_it_is(at_desk, receptionist, now, django_assert_num_queries):
+    now.shift(10 * MINUTE)
+
+    with django_assert_num_queries(2):
+        response = at_desk.get(LEFT)
+
+    assert response.json() == {"seconds": 5 * MINUTE, "can_stay": True, "user": receptionist.pk}
+
+
+def test_page_tells_how_long_is_left(at_desk, now):
+    now.shift(10 * MINUTE)
+
+    (dialog,) = [attrs for tag, attrs in elements(at_desk.get(PAGE)) if attrs.get("id") == "session"]
+
+    assert dialog["data-seconds"] == "900"
+
+
+@pytest.mark.parametrize("url", ["/admin/", "/schedule/2026-11-24/print/", "/accounts/sessions/"])
+def test_page_of_whatever_kind_warns(in_admin, url):
+    found = elements(in_admin.get(url))
+
+    assert [tag for tag, attrs in found if attrs.get("id") == "session"] == ["dialog"]
+    assert any(attrs.get("src") == "/static/js/session.js" for _tag, attrs in found)
+
+
+def test_stranger_is_not_warned(client):
+    assert b"session.js" not in client.get("/accounts/login/").content
+
+
+def test_staying_postpones_the_end_at_once(at_desk, now):
+    now.shift(30)
+    at_desk.post(STAY)
+    now.shift(15 * MINUTE - 1)
+
+    assert is_signed_in(at_desk)
+
+
+def test_staying_counts_from_when_somebody_was_there(at_desk, now):
+    now.shift(10 * MINUTE)
+
+    response = at_desk.post(STAY, {"ago": "120"})
+
+    assert response.json()["seconds"] == 13 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("ago", "seconds"), [("700", 5 * MINUTE), ("9" * 18, 5 * MINUTE), ("-5", 15 * MINUTE), ("much", 15 * MINUTE)]
+)
+def test_staying_understands_only_what_makes_sense(at_desk, now, ago, seconds):
+    now.shift(10 * MINUTE)
+
+    assert at_desk.post(STAY, {"ago": ago}).json()["seconds"] == seconds
+
+
+def test_staying_never_brings_the_end_nearer(at_desk, now):
+    now.shift(MINUTE)
+    at_desk.get(PAGE)
+
+    assert at_desk.post(STAY, {"ago": "300"}).json()["seconds"] == 15 * MINUTE
+
+
+def test_last_minutes_of_the_longest_time_cannot_be_postponed(at_desk, now):
+    keep_busy(at_desk, now, 11)
+    for _minutes in range(5):
+        now.shift(10 * MINUTE)
+        at_desk.get(PAGE)
+
+    said = at_desk.post(STAY).json()
+
+    assert (said["seconds"], said["can_stay"]) == (10 * MINUTE, False)
+
+
+def test_staying_needs_a_session(client, now, receptionist):
+    client.force_login(receptionist)
+    now.shift(15 * MINUTE)
+
+    assert client.post(STAY)["Location"].startswith("/accounts/login/")
+
+
+# The table
+
+
+def test_sign_in_is_noted(client, receptionist):
+    client.post(
+        "/accounts/login/",
+        {"username": "reception", "password": PASSWORD},
+        headers={"User-Agent": CHROME},
+        REMOTE_ADDR="10.1.2.3",
+    )
+
+    session = Session.objects.get()
+    assert session.user == receptionist
+    assert session.signed_in_at == session.last_seen_at == dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+    assert session.expire_date == dt.datetime(2026, 11, 24, 21, 0, tzinfo=dt.UTC)
+    assert (session.address, session.browser) == ("10.1.2.3", "Chrome on Windows")
+
+
+def test_saving_a_session_leaves_when_it_was_seen(at_desk, now):
+    store = SessionStore(at_desk.session.session_key)
+    store["patient_query"] = "Maria"
+    now.shift(10 * MINUTE)
+
+    store.save()
+
+    assert Session.objects.get().last_seen_at == dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+
+
+def test_session_ended_during_a_request_is_not_made_anew(at_desk, monkeypatch):
+    def end_meanwhile(request, permissions):
+        Session.objects.all().delete()
+        return True
+
+    monkeypatch.setattr("clinic.middleware.is_open_to", end_meanwhile)
+
+    assert at_desk.post(PAGE, {"query": "Maria"}).status_code == 400
+    assert not Session.objects.exists()
+
+
+def test_what_is_put_into_a_session_that_is_over_begins_a_new_one(at_desk, now):
+    old = at_desk.session.session_key
+    now.shift(15 * MINUTE)
+    store = SessionStore(old)
+
+    store["step"] = 2
+    store.save()
+
+    assert store.session_key != old
+    assert SessionStore(store.session_key)["step"] == 2
+    assert SessionStore(store.session_key).get("_auth_user_id") is None
+
+
+def test_key_that_somebody_chose_is_not_used():
+    store = SessionStore("chosen-by-somebody-else")
+
+    store["step"] = 1
+    store.save()
+
+    assert Session.objects.get().pk != "chosen-by-somebody-else"
+
+
+def test_signing_in_anew_uses_another_key_and_leaves_nothing_of_the_old(at_desk, receptionist, now):
+    old = at_desk.session.session_key
+    now.shift(15 * MINUTE)
+    at_desk.get(PAGE)
+
+    at_desk.post("/accounts/login/", {"username": "reception", "password": PASSWORD})
+
+    assert [session.pk for session in Session.objects.all()] == [at_desk.session.session_key] != [old]
+
+
+def test_engine_keeps_the_limits_when_used_without_waiting_too(at_desk, now):
+    key = at_desk.session.session_key
+    assert async_to_sync(SessionStore(key).aget)("_auth_user_id")
+    now.shift(15 * MINUTE)
+
+    assert async_to_sync(SessionStore(key).aget)("_auth_user_id") is None
+
+
+def test_session_saved_without_waiting_notes_its_user(receptionist):
+    store = SessionStore()
+    store["_auth_user_id"] = str(receptionist.pk)
+
+    async_to_sync(store.asave)()
+
+    assert Session.objects.get().user == receptionist
+
+
+@pytest.mark.parametrize("clear", ["clearsessions", "sign in"])
+def test_sessions_that_are_over_are_emptied_and_then_deleted(at_desk, receptionist, now, clear):
+    def do_clear():
+        call_command("clearsessions") if clear == "clearsessions" else signed_in(UserFactory())
+        return list(Session.objects.filter(user=receptionist).values_list("session_data", flat=True))
+
+    now.shift(15 * MINUTE - 1)
+    (data,) = do_clear()
+    assert data
+    now.shift(1)
+    assert do_clear() == [""]
+    now.shift(HOUR)
+    assert do_clear() == []
+
+
+def test_session_of_nobody_in_particular_ends_too(now):
+    store = SessionStore()
+    store["step"] = 1
+    store.save()
+    now.shift(15 * MINUTE)
+
+    assert SessionStore(store.session_key).get("step") is None
+
+
+# The list of one's own
+
+
+@pytest.fixture
+def elsewhere(receptionist):
+    """The same receptionist in another browser."""
+    client = Client()
+    client.post("/accounts/login/", {"username": "reception", "password": PASSWORD}, headers={"User-Agent": CHROME})
+    return client
+
+
+def test_list_shows_the_own_sessions_and_no_others(at_desk, elsewhere, manager):
+    signed_in(manager)
+
+    response = at_desk.get(LIST)
+
+    assert {session.pk for session in response.context["sessions"]} == {
+        at_desk.session.session_key,
+        elsewhere.session.session_key,
+    }
+    assert "Chrome on Windows" in response.content.decode()
+
+
+def test_list_leaves_out_what_is_over(at_desk, elsewhere, now):
+    now.shift(10 * MINUTE)
+    at_desk.get(PAGE)
+    now.shift(6 * MINUTE)
+
+    assert [session.pk for session in at_desk.get(LIST).context["sessions"]] == [at_desk.session.session_key]
+
+
+def test_no_key_of_a_session_is_in_the_page(at_desk, elsewhere):
+    page = at_desk.get(LIST).content.decode()
+
+    assert at_desk.session.session_key not in page
+    assert elsewhere.session.session_key not in page
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_list_makes_four_queries(at_desk, receptionist, django_assert_num_queries, count):
+    for _session in range(count):
+        signed_in(receptionist)
+
+    with django_assert_num_queries(4):
+        response = at_desk.get(LIST)
+
+    assert len(response.context["sessions"]) == count + 1
+
+
+def test_session_elsewhere_is_ended_with_a_line_in_the_audit_trail(at_desk, elsewhere, receptionist):
+    handle = session_of(elsewhere).handle
+
+    response = at_desk.post(f"/accounts/sessions/{handle}/end/")
+
+    assert response["Location"] == LIST
+    assert not is_signed_in(elsewhere)
+    assert is_signed_in(at_desk)
+    entry = AuditEntry.objects.get(event=Event.SIGN_OUT)
+    assert (entry.actor, entry.object_id) == (receptionist, receptionist.pk)
+
+
+def test_ending_the_session_in_use_is_logging_out(at_desk):
+    response = at_desk.post(f"/accounts/sessions/{session_of(at_desk).handle}/end/")
+
+    assert response["Location"] == "/accounts/login/"
+    assert not is_signed_in(at_desk)
+
+
+def test_session_of_somebody_else_is_not_found(at_desk, manager):
+    theirs = signed_in(manager)
+
+    response = at_desk.post(f"/accounts/sessions/{session_of(theirs).handle}/end/")
+
+    assert response.status_code == 404
+    assert is_signed_in(theirs)
+
+
+def test_key_of_a_session_does_not_name_it(at_desk, elsewhere):
+    response = at_desk.post(f"/accounts/sessions/{elsewhere.session.session_key}/end/")
+
+    assert response.status_code == 404
+    assert is_signed_in(elsewhere)
+
+
+def test_ending_all_others_leaves_the_one_in_use_and_other_people(at_desk, elsewhere, receptionist, manager):
+    third, theirs = signed_in(receptionist), signed_in(manager)
+
+    at_desk.post("/accounts/sessions/end-others/")
+
+    assert [is_signed_in(client) for client in (at_desk, elsewhere, third, theirs)] == [True, False, False, True]
+    assert AuditEntry.objects.get(event=Event.SIGN_OUT).additional_data == {"ended_by": "user", "sessions": 2}
+
+
+@pytest.mark.parametrize("url", ["/accounts/sessions/x/end/", "/accounts/sessions/end-others/", STAY])
+def test_looking_ends_and_postpones_nothing(at_desk, elsewhere, url):
+    assert at_desk.get(url).status_code == 405
+    assert is_signed_in(elsewhere)
+
+
+# The admin
+
+
+def end_all(client, *users):
+    data = {"action": "end_sessions", "_selected_action": [user.pk for user in users]}
+    return client.post("/admin/clinic/user/", data)
+
+
+def test_administrator_ends_all_sessions_of_somebody(in_admin, elsewhere, receptionist, administrator, manager):
+    at_desk, theirs = signed_in(receptionist), signed_in(manager)
+
+    end_all(in_admin, receptionist)
+
+    assert [is_signed_in(client) for client in (at_desk, elsewhere, theirs)] == [False, False, True]
+    entry = AuditEntry.objects.get(event=Event.SIGN_OUT)
+    assert (entry.actor, entry.object_id) == (administrator, receptionist.pk)
+    assert entry.additional_data == {"ended_by": "administrator", "sessions": 2}
+
+
+def test_administrator_stays_where_the_own_sessions_are_ended(in_admin, administrator):
+    other = signed_in(administrator)
+
+    response = end_all(in_admin, administrator)
+
+    assert response.status_code == 302
+    assert is_signed_in(in_admin)
+    assert not is_signed_in(other)
+
+
+def test_receptionist_ends_no_sessions_of_others(at_desk, manager):
+    theirs = signed_in(manager)
+
+    assert end_all(at_desk, manager).status_code == 403
+    assert is_signed_in(theirs)
+
+
+# What a browser calls itself
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        (CHROME, "Chrome on Windows"),
+        (CHROME + " Edg/130.0.0.0", "Edge on Windows"),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0", "Firefox on Linux"),
+        (
+            "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36",
+            "Chrome on Android",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1 Version/18.0 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        (
+            "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1 Version/18.0 Safari/605.1",
+            "Safari on Mac",
+        ),
+        ("Firefox/1", "Firefox"),
+        ("curl/8.0", UNKNOWN),
+        ("<script>alert(1)</script>", UNKNOWN),
+        ("", UNKNOWN),
+    ],
+)
+def test_browser_is_told_in_a_few_words(user_agent, name):
+    assert browser_of(user_agent) == name
+
+
+# Cookies
+
+
+def settings_with(monkeypatch, **environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(Path(__file__).parent.parent / "settings.py"))
+
+
+def test_cookies_of_https_are_of_this_host_alone(monkeypatch):
+    values = settings_with(monkeypatch, DEBUG="off", USE_HTTPS="on")
+
+    assert (values["SESSION_COOKIE_NAME"], values["CSRF_COOKIE_NAME"]) == ("__Host-session", "__Host-csrf")
+    for kind in ("SESSION", "CSRF"):
+        assert values[f"{kind}_COOKIE_SECURE"]
+        assert values[f"{kind}_COOKIE_HTTPONLY"]
+        # With the prefix, a browser takes none with a domain or another path.
+        assert values.get(f"{kind}_COOKIE_DOMAIN") is None
+        assert values.get(f"{kind}_COOKIE_PATH", "/") == "/"
+    assert values["CSRF_COOKIE_SAMESITE"] == "Lax"
+
+
+def test_cookies_without_https_have_plain_names(monkeypatch):
+    values = settings_with(monkeypatch, DEBUG="on", USE_HTTPS="off")
+
+    assert (values["SESSION_COOKIE_NAME"], values["CSRF_COOKIE_NAME"]) == ("session", "csrf")
+
+
+def test_cookies_as_they_are_set(client, receptionist, settings):
+    settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    client.get("/accounts/login/", secure=True)
+    client.post("/accounts/login/", {"username": "reception", "password": PASSWORD}, secure=True)
+
+    for name, samesite in (("__Host-session", "Lax"), ("__Host-csrf", "Lax")):
+        cookie = client.cookies[name]
+        assert cookie["secure"]
+        assert cookie["httponly"]
+        assert (cookie["path"], cookie["domain"], cookie["samesite"]) == ("/", "", samesite)
+
+
+@pytest.mark.parametrize("name", ["session", "csrf"])
+def test_cookies_end_with_the_browser(client, receptionist, name):
+    client.post("/accounts/login/", {"username": "reception", "password": PASSWORD})
+
+    assert (client.cookies[name]["max-age"], client.cookies[name]["expires"]) == ("", "")

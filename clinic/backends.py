@@ -5,10 +5,16 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
+from django.utils import timezone
 
 
 class RolesBackend(ModelBackend):
     """Name and password; what one may do comes from the roles alone, which takes one query a request."""
+
+    def authenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
+        """Return the user with this name and password. A temporary one that is over is as good as a wrong one."""
+        user: Any = super().authenticate(request, username, password, **kwargs)
+        return None if user is not None and user.has_overdue_password(at=timezone.now()) else user
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """Return what the roles allow, from the same query that reads the roles' names."""

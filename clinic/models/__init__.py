@@ -1,19 +1,30 @@
-"""Users, the tokens of programs that act for them, the audit trail, and what is about to be imported."""
+"""Users and their sessions, tokens of programs that act for them, the audit trail, and what is kept for an hour."""
 
 from clinic.models.api_token import USUAL_LIFE, ApiToken, KeptAnswer, digest_of
-from clinic.models.audit_entry import AuditEntry
+from clinic.models.audit_entry import AuditEntry, Event, SeenPatient
 from clinic.models.import_draft import DRAFT_LASTS, ImportDraft, ImportRow, Verdict
+from clinic.models.kept_form import FORM_LASTS, KeptForm
+from clinic.models.recovery_code import RecoveryCode
+from clinic.models.session import ENDED_KEPT, Session, idle_limit
 from clinic.models.user import User
 
 __all__ = [
     "DRAFT_LASTS",
+    "ENDED_KEPT",
+    "FORM_LASTS",
     "USUAL_LIFE",
     "ApiToken",
     "AuditEntry",
+    "Event",
     "ImportDraft",
     "ImportRow",
     "KeptAnswer",
+    "KeptForm",
+    "RecoveryCode",
+    "SeenPatient",
+    "Session",
     "User",
     "Verdict",
     "digest_of",
+    "idle_limit",
 ]

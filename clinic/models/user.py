@@ -1,17 +1,66 @@
 """The people who sign in."""
 
+import datetime as dt
+from typing import Any
+
 from auditlog.registry import auditlog
 from django.contrib.auth.models import AbstractUser
+from django.db import models, transaction
+from django.utils import timezone
 from django.utils.functional import cached_property
 
+from clinic.audit import current_origin
 from clinic.audited import AuditedRecord
+from clinic.models.audit_entry import AuditEntry, Event
+from clinic.names import check_fields_with_names
+
+TEMPORARY_PASSWORD_LASTS = dt.timedelta(days=3)
 
 
 class User(AuditedRecord, AbstractUser):
     """A person who signs in. What one may do comes from the role, which is a group of `clinic.roles`."""
 
+    _password: str | None  # what `set_password` was given, until it is saved
+
+    temporary_password_until = models.DateTimeField(null=True, blank=True, editable=False)
+
     class Meta(AbstractUser.Meta):
         permissions = [("use_admin", "Can use the administration pages")]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save; of a password that is set anew, note that it was and whether it has to be changed."""
+        is_set_anew = self._password is not None
+        if is_set_anew:
+            self.temporary_password_until = self._end_of_password()
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "temporary_password_until"}
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if is_set_anew:
+                AuditEntry.objects.note(Event.CREDENTIAL, self, what="password_set")
+
+    def _end_of_password(self) -> dt.datetime | None:
+        """Return until when a new password can be used: for good if its owner, or nobody's session, sets it."""
+        actor = current_origin().actor
+        is_by_other = actor is not None and actor.is_authenticated and actor.pk != self.pk
+        return timezone.now() + TEMPORARY_PASSWORD_LASTS if is_by_other else None
+
+    @property
+    def password_is_temporary(self) -> bool:
+        """Whether somebody else has set the password, so that it has to be changed before anything else."""
+        return self.temporary_password_until is not None
+
+    def has_overdue_password(self, *, at: dt.datetime) -> bool:
+        """Return whether the password was temporary and its time is over."""
+        return self.temporary_password_until is not None and self.temporary_password_until <= at
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        """Check that the names can be read: Django takes some for letters that nobody sees.
+
+        Raises:
+            ValidationError: by field: `blank_name`, `bad_character`.
+        """
+        check_fields_with_names(super().clean_fields, self, ("username", "first_name", "last_name"), exclude)
 
     @cached_property
     def roles_held(self) -> dict[str, set[str]]:
@@ -37,6 +86,6 @@ class User(AuditedRecord, AbstractUser):
 
 auditlog.register(
     User,
-    exclude_fields=["password", "last_login", "doctor", "booked_appointments", "api_tokens"],
+    exclude_fields=["password", "last_login", "doctor", "booked_appointments", "api_tokens", "recovery_codes"],
     m2m_fields={"groups"},
 )

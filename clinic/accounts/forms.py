@@ -1,0 +1,152 @@
+"""Forms of signing in and of the own account."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth import authenticate
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserChangeForm
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from clinic.accounts import lockout, second_factor
+from clinic.audit import current_origin
+from clinic.models import User
+from clinic.roles import ADMINISTRATOR
+
+LONGEST_CODE = 40
+
+
+class LoginForm(AuthenticationForm):
+    """Name and password. What is said is the same whether the user exists or not."""
+
+    def get_invalid_login_error(self) -> ValidationError:
+        """Return what is said of a refusal."""
+        is_locked_out = self.request is not None and lockout.is_locked_out(self.request)
+        return lockout.locked_error() if is_locked_out else super().get_invalid_login_error()
+
+
+class CodeField(forms.CharField):
+    """A code of the app, or a recovery code."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        shown = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
+        super().__init__(max_length=LONGEST_CODE, widget=forms.TextInput(attrs=shown), **kwargs)
+
+
+class CodeForm(forms.Form):
+    """The second step of signing in."""
+
+    code = CodeField(label=_("Code from the app, or a recovery code"))
+
+    def __init__(self, request: HttpRequest, user: User, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.request, self.user = request, user
+
+    def clean_code(self) -> str:
+        """Check the code.
+
+        Raises:
+            ValidationError: `locked`, `wrong_code`.
+        """
+        code: str = self.cleaned_data["code"]
+        _check_code(self.request, self.user, code)
+        return code
+
+
+class ConfirmForm(forms.Form):
+    """Password and, of who has a second factor, a code: it is still they."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+    code = CodeField(label=_("Code from the app, or a recovery code"))
+
+    def __init__(self, request: HttpRequest, user: User, *, with_code: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.request, self.user = request, user
+        if not with_code:
+            del self.fields["code"]
+
+    def clean(self) -> dict[str, Any] | None:
+        """Check both.
+
+        Raises:
+            ValidationError: `locked`, `wrong_password`, `wrong_code`.
+        """
+        if not self.errors:
+            if not _is_password_of(self.request, self.user, self.cleaned_data["password"]):
+                raise _refusal(self.request, _("That is not your password."), "wrong_password")
+            if "code" in self.fields:
+                _check_code(self.request, self.user, self.cleaned_data["code"])
+        return super().clean()
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    """A new password, with the old one: guesses at it count as those at the login do."""
+
+    def __init__(self, request: HttpRequest, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        self.request = request
+
+    def clean_old_password(self) -> str:
+        """Check the old password.
+
+        Raises:
+            ValidationError: `locked`, `password_incorrect`.
+        """
+        old_password: str = self.cleaned_data["old_password"]
+        if not _is_password_of(self.request, self.user, old_password):
+            raise _refusal(self.request, str(self.error_messages["password_incorrect"]), "password_incorrect")
+        return old_password
+
+
+class SetUpForm(forms.Form):
+    """A code that shows that the app has the secret, which the form carries."""
+
+    secret = forms.CharField(widget=forms.HiddenInput)
+    code = CodeField(label=_("Code that the app shows now"))
+
+
+class UserAccessForm(UserChangeForm):
+    """A user in the admin."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """Keep people from locking themselves out: perhaps nobody else could let them in again.
+
+        Raises:
+            ValidationError: by field: `own_access`.
+        """
+        cleaned = super().clean()
+        actor = current_origin().actor
+        if actor is None or actor.pk != self.instance.pk:
+            return cleaned
+        if self.cleaned_data.get("is_active") is False:
+            self.add_error("is_active", _own_access())
+        held = self.cleaned_data.get("groups")
+        if held is not None and ADMINISTRATOR in actor.roles_held and not held.filter(name=ADMINISTRATOR).exists():
+            self.add_error("groups", _own_access())
+        return cleaned
+
+
+def _own_access() -> ValidationError:
+    return ValidationError(_("Nobody takes away their own access: ask another administrator."), code="own_access")
+
+
+def _is_password_of(request: HttpRequest, user: User, password: str) -> bool:
+    return authenticate(request, username=user.get_username(), password=password) is not None
+
+
+def _check_code(request: HttpRequest, user: User, code: str) -> None:
+    if not lockout.may_try(request, user):
+        raise lockout.locked_error()
+    if not second_factor.accepts(user, code):
+        lockout.note_failure(request, user)
+        raise _refusal(request, second_factor.wrong_code_text(), "wrong_code")
+
+
+def _refusal(request: HttpRequest, text: str, code: str) -> ValidationError:
+    """Return what is said: that it is wrong or, if that was one too many, that one has to wait."""
+    return lockout.locked_error() if lockout.is_locked_out(request) else ValidationError(text, code=code)

@@ -1,0 +1,110 @@
+"""Too many wrong passwords: who has to wait, told by user and by address in the database that all workers share.
+
+The limits, and why they are so, are in docs/decisions/013-login.md.
+"""
+
+import ipaddress
+from typing import Any
+
+from axes.handlers.database import AxesDatabaseHandler
+from axes.handlers.proxy import AxesProxyHandler
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.signals import user_login_failed
+from django.core.exceptions import ValidationError
+from django.db.models import Q, Sum
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from clinic.addresses import client_address
+from clinic.names import fold
+from clinic.transactions import retrying
+
+MOST_FOR_USER = 15  # whatever the addresses
+MOST_FROM_ADDRESS = 30  # whoever the users: all desks of a clinic may share one
+LONGEST_KEY = 255
+IPV6_SITE = 64  # bits of an address that one subscriber cannot choose
+UNKNOWN_ADDRESS = "::"  # a server behind a socket file says none
+
+
+class LockoutHandler(AxesDatabaseHandler):
+    """Adds to axes' limit for one user from one address a larger one for the user and one for the address."""
+
+    def is_locked(self, request: HttpRequest, credentials: Any = None) -> bool:
+        """Return whether any of the three limits is reached."""
+        if super().is_locked(request, credentials):
+            return True
+        key, address = username_key(request, credentials), address_key(request)
+        since = request.axes_attempt_time - settings.AXES_COOLOFF_TIME  # type: ignore[attr-defined]  # axes sets it
+        of_user, of_address = Q(username=key), Q(ip_address=address)
+        failed = AccessAttempt.objects.filter(of_user | of_address, attempt_time__gte=since).aggregate(
+            user=Sum("failures_since_start", filter=of_user, default=0),
+            address=Sum("failures_since_start", filter=of_address, default=0),
+        )
+        return failed["user"] >= MOST_FOR_USER or failed["address"] >= MOST_FROM_ADDRESS
+
+    @retrying
+    def user_login_failed(self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any) -> None:
+        """Count a failure, and mark the request if it was the last one allowed."""
+        super().user_login_failed(sender, credentials, request, **kwargs)
+        if request is not None and not request.axes_locked_out and self.is_locked(request, credentials):
+            request.axes_locked_out = True
+
+
+def username_key(request: HttpRequest, credentials: Any = None) -> str:
+    """Return what failures are counted by: no spelling that could reach the same user makes another key.
+
+    A MariaDB compares names without case and accents, and so does this.
+    """
+    name = (credentials or request.POST).get("username") or ""
+    return fold(name)[:LONGEST_KEY]
+
+
+def address_key(request: HttpRequest) -> str:
+    """Return the client's address, of IPv6 the network that one subscriber has."""
+    address = ipaddress.ip_address(client_address(request) or UNKNOWN_ADDRESS)
+    if address.version == 6:
+        return str(ipaddress.ip_network((int(address), IPV6_SITE), strict=False).network_address)
+    return str(address)
+
+
+def locked_answer(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
+    """Answer with the page of the form, which says what it is about, and 429."""
+    response.status_code = 429
+    response["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))
+    return response
+
+
+def is_locked_out(request: HttpRequest) -> bool:
+    """Return whether this request has found, or made, somebody locked out."""
+    return getattr(request, "axes_locked_out", False)
+
+
+def may_try(request: HttpRequest, user: AbstractBaseUser) -> bool:
+    """Return whether the user may try a code now; passwords are asked of axes by `authenticate`."""
+    allowed: bool = AxesProxyHandler.is_allowed(request, {"username": user.get_username()})
+    if not allowed:
+        request.axes_locked_out = True  # type: ignore[attr-defined]  # what axes' middleware looks for
+    return allowed
+
+
+def note_failure(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Count a wrong code as a wrong password is counted."""
+    user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=request)
+
+
+def forget_failures(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Start the count of one user from one address anew, as signing in does."""
+    AxesProxyHandler.update_request(request)
+    AxesProxyHandler.get_implementation().reset_user_attempts(request, {"username": user.get_username()})
+
+
+def allow_again(user: AbstractBaseUser) -> None:
+    """Forget all failures for the user, from whatever address."""
+    AccessAttempt.objects.filter(username=fold(user.get_username())[:LONGEST_KEY]).delete()
+
+
+def locked_error() -> ValidationError:
+    """Return what is said at the form."""
+    return ValidationError(_("Too many attempts. Wait 15 minutes, or ask an administrator."), code="locked")

@@ -1,0 +1,84 @@
+"""Which passwords are good enough. There are no rules on what they are made of: only length, and how easily guessed."""
+
+import re
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from zxcvbn import zxcvbn
+
+GUESSED_CHARACTERS = 72  # zxcvbn looks at no more
+LEAST_SCORE = 3  # of 4: more than 10⁸ guesses
+SHORTEST_WORD = 3
+_PERSON = ("username", "first_name", "last_name", "email")
+_one_at_a_time = threading.Lock()  # zxcvbn keeps the words it is given in a module
+
+
+class LongestPasswordValidator:
+    """Refuse a password that is longer than any program needs, before it is looked at closely."""
+
+    def __init__(self, max_length: int = 128) -> None:
+        self.max_length = max_length
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Check the length.
+
+        Raises:
+            ValidationError: `password_too_long`.
+        """
+        if len(password) > self.max_length:
+            raise ValidationError(
+                _("This password is too long. It can have %(most)d characters."),
+                code="password_too_long",
+                params={"most": self.max_length},
+            )
+
+    def get_help_text(self) -> str:
+        """Return the rule for people."""
+        return _("It can have up to %(most)d characters, of any kind; blanks count.") % {"most": self.max_length}
+
+
+class GuessablePasswordValidator:
+    """Refuse what is guessed early: common passwords, keyboard walks, dates, names of the user and of the clinic."""
+
+    def validate(self, password: str, user: Any = None) -> None:
+        """Check how many guesses it would take, with what everybody here knows left out.
+
+        Raises:
+            ValidationError: `password_guessable`.
+        """
+        words = known_words(user)
+        if _score(_without(password, words), words) < LEAST_SCORE:
+            raise ValidationError(
+                _("This password is easily guessed. Take several words that have nothing to do with each other."),
+                code="password_guessable",
+            )
+
+    def get_help_text(self) -> str:
+        """Return the rule for people."""
+        return _("It is not easily guessed: several words that have nothing to do with each other are best.")
+
+
+def known_words(user: Any) -> list[str]:
+    """Return the words of this place that everybody would try: the clinic's and the user's names, the trade's own."""
+    texts = [settings.CLINIC_NAME, "clinic doctor patient password", *(getattr(user, name, "") for name in _PERSON)]
+    words = {word for text in texts for word in re.split(r"[\W_]+", str(text).casefold())}
+    return sorted((word for word in words if len(word) >= SHORTEST_WORD), key=lambda word: (-len(word), word))
+
+
+def _without(password: str, words: Iterable[str]) -> str:
+    left = password.casefold()
+    for word in words:
+        left = left.replace(word, "")
+    return left
+
+
+def _score(password: str, words: list[str]) -> int:
+    if not password:
+        return 0
+    with _one_at_a_time:
+        score: int = zxcvbn(password[:GUESSED_CHARACTERS], user_inputs=words)["score"]
+    return score

@@ -1,0 +1,35 @@
+"""What comes before a page: a password of one's own, the second factor of who must have it, a confirmation."""
+
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from clinic.access import CONFIRMED, SIGNED_IN, Permissions
+from clinic.accounts.confirmation import has_shown_second_factor, is_confirmed
+from clinic.accounts.second_factor import device_of, is_required_of
+from clinic.http import StaffRequest
+
+_OPEN_WITH_TEMPORARY_PASSWORD = {"password_change", "password_change_done", "logout"}
+
+
+def step_before(request: StaffRequest, permissions: Permissions) -> str | None:
+    """Return the address of what the user has to do before the page is served; None if nothing. No query.
+
+    Pages for everybody who is signed in, where the account is kept, are open without the second factor.
+    """
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    if request.user.password_is_temporary and page not in _OPEN_WITH_TEMPORARY_PASSWORD:
+        return reverse("password_change")
+    if permissions != SIGNED_IN and not has_shown_second_factor(request) and is_required_of(request.user):
+        return _to_confirm(request) if device_of(request.user) else reverse("second_factor")
+    method = "GET" if request.method == "HEAD" else str(request.method)
+    if (page, method) in CONFIRMED and not is_confirmed(request):
+        return _to_confirm(request)
+    return None
+
+
+def _to_confirm(request: HttpRequest) -> str:
+    """Lead back to what was looked at; what was sent is not carried out, and the page says so."""
+    said = {"next": request.get_full_path()} | ({} if request.method in ("GET", "HEAD") else {"sent": "1"})
+    return f"{reverse('confirm')}?{urlencode(said, safe='/')}"

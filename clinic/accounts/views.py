@@ -1,0 +1,168 @@
+"""Signing in by two steps, confirming that it is you, and the own account."""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.views import LoginView, PasswordChangeView
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext as _
+
+from clinic.accounts import lockout, second_factor
+from clinic.accounts.confirmation import confirm_session, note_second_factor
+from clinic.accounts.forms import CodeForm, ConfirmForm, LoginForm, OwnPasswordForm, SetUpForm
+from clinic.http import StaffRequest, next_or, sent_data
+from clinic.models import RecoveryCode, User
+from clinic.session_views import end_others
+
+SECOND_STEP_SECONDS = 5 * 60
+_SECOND_STEP = "second_step"
+_BACKEND = "clinic.backends.RolesBackend"
+
+
+class PortalLoginView(LoginView):
+    """The login; who has a second factor is asked for it on the next page, and is not signed in before."""
+
+    authentication_form = LoginForm
+    redirect_authenticated_user = True
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Sign in, or go on to the second step."""
+        user = form.get_user()
+        if second_factor.device_of(user) is None:
+            return super().form_valid(form)
+        self.request.session.cycle_key()
+        self.request.session[_SECOND_STEP] = {
+            "user": user.pk,
+            "password": user.get_session_auth_hash(),
+            "at": time.time(),
+            "next": self.get_redirect_url(),
+        }
+        return redirect("login_code")
+
+
+def login_code(request: HttpRequest) -> HttpResponse:
+    """Ask for the code; who has not given the password a short while ago begins anew."""
+    user = _half_signed_in(request)
+    if user is None:
+        is_late = request.method == "POST"
+        return render(request, "accounts/login_late.html") if is_late else redirect("login")
+    form = CodeForm(request, user, data=sent_data(request))
+    if request.method == "POST" and form.is_valid():
+        step = request.session.pop(_SECOND_STEP)
+        note_second_factor(request)  # before, so that the audit trail tells
+        login(request, user, backend=_BACKEND)
+        return redirect(step["next"] or settings.LOGIN_REDIRECT_URL)
+    return render(request, "accounts/login_code.html", {"form": form})
+
+
+def _half_signed_in(request: HttpRequest) -> User | None:
+    """Return who has given the right password in this session, if it is still right and the code still awaited."""
+    step = request.session.get(_SECOND_STEP)
+    if step is None or time.time() - step["at"] > SECOND_STEP_SECONDS:
+        return None
+    user = User.objects.filter(pk=step["user"], is_active=True).first()
+    if user is None or not constant_time_compare(step["password"], user.get_session_auth_hash()):
+        return None
+    return user
+
+
+def confirm(request: StaffRequest) -> HttpResponse:
+    """Have somebody who is signed in show that it is still they, and lead back to what they wanted."""
+    with_code = second_factor.device_of(request.user) is not None
+    form = ConfirmForm(request, request.user, with_code=with_code, data=sent_data(request))
+    if request.method == "POST" and form.is_valid():
+        confirm_session(request, by_second_factor=with_code)
+        lockout.forget_failures(request, request.user)
+        return redirect(next_or(request, resolve_url("account")))
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    return render(request, "accounts/confirm.html", {"form": form, "next": wanted, "was_sent": "sent" in request.GET})
+
+
+class OwnPasswordView(PasswordChangeView):
+    """Changing one's own password."""
+
+    form_class = OwnPasswordForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Give the form the request, by which guesses are counted."""
+        return super().get_form_kwargs() | {"request": self.request}
+
+
+def account(request: StaffRequest) -> HttpResponse:
+    """Show what belongs to the user's login."""
+    return render(request, "accounts/account.html", _factor_state(request))
+
+
+def set_up_second_factor(request: StaffRequest) -> HttpResponse:
+    """Set up the second factor, put another telephone in its place, renew the recovery codes, or turn it off."""
+    device = second_factor.device_of(request.user)
+    if request.method == "POST" and "secret" in request.POST:
+        return _finish_set_up(request, device)
+    if request.method == "POST" and device is not None:
+        return _change_second_factor(request)
+    if device is None or "replace" in request.GET:
+        return _show_set_up(request, second_factor.new_device(request.user), SetUpForm())
+    return render(request, "accounts/second_factor.html", _factor_state(request))
+
+
+def _factor_state(request: StaffRequest) -> dict[str, Any]:
+    return {
+        "device": second_factor.device_of(request.user),
+        "codes_left": RecoveryCode.objects.unused().filter(user=request.user).count(),
+        "is_required": second_factor.is_required_of(request.user),
+    }
+
+
+def _show_set_up(request: StaffRequest, device: Any, form: SetUpForm) -> HttpResponse:
+    context = {
+        "form": form,
+        "signed": second_factor.as_signed(device),
+        "image": second_factor.qr_image(device),
+        "secret": second_factor.secret_text(device),
+        "is_required": second_factor.is_required_of(request.user),
+        "is_replacing": "replace" in request.GET,
+    }
+    return render(request, "accounts/second_factor_set_up.html", context)
+
+
+def _finish_set_up(request: StaffRequest, held: Any) -> HttpResponse:
+    """Save the secret if the code shows that the app has it; sent again, it is not set up twice."""
+    form = SetUpForm(request.POST)
+    device = second_factor.from_signed(request.user, request.POST["secret"])
+    if device is None:
+        messages.error(request, _("That took too long. Scan the new code."))
+        return redirect(request.get_full_path())
+    if held is not None and held.key == device.key:
+        messages.info(request, _("The second factor is on. If you have not seen your recovery codes, make new ones."))
+        return redirect("second_factor")
+    if form.is_valid() and second_factor.knows_secret(device, form.cleaned_data["code"]):
+        codes = second_factor.set_up(device)
+        note_second_factor(request)
+        end_others(request)
+        return _show_codes(request, codes)
+    if not form.errors:
+        form.add_error("code", second_factor.wrong_code_text())
+    return _show_set_up(request, device, form)
+
+
+def _change_second_factor(request: StaffRequest) -> HttpResponse:
+    if "renew" in request.POST:
+        return _show_codes(request, second_factor.renew_codes(request.user))
+    if "remove" not in request.POST or second_factor.is_required_of(request.user):
+        raise PermissionDenied
+    second_factor.remove(request.user)
+    note_second_factor(request, used=False)
+    end_others(request)
+    messages.success(request, _("The second factor is turned off."))
+    return redirect("account")
+
+
+def _show_codes(request: StaffRequest, codes: list[str]) -> HttpResponse:
+    """Show new recovery codes, in this answer only."""
+    return render(request, "accounts/recovery_codes.html", {"codes": codes})

@@ -1,0 +1,72 @@
+"""Codes that stand in for a lost second factor."""
+
+import secrets
+
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.db import models, transaction
+from django.utils import timezone
+
+from clinic.models.user import User
+
+HOW_MANY = 10
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that are read as another
+RANDOM_LETTERS = 12  # 59 bits
+# Fewer than for passwords, which people choose: these are random, and a set of ten is made at once.
+ROUNDS = 100_000
+
+
+class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
+    """Recovery codes."""
+
+    def unused(self) -> "RecoveryCodeQuerySet":
+        """Return those that still work."""
+        return self.filter(used_at=None)
+
+    def renew(self, user: User) -> list[str]:
+        """Give the user ten new codes in place of all old ones, and return their texts, which are kept nowhere."""
+        texts = [_new_text(number) for number in range(HOW_MANY)]
+        codes = [RecoveryCode(user=user, number=number, digest=_digest(text)) for number, text in enumerate(texts)]
+        with transaction.atomic():
+            self.filter(user=user).delete()
+            RecoveryCode.objects.bulk_create(codes)
+        return [f"{text[:5]}-{text[5:9]}-{text[9:]}" for text in texts]
+
+    def use(self, user: User, typed: str) -> bool:
+        """Return whether the text is a code of the user that had not been used; it is then. One hash at most."""
+        text = "".join(char for char in typed.casefold() if char in LETTERS)
+        if len(text) != RANDOM_LETTERS + 1:
+            return False
+        code = self.unused().filter(user=user, number=LETTERS.index(text[0])).first()
+        if code is None or not PBKDF2PasswordHasher().verify(text, code.digest):
+            return False
+        # Of two at once, one finds it unused.
+        return bool(self.unused().filter(pk=code.pk).update(used_at=timezone.now()))
+
+
+class RecoveryCode(models.Model):
+    """A code that is shown once, works once, and is kept as a salted hash.
+
+    Its first letter says which of the ten it is, so that checking one takes one hash, and each has a salt of its own.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
+    number = models.PositiveSmallIntegerField()
+    digest = models.CharField(max_length=128)
+    used_at = models.DateTimeField(null=True)
+
+    objects = RecoveryCodeQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "number"], name="recovery_code_number_unique")]
+
+    def __str__(self) -> str:
+        return f"recovery code {self.pk}"
+
+
+def _new_text(number: int) -> str:
+    return LETTERS[number] + "".join(secrets.choice(LETTERS) for _ in range(RANDOM_LETTERS))
+
+
+def _digest(text: str) -> str:
+    hasher = PBKDF2PasswordHasher()
+    return hasher.encode(text, hasher.salt(), iterations=ROUNDS)

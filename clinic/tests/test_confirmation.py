@@ -1,0 +1,237 @@
+"""Confirm that it is you: before what hands out many records or decides who gets in."""
+
+import datetime as dt
+
+import pytest
+from django.contrib.auth import get_user
+from django_otp.oath import TOTP
+
+from appointments.models import CalendarFeed
+from clinic.access import CONFIRMED
+from clinic.accounts import second_factor
+from clinic.models import ApiToken, User
+from clinic.tests.factories import UserFactory
+from clinic.tests.test_access import TABLE
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+PASSWORD = "demo-clinic-2026"
+TEN_MINUTES = dt.timedelta(minutes=10)
+CONFIRM = "/accounts/confirm/"
+EXPORT = "/patients/export/"
+
+# Written down a second time; nothing here is read from clinic.access.
+BOTH = ("GET", "POST")
+ASKED = {
+    "appointments:appointment_export": ("GET",),
+    "appointments:calendar_feed_edit": ("POST",),
+    "patients:patient_export": ("GET",),
+    "appointments:patient_data": ("GET",),
+    "appointments:patient_anonymise": BOTH,
+    "session_end": ("POST",),
+    "session_end_others": ("POST",),
+    "second_factor": BOTH,
+    "admin:clinic_user_changelist": ("POST",),
+    "admin:clinic_user_add": BOTH,
+    "admin:clinic_user_change": BOTH,
+    "admin:auth_user_password_change": BOTH,
+    "admin:clinic_apitoken_changelist": BOTH,
+    "admin:clinic_apitoken_add": BOTH,
+    "admin:clinic_apitoken_change": BOTH,
+    "admin:appointments_emergencygrant_changelist": ("POST",),
+    "admin:appointments_emergencygrant_add": BOTH,
+}
+EACH = [(page, method) for page, methods in ASKED.items() for method in methods]
+
+
+def address_of(page):
+    class Ids(dict):
+        def __missing__(self, key):
+            return 7
+
+    return TABLE[page][0].format_map(Ids())
+
+
+def error_codes(response):
+    return {error.code for errors in response.context["form"].errors.as_data().values() for error in errors}
+
+
+def asks(response):
+    return response.status_code == 302 and response["Location"].startswith(CONFIRM)
+
+
+@pytest.fixture
+def stale(in_admin, now):
+    """An administrator whose sign-in is a while ago."""
+    now.shift(TEN_MINUTES + dt.timedelta(seconds=1))
+    return in_admin
+
+
+def test_pages_to_be_confirmed_are_pages_of_the_portal():
+    assert {(page, method) for page, methods in ASKED.items() for method in methods} == CONFIRMED
+    assert set(ASKED) <= set(TABLE)
+
+
+@pytest.mark.parametrize(("page", "method"), EACH)
+def test_page_asks_who_it_is_when_the_sign_in_is_a_while_ago(stale, page, method):
+    response = stale.generic(method, address_of(page))
+
+    assert response["Location"].startswith(f"{CONFIRM}?next={address_of(page)}")
+    assert ("sent=1" in response["Location"]) == (method == "POST")
+
+
+@pytest.mark.parametrize(("page", "method"), EACH)
+def test_page_asks_nothing_right_after_the_sign_in(in_admin, now, page, method):
+    now.shift(TEN_MINUTES - dt.timedelta(seconds=1))
+
+    assert not asks(in_admin.generic(method, address_of(page)))
+
+
+@pytest.mark.parametrize("page", ["/", "/patients/", "/admin/", "/admin/clinic/user/", "/admin/patients/patient/"])
+def test_other_page_asks_nothing(stale, page):
+    assert stale.get(page).status_code == 200
+
+
+def test_head_asks_as_get_does(stale):
+    assert asks(stale.head(EXPORT))
+
+
+def test_what_was_sent_is_not_carried_out(stale, receptionist):
+    before = User.objects.count()
+
+    stale.post("/admin/clinic/user/add/", {"username": "nuno", "usable_password": "false"})
+    stale.post(f"/admin/clinic/user/{receptionist.pk}/change/", {"username": "renamed"})
+    stale.post("/admin/clinic/apitoken/add/", {"user": receptionist.pk, "name": "Program"})
+
+    assert User.objects.count() == before
+    assert User.objects.filter(username="reception").exists()
+    assert not ApiToken.objects.exists()
+
+
+def test_feed_is_not_made_before(stale, doctor):
+    assert stale.get(f"/doctors/{doctor.pk}/calendar/").status_code == 200
+
+    stale.post(f"/doctors/{doctor.pk}/calendar/", {"make": ""})
+
+    assert not CalendarFeed.objects.exists()
+
+
+def test_who_may_not_open_the_page_is_not_asked(at_desk, now):
+    now.shift(TEN_MINUTES + dt.timedelta(seconds=1))
+
+    assert at_desk.get(EXPORT).status_code == 403
+
+
+def test_password_leads_back_and_opens_the_page_for_ten_minutes(stale, now):
+    response = stale.post(CONFIRM, {"password": PASSWORD, "next": EXPORT})
+
+    assert response["Location"] == EXPORT
+    assert stale.get(EXPORT).status_code == 200
+    now.shift(TEN_MINUTES + dt.timedelta(seconds=1))
+    assert asks(stale.get(EXPORT))
+
+
+def test_page_says_why_and_what_became_of_what_was_sent(stale):
+    asked = stale.post("/admin/clinic/apitoken/add/", {"name": "Program"})
+    page = stale.get(asked["Location"])
+
+    assert page.context["was_sent"]
+    assert page.context["next"] == "/admin/clinic/apitoken/add/"
+
+
+def test_other_host_is_not_led_to(stale):
+    response = stale.post(CONFIRM, {"password": PASSWORD, "next": "https://evil.example/"})
+
+    assert response["Location"] == "/accounts/"
+
+
+def test_session_has_another_key_afterwards(stale, administrator):
+    key = stale.session.session_key
+
+    stale.post(CONFIRM, {"password": PASSWORD})
+
+    assert stale.session.session_key != key
+    assert not stale.session.exists(key)
+    assert get_user(stale) == administrator
+
+
+def test_wrong_password_confirms_nothing(stale):
+    response = stale.post(CONFIRM, {"password": "wrong", "next": EXPORT})
+
+    assert error_codes(response) == {"wrong_password"}
+    assert asks(stale.get(EXPORT))
+
+
+def test_password_of_somebody_else_confirms_nothing(stale):
+    UserFactory(username="other", password="heron-lantern-4711")
+
+    response = stale.post(CONFIRM, {"username": "other", "password": "heron-lantern-4711"})
+
+    assert error_codes(response) == {"wrong_password"}
+
+
+def test_wrong_passwords_count_as_those_at_the_login_do(stale):
+    statuses = [stale.post(CONFIRM, {"password": "wrong"}).status_code for _ in range(5)]
+
+    response = stale.post(CONFIRM, {"password": PASSWORD})
+
+    assert statuses == [200, 200, 200, 200, 429]
+    assert error_codes(response) == {"locked"}
+    assert asks(stale.get(EXPORT))
+
+
+def test_confirming_begins_the_count_anew(stale):
+    for _ in range(2):
+        for _ in range(4):
+            stale.post(CONFIRM, {"password": "wrong"})
+        assert stale.post(CONFIRM, {"password": PASSWORD}).status_code == 302
+
+
+# With a second factor
+
+
+@pytest.fixture
+def device(administrator):
+    made = second_factor.new_device(administrator)
+    made.save()
+    return made
+
+
+def code_of(device):
+    return f"{TOTP(device.bin_key).token():06}"
+
+
+def test_who_has_a_second_factor_shows_it_too(stale, device):
+    without = stale.post(CONFIRM, {"password": PASSWORD})
+    assert error_codes(without) == {"required"}
+    assert asks(stale.get(EXPORT))
+
+    stale.post(CONFIRM, {"password": PASSWORD, "code": code_of(device)})
+
+    assert stale.get(EXPORT).status_code == 200
+
+
+def test_wrong_code_confirms_nothing_and_counts(stale, device, now):
+    statuses = []
+    for _ in range(5):
+        code = f"{(int(code_of(device)) + 1) % 1_000_000:06}"
+        statuses.append(stale.post(CONFIRM, {"password": PASSWORD, "code": code}).status_code)
+        now.shift(dt.timedelta(seconds=20))
+
+    assert statuses == [200, 200, 200, 200, 429]
+    assert asks(stale.get(EXPORT))
+
+
+def test_code_is_not_tried_with_a_wrong_password(stale, device):
+    stale.post(CONFIRM, {"password": "wrong", "code": code_of(device)})
+
+    assert stale.post(CONFIRM, {"password": PASSWORD, "code": code_of(device)}).status_code == 302
+
+
+def test_confirming_with_a_code_is_enough_for_who_must_have_it(stale, device, settings):
+    settings.REQUIRE_SECOND_FACTOR = True
+    assert asks(stale.get("/patients/"))
+
+    stale.post(CONFIRM, {"password": PASSWORD, "code": code_of(device)})
+
+    assert stale.get("/patients/").status_code == 200

@@ -1,0 +1,325 @@
+"""Signing in: who guesses is kept out, and learns nothing."""
+
+import datetime as dt
+import logging
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth import get_user
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.management import call_command
+from django.test import Client
+
+from clinic.accounts.lockout import MOST_FOR_USER, MOST_FROM_ADDRESS
+from clinic.models import AuditEntry, Event
+from clinic.tests.factories import UserFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+PASSWORD = "demo-clinic-2026"
+MOST_FROM_ONE_FOR_ONE = 5
+COOL_OFF = dt.timedelta(minutes=15)
+
+
+def sign_in(username="reception", password="wrong", address="10.0.0.1", client=None, **headers):
+    client = client or Client()
+    sent = {"username": username, "password": password}
+    return client.post("/accounts/login/", sent, headers=headers, REMOTE_ADDR=address)
+
+
+def error_codes(response):
+    return [error.code for error in response.context["form"].non_field_errors().as_data()]
+
+
+def is_let_in(**options):
+    client = Client()
+    return sign_in(password=PASSWORD, client=client, **options).status_code == 302 and get_user(client).is_authenticated
+
+
+@pytest.fixture
+def hashes(monkeypatch):
+    """How often a password has been hashed, which is what takes the time."""
+    runs = []
+    encode = MD5PasswordHasher.encode
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *args: runs.append(1) or encode(*args))
+    return runs
+
+
+# Who is locked out
+
+
+def test_stock_django_accepted_30_of_30_wrong_passwords_and_here_5_are_looked_at(receptionist, hashes):
+    statuses = [sign_in(password=f"guess {number}").status_code for number in range(30)]
+
+    assert statuses == [200] * (MOST_FROM_ONE_FOR_ONE - 1) + [429] * 26
+    assert len(hashes) == MOST_FROM_ONE_FOR_ONE
+
+
+def test_locked_out_user_is_not_let_in_by_the_right_password(receptionist):
+    for _ in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in()
+
+    response = sign_in(password=PASSWORD)
+
+    assert response.status_code == 429
+    assert response["Retry-After"] == "900"
+    assert error_codes(response) == ["locked"]
+    assert response.templates[0].name == "registration/login.html"
+
+
+def test_forged_forwarding_addresses_do_not_multiply_the_tries(receptionist):
+    statuses = [sign_in(**{"x-forwarded-for": f"203.0.113.{number}"}).status_code for number in range(30)]
+
+    assert statuses.count(200) == MOST_FROM_ONE_FOR_ONE - 1
+
+
+def test_behind_a_proxy_the_address_that_it_has_added_counts(receptionist, settings):
+    settings.BEHIND_PROXY = True
+
+    for number in range(30):
+        sign_in(**{"x-forwarded-for": f"203.0.113.{number}, 198.51.100.7"})
+
+    assert not is_let_in(**{"x-forwarded-for": "198.51.100.7"})
+    assert AccessAttempt.objects.values_list("ip_address", flat=True).distinct().get() == "198.51.100.7"
+    assert is_let_in(**{"x-forwarded-for": "198.51.100.8"})
+
+
+def test_other_user_at_the_same_address_is_let_in(receptionist, manager):
+    for _ in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in()
+
+    assert is_let_in(username="manager")
+
+
+def test_one_user_from_many_addresses_is_locked_out(receptionist):
+    for number in range(MOST_FOR_USER):
+        assert sign_in(address=f"10.0.1.{number}").status_code == (429 if number == MOST_FOR_USER - 1 else 200)
+
+    assert not is_let_in(address="10.0.2.1")
+
+
+def test_one_try_fewer_from_many_addresses_is_not(receptionist):
+    for number in range(MOST_FOR_USER - 1):
+        sign_in(address=f"10.0.1.{number}")
+
+    assert is_let_in(address="10.0.2.1")
+
+
+def test_one_address_with_many_users_is_locked_out(receptionist):
+    for number in range(MOST_FROM_ADDRESS):
+        sign_in(username=f"somebody{number}")
+
+    assert not is_let_in()
+    assert is_let_in(address="10.0.0.2")
+
+
+def test_one_try_fewer_with_many_users_is_not(receptionist):
+    for number in range(MOST_FROM_ADDRESS - 1):
+        sign_in(username=f"somebody{number}")
+
+    assert is_let_in()
+
+
+def test_addresses_of_one_ipv6_subscriber_count_as_one(receptionist):
+    for number in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in(address=f"2001:db8:1:2::{number + 1}")
+
+    assert not is_let_in(address="2001:db8:1:2:ffff::1")
+    assert is_let_in(address="2001:db8:1:3::1")
+
+
+def test_who_comes_without_an_address_is_counted_too(receptionist):
+    statuses = [sign_in(address="").status_code for _ in range(6)]
+
+    assert statuses == [200, 200, 200, 200, 429, 429]
+    assert AccessAttempt.objects.count() == 1
+
+
+def test_spellings_of_a_name_do_not_multiply_the_tries(receptionist):
+    for variant in ["reception", "Reception", "RECEPTION", "réception", "ｒｅｃｅｐｔｉｏｎ"]:
+        sign_in(username=variant)
+
+    assert not is_let_in()
+
+
+def test_name_as_long_as_the_form_allows_is_counted(receptionist):
+    response = sign_in(username="ΐ" * 150)
+
+    assert response.status_code == 200
+    assert AccessAttempt.objects.count() == 1
+
+
+# For how long
+
+
+def test_lock_ends_after_15_minutes(receptionist, now):
+    for _ in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in()
+
+    now.shift(COOL_OFF - dt.timedelta(seconds=1))
+    assert not is_let_in()
+    now.shift(dt.timedelta(seconds=2))
+
+    assert is_let_in()
+
+
+def test_tries_of_who_is_locked_out_do_not_prolong_it(receptionist, now):
+    for _ in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in()
+    now.shift(COOL_OFF - dt.timedelta(seconds=1))
+    sign_in()
+    now.shift(dt.timedelta(seconds=2))
+
+    assert is_let_in()
+
+
+def test_signing_in_begins_the_count_anew(receptionist):
+    for _ in range(2):
+        for _ in range(MOST_FROM_ONE_FOR_ONE - 1):
+            sign_in()
+        assert is_let_in()
+
+
+def test_signing_in_as_oneself_does_not_begin_the_count_of_others_anew(receptionist, manager):
+    for _ in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in(username="manager")
+        is_let_in()
+
+    assert not is_let_in(username="manager")
+
+
+def test_signing_in_at_one_address_does_not_allow_more_guesses_from_another(receptionist):
+    for _ in range(MOST_FROM_ONE_FOR_ONE - 1):
+        sign_in(address="10.0.0.2")
+    assert is_let_in()
+
+    assert sign_in(address="10.0.0.2").status_code == 429
+
+
+def test_failures_that_no_longer_count_are_removed_at_the_next_login(receptionist, now):
+    sign_in(username="somebody else", address="10.0.0.9")
+    now.shift(COOL_OFF + dt.timedelta(seconds=1))
+
+    assert is_let_in()
+
+    assert not AccessAttempt.objects.exists()
+
+
+# What is told
+
+
+@pytest.fixture
+def users(receptionist):
+    UserFactory(username="inactive", is_active=False)
+    unusable = UserFactory(username="unusable")
+    unusable.set_unusable_password()
+    unusable.save()
+    UserFactory(username="overdue", temporary_password_until=dt.datetime(2026, 11, 20, tzinfo=dt.UTC))
+
+
+REFUSED = ["reception", "unknown", "inactive", "unusable", "overdue"]
+
+
+def words(response):
+    return response.status_code, response.context["form"].non_field_errors()
+
+
+@pytest.mark.parametrize("username", REFUSED)
+def test_refusal_has_the_same_words_whoever_it_is(users, username):
+    password = "wrong" if username == "reception" else PASSWORD
+
+    assert words(sign_in(username=username, password=password)) == words(sign_in(username="another", password=password))
+
+
+@pytest.mark.parametrize("username", REFUSED)
+def test_refusal_takes_as_many_hashes_whoever_it_is(users, hashes, username):
+    sign_in(username=username, password="wrong")
+
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("username", REFUSED)
+def test_lock_has_the_same_words_whoever_it_is(users, username):
+    told = [words(sign_in(username=username)) for _ in range(7)]
+
+    assert told == [words(sign_in(username="another")) for _ in range(7)]
+
+
+def test_neither_log_nor_counter_holds_what_was_typed(receptionist, caplog):
+    caplog.set_level(logging.DEBUG)
+    client = Client()
+    for _ in range(MOST_FROM_ONE_FOR_ONE + 1):
+        sign_in(password="guessed-secret", client=client)
+    client.force_login(receptionist)
+    form = {"old_password": "guessed-secret", "new_password1": "chosen-secret", "new_password2": "chosen-secret"}
+    client.post("/accounts/password_change/", form, REMOTE_ADDR="10.0.0.2")
+    client.post("/accounts/confirm/", {"password": "guessed-secret"}, REMOTE_ADDR="10.0.0.2")
+    is_let_in(address="10.0.0.3")
+
+    kept = str(list(AccessAttempt.objects.values("get_data", "post_data")))
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith(("axes", "clinic"))]
+    assert AccessAttempt.objects.count() == 2
+    assert "secret" not in kept
+    assert logged
+    assert not [line for line in logged if "reception" in line or "secret" in line]
+
+
+def test_programs_login_checks_are_clean_with_nothing_silenced(settings):
+    assert settings.SILENCED_SYSTEM_CHECKS == []
+
+    call_command("check", tags=["security", "compatibility"], fail_level="WARNING", deploy=False)
+
+
+# An administrator helps
+
+
+def let_in_again(client, *users):
+    sent = {"action": "allow_again", "_selected_action": [user.pk for user in users]}
+    return client.post("/admin/clinic/user/", sent)
+
+
+def test_administrator_lets_a_user_in_again(in_admin, receptionist, administrator):
+    for _ in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in()
+
+    let_in_again(in_admin, receptionist)
+
+    assert is_let_in()
+    entry = AuditEntry.objects.filter(event=Event.CREDENTIAL).get()
+    assert (entry.actor, entry.object_id) == (administrator, receptionist.pk)
+    assert entry.additional_data == {"what": "allowed_again"}
+
+
+def test_administrator_does_not_let_a_superuser_in_again(in_admin):
+    superuser = UserFactory(username="root", is_superuser=True)
+    for _ in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in(username="root")
+
+    let_in_again(in_admin, superuser)
+
+    assert not is_let_in(username="root")
+
+
+# One login everywhere
+
+
+@pytest.mark.parametrize(
+    ("page", "leads_to"),
+    [
+        ("/admin/password_change/", "/accounts/password_change/"),
+        ("/admin/password_change/done/", "/accounts/password_change/done/"),
+        ("/admin/login/", "/admin/"),
+    ],
+)
+def test_page_of_the_admin_leads_to_that_of_the_portal(in_admin, page, leads_to):
+    assert in_admin.get(page)["Location"] == leads_to
+
+
+def test_admin_log_out_is_that_of_the_portal(in_admin):
+    assert in_admin.post("/admin/logout/")["Location"] == "/accounts/login/"
+    assert not get_user(in_admin).is_authenticated
+
+
+def test_account_page_is_in_the_menu(at_desk):
+    assert 'href="/accounts/"' in at_desk.get("/patients/").content.decode()
+    assert at_desk.get("/accounts/").status_code == 200

@@ -1,0 +1,519 @@
+"""The second factor: set up, asked for, lost, and needed by who administers."""
+
+import base64
+import datetime as dt
+import re
+
+import pytest
+from django.contrib.auth import get_user
+from django.test import Client
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from clinic.accounts import second_factor
+from clinic.models import AuditEntry, Event, RecoveryCode
+from clinic.models.recovery_code import HOW_MANY, PBKDF2PasswordHasher
+from clinic.tests.api_client import token_of
+from clinic.tests.factories import UserFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+PASSWORD = "demo-clinic-2026"
+STEP = dt.timedelta(seconds=30)
+PAGE = "/accounts/second-factor/"
+
+
+def code_of(device, steps=0):
+    """The code that the app shows now, or some steps later."""
+    totp = TOTP(device.bin_key)
+    totp.drift = steps
+    return f"{totp.token():06}"
+
+
+def wrong(code):
+    return f"{(int(code) + 1) % 1_000_000:06}"
+
+
+@pytest.fixture
+def device(receptionist, now):
+    """The app of the receptionist, whose code can be used."""
+    made = second_factor.new_device(receptionist)
+    made.save()
+    return made
+
+
+@pytest.fixture
+def codes(device, receptionist):
+    return RecoveryCode.objects.renew(receptionist)
+
+
+@pytest.fixture
+def half_way(device):
+    """The client of somebody who has given the password of the receptionist, and no code."""
+    return half_way_in()
+
+
+def half_way_in(**sent):
+    client = Client()
+    sent = {"username": "reception", "password": PASSWORD} | sent
+    assert client.post("/accounts/login/", sent)["Location"] == "/accounts/login/code/"
+    return client
+
+
+def enter(client, code):
+    return client.post("/accounts/login/code/", {"code": code})
+
+
+def is_in(client):
+    return get_user(client).is_authenticated
+
+
+def error_codes(response):
+    return {error.code for errors in response.context["form"].errors.as_data().values() for error in errors}
+
+
+def told(user):
+    entries = AuditEntry.objects.filter(event=Event.CREDENTIAL, object_id=user.pk).order_by("pk")
+    return [(entry.actor, entry.additional_data["what"]) for entry in entries]
+
+
+# Signing in
+
+
+def test_right_password_alone_opens_nothing(half_way):
+    assert not is_in(half_way)
+    assert half_way.get("/patients/")["Location"] == "/accounts/login/?next=/patients/"
+    assert half_way.get("/accounts/login/code/").status_code == 200
+
+
+def test_code_of_the_app_signs_in_and_leads_on(device):
+    client = half_way_in(next="/patients/")
+
+    assert enter(client, code_of(device))["Location"] == "/patients/"
+    assert is_in(client)
+
+
+def test_code_may_be_typed_in_groups(half_way, device):
+    code = code_of(device)
+
+    enter(half_way, f" {code[:3]} {code[3:]} ")
+
+    assert is_in(half_way)
+
+
+def test_other_host_is_not_led_on_to(device):
+    client = half_way_in(next="https://evil.example/")
+
+    assert enter(client, code_of(device))["Location"] == "/"
+
+
+@pytest.mark.parametrize("steps", [-1, 0, 1])
+def test_code_of_the_step_before_or_after_signs_in(half_way, device, steps):
+    enter(half_way, code_of(device, steps))
+
+    assert is_in(half_way)
+
+
+@pytest.mark.parametrize("steps", [-2, 2])
+def test_code_of_two_steps_away_does_not(half_way, device, steps):
+    response = enter(half_way, code_of(device, steps))
+
+    assert error_codes(response) == {"wrong_code"}
+    assert not is_in(half_way)
+
+
+def test_clock_that_is_off_does_not_shift_what_is_right(device, now):
+    for _ in range(3):
+        client = half_way_in()
+        enter(client, code_of(device, 1))
+        assert is_in(client)
+        now.shift(3 * STEP)
+
+    device.refresh_from_db()
+    assert device.drift == 0
+
+
+def test_code_works_once(half_way, device):
+    enter(half_way, code_of(device))
+    again = half_way_in()
+
+    enter(again, code_of(device))
+
+    assert not is_in(again)
+
+
+@pytest.mark.parametrize("code", ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦", "-12345", "1_2_3_4"])
+def test_what_is_no_code_is_refused(half_way, code):
+    response = enter(half_way, code)
+
+    assert response.status_code == 200
+    assert not is_in(half_way)
+
+
+def test_wrong_codes_count_as_wrong_passwords_do(half_way, device, now):
+    statuses = []
+    for _ in range(5):
+        statuses.append(enter(half_way, wrong(code_of(device))).status_code)
+        now.shift(dt.timedelta(seconds=20))
+    locked = enter(half_way, code_of(device))
+
+    assert statuses == [200, 200, 200, 200, 429]
+    assert locked.status_code == 429
+    assert error_codes(locked) == {"locked"}
+    assert not is_in(half_way)
+    assert Client().post("/accounts/login/", {"username": "reception", "password": PASSWORD}).status_code == 429
+
+
+def test_right_password_again_does_not_begin_the_count_of_wrong_codes_anew(device, now):
+    statuses = []
+    for _ in range(4):
+        statuses.append(enter(half_way_in(), wrong(code_of(device))).status_code)
+        now.shift(dt.timedelta(seconds=20))
+
+    assert enter(half_way_in(), wrong(code_of(device))).status_code == 429
+
+
+def test_code_right_after_a_wrong_one_has_to_wait(half_way, device, now):
+    enter(half_way, wrong(code_of(device)))
+
+    enter(half_way, code_of(device))
+    assert not is_in(half_way)
+    now.shift(dt.timedelta(seconds=2))
+    enter(half_way, code_of(device))
+
+    assert is_in(half_way)
+
+
+def test_second_step_is_over_after_five_minutes(half_way, device, now):
+    now.shift(dt.timedelta(minutes=5, seconds=1))
+
+    response = enter(half_way, code_of(device))
+
+    assert response.templates[0].name == "accounts/login_late.html"
+    assert half_way.get("/accounts/login/code/")["Location"] == "/accounts/login/"
+    assert not is_in(half_way)
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "md5$other$hash"}])
+def test_second_step_is_over_when_the_user_is_changed_meanwhile(half_way, device, receptionist, change):
+    type(receptionist).objects.filter(pk=receptionist.pk).update(**change)
+
+    response = enter(half_way, code_of(device))
+
+    assert response.templates[0].name == "accounts/login_late.html"
+    assert not is_in(half_way)
+
+
+def test_code_without_the_password_opens_nothing(client, device):
+    enter(client, code_of(device))
+
+    assert not is_in(client)
+
+
+def test_session_key_is_another_at_each_step(device):
+    client = Client()
+    client.session.save()
+    keys = [client.session.session_key]
+    client.post("/accounts/login/", {"username": "reception", "password": PASSWORD})
+    keys.append(client.session.session_key)
+
+    enter(client, code_of(device))
+
+    assert len({*keys, client.session.session_key}) == 3
+    assert "second_step" not in client.session
+
+
+# Recovery codes
+
+
+def test_recovery_code_signs_in_once(codes, receptionist):
+    first, again = half_way_in(), half_way_in()
+
+    enter(first, codes[3])
+    enter(again, codes[3])
+
+    assert (is_in(first), is_in(again)) == (True, False)
+    assert RecoveryCode.objects.unused().count() == HOW_MANY - 1
+    assert told(receptionist) == [(receptionist, "recovery_code_used")]
+
+
+def test_recovery_code_is_read_however_it_is_typed(codes):
+    client = half_way_in()
+
+    enter(client, f" {codes[0].upper().replace('-', ' ')} ")
+
+    assert is_in(client)
+
+
+def test_recovery_code_of_somebody_else_does_not_work(device, manager):
+    code = RecoveryCode.objects.renew(manager)[0]
+
+    assert not second_factor.accepts(device.user, code)
+
+
+def test_recovery_codes_are_kept_as_salted_hashes(codes, receptionist):
+    kept = list(RecoveryCode.objects.filter(user=receptionist).values_list("digest", flat=True))
+
+    assert len(kept) == len(set(codes)) == HOW_MANY
+    assert len({digest.split("$")[2] for digest in kept}) == HOW_MANY
+    assert not [code for code in codes for digest in kept if code.replace("-", "") in digest]
+
+
+def test_checking_a_recovery_code_takes_one_hash(codes, receptionist, monkeypatch):
+    runs = []
+    encode = PBKDF2PasswordHasher.encode
+    monkeypatch.setattr(
+        PBKDF2PasswordHasher, "encode", lambda *args, **kwargs: runs.append(1) or encode(*args, **kwargs)
+    )
+
+    second_factor.accepts(receptionist, codes[7])
+
+    assert len(runs) == 1
+
+
+def test_renewed_recovery_codes_take_the_place_of_the_old(device, codes, client, receptionist):
+    client.force_login(receptionist)
+
+    response = client.post(PAGE, {"renew": "1"})
+
+    new = response.context["codes"]
+    assert len(new) == HOW_MANY
+    assert not second_factor.accepts(receptionist, codes[0])
+    assert second_factor.accepts(receptionist, new[0])
+    assert (receptionist, "recovery_codes_renewed") in told(receptionist)
+
+
+def test_recovery_codes_are_shown_once(device, at_desk):
+    shown = at_desk.post(PAGE, {"renew": "1"})
+
+    assert "no-store" in shown["Cache-Control"]
+    for page in (PAGE, "/accounts/"):
+        assert shown.context["codes"][0] not in at_desk.get(page).content.decode()
+
+
+# Setting up
+
+
+def begin(client, address=PAGE):
+    """Open the page, and return what it carries and the secret that it shows."""
+    response = client.get(address)
+    secret = base64.b32decode(response.context["secret"].replace(" ", ""))
+    return response.context["signed"], TOTPDevice(key=secret.hex())
+
+
+def test_set_up_page_shows_the_secret_as_image_and_text(at_desk):
+    response = at_desk.get(PAGE)
+
+    image = re.search(r'src="(data:image/svg\+xml;base64,([^"]+))"', response.content.decode())
+    assert base64.b64decode(image[2]).startswith(b"<?xml")
+    assert response.context["secret"] in response.content.decode()
+    assert not TOTPDevice.objects.exists()
+
+
+def test_code_of_the_app_turns_the_second_factor_on(at_desk, receptionist):
+    signed, app = begin(at_desk)
+
+    response = at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
+
+    assert len(response.context["codes"]) == HOW_MANY
+    assert second_factor.device_of(receptionist).key == app.key
+    assert told(receptionist) == [(receptionist, "second_factor_added")]
+
+
+def test_code_of_the_set_up_does_not_sign_in_as_well(at_desk):
+    signed, app = begin(at_desk)
+    at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
+    client = half_way_in()
+
+    enter(client, code_of(app))
+
+    assert not is_in(client)
+
+
+def test_wrong_code_turns_nothing_on_and_keeps_the_secret(at_desk):
+    signed, app = begin(at_desk)
+
+    response = at_desk.post(PAGE, {"secret": signed, "code": wrong(code_of(app))})
+
+    assert response.status_code == 200
+    assert base64.b32decode(response.context["secret"].replace(" ", "")).hex() == app.key
+    assert not TOTPDevice.objects.exists()
+
+
+def test_secret_of_somebody_else_cannot_be_slipped_in(at_desk, manager):
+    other = second_factor.new_device(manager)
+
+    response = at_desk.post(PAGE, {"secret": second_factor.as_signed(other), "code": code_of(other)})
+
+    assert response["Location"] == PAGE
+    assert not TOTPDevice.objects.exists()
+
+
+def test_secret_that_was_changed_or_is_too_old_is_refused(at_desk, receptionist, now):
+    signed, app = begin(at_desk)
+    at_desk.post(PAGE, {"secret": signed + "x", "code": code_of(app)})
+    now.shift(dt.timedelta(minutes=31))
+    at_desk.force_login(receptionist)
+
+    at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
+
+    assert not TOTPDevice.objects.exists()
+
+
+def test_set_up_sent_twice_is_done_once(at_desk):
+    signed, app = begin(at_desk)
+    first = at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
+
+    again = at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
+
+    assert again["Location"] == PAGE
+    assert TOTPDevice.objects.count() == 1
+    assert second_factor.accepts(get_user(at_desk), first.context["codes"][0])
+
+
+def test_another_telephone_takes_the_place_of_the_old(at_desk, device, codes, receptionist):
+    signed, app = begin(at_desk, PAGE + "?replace=1")
+
+    at_desk.post(PAGE + "?replace=1", {"secret": signed, "code": code_of(app)})
+
+    assert TOTPDevice.objects.get().key == app.key
+    assert not second_factor.accepts(receptionist, codes[0])
+    assert (receptionist, "second_factor_replaced") in told(receptionist)
+
+
+@pytest.mark.parametrize("change", ["set up", "turned off"])
+def test_change_of_the_second_factor_ends_the_users_other_sessions(at_desk, receptionist, client, change):
+    other, somebody = Client(), Client()
+    other.force_login(receptionist)
+    somebody.force_login(UserFactory())
+    if change == "set up":
+        signed, app = begin(at_desk)
+        at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
+    else:
+        second_factor.new_device(receptionist).save()
+        at_desk.post(PAGE, {"remove": "1"})
+
+    assert [is_in(each) for each in (at_desk, other, somebody)] == [True, False, True]
+
+
+def test_sign_in_tells_the_trail_of_the_second_factor(half_way, device, receptionist):
+    enter(half_way, code_of(device))
+
+    entry = AuditEntry.objects.get(event=Event.SIGN_IN)
+    assert (entry.actor, entry.additional_data) == (receptionist, {"second_factor": True})
+
+
+def test_second_factor_is_turned_off(at_desk, device, codes, receptionist):
+    response = at_desk.post(PAGE, {"remove": "1"})
+
+    assert response["Location"] == "/accounts/"
+    assert not TOTPDevice.objects.exists()
+    assert not RecoveryCode.objects.exists()
+    assert told(receptionist) == [(receptionist, "second_factor_removed")]
+
+
+# Who must have it
+
+
+@pytest.fixture
+def required(settings):
+    settings.REQUIRE_SECOND_FACTOR = True
+
+
+@pytest.mark.parametrize("page", ["/", "/patients/", "/admin/", "/admin/clinic/user/"])
+@pytest.mark.parametrize("who", [{"role": "Administrator"}, {"is_superuser": True}])
+def test_who_administers_is_led_to_set_it_up_first(required, client, page, who):
+    client.force_login(UserFactory(**who))
+
+    assert client.get(page)["Location"] == PAGE
+
+
+def test_who_administers_changes_nothing_before(required, in_admin):
+    response = in_admin.post("/patients/new/", {"first_name": "Ana"})
+
+    assert response["Location"] == PAGE
+
+
+def test_others_are_not_led_anywhere(required, at_desk):
+    assert at_desk.get("/patients/").status_code == 200
+
+
+def test_set_up_opens_everything_to_who_administers(required, in_admin):
+    signed, app = begin(in_admin)
+    in_admin.post(PAGE, {"secret": signed, "code": code_of(app)})
+
+    assert in_admin.get("/admin/").status_code == 200
+    assert in_admin.get("/patients/").status_code == 200
+
+
+def test_signing_in_with_a_code_opens_everything_to_who_administers(required, administrator, client):
+    device = second_factor.new_device(administrator)
+    device.save()
+    client.post("/accounts/login/", {"username": "admin", "password": PASSWORD})
+    enter(client, code_of(device))
+
+    assert client.get("/admin/").status_code == 200
+
+
+def test_other_session_of_who_administers_has_to_show_the_factor_too(required, in_admin, administrator):
+    second_factor.new_device(administrator).save()
+
+    assert in_admin.get("/admin/")["Location"] == "/accounts/confirm/?next=/admin/"
+
+
+def test_who_must_have_it_cannot_turn_it_off(required, in_admin, administrator):
+    second_factor.new_device(administrator).save()
+
+    assert in_admin.post(PAGE, {"remove": "1"}).status_code == 403
+    assert TOTPDevice.objects.exists()
+
+
+def test_token_of_who_administers_needs_no_second_factor(required, administrator, client):
+    response = client.get("/api/doctors", headers={"Authorization": f"Bearer {token_of(administrator)}"})
+
+    assert response.status_code == 200
+
+
+def test_second_factor_costs_no_query_a_request(required, administrator, client, django_assert_num_queries):
+    device = second_factor.new_device(administrator)
+    device.save()
+    client.post("/accounts/login/", {"username": "admin", "password": PASSWORD})
+    enter(client, code_of(device))
+
+    with django_assert_num_queries(3):  # session, user, roles
+        client.get("/patients/")
+
+
+# Lost
+
+
+def remove_of(client, *users):
+    sent = {"action": "remove_second_factor", "_selected_action": [user.pk for user in users]}
+    return client.post("/admin/clinic/user/", sent)
+
+
+def test_administrator_removes_the_factor_of_who_lost_the_telephone(in_admin, administrator, device, codes):
+    remove_of(in_admin, device.user)
+
+    assert not TOTPDevice.objects.exists()
+    assert not RecoveryCode.objects.exists()
+    assert told(device.user) == [(administrator, "second_factor_removed")]
+
+
+def test_administrator_does_not_remove_that_of_a_superuser(in_admin):
+    superuser = UserFactory(is_superuser=True)
+    second_factor.new_device(superuser).save()
+
+    remove_of(in_admin, superuser)
+
+    assert TOTPDevice.objects.exists()
+
+
+def test_secrets_have_no_pages_in_the_admin(client):
+    client.force_login(UserFactory(is_superuser=True))
+
+    page = client.get("/admin/").content.decode()
+
+    assert "otp" not in page
+    assert "axes" not in page
+    assert client.get("/admin/otp_totp/totpdevice/").status_code == 404

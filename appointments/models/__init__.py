@@ -1,7 +1,16 @@
-"""Appointments, what is left to do for those whose doctor will not be there, and how calendars read a diary."""
+"""Appointments, what is left to do for those whose doctor will not be there, calendar feeds and emergency access."""
 
 from appointments.models.appointment import Appointment, QuietCheckConstraint
 from appointments.models.calendar_feed import CalendarFeed
+from appointments.models.emergency import EmergencyGrant, may_see_names
 from appointments.models.impact import Hit, Impact
 
-__all__ = ["Appointment", "CalendarFeed", "Hit", "Impact", "QuietCheckConstraint"]
+__all__ = [
+    "Appointment",
+    "CalendarFeed",
+    "EmergencyGrant",
+    "Hit",
+    "Impact",
+    "QuietCheckConstraint",
+    "may_see_names",
+]

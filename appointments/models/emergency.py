@@ -1,0 +1,98 @@
+"""Emergency access: names and phone numbers in the downtime pack, for who does not see them otherwise."""
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from auditlog.registry import auditlog
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from appointments import rights_rules as rules
+from appointments.models.appointment import QuietCheckConstraint
+from clinic.audited import AuditedRecord
+from clinic.field_errors import FieldErrors
+
+if TYPE_CHECKING:
+    from clinic.models import User
+
+
+class EmergencyGrantQuerySet(models.QuerySet["EmergencyGrant"]):
+    """Grants of emergency access."""
+
+    def in_force(self, user: Any, *, at: dt.datetime) -> "EmergencyGrant | None":
+        """Return the grant by which the user sees names in the pack at `at`, if there is one. One query."""
+        found = self.filter(user=user, user__is_active=True, ended_at=None, granted_at__lte=at, ends_at__gt=at)
+        return found.order_by("-ends_at").first()
+
+
+class EmergencyGrant(AuditedRecord):
+    """What an administrator allows a user for at most a day: the downtime pack with the names and phone numbers."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="emergency_grants")
+    granted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, editable=False, related_name="+")
+    reason = models.CharField(max_length=200, help_text="What has happened. No patient's name.")
+    granted_at = models.DateTimeField("granted", default=timezone.now, editable=False)
+    ends_at = models.DateTimeField("until", help_text="At most 24 hours from now.")
+    ended_at = models.DateTimeField("ended", null=True, blank=True, editable=False)
+
+    objects = EmergencyGrantQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "emergency access"
+        verbose_name_plural = "emergency access"
+        ordering = ["-granted_at", "-pk"]
+        indexes = [models.Index(fields=["user", "ends_at"], name="emergency_user_end")]
+        constraints = [
+            QuietCheckConstraint(
+                condition=models.Q(ends_at__lte=models.F("granted_at") + rules.LONGEST_EMERGENCY),
+                name="emergency_within_a_day",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Emergency access {self.pk}"
+
+    def clean(self) -> None:
+        """Check the rules of a new grant.
+
+        Raises:
+            ValidationError: by field: `emergency_span`, `emergency_self`, `inactive_user`.
+        """
+        if not self._state.adding:
+            return
+        errors = FieldErrors()
+        with errors.at("ends_at"):
+            if self.ends_at is not None:
+                rules.check_emergency_span(self.granted_at, self.ends_at)
+        with errors.at("user"):
+            rules.check_granted_to_another(self.user_id, self.granted_by_id)
+            if self.user_id is not None and not self.user.is_active:
+                raise ValidationError(_("This user is not active."), code="inactive_user")
+        errors.raise_any()
+
+    def state(self, *, at: dt.datetime) -> str:
+        """Return for people whether the grant is in force at `at`, as `in_force` asks the database, or why not."""
+        if self.ended_at is not None:
+            return "ended"
+        if self.ends_at <= at:
+            return "expired"
+        return "in force" if self.user.is_active else "user not active"
+
+    def end(self) -> None:
+        """End the grant for good."""
+        if self.ended_at is None:
+            self.ended_at = timezone.now()
+            self.save(update_fields=["ended_at"])
+
+
+def may_see_names(user: "User", *, at: dt.datetime) -> "EmergencyGrant | None":
+    """Return the grant that shows the user what the role would not, if it is in force; None too for who needs none."""
+    if user.has_perm("patients.view_patient"):
+        return None
+    return EmergencyGrant.objects.in_force(user, at=at)
+
+
+auditlog.register(EmergencyGrant)

@@ -1,0 +1,77 @@
+"""Who has not been here for so long that the clinic may have to let go of the record. Nothing happens by itself."""
+
+import datetime as dt
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from appointments.models import Appointment
+from clinic import clinic_time
+from clinic.http import number_or_none
+from patients.models import Patient
+
+PER_PAGE = 50
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class RetentionPage(NamedTuple):
+    """Some patients, those gone longest first; `after` is where the next page goes on, empty if there is none."""
+
+    patients: list[Any]
+    after: str
+
+
+def kept_since(today: dt.date) -> dt.datetime:
+    """Return the instant before which a patient's last visit is due: the beginning of this day so many years ago."""
+    year = today.year - settings.PATIENT_RETENTION_YEARS
+    is_leap_day = (today.month, today.day) == (2, 29)
+    day = dt.date(year, 3, 1) if is_leap_day else today.replace(year=year)
+    return clinic_time.day_bounds(day)[0]
+
+
+def due_patients(*, before: dt.datetime) -> QuerySet[Any]:
+    """Return the patients registered before an instant, and since then without any visit, be it cancelled, or open one.
+
+    `last_contact` is the start of the last visit, or the registration of who had none.
+    """
+    visits = Appointment.objects.filter(patient=OuterRef("pk")).order_by()
+    last_visit = visits.order_by("-start_time").values("start_time")[:1]
+    return (
+        Patient.objects.not_anonymised()
+        .filter(created_at__lt=before)
+        .exclude(Exists(visits.filter(start_time__gte=before)))
+        .exclude(Exists(visits.open()))
+        .annotate(last_contact=Coalesce(Subquery(last_visit), F("created_at")))
+        .order_by("last_contact", "pk")
+    )
+
+
+def retention_page(*, before: dt.datetime, after: str = "") -> RetentionPage:
+    """Return the due patients who come after a place in the list, each with `visit_count`. One query."""
+    due = due_patients(before=before)
+    if (place := _place(after)) is not None:
+        instant, pk = place
+        due = due.filter(Q(last_contact__gt=instant) | Q(last_contact=instant, pk__gt=pk))
+    counted = Appointment.objects.filter(patient=OuterRef("pk")).order_by().values("patient").values(n=Count("pk"))
+    found = list(due.annotate(visit_count=Coalesce(Subquery(counted), 0))[: PER_PAGE + 1])
+    shown = found[:PER_PAGE]
+    return RetentionPage(shown, _place_of(shown[-1]) if len(found) > PER_PAGE else "")
+
+
+def _place_of(patient: Any) -> str:
+    """Return the place of a patient in the list, as an address may hold it."""
+    return f"{(patient.last_contact - _EPOCH) // _MICROSECOND}-{patient.pk}"
+
+
+def _place(text: str) -> tuple[dt.datetime, int] | None:
+    instant, _dash, pk = text.partition("-")
+    since, after_pk = number_or_none(instant), number_or_none(pk)
+    if since is None or after_pk is None:
+        return None
+    try:
+        return _EPOCH + since * _MICROSECOND, after_pk
+    except OverflowError:
+        return None

@@ -1,0 +1,65 @@
+"""What must hold where patients' rights are concerned: anonymised patients, and emergency access to the others."""
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from clinic import clinic_time
+from clinic.audit import ANONYMISED
+
+if TYPE_CHECKING:
+    from appointments.querysets import AppointmentQuerySet
+
+# What people write about a visit in their own words.
+TEXTS = ("reason", "notes", "cancel_reason", "outside_hours_reason")
+
+LONGEST_EMERGENCY = dt.timedelta(hours=24)
+
+
+def check_no_open_visits(open_visits: "AppointmentQuerySet", *, today: dt.date) -> None:
+    """Check that a patient has no visit today or to come whose end is not known yet.
+
+    Raises:
+        ValidationError: `open_visits`.
+    """
+    start, _end = clinic_time.day_bounds(today)
+    if (visit := open_visits.filter(end_time__gt=start).order_by("start_time").first()) is not None:
+        raise ValidationError(
+            _("A visit is still open: %(visit)s. Say first how it ended, or cancel it."),
+            code="open_visits",
+            params={"visit": visit},
+        )
+
+
+def check_says_nothing(text: str, *, of_nobody: bool) -> None:
+    """Check that nothing is written about a visit `of_nobody`, whose patient has been anonymised.
+
+    Raises:
+        ValidationError: `anonymised`.
+    """
+    if of_nobody and text not in ("", ANONYMISED):
+        raise ValidationError(
+            _("The patient of this visit has been anonymised, so nothing can be written about it."), code="anonymised"
+        )
+
+
+def check_emergency_span(granted_at: dt.datetime, ends_at: dt.datetime) -> None:
+    """Check that emergency access ends after it begins, and within a day.
+
+    Raises:
+        ValidationError: `emergency_span`.
+    """
+    if not granted_at < ends_at <= granted_at + LONGEST_EMERGENCY:
+        raise ValidationError(_("Emergency access ends in the coming 24 hours."), code="emergency_span")
+
+
+def check_granted_to_another(user_id: int | None, granted_by_id: int | None) -> None:
+    """Check that nobody grants emergency access to themselves.
+
+    Raises:
+        ValidationError: `emergency_self`.
+    """
+    if user_id is not None and user_id == granted_by_id:
+        raise ValidationError(_("Nobody grants emergency access to themselves."), code="emergency_self")

@@ -1,0 +1,31 @@
+"""Values of a patient's data, for people to read."""
+
+import datetime as dt
+from typing import Any
+
+from django import template
+from django.utils.formats import date_format
+
+from clinic import clinic_time
+
+register = template.Library()
+
+
+@register.filter
+def as_words(name: str) -> str:
+    """Return the name of a field as words."""
+    return name.replace("_", " ").capitalize()
+
+
+@register.filter
+def as_text(value: Any) -> str:
+    """Return a value as text: instants in clinic time, and a dash for nothing."""
+    if isinstance(value, dt.datetime):
+        return f"{clinic_time.date_text(value)} {clinic_time.time_text(value)}"
+    if isinstance(value, dt.date):
+        return date_format(value, "j F Y")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "–" if value in (None, "") else str(value)

@@ -1,0 +1,159 @@
+"""A patient who has been through everything, and another one whose visit was swapped with theirs."""
+
+import datetime as dt
+import uuid
+
+import time_machine
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from appointments import booking
+from appointments.impact import open_impact
+from appointments.models import Appointment, Hit
+from clinic.models import KeptAnswer
+from clinic.roles import ADMINISTRATOR, MANAGER, RECEPTIONIST
+from clinic.tests.api_client import ApiClient
+from clinic.tests.factories import UserFactory
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+# What was ever held on the patient, in every spelling that somebody would look for.
+FORMER = [
+    "Quillon",
+    "Featherby",
+    "Zoë-Featherby",
+    "q.featherby@example.org",
+    "quillon.old@example.org",
+    "+44 20 7946 0123",
+    "2079460123",
+    "0044 20 7946 9999",
+    "1961-02-13",
+    "13/02/1961",
+    "13 February 1961",
+    "Reason-of-a-palpitation",
+    "Notes-on-a-palpitation",
+    "Called-off-for-a-funeral",
+    "Moved-for-a-christening",
+    "Outside-for-a-journey",
+    "Handed-over-by-mistake",
+    "Taken-over-and-mine-now",
+]
+
+A_MOMENT_AGO = dt.datetime(2026, 11, 25, 8, 55, tzinfo=dt.UTC)
+MORNING = dt.datetime(2026, 11, 2, 8, 0, tzinfo=dt.UTC)
+CSV = "First name,Last name,E-mail,Phone number,Date of birth\n"
+
+
+def day(number, hour=10):
+    return dt.datetime(2026, 11, number, hour, 0, tzinfo=dt.UTC)
+
+
+def signed_in(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+class Life:
+    """`patient` is the one, `other` the one whose visits were swapped; both only have visits that are over."""
+
+    def __init__(self):
+        with time_machine.travel(MORNING, tick=False):
+            self.desk, self.admin = UserFactory(role=RECEPTIONIST), UserFactory(role=ADMINISTRATOR)
+            self.manager = UserFactory(role=MANAGER)
+            self.doctor, self.stand_in = DoctorFactory(), DoctorFactory()
+            self.other = PatientFactory(first_name="Ottoline", last_name="Brackwater", phone_number="555 000 111")
+            self._register()
+            self._edit()
+            self._visit()
+            self._swap()
+            self._call_off()
+            self._be_hit()
+            KeptAnswer.objects.update(created_at=A_MOMENT_AGO)  # later than a day ago, when somebody logs in
+        with time_machine.travel(A_MOMENT_AGO, tick=False):
+            self.desk_client, self.admin_client = signed_in(self.desk), signed_in(self.admin)
+            self._close()
+            self._be_looked_for()
+            self._be_imported_again()
+
+    def _register(self):
+        """By a program, whose answer is kept for when it asks again."""
+        self.desk_client, self.admin_client = signed_in(self.desk), signed_in(self.admin)
+        body = {
+            "first_name": "Quillon",
+            "last_name": "Featherby",
+            "email": "quillon.old@example.org",
+            "phone_number": "0044 20 7946 9999",
+            "date_of_birth": "1961-02-13",
+        }
+        self.key = str(uuid.uuid4())
+        answer = ApiClient(self.desk).call("POST", "/patients", body, Idempotency_Key=self.key)
+        self.patient = Patient.objects.get(pk=answer.json()["id"])
+
+    def _edit(self):
+        page = f"/patients/{self.patient.pk}/edit/"
+        data = {
+            "first_name": "Quillon",
+            "last_name": "Zoë-Featherby",
+            "email": "q.featherby@example.org",
+            "phone_number": "+44 20 7946 0123",
+            "date_of_birth": "1961-02-13",
+            "seen_at": self.patient.updated_at.isoformat(),
+        }
+        assert self.desk_client.post(page, data).status_code == 302
+        self.patient.refresh_from_db()
+
+    def _visit(self):
+        """Booked by a program, outside hours, moved with a reason, with notes."""
+        body = {"patient_id": self.patient.pk, "doctor_id": self.doctor.pk, "duration_minutes": 30}
+        body |= {"start_time": day(3).isoformat(), "reason": "Reason-of-a-palpitation"}
+        body |= {"notes": "Notes-on-a-palpitation"}
+        answer = ApiClient(self.desk).call("POST", "/appointments", body, Idempotency_Key=str(uuid.uuid4()))
+        self.visit = Appointment.objects.get(pk=answer.json()["id"])
+        moved = {"doctor": self.stand_in, "start_time": day(4), "duration_minutes": 30}
+        self.visit = booking.move(self.visit, by=self.desk, reason="Moved-for-a-christening", **moved)
+        self.visit = Appointment.objects.get(pk=self.visit.pk)
+        self.visit.outside_hours_reason = "Outside-for-a-journey"
+        self.visit.save()
+
+    def _swap(self):
+        """One visit given to the other, whose text is another then, and one taken over from the other."""
+        self.given = self._booked(self.patient, day(5), reason="Handed-over-by-mistake")
+        self.given.patient, self.given.reason = self.other, "Ottoline's own"
+        self.given.save()
+        self.taken = self._booked(self.other, day(6), reason="Brackwater's secret")
+        self.taken.patient, self.taken.reason = self.patient, "Taken-over-and-mine-now"
+        self.taken.save()
+
+    def _call_off(self):
+        visit = self._booked(self.patient, day(9))
+        self.cancelled = booking.cancel(visit, reason="Called-off-for-a-funeral", cancelled_by="patient", by=self.desk)
+
+    def _be_hit(self):
+        self.hit_visit = self._booked(self.patient, day(10))
+        open_impact([self.hit_visit], cause="Leave", by=self.admin)
+        Hit.objects.get(appointment=self.hit_visit).mark_reached(by=self.desk)
+
+    def _booked(self, patient, start_time, **texts):
+        return booking.book(
+            patient=patient, doctor=self.doctor, start_time=start_time, duration_minutes=30, by=self.desk, **texts
+        )
+
+    def _close(self):
+        """On the page, whose message nobody reads."""
+        for visit in Appointment.objects.filter(status="booked"):
+            self.desk_client.post(f"/appointments/{visit.pk}/attended/", {"version": visit.version})
+
+    def _be_looked_for(self):
+        """The search stays in a session, as do messages that nobody has read."""
+        self.desk_client.post("/patients/", {"query": "quillon zoë"})
+        self.desk_client.get("/schedule/2026-11-04/print/")
+        typing = signed_in(self.desk)
+        typing.post("/patients/", {"query": "zoe-fea"})
+
+    def _be_imported_again(self):
+        rows = "Quillon,Featherby,quillon.old@example.org,,\nNora,New,nora@example.org,,\n"
+        file = SimpleUploadedFile("patients.csv", (CSV + rows).encode(), content_type="text/csv")
+        response = self.admin_client.post("/patients/import/", {"file": file, "month_first": "day"})
+        self.draft_page = response.get("Location", "")

@@ -1,0 +1,589 @@
+"""Anonymising a patient: nothing that was held is found anywhere, and what stays is nobody's."""
+
+import datetime as dt
+import json
+from importlib import import_module
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import QuerySet
+
+from appointments import booking, rights, short_lived
+from appointments.history import history_of
+from appointments.models import Appointment
+from appointments.patient_trail import trail_of
+from appointments.rights import anonymise
+from appointments.tests.a_patients_life import FORMER, Life, day
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry, ImportDraft, KeptAnswer
+from clinic.tests.api_client import ApiClient
+from clinic.tests.reading import codes_in
+from clinic.tests.whole_database import places_of
+from clinic.transactions import LostRace
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient, SearchKey
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db")
+
+NOW = day(25, 9)
+
+
+@pytest.fixture
+def life():
+    lived = Life()
+    with time_machine.travel(NOW, tick=False):
+        yield lived
+
+
+@pytest.fixture
+def frozen():
+    with time_machine.travel(NOW, tick=False):
+        yield
+
+
+# Nothing is found
+
+
+def test_each_former_value_is_found_before(life):
+    missing = [value for value in FORMER if not places_of(value) and value not in ("13/02/1961", "13 February 1961")]
+
+    assert missing == []
+
+
+def test_search_of_the_whole_database_for_any_former_value_finds_nothing(life):
+    anonymise(life.patient, by=life.admin)
+
+    assert places_of(*FORMER) == []
+
+
+def test_other_patients_data_all_stay(life):
+    def held():
+        # Messages of a session go as a whole.
+        return [table for table, _column, _text in places_of("Brackwater") if table != "clinic_session"]
+
+    before = held()
+
+    anonymise(life.patient, by=life.admin)
+
+    assert held() == before
+    assert places_of("Ottoline's own")
+    life.other.refresh_from_db()
+    assert life.other.full_name == "Ottoline Brackwater"
+
+
+@pytest.mark.parametrize(
+    ("module", "left_out"),
+    [
+        (rights, "_anonymise_trail"),
+        (rights, "_anonymise_visits"),
+        (rights, "forget"),
+        (short_lived, "_forget_sessions"),
+        (short_lived, "_forget_drafts"),
+        (short_lived, "_forget_answers"),
+    ],
+)
+def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, module, left_out):
+    monkeypatch.setattr(module, left_out, lambda *_args, **_kwargs: None)
+
+    anonymise(life.patient, by=life.admin)
+
+    assert places_of(*FORMER)
+
+
+def test_page_leaves_nothing_in_its_own_session(life):
+    life.admin_client.post("/patients/", {"query": "Quillon"})
+
+    response = life.admin_client.post(f"/patients/{life.patient.pk}/anonymise/", {"checked": "on"})
+
+    assert response.status_code == 302
+    assert places_of(*FORMER) == []
+    assert life.admin_client.get("/patients/").context["searched"] is False
+
+
+def test_page_finds_entries_that_name_no_patient(life):
+    QuerySet(AuditEntry).filter(patient_id=life.patient.pk).update(patient_id=None)
+
+    anonymise(life.patient, by=life.admin)
+
+    assert places_of(*FORMER) == []
+
+
+def test_beginning_of_a_name_that_was_searched_for_is_forgotten(life):
+    life.desk_client.post("/patients/", {"query": "quil"})
+
+    anonymise(life.patient, by=life.admin)
+
+    assert life.desk_client.get("/patients/").context["searched"] is False
+
+
+def test_session_goes_on_without_what_it_held(life):
+    anonymise(life.patient, by=life.admin)
+
+    assert life.desk_client.get("/patients/").status_code == 200
+
+
+def test_session_without_the_patient_stays_as_it_was(life):
+    life.desk_client.post("/patients/", {"query": "brackwater"})
+    before = session_of(life.desk_client)
+
+    anonymise(life.patient, by=life.admin)
+
+    assert session_of(life.desk_client)["patient_query"] == before["patient_query"] == "brackwater"
+
+
+def session_of(client):
+    return import_module(settings.SESSION_ENGINE).SessionStore(client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
+def test_name_in_the_admins_own_log_goes(life):
+    LogEntry.objects.create(
+        user=life.admin,
+        content_type=ContentType.objects.get_for_model(Patient),
+        object_id=str(life.patient.pk),
+        object_repr="Quillon Featherby",
+        action_flag=2,
+    )
+
+    anonymise(life.patient, by=life.admin)
+
+    assert LogEntry.objects.get().object_repr == "anonymised"
+
+
+def test_kept_answer_stays_so_that_nobody_is_registered_again(life):
+    anonymise(life.patient, by=life.admin)
+    body = {"first_name": "Quillon", "last_name": "Featherby", "email": "quillon.old@example.org"}
+    body |= {"phone_number": "0044 20 7946 9999", "date_of_birth": "1961-02-13"}
+
+    answer = ApiClient(life.desk).call("POST", "/patients", body, Idempotency_Key=life.key)
+
+    assert answer.json()["id"] == life.patient.pk
+    assert answer.json()["last_name"] == "anonymised"
+    assert Patient.objects.count() == 2
+
+
+def test_draft_with_somebody_else_stays(life):
+    ImportDraft.objects.all().delete()
+    draft = ImportDraft.objects.create(owner=life.admin, kind="patients", said={"sample": "Nora New"})
+    cells = {"first_name": "Quillon", "last_name": "Other", "email": "other@example.org", "phone_number": ""}
+    draft.rows.create(number=1, cells=cells, verdict=6)
+
+    anonymise(life.patient, by=life.admin)
+
+    assert draft.rows.count() == 1
+
+
+# What stays
+
+
+def test_record_is_nobodys(life):
+    anonymised = anonymise(life.patient, by=life.admin)
+
+    assert anonymised.full_name == str(anonymised) == f"Anonymised patient {life.patient.pk}"
+    assert anonymised.anonymised_at == NOW
+    assert (anonymised.phone_number, anonymised.date_of_birth) == ("", None)
+    assert anonymised.email.endswith(".invalid")
+    assert not SearchKey.objects.filter(patient=life.patient).exists()
+
+
+def test_e_mail_is_free_for_others(life):
+    anonymise(life.patient, by=life.admin)
+
+    other = Patient(first_name="Ana", last_name="Silva", email="q.featherby@example.org")
+    other.full_clean()
+    other.save()
+
+    assert other.pk
+
+
+def test_times_doctors_and_statuses_of_visits_stay(life):
+    columns = ("pk", "patient_id", "doctor_id", "start_time", "end_time", "status", "arrived_at", "completed_at")
+    before = list(Appointment.objects.order_by("pk").values_list(*columns))
+
+    anonymise(life.patient, by=life.admin)
+
+    assert list(Appointment.objects.order_by("pk").values_list(*columns)) == before
+
+
+def test_marks_of_visits_stay_and_their_texts_go(life):
+    anonymise(life.patient, by=life.admin)
+
+    life.visit.refresh_from_db()
+    life.cancelled.refresh_from_db()
+    assert (life.visit.reason, life.visit.notes, life.visit.cancel_reason) == ("", "", "")
+    assert life.visit.outside_hours_reason == "anonymised"
+    assert life.cancelled.cancel_reason == "anonymised"
+
+
+def test_trail_still_says_what_happened_when_by_whom_and_in_which_fields(life):
+    def kept():
+        entries = AuditEntry.objects.exclude(changes__has_key="anonymised_at").order_by("pk")
+        return [
+            (each.pk, each.event, each.action, each.timestamp, each.actor_id, each.remote_addr, each.object_id,
+             each.patient_id, sorted(each.changes or {}))
+            for each in entries
+        ]  # fmt: skip
+
+    before = kept()
+
+    anonymise(life.patient, by=life.admin)
+
+    assert kept() == before
+
+
+def test_trail_of_the_record_says_anonymised(life):
+    anonymise(life.patient, by=life.admin)
+
+    entries = AuditEntry.objects.get_for_object(life.patient).order_by("pk")
+    edit = entries[1]
+    assert edit.changes["last_name"] == ["anonymised", "anonymised"]
+    assert edit.object_repr == "anonymised"
+
+
+def test_act_leaves_one_entry(life):
+    before = AuditEntry.objects.count()
+
+    anonymise(life.patient, by=life.admin)
+
+    assert AuditEntry.objects.count() == before + 1
+    entry = AuditEntry.objects.order_by("pk").last()
+    assert (entry.actor, entry.patient_id, list(entry.changes)) == (life.admin, life.patient.pk, ["anonymised_at"])
+    assert entry.object_repr == f"Anonymised patient {life.patient.pk}"
+
+
+def test_visit_that_was_given_away_keeps_what_is_the_others(life):
+    anonymise(life.patient, by=life.admin)
+
+    swap = AuditEntry.objects.get_for_object(life.given).filter(changes__has_key="patient").order_by("pk")[1]
+    assert swap.changes["patient"] == ["anonymised", str(life.other.pk)]
+    assert swap.changes["reason"] == ["anonymised", "Ottoline's own"]
+    life.given.refresh_from_db()
+    assert life.given.reason == "Ottoline's own"
+
+
+def test_other_of_the_swap_can_be_anonymised_too(life):
+    anonymise(life.patient, by=life.admin)
+
+    anonymise(life.other, by=life.admin)
+
+    assert places_of("Ottoline", "Brackwater", "555 000 111") == []
+
+
+def test_history_of_an_anonymised_patients_visit_can_be_read(life):
+    anonymise(life.patient, by=life.admin)
+
+    for visit in (life.visit, life.given, life.cancelled):
+        visit.refresh_from_db()
+        assert history_of(visit, user=life.desk)
+        assert life.desk_client.get(f"/appointments/{visit.pk}/").status_code == 200
+    assert life.desk_client.get(f"/patients/{life.patient.pk}/").status_code == 200
+
+
+def test_schedule_of_the_past_still_counts_the_visits(life):
+    anonymise(life.patient, by=life.admin)
+
+    response = life.desk_client.get("/schedule/2026-11-04/?layout=list")
+
+    assert [block.who for block in response.context["day"].listed] == [f"Anonymised patient {life.patient.pk}"]
+
+
+def test_trail_itself_still_refuses_every_other_change(life):
+    with pytest.raises(TypeError):
+        AuditEntry.objects.all().update(object_repr="x")
+    with pytest.raises(TypeError):
+        AuditEntry.objects.first().save()
+
+
+def test_trail_of_a_patient_makes_the_same_queries_however_much_there_is(
+    life, django_assert_num_queries, django_assert_max_num_queries
+):
+    with django_assert_max_num_queries(14) as few:
+        trail_of(life.patient)
+    for hour in range(8, 18):
+        AppointmentFactory(patient=life.patient, doctor=life.doctor, start_time=day(12, hour), status="completed")
+
+    with django_assert_num_queries(len(few)):
+        trail_of(life.patient)
+
+
+# Who cannot be anonymised
+
+
+@pytest.mark.parametrize(
+    ("start_time", "status", "is_refused"),
+    [
+        (day(26), "booked", True),
+        (day(25, 15), "booked", True),
+        (day(25, 8), "booked", True),
+        (day(25, 8), "arrived", True),
+        (day(25, 8), "in_consultation", True),
+        (day(25, 8), "completed", False),
+        (day(25, 8), "no_show", False),
+        (day(26), "cancelled", False),
+        (day(24, 23), "booked", False),
+        (dt.datetime(2026, 11, 24, 23, 45, tzinfo=dt.UTC), "booked", True),
+    ],
+)
+def test_open_visit_today_or_to_come_is_in_the_way(frozen, patient, start_time, status, is_refused):
+    cancelled = {"cancelled_by": "patient", "cancel_reason": "Ill"} if status == "cancelled" else {}
+    AppointmentFactory(patient=patient, start_time=start_time, status=status, **cancelled)
+
+    if not is_refused:
+        anonymise(patient, by=None)
+        return
+    with pytest.raises(ValidationError) as refusal:
+        anonymise(patient, by=None)
+
+    assert codes_in(refusal.value) == {"": ["open_visits"]}
+    patient.refresh_from_db()
+    assert patient.anonymised_at is None
+
+
+def test_anonymising_again_is_refused_and_leaves_no_entry(frozen, patient):
+    anonymise(patient, by=None)
+    before = AuditEntry.objects.count()
+
+    with pytest.raises(ValidationError) as refusal:
+        anonymise(patient, by=None)
+
+    assert codes_in(refusal.value) == {"patient": ["anonymised"]}
+    assert AuditEntry.objects.count() == before
+
+
+def test_what_fails_half_way_changes_nothing(life, monkeypatch):
+    held = places_of(*FORMER)
+    monkeypatch.setattr(AuditEntry, "save", lambda *_args, **_kwargs: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        anonymise(life.patient, by=life.admin)
+
+    assert places_of(*FORMER) == held
+
+
+# What an anonymised patient no longer can
+
+
+@pytest.fixture
+def nobody(frozen, patient):
+    return anonymise(patient, by=None)
+
+
+@pytest.mark.parametrize("query", ["Anonymised", "patient", "Santos", "anonymised.invalid", "+351 912 345 678"])
+def test_anonymised_patient_is_not_found(nobody, query):
+    assert not Patient.objects.search(query).exists()
+
+
+def test_anonymised_patient_is_not_exported(nobody, in_admin):
+    PatientFactory(last_name="Stays")
+
+    sent = b"".join(in_admin.get("/patients/export/?as=csv").streaming_content).decode()
+
+    assert "Stays" in sent
+    assert "Anonymised" not in sent
+
+
+def test_anonymised_patient_cannot_be_cleaned(nobody):
+    with pytest.raises(ValidationError) as refusal:
+        nobody.full_clean()
+
+    assert codes_in(refusal.value) == {"__all__": ["anonymised"]}
+
+
+def test_edit_that_was_read_before_is_refused(frozen, patient):
+    read_before = Patient.objects.get(pk=patient.pk)
+    anonymise(patient, by=None)
+    read_before.last_name = "Santos again"
+
+    with pytest.raises(LostRace) as refusal:
+        read_before.save()
+
+    assert codes_in(refusal.value) == {"": ["anonymised"]}
+    assert not places_of("Santos again")
+
+
+def test_form_refuses_to_edit(nobody, at_desk):
+    form = {"first_name": "Ana", "last_name": "Silva", "email": "ana@example.org"}
+
+    response = at_desk.post(f"/patients/{nobody.pk}/edit/", form | {"seen_at": nobody.updated_at.isoformat()})
+
+    assert response.context["form"].has_error("__all__", "anonymised")
+    nobody.refresh_from_db()
+    assert nobody.last_name == f"patient {nobody.pk}"
+
+
+def test_admin_refuses_to_edit(nobody, in_admin):
+    form = {"first_name": "Ana", "last_name": "Silva", "email": "ana@example.org", "phone_number": ""}
+
+    response = in_admin.post(
+        f"/admin/patients/patient/{nobody.pk}/change/", form | {"seen_at": nobody.updated_at.isoformat()}
+    )
+
+    assert response.context["adminform"].form.has_error("__all__", "anonymised")
+
+
+def test_api_refuses_to_edit(nobody, api):
+    answer = api.call("PATCH", f"/patients/{nobody.pk}", {"last_name": "Silva"})
+
+    assert answer.status_code == 409
+    assert [error["code"] for error in answer.json()["errors"]] == ["anonymised"]
+
+
+def test_import_leaves_the_record_alone(nobody, in_admin):
+    rows = f"First name,Last name,E-mail\nAnonymised,patient {nobody.pk},{nobody.email}\n"
+    file = SimpleUploadedFile("p.csv", rows.encode(), content_type="text/csv")
+
+    page = in_admin.post("/patients/import/", {"file": file, "month_first": "day"})
+    in_admin.post(page["Location"], {"confirm": "1"})
+
+    assert Patient.objects.count() == 1
+    nobody.refresh_from_db()
+    assert nobody.full_name == f"Anonymised patient {nobody.pk}"
+
+
+def test_verb_refuses_to_book(nobody):
+    with pytest.raises(ValidationError) as refusal:
+        booking.book(patient=nobody, doctor=DoctorFactory(), start_time=day(26), duration_minutes=30, by=None)
+
+    assert codes_in(refusal.value) == {"patient": ["anonymised"]}
+
+
+def test_save_refuses_to_book_who_was_read_before(frozen, patient):
+    read_before = Patient.objects.get(pk=patient.pk)
+    anonymise(patient, by=None)
+
+    with pytest.raises(LostRace) as refusal:
+        AppointmentFactory(patient=read_before, start_time=day(26))
+
+    assert codes_in(refusal.value) == {"patient": ["anonymised"]}
+
+
+def test_form_refuses_to_book(nobody, at_desk):
+    form = {"patient": nobody.pk, "doctor": DoctorFactory().pk, "date": "2026-11-26", "time": "10:00"}
+
+    at_desk.post("/appointments/book/", form | {"duration_minutes": 30})
+
+    assert not Appointment.objects.exists()
+
+
+def test_api_refuses_to_book(nobody, api):
+    body = {"patient_id": nobody.pk, "doctor_id": DoctorFactory().pk, "duration_minutes": 30}
+
+    answer = api.call("POST", "/appointments", body | {"start_time": "2026-11-26T10:00:00Z"})
+
+    assert answer.status_code == 409
+    assert [error["code"] for error in answer.json()["errors"]] == ["anonymised"]
+
+
+def test_no_visit_is_given_to_an_anonymised_patient(nobody):
+    visit = AppointmentFactory(start_time=day(26))
+    visit.patient = nobody
+
+    with pytest.raises(ValidationError) as refusal:
+        visit.full_clean()
+    with pytest.raises(LostRace):
+        visit.save()
+
+    assert codes_in(refusal.value) == {"patient": ["anonymised"]}
+
+
+def test_visit_opened_before_cannot_bring_its_notes_back(life):
+    read_before = Appointment.objects.get(pk=life.visit.pk)
+    anonymise(life.patient, by=life.admin)
+
+    with pytest.raises(LostRace):
+        read_before.save()
+
+    assert places_of(*FORMER) == []
+
+
+@pytest.mark.parametrize("name", ["reason", "notes"])
+def test_nothing_is_written_about_an_anonymised_patients_visit(life, name):
+    anonymise(life.patient, by=life.admin)
+    visit = Appointment.objects.get(pk=life.visit.pk)
+    setattr(visit, name, "Back again")
+
+    with pytest.raises(ValidationError) as refusal:
+        visit.full_clean()
+
+    assert codes_in(refusal.value) == {name: ["anonymised"]}
+
+
+def test_open_past_visit_of_an_anonymised_patient_can_be_closed_out(frozen, patient):
+    visit = AppointmentFactory(patient=patient, start_time=day(20))
+    anonymise(patient, by=None)
+
+    booking.mark_no_show(visit, by=None)
+
+    visit.refresh_from_db()
+    assert visit.status == "no_show"
+
+
+def test_fhir_says_that_the_record_is_out_of_use(nobody, api):
+    resource = json.loads(api.call("GET", f"/fhir/Patient/{nobody.pk}").content)
+
+    assert resource["active"] is False
+
+
+# The page
+
+
+def test_page_asks_for_the_tick(frozen, in_admin, patient):
+    response = in_admin.post(f"/patients/{patient.pk}/anonymise/", {})
+
+    assert response.context["form"].has_error("checked", "required")
+    patient.refresh_from_db()
+    assert patient.anonymised_at is None
+
+
+def test_page_looked_at_changes_nothing(frozen, in_admin, patient):
+    response = in_admin.get(f"/patients/{patient.pk}/anonymise/")
+
+    assert response.status_code == 200
+    patient.refresh_from_db()
+    assert patient.anonymised_at is None
+
+
+def test_page_says_what_is_in_the_way(frozen, in_admin, patient):
+    AppointmentFactory(patient=patient, start_time=day(26))
+
+    for response in (
+        in_admin.get(f"/patients/{patient.pk}/anonymise/"),
+        in_admin.post(f"/patients/{patient.pk}/anonymise/", {"checked": "on"}),
+    ):
+        assert response.context["refusal"]
+    patient.refresh_from_db()
+    assert patient.anonymised_at is None
+
+
+def test_page_of_an_unknown_patient_is_not_found(in_admin):
+    assert in_admin.post("/patients/999999/anonymise/", {"checked": "on"}).status_code == 404
+
+
+def test_record_offers_nothing_that_is_refused(nobody, in_admin):
+    page = in_admin.get(f"/patients/{nobody.pk}/").content.decode()
+
+    assert f"/patients/{nobody.pk}/edit/" not in page
+    assert f"/patients/{nobody.pk}/anonymise/" not in page
+    assert f"/patients/{nobody.pk}/data/" in page
+    assert nobody.email not in page
+
+
+def test_receptionist_is_offered_neither(at_desk, patient):
+    page = at_desk.get(f"/patients/{patient.pk}/").content.decode()
+
+    assert f"/patients/{patient.pk}/anonymise/" not in page
+    assert f"/patients/{patient.pk}/data/" not in page
+
+
+def test_answers_to_other_requests_stay(life):
+    body = {"first_name": "Nora", "last_name": "New", "email": "nora@example.org"}
+    ApiClient(life.desk).call("POST", "/patients", body, Idempotency_Key="8c4f1f0e-9f7c-4a3e-8f52-5d4b4a3d5c11")
+
+    anonymise(life.patient, by=life.admin)
+
+    assert KeptAnswer.objects.filter(body__contains="nora@example.org").count() == 1

@@ -1,0 +1,301 @@
+"""Emergency access: the downtime pack with all names, granted to another for a day at most, and noted at each use."""
+
+import datetime as dt
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from appointments.models import EmergencyGrant
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry, Event
+from clinic.roles import ADMINISTRATOR
+from clinic.tests.factories import UserFactory
+from clinic.tests.reading import codes_in
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+PACK = "/schedule/pack/"
+ADD = "/admin/appointments/emergencygrant/add/"
+NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def booked(db, now):
+    patient = PatientFactory(first_name="Maria", last_name="Emergencia", phone_number="912 000 999")
+    return AppointmentFactory(patient=patient, reason="Chest pain")
+
+
+def grant_to(user, **fields):
+    given = {"granted_by": UserFactory(role=ADMINISTRATOR), "reason": "The server room floods", "ends_at": NOW + HOUR}
+    return EmergencyGrant.objects.create(user=user, **given | fields)
+
+
+def shown(client, address=PACK):
+    return client.get(address).content.decode()
+
+
+def is_unredacted(text):
+    found = {value in text for value in ("Maria Emergencia", "912 000 999", "Chest pain")}
+    assert len(found) == 1
+    return found == {True}
+
+
+# Who sees what
+
+
+@pytest.mark.parametrize("person", ["manager", "doctor_user"])
+def test_grant_shows_all_names_and_says_so(client, request, person):
+    user = request.getfixturevalue(person)
+    client.force_login(user)
+    assert not is_unredacted(shown(client))
+
+    grant_to(user)
+
+    text = shown(client)
+    assert is_unredacted(text)
+    assert 'class="notice"' in text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"granted_at": NOW - 2 * HOUR, "ends_at": NOW},
+        {"granted_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR},
+        {"ended_at": NOW},
+        {"granted_at": NOW + HOUR, "ends_at": NOW + 2 * HOUR},
+    ],
+    ids=["ends now", "expired", "ended", "not yet"],
+)
+def test_grant_that_is_not_in_force_shows_initials(client, manager, fields):
+    grant_to(manager, **fields)
+    client.force_login(manager)
+
+    text = shown(client)
+
+    assert not is_unredacted(text)
+    assert 'class="notice"' not in text
+    assert not AuditEntry.objects.filter(event=Event.EMERGENCY).exists()
+
+
+def test_grant_ends_by_itself(client, manager, now):
+    grant_to(manager, ends_at=NOW + HOUR)
+    now.shift(HOUR - dt.timedelta(seconds=1))
+    client.force_login(manager)
+    assert is_unredacted(shown(client))
+
+    now.shift(dt.timedelta(seconds=1))
+
+    assert not is_unredacted(shown(client))
+
+
+def test_grant_that_is_ended_bites_at_the_next_request(client, manager):
+    grant = grant_to(manager)
+    client.force_login(manager)
+    assert is_unredacted(shown(client))
+
+    grant.end()
+
+    assert not is_unredacted(shown(client))
+
+
+def test_grant_of_another_shows_nothing(client, manager, doctor_user):
+    grant_to(doctor_user)
+    client.force_login(manager)
+
+    assert not is_unredacted(shown(client))
+
+
+def test_inactive_user_sees_nothing_by_a_grant(client, manager):
+    grant_to(manager)
+    client.force_login(manager)
+    manager.is_active = False
+    manager.save()
+
+    assert client.get(PACK).status_code == 302
+    assert EmergencyGrant.objects.in_force(manager, at=NOW) is None
+
+
+def test_grant_gives_the_role_to_open_the_pack_to_nobody(client):
+    user = UserFactory()
+    grant_to(user)
+    client.force_login(user)
+
+    assert client.get(PACK).status_code == 403
+
+
+@pytest.mark.parametrize("address", ["/schedule/2026-11-24/print/", "/schedule/2026-11-24/", "/schedule/next/print/"])
+def test_grant_is_for_the_pack_alone(client, manager, booked, address):
+    grant_to(manager)
+    client.force_login(manager)
+
+    assert not is_unredacted(shown(client, address))
+    assert client.get(f"/patients/{booked.patient_id}/").status_code == 403
+
+
+def test_each_use_is_noted_with_the_grant(client, manager):
+    grant = grant_to(manager)
+    client.force_login(manager)
+
+    for _ in range(2):
+        client.get(PACK)
+
+    entries = AuditEntry.objects.filter(event=Event.EMERGENCY)
+    assert [(each.actor, each.object_id, each.content_type.model) for each in entries] == [
+        (manager, grant.pk, "emergencygrant")
+    ] * 2
+
+
+def test_pack_is_not_shown_if_its_use_cannot_be_noted(client, manager, monkeypatch):
+    grant_to(manager)
+    client.force_login(manager)
+    monkeypatch.setattr(AuditEntry, "save", lambda *_args, **_kwargs: 1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        client.get(PACK)
+
+
+def test_receptionist_needs_no_grant_and_none_is_looked_for(at_desk, django_assert_max_num_queries):
+    with django_assert_max_num_queries(19) as made:
+        assert is_unredacted(shown(at_desk))
+
+    assert not any("emergencygrant" in query["sql"] for query in made)
+    assert not AuditEntry.objects.filter(event=Event.EMERGENCY).exists()
+
+
+# Rules
+
+
+@pytest.mark.parametrize(
+    ("span", "is_refused"),
+    [
+        (dt.timedelta(0), True),
+        (dt.timedelta(minutes=1), False),
+        (dt.timedelta(hours=24), False),
+        (dt.timedelta(hours=24, seconds=1), True),
+    ],
+)
+def test_grant_ends_within_a_day(manager, administrator, span, is_refused):
+    grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=NOW + span)
+
+    if not is_refused:
+        grant.full_clean()
+        return
+    with pytest.raises(ValidationError) as refusal:
+        grant.full_clean()
+
+    assert codes_in(refusal.value) == {"ends_at": ["emergency_span"]}
+
+
+def test_database_takes_no_longer_grant(manager):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        grant_to(manager, ends_at=NOW + dt.timedelta(hours=25))
+
+
+def test_nobody_grants_to_themselves(administrator):
+    grant = EmergencyGrant(user=administrator, granted_by=administrator, reason="Flood", ends_at=NOW + HOUR)
+
+    with pytest.raises(ValidationError) as refusal:
+        grant.full_clean()
+
+    assert codes_in(refusal.value) == {"user": ["emergency_self"]}
+
+
+def test_inactive_user_is_granted_nothing(administrator):
+    user = UserFactory(is_active=False)
+    grant = EmergencyGrant(user=user, granted_by=administrator, reason="Flood", ends_at=NOW + HOUR)
+
+    with pytest.raises(ValidationError) as refusal:
+        grant.full_clean()
+
+    assert codes_in(refusal.value) == {"user": ["inactive_user"]}
+
+
+# The admin
+
+
+def form(user, **fields):
+    return {"user": user.pk, "reason": "Flood", "ends_at_0": "24/11/2026", "ends_at_1": "12:00"} | fields
+
+
+def test_admin_grants_in_the_administrators_name(in_admin, administrator, manager):
+    response = in_admin.post(ADD, form(manager))
+
+    grant = EmergencyGrant.objects.get()
+    assert response.status_code == 302
+    assert (grant.user, grant.granted_by, grant.granted_at, grant.ends_at) == (
+        manager,
+        administrator,
+        NOW,
+        NOW + 3 * HOUR,
+    )
+    entry = AuditEntry.objects.get_for_object(grant).get()
+    assert (entry.actor, entry.changes_dict["reason"]) == (administrator, ["None", "Flood"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "code"),
+    [
+        ({"reason": ""}, "reason", "required"),
+        ({"ends_at_0": "26/11/2026"}, "ends_at", "emergency_span"),
+        ({"ends_at_1": "08:59"}, "ends_at", "emergency_span"),
+    ],
+)
+def test_admin_refuses(in_admin, manager, fields, field, code):
+    response = in_admin.post(ADD, form(manager, **fields))
+
+    assert response.context["adminform"].form.has_error(field, code)
+    assert not EmergencyGrant.objects.exists()
+
+
+def test_admin_refuses_a_grant_to_oneself(in_admin, administrator):
+    response = in_admin.post(ADD, form(administrator))
+
+    assert response.context["adminform"].form.has_error("user", "emergency_self")
+    assert not EmergencyGrant.objects.exists()
+
+
+def test_admin_ends_a_grant_once_and_for_good(in_admin, administrator, manager, now):
+    grant = grant_to(manager)
+    for _ in range(2):
+        in_admin.post(
+            "/admin/appointments/emergencygrant/", {"action": "end", "_selected_action": [grant.pk], "index": 0}
+        )
+        now.shift(60)
+
+    grant.refresh_from_db()
+    assert grant.ended_at == NOW
+    entry = AuditEntry.objects.get_for_object(grant).order_by("pk").last()
+    assert (entry.actor, list(entry.changes_dict)) == (administrator, ["ended_at"])
+
+
+def test_admin_changes_nothing_of_a_grant(in_admin, manager, doctor_user):
+    grant = grant_to(manager)
+
+    in_admin.post(f"/admin/appointments/emergencygrant/{grant.pk}/change/", form(doctor_user, ends_at_1="23:00"))
+
+    grant.refresh_from_db()
+    assert (grant.user, grant.ends_at) == (manager, NOW + HOUR)
+
+
+def test_admin_deletes_no_grant(in_admin, manager):
+    grant = grant_to(manager)
+
+    assert in_admin.post(f"/admin/appointments/emergencygrant/{grant.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert EmergencyGrant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({}, "in force"),
+        ({"ended_at": NOW}, "ended"),
+        ({"granted_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR}, "expired"),
+    ],
+)
+def test_list_says_the_state(in_admin, manager, fields, state):
+    grant_to(manager, **fields)
+
+    assert state in in_admin.get("/admin/appointments/emergencygrant/").content.decode()

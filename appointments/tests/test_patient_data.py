@@ -1,0 +1,226 @@
+"""All that is held on one patient, as the patient gets it: everything of this one, nothing of anybody else."""
+
+import json
+
+import pytest
+import time_machine
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import QuerySet
+
+from appointments.models import Appointment
+from appointments.patient_data import patient_data
+from appointments.rights import anonymise
+from appointments.tests.a_patients_life import FORMER, Life, day
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import AuditEntry, Event
+from clinic.tests.reading import elements
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = pytest.mark.usefixtures("db")
+
+OTHERS = ["Ottoline", "Brackwater", "555 000 111"]
+DERIVED = {"name_key", "diary_version"}
+
+
+@pytest.fixture
+def life():
+    lived = Life()
+    with time_machine.travel(day(25, 9), tick=False):
+        yield lived
+
+
+@pytest.fixture
+def data(life):
+    return patient_data(life.patient)
+
+
+def texts_of(life):
+    """What both files say, after the other patient has been looked at and changed too."""
+    address = f"/patients/{life.patient.pk}/data/"
+    return [life.admin_client.get(f"{address}?as={each}").content.decode() for each in ("json", "html")]
+
+
+def test_files_hold_what_was_ever_held(life):
+    spelled_otherwise = {"2079460123", "13/02/1961", "13 February 1961", "1961-02-13"}
+    wanted = set(FORMER) - spelled_otherwise
+
+    for text in texts_of(life):
+        assert {value for value in wanted if value not in text} == set()
+
+
+def test_files_hold_nothing_of_another_patient(life):
+    for text in texts_of(life):
+        assert [value for value in OTHERS if value in text] == []
+
+
+def test_files_name_no_staff(life):
+    life.desk.first_name, life.desk.last_name = "Gwendolen", "Quickfoot"
+    life.desk.save()
+
+    for text in texts_of(life):
+        assert "Gwendolen" not in text
+        assert life.desk.username not in text
+        assert "Receptionist" in text
+
+
+def test_history_holds_no_ids_of_staff_or_of_other_patients(data):
+    histories = [data["record_history"], *(visit["history"] for visit in data["visits"])]
+    histories += [notice["history"] for visit in data["visits"] for notice in visit["notices"]]
+    histories += [visit["history"] for visit in data["visits_no_longer_yours"]]
+
+    changed = {field for history in histories for entry in history for field in entry["changed"]}
+
+    assert {"reason", "start_time", "reached_at"} <= changed
+    assert changed.isdisjoint({"patient", "booked_by", "reached_by"})
+
+
+def test_record_has_every_field(data):
+    assert set(data["record"]) == {field.name for field in Patient._meta.concrete_fields} - DERIVED
+
+
+def test_visits_have_every_field(life, data):
+    held = {field.name for field in Appointment._meta.concrete_fields} - {"patient"}
+
+    assert len(data["visits"]) == Appointment.objects.for_patient(life.patient.pk).count()
+    for visit in data["visits"]:
+        assert held <= set(visit)
+
+
+def test_history_says_what_changed_when_by_which_role(data):
+    edit = data["record_history"][1]
+
+    assert edit["changed"]["last_name"] == ["Featherby", "Zoë-Featherby"]
+    assert edit["by"] == "Receptionist"
+    assert edit["at"] == day(2, 8)
+
+
+def test_history_says_that_a_program_acted(data):
+    assert data["record_history"][0]["by"] == "Receptionist, by a program"
+
+
+def test_move_says_from_where_to_where_and_why(life, data):
+    (visit,) = (each for each in data["visits"] if each["id"] == life.visit.pk)
+    (move,) = (each for each in visit["history"] if "why" in each)
+
+    assert move["changed"]["doctor"] == [life.doctor.full_name, life.stand_in.full_name]
+    assert move["why"] == "Moved-for-a-christening"
+
+
+def test_visit_that_was_given_away_is_told_until_then(life, data):
+    (given,) = data["visits_no_longer_yours"]
+
+    assert given["id"] == life.given.pk
+    assert [each["event"] for each in given["history"]] == ["create", "the visit became another patient's"]
+    assert given["history"][-1]["changed"]["reason"] == ["Handed-over-by-mistake", None]
+
+
+def test_visit_that_was_taken_over_is_told_from_then_on(life, data):
+    (taken,) = (each for each in data["visits"] if each["id"] == life.taken.pk)
+
+    assert taken["history"][0]["event"] == "the visit became yours"
+    assert taken["history"][0]["changed"]["reason"] == [None, "Taken-over-and-mine-now"]
+
+
+def test_entries_that_name_no_patient_are_told_too(life, data):
+    QuerySet(AuditEntry).filter(event="write").update(patient_id=None)
+
+    assert as_json(patient_data(life.patient)) == as_json(data)
+
+
+def as_json(data):
+    return json.dumps(data, cls=DjangoJSONEncoder)
+
+
+def test_notice_says_whether_the_patient_was_told(life, data):
+    (visit,) = (each for each in data["visits"] if each["id"] == life.hit_visit.pk)
+    (notice,) = visit["notices"]
+
+    assert (notice["start_time"], notice["told_by"]) == (day(10), "Receptionist")
+    assert notice["told_at"] == day(2, 8)
+    assert notice["history"]
+
+
+def test_reading_and_exporting_is_told(life):
+    AuditEntry.objects.note(Event.READ, life.patient)
+    AuditEntry.objects.note(Event.READ, life.other)
+
+    data = patient_data(life.patient)
+
+    assert [(each["event"], each["by"]) for each in data["who_looked"]] == [("read", "The system")]
+
+
+def test_search_keys_are_told_and_what_they_are_for(life, data):
+    assert set(life.patient.search_keys.values_list("key", flat=True)) < set(data["search_keys"]["keys"])
+    assert data["search_keys"]["what_for"]
+    assert data["kept"]
+
+
+def test_export_leaves_one_entry_a_file(life):
+    texts_of(life)
+    life.admin_client.get(f"/patients/{life.patient.pk}/data/")
+
+    entries = AuditEntry.objects.filter(event=Event.EXPORT).order_by("pk")
+    assert [(each.patient_id, each.actor, each.additional_data) for each in entries] == [
+        (life.patient.pk, life.admin, {"format": "json"}),
+        (life.patient.pk, life.admin, {"format": "html"}),
+    ]
+
+
+def test_json_is_a_file_that_a_program_can_read(life):
+    response = life.admin_client.get(f"/patients/{life.patient.pk}/data/?as=json")
+
+    assert response["Content-Type"] == "application/json"
+    assert response["Content-Disposition"] == f'attachment; filename="patient-{life.patient.pk}.json"'
+    assert json.loads(response.content)["record"]["last_name"] == "Zoë-Featherby"
+
+
+def test_html_loads_nothing_and_runs_nothing(life):
+    response = life.admin_client.get(f"/patients/{life.patient.pk}/data/?as=html")
+
+    found = elements(response)
+    assert response["Content-Disposition"] == f'attachment; filename="patient-{life.patient.pk}.html"'
+    assert {name for name, _attributes in found}.isdisjoint({"script", "style", "link", "img", "iframe", "form"})
+    attributes = {name for _name, each in found for name in each}
+    assert not any(name.startswith("on") or name in ("style", "src", "href") for name in attributes)
+
+
+def test_html_escapes_what_was_typed(life):
+    Appointment.objects.filter(pk=life.visit.pk).update(notes="<script>alert(1)</script>")
+
+    text = life.admin_client.get(f"/patients/{life.patient.pk}/data/?as=html").content.decode()
+
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_anonymised_patient_can_be_exported_and_says_nothing(life):
+    anonymise(life.patient, by=life.admin)
+
+    for text in texts_of(life):
+        assert [value for value in [*FORMER, *OTHERS] if value in text] == []
+
+
+@pytest.mark.parametrize("as_format", ["", "?as=json", "?as=html"])
+def test_unknown_patient_is_not_found(in_admin, as_format):
+    assert in_admin.get(f"/patients/999999/data/{as_format}").status_code == 404
+
+
+def test_data_makes_the_same_queries_however_much_there_is(
+    life, django_assert_max_num_queries, django_assert_num_queries
+):
+    with django_assert_max_num_queries(21) as few:
+        patient_data(life.patient)
+    for hour in range(8, 18):
+        visit = AppointmentFactory(patient=life.patient, doctor=life.doctor, start_time=day(12, hour))
+        visit.reason, visit.booked_by = "Changed", life.desk
+        visit.save()
+
+    with django_assert_num_queries(len(few)):
+        patient_data(life.patient)
+
+
+def test_patient_without_anything_has_a_page(in_admin):
+    patient = PatientFactory()
+
+    assert in_admin.get(f"/patients/{patient.pk}/data/").status_code == 200

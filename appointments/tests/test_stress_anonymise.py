@@ -1,0 +1,125 @@
+"""A patient is anonymised while somebody books, edits or moves: one comes first, and the other is told.
+
+Each race runs twice, the second time with the claim switched off, which shows that it can be lost.
+"""
+
+import datetime as dt
+import time
+from collections import Counter
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import connection
+
+from appointments import booking, diary, rights
+from appointments.models import Appointment
+from appointments.rights import anonymise
+from appointments.tests.test_stress_threads import PAUSE_SECONDS, at_once
+from clinic.tests.whole_database import places_of
+from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
+from patients.tests.factories import PatientFactory
+
+pytestmark = [
+    pytest.mark.stress,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="threads share one in-memory SQLite database"),
+]
+
+START = dt.datetime(2098, 11, 25, 10, 0, tzinfo=dt.UTC)
+RACES = 10
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Wait between check and write, on both sides."""
+    check_claimed, anonymise_trail = Appointment._check_claimed, rights._anonymise_trail
+
+    def check_and_pause(appointment):
+        check_claimed(appointment)
+        time.sleep(PAUSE_SECONDS)
+
+    def pause_and_anonymise(trail):
+        time.sleep(PAUSE_SECONDS)
+        anonymise_trail(trail)
+
+    monkeypatch.setattr(Appointment, "_check_claimed", check_and_pause)
+    monkeypatch.setattr(rights, "_anonymise_trail", pause_and_anonymise)
+
+
+@pytest.fixture
+def claim_off(monkeypatch):
+    monkeypatch.setattr(diary, "claim", lambda **_diaries: None)
+
+
+def outcome_of(work):
+    try:
+        work()
+    except ValidationError as refusal:
+        found = refusal.error_dict.values() if hasattr(refusal, "error_dict") else [refusal.error_list]
+        return next(error.code for errors in found for error in errors)
+    return "done"
+
+
+def book_against_anonymise():
+    """Return how booking and anonymising ended."""
+    doctor, patient = DoctorFactory(), PatientFactory()
+
+    def work(number):
+        if number:
+            return outcome_of(lambda: anonymise(patient, by=None))
+        booked = {"doctor": doctor, "start_time": START, "duration_minutes": 30, "by": None}
+        return outcome_of(lambda: booking.book(patient=Patient.objects.get(pk=patient.pk), **booked))
+
+    return tuple(at_once(2, work))
+
+
+def edit_against_anonymise():
+    patient = PatientFactory(last_name="Quickstep")
+
+    def work(number):
+        if number:
+            return outcome_of(lambda: anonymise(patient, by=None))
+        read = Patient.objects.get(pk=patient.pk)
+        time.sleep(PAUSE_SECONDS / 2)
+        read.first_name = "Slowfoot"
+        return outcome_of(read.save)
+
+    return tuple(at_once(2, work))
+
+
+def test_booking_and_anonymising_at_once_never_both_happen(slow):
+    outcomes = Counter(book_against_anonymise() for _race in range(RACES))
+
+    assert set(outcomes) <= {("done", "open_visits"), ("anonymised", "done")}
+    assert not Appointment.objects.exclude(patient__anonymised_at=None).exists()
+
+
+def test_booking_and_anonymising_at_once_both_happen_without_the_claim(slow, claim_off):
+    outcomes = Counter(book_against_anonymise() for _race in range(RACES))
+
+    assert ("done", "done") in outcomes
+
+
+def test_edit_and_anonymising_at_once_leave_no_former_name(slow):
+    outcomes = Counter(edit_against_anonymise() for _race in range(RACES))
+
+    assert set(outcomes) <= {("done", "done"), ("anonymised", "done")}
+    assert places_of("Quickstep", "Slowfoot") == []
+
+
+def test_edit_and_anonymising_at_once_leave_a_name_without_the_lock(slow, monkeypatch):
+    monkeypatch.setattr(Patient, "_check_still_somebodys", lambda _patient: None)
+
+    for _race in range(RACES):
+        edit_against_anonymise()
+
+    assert places_of("Quickstep", "Slowfoot")
+
+
+def test_anonymising_twice_at_once_is_once(slow):
+    patient = PatientFactory()
+
+    outcomes = Counter(at_once(2, lambda _number: outcome_of(lambda: anonymise(patient, by=None))))
+
+    assert outcomes == {"done": 1, "anonymised": 1}

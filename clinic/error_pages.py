@@ -1,8 +1,10 @@
 """What is answered in place of a page: HTML to people, the API's error body to programs."""
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -12,10 +14,21 @@ from django.views.decorators.csrf import csrf_exempt
 from clinic.rest.errors import is_api, refuse_call
 from clinic.transactions import RETRY_AFTER_SECONDS
 
+_TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
+_PAGES = {411: "413.html", 413: "413.html", 429: "429.html"}
+
+
+def refusal_page(request: HttpRequest, status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Answer 411, 413 or 429 with a page that needs neither the database nor anything that was sent."""
+    return HttpResponse(render_to_string(_PAGES[status]), status=status, headers=headers)
+
 
 def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:
-    """Answer 400."""
-    return refuse_call(request, 400) if is_api(request) else defaults.bad_request(request, exception)
+    """Answer 400, or 413 to what has too many fields or too long ones."""
+    status = 413 if isinstance(exception, _TOO_LARGE) else 400
+    if is_api(request):
+        return refuse_call(request, status)
+    return refusal_page(request, status) if status == 413 else defaults.bad_request(request, exception)
 
 
 def forbidden(request: HttpRequest, exception: Any) -> HttpResponse:

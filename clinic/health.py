@@ -1,23 +1,33 @@
 """Health for load balancers."""
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+
+from clinic.addresses import client_address, is_among
+
+TEXT = "text/plain; charset=utf-8"
 
 
 def livez(request: HttpRequest) -> HttpResponse:
     """Answer that the process is up."""
-    return HttpResponse("ok", content_type="text/plain")
+    return HttpResponse("ok", content_type=TEXT)
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer whether requests can be served: the database answers and every migration is applied."""
+    """Answer a probe whether requests can be served: the database answers and every migration is applied.
+
+    404 to anybody who does not ask from one of the networks in `READY_FROM`.
+    """
+    if not is_among(client_address(request), settings.READY_FROM):
+        raise Http404
     try:
         executor = MigrationExecutor(connection)
         ready = not executor.migration_plan(executor.loader.graph.leaf_nodes())
     except (DatabaseError, ImproperlyConfigured):
         ready = False
     if ready:
-        return HttpResponse("ok", content_type="text/plain")
-    return HttpResponse("not ready", content_type="text/plain", status=503)
+        return HttpResponse("ok", content_type=TEXT)
+    return HttpResponse("not ready", content_type=TEXT, status=503)

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
+from clinic.limits import length_of
 from clinic.rest.errors import FHIR_ROOT, refuse_call
 
 LARGEST_BODY = 100_000  # bytes; the longest that any call can use is a tenth of it
@@ -13,10 +14,10 @@ def body_refused(request: HttpRequest) -> HttpResponse | None:
     """Refuse a body that is too large, or in no format that is understood there, before it is read."""
     if "Transfer-Encoding" in request.headers:
         return refuse_call(request, 411)  # Django would take such a body for none
-    length = request.headers.get("Content-Length") or "0"
-    if not length.isdecimal() or int(length) > LARGEST_BODY:
+    length = length_of(request)
+    if length is None or length > LARGEST_BODY:
         return refuse_call(request, 413)
     understood = FORM if request.path_info.startswith(FHIR_ROOT) else JSON  # FHIR is searched with forms
-    if int(length) and request.content_type != understood:
+    if length and request.content_type != understood:
         return refuse_call(request, 415)
     return None

@@ -18,6 +18,9 @@ from clinic.rest.outcomes import outcome_response
 
 API_ROOT = "/api/"
 FHIR_ROOT = "/api/fhir/"
+# Below the API's address and yet for people, who come to them by a browser's session.
+DESCRIPTION = "/api/openapi.json"
+READ_BY_PEOPLE = frozenset({API_ROOT, "/api/docs"})
 
 CONFLICT, UNPROCESSABLE = 409, 422
 MOST_TOLD = 20  # errors of one request: an answer is not to be many times as large
@@ -44,6 +47,7 @@ _STATUS = {
             "not_over",
             "not_movable",
             "hits",
+            "anonymised",
             "idempotency_key_used",
         ),
         CONFLICT,
@@ -128,12 +132,14 @@ def refusal(
     return Response(body, status=status, headers=headers)
 
 
-def refuse_call(request: HttpRequest, status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
+def refuse_call(
+    request: HttpRequest, status: int, headers: Mapping[str, str] | None = None, *, detail: str = ""
+) -> HttpResponse:
     """Return the answer to a call that no operation has answered, in the form that its client understands."""
     if request.path_info.startswith(FHIR_ROOT):
-        detail = _FHIR_DETAIL.get(status, _DETAIL[status])
+        detail = detail or _FHIR_DETAIL.get(status, _DETAIL[status])
         return outcome_response(status, _ISSUES[status], detail, headers)
-    return refusal(status, headers=headers)
+    return refusal(status, detail=detail, headers=headers)
 
 
 def refusal_of(error: ValidationError) -> HttpResponse:

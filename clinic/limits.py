@@ -1,0 +1,26 @@
+"""How much may be sent to the portal's pages. What the API takes is in `clinic.rest.bodies`."""
+
+from django.http import HttpRequest
+
+LARGEST_FORM = 1_000_000  # bytes; the largest form there is, a preview with its ticks, has a hundredth of it
+LARGEST_FILE = 5 * 1024 * 1024  # bytes; of a file to import
+LARGEST_UPLOAD = LARGEST_FILE + 64 * 1024  # with the form around it
+LONGEST_LENGTH = 12  # digits; Python takes no number of thousands of them
+UPLOADS = frozenset({"patients:patient_import", "doctors:doctor_import"})
+
+
+def refused_length(request: HttpRequest) -> int:
+    """Return the status with which a body is refused by what its headers say of its length, or 0."""
+    if "Transfer-Encoding" in request.headers:
+        return 411  # Django would take such a body for none
+    page = request.resolver_match
+    largest = LARGEST_UPLOAD if page and page.view_name in UPLOADS else LARGEST_FORM
+    length = length_of(request)
+    return 413 if length is None or length > largest else 0
+
+
+def length_of(request: HttpRequest) -> int | None:
+    """Return how many bytes the body has by its header; None if that says no number, or an absurd one."""
+    length = request.headers.get("Content-Length") or "0"
+    is_number = length.isascii() and length.isdecimal() and len(length) <= LONGEST_LENGTH
+    return int(length) if is_number else None

@@ -1,0 +1,275 @@
+"""Errors tell nothing: neither of the portal's making, nor of anybody's data, nor whether the database answers."""
+
+import re
+
+import pytest
+from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import DisallowedHost, SuspiciousOperation
+from django.db import InterfaceError, OperationalError, connection
+from django.test import Client
+from django.utils.html import escape
+
+from clinic.error_pages import refusal_page
+from clinic.tests.api_client import token_of
+from clinic.tests.reading import elements
+from doctors import views as doctor_views
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+SECRET = "Maria Santos at 10.0.0.1"
+GIVEN_AWAY = ("Traceback", "Exception", "Error at", "django", "sqlite", "MySQL", "SELECT", "/clinic/", ".py", SECRET)
+
+
+def broken(error):
+    def fail(*args, **kwargs):
+        raise error
+
+    return fail
+
+
+@pytest.fixture
+def database_down(db):
+    """Let every query fail as if the server had gone, until the test is over."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield lambda error=None: patch.setattr(connection, "cursor", broken(error or OperationalError(2013, SECRET)))
+
+
+@pytest.fixture
+def quiet(at_desk):
+    """A receptionist's client that gets the answer to what is raised, as a browser does."""
+    at_desk.raise_request_exception = False
+    return at_desk
+
+
+def assert_styled_and_silent(response, status):
+    asked = escape(response.wsgi_request.get_full_path()) if hasattr(response, "wsgi_request") else ""
+    # Without the names of files that every page has, and the address itself, to which forms of the page lead back.
+    text = re.sub(r'"/static/[^"]*"', "", response.content.decode()).replace(asked, "")
+    assert response.status_code == status
+    styles = [attrs["href"] for tag, attrs in elements(response) if tag == "link" and attrs["rel"] == "stylesheet"]
+    assert "/static/css/portal.css" in styles
+    assert [word for word in GIVEN_AWAY if word.lower() in text.lower()] == []
+
+
+@pytest.mark.parametrize(
+    ("address", "method", "sent"),
+    [
+        ("/", "GET", {}),
+        ("/patients/7/", "GET", {}),
+        ("/patients/new/", "POST", {}),
+        ("/nowhere/", "GET", {}),
+        ("/accounts/logout/", "GET", {}),  # 405 otherwise
+        ("/accounts/logout/", "POST", {}),
+        ("/admin/", "GET", {}),
+        ("/admin/nowhere/", "GET", {}),
+        ("/doctors/3/week/2026-11-24/", "GET", {}),
+    ],
+)
+@pytest.mark.parametrize("error", [OperationalError(2013, SECRET), InterfaceError(0, SECRET)])
+def test_database_down_is_told_by_a_page_of_a_signed_in_user_whatever_is_asked(
+    quiet, database_down, address, method, sent, error
+):
+    database_down(error)
+
+    response = quiet.generic(method, address, **sent)
+
+    assert_styled_and_silent(response, 503)
+    assert response["Retry-After"]
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    ("address", "method", "status"),
+    [
+        ("/accounts/login/", "GET", 200),
+        ("/nowhere/", "GET", 404),
+        ("/", "GET", 302),
+        ("/livez", "GET", 200),
+        ("/livez", "POST", 405),
+    ],
+)
+def test_database_down_matters_to_no_stranger_who_needs_nothing_of_it(database_down, address, method, status):
+    database_down()
+
+    response = Client(raise_request_exception=False).generic(method, address)
+
+    assert response.status_code == status
+
+
+def test_login_with_the_database_down_is_told_by_a_page(database_down):
+    database_down()
+
+    response = Client(raise_request_exception=False).post(
+        "/accounts/login/", {"username": "reception", "password": "x"}
+    )
+
+    assert_styled_and_silent(response, 503)
+
+
+def test_forged_form_with_the_database_down_is_told_by_a_page(receptionist, database_down):
+    client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    client.force_login(receptionist)
+    database_down()
+
+    response = client.post("/patients/new/", {"first_name": "x"})
+
+    assert_styled_and_silent(response, 503)
+
+
+@pytest.mark.parametrize("address", ["/api/doctors", "/api/fhir/Practitioner", "/api/nowhere"])
+def test_api_with_the_database_down_answers_in_its_own_form(receptionist, database_down, address):
+    headers = {"Authorization": f"Bearer {token_of(receptionist)}"}
+    database_down()
+
+    response = Client(raise_request_exception=False).get(address, headers=headers)
+
+    assert response.status_code == 503
+    assert "json" in response["Content-Type"]
+    assert SECRET not in response.content.decode()
+
+
+def test_calendar_feed_with_the_database_down_is_503(database_down):
+    database_down()
+
+    assert Client(raise_request_exception=False).get("/calendar/x.ics").status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ZeroDivisionError(SECRET), 500),
+        (SuspiciousOperation(SECRET), 400),
+        (DisallowedHost(SECRET), 400),
+        (PermissionError(SECRET), 500),
+        (UnicodeDecodeError("utf-8", b"x", 0, 1, SECRET), 500),
+        (RecursionError(SECRET), 500),
+    ],
+)
+def test_error_is_told_by_a_page_that_says_nothing_of_it(quiet, monkeypatch, error, status):
+    monkeypatch.setattr(doctor_views, "render", broken(error))
+
+    assert_styled_and_silent(quiet.get("/doctors/"), status)
+
+
+def test_session_that_ended_meanwhile_is_told_by_a_page(quiet, monkeypatch):
+    monkeypatch.setattr(SessionStore, "save", broken(UpdateError(SECRET)))
+
+    response = quiet.post("/patients/", {"query": "santos"})
+
+    assert_styled_and_silent(response, 400)
+
+
+def test_session_that_cannot_be_saved_is_told_by_a_page(quiet, monkeypatch):
+    monkeypatch.setattr(SessionStore, "save", broken(OperationalError(2013, SECRET)))
+
+    response = quiet.post("/patients/", {"query": "santos"})
+
+    assert_styled_and_silent(response, 503)
+    assert "no-store" in response["Cache-Control"]
+
+
+@pytest.mark.parametrize("status", [411, 413, 429])
+def test_refusal_needs_no_database(quiet, database_down, status):
+    request = quiet.get("/doctors/").wsgi_request
+    database_down()
+
+    response = refusal_page(request, status, {"Retry-After": "60"})
+
+    assert_styled_and_silent(response, status)
+    assert response["Retry-After"] == "60"
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["elsewhere.example", "testserver.elsewhere.example", "testserver@elsewhere.example", "a b", "[::1", "x" * 300, ""],
+)
+def test_foreign_host_is_told_nothing(quiet, host):
+    response = quiet.get("/doctors/", headers={"Host": host})
+
+    assert_styled_and_silent(response, 400)
+    assert not host or host not in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/%00/",
+        "/patients/%00/",
+        "/patients/1%00/",
+        "/%ff%fe/",
+        "/patients/%ed%a0%80/",
+        "/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/static/../clinic/settings.py",
+        "/static/%2e%2e/clinic/settings.py",
+        "/calendar/%00.ics",
+        "/schedule/2026-13-45/",
+        "/patients/99999999999999999999999999/",
+        "/" + "a" * 7000,
+    ],
+)
+def test_odd_address_is_not_found(quiet, address):
+    assert_styled_and_silent(quiet.get(address), 404)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "x=" + "a" * 7000,
+        "&".join("a" for _ in range(900)),
+        "doctor=%00",
+        "doctor=%ff&specialization=%ff",
+        "specialization=%00'\"<script>",
+        "page=-1&first=%00&last=%ed%a0%80",
+        "date=%00",
+        "patient=1' OR '1'='1",
+    ],
+)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/schedule/2026-11-24/",
+        "/appointments/free/",
+        "/appointments/book/",
+        "/doctors/",
+        "/patients/",
+    ],
+)
+def test_odd_query_is_no_error_of_ours(quiet, address, query):
+    response = quiet.get(f"{address}?{query}")
+
+    assert response.status_code in {200, 302, 404}
+
+
+def test_query_of_too_many_names_is_too_large(quiet):
+    response = quiet.get("/appointments/free/?" + "&".join("a" for _ in range(1500)))
+
+    assert_styled_and_silent(response, 413)
+
+
+def test_form_without_its_token_is_told_by_a_page(receptionist):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(receptionist)
+
+    response = client.post("/patients/new/", {"first_name": "x"})
+
+    assert_styled_and_silent(response, 403)
+
+
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://testserver.elsewhere.example"])
+def test_form_from_elsewhere_is_told_by_a_page(receptionist, origin):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(receptionist)
+
+    response = client.post("/patients/new/", {"first_name": "x"}, headers={"Origin": origin})
+
+    assert_styled_and_silent(response, 403)
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "x" * 4000, "\x00", "../../x", "é", "' OR 1=1"])
+def test_made_up_session_is_a_strangers(client, cookie):
+    response = client.get("/", headers={"Cookie": f"sessionid={cookie}"})
+
+    assert response.status_code == 302

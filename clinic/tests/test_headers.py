@@ -1,0 +1,304 @@
+"""Headers of every answer: each address of the table for each role, errors and refusals, as production is set."""
+
+from dataclasses import replace
+from http.cookies import SimpleCookie
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.db import OperationalError
+from django.test import Client
+
+from appointments.models import CalendarFeed
+from clinic.tests.header_score import MODIFIERS, Answer, results, score
+from clinic.tests.reading import close
+from clinic.tests.test_access import ALL_ROLES, ANONYMOUS, TABLE, walk  # noqa: F401 -- a fixture
+from doctors import views as doctor_views
+
+pytestmark = pytest.mark.usefixtures("db", "now", "production")
+
+ELSEWHERE = "https://elsewhere.example"
+# They answer by plain HTTP, too, as load balancers ask: the Observatory judges the site's first page.
+PLAIN_TOO = {"livez", "readyz"}
+
+
+@pytest.fixture
+def production(settings):
+    """The portal behind HTTPS, as `make serve` serves it."""
+    settings.USE_HTTPS = settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = (
+        True
+    )
+
+
+def text_of(response):
+    return "" if response.streaming else response.content.decode("utf-8", "replace")
+
+
+def answer_of(response, plain):
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(
+        headers,
+        text_of(response),
+        response.cookies,
+        plain_location=plain.headers.get("Location", ""),
+        is_https_only=plain.status_code in {403, 404},
+    )
+
+
+def visitor(walk, role):  # noqa: F811
+    """A client of somebody with the role, and the headers of a program of theirs."""
+    client = Client(raise_request_exception=False, headers={"Origin": ELSEWHERE})
+    if role == ANONYMOUS:
+        return client, {}
+    client.cookies[settings.SESSION_COOKIE_NAME] = walk.sessions[role]
+    return client, {"Authorization": f"Bearer {walk.tokens[role]}"}
+
+
+def answers_of(walk, role):  # noqa: F811
+    """Yield the name and the answer of every address by GET, to a browser or, below the API's, to a program."""
+    for name, (template, _row) in TABLE.items():
+        client, program = visitor(walk, role)
+        address = template.format(**walk.ids)
+        headers = program if address.startswith("/api/") else {}
+        response = client.get(address, secure=True, headers=headers)
+        yield name, response, client.get("/" if name in PLAIN_TOO else address)
+
+
+@pytest.mark.parametrize("role", ALL_ROLES)
+def test_every_answer_scores_100_and_more_and_is_kept_from_caches_and_other_sites(walk, role):  # noqa: F811
+    wrong = {}
+    for name, response, plain in answers_of(walk, role):
+        answer = answer_of(response, plain)
+        if score(answer) < 100:
+            wrong[name] = results(answer)
+        for header, value in ALWAYS.items():
+            if answer.headers.get(header) != value:
+                wrong[name, header] = answer.headers.get(header)
+        if "camera=()" not in answer.headers.get("permissions-policy", ""):
+            wrong[name, "permissions"] = answer.headers.get("permissions-policy")
+        kind = answer.headers.get("content-type", "")
+        if kind.startswith("text/") and "charset=utf-8" not in kind.lower().replace(chr(34), ""):
+            wrong[name, "charset"] = kind
+        if "no-store" not in answer.headers.get("cache-control", "") and name not in OWN_CACHING:
+            wrong[name, "cache"] = answer.headers.get("cache-control")
+
+    assert wrong == {}
+
+
+ALWAYS = {
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
+}
+# The feed is asked for with what the calendar program has, and holds initials.
+OWN_CACHING = {"appointments:calendar_feed"}
+
+
+def test_feed_is_kept_from_shared_caches(walk):  # noqa: F811
+    client, _headers = visitor(walk, ANONYMOUS)
+
+    response = client.get(f"/calendar/{walk.ids['feed_token']}.ics", secure=True)
+
+    assert CalendarFeed.objects.count() == 1
+    assert response["Cache-Control"] == "private, no-cache"
+    assert response["Referrer-Policy"] == "no-referrer"
+
+
+def fail_with(error):
+    def fail(*args, **kwargs):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ZeroDivisionError(), 500), (OperationalError(2013), 503), (SuspiciousOperation(), 400)]
+)
+def test_error_scores_100_and_more(walk, monkeypatch, error, status):  # noqa: F811
+    client, _headers = visitor(walk, "Administrator")
+    monkeypatch.setattr(doctor_views, "render", fail_with(error))
+
+    response = client.get("/doctors/", secure=True)
+
+    assert response.status_code == status
+    assert_whole(response, client.get("/doctors/"))
+
+
+def assert_whole(response, plain):
+    answer = answer_of(response, plain)
+    assert score(answer) >= 100, results(answer)
+    assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
+    assert "no-store" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        (404, {"path": "/nowhere/"}),
+        (302, {"path": "/patients"}),  # the slash that is missing
+        (405, {"path": "/livez", "method": "POST"}),
+        (413, {"path": "/accounts/login/", "method": "POST", "headers": {"Content-Length": "9" * 9}}),
+        (400, {"path": "/", "headers": {"Host": "elsewhere.example"}}),
+        (404, {"path": "/api/nowhere"}),
+        (401, {"path": "/api/patients/7"}),
+        (401, {"path": "/api/openapi.json"}),
+        (302, {"path": "/api/docs"}),
+    ],
+)
+def test_refusal_scores_100_and_more(walk, status, sent):  # noqa: F811
+    client, _headers = visitor(walk, ANONYMOUS)
+
+    response = client.generic(sent.get("method", "GET"), sent["path"], secure=True, headers=sent.get("headers"))
+
+    assert response.status_code in {status, status - 1}
+    assert_whole(response, client.get("/"))
+
+
+def test_form_without_a_token_scores_100_and_more():
+    client = Client(enforce_csrf_checks=True)
+
+    response = client.post("/accounts/login/", {"username": "x"}, secure=True)
+
+    assert response.status_code == 403
+    assert_whole(response, client.get("/"))
+
+
+def test_redirect_to_https_has_all_headers_but_hsts_which_counts_by_https_alone(client):
+    response = client.get("/patients/")
+
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    assert (response.status_code, response["Location"]) == (301, "https://testserver/patients/")
+    assert "default-src 'none'" in headers["content-security-policy"]
+    for name in set(ALWAYS) - {"strict-transport-security"}:
+        assert headers.get(name) == ALWAYS[name]
+
+
+def test_unknown_host_by_plain_http_is_refused_with_all_headers(client):
+    response = client.get("/patients/", headers={"Host": "elsewhere.example"})
+
+    assert response.status_code == 400
+    for name in set(ALWAYS) - {"strict-transport-security"}:
+        assert response[name] == ALWAYS[name]
+    assert "default-src 'none'" in response["Content-Security-Policy"]
+
+
+def test_static_file_has_the_headers_may_be_cached_and_is_for_no_other_site(client, settings):
+    settings.WHITENOISE_USE_FINDERS = True
+
+    response = client.get("/static/css/portal.css", secure=True)
+    close(response)
+
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    assert response.status_code == 200
+    assert {name: headers.get(name) for name in ALWAYS} == ALWAYS
+    assert "access-control-allow-origin" not in headers
+    assert "max-age" in headers["cache-control"]
+    assert "no-store" not in headers["cache-control"]
+
+
+# The score itself: what it takes away for each fault
+
+
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'"
+WHOLE = Answer(
+    {
+        "content-security-policy": POLICY,
+        "content-type": "text/html",
+        "referrer-policy": "same-origin",
+        "strict-transport-security": "max-age=31536000",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "cross-origin-resource-policy": "same-origin",
+    },
+    text='<script src="/static/js/forms.js"></script>',
+    plain_location="https://testserver/",
+)
+
+
+def with_header(name, value):
+    headers = WHOLE.headers | {name: value}
+    return replace(WHOLE, headers={each: said for each, said in headers.items() if said is not None})
+
+
+def with_policy(old, new):
+    assert old in POLICY
+    return with_header("content-security-policy", POLICY.replace(old, new))
+
+
+def with_cookie(text):
+    return replace(WHOLE, cookies=SimpleCookie(text))
+
+
+def with_script(tag):
+    return replace(WHOLE, text=tag)
+
+
+FAULTS = {
+    "csp-not-implemented": with_header("content-security-policy", None),
+    "csp-implemented-with-no-unsafe": with_policy("default-src 'none'", "default-src 'self'"),
+    "csp-implemented-with-unsafe-inline": with_policy("script-src 'self'", "script-src 'self' 'unsafe-inline'"),
+    "csp-implemented-with-unsafe-eval": with_policy("script-src 'self'", "script-src 'self' 'unsafe-eval'"),
+    "csp-implemented-with-insecure-scheme": with_policy("script-src 'self'", "script-src http://cdn.example"),
+    "csp-implemented-with-insecure-scheme-in-passive-content-only": with_policy("img-src 'self'", "img-src http://x.y"),
+    "csp-implemented-with-unsafe-inline-in-style-src-only": with_policy(
+        "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+    ),
+    "csp-header-invalid": with_policy("script-src 'self'", "script-src 'strict-dynamic'"),
+    "cookies-without-secure-flag-but-protected-by-hsts": with_cookie("theme=1; samesite=lax"),
+    "cookies-session-without-secure-flag-but-protected-by-hsts": with_cookie("session=1; httponly; samesite=lax"),
+    "cookies-session-without-httponly-flag": with_cookie("session=1; secure; samesite=lax"),
+    "cookies-anticsrf-without-samesite-flag": with_cookie("csrf=1; secure; httponly"),
+    "cookies-samesite-flag-invalid": with_cookie("session=1; secure; httponly; samesite=any"),
+    "cross-origin-resource-sharing-implemented-with-universal-access": replace(
+        WHOLE,
+        headers=WHOLE.headers
+        | {"access-control-allow-origin": WHOLE.asked_from, "access-control-allow-credentials": "true"},
+    ),
+    "redirection-missing": replace(WHOLE, plain_location=""),
+    "redirection-not-to-https": replace(WHOLE, plain_location="http://testserver/other/"),
+    "redirection-off-host-from-http": replace(WHOLE, plain_location="https://elsewhere.example/"),
+    "referrer-policy-not-implemented": with_header("referrer-policy", None),
+    "referrer-policy-unsafe": with_header("referrer-policy", "unsafe-url"),
+    "referrer-policy-header-invalid": with_header("referrer-policy", "nobody"),
+    "hsts-not-implemented": with_header("strict-transport-security", None),
+    "hsts-implemented-max-age-less-than-six-months": with_header("strict-transport-security", "max-age=3600"),
+    "hsts-header-invalid": with_header("strict-transport-security", "forever"),
+    "sri-not-implemented-but-external-scripts-loaded-securely": with_script("<script src='https://cdn.example/a.js'>"),
+    "sri-not-implemented-and-external-scripts-not-loaded-securely": with_script("<script src='//cdn.example/a.js'>"),
+    "x-content-type-options-not-implemented": with_header("x-content-type-options", None),
+    "x-content-type-options-header-invalid": with_header("x-content-type-options", "sniff"),
+    "x-frame-options-sameorigin-or-deny": with_policy("; frame-ancestors 'none'", ""),
+    "cross-origin-resource-policy-not-implemented": with_header("cross-origin-resource-policy", None),
+    "cross-origin-resource-policy-implemented-with-cross-origin": with_header(
+        "cross-origin-resource-policy", "cross-origin"
+    ),
+    "cross-origin-resource-policy-header-invalid": with_header("cross-origin-resource-policy", "nobody"),
+}
+
+
+def test_answer_without_fault_scores_what_the_observatory_gives():
+    assert score(WHOLE) == 130
+
+
+@pytest.mark.parametrize("result", FAULTS)
+def test_planted_fault_is_found_and_lowers_the_score(result):
+    faulty = FAULTS[result]
+
+    assert result in results(faulty)
+    assert score(faulty) < score(WHOLE)
+
+
+def test_frames_allowed_by_both_headers_lower_the_score():
+    framed = with_policy("; frame-ancestors 'none'", "")
+    del framed.headers["x-frame-options"]
+
+    assert "x-frame-options-not-implemented" in results(framed)
+    assert score(framed) == 80
+
+
+def test_what_is_added_does_not_make_up_for_more_than_ten_lost():
+    assert MODIFIERS["hsts-not-implemented"] == -20
+    assert score(FAULTS["hsts-not-implemented"]) == 80
+    assert score(FAULTS["hsts-implemented-max-age-less-than-six-months"]) == 120

@@ -1,0 +1,174 @@
+"""How much may be sent, and that it is refused before any of it is read."""
+
+import io
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadhandler import MemoryFileUploadHandler, TemporaryFileUploadHandler
+from django.http import HttpRequest
+from django.test import Client
+from django.test.client import FakePayload
+
+from clinic.limits import LARGEST_FORM, LARGEST_UPLOAD
+from clinic.models import ImportDraft
+from clinic.tests.api_client import token_of
+from clinic.tests.reading import elements
+from patients.models import Patient
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+FORM = "application/x-www-form-urlencoded"
+IMPORTS = ["/patients/import/", "/doctors/import/"]
+PAGES = ["/accounts/login/", "/patients/new/", "/patients/", "/appointments/book/", "/admin/patients/patient/add/"]
+
+
+class Unread(io.RawIOBase):
+    """A body that nobody may touch."""
+
+    def read(self, *args):
+        raise AssertionError("the body was read")
+
+    readline = readinto = read
+
+
+def send(client, address, length, *, method="POST", **headers):
+    environment = {"CONTENT_LENGTH": str(length), "CONTENT_TYPE": FORM, "wsgi.input": Unread(), **headers}
+    return client.generic(method, address, **environment)
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_form_over_the_limit_is_refused_unread(in_admin, address):
+    response = send(in_admin, address, LARGEST_FORM + 1)
+
+    assert response.status_code == 413
+    assert ("h1", {}) in elements(response)
+
+
+@pytest.mark.parametrize("address", IMPORTS)
+def test_upload_over_the_limit_is_refused_unread(in_admin, address):
+    assert send(in_admin, address, LARGEST_UPLOAD + 1).status_code == 413
+
+
+@pytest.mark.parametrize("address", ["/patients/import/7/", "/patients/new/"])
+def test_upload_is_large_only_where_files_are_taken(in_admin, address):
+    assert send(in_admin, address, LARGEST_UPLOAD).status_code == 413
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "0x10", "٣", "lots", "9" * 5000])
+def test_length_that_is_no_number_is_refused_unread(in_admin, length):
+    assert send(in_admin, "/patients/new/", length).status_code == 413
+
+
+@pytest.mark.parametrize("length", ["-1", "٣", "9" * 5000])
+def test_api_refuses_a_length_that_is_no_number(receptionist, length):
+    headers = {"Authorization": f"Bearer {token_of(receptionist)}", "Content-Length": length}
+
+    assert Client().post("/api/patients", {}, content_type="application/json", headers=headers).status_code == 413
+
+
+def test_body_in_chunks_is_refused(in_admin):
+    response = send(in_admin, "/patients/new/", 0, HTTP_TRANSFER_ENCODING="chunked")
+
+    assert response.status_code == 411
+
+
+@pytest.mark.parametrize("address", [*IMPORTS, *PAGES[1:]])
+def test_body_of_a_stranger_is_not_read_at_all(address):
+    response = send(Client(), address, LARGEST_FORM - 1)
+
+    assert response["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("address", IMPORTS)
+def test_body_of_who_may_not_import_is_not_read_at_all(at_desk, address):
+    assert send(at_desk, address, LARGEST_FORM - 1).status_code == 403
+
+
+def test_body_to_a_page_that_takes_none_is_not_read(in_admin):
+    assert send(in_admin, "/doctors/", 1000).status_code == 405
+    assert send(in_admin, "/doctors/", LARGEST_FORM + 1, method="GET").status_code == 413
+
+
+def test_form_within_the_limit_is_taken(in_admin):
+    query = "x" * (LARGEST_FORM - 100)
+
+    response = in_admin.post("/patients/", f"query={query}", content_type=FORM)
+
+    assert response.status_code == 302
+
+
+def upload(client, size):
+    file = SimpleUploadedFile("people.csv", b"x" * size)
+    return client.post("/patients/import/", {"file": file, "month_first": "day"})
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000, 5 * 1024 * 1024 + 1])
+def test_upload_never_touches_the_disk(in_admin, monkeypatch, size):
+    def refuse(*args, **kwargs):
+        raise AssertionError("written to disk")
+
+    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+    monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", refuse)
+
+    response = upload(in_admin, size)
+
+    assert response.status_code == 200
+    assert response.context["form"].errors["file"]
+    assert not ImportDraft.objects.exists()
+
+
+def test_uploads_are_kept_in_memory_by_the_one_handler_there_is():
+    handlers = HttpRequest().upload_handlers
+
+    assert [type(handler) for handler in handlers] == [MemoryFileUploadHandler]
+
+
+def test_form_with_too_many_fields_is_too_large(in_admin):
+    response = in_admin.post("/patients/new/", "&".join(f"f{n}=1" for n in range(1001)), content_type=FORM)
+
+    assert response.status_code == 413
+    assert "413.html" in [template.name for template in response.templates]
+
+
+def test_form_with_two_files_is_too_large(in_admin):
+    two = {name: SimpleUploadedFile(name, b"x") for name in ("a", "b")}
+
+    assert in_admin.post("/patients/import/", two).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=" + "x" * 300, b"x"),
+        ("multipart/form-data; boundary=é", b"x"),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data; name=first_name\r\n"),
+        ("multipart/form-data; boundary=b", b"--b\r\n" + b"A: b\r\n" * 5000),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="x"\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!\r\n--b--',
+        ),
+        (FORM, b"\xff\xfe=\xff&first_name=\x00&last_name=\xed\xa0\x80"),
+        (FORM, b"%00=%ff&first_name=%00%ff"),
+        ("application/json", b"{"),
+        ("text/plain", b"first_name=x"),
+        ("", b"first_name=x"),
+        ("x" * 5000, b"x"),
+    ],
+)
+def test_broken_body_is_answered_with_a_page_and_saves_nothing(in_admin, content_type, body):
+    response = in_admin.generic("POST", "/patients/new/", body, content_type=content_type)
+
+    assert response.status_code in {200, 400, 413}
+    assert "Traceback" not in response.content.decode()
+    assert not Patient.objects.exists()
+
+
+def test_body_that_breaks_off_is_answered(in_admin):
+    payload = FakePayload(b"first_name=")
+
+    response = in_admin.generic(
+        "POST", "/patients/new/", CONTENT_LENGTH="11", CONTENT_TYPE=FORM, **{"wsgi.input": payload}
+    )
+
+    assert response.status_code == 200

@@ -1,0 +1,196 @@
+"""Where a login, a form or a logout leads next, and which host and scheme a request counts as having."""
+
+from urllib.parse import quote, urlsplit
+
+import pytest
+from django.test import Client, RequestFactory
+
+from appointments.tests.factories import AppointmentFactory
+from clinic.http import next_or
+from clinic.tests.factories import UserFactory
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+PASSWORD = "demo-clinic-2026"
+TRICKS = [
+    "https://evil.example/",
+    "http://evil.example/",
+    "//evil.example/",
+    "///evil.example/",
+    "////evil.example",
+    "/\\evil.example/",
+    "\\\\evil.example/",
+    "\\/evil.example/",
+    "/\t/evil.example/",
+    "/\n/evil.example/",
+    "\t//evil.example/",
+    " //evil.example/",
+    "\x00//evil.example/",
+    "https:evil.example",
+    "https:/evil.example",
+    "https:///evil.example",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "vbscript:x",
+    "ftp://evil.example/",
+    "http://testserver@evil.example/",
+    "http://testserver.evil.example/",
+    "https://evil.example\\@testserver/",
+    "http://testserver:80@evil.example/",
+    "//evil。example/",
+    "/／evil.example/",
+    "／／evil.example/",
+    "https://еvil.example/",
+    "%2f%2fevil.example/",
+    "//%65vil.example/",
+    "http://[::1]@evil.example/",
+    "http://[evil.example/",
+    "?next=//evil.example/",
+    "evil.example",
+    "x" * 5000,
+]
+
+
+def assert_stays(location):
+    """Check that a browser that follows this from the portal stays there, tabs and line breaks left out as it does."""
+    seen = "".join(char for char in location if char not in "\t\r\n").strip().replace("\\", "/")
+    parts = urlsplit(seen)
+    assert parts.scheme in {"", "http"}
+    assert parts.netloc in {"", "testserver"}
+    assert not seen.startswith("//")
+    assert not any(char in location for char in "\r\n")
+
+
+@pytest.mark.parametrize("target", TRICKS)
+def test_login_never_leads_out_of_the_portal(receptionist, target):
+    sent = {"username": "reception", "password": PASSWORD, "next": target}
+
+    response = Client().post(f"/accounts/login/?next={quote(target)}", sent)
+
+    if response.status_code == 302:
+        assert_stays(response["Location"])
+
+
+@pytest.mark.parametrize("target", TRICKS)
+def test_login_page_of_who_is_signed_in_never_leads_out_of_the_portal(at_desk, target):
+    response = at_desk.get(f"/accounts/login/?next={quote(target)}")
+
+    if response.status_code == 302:
+        assert_stays(response["Location"])
+
+
+@pytest.mark.parametrize("target", TRICKS)
+def test_logout_never_leads_out_of_the_portal(at_desk, target):
+    response = at_desk.post(f"/accounts/logout/?next={quote(target)}", {"next": target})
+
+    assert response.status_code == 302
+    assert_stays(response["Location"])
+
+
+@pytest.mark.parametrize("target", TRICKS)
+def test_button_never_leads_out_of_the_portal(at_desk, target):
+    visit = AppointmentFactory()
+
+    response = at_desk.post(f"/appointments/{visit.pk}/arrive/", {"version": visit.version, "next": target})
+
+    assert_stays(response["Location"])
+    assert urlsplit(response["Location"]).path != target or target.startswith("/")
+
+
+@pytest.mark.parametrize("target", TRICKS)
+def test_admin_login_never_leads_out_of_the_portal(in_admin, target):
+    assert_stays(in_admin.get(f"/admin/login/?next={quote(target)}")["Location"])
+    assert_stays(Client().get(f"/admin/login/?next={quote(target)}")["Location"])
+
+
+@pytest.mark.parametrize("target", ["/patients/", "/schedule/2026-11-24/?layout=list", "/appointments/7/"])
+def test_page_of_the_portal_is_led_to(target):
+    assert next_or(RequestFactory().post("/", {"next": target}), "/other/") == target
+
+
+def test_stranger_is_led_back_to_no_other_host(client):
+    response = client.get("//evil.example/patients/")
+
+    assert response.status_code in {302, 404}
+    if response.status_code == 302:
+        assert_stays(response["Location"])
+
+
+# The host and the scheme
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Host", "X-Forwarded-Server", "Forwarded", "X-Original-Host"])
+def test_host_is_what_the_request_says_and_no_header_beside_it(client, administrator, header):
+    client.force_login(administrator)
+
+    response = client.get("/admin/r/1/1/", headers={header: "evil.example"})
+    allowed = client.get("/doctors/", headers={header: "evil.example"})
+
+    assert "evil.example" not in response.headers.get("Location", "")
+    assert allowed.status_code == 200
+    assert b"evil.example" not in allowed.content
+
+
+def test_host_that_is_not_ours_is_refused(client):
+    assert client.get("/livez", headers={"Host": "testserver"}).status_code == 200
+    assert client.get("/accounts/login/", headers={"Host": "evil.example"}).status_code == 400
+
+
+def test_redirect_to_https_keeps_to_the_own_host(client, settings):
+    settings.SECURE_SSL_REDIRECT = True
+
+    response = client.get("/patients/", headers={"X-Forwarded-Host": "evil.example"})
+
+    assert response["Location"] == "https://testserver/patients/"
+
+
+@pytest.mark.parametrize(("trusted", "status"), [(None, 301), (("HTTP_X_FORWARDED_PROTO", "https"), 302)])
+def test_scheme_is_what_a_proxy_says_only_if_there_is_one(client, settings, trusted, status):
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = trusted
+
+    response = client.get("/patients/", headers={"X-Forwarded-Proto": "https"})
+
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-Ssl", "X-Forwarded-Protocol", "Front-End-Https", "X-Url-Scheme"])
+def test_no_other_header_says_the_scheme(client, settings, header):
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+    assert client.get("/patients/", headers={header: "on"}).status_code == 301
+
+
+# Methods
+
+
+@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "GET"])
+def test_method_is_the_requests_own(client, receptionist, patient, header, method):
+    client.force_login(receptionist)
+
+    response = client.get("/accounts/logout/", headers={header: "POST"})
+    posted = client.post(f"/patients/{patient.pk}/edit/", {"_method": method}, headers={header: method})
+
+    assert response.status_code == 405
+    assert posted.status_code == 200
+    assert posted.context["form"].errors  # it was taken for what it is, a form without its fields
+
+
+STOCK_DJANGO_WRITES = "/patients/new/"
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BREW"])
+def test_stock_django_wrote_through_trace_without_a_form_token_and_here_nothing_is_written(method):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(UserFactory(role="Receptionist"))
+    form = b"first_name=Ana&last_name=Silva&email=ana%40example.org"
+
+    response = client.generic(method, STOCK_DJANGO_WRITES, form, content_type="application/x-www-form-urlencoded")
+
+    assert response.status_code == 405
+    assert sorted(response["Allow"].split(", ")) == ["GET", "HEAD", "POST"]
+    assert b"Silva" not in response.content

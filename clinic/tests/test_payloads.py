@@ -1,0 +1,241 @@
+"""What people type stays text: markup, templates, quotes and marks of direction, in every field and on every page."""
+
+import datetime as dt
+from html.parser import HTMLParser
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client
+
+from appointments import booking
+from appointments.impact import open_impact
+from appointments.models import CalendarFeed
+from appointments.tests.factories import AppointmentFactory
+from clinic.models import ApiToken, AuditEntry, Session, User
+from clinic.tests.api_client import token_of
+from clinic.tests.factories import UserFactory
+from clinic.tests.reading import codes_of
+from clinic.tests.test_access import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST, TABLE, session_of
+from clinic.tests.test_objects import grant_to
+from doctors.models import Closure, Doctor, Leave
+from doctors.tests.factories import DoctorFactory, TimetableFactory
+from patients.models import Patient
+
+pytestmark = pytest.mark.usefixtures("db", "now")
+
+AT_10 = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+AT_8 = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
+QR_CODE = "data:image/svg+xml;base64,"  # of the second factor; as an image it runs nothing
+MARK = "zq"  # of elements and attributes that only a payload would bring
+PAYLOADS = {
+    "script": "<script>zq(1)</script>",
+    "element": "\"><img src=x zq onerror='zq(1)'>",
+    "template": "{{7*7}}{% now 'zq' %}{# zq #}",
+    "quotes": '"\'` zq=1 onfocus=zq autofocus x="',
+    "address": "javascript:zq(1)",
+    "comment": "--><!-- zq </textarea></title></style><zq>",
+    "entity": "&lt;zq&gt;&#x3c;zq&#62;",
+    "percent": "%s %(zq)s %0d%0aX-Zq: 1 ${7*7}",
+}
+LONG = "zq <b>" + "W" * 500
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+VOID |= {"path", "circle", "rect", "line", "use"}  # drawn, and closed in themselves
+OPTIONAL = {"li", "dt", "dd", "p", "option", "thead", "tbody", "tr", "td", "th", "colgroup", "optgroup"}
+
+
+def cut(text, length):
+    return text[:length].strip()
+
+
+def saved(record):
+    record.full_clean()
+    record.save()
+    return record
+
+
+def plant(text, user, other):
+    """Put a text into every field that takes it by the rules; return the ids for the table."""
+    user.first_name, user.last_name = cut(text, 150), cut(text, 150)
+    saved(user)
+    doctor = saved(Doctor(full_name=cut(text, 100), specialization=cut(text, 100), user=user))
+    timetable = TimetableFactory(doctor=doctor)
+    patient = saved(Patient(first_name=cut(text, 50), last_name=cut(text, 50), email="o'zq+x@example.org"))
+    said = {"reason": cut(text, 200), "notes": cut(text, 2000), "outside_hours_reason": cut(text, 200)}
+    visit = booking.book(
+        patient=patient, doctor=doctor, start_time=AT_10, duration_minutes=30, by=None,
+        reason=said["reason"], notes=said["notes"],
+    )  # fmt: skip
+    arrived = AppointmentFactory(doctor=doctor, patient=patient, start_time=AT_8, status="arrived", **said)
+    gone = AppointmentFactory(doctor=doctor, patient=patient, start_time=AT_10 + dt.timedelta(hours=3), **said)
+    booking.cancel(gone, reason=said["reason"], cancelled_by="patient", by=None)
+    start = AT_10 + dt.timedelta(days=1)
+    leave = saved(Leave(doctor=doctor, start_time=start, end_time=start + dt.timedelta(days=1), reason=cut(text, 100)))
+    closure = saved(Closure(date=dt.date(2026, 12, 28), name=cut(text, 100)))
+    token = ApiToken(user=other, name=cut(text, 100))
+    token.make_text()
+    saved(token)
+    return {
+        "appointment": visit.pk, "arrived": arrived.pk, "patient": patient.pk, "doctor": doctor.pk,
+        "timetable": timetable.pk, "leave": leave.pk, "closure": closure.pk, "user": user.pk, "token": token.pk,
+        "impact": open_impact([visit], cause=cut(text, 255), by=user).pk,
+        "feed_token": CalendarFeed.make(doctor, by=None), "patient_type": 1,
+        "grant": grant_to(user), "session": Session.objects.get(pk=session_of(user)).handle,
+        "entry": AuditEntry.objects.get_for_object(patient).first().pk,
+    }  # fmt: skip
+
+
+class Page(HTMLParser):
+    """Notes what a text would have to bring about to do harm, and elements that are not closed in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.harm, self.open, self.scripts = [], [], 0
+
+    def handle_starttag(self, tag, attrs):
+        self.scripts += tag == "script"
+        named = dict(attrs)
+        if MARK in tag or any(MARK in name or name.startswith("on") for name in named):
+            self.harm.append((tag, attrs))
+        if tag == "script" and not named.get("src") and named.get("type") != "application/json":
+            self.harm.append((tag, attrs))
+        if tag == "img" and (named.get("src") or "").startswith(QR_CODE):
+            return
+        for name in ("href", "src", "action", "formaction"):
+            if (named.get(name) or "").strip().lower().startswith(("javascript:", "data:", "vbscript:")):
+                self.harm.append((tag, name, named[name]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if self.open and self.open[-1] == tag and tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag in VOID:
+            return
+        while self.open and self.open[-1] != tag and self.open[-1] in OPTIONAL:
+            self.open.pop()
+        if not self.open or self.open.pop() != tag:
+            self.harm.append(("unbalanced", tag))
+
+    def handle_comment(self, data):
+        if MARK in data:
+            self.harm.append(("comment", data))
+
+
+def pages_of(ids):
+    for name, (address, row) in TABLE.items():
+        if "GET" in row and name not in {"appointments:calendar_feed", "appointments:appointment_calendar"}:
+            yield address.format(**ids)
+    yield from (
+        "/?layout=list",
+        f"/?specialization={ids['doctor']}",
+        f"/schedule/2026-11-24/?move={ids['appointment']}",
+        f"/appointments/book/?patient={ids['patient']}&doctor={ids['doctor']}&date=2026-11-24&time=10:00",
+        "/admin/appointments/appointment/?q=zq",
+        "/admin/patients/patient/?q=zq",
+    )
+
+
+# An administrator sees all pages; the other roles' own ways of showing are looked at with what breaks out soonest.
+WALKS = [(name, ADMINISTRATOR) for name in (*PAYLOADS, "long")]
+WALKS += [(name, role) for name in ("element", "quotes") for role in (RECEPTIONIST, DOCTOR, MANAGER)]
+
+
+@pytest.mark.parametrize(("name", "role"), WALKS)
+def test_text_stays_text_on_every_page(doctor_user, name, role):
+    text = PAYLOADS.get(name, LONG)
+    user = doctor_user if role == DOCTOR else UserFactory(role=role)
+    ids = plant(text, doctor_user, user)
+    client, wrong, shown = Client(raise_request_exception=False), {}, 0
+    client.force_login(user)
+    headers = {"Authorization": f"Bearer {token_of(user)}"}
+
+    for address in pages_of(ids):
+        response = client.get(address, headers=headers if address.startswith("/api/") else {})
+        body = "" if response.streaming else response.content.decode()
+        if response.status_code >= 500 or "X-Zq" in response.headers:
+            wrong[address] = response.status_code
+        shown += MARK in body
+        if not response.headers.get("Content-Type", "").startswith("text/html"):
+            continue
+        page = Page()
+        page.feed(body)
+        page.close()
+        if page.harm or page.open not in ([], ["html"], ["body"]):
+            wrong[address] = page.harm or page.open
+        if name == "template" and "49{%" in body.replace(" ", ""):
+            wrong[address] = "reckoned"
+
+    assert wrong == {}
+    assert shown > (20 if role in {ADMINISTRATOR, RECEPTIONIST} else 3)
+
+
+def test_page_that_took_a_text_for_markup_is_found_out():
+    for text in ("<script>x</script>", "<img onerror=x>", "<p zq=1>", "<a href=javascript:x>", "</main>", "<!--zq-->"):
+        page = Page()
+        page.feed(f"<main><p>{text}</p></main>")
+        assert page.harm, text
+
+
+# Names that nobody sees, or that turn what is around them
+
+
+UNSEEN = ["\u200b", "\u2060\ufeff", "\u3164", "\u00ad", "\u115f", "\u2800"]
+TURNING = ["Ana\u202eanA", "\u2066Ana", "Ana\x00", "Ana\x07", "Ana\u202d"]
+
+NAMED = {
+    "first name": lambda name: ("first_name", Patient(first_name=name, last_name="Silva", email="a@example.org")),
+    "last name": lambda name: ("last_name", Patient(first_name="Ana", last_name=name, email="a@example.org")),
+    "doctor": lambda name: ("full_name", Doctor(full_name=name, specialization="Cardiology")),
+    "specialization": lambda name: ("specialization", Doctor(full_name="Dr Ana", specialization=name)),
+    "username": lambda name: ("username", User(username=name, password="x")),
+    "user's first name": lambda name: ("first_name", User(username="ana", password="x", first_name=name)),
+    "user's last name": lambda name: ("last_name", User(username="ana", password="x", last_name=name)),
+    "token": lambda name: ("name", ApiToken(user=UserFactory(), name=name)),
+    "closure": lambda name: ("name", Closure(date=dt.date(2026, 12, 28), name=name)),
+    "leave": lambda name: (
+        "reason",
+        Leave(doctor=DoctorFactory(), start_time=AT_10, end_time=AT_10 + dt.timedelta(days=1), reason=name),
+    ),
+}
+
+
+@pytest.mark.parametrize("text", UNSEEN + TURNING)
+@pytest.mark.parametrize("what", NAMED)
+def test_stock_django_stored_names_of_zero_width_and_turned_ones_and_here_they_are_refused(what, text):
+    field, record = NAMED[what](text)
+
+    refused = set(codes_of(record).get(field, []))
+
+    assert refused & {"blank_name", "bad_character", "blank", "invalid", "null_characters_not_allowed"}
+
+
+@pytest.mark.parametrize("what", NAMED)
+def test_name_that_can_be_read_is_taken(what):
+    field, record = NAMED[what]("ana.silva")
+
+    assert field not in codes_of(record)
+
+
+def test_user_form_of_the_admin_refuses_a_name_that_nobody_sees(in_admin):
+    sent = {
+        "username": "\u3164",
+        "usable_password": "true",
+        "password1": "blue-heron-4711",
+        "password2": "blue-heron-4711",
+    }
+
+    response = in_admin.post("/admin/clinic/user/add/", sent)
+
+    assert response.status_code == 200
+    assert "username" in response.context["adminform"].form.errors
+    assert not User.objects.filter(username="\u3164").exists()
+
+
+def test_username_is_refused_once_for_all_its_faults():
+    with pytest.raises(ValidationError) as refusal:
+        User(username="a b\u202e", password="x").full_clean()
+
+    assert set(refusal.value.error_dict) == {"username"}

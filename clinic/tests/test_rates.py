@@ -1,0 +1,52 @@
+"""How often one user may open pages. The API's rate is in `test_api.py`."""
+
+import pytest
+from django.core.cache import cache
+
+from clinic.tests.factories import UserFactory
+
+pytestmark = pytest.mark.usefixtures("db")
+
+PAGE = "/patients/"
+
+
+@pytest.fixture(autouse=True)
+def three_a_minute(settings, now):
+    settings.PAGES_A_MINUTE = 3
+    cache.clear()
+
+
+def test_too_many_pages_are_answered_429_until_the_minute_is_over(at_desk, now):
+    now.shift(20)
+
+    answers = [at_desk.get(PAGE) for _page in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[3]["Retry-After"] == "40"
+    now.shift(40)
+    assert at_desk.get(PAGE).status_code == 200
+
+
+def test_too_many_pages_of_one_keep_nobody_else_out(at_desk, client):
+    for _page in range(4):
+        at_desk.get(PAGE)
+    client.force_login(UserFactory(role="Receptionist"))
+
+    assert client.get(PAGE).status_code == 200
+
+
+def test_what_comes_too_often_is_not_carried_out(at_desk, patient):
+    for _page in range(3):
+        at_desk.get(PAGE)
+
+    response = at_desk.post(f"/patients/{patient.pk}/edit/", {"first_name": "Changed"})
+
+    assert response.status_code == 429
+    patient.refresh_from_db()
+    assert patient.first_name != "Changed"
+
+
+def test_rate_can_be_switched_off(at_desk, settings):
+    settings.PAGES_A_MINUTE = 0
+
+    assert {at_desk.get(PAGE).status_code for _page in range(5)} == {200}

@@ -1,0 +1,15 @@
+"""The portal's settings for a scan: nobody is locked out, so that the login's form is attacked to the end.
+
+What a scan makes lies beside its database; static files are not compressed, which would take longest of all.
+"""
+
+from pathlib import Path
+
+from clinic.settings import *  # noqa: F403
+
+AXES_ENABLED = False
+STATIC_ROOT = Path(DATABASES["default"]["NAME"]).with_name("static")  # noqa: F405
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}

@@ -20,6 +20,7 @@ from appointments.slots import Wish, find_free, nearest
 from appointments.statuses import MOVABLE
 from clinic import clinic_time
 from clinic.http import StaffRequest
+from clinic.models import AuditEntry, Event
 from clinic.rest.answers import ErrorsOut, refusals
 from clinic.rest.errors import RefusedWith, refuse
 from clinic.rest.etags import IfMatch, check_if_match, has_etag, with_etag
@@ -195,7 +196,10 @@ def appointment_list(
     visits = Appointment.objects.visible_to(request.user).on_day(date)
     if doctor_id is not None:
         visits = visits.for_doctor(doctor_id)
-    return page_of(visits, response, order=("start_time", "id"), cursor=cursor, limit=limit)
+    page = page_of(visits, response, order=("start_time", "id"), cursor=cursor, limit=limit)
+    seen = [visit.patient_id for visit in page]
+    AuditEntry.objects.note(Event.READ, Appointment, patients=seen, day=str(date), doctor=doctor_id)
+    return page
 
 
 @router.get(
@@ -208,7 +212,13 @@ def appointment_list(
 )
 def appointment_get(request: StaffRequest, response: HttpResponse, appointment_id: IdInUrl) -> Any:
     """Return an appointment. A doctor may read those of the own diary."""
-    return with_etag(response, AppointmentOut.from_orm(appointment_for(request.user, appointment_id, "view")))
+    return _read(response, appointment_for(request.user, appointment_id, "view"))
+
+
+def _read(response: HttpResponse, visit: Appointment) -> Any:
+    """Return a visit that nothing is done to, and note that it is shown."""
+    AuditEntry.objects.note(Event.READ, visit)
+    return with_etag(response, AppointmentOut.from_orm(visit))
 
 
 @router.post(
@@ -234,7 +244,7 @@ def appointment_move(
     minutes = sent.duration_minutes or visit.duration_minutes
     asked, held = (doctor, start, minutes), (visit.doctor, visit.start_time, visit.duration_minutes)
     if asked == held and visit.status in MOVABLE:
-        return with_etag(response, AppointmentOut.from_orm(visit))  # where it is already is no move
+        return _read(response, visit)  # where it is already is no move
     reasons: dict[str, Any] = {"reason": sent.reason, "outside_hours_reason": sent.outside_hours_reason}
     verb = partial(booking.move, doctor=doctor, start_time=start, duration_minutes=minutes, **reasons)
     try:

@@ -403,8 +403,25 @@ _STAMPS: dict[Status, dict[str, str | None]] = {
 }
 
 
-@retrying
 def _change(
+    appointment: Appointment,
+    change: Callable[[Appointment], None],
+    *,
+    by: "User | None",
+    version: int | None,
+) -> Appointment:
+    try:
+        return _change_once(appointment, change, by=by, version=version)
+    except ValidationError as refusal:
+        if by is None or by.has_perm("appointments.view_appointment") or not hasattr(refusal, "error_dict"):
+            raise
+        raise ValidationError(
+            {field: list(map(rules.without_other_visit, errors)) for field, errors in refusal.error_dict.items()}
+        ) from None
+
+
+@retrying
+def _change_once(
     appointment: Appointment,
     change: Callable[[Appointment], None],
     *,

@@ -22,11 +22,14 @@ from appointments.models import Appointment
 from appointments.schedule_views import came_from, day_url, visit_url
 from appointments.slots import Wish, first_working_day
 from clinic import clinic_time
-from clinic.http import StaffRequest, answers_form, lead_on, number_or_none
+from clinic.http import StaffRequest, answers_form, lead_on, number_or_none, sent_data
+from clinic.models import AuditEntry, Event
+from clinic.refusals import note_refused
 from doctors.models import Doctor
 from patients.forms import PatientForm, record_from
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
+from patients.views import note_found
 
 # The buttons that lead on within the page.
 _STEPS = {"find", "pick", "change_patient", "register", "search_again", "take", "look", "later"}
@@ -34,23 +37,27 @@ _STEPS = {"find", "pick", "change_patient", "register", "search_again", "take", 
 
 def appointment_book(request: StaffRequest) -> HttpResponse:
     """Book a visit, for a patient who is found or registered on the way, at a time or as a walk-in."""
-    if request.method != "POST":
-        picked = _patient_or_none(request.GET.get("patient", ""))
+    sent = sent_data(request)
+    if sent is None:
+        picked = _patient_or_none(request, request.GET.get("patient", ""))
         initial = {
             "date": first_working_day(Doctor.objects.active(), clinic_time.today()),
             "patient": picked and picked.pk,
             "next": came_from(request),
         }
         return _booking_page(request, BookingForm(initial=initial | slot_initial(request.GET)), picked=picked)
-    if _is_step(request.POST):
-        return _booking_step(request)
+    if request.method != "POST" or _is_step(sent):
+        return _booking_step(request, sent)
     return _book(request)
 
 
 def _is_step(typed: Any) -> bool:
     """Return whether the form was sent to find a patient or a time, Enter in the search box included."""
-    asks_for_patient = typed.get("patient_query") and not typed.get("patient") and "registers" not in typed
-    return bool(asks_for_patient) or not _STEPS.isdisjoint(typed)
+    return _asks_for_patient(typed) or not _STEPS.isdisjoint(typed)
+
+
+def _asks_for_patient(typed: Any) -> bool:
+    return bool(typed.get("patient_query") and not typed.get("patient") and "registers" not in typed)
 
 
 def _book(request: StaffRequest) -> HttpResponse:
@@ -73,6 +80,8 @@ def _book(request: StaffRequest) -> HttpResponse:
         return _book(request)  # what was in the way is this very form, sent twice at once
     form.data = {**typed, "booking_key": form.data["booking_key"]} if walks_in else form.data  # the time typed is kept
     picked = form.cleaned_data.get("patient")
+    if form.has_error("patient", "invalid_choice"):
+        _patient_or_none(request, typed.get("patient", ""))
     return _booking_page(request, form, picked=picked, patient_form=patient_form)
 
 
@@ -129,9 +138,12 @@ def _show_refusal(refusal: ValidationError, form: BookingForm, patient_form: Pat
             form.add_refusal(ValidationError({field: at_field} if field else at_field))
 
 
-def _booking_step(request: StaffRequest) -> HttpResponse:
-    """Show the form again as it was typed, with patients found or a free time taken over."""
-    typed = with_slot(request.POST.dict(), "take")
+def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
+    """Show the form again as it was typed, with patients found or a free time taken over.
+
+    So is one that was kept while its user was signed out, whatever button had been pressed.
+    """
+    typed = with_slot(with_slot(sent.dict(), "at") if request.method != "POST" else sent.dict(), "take")
     if "pick" in typed:
         typed["patient"] = typed["pick"]
     if "change_patient" in typed:
@@ -139,19 +151,21 @@ def _booking_step(request: StaffRequest) -> HttpResponse:
     if not {"pick", "search_again"}.isdisjoint(typed):
         typed.pop("registers", None)
     query = typed.get("patient_query", "")
-    searches = "find" in typed or _STEPS.isdisjoint(typed)
+    searches = "find" in typed or (_STEPS.isdisjoint(typed) and _asks_for_patient(typed))
     found = list(Patient.objects.search(query).with_next_visit(request.user)[: MOST_FOUND + 1]) if searches else None
+    if found is not None:
+        note_found(found[:MOST_FOUND])
     is_part = request.htmx and not answers_form(request)
     if is_part and searches:
         return render(request, "appointments/_patient_matches.html", _matches(found, query))
     if found is not None and len(found) == 1:
         typed["patient"] = found[0].pk
-    picked = _patient_or_none(str(typed.get("patient", "")))
+    picked = _patient_or_none(request, str(typed.get("patient", "")))
     form = BookingForm(initial=typed)
     if is_part:
-        return render(request, "appointments/_free_times.html", free_panel(request.POST, form, patient=picked))
+        return render(request, "appointments/_free_times.html", free_panel(sent, form, patient=picked))
     return _booking_page(
-        request, form, picked=picked, patient_form=_patient_form_of(typed, query), found=found, query=query
+        request, form, sent=sent, picked=picked, patient_form=_patient_form_of(typed, query), found=found, query=query
     )
 
 
@@ -164,9 +178,14 @@ def _patient_form_of(typed: dict[str, Any], query: str) -> PatientForm | None:
     return None
 
 
-def _patient_or_none(text: str) -> Patient | None:
+def _patient_or_none(request: StaffRequest, text: str) -> Patient | None:
     pk = number_or_none(text)
-    return None if pk is None else Patient.objects.filter(pk=pk).first()
+    if pk is None:
+        return None
+    patient = Patient.objects.filter(pk=pk).first()
+    if patient is None:
+        note_refused(request, Patient, pk)
+    return patient
 
 
 def _matches(found: list[Patient] | None, query: str) -> dict[str, Any]:
@@ -186,8 +205,13 @@ def _booking_page(
     patient_form: PatientForm | None = None,
     found: list[Patient] | None = None,
     query: str = "",
+    sent: Any = None,
 ) -> HttpResponse:
     form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
+    if picked:
+        AuditEntry.objects.note(Event.READ, picked)
+    elif patient_form and patient_form.duplicates:
+        note_found(patient_form.duplicates)
     has_time = bool(form["doctor"].value() and form["time"].value())
     # Where the keyboard goes on, unless a message is to be read first.
     next_step = "" if form.is_bound else _next_step(picked, patient_form, found, has_time=has_time)
@@ -202,7 +226,7 @@ def _booking_page(
         "lengths": COMMON_LENGTHS,
         "next_step": next_step,
         "back_url": day_url(day_of(form), came_from=str(form["next"].value() or "")),
-        **free_panel(request.POST or request.GET, form, patient=picked),
+        **free_panel(sent or request.POST or request.GET, form, patient=picked),
         **_matches(found, query),
     }
     return render(request, "appointments/appointment_book.html", context)

@@ -13,12 +13,19 @@ from django.utils.cache import get_conditional_response
 from appointments.calendar import CONTENT_TYPE, feed_of, feed_version, file_for_patient
 from appointments.models import CalendarFeed
 from appointments.permissions import appointment_for, doctor_with_feed
+from clinic.addresses import is_in_the_clear
 from clinic.http import StaffRequest
+from clinic.models import AuditEntry, Event
 from clinic.transactions import retrying
 
 
 def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
-    """Answer a calendar program with the doctor's visits, or that nothing has changed; 404 if the feed has ended."""
+    """Answer a calendar program with the doctor's visits, or that nothing has changed.
+
+    404 if the feed has ended, and over a line that others can read.
+    """
+    if is_in_the_clear(request):
+        raise Http404
     feed = CalendarFeed.objects.with_token(token).select_related("doctor__user").first()
     if feed is None or not feed.is_open:
         raise Http404
@@ -26,6 +33,8 @@ def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
     etag = f'W/"{feed_version(feed.doctor, at=now)}"'  # weak: the visits are the same, the time of the answer is not
     response = get_conditional_response(request, etag=etag)
     if response is None:
+        # Who knows the address reads as nobody, so the client's own is what tells of a key in wrong hands.
+        AuditEntry.objects.note(Event.READ, feed)
         response = HttpResponse(feed_of(feed.doctor, at=now), content_type=CONTENT_TYPE)
         # Else a browser would name the file after the token.
         response["Content-Disposition"] = 'attachment; filename="diary.ics"'
@@ -59,6 +68,7 @@ def calendar_feed_edit(request: StaffRequest, pk: int) -> HttpResponse:
 def appointment_calendar(request: StaffRequest, pk: int) -> HttpResponse:
     """Send a visit as a file that its patient's calendar program can open."""
     appointment = appointment_for(request.user, pk, "view")
+    AuditEntry.objects.note(Event.READ, appointment)
     response = HttpResponse(file_for_patient(appointment), content_type=CONTENT_TYPE)
     response["Content-Disposition"] = 'attachment; filename="appointment.ics"'
     return response

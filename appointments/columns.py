@@ -175,10 +175,12 @@ class Desk:
         room_for: int = SHORTEST_MINUTES,
         own: Sequence[Row] = (),
         moving: Appointment | None = None,
+        shows_names: bool = False,
     ) -> None:
         self.user = user
-        self.sees_all = user.has_perm("patients.view_patient")
+        self.sees_all = shows_names or user.has_perm("patients.view_patient")
         self.sees_own = user.has_perm("patients.view_own_patient")
+        self.sees_leave = user.has_perm("doctors.view_leave")
         self.rights = {is_own: rights_of(user, is_own=is_own) for is_own in (False, True)}
         self.books = user.has_perm("appointments.add_appointment")
         self.book_url = reverse("appointments:appointment_book")
@@ -207,17 +209,21 @@ class Desk:
             self.grid.mark_at(self.at),
             [self._block(row, doctor, away) for row in rows if self.midnight <= row.start_time < self.next_midnight],
             [self._free(doctor, piece) for piece in pieces if self.books and not self._is_held(doctor, piece)],
-            [shade for each in (*away, *unfit) if (shade := self._shade(each))],
+            [shade for each in (*away, *unfit) if (shade := self._shade(each, doctor))],
             hours,
             100 * minutes_of(booked) // minutes_of(hours) if hours else None,
         )
 
-    def _shade(self, away: Away) -> Shade | None:
-        """Return the part of a stretch that is drawn, if any; the text tells of the whole."""
+    def _shade(self, away: Away, doctor: Doctor) -> Shade | None:
+        """Return the part of a stretch that is drawn, if any; the text tells of the whole.
+
+        Why a doctor is on leave is for administrators and for the doctor.
+        """
         start, end = max(away.start, self.grid.start), min(away.end, self.grid.end)
         if start >= end:
             return None
-        text = f"{away.why.label}: {away.detail}" if away.detail else away.why.label
+        is_told = away.detail and (away.why != Why.LEAVE or self.sees_leave or is_own_diary(doctor, self.user))
+        text = f"{away.why.label}: {away.detail}" if is_told else away.why.label
         return Shade(self.grid.place_of(start, end), self._span_text(away), away.why, text)
 
     def _span_text(self, away: Away) -> str:

@@ -91,13 +91,14 @@ def day_view(
     room_for: int = SHORTEST_MINUTES,
     patient: Patient | None = None,
     moving: Appointment | None = None,
+    shows_names: bool = False,
     at: dt.datetime | None = None,
 ) -> Day:
     """Return what a user sees of a day, for all doctors, one, or one specialization. Five queries, however many rows.
 
     Free times are those at which a visit of `room_for` minutes would fit, for the `patient` too if one is given; the
     visit that is `moving` takes no time from itself. The user's own column comes first, the others in order of
-    the doctors' names; blocks come in order of time.
+    the doctors' names; blocks come in order of time. `shows_names` is for emergency access.
     """
     at = at or timezone.now()
     known = list(Doctor.objects.all())  # before the visits: what is booked between the two shows as a change
@@ -110,7 +111,7 @@ def day_view(
     hours = [span for doctor in doctors if doctor.is_active for span in times[doctor.pk].offered_on(day)]
     grid = Grid.around(day, hours, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
     own = [row for diary in rows.values() for row in diary if patient is not None and row.patient_id == patient.pk]
-    desk = Desk(user, grid, at=at, room_for=room_for, own=own, moving=moving)
+    desk = Desk(user, grid, at=at, room_for=room_for, own=own, moving=moving, shows_names=shows_names)
     columns = [
         desk.column(doctor, rows[doctor.pk], times[doctor.pk])
         for doctor in doctors

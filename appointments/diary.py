@@ -12,6 +12,7 @@ from appointments import rules
 from clinic.field_errors import FieldErrors
 from doctors.models import Doctor
 from patients.models import Patient
+from patients.rules import check_not_anonymised
 
 
 def claim(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
@@ -21,12 +22,18 @@ def claim(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
     notice each other only by rows that both have changed.
 
     Raises:
-        ValidationError: `gone`, by field, if a doctor or patient has been deleted.
+        ValidationError: by field, `gone` if a doctor or patient has been deleted, `anonymised` if a patient has been.
     """
-    for field, model, ids in (("doctor", Doctor, doctor_ids), ("patient", Patient, patient_ids)):
+    for field, diaries, ids in (
+        ("doctor", Doctor.objects.all(), doctor_ids),
+        ("patient", Patient.objects.not_anonymised(), patient_ids),
+    ):
         for pk in sorted(set(ids)):
-            if not model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1):
+            if not diaries.filter(pk=pk).update(diary_version=models.F("diary_version") + 1):
                 with (errors := FieldErrors()).at(field):
+                    if field == "patient":
+                        row = Patient.objects.filter(pk=pk).order_by()
+                        check_not_anonymised(row.values_list("anonymised_at", flat=True).first())
                     rules.refuse_gone(field)
                 errors.raise_any()
 

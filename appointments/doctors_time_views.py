@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -102,7 +102,7 @@ def _edited(
     form = form_class(sent_data(request), instance=record)
     if form.is_bound:
         with transaction.atomic():  # what was looked at must still hold when it is saved
-            if form.is_valid():
+            if form.is_valid() and request.method == "POST":
                 form.save()
                 return _done(request, f"Saved: {record}.", form.hits, record, cause=record.cause, way_back=way_back)
             transaction.set_rollback(True)
@@ -148,14 +148,15 @@ def closure_holidays(request: StaffRequest) -> HttpResponse:
 
     Nothing is saved of a list other than the one that was shown.
     """
-    form = HolidaysForm(request.POST if request.method == "POST" else request.GET, usual_year=_usual_year())
+    sent = sent_data(request)
+    form = HolidaysForm(request.GET if sent is None else sent, usual_year=_usual_year())
     found = [holiday for holiday in form.found() if holiday.date >= clinic_time.today()]
     asked = "/".join(str(form[name].value() or "") for name in form.fields)
     is_sent = request.method == "POST" and "show" not in request.POST and request.POST.get("shown") == asked
     hits: list[Appointment] = []
     with transaction.atomic():
         closed = set(Closure.objects.filter(date__in=[each.date for each in found]).values_list("date", flat=True))
-        chosen = _chosen(request, [each for each in found if each.date not in closed]) if is_sent else []
+        chosen = _chosen(request.POST, [each for each in found if each.date not in closed]) if is_sent else []
         if chosen:
             hits = hit_by_closing(chosen)
             if {visit.pk for visit in hits} <= seen_in(request.POST.get("seen_hits", "")):
@@ -168,7 +169,7 @@ def closure_holidays(request: StaffRequest) -> HttpResponse:
     context = {
         "form": form,
         "asked": asked,
-        "lines": [(each, each.date in closed, _is_picked(request, each)) for each in found],
+        "lines": [(each, each.date in closed, _is_picked(sent or QueryDict(), each)) for each in found],
         "hits": hits,
     }
     return render(request, "appointments/closure_holidays.html", context)
@@ -179,19 +180,19 @@ def _usual_year() -> int:
     return (clinic_time.today() + QUARTER).year
 
 
-def _is_chosen(request: StaffRequest, holiday: PublicHoliday) -> bool:
-    return holiday.date.isoformat() in request.POST.getlist("date")
+def _is_chosen(sent: QueryDict, holiday: PublicHoliday) -> bool:
+    return holiday.date.isoformat() in sent.getlist("date")
 
 
-def _is_picked(request: StaffRequest, holiday: PublicHoliday) -> bool:
+def _is_picked(sent: QueryDict, holiday: PublicHoliday) -> bool:
     """Return whether a date is shown ticked: all are, but for those that were listed and taken out."""
-    was_listed = holiday.date.isoformat() in request.POST.get("listed", "").split(",")
-    return not was_listed or _is_chosen(request, holiday)
+    was_listed = holiday.date.isoformat() in sent.get("listed", "").split(",")
+    return not was_listed or _is_chosen(sent, holiday)
 
 
-def _chosen(request: StaffRequest, found: list[PublicHoliday]) -> list[Closure]:
+def _chosen(sent: QueryDict, found: list[PublicHoliday]) -> list[Closure]:
     longest = Closure._meta.get_field("name").max_length
-    return [Closure(date=each.date, name=each.name[:longest]) for each in found if _is_chosen(request, each)]
+    return [Closure(date=each.date, name=each.name[:longest]) for each in found if _is_chosen(sent, each)]
 
 
 def _closed(request: StaffRequest, closures: list[Closure], hits: list[Appointment]) -> HttpResponse:

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from appointments.models import Appointment
+from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import Status
 from clinic import clinic_time, names
 from clinic.download import Cell
@@ -59,12 +60,20 @@ class Export:
         """The names of the columns. "Starts at" and "Ends at" say which of two on a clock change."""
         return [*_OPEN_HEADER, *(_PATIENT_HEADER if self.is_named else [])]
 
+    def count(self) -> int:
+        """Return how many appointments that are."""
+        start, end = clinic_time.day_bounds(self.first_day)[0], clinic_time.day_bounds(self.last_day)[1]
+        return self._visits().filter(start_time__gte=start, start_time__lt=end).count()
+
+    def _visits(self) -> AppointmentQuerySet:
+        every: AppointmentQuerySet = Appointment.objects.all()
+        return every if self.doctor_id is None else every.for_doctor(self.doctor_id)
+
     def rows(self) -> Iterator[list[Cell]]:
         """Yield the appointments in order of time. One query a day: a day is never too much to hold."""
-        visits = Appointment.objects.all() if self.doctor_id is None else Appointment.objects.for_doctor(self.doctor_id)
         for number in range((self.last_day - self.first_day).days + 1):
             day = self.first_day + number * ONE_DAY
-            found = visits.on_day(day).order_by("start_time", "doctor__full_name", "pk")
+            found = self._visits().on_day(day).order_by("start_time", "doctor__full_name", "pk")
             yield from (self._cells(ExportRow._make(row), day) for row in found.values_list(*ExportRow._fields))
 
     def _cells(self, row: ExportRow, day: dt.date) -> list[Cell]:

@@ -9,9 +9,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from appointments.export import ONE_DAY, Export, check_export_span
+from appointments.models import Appointment
 from clinic import clinic_time
 from clinic.download import FORMATS, sent_rows
 from clinic.http import StaffRequest
+from clinic.models import AuditEntry, Event
 from clinic.widgets import DateInput, make_small
 from doctors.models import Doctor
 
@@ -52,6 +54,9 @@ def appointment_export(request: StaffRequest) -> HttpResponseBase:
     if as_format in FORMATS and form.is_valid():
         first, last, doctor = (form.cleaned_data[name] for name in ("first", "last", "doctor"))
         export = Export(first, last, user=request.user, doctor_id=doctor and doctor.pk)
+        told = {"first": str(first), "last": str(last), "doctor": doctor and doctor.pk, "format": as_format}
+        # Before the first row is sent: what has left the portal cannot be called back, be the download broken off.
+        AuditEntry.objects.note(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **told)
         return sent_rows(
             f"appointments {first} to {last}",
             export.name,

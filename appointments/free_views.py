@@ -12,6 +12,8 @@ from appointments.models import Appointment
 from appointments.slots import Found, Wish, find_free, first_working_day, nearest
 from clinic import clinic_time
 from clinic.http import StaffRequest, number_or_none
+from clinic.models import AuditEntry, Event
+from clinic.refusals import note_refused
 from clinic.visit_length import LONGEST_MINUTES, SHORTEST_MINUTES
 from doctors.models import Doctor
 from patients.models import Patient
@@ -41,9 +43,15 @@ def free_times(request: StaffRequest) -> HttpResponse:
 def _patient_in(request: StaffRequest) -> Patient | None:
     """Return the patient for whom a time is sought, if the user books: the times tell of the patient's other visits."""
     pk = number_or_none(request.GET.get("patient", ""))
-    if pk is None or not request.user.has_perm("appointments.add_appointment"):
+    if pk is None:
         return None
-    return Patient.objects.visible_to(request.user).filter(pk=pk).first()
+    may = request.user.has_perm("appointments.add_appointment")
+    patient = Patient.objects.visible_to(request.user).filter(pk=pk).first() if may else None
+    if patient is None:
+        note_refused(request, Patient, pk)
+    else:
+        AuditEntry.objects.note(Event.READ, patient)
+    return patient
 
 
 def free_panel(

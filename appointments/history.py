@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from auditlog import get_logentry_model
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy, Status
 from clinic import clinic_time
+from clinic.audit import ANONYMISED
+from clinic.models import AuditEntry
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -56,7 +57,7 @@ def moves_of(appointments: list[Appointment], *, user: Any) -> dict[int, list[En
 def _entries_of(appointments: list[Appointment]) -> QuerySet:
     content_type = ContentType.objects.get_for_model(Appointment)
     ids = [appointment.pk for appointment in appointments]
-    entries = get_logentry_model().objects.filter(content_type=content_type, object_id__in=ids)
+    entries = AuditEntry.objects.writes().filter(content_type=content_type, object_id__in=ids)
     return entries.select_related("actor").order_by("-pk")
 
 
@@ -93,6 +94,7 @@ def _names_in(entries: list[Any]) -> dict[tuple[str, str], str]:
             for entry in entries
             if entry.action == entry.Action.UPDATE
             for value in entry.changes_dict.get(field, ())
+            if value != ANONYMISED
         }
         if ids:
             names |= {(field, str(pk)): str(found) for pk, found in model._default_manager.in_bulk(ids).items()}
@@ -102,7 +104,9 @@ def _names_in(entries: list[Any]) -> dict[tuple[str, str], str]:
 def _told(entry: Any, names: dict[tuple[str, str], str]) -> Iterator[str]:
     in_order = [field.name for field in Appointment._meta.get_fields()]  # auditlog's own order is one of chance
     for field, (old, new) in sorted(entry.changes_dict.items(), key=lambda each: in_order.index(each[0])):
-        if field == "status":
+        if ANONYMISED in (old, new):
+            yield f"{_label(field)}: {ANONYMISED}"
+        elif field == "status":
             yield f"{Status(old).label} → {Status(new).label}"
         elif field == "start_time":
             yield f"Moved from {_instant_text(old)} to {_instant_text(new)}"
@@ -111,10 +115,13 @@ def _told(entry: Any, names: dict[tuple[str, str], str]) -> Iterator[str]:
         elif field == "cancelled_by":
             yield f"Called off by: {CancelledBy(new).label.lower()}" if new else "No longer called off"
         elif field not in _NOT_TOLD:
-            label = str(getattr(Appointment._meta.get_field(field), "verbose_name", field)).capitalize()
-            yield f"{label}: {old or '–'} → {new or '–'}"
+            yield f"{_label(field)}: {old or '–'} → {new or '–'}"
     if reason := (entry.additional_data or {}).get("reason"):
         yield f"Why: {reason}"
+
+
+def _label(field: str) -> str:
+    return str(getattr(Appointment._meta.get_field(field), "verbose_name", field)).capitalize()
 
 
 def _instant_text(stored: str) -> str:

@@ -15,11 +15,12 @@ from appointments import booking, rules
 from appointments.forms import slot_initial
 from appointments.impact import unfinished_for
 from appointments.impact_forms import CancelAllForm
-from appointments.impact_page import Row, impact_page, rows_of
+from appointments.impact_page import ImpactPage, Row, impact_page, rows_of
 from appointments.models import Impact
 from appointments.statuses import CancelledBy
 from clinic import clinic_time
-from clinic.http import StaffRequest, number_or_none
+from clinic.http import StaffRequest, number_or_none, sent_data
+from clinic.models import AuditEntry, Event
 from clinic.transactions import retrying
 from doctors.models import Doctor
 
@@ -39,19 +40,27 @@ def impact_detail(request: StaffRequest, pk: int) -> HttpResponse:
     Each is moved or cancelled by itself: what is refused is told in its row, the others are done.
     """
     impact = get_object_or_404(Impact, pk=pk)
-    typed = request.POST
+    sent = sent_data(request)
+    typed = QueryDict() if sent is None else sent
     why = CancelAllForm(typed if "cancel" in typed else None, initial={"cancel_reason": typed.get("cancel_reason")})
     refusals: dict[int, str] = {}
-    if not _BUTTONS.isdisjoint(typed) and (not why.is_bound or why.is_valid()):
+    if request.method == "POST" and not _BUTTONS.isdisjoint(typed) and (not why.is_bound or why.is_valid()):
         refusals = _carry_out(request, impact, why)
         if not refusals:
             return redirect(f"{impact.get_absolute_url()}{_row_of(impact, typed)}")
+    page = impact_page(impact, refusals=refusals)
+    _note_read(impact, page)
     context = {
-        "page": impact_page(impact, refusals=refusals),
+        "page": page,
         "why": why,
-        "cancels": request.method == "POST" and "move" not in typed,
+        "cancels": sent is not None and "move" not in typed,
     }
     return render(request, "appointments/impact_detail.html", context)
+
+
+def _note_read(impact: Impact, page: ImpactPage) -> None:
+    """Note that the patients on a list were shown, with how to reach them."""
+    AuditEntry.objects.note(Event.READ, impact, patients=[row.visit.patient_id for row in page.rows])
 
 
 def _row_of(impact: Impact, typed: QueryDict) -> str:
@@ -63,7 +72,9 @@ def _row_of(impact: Impact, typed: QueryDict) -> str:
 
 def impact_print(request: StaffRequest, pk: int) -> HttpResponse:
     """Show the call list on paper: whom to tell what, with a box to tick."""
-    page = impact_page(get_object_or_404(Impact, pk=pk))
+    impact = get_object_or_404(Impact, pk=pk)
+    page = impact_page(impact)
+    _note_read(impact, page)
     return render(request, "appointments/impact_print.html", {"page": page, "printed_at": timezone.now()})
 
 

@@ -8,10 +8,12 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from appointments.day import day_view
+from appointments.models import Appointment, EmergencyGrant, may_see_names
 from appointments.printing import SPARE_LINES, next_working_day, sheets
 from appointments.schedule_views import filters_of, schedule_url
 from clinic import clinic_time
 from clinic.http import StaffRequest
+from clinic.models import AuditEntry, Event
 
 
 def schedule_print(request: StaffRequest, day: dt.date) -> HttpResponse:
@@ -27,22 +29,38 @@ def schedule_print_next(request: StaffRequest) -> HttpResponse:
 
 
 def schedule_pack(request: StaffRequest) -> HttpResponse:
-    """Show today and the next working day as sheets of paper: what a clinic keeps for when the portal is down."""
+    """Show today and the next working day as sheets of paper: what a clinic keeps for when the portal is down.
+
+    With emergency access in force they hold all names and phone numbers, and that they were shown is noted.
+    """
     at = timezone.now()
     today = clinic_time.today(at=at)
-    return _printed(request, [today, next_working_day(today)], {}, back_url=schedule_url(None, {}), at=at)
+    days = [today, next_working_day(today)]
+    grant = may_see_names(request.user, at=at)
+    if grant is not None:
+        AuditEntry.objects.note(Event.EMERGENCY, grant, days=[day.isoformat() for day in days])
+    return _printed(request, days, {}, back_url=schedule_url(None, {}), at=at, grant=grant)
 
 
 def _printed(
-    request: StaffRequest, days: list[dt.date], filters: dict[str, Any], *, back_url: str, at: dt.datetime
+    request: StaffRequest,
+    days: list[dt.date],
+    filters: dict[str, Any],
+    *,
+    back_url: str,
+    at: dt.datetime,
+    grant: EmergencyGrant | None = None,
 ) -> HttpResponse:
-    """Show the sheets of some days as they stand at an instant."""
-    views = [day_view(day, user=request.user, at=at, **filters) for day in days]
+    """Show the sheets of some days as they stand at an instant, with all names by a grant of emergency access."""
+    doctor_id = filters.get("doctor_id")
+    AuditEntry.objects.note(Event.READ, Appointment, printed=[str(day) for day in days], doctor=doctor_id)
+    views = [day_view(day, user=request.user, at=at, shows_names=grant is not None, **filters) for day in days]
     context = {
         "days": days,
         "sheets": [sheet for view in views for sheet in sheets(view)],
         "printed_at": at,
         "spare_lines": SPARE_LINES,
         "back_url": back_url,
+        "grant": grant,
     }
     return render(request, "appointments/schedule_print.html", context)

@@ -119,18 +119,17 @@ def check_not_on_leave(time: "DoctorTime", start_time: dt.datetime, end_time: dt
     """Check that the visit shares no time with a leave of the doctor; touching is not sharing.
 
     Raises:
-        ValidationError: `leave`, with its reason and its end.
+        ValidationError: `leave`, with its end. Why a doctor is away is nothing that booking needs to know.
     """
     leave = time.absence_in(start_time, end_time)
     if leave is not None:
         raise ValidationError(
-            _("%(doctor)s is on leave until %(time)s on %(day)s: %(reason)s."),
+            _("%(doctor)s is on leave until %(time)s on %(day)s."),
             code="leave",
             params={
                 "doctor": doctor,
                 "time": clinic_time.time_text(leave.end),
                 "day": clinic_time.date_text(leave.end),
-                "reason": leave.reason,
             },
         )
 
@@ -231,6 +230,13 @@ def check_patient_free(others: "AppointmentQuerySet", start_time: dt.datetime, e
             code="patient_overlap",
             params={"doctor": other.doctor, **_in_the_way(other)},
         )
+
+
+def without_other_visit(refusal: ValidationError) -> ValidationError:
+    """Return a refusal as it is told to who may see only the own diary: a patient's other visit is nobody else's."""
+    if refusal.code != "patient_overlap":
+        return refusal
+    return ValidationError(_("This patient has another appointment at that time."), code="patient_overlap")
 
 
 def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime) -> None:

@@ -133,7 +133,7 @@ def _moving(request: StaffRequest, kept: dict[str, str]) -> Appointment | None:
 @etag(lambda request, day: f'"{day_version(day)}"')
 def schedule_version(request: StaffRequest, day: dt.date) -> HttpResponse:
     """Say whether a day view that is open still shows what is. One query, and nothing is rendered."""
-    return HttpResponse(content_type="text/plain")
+    return HttpResponse(content_type="text/plain; charset=utf-8")
 
 
 def schedule_url(day: dt.date | None, kept: dict[str, str]) -> str:

@@ -35,6 +35,7 @@ from appointments.slots import slot_words
 from appointments.statuses import MOVABLE, Status
 from clinic import clinic_time
 from clinic.http import StaffRequest, answers_form, lead_on, sent_data
+from clinic.models import AuditEntry, Event
 from doctors.doctor_times import doctor_time
 from doctors.models import Doctor
 
@@ -44,13 +45,15 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     appointment = appointment_for(request.user, pk, "change")
     if (way_back := _not_movable(request, appointment)) is not None:
         return way_back
-    form = _move_form(request, appointment)
+    sent = sent_data(request)
+    form = _move_form(request, sent, appointment)
     form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
     if form.is_bound and form.is_valid() and (moved := _moved(request, appointment, form)):
         return lead_on(request, visit_url(moved, came_from=form.cleaned_data["next"]))
-    panel = free_panel(request.POST, form, patient=appointment.patient, moving=appointment)
+    panel = free_panel(sent or {}, form, patient=appointment.patient, moving=appointment)
     if request.htmx and not answers_form(request):
         return render(request, "appointments/_free_times.html", panel)
+    AuditEntry.objects.note(Event.READ, appointment)
     context = {
         "form": form,
         "appointment": appointment,
@@ -61,16 +64,18 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     return render(request, "appointments/appointment_move.html", context)
 
 
-def _move_form(request: StaffRequest, appointment: Appointment) -> MoveForm:
-    if request.method != "POST":
+def _move_form(request: StaffRequest, sent: Any, appointment: Appointment) -> MoveForm:
+    if sent is None:
         initial = {"next": came_from(request)} | slot_initial(request.GET)
         form = MoveForm(appointment=appointment, initial=initial)
         form.fields["time"].widget.attrs["autofocus"] = True
         return form
-    if not {"take", "look", "later"}.isdisjoint(request.POST):
-        return MoveForm(appointment=appointment, initial=with_slot(request.POST.dict(), "take"))
+    if request.method != "POST":  # kept while its user was signed out
+        return MoveForm(appointment=appointment, initial=with_slot(with_slot(sent.dict(), "at"), "take"))
+    if not {"take", "look", "later"}.isdisjoint(sent):
+        return MoveForm(appointment=appointment, initial=with_slot(sent.dict(), "take"))
     # A time picked in the day view comes without a length: it stays.
-    typed = {"duration_minutes": appointment.duration_minutes} | request.POST.dict()
+    typed = {"duration_minutes": appointment.duration_minutes} | sent.dict()
     return MoveForm(with_slot(typed, "at"), appointment=appointment)
 
 
@@ -126,6 +131,7 @@ def _is_stale(form: Any) -> bool:
 def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """Show one appointment with its actions and its history."""
     appointment = appointment_for(request.user, pk, "view")
+    AuditEntry.objects.note(Event.READ, appointment)
     rights, now, day_before = rights_to(appointment, request.user), timezone.now(), came_from(request)
     context = {
         "appointment": appointment,
@@ -156,7 +162,7 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
     if form.is_bound and appointment.status == Status.CANCELLED:
         messages.info(request, f"{appointment.patient}: already cancelled.")
         return redirect(appointment)
-    if form.is_bound and form.is_valid():
+    if request.method == "POST" and form.is_valid():
         try:
             cancelled = booking.cancel(
                 appointment,
@@ -170,6 +176,7 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, done_message(cancelled, request.user))
             return redirect(visit_url(cancelled, came_from=form.cleaned_data["next"]))
+    AuditEntry.objects.note(Event.READ, appointment)
     context = {
         "form": form,
         "appointment": appointment,

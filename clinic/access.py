@@ -30,11 +30,22 @@ def _by(permission: str) -> dict[str, Permissions]:
 
 PAGES: dict[str, dict[str, Permissions]] = {
     "livez": {"GET": PUBLIC},
-    "readyz": {"GET": PUBLIC},
+    "readyz": {"GET": PUBLIC},  # to probes alone: see `clinic.health`
     "login": {"GET": PUBLIC, "POST": PUBLIC},
+    "login_code": {"GET": PUBLIC, "POST": PUBLIC},
     "logout": {"POST": SIGNED_IN},
+    "account": {"GET": SIGNED_IN},
+    "confirm": {"GET": SIGNED_IN, "POST": SIGNED_IN},
+    "second_factor": {"GET": SIGNED_IN, "POST": SIGNED_IN},
+    "session_list": {"GET": SIGNED_IN},
+    "session_end": {"POST": SIGNED_IN},
+    "session_end_others": {"POST": SIGNED_IN},
+    "session_left": {"GET": SIGNED_IN},
+    "session_stay": {"POST": SIGNED_IN},
+    "form_keep": {"POST": SIGNED_IN},
     "password_change": {"GET": SIGNED_IN, "POST": SIGNED_IN},
     "password_change_done": {"GET": SIGNED_IN},
+    "audit_trail": _by("clinic.view_auditentry"),
     "appointments:schedule_today": {"GET": ("appointments.view_schedule",)},
     "appointments:schedule_now": {"GET": ("appointments.view_schedule",)},
     "appointments:schedule_day": {"GET": ("appointments.view_schedule",)},
@@ -72,6 +83,9 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "patients:patient_import": _by("patients.import_patient"),
     "patients:patient_import_preview": _by("patients.import_patient"),
     "patients:patient_export": {"GET": ("patients.export_patient",)},
+    "appointments:patient_data": {"GET": ("patients.export_patient",)},
+    "appointments:patient_anonymise": _by("patients.anonymise_patient"),
+    "appointments:patient_retention": {"GET": ("patients.anonymise_patient",)},
     "appointments:leave_add": _by("doctors.add_leave"),
     "appointments:leave_edit": _by("doctors.change_leave"),
     "appointments:hours_add": _by("doctors.add_timetable"),
@@ -82,9 +96,9 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:closure_edit": _by("doctors.change_closure"),
     "doctors:doctor_list": {"GET": ("doctors.view_doctor",)},
     "doctors:doctor_detail": {"GET": ("doctors.view_doctor",)},
-    "api_root": {"GET": PUBLIC},
-    "api:openapi-json": {"GET": PUBLIC},
-    "api:openapi-view": {"GET": PUBLIC},
+    "api_root": {"GET": SIGNED_IN},
+    "api:openapi-json": {"GET": SIGNED_IN},
+    "api:openapi-view": {"GET": SIGNED_IN},
     "api:patients": {"POST": ("patients.add_patient",)},
     "api:patients_search": {"POST": ("patients.view_patient",)},
     "api:patient": {"GET": _VIEW_PATIENT, "PATCH": ("patients.change_patient",)},
@@ -123,6 +137,38 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "doctors:doctor_import_preview": _by("doctors.add_doctor"),
 }
 _ADMIN: dict[str, Permissions] = {"GET": ("clinic.use_admin",), "POST": ("clinic.use_admin",)}
+
+# Before these, somebody whose sign-in is a while ago shows again that it is they: page and method.
+CONFIRMED: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("appointments:appointment_export", "GET"),
+        ("patients:patient_export", "GET"),
+        ("appointments:patient_data", "GET"),
+        ("appointments:patient_anonymise", "GET"),
+        ("appointments:patient_anonymise", "POST"),
+        ("appointments:calendar_feed_edit", "POST"),
+        ("session_end", "POST"),
+        ("session_end_others", "POST"),
+        ("second_factor", "GET"),
+        ("second_factor", "POST"),
+        ("admin:clinic_user_changelist", "POST"),
+        ("admin:clinic_user_add", "GET"),
+        ("admin:clinic_user_add", "POST"),
+        ("admin:clinic_user_change", "GET"),
+        ("admin:clinic_user_change", "POST"),
+        ("admin:auth_user_password_change", "GET"),
+        ("admin:auth_user_password_change", "POST"),
+        ("admin:clinic_apitoken_changelist", "GET"),
+        ("admin:clinic_apitoken_changelist", "POST"),
+        ("admin:clinic_apitoken_add", "GET"),
+        ("admin:clinic_apitoken_add", "POST"),
+        ("admin:clinic_apitoken_change", "GET"),
+        ("admin:clinic_apitoken_change", "POST"),
+        ("admin:appointments_emergencygrant_changelist", "POST"),
+        ("admin:appointments_emergencygrant_add", "GET"),
+        ("admin:appointments_emergencygrant_add", "POST"),
+    }
+)
 
 
 def methods_of(page: ResolverMatch | None) -> dict[str, Permissions]:

@@ -9,19 +9,25 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from clinic.models import USUAL_LIFE, ApiToken, AuditEntry, User
+from clinic.accounts import lockout, second_factor
+from clinic.accounts.forms import UserAccessForm
+from clinic.models import USUAL_LIFE, ApiToken, AuditEntry, Event, Session, User
 from clinic.safe_admin import SafeModelAdmin
 
 admin.site.unregister(Group)
 admin.site.unregister(AuditEntry)
+admin.site.unregister(TOTPDevice)  # nobody looks at the secret of another
 
 
 @admin.register(User)
 class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
-    """Users, with their roles."""
+    """Users, with their roles. A superuser is above administrators, who leave one as it is."""
 
-    list_display = ["username", "display_name", "roles", "is_active", "last_login"]
+    form = UserAccessForm
+
+    list_display = ["username", "display_name", "roles", "has_second_factor", "is_active", "last_login"]
     list_filter = ["groups", "is_active"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
@@ -35,19 +41,61 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
     ]
     readonly_fields = ["last_login", "date_joined"]
     filter_horizontal = ["groups"]
+    actions = ["allow_again", "remove_second_factor", "end_sessions"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody but a superuser change a superuser."""
+        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not is_above and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: who leaves is made inactive, so that the audit trail keeps saying who did what."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """Read the roles of the whole page at once."""
-        return super().get_queryset(request).prefetch_related("groups")
+        """Read the roles and second factors of the whole page at once."""
+        return super().get_queryset(request).prefetch_related("groups", "totpdevice_set")
 
     @admin.display(description="roles")
     def roles(self, user: User) -> str:
         """Return the names of the user's roles."""
         return ", ".join(sorted(group.name for group in user.groups.all()))
+
+    @admin.display(description="second factor", boolean=True)
+    def has_second_factor(self, user: Any) -> bool:
+        """Return whether the user has set one up."""
+        return bool(user.totpdevice_set.all())
+
+    @admin.action(description="Allow to log in again", permissions=["change"])
+    def allow_again(self, request: HttpRequest, queryset: Any) -> None:
+        """Forget the wrong passwords that keep the selected users out."""
+        users = self._changeable(request, queryset)
+        for user in users:
+            lockout.allow_again(user)
+            AuditEntry.objects.note(Event.CREDENTIAL, user, what="allowed_again")
+        self.message_user(request, f"{len(users)} can log in again.", messages.SUCCESS)
+
+    @admin.action(description="Remove the second factor (telephone lost)", permissions=["change"])
+    def remove_second_factor(self, request: HttpRequest, queryset: Any) -> None:
+        """Let the selected users sign in without the telephone that they have lost."""
+        removed = [user for user in self._changeable(request, queryset) if second_factor.remove(user)]
+        self.message_user(request, f"The second factor of {len(removed)} is removed.", messages.SUCCESS)
+
+    def _changeable(self, request: HttpRequest, users: Any) -> list[User]:
+        return [user for user in users if self.has_change_permission(request, user)]
+
+    @admin.action(description="End all sessions", permissions=["change"])
+    def end_sessions(self, request: HttpRequest, queryset: Any) -> None:
+        """Sign the selected users out, wherever they are; the session in which this is done goes on."""
+        sessions = Session.objects.exclude(pk=request.session.session_key)
+        ended = 0
+        for user in self._changeable(request, queryset):
+            own = sessions.filter(user=user)
+            count = own.in_force(at=timezone.now()).count()
+            own.delete()
+            AuditEntry.objects.note(Event.SIGN_OUT, user, ended_by="administrator", sessions=count)
+            ended += count
+        self.message_user(request, f"{ended} session{'' if ended == 1 else 's'} ended.", messages.SUCCESS)
 
 
 @admin.register(AuditEntry)

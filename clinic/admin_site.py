@@ -9,6 +9,11 @@ from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_safe
+
+from clinic.models import AuditEntry, Event
+from clinic.session_views import SignOutView
 
 
 def option_text(record: Model) -> str:
@@ -17,10 +22,18 @@ def option_text(record: Model) -> str:
 
 
 class TellingAutocompleteView(AutocompleteJsonView):
-    """Offers records by what tells them apart."""
+    """Offers records by what tells them apart, and notes whose data it has shown."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Answer with the records found."""
+        self.shown: list[Model] = []
+        response = super().get(request, *args, **kwargs)
+        AuditEntry.objects.note_listed(Event.SEARCH, self.model_admin.model, self.shown)
+        return response
 
     def serialize_result(self, obj: Model, to_field_name: str) -> dict[str, str]:
         """Return the id and the text of a record."""
+        self.shown.append(obj)
         return super().serialize_result(obj, to_field_name) | {"text": option_text(obj)}
 
 
@@ -45,3 +58,16 @@ class ClinicAdminSite(AdminSite):
         if self.has_permission(request):
             return redirect("admin:index")
         return redirect_to_login(request.GET.get("next", "/admin/"))
+
+    def logout(self, request: HttpRequest, extra_context: object = None) -> Any:
+        """Log out as everywhere."""
+        return SignOutView.as_view()(request)
+
+    def password_change(self, request: HttpRequest, extra_context: object = None) -> Any:
+        """Lead to the portal's page."""
+        return redirect("password_change")
+
+    @method_decorator(require_safe)
+    def password_change_done(self, request: HttpRequest, extra_context: object = None) -> Any:
+        """Lead to the portal's page."""
+        return redirect("password_change_done")

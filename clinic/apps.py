@@ -1,9 +1,11 @@
 """The clinic's own app."""
 
+import logging
 from typing import Any
 
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.management import get_commands
 from django.db.models.signals import post_migrate
 
 
@@ -13,17 +15,39 @@ class ClinicConfig(AppConfig):
     name = "clinic"
 
     def ready(self) -> None:
-        """Register the system checks, and keep the groups in step with the roles after every `migrate`."""
-        from clinic import checks  # noqa: F401 -- importing registers them
+        """Register the system checks, keep groups in step with roles after every `migrate`, note who signs in."""
+        from clinic import (
+            checks,  # noqa: F401 -- importing registers them
+            sign_ins,
+        )
+        from clinic.accounts.confirmation import stamp_sign_in
         from clinic.roles import sync_roles
 
         post_migrate.connect(sync_roles, sender=self)
+        logging.captureWarnings(True)  # into the log's own form: by themselves they quote what was typed
         user_logged_in.connect(_forget_what_is_over)
+        user_logged_in.connect(sign_ins.note_sign_in)
+        user_login_failed.connect(sign_ins.note_failed_sign_in)
+        user_logged_out.connect(sign_ins.note_sign_out)
+        for rewrites_the_trail in ("auditlogflush", "auditlogmigratejson"):
+            get_commands().pop(rewrites_the_trail, None)  # the library's; an app's own command cannot stand before it
+        user_logged_in.connect(stamp_sign_in)
+        user_logged_in.connect(_begin_session)
 
 
 def _forget_what_is_over(**kwargs: Any) -> None:
-    """Delete uploaded rows and kept answers whose time is over, be there no import and no call for months."""
-    from clinic.models import ImportDraft, KeptAnswer
+    """Delete what is kept for a while and whose time is over, be there no import and no call for months."""
+    from clinic.models import ImportDraft, KeptAnswer, KeptForm, Session
 
     ImportDraft.objects.purge()
     KeptAnswer.objects.purge()
+    KeptForm.objects.purge()
+    Session.objects.purge()
+
+
+def _begin_session(request: Any, user: Any, **kwargs: Any) -> None:
+    """Note the sign-in in its session, and which half-filled forms wait for this user."""
+    from clinic.kept_forms import remind
+
+    request.session.begin(request)
+    remind(request.session, user)

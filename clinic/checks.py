@@ -1,14 +1,17 @@
-"""System checks: what booking safety relies on must be so before the portal serves."""
+"""System checks: what booking safety and privacy rely on should be so before the portal serves."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 -- Django's own name
 from django.db import connections
 
 _ISOLATION_HINT = "Leave isolation_level out of DATABASE_URL, or set it to 'read committed'."
 _STRICT_HINT = "Add STRICT_TRANS_TABLES to sql_mode in the server's configuration."
+
+_TLS_HINT = "Add ?ssl_mode=VERIFY_IDENTITY to DATABASE_URL, and let the server offer TLS."
+_LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
 @register(Tags.compatibility)
@@ -45,6 +48,38 @@ def check_database_session(databases: Sequence[str] | None = None, **kwargs: Any
                 )
             )
     return messages
+
+
+@register(Tags.security, deploy=True)
+def check_hosts(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of a portal that answers to any host name: links in its pages could lead elsewhere."""
+    if "*" not in settings.ALLOWED_HOSTS:
+        return []
+    return [Warning("The portal answers to any host name.", hint="Name its own in ALLOWED_HOSTS.", id="clinic.W001")]
+
+
+@register(Tags.database, deploy=True)
+def check_database_line(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Ask each MariaDB or MySQL on another machine whether our sessions really are encrypted.
+
+    What the settings say is not enough: `ssl_mode=REQUIRED` goes on without TLS where MariaDB's driver finds none.
+    """
+    return [
+        Warning(f"What goes to and from database '{alias}' can be read on the way.", hint=_TLS_HINT, id="clinic.W002")
+        for alias in databases or ()
+        if connections[alias].vendor == "mysql" and not _is_local(alias) and not _cipher(alias)
+    ]
+
+
+def _is_local(alias: str) -> bool:
+    host = connections[alias].settings_dict["HOST"]
+    return host in _LOCAL_HOSTS or host.startswith("/")
+
+
+def _cipher(alias: str) -> str:
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        return cursor.fetchone()[1]
 
 
 def _wrong_isolation(alias: str, level: str) -> Error:

@@ -1,6 +1,6 @@
 """Gather the refusals of several rules, each at its field."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.core.exceptions import ValidationError
@@ -22,5 +22,9 @@ class FieldErrors:
 
     def raise_any(self) -> None:
         """Raise one ValidationError with all that was kept, or return if nothing was."""
-        if self._errors:
-            raise ValidationError(self._errors)
+        self.raise_with({})
+
+    def raise_with(self, others: Mapping[str, list[ValidationError]]) -> None:
+        """Raise one ValidationError with all that was kept and what others have refused, or return if nothing was."""
+        if self._errors or others:
+            raise ValidationError({**others, **self._errors})

@@ -7,7 +7,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from clinic.kept_forms import taken_from
 from clinic.models import User
+from clinic.session_store import SessionStore
 
 LONGEST_ID = 18  # digits that fit a database's big integer
 
@@ -16,12 +18,16 @@ class StaffRequest(HttpRequest):
     """A request of a signed-in user: `clinic.access` lets no other through to the pages that say so."""
 
     user: User
+    session: SessionStore
     htmx: HtmxDetails
 
 
 def sent_data(request: HttpRequest) -> Any:
-    """Return what a form sent, be it nothing at all, or None if no form was sent."""
-    return request.POST if request.method == "POST" else None
+    """Return what a form sent, be it nothing at all, or None if no form was sent.
+
+    On a GET, what was kept of the page's form when its user's session ended: to be shown, never to be carried out.
+    """
+    return request.POST if request.method == "POST" else taken_from(request)
 
 
 def answers_form(request: StaffRequest) -> bool:

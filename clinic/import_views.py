@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Page, Paginator
+from django.core.validators import FileExtensionValidator
 from django.db.models import Count
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -27,7 +28,8 @@ from clinic.import_drafts import (
     open_draft,
 )
 from clinic.imports import Importer, Line
-from clinic.models import ImportDraft, Verdict
+from clinic.models import AuditEntry, Event, ImportDraft, Verdict
+from clinic.refusals import note_refused
 
 ROWS_PER_PAGE = 50
 
@@ -46,6 +48,8 @@ _REPLACED = "That preview is no longer there: a newer upload has taken its place
 _CHANGED = "Nothing is imported yet: somebody has changed what is registered since this preview. Here it is anew."
 _NOTHING = "Nothing is imported yet: no row is new. Tick below whom to import all the same, or cancel."
 _CANCELLED = "Cancelled. Nothing was imported, and the uploaded rows are deleted."
+_ENDINGS = ("csv", "tsv", "txt", "xlsx")  # of files; what is in one, `read_sheet` looks at
+_NO_ENDING = "Choose a file whose name ends in .csv, .tsv, .txt or .xlsx. An older Excel file has to be saved as .xlsx."
 _DISMISSED = "The rows that were left out are deleted."
 
 
@@ -53,7 +57,9 @@ class UploadForm(forms.Form):
     """A file, and how its dates are meant: nothing in 03/04/1990 says it."""
 
     file = forms.FileField(
-        label="CSV or Excel file (.xlsx)", widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"})
+        label="CSV or Excel file (.xlsx)",
+        widget=forms.FileInput(attrs={"accept": ",".join(f".{ending}" for ending in _ENDINGS)}),
+        validators=[FileExtensionValidator(_ENDINGS, message=_NO_ENDING)],
     )
     month_first = forms.TypedChoiceField(
         label="A date like 03/04/1990 is",
@@ -138,6 +144,8 @@ def _answered(request: StaffRequest, importer: Importer, pk: int) -> HttpRespons
 
 def _gone(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
     """Say that there is no such draft, and lead to the one that has taken its place, if any."""
+    if ImportDraft.objects.filter(pk=pk).exclude(owner=request.user).exists():
+        note_refused(request, ImportDraft, pk)
     newer = ImportDraft.objects.of(request.user, importer.kind).filter(pk__gt=pk).first()
     messages.error(request, _REPLACED if newer else _GONE)
     return redirect(importer.preview_url, newer.pk) if newer else redirect(importer.upload_url)
@@ -319,6 +327,8 @@ def _label(importer: Importer, verdict: Verdict) -> str:
 def _shown_rows(importer: Importer, page: Page, *, month_first: bool) -> list[ShownRow]:
     rows = list(page)
     alike = importer.model._default_manager.in_bulk([row.like for row in rows if row.like])
+    if alike:
+        AuditEntry.objects.note_listed(Event.SEARCH, importer.model, alike.values())
     shown = []
     for row in rows:
         line = line_of(row)

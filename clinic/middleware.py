@@ -1,22 +1,62 @@
 """What every request passes through."""
 
+import logging
+import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth.views import redirect_to_login
+from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
-from django_htmx.http import HttpResponseClientRedirect
 
-from clinic.access import PUBLIC, is_open_to, methods_of
+from clinic.access import PUBLIC, Permissions, is_open_to, methods_of
+from clinic.accounts.steps import step_before
+from clinic.addresses import client_address
 from clinic.audit import acting
+from clinic.error_pages import refusal_page
+from clinic.http import lead_on
+from clinic.limits import refused_length
+from clinic.logs import answering, place_of
+from clinic.rates import seconds_to_wait
+from clinic.refusals import known_method
 from clinic.rest.bodies import body_refused
-from clinic.rest.errors import is_api, refuse_call
+from clinic.rest.errors import READ_BY_PEOPLE, is_api, refuse_call
+from clinic.session_middleware import is_too_late, to_login
+
+log = logging.getLogger("clinic.access_log")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+ISOLATION = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class LogMiddleware:
+    """Gives each request an id in the log, and the log a line for each: which view, how it ended, how long it took.
+
+    The id is the portal's own: one that the client sends could be anything.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request, and log it."""
+        began = time.perf_counter()
+        with answering(request, uuid.uuid4().hex):
+            response = self.get_response(request)
+            if not request.path_info.startswith(f"/{settings.STATIC_URL.lstrip('/')}"):
+                took_ms = round((time.perf_counter() - began) * 1000)
+                beside = {"method": known_method(request), "status": response.status_code, "ms": took_ms}
+                log.info("answered", extra=beside | place_of(request))
+        return response
 
 
 class AccessMiddleware:
@@ -29,23 +69,51 @@ class AccessMiddleware:
         """Pass the request on; the page is known only in `process_view`."""
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Answer in the view's place: 302 to the login, 403, or 405; to programs 401, 403, 405, 413 or 415."""
+    def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Answer in the view's place: 302 to the login or to what comes first, 403, or 405.
+
+        Programs get 401, 403, 405, 413 or 415.
+        """
         methods = methods_of(request.resolver_match)
         is_head = request.method == "HEAD" and not is_api(request)
         permissions = methods.get("GET" if is_head else str(request.method))
-        if permissions == PUBLIC:
-            return None
-        if not request.user.is_authenticated:
-            return _to_sign_in(request)
+        # Which methods a page answers anybody may hear, if anybody may open it at all.
+        is_for_all = permissions == PUBLIC or (permissions is None and PUBLIC in methods.values())
+        if not is_for_all and not request.user.is_authenticated:
+            return _body_refused(request) if is_too_late(request) else _to_sign_in(request)
         if not methods:
             raise PermissionDenied
         if permissions is None:
             allowed = [*methods, *(["HEAD"] if "GET" in methods and not is_api(request) else [])]
             return _not_allowed(request, allowed)
+        if permissions == PUBLIC:
+            return _body_refused(request)
         if not is_open_to(request, permissions):
             raise PermissionDenied
-        return body_refused(request) if is_api(request) else None
+        return _body_refused(request) or _too_often(request) or _first_step(request, permissions)
+
+
+def _too_often(request: HttpRequest) -> HttpResponse | None:
+    """Refuse who opens more pages than people can read; programs have a rate of their own."""
+    if is_api(request):
+        return None
+    wait = seconds_to_wait(f"user-{request.user.pk}", most=settings.PAGES_A_MINUTE)
+    return refusal_page(request, 429, {"Retry-After": str(wait)}) if wait else None
+
+
+def _first_step(request: Any, permissions: Permissions) -> HttpResponse | None:
+    """Lead to what the user has to do before the page is served; programs have nothing to do."""
+    first = None if is_api(request) else step_before(request, permissions)
+    return lead_on(request, first) if first else None
+
+
+def _body_refused(request: HttpRequest) -> HttpResponse | None:
+    """Refuse a body before any of it is read; whoever may not send one at all has been refused already."""
+    if is_api(request):
+        is_nowhere = request.resolver_match is not None and request.resolver_match.view_name == "api_unknown"
+        return None if is_nowhere else body_refused(request)
+    status = refused_length(request)
+    return refusal_page(request, status) if status else None
 
 
 def _not_allowed(request: HttpRequest, allowed: list[str]) -> HttpResponse:
@@ -55,27 +123,40 @@ def _not_allowed(request: HttpRequest, allowed: list[str]) -> HttpResponse:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Send a stranger to the login, and after it back to what was looked at; an action is not carried out later.
-
-    A program is told to send a token.
-    """
-    if is_api(request):
+    """Send a stranger to the login; a program is told to send a token."""
+    if is_api(request) and request.path_info not in READ_BY_PEOPLE:
         return refuse_call(request, 401, {"WWW-Authenticate": "Bearer"})
-    if getattr(request, "htmx", False):
-        return HttpResponseClientRedirect(reverse("login"))
-    return redirect_to_login(request.get_full_path() if request.method in ("GET", "HEAD") else "/")
+    return to_login(request)
 
 
 class AuditOriginMiddleware:
-    """Note the signed-in user, and the address the connection comes from, beside every change made in the request."""
+    """Note the signed-in user, the token of a program and the client's address beside all that the request does."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer the request as its user."""
-        with acting(request.user, address=request.META.get("REMOTE_ADDR") or None):
+        token = getattr(request, "api_token", None)
+        with acting(request.user, address=client_address(request), token=token and token.pk):
             return self.get_response(request)
+
+
+class IsolationMiddleware:
+    """Let no other site embed an answer or read it by a side channel, and give refusals by what follows the rest.
+
+    Django's own middleware adds its headers to answers, but not to one that stands for an error in that middleware.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Add to the response what it lacks."""
+        response = self.get_response(request)
+        for name, value in ISOLATION.items():
+            response.headers.setdefault(name, value)
+        return response
 
 
 class PrivateResponseMiddleware:

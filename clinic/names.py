@@ -1,9 +1,13 @@
 """Names of people, as typed by people: cleaned, checked, and folded for search."""
 
 import unicodedata
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+
+from clinic.field_errors import FieldErrors
 
 # Letters that Unicode does not take apart into a base letter and a mark, but that people type without it.
 _FOLDED_LETTERS = str.maketrans(
@@ -16,6 +20,7 @@ _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 LONGEST_SORT_KEY = 255
+NO_INITIAL = "–"
 
 
 def clean_name(name: str) -> str:
@@ -36,13 +41,39 @@ def check_name(name: str) -> None:
         raise ValidationError(_("Enter a name that can be read."), code="blank_name")
 
 
+def check_fields_with_names(clean_fields: Callable[..., None], record: Any, names: Iterable[str], exclude: Any) -> None:
+    """Run a model's `clean_fields`, and check the fields that hold names, or what is read like one.
+
+    Not as validators of the fields: Django's own, and those of free text, are to hold beside it.
+
+    Raises:
+        ValidationError: by field.
+    """
+    errors = FieldErrors()
+    refused: dict[str, list[ValidationError]] = {}
+    try:
+        clean_fields(exclude=exclude)
+    except ValidationError as error:
+        refused = error.error_dict
+    for name in names:
+        if name not in (exclude or ()) and name not in refused and getattr(record, name):
+            with errors.at(name):
+                check_name(getattr(record, name))
+    errors.raise_with(refused)
+
+
 def _is_visible(char: str) -> bool:
     return char not in _INVISIBLE and unicodedata.category(char)[0] not in {"C", "M", "Z"}
 
 
 def initials(first_name: str, last_name: str) -> str:
-    """Return `M. S.`, for who may see that somebody comes but not who."""
-    return f"{first_name[:1]}. {last_name[:1]}."
+    """Return `M. S.`, for who may see that somebody comes but not who; a name of one letter is not told at all."""
+    return f"{_initial(first_name)}. {_initial(last_name)}."
+
+
+def _initial(name: str) -> str:
+    letters = [char for char in name if _is_visible(char)]
+    return letters[0] if len(letters) > 1 else NO_INITIAL
 
 
 def fold(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from auditlog.mixins import AuditlogHistoryAdminMixin
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import PAGE_VAR
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,7 +16,12 @@ from django.shortcuts import redirect
 
 from clinic.admin_site import option_text
 from clinic.http import number_or_none
+from clinic.models import AuditEntry, Event
+from clinic.models.audit_entry import patient_id_of
+from clinic.refusals import note_refused
 from clinic.transactions import retrying
+
+SECRETS = frozenset({"password", "digest", "session_data", "key"})
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +44,10 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
     auditlog_history_template = "admin/audit_history.html"
     auditlog_history_per_page = 50
 
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """Refuse filters by what is kept secret: Django lets any column of the model itself be asked for."""
+        return SECRETS.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
+
     def get_urls(self) -> Any:
         """Return Django's addresses: "History" is the audit trail, so it needs no address of its own."""
         return super(AuditlogHistoryAdminMixin, self).get_urls()
@@ -47,6 +57,43 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         if self.get_object(request, unquote(object_id)) is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return self.auditlog_history_view(request, object_id, {"title": "History"} | (extra_context or {}))
+
+    def auditlog_history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Show the changes of a record; who has seen it is on the portal's own page of the trail."""
+        record = self.get_object(request, unquote(object_id))
+        entries = AuditEntry.objects.get_for_object(record).writes().select_related("actor").order_by("-pk")
+        paginator = self.get_paginator(request, entries, self.auditlog_history_per_page)
+        page = paginator.get_page(request.GET.get(PAGE_VAR, 1))
+        changes = {
+            "log_entries": page,
+            "page_range": paginator.get_elided_page_range(page.number),
+            "pagination_required": paginator.count > self.auditlog_history_per_page,
+        }
+        response: HttpResponse = super().auditlog_history_view(request, object_id, changes | (extra_context or {}))
+        self._note_read(record)
+        return response
+
+    def _note_read(self, record: Any) -> None:
+        """Note that a record is shown, if it is one that holds a patient's data, or the trail itself."""
+        if isinstance(record, AuditEntry) or patient_id_of(record) is not None:
+            AuditEntry.objects.note(Event.READ, record)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        if (pk := number_or_none(unquote(object_id))) is not None:
+            note_refused(request, self.model, pk)
+        response: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
+        return response
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the form of a record, in the transaction in which it may have been refused."""
+        self._note_read(kwargs.get("obj"))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def render_delete_form(self, request: HttpRequest, context: Any) -> HttpResponse:
+        """Show the record that is about to be deleted."""
+        self._note_read(context["object"])
+        response: HttpResponse = super().render_delete_form(request, context)
+        return response
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Let a forged id that is no number be refused at its field."""
@@ -79,7 +126,9 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
                 return super(SafeModelAdmin, self).changelist_view(request, *args, **kwargs)
 
         try:
-            return _retrying_view(request, view)
+            response = _retrying_view(request, view)
+            self._note_listed(request, response)
+            return response
         except (ValueError, OverflowError) as error:
             # Filters, hierarchy and actions look up what the address and the boxes say, be it no number or no date.
             if not (request.GET or request.POST):
@@ -87,6 +136,16 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
             logger.warning("A list at %s could not be shown as asked: %s", request.path, type(error).__name__)
             self.message_user(request, "That could not be understood, so this is the whole list.", messages.ERROR)
             return redirect(request.path)
+
+    def _note_listed(self, request: HttpRequest, response: HttpResponse) -> None:
+        """Note whose data a list shows; its rows are read once, here, and then shown."""
+        changes = (getattr(response, "context_data", None) or {}).get("cl")
+        if changes is None:
+            return
+        event = Event.SEARCH if changes.query else Event.READ
+        if self.model is AuditEntry:
+            AuditEntry.objects.note(event, AuditEntry)
+        AuditEntry.objects.note_listed(event, self.model, changes.result_list)
 
 
 def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:

@@ -3,12 +3,15 @@
 A `.env` file beside `manage.py` is read too; real environment variables win. README lists what can be set.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+
+from clinic.limits import LARGEST_FORM, LARGEST_UPLOAD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -22,6 +25,8 @@ if not SECRET_KEY:
         "SECRET_KEY is not set. Put a long random text into the environment or into .env, for example one made by "
         "`python3 -c 'import secrets; print(secrets.token_urlsafe(64))'`."
     )
+# Keys from before, which are still believed while sessions and forms that they signed are about.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 # The clinic
 
@@ -40,11 +45,13 @@ INSTALLED_APPS = [
     "clinic.admin_config.ClinicAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "auditlog",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "crispy_forms",
     "crispy_bootstrap5",
     "csp",
@@ -57,21 +64,29 @@ INSTALLED_APPS = [
     "clinic",
 ]
 
+# Headers come first, so that redirects, static files and refusals of what follows have them too. Access comes before
+# the form token, which is in the body: who may not use a page has nothing read that they send.
 MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
+    "clinic.middleware.LogMiddleware",
+    "clinic.middleware.IsolationMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "clinic.middleware.PrivateResponseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "clinic.middleware.AccessMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "clinic.middleware.PrivateResponseMiddleware",
+    "clinic.session_middleware.SessionLimitMiddleware",
     "clinic.rest.tokens.TokenMiddleware",
     "clinic.middleware.AuditOriginMiddleware",
+    "clinic.refusals.RefusalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "clinic.middleware.AccessMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "clinic.urls"
@@ -106,11 +121,21 @@ def database_options(engine: str) -> dict[str, Any]:
     return {"isolation_level": "read committed", "charset": "utf8mb4", "connect_timeout": 3}
 
 
+def with_certificate(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with the authority for the server's certificate where the driver looks for it.
+
+    A URL can say `ssl_ca=` only flatly.
+    """
+    kept = dict(options)
+    authority = kept.pop("ssl_ca", "")
+    return kept | {"ssl": {"ca": authority}} if authority else kept
+
+
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 }
 _database = DATABASES["default"]
-_database["OPTIONS"] = database_options(_database["ENGINE"]) | _database.get("OPTIONS", {})
+_database["OPTIONS"] = database_options(_database["ENGINE"]) | with_certificate(_database.get("OPTIONS", {}))
 if not _database["ENGINE"].endswith("sqlite3"):
     _database |= {
         "CONN_MAX_AGE": 60,
@@ -121,6 +146,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The audit trail is clinic.AuditEntry; without its migrations the library makes no table of its own.
 AUDITLOG_LOGENTRY_MODEL = "clinic.AuditEntry"
 MIGRATION_MODULES = {"auditlog": None}
+# How long entries are kept at least; `prune_audit_trail` deletes older ones. Six years: HIPAA 164.316(b)(2)(i).
+AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=2192)
 
 CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
@@ -131,7 +158,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # People
 
 AUTH_USER_MODEL = "clinic.User"
-AUTHENTICATION_BACKENDS = ["clinic.backends.RolesBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "clinic.backends.RolesBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "appointments:schedule_today"
 LOGOUT_REDIRECT_URL = "login"
@@ -141,8 +168,34 @@ AUTH_PASSWORD_VALIDATORS = [
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
         "OPTIONS": {"min_length": 12},
     },
+    {"NAME": "clinic.accounts.passwords.LongestPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "clinic.accounts.passwords.GuessablePasswordValidator"},
 ]
+
+# Too many wrong passwords: docs/decisions/013-login.md. The larger limits are in clinic.accounts.lockout.
+AXES_HANDLER = "clinic.accounts.lockout.LockoutHandler"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or anybody could keep a user out for good
+AXES_CLIENT_IP_CALLABLE = "clinic.accounts.lockout.address_key"
+AXES_USERNAME_CALLABLE = "clinic.accounts.lockout.username_key"
+AXES_LOCKOUT_CALLABLE = "clinic.accounts.lockout.locked_answer"
+# Neither written beside the count nor into the log.
+AXES_SENSITIVE_PARAMETERS = [
+    "username", "ip_address", "code", "old_password", "new_password1", "new_password2", "csrfmiddlewaretoken",
+]  # fmt: skip
+AXES_DISABLE_ACCESS_LOG = True  # the audit trail has it
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
+# A code of the app is right for its half minute and those before and after, and that does not shift.
+OTP_TOTP_ISSUER = CLINIC_NAME
+OTP_TOTP_SYNC = False
+# Who administers must have a second factor; everybody may.
+REQUIRE_SECOND_FACTOR = env.bool("REQUIRE_SECOND_FACTOR", default=not DEBUG)
 
 # Transport. Production is HTTPS behind a proxy; USE_HTTPS=off is for trying it out on one machine.
 
@@ -150,14 +203,13 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 USE_HTTPS = env.bool("USE_HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = USE_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
+# Beside health: what carries a secret to an address of programs, which `is_in_the_clear` refuses.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/(?!docs$|$)", r"^calendar/"]
 SECURE_HSTS_SECONDS = 31_536_000 if USE_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = USE_HTTPS
 SECURE_HSTS_PRELOAD = USE_HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
-SESSION_COOKIE_AGE = 12 * 60 * 60
-CSRF_COOKIE_HTTPONLY = True
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -174,13 +226,83 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# How often a token may call the API; 0: as often as it likes.
+# Sessions and cookies. Why they are as they are: docs/decisions/012-sessions.md.
+
+SESSION_ENGINE = "clinic.session_store"
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=15)
+SESSION_COOKIE_AGE = 12 * 60 * 60  # at most, from the sign-in on
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# With this prefix browsers take a cookie only from this very host, by HTTPS and for all of it.
+_COOKIE_PREFIX = "__Host-" if USE_HTTPS else ""
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}session"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_AGE = None  # with the browser, too
+# Nothing of the machine is asked for: no camera, no place, no sensor, no payment.
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    feature: []
+    for feature in (
+        "accelerometer",
+        "autoplay",
+        "bluetooth",
+        "browsing-topics",
+        "camera",
+        "clipboard-read",
+        "clipboard-write",
+        "display-capture",
+        "encrypted-media",
+        "fullscreen",
+        "gamepad",
+        "geolocation",
+        "gyroscope",
+        "hid",
+        "idle-detection",
+        "local-fonts",
+        "magnetometer",
+        "microphone",
+        "midi",
+        "otp-credentials",
+        "payment",
+        "picture-in-picture",
+        "publickey-credentials-create",
+        "publickey-credentials-get",
+        "screen-wake-lock",
+        "serial",
+        "storage-access",
+        "sync-xhr",
+        "usb",
+        "web-share",
+        "window-management",
+        "xr-spatial-tracking",
+    )
+}
+
+# What may be sent. `clinic.bodies` refuses more by its Content-Length, before any of it is read; these limits hold of
+# what is inside, and an upload is kept in memory: a file of patients is not to lie in a temporary folder.
+DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_FORM
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
+FILE_UPLOAD_MAX_MEMORY_SIZE = LARGEST_UPLOAD
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+
+# Who may ask whether the portal is ready to serve: the load balancer's networks. To others there is no such page.
+READY_FROM = env.list("READY_FROM", default=["127.0.0.1/32", "::1/128"])
+
+# How often a token may call the API, and a user pages and parts of pages; 0: as often as they like.
 API_CALLS_A_MINUTE = env.int("API_CALLS_A_MINUTE", default=600)
+PAGES_A_MINUTE = env.int("PAGES_A_MINUTE", default=600)
+
+# After how many years without a visit the retention report names a patient.
+PATIENT_RETENTION_YEARS = env.int("PATIENT_RETENTION_YEARS", default=10)
 
 # Static files
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STATICFILES_DIRS = [BASE_DIR / "static"]
 if not DEBUG:
     STORAGES = {
@@ -194,13 +316,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"feed_tokens": {"()": "clinic.logs.HideFeedTokens"}},
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"json": {"()": "clinic.logs.JsonLines"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    # At the loggers that note addresses, and so before every handler, those that Django adds included.
     "loggers": {
+        # Without the handlers that Django adds, which write in forms of their own.
+        "django": {"handlers": [], "level": "INFO"},
+        # At the loggers that note addresses, and so before every handler.
+        "axes": {"level": "WARNING"},
         "django.request": {"filters": ["feed_tokens"]},
         "django.security.csrf": {"filters": ["feed_tokens"]},
-        "django.server": {"filters": ["feed_tokens"], "handlers": ["console"], "propagate": False},
+        # Statements hold data, and the lines of the development server hold what was typed into addresses.
+        "django.db.backends": {"level": "CRITICAL"},
+        "django.server": {"filters": ["feed_tokens"], "handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }

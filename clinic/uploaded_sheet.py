@@ -11,6 +11,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import IO, Any, NoReturn
@@ -22,8 +23,9 @@ from openpyxl import load_workbook
 from openpyxl.utils.cell import coordinate_to_tuple
 
 from clinic.cells import NO_VALUE, cell_text
+from clinic.limits import LARGEST_FILE
 
-MOST_BYTES = 5 * 1024 * 1024
+MOST_BYTES = LARGEST_FILE
 MOST_ROWS = 20_000
 MOST_COLUMNS = 50
 LONGEST_CELL = 1000  # characters that are kept; no field takes as many
@@ -34,6 +36,7 @@ _MOST_ROWS_LOOKED_AT = 1_100_000  # a sheet has 1,048,576, most of them empty
 _MOST_UNPACKED_SHEET = 30 * 1024 * 1024
 _MOST_UNPACKED_TEXTS = 12 * 1024 * 1024
 _MOST_UNPACKED_OTHER = 1024 * 1024
+_MOST_PARTS = 1000
 _MOST_ELEMENTS_HELD = 50_000  # of a row, or beside the rows; a row of all columns that there are has half as many
 _MOST_TEXT_ELEMENTS = 1_000_000
 _ROW_DEPTH = 3  # worksheet, sheetData, row
@@ -266,6 +269,8 @@ def _look_through(upload: IO[bytes]) -> dict[str, "_PartLook"]:
     """
     looks = {}
     with _parsed(lambda: zipfile.ZipFile(upload)) as archive:
+        if len(archive.infolist()) > _MOST_PARTS:
+            _refuse_unpacked()
         for part in archive.infolist():
             name = part.filename.lower()
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
@@ -275,7 +280,22 @@ def _look_through(upload: IO[bytes]) -> dict[str, "_PartLook"]:
                 _PartLook(most_elements=_MOST_TEXT_ELEMENTS).read(archive, part, most_bytes=_MOST_UNPACKED_TEXTS)
             elif part.file_size > _MOST_UNPACKED_OTHER:
                 _refuse_unpacked()
+            else:
+                _parsed(partial(_check_prolog, archive, part))
     return looks
+
+
+def _check_prolog(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """Refuse a part that begins as XML with a document type, by whatever name openpyxl would come to it."""
+    with archive.open(part) as stream, suppress(expat.ExpatError):
+        _xml_parser().Parse(stream.read(), True)
+
+
+def _xml_parser() -> Any:
+    """Return a parser that stops at a document type: its entities could grow to anything, and no program writes one."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartDoctypeDeclHandler = _refuse_document_type
+    return parser
 
 
 class _PartLook:
@@ -291,7 +311,7 @@ class _PartLook:
         self._section = ""
         self._cell: dict[str, str] = {}
         self._has_formula = self._has_value = self._in_value = False
-        self._parser = expat.ParserCreate(namespace_separator=" ")
+        self._parser = _xml_parser()
         self._parser.StartElementHandler, self._parser.EndElementHandler = self._started, self._ended
 
     def read(self, archive: zipfile.ZipFile, part: zipfile.ZipInfo, *, most_bytes: int) -> None:
@@ -362,6 +382,10 @@ def _parsed(step: Callable[[], Any]) -> Any:
 
 def _refuse_unpacked() -> NoReturn:
     _refuse("too_big", _("The file unpacks to too much. Copy its rows into a new file, or save it as CSV."))
+
+
+def _refuse_document_type(*_declared: Any) -> NoReturn:
+    _refuse("not_a_sheet", _("This is neither a CSV nor an XLSX file."))
 
 
 def _refuse_columns() -> NoReturn:

@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Schema
 
 from clinic.http import StaffRequest
+from clinic.models import AuditEntry, Event
 from clinic.rest.answers import refusals
 from clinic.rest.etags import IfMatch, check_if_match, has_etag, with_etag
 from clinic.rest.pages import IN_PAGES, PageIn, page_of
@@ -103,7 +104,9 @@ def patient_register(request: StaffRequest, response: HttpResponse, sent: Patien
 def patient_search(request: StaffRequest, response: HttpResponse, sought: PatientSearchIn) -> Any:
     """List the patients found, by last and first name. It is a POST so that no personal data stands in an address."""
     found = Patient.objects.search(sought.q)
-    return page_of(found, response, order=("name_key", "id"), cursor=sought.cursor, limit=sought.limit)
+    page = page_of(found, response, order=("name_key", "id"), cursor=sought.cursor, limit=sought.limit)
+    AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in page])
+    return page
 
 
 @router.get(
@@ -117,6 +120,7 @@ def patient_search(request: StaffRequest, response: HttpResponse, sought: Patien
 def patient_get(request: StaffRequest, response: HttpResponse, patient_id: IdInUrl) -> Any:
     """Return a patient. To a doctor the patients are known who have a visit in the own diary."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=patient_id)
+    AuditEntry.objects.note(Event.READ, patient)
     return with_etag(response, PatientOut.from_orm(patient))
 
 
@@ -152,4 +156,6 @@ def _changed(patient_id: int, changes: dict[str, Any], if_match: str | None) -> 
         patient.full_clean()
         if PatientOut.from_orm(patient) != before:  # who changes nothing makes nobody's copy old
             patient.save()
+        else:
+            AuditEntry.objects.note(Event.READ, patient)  # it is shown all the same
     return patient

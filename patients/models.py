@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from auditlog.registry import auditlog
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +14,7 @@ from clinic.audited import AuditedRecord
 from clinic.field_errors import FieldErrors
 from clinic.fields import ClaimCounterField, NormalizedEmailField
 from clinic.linked import LinkedRecord
+from clinic.transactions import LostRace
 from patients import rules
 from patients.querysets import FOUND_BY, PatientQuerySet
 from patients.search_keys import keys_for
@@ -33,6 +35,7 @@ class Patient(LinkedRecord, AuditedRecord):
     diary_version = ClaimCounterField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     updated_at = models.DateTimeField(auto_now=True)
+    anonymised_at = models.DateTimeField("anonymised", null=True, blank=True, editable=False)
 
     objects = PatientQuerySet.as_manager()
 
@@ -45,10 +48,16 @@ class Patient(LinkedRecord, AuditedRecord):
             ("view_own_patient", "Can view patients who have a visit in one's own diary"),
             ("import_patient", "Can import patients from a file"),
             ("export_patient", "Can export all patients to a file"),
+            ("anonymise_patient", "Can anonymise patients, for good"),
         ]
 
     def __str__(self) -> str:
         return self.full_name
+
+    @property
+    def trail_patient_id(self) -> int:
+        """The patient whose data an audit entry of this record holds."""
+        return self.pk
 
     @property
     def full_name(self) -> str:
@@ -86,9 +95,11 @@ class Patient(LinkedRecord, AuditedRecord):
         """Check the rules of a patient.
 
         Raises:
-            ValidationError: by field: `email_taken`, `date_of_birth`.
+            ValidationError: by field: `email_taken`, `date_of_birth`; `anonymised` of the whole.
         """
         errors = FieldErrors()
+        with errors.at(NON_FIELD_ERRORS):
+            rules.check_not_anonymised(self.anonymised_at)
         with errors.at("email"):
             rules.check_email_free(self.email, Patient.objects.exclude(pk=self.pk))
         self._check_alone(errors)
@@ -122,18 +133,34 @@ class Patient(LinkedRecord, AuditedRecord):
         self.name_key = names.sort_key(self.first_name, self.last_name)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the patient and, in the same transaction, what the patient is found by."""
+        """Save the patient and, in the same transaction, what the patient is found by.
+
+        Locks: the row, so that nobody writes back what was read before the record was anonymised.
+
+        Raises:
+            LostRace: `anonymised`.
+        """
         only = kwargs.get("update_fields")
+        is_found_anew = only is None or not FOUND_BY.isdisjoint(only)
         if only is not None:
-            kwargs["update_fields"] = {*only, "updated_at"}
-            if not FOUND_BY & set(only):
-                super().save(*args, **kwargs)
-                return
-            kwargs["update_fields"] |= FOUND_BY | {"name_key"}
-        self.derive()
+            derived = FOUND_BY | {"name_key"} if is_found_anew else set()
+            kwargs["update_fields"] = {*only, "updated_at", *derived}
+        if is_found_anew:
+            self.derive()
         with transaction.atomic():
+            self._check_still_somebodys()
             super().save(*args, **kwargs)
-            self._replace_keys()
+            if is_found_anew:
+                self._replace_keys()
+
+    def _check_still_somebodys(self) -> None:
+        if self._state.adding:
+            return
+        row = Patient.objects.select_for_update().filter(pk=self.pk).order_by()
+        try:
+            rules.check_not_anonymised(row.values_list("anonymised_at", flat=True).first())
+        except ValidationError as error:
+            raise LostRace(error) from error
 
     def _replace_keys(self) -> None:
         wanted = self.found_by()
@@ -157,4 +184,7 @@ class SearchKey(models.Model):
         return f"key {self.pk}"
 
 
-auditlog.register(Patient, exclude_fields=["name_key", "diary_version", "updated_at", "search_keys", "appointments"])
+auditlog.register(
+    Patient,
+    exclude_fields=["name_key", "diary_version", "updated_at", "search_keys", "appointments"],
+)

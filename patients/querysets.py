@@ -1,6 +1,7 @@
 """Chainable words for patients."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,10 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
                 ranges |= models.Q(key__gte=beginning, key__lt=beginning + AFTER_EVERY_CHARACTER)
             found = found.filter(pk__in=SearchKey.objects.filter(ranges).values("patient"))
         return found.order_by("name_key", "pk")
+
+    def not_anonymised(self) -> "PatientQuerySet":
+        """Return the patients whose records are still somebody's."""
+        return self.filter(anonymised_at=None)
 
     def with_next_visit(self, user: Any, *, at: dt.datetime | None = None) -> "PatientQuerySet":
         """Read with each patient, as `next_visits`, the next visit if there is one and the user may see it.
@@ -127,6 +132,27 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
         if all(patient.pk for patient in patients):
             return {patient.email: patient.pk for patient in patients}
         return dict(self.filter(email__in=[patient.email for patient in patients]).values_list("email", "pk"))
+
+    def anonymise(self, pk: int, *, at: dt.datetime) -> None:
+        """Put nobody in a patient's place, for good, and forget what the patient was found by.
+
+        Not by `save()`, whose audit entry would hold the former values. The e-mail is free for others; the one in its
+        place cannot be anybody's (RFC 2606), and nobody can guess and take it before.
+        """
+        from patients.models import SearchKey
+
+        first_name, last_name = "Anonymised", f"patient {pk}"
+        super(PatientQuerySet, self.filter(pk=pk)).update(
+            first_name=first_name,
+            last_name=last_name,
+            name_key=names.sort_key(first_name, last_name),
+            email=f"{uuid.uuid4().hex}@anonymised.invalid",
+            phone_number="",
+            date_of_birth=None,
+            anonymised_at=at,
+            updated_at=at,
+        )
+        SearchKey.objects.filter(patient=pk).delete()
 
     def update(self, **values: Any) -> int:
         """Update, but refuse what the search keys are derived from: only `save()` keeps them in step.

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 LINKED = gettext_lazy(
     "This patient has appointments, so the record is kept and cannot be deleted. "
-    "Correct the record instead, and cancel coming appointments that are no longer wanted."
+    "Correct the record instead, or anonymise it, and cancel coming appointments that are no longer wanted."
 )
 
 OLDEST_AGE_YEARS = 130
@@ -67,6 +67,19 @@ def check_date_of_birth(date_of_birth: dt.date | None, *, today: dt.date) -> Non
     oldest = (today.year - OLDEST_AGE_YEARS, today.month, today.day)
     if (date_of_birth.year, date_of_birth.month, date_of_birth.day) < oldest:
         raise ValidationError(_("The date of birth is more than 130 years ago."), code="date_of_birth")
+
+
+def check_not_anonymised(anonymised_at: dt.datetime | None) -> None:
+    """Check that the record is still somebody's: nothing is written to one that was anonymised.
+
+    Raises:
+        ValidationError: `anonymised`.
+    """
+    if anonymised_at is not None:
+        raise ValidationError(
+            _("This record has been anonymised. It cannot be changed or booked; register the patient anew."),
+            code="anonymised",
+        )
 
 
 def check_not_stale(*, held_at: str, seen_at: str) -> None:

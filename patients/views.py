@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from clinic import clinic_time
 from clinic.http import StaffRequest, sent_data
-from clinic.models import User
+from clinic.models import AuditEntry, Event, User
 from clinic.transactions import retrying
 from patients.forms import PatientForm, record_from
 from patients.models import Patient
@@ -38,8 +38,10 @@ def patient_search(request: StaffRequest) -> HttpResponse:
 
 
 def _found(query: str, user: User) -> dict[str, Any]:
-    """Return what the list of found patients shows, each with the next visit. At most two queries."""
+    """Return what the list of found patients shows, each with the next visit, and note it. At most four queries."""
     found = list(Patient.objects.search(query).with_next_visit(user)[: MOST_FOUND + 1]) if query else None
+    if found is not None:
+        note_found(found[:MOST_FOUND])
     return {
         "query": query,
         "searched": bool(query),
@@ -48,15 +50,23 @@ def _found(query: str, user: User) -> dict[str, Any]:
     }
 
 
+def note_found(patients: list[Patient]) -> None:
+    """Note in the audit trail that patients were found and shown; not by what."""
+    AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
+
+
 @retrying
 def patient_register(request: HttpRequest) -> HttpResponse:
     """Register a patient; one who was searched for in vain begins with what was typed in the search."""
-    searched_for = request.POST.get("query")
-    form = PatientForm(initial=record_from(searched_for)) if searched_for else PatientForm(sent_data(request))
-    if form.is_bound and form.is_valid():
+    sent = sent_data(request)
+    searched_for = sent.get("query") if sent is not None else None
+    form = PatientForm(initial=record_from(searched_for)) if searched_for else PatientForm(sent)
+    if request.method == "POST" and form.is_bound and form.is_valid():
         patient = form.save()
         messages.success(request, f"{patient} is registered.")
         return redirect(patient)
+    if form.duplicates:
+        note_found(form.duplicates)
     context = {"form": form, "title": "Register a patient"}
     return render(request, "patients/patient_edit.html", context)
 
@@ -71,6 +81,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
         form.save()
         messages.success(request, "Saved.")
         return redirect(patient)
+    AuditEntry.objects.note(Event.READ, patient)
     context = {"form": form, "title": f"Edit {name}", "patient": patient}
     return render(request, "patients/patient_edit.html", context)
 
@@ -78,6 +89,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a patient's record with coming and past visits; a doctor sees those of the own patients."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=pk)
+    AuditEntry.objects.note(Event.READ, patient)
     now = timezone.now()
     visits = patient.appointments.visible_to(request.user).select_related("doctor")
     context = {

@@ -56,7 +56,7 @@ def patient_resource(patient: Patient) -> Resource:
         "resourceType": "Patient",
         "id": str(patient.pk),
         "meta": {"lastUpdated": instant_text(patient.updated_at)},
-        "active": True,  # the portal keeps no record that is out of use
+        "active": patient.anonymised_at is None,
         "name": [{"text": patient.full_name, "family": patient.last_name, "given": patient.first_name.split()}],
         "telecom": [{"system": "email", "value": patient.email}],
     }

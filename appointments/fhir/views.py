@@ -20,6 +20,7 @@ from appointments.models import Appointment
 from appointments.permissions import is_own_diary
 from clinic import clinic_time
 from clinic.http import StaffRequest, number_or_none
+from clinic.models import AuditEntry, Event
 from clinic.rest.bodies import FORM
 from clinic.rest.outcomes import FHIR_JSON, FhirRefused, outcome_response
 from doctors.models import Doctor
@@ -118,6 +119,7 @@ def patient_search(request: StaffRequest) -> HttpResponse:
     rows = Patient.objects.visible_to(request.user)
     asked = without_personal(sent, rows) if sent.is_personal else sent
     page = page_of(asked.narrowed(rows), asked, ByKey())
+    AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in page.rows])
     return _answer(searchset(asked, page, resources.patient_resource, self_asked=sent))
 
 
@@ -125,6 +127,7 @@ def patient_search(request: StaffRequest) -> HttpResponse:
 def patient_read(request: StaffRequest, key: str) -> HttpResponse:
     """Show a patient whose record the user may see."""
     patient = _found(Patient.objects.visible_to(request.user), key)
+    AuditEntry.objects.note(Event.READ, patient)
     return _answer(resources.patient_resource(patient), seen=patient)
 
 
@@ -217,6 +220,7 @@ def appointment_search(request: StaffRequest) -> HttpResponse:
     asked = read_search(request, APPOINTMENT)
     order = ByStart(is_latest_first=asked.sort == "-date")
     page = page_of(asked.narrowed(_visits(request)), asked, order)
+    AuditEntry.objects.note(Event.SEARCH, Appointment, patients=[visit.patient_id for visit in page.rows])
     return _answer(searchset(asked, page, _visit_builder(request)))
 
 
@@ -224,6 +228,7 @@ def appointment_search(request: StaffRequest) -> HttpResponse:
 def appointment_read(request: StaffRequest, key: str) -> HttpResponse:
     """Show an appointment that the user may see."""
     visit = _found(_visits(request), key)
+    AuditEntry.objects.note(Event.READ, visit)
     return _answer(_visit_builder(request)(visit), seen=visit)
 
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from appointments import diary, rules
 from appointments.querysets import AppointmentQuerySet
+from appointments.rights_rules import TEXTS, check_says_nothing
 from appointments.statuses import CancelledBy, Stamped, Status
 from clinic import clinic_time
 from clinic.field_errors import FieldErrors
@@ -26,6 +27,7 @@ from clinic.visit_length import LONGEST, LONGEST_MINUTES, SHORTEST_MINUTES, USUA
 from doctors.doctor_times import doctor_time
 from doctors.models import Doctor
 from patients.models import Patient
+from patients.rules import check_not_anonymised
 
 LONGEST_NOTES = 2000
 
@@ -136,6 +138,11 @@ class Appointment(Remembered):
     def __str__(self) -> str:
         return f"{clinic_time.date_text(self.start_time)} {clinic_time.time_text(self.start_time)}, {self.doctor}"
 
+    @property
+    def trail_patient_id(self) -> int:
+        """The patient whose data an audit entry of this record holds."""
+        return self.patient_id
+
     def get_absolute_url(self) -> str:
         """Return the address of the appointment's page."""
         return reverse("appointments:appointment_detail", args=[self.pk])
@@ -163,6 +170,11 @@ class Appointment(Remembered):
         if self.changes("doctor_id", "patient_id", "start_time", "duration_minutes"):
             return True
         return not rules.is_blocking(self.held["status"])
+
+    @property
+    def takes_patient(self) -> bool:
+        """Whether saving this needs the patient's diary: for time in it, or since the visit was another patient's."""
+        return self.takes_time or (not self._state.adding and self.changes("patient_id"))
 
     def _is_rearranged(self) -> bool:
         """Return whether saving this changes with whom, when or whether the visit is to take place."""
@@ -210,6 +222,7 @@ class Appointment(Remembered):
                 rules.check_not_past(self.start_time, at=now)
         if not self._state.adding:
             self._check_change(errors, now)
+        self._check_patient(errors)
         with errors.at("cancelled_by"):
             rules.check_cancellation(self.status, cancelled_by=self.cancelled_by)
         with errors.at("cancel_reason"):
@@ -230,6 +243,17 @@ class Appointment(Remembered):
     def _refuses(self, *fields: str) -> bool:
         refused: frozenset[str] = getattr(self, "_refused", frozenset())
         return not refused.isdisjoint(fields)
+
+    def _check_patient(self, errors: FieldErrors) -> None:
+        """Check that nothing is booked for, or written about, a patient who has been anonymised."""
+        if self.patient_id is None or self._refuses("patient"):
+            return
+        if self._state.adding or self.takes_patient:
+            with errors.at("patient"):
+                check_not_anonymised(self.patient.anonymised_at)
+        for name in TEXTS:
+            with errors.at(name):
+                check_says_nothing(getattr(self, name), of_nobody=self.patient.anonymised_at is not None)
 
     def _check_change(self, errors: FieldErrors, now: dt.datetime) -> None:
         held = self.held
@@ -307,12 +331,13 @@ class Appointment(Remembered):
         A new record is only ever inserted and an old one only updated, so that neither turns into the other when
         somebody deletes the row, or when a new record is given a key that exists.
 
-        Locks: the doctors' rows (old and new), then, if time is taken, the patients'.
+        Locks: the doctors' rows (old and new), then, if time is taken or the patient is another, the patients'.
 
         Raises:
             ValidationError: `naive`, `status`, or `duration` for a fraction of a minute.
-            LostRace: `doctor_overlap`, `patient_overlap` or `inactive` if the time is not to be had; `stale` if the
-                row has changed since it was read; `gone` if it, doctor or patient exist no more. Nothing is written.
+            LostRace: `doctor_overlap`, `patient_overlap` or `inactive` if the time is not to be had; `stale` if the row
+                has changed since it was read; `gone` if it, doctor or patient are no more; `anonymised`. Nothing is
+                written.
         """
         self._set_times()
         rules.check_status(self.status)
@@ -357,7 +382,7 @@ class Appointment(Remembered):
         held = self.held
         diary.claim(
             doctor_ids={self.doctor_id, held.get("doctor_id", self.doctor_id)},
-            patient_ids={self.patient_id, held.get("patient_id", self.patient_id)} if self.takes_time else (),
+            patient_ids={self.patient_id, held.get("patient_id", self.patient_id)} if self.takes_patient else (),
         )
 
     def _check_claimed(self) -> None:

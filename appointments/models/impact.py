@@ -126,6 +126,11 @@ class Hit(models.Model):
     def __str__(self) -> str:
         return f"{self.appointment_id} by {self.impact_id}"
 
+    @property
+    def trail_patient_id(self) -> int:
+        """The patient whose data an audit entry of this record holds."""
+        return self.appointment.patient_id
+
     def still_holds(self, obstacles: frozenset[str]) -> bool:
         """Return whether one of the obstacles is what has hit the visit."""
         return not obstacles.isdisjoint(self.because.split(","))
@@ -140,7 +145,7 @@ class Hit(models.Model):
 
     def mark_reached(self, *, by: "User") -> None:
         """Note that the patient has been told, on whatever list the visit stands; who was first stays."""
-        for hit in Hit.objects.filter(appointment=self.appointment_id, reached_at=None):
+        for hit in Hit.objects.filter(appointment=self.appointment_id, reached_at=None).select_related("appointment"):
             hit.reached_at, hit.reached_by = timezone.now(), by
             hit.save(force_update=True)
 

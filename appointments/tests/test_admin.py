@@ -528,15 +528,15 @@ def test_trail_cannot_be_written(in_admin, entry, page):
     response = in_admin.post(TRAIL + page.format(pk=entry.pk), {"post": "yes", "object_repr": "x", "action": "0"})
 
     assert response.status_code == 403
-    assert list(AuditEntry.objects.order_by("pk").values()) == before
+    *as_they_were, refusal = AuditEntry.objects.order_by("pk").values()
+    assert as_they_were == before
+    assert refusal["event"] == "refusal"
 
 
 def test_trail_cannot_be_deleted_in_bulk(in_admin, entry):
-    before = AuditEntry.objects.count()
-
     in_admin.post(TRAIL, {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"})
 
-    assert AuditEntry.objects.count() == before
+    assert AuditEntry.objects.filter(pk=entry.pk).exists()
 
 
 def test_user_is_made_inactive_and_not_deleted(in_admin):

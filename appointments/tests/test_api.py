@@ -292,17 +292,17 @@ def test_visits_that_start_together_are_told_apart_by_the_cursor(api):
 
 
 @pytest.mark.parametrize("visits", [3, 200])
-def test_list_makes_at_most_four_queries(api, doctor, visits, django_assert_max_num_queries):
+def test_list_makes_as_many_queries_for_any_number(api, doctor, visits, django_assert_max_num_queries):
     for number in range(visits):
         AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8 + dt.timedelta(days=number))
     move_all_to_one_day()
     api.get("/appointments?date=2026-11-24")  # its use is noted once a minute
 
-    with django_assert_max_num_queries(4) as made:
+    with django_assert_max_num_queries(4 + 2) as made:
         response = api.get("/appointments?date=2026-11-24")
 
     assert len(response.json()) == visits
-    assert len(made) == 3
+    assert len(made) == 3 + 2  # the entry of the list, and whom it names
 
 
 def move_all_to_one_day():

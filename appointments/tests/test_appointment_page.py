@@ -55,7 +55,7 @@ def row(appointment):
 
 
 def entries(appointment):
-    return AuditEntry.objects.get_for_object(appointment)
+    return AuditEntry.objects.get_for_object(appointment).writes()
 
 
 def levels(response):

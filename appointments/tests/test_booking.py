@@ -773,3 +773,22 @@ def test_verb_on_a_deleted_appointment_says_so(verb):
     Appointment.objects.all().delete()
 
     assert codes_of(ALL_VERBS[verb], appointment, by=None) == {"": ["gone"]}
+
+
+def test_doctor_who_is_refused_does_not_hear_where_the_patient_is(now, doctor_user, administrator):
+    at_8 = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
+    missed = AppointmentFactory(doctor=DoctorFactory(user=doctor_user), start_time=at_8, status="no_show")
+    elsewhere = DoctorFactory(full_name="Dr Elsewhere")
+    AppointmentFactory(doctor=elsewhere, patient=missed.patient, start_time=at_8, status="arrived", arrived_at=at_8)
+
+    told = {}
+    for user in (doctor_user, administrator):
+        with pytest.raises(ValidationError) as refusal:
+            booking.undo(missed, by=user)
+        told[user] = refusal.value
+
+    for refused in told.values():
+        assert {error.code for errors in refused.error_dict.values() for error in errors} == {"patient_overlap"}
+    assert "Elsewhere" in str(told[administrator])
+    assert "Elsewhere" not in str(told[doctor_user])
+    assert "08:00" not in str(told[doctor_user])

@@ -310,6 +310,14 @@ def test_unknown_address_is_404(client, okafor, token):
     assert client.get(f"/calendar/{token}.ics").status_code == 404
 
 
+def test_address_asked_for_in_the_clear_is_404_and_not_led_on(client, settings, okafor):
+    settings.USE_HTTPS = settings.SECURE_SSL_REDIRECT = True
+    address = address_of(okafor)
+
+    assert client.get(address).status_code == 404
+    assert client.get(address, secure=True).status_code == 200
+
+
 def test_token_is_held_as_its_digest_only(okafor):
     token = CalendarFeed.make(okafor, by=None)
 
@@ -406,7 +414,7 @@ def test_token_is_not_logged(caplog, client, okafor, method, ending):
     with caplog.at_level(logging.DEBUG):
         response = getattr(client, method)(f"/calendar/{token}{ending}")
 
-    assert response.status_code in {403, 404}
+    assert response.status_code in {404, 405}
     assert "/calendar/…" in caplog.text
     assert token not in caplog.text
 
@@ -506,7 +514,8 @@ def test_feed_makes_the_same_queries_for_3_and_30_visits(client, doctor_user):
         response = client.get(address)
 
     assert len(calendar_in(response).events) == 30
-    assert len(few) == len(many) == 4  # the feed with its doctor, the doctor's role, the version, the visits
+    # The feed with its doctor, the doctor's role, the version, the entry of the fetch, the visits.
+    assert len(few) == len(many) == 5
 
 
 def test_unchanged_feed_reads_no_visits(client, okafor, visit):

@@ -213,7 +213,7 @@ def test_day_says_why_nobody_can_be_booked(okafor, receptionist):
     shown, column = column_of(dt.date(2026, 11, 26), receptionist)
 
     assert [(shade.text, shade.span) for shade in column.shades] == [
-        ("Leave: Training", "10:00–11:00"),
+        ("Leave", "10:00–11:00"),
         ("Break", "12:00–13:00"),
     ]
     assert (shown.grid.start, shown.grid.end) == (at(8, day=26), at(17, day=26))

@@ -215,7 +215,7 @@ def test_sent_again_it_is_saved_and_leads_to_those_who_are_hit(in_admin, okafor,
 
     impact = Impact.objects.get()
     assert response["Location"] == impact.get_absolute_url()
-    assert (impact.cause, impact.created_by) == ("Dr Okafor on leave: Ill, Thu 26 Nov 2026", administrator)
+    assert (impact.cause, impact.created_by) == ("Dr Okafor on leave: Thu 26 Nov 2026", administrator)
     assert [hit.appointment for hit in impact.hits.all()] == [booked]
     booked.refresh_from_db()
     assert booked.status == "booked"

@@ -618,4 +618,4 @@ def test_search_makes_the_same_few_queries_for_3_and_for_30_rows(fhir, look, que
         response = look(fhir)
 
     assert len(found(response)) == 30
-    assert len(few) == len(many) == queries + SIGN_IN
+    assert len(few) == len(many) == queries + SIGN_IN + 2  # the entry of the search, and whom it found

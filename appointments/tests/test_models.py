@@ -113,7 +113,7 @@ def test_save_claims_in_order_of_ids_doctors_first():
         appointment.save()
 
     claims = [
-        ("doctor" if "doctors_doctor" in query["sql"] else "patient", query["sql"].rsplit("=", 1)[1].strip(' ;`"'))
+        ("doctor" if "doctors_doctor" in query["sql"] else "patient", query["sql"].rsplit("=", 1)[1].strip(' ;`")'))
         for query in captured
         if query["sql"].startswith("UPDATE") and "diary_version" in query["sql"]
     ]

@@ -260,11 +260,12 @@ def test_page_without_script_says_how_to_print_and_leads_back(at_desk, okafor):
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&layout=list&now=1")
 
     found = elements(response)
-    assert [attrs for tag, attrs in found if tag == "button"] == [
+    assert [attrs for tag, attrs in found if tag == "button" and "data-when" not in attrs] == [
         {"type": "button", "data-print": None, "data-key": "p", "hidden": None}
     ]
     assert any(tag == "noscript" for tag, _attrs in found)
-    (back,) = [attrs["href"] for tag, attrs in found if tag == "a"]
+    # Beside those of the warning before the session ends.
+    (back,) = [attrs["href"] for tag, attrs in found if tag == "a" and "data-when" not in attrs]
     assert back == f"/schedule/2026-11-24/?doctor={okafor.pk}&layout=list"
 
 
@@ -274,7 +275,7 @@ def test_clinic_without_doctors_has_nothing_to_print(at_desk, address):
 
     assert response.status_code == 200
     assert shown(response) == []
-    assert not any(tag == "button" for tag, _attrs in elements(response))
+    assert not any(tag == "button" and "data-print" in attrs for tag, attrs in elements(response))
 
 
 # Filters
@@ -463,4 +464,4 @@ def test_printing_makes_the_same_queries_for_3_and_for_30_doctors(client, reques
         response = client.get(address)
 
     assert sum(sheet.visits for sheet in response.context["sheets"]) == 300
-    assert len(few) == len(many) <= 18
+    assert len(few) == len(many) <= 20  # one of them asks for emergency access, one is the entry of the print

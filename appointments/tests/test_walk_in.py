@@ -177,7 +177,8 @@ def test_walk_in_with_a_search_typed_finds_the_patient_first(at_desk, sent, mari
 # Sent twice
 
 
-def test_same_walk_in_twice_is_one_visit_whatever_time_it_is_by_then(at_desk, sent, now):
+def test_same_walk_in_twice_is_one_visit_whatever_time_it_is_by_then(at_desk, sent, now, settings):
+    settings.SESSION_IDLE_MINUTES = 30
     first = at_desk.post(BOOK, sent)
     before = Appointment.objects.values().get()
     now.shift(dt.timedelta(minutes=20))

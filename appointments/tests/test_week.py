@@ -117,11 +117,11 @@ def test_weekend_has_a_column_only_if_it_is_used(okafor, receptionist, arrange, 
     assert days_of(week_view(okafor, TUESDAY, user=receptionist)) == shown
 
 
-def test_saturday_on_leave_has_a_column_that_says_so(okafor, receptionist):
+def test_saturday_on_leave_has_a_column_that_says_so(okafor, administrator):
     TimetableFactory(doctor=okafor, week=hours((9, 12), days=[4, 5]))
     LeaveFactory(doctor=okafor, start_time=at(0, day=28), end_time=at(0, day=29))
 
-    week = week_view(okafor, TUESDAY, user=receptionist)
+    week = week_view(okafor, TUESDAY, user=administrator)
 
     assert days_of(week) == [23, 24, 25, 26, 27, 28]
     assert shades(column_on(week, 28)) == [("Leave: Training", "")]
@@ -180,12 +180,12 @@ def test_gap_after_a_visit_of_the_week_before_is_kept(okafor, receptionist):
     assert week.columns[0].next_free.time == "00:30"
 
 
-def test_columns_say_why_the_doctor_cannot_be_booked(okafor, receptionist):
+def test_columns_say_why_the_doctor_cannot_be_booked(okafor, administrator):
     TimetableFactory(doctor=okafor, week=hours((8, 12), (13, 17), days=[0, 2, 3, 4]) | hours((10, 16), days=[1]))
     LeaveFactory(doctor=okafor, start_time=at(14, day=25), end_time=at(0, day=27))
     ClosureFactory(date=dt.date(2026, 11, 27), name="Stocktaking")
 
-    week = week_view(okafor, TUESDAY, user=receptionist, at=LONG_AGO)
+    week = week_view(okafor, TUESDAY, user=administrator, at=LONG_AGO)
 
     assert {column.date.day: shades(column) for column in week.columns} == {
         23: [("Break", "12:00–13:00")],

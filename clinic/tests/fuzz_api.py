@@ -54,7 +54,7 @@ def main() -> int:
         )
         try:
             url = f"http://127.0.0.1:{port}/api/openapi.json"
-            wait_for(url)
+            wait_for(f"http://127.0.0.1:{port}/livez")
             config = Path(folder) / "schemathesis.toml"
             config.write_text(CONFIG)
             command = [Path(PYTHON).with_name("schemathesis"), f"--config-file={config}", "run", url, "--checks=all"]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+_BOUNDED = {"range", "ref", "eq_ref", "const", "index_subquery", "unique_subquery"}
+
 
 @dataclass
 class Step:
@@ -44,7 +46,7 @@ def steps_of_sql(sql, params=None):
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     # No table is read for what cannot be; in angle brackets is the handful of rows that a subquery has found.
     return [
-        Step(row["key"] is not None, row["type"] in {"range", "ref", "eq_ref", "const"}, str(row))
+        Step(row["key"] is not None, row["type"] in _BOUNDED, str(row))
         for row in rows
         if row["table"] and not row["table"].startswith("<")
     ]

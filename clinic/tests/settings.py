@@ -10,7 +10,9 @@ os.environ.setdefault("CLINIC_NAME", "Test Clinic")
 from clinic.settings import *
 
 USE_HTTPS = SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
-API_CALLS_A_MINUTE = 0  # tests of all kinds share a minute, and tokens their ids
+REQUIRE_SECOND_FACTOR = False  # its own tests switch it on
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "session", "csrf"
+API_CALLS_A_MINUTE = PAGES_A_MINUTE = 0  # tests of all kinds share a minute, and tokens their ids
 WHITENOISE_AUTOREFRESH = True  # files are found where they lie; nothing is collected for tests
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

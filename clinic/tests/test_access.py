@@ -15,10 +15,10 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
 
 from appointments.impact import open_impact
-from appointments.models import Appointment, CalendarFeed
+from appointments.models import Appointment, CalendarFeed, EmergencyGrant
 from appointments.tests.factories import AppointmentFactory
 from clinic import access
-from clinic.models import ApiToken, AuditEntry, User
+from clinic.models import ApiToken, AuditEntry, Session, User
 from clinic.roles import ROLES, sync_roles
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
@@ -37,7 +37,7 @@ ANONYMOUS, NO_ROLE = "anonymous", "no role"
 RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR = "Receptionist", "Manager", "Doctor", "Administrator"
 ALL_ROLES = (ANONYMOUS, NO_ROLE, RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR)
 # The unsafe ones that are meant come last: they may change what the others look at.
-METHODS = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "POST")
+METHODS = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW", "POST")
 
 NOBODY = set()
 EVERYBODY = set(ALL_ROLES)
@@ -77,9 +77,20 @@ TABLE = {
     "livez": page("/livez", get=EVERYBODY),
     "readyz": page("/readyz", get=EVERYBODY),
     "login": page("/accounts/login/", get=EVERYBODY, post=EVERYBODY),
+    "login_code": page("/accounts/login/code/", get=EVERYBODY, post=EVERYBODY),
     "logout": page("/accounts/logout/", post=SIGNED_IN),
+    "account": page("/accounts/", get=SIGNED_IN),
+    "confirm": page("/accounts/confirm/", get=SIGNED_IN, post=SIGNED_IN),
+    "second_factor": page("/accounts/second-factor/", get=SIGNED_IN, post=SIGNED_IN),
+    "session_list": page("/accounts/sessions/", get=SIGNED_IN),
+    "session_end": page("/accounts/sessions/{session}/end/", post=SIGNED_IN),
+    "session_end_others": page("/accounts/sessions/end-others/", post=SIGNED_IN),
+    "session_left": page("/accounts/sessions/left/", get=SIGNED_IN),
+    "session_stay": page("/accounts/stay/", post=SIGNED_IN),
+    "form_keep": page("/accounts/kept-form/", post=SIGNED_IN),
     "password_change": page("/accounts/password_change/", get=SIGNED_IN, post=SIGNED_IN),
     "password_change_done": page("/accounts/password_change/done/", get=SIGNED_IN),
+    "audit_trail": page("/audit/", get=ADMIN, post=ADMIN),
     "appointments:schedule_today": page("/", get=STAFF),
     "appointments:schedule_now": page("/schedule/", get=STAFF),
     "appointments:schedule_day": page("/schedule/2026-11-24/", get=STAFF),
@@ -125,11 +136,14 @@ TABLE = {
     "patients:patient_import": page("/patients/import/", get=ADMIN, post=ADMIN),
     "patients:patient_import_preview": page("/patients/import/7/", get=ADMIN, post=ADMIN),
     "patients:patient_export": page("/patients/export/", get=ADMIN),
+    "appointments:patient_data": page("/patients/{patient}/data/", get=ADMIN),
+    "appointments:patient_anonymise": page("/patients/{patient}/anonymise/", get=ADMIN, post=ADMIN),
+    "appointments:patient_retention": page("/patients/retention/", get=ADMIN),
     "doctors:doctor_list": page("/doctors/", get=STAFF),
     "doctors:doctor_detail": page("/doctors/{doctor}/", get=STAFF),
-    "api_root": call("/api/", get=EVERYBODY),
-    "api:openapi-json": call("/api/openapi.json", get=EVERYBODY),
-    "api:openapi-view": call("/api/docs", get=EVERYBODY),
+    "api_root": call("/api/", get=SIGNED_IN),
+    "api:openapi-json": call("/api/openapi.json", get=SIGNED_IN),
+    "api:openapi-view": call("/api/docs", get=SIGNED_IN),
     "api:patients": call("/api/patients", post=DESK),
     "api:patients_search": call("/api/patients/search", post=DESK),
     "api:patient": call("/api/patients/{patient}", get={*DESK, DOCTOR}, patch=DESK),
@@ -144,7 +158,7 @@ TABLE = {
     "api:appointment_no_show": call("/api/appointments/{appointment}/no-show", post={*DESK, DOCTOR}),
     "api:appointment_start": call("/api/appointments/{appointment}/start", post={ADMINISTRATOR, DOCTOR}),
     "api:appointment_complete": call("/api/appointments/{appointment}/complete", post={ADMINISTRATOR, DOCTOR}),
-    "api_unknown": call("/api/nowhere/at/all", **dict.fromkeys(METHODS, EVERYBODY)),
+    "api_unknown": call("/api/nowhere/at/all", **dict.fromkeys(set(METHODS) - {"CONNECT", "BREW"}, EVERYBODY)),
     "fhir:metadata": call("/api/fhir/metadata", get=SIGNED_IN),
     "fhir:unknown": call("/api/fhir/Observation", get=SIGNED_IN),
     "fhir:patient_search": call("/api/fhir/Patient", get=DESK),
@@ -158,7 +172,7 @@ TABLE = {
     "fhir:schedule_read": call("/api/fhir/Schedule/{doctor}", get=STAFF),
     "fhir:slot_search": call("/api/fhir/Slot", get=STAFF),
     "fhir:slot_search_form": call("/api/fhir/Slot/_search", post=STAFF),
-    "fhir:slot_read": call("/api/fhir/Slot/{doctor}-29926680-30", get=STAFF),
+    "fhir:slot_read": call("/api/fhir/Slot/{doctor}-29925240-30", get=STAFF),
     "fhir:appointment_search": call("/api/fhir/Appointment", get={*DESK, DOCTOR}),
     "fhir:appointment_search_form": call("/api/fhir/Appointment/_search", post={*DESK, DOCTOR}),
     "fhir:appointment_read": call("/api/fhir/Appointment/{appointment}", get={*DESK, DOCTOR}),
@@ -182,6 +196,7 @@ TABLE = {
     **admin_pages("doctors_leave", "{leave}"),
     **admin_pages("doctors_closure", "{closure}"),
     **admin_pages("appointments_appointment", "{appointment}", removers=NOBODY),
+    **admin_pages("appointments_emergencygrant", "{grant}", removers=NOBODY),
     **admin_pages("clinic_user", "{user}", removers=NOBODY),
     "admin:auth_user_password_change": page("/admin/clinic/user/{user}/password/", get=ADMIN, post=ADMIN),
     **admin_pages("clinic_apitoken", "{token}", removers=NOBODY),
@@ -204,9 +219,14 @@ def addresses(resolver, namespaces=(), route=""):
 
 
 def expected(row, role, method):
-    """Return what may happen: exactly one thing, but for outsiders by a method nobody should use."""
+    """Return what may happen: exactly one thing, but for outsiders by a method nobody should use.
+
+    A page for everybody says to everybody which methods it knows.
+    """
     if role in row.get(method, NOBODY):
         return {"served"}
+    if EVERYBODY in row.values():
+        return {"405"}
     if role == ANONYMOUS:
         return {"to the login"}
     if method in row:
@@ -243,7 +263,11 @@ def walk(django_db_setup, django_db_blocker):
             "impact": open_impact([own.appointment], cause="Leave", by=None).pk,
             "feed_token": CalendarFeed.make(own.doctor, by=None),
             "user": users[DOCTOR].pk,
+            "grant": EmergencyGrant.objects.create(
+                user=users[DOCTOR], granted_by=users[ADMINISTRATOR], reason="The server is down", ends_at=NOW
+            ).pk,
             "entry": AuditEntry.objects.get_for_object(own.appointment).get().pk,
+            "session": Session.objects.latest("last_seen_at", "pk").handle,
             "token": ApiToken.objects.latest("pk").pk,
             "patient_type": ContentType.objects.get_for_model(Patient).pk,
         }
@@ -285,7 +309,7 @@ def state():
         list(Appointment.objects.order_by("pk").values()),
         list(Patient.objects.order_by("pk").values()),
         list(User.objects.order_by("pk").values("pk", "password", "is_active")),
-        AuditEntry.objects.count(),
+        AuditEntry.objects.writes().count(),
     )
 
 
@@ -328,7 +352,7 @@ def test_address_of_the_table_is_the_named_one(name):
     assert name in (match.view_name, match.route.replace("^", ""))
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"])
 def test_unmeant_method_changes_nothing(client, own, administrator, method):
     client.force_login(administrator)
     before = state()
@@ -611,3 +635,13 @@ def test_patient_of_nobody_is_no_doctors_own(client, own, doctor_user):
     response = client.get(f"/patients/{stranger.pk}/")
 
     assert response.status_code == 404
+
+
+def test_page_that_anybody_may_open_by_one_method_is_not_open_by_another(client, receptionist, monkeypatch):
+    monkeypatch.setitem(access.PAGES, "patients:patient_search", {"GET": access.PUBLIC, "POST": ("nobody.has_this",)})
+
+    strangers = client.post("/patients/", {"query": "x"})
+    client.force_login(receptionist)
+
+    assert strangers["Location"].startswith("/accounts/login/")
+    assert client.post("/patients/", {"query": "x"}).status_code == 403

@@ -60,6 +60,35 @@ def test_token_ends_by_its_date_by_revocation_and_with_its_user(receptionist, no
     assert of_user.get("/doctors").status_code == 401
 
 
+@pytest.fixture
+def with_tls(settings):
+    """The transport of production."""
+    settings.USE_HTTPS = settings.SECURE_SSL_REDIRECT = True
+
+
+@pytest.mark.parametrize("path", ["/doctors", "/fhir/Patient", "/openapi.json", "/nothing"])
+def test_call_in_the_clear_is_refused_and_not_led_on(receptionist, with_tls, path):
+    program = ApiClient(receptionist)
+
+    response = program.get(path)
+
+    assert response.status_code == 403
+    assert "Location" not in response
+    assert ApiToken.objects.get().last_used_at is None
+
+
+def test_call_with_tls_is_served(receptionist, with_tls):
+    headers = {"Authorization": f"Bearer {token_of(receptionist)}"}
+
+    assert Client().get("/api/doctors", headers=headers, secure=True).status_code == 200
+
+
+def test_documentation_in_the_clear_leads_on_as_pages_do(with_tls):
+    response = Client().get("/api/docs")
+
+    assert (response.status_code, response["Location"]) == (301, "https://testserver/api/docs")
+
+
 def test_session_opens_nothing_of_the_api(at_desk):
     assert at_desk.get("/api/doctors").status_code == 401
     assert at_desk.post("/api/patients", json.dumps(ANA), content_type="application/json").status_code == 401

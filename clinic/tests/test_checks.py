@@ -1,12 +1,13 @@
-"""System checks: the portal refuses to serve where double bookings could happen."""
+"""System checks: the portal refuses to serve where double bookings could happen, and warns of what lets others in."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
 from django.core import checks
 from django.db import connection
 
-from clinic.checks import check_database_session, check_isolation_setting
+from clinic.checks import check_database_line, check_database_session, check_hosts, check_isolation_setting
 
 MARIADB_ONLY = "SQLite has one writer at a time: there is no isolation level and no strict mode to check"
 
@@ -85,7 +86,7 @@ def test_database_session_is_not_asked_without_databases():
     assert check_database_session(None) == []
 
 
-@pytest.mark.parametrize("check", [check_isolation_setting, check_database_session])
+@pytest.mark.parametrize("check", [check_isolation_setting, check_database_session, check_hosts, check_database_line])
 def test_checks_are_registered(check):
     assert check in checks.registry.registry.get_checks(include_deployment_checks=True)
 
@@ -121,3 +122,64 @@ def test_database_session_wrong_in_both_is_refused_for_both(mariadb):
     set_session(mariadb, "SET SESSION sql_mode = ''")
 
     assert ids(check_database_session(["default"])) == ["clinic.E001", "clinic.E002"]
+
+
+@pytest.mark.parametrize(("hosts", "warned"), [(["*"], ["clinic.W001"]), (["a.example", "*"], ["clinic.W001"])])
+def test_portal_that_answers_to_any_host_is_warned_of(settings, hosts, warned):
+    settings.ALLOWED_HOSTS = hosts
+
+    assert ids(check_hosts()) == warned
+
+
+@pytest.mark.parametrize("hosts", [["clinic.example.org"], [".example.org"], []])
+def test_portal_that_answers_to_named_hosts_is_fine(settings, hosts):
+    settings.ALLOWED_HOSTS = hosts
+
+    assert check_hosts() == []
+
+
+@pytest.fixture
+def database_at(monkeypatch):
+    """Return a function that puts the default database on a host, and says by which cipher it is reached."""
+
+    def put(host, cipher, vendor="mysql"):
+        row = ("Ssl_cipher", cipher)
+        cursor = SimpleNamespace(execute=lambda statement: None, fetchone=lambda: row)
+        reached = SimpleNamespace(vendor=vendor, settings_dict={"HOST": host}, cursor=lambda: nullcontext(cursor))
+        monkeypatch.setattr("clinic.checks.connections", {"default": reached})
+
+    return put
+
+
+def test_database_elsewhere_without_tls_is_warned_of(database_at):
+    database_at("db.example.org", cipher="")
+
+    assert ids(check_database_line(["default"])) == ["clinic.W002"]
+
+
+@pytest.mark.parametrize(
+    ("host", "cipher", "vendor"),
+    [
+        ("db.example.org", "TLS_AES_256_GCM_SHA384", "mysql"),
+        ("localhost", "", "mysql"),
+        ("127.0.0.1", "", "mysql"),
+        ("::1", "", "mysql"),
+        ("", "", "mysql"),
+        ("/run/mysqld/mysqld.sock", "", "mysql"),
+        ("", "", "sqlite"),
+    ],
+)
+def test_database_with_tls_or_on_this_machine_is_fine(database_at, host, cipher, vendor):
+    database_at(host, cipher, vendor)
+
+    assert check_database_line(["default"]) == []
+    assert check_database_line(None) == []
+
+
+def test_cipher_is_asked_of_the_session(mariadb, monkeypatch):
+    monkeypatch.setattr("clinic.checks._is_local", lambda alias: False)
+    with mariadb.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        cipher = cursor.fetchone()[1]
+
+    assert ids(check_database_line(["default"])) == ([] if cipher else ["clinic.W002"])

@@ -4,6 +4,7 @@ import datetime as dt
 from collections import Counter
 
 import pytest
+from django.contrib.auth import get_user
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
@@ -254,10 +255,12 @@ def test_load_demo_makes_patients_that_can_be_found(loaded):
     ],
 )
 def test_load_demo_user_can_sign_in_and_has_the_role(loaded, client, username, role, name):
-    assert client.login(username=username, password=PASSWORD)
+    client.post("/accounts/login/", {"username": username, "password": PASSWORD})
 
     user = User.objects.get(username=username)
+    assert get_user(client) == user
     assert (user.role, user.get_full_name(), user.is_superuser) == (role, name, False)
+    assert not user.password_is_temporary
 
 
 def test_load_demo_links_the_doctors_login_to_the_first_doctor(loaded):

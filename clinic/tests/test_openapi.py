@@ -3,18 +3,17 @@
 import re
 
 import pytest
-from django.test import Client
 from django.urls import resolve
 
-from clinic.access import PAGES, PUBLIC
+from clinic.access import PAGES, SIGNED_IN
 from clinic.tests.api_client import ApiClient
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 
 @pytest.fixture
-def description():
-    response = Client().get("/api/openapi.json")
+def description(receptionist):
+    response = ApiClient(receptionist).get("/openapi.json")
     assert response.status_code == 200
     return response.json()
 
@@ -34,7 +33,7 @@ def test_it_names_every_call_of_the_table(description):
         (name, method)
         for name, methods in PAGES.items()
         for method, permissions in methods.items()
-        if name.startswith("api:") and permissions != PUBLIC
+        if name.startswith("api:") and permissions != SIGNED_IN
     }
 
 
@@ -67,8 +66,8 @@ def test_what_is_sent_has_examples(description):
         assert examples, name
 
 
-def test_documentation_loads_nothing_from_elsewhere_and_has_no_inline_script():
-    page = Client().get("/api/docs").content.decode()
+def test_documentation_loads_nothing_from_elsewhere_and_has_no_inline_script(at_desk):
+    page = at_desk.get("/api/docs").content.decode()
 
     assert "//cdn" not in page
     assert re.findall(r'(?:src|href)="(?!/static/)', page) == []

@@ -287,7 +287,7 @@ def test_cookies_are_out_of_reach_of_scripts(client, receptionist):
     client.get("/accounts/login/")
     client.post("/accounts/login/", {"username": "reception", "password": PASSWORD})
 
-    for name in ("sessionid", "csrftoken"):
+    for name in ("session", "csrf"):
         assert client.cookies[name]["httponly"]
         assert client.cookies[name]["samesite"] in {"Lax", "Strict"}
 

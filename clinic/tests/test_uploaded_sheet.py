@@ -138,6 +138,29 @@ def test_file_that_would_become_too_many_objects_is_refused_before_it_is_parsed(
     assert refusal(packed(**{part: text})) == "too_big"
 
 
+ENTITIES = '<!DOCTYPE sst [<!ENTITY a "aaaaaaaaaa">]>'
+
+
+@pytest.mark.parametrize(
+    ("part", "root"),
+    [(SHEET, "worksheet"), ("xl/sharedStrings.xml", "sst"), ("xl/workbook.xml", "workbook"), ("xl/odd.bin", "sst")],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_workbook_with_entities_is_refused_before_it_is_parsed(part, root, encoding, monkeypatch):
+    opened = []
+    monkeypatch.setattr(uploaded_sheet, "load_workbook", lambda *args, **kwargs: opened.append(args))
+    text = f"<?xml version='1.0' encoding='{encoding}'?><!-- x -->{ENTITIES}<{root} {NAMESPACE}>&a;&a;</{root}>"
+
+    assert refusal(packed(**{part: text.encode(encoding)})) == "not_a_sheet"
+    assert not opened
+
+
+def test_workbook_of_more_parts_than_any_has_is_refused(monkeypatch):
+    monkeypatch.setattr(uploaded_sheet, "load_workbook", None)
+
+    assert refusal(packed(**{f"part{number}": "" for number in range(1001)})) == "too_big"
+
+
 def test_wide_and_long_sheet_is_read(monkeypatch):
     _header, rows, _how = read(xlsx_rows(HEADER, *[[*ANA, *["x"] * 47]] * 2000))
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from clinic import clinic_time
+from clinic import clinic_time, names
 from clinic.field_errors import FieldErrors
 from doctors import rules
 from doctors.availability import Span
@@ -24,7 +24,7 @@ class Leave(DoctorsTime):
     doctor = models.ForeignKey(Doctor, on_delete=models.CASCADE, related_name="leaves")
     start_time = models.DateTimeField("from")
     end_time = models.DateTimeField("until")
-    reason = models.CharField(max_length=100, help_text="Seen in the schedule.")
+    reason = models.CharField(max_length=100, help_text="Seen by administrators and by the doctor.")
 
     objects = LeaveQuerySet.as_manager()
 
@@ -42,8 +42,8 @@ class Leave(DoctorsTime):
 
     @property
     def cause(self) -> str:
-        """What it is to visits that it hits, in words."""
-        return f"{self.doctor} on leave: {self}"
+        """What it is to visits that it hits, in words, which everybody reads who moves them: without the reason."""
+        return f"{self.doctor} on leave: {self.span_text}"
 
     def touched(self) -> list[Span]:
         """Return the leave's time."""
@@ -77,9 +77,13 @@ class Leave(DoctorsTime):
         )
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the reason."""
+        """Tidy the reason, and check that it can be read.
+
+        Raises:
+            ValidationError: by field: `blank_name`, `bad_character`.
+        """
         self.reason = " ".join((self.reason or "").split())
-        super().clean_fields(exclude=exclude)
+        names.check_fields_with_names(super().clean_fields, self, ("reason",), exclude)
 
     def clean(self) -> None:
         """Check the rules of a leave.
@@ -133,9 +137,13 @@ class Closure(DoctorsTime):
         return [clinic_time.day_bounds(self.date)]
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the name."""
+        """Tidy the name, and check that it can be read.
+
+        Raises:
+            ValidationError: by field: `blank_name`, `bad_character`.
+        """
         self.name = " ".join((self.name or "").split())
-        super().clean_fields(exclude=exclude)
+        names.check_fields_with_names(super().clean_fields, self, ("name",), exclude)
 
     def clean(self) -> None:
         """Check the rules of a closure.

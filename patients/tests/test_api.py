@@ -128,7 +128,7 @@ def test_change_that_changes_nothing_leaves_the_record(api, changes, now):
     response = api.patch(f"/patients/{patient.pk}", changes)
 
     assert (response.status_code, response["ETag"]) == (200, etag)
-    assert AuditEntry.objects.get_for_object(patient).count() == 1
+    assert AuditEntry.objects.get_for_object(patient).writes().count() == 1
 
 
 def test_date_of_birth_can_be_taken_away(api):
@@ -200,7 +200,7 @@ def test_search_makes_as_many_queries_for_any_number(api, patients, django_asser
     PatientFactory.create_batch(patients, first_name="Ana")
     api.get("/patients/999999")  # its use is noted once a minute
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(3 + 2):  # the entry of the search, and whom it found
         found = api.post("/patients/search", {"q": "ana"}).json()
 
     assert len(found) == patients

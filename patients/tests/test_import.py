@@ -211,6 +211,17 @@ def test_file_without_its_columns_is_refused_and_says_which(in_admin, header, na
     assert not ImportDraft.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["people.xls", "people.csv.exe", "people.html", "people", ".csv"])
+def test_file_of_another_kind_by_its_name_is_refused(in_admin, name):
+    assert refused(upload(in_admin, csv_file("a,b\n1,2\n", name=name))) == ["invalid_extension"]
+    assert not ImportDraft.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["people.CSV", "people.tsv", "people.old.txt"])
+def test_file_of_a_known_kind_by_its_name_is_looked_into(in_admin, name):
+    assert refused(upload(in_admin, csv_file("a,b\n1,2\n", name=name))) == ["columns"]
+
+
 @pytest.mark.parametrize(
     ("file", "code"),
     [
@@ -415,6 +426,7 @@ def test_each_imported_patient_leaves_the_audit_entry_of_one_who_is_saved(in_adm
     for entry, pk in ((imported, first_id), (saved, new_id)):
         assert (entry.pop("object_id"), entry.pop("object_pk")) == (pk, str(pk))
         assert entry["changes"].pop("id") == ["None", str(pk)]
+        assert entry.pop("patient_id") == pk
         del entry["id"]
     assert imported == saved
 
@@ -679,7 +691,7 @@ def test_email_registered_between_check_and_write_rolls_the_import_back_and_is_s
 
     assert batches == [500, 100, 500]  # done anew, and found to have changed in the second batch
     assert "since this preview" in said(response)[0]
-    assert Patient.objects.count() == AuditEntry.objects.filter(content_type__model="patient").count() == 1
+    assert Patient.objects.count() == AuditEntry.objects.writes().filter(content_type__model="patient").count() == 1
     assert next(row.number for row in response.context["rows"]) == 601
 
 
@@ -742,7 +754,7 @@ def test_import_whose_audit_entries_fail_leaves_nothing_behind(in_admin, client)
     assert written == [500, 100]
     assert not Patient.objects.exists()
     assert not SearchKey.objects.exists()
-    assert not AuditEntry.objects.filter(content_type__model="patient").exists()
+    assert not AuditEntry.objects.writes().filter(content_type__model="patient").exists()
     assert ImportRow.objects.count() == 600
     client.post(address)
     assert Patient.objects.count() == 600
@@ -760,7 +772,7 @@ def test_import_that_fails_at_row_19999_leaves_nothing_behind(in_admin):
     assert "since this preview" in said(response)[0]
     assert Patient.objects.count() == 1
     assert set(SearchKey.objects.values_list("patient", flat=True)) == {Patient.objects.get().pk}
-    assert AuditEntry.objects.filter(content_type__model="patient").count() == 1
+    assert AuditEntry.objects.writes().filter(content_type__model="patient").count() == 1
     assert next(row.number for row in response.context["rows"]) == 20_000
 
 

@@ -16,7 +16,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 SEARCH, NEW = "/patients/", "/patients/new/"
-MOST_QUERIES = 5
+MOST_QUERIES = 5 + 2  # the entry of the search, and whom it found
 MOST_FOUND = 20
 PAGE = 20
 ZERO_WIDTH = "\u200b\u200b"
@@ -247,12 +247,12 @@ def test_edit_that_is_refused_keeps_the_old_name_in_its_heading(at_desk, maria):
 
 @pytest.mark.parametrize("address", [NEW, "/patients/{pk}/edit/"])
 def test_opening_a_form_changes_nothing(at_desk, maria, address):
-    before = AuditEntry.objects.count()
+    before = AuditEntry.objects.writes().count()
 
     at_desk.get(address.format(pk=maria.pk), typed())
 
     assert list(Patient.objects.all()) == [maria]
-    assert AuditEntry.objects.count() == before
+    assert AuditEntry.objects.writes().count() == before
 
 
 @pytest.mark.parametrize("page", ["", "edit/"])

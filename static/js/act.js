@@ -48,6 +48,8 @@ document.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => {
   if (xhr.getResponseHeader("HX-Redirect")) pressed.length = 0;
 });
 
+document.addEventListener("session:over", () => { pressed.length = 0; });
+
 // The second half of a double click would meet what has slid under the mouse meanwhile: another visit, or a free time.
 document.addEventListener("click", (event) => {
   if (event.detail < 2 || !event.target.closest("#day, #close-out")) return;

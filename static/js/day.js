@@ -145,28 +145,27 @@ document.addEventListener("htmx:afterSwap", (event) => {
   kept = null;
 });
 
-// What others change. Asking keeps no session alive: the portal answers without touching it.
+// What others change. Asking keeps no session alive: it says that nobody need be there.
 
 const MOST_FAILED = 2;
+const BACKGROUND = { "X-Background": "1" };
 let isAsking = false;
-let isSignedOut = false;
 let failed = 0;
 
 async function ask() {
   const shown = day();
-  if (document.hidden || isAsking || isSignedOut || pressed.length || isDragging()) return;
+  if (document.hidden || isAsking || pressed.length || isDragging()) return;
   isAsking = true;
   try {
     const answer = await fetch(shown.dataset.versionUrl, {
-      headers: { "If-None-Match": `"${shown.dataset.version}"` },
+      headers: { ...BACKGROUND, "If-None-Match": `"${shown.dataset.version}"` },
       cache: "no-store",
       redirect: "manual",
     });
-    isSignedOut = answer.type === "opaqueredirect";
-    document.getElementById("signed-out").hidden = !isSignedOut;
+    if (answer.type === "opaqueredirect") document.dispatchEvent(new Event("session:ask"));
     failed = answer.status >= 500 ? failed + 1 : 0;
     if (answer.status === 200 && shown === day() && !pressed.length) {
-      await inTurn(() => htmx.ajax("GET", shown.dataset.url, { target: "#day", swap: "outerHTML" }));
+      await inTurn(() => htmx.ajax("GET", shown.dataset.url, { target: "#day", swap: "outerHTML", headers: BACKGROUND }));
     }
   } catch {
     failed += 1;

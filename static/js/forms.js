@@ -15,6 +15,21 @@ for (const form of document.querySelectorAll("form[data-submit-on-pick]")) {
   });
 }
 
+// A button pressed twice sends its form once: what only the first answer shows, such as recovery codes, is not missed.
+// After a while it may be sent again, should the portal not have answered.
+{
+  const AGAIN_AFTER = 5000;
+  const sent = new WeakMap(); // form -> the button, and when
+
+  document.addEventListener("submit", (event) => {
+    const { target: form, submitter } = event;
+    if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+    const last = sent.get(form);
+    if (last?.submitter === submitter && event.timeStamp - last.at < AGAIN_AFTER) event.preventDefault();
+    else sent.set(form, { submitter, at: event.timeStamp });
+  });
+}
+
 // Lengths to click beside the number.
 function showLengths() {
   for (const lengths of document.querySelectorAll(".lengths")) lengths.hidden = false;

@@ -6,10 +6,12 @@ const VISIT_KEYS = ["a", "s", "d", "n"];
 const keysDialog = document.getElementById("keys");
 const singleKeys = document.getElementById("single-keys");
 
+const isDialogOpen = () => document.querySelector("dialog[open]") !== null;
+
 // A page without the list of keys, such as one to print, has no way to turn them off, and few. While a form is under
 // way, with the focus on a button that takes nothing, a letter must not lead away from it.
 function keysAreOff() {
-  return keysDialog?.open || singleKeys?.checked === false || document.querySelector("form.htmx-request") !== null;
+  return isDialogOpen() || singleKeys?.checked === false || document.querySelector("form.htmx-request") !== null;
 }
 
 function isTyping(element) {
@@ -69,7 +71,7 @@ if (keysDialog) {
 
 // Escape leaves what has a way out.
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.defaultPrevented && !keysDialog?.open && !isTyping(event.target)) {
+  if (event.key === "Escape" && !event.defaultPrevented && !isDialogOpen() && !isTyping(event.target)) {
     document.querySelector("[data-escape]")?.click();
   }
 });

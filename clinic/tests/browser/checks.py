@@ -6,6 +6,10 @@ WCAG_2_2_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 # Chromium says so of every answer from 400 up; `Complaints.on_response` says of which it matters.
 BAD_STATUS = "Failed to load resource: the server responded with a status of"
+# The policy is for all browsers; Chromium on Linux lacks these two features, and says so on every page.
+ELSEWHERE = {
+    f"Error with Permissions-Policy header: Unrecognized feature: '{name}'." for name in ("bluetooth", "web-share")
+}
 
 TOO_WIDE = """() => {
   const seen = document.scrollingElement;
@@ -34,7 +38,8 @@ class Complaints(list):
         context.on("response", self.on_response)
 
     def on_console(self, message):
-        if message.type in {"error", "warning"} and not message.text.startswith(BAD_STATUS):
+        is_meant = message.text.startswith(BAD_STATUS) or message.text in ELSEWHERE
+        if message.type in {"error", "warning"} and not is_meant:
             self.append(f"{message.type} on {urlsplit(message.page.url).path if message.page else '?'}: {message.text}")
 
     def on_request(self, request):

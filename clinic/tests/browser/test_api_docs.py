@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 def test_documentation_calls_the_api(open_page, receptionist, screen):
     DoctorFactory(full_name="Dr Ngozi Okafor")
     token = token_of(receptionist)
-    page = open_page(**screen)
+    page = open_page(receptionist, **screen)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
 

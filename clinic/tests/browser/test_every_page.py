@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.urls import resolve
 from playwright.sync_api import expect
 
 from clinic import access
+from clinic.error_pages import refusal_page
+from clinic.limits import LARGEST_FORM
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
 from clinic.tests.browser.conftest import PHONE, SCREEN
 from doctors import views as doctor_views
@@ -43,6 +46,21 @@ def choose(text):
     """Choose a CSV file with this text."""
     file = {"name": "patients.csv", "mimeType": "text/csv", "buffer": text.encode()}
     return lambda page: page.get_by_label("CSV or Excel file").set_input_files(file)
+
+
+def guess(page):
+    """Try passwords until the login is locked."""
+    for _attempt in range(settings.AXES_FAILURE_LIMIT):
+        for label, text in (("Username", "reception"), ("Password", "wrong")):
+            fill(label, text)(page)
+        with page.expect_navigation():
+            press("Log in")(page)
+
+
+def overfill(page):
+    """Send more than a form may hold."""
+    page.get_by_label("First name").evaluate("(field, length) => { field.value = 'x'.repeat(length); }", LARGEST_FORM)
+    send(page)
 
 
 def forget_cookies(page):
@@ -93,6 +111,7 @@ SHOWN = {
         press("Log in"),
         who=None,
     ),
+    "login, locked": at("/accounts/login/", "Too many attempts", guess, who=None),
     "password": at("/accounts/password_change/", "Change password"),
     "password, refused": at(
         "/accounts/password_change/",
@@ -102,7 +121,26 @@ SHOWN = {
         fill("New password confirmation", "other"),
         press("Change password"),
     ),
+    "sessions": at("/accounts/sessions/", "this one"),
     "password changed": at("/accounts/password_change/done/", "Your password is changed"),
+    "audit trail": at("/audit/", "Audit trail", who="administrator"),
+    "audit trail of a patient": at("/audit/?patient={patients.santos.pk}", "Maria Santos", who="administrator"),
+    "audit trail, patients found": at(
+        "/audit/", "Maria Santos", fill("Patient", "santos"), press("Find"), who="administrator"
+    ),
+    "login, second step": at("/accounts/login/code/", "Log in to Test Clinic", who=None),
+    "account": at("/accounts/", "Your account"),
+    "confirm": at("/accounts/confirm/?next=/&sent=1", "has not been carried out"),
+    "confirm, refused": at(
+        "/accounts/confirm/", "That is not your password", fill("Password", "wrong"), press("Confirm")
+    ),
+    "second factor": at("/accounts/second-factor/", "Set up the second factor"),
+    "second factor, refused": at(
+        "/accounts/second-factor/",
+        "That code is not right",
+        fill("Code that the app shows now", "000"),
+        press("Turn on"),
+    ),
     "day": at("/", "Tuesday 24 November 2026"),
     "day of a doctor": at("/", "Tuesday 24 November 2026", who="doctor_user"),
     "day of a manager": at("/", "Tuesday 24 November 2026", who="manager"),
@@ -147,6 +185,12 @@ SHOWN = {
     ),
     "import patients, gone": at("/patients/import/999999/", "no longer there", who="administrator"),
     "export patients": at("/patients/export/", "All 6 patients", who="administrator"),
+    "all that is held": at("/patients/{patients.santos.pk}/data/", "nobody else's", who="administrator"),
+    "anonymise": at("/patients/{patients.wozniak.pk}/anonymise/", "A visit is still open", who="administrator"),
+    "anonymise, not ticked": at(
+        "/patients/{patients.haddad.pk}/anonymise/", "This field is required.", send, who="administrator"
+    ),
+    "retention": at("/patients/retention/", "Records that may have to go", who="administrator"),
     "import doctors": at("/doctors/import/", "Nothing is saved before", who="administrator"),
     "import doctors, gone": at("/doctors/import/999999/", "no longer there", who="administrator"),
     "export appointments": at("/appointments/export/", "Export appointments", who="administrator"),
@@ -205,11 +249,13 @@ SHOWN = {
     "404": at("/nowhere/", "Not found"),
     "404, record": at("/patients/999999/", "Not found"),
     "405": at("/appointments/{booked.pk}/undo/", "Not like that"),
+    "413": at("/patients/new/", "That is too large", overfill),
 }
 
 SEEN_BY_NOBODY = {
     "livez",
     "readyz",
+    "session_left",  # what a page asks by itself
     "appointments:schedule_version",
     "appointments:calendar_feed",  # files for calendar programs
     "appointments:appointment_calendar",
@@ -268,6 +314,17 @@ def test_error_page_has_no_barrier(look, monkeypatch, complaints, error, heading
     assert_no_sideways_scroll(page)
     assert_accessible(page)
     complaints.clear()  # of the answer 500 that is looked at
+
+
+@on_both
+@pytest.mark.parametrize(("status", "heading"), [(413, "That is too large"), (429, "Too many requests")])
+def test_refusal_without_database_has_no_barrier(look, monkeypatch, status, heading, screen):
+    monkeypatch.setattr(doctor_views, "render", lambda request, *args: refusal_page(request, status))
+
+    page = look(at("/doctors/", heading), screen)
+
+    assert_no_sideways_scroll(page)
+    assert_accessible(page)
 
 
 def test_every_page_is_looked_at():

@@ -1,0 +1,96 @@
+"""What docs/security.md says of tests is so, and what it says is not used is not."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ("clinic", "patients", "doctors", "appointments")
+NAMED = re.compile(r"([\w/]+\.py)::(\w+)")
+# What could run what somebody has typed, or ask another host.
+MODULES = {
+    *("subprocess", "pickle", "marshal", "shelve", "yaml"),
+    *("requests", "httpx", "urllib.request", "http.client", "smtplib"),
+}
+CALLS = {"eval", "exec", "compile", "system", "popen", "mark_safe", "SafeString", "raw", "extra", "RawSQL"}
+IN_SCRIPTS = re.compile(
+    r"\b(?:eval|Function|document\.write|insertAdjacentHTML|postMessage)\b|\.(?:inner|outer)HTML\s*\+?=(?!=)|\.srcdoc\b"
+)
+
+
+def document():
+    return (ROOT / "docs" / "security.md").read_text()
+
+
+def functions_of(path):
+    """Return the names of the test functions of a file; none if there is no such file."""
+    if not path.exists():
+        return set()
+    return {node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
+
+
+def code_of_the_portal():
+    """Return each module that serves, with its tree."""
+    files = [file for app in APPS for file in (ROOT / app).rglob("*.py")]
+    return [(file, ast.parse(file.read_text())) for file in files if not {"tests", "migrations"} & set(file.parts)]
+
+
+def test_every_test_that_is_named_exists():
+    named = set(NAMED.findall(document()))
+
+    missing = sorted(f"{path}::{name}" for path, name in named if name not in functions_of(ROOT / path))
+
+    assert len(named) > 100
+    assert missing == []
+
+
+def test_nothing_is_left_to_be_done():
+    assert re.findall(r".*TODO.*", document()) == []
+
+
+def test_every_requirement_names_a_test_or_the_deployment():
+    rows = [line for line in document().splitlines() if re.match(r"\| [\d(][^|]* \|", line)]
+
+    assert len(rows) > 100
+    assert [row for row in rows if "::test_" not in row and not row.endswith("| deployment |")] == []
+
+
+def test_every_link_within_the_document_leads_somewhere():
+    headings = re.findall(r"^#+ (.+)$", document(), re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", document())) <= anchors
+
+
+def imported(node):
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    return {node.module or ""} if isinstance(node, ast.ImportFrom) else set()
+
+
+def called(node):
+    if not isinstance(node, ast.Call):
+        return ""
+    return getattr(node.func, "id", getattr(node.func, "attr", ""))
+
+
+def test_portal_runs_no_commands_and_no_code_from_text():
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file, tree in code_of_the_portal()
+        for node in ast.walk(tree)
+        if imported(node) & MODULES or (called(node) in CALLS and not is_compiled_pattern(node))
+    ]
+
+    assert found == []
+
+
+def is_compiled_pattern(call):
+    return isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "re"
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "static" / "js").glob("*.js")), ids=lambda script: script.name)
+def test_scripts_neither_run_text_nor_write_html(script):
+    assert IN_SCRIPTS.findall(script.read_text()) == []

@@ -1,0 +1,73 @@
+"""What the environment sets, as production reads it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import global_settings
+from django.contrib.auth.hashers import get_hasher
+from django.test import Client
+
+KEY = "only-for-this-test-" + "k" * 50
+LEAST_ITERATIONS = 600_000  # of PBKDF2 with SHA-256
+
+
+def production(names, **environment):
+    """Return settings by these names as a process sees them that has this environment and no other."""
+    told = f"import json, clinic.settings as s; print(json.dumps({{n: getattr(s, n, None) for n in {names!r}}}))"
+    env = {"PATH": os.environ["PATH"], "SECRET_KEY": KEY, "DEBUG": "off", "DATABASE_URL": "sqlite://:memory:"}
+    done = subprocess.run([sys.executable, "-c", told], env=env | environment, capture_output=True, text=True)
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def test_keys_from_before_are_none_unless_named():
+    assert production(["SECRET_KEY_FALLBACKS"]) == {"SECRET_KEY_FALLBACKS": []}
+
+
+def test_keys_from_before_are_read():
+    read = production(["SECRET_KEY", "SECRET_KEY_FALLBACKS"], SECRET_KEY_FALLBACKS="old-one,older-one")
+
+    assert read == {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": ["old-one", "older-one"]}
+
+
+@pytest.mark.parametrize(("before", "status"), [([], 302), (["another"], 302), (["another", "old"], 200)])
+def test_session_outlives_a_new_key_while_the_old_one_is_named(settings, receptionist, before, status):
+    settings.SECRET_KEY = "old"
+    client = Client()
+    client.force_login(receptionist)
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", before
+
+    assert client.get("/doctors/").status_code == status
+
+
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("", {}),
+        ("?ssl_mode=VERIFY_IDENTITY", {"ssl_mode": "VERIFY_IDENTITY"}),
+        (
+            "?ssl_mode=VERIFY_IDENTITY&ssl_ca=/etc/clinic/ca.pem",
+            {"ssl_mode": "VERIFY_IDENTITY", "ssl": {"ca": "/etc/clinic/ca.pem"}},
+        ),
+    ],
+)
+def test_tls_of_the_database_is_read_from_its_url(query, options):
+    url = f"mysql://portal:secret@db.example.org:3306/clinic{query}"
+
+    read = production(["DATABASES"], DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
+
+    assert {name: value for name, value in read.items() if name.startswith("ssl")} == options
+
+
+def test_passwords_are_kept_by_a_hash_that_is_slow_enough(settings):
+    assert production(["PASSWORD_HASHERS"]) == {"PASSWORD_HASHERS": None}  # Django's own
+    settings.PASSWORD_HASHERS = global_settings.PASSWORD_HASHERS
+
+    hasher = get_hasher()
+
+    assert (hasher.algorithm, hasher.digest().name) == ("pbkdf2_sha256", "sha256")
+    assert hasher.iterations >= LEAST_ITERATIONS

@@ -335,9 +335,8 @@ class Appointment(Remembered):
 
         Raises:
             ValidationError: `naive`, `status`, or `duration` for a fraction of a minute.
-            LostRace: `doctor_overlap`, `patient_overlap` or `inactive` if the time is not to be had; `stale` if the row
-                has changed since it was read; `gone` if it, doctor or patient are no more; `anonymised`. Nothing is
-                written.
+            LostRace: `doctor_overlap`, `patient_overlap` or `inactive`; `stale` if the row has changed since it was
+                read; `gone` if it, doctor or patient are no more; `anonymised`. Nothing is written.
         """
         self._set_times()
         rules.check_status(self.status)

@@ -84,7 +84,7 @@ class Immutable(models.QuerySet):
         # By it Django deletes what belongs to a record that is deleted.
         raise TypeError(KEPT)
 
-    _raw_delete.queryset_only = True  # type: ignore[attr-defined]
+    _raw_delete.queryset_only = True  # type: ignore[attr-defined]  # as of `delete`
 
 
 def _delete_for_good(rows: Any) -> None:
@@ -104,7 +104,7 @@ class WrittenOnce(models.Model):
         if not self._state.adding:
             raise TypeError(UNCHANGED)
         raw, kind, _force_insert, _force_update, *rest = args
-        saved: bool = super()._save_table(raw, kind, True, False, *rest, **kwargs)  # type: ignore[misc]
+        saved: bool = super()._save_table(raw, kind, True, False, *rest, **kwargs)  # type: ignore[misc]  # Django's own
         return saved
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:

@@ -45,7 +45,7 @@ def answer_of(response, plain):
     )
 
 
-def visitor(walk, role):  # noqa: F811
+def visitor(walk, role):  # noqa: F811 -- the fixture above
     """A client of somebody with the role, and the headers of a program of theirs."""
     client = Client(raise_request_exception=False, headers={"Origin": ELSEWHERE})
     if role == ANONYMOUS:
@@ -54,7 +54,7 @@ def visitor(walk, role):  # noqa: F811
     return client, {"Authorization": f"Bearer {walk.tokens[role]}"}
 
 
-def answers_of(walk, role):  # noqa: F811
+def answers_of(walk, role):  # noqa: F811 -- the fixture above
     """Yield the name and the answer of every address by GET, to a browser or, below the API's, to a program."""
     for name, (template, _row) in TABLE.items():
         client, program = visitor(walk, role)
@@ -65,7 +65,7 @@ def answers_of(walk, role):  # noqa: F811
 
 
 @pytest.mark.parametrize("role", ALL_ROLES)
-def test_every_answer_scores_100_and_more_and_is_kept_from_caches_and_other_sites(walk, role):  # noqa: F811
+def test_every_answer_scores_100_and_more_and_is_kept_from_caches_and_other_sites(walk, role):  # noqa: F811 -- the fixture above
     wrong = {}
     for name, response, plain in answers_of(walk, role):
         answer = answer_of(response, plain)
@@ -96,7 +96,7 @@ ALWAYS = {
 OWN_CACHING = {"appointments:calendar_feed"}
 
 
-def test_feed_is_kept_from_shared_caches(walk):  # noqa: F811
+def test_feed_is_kept_from_shared_caches(walk):  # noqa: F811 -- the fixture above
     client, _headers = visitor(walk, ANONYMOUS)
 
     response = client.get(f"/calendar/{walk.ids['feed_token']}.ics", secure=True)
@@ -116,7 +116,7 @@ def fail_with(error):
 @pytest.mark.parametrize(
     ("error", "status"), [(ZeroDivisionError(), 500), (OperationalError(2013), 503), (SuspiciousOperation(), 400)]
 )
-def test_error_scores_100_and_more(walk, monkeypatch, error, status):  # noqa: F811
+def test_error_scores_100_and_more(walk, monkeypatch, error, status):  # noqa: F811 -- the fixture above
     client, _headers = visitor(walk, "Administrator")
     monkeypatch.setattr(doctor_views, "render", fail_with(error))
 
@@ -147,7 +147,7 @@ def assert_whole(response, plain):
         (302, {"path": "/api/docs"}),
     ],
 )
-def test_refusal_scores_100_and_more(walk, status, sent):  # noqa: F811
+def test_refusal_scores_100_and_more(walk, status, sent):  # noqa: F811 -- the fixture above
     client, _headers = visitor(walk, ANONYMOUS)
 
     response = client.generic(sent.get("method", "GET"), sent["path"], secure=True, headers=sent.get("headers"))

@@ -42,7 +42,7 @@ def test_stranger_gets_from_livez_one_word():
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_stranger_gets_from_all_else_a_login_a_401_or_a_404(walk, method):  # noqa: F811
+def test_stranger_gets_from_all_else_a_login_a_401_or_a_404(walk, method):  # noqa: F811 -- the fixture above
     heard = {
         name: kind_of(ask(address.format(**walk.ids), method))
         for name, (address, _row) in TABLE.items()
@@ -71,7 +71,7 @@ def test_stranger_gets_static_files_which_the_login_page_is_made_of(settings):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"])
-def test_stranger_changes_nothing_by_any_method(walk, method):  # noqa: F811
+def test_stranger_changes_nothing_by_any_method(walk, method):  # noqa: F811 -- the fixture above
     before = (Patient.objects.count(), User.objects.count(), ApiToken.objects.count())
 
     heard = {

@@ -5,8 +5,6 @@ from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django_htmx.http import HttpResponseClientRedirect
 
 from clinic.access import PUBLIC, methods_of
 from clinic.http import lead_on
@@ -50,10 +48,14 @@ def is_too_late(request: Any) -> bool:
 
 def to_login(request: Any, *, back_to: str = "") -> HttpResponse:
     """Lead to the login, and after it back to what was looked at; an action is not carried out later."""
-    if request.htmx and not back_to:
-        return HttpResponseClientRedirect(reverse("login"))
-    looked_at = request.get_full_path() if request.method in ("GET", "HEAD") else "/"
-    return lead_on(request, redirect_to_login(back_to or looked_at).url)
+    return lead_on(request, redirect_to_login(back_to or _looked_at(request)).url)
+
+
+def _looked_at(request: Any) -> str:
+    """Return the page that somebody had before them: for a part of one, be it asked for or sent, the page around it."""
+    if request.htmx:
+        return request.htmx.current_url_abs_path or "/"
+    return request.get_full_path() if request.method in ("GET", "HEAD") else "/"
 
 
 def _is_background(request: HttpRequest) -> bool:

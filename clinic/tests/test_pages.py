@@ -424,7 +424,24 @@ def test_stranger_who_sends_a_form_comes_back_to_the_schedule_and_not_to_the_act
 def test_stranger_whose_page_asks_by_htmx_is_sent_to_the_login_as_a_whole(client):
     response = client.post("/appointments/book/", {"find": "1"}, headers={"HX-Request": "true"})
 
-    assert response["HX-Redirect"] == "/accounts/login/"
+    assert response["HX-Redirect"] == "/accounts/login/?next=/"
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_part_of_a_page_that_is_asked_for_too_late_leads_back_to_the_page(client, method):
+    page = "http://testserver/schedule/2026-11-24/?layout=list"
+
+    response = getattr(client, method)("/appointments/book/", headers={"HX-Request": "true", "HX-Current-URL": page})
+
+    assert response["HX-Redirect"] == "/accounts/login/?next=/schedule/2026-11-24/%3Flayout%3Dlist"
+
+
+def test_part_of_a_page_elsewhere_does_not_lead_there(client):
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://evil.example/schedule/"}
+
+    response = client.get("/schedule/", headers=headers)
+
+    assert response["HX-Redirect"] == "/accounts/login/?next=/"
 
 
 def test_method_that_is_not_meant_is_answered_with_a_page(at_desk):

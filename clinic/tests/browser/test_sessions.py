@@ -209,6 +209,23 @@ def test_page_leaves_for_the_login_and_shows_no_patient(clocked_desk, clinic, pa
     expect(clocked_desk).to_have_url(re.compile(r"/schedule/2026-11-24/\?layout=list$"))
 
 
+def test_day_that_is_fetched_anew_just_after_the_end_is_shown_after_the_login(
+    clocked_desk, clinic, receptionist, now, pass_time
+):
+    clocked_desk.goto("/schedule/2026-11-24/?layout=list")
+
+    def let_it_end(route):
+        now.shift(20 * MINUTE)
+        route.continue_()
+
+    clocked_desk.route(lambda url: "layout=list" in url, let_it_end, times=1)
+    booking.mark_arrived(clinic.overdue, by=receptionist)
+    pass_time(clocked_desk, seconds=10)
+
+    log_in(clocked_desk)
+    expect(clocked_desk).to_have_url(re.compile(r"/schedule/2026-11-24/\?layout=list$"))
+
+
 def type_why(page, clinic):
     """Type why a visit is moved, which the tab keeps on the way to another time."""
     page.goto(f"/appointments/{clinic.booked.pk}/move/")

@@ -36,7 +36,7 @@ class ListsHits(admin.ModelAdmin):
         """Take back what looking for hits has written, if the form was refused; Django would commit it."""
         response = super()._changeform_view(request, *args, **kwargs)  # type: ignore[misc]  # Django's own, in a transaction
         form = getattr(getattr(response, "context_data", {}).get("adminform"), "form", None)
-        if getattr(form, "is_bound", False):
+        if request.method == "POST" and getattr(form, "is_bound", False):
             transaction.set_rollback(True)
         return response
 

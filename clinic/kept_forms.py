@@ -1,10 +1,12 @@
 """Half-filled forms: what is kept when a session ends, and how its user finds it again after the next login."""
 
+import re
 from typing import Any
 
 from django.contrib import messages
+from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.urls import Resolver404, get_script_prefix, resolve
+from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve
 
 from clinic.access import PAGES
 from clinic.models import KeptForm
@@ -28,6 +30,8 @@ NEVER_KEPT = frozenset(
         "patients:patient_search",
     }
 )
+# The admin's forms of a record of the clinic; those of users and tokens are never kept.
+_ADMIN_FORM = re.compile(r"(?:patients|doctors|appointments)_[a-z]+_(?:add|change)")
 
 
 def is_kept(path: str) -> bool:
@@ -39,10 +43,18 @@ def is_kept(path: str) -> bool:
         page = resolve(path.removeprefix(get_script_prefix().rstrip("/")))
     except Resolver404:
         return False
+    longest = KeptForm._meta.get_field("path").max_length or 0
+    return len(path) <= longest and (_is_admin_form(page) or _is_form_of_app(page))
+
+
+def _is_admin_form(page: ResolverMatch) -> bool:
+    return page.namespaces == ["admin"] and _ADMIN_FORM.fullmatch(page.url_name or "") is not None
+
+
+def _is_form_of_app(page: ResolverMatch) -> bool:
     has_form = {"GET", "POST"} <= PAGES.get(page.view_name, {}).keys()
     is_of_app = bool(page.namespaces) and page.namespaces[0] != "api"
-    longest = KeptForm._meta.get_field("path").max_length or 0
-    return has_form and is_of_app and page.view_name not in NEVER_KEPT and len(path) <= longest
+    return has_form and is_of_app and page.view_name not in NEVER_KEPT
 
 
 def keep(request: HttpRequest, path: str, *, user_id: int) -> bool:
@@ -90,3 +102,18 @@ def _take(request: HttpRequest) -> QueryDict | None:
     form.delete()
     messages.warning(request, _NOT_SENT)
     return QueryDict(form.data)
+
+
+def as_typed(form: Any, data: QueryDict) -> Any:
+    """Return a class of a model's form that shows what was typed into it, and is looked at only once it is sent.
+
+    To look at a form can need a transaction, and locks: whoever has just come back has sent nothing.
+    """
+
+    class AsTyped(form):
+        errors = ErrorDict()
+
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(data, **kwargs)
+
+    return AsTyped

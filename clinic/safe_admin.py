@@ -16,6 +16,7 @@ from django.shortcuts import redirect
 
 from clinic.admin_site import option_text
 from clinic.http import number_or_none
+from clinic.kept_forms import as_typed, taken_from
 from clinic.models import AuditEntry, Event
 from clinic.models.audit_entry import patient_id_of
 from clinic.refusals import note_refused
@@ -94,6 +95,12 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         self._note_read(context["object"])
         response: HttpResponse = super().render_delete_form(request, context)
         return response
+
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Return the form of a record, as somebody has left it when their session ended."""
+        form = super().get_form(request, *args, **kwargs)
+        typed = taken_from(request)
+        return form if typed is None else as_typed(form, typed)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Let a forged id that is no number be refused at its field."""

@@ -5,8 +5,9 @@ from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
+from django.contrib import admin
 from django.test import Client
-from django.urls import clear_script_prefix, resolve, set_script_prefix
+from django.urls import clear_script_prefix, resolve, reverse, set_script_prefix
 
 from appointments.impact import open_impact
 from appointments.models import Appointment
@@ -480,6 +481,111 @@ def test_button_that_was_pressed_too_late_does_nothing(client, administrator, ad
 
     assert response.status_code == 200
     assert state() == before
+
+
+# The admin
+
+TYPED_IN_ADMIN = {
+    "patients_patient_add": {"first_name": "Typed", "last_name": "Before", "email": "typed@example.org"},
+    "patients_patient_change": {"first_name": "Typed", "last_name": "Before", "phone_number": "912"},
+    "doctors_doctor_add": {"full_name": "Dr Typed", "specialization": "Cardiology"},
+    "doctors_doctor_change": {"full_name": "Dr Typed", "usual_minutes": "45"},
+    "doctors_timetable_add": {"monday": "8-12", "valid_from": "2026-12-01"},
+    "doctors_timetable_change": {"monday": "8-9", "valid_from": "2026-12-01"},
+    "doctors_leave_add": {"reason": "Skiing"},
+    "doctors_leave_change": {"reason": "Skiing"},
+    "doctors_closure_add": {"date": "2026-12-30", "name": "Carnival"},
+    "doctors_closure_change": {"name": "Carnival"},
+    "appointments_appointment_add": {"reason": "Sore knee", "notes": "Ground floor"},
+    "appointments_appointment_change": {"reason": "Sore knee", "notes": "Ground floor"},
+    "appointments_emergencygrant_add": {"reason": "Flood"},
+}
+
+
+@pytest.fixture
+def record_of():
+    """A function that returns a record of a model, with what a form of the admin could hit."""
+    doctor = DoctorFactory()
+    visit = AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 12, 7, 10, 0, tzinfo=dt.UTC))
+    records = {
+        "patient": visit.patient,
+        "doctor": doctor,
+        "timetable": TimetableFactory(doctor=doctor),
+        "leave": LeaveFactory(doctor=DoctorFactory()),
+        "closure": ClosureFactory(),
+        "appointment": visit,
+    }
+    return records.get
+
+
+def admin_address(name, record_of):
+    _app, model, form = name.split("_")
+    return reverse(f"admin:{name}", args=[record_of(model).pk] if form == "change" else [])
+
+
+def test_every_form_of_a_record_in_the_admin_is_looked_at():
+    forms = {
+        f"{model._meta.app_label}_{model._meta.model_name}_{form}"
+        for model in admin.site._registry
+        for form in ("add", "change")
+    }
+    secret = {name for name in forms if name.startswith("clinic_")}
+    read_only = {"appointments_emergencygrant_change"}
+
+    assert forms - secret - read_only == set(TYPED_IN_ADMIN)
+
+
+@pytest.mark.parametrize("name", TYPED_IN_ADMIN)
+def test_admin_shows_what_was_kept_and_carries_nothing_out(client, administrator, record_of, now, name):
+    url, typed = admin_address(name, record_of), TYPED_IN_ADMIN[name]
+    client.force_login(administrator)
+    before = state()
+    end(now)
+    assert send(client, url, typed | {"_save": "Save"})["Location"] == f"/accounts/login/?next={url}"
+    sign_in(client, administrator)
+
+    response = client.get(url)
+
+    form = response.context["adminform"].form
+    assert {field: form[field].value() for field in typed} == typed
+    assert not response.context["errors"]
+    assert "has not been saved" in response.content.decode()
+    assert state() == before
+    assert kept() == []
+
+
+def test_form_that_is_there_again_in_the_admin_can_be_sent(client, administrator, patient, now):
+    url = reverse("admin:patients_patient_change", args=[patient.pk])
+    client.force_login(administrator)
+    form = client.get(url).context["adminform"].form
+    typed = {name: form[name].value() or "" for name in form.fields} | {"first_name": "Corrected"}
+    end(now)
+    send(client, url, typed)
+    sign_in(client, administrator)
+    form = client.get(url).context["adminform"].form
+
+    send(client, url, {name: form[name].value() or "" for name in form.fields})
+
+    patient.refresh_from_db()
+    assert patient.first_name == "Corrected"
+
+
+@pytest.mark.parametrize("page", ["clinic_user_add", "clinic_user_change", "clinic_apitoken_add"])
+def test_admin_of_users_and_tokens_keeps_nothing(client, administrator, now, page):
+    url = reverse(f"admin:{page}", args=[administrator.pk] if page.endswith("change") else [])
+    client.force_login(administrator)
+    end(now)
+
+    send(client, url, {"username": "typed", "name": "Typed"})
+
+    assert kept() == []
+
+
+@pytest.mark.parametrize(("url", "is_said"), [("/admin/patients/patient/add/", True), ("/admin/clinic/user/", False)])
+def test_page_says_whether_its_form_is_kept(client, administrator, url, is_said):
+    client.force_login(administrator)
+
+    assert ("is kept for your next login" in client.get(url).content.decode()) is is_said
 
 
 # The booking page

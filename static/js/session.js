@@ -97,7 +97,7 @@
   // Keep what was typed into the page's form, for the same person's next login; return the page to go on with then.
   async function keep() {
     const form = typedInto?.isConnected ? typedInto : typedInto && document.querySelector("main form[method=post]");
-    if (!form || !keepUrl) return here;
+    if (!form) return here;
     const body = new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string"));
     for (const secret of form.querySelectorAll("[type=password]")) body.delete(secret.name);
     const path = new URL(form.getAttribute("action") ?? "", location.href).pathname;

@@ -268,6 +268,20 @@ def test_half_filled_booking_form_is_there_after_the_login(clocked_desk, clinic,
     expect(clocked_desk.locator("#messages")).to_contain_text("has not been saved")
 
 
+def test_half_filled_form_of_the_admin_is_there_after_the_login(
+    open_page, administrator, clinic, with_clock, pass_time
+):
+    page = with_clock(open_page(administrator))
+    page.goto(f"/admin/patients/patient/{clinic.patients.santos.pk}/change/")
+    page.get_by_label("Last name").fill("Santos Silva")
+
+    leave_alone(page, pass_time)
+    log_in(page, administrator.username)
+
+    expect(page.get_by_label("Last name")).to_have_value("Santos Silva")
+    expect(page.get_by_text("has not been saved")).to_be_visible()
+
+
 def test_half_filled_form_is_not_shown_to_somebody_else(clocked_desk, clinic, second_desk, pass_time):
     clocked_desk.goto("/patients/new/")
     clocked_desk.get_by_label("First name").fill("Secret")

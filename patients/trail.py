@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch
 
 from clinic import clinic_time
+from clinic.audit import ANONYMISED
 from clinic.models import ApiToken, AuditEntry, Event, SeenPatient, User
 from patients.models import Patient
 
@@ -256,7 +257,7 @@ def _changed(entry: Any, names: _Names) -> Iterator[tuple[str, str, str]]:
 def _value(value: Any, related: type[models.Model] | None, names: _Names, *, is_instant: bool) -> str:
     if value in (None, "", "None"):
         return "–"
-    if is_instant:  # the trail holds UTC without saying so
+    if is_instant and value != ANONYMISED:  # the trail holds UTC without saying so
         instant = dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
         return f"{clinic_time.date_text(instant)} {clinic_time.time_text(instant)}"
     if related is not None and str(value).isdecimal():

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from appointments import booking, rights, short_lived
 from appointments.history import history_of
-from appointments.models import Appointment
+from appointments.models import Appointment, Impact
 from appointments.patient_trail import trail_of
 from appointments.rights import anonymise
 from appointments.tests.a_patients_life import FORMER, Life, day
@@ -282,6 +282,36 @@ def test_history_of_an_anonymised_patients_visit_can_be_read(life):
         assert history_of(visit, user=life.desk)
         assert life.desk_client.get(f"/appointments/{visit.pk}/").status_code == 200
     assert life.desk_client.get(f"/patients/{life.patient.pk}/").status_code == 200
+
+
+def test_every_page_about_the_patient_is_served_without_a_former_value(life):
+    visits = (life.visit, life.given, life.taken, life.cancelled, life.hit_visit)
+    anonymise(life.patient, by=life.admin)
+
+    pages = [
+        f"/patients/{life.patient.pk}/",
+        f"/patients/{life.patient.pk}/data/",
+        f"/patients/{life.patient.pk}/data/?format=json",
+        f"/admin/patients/patient/{life.patient.pk}/change/",
+        f"/admin/patients/patient/{life.patient.pk}/history/",
+        f"/patients/{life.other.pk}/",
+        "/admin/patients/patient/",
+        "/admin/appointments/appointment/",
+        "/admin/clinic/auditentry/",
+        "/audit/",
+        f"/audit/?patient={life.patient.pk}",
+        f"/appointments/impacts/{Impact.objects.get().pk}/",
+        *(f"/appointments/{visit.pk}/" for visit in visits),
+        *(f"/admin/appointments/appointment/{visit.pk}/change/" for visit in visits),
+        *(f"/admin/appointments/appointment/{visit.pk}/history/" for visit in visits),
+        *(f"/schedule/2026-11-{number:02}/" for number in (3, 4, 5, 6, 9, 10)),
+        *(f"/admin/clinic/auditentry/{pk}/change/" for pk in AuditEntry.objects.values_list("pk", flat=True)),
+    ]
+    for page in pages:
+        response = life.admin_client.get(page)
+        assert response.status_code == 200, page
+        text = response.getvalue().decode()
+        assert [value for value in FORMER if value in text] == [], page
 
 
 def test_schedule_of_the_past_still_counts_the_visits(life):

@@ -103,6 +103,19 @@ class OwnPasswordForm(PasswordChangeForm):
         return old_password
 
 
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse the old password as the new one: whoever has set a temporary one would know it for good.
+
+        Raises:
+            ValidationError: `new_password1`: `password_unchanged`.
+        """
+        cleaned = super().clean()
+        old = self.cleaned_data.get("old_password")
+        if old is not None and old == self.cleaned_data.get("new_password1"):
+            self.add_error("new_password1", _unchanged())
+        return cleaned
+
+
 class SetUpForm(forms.Form):
     """A code that shows that the app has the secret, which the form carries."""
 
@@ -133,6 +146,10 @@ class UserAccessForm(UserChangeForm):
 
 def _own_access() -> ValidationError:
     return ValidationError(_("Nobody takes away their own access: ask another administrator."), code="own_access")
+
+
+def _unchanged() -> ValidationError:
+    return ValidationError(_("This is your old password. Take another one."), code="password_unchanged")
 
 
 def _is_password_of(request: HttpRequest, user: User, password: str) -> bool:

@@ -234,6 +234,16 @@ def test_own_change_opens_the_portal(newcomers_client, newcomer):
     assert not newcomer.password_is_temporary
 
 
+def test_password_from_somebody_else_cannot_be_changed_to_itself(newcomers_client, newcomer):
+    sent = {"old_password": GOOD, "new_password1": GOOD, "new_password2": GOOD}
+
+    response = newcomers_client.post("/accounts/password_change/", sent)
+
+    assert response.context["form"].has_error("new_password1", "password_unchanged")
+    newcomer.refresh_from_db()
+    assert newcomer.password_is_temporary
+
+
 def test_password_set_in_the_admin_for_another_is_temporary_and_ends_sessions(in_admin, receptionist):
     client = Client()
     client.force_login(receptionist)

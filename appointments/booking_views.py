@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 
 from appointments import booking
 from appointments.attendance import attendance_of
@@ -40,6 +40,8 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
     sent = sent_data(request)
     if sent is None:
         picked = _patient_or_none(request, request.GET.get("patient", ""))
+        if picked and picked.anonymised_at:
+            return redirect(picked)  # which says why nobody can be booked for it
         initial = {
             "date": first_working_day(Doctor.objects.active(), clinic_time.today()),
             "patient": picked and picked.pk,

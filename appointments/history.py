@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy, Status
 from clinic import clinic_time
-from clinic.audit import ANONYMISED
+from clinic.audit import ANONYMISED, stored_instant
 from clinic.models import AuditEntry
 from doctors.models import Doctor
 from patients.models import Patient
@@ -125,6 +125,6 @@ def _label(field: str) -> str:
 
 
 def _instant_text(stored: str) -> str:
-    """Return an instant of the audit trail, which holds UTC without saying so, in clinic time."""
-    instant = dt.datetime.fromisoformat(stored).replace(tzinfo=dt.UTC)
-    return f"{clinic_time.date_text(instant)} {clinic_time.time_text(instant)}"
+    """Return an instant of the audit trail in clinic time."""
+    instant = stored_instant(stored)
+    return f"{clinic_time.date_text(instant)} {clinic_time.time_text(instant)}" if instant else stored

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils import timezone
 
 from appointments.models import Appointment, Hit
 from appointments.patient_trail import PatientTrail, Told, trail_of
+from clinic.audit import stored_instant
 from clinic.models import Event
 from doctors.models import Doctor
 from patients.models import Patient
@@ -23,6 +25,7 @@ Data = dict[str, Any]
 SEARCH_KEYS_ARE_FOR = "Made from name, e-mail and phone number, so that the record is found by parts of them."
 # Whose values are ids of staff, or of the visit and the list it stands on.
 _NOT_TOLD = frozenset({"id", "booked_by", "reached_by", "impact", "appointment"})
+_NOTHING = frozenset({None, "None", ""})  # as the trail holds it
 
 
 def patient_data(patient: Patient, *, at: dt.datetime | None = None) -> Data:
@@ -108,10 +111,11 @@ def _history(entries: Iterable[Told], doctors: dict[str, str]) -> list[Data]:
 
 
 def _change(told: Told, doctors: dict[str, str]) -> Data:
+    kind = ContentType.objects.get_for_id(told.entry.content_type_id).model_class()
     changed = {
-        field: [_value(field, value, doctors) for value in values]
+        field: [_value(kind, field, value, doctors) for value in values]
         for field, values in sorted(told.changes.items())
-        if field not in _NOT_TOLD | {"patient"}
+        if field not in _NOT_TOLD | {"patient"} and not _NOTHING.issuperset(values)
     }
     event = _event(told) | {"event": told.entry.get_action_display(), "changed": changed}
     if "patient" in told.changes and not told.is_whole:
@@ -121,9 +125,11 @@ def _change(told: Told, doctors: dict[str, str]) -> Data:
     return event
 
 
-def _value(field: str, value: Any, doctors: dict[str, str]) -> Any:
+def _value(kind: type[models.Model], field: str, value: Any, doctors: dict[str, str]) -> Any:
     if value in (None, "None"):
         return None
+    if isinstance(kind._meta.get_field(field), models.DateTimeField):
+        return stored_instant(value) or value
     return doctors.get(str(value), value) if field == "doctor" else value
 
 

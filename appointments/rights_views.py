@@ -59,7 +59,7 @@ def patient_anonymise(request: StaffRequest, pk: int) -> HttpResponse:
             forget_in_session(request.session, former)
             messages.success(request, f"Patient {patient.pk} is anonymised.")
             return redirect(patient)
-    context = {"patient": patient, "form": form, "refusal": refusal}
+    context = {"patient": patient, "form": form, "refusal": refusal, "visit_count": patient.appointments.count()}
     return render(request, "appointments/patient_anonymise.html", context)
 
 

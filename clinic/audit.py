@@ -3,6 +3,7 @@
 A context variable of our own, because django-auditlog's `set_actor` forgets the outer actor once an inner one ends.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 ANONYMISED = "anonymised"  # what stands in place of each value that was a patient's
+
+
+def stored_instant(value: str) -> dt.datetime | None:
+    """Return an instant as changes in the trail hold it, UTC without saying so; None if it is no longer held."""
+    return None if value == ANONYMISED else dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,10 @@ def to_login(request: Any, *, back_to: str = "") -> HttpResponse:
 def _looked_at(request: Any) -> str:
     """Return the page that somebody had before them: for a part of one, be it asked for or sent, the page around it."""
     if request.htmx:
-        return request.htmx.current_url_abs_path or "/"
+        try:
+            return request.htmx.current_url_abs_path or "/"
+        except ValueError:  # what it says is no address
+            return "/"
     return request.get_full_path() if request.method in ("GET", "HEAD") else "/"
 
 

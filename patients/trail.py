@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch
 
 from clinic import clinic_time
-from clinic.audit import ANONYMISED
+from clinic.audit import stored_instant
 from clinic.models import ApiToken, AuditEntry, Event, SeenPatient, User
 from patients.models import Patient
 
@@ -257,8 +257,7 @@ def _changed(entry: Any, names: _Names) -> Iterator[tuple[str, str, str]]:
 def _value(value: Any, related: type[models.Model] | None, names: _Names, *, is_instant: bool) -> str:
     if value in (None, "", "None"):
         return "–"
-    if is_instant and value != ANONYMISED:  # the trail holds UTC without saying so
-        instant = dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
+    if is_instant and (instant := stored_instant(value)) is not None:
         return f"{clinic_time.date_text(instant)} {clinic_time.time_text(instant)}"
     if related is not None and str(value).isdecimal():
         return names.of(related, int(value)).text

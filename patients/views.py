@@ -75,6 +75,8 @@ def patient_register(request: HttpRequest) -> HttpResponse:
 def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Correct a patient's record."""
     patient = get_object_or_404(Patient, pk=pk)
+    if patient.anonymised_at and request.method == "GET":
+        return redirect(patient)  # which says why there is nothing to edit
     name = patient.full_name
     form = PatientForm(sent_data(request), instance=patient)
     if request.method == "POST" and form.is_valid():

@@ -314,6 +314,24 @@ def test_every_page_about_the_patient_is_served_without_a_former_value(life):
         assert [value for value in FORMER if value in text] == [], page
 
 
+@pytest.mark.parametrize("page", ["/patients/{pk}/edit/", "/appointments/book/?patient={pk}"])
+def test_page_that_could_only_refuse_leads_to_the_record_which_says_why(life, page):
+    anonymise(life.patient, by=life.admin)
+
+    response = life.desk_client.get(page.format(pk=life.patient.pk), follow=True)
+
+    assert response.redirect_chain[-1][0] == f"/patients/{life.patient.pk}/"
+    assert "cannot be changed or booked" in response.content.decode()
+
+
+def test_page_tells_namesakes_apart(life):
+    text = life.admin_client.get(f"/patients/{life.patient.pk}/anonymise/").content.decode()
+
+    assert "13 February 1961" in text
+    assert "+44 20 7946 0123" in text
+    assert "<dd>4</dd>" in text  # visits
+
+
 def test_schedule_of_the_past_still_counts_the_visits(life):
     anonymise(life.patient, by=life.admin)
 

@@ -95,6 +95,21 @@ def test_history_says_what_changed_when_by_which_role(data):
     assert edit["at"] == day(2, 8)
 
 
+def test_history_says_instants_as_instants_and_leaves_out_what_was_empty_and_stays_so(life):
+    data = patient_data(life.patient)
+    changes = [entry["changed"] for visit in data["visits"] for entry in visit["history"]]
+
+    move = next(each for each in changes if set(each) >= {"start_time", "doctor"} and None not in each["start_time"])
+    assert move["start_time"] == [day(3), day(4)]
+    assert not [values for change in changes for values in change.values() if not any(values)]
+
+
+def test_history_of_an_anonymised_patient_can_be_made(life):
+    anonymise(life.patient, by=life.admin)
+
+    assert patient_data(life.patient)["visits"]
+
+
 def test_history_says_that_a_program_acted(data):
     assert data["record_history"][0]["by"] == "Receptionist, by a program"
 

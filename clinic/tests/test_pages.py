@@ -9,6 +9,7 @@ from django.test import Client
 from appointments.tests.factories import AppointmentFactory
 from clinic import error_pages, health
 from clinic.models import User
+from clinic.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.factories import UserFactory
 from clinic.tests.reading import elements
 from clinic.transactions import RETRY_AFTER_SECONDS
@@ -402,6 +403,26 @@ def test_page_shows_what_was_typed_as_text(at_desk, visit):
     assert "&lt;script&gt;alert" in response.content.decode()
 
 
+# Which keys there are
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [
+        (RECEPTIONIST, {"find a patient", "book", "move, cancel", "undo"}),
+        (DOCTOR, {"undo"}),
+        (MANAGER, set()),
+    ],
+)
+def test_keys_are_those_that_the_role_can_use(client, role, told):
+    client.force_login(UserFactory(role=role))
+
+    page = client.get("/doctors/").content.decode()
+
+    keys = {"find a patient", "book", "move, cancel", "undo"}
+    assert {key for key in keys if f"<dd>{key}</dd>" in page} == told
+
+
 # What leaves no trace in the browser, and where an expired session leads
 
 
@@ -436,8 +457,9 @@ def test_part_of_a_page_that_is_asked_for_too_late_leads_back_to_the_page(client
     assert response["HX-Redirect"] == "/accounts/login/?next=/schedule/2026-11-24/%3Flayout%3Dlist"
 
 
-def test_part_of_a_page_elsewhere_does_not_lead_there(client):
-    headers = {"HX-Request": "true", "HX-Current-URL": "http://evil.example/schedule/"}
+@pytest.mark.parametrize("page", ["http://evil.example/schedule/", "//evil.example/", "http://[bad", "", "\\evil"])
+def test_part_of_a_page_elsewhere_does_not_lead_there(client, page):
+    headers = {"HX-Request": "true", "HX-Current-URL": page}
 
     response = client.get("/schedule/", headers=headers)
 

@@ -111,7 +111,7 @@ def _history(entries: Iterable[Told], doctors: dict[str, str]) -> list[Data]:
 
 
 def _change(told: Told, doctors: dict[str, str]) -> Data:
-    kind = ContentType.objects.get_for_id(told.entry.content_type_id).model_class()
+    kind: Any = ContentType.objects.get_for_id(told.entry.content_type_id).model_class()
     changed = {
         field: [_value(kind, field, value, doctors) for value in values]
         for field, values in sorted(told.changes.items())

@@ -78,8 +78,12 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
     @admin.action(description="Remove the second factor (telephone lost)", permissions=["change"])
     def remove_second_factor(self, request: HttpRequest, queryset: Any) -> None:
         """Let the selected users sign in without the telephone that they have lost."""
-        removed = [user for user in self._changeable(request, queryset) if second_factor.remove(user)]
+        others = [user for user in self._changeable(request, queryset) if user != request.user]
+        removed = [user for user in others if second_factor.remove(user)]
+        self._end_sessions(request, removed)
         self.message_user(request, f"The second factor of {len(removed)} is removed.", messages.SUCCESS)
+        if request.user in queryset:
+            self.message_user(request, "Your own is changed on “Your account”.", messages.WARNING)
 
     def _changeable(self, request: HttpRequest, users: Any) -> list[User]:
         return [user for user in users if self.has_change_permission(request, user)]
@@ -87,15 +91,20 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
     @admin.action(description="End all sessions", permissions=["change"])
     def end_sessions(self, request: HttpRequest, queryset: Any) -> None:
         """Sign the selected users out, wherever they are; the session in which this is done goes on."""
+        ended = self._end_sessions(request, self._changeable(request, queryset))
+        self.message_user(request, f"{ended} session{'' if ended == 1 else 's'} ended.", messages.SUCCESS)
+
+    def _end_sessions(self, request: HttpRequest, users: list[User]) -> int:
+        """End all sessions of users but the one in use, and return how many there were."""
         sessions = Session.objects.exclude(pk=request.session.session_key)
         ended = 0
-        for user in self._changeable(request, queryset):
+        for user in users:
             own = sessions.filter(user=user)
             count = own.in_force(at=timezone.now()).count()
             own.delete()
             AuditEntry.objects.note(Event.SIGN_OUT, user, ended_by="administrator", sessions=count)
             ended += count
-        self.message_user(request, f"{ended} session{'' if ended == 1 else 's'} ended.", messages.SUCCESS)
+        return ended
 
 
 @admin.register(AuditEntry)
@@ -105,7 +114,10 @@ class AuditEntryAdmin(SafeModelAdmin, LogEntryAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(SafeModelAdmin):
-    """Tokens of programs. One is shown when it is made, and then no more; it ends by its date or when revoked."""
+    """Tokens of programs. One is shown when it is made, and then no more; it ends by its date or when revoked.
+
+    A superuser's is a superuser's to change.
+    """
 
     list_display = ["name", "beginning", "user", "state", "created_at", "expires_at", "last_used_at"]
     list_filter = ["user"]
@@ -121,10 +133,15 @@ class ApiTokenAdmin(SafeModelAdmin):
         return self.fields if obj else ["user", "name", "expires_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Keep a token with its user, since it is theirs in the audit trail, and one that was revoked as it is."""
+        """Keep a token with its user, since it is theirs in the audit trail, and one that has ended as it is."""
         if obj is None:
             return self.readonly_fields
-        return self.fields if obj.revoked_at else [*self.readonly_fields, "user"]
+        return self.fields if obj.has_ended(at=timezone.now()) else [*self.readonly_fields, "user"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody but a superuser change a superuser's token."""
+        is_above = obj is not None and obj.user.is_superuser and not request.user.is_superuser
+        return not is_above and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: a token is revoked, so that it stays known who had one."""
@@ -165,7 +182,9 @@ class ApiTokenAdmin(SafeModelAdmin):
     @admin.action(description="Revoke selected tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: Any) -> None:
         """End the selected tokens for good."""
-        tokens = [token for token in queryset if token.revoked_at is None]
+        tokens = [
+            token for token in queryset if token.revoked_at is None and self.has_change_permission(request, token)
+        ]
         for token in tokens:
             token.revoke()
         self.message_user(request, f"{len(tokens)} revoked.", messages.SUCCESS)

@@ -72,11 +72,13 @@ class ApiToken(AuditedRecord):
 
     def state(self, *, at: dt.datetime) -> str:
         """Return for people whether the token may be used at `at`, as `in_force` asks the database, or why not."""
-        if self.revoked_at is not None:
-            return "revoked"
-        if self.expires_at is not None and self.expires_at <= at:
-            return "expired"
+        if self.has_ended(at=at):
+            return "revoked" if self.revoked_at is not None else "expired"
         return "in force" if self.user.is_active else "user not active"
+
+    def has_ended(self, *, at: dt.datetime) -> bool:
+        """Return whether the token is over for good: revoked, or past its date."""
+        return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= at)
 
     def revoke(self) -> None:
         """End the token for good."""

@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
 from appointments.models import Appointment
 from clinic import wsgi
@@ -251,6 +252,31 @@ def test_revoked_token_is_kept_as_it_was(in_admin, receptionist):
 
     assert ApiToken.objects.get().name == "test"
     assert "revoked" in in_admin.get(reverse("admin:clinic_apitoken_changelist")).content.decode()
+
+
+def test_token_that_has_run_out_gets_no_new_end(in_admin, receptionist, now):
+    program = ApiClient(receptionist)
+    token = ApiToken.objects.get()
+    token.expires_at = timezone.now() - dt.timedelta(days=5)
+    token.save()
+
+    later = {"name": "Another name", "expires_at_0": "24/11/2027", "expires_at_1": "09:00"}
+    in_admin.post(reverse("admin:clinic_apitoken_change", args=[token.pk]), later)
+
+    assert program.get("/doctors").status_code == 401
+
+
+def test_administrator_leaves_a_superusers_token_as_it_is(in_admin):
+    superuser = User.objects.create_superuser("root")
+    program = ApiClient(superuser)
+    token = ApiToken.objects.get()
+
+    changed = in_admin.post(reverse("admin:clinic_apitoken_change", args=[token.pk]), {"name": "Another name"})
+    in_admin.post(reverse("admin:clinic_apitoken_changelist"), {"action": "revoke", "_selected_action": [token.pk]})
+
+    assert changed.status_code == 403
+    assert ApiToken.objects.get().name == "test"
+    assert program.get("/doctors").status_code == 200
 
 
 def test_session_opens_nothing_of_the_api_below_a_prefix_either(at_desk):

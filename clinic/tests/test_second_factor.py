@@ -500,6 +500,23 @@ def test_administrator_removes_the_factor_of_who_lost_the_telephone(in_admin, ad
     assert told(device.user) == [(administrator, "second_factor_removed")]
 
 
+def test_factor_that_is_removed_ends_the_users_sessions(in_admin, device):
+    open_one = Client()
+    open_one.force_login(device.user)
+
+    remove_of(in_admin, device.user)
+
+    assert [is_in(each) for each in (open_one, in_admin)] == [False, True]
+
+
+def test_administrator_does_not_remove_the_own_one_in_the_admin(in_admin, administrator):
+    second_factor.new_device(administrator).save()
+
+    remove_of(in_admin, administrator)
+
+    assert TOTPDevice.objects.exists()
+
+
 def test_administrator_does_not_remove_that_of_a_superuser(in_admin):
     superuser = UserFactory(is_superuser=True)
     second_factor.new_device(superuser).save()

@@ -98,6 +98,7 @@ def portal() -> Iterator[Portal]:
             "REQUIRE_SECOND_FACTOR": "off",
             "SESSION_IDLE_MINUTES": "600",
             "API_CALLS_A_MINUTE": "0",
+            "PAGES_A_MINUTE": "0",
         }
         shutil.copy(_demo(), f"{folder}/clinic.sqlite3")
         told = _prepared(environment)

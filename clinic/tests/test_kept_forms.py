@@ -11,6 +11,7 @@ from django.urls import clear_script_prefix, resolve, reverse, set_script_prefix
 
 from appointments.impact import open_impact
 from appointments.models import Appointment
+from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
 from clinic import access
 from clinic.kept_forms import NEVER_KEPT
@@ -586,6 +587,28 @@ def test_page_says_whether_its_form_is_kept(client, administrator, url, is_said)
     client.force_login(administrator)
 
     assert ("is kept for your next login" in client.get(url).content.decode()) is is_said
+
+
+# A patient is anonymised
+
+
+def test_only_forms_of_doctors_and_their_time_outlast_an_anonymising(administrator, patient, addresses):
+    of_admin = [reverse(f"admin:{name}", args=[1] if name.endswith("_change") else []) for name in TYPED_IN_ADMIN]
+    urls = [*addresses.values(), *of_admin]
+    KeptForm.objects.bulk_create(KeptForm(user=administrator, path=url, data="notes=Told") for url in urls)
+
+    anonymise(patient, by=administrator)
+
+    assert {resolve(path).view_name for _user, path in kept()} == {
+        "appointments:leave_add",
+        "appointments:leave_edit",
+        "appointments:hours_add",
+        "appointments:hours_edit",
+        "appointments:closure_add",
+        "appointments:closure_edit",
+        "appointments:closure_holidays",
+        *(f"admin:{name}" for name in TYPED_IN_ADMIN if name.startswith("doctors_")),
+    }
 
 
 # The booking page

@@ -5,29 +5,32 @@ Sessions, drafts of imports, answers to programs, half-filled forms: who is anon
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from typing import Any
 from urllib.parse import unquote_plus
 
-from django.apps import apps
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import models
+from django.contrib.messages.storage.session import SessionStorage
 
 from appointments.patient_trail import PatientTrail
 from appointments.rights_rules import TEXTS
 from clinic.audit import ANONYMISED
-from clinic.models import ImportDraft, ImportRow, KeptAnswer
+from clinic.models import ImportDraft, ImportRow, KeptAnswer, KeptForm
 from clinic.names import fold
 from patients.models import Patient
 from patients.search_keys import keys_for, phone_keys_to_compare, sought
 
 READ_AT_ONCE = 500
 SEARCHED = "patient_query"  # under which a session keeps the last search
-# Of a session: who is signed in. It never holds a patient's data, but may be spelled like a name.
-_SIGNED_IN = "_auth"
+# What of a session can hold a patient. The rest says who is signed in, from where and until when, and is never
+# dropped: a browser may be called as a patient is, and a date hold the same number as a note.
+_OF_PATIENTS = (SEARCHED, SessionStorage.session_key)
+# Addresses of forms about patients, those of the admin included. Those of doctors' time are below /doctors/.
+_ABOUT_PATIENTS = re.compile("/(?:patients|appointments)/")
 _DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d %B %Y", "%d %b %Y")
 _IN_WORDS = ("first_name", "last_name", "email", "phone_number", "date_of_birth")
 
@@ -111,7 +114,7 @@ def forget(former: FormerValues) -> None:
 
 def forget_in_session(session: MutableMapping[str, Any], former: FormerValues) -> bool:
     """Drop what a session holds of the former values, and return whether it held any."""
-    found = {key: session[key] for key in list(session.keys()) if not key.startswith(_SIGNED_IN)}
+    found = {key: session[key] for key in _OF_PATIENTS if key in session}
     stale = [key for key, value in found.items() if former.occur_in(value)]
     if SEARCHED in found and former.would_find(found[SEARCHED]) and SEARCHED not in stale:
         stale.append(SEARCHED)
@@ -165,14 +168,10 @@ def _tells_of(told: Any, patient_id: int) -> bool:
 
 
 def _forget_forms(former: FormerValues) -> None:
-    """Delete half-filled forms, which an app may keep for who has to log in again, if they name the patient."""
-    model: Any = apps.all_models["clinic"].get("keptform")
-    if model is None:
-        return
-    forms = model._default_manager
-    texts = [field.attname for field in model._meta.concrete_fields if isinstance(field, _TEXT_FIELDS)]
-    stale = [row.pk for row in forms.all() if former.occur_in([getattr(row, name) for name in texts])]
+    """Delete the half-filled forms of patients and visits, whoever they are about, and others that name the patient.
+
+    The patient may be in them by a number, by the beginning of a name, or by what was heard on the telephone.
+    """
+    forms = KeptForm.objects.all()
+    stale = [form.pk for form in forms if _ABOUT_PATIENTS.search(form.path) or former.occur_in(form.data)]
     forms.filter(pk__in=stale).delete()
-
-
-_TEXT_FIELDS = (models.TextField, models.JSONField, models.CharField)

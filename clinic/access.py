@@ -6,7 +6,7 @@ below `/api/`, where nobody needs it.
 at the record as well. Admin pages ask for `clinic.use_admin` here and check the rest themselves.
 """
 
-from django.http import HttpRequest
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.urls import ResolverMatch
 
 Permissions = tuple[str, ...]
@@ -178,6 +178,6 @@ def methods_of(page: ResolverMatch | None) -> dict[str, Permissions]:
     return _ADMIN if page.namespaces == ["admin"] else PAGES.get(page.view_name, {})
 
 
-def is_open_to(request: HttpRequest, permissions: Permissions) -> bool:
-    """Return whether one of the permissions, or being signed in at all, opens the page to the user."""
-    return permissions == SIGNED_IN or any(request.user.has_perm(permission) for permission in permissions)
+def is_open_to(user: PermissionsMixin | AnonymousUser, permissions: Permissions) -> bool:
+    """Return whether one of the permissions, or being signed in at all, opens the page to a user who is signed in."""
+    return permissions == SIGNED_IN or any(user.has_perm(permission) for permission in permissions)

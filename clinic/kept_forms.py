@@ -8,8 +8,8 @@ from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve
 
-from clinic.access import PAGES
-from clinic.models import KeptForm
+from clinic.access import PAGES, is_open_to, methods_of
+from clinic.models import KeptForm, User
 from clinic.transactions import retrying
 
 LONGEST_DATA = 100_000
@@ -39,12 +39,18 @@ def is_kept(path: str) -> bool:
 
     Pages of accounts, which belong to no app, never are, for the sake of their passwords.
     """
+    return _kept_page(path) is not None
+
+
+def _kept_page(path: str) -> ResolverMatch | None:
+    """Return the page of an address, if its form is kept."""
     try:
         page = resolve(path.removeprefix(get_script_prefix().rstrip("/")))
     except Resolver404:
-        return False
+        return None
     longest = KeptForm._meta.get_field("path").max_length or 0
-    return len(path) <= longest and (_is_admin_form(page) or _is_form_of_app(page))
+    is_kept = len(path) <= longest and (_is_admin_form(page) or _is_form_of_app(page))
+    return page if is_kept else None
 
 
 def _is_admin_form(page: ResolverMatch) -> bool:
@@ -57,24 +63,28 @@ def _is_form_of_app(page: ResolverMatch) -> bool:
     return has_form and is_of_app and page.view_name not in NEVER_KEPT
 
 
-def keep(request: HttpRequest, path: str, *, user_id: int) -> bool:
-    """Keep what the request sends of the form of a page, and return whether it is: no passwords, files or tokens."""
-    if not is_kept(path) or request.content_type != _URLENCODED:
+def keep(request: HttpRequest, path: str, *, user: User) -> bool:
+    """Keep what the request sends of the form of a page, and return whether it is: no passwords, files or tokens.
+
+    Nothing is kept of a form that the user may not send.
+    """
+    page = _kept_page(path)
+    if page is None or request.content_type != _URLENCODED:
         return False
     typed = request.POST.copy()
     for name in list(typed):
         if name == _CSRF_FIELD or "password" in name:
             del typed[name]
     data = typed.urlencode()
-    if not typed or len(data) > LONGEST_DATA:
+    if not typed or len(data) > LONGEST_DATA or not is_open_to(user, methods_of(page)["POST"]):
         return False
-    retrying(KeptForm.objects.keep)(user_id=user_id, path=path, data=data)
+    retrying(KeptForm.objects.keep)(user_id=user.pk, path=path, data=data)
     return True
 
 
-def answer_keeping(request: HttpRequest, *, user_id: int) -> HttpResponse:
+def answer_keeping(request: HttpRequest, *, user: User) -> HttpResponse:
     """Keep the form of the page that `?path=` names, and answer 201 if it is kept, else 204."""
-    return HttpResponse(status=201 if keep(request, request.GET.get("path", ""), user_id=user_id) else 204)
+    return HttpResponse(status=201 if keep(request, request.GET.get("path", ""), user=user) else 204)
 
 
 def remind(session: Any, user: Any) -> None:

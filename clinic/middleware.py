@@ -80,7 +80,9 @@ class AccessMiddleware:
         # Which methods a page answers anybody may hear, if anybody may open it at all.
         is_for_all = permissions == PUBLIC or (permissions is None and PUBLIC in methods.values())
         if not is_for_all and not request.user.is_authenticated:
-            return _body_refused(request) if is_too_late(request) else _to_sign_in(request)
+            if not is_too_late(request):
+                return _to_sign_in(request)
+            return _body_refused(request) or _too_often(request, request.session.ended_for)
         if not methods:
             raise PermissionDenied
         if permissions is None:
@@ -88,16 +90,16 @@ class AccessMiddleware:
             return _not_allowed(request, allowed)
         if permissions == PUBLIC:
             return _body_refused(request)
-        if not is_open_to(request, permissions):
+        if not is_open_to(request.user, permissions):
             raise PermissionDenied
-        return _body_refused(request) or _too_often(request) or _first_step(request, permissions)
+        return _body_refused(request) or _too_often(request, request.user.pk) or _first_step(request, permissions)
 
 
-def _too_often(request: HttpRequest) -> HttpResponse | None:
-    """Refuse who opens more pages than people can read; programs have a rate of their own."""
+def _too_often(request: HttpRequest, user_id: int) -> HttpResponse | None:
+    """Refuse who opens more pages than people can read, or keeps more forms; programs have a rate of their own."""
     if is_api(request):
         return None
-    wait = seconds_to_wait(f"user-{request.user.pk}", most=settings.PAGES_A_MINUTE)
+    wait = seconds_to_wait(f"user-{user_id}", most=settings.PAGES_A_MINUTE)
     return refusal_page(request, 429, {"Retry-After": str(wait)}) if wait else None
 
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from clinic.access import PUBLIC, methods_of
 from clinic.http import lead_on
 from clinic.kept_forms import answer_keeping, keep
+from clinic.models import User
 from clinic.rest.errors import is_api
 
 # What a page asks for by itself, be nobody there. Parts of pages say so by a header.
@@ -35,7 +36,7 @@ class SessionLimitMiddleware:
         if is_api(request) or methods.get("GET" if request.method == "HEAD" else str(request.method)) == PUBLIC:
             return None  # these open no session
         if is_too_late(request):
-            return _kept(request, user_id=request.session.ended_for)
+            return _kept(request, user=User.objects.get(pk=request.session.ended_for))
         if request.user.is_authenticated and not _is_background(request):
             request.session.note_seen()
         return None
@@ -66,10 +67,10 @@ def _is_background(request: HttpRequest) -> bool:
     return page in BACKGROUND_PAGES or BACKGROUND in request.headers
 
 
-def _kept(request: HttpRequest, *, user_id: int) -> HttpResponse:
+def _kept(request: HttpRequest, *, user: User) -> HttpResponse:
     """Keep the form and lead to the login, and from there to its page. Never the view's turn: nobody is signed in."""
     match = request.resolver_match
     if match is not None and match.view_name == "form_keep":
-        return answer_keeping(request, user_id=user_id)
-    is_kept = keep(request, request.path, user_id=user_id)
+        return answer_keeping(request, user=user)
+    is_kept = keep(request, request.path, user=user)
     return to_login(request, back_to=request.path if is_kept else "")

@@ -83,6 +83,6 @@ def session_stay(request: StaffRequest) -> HttpResponse:
 
 def form_keep(request: StaffRequest) -> HttpResponse:
     """Keep what a page's form says, for after the next login. `clinic.session_middleware` does so once one is over."""
-    answer = answer_keeping(request, user_id=request.user.pk)
+    answer = answer_keeping(request, user=request.user)
     remind(request.session, request.user)
     return answer

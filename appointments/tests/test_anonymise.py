@@ -12,6 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import QuerySet
+from django.test import Client
 
 from appointments import booking, rights, short_lived
 from appointments.history import history_of
@@ -20,7 +21,7 @@ from appointments.patient_trail import trail_of
 from appointments.rights import anonymise
 from appointments.tests.a_patients_life import FORMER, Life, day
 from appointments.tests.factories import AppointmentFactory
-from clinic.models import AuditEntry, ImportDraft, KeptAnswer
+from clinic.models import AuditEntry, ImportDraft, KeptAnswer, KeptForm
 from clinic.tests.api_client import ApiClient
 from clinic.tests.reading import codes_in
 from clinic.tests.whole_database import places_of
@@ -137,6 +138,24 @@ def test_session_without_the_patient_stays_as_it_was(life):
     assert session_of(life.desk_client)["patient_query"] == before["patient_query"] == "brackwater"
 
 
+def test_session_keeps_who_is_signed_in_from_where_and_until_when_however_the_patient_is_called(frozen, receptionist):
+    client = Client(headers={"user-agent": "Mozilla/5.0 (Macintosh) Chrome/1 Safari/1"})
+    client.post("/accounts/login/", {"username": "reception", "password": "demo-clinic-2026"})
+    session = client.session
+    session["kept_forms"] = ["/doctors/2/leave/"]
+    session["second_step"] = {"user": receptionist.pk, "at": 0, "password": "", "next": "/doctors/"}
+    session.save()
+    before = dict(session_of(client).items())
+    patient = PatientFactory(first_name="Mac", last_name="Doctors")
+    AppointmentFactory(patient=patient, start_time=day(20), status="completed", notes="11")  # the month of the end
+
+    anonymise(patient, by=None)
+
+    assert "Mac" in before["sign_in"]["browser"]
+    assert "-11-" in before["_session_expiry"]
+    assert dict(session_of(client).items()) == before
+
+
 def session_of(client):
     return import_module(settings.SESSION_ENGINE).SessionStore(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
@@ -176,6 +195,39 @@ def test_draft_with_somebody_else_stays(life):
     anonymise(life.patient, by=life.admin)
 
     assert draft.rows.count() == 1
+
+
+HALF_FILLED = {
+    "/appointments/book/": "patient={patient}&reason=Test+result&notes=Told+by+the+husband",
+    "/portal/appointments/book/": "patient_query=07946+0123&notes=Told+by+the+husband",
+    "/appointments/{visit}/cancel/": "cancelled_by=patient&cancel_reason=Too+ill",
+    "/appointments/{visit}/move/": "move_reason=Too+ill",
+    "/appointments/impacts/1/": "cancel_reason=Too+ill",
+    "/patients/new/": "first_name=Qilon&phone_number=2079460123",
+    "/patients/{patient}/edit/": "first_name=Quentin&last_name=Newname&email=new%40example.org",
+    "/admin/appointments/appointment/{visit}/change/": "notes=Told+by+the+husband",
+    "/admin/patients/patient/{patient}/change/": "first_name=Quentin",
+    "/doctors/2/leave/": "reason=Stands+in+for+Quillon",
+}
+
+
+@pytest.mark.parametrize("path", HALF_FILLED)
+def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, path):
+    ids = {"patient": life.patient.pk, "visit": life.visit.pk}
+    data = HALF_FILLED[path].format(**ids)
+    KeptForm.objects.keep(user_id=life.desk.pk, path=path.format(**ids), data=data)
+
+    anonymise(life.patient, by=life.admin)
+
+    assert not KeptForm.objects.exists()
+
+
+def test_half_filled_form_of_doctors_time_stays(life):
+    KeptForm.objects.keep(user_id=life.manager.pk, path="/doctors/2/leave/", data="reason=Skiing")
+
+    anonymise(life.patient, by=life.admin)
+
+    assert KeptForm.objects.get().data == "reason=Skiing"
 
 
 # What stays

@@ -15,15 +15,16 @@ from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import ValidationError
 from django.db.models import Q, Sum
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from clinic.addresses import client_address
+from clinic.models import User
 from clinic.names import fold
 from clinic.transactions import retrying
 
 MOST_FOR_USER = 15  # whatever the addresses
 MOST_FROM_ADDRESS = 30  # whoever the users: all desks of a clinic may share one
-LONGEST_KEY = 255
 IPV6_SITE = 64  # bits of an address that one subscriber cannot choose
 UNKNOWN_ADDRESS = "::"  # a server behind a socket file says none
 
@@ -53,12 +54,22 @@ class LockoutHandler(AxesDatabaseHandler):
 
 
 def username_key(request: HttpRequest, credentials: Any = None) -> str:
-    """Return what failures are counted by: no spelling that could reach the same user makes another key.
+    """Return what failures are counted by: no spelling that reaches the same user makes another key.
 
-    A MariaDB compares names without case and accents, and so does this.
+    The key is that of the user whom the database finds, which may take ß for s; of who is nobody, that of what was
+    typed. One query a request either way, so that time does not tell who exists.
     """
-    name = (credentials or request.POST).get("username") or ""
-    return fold(name)[:LONGEST_KEY]
+    typed = (credentials or request.POST).get("username") or ""
+    known: dict[str, str] = request.__dict__.setdefault("lockout_keys", {})
+    if typed not in known:
+        found = User.objects.filter(username=typed).values_list("username", flat=True).first()
+        known[typed] = _key_of(found or typed)
+    return known[typed]
+
+
+def _key_of(name: str) -> str:
+    """Return a name's key, which nobody can read: what was typed there may be a password."""
+    return salted_hmac(__name__, fold(name), algorithm="sha256").hexdigest()
 
 
 def address_key(request: HttpRequest) -> str:
@@ -102,7 +113,7 @@ def forget_failures(request: HttpRequest, user: AbstractBaseUser) -> None:
 
 def allow_again(user: AbstractBaseUser) -> None:
     """Forget all failures for the user, from whatever address."""
-    AccessAttempt.objects.filter(username=fold(user.get_username())[:LONGEST_KEY]).delete()
+    AccessAttempt.objects.filter(username=_key_of(user.get_username())).delete()
 
 
 def locked_error() -> ValidationError:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from clinic.models.user import User
 
 FORM_LASTS = dt.timedelta(hours=1)
+MOST_OF_USER = 10  # more tabs than anybody fills in at once
 
 
 class KeptFormQuerySet(models.QuerySet["KeptForm"]):
@@ -19,9 +20,16 @@ class KeptFormQuerySet(models.QuerySet["KeptForm"]):
         return self.filter(user=user, created_at__gt=timezone.now() - FORM_LASTS)
 
     def keep(self, *, user_id: int, path: str, data: str) -> None:
-        """Keep what a form says, in place of what the same page's form said before."""
+        """Keep what a form says, in place of what the same page's form said before; the user's oldest make room.
+
+        Two tabs at once leave no more either: each counts once its own is committed, so the last counts both. Not to be
+        called within a transaction, where that would not hold.
+        """
         said = {"data": data, "created_at": timezone.now()}
         self.update_or_create(user_id=user_id, path=path, defaults=said)
+        latest_first = self.filter(user_id=user_id).order_by("-created_at", "-pk").values_list("pk", flat=True)
+        if surplus := list(latest_first[MOST_OF_USER:]):
+            self.filter(pk__in=surplus).delete()
 
     def purge(self) -> None:
         """Delete the forms whose time is over."""

@@ -1,21 +1,26 @@
 """A form half filled in when the session ended: kept for its user, shown after the login, never carried out."""
 
 import datetime as dt
+import threading
 from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
 from django.contrib import admin
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import clear_script_prefix, resolve, reverse, set_script_prefix
 
 from appointments.impact import open_impact
 from appointments.models import Appointment
+from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
 from clinic import access
 from clinic.kept_forms import NEVER_KEPT
 from clinic.models import KeptForm, Session, User
-from clinic.roles import RECEPTIONIST
+from clinic.models.kept_form import MOST_OF_USER, KeptFormQuerySet
+from clinic.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.factories import UserFactory
 from doctors.models import Closure, Leave, Timetable
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
@@ -307,6 +312,119 @@ def test_empty_form_is_not_kept(at_desk, now):
     assert kept() == []
 
 
+@pytest.mark.parametrize(
+    ("role", "url"),
+    [
+        (DOCTOR, BOOK),
+        (DOCTOR, "/patients/7/edit/"),
+        (MANAGER, "/patients/new/"),
+        (RECEPTIONIST, "/doctors/7/hours/"),
+        (RECEPTIONIST, "/admin/patients/patient/add/"),
+        (MANAGER, "/admin/doctors/doctor/add/"),
+        (None, BOOK),
+    ],
+)
+def test_form_that_its_user_may_not_send_is_not_kept(client, now, role, url):
+    client.force_login(UserFactory(role=role) if role else UserFactory())
+    before = send(client, f"{KEEP}?{urlencode({'path': url})}", {"reason": "Knee"})
+    end(now)
+
+    late = send(client, url, {"reason": "Knee"})
+    after = send(client, f"{KEEP}?{urlencode({'path': url})}", {"reason": "Knee"})
+
+    assert (before.status_code, late["Location"], after.status_code) == (204, "/accounts/login/?next=/", 204)
+    assert kept() == []
+
+
+def test_form_of_who_was_made_inactive_meanwhile_is_not_kept(at_desk, receptionist, now):
+    end(now)
+    at_desk.get(BOOK)
+    User.objects.filter(pk=receptionist.pk).update(is_active=False)
+
+    assert send(at_desk, f"{KEEP}?path={BOOK}", {"reason": "Knee"}).status_code == 204
+    assert kept() == []
+
+
+# How many
+
+
+def keep_many(user, count, now, *, first=0):
+    for number in range(first, first + count):
+        now.shift(1)
+        KeptForm.objects.keep(user_id=user.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
+
+
+def numbers_kept():
+    return [int(path.split("/")[2]) for path in KeptForm.objects.order_by("created_at").values_list("path", flat=True)]
+
+
+def test_latest_ten_forms_of_a_user_are_kept(at_desk, now):
+    for number in range(12):
+        now.shift(1)
+        assert send(at_desk, f"{KEEP}?path={EDIT.format(pk=number)}", {"first_name": "Corrected"}).status_code == 201
+
+    assert numbers_kept() == list(range(2, 12))
+
+
+def test_form_kept_again_is_no_old_one(receptionist, now):
+    keep_many(receptionist, MOST_OF_USER, now)
+    keep_many(receptionist, 1, now)
+    keep_many(receptionist, 1, now, first=MOST_OF_USER)
+
+    assert numbers_kept() == [*range(2, MOST_OF_USER), 0, MOST_OF_USER]
+
+
+def test_forms_of_others_do_not_count(receptionist, manager, now):
+    keep_many(manager, MOST_OF_USER, now)
+    keep_many(receptionist, MOST_OF_USER + 1, now)
+
+    assert KeptForm.objects.filter(user=manager).count() == KeptForm.objects.filter(user=receptionist).count() == 10
+
+
+@pytest.mark.parametrize(("count", "more"), [(0, 1), (MOST_OF_USER, 2)])
+def test_counting_them_makes_a_query_and_deleting_another(receptionist, now, count, more):
+    keep_many(receptionist, count, now)
+    with CaptureQueriesContext(connection) as alone:
+        KeptForm.objects.update_or_create(user=receptionist, path="/patients/98/edit/", defaults={"data": "a=b"})
+    KeptForm.objects.filter(path="/patients/98/edit/").delete()
+
+    with CaptureQueriesContext(connection) as queries:
+        KeptForm.objects.keep(user_id=receptionist.pk, path="/patients/99/edit/", data="a=b")
+
+    assert len(queries) - len(alone) == more
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets one write after the other anyway")
+@pytest.mark.django_db(transaction=True)
+def test_two_tabs_that_keep_their_forms_at_once_leave_ten(receptionist, now, monkeypatch):
+    keep_many(receptionist, MOST_OF_USER, now)
+    now.shift(1)
+    both_are_in, failed = threading.Barrier(2), []
+    write = KeptFormQuerySet.update_or_create
+
+    def write_and_wait(*args, **kwargs):
+        write(*args, **kwargs)
+        both_are_in.wait(timeout=10)
+
+    def keep_one(number):
+        try:
+            KeptForm.objects.keep(user_id=receptionist.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
+        except Exception as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(KeptFormQuerySet, "update_or_create", write_and_wait)
+    tabs = [threading.Thread(target=keep_one, args=[number]) for number in (100, 200)]
+    for tab in tabs:
+        tab.start()
+    for tab in tabs:
+        tab.join()
+
+    assert failed == []
+    assert sorted(numbers_kept()) == [*range(2, MOST_OF_USER), 100, 200]
+
+
 # By the page itself, when its time is up
 
 
@@ -586,6 +704,28 @@ def test_page_says_whether_its_form_is_kept(client, administrator, url, is_said)
     client.force_login(administrator)
 
     assert ("is kept for your next login" in client.get(url).content.decode()) is is_said
+
+
+# A patient is anonymised
+
+
+def test_only_forms_of_doctors_and_their_time_outlast_an_anonymising(administrator, patient, addresses):
+    of_admin = [reverse(f"admin:{name}", args=[1] if name.endswith("_change") else []) for name in TYPED_IN_ADMIN]
+    urls = [*addresses.values(), *of_admin]
+    KeptForm.objects.bulk_create(KeptForm(user=administrator, path=url, data="notes=Told") for url in urls)
+
+    anonymise(patient, by=administrator)
+
+    assert {resolve(path).view_name for _user, path in kept()} == {
+        "appointments:leave_add",
+        "appointments:leave_edit",
+        "appointments:hours_add",
+        "appointments:hours_edit",
+        "appointments:closure_add",
+        "appointments:closure_edit",
+        "appointments:closure_holidays",
+        *(f"admin:{name}" for name in TYPED_IN_ADMIN if name.startswith("doctors_")),
+    }
 
 
 # The booking page

@@ -3,6 +3,7 @@
 import pytest
 from django.core.cache import cache
 
+from clinic.models import KeptForm
 from clinic.tests.factories import UserFactory
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -44,6 +45,21 @@ def test_what_comes_too_often_is_not_carried_out(at_desk, patient):
     assert response.status_code == 429
     patient.refresh_from_db()
     assert patient.first_name != "Changed"
+
+
+@pytest.mark.parametrize("page", ["/accounts/kept-form/?path=/patients/new/", "/patients/new/"])
+def test_ended_session_keeps_forms_at_the_rate_of_its_user(at_desk, now, page):
+    now.shift(15 * 60)
+    form = {"data": "first_name=Nuno", "content_type": "application/x-www-form-urlencoded"}
+
+    answers = [at_desk.post(page, **form) for _form in range(3)]
+    KeptForm.objects.all().delete()
+    refused = at_desk.post(page, **form)
+
+    assert 429 not in [answer.status_code for answer in answers]
+    assert refused.status_code == 429
+    assert refused["Retry-After"] == "60"
+    assert not KeptForm.objects.exists()
 
 
 def test_rate_can_be_switched_off(at_desk, settings):

@@ -116,13 +116,13 @@ def before_answering(monkeypatch):
 
     def arrange(do):
         # What the running server looks up at each request; its middleware it has bound at its start.
-        is_open_to = middleware.is_open_to
+        client_address = middleware.client_address
 
-        def do_first(request, permissions):
+        def do_first(request):
             do(request)
-            return is_open_to(request, permissions)
+            return client_address(request)
 
-        monkeypatch.setattr(middleware, "is_open_to", do_first)
+        monkeypatch.setattr(middleware, "client_address", do_first)
 
     return arrange
 

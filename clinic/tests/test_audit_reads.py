@@ -297,7 +297,13 @@ def hit(now):
 THURSDAY, FRIDAY = "2026-11-26", "2026-11-27"
 DOCTOR = {"full_name": "Dr Okafor", "specialization": "Cardiology", "usual_minutes": "30", "gap_minutes": "0"}
 HOURS = {"valid_from": "", "valid_until": "2026-11-30", "monday": "8-12", "seen_version": "1"}
-LEAVE = {"start_time_0": THURSDAY, "start_time_1": "00:00", "end_time_0": FRIDAY, "end_time_1": "00:00"}
+LEAVE = {
+    "start_time_0": THURSDAY,
+    "start_time_1": "00:00",
+    "end_time_0": FRIDAY,
+    "end_time_1": "00:00",
+    "reason": "Ill",
+}
 HOLIDAYS = {"country": "US", "region": "", "year": "2026", "shown": "US//2026", "date": [THURSDAY]}
 HITS = {
     "leave": ("/doctors/{doctor}/leave/", {"first_day": THURSDAY, "last_day": THURSDAY, "reason": "Ill"}),

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from appointments import booking, rules
 from appointments import emergency_admin as emergency_admin  # Django looks for admin classes here
 from appointments import impact_admin as impact_admin
+from appointments import patient_admin as patient_admin
 from appointments.forms import TickedReason, UsualLength
 from appointments.models import Appointment
 from clinic import clinic_time

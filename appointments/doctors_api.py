@@ -12,7 +12,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Schema
 from pydantic import Field, StrictBool
 
-from appointments.impact import follow_up, hit_by_saving
+from appointments.impact import follow_up, hit_by_saving, note_hits
+from appointments.models import Appointment
 from appointments.slots import LOOK_AHEAD_DAYS, Slot, Wish, find_free
 from clinic import clinic_time
 from clinic.http import StaffRequest
@@ -89,13 +90,22 @@ def doctor_change(
     """Change what is named. 409 if one who is made inactive has booked visits, until `accept_hits`."""
     fields = changes.dict(exclude_unset=True)
     accepts_hits = fields.pop("accept_hits", False)
-    doctor = _changed(doctor_id, fields, if_match, accepts_hits=accepts_hits, by=request.user)
+    doctor, hits = _changed(doctor_id, fields, if_match, accepts_hits=accepts_hits, by=request.user)
+    if hits:
+        note_hits(hits)
+        told = refuse("is_active", "hits", f"{doctor} still has booked visits: {len(hits)}.")
+        raise RefusedWith(told, hits=[VisitHitOut.from_orm(visit).dict() for visit in hits])
     return with_etag(response, DoctorOut.from_orm(doctor))
 
 
 @retrying
-def _changed(doctor_id: int, changes: dict[str, Any], if_match: str | None, *, accepts_hits: bool, by: Any) -> Doctor:
-    """Change a record. Claims the diary, so that nobody books between the look at who is hit and the change."""
+def _changed(
+    doctor_id: int, changes: dict[str, Any], if_match: str | None, *, accepts_hits: bool, by: Any
+) -> tuple[Doctor, list[Appointment]]:
+    """Change a record, or return the hits because of which nothing was changed.
+
+    Claims the diary, so that nobody books between the look at who is hit and the change.
+    """
     with transaction.atomic():
         get_object_or_404(Doctor, pk=doctor_id)
         Doctor.objects.filter(pk=doctor_id).claim()
@@ -108,13 +118,13 @@ def _changed(doctor_id: int, changes: dict[str, Any], if_match: str | None, *, a
         doctor.full_clean()
         hits = hit_by_saving(doctor) if was_active and not doctor.is_active else []
         if hits and not accepts_hits:
-            told = refuse("is_active", "hits", f"{doctor} still has booked visits: {len(hits)}.")
-            raise RefusedWith(told, hits=[VisitHitOut.from_orm(visit).dict() for visit in hits])
+            transaction.set_rollback(True)
+            return doctor, hits
         if DoctorOut.from_orm(doctor) != before:
             doctor.save()
         if was_active != doctor.is_active:
             follow_up(hits, cause=doctor.cause, doctors=doctor.diaries(), by=by)
-    return doctor
+    return doctor, []
 
 
 @router.get(

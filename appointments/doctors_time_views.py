@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from appointments.doctors_time_forms import ClosureForm, HolidaysForm, HoursForm, LeaveForm, with_copied_day
-from appointments.impact import follow_up, hit_by_closing, hit_by_deleting
+from appointments.impact import follow_up, hit_by_closing, hit_by_deleting, named_of, note_hits
 from appointments.impact_forms import seen_in
 from appointments.models import Appointment
 from clinic import clinic_time
@@ -106,6 +106,7 @@ def _edited(
                 form.save()
                 return _done(request, f"Saved: {record}.", form.hits, record, cause=record.cause, way_back=way_back)
             transaction.set_rollback(True)
+    note_hits(form.named_hits)
     return render(request, "appointments/doctors_time_edit.html", context | {"form": form})
 
 
@@ -124,7 +125,9 @@ def _deleted(request: StaffRequest, record: DoctorsTime, context: dict[str, Any]
             record.delete()
             return _done(request, told, hits, record, cause=cause, way_back=context["way_back"])
         transaction.set_rollback(True)
-    return render(request, "appointments/doctors_time_delete.html", context | {"hits": hits})
+    named = named_of(hits)
+    note_hits(named)
+    return render(request, "appointments/doctors_time_delete.html", context | {"hits": hits, "named": named})
 
 
 def _done(
@@ -166,11 +169,14 @@ def closure_holidays(request: StaffRequest) -> HttpResponse:
         messages.error(request, "Choose at least one date.")
     if request.method == "POST" and "show" not in request.POST and not is_sent:
         messages.info(request, "Nothing is saved yet: these are the dates of what is chosen now.")
+    named = named_of(hits)
+    note_hits(named)
     context = {
         "form": form,
         "asked": asked,
         "lines": [(each, each.date in closed, _is_picked(sent or QueryDict(), each)) for each in found],
         "hits": hits,
+        "named": named,
     }
     return render(request, "appointments/closure_holidays.html", context)
 

@@ -16,6 +16,7 @@ from appointments.models import Appointment, Hit, Impact
 from appointments.querysets import AppointmentQuerySet
 from clinic import clinic_time
 from clinic.audit import acting
+from clinic.models import AuditEntry, Event
 from doctors.availability import Span
 from doctors.doctor_times import doctor_times
 from doctors.models import Closure, Doctor, DoctorsTime
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from clinic.models import User
 
 LONGEST_CAUSE = Impact._meta.get_field("cause").max_length or 0
+MOST_NAMED = 100  # of the visits that a change would hit, on a page
 
 
 def hit_by_saving(record: DoctorsTime | Doctor) -> list[Appointment]:
@@ -101,6 +103,20 @@ def obstacles_to(visits: list[Appointment]) -> dict[int, frozenset[str]]:
         | (frozenset() if visit.doctor_id in active else {"inactive"})
         for visit in visits
     }
+
+
+def named_of(hits: list[Appointment]) -> list[Appointment]:
+    """Return those of the visits that a change would hit whose patients a page names."""
+    return hits[:MOST_NAMED]
+
+
+def note_hits(visits: list[Appointment]) -> None:
+    """Have the audit trail say whose visits somebody is shown, as those that a change would hit. Two queries, or none.
+
+    To be called outside the transaction in which they were looked for: that is taken back, and this is to stay.
+    """
+    if visits:
+        AuditEntry.objects.note(Event.READ, Appointment, patients=[visit.patient_id for visit in visits])
 
 
 def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[Impact]:

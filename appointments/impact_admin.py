@@ -10,14 +10,15 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from appointments.impact import follow_up, hit_by_saving
+from appointments.impact import follow_up, hit_by_saving, note_hits
 from appointments.impact_forms import HitSeenForm, HitTimetableForm, ShowsHits
 from appointments.models import Appointment, Impact
+from clinic.safe_admin import SafeModelAdmin
 from doctors import admin as doctors_admin
 from doctors.models import Closure, Doctor, Leave, Timetable
 
 
-class ListsHits(admin.ModelAdmin):
+class ListsHits(SafeModelAdmin):
     """Lists whom a change hits, and leads on to the impact page once it is saved."""
 
     form: type[ShowsHits]
@@ -34,11 +35,16 @@ class ListsHits(admin.ModelAdmin):
 
     def _changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Take back what looking for hits has written, if the form was refused; Django would commit it."""
-        response = super()._changeform_view(request, *args, **kwargs)  # type: ignore[misc]  # Django's own, in a transaction
+        response = super()._changeform_view(request, *args, **kwargs)  # Django's own, in a transaction
         form = getattr(getattr(response, "context_data", {}).get("adminform"), "form", None)
         if request.method == "POST" and getattr(form, "is_bound", False):
             transaction.set_rollback(True)
         return response
+
+    def note_form(self, request: HttpRequest, form: Any) -> None:
+        """Note whose visits are named, too."""
+        super().note_form(request, form)
+        note_hits(form.named_hits)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete, and take off the lists who is no longer hit."""

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import ngettext
 
-from appointments.impact import hit_by_saving
+from appointments.impact import hit_by_saving, named_of
 from appointments.models import Appointment
 from clinic.http import number_or_none, with_renewed
 from doctors.forms import SeenForm, TimetableForm
@@ -62,6 +62,11 @@ class ShowsHits(forms.ModelForm):
     def shows_hits(self) -> bool:
         """Whether the form waits for a decision on the visits it shows."""
         return self.is_bound and self.has_error(NON_FIELD_ERRORS, "hits")
+
+    @property
+    def named_hits(self) -> list[Appointment]:
+        """The visits whose patients the form names; none if it shows no hits."""
+        return named_of(self.hits) if self.shows_hits else []
 
 
 class CancelAllForm(forms.Form):

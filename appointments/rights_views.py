@@ -28,6 +28,7 @@ def patient_data(request: StaffRequest, pk: int) -> HttpResponse:
     as_format = request.GET.get("as")
     data = data_of(patient)
     if as_format not in (AS_JSON, AS_HTML):
+        AuditEntry.objects.note(Event.READ, patient)
         return render(request, "appointments/patient_data.html", {"patient": patient, "data": data, "kept": kept_for()})
     AuditEntry.objects.note(Event.EXPORT, patient, format=as_format)
     response = (
@@ -59,6 +60,7 @@ def patient_anonymise(request: StaffRequest, pk: int) -> HttpResponse:
             forget_in_session(request.session, former)
             messages.success(request, f"Patient {patient.pk} is anonymised.")
             return redirect(patient)
+    AuditEntry.objects.note(Event.READ, patient)
     context = {"patient": patient, "form": form, "refusal": refusal, "visit_count": patient.appointments.count()}
     return render(request, "appointments/patient_anonymise.html", context)
 
@@ -76,5 +78,6 @@ def patient_retention(request: StaffRequest) -> HttpResponse:
     """List whose last visit is so long ago that the record may have to go."""
     before = kept_since(clinic_time.today())
     page = retention_page(before=before, after=request.GET.get("after", ""))
+    AuditEntry.objects.note_listed(Event.READ, Patient, page.patients)
     context = {"page": page, "before": before, "count": due_patients(before=before).count()}
     return render(request, "appointments/patient_retention.html", context)

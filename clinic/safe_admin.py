@@ -1,7 +1,7 @@
 """Admin classes on which the portal's safety holds: lost races retried, linked records kept."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from auditlog.mixins import AuditlogHistoryAdminMixin
@@ -85,10 +85,19 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         response: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
         return response
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show the form of a record, in the transaction in which it may have been refused."""
-        self._note_read(kwargs.get("obj"))
-        return super().render_change_form(request, context, *args, **kwargs)
+    def note_form(self, request: HttpRequest, form: Any) -> None:
+        """Note whose data a form shows: those of its record, and of others who are chosen in it."""
+        record = form.instance if form.instance.pk else None
+        if form.is_bound and patient_id_of(record) is not None:
+            # What was sent stands in the record already, be it somebody else's id.
+            record = self.model._default_manager.filter(pk=form.instance.pk).first()
+        self._note_read(record)
+        for choices, pk in _newly_chosen(form):
+            chosen = choices.filter(pk=pk).first()
+            if chosen is None:
+                note_refused(request, choices.model, pk)
+            else:
+                self._note_read(chosen)
 
     def render_delete_form(self, request: HttpRequest, context: Any) -> HttpResponse:
         """Show the record that is about to be deleted."""
@@ -116,8 +125,15 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         return _retrying_view(request, lambda: super(SafeModelAdmin, self).add_view(request, *args, **kwargs))
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Add or change a record."""
-        return _retrying_view(request, lambda: super(SafeModelAdmin, self).changeform_view(request, *args, **kwargs))
+        """Add or change a record. What is shown is noted after the transaction, which may have been taken back."""
+
+        def view() -> HttpResponse:
+            response = super(SafeModelAdmin, self).changeform_view(request, *args, **kwargs)
+            if (shown := _context_of(response).get("adminform")) is not None:
+                self.note_form(request, shown.form)
+            return response
+
+        return _retrying_view(request, view)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Delete a record."""
@@ -145,14 +161,34 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
             return redirect(request.path)
 
     def _note_listed(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Note whose data a list shows; its rows are read once, here, and then shown."""
-        changes = (getattr(response, "context_data", None) or {}).get("cl")
-        if changes is None:
+        """Note whose data a list shows; its rows are read once, here, and then shown.
+
+        So is what was selected, where an action asks whether it is meant.
+        """
+        context = _context_of(response)
+        if "queryset" in context:
+            AuditEntry.objects.note_listed(Event.READ, self.model, context["queryset"])
+        if (changes := context.get("cl")) is None:
             return
         event = Event.SEARCH if changes.query else Event.READ
         if self.model is AuditEntry:
             AuditEntry.objects.note(event, AuditEntry)
         AuditEntry.objects.note_listed(event, self.model, changes.result_list)
+
+
+def _context_of(response: HttpResponse) -> dict[str, Any]:
+    """Return what an answer is yet to show, if it is a page."""
+    return getattr(response, "context_data", None) or {}
+
+
+def _newly_chosen(form: Any) -> Iterator[tuple[Any, int]]:
+    """Yield what a form offers and the id that is chosen, where that is another than before and of a patient's data."""
+    for name, field in form.fields.items():
+        choices = getattr(field, "queryset", None)
+        if hasattr(getattr(choices, "model", None), "trail_patient_id"):
+            pk = number_or_none(str(form[name].value()))
+            if pk is not None and not (form.instance.pk and pk == form.initial.get(name)):
+                yield choices, pk
 
 
 def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:

@@ -1,16 +1,16 @@
-"""Admin of patients."""
+"""Admin of patients, as far as it is theirs alone.
+
+`appointments.patient_admin` registers it: there it is known what is kept of them beside the record.
+"""
 
 from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest
 
 from clinic.safe_admin import LinkedModelAdmin
 from patients.forms import SeenPatientForm
-from patients.models import Patient
 
 
-@admin.register(Patient)
 class PatientAdmin(LinkedModelAdmin):
     """Patients, found by the same folded keys as at the front desk."""
 

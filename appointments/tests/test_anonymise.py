@@ -174,6 +174,25 @@ def test_name_in_the_admins_own_log_goes(life):
     assert LogEntry.objects.get().object_repr == "anonymised"
 
 
+@pytest.mark.parametrize("way", ["page", "selection"])
+def test_patient_who_is_deleted_in_the_admin_stays_in_the_audit_trail_only(frozen, in_admin, receptionist, way):
+    patient = PatientFactory(first_name="Quillon", last_name="Featherby", email="quillon.old@example.org")
+    desk = Client()
+    desk.force_login(receptionist)
+    for client in (desk, in_admin):
+        client.post("/patients/", {"query": "quillon"})
+    KeptForm.objects.create(user=receptionist, path="/patients/new/", data="last_name=Featherby")
+
+    if way == "page":
+        in_admin.post(f"/admin/patients/patient/{patient.pk}/delete/", {"post": "yes"}, follow=True)
+    else:
+        selected = {"action": "delete_selected", "_selected_action": [patient.pk]}
+        in_admin.post("/admin/patients/patient/", selected | {"post": "yes"}, follow=True)
+
+    assert not Patient.objects.exists()
+    assert {table for table, _column, _text in places_of("quillon", "featherby")} == {"clinic_auditentry"}
+
+
 def test_kept_answer_stays_so_that_nobody_is_registered_again(life):
     anonymise(life.patient, by=life.admin)
     body = {"first_name": "Quillon", "last_name": "Featherby", "email": "quillon.old@example.org"}

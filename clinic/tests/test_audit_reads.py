@@ -8,13 +8,14 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 
 from appointments.impact import open_impact
-from appointments.models import CalendarFeed, Hit
+from appointments.models import Appointment, CalendarFeed, Hit
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, Event, ImportDraft
+from clinic.models.audit_entry import AuditQuerySet
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 from clinic.tests.trail import entries, only_entry, seen_in
-from doctors.tests.factories import DoctorFactory
+from doctors.tests.factories import DoctorFactory, TimetableFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -111,6 +112,9 @@ ADMIN_READS = {
     "admin, patient to be deleted": "/admin/patients/patient/{lonely}/delete/",
     "admin, appointment": "/admin/appointments/appointment/{visit}/change/",
     "admin, appointment's history": "/admin/appointments/appointment/{visit}/history/",
+    "admin, patient chosen for a new appointment": "/admin/appointments/appointment/add/?patient={patient}",
+    "patient's data": "/patients/{patient}/data/",
+    "patient to be anonymised": "/patients/{lonely}/anonymise/",
 }
 API_READS = {
     "API, patient": "/patients/{patient}",
@@ -180,6 +184,45 @@ def test_form_that_is_refused_shows_the_record_again_and_notes_it(at_desk, visit
     assert only_entry(event=Event.READ).patient_id == visit.patient_id
 
 
+def test_anonymising_that_is_refused_shows_the_record_again_and_notes_it(in_admin, visit):
+    in_admin.post(f"/patients/{visit.patient_id}/anonymise/", {})
+
+    assert only_entry(event=Event.READ).patient_id == visit.patient_id
+
+
+def test_anonymising_is_a_write_and_no_read(in_admin, patient):
+    in_admin.post(f"/patients/{patient.pk}/anonymise/", {"checked": "on"})
+
+    assert not entries(event=Event.READ)
+
+
+VISITS_IN_ADMIN = "/admin/appointments/appointment"
+
+
+def test_patient_chosen_in_a_refused_form_of_the_admin_is_noted(in_admin, patient):
+    response = in_admin.post(f"{VISITS_IN_ADMIN}/add/", {"patient": patient.pk})
+
+    assert patient.option_text in response.content.decode()
+    assert only_entry(event=Event.READ).patient_id == patient.pk
+
+
+def test_patient_chosen_for_a_visit_of_another_is_noted_beside_its_own(in_admin, visit, patient):
+    typed = {"patient": patient.pk, "doctor": visit.doctor_id, "seen_version": visit.version}
+
+    response = in_admin.post(f"{VISITS_IN_ADMIN}/{visit.pk}/change/", typed)
+
+    assert patient.option_text in response.content.decode()
+    read = [(entry.content_type.model_class(), entry.patient_id) for entry in entries(event=Event.READ)]
+    assert read == [(Appointment, visit.patient_id), (Patient, patient.pk)]
+
+
+def test_unknown_patient_chosen_in_the_admin_is_a_refusal(in_admin):
+    in_admin.get(f"{VISITS_IN_ADMIN}/add/?patient=999999")
+
+    assert only_entry(event=Event.REFUSAL).object_id == 999999
+    assert not entries(event=Event.READ)
+
+
 def test_change_that_is_saved_is_a_write_and_no_read(at_desk, visit):
     patient = visit.patient
     sent = {
@@ -236,6 +279,134 @@ def test_list_of_those_who_are_hit_notes_whom_it_names(at_desk, visit, page):
     at_desk.get(f"/appointments/impacts/{impact.pk}/{page}")
 
     assert seen_in(only_entry(event=Event.READ)) == {visit.patient_id}
+
+
+@pytest.fixture
+def hit(now):
+    """A visit on the Thursday, of a doctor whose hours end on the Monday after it, and others begin."""
+    doctor = DoctorFactory()
+    TimetableFactory(doctor=doctor, valid_until=dt.date(2026, 11, 30))
+    TimetableFactory(doctor=doctor, valid_from=dt.date(2026, 12, 1))
+    return AppointmentFactory(
+        doctor=doctor,
+        start_time=dt.datetime(2026, 11, 26, 10, tzinfo=dt.UTC),
+        patient=PatientFactory(first_name="Maria", last_name="Santos"),
+    )
+
+
+THURSDAY, FRIDAY = "2026-11-26", "2026-11-27"
+DOCTOR = {"full_name": "Dr Okafor", "specialization": "Cardiology", "usual_minutes": "30", "gap_minutes": "0"}
+HOURS = {"valid_from": "", "valid_until": "2026-11-30", "monday": "8-12", "seen_version": "1"}
+LEAVE = {
+    "start_time_0": THURSDAY,
+    "start_time_1": "00:00",
+    "end_time_0": FRIDAY,
+    "end_time_1": "00:00",
+    "reason": "Ill",
+}
+HOLIDAYS = {"country": "US", "region": "", "year": "2026", "shown": "US//2026", "date": [THURSDAY]}
+HITS = {
+    "leave": ("/doctors/{doctor}/leave/", {"first_day": THURSDAY, "last_day": THURSDAY, "reason": "Ill"}),
+    "closure": ("/doctors/closures/new/", {"date": THURSDAY, "name": "Power cut"}),
+    "shorter hours": ("/doctors/hours/{hours}/", HOURS),
+    "hours to be deleted": ("/doctors/hours/{hours}/", {"delete": "1", "seen_version": "1"}),
+    "holidays": ("/doctors/closures/holidays/", HOLIDAYS),
+    "admin, leave": ("/admin/doctors/leave/add/", LEAVE),
+    "admin, closure": ("/admin/doctors/closure/add/", {"date": THURSDAY, "name": "Power cut"}),
+    "admin, shorter hours": ("/admin/doctors/timetable/{hours}/change/", HOURS),
+    "admin, deactivation": ("/admin/doctors/doctor/{doctor}/change/", DOCTOR),
+}
+
+
+def look_at_hits(client, name, visit):
+    """Send a form that would hit a visit; it shows whom, and saves nothing."""
+    address, typed = HITS[name]
+    doctor = visit.doctor
+    hours = doctor.timetables.order_by("pk").first()
+    return client.post(address.format(doctor=doctor.pk, hours=hours.pk), {"doctor": doctor.pk} | typed)
+
+
+@pytest.mark.parametrize("name", HITS)
+def test_form_that_shows_who_would_be_hit_notes_whom_it_names(in_admin, administrator, hit, name):
+    response = look_at_hits(in_admin, name, hit)
+
+    assert "Maria Santos" in response.content.decode()
+    entry = only_entry(event=Event.READ)
+    assert (entry.actor, seen_in(entry)) == (administrator, {hit.patient_id})
+
+
+@pytest.mark.parametrize("name", HITS)
+def test_nobody_is_told_who_would_be_hit_without_an_entry(in_admin, hit, name, monkeypatch):
+    in_admin.raise_request_exception = False
+    monkeypatch.setattr(AuditQuerySet, "note_of", lambda *args, **kwargs: 1 / 0)
+
+    response = look_at_hits(in_admin, name, hit)
+
+    assert response.status_code == 500
+    assert b"Maria" not in response.content
+
+
+@pytest.mark.parametrize("name", HITS)
+def test_of_very_many_who_would_be_hit_the_entry_holds_those_who_are_named(in_admin, hit, name, monkeypatch):
+    monkeypatch.setattr("appointments.impact.MOST_NAMED", 1)
+    later = AppointmentFactory(doctor=hit.doctor, start_time=hit.start_time + dt.timedelta(hours=1))
+
+    response = look_at_hits(in_admin, name, hit)
+
+    assert later.patient.full_name not in response.content.decode()
+    assert "the first 1" in response.content.decode()
+    assert seen_in(only_entry(event=Event.READ)) == {hit.patient_id}
+
+
+@pytest.mark.parametrize("name", ["leave", "admin, leave"])
+def test_those_who_would_be_hit_are_noted_in_the_same_queries_however_many(
+    in_admin, hit, name, django_assert_num_queries, django_assert_max_num_queries
+):
+    look_at_hits(in_admin, name, hit)
+    with django_assert_max_num_queries(100) as few:
+        look_at_hits(in_admin, name, hit)
+    for number in (-4, -3, -2, -1, 1, 2, 3, 6, 7):  # around the lunch
+        AppointmentFactory(doctor=hit.doctor, start_time=hit.start_time + number * dt.timedelta(minutes=30))
+
+    with django_assert_num_queries(len(few)):
+        look_at_hits(in_admin, name, hit)
+
+    assert len(seen_in(entries(event=Event.READ)[-1])) == 10
+
+
+def test_program_that_is_told_who_would_be_hit_leaves_an_entry(admin_api, administrator, hit):
+    response = admin_api.patch(f"/doctors/{hit.doctor_id}", {"is_active": False})
+
+    assert [each["patient_id"] for each in response.json()["hits"]] == [hit.patient_id]
+    entry = only_entry(event=Event.READ)
+    assert (entry.actor, seen_in(entry)) == (administrator, {hit.patient_id})
+    assert entry.token_id == administrator.api_tokens.get().pk
+
+
+def test_change_that_hits_somebody_is_a_write_and_no_read(admin_api, hit):
+    admin_api.patch(f"/doctors/{hit.doctor_id}", {"is_active": False, "accept_hits": True})
+
+    assert not entries(event=Event.READ)
+
+
+def test_list_of_records_that_may_have_to_go_notes_whom_it_names(in_admin, patient):
+    Patient.objects.filter(pk=patient.pk).update(created_at=dt.datetime(2001, 1, 1, tzinfo=dt.UTC))
+    PatientFactory()
+
+    in_admin.get("/patients/retention/")
+
+    assert seen_in(only_entry(event=Event.READ)) == {patient.pk}
+
+
+def test_question_whether_to_delete_those_selected_in_the_admin_notes_whom_it_names(in_admin, patient):
+    PatientFactory()
+
+    response = in_admin.post(
+        "/admin/patients/patient/", {"action": "delete_selected", "_selected_action": [patient.pk]}
+    )
+
+    assert patient.full_name in response.content.decode()
+    assert seen_in(only_entry(event=Event.READ)) == {patient.pk}
 
 
 def test_admin_list_notes_whom_it_shows(in_admin, visit):

@@ -18,15 +18,24 @@ def step_before(request: StaffRequest, permissions: Permissions) -> str | None:
 
     Pages for everybody who is signed in, where the account is kept, are open without the second factor.
     """
-    page = request.resolver_match.view_name if request.resolver_match else ""
-    if request.user.password_is_temporary and page not in _OPEN_WITH_TEMPORARY_PASSWORD:
-        return reverse("password_change")
+    if first := own_password_first(request):
+        return first
     if permissions != SIGNED_IN and not has_shown_second_factor(request) and is_required_of(request.user):
         return _to_confirm(request) if device_of(request.user) else reverse("second_factor")
     method = "GET" if request.method == "HEAD" else str(request.method)
-    if (page, method) in CONFIRMED and not is_confirmed(request):
+    if (_name_of(request), method) in CONFIRMED and not is_confirmed(request):
         return _to_confirm(request)
     return None
+
+
+def own_password_first(request: StaffRequest) -> str | None:
+    """Return where somebody whose password somebody else has set chooses another; None if there is no need."""
+    is_needed = request.user.password_is_temporary and _name_of(request) not in _OPEN_WITH_TEMPORARY_PASSWORD
+    return reverse("password_change") if is_needed else None
+
+
+def _name_of(request: HttpRequest) -> str:
+    return request.resolver_match.view_name if request.resolver_match else ""
 
 
 def _to_confirm(request: HttpRequest) -> str:

@@ -13,10 +13,11 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 
+from clinic.access import CONFIRMED
 from clinic.accounts import lockout, second_factor
 from clinic.accounts.confirmation import confirm_session, note_second_factor
 from clinic.accounts.forms import CodeForm, ConfirmForm, LoginForm, OwnPasswordForm, SetUpForm
-from clinic.http import StaffRequest, next_or, sent_data
+from clinic.http import StaffRequest, is_ours, may_be_led_to, next_or, page_at, sent_data
 from clinic.models import RecoveryCode, User
 from clinic.session_views import end_others
 
@@ -81,7 +82,21 @@ def confirm(request: StaffRequest) -> HttpResponse:
         lockout.forget_failures(request, request.user)
         return redirect(next_or(request, resolve_url("account")))
     wanted = request.POST.get("next") or request.GET.get("next", "")
-    return render(request, "accounts/confirm.html", {"form": form, "next": wanted, "was_sent": "sent" in request.GET})
+    context = {"form": form, "next": wanted, "was_sent": "sent" in request.GET, "back_url": _not_now(request)}
+    return render(request, "accounts/confirm.html", context)
+
+
+def _not_now(request: StaffRequest) -> str:
+    """Return where somebody was who does not want to confirm, unless that page asks for it, too; else the schedule."""
+    back = request.GET.get("back", "")
+    if is_ours(back) and may_be_led_to(request, back) and not _asks(back):
+        return back
+    return resolve_url("appointments:schedule_now")
+
+
+def _asks(url: str) -> bool:
+    page = page_at(url)
+    return page is None or page.view_name == "confirm" or (page.view_name, "GET") in CONFIRMED
 
 
 class OwnPasswordView(PasswordChangeView):

@@ -508,6 +508,15 @@ def test_ending_the_session_in_use_is_logging_out(at_desk):
     assert not is_signed_in(at_desk)
 
 
+def test_list_logs_the_session_in_use_out_without_asking_who_it_is(at_desk, elsewhere, now):
+    now.shift(11 * MINUTE)
+    forms = [attrs["action"] for tag, attrs in elements(at_desk.get(LIST)) if tag == "form" and "action" in attrs]
+
+    assert f"/accounts/sessions/{session_of(elsewhere).handle}/end/" in forms
+    assert f"/accounts/sessions/{session_of(at_desk).handle}/end/" not in forms
+    assert forms.count("/accounts/logout/") == 3  # the menu, the warning and the list
+
+
 def test_session_of_somebody_else_is_not_found(at_desk, manager):
     theirs = signed_in(manager)
 

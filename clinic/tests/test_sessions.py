@@ -246,6 +246,30 @@ def test_token_has_no_session_to_end(api, now):
     assert not Session.objects.exists()
 
 
+# What the login says of it
+
+
+def says_that_it_has_ended(client, **options):
+    response = client.get("/accounts/login/?next=/patients/", **options)
+    return "has ended" in response.content.decode()
+
+
+def test_login_says_that_a_session_has_ended_by_itself_and_not_whose(at_desk, receptionist, now):
+    now.shift(15 * MINUTE)
+    page = at_desk.get(at_desk.get(PAGE)["Location"]).content.decode()
+
+    assert "has ended" in page
+    assert receptionist.username not in page
+
+
+def test_login_says_nothing_of_it_to_others_or_after_a_logout(client, at_desk, now):
+    assert not says_that_it_has_ended(client)
+
+    at_desk.post("/accounts/logout/")
+
+    assert not says_that_it_has_ended(at_desk)
+
+
 # How long is left
 
 

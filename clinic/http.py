@@ -1,12 +1,15 @@
 """Requests as the portal's views know them, and what they send."""
 
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from clinic.access import PUBLIC, is_open_to, methods_of
 from clinic.kept_forms import taken_from
 from clinic.models import User
 from clinic.session_store import SessionStore
@@ -56,6 +59,37 @@ def number_or_none(text: str) -> int | None:
 def next_or(request: HttpRequest, default: str) -> str:
     """Return the page of the portal that the form asks to be led to next, or the default."""
     url = request.POST.get("next", "")
-    # A path, and no foreign host; anything else `redirect` could take for the name of a page.
-    is_ours = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
-    return url if is_ours else default
+    return url if is_ours(url) else default
+
+
+def is_ours(url: str) -> bool:
+    """Return whether an address is a path of the portal, and names no host.
+
+    Anything else `redirect` could take for the name of a page.
+    """
+    return url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+
+
+def page_before(request: HttpRequest) -> str:
+    """Return the page of the portal that somebody had before them, as the browser says, or nothing."""
+    try:
+        parts = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:
+        return ""
+    url = parts._replace(scheme="", netloc="", fragment="").geturl()
+    return url if parts.netloc == request.get_host() and is_ours(url) else ""
+
+
+def page_at(url: str) -> ResolverMatch | None:
+    """Return the page that an address of the portal names, if there is one."""
+    path = unquote(urlsplit(url).path)
+    try:
+        return resolve(path.removeprefix(get_script_prefix().rstrip("/")))
+    except Resolver404:
+        return None
+
+
+def may_be_led_to(request: HttpRequest, url: str) -> bool:
+    """Return whether an address names a page that the user, who is signed in, may look at; a login is none."""
+    permissions = methods_of(page_at(url)).get("GET", PUBLIC)
+    return permissions != PUBLIC and is_open_to(request.user, permissions)

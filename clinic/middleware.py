@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 
 from clinic.access import PUBLIC, Permissions, is_open_to, methods_of
-from clinic.accounts.steps import step_before
+from clinic.accounts.steps import own_password_first, step_before
 from clinic.addresses import client_address
 from clinic.audit import acting
 from clinic.error_pages import refusal_page
@@ -91,7 +91,7 @@ class AccessMiddleware:
         if permissions == PUBLIC:
             return _body_refused(request)
         if not is_open_to(request.user, permissions):
-            raise PermissionDenied
+            return _closed(request)
         return _body_refused(request) or _too_often(request, request.user.pk) or _first_step(request, permissions)
 
 
@@ -107,6 +107,14 @@ def _first_step(request: Any, permissions: Permissions) -> HttpResponse | None:
     """Lead to what the user has to do before the page is served; programs have nothing to do."""
     first = None if is_api(request) else step_before(request, permissions)
     return lead_on(request, first) if first else None
+
+
+def _closed(request: Any) -> HttpResponse:
+    """Refuse a page that is not for the user; who has yet to choose a password is led to that, be there no role yet."""
+    first = None if is_api(request) else own_password_first(request)
+    if first is None:
+        raise PermissionDenied
+    return lead_on(request, first)
 
 
 def _body_refused(request: HttpRequest) -> HttpResponse | None:

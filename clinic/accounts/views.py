@@ -12,11 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
+from django.views.csrf import csrf_failure as default_csrf_failure
 
+from clinic.access import CONFIRMED
 from clinic.accounts import lockout, second_factor
 from clinic.accounts.confirmation import confirm_session, note_second_factor
 from clinic.accounts.forms import CodeForm, ConfirmForm, LoginForm, OwnPasswordForm, SetUpForm
-from clinic.http import StaffRequest, next_or, sent_data
+from clinic.http import StaffRequest, is_ours, may_be_led_to, next_or, page_at, sent_data
 from clinic.models import RecoveryCode, User
 from clinic.session_views import end_others
 
@@ -30,6 +32,15 @@ class PortalLoginView(LoginView):
 
     authentication_form = LoginForm
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Tell who comes because a session has ended by itself; whose it was is not said."""
+        session: Any = self.request.session
+        return super().get_context_data(**kwargs) | {"has_ended": session.ended_for is not None}
+
+    def get_success_url(self) -> str:
+        """Return the page asked for, if it is one that the user may look at; another one may have been there before."""
+        return _led_on_to(self.request, self.get_redirect_url())
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Sign in, or go on to the second step."""
@@ -49,6 +60,8 @@ class PortalLoginView(LoginView):
 def login_code(request: HttpRequest) -> HttpResponse:
     """Ask for the code; who has not given the password a short while ago begins anew."""
     user = _half_signed_in(request)
+    if user is None and request.user.is_authenticated:
+        return redirect(settings.LOGIN_REDIRECT_URL)  # the button was pressed twice
     if user is None:
         is_late = request.method == "POST"
         return render(request, "accounts/login_late.html") if is_late else redirect("login")
@@ -57,8 +70,30 @@ def login_code(request: HttpRequest) -> HttpResponse:
         step = request.session.pop(_SECOND_STEP)
         note_second_factor(request)  # before, so that the audit trail tells
         login(request, user, backend=_BACKEND)
-        return redirect(step["next"] or settings.LOGIN_REDIRECT_URL)
+        return redirect(_led_on_to(request, step["next"]))
     return render(request, "accounts/login_code.html", {"form": form})
+
+
+def _led_on_to(request: HttpRequest, url: str) -> str:
+    """Return an address that has been checked to be the portal's, if the user may look at it; else the first page."""
+    return url if may_be_led_to(request, url) else resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without a valid token; who has just signed in, in another tab or by a first click, is led on."""
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    if request.user.is_authenticated and page == "login" and _names_user(request):
+        login_view = PortalLoginView()
+        login_view.setup(request)
+        return redirect(login_view.get_success_url())
+    if request.user.is_authenticated and page == "login_code" and _SECOND_STEP not in request.session:
+        return redirect(settings.LOGIN_REDIRECT_URL)
+    return default_csrf_failure(request, reason)
+
+
+def _names_user(request: HttpRequest) -> bool:
+    """Return whether the name typed is that of who is signed in: another must not go on in that session unknowingly."""
+    return request.POST.get("username", "").strip().casefold() == request.user.get_username().casefold()
 
 
 def _half_signed_in(request: HttpRequest) -> User | None:
@@ -81,7 +116,21 @@ def confirm(request: StaffRequest) -> HttpResponse:
         lockout.forget_failures(request, request.user)
         return redirect(next_or(request, resolve_url("account")))
     wanted = request.POST.get("next") or request.GET.get("next", "")
-    return render(request, "accounts/confirm.html", {"form": form, "next": wanted, "was_sent": "sent" in request.GET})
+    context = {"form": form, "next": wanted, "was_sent": "sent" in request.GET, "back_url": _not_now(request)}
+    return render(request, "accounts/confirm.html", context)
+
+
+def _not_now(request: StaffRequest) -> str:
+    """Return where somebody was who does not want to confirm, unless that page asks for it, too; else the schedule."""
+    back = request.GET.get("back", "")
+    if is_ours(back) and may_be_led_to(request, back) and not _asks(back):
+        return back
+    return resolve_url("appointments:schedule_now")
+
+
+def _asks(url: str) -> bool:
+    page = page_at(url)
+    return page is None or page.view_name == "confirm" or (page.view_name, "GET") in CONFIRMED
 
 
 class OwnPasswordView(PasswordChangeView):

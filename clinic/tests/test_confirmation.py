@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 from django.contrib.auth import get_user
+from django.test import Client
 from django_otp.oath import TOTP
 
 from appointments.models import CalendarFeed
@@ -12,6 +13,7 @@ from clinic.accounts import second_factor
 from clinic.models import ApiToken, User
 from clinic.tests.factories import UserFactory
 from clinic.tests.test_access import TABLE
+from clinic.tests.test_next import TRICKS
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
@@ -19,6 +21,8 @@ PASSWORD = "demo-clinic-2026"
 TEN_MINUTES = dt.timedelta(minutes=10)
 CONFIRM = "/accounts/confirm/"
 EXPORT = "/patients/export/"
+SESSIONS = "/accounts/sessions/"
+NO_BREAKS = dict.fromkeys(map(ord, "\x00\t\r\n"))  # which no header holds
 
 # Written down a second time; nothing here is read from clinic.access.
 BOTH = ("GET", "POST")
@@ -76,7 +80,8 @@ def test_pages_to_be_confirmed_are_pages_of_the_portal():
 def test_page_asks_who_it_is_when_the_sign_in_is_a_while_ago(stale, page, method):
     response = stale.generic(method, address_of(page))
 
-    assert response["Location"].startswith(f"{CONFIRM}?next={address_of(page)}")
+    led_back_to = SESSIONS if page.startswith("session_end") else address_of(page)
+    assert response["Location"].startswith(f"{CONFIRM}?next={led_back_to}")
     assert ("sent=1" in response["Location"]) == (method == "POST")
 
 
@@ -129,6 +134,62 @@ def test_password_leads_back_and_opens_the_page_for_ten_minutes(stale, now):
     assert stale.get(EXPORT).status_code == 200
     now.shift(TEN_MINUTES + dt.timedelta(seconds=1))
     assert asks(stale.get(EXPORT))
+
+
+def page_before(page):
+    return {"Referer": f"http://testserver{page}"}
+
+
+def test_ending_the_other_sessions_leads_back_to_their_list_and_goes_on_there(stale, administrator):
+    other = Client()
+    other.force_login(administrator)
+
+    asked = stale.post("/accounts/sessions/end-others/", headers=page_before(SESSIONS))
+    led = stale.post(asked["Location"], {"password": PASSWORD, "next": stale.get(asked["Location"]).context["next"]})
+
+    assert led["Location"] == SESSIONS
+    assert stale.get(SESSIONS).status_code == 200
+    stale.post("/accounts/sessions/end-others/")
+    assert not get_user(other).is_authenticated
+
+
+@pytest.mark.parametrize(
+    ("asked", "led_back_to"),
+    [
+        ("/patients/export/?as=csv", "/patients/export/"),
+        ("/patients/7/data/?as=html", "/patients/7/data/"),
+        (
+            "/appointments/export/?first=2026-11-23&last=2026-11-24&doctor=&as=xlsx",
+            "/appointments/export/?first=2026-11-23&last=2026-11-24&doctor=",
+        ),
+        ("/admin/clinic/user/add/?_popup=1", "/admin/clinic/user/add/?_popup=1"),
+    ],
+)
+def test_download_leads_back_to_the_page_that_offers_it(stale, asked, led_back_to):
+    assert stale.get(stale.get(asked)["Location"]).context["next"] == led_back_to
+
+
+def test_not_now_leads_back_to_where_one_was(stale):
+    asked = stale.get(EXPORT, headers=page_before("/patients/?page=2"))
+    wrong = stale.post(asked["Location"], {"password": "wrong"})
+
+    assert stale.get(asked["Location"]).context["back_url"] == "/patients/?page=2"
+    assert wrong.context["back_url"] == "/patients/?page=2"
+
+
+@pytest.mark.parametrize("before", [EXPORT, CONFIRM, "/accounts/login/", "/nowhere/", "/accounts/logout/"])
+def test_not_now_leads_to_the_schedule_from_what_asks_again_or_is_no_page(stale, before):
+    asked = stale.get(EXPORT, headers=page_before(before))
+
+    assert stale.get(asked["Location"]).context["back_url"] == "/schedule/"
+
+
+@pytest.mark.parametrize("target", TRICKS)
+def test_not_now_leads_to_no_other_host(stale, target):
+    asked = stale.get(EXPORT, headers={"Referer": target.encode("ascii", "ignore").decode().translate(NO_BREAKS)})
+
+    assert stale.get(asked["Location"]).context["back_url"] == "/schedule/"
+    assert stale.get(CONFIRM, {"next": EXPORT, "back": target}).context["back_url"] == "/schedule/"
 
 
 def test_page_says_why_and_what_became_of_what_was_sent(stale):
@@ -235,3 +296,13 @@ def test_confirming_with_a_code_is_enough_for_who_must_have_it(stale, device, se
     stale.post(CONFIRM, {"password": PASSWORD, "code": code_of(device)})
 
     assert stale.get("/patients/").status_code == 200
+
+
+def test_button_without_a_page_of_its_own_leads_back_to_the_page_it_was_on(stale, device, settings):
+    settings.REQUIRE_SECOND_FACTOR = True
+
+    asked = stale.post("/appointments/7/arrive/", headers=page_before("/schedule/2026-11-24/"))
+    unsaid = stale.post("/appointments/7/arrive/")
+
+    assert stale.get(asked["Location"]).context["next"] == "/schedule/2026-11-24/"
+    assert stale.get(unsaid["Location"]).context["next"] == "/"

@@ -358,6 +358,60 @@ def test_administrator_does_not_let_a_superuser_in_again(in_admin):
     assert not is_let_in(username="root")
 
 
+# Where it leads
+
+
+@pytest.mark.parametrize(
+    ("wanted", "led_to"),
+    [
+        ("/schedule/2026-11-24/?layout=list", "/schedule/2026-11-24/?layout=list"),
+        ("/accounts/", "/accounts/"),
+        ("http://testserver/doctors/", "http://testserver/doctors/"),
+        ("/patients/new/", "/"),  # of another role
+        ("/admin/", "/"),
+        ("/accounts/logout/", "/"),  # nothing to look at
+        ("/accounts/login/?next=/", "/"),
+        ("/nowhere/", "/"),
+    ],
+)
+def test_login_leads_to_the_page_asked_for_if_it_is_open_to_the_user(manager, wanted, led_to):
+    client = Client()
+
+    signed_in = client.post("/accounts/login/", {"username": "manager", "password": PASSWORD, "next": wanted})
+    again = client.get("/accounts/login/", {"next": wanted})
+
+    assert signed_in["Location"] == led_to
+    assert again["Location"] == led_to
+
+
+def send_stale_form(user, **sent):
+    """Send a login form that was opened before its browser's other tab signed in."""
+    client = Client(enforce_csrf_checks=True)
+    client.get("/accounts/login/")
+    client.force_login(user)
+    return client.post("/accounts/login/", {"password": PASSWORD, "csrfmiddlewaretoken": "a" * 64} | sent)
+
+
+@pytest.mark.parametrize(("wanted", "led_to"), [("/patients/", "/patients/"), ("/admin/", "/"), ("", "/")])
+def test_second_tab_at_the_login_is_led_on_once_the_first_has_signed_in(receptionist, wanted, led_to):
+    response = send_stale_form(receptionist, username="Reception", next=wanted)
+
+    assert (response.status_code, response.get("Location")) == (302, led_to)
+
+
+def test_somebody_else_in_the_second_tab_does_not_go_on_as_who_is_signed_in(receptionist, manager):
+    response = send_stale_form(receptionist, username="manager", next="/patients/")
+
+    assert response.status_code == 403
+
+
+def test_form_of_another_page_without_its_token_is_refused_still(receptionist):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(receptionist)
+
+    assert client.post("/patients/new/", {"username": "reception", "next": "/patients/"}).status_code == 403
+
+
 # One login everywhere
 
 

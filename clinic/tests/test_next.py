@@ -82,6 +82,16 @@ def test_login_page_of_who_is_signed_in_never_leads_out_of_the_portal(at_desk, t
 
 
 @pytest.mark.parametrize("target", TRICKS)
+def test_login_form_of_who_has_signed_in_meanwhile_never_leads_out_of_the_portal(receptionist, target):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(receptionist)
+
+    response = client.post("/accounts/login/", {"username": "reception", "password": PASSWORD, "next": target})
+
+    assert response["Location"] == "/"
+
+
+@pytest.mark.parametrize("target", TRICKS)
 def test_logout_never_leads_out_of_the_portal(at_desk, target):
     response = at_desk.post(f"/accounts/logout/?next={quote(target)}", {"next": target})
 

@@ -216,6 +216,27 @@ def test_who_has_a_password_from_somebody_else_changes_nothing_before(newcomers_
     assert response["Location"] == "/accounts/password_change/"
 
 
+def test_who_has_a_password_from_somebody_else_and_no_role_is_led_to_change_it_before_all(newcomers_client, newcomer):
+    newcomer.groups.clear()
+    first = newcomers_client.get("/")
+    other = "lantern cobalt 5 meadow"
+
+    newcomers_client.post(first["Location"], {"old_password": GOOD, "new_password1": other, "new_password2": other})
+
+    assert first["Location"] == "/accounts/password_change/"
+    refused = newcomers_client.get("/")
+    assert refused.status_code == 403
+    assert 'href="/accounts/"' in refused.content.decode().partition("<main")[2]
+
+
+def test_who_has_a_password_from_somebody_else_and_no_role_is_refused_by_the_api_as_ever(newcomer, client):
+    newcomer.groups.clear()
+
+    response = client.get("/api/doctors", headers={"Authorization": f"Bearer {token_of(newcomer)}"})
+
+    assert response.status_code == 403
+
+
 def test_who_has_a_password_from_somebody_else_can_log_out(newcomers_client):
     newcomers_client.post("/accounts/logout/")
 

@@ -184,6 +184,31 @@ def test_code_right_after_a_wrong_one_has_to_wait(half_way, device, now):
     assert is_in(half_way)
 
 
+@pytest.mark.parametrize("has_token", [True, False])
+def test_button_pressed_twice_leads_who_is_signed_in_on(device, has_token):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(device.user)
+    client.get("/accounts/second-factor/")
+    token = client.cookies["csrf"].value if has_token else "a" * 64
+
+    response = client.post("/accounts/login/code/", {"code": "123456", "csrfmiddlewaretoken": token})
+
+    assert response["Location"] == client.get("/accounts/login/code/")["Location"] == "/"
+
+
+def test_code_without_a_form_token_signs_nobody_in(half_way, device):
+    half_way.handler.enforce_csrf_checks = True
+
+    assert enter(half_way, code_of(device)).status_code == 403
+    assert not is_in(half_way)
+
+
+def test_code_leads_to_the_first_page_if_the_one_asked_for_is_not_open_to_the_user(device):
+    client = half_way_in(next="/admin/")
+
+    assert enter(client, code_of(device))["Location"] == "/"
+
+
 def test_second_step_is_over_after_five_minutes(half_way, device, now):
     now.shift(dt.timedelta(minutes=5, seconds=1))
 

@@ -15,8 +15,10 @@ MODULES = {
     *("requests", "httpx", "urllib.request", "http.client", "smtplib"),
 }
 CALLS = {"eval", "exec", "compile", "system", "popen", "mark_safe", "SafeString", "raw", "extra", "RawSQL"}
+# Windows of other origins can be told by `postMessage`, and can tell; a channel is of the portal's own pages.
 IN_SCRIPTS = re.compile(
-    r"\b(?:eval|Function|document\.write|insertAdjacentHTML|postMessage)\b|\.(?:inner|outer)HTML\s*\+?=(?!=)|\.srcdoc\b"
+    r"\b(?:eval|Function|document\.write|insertAdjacentHTML|(?<!BroadcastChannel\(.session.\)\.)postMessage)\b"
+    r"|\.(?:inner|outer)HTML\s*\+?=(?!=)|\.srcdoc\b"
 )
 
 

@@ -246,6 +246,30 @@ def test_token_has_no_session_to_end(api, now):
     assert not Session.objects.exists()
 
 
+# What the login says of it
+
+
+def says_that_it_has_ended(client, **options):
+    response = client.get("/accounts/login/?next=/patients/", **options)
+    return "has ended" in response.content.decode()
+
+
+def test_login_says_that_a_session_has_ended_by_itself_and_not_whose(at_desk, receptionist, now):
+    now.shift(15 * MINUTE)
+    page = at_desk.get(at_desk.get(PAGE)["Location"]).content.decode()
+
+    assert "has ended" in page
+    assert receptionist.username not in page
+
+
+def test_login_says_nothing_of_it_to_others_or_after_a_logout(client, at_desk, now):
+    assert not says_that_it_has_ended(client)
+
+    at_desk.post("/accounts/logout/")
+
+    assert not says_that_it_has_ended(at_desk)
+
+
 # How long is left
 
 
@@ -506,6 +530,15 @@ def test_ending_the_session_in_use_is_logging_out(at_desk):
 
     assert response["Location"] == "/accounts/login/"
     assert not is_signed_in(at_desk)
+
+
+def test_list_logs_the_session_in_use_out_without_asking_who_it_is(at_desk, elsewhere, now):
+    now.shift(11 * MINUTE)
+    forms = [attrs["action"] for tag, attrs in elements(at_desk.get(LIST)) if tag == "form" and "action" in attrs]
+
+    assert f"/accounts/sessions/{session_of(elsewhere).handle}/end/" in forms
+    assert f"/accounts/sessions/{session_of(at_desk).handle}/end/" not in forms
+    assert forms.count("/accounts/logout/") == 3  # the menu, the warning and the list
 
 
 def test_session_of_somebody_else_is_not_found(at_desk, manager):

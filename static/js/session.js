@@ -6,6 +6,7 @@
   const WARN_SECONDS = 60;
   const TELL_SECONDS = 120; // at most so often
   const ASK_SECONDS = 5; // while it is about to end
+  const LOOK_SECONDS = 1; // at most so often, however fast somebody leafs through tabs
   const SECOND = 1000;
 
   const dialog = document.getElementById("session");
@@ -47,7 +48,10 @@
   }
 
   function take(said) {
-    if (String(said.user) !== user) location.replace(here); // somebody else has signed in; what is shown here is not theirs
+    if (String(said.user) !== user) { // somebody else has signed in; neither what is shown here nor what was typed is theirs
+      sessionStorage.clear();
+      location.replace(here);
+    }
     endsAt = Date.now() + said.seconds * SECOND;
     canStay = said.can_stay;
   }
@@ -134,7 +138,13 @@
   });
 
   document.addEventListener("session:ask", () => ask(leftUrl));
-  document.addEventListener("visibilitychange", tick);
+  document.addEventListener("visibilitychange", () => {
+    tick();
+    const isLookedAt = document.visibilityState === "visible" && !isOver;
+    if (isLookedAt && !isAsking && since(askedAt) >= LOOK_SECONDS) ask(leftUrl);
+  });
+  // Another tab has come to the login: login.js.
+  if ("BroadcastChannel" in window) new BroadcastChannel("session").onmessage = () => { if (!isOver) ask(leftUrl); };
   addEventListener("pageshow", (event) => { if (event.persisted) ask(leftUrl); });
   setInterval(tick, SECOND);
 }

@@ -113,6 +113,19 @@ def test_logging_out_from_the_warning(clocked_desk, clinic, pass_time):
     assert not Session.objects.exists()
 
 
+def test_warning_says_what_becomes_of_the_form(clocked_desk, clinic, pass_time):
+    clocked_desk.goto("/patients/new/")
+    clocked_desk.get_by_label("First name").fill("Nuno")
+    pass_time(clocked_desk, seconds=14 * MINUTE + 10)
+    expect(warning(clocked_desk)).to_contain_text("if you press “Log out”, it is not")
+
+    warning(clocked_desk).get_by_role("button", name="Log out").click()
+
+    expect(clocked_desk.get_by_label("Username")).to_be_visible()
+    expect(clocked_desk.get_by_text("has ended")).to_be_hidden()
+    assert not KeptForm.objects.exists()
+
+
 def test_single_keys_do_not_lead_away_from_the_warning(clocked_desk, clinic, pass_time):
     clocked_desk.goto("/")
     pass_time(clocked_desk, seconds=14 * MINUTE + 10)
@@ -204,9 +217,72 @@ def test_page_leaves_for_the_login_and_shows_no_patient(clocked_desk, clinic, pa
     leave_alone(clocked_desk, pass_time)
 
     expect(clocked_desk.get_by_label("Username")).to_be_visible()
+    expect(clocked_desk.get_by_text("The last session here has ended")).to_be_visible()
     assert "Santos" not in clocked_desk.content()
     log_in(clocked_desk)
     expect(clocked_desk).to_have_url(re.compile(r"/schedule/2026-11-24/\?layout=list$"))
+
+
+def test_logging_out_in_one_tab_leaves_no_patient_in_another(desk, clinic):
+    other = desk.context.new_page()
+    other.goto(f"/patients/{clinic.patients.santos.pk}/")
+    expect(other.get_by_text("Maria Santos").first).to_be_visible()
+    desk.goto("/doctors/")
+
+    desk.locator(".menu summary").click()
+    desk.locator(".menu").get_by_role("button", name="Log out").click()
+
+    expect(other.get_by_label("Username")).to_be_visible()
+    assert "Santos" not in other.content()
+
+
+def come_back(page):
+    """Come back to a tab. A browser without a screen shows them all at once, so the sign of it is given by hand."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_tab_asks_when_somebody_comes_back_to_it(desk, clinic):
+    desk.goto(f"/patients/{clinic.patients.santos.pk}/")
+    expect(desk.get_by_text("Maria Santos").first).to_be_visible()
+    Session.objects.all().delete()
+
+    come_back(desk)
+
+    expect(desk.get_by_label("Username")).to_be_visible()
+    assert "Santos" not in desk.content()
+
+
+def test_tab_that_somebody_comes_back_to_shows_the_next_person_nothing_of_the_last(desk, clinic, second_desk):
+    type_why(desk, clinic)
+    desk.context.add_cookies(second_desk.context.cookies())
+
+    come_back(desk)
+
+    expect(desk.locator(".menu summary")).to_have_text("second")
+    desk.wait_for_load_state()  # its scripts have run by then
+    expect(desk.get_by_label("Why (optional)")).to_have_value("")
+
+
+def test_coming_back_to_a_tab_does_not_postpone_the_end(clocked_desk, clinic, pass_time):
+    clocked_desk.goto("/patients/")
+    for _minute in range(13):
+        pass_time(clocked_desk, seconds=MINUTE)
+        with clocked_desk.expect_response(lambda response: LEFT in response.url):
+            come_back(clocked_desk)
+    pass_time(clocked_desk, seconds=MINUTE + 10)
+
+    expect(warning(clocked_desk)).to_be_visible()
+
+
+def test_tab_that_is_leafed_through_asks_once(desk, clinic):
+    asked = []
+    desk.on("request", lambda request: LEFT in request.url and asked.append(request))
+    desk.goto("/patients/")
+
+    with desk.expect_response(lambda response: LEFT in response.url):
+        desk.evaluate("for (let i = 0; i < 9; i++) document.dispatchEvent(new Event('visibilitychange'))")
+
+    assert len(asked) == 1
 
 
 def test_day_that_is_fetched_anew_just_after_the_end_is_shown_after_the_login(

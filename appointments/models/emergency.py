@@ -42,7 +42,7 @@ class EmergencyGrant(AuditedRecord):
 
     class Meta:
         verbose_name = "emergency access"
-        verbose_name_plural = "emergency access"
+        verbose_name_plural = "grants of emergency access"
         ordering = ["-granted_at", "-pk"]
         indexes = [models.Index(fields=["user", "ends_at"], name="emergency_user_end")]
         constraints = [

@@ -299,3 +299,18 @@ def test_list_says_the_state(in_admin, manager, fields, state):
     grant_to(manager, **fields)
 
     assert state in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
+
+
+def test_list_counts_the_grants_in_words(in_admin, manager, doctor_user):
+    grant_to(manager)
+    grant_to(doctor_user)
+
+    assert "2 grants of emergency access" in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
+
+
+@pytest.mark.parametrize("ends_at", [NOW - HOUR, NOW + dt.timedelta(hours=25)])
+def test_refusal_of_a_span_says_what_has_to_be(manager, administrator, ends_at):
+    grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=ends_at)
+
+    with pytest.raises(ValidationError, match="has to end within the coming 24 hours"):
+        grant.full_clean()

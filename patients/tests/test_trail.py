@@ -209,6 +209,71 @@ def test_long_list_names_some_and_counts_the_others():
     assert row.more_patients == 5
 
 
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"what": "recovery_code_used"}, ["recovery code used"]),
+        ({"what": "allowed_again"}, ["allowed to log in again"]),
+        ({"ended_by": "user", "sessions": 1}, ["ended by the user", "1 session"]),
+        ({"ended_by": "administrator", "sessions": 3}, ["ended by an administrator", "3 sessions"]),
+        ({"second_factor": True}, ["with the second factor"]),
+        ({"is_named": False, "rows": 1}, ["with initials only", "1 row"]),
+        ({"something_else": True}, ["something else yes"]),
+        ({"of_event": "sign_in"}, ["only “signed in”"]),
+        ({"first": "2026-11-29", "last": "2026-11-30"}, ["from Sun 29 Nov 2026", "to Mon 30 Nov 2026"]),
+        ({"days": ["2026-11-29", "2026-11-30"]}, ["of Sun 29 Nov 2026, Mon 30 Nov 2026"]),
+        ({"printed": ["2026-11-29"]}, ["printed Sun 29 Nov 2026"]),
+        ({"before": "2026-07-01T12:00:00+00:00"}, ["from before Wed 1 Jul 2026 13:00"]),
+        (
+            {"status": 403, "method": "GET", "view": "appointments:patient_retention"},
+            ["not allowed", "tried to open", "page “patient retention”"],
+        ),
+        (
+            {"status": 404, "method": "POST", "view": "admin:clinic_user_change"},
+            ["not found", "tried to send", "page “admin: user, change”"],
+        ),
+        (
+            {"status": 410, "method": "PURGE", "view": "admin:index"},
+            ["answered 410", "by PURGE", "page “admin: index”"],
+        ),
+        ({"day": "anonymised"}, ["of anonymised"]),
+    ],
+    ids=str,
+)
+def test_what_is_told_is_in_words(db, told, words):
+    assert row_of(note(Event.READ, Patient, **told)).told == words
+
+
+def test_records_told_by_their_ids_have_their_names(receptionist, doctor, maria):
+    told = {"of_user": receptionist.pk, "doctor": doctor.pk, "patient_id_named": maria.pk, "doctor_named": 4711}
+
+    assert row_of(note(Event.READ, Patient, **told)).told == [
+        f"only of {receptionist.display_name}",
+        f"of {doctor}",
+        "with Maria Santos",
+        "with doctor 4711",
+    ]
+
+
+def test_changes_are_in_words(receptionist):
+    visit = AppointmentFactory()
+    receptionist.is_active = False
+    receptionist.save()
+    visit.status = "arrived"
+    visit.arrived_at = visit.start_time
+    visit.save()
+    maria = PatientFactory(date_of_birth=dt.date(1980, 5, 17))
+
+    rows = [
+        row_of(AuditEntry.objects.get_for_object(each).writes().latest("pk")) for each in (receptionist, visit, maria)
+    ]
+
+    of_user, of_visit, of_patient = ({label: (old, new) for label, old, new in row.changes} for row in rows)
+    assert of_user["active"] == ("yes", "no")
+    assert of_visit["status"] == ("Booked", "Arrived")
+    assert of_patient["date of birth"] == ("–", "Sat 17 May 1980")
+
+
 def test_every_event_can_be_read(in_admin, maria):
     for event in Event:
         note(event, maria, status=403, method="GET", view="x", rows=3)
@@ -251,6 +316,7 @@ def test_page_makes_the_same_queries_for_3_and_for_30_rows(in_admin, administrat
             visit = AppointmentFactory(start_time=dt.datetime(2027, 1, 4, 10, 0, tzinfo=dt.UTC))
             note(Event.READ, visit, by=administrator)
             note(Event.SEARCH, Patient, patients=[visit.patient_id])
+            note(Event.READ, AuditEntry, by=administrator, of_user=UserFactory().pk, doctor=visit.doctor_id)
 
     fill(3)
     in_admin.get(TRAIL, {"user": administrator.pk})  # warms the kinds of records

@@ -62,4 +62,6 @@ def check_granted_to_another(user_id: int | None, granted_by_id: int | None) -> 
         ValidationError: `emergency_self`.
     """
     if user_id is not None and user_id == granted_by_id:
-        raise ValidationError(_("Nobody grants emergency access to themselves: ask another administrator."), code="emergency_self")
+        raise ValidationError(
+            _("Nobody grants emergency access to themselves: ask another administrator."), code="emergency_self"
+        )

@@ -102,7 +102,6 @@ class OwnPasswordForm(PasswordChangeForm):
             raise _refusal(self.request, str(self.error_messages["password_incorrect"]), "password_incorrect")
         return old_password
 
-
     def clean(self) -> dict[str, Any] | None:
         """Refuse the old password as the new one: whoever has set a temporary one would know it for good.
 

@@ -152,6 +152,28 @@ def test_page_links_to_the_next_by_key_and_keeps_the_filters(in_admin, maria):
     assert 9 <= len(rest.context["rows"]) <= 12
 
 
+def test_later_page_leads_back_to_the_newest_and_keeps_the_filters(in_admin, maria):
+    for _ in range(60):
+        note(Event.READ, maria)
+    first = in_admin.get(TRAIL, {"event": "read"})
+    assert "Newest entries" not in first.content.decode()
+
+    rest = in_admin.get(TRAIL, {"event": "read", "before": first.context["more"]})
+
+    assert '<a href="?event=read">Newest entries</a>' in rest.content.decode()
+    assert '<a href="?">Newest entries</a>' in in_admin.get(TRAIL, {"before": 1}).content.decode()
+
+
+def test_days_that_end_before_they_begin_are_told_at_their_field(in_admin, maria):
+    note(Event.READ, maria)
+
+    response = in_admin.get(TRAIL, {"first": "2026-11-02", "last": "2026-11-01"})
+
+    assert response.context["form"].has_error("last", "trail_span")
+    assert response.context["rows"]
+    assert not in_admin.get(TRAIL, {"first": "2026-11-02", "last": "2026-11-02"}).context["form"].errors
+
+
 @pytest.mark.parametrize(
     "typed",
     ["patient=x", "patient=99999999999999999999", "user=x", "event=x", "first=x", "last=9999-99-99", "before=x"],
@@ -305,6 +327,17 @@ def test_patient_is_picked_without_a_name_in_an_address(in_admin, maria):
     page = response.content.decode()
     assert f"event=read&amp;patient={maria.pk}" in page
     assert "query=" not in page
+
+
+@pytest.mark.parametrize(("count", "is_said"), [(20, False), (21, True)])
+def test_search_says_when_it_has_found_more_than_it_shows(in_admin, count, is_said):
+    for _ in range(count):
+        PatientFactory(last_name="Santos")
+
+    response = in_admin.post(TRAIL, {"query": "santos"})
+
+    assert len(response.context["found"]) == 20
+    assert ("There are more." in response.content.decode()) is is_said
 
 
 # What it costs

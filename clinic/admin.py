@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -100,7 +101,11 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(SafeModelAdmin, LogEntryAdmin):
-    """The audit trail, to read only: `LogEntryAdmin` refuses to add, change and delete."""
+    """An entry of the audit trail, to read only: `LogEntryAdmin` refuses to add, change and delete."""
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Lead to the portal's page of the trail, which says more and is made for people. There are no actions."""
+        return redirect("audit_trail")
 
 
 @admin.register(ApiToken)

@@ -55,6 +55,16 @@ def check_emergency_span(granted_at: dt.datetime, ends_at: dt.datetime) -> None:
         raise ValidationError(_("Emergency access has to end within the coming 24 hours."), code="emergency_span")
 
 
+def check_grant_opens_something(*, sees_all_names: bool) -> None:
+    """Check that emergency access shows somebody more than the role does.
+
+    Raises:
+        ValidationError: `emergency_needless`.
+    """
+    if sees_all_names:
+        raise ValidationError(_("This user's role shows all names anyway."), code="emergency_needless")
+
+
 def check_granted_to_another(user_id: int | None, granted_by_id: int | None) -> None:
     """Check that nobody grants emergency access to themselves.
 

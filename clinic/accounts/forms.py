@@ -188,7 +188,7 @@ def _check_code(request: HttpRequest, user: User, code: str) -> None:
         raise lockout.locked_error()
     if not second_factor.accepts(user, code):
         lockout.note_failure(request, user)
-        raise _refusal(request, second_factor.wrong_code_text(), "wrong_code")
+        raise _refusal(request, second_factor.wrong_code_text(code), "wrong_code")
 
 
 def _refusal(request: HttpRequest, text: str, code: str) -> ValidationError:

@@ -100,7 +100,7 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         text = f"{clinic_time.date_text(until)} {clinic_time.time_text(until)}"
         return f"over since {text}" if is_over else f"temporary until {text}"
 
-    @admin.display(description="locked out")
+    @admin.display(description="locked")
     def has_to_wait(self, user: Any) -> str:
         """Return whether too many wrong passwords keep the user out now."""
         return "now" if user.is_locked_out else ""

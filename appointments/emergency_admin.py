@@ -12,6 +12,11 @@ from appointments.models import EmergencyGrant
 from clinic.safe_admin import SafeModelAdmin
 
 USUAL_SPAN = dt.timedelta(hours=8)
+OPENS = (
+    "Until it ends, the downtime pack (today and the next working day on paper) shows the user all names and phone "
+    "numbers; nothing else changes. It is for managers and doctors: who works at the desk or administers sees all "
+    "names anyway. The user is told on the schedule, and each use is in the audit trail."
+)
 
 
 class EmergencyGrantForm(forms.ModelForm):
@@ -45,6 +50,10 @@ class EmergencyGrantAdmin(SafeModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out of a grant to be given what only one that exists has."""
         return self.fields if obj else EmergencyGrantForm.Meta.fields
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Say what a grant opens, and for whom."""
+        return [(None, {"fields": self.get_fields(request, obj), "description": OPENS})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Keep a grant as it was given: it is ended, and another one given."""

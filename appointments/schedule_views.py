@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from appointments.close_out import open_past_count
 from appointments.day import Day, day_version, day_view
 from appointments.impact import unfinished_for
-from appointments.models import Appointment
+from appointments.models import Appointment, may_see_names
 from appointments.permissions import appointment_for
 from appointments.statuses import MOVABLE
 from clinic import clinic_time
@@ -76,6 +76,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
         return render(request, "appointments/_day.html", context)
     context |= {
         "doctor_id": doctor and doctor.pk,
+        "grant": may_see_names(request.user, at=now),
         "open_past": open_past_count(request.user, now),
         "impacts": unfinished_for(request.user, at=now),
     }

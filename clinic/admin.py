@@ -7,12 +7,14 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from clinic import clinic_time
 from clinic.accounts import lockout, second_factor
-from clinic.accounts.forms import UserAccessForm
+from clinic.accounts.forms import TEMPORARY_TEXT, NewUserForm, OthersPasswordForm, UserAccessForm
 from clinic.models import USUAL_LIFE, ApiToken, AuditEntry, Event, Session, User
 from clinic.safe_admin import SafeModelAdmin
 
@@ -26,8 +28,19 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
     """Users, with their roles. A superuser is above administrators, who leave one as it is."""
 
     form = UserAccessForm
+    add_form = NewUserForm
+    change_password_form = OthersPasswordForm
 
-    list_display = ["username", "display_name", "roles", "has_second_factor", "is_active", "last_login"]
+    list_display = [
+        "username",
+        "display_name",
+        "roles",
+        "has_second_factor",
+        "is_active",
+        "password_state",
+        "has_to_wait",
+        "last_login",
+    ]
     list_filter = ["groups", "is_active"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
@@ -36,7 +49,10 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
     add_fieldsets = [
-        (None, {"classes": ["wide"], "fields": ["username", "usable_password", "password1", "password2"]}),
+        (
+            None,
+            {"classes": ["wide"], "fields": ["username", "password1", "password2"], "description": TEMPORARY_TEXT},
+        ),
         ("Access", {"classes": ["wide"], "fields": ["groups"]}),
     ]
     readonly_fields = ["last_login", "date_joined"]
@@ -66,14 +82,41 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         """Return whether the user has set one up."""
         return bool(user.totpdevice_set.all())
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list; who is locked out is looked up for all its rows at once, which are read once, here."""
+        changes = super().get_changelist_instance(request)
+        locked = lockout.locked_out(changes.result_list, at=timezone.now())
+        for user in changes.result_list:
+            user.is_locked_out = user.pk in locked
+        return changes
+
+    @admin.display(description="password", ordering="temporary_password_until")
+    def password_state(self, user: User) -> str:
+        """Return until when a password that somebody else has set can be used, or since when no longer."""
+        until = user.temporary_password_until
+        if until is None:
+            return ""
+        is_over = user.has_overdue_password(at=timezone.now())
+        text = f"{clinic_time.date_text(until)} {clinic_time.time_text(until)}"
+        return f"over since {text}" if is_over else f"temporary until {text}"
+
+    @admin.display(description="locked")
+    def has_to_wait(self, user: Any) -> str:
+        """Return whether too many wrong passwords keep the user out now."""
+        return "now" if user.is_locked_out else ""
+
     @admin.action(description="Allow to log in again", permissions=["change"])
     def allow_again(self, request: HttpRequest, queryset: Any) -> None:
         """Forget the wrong passwords that keep the selected users out."""
         users = self._changeable(request, queryset)
+        locked = lockout.locked_out(users, at=timezone.now())
         for user in users:
             lockout.allow_again(user)
             AuditEntry.objects.note(Event.CREDENTIAL, user, what="allowed_again")
-        self.message_user(request, f"{len(users)} can log in again.", messages.SUCCESS)
+        if locked:
+            self.message_user(request, f"{len(locked)} can log in again.", messages.SUCCESS)
+        if others := len(users) - len(locked):
+            self.message_user(request, f"{others} {'was' if others == 1 else 'were'} not locked out.", messages.INFO)
 
     @admin.action(description="Remove the second factor (telephone lost)", permissions=["change"])
     def remove_second_factor(self, request: HttpRequest, queryset: Any) -> None:
@@ -109,7 +152,11 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(SafeModelAdmin, LogEntryAdmin):
-    """The audit trail, to read only: `LogEntryAdmin` refuses to add, change and delete."""
+    """An entry of the audit trail, to read only: `LogEntryAdmin` refuses to add, change and delete."""
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Lead to the portal's page of the trail, which says more and is made for people. There are no actions."""
+        return redirect("audit_trail")
 
 
 @admin.register(ApiToken)

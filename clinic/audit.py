@@ -14,8 +14,12 @@ ANONYMISED = "anonymised"  # what stands in place of each value that was a patie
 
 
 def stored_instant(value: str) -> dt.datetime | None:
-    """Return an instant as changes in the trail hold it, UTC without saying so; None if it is no longer held."""
-    return None if value == ANONYMISED else dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
+    """Return an instant that the trail holds, UTC if it does not say so; None if it is none, as once anonymised."""
+    try:
+        instant = dt.datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)

@@ -171,8 +171,6 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         if (changes := context.get("cl")) is None:
             return
         event = Event.SEARCH if changes.query else Event.READ
-        if self.model is AuditEntry:
-            AuditEntry.objects.note(event, AuditEntry)
         AuditEntry.objects.note_listed(event, self.model, changes.result_list)
 
 

@@ -11,30 +11,14 @@ from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch
 
 from clinic import clinic_time
-from clinic.audit import stored_instant
 from clinic.models import ApiToken, AuditEntry, Event, SeenPatient, User
 from patients.models import Patient
+from patients.trail_words import MOST_CHARACTERS, day_text, instant_text, records_told, told_text, yes_or_no
 
 ROWS_PER_PAGE = 50
-MOST_CHARACTERS = 200  # of a value; notes are longer
 # The records whose names are looked up; each can say its name without asking for another record.
 _NAMED = frozenset({"patients.Patient", "doctors.Doctor", "clinic.User", "clinic.ApiToken"})
 _NOT_TOLD = frozenset({"id", "created_at", "patients", "found"})
-_TOLD = {
-    "rows": "{} rows",
-    "format": "as {}",
-    "status": "answered {}",
-    "view": "at {}",
-    "method": "by {}",
-    "day": "of {}",
-    "first": "from {}",
-    "last": "to {}",
-    "before": "from before {}",
-    "of_event": "only “{}”",
-    "of_user": "only of user {}",
-    "doctor": "doctor {}",
-    "reason": "why: {}",
-}
 
 
 @dataclass(frozen=True)
@@ -151,7 +135,7 @@ class _Names:
             kind = entry.content_type.model_class()
             if kind and kind._meta.label in _NAMED and entry.object_id:
                 wanted[kind].add(entry.object_id)
-            for related, pk in _related_in(entry):
+            for related, pk in (*_related_in(entry), *records_told(entry.additional_data or {})):
                 wanted[related].add(pk)
         self._found = {kind: kind._base_manager.in_bulk(ids) for kind, ids in wanted.items() if ids}
 
@@ -211,7 +195,7 @@ def _row(entry: Any, names: _Names) -> Row:
         record=_record(entry, kind, names),
         patients=[] if is_patient else [names.of(Patient, pk) for pk in about],
         more_patients=max(0, told.get("found", 0) - len(about)) if "patients" in told else 0,
-        told=list(_told(told)),
+        told=list(_told(told, names)),
         changes=list(_changed(entry, names)),
     )
 
@@ -232,33 +216,36 @@ def _record(entry: Any, kind: type[models.Model] | None, names: _Names) -> Named
     return None if kind is User else Named(str(kind._meta.verbose_name_plural))
 
 
-def _told(told: dict[str, Any]) -> Iterable[str]:
+def _told(told: dict[str, Any], names: _Names) -> Iterable[str]:
     if "found" in told:
         yield f"{told['found']} found"
     for name, value in told.items():
-        if value in (None, "") or name in _NOT_TOLD:
-            continue
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        yield _TOLD.get(name, f"{name.replace('_', ' ')} {{}}").format(text[:MOST_CHARACTERS])
+        if value not in (None, "") and name not in _NOT_TOLD:
+            yield told_text(name, value, name_of=lambda kind, pk: names.of(kind, pk).text)
 
 
 def _changed(entry: Any, names: _Names) -> Iterator[tuple[str, str, str]]:
     """Yield the label, the old and the new value of each field that was another afterwards."""
     kind = entry.content_type.model_class()
     fields = {each.name: each for each in kind._meta.get_fields()} if kind else {}
-    for name, (old, new) in sorted(_changes(entry).items()):
+    for name, values in sorted(_changes(entry).items()):
         related = _related(entry, name)
-        is_instant = isinstance(fields.get(name), models.DateTimeField)
-        before, after = (_value(value, related, names, is_instant=is_instant) for value in (old, new))
+        before, after = (_value(value, fields.get(name), related, names) for value in values)
         if before != after:
-            yield str(getattr(fields.get(name), "verbose_name", name)), before, after
+            yield str(getattr(fields.get(name), "verbose_name", name.replace("_", " "))), before, after
 
 
-def _value(value: Any, related: type[models.Model] | None, names: _Names, *, is_instant: bool) -> str:
+def _value(value: Any, field: Any, related: type[models.Model] | None, names: _Names) -> str:
     if value in (None, "", "None"):
         return "–"
-    if is_instant and (instant := stored_instant(value)) is not None:
-        return f"{clinic_time.date_text(instant)} {clinic_time.time_text(instant)}"
-    if related is not None and str(value).isdecimal():
-        return names.of(related, int(value)).text
-    return str(value)[:MOST_CHARACTERS]
+    text = str(value)
+    if related is not None and text.isdecimal():
+        return names.of(related, int(text)).text
+    if isinstance(field, models.DateTimeField):
+        return instant_text(text)
+    if isinstance(field, models.DateField):
+        return day_text(text)
+    if isinstance(field, models.BooleanField):
+        return yes_or_no(text)
+    labels = {str(choice): str(label) for choice, label in getattr(field, "flatchoices", ())}
+    return labels.get(text, text)[:MOST_CHARACTERS]

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 
@@ -46,6 +47,13 @@ class TrailForm(forms.Form):
         """Check that the day is one of the portal's calendar."""
         return _known(self.cleaned_data["last"])
 
+    def clean(self) -> dict[str, Any] | None:
+        """Check that there can be a day from one to the other."""
+        first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
+        if first and last and first > last:
+            self.add_error("last", ValidationError("This is before “From”.", code="trail_span"))
+        return super().clean()
+
     def clean_patient(self) -> int | None:
         """Leave out what can be nobody's id."""
         return number_or_none(str(self.cleaned_data["patient"]))
@@ -79,17 +87,20 @@ def audit_trail(request: StaffRequest) -> HttpResponse:
     if found is not None:
         note_found(found[:MOST_FOUND])
     AuditEntry.objects.note_of(Event.READ, AuditEntry, pk=None, patient_id=asked.patient_id, **asked.told)
-    entries, more = page_of(asked, before=number_or_none(request.GET.get("before", "")))
+    before = number_or_none(request.GET.get("before", ""))
+    entries, more = page_of(asked, before=before)
     context = {
         "form": form,
         "patient_id": asked.patient_id,
         "patient": asked.patient_id and Patient.objects.filter(pk=asked.patient_id).first(),
         "query": query,
         "found": found and found[:MOST_FOUND],
+        "are_more_found": found is not None and len(found) > MOST_FOUND,
         "searched": found is not None,
         "rows": rows_of(entries),
         "kept": _address(request),
         "without_patient": _address(request, "patient"),
+        "is_later_page": before is not None,
         "more": more,
     }
     return render(request, "patients/audit_trail.html", context)

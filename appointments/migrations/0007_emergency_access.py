@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "emergency access",
-                "verbose_name_plural": "emergency access",
+                "verbose_name_plural": "grants of emergency access",
                 "ordering": ["-granted_at", "-pk"],
                 "indexes": [models.Index(fields=["user", "ends_at"], name="emergency_user_end")],
                 "constraints": [

@@ -42,7 +42,7 @@ class EmergencyGrant(AuditedRecord):
 
     class Meta:
         verbose_name = "emergency access"
-        verbose_name_plural = "emergency access"
+        verbose_name_plural = "grants of emergency access"
         ordering = ["-granted_at", "-pk"]
         indexes = [models.Index(fields=["user", "ends_at"], name="emergency_user_end")]
         constraints = [
@@ -59,7 +59,7 @@ class EmergencyGrant(AuditedRecord):
         """Check the rules of a new grant.
 
         Raises:
-            ValidationError: by field: `emergency_span`, `emergency_self`, `inactive_user`.
+            ValidationError: by field: `emergency_span`, `emergency_self`, `inactive_user`, `emergency_needless`.
         """
         if not self._state.adding:
             return
@@ -71,6 +71,8 @@ class EmergencyGrant(AuditedRecord):
             rules.check_granted_to_another(self.user_id, self.granted_by_id)
             if self.user_id is not None and not self.user.is_active:
                 raise ValidationError(_("This user is not active."), code="inactive_user")
+            if self.user_id is not None:
+                rules.check_grant_opens_something(sees_all_names=_sees_all_names(self.user))
         errors.raise_any()
 
     def state(self, *, at: dt.datetime) -> str:
@@ -90,9 +92,13 @@ class EmergencyGrant(AuditedRecord):
 
 def may_see_names(user: "User", *, at: dt.datetime) -> "EmergencyGrant | None":
     """Return the grant that shows the user what the role would not, if it is in force; None too for who needs none."""
-    if user.has_perm("patients.view_patient"):
+    if _sees_all_names(user):
         return None
     return EmergencyGrant.objects.in_force(user, at=at)
+
+
+def _sees_all_names(user: "User") -> bool:
+    return user.has_perm("patients.view_patient")
 
 
 auditlog.register(EmergencyGrant)

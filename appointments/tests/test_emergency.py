@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from appointments.models import EmergencyGrant
 from appointments.tests.factories import AppointmentFactory
@@ -135,6 +136,38 @@ def test_grant_is_for_the_pack_alone(client, manager, booked, address):
     assert client.get(f"/patients/{booked.patient_id}/").status_code == 403
 
 
+@pytest.mark.parametrize("person", ["manager", "doctor_user"])
+@pytest.mark.parametrize("address", ["/", "/schedule/2026-11-26/", "/schedule/2026-11-24/?layout=list"])
+def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, request, person, address):
+    user = request.getfixturevalue(person)
+    client.force_login(user)
+    assert "Emergency access" not in shown(client, address)
+    grant_to(user)
+
+    text = shown(client, address)
+
+    assert "Emergency access until Tue 24 Nov, 10:00" in text
+    assert f'<a href="{PACK}?now=1">downtime pack</a>' in text
+
+
+@pytest.mark.parametrize("fields", [{"ended_at": NOW}, {"granted_at": NOW - 2 * HOUR, "ends_at": NOW}])
+def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager, fields):
+    grant_to(manager, **fields)
+    client.force_login(manager)
+
+    assert "Emergency access" not in shown(client, "/")
+
+
+@pytest.mark.parametrize("person", ["receptionist", "administrator"])
+def test_schedule_looks_for_no_grant_of_who_sees_all_names_anyway(client, request, person):
+    client.force_login(request.getfixturevalue(person))
+
+    with CaptureQueriesContext(connection) as made:
+        client.get("/")
+
+    assert not any("emergencygrant" in query["sql"] for query in made.captured_queries)
+
+
 def test_each_use_is_noted_with_the_grant(client, manager):
     grant = grant_to(manager)
     client.force_login(manager)
@@ -213,6 +246,17 @@ def test_inactive_user_is_granted_nothing(administrator):
     assert codes_in(refusal.value) == {"user": ["inactive_user"]}
 
 
+@pytest.mark.parametrize("person", ["receptionist", "administrator"])
+def test_who_sees_all_names_anyway_is_granted_nothing(request, person):
+    user = request.getfixturevalue(person)
+    grant = EmergencyGrant(user=user, granted_by=UserFactory(), reason="Flood", ends_at=NOW + HOUR)
+
+    with pytest.raises(ValidationError) as refusal:
+        grant.full_clean()
+
+    assert codes_in(refusal.value) == {"user": ["emergency_needless"]}
+
+
 # The admin
 
 
@@ -257,6 +301,20 @@ def test_admin_refuses_a_grant_to_oneself(in_admin, administrator):
     assert not EmergencyGrant.objects.exists()
 
 
+def test_admin_refuses_a_grant_that_opens_nothing(in_admin, receptionist):
+    response = in_admin.post(ADD, form(receptionist))
+
+    assert response.context["adminform"].form.has_error("user", "emergency_needless")
+    assert not EmergencyGrant.objects.exists()
+
+
+def test_admin_says_what_a_grant_opens_and_for_whom(in_admin):
+    text = shown(in_admin, ADD)
+
+    assert "shows the user all names and phone numbers" in text
+    assert "for managers and doctors" in text
+
+
 def test_admin_ends_a_grant_once_and_for_good(in_admin, administrator, manager, now):
     grant = grant_to(manager)
     for _ in range(2):
@@ -299,3 +357,18 @@ def test_list_says_the_state(in_admin, manager, fields, state):
     grant_to(manager, **fields)
 
     assert state in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
+
+
+def test_list_counts_the_grants_in_words(in_admin, manager, doctor_user):
+    grant_to(manager)
+    grant_to(doctor_user)
+
+    assert "2 grants of emergency access" in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
+
+
+@pytest.mark.parametrize("ends_at", [NOW - HOUR, NOW + dt.timedelta(hours=25)])
+def test_refusal_of_a_span_says_what_has_to_be(manager, administrator, ends_at):
+    grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=ends_at)
+
+    with pytest.raises(ValidationError, match="has to end within the coming 24 hours"):
+        grant.full_clean()

@@ -53,7 +53,6 @@ TARGETS = (
     Target("admin", "/admin/appointments/appointment/?q=x&o=-1&status__exact=booked&doctor__specialization=Cardiology"),
     Target("admin", "/admin/doctors/doctor/?q=okafor&o=1&is_active__exact=1&specialization=Cardiology"),
     Target("admin", "/admin/clinic/user/?q=admin&o=1&groups__id__exact=1&is_active__exact=1"),
-    Target("admin", "/admin/clinic/auditentry/?q=x&o=1&action=1"),
     Target("admin", "/admin/clinic/apitoken/?q=scanner&o=1&user__id__exact=1"),
     Target("admin", "/admin/autocomplete/?app_label=clinic&model_name=apitoken&field_name=user&term=ad&page=1"),
     Target("reception", "/api/patients/search", json='{"q": "santos*"}'),

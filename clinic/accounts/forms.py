@@ -4,17 +4,25 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import authenticate
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserChangeForm
+from django.contrib.auth.forms import (
+    AdminPasswordChangeForm,
+    AuthenticationForm,
+    PasswordChangeForm,
+    UserChangeForm,
+    UserCreationForm,
+)
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from clinic.accounts import lockout, second_factor
 from clinic.audit import current_origin
-from clinic.models import User
+from clinic.models import TEMPORARY_PASSWORD_LASTS, User
 from clinic.roles import ADMINISTRATOR
 
 LONGEST_CODE = 40
+_DAYS = TEMPORARY_PASSWORD_LASTS.days
+TEMPORARY_TEXT = f"The password is temporary: it lasts {_DAYS} days, and has to be changed at the first login."
 
 
 class LoginForm(AuthenticationForm):
@@ -122,6 +130,26 @@ class SetUpForm(forms.Form):
     code = CodeField(label=_("Code that the app shows now"))
 
 
+class NewUserForm(UserCreationForm):
+    """A new user in the admin, who has a password: there is no other way to log in."""
+
+
+class OthersPasswordForm(AdminPasswordChangeForm):
+    """A new password that somebody who administers sets for a user."""
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(user, *args, **kwargs)
+        self.fields.pop("usable_password", None)  # whoever is to stay out is made inactive
+        for field in self.fields.values():
+            field.required = True
+
+    @property
+    def told(self) -> str:
+        """What it means that somebody else sets the password; nothing of one's own."""
+        actor = current_origin().actor
+        return "" if actor is not None and actor.pk == self.user.pk else TEMPORARY_TEXT
+
+
 class UserAccessForm(UserChangeForm):
     """A user in the admin."""
 
@@ -160,7 +188,7 @@ def _check_code(request: HttpRequest, user: User, code: str) -> None:
         raise lockout.locked_error()
     if not second_factor.accepts(user, code):
         lockout.note_failure(request, user)
-        raise _refusal(request, second_factor.wrong_code_text(), "wrong_code")
+        raise _refusal(request, second_factor.wrong_code_text(code), "wrong_code")
 
 
 def _refusal(request: HttpRequest, text: str, code: str) -> ValidationError:

@@ -3,7 +3,9 @@
 The limits, and why they are so, are in docs/decisions/013-login.md.
 """
 
+import datetime as dt
 import ipaddress
+from collections.abc import Iterable
 from typing import Any
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -109,6 +111,25 @@ def forget_failures(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Start the count of one user from one address anew, as signing in does."""
     AxesProxyHandler.update_request(request)
     AxesProxyHandler.get_implementation().reset_user_attempts(request, {"username": user.get_username()})
+
+
+def locked_out(users: Iterable[AbstractBaseUser], *, at: dt.datetime) -> set[int]:
+    """Return the ids of those users who have to wait at `at`, from one address or from all. One query.
+
+    Who has to wait because of others at the same address is not among them: no user's count says so.
+    """
+    ids = {_key_of(user.get_username()): user.pk for user in users}
+    since = at - settings.AXES_COOLOFF_TIME
+    attempts = AccessAttempt.objects.filter(username__in=ids, attempt_time__gte=since).order_by()
+    failed: dict[str, list[int]] = {}
+    for key, _address, count in attempts.values_list("username", "ip_address").annotate(Sum("failures_since_start")):
+        failed.setdefault(key, []).append(count)
+    return {
+        ids[key]
+        for key, counts in failed.items()
+        # A MariaDB takes more for the same name than `fold` does, such as blanks at its end.
+        if key in ids and (max(counts) >= settings.AXES_FAILURE_LIMIT or sum(counts) >= MOST_FOR_USER)
+    }
 
 
 def allow_again(user: AbstractBaseUser) -> None:

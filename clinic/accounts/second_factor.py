@@ -17,6 +17,7 @@ from qrcode.image.svg import SvgPathImage
 
 from clinic.audit import acting
 from clinic.models import AuditEntry, Event, RecoveryCode, User
+from clinic.models.recovery_code import HOW_MANY
 from clinic.transactions import retrying
 
 CODE_DIGITS = 6
@@ -36,11 +37,16 @@ def is_required_of(user: User) -> bool:
 
 def accepts(user: User, text: str) -> bool:
     """Return whether the text is a code of the user's app or a recovery code. Either works once."""
-    digits = "".join(text.split())
-    if len(digits) == CODE_DIGITS and digits.isascii() and digits.isdecimal():
-        device = device_of(user)
+    if is_code_of_app(text):
+        device, digits = device_of(user), "".join(text.split())
         return device is not None and retrying(verify_token)(user, device.persistent_id, digits) is not None
     return _use_recovery_code(user, text)
+
+
+def is_code_of_app(text: str) -> bool:
+    """Return whether the text is written as a code of the app is; if not, it is taken for a recovery code."""
+    digits = "".join(text.split())
+    return len(digits) == CODE_DIGITS and digits.isascii() and digits.isdecimal()
 
 
 @retrying
@@ -142,6 +148,22 @@ def secret_text(device: TOTPDevice) -> str:
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
-def wrong_code_text() -> str:
-    """Return what is said of a code that is wrong or has been used."""
+def wrong_app_code_text() -> str:
+    """Return what is said of a code of the app that is wrong or has been used."""
     return _("That code is not right, or has been used already. Wait for the next one.")
+
+
+def wrong_code_text(text: str) -> str:
+    """Return what is said of a text that is no code: after a recovery code there is no next one to wait for."""
+    if is_code_of_app(text):
+        return wrong_app_code_text()
+    return _("That is neither the six digits of the app nor a recovery code that is still unused.")
+
+
+def recovery_code_used_text(user: User) -> str:
+    """Return what is said to who has used a recovery code. One query."""
+    left = RecoveryCode.objects.unused().filter(user=user).count()
+    return _(
+        "That was a recovery code: %(left)s of %(all)s are left. "
+        "In “Your account” you can set up another telephone, or make new codes."
+    ) % {"left": left, "all": HOW_MANY}

@@ -70,6 +70,7 @@ def login_code(request: HttpRequest) -> HttpResponse:
         step = request.session.pop(_SECOND_STEP)
         note_second_factor(request)  # before, so that the audit trail tells
         login(request, user, backend=_BACKEND)
+        _tell_of_recovery_code(request, user, form)
         return redirect(_led_on_to(request, step["next"]))
     return render(request, "accounts/login_code.html", {"form": form})
 
@@ -107,12 +108,20 @@ def _half_signed_in(request: HttpRequest) -> User | None:
     return user
 
 
+def _tell_of_recovery_code(request: HttpRequest, user: User, form: CodeForm | ConfirmForm) -> None:
+    """Say on the next page how many recovery codes are left, if one has been used just now."""
+    code = form.cleaned_data.get("code")
+    if code is not None and not second_factor.is_code_of_app(code):
+        messages.warning(request, second_factor.recovery_code_used_text(user))
+
+
 def confirm(request: StaffRequest) -> HttpResponse:
     """Have somebody who is signed in show that it is still they, and lead back to what they wanted."""
     with_code = second_factor.device_of(request.user) is not None
     form = ConfirmForm(request, request.user, with_code=with_code, data=sent_data(request))
     if request.method == "POST" and form.is_valid():
         confirm_session(request, by_second_factor=with_code)
+        _tell_of_recovery_code(request, request.user, form)
         lockout.forget_failures(request, request.user)
         return redirect(next_or(request, resolve_url("account")))
     wanted = request.POST.get("next") or request.GET.get("next", "")
@@ -196,7 +205,7 @@ def _finish_set_up(request: StaffRequest, held: Any) -> HttpResponse:
         end_others(request)
         return _show_codes(request, codes)
     if not form.errors:
-        form.add_error("code", second_factor.wrong_code_text())
+        form.add_error("code", second_factor.wrong_app_code_text())
     return _show_set_up(request, device, form)
 
 

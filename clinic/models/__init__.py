@@ -6,12 +6,13 @@ from clinic.models.import_draft import DRAFT_LASTS, ImportDraft, ImportRow, Verd
 from clinic.models.kept_form import FORM_LASTS, KeptForm
 from clinic.models.recovery_code import RecoveryCode
 from clinic.models.session import ENDED_KEPT, Session, idle_limit
-from clinic.models.user import User
+from clinic.models.user import TEMPORARY_PASSWORD_LASTS, User
 
 __all__ = [
     "DRAFT_LASTS",
     "ENDED_KEPT",
     "FORM_LASTS",
+    "TEMPORARY_PASSWORD_LASTS",
     "USUAL_LIFE",
     "ApiToken",
     "AuditEntry",

@@ -86,6 +86,15 @@ class User(AuditedRecord, AbstractUser):
 
 auditlog.register(
     User,
-    exclude_fields=["password", "last_login", "doctor", "booked_appointments", "api_tokens", "recovery_codes"],
+    exclude_fields=[
+        "password",
+        "last_login",
+        # What points at a user is no value of the user's, though the library would write it down as one.
+        "doctor",
+        "booked_appointments",
+        "api_tokens",
+        "recovery_codes",
+        "emergency_grants",
+    ],
     m2m_fields={"groups"},
 )

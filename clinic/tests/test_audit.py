@@ -4,6 +4,9 @@ import datetime as dt
 
 import pytest
 from auditlog import get_logentry_model
+from auditlog.diff import model_instance_diff
+from auditlog.registry import auditlog
+from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 
 from appointments import booking
@@ -157,6 +160,13 @@ def test_audit_entry_of_a_user_does_not_hold_the_password(db):
     assert "password" not in made.changes_dict
     assert (password_set.event, password_set.changes) == (Event.CREDENTIAL, None)
     assert password_set.additional_data == {"what": "password_set"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in apps.get_models() if auditlog.contains(kind)], ids=str)
+def test_audit_entry_of_a_new_record_holds_columns_only(kind):
+    columns = {field.name for field in kind._meta.concrete_fields}
+
+    assert set(model_instance_diff(None, kind())) <= columns
 
 
 def test_audit_entry_of_a_deleted_patient_stays(db):

@@ -348,6 +348,43 @@ def test_administrator_lets_a_user_in_again(in_admin, receptionist, administrato
     assert entry.additional_data == {"what": "allowed_again"}
 
 
+def said(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+def test_administrator_hears_who_was_locked_out_and_who_was_not(in_admin, receptionist, manager):
+    for _ in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in()
+    sign_in(username=manager.username)
+
+    both = in_admin.get(let_in_again(in_admin, receptionist, manager)["Location"])
+    nobody = in_admin.get(let_in_again(in_admin, receptionist)["Location"])
+
+    assert said(both) == ["1 can log in again.", "1 was not locked out."]
+    assert said(nobody) == ["1 was not locked out."]
+
+
+def locked_in_list(client):
+    return {user.username for user in client.get("/admin/clinic/user/").context["cl"].result_list if user.is_locked_out}
+
+
+def test_list_of_users_says_who_is_locked_out_now(in_admin, administrator, receptionist, manager, now):
+    for _ in range(MOST_FROM_ONE_FOR_ONE):
+        sign_in(username="Réception")  # counted as the same name
+    for number in range(MOST_FOR_USER):
+        sign_in(username=manager.username, address=f"10.0.1.{number % 4}")
+    for _ in range(MOST_FROM_ONE_FOR_ONE - 1):
+        sign_in(username="admin", address="10.0.2.1")
+
+    assert locked_in_list(in_admin) == {"reception", "manager"}
+    assert '<td class="field-has_to_wait">now</td>' in in_admin.get("/admin/clinic/user/").content.decode()
+
+    now.shift(COOL_OFF + dt.timedelta(seconds=1))
+    in_admin.force_login(administrator)  # the session is over by now, too
+
+    assert locked_in_list(in_admin) == set()
+
+
 def test_administrator_does_not_let_a_superuser_in_again(in_admin):
     superuser = UserFactory(username="root", is_superuser=True)
     for _ in range(MOST_FROM_ONE_FOR_ONE):

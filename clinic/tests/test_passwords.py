@@ -2,6 +2,7 @@
 
 import datetime as dt
 import gzip
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -178,7 +179,7 @@ def test_guesses_at_the_old_password_count(at_desk):
 
 
 def new_user(password):
-    return {"username": "nuno", "usable_password": "true", "password1": password, "password2": password}
+    return {"username": "nuno", "password1": password, "password2": password}
 
 
 def password_page(user):
@@ -186,7 +187,7 @@ def password_page(user):
 
 
 def set_to(password):
-    return {"usable_password": "true", "password1": password, "password2": password}
+    return {"password1": password, "password2": password}
 
 
 @pytest.fixture
@@ -274,6 +275,41 @@ def test_password_set_in_the_admin_for_another_is_temporary_and_ends_sessions(in
     receptionist.refresh_from_db()
     assert receptionist.password_is_temporary
     assert client.get("/patients/")["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.parametrize("page", ["/admin/clinic/user/add/", None])
+def test_admin_says_where_it_sets_a_password_that_it_is_temporary(in_admin, receptionist, page):
+    text = in_admin.get(page or password_page(receptionist)).content.decode()
+
+    assert "The password is temporary: it lasts 3 days" in text
+
+
+def test_admin_does_not_say_so_of_ones_own(in_admin, administrator):
+    assert "temporary" not in in_admin.get(password_page(administrator)).content.decode()
+
+
+def test_admin_makes_nobody_without_a_password(in_admin, receptionist):
+    for page in ("/admin/clinic/user/add/", password_page(receptionist)):
+        assert 'name="usable_password"' not in in_admin.get(page).content.decode()
+    in_admin.post("/admin/clinic/user/add/", {"username": "nuno", "usable_password": "false"})
+    response = in_admin.post(password_page(receptionist), {"usable_password": "false", "unset-password": "1"})
+
+    receptionist.refresh_from_db()
+    assert not User.objects.filter(username="nuno").exists()
+    assert response.context["form"].has_error("password1", "required")
+    assert receptionist.has_usable_password()
+
+
+def test_list_of_users_says_whose_password_is_temporary_and_whose_is_over(in_admin, administrator, newcomer, now):
+    def said():
+        return re.findall(r'field-password_state">([^<]*)<', in_admin.get("/admin/clinic/user/").content.decode())
+
+    assert said() == ["-", "temporary until Fri 27 Nov 2026 09:00"]
+
+    now.shift(dt.timedelta(days=3))
+    in_admin.force_login(administrator)  # the session is over by now, too
+
+    assert said() == ["-", "over since Fri 27 Nov 2026 09:00"]
 
 
 def test_password_set_in_the_admin_for_oneself_is_not_temporary(in_admin, administrator):

@@ -220,12 +220,7 @@ def test_name_that_can_be_read_is_taken(what):
 
 
 def test_user_form_of_the_admin_refuses_a_name_that_nobody_sees(in_admin):
-    sent = {
-        "username": "\u3164",
-        "usable_password": "true",
-        "password1": "blue-heron-4711",
-        "password2": "blue-heron-4711",
-    }
+    sent = {"username": "\u3164", "password1": "blue-heron-4711", "password2": "blue-heron-4711"}
 
     response = in_admin.post("/admin/clinic/user/add/", sent)
 

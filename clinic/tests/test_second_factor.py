@@ -270,6 +270,52 @@ def test_recovery_code_is_read_however_it_is_typed(codes):
     assert is_in(client)
 
 
+def test_recovery_code_that_is_wrong_is_not_called_one_of_the_app(codes):
+    client = half_way_in()
+
+    recovery = enter(client, "a2345-6789-abcd").context["form"].errors["code"]
+    of_app = enter(client, "000000").context["form"].errors["code"]
+
+    assert "Wait for the next one" not in recovery[0]
+    assert "recovery code" in recovery[0]
+    assert "Wait for the next one" in of_app[0]
+
+
+def test_who_used_a_recovery_code_hears_how_many_are_left(codes, device, now):
+    client = half_way_in()
+
+    enter(client, codes[0])
+
+    assert "9 of 10 are left" in client.get("/patients/").content.decode()
+    assert "are left" not in client.get("/patients/").content.decode()
+
+    now.shift(dt.timedelta(minutes=11))
+    client.post("/accounts/confirm/", {"password": PASSWORD, "code": codes[1]})
+
+    assert "8 of 10 are left" in client.get("/patients/").content.decode()
+
+
+def test_who_used_a_code_of_the_app_hears_nothing_of_recovery_codes(half_way, device):
+    enter(half_way, code_of(device))
+
+    assert "are left" not in half_way.get("/patients/").content.decode()
+
+
+def test_sheet_of_recovery_codes_says_whose_they_are_and_of_when(at_desk, device):
+    text = at_desk.post(PAGE, {"renew": "1"}).content.decode()
+
+    assert "Test Clinic: recovery codes of <b><bdi>reception</bdi></b>, made on 24 November 2026" in text
+
+
+@pytest.mark.parametrize("page", [PAGE, f"{PAGE}?replace=1"])
+def test_who_sets_up_another_telephone_is_told_of_the_old_codes(at_desk, device, page):
+    assert "the recovery codes that you have now stop working" in at_desk.get(page).content.decode()
+
+
+def test_page_of_the_code_says_who_helps_when_all_codes_are_gone(half_way):
+    assert "ask an administrator" in half_way.get("/accounts/login/code/").content.decode()
+
+
 def test_recovery_code_of_somebody_else_does_not_work(device, manager):
     code = RecoveryCode.objects.renew(manager)[0]
 

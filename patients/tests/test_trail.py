@@ -152,6 +152,28 @@ def test_page_links_to_the_next_by_key_and_keeps_the_filters(in_admin, maria):
     assert 9 <= len(rest.context["rows"]) <= 12
 
 
+def test_later_page_leads_back_to_the_newest_and_keeps_the_filters(in_admin, maria):
+    for _ in range(60):
+        note(Event.READ, maria)
+    first = in_admin.get(TRAIL, {"event": "read"})
+    assert "Newest entries" not in first.content.decode()
+
+    rest = in_admin.get(TRAIL, {"event": "read", "before": first.context["more"]})
+
+    assert '<a href="?event=read">Newest entries</a>' in rest.content.decode()
+    assert '<a href="?">Newest entries</a>' in in_admin.get(TRAIL, {"before": 1}).content.decode()
+
+
+def test_days_that_end_before_they_begin_are_told_at_their_field(in_admin, maria):
+    note(Event.READ, maria)
+
+    response = in_admin.get(TRAIL, {"first": "2026-11-02", "last": "2026-11-01"})
+
+    assert response.context["form"].has_error("last", "trail_span")
+    assert response.context["rows"]
+    assert not in_admin.get(TRAIL, {"first": "2026-11-02", "last": "2026-11-02"}).context["form"].errors
+
+
 @pytest.mark.parametrize(
     "typed",
     ["patient=x", "patient=99999999999999999999", "user=x", "event=x", "first=x", "last=9999-99-99", "before=x"],
@@ -209,6 +231,71 @@ def test_long_list_names_some_and_counts_the_others():
     assert row.more_patients == 5
 
 
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"what": "recovery_code_used"}, ["recovery code used"]),
+        ({"what": "allowed_again"}, ["allowed to log in again"]),
+        ({"ended_by": "user", "sessions": 1}, ["ended by the user", "1 session"]),
+        ({"ended_by": "administrator", "sessions": 3}, ["ended by an administrator", "3 sessions"]),
+        ({"second_factor": True}, ["with the second factor"]),
+        ({"is_named": False, "rows": 1}, ["with initials only", "1 row"]),
+        ({"something_else": True}, ["something else yes"]),
+        ({"of_event": "sign_in"}, ["only “signed in”"]),
+        ({"first": "2026-11-29", "last": "2026-11-30"}, ["from Sun 29 Nov 2026", "to Mon 30 Nov 2026"]),
+        ({"days": ["2026-11-29", "2026-11-30"]}, ["of Sun 29 Nov 2026, Mon 30 Nov 2026"]),
+        ({"printed": ["2026-11-29"]}, ["printed Sun 29 Nov 2026"]),
+        ({"before": "2026-07-01T12:00:00+00:00"}, ["from before Wed 1 Jul 2026 13:00"]),
+        (
+            {"status": 403, "method": "GET", "view": "appointments:patient_retention"},
+            ["not allowed", "tried to open", "page “patient retention”"],
+        ),
+        (
+            {"status": 404, "method": "POST", "view": "admin:clinic_user_change"},
+            ["not found", "tried to send", "page “admin: user, change”"],
+        ),
+        (
+            {"status": 410, "method": "PURGE", "view": "admin:index"},
+            ["answered 410", "by PURGE", "page “admin: index”"],
+        ),
+        ({"day": "anonymised"}, ["of anonymised"]),
+    ],
+    ids=str,
+)
+def test_what_is_told_is_in_words(db, told, words):
+    assert row_of(note(Event.READ, Patient, **told)).told == words
+
+
+def test_records_told_by_their_ids_have_their_names(receptionist, doctor, maria):
+    told = {"of_user": receptionist.pk, "doctor": doctor.pk, "patient_id_named": maria.pk, "doctor_named": 4711}
+
+    assert row_of(note(Event.READ, Patient, **told)).told == [
+        f"only of {receptionist.display_name}",
+        f"of {doctor}",
+        "with Maria Santos",
+        "with doctor 4711",
+    ]
+
+
+def test_changes_are_in_words(receptionist):
+    visit = AppointmentFactory()
+    receptionist.is_active = False
+    receptionist.save()
+    visit.status = "arrived"
+    visit.arrived_at = visit.start_time
+    visit.save()
+    maria = PatientFactory(date_of_birth=dt.date(1980, 5, 17))
+
+    rows = [
+        row_of(AuditEntry.objects.get_for_object(each).writes().latest("pk")) for each in (receptionist, visit, maria)
+    ]
+
+    of_user, of_visit, of_patient = ({label: (old, new) for label, old, new in row.changes} for row in rows)
+    assert of_user["active"] == ("yes", "no")
+    assert of_visit["status"] == ("Booked", "Arrived")
+    assert of_patient["date of birth"] == ("–", "Sat 17 May 1980")
+
+
 def test_every_event_can_be_read(in_admin, maria):
     for event in Event:
         note(event, maria, status=403, method="GET", view="x", rows=3)
@@ -242,6 +329,17 @@ def test_patient_is_picked_without_a_name_in_an_address(in_admin, maria):
     assert "query=" not in page
 
 
+@pytest.mark.parametrize(("count", "is_said"), [(20, False), (21, True)])
+def test_search_says_when_it_has_found_more_than_it_shows(in_admin, count, is_said):
+    for _ in range(count):
+        PatientFactory(last_name="Santos")
+
+    response = in_admin.post(TRAIL, {"query": "santos"})
+
+    assert len(response.context["found"]) == 20
+    assert ("There are more." in response.content.decode()) is is_said
+
+
 # What it costs
 
 
@@ -251,6 +349,7 @@ def test_page_makes_the_same_queries_for_3_and_for_30_rows(in_admin, administrat
             visit = AppointmentFactory(start_time=dt.datetime(2027, 1, 4, 10, 0, tzinfo=dt.UTC))
             note(Event.READ, visit, by=administrator)
             note(Event.SEARCH, Patient, patients=[visit.patient_id])
+            note(Event.READ, AuditEntry, by=administrator, of_user=UserFactory().pk, doctor=visit.doctor_id)
 
     fill(3)
     in_admin.get(TRAIL, {"user": administrator.pk})  # warms the kinds of records

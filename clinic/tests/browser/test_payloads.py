@@ -85,7 +85,7 @@ OF_EACH = [
     "/doctors/{0.doctor}/",
     "/doctors/{0.doctor}/week/2026-11-24/",
 ]
-ADMINS_SHARED = ["/audit/", "/admin/clinic/user/", "/admin/clinic/apitoken/", "/admin/clinic/auditentry/"]
+ADMINS_SHARED = ["/audit/", "/admin/clinic/user/", "/admin/clinic/apitoken/"]
 ADMINS_SHARED += ["/admin/patients/patient/", "/admin/doctors/doctor/", "/admin/appointments/appointment/"]
 ADMINS_OF_EACH = [
     "/audit/?patient={0.patient}",

@@ -116,13 +116,13 @@ def before_answering(monkeypatch):
 
     def arrange(do):
         # What the running server looks up at each request; its middleware it has bound at its start.
-        client_address = middleware.client_address
+        refused_length = middleware.refused_length
 
         def do_first(request):
             do(request)
-            return client_address(request)
+            return refused_length(request)
 
-        monkeypatch.setattr(middleware, "client_address", do_first)
+        monkeypatch.setattr(middleware, "refused_length", do_first)
 
     return arrange
 

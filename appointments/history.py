@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy, Status
-from clinic import clinic_time
-from clinic.audit import ANONYMISED, stored_instant
+from clinic.audit import ANONYMISED
 from clinic.models import AuditEntry
 from doctors.models import Doctor
 from patients.models import Patient
+from patients.trail_words import instant_text
 
 _NOT_TOLD = frozenset({"id", "booked_by", "created_at", "arrived_at", "started_at", "completed_at", "cancelled_at"})
 
@@ -109,7 +109,7 @@ def _told(entry: Any, names: dict[tuple[str, str], str]) -> Iterator[str]:
         elif field == "status":
             yield f"{Status(old).label} → {Status(new).label}"
         elif field == "start_time":
-            yield f"Moved from {_instant_text(old)} to {_instant_text(new)}"
+            yield f"Moved from {instant_text(old)} to {instant_text(new)}"
         elif field in {"doctor", "patient"}:
             yield f"{field.capitalize()}: {names.get((field, old), old)} → {names.get((field, new), new)}"
         elif field == "cancelled_by":
@@ -122,9 +122,3 @@ def _told(entry: Any, names: dict[tuple[str, str], str]) -> Iterator[str]:
 
 def _label(field: str) -> str:
     return str(getattr(Appointment._meta.get_field(field), "verbose_name", field)).capitalize()
-
-
-def _instant_text(stored: str) -> str:
-    """Return an instant of the audit trail in clinic time."""
-    instant = stored_instant(stored)
-    return f"{clinic_time.date_text(instant)} {clinic_time.time_text(instant)}" if instant else stored

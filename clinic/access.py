@@ -6,8 +6,10 @@ below `/api/`, where nobody needs it.
 at the record as well. Admin pages ask for `clinic.use_admin` here and check the rest themselves.
 """
 
+from urllib.parse import unquote
+
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
-from django.urls import ResolverMatch
+from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve
 
 Permissions = tuple[str, ...]
 
@@ -169,6 +171,14 @@ CONFIRMED: frozenset[tuple[str, str]] = frozenset(
         ("admin:appointments_emergencygrant_add", "POST"),
     }
 )
+
+
+def page_at(path: str) -> ResolverMatch | None:
+    """Return the page at a path of the portal, percent-encoded or not, if there is one."""
+    try:
+        return resolve(unquote(path).removeprefix(get_script_prefix().rstrip("/")))
+    except Resolver404:
+        return None
 
 
 def methods_of(page: ResolverMatch | None) -> dict[str, Permissions]:

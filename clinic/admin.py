@@ -23,6 +23,11 @@ admin.site.unregister(AuditEntry)
 admin.site.unregister(TOTPDevice)  # nobody looks at the secret of another
 
 
+def _is_above(user: User | None, request: HttpRequest) -> bool:
+    """Return whether a user is a superuser, and the one who asks is none."""
+    return user is not None and user.is_superuser and not request.user.is_superuser
+
+
 @admin.register(User)
 class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
     """Users, with their roles. A superuser is above administrators, who leave one as it is."""
@@ -61,8 +66,7 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let nobody but a superuser change a superuser."""
-        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
-        return not is_above and super().has_change_permission(request, obj)
+        return not _is_above(obj, request) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: who leaves is made inactive, so that the audit trail keeps saying who did what."""
@@ -126,7 +130,7 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         self._end_sessions(request, removed)
         self.message_user(request, f"The second factor of {len(removed)} is removed.", messages.SUCCESS)
         if request.user in queryset:
-            self.message_user(request, "Your own is changed on “Your account”.", messages.WARNING)
+            self.message_user(request, "Your own second factor is changed on “Your account”.", messages.WARNING)
 
     def _changeable(self, request: HttpRequest, users: Any) -> list[User]:
         return [user for user in users if self.has_change_permission(request, user)]
@@ -187,8 +191,7 @@ class ApiTokenAdmin(SafeModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let nobody but a superuser change a superuser's token."""
-        is_above = obj is not None and obj.user.is_superuser and not request.user.is_superuser
-        return not is_above and super().has_change_permission(request, obj)
+        return not _is_above(obj and obj.user, request) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: a token is revoked, so that it stays known who had one."""

@@ -1,15 +1,14 @@
 """Requests as the portal's views know them, and what they send."""
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from clinic.access import PUBLIC, is_open_to, methods_of
+from clinic.access import PUBLIC, is_open_to, methods_of, page_at
 from clinic.kept_forms import taken_from
 from clinic.models import User
 from clinic.session_store import SessionStore
@@ -80,16 +79,7 @@ def page_before(request: HttpRequest) -> str:
     return url if parts.netloc == request.get_host() and is_ours(url) else ""
 
 
-def page_at(url: str) -> ResolverMatch | None:
-    """Return the page that an address of the portal names, if there is one."""
-    path = unquote(urlsplit(url).path)
-    try:
-        return resolve(path.removeprefix(get_script_prefix().rstrip("/")))
-    except Resolver404:
-        return None
-
-
 def may_be_led_to(request: HttpRequest, url: str) -> bool:
     """Return whether an address names a page that the user, who is signed in, may look at; a login is none."""
-    permissions = methods_of(page_at(url)).get("GET", PUBLIC)
+    permissions = methods_of(page_at(urlsplit(url).path)).get("GET", PUBLIC)
     return permissions != PUBLIC and is_open_to(request.user, permissions)

@@ -6,9 +6,9 @@ from typing import Any
 from django.contrib import messages
 from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.urls import Resolver404, ResolverMatch, get_script_prefix, resolve
+from django.urls import ResolverMatch
 
-from clinic.access import PAGES, is_open_to, methods_of
+from clinic.access import PAGES, is_open_to, methods_of, page_at
 from clinic.models import KeptForm, User
 from clinic.transactions import retrying
 
@@ -44,13 +44,11 @@ def is_kept(path: str) -> bool:
 
 def _kept_page(path: str) -> ResolverMatch | None:
     """Return the page of an address, if its form is kept."""
-    try:
-        page = resolve(path.removeprefix(get_script_prefix().rstrip("/")))
-    except Resolver404:
-        return None
+    page = page_at(path)
     longest = KeptForm._meta.get_field("path").max_length or 0
-    is_kept = len(path) <= longest and (_is_admin_form(page) or _is_form_of_app(page))
-    return page if is_kept else None
+    if page is None or len(path) > longest:
+        return None
+    return page if _is_admin_form(page) or _is_form_of_app(page) else None
 
 
 def _is_admin_form(page: ResolverMatch) -> bool:

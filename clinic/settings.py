@@ -281,7 +281,7 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
     )
 }
 
-# What may be sent. `clinic.bodies` refuses more by its Content-Length, before any of it is read; these limits hold of
+# What may be sent. `clinic.limits` refuses more by its Content-Length, before any of it is read; these limits hold of
 # what is inside, and an upload is kept in memory: a file of patients is not to lie in a temporary folder.
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_FORM
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,11 +15,11 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure as default_csrf_failure
 
-from clinic.access import CONFIRMED
+from clinic.access import CONFIRMED, page_at
 from clinic.accounts import lockout, second_factor
 from clinic.accounts.confirmation import confirm_session, note_second_factor
 from clinic.accounts.forms import CodeForm, ConfirmForm, LoginForm, OwnPasswordForm, SetUpForm
-from clinic.http import StaffRequest, is_ours, may_be_led_to, next_or, page_at, sent_data
+from clinic.http import StaffRequest, is_ours, may_be_led_to, next_or, sent_data
 from clinic.models import RecoveryCode, User
 from clinic.session_views import end_others
 
@@ -138,7 +139,7 @@ def _not_now(request: StaffRequest) -> str:
 
 
 def _asks(url: str) -> bool:
-    page = page_at(url)
+    page = page_at(urlsplit(url).path)
     return page is None or page.view_name == "confirm" or (page.view_name, "GET") in CONFIRMED
 
 

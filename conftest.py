@@ -1,18 +1,14 @@
 """Fixtures of the whole suite: a frozen clock and a signed-in person of each role."""
 
-import datetime as dt
-
 import pytest
 import time_machine
 
 from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import NOW
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
-
-# A Tuesday in winter, when Lisbon's clocks show UTC.
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 
 
 @pytest.fixture

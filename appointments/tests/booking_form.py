@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from clinic.tests.reading import codes_at
+from clinic.tests.kit import codes_at
 
 BOOK = "/appointments/book/"
 KEY = "11111111-2222-4333-8444-555555555555"

@@ -11,7 +11,7 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, User
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import codes_at
+from clinic.tests.kit import codes_at
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 

@@ -23,7 +23,7 @@ from appointments.tests.a_patients_life import FORMER, Life, day
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, ImportDraft, KeptAnswer, KeptForm
 from clinic.tests.api_client import ApiClient
-from clinic.tests.reading import codes_in
+from clinic.tests.kit import codes_in
 from clinic.tests.whole_database import places_of
 from clinic.transactions import LostRace
 from doctors.tests.factories import DoctorFactory

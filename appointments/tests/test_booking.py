@@ -13,7 +13,7 @@ from appointments.statuses import CancelledBy, Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import codes_in
+from clinic.tests.kit import codes_in
 from clinic.transactions import LostRace
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory

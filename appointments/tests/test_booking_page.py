@@ -13,7 +13,7 @@ from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, assert_refused, at, shown
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_at, elements
+from clinic.tests.kit import codes_at, elements
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 

@@ -10,7 +10,7 @@ from appointments import booking
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_in
+from clinic.tests.kit import codes_in
 from clinic.transactions import LostRace
 from patients.tests.factories import PatientFactory
 

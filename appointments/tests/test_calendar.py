@@ -18,7 +18,7 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.roles import DOCTOR
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient

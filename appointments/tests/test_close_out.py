@@ -13,7 +13,7 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 

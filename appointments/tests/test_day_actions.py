@@ -17,7 +17,7 @@ from appointments.statuses import Status
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")

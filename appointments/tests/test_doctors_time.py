@@ -13,7 +13,7 @@ from appointments.slots import Wish, find_free, first_working_day
 from appointments.tests.booking_form import BOOK, KEY, at
 from appointments.tests.factories import AppointmentFactory
 from clinic.roles import OUT_OF_HOURS
-from clinic.tests.reading import codes_at
+from clinic.tests.kit import codes_at
 from clinic.transactions import LostRace
 from doctors.models import Doctor
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory

@@ -12,7 +12,7 @@ from appointments.tests.factories import AppointmentFactory
 from clinic import clinic_time
 from clinic.roles import ADMINISTRATOR
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import codes_at
+from clinic.tests.kit import codes_at
 from doctors.models import Closure, Doctor, Leave, Timetable
 from doctors.public_holidays import public_holidays
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory

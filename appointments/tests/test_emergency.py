@@ -12,7 +12,7 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, Event
 from clinic.roles import ADMINISTRATOR
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import codes_in
+from clinic.tests.kit import codes_in
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")

@@ -15,7 +15,7 @@ from appointments.tests.booking_form import BOOK
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import Session
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory

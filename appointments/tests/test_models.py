@@ -16,7 +16,7 @@ from appointments.querysets import DiaryBypassed
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_in
+from clinic.tests.kit import codes_in
 from clinic.transactions import LostRace
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory

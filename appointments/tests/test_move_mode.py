@@ -8,7 +8,7 @@ from appointments.models import Appointment
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import codes_at, elements
+from clinic.tests.kit import codes_at, elements
 from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")

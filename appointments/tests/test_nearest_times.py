@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, at, shown
 from appointments.tests.factories import AppointmentFactory
-from clinic.tests.reading import codes_at, elements
+from clinic.tests.kit import codes_at, elements
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 

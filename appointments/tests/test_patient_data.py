@@ -13,7 +13,7 @@ from appointments.rights import anonymise
 from appointments.tests.a_patients_life import FORMER, Life, day
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, Event
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 

@@ -10,7 +10,7 @@ from appointments.day import day_view
 from appointments.models import Appointment
 from appointments.printing import next_working_day, sheets
 from appointments.tests.factories import AppointmentFactory
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory

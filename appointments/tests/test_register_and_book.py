@@ -11,7 +11,7 @@ from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, at, shown
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_at, codes_in, elements
+from clinic.tests.kit import codes_at, codes_in, elements
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory

@@ -10,7 +10,7 @@ from appointments import rules
 from appointments.models import Appointment
 from appointments.statuses import BLOCKING, FORWARD, OPEN, Stamped, Status, undone
 from appointments.tests.factories import AppointmentFactory
-from clinic.tests.reading import codes_of
+from clinic.tests.kit import codes_of
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 

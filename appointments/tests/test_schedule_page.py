@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory

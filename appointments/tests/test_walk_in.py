@@ -14,7 +14,7 @@ from appointments.tests.booking_form import BOOK, KEY, shown
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_at, codes_in
+from clinic.tests.kit import codes_at, codes_in
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient

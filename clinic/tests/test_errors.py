@@ -12,7 +12,7 @@ from django.utils.html import escape
 
 from clinic.error_pages import refusal_page
 from clinic.tests.api_client import token_of
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from doctors import views as doctor_views
 
 pytestmark = pytest.mark.usefixtures("db", "now")

@@ -11,7 +11,7 @@ from django.test import Client
 
 from appointments.models import CalendarFeed
 from clinic.tests.header_score import MODIFIERS, Answer, results, score
-from clinic.tests.reading import close
+from clinic.tests.kit import close
 from clinic.tests.test_access import ALL_ROLES, ANONYMOUS, TABLE, walk  # noqa: F401 -- a fixture
 from doctors import views as doctor_views
 

@@ -12,7 +12,7 @@ from django.test.client import FakePayload
 from clinic.limits import LARGEST_FORM, LARGEST_UPLOAD
 from clinic.models import ImportDraft
 from clinic.tests.api_client import token_of
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from patients.models import Patient
 
 pytestmark = pytest.mark.usefixtures("db", "now")

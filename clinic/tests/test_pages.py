@@ -11,7 +11,7 @@ from clinic import error_pages, health
 from clinic.models import User
 from clinic.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from clinic.transactions import RETRY_AFTER_SECONDS
 from doctors import views as doctor_views
 

@@ -14,7 +14,7 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.models import ApiToken, AuditEntry, Session, User
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import codes_of
+from clinic.tests.kit import codes_of
 from clinic.tests.test_access import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST, TABLE, session_of
 from clinic.tests.test_objects import grant_to
 from doctors.models import Closure, Doctor, Leave

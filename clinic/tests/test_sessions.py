@@ -19,7 +19,7 @@ from clinic.models.session import SessionQuerySet
 from clinic.roles import MANAGER
 from clinic.session_store import SessionStore
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")

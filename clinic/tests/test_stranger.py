@@ -6,7 +6,7 @@ from django.test import Client
 
 from clinic.models import ApiToken, User
 from clinic.tests.api_client import token_of
-from clinic.tests.reading import close
+from clinic.tests.kit import close
 from clinic.tests.test_access import TABLE, outcome, walk  # noqa: F401 -- a fixture
 from patients.models import Patient
 

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import codes_at
+from clinic.tests.kit import codes_at
 from doctors import rules
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory

@@ -8,7 +8,7 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import codes_of
+from clinic.tests.kit import codes_of
 from doctors import rules
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory

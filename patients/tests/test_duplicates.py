@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.http import QueryDict
 
-from clinic.tests.reading import codes_at, elements, seen
+from clinic.tests.kit import codes_at, elements, seen
 from patients.forms import PatientForm
 from patients.models import Patient
 from patients.tests.factories import PatientFactory

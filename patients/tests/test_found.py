@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import Session
 from clinic.tests.factories import UserFactory
-from clinic.tests.reading import elements
+from clinic.tests.kit import elements
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.reading import codes_at, seen
+from clinic.tests.kit import codes_at, seen
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from clinic.tests.reading import codes_of
+from clinic.tests.kit import codes_of
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 

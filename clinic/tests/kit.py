@@ -1,8 +1,27 @@
-"""How tests read refusals and pages."""
+"""What the tests of every app share: the frozen time, and short ways to read refusals, pages and records."""
 
+import datetime as dt
 from html.parser import HTMLParser
 
 from django.core.exceptions import ValidationError
+
+# A Tuesday in winter, when Lisbon's clocks show UTC; the fixture `now` freezes the clock at it.
+NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+
+
+def utc(*args):
+    return dt.datetime(*args, tzinfo=dt.UTC)
+
+
+def at(hour, minute=0, *, day=24):
+    """Return an instant of November 2026; by default of the day of `NOW`."""
+    return utc(2026, 11, day, hour, minute)
+
+
+def fresh(record):
+    """Return the record as the database holds it now."""
+    return type(record)._default_manager.get(pk=record.pk)
 
 
 def codes_in(refusal):

@@ -18,7 +18,7 @@ from appointments.models.appointment import LONGEST_NOTES
 from appointments.permissions import appointment_for
 from appointments.slots import Wish, find_free, nearest
 from appointments.statuses import MOVABLE
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
 from clinic.rest.answers import ErrorsOut, refusals

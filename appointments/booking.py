@@ -21,11 +21,11 @@ from appointments import diary, rules
 from appointments.models import Appointment
 from appointments.slots import Slot, Wish, find_free
 from appointments.statuses import Status
-from clinic import clinic_time
 from clinic.audit import acting
-from clinic.field_errors import FieldErrors
+from clinic.core import clinic_time
+from clinic.core.appointment_length import USUAL_MINUTES
+from clinic.core.field_errors import FieldErrors
 from clinic.transactions import is_lost_connection, retrying
-from clinic.visit_length import USUAL_MINUTES
 from doctors.models import Doctor
 from patients.models import Patient
 

@@ -21,7 +21,7 @@ from appointments.free_views import day_of, free_panel
 from appointments.models import Appointment
 from appointments.schedule_views import came_from, day_url, visit_url
 from appointments.slots import Wish, first_working_day
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest, answers_form, lead_on, number_or_none, sent_data
 from clinic.models import AuditEntry, Event
 from clinic.refusals import note_refused

@@ -20,7 +20,7 @@ from appointments.models import Appointment
 from appointments.querysets import AppointmentQuerySet
 from appointments.rules import is_blocking
 from appointments.statuses import Status
-from clinic import clinic_time, names
+from clinic.core import clinic_time, names
 from doctors.availability import Span
 from doctors.models import Doctor
 

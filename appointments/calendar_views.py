@@ -13,7 +13,7 @@ from django.utils.cache import get_conditional_response
 from appointments.calendar import CONTENT_TYPE, feed_of, feed_version, file_for_patient
 from appointments.models import CalendarFeed
 from appointments.permissions import appointment_for, doctor_with_feed
-from clinic.addresses import is_in_the_clear
+from clinic.core.client_address import is_in_the_clear
 from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
 from clinic.transactions import retrying

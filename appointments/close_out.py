@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from appointments.models import Appointment
 from appointments.statuses import OPEN, Status
-from clinic import clinic_time
+from clinic.core import clinic_time
 
 MOST_SHOWN = 100
 MOST_COUNTED = 1000

@@ -16,8 +16,8 @@ from appointments.permissions import is_own_diary, rights_of
 from appointments.querysets import AppointmentQuerySet
 from appointments.slots import BEGIN_STEP, Piece, free_pieces, slot_words, step_of, widened
 from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
-from clinic import clinic_time, names
-from clinic.visit_length import SHORTEST_MINUTES
+from clinic.core import clinic_time, names
+from clinic.core.appointment_length import SHORTEST_MINUTES
 from doctors.availability import Away, DoctorTime, Span, Why, minutes_of, shared, without
 from doctors.models import Doctor
 

@@ -16,8 +16,8 @@ from appointments.models import Appointment
 from appointments.permissions import is_own_diary
 from appointments.slots import BEGIN_STEP, NO_GAP, widened
 from appointments.statuses import Status
-from clinic import clinic_time
-from clinic.visit_length import SHORTEST_MINUTES
+from clinic.core import clinic_time
+from clinic.core.appointment_length import SHORTEST_MINUTES
 from doctors.doctor_times import doctor_times
 from doctors.models import Doctor
 from patients.models import Patient

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from django.db import models
 
 from appointments import rules
-from clinic.field_errors import FieldErrors
+from clinic.core.field_errors import FieldErrors
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.rules import check_not_anonymised

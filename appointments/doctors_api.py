@@ -15,7 +15,7 @@ from pydantic import Field, StrictBool
 from appointments.impact import follow_up, hit_by_saving, note_hits
 from appointments.models import Appointment
 from appointments.slots import LOOK_AHEAD_DAYS, Slot, Wish, find_free
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest
 from clinic.rest.answers import ErrorsOut, refusals
 from clinic.rest.errors import RefusedWith, refuse

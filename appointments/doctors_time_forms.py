@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from appointments.impact_forms import ShowsHits
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.crispy import bare_helper
 from clinic.widgets import DateInput, TimeInput, make_small
 from doctors.forms import SeenForm, TimetableForm

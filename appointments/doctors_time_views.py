@@ -18,7 +18,7 @@ from appointments.doctors_time_forms import ClosureForm, HolidaysForm, HoursForm
 from appointments.impact import follow_up, hit_by_closing, hit_by_deleting, named_of, note_hits
 from appointments.impact_forms import seen_in
 from appointments.models import Appointment
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest, number_or_none, sent_data
 from clinic.transactions import retrying
 from doctors.availability import ONE_DAY

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from appointments.models import Appointment
 from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import Status
-from clinic import clinic_time, names
+from clinic.core import clinic_time, names
 from clinic.download import Cell
 
 MOST_DAYS = 366

@@ -10,7 +10,7 @@ from django.shortcuts import render
 
 from appointments.export import ONE_DAY, Export, check_export_span
 from appointments.models import Appointment
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.download import FORMATS, sent_rows
 from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event

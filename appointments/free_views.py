@@ -10,11 +10,11 @@ from django.shortcuts import render
 from appointments.forms import FindFreeForm, FreeTimesForm, SlotForm
 from appointments.models import Appointment
 from appointments.slots import Found, Wish, find_free, first_working_day, nearest
-from clinic import clinic_time
+from clinic.core import clinic_time
+from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
 from clinic.http import StaffRequest, number_or_none
 from clinic.models import AuditEntry, Event
 from clinic.refusals import note_refused
-from clinic.visit_length import LONGEST_MINUTES, SHORTEST_MINUTES
 from doctors.models import Doctor
 from patients.models import Patient
 

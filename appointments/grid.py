@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 from doctors.availability import ONE_DAY, Span, usual_hours
 
 HOUR = dt.timedelta(hours=1)

@@ -14,8 +14,8 @@ from django.db import transaction
 
 from appointments.models import Appointment, Hit, Impact
 from appointments.querysets import AppointmentQuerySet
-from clinic import clinic_time
 from clinic.audit import acting
+from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
 from doctors.availability import Span
 from doctors.doctor_times import doctor_times

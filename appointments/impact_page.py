@@ -11,7 +11,7 @@ from appointments.impact import obstacles_to
 from appointments.models import Appointment, Hit, Impact
 from appointments.proposals import Proposal, propose
 from appointments.statuses import MOVABLE, Status
-from clinic import clinic_time
+from clinic.core import clinic_time
 
 MOST_SHOWN = 300
 NO_PROPOSAL = Proposal()

@@ -11,7 +11,7 @@ from appointments.day import day_view
 from appointments.models import Appointment, EmergencyGrant, may_see_names
 from appointments.printing import SPARE_LINES, next_working_day, sheets
 from appointments.schedule_views import filters_of, schedule_url
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
 

@@ -12,8 +12,8 @@ from appointments.day import Block, Column, Day
 from appointments.models import Appointment
 from appointments.slots import LOOK_AHEAD_DAYS, first_working_day
 from appointments.statuses import BLOCKING, Status
-from clinic import clinic_time
-from clinic.visit_length import SHORTEST
+from clinic.core import clinic_time
+from clinic.core.appointment_length import SHORTEST
 from doctors.availability import Span, without
 from doctors.models import Doctor
 

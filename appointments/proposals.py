@@ -11,7 +11,7 @@ from django.utils import timezone
 from appointments.models import Appointment
 from appointments.slots import Slot, free_pieces, step_of, widened
 from appointments.statuses import Status
-from clinic import clinic_time
+from clinic.core import clinic_time
 from doctors.availability import ONE_DAY, DoctorTime, Span, without
 from doctors.doctor_times import doctor_times
 from doctors.models import Doctor

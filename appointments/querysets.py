@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from appointments import diary
 from appointments.statuses import BLOCKING, MOVABLE, OPEN, Status
-from clinic import clinic_time
+from clinic.core import clinic_time
+from clinic.core.appointment_length import LONGEST
 from clinic.local_dates import LocalDates
-from clinic.visit_length import LONGEST
 
 if TYPE_CHECKING:
     from appointments.models import Appointment  # noqa: F401 -- for the annotation below only

@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from appointments.models import Appointment
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import number_or_none
 from patients.models import Patient
 

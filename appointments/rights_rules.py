@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from clinic import clinic_time
 from clinic.audit import ANONYMISED
+from clinic.core import clinic_time
 
 if TYPE_CHECKING:
     from appointments.querysets import AppointmentQuerySet

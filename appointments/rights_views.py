@@ -14,7 +14,7 @@ from appointments.patient_data import patient_data as data_of
 from appointments.retention import due_patients, kept_since, retention_page
 from appointments.rights import anonymise, check_may_anonymise, former_values_of
 from appointments.short_lived import forget_in_session
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest, sent_data
 from clinic.models import AuditEntry, Event
 from patients.models import Patient

@@ -12,8 +12,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from appointments.statuses import BLOCKING, FORWARD, MOVABLE, Stamped, Status, is_closed_out, undone
-from clinic import clinic_time
-from clinic.visit_length import check_duration as check_duration  # doctors' usual lengths share the rule
+from clinic.core import clinic_time
+from clinic.core.appointment_length import check_duration as check_duration  # doctors' usual lengths share the rule
 
 if TYPE_CHECKING:
     from appointments.models import Appointment

@@ -19,9 +19,9 @@ from appointments.impact import unfinished_for
 from appointments.models import Appointment, may_see_names
 from appointments.permissions import appointment_for
 from appointments.statuses import MOVABLE
-from clinic import clinic_time
+from clinic.core import clinic_time
+from clinic.core.appointment_length import SHORTEST_MINUTES
 from clinic.http import StaffRequest, number_or_none
-from clinic.visit_length import SHORTEST_MINUTES
 from doctors.models import Doctor
 
 FILTERS = ("doctor", "specialization", "layout")

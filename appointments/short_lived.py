@@ -19,8 +19,8 @@ from django.contrib.messages.storage.session import SessionStorage
 from appointments.patient_trail import PatientTrail
 from appointments.rights_rules import TEXTS
 from clinic.audit import ANONYMISED
+from clinic.core.names import fold
 from clinic.models import ImportDraft, ImportRow, KeptAnswer, KeptForm
-from clinic.names import fold
 from patients.models import Patient
 from patients.search_keys import keys_for, phone_keys_to_compare, sought
 

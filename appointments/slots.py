@@ -15,8 +15,8 @@ from django.db.models import Q
 from django.utils import timezone
 
 from appointments.models import Appointment
-from clinic import clinic_time
-from clinic.visit_length import SHORTEST
+from clinic.core import clinic_time
+from clinic.core.appointment_length import SHORTEST
 from doctors.availability import DoctorTime, Span, without
 from doctors.doctor_times import doctor_times
 from doctors.models import Doctor

@@ -33,7 +33,7 @@ from appointments.permissions import appointment_for, rights_to
 from appointments.schedule_views import came_from, is_impact, visit_url
 from appointments.slots import slot_words
 from appointments.statuses import MOVABLE, Status
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest, answers_form, lead_on, sent_data
 from clinic.models import AuditEntry, Event
 from doctors.doctor_times import doctor_time

@@ -13,7 +13,7 @@ from appointments.grid import Grid, Mark, Place, side_by_side
 from appointments.models import Appointment
 from appointments.slots import widened
 from appointments.statuses import Status
-from clinic import clinic_time
+from clinic.core import clinic_time
 from doctors.availability import ONE_DAY, USUAL_WEEKDAYS, DoctorTime, Span
 from doctors.doctor_times import doctor_times
 from doctors.models import Doctor

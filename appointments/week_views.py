@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from appointments.schedule_views import picked_date, schedule_url, week_url
 from appointments.week import Week, week_view
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest, number_or_none
 from doctors.models import Doctor
 

@@ -24,7 +24,7 @@ django.setup()
 
 from appointments.models import Appointment
 from appointments.slots import Wish, find_free
-from clinic import clinic_time
+from clinic.core import clinic_time
 from doctors.models import Closure, Doctor, Leave, Timetable
 from patients.models import Patient
 

@@ -12,9 +12,9 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from clinic import clinic_time
 from clinic.accounts import lockout, second_factor
 from clinic.accounts.forms import TEMPORARY_TEXT, NewUserForm, OthersPasswordForm, UserAccessForm
+from clinic.core import clinic_time
 from clinic.models import USUAL_LIFE, ApiToken, AuditEntry, Event, Session, User
 from clinic.safe_admin import SafeModelAdmin
 

@@ -12,7 +12,7 @@ from random import Random
 from typing import NamedTuple
 
 from appointments.statuses import CancelledBy, Status
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.demo_names import ADULT_YEARS, DAYS_A_YEAR, DemoPatient, plan_patients
 
 SEED = 20_260_101

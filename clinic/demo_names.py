@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from random import Random
 
-from clinic.names import clean_name, fold
+from clinic.core.names import clean_name, fold
 
 
 @dataclass(frozen=True)

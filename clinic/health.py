@@ -6,7 +6,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse
 
-from clinic.addresses import client_address, is_among
+from clinic.core.client_address import client_address, is_among
 
 TEXT = "text/plain; charset=utf-8"
 

@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection, models
 from import_export.resources import Resource
 
-from clinic import names
 from clinic.cells import DateWidget
+from clinic.core import names
 from clinic.models import AuditEntry, Verdict
 
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import Min
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 
 
 class LocalDates:

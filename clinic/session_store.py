@@ -14,8 +14,8 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.http import HttpRequest
 from django.utils import timezone
 
-from clinic.addresses import client_address
-from clinic.browser_names import browser_of
+from clinic.core.client_address import client_address
+from clinic.core.user_agent import browser_of
 
 SEEN_NOTED_EVERY = dt.timedelta(minutes=1)
 _SIGN_IN = "sign_in"

@@ -7,7 +7,7 @@ from django.urls import include, path, register_converter
 from clinic import error_pages, health, session_views
 from clinic.accounts import views
 from clinic.api import api, to_docs
-from clinic.converters import DateConverter
+from clinic.core.converters import DateConverter
 from patients import trail_views
 
 register_converter(DateConverter, "date")

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
 from pydantic import Field, StrictBool, WithJsonSchema
 
+from clinic.core.appointment_length import USUAL_MINUTES
 from clinic.http import StaffRequest
 from clinic.rest.answers import refusals
 from clinic.rest.etags import has_etag, with_etag
@@ -15,7 +16,6 @@ from clinic.rest.pages import CURSOR, IN_PAGES, LIMIT, page_of
 from clinic.rest.records import create, created
 from clinic.rest.repeats import repeatable
 from clinic.rest.types import IdInUrl, Minutes, NumberInUrl, StrictInt, StrictSchema, by_rule, example, text
-from clinic.visit_length import USUAL_MINUTES
 from doctors.models import Doctor
 from doctors.rules import MOST_GAP_MINUTES, check_gap_minutes
 

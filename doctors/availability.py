@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from django.db.models import TextChoices
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 
 Span = tuple[dt.datetime, dt.datetime]
 Interval = tuple[dt.time, dt.time]  # of clinic-local times on one date; an end of 00:00 is the midnight that follows

@@ -4,7 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 from doctors.availability import Absence, DoctorTime, ValidWeek, week_of
 from doctors.models import Closure, Leave, WorkingHours
 

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 
 LINKED = gettext_lazy(
     "This doctor has, or has had, appointments, so the record is kept and cannot be deleted. Deactivate the doctor "

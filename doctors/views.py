@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 from doctors.models import Closure, Doctor
 
 MOST_CLOSURES = 10

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 from import_export.fields import Field
 from import_export.resources import Resource
 
-from clinic import names
 from clinic.cells import DateWidget, PhoneWidget, TextWidget
+from clinic.core import names
 from clinic.imports import Importer, Judge, Line
 from clinic.models import Verdict
 from patients.models import Patient, SearchKey

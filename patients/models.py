@@ -9,9 +9,9 @@ from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from clinic import clinic_time, names
 from clinic.audited import AuditedRecord
-from clinic.field_errors import FieldErrors
+from clinic.core import clinic_time, names
+from clinic.core.field_errors import FieldErrors
 from clinic.fields import ClaimCounterField, NormalizedEmailField
 from clinic.linked import LinkedRecord
 from clinic.transactions import LostRace

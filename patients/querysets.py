@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 
-from clinic import names
+from clinic.core import names
 from clinic.linked import LinkedQuerySet
 from clinic.local_dates import LocalDates
 from patients.search_keys import AFTER_EVERY_CHARACTER, phone_keys_to_compare, sought

@@ -7,7 +7,7 @@ MariaDB alike; see docs/decisions/005-patient-search.md.
 
 import re
 
-from clinic.names import fold
+from clinic.core.names import fold
 
 LONGEST_KEY = 64
 LONGEST_COUNTRY_CODE = 3  # ITU-T E.164

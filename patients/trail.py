@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.models import ApiToken, AuditEntry, Event, SeenPatient, User
 from patients.models import Patient
 from patients.trail_words import MOST_CHARACTERS, day_text, instant_text, records_told, told_text, yes_or_no

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest, number_or_none
 from clinic.models import AuditEntry, Event, User
 from clinic.widgets import DateInput, make_small

@@ -8,8 +8,8 @@ from django.apps import apps
 from django.db import models
 from django.utils.formats import date_format
 
-from clinic import clinic_time
 from clinic.audit import stored_instant
+from clinic.core import clinic_time
 from clinic.models import Event
 
 MOST_CHARACTERS = 200  # of a value; notes are longer

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.download import FORMATS, sent_rows
 from clinic.http import StaffRequest
 from clinic.import_views import preview_page, upload_page

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest, sent_data
 from clinic.models import AuditEntry, Event, User
 from clinic.transactions import retrying

@@ -15,7 +15,7 @@ from appointments.fhir.resources import slot_id
 from appointments.fhir.values import Range
 from appointments.models import Appointment
 from appointments.slots import Wish, find_free
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.rest.outcomes import FhirRefused
 from doctors.models import Doctor
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from appointments.fhir import resources, values
-from clinic.names import fold
+from clinic.core.names import fold
 from clinic.rest.outcomes import FhirRefused
 from patients.models import Patient
 

@@ -10,7 +10,7 @@ from typing import Any
 from appointments.models import Appointment
 from appointments.rules import is_blocking
 from appointments.statuses import CancelledBy, Status
-from clinic import clinic_time
+from clinic.core import clinic_time
 from doctors.models import Doctor
 from patients.models import Patient
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import number_or_none
 from clinic.rest.outcomes import FhirRefused
 

@@ -18,7 +18,7 @@ from appointments.fhir.search import Asked, ByKey, ByStart, Page, base_url, cut,
 from appointments.fhir.values import bad_value
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.http import StaffRequest, number_or_none
 from clinic.models import AuditEntry, Event
 from clinic.rest.bodies import FORM

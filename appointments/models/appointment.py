@@ -19,11 +19,11 @@ from appointments import diary, rules
 from appointments.querysets import AppointmentQuerySet
 from appointments.rights_rules import TEXTS, check_says_nothing
 from appointments.statuses import CancelledBy, Stamped, Status
-from clinic import clinic_time
-from clinic.field_errors import FieldErrors
+from clinic.core import clinic_time
+from clinic.core.appointment_length import LONGEST, LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
+from clinic.core.field_errors import FieldErrors
 from clinic.remembered import Remembered
 from clinic.transactions import LostRace
-from clinic.visit_length import LONGEST, LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from doctors.doctor_times import doctor_time
 from doctors.models import Doctor
 from patients.models import Patient

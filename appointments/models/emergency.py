@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from appointments import rights_rules as rules
 from appointments.models.appointment import QuietCheckConstraint
 from clinic.audited import AuditedRecord
-from clinic.field_errors import FieldErrors
+from clinic.core.field_errors import FieldErrors
 
 if TYPE_CHECKING:
     from clinic.models import User

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from appointments.statuses import MOVABLE, Status
-from clinic import clinic_time
+from clinic.core import clinic_time
 from doctors.models import Doctor
 
 if TYPE_CHECKING:

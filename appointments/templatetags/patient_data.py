@@ -6,7 +6,7 @@ from typing import Any
 from django import template
 from django.utils.formats import date_format
 
-from clinic import clinic_time
+from clinic.core import clinic_time
 
 register = template.Library()
 

@@ -11,7 +11,7 @@ from appointments.grid import Place
 from appointments.models import Appointment
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory

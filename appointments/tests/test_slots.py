@@ -17,8 +17,8 @@ from appointments.forms import slot_initial
 from appointments.models import Appointment
 from appointments.slots import Piece, Slot, Wish, find_free, free_pieces, nearest, slot_words
 from appointments.tests.factories import AppointmentFactory
-from clinic import clinic_time
-from clinic.visit_length import SHORTEST
+from clinic.core import clinic_time
+from clinic.core.appointment_length import SHORTEST
 from doctors.availability import usual_hours
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory

@@ -12,7 +12,7 @@ from appointments.statuses import Status
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from appointments.week import week_view
-from clinic import clinic_time
+from clinic.core import clinic_time
 from clinic.tests.kit import elements
 from doctors.models import Doctor
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory

@@ -20,9 +20,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from clinic.addresses import client_address
+from clinic.core.client_address import client_address
+from clinic.core.names import fold
 from clinic.models import User
-from clinic.names import fold
 from clinic.transactions import retrying
 
 MOST_FOR_USER = 15  # whatever the addresses

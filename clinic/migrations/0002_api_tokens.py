@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import clinic.names
+import clinic.core.names
 
 
 class Migration(migrations.Migration):
@@ -20,7 +20,9 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.CharField(
-                        help_text="Of the program that uses it.", max_length=100, validators=[clinic.names.check_name]
+                        help_text="Of the program that uses it.",
+                        max_length=100,
+                        validators=[clinic.core.names.check_name],
                     ),
                 ),
                 ("beginning", models.CharField(editable=False, max_length=10)),

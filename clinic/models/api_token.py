@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from clinic.audited import AuditedRecord
-from clinic.field_errors import FieldErrors
+from clinic.core.field_errors import FieldErrors
+from clinic.core.names import check_name
 from clinic.models.user import User
-from clinic.names import check_name
 from clinic.transactions import is_lock_conflict
 
 TOKEN_BYTES = 32

@@ -11,8 +11,8 @@ from django.utils.functional import cached_property
 
 from clinic.audit import current_origin
 from clinic.audited import AuditedRecord
+from clinic.core.names import check_fields_with_names
 from clinic.models.audit_entry import AuditEntry, Event
-from clinic.names import check_fields_with_names
 
 TEMPORARY_PASSWORD_LASTS = dt.timedelta(days=3)
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja.security import HttpBearer
 
-from clinic.addresses import is_in_the_clear
+from clinic.core.client_address import is_in_the_clear
 from clinic.models import ApiToken, KeptAnswer
 from clinic.rates import seconds_to_wait
 from clinic.rest.errors import DESCRIPTION, READ_BY_PEOPLE, is_api, refuse_call

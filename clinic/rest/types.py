@@ -15,8 +15,8 @@ from ninja import Schema
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict, StrictInt, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from clinic import clinic_time
-from clinic.visit_length import LONGEST_MINUTES, SHORTEST_MINUTES, check_duration
+from clinic.core import clinic_time
+from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES, check_duration
 
 LARGEST_ID = 2**63 - 1
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from clinic.addresses import client_address, is_among
+from clinic.core.client_address import client_address, is_among
 
 
 def asked(forwarded=None, *, remote="192.0.2.7"):

@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 from django.test import override_settings
 from hypothesis import strategies as st
 
-from clinic import clinic_time
-from clinic.clinic_time import FIRST, SECOND
+from clinic.core import clinic_time
+from clinic.core.clinic_time import FIRST, SECOND
 
 LISBON = "Europe/Lisbon"
 NEW_YORK = "America/New_York"

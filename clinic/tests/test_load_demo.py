@@ -11,7 +11,8 @@ from django.core.management.base import CommandError
 from appointments.diary import overlapping_pairs
 from appointments.models import Appointment
 from appointments.statuses import BLOCKING, OPEN, Status
-from clinic import clinic_time, demo
+from clinic import demo
+from clinic.core import clinic_time
 from clinic.demo import plan_clinic
 from clinic.management.commands.load_demo import PASSWORD
 from clinic.models import AuditEntry, User

@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from hypothesis import strategies as st
 
-from clinic.names import check_name, clean_name, fold
+from clinic.core.names import check_name, clean_name, fold
 
 thoroughly = hypothesis.settings(deadline=None, derandomize=True, max_examples=500)
 ANY_TEXT = st.text(max_size=20)

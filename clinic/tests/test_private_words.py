@@ -13,8 +13,8 @@ from appointments import booking
 from appointments.impact import open_impact
 from appointments.models import CalendarFeed
 from appointments.tests.factories import AppointmentFactory
+from clinic.core.names import NO_INITIAL, initials
 from clinic.models import ApiToken, AuditEntry, Session
-from clinic.names import NO_INITIAL, initials
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
 from clinic.tests.test_access import (

@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from clinic.browser_names import UNKNOWN, browser_of
+from clinic.core.user_agent import UNKNOWN, browser_of
 from clinic.models import AuditEntry, Event, Session
 from clinic.models.session import SessionQuerySet
 from clinic.roles import MANAGER

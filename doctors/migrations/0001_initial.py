@@ -4,9 +4,9 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import clinic.core.names
 import clinic.fields
 import clinic.linked
-import clinic.names
 
 
 class Migration(migrations.Migration):
@@ -21,10 +21,10 @@ class Migration(migrations.Migration):
             name="Doctor",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("full_name", models.CharField(max_length=100, validators=[clinic.names.check_name])),
+                ("full_name", models.CharField(max_length=100, validators=[clinic.core.names.check_name])),
                 (
                     "specialization",
-                    models.CharField(db_index=True, max_length=100, validators=[clinic.names.check_name]),
+                    models.CharField(db_index=True, max_length=100, validators=[clinic.core.names.check_name]),
                 ),
                 (
                     "is_active",

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
-import clinic.visit_length
+import clinic.core.appointment_length
 import doctors.rules
 
 
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(
                 default=30,
                 help_text="Of an appointment for which no length is given.",
-                validators=[clinic.visit_length.check_duration],
+                validators=[clinic.core.appointment_length.check_duration],
                 verbose_name="usual length in minutes",
             ),
         ),

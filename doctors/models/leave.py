@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from clinic import clinic_time, names
-from clinic.field_errors import FieldErrors
+from clinic.core import clinic_time, names
+from clinic.core.field_errors import FieldErrors
 from doctors import rules
 from doctors.availability import Span
 from doctors.models.doctor import Doctor

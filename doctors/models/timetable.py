@@ -7,8 +7,8 @@ from auditlog.registry import auditlog
 from django.db import models
 from django.utils.formats import date_format
 
-from clinic.clinic_time import FIRST_DATE, LAST_DATE
-from clinic.field_errors import FieldErrors
+from clinic.core.clinic_time import FIRST_DATE, LAST_DATE
+from clinic.core.field_errors import FieldErrors
 from doctors import rules
 from doctors.availability import ONE_DAY, Interval, Week, week_of
 from doctors.models.doctor import Doctor

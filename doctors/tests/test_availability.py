@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from appointments import rules
 from appointments.slots import free_pieces, widened
-from clinic import clinic_time
+from clinic.core import clinic_time
 from doctors.availability import (
     Absence,
     DoctorTime,

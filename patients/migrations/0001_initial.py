@@ -3,9 +3,9 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import clinic.core.names
 import clinic.fields
 import clinic.linked
-import clinic.names
 import patients.rules
 
 
@@ -19,8 +19,8 @@ class Migration(migrations.Migration):
             name="Patient",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("first_name", models.CharField(max_length=50, validators=[clinic.names.check_name])),
-                ("last_name", models.CharField(max_length=50, validators=[clinic.names.check_name])),
+                ("first_name", models.CharField(max_length=50, validators=[clinic.core.names.check_name])),
+                ("last_name", models.CharField(max_length=50, validators=[clinic.core.names.check_name])),
                 (
                     "email",
                     clinic.fields.NormalizedEmailField(

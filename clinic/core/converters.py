@@ -4,7 +4,7 @@ import datetime as dt
 
 from django.core.exceptions import ValidationError
 
-from clinic.clinic_time import check_date
+from clinic.core.clinic_time import check_date
 
 
 class DateConverter:

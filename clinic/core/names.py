@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from clinic.field_errors import FieldErrors
+from clinic.core.field_errors import FieldErrors
 
 # Letters that Unicode does not take apart into a base letter and a mark, but that people type without it.
 _FOLDED_LETTERS = str.maketrans(

@@ -25,7 +25,7 @@ from clinic.audit import acting
 from clinic.core import clinic_time
 from clinic.core.appointment_length import USUAL_MINUTES
 from clinic.core.field_errors import FieldErrors
-from clinic.transactions import is_lost_connection, retrying
+from clinic.db.transactions import is_lost_connection, retrying
 from doctors.models import Doctor
 from patients.models import Patient
 

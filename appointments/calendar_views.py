@@ -14,9 +14,9 @@ from appointments.calendar import CONTENT_TYPE, feed_of, feed_version, file_for_
 from appointments.models import CalendarFeed
 from appointments.permissions import appointment_for, doctor_with_feed
 from clinic.core.client_address import is_in_the_clear
+from clinic.db.transactions import retrying
 from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
-from clinic.transactions import retrying
 
 
 def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:

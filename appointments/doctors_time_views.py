@@ -19,8 +19,8 @@ from appointments.impact import follow_up, hit_by_closing, hit_by_deleting, name
 from appointments.impact_forms import seen_in
 from appointments.models import Appointment
 from clinic.core import clinic_time
+from clinic.db.transactions import retrying
 from clinic.http import StaffRequest, number_or_none, sent_data
-from clinic.transactions import retrying
 from doctors.availability import ONE_DAY
 from doctors.models import Closure, Doctor, DoctorsTime, Leave, Timetable
 from doctors.public_holidays import PublicHoliday

@@ -19,9 +19,9 @@ from appointments.impact_page import ImpactPage, Row, impact_page, rows_of
 from appointments.models import Impact
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
+from clinic.db.transactions import retrying
 from clinic.http import StaffRequest, number_or_none, sent_data
 from clinic.models import AuditEntry, Event
-from clinic.transactions import retrying
 from doctors.models import Doctor
 
 ALL = "all"

@@ -10,7 +10,7 @@ from appointments import diary
 from appointments.statuses import BLOCKING, MOVABLE, OPEN, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST
-from clinic.local_dates import LocalDates
+from clinic.db.local_dates import LocalDates
 
 if TYPE_CHECKING:
     from appointments.models import Appointment  # noqa: F401 -- for the annotation below only

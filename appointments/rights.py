@@ -17,8 +17,8 @@ from appointments.rights_rules import TEXTS, check_no_open_visits
 from appointments.short_lived import FormerValues, forget
 from clinic.audit import ANONYMISED, acting
 from clinic.core import clinic_time
+from clinic.db.transactions import LostRace, retrying
 from clinic.models import AuditEntry
-from clinic.transactions import LostRace, retrying
 from patients.models import Patient
 from patients.rules import check_not_anonymised
 

@@ -33,7 +33,7 @@ django.setup()
 from appointments import booking
 from appointments.models import Appointment
 from clinic.core import clinic_time
-from clinic.transactions import is_lock_conflict
+from clinic.db.transactions import is_lock_conflict
 from doctors.models import Doctor
 from patients.models import Patient
 

@@ -11,8 +11,8 @@ from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
+from clinic.db.transactions import RETRY_AFTER_SECONDS
 from clinic.rest.errors import is_api, refuse_call
-from clinic.transactions import RETRY_AFTER_SECONDS
 
 _TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 _PAGES = {411: "413.html", 413: "413.html", 429: "429.html"}

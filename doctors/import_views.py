@@ -2,9 +2,9 @@
 
 from django.http import HttpResponse
 
+from clinic.db.transactions import retrying
 from clinic.http import StaffRequest
 from clinic.import_views import preview_page, upload_page
-from clinic.transactions import retrying
 from doctors.imports import DoctorImporter
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 
-from clinic.linked import LinkedQuerySet
-from clinic.local_dates import LocalDates
+from clinic.db.local_dates import LocalDates
+from clinic.db.protected import LinkedQuerySet
 
 if TYPE_CHECKING:
     from doctors.models import Closure, Doctor, Leave, Timetable  # noqa: F401 -- for the annotations below only

@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Router, Schema
 
+from clinic.db.transactions import retrying
 from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
 from clinic.rest.answers import refusals
@@ -16,7 +17,6 @@ from clinic.rest.pages import IN_PAGES, PageIn, page_of
 from clinic.rest.records import create, created
 from clinic.rest.repeats import repeatable
 from clinic.rest.types import Date, IdInUrl, StrictSchema, example, left_out, text
-from clinic.transactions import retrying
 from patients.models import NAME_LENGTH, PHONE_LENGTH, Patient
 
 router = Router(tags=["patients"])

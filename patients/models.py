@@ -9,12 +9,12 @@ from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from clinic.audited import AuditedRecord
 from clinic.core import clinic_time, names
 from clinic.core.field_errors import FieldErrors
-from clinic.fields import ClaimCounterField, NormalizedEmailField
-from clinic.linked import LinkedRecord
-from clinic.transactions import LostRace
+from clinic.db.atomic_save import AuditedRecord
+from clinic.db.fields import ClaimCounterField, NormalizedEmailField
+from clinic.db.protected import LinkedRecord
+from clinic.db.transactions import LostRace
 from patients import rules
 from patients.querysets import FOUND_BY, PatientQuerySet
 from patients.search_keys import keys_for

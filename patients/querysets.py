@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from django.db import models, transaction
 
 from clinic.core import names
-from clinic.linked import LinkedQuerySet
-from clinic.local_dates import LocalDates
+from clinic.db.local_dates import LocalDates
+from clinic.db.protected import LinkedQuerySet
 from patients.search_keys import AFTER_EVERY_CHARACTER, phone_keys_to_compare, sought
 
 if TYPE_CHECKING:

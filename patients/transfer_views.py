@@ -7,11 +7,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from clinic.core import clinic_time
+from clinic.db.transactions import retrying
 from clinic.download import FORMATS, sent_rows
 from clinic.http import StaffRequest
 from clinic.import_views import preview_page, upload_page
 from clinic.models import AuditEntry, Event
-from clinic.transactions import retrying
 from patients.imports import PatientImporter, PatientResource
 from patients.models import Patient
 

@@ -9,9 +9,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
 from clinic.core import clinic_time
+from clinic.db.transactions import retrying
 from clinic.http import StaffRequest, sent_data
 from clinic.models import AuditEntry, Event, User
-from clinic.transactions import retrying
 from patients.forms import PatientForm, record_from
 from patients.models import Patient
 from patients.querysets import MOST_FOUND

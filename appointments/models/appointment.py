@@ -22,8 +22,8 @@ from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST, LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
 from clinic.core.field_errors import FieldErrors
-from clinic.remembered import Remembered
-from clinic.transactions import LostRace
+from clinic.db.tracked_fields import Remembered
+from clinic.db.transactions import LostRace
 from doctors.doctor_times import doctor_time
 from doctors.models import Doctor
 from patients.models import Patient

@@ -7,7 +7,7 @@ from auditlog.registry import auditlog
 from django.conf import settings
 from django.db import models, transaction
 
-from clinic.audited import AuditedRecord
+from clinic.db.atomic_save import AuditedRecord
 from clinic.models.api_token import TOKEN_BYTES, digest_of
 from doctors.models import Doctor
 

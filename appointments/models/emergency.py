@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from appointments import rights_rules as rules
 from appointments.models.appointment import QuietCheckConstraint
-from clinic.audited import AuditedRecord
 from clinic.core.field_errors import FieldErrors
+from clinic.db.atomic_save import AuditedRecord
 
 if TYPE_CHECKING:
     from clinic.models import User

@@ -21,11 +21,11 @@ from appointments.patient_trail import trail_of
 from appointments.rights import anonymise
 from appointments.tests.a_patients_life import FORMER, Life, day
 from appointments.tests.factories import AppointmentFactory
+from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry, ImportDraft, KeptAnswer, KeptForm
 from clinic.tests.api_client import ApiClient
 from clinic.tests.kit import codes_in
 from clinic.tests.whole_database import places_of
-from clinic.transactions import LostRace
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient, SearchKey
 from patients.tests.factories import PatientFactory

@@ -11,10 +11,10 @@ from appointments import booking
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy, Status
 from appointments.tests.factories import AppointmentFactory
+from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import codes_in
-from clinic.transactions import LostRace
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 

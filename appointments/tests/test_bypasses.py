@@ -9,9 +9,9 @@ from django.db import IntegrityError, transaction
 from appointments import booking
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
+from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry
 from clinic.tests.kit import codes_in
-from clinic.transactions import LostRace
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db

@@ -11,8 +11,8 @@ from appointments.models import Appointment
 from appointments.slots import Wish, find_free
 from appointments.tests.booking_form import BOOK, KEY, at
 from appointments.tests.factories import AppointmentFactory
+from clinic.db.transactions import LostRace
 from clinic.tests.kit import codes_at
-from clinic.transactions import LostRace
 from doctors.tests.factories import ClosureFactory, DoctorFactory, TimetableFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")

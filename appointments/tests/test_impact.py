@@ -18,8 +18,8 @@ from appointments.models import Appointment, Impact
 from appointments.proposals import Proposal, propose
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
+from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry
-from clinic.transactions import LostRace
 from doctors.models import Closure, Doctor, Leave, Timetable
 from doctors.tests.factories import DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory

@@ -15,9 +15,9 @@ from appointments.models import Appointment
 from appointments.querysets import DiaryBypassed
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
+from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry
 from clinic.tests.kit import codes_in
-from clinic.transactions import LostRace
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient

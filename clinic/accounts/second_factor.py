@@ -16,9 +16,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from qrcode.image.svg import SvgPathImage
 
 from clinic.audit import acting
+from clinic.db.transactions import retrying
 from clinic.models import AuditEntry, Event, RecoveryCode, User
 from clinic.models.recovery_code import HOW_MANY
-from clinic.transactions import retrying
 
 CODE_DIGITS = 6
 SET_UP_LASTS_SECONDS = 30 * 60

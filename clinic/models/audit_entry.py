@@ -12,7 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 
 from clinic.audit import ANONYMISED, current_origin
-from clinic.local_dates import LocalDates
+from clinic.db.local_dates import LocalDates
 
 MOST_NAMED = 20  # patients of a list whom the entry itself holds, to be read by people
 PRUNED_AT_ONCE = 1000

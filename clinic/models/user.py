@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from clinic.audit import current_origin
-from clinic.audited import AuditedRecord
 from clinic.core.names import check_fields_with_names
+from clinic.db.atomic_save import AuditedRecord
 from clinic.models.audit_entry import AuditEntry, Event
 
 TEMPORARY_PASSWORD_LASTS = dt.timedelta(days=3)

@@ -7,8 +7,8 @@ from django.http import HttpResponse
 from django.urls import reverse
 from ninja import Schema, Status
 
+from clinic.db.transactions import retrying
 from clinic.rest.etags import CREATED, with_etag
-from clinic.transactions import retrying
 
 M = TypeVar("M", bound=models.Model)
 

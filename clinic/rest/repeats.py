@@ -17,9 +17,9 @@ from ninja import Header
 from ninja.responses import NinjaJSONEncoder, Status
 from ninja.utils import contribute_operation_args
 
+from clinic.db.transactions import retrying
 from clinic.models import KeptAnswer
 from clinic.rest.errors import refuse
-from clinic.transactions import retrying
 
 _KEPT_HEADERS = ("ETag", "Location")
 

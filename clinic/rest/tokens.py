@@ -10,10 +10,10 @@ from django.utils import timezone
 from ninja.security import HttpBearer
 
 from clinic.core.client_address import is_in_the_clear
+from clinic.db.transactions import retrying
 from clinic.models import ApiToken, KeptAnswer
 from clinic.rates import seconds_to_wait
 from clinic.rest.errors import DESCRIPTION, READ_BY_PEOPLE, is_api, refuse_call
-from clinic.transactions import retrying
 
 IN_THE_CLEAR = "This came without TLS: call https://, and replace the token, which others may have read."
 DESCRIBING = READ_BY_PEOPLE | {DESCRIPTION}

@@ -8,11 +8,11 @@ from django.test import Client
 
 from appointments.tests.factories import AppointmentFactory
 from clinic import error_pages, health
+from clinic.db.transactions import RETRY_AFTER_SECONDS
 from clinic.models import User
 from clinic.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import elements
-from clinic.transactions import RETRY_AFTER_SECONDS
 from doctors import views as doctor_views
 
 pytestmark = pytest.mark.usefixtures("db", "now")

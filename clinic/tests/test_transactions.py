@@ -4,8 +4,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 
-from clinic import transactions
-from clinic.transactions import MOST_TRIES, LostRace, is_lock_conflict, is_lost_connection, retrying
+from clinic.db import transactions
+from clinic.db.transactions import MOST_TRIES, LostRace, is_lock_conflict, is_lost_connection, retrying
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,8 +5,8 @@ from django.conf import settings
 from django.db import migrations, models
 
 import clinic.core.names
-import clinic.fields
-import clinic.linked
+import clinic.db.fields
+import clinic.db.protected
 
 
 class Migration(migrations.Migration):
@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                         default=True, help_text="Only active doctors can be booked.", verbose_name="active"
                     ),
                 ),
-                ("diary_version", clinic.fields.ClaimCounterField(default=0, editable=False)),
+                ("diary_version", clinic.db.fields.ClaimCounterField(default=0, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "user",
@@ -49,6 +49,6 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["full_name", "pk"],
             },
-            bases=(clinic.linked.LinkedRecord, models.Model),
+            bases=(clinic.db.protected.LinkedRecord, models.Model),
         ),
     ]

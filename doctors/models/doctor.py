@@ -8,11 +8,11 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
-from clinic.audited import AuditedRecord
 from clinic.core import names
 from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES, check_duration
-from clinic.fields import ClaimCounterField
-from clinic.linked import LinkedRecord
+from clinic.db.atomic_save import AuditedRecord
+from clinic.db.fields import ClaimCounterField
+from clinic.db.protected import LinkedRecord
 from doctors import rules
 from doctors.availability import Span
 from doctors.querysets import DoctorQuerySet

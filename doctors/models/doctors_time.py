@@ -11,7 +11,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
-from clinic.transactions import LostRace
+from clinic.db.transactions import LostRace
 from doctors import rules
 from doctors.availability import Span
 from doctors.querysets import DoctorQuerySet

@@ -6,8 +6,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry
-from clinic.transactions import LostRace
 from doctors.forms import IntervalsField
 from doctors.models import Closure, Doctor, Leave, Timetable, WorkingHours
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory

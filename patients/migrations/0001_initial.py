@@ -4,8 +4,8 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import clinic.core.names
-import clinic.fields
-import clinic.linked
+import clinic.db.fields
+import clinic.db.protected
 import patients.rules
 
 
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ("last_name", models.CharField(max_length=50, validators=[clinic.core.names.check_name])),
                 (
                     "email",
-                    clinic.fields.NormalizedEmailField(
+                    clinic.db.fields.NormalizedEmailField(
                         max_length=254, validators=[patients.rules.check_email_characters], verbose_name="e-mail"
                     ),
                 ),
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ),
                 ("date_of_birth", models.DateField(blank=True, null=True)),
                 ("name_key", models.CharField(db_index=True, editable=False, max_length=255)),
-                ("diary_version", clinic.fields.ClaimCounterField(default=0, editable=False)),
+                ("diary_version", clinic.db.fields.ClaimCounterField(default=0, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
             ],
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 "permissions": [("view_own_patient", "Can view patients who have a visit in one's own diary")],
                 "constraints": [models.UniqueConstraint(fields=("email",), name="patient_email_unique")],
             },
-            bases=(clinic.linked.LinkedRecord, models.Model),
+            bases=(clinic.db.protected.LinkedRecord, models.Model),
         ),
         migrations.CreateModel(
             name="SearchKey",

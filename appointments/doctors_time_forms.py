@@ -12,8 +12,8 @@ from django.http import QueryDict
 
 from appointments.impact_forms import ShowsHits
 from clinic.core import clinic_time
-from clinic.crispy import bare_helper
-from clinic.widgets import DateInput, TimeInput, make_small
+from clinic.html.crispy import bare_helper
+from clinic.html.widgets import DateInput, TimeInput, make_small
 from doctors.forms import SeenForm, TimetableForm
 from doctors.models import Closure, Leave, Timetable, Weekday
 from doctors.public_holidays import FIRST_YEAR, LAST_YEAR, PublicHoliday, countries, public_holidays, regions

@@ -12,9 +12,9 @@ from appointments.export import ONE_DAY, Export, check_export_span
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.download import FORMATS, sent_rows
+from clinic.html.widgets import DateInput, make_small
 from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
-from clinic.widgets import DateInput, make_small
 from doctors.models import Doctor
 
 A_WEEK = dt.timedelta(days=6)  # from its first day to its last

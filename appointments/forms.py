@@ -17,9 +17,9 @@ from appointments.slots import PARTS_OF_DAY, Wish
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
-from clinic.crispy import bare_helper
+from clinic.html.crispy import bare_helper
+from clinic.html.widgets import DateInput, TimeInput, make_small
 from clinic.http import number_or_none
-from clinic.widgets import DateInput, TimeInput, make_small
 from doctors.models import Doctor
 from patients.models import Patient
 

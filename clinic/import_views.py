@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.formats import date_format
 
-from clinic.crispy import bare_helper
+from clinic.html.crispy import bare_helper
 from clinic.http import StaffRequest, number_or_none, sent_data
 from clinic.import_drafts import (
     ChangedMeanwhile,

@@ -7,8 +7,8 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
 
-from clinic.crispy import bare_helper
-from clinic.widgets import DateInput
+from clinic.html.crispy import bare_helper
+from clinic.html.widgets import DateInput
 from patients import rules
 from patients.models import Patient
 

@@ -9,9 +9,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from clinic.core import clinic_time
+from clinic.html.widgets import DateInput, make_small
 from clinic.http import StaffRequest, number_or_none
 from clinic.models import AuditEntry, Event, User
-from clinic.widgets import DateInput, make_small
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
 from patients.trail import Asked, page_of, rows_of

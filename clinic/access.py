@@ -32,7 +32,7 @@ def _by(permission: str) -> dict[str, Permissions]:
 
 PAGES: dict[str, dict[str, Permissions]] = {
     "livez": {"GET": PUBLIC},
-    "readyz": {"GET": PUBLIC},  # to probes alone: see `clinic.health`
+    "readyz": {"GET": PUBLIC},  # to probes alone: see `clinic.ops.health`
     "login": {"GET": PUBLIC, "POST": PUBLIC},
     "login_code": {"GET": PUBLIC, "POST": PUBLIC},
     "logout": {"POST": SIGNED_IN},

@@ -18,9 +18,9 @@ from clinic.audit import acting
 from clinic.core.client_address import client_address
 from clinic.error_pages import refusal_page
 from clinic.http import lead_on
-from clinic.limits import refused_length
-from clinic.logs import answering, place_of
-from clinic.rates import seconds_to_wait
+from clinic.ops.logs import answering, place_of
+from clinic.ops.rate_limit import seconds_to_wait
+from clinic.ops.request_limits import refused_length
 from clinic.refusals import known_method
 from clinic.rest.bodies import body_refused
 from clinic.rest.errors import READ_BY_PEOPLE, is_api, refuse_call

@@ -11,7 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from clinic.limits import LARGEST_FORM, LARGEST_UPLOAD
+from clinic.ops.request_limits import LARGEST_FORM, LARGEST_UPLOAD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -281,7 +281,7 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
     )
 }
 
-# What may be sent. `clinic.limits` refuses more by its Content-Length, before any of it is read; these limits hold of
+# What may be sent. `clinic.ops.request_limits` refuses more by its Content-Length, before any of it is read; these limits hold of
 # what is inside, and an upload is kept in memory: a file of patients is not to lie in a temporary folder.
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_FORM
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
@@ -316,8 +316,8 @@ if not DEBUG:
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"feed_tokens": {"()": "clinic.logs.HideFeedTokens"}},
-    "formatters": {"json": {"()": "clinic.logs.JsonLines"}},
+    "filters": {"feed_tokens": {"()": "clinic.ops.logs.HideFeedTokens"}},
+    "formatters": {"json": {"()": "clinic.ops.logs.JsonLines"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {

@@ -23,7 +23,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.cell import coordinate_to_tuple
 
 from clinic.cells import NO_VALUE, cell_text
-from clinic.limits import LARGEST_FILE
+from clinic.ops.request_limits import LARGEST_FILE
 
 MOST_BYTES = LARGEST_FILE
 MOST_ROWS = 20_000

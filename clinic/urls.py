@@ -4,10 +4,11 @@ from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path, register_converter
 
-from clinic import error_pages, health, session_views
+from clinic import error_pages, session_views
 from clinic.accounts import views
 from clinic.api import api, to_docs
 from clinic.core.converters import DateConverter
+from clinic.ops import health
 from patients import trail_views
 
 register_converter(DateConverter, "date")

@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 
-from clinic.limits import length_of
+from clinic.ops.request_limits import length_of
 from clinic.rest.errors import FHIR_ROOT, refuse_call
 
 LARGEST_BODY = 100_000  # bytes; the longest that any call can use is a tenth of it

@@ -12,7 +12,7 @@ from ninja.security import HttpBearer
 from clinic.core.client_address import is_in_the_clear
 from clinic.db.transactions import retrying
 from clinic.models import ApiToken, KeptAnswer
-from clinic.rates import seconds_to_wait
+from clinic.ops.rate_limit import seconds_to_wait
 from clinic.rest.errors import DESCRIPTION, READ_BY_PEOPLE, is_api, refuse_call
 
 IN_THE_CLEAR = "This came without TLS: call https://, and replace the token, which others may have read."

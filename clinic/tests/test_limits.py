@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.test import Client
 from django.test.client import FakePayload
 
-from clinic.limits import LARGEST_FORM, LARGEST_UPLOAD
 from clinic.models import ImportDraft
+from clinic.ops.request_limits import LARGEST_FORM, LARGEST_UPLOAD
 from clinic.tests.api_client import token_of
 from clinic.tests.kit import elements
 from patients.models import Patient

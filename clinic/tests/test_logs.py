@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import IntegrityError
 from django.test import Client
 
-from clinic.logs import JsonLines, answering
 from clinic.models import User
+from clinic.ops.logs import JsonLines, answering
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -53,7 +53,7 @@ def test_console_writes_json_lines_and_no_other_handler_writes_anything():
     handlers = settings.LOGGING["handlers"]
 
     assert list(handlers) == ["console"]
-    assert settings.LOGGING["formatters"][handlers["console"]["formatter"]] == {"()": "clinic.logs.JsonLines"}
+    assert settings.LOGGING["formatters"][handlers["console"]["formatter"]] == {"()": "clinic.ops.logs.JsonLines"}
     assert settings.LOGGING["loggers"]["django"]["handlers"] == []
     assert settings.LOGGING["loggers"]["django.server"]["handlers"] == []
 
@@ -72,7 +72,7 @@ def test_gunicorn_writes_its_own_log_in_the_same_form():
     config = {}
     exec(compile((settings.BASE_DIR / "gunicorn.conf.py").read_text(), "gunicorn.conf.py", "exec"), config)
 
-    assert config["logconfig_dict"]["formatters"]["json"] == {"()": "clinic.logs.JsonLines"}
+    assert config["logconfig_dict"]["formatters"]["json"] == {"()": "clinic.ops.logs.JsonLines"}
     assert config["logconfig_dict"]["loggers"]["gunicorn.access"]["handlers"] == []
 
 

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 
 from clinic import access
 from clinic.error_pages import refusal_page
-from clinic.limits import LARGEST_FORM
+from clinic.ops.request_limits import LARGEST_FORM
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
 from clinic.tests.browser.conftest import PHONE, SCREEN
 from doctors import views as doctor_views

@@ -21,7 +21,7 @@ from appointments import diary, rules
 from appointments.models import Appointment
 from appointments.slots import Slot, Wish, find_free
 from appointments.statuses import Status
-from clinic.audit import acting
+from clinic.audit.actor import acting
 from clinic.core import clinic_time
 from clinic.core.appointment_length import USUAL_MINUTES
 from clinic.core.field_errors import FieldErrors

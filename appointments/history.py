@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy, Status
-from clinic.audit import ANONYMISED
+from clinic.audit.actor import ANONYMISED
+from clinic.audit.wording import instant_text
 from clinic.models import AuditEntry
 from doctors.models import Doctor
 from patients.models import Patient
-from patients.trail_words import instant_text
 
 _NOT_TOLD = frozenset({"id", "booked_by", "created_at", "arrived_at", "started_at", "completed_at", "cancelled_at"})
 

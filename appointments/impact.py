@@ -14,7 +14,7 @@ from django.db import transaction
 
 from appointments.models import Appointment, Hit, Impact
 from appointments.querysets import AppointmentQuerySet
-from clinic.audit import acting
+from clinic.audit.actor import acting
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
 from doctors.availability import Span

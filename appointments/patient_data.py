@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from appointments.models import Appointment, Hit
 from appointments.patient_trail import PatientTrail, Told, trail_of
-from clinic.audit import stored_instant
+from clinic.audit.actor import stored_instant
 from clinic.models import Event
 from doctors.models import Doctor
 from patients.models import Patient

@@ -15,7 +15,7 @@ from appointments.models import Appointment
 from appointments.patient_trail import PatientTrail, trail_of
 from appointments.rights_rules import TEXTS, check_no_open_visits
 from appointments.short_lived import FormerValues, forget
-from clinic.audit import ANONYMISED, acting
+from clinic.audit.actor import ANONYMISED, acting
 from clinic.core import clinic_time
 from clinic.db.transactions import LostRace, retrying
 from clinic.models import AuditEntry

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from clinic.audit import ANONYMISED
+from clinic.audit.actor import ANONYMISED
 from clinic.core import clinic_time
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from django.contrib.messages.storage.session import SessionStorage
 
 from appointments.patient_trail import PatientTrail
 from appointments.rights_rules import TEXTS
-from clinic.audit import ANONYMISED
+from clinic.audit.actor import ANONYMISED
 from clinic.core.names import fold
 from clinic.models import ImportDraft, ImportRow, KeptAnswer, KeptForm
 from patients.models import Patient

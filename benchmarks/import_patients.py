@@ -25,7 +25,7 @@ sys.path.insert(0, str(REPOSITORY))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 django.setup()
 
-from clinic.audit import acting
+from clinic.audit.actor import acting
 from clinic.import_drafts import confirm, open_draft
 from clinic.models import AuditEntry, User
 from patients.imports import PatientImporter

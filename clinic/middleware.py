@@ -14,7 +14,7 @@ from django.utils.cache import add_never_cache_headers
 
 from clinic.access import PUBLIC, Permissions, is_open_to, methods_of
 from clinic.accounts.steps import own_password_first, step_before
-from clinic.audit import acting
+from clinic.audit.actor import acting
 from clinic.core.client_address import client_address
 from clinic.error_pages import refusal_page
 from clinic.http import lead_on

@@ -14,9 +14,9 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import ResolverMatch
 
+from clinic.audit.models import patient_id_of
 from clinic.http import number_or_none
 from clinic.models import AuditEntry, Event, User
-from clinic.models.audit_entry import patient_id_of
 from clinic.rest.errors import is_api
 
 FORBIDDEN, NOT_FOUND = 403, 404

@@ -15,11 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from clinic.admin_site import option_text
+from clinic.audit.models import patient_id_of
 from clinic.db.transactions import retrying
 from clinic.http import number_or_none
 from clinic.kept_forms import as_typed, taken_from
 from clinic.models import AuditEntry, Event
-from clinic.models.audit_entry import patient_id_of
 from clinic.refusals import note_refused
 
 SECRETS = frozenset({"password", "digest", "session_data", "key"})

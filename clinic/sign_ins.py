@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from clinic.accounts.confirmation import has_shown_second_factor
-from clinic.audit import acting
+from clinic.audit.actor import acting
 from clinic.models import AuditEntry, Event, User
 
 

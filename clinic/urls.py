@@ -7,9 +7,9 @@ from django.urls import include, path, register_converter
 from clinic import error_pages, session_views
 from clinic.accounts import views
 from clinic.api import api, to_docs
+from clinic.audit_trail import views as trail_views
 from clinic.core.converters import DateConverter
 from clinic.ops import health
-from patients import trail_views
 
 register_converter(DateConverter, "date")
 

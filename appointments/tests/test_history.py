@@ -8,7 +8,7 @@ import pytest
 from appointments import booking
 from appointments.history import history_of, moves_of
 from appointments.tests.factories import AppointmentFactory
-from clinic.audit import acting
+from clinic.audit.actor import acting
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from clinic.accounts import lockout, second_factor
-from clinic.audit import current_origin
+from clinic.audit.actor import current_origin
 from clinic.models import TEMPORARY_PASSWORD_LASTS, User
 from clinic.roles import ADMINISTRATOR
 

@@ -15,7 +15,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from qrcode.image.svg import SvgPathImage
 
-from clinic.audit import acting
+from clinic.audit.actor import acting
 from clinic.db.transactions import retrying
 from clinic.models import AuditEntry, Event, RecoveryCode, User
 from clinic.models.recovery_code import HOW_MANY

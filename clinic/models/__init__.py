@@ -1,7 +1,7 @@
 """Users and their sessions, tokens of programs that act for them, the audit trail, and what is kept for an hour."""
 
+from clinic.audit.models import AuditEntry, Event, SeenPatient
 from clinic.models.api_token import USUAL_LIFE, ApiToken, KeptAnswer, digest_of
-from clinic.models.audit_entry import AuditEntry, Event, SeenPatient
 from clinic.models.import_draft import DRAFT_LASTS, ImportDraft, ImportRow, Verdict
 from clinic.models.kept_form import FORM_LASTS, KeptForm
 from clinic.models.recovery_code import RecoveryCode

@@ -9,10 +9,10 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from clinic.audit import current_origin
+from clinic.audit.actor import current_origin
+from clinic.audit.models import AuditEntry, Event
 from clinic.core.names import check_fields_with_names
 from clinic.db.atomic_save import AuditedRecord
-from clinic.models.audit_entry import AuditEntry, Event
 
 TEMPORARY_PASSWORD_LASTS = dt.timedelta(days=3)
 

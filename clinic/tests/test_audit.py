@@ -12,7 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 from appointments import booking
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
-from clinic.audit import Origin, acting, current_origin
+from clinic.audit.actor import Origin, acting, current_origin
 from clinic.models import AuditEntry, Event
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory

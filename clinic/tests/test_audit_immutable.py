@@ -202,7 +202,7 @@ def test_pruning_leaves_an_entry_of_its_own(now, old_and_new):
 
 
 def test_pruning_goes_on_in_batches(now, old_and_new, monkeypatch):
-    monkeypatch.setattr("clinic.models.audit_entry.PRUNED_AT_ONCE", 1)
+    monkeypatch.setattr("clinic.audit.actor.models.PRUNED_AT_ONCE", 1)
     old, _new = old_and_new
     AuditEntry.objects.create(timestamp=old.timestamp, event=Event.READ, action=3, content_type_id=old.content_type_id)
 

@@ -10,8 +10,8 @@ from django.db import OperationalError
 from appointments.impact import open_impact
 from appointments.models import Appointment, CalendarFeed, Hit
 from appointments.tests.factories import AppointmentFactory
+from clinic.audit.models import AuditQuerySet
 from clinic.models import AuditEntry, Event, ImportDraft
-from clinic.models.audit_entry import AuditQuerySet
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 from clinic.tests.trail import entries, only_entry, seen_in

@@ -14,13 +14,13 @@ from django.test.utils import CaptureQueriesContext
 from appointments.impact import open_impact
 from appointments.models import Appointment, Hit
 from appointments.tests.factories import AppointmentFactory
-from clinic.audit import acting
+from clinic.audit.actor import acting
+from clinic.audit_trail.entries import Asked, page_of, rows_of
 from clinic.models import AuditEntry, Event, SeenPatient
 from clinic.tests.factories import UserFactory
 from clinic.tests.plans import analyze, steps_of_sql
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
-from patients.trail import Asked, page_of, rows_of
 
 pytestmark = pytest.mark.django_db
 

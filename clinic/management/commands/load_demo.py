@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from appointments.models import Appointment
-from clinic.audit import acting
+from clinic.audit.actor import acting
 from clinic.core import clinic_time
 from clinic.demo import DemoDoctor, Plan, plan_clinic
 from clinic.models import User

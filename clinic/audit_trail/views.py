@@ -8,13 +8,13 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from clinic.audit_trail.entries import Asked, page_of, rows_of
 from clinic.core import clinic_time
 from clinic.html.widgets import DateInput, make_small
 from clinic.http import StaffRequest, number_or_none
 from clinic.models import AuditEntry, Event, User
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
-from patients.trail import Asked, page_of, rows_of
 from patients.views import LONGEST_QUERY, note_found
 
 

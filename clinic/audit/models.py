@@ -11,7 +11,7 @@ from auditlog.models import AbstractLogEntry, LogEntryManager
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 
-from clinic.audit import ANONYMISED, current_origin
+from clinic.audit.actor import ANONYMISED, current_origin
 from clinic.db.local_dates import LocalDates
 
 MOST_NAMED = 20  # patients of a list whom the entry itself holds, to be read by people

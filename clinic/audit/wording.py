@@ -8,7 +8,7 @@ from django.apps import apps
 from django.db import models
 from django.utils.formats import date_format
 
-from clinic.audit import stored_instant
+from clinic.audit.actor import stored_instant
 from clinic.core import clinic_time
 from clinic.models import Event
 

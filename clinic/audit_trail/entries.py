@@ -10,10 +10,10 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch
 
+from clinic.audit.wording import MOST_CHARACTERS, day_text, instant_text, records_told, told_text, yes_or_no
 from clinic.core import clinic_time
 from clinic.models import ApiToken, AuditEntry, Event, SeenPatient, User
 from patients.models import Patient
-from patients.trail_words import MOST_CHARACTERS, day_text, instant_text, records_told, told_text, yes_or_no
 
 ROWS_PER_PAGE = 50
 # The records whose names are looked up; each can say its name without asking for another record.

@@ -11,7 +11,7 @@ from django_htmx.middleware import HtmxDetails
 from clinic.access import PUBLIC, is_open_to, methods_of, page_at
 from clinic.kept_forms import taken_from
 from clinic.models import User
-from clinic.session_store import SessionStore
+from clinic.sessions.store import SessionStore
 
 LONGEST_ID = 18  # digits that fit a database's big integer
 

@@ -20,7 +20,7 @@ BACKGROUND = "X-Background"
 class SessionLimitMiddleware:
     """Note that people are there, and keep the form of somebody whose session has ended before it was sent.
 
-    That no session is used past its limits is the engine's work, `clinic.session_store`.
+    That no session is used past its limits is the engine's work, `clinic.sessions.store`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

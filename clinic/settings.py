@@ -229,7 +229,7 @@ CONTENT_SECURITY_POLICY = {
 
 # Sessions and cookies. Why they are as they are: docs/decisions/012-sessions.md.
 
-SESSION_ENGINE = "clinic.session_store"
+SESSION_ENGINE = "clinic.sessions.store"
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=15)
 SESSION_COOKIE_AGE = 12 * 60 * 60  # at most, from the sign-in on
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True

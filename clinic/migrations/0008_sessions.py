@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import clinic.models.session
+import clinic.sessions.models
 
 
 class Migration(migrations.Migration):
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 (
                     "handle",
                     models.CharField(
-                        default=clinic.models.session.new_handle, editable=False, max_length=16, unique=True
+                        default=clinic.sessions.models.new_handle, editable=False, max_length=16, unique=True
                     ),
                 ),
                 ("signed_in_at", models.DateTimeField(null=True)),

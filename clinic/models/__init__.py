@@ -3,10 +3,10 @@
 from clinic.audit.models import AuditEntry, Event, SeenPatient
 from clinic.models.api_token import USUAL_LIFE, ApiToken, KeptAnswer, digest_of
 from clinic.models.import_draft import DRAFT_LASTS, ImportDraft, ImportRow, Verdict
-from clinic.models.kept_form import FORM_LASTS, KeptForm
 from clinic.models.recovery_code import RecoveryCode
-from clinic.models.session import ENDED_KEPT, Session, idle_limit
 from clinic.models.user import TEMPORARY_PASSWORD_LASTS, User
+from clinic.sessions.models import ENDED_KEPT, Session, idle_limit
+from clinic.sessions.saved_forms import FORM_LASTS, KeptForm
 
 __all__ = [
     "DRAFT_LASTS",

@@ -19,8 +19,8 @@ from appointments.tests.factories import AppointmentFactory
 from clinic import access
 from clinic.kept_forms import NEVER_KEPT
 from clinic.models import KeptForm, Session, User
-from clinic.models.kept_form import MOST_OF_USER, KeptFormQuerySet
 from clinic.roles import DOCTOR, MANAGER, RECEPTIONIST
+from clinic.sessions.saved_forms import MOST_OF_USER, KeptFormQuerySet
 from clinic.tests.factories import UserFactory
 from doctors.models import Closure, Leave, Timetable
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory

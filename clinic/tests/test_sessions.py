@@ -15,9 +15,9 @@ from django.test.utils import CaptureQueriesContext
 
 from clinic.core.user_agent import UNKNOWN, browser_of
 from clinic.models import AuditEntry, Event, Session
-from clinic.models.session import SessionQuerySet
 from clinic.roles import MANAGER
-from clinic.session_store import SessionStore
+from clinic.sessions.models import SessionQuerySet
+from clinic.sessions.store import SessionStore
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import elements
 from doctors.tests.factories import DoctorFactory

@@ -65,7 +65,7 @@ class Session(AbstractBaseSession):
     @classmethod
     def get_session_store_class(cls) -> Any:
         """Return the engine that reads and writes these."""
-        from clinic.session_store import SessionStore
+        from clinic.sessions.store import SessionStore
 
         return SessionStore
 

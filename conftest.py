@@ -3,7 +3,7 @@
 import pytest
 import time_machine
 
-from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
+from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import NOW

@@ -1,4 +1,4 @@
-"""Admin of users, API tokens and the audit trail. Roles are made in `clinic.roles`: here they are only given."""
+"""Admin of users, API tokens and the audit trail. Roles are made in `clinic.accounts.roles`: here they are only given."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from clinic.account_pages.forms import TEMPORARY_TEXT, NewUserForm, OthersPasswordForm, UserAccessForm
 from clinic.accounts import lockout, second_factor
-from clinic.accounts.forms import TEMPORARY_TEXT, NewUserForm, OthersPasswordForm, UserAccessForm
 from clinic.core import clinic_time
 from clinic.models import USUAL_LIFE, ApiToken, AuditEntry, Event, Session, User
 from clinic.safe_admin import SafeModelAdmin

@@ -12,8 +12,8 @@ from django.shortcuts import redirect
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
+from clinic.account_pages.session_views import SignOutView
 from clinic.models import AuditEntry, Event
-from clinic.session_views import SignOutView
 
 
 def option_text(record: Model) -> str:

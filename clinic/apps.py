@@ -16,12 +16,9 @@ class ClinicConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, keep groups in step with roles after every `migrate`, note who signs in."""
-        from clinic import (
-            checks,  # noqa: F401 -- importing registers them
-            sign_ins,
-        )
+        from clinic.accounts import sign_ins
         from clinic.accounts.confirmation import stamp_sign_in
-        from clinic.roles import sync_roles
+        from clinic.accounts.roles import sync_roles
 
         post_migrate.connect(sync_roles, sender=self)
         logging.captureWarnings(True)  # into the log's own form: by themselves they quote what was typed

@@ -159,7 +159,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 AUTH_USER_MODEL = "clinic.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "clinic.backends.RolesBackend"]
-CSRF_FAILURE_VIEW = "clinic.accounts.views.csrf_failure"
+CSRF_FAILURE_VIEW = "clinic.account_pages.views.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "appointments:schedule_today"
 LOGOUT_REDIRECT_URL = "login"

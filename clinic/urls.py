@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path, register_converter
 
-from clinic import error_pages, session_views
-from clinic.accounts import views
+from clinic import error_pages
+from clinic.account_pages import session_views, views
 from clinic.api import api, to_docs
 from clinic.audit_trail import views as trail_views
 from clinic.core.converters import DateConverter

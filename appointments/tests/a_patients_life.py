@@ -10,8 +10,8 @@ from django.test import Client
 from appointments import booking
 from appointments.impact import open_impact
 from appointments.models import Appointment, Hit
+from clinic.accounts.roles import ADMINISTRATOR, MANAGER, RECEPTIONIST
 from clinic.models import KeptAnswer
-from clinic.roles import ADMINISTRATOR, MANAGER, RECEPTIONIST
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory

@@ -22,7 +22,7 @@ from django.urls import reverse
 
 from appointments.models import Appointment
 from appointments.tests.test_stress_threads import at_once, doubles, signed_in
-from clinic.roles import RECEPTIONIST
+from clinic.accounts.roles import RECEPTIONIST
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient

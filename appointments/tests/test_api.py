@@ -9,8 +9,8 @@ from django.db import connection
 
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
+from clinic.accounts.roles import DOCTOR, OUT_OF_HOURS
 from clinic.models import AuditEntry
-from clinic.roles import DOCTOR, OUT_OF_HOURS
 from clinic.tests.api_client import ApiClient, told
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory

@@ -15,8 +15,8 @@ from appointments.calendar import feed_of, feed_version
 from appointments.models import Appointment, CalendarFeed
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
+from clinic.accounts.roles import DOCTOR
 from clinic.models import AuditEntry
-from clinic.roles import DOCTOR
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import elements
 from doctors.models import Doctor

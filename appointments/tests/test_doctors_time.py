@@ -12,8 +12,8 @@ from appointments.models import Appointment
 from appointments.slots import Wish, find_free, first_working_day
 from appointments.tests.booking_form import BOOK, KEY, at
 from appointments.tests.factories import AppointmentFactory
+from clinic.accounts.roles import OUT_OF_HOURS
 from clinic.db.transactions import LostRace
-from clinic.roles import OUT_OF_HOURS
 from clinic.tests.kit import codes_at
 from doctors.models import Doctor
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory

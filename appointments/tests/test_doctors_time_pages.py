@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group, Permission
 from appointments.models import Impact
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
+from clinic.accounts.roles import ADMINISTRATOR
 from clinic.core import clinic_time
-from clinic.roles import ADMINISTRATOR
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import codes_at
 from doctors.models import Closure, Doctor, Leave, Timetable

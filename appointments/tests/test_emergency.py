@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.models import EmergencyGrant
 from appointments.tests.factories import AppointmentFactory
+from clinic.accounts.roles import ADMINISTRATOR
 from clinic.models import AuditEntry, Event
-from clinic.roles import ADMINISTRATOR
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import codes_in
 from patients.tests.factories import PatientFactory

@@ -12,7 +12,7 @@ from django.test import Client
 from appointments import booking
 from appointments.models import Appointment, Hit
 from appointments.tests.test_stress_threads import at_once, outcome_of, slow_write  # noqa: F401 -- a fixture
-from clinic.roles import ADMINISTRATOR
+from clinic.accounts.roles import ADMINISTRATOR
 from clinic.tests.factories import UserFactory
 from doctors.models import Leave
 from doctors.querysets import DoctorQuerySet

@@ -23,7 +23,7 @@ from django.urls import reverse
 
 from appointments import booking, diary
 from appointments.models import Appointment
-from clinic.roles import ADMINISTRATOR, RECEPTIONIST
+from clinic.accounts.roles import ADMINISTRATOR, RECEPTIONIST
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient

@@ -1,10 +1,10 @@
 """Users and their sessions, tokens of programs that act for them, the audit trail, and what is kept for an hour."""
 
+from clinic.accounts.models import TEMPORARY_PASSWORD_LASTS, User
+from clinic.accounts.recovery_codes import RecoveryCode
 from clinic.audit.models import AuditEntry, Event, SeenPatient
 from clinic.models.api_token import USUAL_LIFE, ApiToken, KeptAnswer, digest_of
 from clinic.models.import_draft import DRAFT_LASTS, ImportDraft, ImportRow, Verdict
-from clinic.models.recovery_code import RecoveryCode
-from clinic.models.user import TEMPORARY_PASSWORD_LASTS, User
 from clinic.sessions.models import ENDED_KEPT, Session, idle_limit
 from clinic.sessions.saved_forms import FORM_LASTS, KeptForm
 

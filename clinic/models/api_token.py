@@ -10,11 +10,11 @@ from django.db import DatabaseError, models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from clinic.accounts.models import User
 from clinic.core.field_errors import FieldErrors
 from clinic.core.names import check_name
 from clinic.db.atomic_save import AuditedRecord
 from clinic.db.transactions import is_lock_conflict
-from clinic.models.user import User
 
 TOKEN_BYTES = 32
 MARK = "pes_"  # what every token begins with, so that a scanner for leaked secrets can know them

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import models
 from django.utils import timezone
 
-from clinic.models.user import User
+from clinic.accounts.models import User
 
 DRAFT_LASTS = dt.timedelta(hours=1)
 

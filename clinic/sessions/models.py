@@ -9,8 +9,8 @@ from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessio
 from django.db import DatabaseError, models
 from django.utils import timezone
 
+from clinic.accounts.models import User
 from clinic.db.transactions import is_lock_conflict
-from clinic.models.user import User
 
 ENDED_KEPT = dt.timedelta(hours=1)
 

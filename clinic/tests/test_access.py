@@ -18,8 +18,8 @@ from appointments.impact import open_impact
 from appointments.models import Appointment, CalendarFeed, EmergencyGrant
 from appointments.tests.factories import AppointmentFactory
 from clinic import access
+from clinic.accounts.roles import ROLES, sync_roles
 from clinic.models import ApiToken, AuditEntry, Session, User
-from clinic.roles import ROLES, sync_roles
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory

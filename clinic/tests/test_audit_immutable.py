@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from clinic.accounts.roles import DOCTOR, RECEPTIONIST
 from clinic.models import AuditEntry, Event, SeenPatient
-from clinic.roles import DOCTOR, RECEPTIONIST
 from clinic.tests.factories import UserFactory
 from clinic.tests.trail import only_entry
 from patients.models import Patient

@@ -7,8 +7,8 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from appointments.models import Appointment
+from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.models import AuditEntry, SeenPatient
-from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory

@@ -5,8 +5,8 @@ from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST, ROLES
 from clinic.models import User
-from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST, ROLES
 from clinic.tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db

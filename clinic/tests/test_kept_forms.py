@@ -17,9 +17,9 @@ from appointments.models import Appointment
 from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
 from clinic import access
+from clinic.accounts.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.kept_forms import NEVER_KEPT
 from clinic.models import KeptForm, Session, User
-from clinic.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.sessions.saved_forms import MOST_OF_USER, KeptFormQuerySet
 from clinic.tests.factories import UserFactory
 from doctors.models import Closure, Leave, Timetable

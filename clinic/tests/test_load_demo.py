@@ -12,11 +12,11 @@ from appointments.diary import overlapping_pairs
 from appointments.models import Appointment
 from appointments.statuses import BLOCKING, OPEN, Status
 from clinic import demo
+from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.core import clinic_time
 from clinic.demo import plan_clinic
 from clinic.management.commands.load_demo import PASSWORD
 from clinic.models import AuditEntry, User
-from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.factories import UserFactory
 from conftest import NOW
 from doctors.models import Doctor

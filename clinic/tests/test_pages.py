@@ -8,10 +8,10 @@ from django.test import Client
 
 from appointments.tests.factories import AppointmentFactory
 from clinic import error_pages
+from clinic.accounts.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.db.transactions import RETRY_AFTER_SECONDS
 from clinic.models import User
 from clinic.ops import health
-from clinic.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import elements
 from doctors import views as doctor_views

@@ -16,9 +16,9 @@ from django.urls import reverse
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from clinic.accounts.passwords import GUESSED_CHARACTERS
+from clinic.accounts.roles import ADMINISTRATOR, RECEPTIONIST
 from clinic.audit.actor import acting
 from clinic.models import AuditEntry, Event, User
-from clinic.roles import ADMINISTRATOR, RECEPTIONIST
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
 

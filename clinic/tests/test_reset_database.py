@@ -8,9 +8,9 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
+from clinic.accounts.roles import ROLES
 from clinic.management.commands import reset_database
 from clinic.models import AuditEntry
-from clinic.roles import ROLES
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 

@@ -11,8 +11,8 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from clinic.accounts import second_factor
+from clinic.accounts.recovery_codes import HOW_MANY, PBKDF2PasswordHasher
 from clinic.models import AuditEntry, Event, RecoveryCode
-from clinic.models.recovery_code import HOW_MANY, PBKDF2PasswordHasher
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
 

@@ -13,9 +13,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from clinic.accounts.roles import MANAGER
 from clinic.core.user_agent import UNKNOWN, browser_of
 from clinic.models import AuditEntry, Event, Session
-from clinic.roles import MANAGER
 from clinic.sessions.models import SessionQuerySet
 from clinic.sessions.store import SessionStore
 from clinic.tests.factories import UserFactory

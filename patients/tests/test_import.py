@@ -13,9 +13,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
+from clinic.accounts.roles import ADMINISTRATOR
 from clinic.import_drafts import open_draft
 from clinic.models import AuditEntry, ImportDraft, ImportRow, Verdict
-from clinic.roles import ADMINISTRATOR
 from clinic.tests.factories import UserFactory
 from clinic.tests.sheets import csv_file, csv_rows, xlsx_rows
 from patients.imports import PatientImporter

@@ -12,11 +12,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from appointments.models import Appointment
+from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
 from clinic.demo import DemoDoctor, Plan, plan_clinic
 from clinic.models import User
-from clinic.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from doctors.availability import Week
 from doctors.models import Doctor, Timetable
 from patients.models import Patient

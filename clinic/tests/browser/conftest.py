@@ -23,7 +23,7 @@ from django.conf import settings
 from django.test import Client
 
 from clinic import middleware
-from clinic.roles import RECEPTIONIST
+from clinic.accounts.roles import RECEPTIONIST
 from clinic.tests.browser.checks import Complaints
 from clinic.tests.browser.scene import open_clinic
 from clinic.tests.browser_answers import chromium, why_not

@@ -11,8 +11,8 @@ import pytest
 from appointments import booking
 from appointments.impact import open_impact
 from appointments.tests.factories import AppointmentFactory
+from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, RECEPTIONIST
 from clinic.models import ApiToken
-from clinic.roles import ADMINISTRATOR, DOCTOR, RECEPTIONIST
 from clinic.tests.browser.checks import TOO_WIDE
 from clinic.tests.browser.conftest import PHONE, SCREEN
 from clinic.tests.browser.scene import YESTERDAY, at

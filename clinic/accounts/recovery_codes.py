@@ -6,7 +6,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import models, transaction
 from django.utils import timezone
 
-from clinic.models.user import User
+from clinic.accounts.models import User
 
 HOW_MANY = 10
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that are read as another

@@ -18,7 +18,7 @@ TEMPORARY_PASSWORD_LASTS = dt.timedelta(days=3)
 
 
 class User(AuditedRecord, AbstractUser):
-    """A person who signs in. What one may do comes from the role, which is a group of `clinic.roles`."""
+    """A person who signs in. What one may do comes from the role, which is a group of `clinic.accounts.roles`."""
 
     _password: str | None  # what `set_password` was given, until it is saved
 

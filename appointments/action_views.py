@@ -1,4 +1,4 @@
-"""Buttons that change a visit's status. Who may press which is in `clinic.access`."""
+"""Buttons that change a visit's status. Who may press which is in `clinic.web.page_access`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from appointments.actions import can_undo
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.statuses import Status
-from clinic.http import StaffRequest, next_or, number_or_none
+from clinic.web.http import StaffRequest, next_or, number_or_none
 
 NO_VERSION = 0  # what no visit has: a button without its version decides about nothing that anybody has seen
 

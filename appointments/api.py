@@ -1,4 +1,4 @@
-"""Appointments in the JSON API. Who may call what is in `clinic.access`, and to which visit in `permissions`."""
+"""Appointments in the JSON API. Who may call what is in `clinic.web.page_access`, and to which visit in `permissions`."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -19,7 +19,6 @@ from appointments.permissions import appointment_for
 from appointments.slots import Wish, find_free, nearest
 from appointments.statuses import MOVABLE
 from clinic.core import clinic_time
-from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
 from clinic.rest.answers import ErrorsOut, refusals
 from clinic.rest.errors import RefusedWith, refuse
@@ -28,6 +27,7 @@ from clinic.rest.pages import CURSOR, IN_PAGES, LIMIT_OF_DAY, page_of
 from clinic.rest.records import created
 from clinic.rest.repeats import repeatable
 from clinic.rest.types import Day, Id, IdInUrl, Instant, Minutes, NumberInUrl, StrictSchema, example, left_out, text
+from clinic.web.http import StaffRequest
 from doctors.models import Doctor
 from patients.models import Patient
 

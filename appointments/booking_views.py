@@ -22,9 +22,9 @@ from appointments.models import Appointment
 from appointments.schedule_views import came_from, day_url, visit_url
 from appointments.slots import Wish, first_working_day
 from clinic.core import clinic_time
-from clinic.http import StaffRequest, answers_form, lead_on, number_or_none, sent_data
 from clinic.models import AuditEntry, Event
-from clinic.refusals import note_refused
+from clinic.web.denied_access import note_refused
+from clinic.web.http import StaffRequest, answers_form, lead_on, number_or_none, sent_data
 from doctors.models import Doctor
 from patients.forms import PatientForm, record_from
 from patients.models import Patient

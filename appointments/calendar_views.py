@@ -1,6 +1,6 @@
 """Calendars: the feed a program fetches, the page on which its address is made, and one visit as a file.
 
-Who may call which is in `clinic.access`.
+Who may call which is in `clinic.web.page_access`.
 """
 
 from django.contrib import messages
@@ -15,8 +15,8 @@ from appointments.models import CalendarFeed
 from appointments.permissions import appointment_for, doctor_with_feed
 from clinic.core.client_address import is_in_the_clear
 from clinic.db.transactions import retrying
-from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
+from clinic.web.http import StaffRequest
 
 
 def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:

@@ -1,10 +1,10 @@
-"""The close-out page. Who may call it is in `clinic.access`; its buttons are in `action_views`."""
+"""The close-out page. Who may call it is in `clinic.web.page_access`; its buttons are in `action_views`."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
 
 from appointments.close_out import close_out_for
-from clinic.http import StaffRequest
+from clinic.web.http import StaffRequest
 
 
 def close_out(request: StaffRequest) -> HttpResponse:

@@ -17,11 +17,11 @@ from appointments.models import Appointment
 from appointments.slots import LOOK_AHEAD_DAYS, Slot, Wish, find_free
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
-from clinic.http import StaffRequest
 from clinic.rest.answers import ErrorsOut, refusals
 from clinic.rest.errors import RefusedWith, refuse
 from clinic.rest.etags import IfMatch, check_if_match, has_etag, with_etag
 from clinic.rest.types import Day, IdInUrl, Minutes, MinutesInUrl, NumberInUrl, StrictSchema, example, left_out
+from clinic.web.http import StaffRequest
 from doctors.api import DoctorOut, FullName, GapMinutes, Specialization, router
 from doctors.models import Doctor
 

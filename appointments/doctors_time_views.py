@@ -1,4 +1,4 @@
-"""Pages on which doctors' time is kept: hours, leave, closures. Who may call which is in `clinic.access`.
+"""Pages on which doctors' time is kept: hours, leave, closures. Who may call which is in `clinic.web.page_access`.
 
 They are here, and not with the doctors, because saving shows which appointments are hit.
 """
@@ -20,7 +20,7 @@ from appointments.impact_forms import seen_in
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
-from clinic.http import StaffRequest, number_or_none, sent_data
+from clinic.web.http import StaffRequest, number_or_none, sent_data
 from doctors.availability import ONE_DAY
 from doctors.models import Closure, Doctor, DoctorsTime, Leave, Timetable
 from doctors.public_holidays import PublicHoliday

@@ -1,4 +1,4 @@
-"""The page that sends appointments as a file. Who may call it is in `clinic.access`."""
+"""The page that sends appointments as a file. Who may call it is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Any
@@ -13,8 +13,8 @@ from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.download import FORMATS, sent_rows
 from clinic.html.widgets import DateInput, make_small
-from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
+from clinic.web.http import StaffRequest
 from doctors.models import Doctor
 
 A_WEEK = dt.timedelta(days=6)  # from its first day to its last

@@ -19,7 +19,7 @@ from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
 from clinic.html.crispy import bare_helper
 from clinic.html.widgets import DateInput, TimeInput, make_small
-from clinic.http import number_or_none
+from clinic.web.http import number_or_none
 from doctors.models import Doctor
 from patients.models import Patient
 

@@ -12,9 +12,9 @@ from appointments.models import Appointment
 from appointments.slots import Found, Wish, find_free, first_working_day, nearest
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
-from clinic.http import StaffRequest, number_or_none
 from clinic.models import AuditEntry, Event
-from clinic.refusals import note_refused
+from clinic.web.denied_access import note_refused
+from clinic.web.http import StaffRequest, number_or_none
 from doctors.models import Doctor
 from patients.models import Patient
 

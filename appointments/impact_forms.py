@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from appointments.impact import hit_by_saving, named_of
 from appointments.models import Appointment
-from clinic.http import number_or_none, with_renewed
+from clinic.web.http import number_or_none, with_renewed
 from doctors.forms import SeenForm, TimetableForm
 from doctors.models import Doctor
 

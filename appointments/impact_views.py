@@ -1,4 +1,4 @@
-"""Pages of those who are hit when doctors' time changes. Who may call which is in `clinic.access`."""
+"""Pages of those who are hit when doctors' time changes. Who may call which is in `clinic.web.page_access`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +20,8 @@ from appointments.models import Impact
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
-from clinic.http import StaffRequest, number_or_none, sent_data
 from clinic.models import AuditEntry, Event
+from clinic.web.http import StaffRequest, number_or_none, sent_data
 from doctors.models import Doctor
 
 ALL = "all"

@@ -1,6 +1,6 @@
 """What a user may do with one appointment.
 
-`clinic.access` opens a page to who may use it at all; here the question is whether it is for this appointment. The
+`clinic.web.page_access` opens a page to who may use it at all; here the question is whether it is for this appointment. The
 permission `<action>_own_<model>` is for the doctor whose diary it is in.
 """
 

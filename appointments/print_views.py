@@ -1,4 +1,4 @@
-"""Pages to print. Who may call which is in `clinic.access`."""
+"""Pages to print. Who may call which is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Any
@@ -12,8 +12,8 @@ from appointments.models import Appointment, EmergencyGrant, may_see_names
 from appointments.printing import SPARE_LINES, next_working_day, sheets
 from appointments.schedule_views import filters_of, schedule_url
 from clinic.core import clinic_time
-from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
+from clinic.web.http import StaffRequest
 
 
 def schedule_print(request: StaffRequest, day: dt.date) -> HttpResponse:

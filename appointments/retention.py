@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from appointments.models import Appointment
 from clinic.core import clinic_time
-from clinic.http import number_or_none
+from clinic.web.http import number_or_none
 from patients.models import Patient
 
 PER_PAGE = 50

@@ -1,4 +1,4 @@
-"""Pages of what patients have a right to. Who may call which is in `clinic.access`."""
+"""Pages of what patients have a right to. Who may call which is in `clinic.web.page_access`."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from appointments.retention import due_patients, kept_since, retention_page
 from appointments.rights import anonymise, check_may_anonymise, former_values_of
 from appointments.short_lived import forget_in_session
 from clinic.core import clinic_time
-from clinic.http import StaffRequest, sent_data
 from clinic.models import AuditEntry, Event
+from clinic.web.http import StaffRequest, sent_data
 from patients.models import Patient
 
 AS_JSON, AS_HTML = "json", "html"

@@ -1,4 +1,4 @@
-"""Pages of the schedule. Who may call which is in `clinic.access`."""
+"""Pages of the schedule. Who may call which is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Any
@@ -21,7 +21,7 @@ from appointments.permissions import appointment_for
 from appointments.statuses import MOVABLE
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST_MINUTES
-from clinic.http import StaffRequest, number_or_none
+from clinic.web.http import StaffRequest, number_or_none
 from doctors.models import Doctor
 
 FILTERS = ("doctor", "specialization", "layout")

@@ -1,4 +1,4 @@
-"""Pages of one appointment: show, move, cancel. Who may call which is in `clinic.access`."""
+"""Pages of one appointment: show, move, cancel. Who may call which is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Any
@@ -34,8 +34,8 @@ from appointments.schedule_views import came_from, is_impact, visit_url
 from appointments.slots import slot_words
 from appointments.statuses import MOVABLE, Status
 from clinic.core import clinic_time
-from clinic.http import StaffRequest, answers_form, lead_on, sent_data
 from clinic.models import AuditEntry, Event
+from clinic.web.http import StaffRequest, answers_form, lead_on, sent_data
 from doctors.doctor_times import doctor_time
 from doctors.models import Doctor
 

@@ -1,4 +1,4 @@
-"""The page of a doctor's week. Who may call it is in `clinic.access`."""
+"""The page of a doctor's week. Who may call it is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Any
@@ -10,7 +10,7 @@ from django.urls import reverse
 from appointments.schedule_views import picked_date, schedule_url, week_url
 from appointments.week import Week, week_view
 from clinic.core import clinic_time
-from clinic.http import StaffRequest, number_or_none
+from clinic.web.http import StaffRequest, number_or_none
 from doctors.models import Doctor
 
 

@@ -44,7 +44,7 @@ def _forget_what_is_over(**kwargs: Any) -> None:
 
 def _begin_session(request: Any, user: Any, **kwargs: Any) -> None:
     """Note the sign-in in its session, and which half-filled forms wait for this user."""
-    from clinic.kept_forms import remind
+    from clinic.web.saved_forms import remind
 
     request.session.begin(request)
     remind(request.session, user)

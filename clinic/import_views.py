@@ -17,7 +17,6 @@ from django.urls import reverse
 from django.utils.formats import date_format
 
 from clinic.html.crispy import bare_helper
-from clinic.http import StaffRequest, number_or_none, sent_data
 from clinic.import_drafts import (
     ChangedMeanwhile,
     NothingChosen,
@@ -29,7 +28,8 @@ from clinic.import_drafts import (
 )
 from clinic.imports import Importer, Line
 from clinic.models import AuditEntry, Event, ImportDraft, Verdict
-from clinic.refusals import note_refused
+from clinic.web.denied_access import note_refused
+from clinic.web.http import StaffRequest, number_or_none, sent_data
 
 ROWS_PER_PAGE = 50
 

@@ -17,10 +17,10 @@ from django.shortcuts import redirect
 from clinic.admin_site import option_text
 from clinic.audit.models import patient_id_of
 from clinic.db.transactions import retrying
-from clinic.http import number_or_none
-from clinic.kept_forms import as_typed, taken_from
 from clinic.models import AuditEntry, Event
-from clinic.refusals import note_refused
+from clinic.web.denied_access import note_refused
+from clinic.web.http import number_or_none
+from clinic.web.saved_forms import as_typed, taken_from
 
 SECRETS = frozenset({"password", "digest", "session_data", "key"})
 

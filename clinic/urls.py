@@ -1,22 +1,22 @@
-"""The portal's addresses. Who may call them is in `clinic.access`."""
+"""The portal's addresses. Who may call them is in `clinic.web.page_access`."""
 
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path, register_converter
 
-from clinic import error_pages
 from clinic.account_pages import session_views, views
 from clinic.api import api, to_docs
 from clinic.audit_trail import views as trail_views
 from clinic.core.converters import DateConverter
 from clinic.ops import health
+from clinic.web import error_pages
 
 register_converter(DateConverter, "date")
 
-handler400 = "clinic.error_pages.bad_request"
-handler403 = "clinic.error_pages.forbidden"
-handler404 = "clinic.error_pages.not_found"
-handler500 = "clinic.error_pages.server_error"
+handler400 = "clinic.web.error_pages.bad_request"
+handler403 = "clinic.web.error_pages.forbidden"
+handler404 = "clinic.web.error_pages.not_found"
+handler500 = "clinic.web.error_pages.server_error"
 
 urlpatterns = [
     path("livez", health.livez, name="livez"),

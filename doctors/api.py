@@ -1,4 +1,4 @@
-"""Doctors in the JSON API. Who may call what is in `clinic.access`; whom a change hits is known in `appointments`."""
+"""Doctors in the JSON API. Who may call what is in `clinic.web.page_access`; whom a change hits is known in `appointments`."""
 
 import datetime as dt
 from typing import Annotated, Any
@@ -9,13 +9,13 @@ from ninja import Query, Router, Schema
 from pydantic import Field, StrictBool, WithJsonSchema
 
 from clinic.core.appointment_length import USUAL_MINUTES
-from clinic.http import StaffRequest
 from clinic.rest.answers import refusals
 from clinic.rest.etags import has_etag, with_etag
 from clinic.rest.pages import CURSOR, IN_PAGES, LIMIT, page_of
 from clinic.rest.records import create, created
 from clinic.rest.repeats import repeatable
 from clinic.rest.types import IdInUrl, Minutes, NumberInUrl, StrictInt, StrictSchema, by_rule, example, text
+from clinic.web.http import StaffRequest
 from doctors.models import Doctor
 from doctors.rules import MOST_GAP_MINUTES, check_gap_minutes
 

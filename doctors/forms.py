@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
 
-from clinic.http import with_renewed
+from clinic.web.http import with_renewed
 from doctors import rules
 from doctors.availability import Interval
 from doctors.models import Timetable, Weekday

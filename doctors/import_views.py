@@ -1,10 +1,10 @@
-"""Pages that bring doctors in from files. Who may call which is in `clinic.access`."""
+"""Pages that bring doctors in from files. Who may call which is in `clinic.web.page_access`."""
 
 from django.http import HttpResponse
 
 from clinic.db.transactions import retrying
-from clinic.http import StaffRequest
 from clinic.import_views import preview_page, upload_page
+from clinic.web.http import StaffRequest
 from doctors.imports import DoctorImporter
 
 

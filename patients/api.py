@@ -1,4 +1,4 @@
-"""Patients in the JSON API. Who may call what is in `clinic.access`."""
+"""Patients in the JSON API. Who may call what is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Annotated, Any
@@ -9,7 +9,6 @@ from django.shortcuts import get_object_or_404
 from ninja import Router, Schema
 
 from clinic.db.transactions import retrying
-from clinic.http import StaffRequest
 from clinic.models import AuditEntry, Event
 from clinic.rest.answers import refusals
 from clinic.rest.etags import IfMatch, check_if_match, has_etag, with_etag
@@ -17,6 +16,7 @@ from clinic.rest.pages import IN_PAGES, PageIn, page_of
 from clinic.rest.records import create, created
 from clinic.rest.repeats import repeatable
 from clinic.rest.types import Date, IdInUrl, StrictSchema, example, left_out, text
+from clinic.web.http import StaffRequest
 from patients.models import NAME_LENGTH, PHONE_LENGTH, Patient
 
 router = Router(tags=["patients"])

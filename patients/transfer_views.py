@@ -1,4 +1,4 @@
-"""Pages that bring patients in from files and out to them. Who may call which is in `clinic.access`."""
+"""Pages that bring patients in from files and out to them. Who may call which is in `clinic.web.page_access`."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ from django.shortcuts import render
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
 from clinic.download import FORMATS, sent_rows
-from clinic.http import StaffRequest
 from clinic.import_views import preview_page, upload_page
 from clinic.models import AuditEntry, Event
+from clinic.web.http import StaffRequest
 from patients.imports import PatientImporter, PatientResource
 from patients.models import Patient
 

@@ -1,4 +1,4 @@
-"""Pages of patients. Who may call which is in `clinic.access`."""
+"""Pages of patients. Who may call which is in `clinic.web.page_access`."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
-from clinic.http import StaffRequest, sent_data
 from clinic.models import AuditEntry, Event, User
+from clinic.web.http import StaffRequest, sent_data
 from patients.forms import PatientForm, record_from
 from patients.models import Patient
 from patients.querysets import MOST_FOUND

@@ -16,8 +16,8 @@ from django.urls import reverse
 
 from appointments.fhir.parameters import Kind, Parameter
 from appointments.fhir.values import MOST_IDS, alternatives, bad_value
-from clinic.http import number_or_none
 from clinic.rest.outcomes import FhirRefused
+from clinic.web.http import number_or_none
 
 USUAL_COUNT, MOST_COUNT = 50, 200
 MOST_PARAMETERS = 20  # a database takes only so many conditions at once

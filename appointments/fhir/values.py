@@ -13,8 +13,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from clinic.core import clinic_time
-from clinic.http import number_or_none
 from clinic.rest.outcomes import FhirRefused
+from clinic.web.http import number_or_none
 
 MOST_IDS = 300  # so that an address that lists them stays below the 4094 characters a web server reads
 MOST_ALTERNATIVES = 20

@@ -1,4 +1,4 @@
-"""FHIR R4 at `/api/fhir/`, to read and to search. Who may is in `clinic.access`; of whom, `visible_to` says."""
+"""FHIR R4 at `/api/fhir/`, to read and to search. Who may is in `clinic.web.page_access`; of whom, `visible_to` says."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -19,10 +19,10 @@ from appointments.fhir.values import bad_value
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary
 from clinic.core import clinic_time
-from clinic.http import StaffRequest, number_or_none
 from clinic.models import AuditEntry, Event
 from clinic.rest.bodies import FORM
 from clinic.rest.outcomes import FHIR_JSON, FhirRefused, outcome_response
+from clinic.web.http import StaffRequest, number_or_none
 from doctors.models import Doctor
 from patients.models import Patient
 

@@ -1,4 +1,4 @@
-"""Pages of one's own sessions, and what a page asks about its own. Who may call which is in `clinic.access`."""
+"""Pages of one's own sessions, and what a page asks about its own. Who may call which is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Any
@@ -10,9 +10,9 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from clinic.http import StaffRequest, number_or_none
-from clinic.kept_forms import answer_keeping, remind
 from clinic.models import AuditEntry, Event, Session
+from clinic.web.http import StaffRequest, number_or_none
+from clinic.web.saved_forms import answer_keeping, remind
 
 LONGEST_AGO = 24 * 60 * 60  # seconds; longer than any session
 
@@ -82,7 +82,7 @@ def session_stay(request: StaffRequest) -> HttpResponse:
 
 
 def form_keep(request: StaffRequest) -> HttpResponse:
-    """Keep what a page's form says, for after the next login. `clinic.session_middleware` does so once one is over."""
+    """Keep what a page's form says, for after the next login. `clinic.web.session_limits` does so once one is over."""
     answer = answer_keeping(request, user=request.user)
     remind(request.session, request.user)
     return answer

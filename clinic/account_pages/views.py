@@ -15,13 +15,13 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure as default_csrf_failure
 
-from clinic.access import CONFIRMED, page_at
 from clinic.account_pages.forms import CodeForm, ConfirmForm, LoginForm, OwnPasswordForm, SetUpForm
 from clinic.account_pages.session_views import end_others
 from clinic.accounts import lockout, second_factor
 from clinic.accounts.confirmation import confirm_session, note_second_factor
-from clinic.http import StaffRequest, is_ours, may_be_led_to, next_or, sent_data
 from clinic.models import RecoveryCode, User
+from clinic.web.http import StaffRequest, is_ours, may_be_led_to, next_or, sent_data
+from clinic.web.page_access import CONFIRMED, page_at
 
 SECOND_STEP_SECONDS = 5 * 60
 _SECOND_STEP = "second_step"

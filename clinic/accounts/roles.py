@@ -1,7 +1,7 @@
 """The roles of the clinic's staff: which permissions each holds.
 
 This is the only place. `migrate` makes the groups and brings their permissions in step, so a group edited by hand is
-put right. What each page asks for is in `clinic.access`.
+put right. What each page asks for is in `clinic.web.page_access`.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The page of the audit trail, for administrators. Who may call it is in `clinic.access`."""
+"""The page of the audit trail, for administrators. Who may call it is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Any
@@ -11,8 +11,8 @@ from django.shortcuts import render
 from clinic.audit_trail.entries import Asked, page_of, rows_of
 from clinic.core import clinic_time
 from clinic.html.widgets import DateInput, make_small
-from clinic.http import StaffRequest, number_or_none
 from clinic.models import AuditEntry, Event, User
+from clinic.web.http import StaffRequest, number_or_none
 from patients.models import Patient
 from patients.querysets import MOST_FOUND
 from patients.views import LONGEST_QUERY, note_found

@@ -55,7 +55,7 @@ def _token_of(request: HttpRequest) -> ApiToken | None:
 
 
 class BearerToken(HttpBearer):
-    """How the description of the API says that calls need a token. `clinic.middleware` has refused those without."""
+    """How the description of the API says that calls need a token. `clinic.web.middleware` has refused those without."""
 
     def authenticate(self, request: Any, token: str) -> ApiToken:
         """Return the token that was found to be in force."""

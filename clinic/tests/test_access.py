@@ -17,11 +17,11 @@ from django.urls import URLPattern, get_resolver, resolve
 from appointments.impact import open_impact
 from appointments.models import Appointment, CalendarFeed, EmergencyGrant
 from appointments.tests.factories import AppointmentFactory
-from clinic import access
 from clinic.accounts.roles import ROLES, sync_roles
 from clinic.models import ApiToken, AuditEntry, Session, User
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
+from clinic.web import page_access
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -520,14 +520,14 @@ def test_page_outside_the_table_is_closed_even_to_a_superuser(client, monkeypatc
     client.force_login(UserFactory(is_superuser=True, is_staff=True))
     assert client.get("/doctors/").status_code == 200
 
-    monkeypatch.delitem(access.PAGES, "doctors:doctor_list")
+    monkeypatch.delitem(page_access.PAGES, "doctors:doctor_list")
 
     assert client.get("/doctors/").status_code == 403
     assert client.post("/doctors/").status_code == 403
 
 
 def test_page_outside_the_table_sends_a_stranger_to_the_login(client, monkeypatch):
-    monkeypatch.delitem(access.PAGES, "livez")
+    monkeypatch.delitem(page_access.PAGES, "livez")
 
     response = client.get("/livez")
 
@@ -536,7 +536,7 @@ def test_page_outside_the_table_sends_a_stranger_to_the_login(client, monkeypatc
 
 def test_method_outside_the_table_is_closed_even_to_a_superuser(client, monkeypatch):
     client.force_login(UserFactory(is_superuser=True, is_staff=True))
-    monkeypatch.delitem(access.PAGES["patients:patient_register"], "POST")
+    monkeypatch.delitem(page_access.PAGES["patients:patient_register"], "POST")
 
     response = client.post("/patients/new/", {"first_name": "Ana", "last_name": "Silva", "email": "ana@example.org"})
 
@@ -620,7 +620,7 @@ def test_permission_of_a_role_exists(permission):
 def test_every_permission_the_pages_ask_for_belongs_to_a_role():
     asked = {
         permission
-        for methods in access.PAGES.values()
+        for methods in page_access.PAGES.values()
         for permissions in methods.values()
         for permission in permissions
     }
@@ -638,7 +638,9 @@ def test_patient_of_nobody_is_no_doctors_own(client, own, doctor_user):
 
 
 def test_page_that_anybody_may_open_by_one_method_is_not_open_by_another(client, receptionist, monkeypatch):
-    monkeypatch.setitem(access.PAGES, "patients:patient_search", {"GET": access.PUBLIC, "POST": ("nobody.has_this",)})
+    monkeypatch.setitem(
+        page_access.PAGES, "patients:patient_search", {"GET": page_access.PUBLIC, "POST": ("nobody.has_this",)}
+    )
 
     strangers = client.post("/patients/", {"query": "x"})
     client.force_login(receptionist)

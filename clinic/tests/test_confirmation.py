@@ -8,12 +8,12 @@ from django.test import Client
 from django_otp.oath import TOTP
 
 from appointments.models import CalendarFeed
-from clinic.access import CONFIRMED
 from clinic.accounts import second_factor
 from clinic.models import ApiToken, User
 from clinic.tests.factories import UserFactory
 from clinic.tests.test_access import TABLE
 from clinic.tests.test_next import TRICKS
+from clinic.web.page_access import CONFIRMED
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 

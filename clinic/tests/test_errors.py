@@ -10,9 +10,9 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from django.utils.html import escape
 
-from clinic.error_pages import refusal_page
 from clinic.tests.api_client import token_of
 from clinic.tests.kit import elements
+from clinic.web.error_pages import refusal_page
 from doctors import views as doctor_views
 
 pytestmark = pytest.mark.usefixtures("db", "now")

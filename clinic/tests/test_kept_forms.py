@@ -16,12 +16,12 @@ from appointments.impact import open_impact
 from appointments.models import Appointment
 from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
-from clinic import access
 from clinic.accounts.roles import DOCTOR, MANAGER, RECEPTIONIST
-from clinic.kept_forms import NEVER_KEPT
 from clinic.models import KeptForm, Session, User
 from clinic.sessions.saved_forms import MOST_OF_USER, KeptFormQuerySet
 from clinic.tests.factories import UserFactory
+from clinic.web import page_access
+from clinic.web.saved_forms import NEVER_KEPT
 from doctors.models import Closure, Leave, Timetable
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.models import Patient
@@ -561,7 +561,7 @@ def state():
 
 def test_every_page_with_a_form_is_looked_at():
     """A new one either shows what was kept, and is put into TYPED, or is named as one that keeps nothing."""
-    forms = {name for name, methods in access.PAGES.items() if {"GET", "POST"} <= methods.keys()}
+    forms = {name for name, methods in page_access.PAGES.items() if {"GET", "POST"} <= methods.keys()}
     of_no_app = {name for name in forms if ":" not in name or name.startswith("api:")}
 
     assert forms - of_no_app - NEVER_KEPT == set(TYPED)

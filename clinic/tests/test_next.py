@@ -6,8 +6,8 @@ import pytest
 from django.test import Client, RequestFactory
 
 from appointments.tests.factories import AppointmentFactory
-from clinic.http import next_or
 from clinic.tests.factories import UserFactory
+from clinic.web.http import next_or
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 

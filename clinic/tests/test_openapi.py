@@ -5,8 +5,8 @@ import re
 import pytest
 from django.urls import resolve
 
-from clinic.access import PAGES, SIGNED_IN
 from clinic.tests.api_client import ApiClient
+from clinic.web.page_access import PAGES, SIGNED_IN
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 

@@ -7,13 +7,13 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from appointments.tests.factories import AppointmentFactory
-from clinic import error_pages
 from clinic.accounts.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.db.transactions import RETRY_AFTER_SECONDS
 from clinic.models import User
 from clinic.ops import health
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import elements
+from clinic.web import error_pages
 from doctors import views as doctor_views
 
 pytestmark = pytest.mark.usefixtures("db", "now")

@@ -385,7 +385,7 @@ def test_session_ended_during_a_request_is_not_made_anew(at_desk, monkeypatch):
         Session.objects.all().delete()
         return True
 
-    monkeypatch.setattr("clinic.middleware.is_open_to", end_meanwhile)
+    monkeypatch.setattr("clinic.web.middleware.is_open_to", end_meanwhile)
 
     assert at_desk.post(PAGE, {"query": "Maria"}).status_code == 400
     assert not Session.objects.exists()

@@ -22,12 +22,12 @@ import time_machine
 from django.conf import settings
 from django.test import Client
 
-from clinic import middleware
 from clinic.accounts.roles import RECEPTIONIST
 from clinic.tests.browser.checks import Complaints
 from clinic.tests.browser.scene import open_clinic
 from clinic.tests.browser_answers import chromium, why_not
 from clinic.tests.factories import UserFactory
+from clinic.web import middleware
 
 HERE = Path(__file__).parent
 

@@ -14,11 +14,11 @@ from django.db import OperationalError
 from django.urls import resolve
 from playwright.sync_api import expect
 
-from clinic import access
-from clinic.error_pages import refusal_page
 from clinic.ops.request_limits import LARGEST_FORM
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
 from clinic.tests.browser.conftest import PHONE, SCREEN
+from clinic.web import page_access
+from clinic.web.error_pages import refusal_page
 from doctors import views as doctor_views
 
 # What people do on a page
@@ -328,7 +328,7 @@ def test_refusal_without_database_has_no_barrier(look, monkeypatch, status, head
 
 
 def test_every_page_is_looked_at():
-    answers = {name for name, methods in access.PAGES.items() if "GET" in methods}
+    answers = {name for name, methods in page_access.PAGES.items() if "GET" in methods}
     pages = {name for name in answers - SEEN_BY_NOBODY if not name.startswith(FOR_PROGRAMS)}
 
     looked_at = {

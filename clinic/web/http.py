@@ -8,16 +8,16 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from clinic.access import PUBLIC, is_open_to, methods_of, page_at
-from clinic.kept_forms import taken_from
 from clinic.models import User
 from clinic.sessions.store import SessionStore
+from clinic.web.page_access import PUBLIC, is_open_to, methods_of, page_at
+from clinic.web.saved_forms import taken_from
 
 LONGEST_ID = 18  # digits that fit a database's big integer
 
 
 class StaffRequest(HttpRequest):
-    """A request of a signed-in user: `clinic.access` lets no other through to the pages that say so."""
+    """A request of a signed-in user: `clinic.web.page_access` lets no other through to the pages that say so."""
 
     user: User
     session: SessionStore

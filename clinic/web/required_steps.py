@@ -5,10 +5,10 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.urls import reverse
 
-from clinic.access import CONFIRMED, SIGNED_IN, Permissions, methods_of
 from clinic.accounts.confirmation import has_shown_second_factor, is_confirmed
 from clinic.accounts.second_factor import device_of, is_required_of
-from clinic.http import StaffRequest, page_before
+from clinic.web.http import StaffRequest, page_before
+from clinic.web.page_access import CONFIRMED, SIGNED_IN, Permissions, methods_of
 
 _OPEN_WITH_TEMPORARY_PASSWORD = {"password_change", "password_change_done", "logout"}
 _BUTTONS_OF = {"session_end": "session_list", "session_end_others": "session_list"}

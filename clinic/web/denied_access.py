@@ -15,9 +15,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import ResolverMatch
 
 from clinic.audit.models import patient_id_of
-from clinic.http import number_or_none
 from clinic.models import AuditEntry, Event, User
 from clinic.rest.errors import is_api
+from clinic.web.http import number_or_none
 
 FORBIDDEN, NOT_FOUND = 403, 404
 # Which record the id in an address is of, by the first word of the address's name, or by the whole of it.

@@ -8,9 +8,9 @@ from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import ResolverMatch
 
-from clinic.access import PAGES, is_open_to, methods_of, page_at
 from clinic.db.transactions import retrying
 from clinic.models import KeptForm, User
+from clinic.web.page_access import PAGES, is_open_to, methods_of, page_at
 
 LONGEST_DATA = 100_000
 _REMINDER = "kept_forms"  # in the session: the pages whose forms wait

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from clinic.kept_forms import is_kept
+from clinic.web.saved_forms import is_kept
 
 
 def clinic(request: Any) -> dict[str, object]:

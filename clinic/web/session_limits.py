@@ -6,11 +6,11 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 
-from clinic.access import PUBLIC, methods_of
-from clinic.http import lead_on
-from clinic.kept_forms import answer_keeping, keep
 from clinic.models import User
 from clinic.rest.errors import is_api
+from clinic.web.http import lead_on
+from clinic.web.page_access import PUBLIC, methods_of
+from clinic.web.saved_forms import answer_keeping, keep
 
 # What a page asks for by itself, be nobody there. Parts of pages say so by a header.
 BACKGROUND_PAGES = frozenset({"appointments:schedule_version", "session_left", "session_stay", "form_keep"})

@@ -12,19 +12,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 
-from clinic.access import PUBLIC, Permissions, is_open_to, methods_of
-from clinic.accounts.steps import own_password_first, step_before
 from clinic.audit.actor import acting
 from clinic.core.client_address import client_address
-from clinic.error_pages import refusal_page
-from clinic.http import lead_on
 from clinic.ops.logs import answering, place_of
 from clinic.ops.rate_limit import seconds_to_wait
 from clinic.ops.request_limits import refused_length
-from clinic.refusals import known_method
 from clinic.rest.bodies import body_refused
 from clinic.rest.errors import READ_BY_PEOPLE, is_api, refuse_call
-from clinic.session_middleware import is_too_late, to_login
+from clinic.web.denied_access import known_method
+from clinic.web.error_pages import refusal_page
+from clinic.web.http import lead_on
+from clinic.web.page_access import PUBLIC, Permissions, is_open_to, methods_of
+from clinic.web.required_steps import own_password_first, step_before
+from clinic.web.session_limits import is_too_late, to_login
 
 log = logging.getLogger("clinic.access_log")
 
@@ -60,7 +60,7 @@ class LogMiddleware:
 
 
 class AccessMiddleware:
-    """Serve a page only by a method and to a person that the table in `clinic.access` names."""
+    """Serve a page only by a method and to a person that the table in `clinic.web.page_access` names."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

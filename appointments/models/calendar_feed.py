@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models, transaction
 
 from clinic.db.atomic_save import AuditedRecord
-from clinic.models.api_token import TOKEN_BYTES, digest_of
+from clinic.rest.models import TOKEN_BYTES, digest_of
 from doctors.models import Doctor
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from django.db import connection
 from appointments.models import Appointment
 from appointments.tests.test_stress_threads import CROWD, START, at_once, doubles
 from clinic.models import KeptAnswer
-from clinic.models.api_token import KeptAnswerQuerySet
+from clinic.rest.models import KeptAnswerQuerySet
 from clinic.tests.api_client import ApiClient, told
 from doctors.models import Doctor
 from patients.models import Patient

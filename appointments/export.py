@@ -11,7 +11,7 @@ from appointments.models import Appointment
 from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import Status
 from clinic.core import clinic_time, names
-from clinic.download import Cell
+from clinic.spreadsheets.export import Cell
 
 MOST_DAYS = 366
 ONE_DAY = dt.timedelta(days=1)

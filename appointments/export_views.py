@@ -11,9 +11,9 @@ from django.shortcuts import render
 from appointments.export import ONE_DAY, Export, check_export_span
 from appointments.models import Appointment
 from clinic.core import clinic_time
-from clinic.download import FORMATS, sent_rows
 from clinic.html.widgets import DateInput, make_small
 from clinic.models import AuditEntry, Event
+from clinic.spreadsheets.export import FORMATS, sent_rows
 from clinic.web.http import StaffRequest
 from doctors.models import Doctor
 

@@ -26,8 +26,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 django.setup()
 
 from clinic.audit.actor import acting
-from clinic.import_drafts import confirm, open_draft
 from clinic.models import AuditEntry, User
+from clinic.spreadsheets.drafts import confirm, open_draft
 from patients.imports import PatientImporter
 from patients.models import Patient
 

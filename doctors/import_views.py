@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 
 from clinic.db.transactions import retrying
-from clinic.import_views import preview_page, upload_page
+from clinic.spreadsheets.views import preview_page, upload_page
 from clinic.web.http import StaffRequest
 from doctors.imports import DoctorImporter
 

@@ -6,10 +6,10 @@ from django.utils.translation import gettext as _
 from import_export.fields import Field
 from import_export.resources import Resource
 
-from clinic.cells import TextWidget, WholeNumberWidget, YesNoWidget
 from clinic.core import names
-from clinic.imports import Importer, Judge, Line
 from clinic.models import Verdict
+from clinic.spreadsheets.cells import TextWidget, WholeNumberWidget, YesNoWidget
+from clinic.spreadsheets.importer import Importer, Judge, Line
 from doctors.models import Doctor
 
 

@@ -7,10 +7,10 @@ from django.utils.translation import gettext as _
 from import_export.fields import Field
 from import_export.resources import Resource
 
-from clinic.cells import DateWidget, PhoneWidget, TextWidget
 from clinic.core import names
-from clinic.imports import Importer, Judge, Line
 from clinic.models import Verdict
+from clinic.spreadsheets.cells import DateWidget, PhoneWidget, TextWidget
+from clinic.spreadsheets.importer import Importer, Judge, Line
 from patients.models import Patient, SearchKey
 from patients.search_keys import phone_keys_to_compare
 

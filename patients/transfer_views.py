@@ -8,9 +8,9 @@ from django.shortcuts import render
 
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
-from clinic.download import FORMATS, sent_rows
-from clinic.import_views import preview_page, upload_page
 from clinic.models import AuditEntry, Event
+from clinic.spreadsheets.export import FORMATS, sent_rows
+from clinic.spreadsheets.views import preview_page, upload_page
 from clinic.web.http import StaffRequest
 from patients.imports import PatientImporter, PatientResource
 from patients.models import Patient

@@ -3,10 +3,10 @@
 from clinic.accounts.models import TEMPORARY_PASSWORD_LASTS, User
 from clinic.accounts.recovery_codes import RecoveryCode
 from clinic.audit.models import AuditEntry, Event, SeenPatient
-from clinic.models.import_draft import DRAFT_LASTS, ImportDraft, ImportRow, Verdict
 from clinic.rest.models import USUAL_LIFE, ApiToken, KeptAnswer, digest_of
 from clinic.sessions.models import ENDED_KEPT, Session, idle_limit
 from clinic.sessions.saved_forms import FORM_LASTS, KeptForm
+from clinic.spreadsheets.models import DRAFT_LASTS, ImportDraft, ImportRow, Verdict
 
 __all__ = [
     "DRAFT_LASTS",

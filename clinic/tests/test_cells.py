@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from clinic.cells import (
+from clinic.spreadsheets.cells import (
     DateWidget,
     PhoneWidget,
     TextWidget,

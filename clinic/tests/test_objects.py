@@ -18,8 +18,8 @@ from django.test import Client
 from appointments.impact import open_impact
 from appointments.models import Appointment, CalendarFeed, EmergencyGrant, Impact
 from appointments.tests.factories import AppointmentFactory
-from clinic.import_drafts import open_draft
 from clinic.models import ApiToken, AuditEntry, ImportDraft, ImportRow, KeptAnswer, Session, User
+from clinic.spreadsheets.drafts import open_draft
 from clinic.tests.api_client import ApiClient, token_of
 from clinic.tests.factories import UserFactory
 from clinic.tests.test_access import (

@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
 
-from clinic import uploaded_sheet
-from clinic.cells import NO_VALUE
+from clinic.spreadsheets import reader
+from clinic.spreadsheets.cells import NO_VALUE
+from clinic.spreadsheets.reader import read_sheet
 from clinic.tests.sheets import csv_file, csv_rows, xlsx_rows
-from clinic.uploaded_sheet import read_sheet
 
 KNOWN = {"First name", "Last name", "E-mail"}
 HEADER = ["First name", "Last name", "E-mail"]
@@ -89,7 +89,7 @@ def test_first_visible_sheet_of_a_workbook_is_read():
 
 @pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
 def test_as_many_rows_as_allowed_are_read_and_one_more_is_refused(make, monkeypatch):
-    monkeypatch.setattr(uploaded_sheet, "MOST_ROWS", 3)
+    monkeypatch.setattr(reader, "MOST_ROWS", 3)
 
     assert len(read(make(HEADER, *[ANA] * 3))[1]) == 3
     assert refusal(make(HEADER, *[ANA] * 4)) == "too_many_rows"
@@ -97,17 +97,17 @@ def test_as_many_rows_as_allowed_are_read_and_one_more_is_refused(make, monkeypa
 
 def test_as_many_bytes_as_allowed_are_read_and_one_more_is_refused(monkeypatch):
     file = csv_rows(HEADER, ANA)
-    monkeypatch.setattr(uploaded_sheet, "MOST_BYTES", file.size)
+    monkeypatch.setattr(reader, "MOST_BYTES", file.size)
     assert read(file)[1] == [(2, ANA)]
 
-    monkeypatch.setattr(uploaded_sheet, "MOST_BYTES", file.size - 1)
+    monkeypatch.setattr(reader, "MOST_BYTES", file.size - 1)
 
     assert refusal(file) == "too_big"
 
 
 def test_limits_are_those_of_the_page():
-    assert uploaded_sheet.MOST_BYTES == 5 * 1024 * 1024
-    assert uploaded_sheet.MOST_ROWS == 20_000
+    assert reader.MOST_BYTES == 5 * 1024 * 1024
+    assert reader.MOST_ROWS == 20_000
 
 
 @pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml", "anything"])
@@ -133,7 +133,7 @@ NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
     ids=["a row", "rows in a row", "beside the rows", "texts"],
 )
 def test_file_that_would_become_too_many_objects_is_refused_before_it_is_parsed(part, text, monkeypatch):
-    monkeypatch.setattr(uploaded_sheet, "load_workbook", None)
+    monkeypatch.setattr(reader, "load_workbook", None)
 
     assert refusal(packed(**{part: text})) == "too_big"
 
@@ -148,7 +148,7 @@ ENTITIES = '<!DOCTYPE sst [<!ENTITY a "aaaaaaaaaa">]>'
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_workbook_with_entities_is_refused_before_it_is_parsed(part, root, encoding, monkeypatch):
     opened = []
-    monkeypatch.setattr(uploaded_sheet, "load_workbook", lambda *args, **kwargs: opened.append(args))
+    monkeypatch.setattr(reader, "load_workbook", lambda *args, **kwargs: opened.append(args))
     text = f"<?xml version='1.0' encoding='{encoding}'?><!-- x -->{ENTITIES}<{root} {NAMESPACE}>&a;&a;</{root}>"
 
     assert refusal(packed(**{part: text.encode(encoding)})) == "not_a_sheet"
@@ -156,7 +156,7 @@ def test_workbook_with_entities_is_refused_before_it_is_parsed(part, root, encod
 
 
 def test_workbook_of_more_parts_than_any_has_is_refused(monkeypatch):
-    monkeypatch.setattr(uploaded_sheet, "load_workbook", None)
+    monkeypatch.setattr(reader, "load_workbook", None)
 
     assert refusal(packed(**{f"part{number}": "" for number in range(1001)})) == "too_big"
 

@@ -16,7 +16,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.utils import get_column_letter
 
-from clinic.cells import guarded
+from clinic.spreadsheets.cells import guarded
 
 FORMATS = {"csv": "CSV", "xlsx": "Excel (XLSX)"}
 ROWS_A_CHUNK = 500

@@ -1,6 +1,6 @@
 """What an app says of the records it imports from files: an `Importer` their columns, a `Judge` what each row would do.
 
-`clinic.import_drafts` reads the files and writes the records.
+`clinic.spreadsheets.drafts` reads the files and writes the records.
 """
 
 import re
@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db import connection, models
 from import_export.resources import Resource
 
-from clinic.cells import DateWidget
 from clinic.core import names
 from clinic.models import AuditEntry, Verdict
+from clinic.spreadsheets.cells import DateWidget
 
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 

@@ -22,8 +22,8 @@ from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.utils.cell import coordinate_to_tuple
 
-from clinic.cells import NO_VALUE, cell_text
 from clinic.ops.request_limits import LARGEST_FILE
+from clinic.spreadsheets.cells import NO_VALUE, cell_text
 
 MOST_BYTES = LARGEST_FILE
 MOST_ROWS = 20_000

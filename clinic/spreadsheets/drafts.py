@@ -14,10 +14,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from openpyxl.utils import get_column_letter
 
-from clinic.cells import DateWidget
-from clinic.imports import Importer, Line
 from clinic.models import ImportDraft, ImportRow, User, Verdict
-from clinic.uploaded_sheet import UploadedSheet, read_sheet
+from clinic.spreadsheets.cells import DateWidget
+from clinic.spreadsheets.importer import Importer, Line
+from clinic.spreadsheets.reader import UploadedSheet, read_sheet
 
 BATCH = 500
 LONGEST_FILE_NAME = 100

@@ -17,17 +17,9 @@ from django.urls import reverse
 from django.utils.formats import date_format
 
 from clinic.html.crispy import bare_helper
-from clinic.import_drafts import (
-    ChangedMeanwhile,
-    NothingChosen,
-    cancel,
-    confirm,
-    line_of,
-    look_again,
-    open_draft,
-)
-from clinic.imports import Importer, Line
 from clinic.models import AuditEntry, Event, ImportDraft, Verdict
+from clinic.spreadsheets.drafts import ChangedMeanwhile, NothingChosen, cancel, confirm, line_of, look_again, open_draft
+from clinic.spreadsheets.importer import Importer, Line
 from clinic.web.denied_access import note_refused
 from clinic.web.http import StaffRequest, number_or_none, sent_data
 

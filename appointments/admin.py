@@ -16,8 +16,8 @@ from appointments import impact_admin as impact_admin
 from appointments import patient_admin as patient_admin
 from appointments.forms import TickedReason, UsualLength
 from appointments.models import Appointment
+from clinic.administration.base import SafeModelAdmin, refusals_of
 from clinic.core import clinic_time
-from clinic.safe_admin import SafeModelAdmin, refusals_of
 from patients.models import Patient
 
 MOST_REFUSALS_TOLD = 10

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from appointments.models import EmergencyGrant
-from clinic.safe_admin import SafeModelAdmin
+from clinic.administration.base import SafeModelAdmin
 
 USUAL_SPAN = dt.timedelta(hours=8)
 OPENS = (

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from appointments.impact import follow_up, hit_by_saving, note_hits
 from appointments.impact_forms import HitSeenForm, HitTimetableForm, ShowsHits
 from appointments.models import Appointment, Impact
-from clinic.safe_admin import SafeModelAdmin
+from clinic.administration.base import SafeModelAdmin
 from doctors import admin as doctors_admin
 from doctors.models import Closure, Doctor, Leave, Timetable
 

@@ -14,9 +14,9 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from clinic.account_pages.forms import TEMPORARY_TEXT, NewUserForm, OthersPasswordForm, UserAccessForm
 from clinic.accounts import lockout, second_factor
+from clinic.administration.base import SafeModelAdmin
 from clinic.core import clinic_time
 from clinic.models import USUAL_LIFE, ApiToken, AuditEntry, Event, Session, User
-from clinic.safe_admin import SafeModelAdmin
 
 admin.site.unregister(Group)
 admin.site.unregister(AuditEntry)

@@ -42,7 +42,7 @@ FORMAT_MODULE_PATH = ["clinic.formats"]
 # Applications. `clinic` stays last: its roles are made after every other app has its permissions.
 
 INSTALLED_APPS = [
-    "clinic.admin_config.ClinicAdminConfig",
+    "clinic.administration.config.ClinicAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
-from clinic.safe_admin import LinkedModelAdmin, SafeModelAdmin
+from clinic.administration.base import LinkedModelAdmin, SafeModelAdmin
 from doctors.models import Doctor, Weekday
 
 SEEN = ("seen_version", "seen_hits")  # what the forms carry unseen

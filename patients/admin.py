@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from clinic.safe_admin import LinkedModelAdmin
+from clinic.administration.base import LinkedModelAdmin
 from patients.forms import SeenPatientForm
 
 

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from clinic.admin_site import option_text
+from clinic.administration.site import option_text
 from clinic.audit.models import patient_id_of
 from clinic.db.transactions import retrying
 from clinic.models import AuditEntry, Event

@@ -6,4 +6,4 @@ from django.contrib.admin.apps import AdminConfig
 class ClinicAdminConfig(AdminConfig):
     """Django admin, opened by the portal's roles and the portal's own login."""
 
-    default_site = "clinic.admin_site.ClinicAdminSite"
+    default_site = "clinic.administration.site.ClinicAdminSite"

@@ -11,10 +11,10 @@ from django.core.management.base import CommandError
 from appointments.diary import overlapping_pairs
 from appointments.models import Appointment
 from appointments.statuses import BLOCKING, OPEN, Status
-from clinic import demo
 from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.core import clinic_time
-from clinic.demo import plan_clinic
+from clinic.demo import plan as demo
+from clinic.demo.plan import plan_clinic
 from clinic.management.commands.load_demo import PASSWORD
 from clinic.models import AuditEntry, User
 from clinic.tests.factories import UserFactory

@@ -15,7 +15,7 @@ from appointments.models import Appointment
 from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
-from clinic.demo import DemoDoctor, Plan, plan_clinic
+from clinic.demo.plan import DemoDoctor, Plan, plan_clinic
 from clinic.models import User
 from doctors.availability import Week
 from doctors.models import Doctor, Timetable

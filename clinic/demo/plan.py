@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from appointments.statuses import CancelledBy, Status
 from clinic.core import clinic_time
-from clinic.demo_names import ADULT_YEARS, DAYS_A_YEAR, DemoPatient, plan_patients
+from clinic.demo.names import ADULT_YEARS, DAYS_A_YEAR, DemoPatient, plan_patients
 
 SEED = 20_260_101
 DAYS_EACH_WAY = 21

@@ -17,7 +17,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from appointments import diary, rules
+from appointments import locking, rules
 from appointments.models import Appointment
 from appointments.slots import Slot, Wish, find_free
 from appointments.statuses import Status
@@ -163,7 +163,7 @@ def _walk_in_once(wish: Wish, details: dict[str, Any]) -> Appointment:
         return walked_in
     with acting(details["by"]), transaction.atomic():
         doctor = _next_free_today(wish).doctor
-        diary.claim(doctor_ids=[doctor.pk], patient_ids=())
+        locking.claim(doctor_ids=[doctor.pk], patient_ids=())
         if (walked_in := _walked_in_before(wish, details)) is not None:
             return walked_in
         slot = _next_free_today(replace(wish, doctor_id=doctor.pk))  # nobody takes it from us any more

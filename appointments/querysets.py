@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from django.db import models, transaction
 from django.utils import timezone
 
-from appointments import diary
+from appointments import locking
 from appointments.statuses import BLOCKING, MOVABLE, OPEN, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST
@@ -113,7 +113,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete visits from the claimed diaries."""
         with transaction.atomic():
-            diary.claim(doctor_ids=self.order_by().values_list("doctor_id", flat=True), patient_ids=())
+            locking.claim(doctor_ids=self.order_by().values_list("doctor_id", flat=True), patient_ids=())
             return super().delete()
 
     delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
-from appointments import diary
+from appointments import locking
 from appointments.models import Appointment
 from appointments.patient_trail import PatientTrail, trail_of
 from appointments.rights_rules import TEXTS, check_no_open_visits
@@ -79,7 +79,7 @@ def anonymise(patient: Patient, *, by: "User | None") -> Patient:
 def _claim(patient_id: int) -> None:
     seen = Appointment.objects.for_patient(patient_id).order_by().values_list("doctor_id", flat=True)
     doctor_ids = set(seen)
-    diary.claim(doctor_ids=doctor_ids, patient_ids=[patient_id])
+    locking.claim(doctor_ids=doctor_ids, patient_ids=[patient_id])
     if set(seen.all()) != doctor_ids:
         raise LostRace("A visit has come in between.", code="stale")
 

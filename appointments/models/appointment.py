@@ -15,7 +15,7 @@ from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from appointments import diary, rules
+from appointments import locking, rules
 from appointments.querysets import AppointmentQuerySet
 from appointments.rights_rules import TEXTS, check_says_nothing
 from appointments.statuses import CancelledBy, Stamped, Status
@@ -362,7 +362,7 @@ class Appointment(Remembered):
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Delete the visit from the claimed diary. People cancel instead, which keeps the record."""
         with transaction.atomic():
-            diary.claim(doctor_ids=[self.doctor_id], patient_ids=())
+            locking.claim(doctor_ids=[self.doctor_id], patient_ids=())
             return super().delete(*args, **kwargs)
 
     @contextmanager
@@ -379,7 +379,7 @@ class Appointment(Remembered):
 
     def _claim(self) -> None:
         held = self.held
-        diary.claim(
+        locking.claim(
             doctor_ids={self.doctor_id, held.get("doctor_id", self.doctor_id)},
             patient_ids={self.patient_id, held.get("patient_id", self.patient_id)} if self.takes_patient else (),
         )

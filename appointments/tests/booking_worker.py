@@ -18,7 +18,7 @@ from django.core.exceptions import ValidationError
 
 django.setup()
 
-from appointments import booking, diary
+from appointments import booking, locking
 from appointments.models import Appointment
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
@@ -73,7 +73,7 @@ def switch_off_claim_and_check():
     def check_nothing(appointment):
         time.sleep(0.02)
 
-    diary.claim = claim_nothing
+    locking.claim = claim_nothing
     Appointment._check_claimed = check_nothing
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db.models import QuerySet
 
-from appointments.diary import overlapping_pairs
+from appointments.locking import overlapping_pairs
 from appointments.models import Appointment
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory

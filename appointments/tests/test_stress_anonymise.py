@@ -11,7 +11,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from appointments import booking, diary, rights
+from appointments import booking, locking, rights
 from appointments.models import Appointment
 from appointments.rights import anonymise
 from appointments.tests.test_stress_threads import PAUSE_SECONDS, at_once
@@ -49,7 +49,7 @@ def slow(monkeypatch):
 
 @pytest.fixture
 def claim_off(monkeypatch):
-    monkeypatch.setattr(diary, "claim", lambda **_diaries: None)
+    monkeypatch.setattr(locking, "claim", lambda **_diaries: None)
 
 
 def outcome_of(work):

@@ -10,7 +10,7 @@ import time
 import pytest
 from django.db import connection
 
-from appointments import booking, diary
+from appointments import booking, locking
 from appointments.models import Appointment
 from appointments.tests.front_desk_races import PRESSES, run
 from appointments.tests.test_stress_processes import output_of, process
@@ -83,6 +83,6 @@ def test_walk_ins_without_claim_double_book(monkeypatch):
         time.sleep(PAUSE_SECONDS)
 
     monkeypatch.setattr(Appointment, "_check_claimed", check_and_pause)
-    monkeypatch.setattr(diary, "claim", lambda **_diaries: None)
+    monkeypatch.setattr(locking, "claim", lambda **_diaries: None)
 
     assert run("walk_in")["doubles"] > 0

@@ -21,7 +21,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from appointments import booking, diary
+from appointments import booking, locking
 from appointments.models import Appointment
 from clinic.accounts.roles import ADMINISTRATOR, RECEPTIONIST
 from clinic.tests.factories import UserFactory
@@ -91,7 +91,7 @@ def slow_write(monkeypatch):
 
 @pytest.fixture
 def claim_off(monkeypatch):
-    monkeypatch.setattr(diary, "claim", lambda **_diaries: None)
+    monkeypatch.setattr(locking, "claim", lambda **_diaries: None)
 
 
 # The races. Each returns how many rivals ended how.

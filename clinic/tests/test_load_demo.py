@@ -8,7 +8,7 @@ from django.contrib.auth import get_user
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from appointments.diary import overlapping_pairs
+from appointments.locking import overlapping_pairs
 from appointments.models import Appointment
 from appointments.statuses import BLOCKING, OPEN, Status
 from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from appointments.diary import overlapping_pairs
+from appointments.locking import overlapping_pairs
 from appointments.models import Appointment
 
 

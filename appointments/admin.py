@@ -10,11 +10,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
-from appointments import booking, rules
 from appointments import emergency_admin as emergency_admin  # Django looks for admin classes here
 from appointments import impact_admin as impact_admin
 from appointments import patient_admin as patient_admin
-from appointments.forms import TickedReason, UsualLength
+from appointments import rules
+from appointments.booking import actions as booking
+from appointments.booking.forms import TickedReason, UsualLength
 from appointments.models import Appointment
 from clinic.administration.base import SafeModelAdmin, refusals_of
 from clinic.core import clinic_time

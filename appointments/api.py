@@ -11,7 +11,8 @@ from django.http import HttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from appointments import booking, rules
+from appointments import rules
+from appointments.booking import actions
 from appointments.doctors_api import FreeTimeOut, free_time
 from appointments.models import Appointment
 from appointments.models.appointment import LONGEST_NOTES
@@ -136,7 +137,7 @@ def appointment_book(request: StaffRequest, response: HttpResponse, sent: Appoin
     fields = sent.dict(exclude={"patient_id", "doctor_id", "duration_minutes"})
     minutes = sent.duration_minutes or known["doctor"].usual_minutes
     try:
-        booked = booking.book(**known, **fields, duration_minutes=minutes, by=request.user)
+        booked = actions.book(**known, **fields, duration_minutes=minutes, by=request.user)
     except ValidationError as refusal:
         wish = Wish(minutes=minutes, patient_id=sent.patient_id)
         raise _with_alternatives(refusal, known["doctor"], sent.start_time, wish) from refusal
@@ -246,7 +247,7 @@ def appointment_move(
     if asked == held and visit.status in MOVABLE:
         return _read(response, visit)  # where it is already is no move
     reasons: dict[str, Any] = {"reason": sent.reason, "outside_hours_reason": sent.outside_hours_reason}
-    verb = partial(booking.move, doctor=doctor, start_time=start, duration_minutes=minutes, **reasons)
+    verb = partial(actions.move, doctor=doctor, start_time=start, duration_minutes=minutes, **reasons)
     try:
         return _shown(request, response, visit, verb)
     except ValidationError as refusal:
@@ -272,7 +273,7 @@ def appointment_cancel(
 ) -> Any:
     """Call a visit off. Its time is free again."""
     visit = _seen(request, appointment_id, "change", if_match)
-    verb = partial(booking.cancel, reason=sent.reason, cancelled_by=sent.cancelled_by)
+    verb = partial(actions.cancel, reason=sent.reason, cancelled_by=sent.cancelled_by)
     return _shown(request, response, visit, verb)
 
 
@@ -302,28 +303,28 @@ def _action(path: str, verb: Callable[..., Appointment], right: str, *, summary:
 
 _action(
     "arrive",
-    booking.mark_arrived,
+    actions.mark_arrived,
     "arrive",
     summary="Mark a patient arrived",
     description="Note that the patient is here. 409 on another day than that of the visit.",
 )
 _action(
     "start",
-    booking.start,
+    actions.start,
     "treat",
     summary="Start a consultation",
     description="Note that the consultation begins; a patient whom nobody marked arrived has arrived by now.",
 )
 _action(
     "complete",
-    booking.complete,
+    actions.complete,
     "treat",
     summary="Complete a consultation",
     description="Note that the consultation is over.",
 )
 _action(
     "no-show",
-    booking.mark_no_show,
+    actions.mark_no_show,
     "arrive",
     summary="Mark a patient as not come",
     description="Note that the patient did not come: 409 before the visit's start. The time is free again.",

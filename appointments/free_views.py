@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from appointments.forms import FindFreeForm, FreeTimesForm, SlotForm
+from appointments.booking.forms import FindFreeForm, FreeTimesForm, SlotForm
 from appointments.models import Appointment
 from appointments.slots import Found, Wish, find_free, first_working_day, nearest
 from clinic.core import clinic_time

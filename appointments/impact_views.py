@@ -11,8 +11,9 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from appointments import booking, rules
-from appointments.forms import slot_initial
+from appointments import rules
+from appointments.booking import actions
+from appointments.booking.forms import slot_initial
 from appointments.impact import unfinished_for
 from appointments.impact_forms import CancelAllForm
 from appointments.impact_page import ImpactPage, Row, impact_page, rows_of
@@ -156,7 +157,7 @@ def _moved_to(whose: str, impact: Impact, *, by: Any) -> Callable[[Row, _Said], 
         if not {"doctor", "date", "time"} <= words.keys():
             rules.refuse_no_proposal()
         doctor = Doctor.objects.filter(pk=words["doctor"]).first() or rules.refuse_gone("doctor")
-        booking.move(
+        actions.move(
             row.visit,
             doctor=doctor,
             start_time=clinic_time.instant_at(words["date"], words["time"], which=words.get("which")),
@@ -173,7 +174,7 @@ def _cancelled_for(reason: str, *, by: Any) -> Callable[[Row, _Said], object]:
     """Return what cancels a row's visit for the clinic."""
 
     def cancel(row: Row, said: _Said) -> None:
-        booking.cancel(
+        actions.cancel(
             row.visit,
             reason=reason,
             cancelled_by=CancelledBy.CLINIC,

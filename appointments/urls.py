@@ -4,7 +4,6 @@ from django.urls import path
 
 from appointments import (
     action_views,
-    booking_views,
     calendar_views,
     close_out_views,
     doctors_time_views,
@@ -17,6 +16,7 @@ from appointments import (
     views,
     week_views,
 )
+from appointments.booking import views as booking_views
 
 app_name = "appointments"
 urlpatterns = [

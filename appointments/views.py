@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from appointments import booking
 from appointments.action_views import done_message, undo_button
 from appointments.actions import actions_on, can_change, can_undo
-from appointments.forms import (
+from appointments.booking import actions as booking
+from appointments.booking.forms import (
     COMMON_LENGTHS,
     QUICK_REASONS,
     CancelForm,

@@ -1,7 +1,7 @@
 """Replay real demand: book a day, or all days, of the Vitória data as its patients asked for it.
 
 Nothing goes round the portal: each request looks for the first free time of its neighbourhood's doctors and takes it
-by `booking.book`, as a receptionist would. benchmarks/README.md says how to run it.
+by `actions.book`, as a receptionist would. benchmarks/README.md says how to run it.
 """
 
 import argparse
@@ -30,7 +30,7 @@ sys.path.insert(0, str(REPOSITORY))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 django.setup()
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.db.transactions import is_lock_conflict
@@ -222,7 +222,7 @@ def serve(request: Request) -> Outcome:
 def ask(patient: Patient, doctor: Doctor, start_time: dt.datetime) -> str:
     """Book, and return what came of it: `OUTRUN` if somebody else has just taken the time."""
     try:
-        booking.book(patient=patient, doctor=doctor, start_time=start_time, duration_minutes=VISIT_MINUTES, by=None)
+        actions.book(patient=patient, doctor=doctor, start_time=start_time, duration_minutes=VISIT_MINUTES, by=None)
     except ValidationError as refusal:
         codes = codes_of(refusal)
         return OUTRUN if codes <= LOST_RACES else f"refused: {', '.join(sorted(codes))}"

@@ -7,7 +7,7 @@ import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.impact import open_impact
 from appointments.models import Appointment, Hit
 from clinic.accounts.roles import ADMINISTRATOR, MANAGER, RECEPTIONIST
@@ -112,7 +112,7 @@ class Life:
         answer = ApiClient(self.desk).call("POST", "/appointments", body, Idempotency_Key=str(uuid.uuid4()))
         self.visit = Appointment.objects.get(pk=answer.json()["id"])
         moved = {"doctor": self.stand_in, "start_time": day(4), "duration_minutes": 30}
-        self.visit = booking.move(self.visit, by=self.desk, reason="Moved-for-a-christening", **moved)
+        self.visit = actions.move(self.visit, by=self.desk, reason="Moved-for-a-christening", **moved)
         self.visit = Appointment.objects.get(pk=self.visit.pk)
         self.visit.outside_hours_reason = "Outside-for-a-journey"
         self.visit.save()
@@ -128,7 +128,7 @@ class Life:
 
     def _call_off(self):
         visit = self._booked(self.patient, day(9))
-        self.cancelled = booking.cancel(visit, reason="Called-off-for-a-funeral", cancelled_by="patient", by=self.desk)
+        self.cancelled = actions.cancel(visit, reason="Called-off-for-a-funeral", cancelled_by="patient", by=self.desk)
 
     def _be_hit(self):
         self.hit_visit = self._booked(self.patient, day(10))
@@ -136,7 +136,7 @@ class Life:
         Hit.objects.get(appointment=self.hit_visit).mark_reached(by=self.desk)
 
     def _booked(self, patient, start_time, **texts):
-        return booking.book(
+        return actions.book(
             patient=patient, doctor=self.doctor, start_time=start_time, duration_minutes=30, by=self.desk, **texts
         )
 

@@ -18,7 +18,8 @@ from django.core.exceptions import ValidationError
 
 django.setup()
 
-from appointments import booking, locking
+from appointments import locking
+from appointments.booking import actions
 from appointments.models import Appointment
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
@@ -56,7 +57,7 @@ def book_all(patient, wanted):
     outcomes = Counter()
     for doctor, start_time, minutes in wanted:
         try:
-            booking.book(patient=patient, doctor=doctor, start_time=start_time, duration_minutes=minutes, by=None)
+            actions.book(patient=patient, doctor=doctor, start_time=start_time, duration_minutes=minutes, by=None)
         except ValidationError as refusal:
             outcomes[refusal.error_dict["start_time"][0].code] += 1
         else:

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, User
@@ -317,7 +317,7 @@ def test_change_to_an_inactive_doctor_is_refused(in_admin, visit):
 
 def test_change_of_what_somebody_else_has_changed_is_refused(in_admin, visit):
     seen = visit.version
-    booking.move(visit, doctor=visit.doctor, start_time=at(12), duration_minutes=30, by=None)
+    actions.move(visit, doctor=visit.doctor, start_time=at(12), duration_minutes=30, by=None)
     before = row(visit)
 
     response = in_admin.post(
@@ -473,7 +473,7 @@ def test_forged_doctor_is_refused_at_its_field(in_admin, visit, doctor):
 
 
 def test_history_is_the_audit_trails(in_admin, administrator, visit):
-    booking.cancel(visit, reason="Feels better", cancelled_by="patient", by=administrator)
+    actions.cancel(visit, reason="Feels better", cancelled_by="patient", by=administrator)
 
     page = in_admin.get(f"{LIST}{visit.pk}/history/").content.decode()
 

@@ -14,7 +14,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import QuerySet
 from django.test import Client
 
-from appointments import booking, rights, short_lived
+from appointments import rights, short_lived
+from appointments.booking import actions
 from appointments.history import history_of
 from appointments.models import Appointment, Impact
 from appointments.patient_trail import trail_of
@@ -565,7 +566,7 @@ def test_import_leaves_the_record_alone(nobody, in_admin):
 
 def test_verb_refuses_to_book(nobody):
     with pytest.raises(ValidationError) as refusal:
-        booking.book(patient=nobody, doctor=DoctorFactory(), start_time=day(26), duration_minutes=30, by=None)
+        actions.book(patient=nobody, doctor=DoctorFactory(), start_time=day(26), duration_minutes=30, by=None)
 
     assert codes_in(refusal.value) == {"patient": ["anonymised"]}
 
@@ -635,7 +636,7 @@ def test_open_past_visit_of_an_anonymised_patient_can_be_closed_out(frozen, pati
     visit = AppointmentFactory(patient=patient, start_time=day(20))
     anonymise(patient, by=None)
 
-    booking.mark_no_show(visit, by=None)
+    actions.mark_no_show(visit, by=None)
 
     visit.refresh_from_db()
     assert visit.status == "no_show"

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
@@ -415,7 +415,7 @@ def test_cancel_of_what_cannot_be_cancelled_is_refused(at_desk, status):
 def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit, okafor):
     seen = visit.version
     now.shift(60)
-    booking.move(visit, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
+    actions.move(visit, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
     before = row(visit)
 
     response = at_desk.post(
@@ -487,7 +487,7 @@ def test_usual_reason_passes_the_same_rules(at_desk, visit, quick, field, code):
 
 def test_usual_reason_for_what_somebody_else_has_changed_is_refused(at_desk, visit, okafor):
     seen = visit.version
-    booking.move(visit, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
+    actions.move(visit, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
 
     response = at_desk.post(address(visit, "cancel/"), {"quick": "patient:Cannot come", "version": seen})
 
@@ -626,7 +626,7 @@ def test_move_is_taken_back_by_its_button(at_desk, visit, wanted, okafor):
 
 def test_move_that_somebody_has_changed_since_is_not_taken_back(at_desk, visit, wanted):
     day = at_desk.post(address(visit, "move/"), wanted, follow=True)
-    booking.mark_arrived(visit, by=None)
+    actions.mark_arrived(visit, by=None)
     before = row(visit)
 
     response = at_desk.post(*undo_of(day))
@@ -728,7 +728,7 @@ def test_move_of_what_can_no_longer_be_moved_is_refused(at_desk, status, wanted)
 
 def test_move_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit, wanted):
     now.shift(60)
-    booking.cancel(visit, reason="Feels better", cancelled_by="patient", by=None)
+    actions.cancel(visit, reason="Feels better", cancelled_by="patient", by=None)
     before = row(visit)
 
     response = at_desk.post(address(visit, "move/"), wanted)

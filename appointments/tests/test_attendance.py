@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from appointments.attendance import attendance_of
+from appointments.booking.attendance import attendance_of
 from appointments.tests.booking_form import BOOK, at
 from appointments.tests.factories import AppointmentFactory
 from doctors.tests.factories import DoctorFactory

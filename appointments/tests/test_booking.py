@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy, Status
 from appointments.tests.factories import AppointmentFactory
@@ -44,7 +44,7 @@ def booked():
 
 
 def book(patient, doctor, **values):
-    return booking.book(
+    return actions.book(
         **{"patient": patient, "doctor": doctor, "start_time": START, "duration_minutes": 30, "by": None} | values
     )
 
@@ -193,7 +193,7 @@ def test_book_without_a_key_twice_is_refused_the_second_time(patient, doctor):
 @pytest.mark.django_db(transaction=True)
 def test_book_that_loses_the_race_against_its_own_repeat_returns_the_one_appointment(monkeypatch, patient, doctor):
     """The repeat commits between this one's look for the key and its insert."""
-    look = booking._booked_before
+    look = actions._booked_before
     rivals = []
 
     def look_too_early(wanted):
@@ -202,7 +202,7 @@ def test_book_that_loses_the_race_against_its_own_repeat_returns_the_one_appoint
             rivals.append(AppointmentFactory(patient=patient, doctor=doctor, booking_key=KEY))
         return found
 
-    monkeypatch.setattr(booking, "_booked_before", look_too_early)
+    monkeypatch.setattr(actions, "_booked_before", look_too_early)
 
     assert book(patient, doctor, booking_key=KEY) == rivals[0]
     assert Appointment.objects.count() == 1
@@ -236,14 +236,14 @@ LOST = OperationalError(2013, "Lost connection to MySQL server during query")
 
 
 def lose_connection(monkeypatch, *, after_commit):
-    book_once = booking._book_once
+    book_once = actions._book_once
 
     def lost(*args, **kwargs):
         if after_commit:
             book_once(*args, **kwargs)
         raise LOST
 
-    monkeypatch.setattr(booking, "_book_once", lost)
+    monkeypatch.setattr(actions, "_book_once", lost)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -286,7 +286,7 @@ def test_book_that_fails_in_another_way_does_not_look_for_the_key(monkeypatch, p
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(booking, "_book_once", fail)
+    monkeypatch.setattr(actions, "_book_once", fail)
     AppointmentFactory(patient=patient, doctor=doctor, booking_key=KEY)
 
     with pytest.raises(OperationalError) as raised:
@@ -309,7 +309,7 @@ def test_book_inside_a_transaction_leaves_a_broken_connection_to_the_outermost_w
 
 
 def test_move_keeps_the_row_and_changes_what_was_asked(booked, doctor, user):
-    moved = booking.move(booked, doctor=doctor, start_time=START + DAY, duration_minutes=45, by=user)
+    moved = actions.move(booked, doctor=doctor, start_time=START + DAY, duration_minutes=45, by=user)
 
     held = Appointment.objects.get()
     assert (held.pk, held.booking_key) == (booked.pk, booked.booking_key) == (moved.pk, moved.booking_key)
@@ -321,7 +321,7 @@ def test_move_keeps_the_row_and_changes_what_was_asked(booked, doctor, user):
 def test_move_leaves_old_and_new_in_the_audit_trail(booked, doctor, user):
     old_doctor = booked.doctor
 
-    booking.move(booked, doctor=doctor, start_time=START + HOUR, duration_minutes=45, by=user)
+    actions.move(booked, doctor=doctor, start_time=START + HOUR, duration_minutes=45, by=user)
 
     entry = last_entry(booked)
     assert (entry.action, entry.actor) == (AuditEntry.Action.UPDATE, user)
@@ -333,13 +333,13 @@ def test_move_leaves_old_and_new_in_the_audit_trail(booked, doctor, user):
 
 
 def test_move_to_the_same_place_is_accepted(booked):
-    booking.move(booked, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None)
+    actions.move(booked, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None)
 
     assert fresh(booked).start_time == START
 
 
 def test_move_within_its_own_time_is_accepted(booked):
-    booking.move(booked, doctor=booked.doctor, start_time=START + 10 * MINUTE, duration_minutes=30, by=None)
+    actions.move(booked, doctor=booked.doctor, start_time=START + 10 * MINUTE, duration_minutes=30, by=None)
 
     assert fresh(booked).start_time == START + 10 * MINUTE
 
@@ -354,14 +354,14 @@ def test_move_within_its_own_time_is_accepted(booked):
 def test_move_refuses_what_a_rule_refuses(booked, values, codes):
     wanted = {"doctor": booked.doctor, "start_time": START + HOUR, "duration_minutes": 30} | values
 
-    assert codes_of(booking.move, booked, **wanted, by=None) == codes
+    assert codes_of(actions.move, booked, **wanted, by=None) == codes
     assert fresh(booked).version == 1
 
 
 def test_move_into_taken_time_is_refused(booked):
     other = AppointmentFactory(patient=booked.patient, start_time=START + HOUR)
 
-    codes = codes_of(booking.move, other, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None)
+    codes = codes_of(actions.move, other, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None)
 
     assert codes == {"start_time": ["doctor_overlap", "patient_overlap"]}
     assert fresh(other).start_time == START + HOUR
@@ -369,7 +369,7 @@ def test_move_into_taken_time_is_refused(booked):
 
 def test_move_to_an_inactive_doctor_is_refused(booked):
     codes = codes_of(
-        booking.move,
+        actions.move,
         booked,
         doctor=DoctorFactory(is_active=False),
         start_time=START,
@@ -385,7 +385,7 @@ def test_move_of_what_is_under_way_or_over_is_refused(status):
     appointment = in_status(status)
 
     codes = codes_of(
-        booking.move, appointment, doctor=appointment.doctor, start_time=START + HOUR, duration_minutes=30, by=None
+        actions.move, appointment, doctor=appointment.doctor, start_time=START + HOUR, duration_minutes=30, by=None
     )
 
     assert codes == {"start_time": ["not_movable"]}
@@ -395,7 +395,7 @@ def test_move_of_what_is_under_way_or_over_is_refused(status):
 
 
 def test_cancel_stamps_and_frees_the_time(booked, user, patient):
-    booking.cancel(booked, reason=" Has  a cold ", cancelled_by=CancelledBy.PATIENT, by=user)
+    actions.cancel(booked, reason=" Has  a cold ", cancelled_by=CancelledBy.PATIENT, by=user)
 
     held = fresh(booked)
     assert (held.status, held.cancelled_at) == ("cancelled", NOW)
@@ -416,12 +416,12 @@ def test_cancel_stamps_and_frees_the_time(booked, user, patient):
 def test_cancel_without_reason_or_by_whom_is_refused(booked, values, codes):
     wanted = {"reason": "Ill", "cancelled_by": "patient"} | values
 
-    assert codes_of(booking.cancel, booked, **wanted, by=None) == codes
+    assert codes_of(actions.cancel, booked, **wanted, by=None) == codes
     assert fresh(booked).status == "booked"
 
 
 def test_mark_arrived_stamps(booked, user):
-    booking.mark_arrived(booked, by=user)
+    actions.mark_arrived(booked, by=user)
 
     held = fresh(booked)
     assert (held.status, held.arrived_at) == ("arrived", NOW)
@@ -431,7 +431,7 @@ def test_mark_arrived_stamps(booked, user):
 def test_mark_arrived_on_another_day_is_refused(frozen, booked, day):
     frozen.move_to(NOW + day * DAY)
 
-    assert codes_of(booking.mark_arrived, booked, by=None) == {"status": ["not_today"]}
+    assert codes_of(actions.mark_arrived, booked, by=None) == {"status": ["not_today"]}
     assert fresh(booked).arrived_at is None
 
 
@@ -440,14 +440,14 @@ def test_mark_arrived_of_a_no_show_whose_time_was_given_away_is_refused(frozen, 
     book(patient, no_show.doctor)
     frozen.move_to(START + MINUTE)
 
-    assert codes_of(booking.mark_arrived, no_show, by=None) == {"start_time": ["doctor_overlap"]}
+    assert codes_of(actions.mark_arrived, no_show, by=None) == {"start_time": ["doctor_overlap"]}
 
 
 def test_start_stamps_and_keeps_the_arrival(frozen, booked, user):
-    booking.mark_arrived(booked, by=user)
+    actions.mark_arrived(booked, by=user)
     frozen.move_to(START)
 
-    booking.start(booked, by=user)
+    actions.start(booked, by=user)
 
     held = fresh(booked)
     assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", NOW, START)
@@ -456,7 +456,7 @@ def test_start_stamps_and_keeps_the_arrival(frozen, booked, user):
 def test_start_of_who_was_not_marked_arrived_stamps_the_arrival_too(frozen, booked, user):
     frozen.move_to(START)
 
-    booking.start(booked, by=user)
+    actions.start(booked, by=user)
 
     held = fresh(booked)
     assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", START, START)
@@ -466,7 +466,7 @@ def test_complete_stamps(frozen, user):
     appointment = in_status("in_consultation", started_at=NOW)
     frozen.move_to(START)
 
-    booking.complete(appointment, by=user)
+    actions.complete(appointment, by=user)
 
     held = fresh(appointment)
     assert (held.status, held.started_at, held.completed_at) == ("completed", NOW, START)
@@ -494,7 +494,7 @@ def test_record_attended_completes_and_invents_no_stamp(frozen, user, status, at
     appointment = in_status(status, **OPEN_STAMPS[status])
     frozen.move_to(at)
 
-    booking.record_attended(appointment, by=user)
+    actions.record_attended(appointment, by=user)
 
     held = fresh(appointment)
     assert held.status == "completed"
@@ -507,7 +507,7 @@ def test_record_attended_before_the_end_is_refused(frozen, status):
     appointment = in_status(status, **OPEN_STAMPS[status])
     frozen.move_to(END - MINUTE)
 
-    assert codes_of(booking.record_attended, appointment, by=None) == {"status": ["not_over"]}
+    assert codes_of(actions.record_attended, appointment, by=None) == {"status": ["not_over"]}
     assert fresh(appointment).status == status
 
 
@@ -516,10 +516,10 @@ def test_record_attended_before_the_end_is_refused(frozen, status):
 def test_undo_of_a_visit_closed_out_brings_back_what_it_was_on_any_day(frozen, user, status, at):
     appointment = in_status(status, **OPEN_STAMPS[status])
     frozen.move_to(END)
-    booking.record_attended(appointment, by=user)
+    actions.record_attended(appointment, by=user)
     frozen.move_to(at)
 
-    booking.undo(appointment, by=user)
+    actions.undo(appointment, by=user)
 
     held = fresh(appointment)
     assert held.status == status
@@ -528,7 +528,7 @@ def test_undo_of_a_visit_closed_out_brings_back_what_it_was_on_any_day(frozen, u
 
 def test_record_attended_keeps_the_time_taken(frozen, booked, patient):
     frozen.move_to(END)
-    booking.record_attended(booked, by=None)
+    actions.record_attended(booked, by=None)
     frozen.move_to(NOW)
 
     assert codes_of(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
@@ -539,13 +539,13 @@ def test_complete_does_not_close_out(frozen, status):
     appointment = in_status(status)
     frozen.move_to(END + DAY)
 
-    assert codes_of(booking.complete, appointment, by=None) == {"status": ["transition"]}
+    assert codes_of(actions.complete, appointment, by=None) == {"status": ["transition"]}
 
 
 def test_mark_no_show_frees_the_time(frozen, booked, patient, user):
     frozen.move_to(START)
 
-    booking.mark_no_show(booked, by=user)
+    actions.mark_no_show(booked, by=user)
 
     assert fresh(booked).status == "no_show"
     assert book(patient, booked.doctor, start_time=START + MINUTE).status == "booked"
@@ -554,16 +554,16 @@ def test_mark_no_show_frees_the_time(frozen, booked, patient, user):
 def test_mark_no_show_before_the_start_is_refused(frozen, booked):
     frozen.move_to(START - MINUTE)
 
-    assert codes_of(booking.mark_no_show, booked, by=None) == {"status": ["not_started"]}
+    assert codes_of(actions.mark_no_show, booked, by=None) == {"status": ["not_started"]}
 
 
 VERBS = {
-    "cancel": lambda appointment, **kwargs: booking.cancel(appointment, reason="Ill", cancelled_by="patient", **kwargs),
-    "mark_arrived": booking.mark_arrived,
-    "start": booking.start,
-    "complete": booking.complete,
-    "record_attended": booking.record_attended,
-    "mark_no_show": booking.mark_no_show,
+    "cancel": lambda appointment, **kwargs: actions.cancel(appointment, reason="Ill", cancelled_by="patient", **kwargs),
+    "mark_arrived": actions.mark_arrived,
+    "start": actions.start,
+    "complete": actions.complete,
+    "record_attended": actions.record_attended,
+    "mark_no_show": actions.mark_no_show,
 }
 # From where a verb leads; back from there leads only undo.
 FROM = {
@@ -668,7 +668,7 @@ def test_verb_carried_out_twice_is_refused_the_second_time(frozen, verb):
 def test_undo_takes_back_the_status_and_its_stamps(user, status, stamps, back, left):
     appointment = in_status(status, **stamps)
 
-    booking.undo(appointment, by=user)
+    actions.undo(appointment, by=user)
 
     held = fresh(appointment)
     assert held.status == back
@@ -677,16 +677,16 @@ def test_undo_takes_back_the_status_and_its_stamps(user, status, stamps, back, l
 
 
 def test_undo_of_a_booked_visit_is_refused(booked):
-    assert codes_of(booking.undo, booked, by=None) == {"status": ["transition"]}
+    assert codes_of(actions.undo, booked, by=None) == {"status": ["transition"]}
 
 
 def test_undo_all_the_way_leads_back_to_a_clean_booking(frozen, booked):
     frozen.move_to(START)
-    booking.start(booked, by=None)
-    booking.complete(booked, by=None)
+    actions.start(booked, by=None)
+    actions.complete(booked, by=None)
 
     for _ in range(3):
-        booking.undo(booked, by=None)
+        actions.undo(booked, by=None)
 
     held = fresh(booked)
     assert held.status == "booked"
@@ -697,7 +697,7 @@ def test_undo_of_a_completed_visit_on_another_day_is_refused(frozen):
     appointment = in_status("completed", completed_at=START)
     frozen.move_to(START + DAY)
 
-    assert codes_of(booking.undo, appointment, by=None) == {"status": ["not_today"]}
+    assert codes_of(actions.undo, appointment, by=None) == {"status": ["not_today"]}
 
 
 @pytest.mark.parametrize("status", ["no_show", "cancelled"])
@@ -705,7 +705,7 @@ def test_undo_of_a_visit_whose_time_was_given_away_is_refused(patient, status):
     appointment = in_status(status)
     book(patient, appointment.doctor)
 
-    assert codes_of(booking.undo, appointment, by=None) == {"start_time": ["doctor_overlap"]}
+    assert codes_of(actions.undo, appointment, by=None) == {"start_time": ["doctor_overlap"]}
     assert fresh(appointment).status == status
 
 
@@ -713,14 +713,14 @@ def test_undo_of_a_cancelled_visit_whose_patient_is_booked_elsewhere_is_refused(
     appointment = in_status("cancelled")
     book(appointment.patient, doctor)
 
-    assert codes_of(booking.undo, appointment, by=None) == {"start_time": ["patient_overlap"]}
+    assert codes_of(actions.undo, appointment, by=None) == {"start_time": ["patient_overlap"]}
 
 
 def test_undo_of_a_cancelled_visit_that_would_have_begun_is_refused(frozen):
     appointment = in_status("cancelled")
     frozen.move_to(START)
 
-    assert codes_of(booking.undo, appointment, by=None) == {"status": ["past"]}
+    assert codes_of(actions.undo, appointment, by=None) == {"status": ["past"]}
 
 
 def test_undo_of_a_cancelled_visit_to_a_doctor_who_is_no_longer_active_is_refused():
@@ -728,15 +728,15 @@ def test_undo_of_a_cancelled_visit_to_a_doctor_who_is_no_longer_active_is_refuse
     appointment.doctor.is_active = False
     appointment.doctor.save()
 
-    assert codes_of(booking.undo, appointment, by=None) == {"doctor": ["inactive"]}
+    assert codes_of(actions.undo, appointment, by=None) == {"doctor": ["inactive"]}
     assert fresh(appointment).status == "cancelled"
 
 
 # The version that was shown
 
 ALL_VERBS = VERBS | {
-    "undo": booking.undo,
-    "move": lambda appointment, **kwargs: booking.move(
+    "undo": actions.undo,
+    "move": lambda appointment, **kwargs: actions.move(
         appointment, doctor=appointment.doctor, start_time=START + HOUR, duration_minutes=30, **kwargs
     ),
 }
@@ -784,7 +784,7 @@ def test_doctor_who_is_refused_does_not_hear_where_the_patient_is(now, doctor_us
     told = {}
     for user in (doctor_user, administrator):
         with pytest.raises(ValidationError) as refusal:
-            booking.undo(missed, by=user)
+            actions.undo(missed, by=user)
         told[user] = refusal.value
 
     for refused in told.values():

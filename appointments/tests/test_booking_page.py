@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, assert_refused, at, shown
 from appointments.tests.factories import AppointmentFactory
@@ -601,8 +601,8 @@ def test_form_loses_to_who_books_between_check_and_write(at_desk, typed, okafor,
         AppointmentFactory(doctor=okafor, start_time=at(10))
         return book(**kwargs)
 
-    book = booking.book
-    monkeypatch.setattr(booking, "book", overtaken)
+    book = actions.book
+    monkeypatch.setattr(actions, "book", overtaken)
 
     response = at_desk.post(BOOK, typed)
 

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
@@ -55,7 +55,7 @@ def test_instance_whose_save_was_rolled_back_is_stale(visit):
 )
 def test_instance_read_without_its_version_is_stale_once_the_row_has_changed(visit, read):
     appointment = read(Appointment.objects).get(pk=visit.pk)
-    booking.cancel(visit, reason="Ill", cancelled_by="patient", by=None)
+    actions.cancel(visit, reason="Ill", cancelled_by="patient", by=None)
     AppointmentFactory(doctor=visit.doctor, start_time=TEN)
     appointment.reason = "Back from the dead"
 
@@ -153,20 +153,20 @@ def test_record_is_not_saved_without_its_audit_entry(request, monkeypatch, name)
 @pytest.mark.parametrize("changed", [{"reason": "Another"}, {"notes": "Other notes"}])
 def test_booking_key_with_another_reason_asks_to_be_sent_again(patient, doctor, changed):
     wanted = {"patient": patient, "doctor": doctor, "start_time": TEN, "duration_minutes": 30, "by": None}
-    booked = booking.book(**wanted)
+    booked = actions.book(**wanted)
 
     with pytest.raises(ValidationError) as refusal:
-        booking.book(**wanted, booking_key=booked.booking_key, **changed)
+        actions.book(**wanted, booking_key=booked.booking_key, **changed)
 
     assert refusal.value.code == "booking_key_used"
 
 
 def test_booking_key_of_a_cancelled_visit_asks_to_be_sent_again(patient, doctor):
     wanted = {"patient": patient, "doctor": doctor, "start_time": TEN, "duration_minutes": 30, "by": None}
-    booked = booking.book(**wanted)
-    booking.cancel(booked, reason="Ill", cancelled_by="patient", by=None)
+    booked = actions.book(**wanted)
+    actions.cancel(booked, reason="Ill", cancelled_by="patient", by=None)
 
     with pytest.raises(ValidationError) as refusal:
-        booking.book(**wanted, booking_key=booked.booking_key)
+        actions.book(**wanted, booking_key=booked.booking_key)
 
     assert refusal.value.code == "booking_key_used"

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from icalendar import Calendar
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.calendar import feed_of, feed_version
 from appointments.models import Appointment, CalendarFeed
 from appointments.tests.booking_form import at as instant
@@ -148,7 +148,7 @@ def test_moved_visit_keeps_its_uid_and_its_sequence_grows(now, okafor, visit, re
     before = event_of(okafor)
     now.shift(60)
 
-    booking.move(visit, doctor=okafor, start_time=at(14), duration_minutes=45, by=receptionist)
+    actions.move(visit, doctor=okafor, start_time=at(14), duration_minutes=45, by=receptionist)
 
     after = event_of(okafor)
     assert (after.start, after.end) == (at(14), at(14, 45))
@@ -160,7 +160,7 @@ def test_moved_visit_keeps_its_uid_and_its_sequence_grows(now, okafor, visit, re
 def test_cancelled_visit_keeps_its_uid_and_its_sequence_grows(okafor, visit, receptionist):
     before = event_of(okafor)
 
-    booking.cancel(visit, reason="Ill", cancelled_by="patient", by=receptionist)
+    actions.cancel(visit, reason="Ill", cancelled_by="patient", by=receptionist)
 
     after = event_of(okafor)
     assert after["STATUS"] == "CANCELLED"
@@ -171,7 +171,7 @@ def test_cancelled_visit_keeps_its_uid_and_its_sequence_grows(okafor, visit, rec
 def test_visit_moved_to_a_colleague_goes_from_one_feed_to_the_other(okafor, visit, receptionist):
     before, colleague = event_of(okafor), DoctorFactory()
 
-    booking.move(visit, doctor=colleague, start_time=at(10), duration_minutes=30, by=receptionist)
+    actions.move(visit, doctor=colleague, start_time=at(10), duration_minutes=30, by=receptionist)
 
     assert events_in(feed_of(okafor)) == []
     assert event_of(colleague)["UID"] == before["UID"]
@@ -448,10 +448,10 @@ def rename(model, **names):
 
 CHANGE_THE_FEED = {
     "booked": lambda visit: AppointmentFactory(doctor=visit.doctor, start_time=at(12)),
-    "moved": lambda visit: booking.move(
+    "moved": lambda visit: actions.move(
         visit, doctor=visit.doctor, start_time=at(14), duration_minutes=30, by=None, reason=""
     ),
-    "cancelled": lambda visit: booking.cancel(visit, reason="Ill", cancelled_by="patient", by=None),
+    "cancelled": lambda visit: actions.cancel(visit, reason="Ill", cancelled_by="patient", by=None),
     "patient renamed": lambda visit: rename(Patient, first_name="Joana"),
     "doctor renamed": lambda visit: rename(Doctor, full_name="Dr Amara Okafor"),
 }
@@ -719,7 +719,7 @@ def test_file_of_a_visit_has_neither_patient_nor_reason_nor_notes(at_desk, visit
 
 def test_file_of_a_cancelled_visit_replaces_the_one_before(at_desk, visit, receptionist):
     (before,) = events_in(at_desk.get(f"/appointments/{visit.pk}/calendar.ics").content)
-    booking.cancel(visit, reason="Has to work", cancelled_by="patient", by=receptionist)
+    actions.cancel(visit, reason="Has to work", cancelled_by="patient", by=receptionist)
 
     response = at_desk.get(f"/appointments/{visit.pk}/calendar.ics")
 

@@ -7,7 +7,8 @@ from django.db import connection
 from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 
-from appointments import booking, close_out
+from appointments import close_out
+from appointments.booking import actions
 from appointments.close_out import close_out_for, open_past_count
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
@@ -189,7 +190,7 @@ def test_page_offers_the_outcomes_that_would_pass(at_desk, status, keys):
         appointment.refresh_from_db()
         at_desk.post(address, {"version": appointment.version})
         assert not Appointment.objects.without_outcome().exists()
-        booking.undo(appointment, by=None)
+        actions.undo(appointment, by=None)
 
 
 def test_page_changes_nothing(at_desk):
@@ -244,8 +245,8 @@ def test_attended_leads_back_to_the_page_without_the_visit(at_desk, receptionist
 
 def test_attended_of_another_version_is_refused(at_desk):
     appointment = visit()
-    booking.mark_no_show(appointment, by=None)
-    booking.undo(appointment, by=None)
+    actions.mark_no_show(appointment, by=None)
+    actions.undo(appointment, by=None)
 
     response = at_desk.post(f"/appointments/{appointment.pk}/attended/", {"version": 1, "next": URL}, follow=True)
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.day import day_view
 from appointments.models import Appointment
 from appointments.slots import Wish, find_free, first_working_day
@@ -72,10 +72,10 @@ def test_booking_by_the_verb(maria, okafor, receptionist, day, time, minutes, co
     asked = {"patient": maria, "doctor": okafor, "start_time": start_of(day, time), "duration_minutes": minutes}
 
     if code is None:
-        assert booking.book(**asked, by=receptionist).pk
+        assert actions.book(**asked, by=receptionist).pk
     else:
         with pytest.raises(ValidationError) as refused:
-            booking.book(**asked, by=receptionist)
+            actions.book(**asked, by=receptionist)
         assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
         assert not Appointment.objects.exists()
 
@@ -145,10 +145,10 @@ def test_leave_leaves_what_is_booked_as_it_is(hit):
 
 
 def test_visit_in_a_leave_can_be_cancelled_but_not_brought_back(hit, receptionist):
-    cancelled = booking.cancel(hit, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
+    cancelled = actions.cancel(hit, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
 
     with pytest.raises(ValidationError) as refused:
-        booking.undo(cancelled, by=receptionist)
+        actions.undo(cancelled, by=receptionist)
 
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["leave"]
 
@@ -156,7 +156,7 @@ def test_visit_in_a_leave_can_be_cancelled_but_not_brought_back(hit, receptionis
 def test_visit_in_a_leave_can_be_given_to_a_colleague(hit, receptionist):
     colleague = DoctorFactory()
 
-    moved = booking.move(
+    moved = actions.move(
         hit, doctor=colleague, start_time=hit.start_time, duration_minutes=hit.duration_minutes, by=receptionist
     )
 
@@ -166,7 +166,7 @@ def test_visit_in_a_leave_can_be_given_to_a_colleague(hit, receptionist):
 def test_consultation_that_ran_over_the_end_of_hours_is_written_down_as_it_was(okafor, now, administrator):
     visit = AppointmentFactory(doctor=okafor, start_time=at(16, 30), duration_minutes=30)
     now.move_to(at(17, 10))
-    visit = booking.start(visit, by=administrator)
+    visit = actions.start(visit, by=administrator)
 
     visit.duration_minutes = 45
     visit.full_clean()
@@ -199,7 +199,7 @@ def test_walk_in_after_hours_finds_nobody(okafor, maria, receptionist, now):
     now.move_to(at(16, 50, day=24))
 
     with pytest.raises(ValidationError) as refused:
-        booking.walk_in(patient=maria, wish=Wish(minutes=30), by=receptionist)
+        actions.walk_in(patient=maria, wish=Wish(minutes=30), by=receptionist)
 
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["no_free_time"]
 
@@ -337,7 +337,7 @@ def test_reason_overrides_hours_leave_and_closure(maria, okafor, administrator, 
     start = start_of(day, time)
     asked = {"patient": maria, "doctor": okafor, "start_time": start, "duration_minutes": 30}
 
-    booked = booking.book(**asked, by=administrator, outside_hours_reason=WHY)
+    booked = actions.book(**asked, by=administrator, outside_hours_reason=WHY)
 
     assert booked.outside_hours_reason == WHY
 
@@ -347,7 +347,7 @@ def test_reason_overrides_no_double_booking(maria, okafor, administrator):
     asked = {"patient": maria, "doctor": okafor, "start_time": at(17, 30), "duration_minutes": 30}
 
     with pytest.raises(ValidationError) as refused:
-        booking.book(**asked, by=administrator, outside_hours_reason=WHY)
+        actions.book(**asked, by=administrator, outside_hours_reason=WHY)
 
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["doctor_overlap"]
 
@@ -358,7 +358,7 @@ def test_verb_refuses_a_reason_of_who_may_not(request, maria, okafor, by):
     asked = {"patient": maria, "doctor": okafor, "start_time": at(17, 30), "duration_minutes": 30}
 
     with pytest.raises(ValidationError) as refused:
-        booking.book(**asked, by=user, outside_hours_reason=WHY)
+        actions.book(**asked, by=user, outside_hours_reason=WHY)
 
     assert list(refused.value.error_dict) == ["outside_hours_reason"]
 
@@ -366,7 +366,7 @@ def test_verb_refuses_a_reason_of_who_may_not(request, maria, okafor, by):
 def test_reason_that_is_not_needed_is_not_kept(maria, okafor, administrator):
     asked = {"patient": maria, "doctor": okafor, "start_time": at(10), "duration_minutes": 30}
 
-    assert booking.book(**asked, by=administrator, outside_hours_reason=WHY).outside_hours_reason == ""
+    assert actions.book(**asked, by=administrator, outside_hours_reason=WHY).outside_hours_reason == ""
 
 
 def test_move_within_the_evening_asks_again_and_one_into_hours_forgets_the_reason(client, okafor, administrator):
@@ -378,7 +378,7 @@ def test_move_within_the_evening_asks_again_and_one_into_hours_forgets_the_reaso
     refused = client.post(url, sent)
     client.post(url, sent | {"outside_hours": "on", "outside_hours_reason": "Still"})
     visit.refresh_from_db()
-    moved = booking.move(
+    moved = actions.move(
         visit, doctor=okafor, start_time=at(10), duration_minutes=30, by=administrator, version=visit.version
     )
 

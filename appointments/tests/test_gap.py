@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.core.exceptions import ValidationError
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.day import day_version, day_view
 from appointments.models import Appointment
 from appointments.slots import Wish, find_free
@@ -58,10 +58,10 @@ def test_booking_by_the_verb(maria, okafor, booked, receptionist, time, minutes,
     asked = {"patient": maria, "doctor": okafor, "start_time": start_of(time), "duration_minutes": minutes}
 
     if code is None:
-        assert booking.book(**asked, by=receptionist).pk
+        assert actions.book(**asked, by=receptionist).pk
     else:
         with pytest.raises(ValidationError) as refused:
-            booking.book(**asked, by=receptionist)
+            actions.book(**asked, by=receptionist)
         assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
         assert Appointment.objects.get() == booked
 
@@ -100,16 +100,16 @@ def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, booke
 def test_gap_is_kept_between_visits_only_not_at_the_end_of_hours(okafor, maria, receptionist):
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
 
-    assert booking.book(start_time=start_of("11:30"), **asked).pk
+    assert actions.book(start_time=start_of("11:30"), **asked).pk
 
 
 def test_cancelled_visit_keeps_no_gap_and_comes_back_only_with_it(okafor, booked, maria, receptionist):
-    cancelled = booking.cancel(booked, reason="Ill", cancelled_by="patient", by=receptionist)
+    cancelled = actions.cancel(booked, reason="Ill", cancelled_by="patient", by=receptionist)
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
-    booking.book(start_time=start_of("10:30"), **asked)
+    actions.book(start_time=start_of("10:30"), **asked)
 
     with pytest.raises(ValidationError) as refused:
-        booking.undo(cancelled, by=receptionist)
+        actions.undo(cancelled, by=receptionist)
 
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
 
@@ -137,9 +137,9 @@ def test_visit_too_close_before_the_gap_was_entered_can_be_shortened(okafor, rec
     okafor.save()
 
     asked = {"doctor": okafor, "start_time": at(9, day=25), "by": receptionist}
-    assert booking.move(visits[0], duration_minutes=25, **asked).duration_minutes == 25
+    assert actions.move(visits[0], duration_minutes=25, **asked).duration_minutes == 25
     with pytest.raises(ValidationError) as refused:
-        booking.move(visits[0], duration_minutes=29, **asked)
+        actions.move(visits[0], duration_minutes=29, **asked)
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.history import history_of, moves_of
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.actor import acting
@@ -68,17 +68,17 @@ def test_history_of_a_user_without_a_name_shows_the_login():
 
 
 def test_history_comes_latest_first(frozen, appointment, user):
-    booking.mark_arrived(appointment, by=user)
+    actions.mark_arrived(appointment, by=user)
     frozen.shift(MINUTE)
-    booking.start(appointment, by=user)
+    actions.start(appointment, by=user)
 
     assert told(appointment) == [["Arrived → In consultation"], ["Booked → Arrived"], ["Booked"]]
 
 
 def test_history_within_one_instant_comes_latest_first(appointment, user):
-    booking.mark_arrived(appointment, by=user)
-    booking.start(appointment, by=user)
-    booking.complete(appointment, by=user)
+    actions.mark_arrived(appointment, by=user)
+    actions.start(appointment, by=user)
+    actions.complete(appointment, by=user)
 
     assert told(appointment) == [
         ["In consultation → Completed"],
@@ -92,7 +92,7 @@ def test_history_of_a_move_names_doctors_and_clinic_times(settings, appointment,
     settings.TIME_ZONE = "Asia/Kathmandu"
     other = DoctorFactory(full_name="Dr Silva")
 
-    booking.move(appointment, doctor=other, start_time=START + 60 * MINUTE, duration_minutes=45, by=user)
+    actions.move(appointment, doctor=other, start_time=START + 60 * MINUTE, duration_minutes=45, by=user)
 
     assert sorted(told(appointment)[0]) == [
         "Doctor: Dr Okafor → Dr Silva",
@@ -111,9 +111,9 @@ def test_history_of_another_patient_names_both(appointment):
 
 
 def test_history_of_a_cancellation_and_its_undo(frozen, appointment, user):
-    booking.cancel(appointment, reason="Ill", cancelled_by="patient", by=user)
+    actions.cancel(appointment, reason="Ill", cancelled_by="patient", by=user)
     frozen.shift(MINUTE)
-    booking.undo(appointment, by=user)
+    actions.undo(appointment, by=user)
 
     undone, cancelled, _booked = told(appointment)
     assert sorted(cancelled) == ["Booked → Cancelled", "Called off by: the patient", "Cancel reason: – → Ill"]
@@ -128,7 +128,7 @@ def test_history_of_notes_tells_old_and_new(appointment):
 
 
 def test_history_does_not_tell_of_stamps_and_counters(appointment, user):
-    booking.start(appointment, by=user)
+    actions.start(appointment, by=user)
 
     assert told(appointment)[0] == ["Booked → In consultation"]
 
@@ -186,7 +186,7 @@ def test_history_for_a_doctor_begins_where_the_visit_became_this_patients(frozen
 
 
 def moved(appointment, user, hour, reason=""):
-    return booking.move(
+    return actions.move(
         appointment,
         doctor=appointment.doctor,
         start_time=START.replace(hour=hour),
@@ -198,10 +198,10 @@ def moved(appointment, user, hour, reason=""):
 
 def test_moves_tell_what_moved_or_cancelled_each_by_whom_and_why(frozen, appointment, user):
     other = AppointmentFactory()
-    booking.mark_arrived(other, by=user)
+    actions.mark_arrived(other, by=user)
     moved(appointment, user, 12, reason="Train late")
     frozen.shift(MINUTE)
-    booking.cancel(appointment, reason="Ill", cancelled_by="patient", by=user)
+    actions.cancel(appointment, reason="Ill", cancelled_by="patient", by=user)
 
     moves = moves_of([appointment, other], user=SEES_ALL)
 

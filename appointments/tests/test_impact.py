@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.impact import (
     follow_up,
     hit_by_deleting,
@@ -253,9 +253,9 @@ def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptioni
         return [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)]
 
     assert left() == [(2, 2)]
-    booking.move(moved, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
+    actions.move(moved, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     assert left() == [(1, 2)]
-    booking.cancel(cancelled, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
+    actions.cancel(cancelled, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
     first, second = impact.hits.all()
     first.mark_reached(by=receptionist)
     assert left() == [(0, 1)]
@@ -279,11 +279,11 @@ def test_who_was_told_is_to_be_told_anew_when_the_visit_moves_again(okafor, rece
     booked.save()
     hit.refresh_from_db()
     assert hit.reached_at is not None
-    moved = booking.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
+    moved = actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     hit.refresh_from_db()
     assert hit.reached_at is None
     hit.mark_reached(by=receptionist)
-    booking.cancel(moved, reason="Ill", cancelled_by="patient", by=receptionist)
+    actions.cancel(moved, reason="Ill", cancelled_by="patient", by=receptionist)
     hit.refresh_from_db()
 
     assert hit.reached_at is None
@@ -292,7 +292,7 @@ def test_who_was_told_is_to_be_told_anew_when_the_visit_moves_again(okafor, rece
 def test_patient_on_two_lists_is_told_once(okafor, receptionist):
     booked = visit(okafor, at(9, day=25))
     first = open_impact([booked], cause="Dr Okafor on leave", by=receptionist)
-    booking.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
+    actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     second = open_impact([Appointment.objects.get()], cause="Clinic closed", by=receptionist)
 
     second.hits.get().mark_reached(by=receptionist)
@@ -437,7 +437,7 @@ def test_all_proposals_can_be_booked_one_after_the_other(okafor, away, reception
 
     for each in visits:
         slot = proposals[each.pk].same
-        booking.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=20, by=receptionist)
+        actions.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=20, by=receptionist)
     assert not Appointment.objects.on_day(dt.date(2026, 11, 25)).exists()
 
 
@@ -450,7 +450,7 @@ def test_patient_with_two_visits_is_proposed_what_can_be_booked(okafor, away, re
 
     for each in visits:
         slot = proposals[each.pk].other
-        booking.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=30, by=receptionist)
+        actions.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=30, by=receptionist)
     assert not Appointment.objects.for_doctor(okafor.pk).exists()
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.impact import follow_up, open_impact
 from appointments.impact_page import MOST_SHOWN
 from appointments.models import Appointment, Hit, Impact
@@ -276,7 +276,7 @@ def test_press_on_a_row_that_somebody_has_moved_meanwhile_tells_how_it_stands(at
 def test_all_at_once_leaves_out_who_is_here(client, impact, visits, receptionist, now):
     now.move_to(at(8, 30))
     client.force_login(receptionist)
-    booking.mark_arrived(visits[0], by=receptionist)
+    actions.mark_arrived(visits[0], by=receptionist)
 
     page = client.get(impact.get_absolute_url()).context["page"]
     assert page.at_once == [("same", 2), ("other", 2)]
@@ -410,7 +410,7 @@ def test_visit_whose_doctor_is_there_again_can_be_taken_off_the_list(at_desk, im
 
 def test_outcome_is_what_has_become_of_the_visit(client, impact, visits, now, receptionist):
     now.move_to(at(9, 20))
-    booking.mark_no_show(visits[0], by=receptionist)
+    actions.mark_no_show(visits[0], by=receptionist)
     now.move_to(at(10, 40))
     client.force_login(receptionist)
 

@@ -8,7 +8,7 @@ from django.contrib.messages import get_messages
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.day import day_version
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK
@@ -44,17 +44,17 @@ def poll(client, seen, url=VERSION):
 # What makes another version
 
 CHANGES = {
-    "book": lambda visit: booking.book(
+    "book": lambda visit: actions.book(
         patient=PatientFactory(), doctor=visit.doctor, start_time=at(14), duration_minutes=30, by=None
     ),
-    "move": lambda visit: booking.move(visit, doctor=visit.doctor, start_time=at(11), duration_minutes=30, by=None),
-    "move to another doctor": lambda visit: booking.move(
+    "move": lambda visit: actions.move(visit, doctor=visit.doctor, start_time=at(11), duration_minutes=30, by=None),
+    "move to another doctor": lambda visit: actions.move(
         visit, doctor=DoctorFactory(), start_time=visit.start_time, duration_minutes=30, by=None
     ),
-    "arrive": lambda visit: booking.mark_arrived(visit, by=None),
-    "start": lambda visit: booking.start(visit, by=None),
-    "undo": lambda visit: booking.undo(booking.mark_arrived(visit, by=None), by=None),
-    "cancel": lambda visit: booking.cancel(visit, reason="Ill", cancelled_by="patient", by=None),
+    "arrive": lambda visit: actions.mark_arrived(visit, by=None),
+    "start": lambda visit: actions.start(visit, by=None),
+    "undo": lambda visit: actions.undo(actions.mark_arrived(visit, by=None), by=None),
+    "cancel": lambda visit: actions.cancel(visit, reason="Ill", cancelled_by="patient", by=None),
     "delete": lambda visit: visit.delete(),
     "new doctor": lambda visit: DoctorFactory(),
     "deactivate": lambda visit: Doctor.objects.filter(pk=visit.doctor_id).update(is_active=False),
@@ -94,7 +94,7 @@ def test_change_between_reading_doctors_and_visits_shows_as_one(receptionist, vi
     from appointments import day as day_module
 
     def read_then_overtaken(date, **values):
-        booking.mark_arrived(visit, by=None)
+        actions.mark_arrived(visit, by=None)
         return read(date, **values)
 
     read = day_module._read

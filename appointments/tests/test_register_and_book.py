@@ -6,7 +6,7 @@ import uuid
 import pytest
 from django.core.exceptions import ValidationError
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, at, shown
 from appointments.tests.factories import AppointmentFactory
@@ -229,8 +229,8 @@ def test_email_that_is_taken_between_check_and_write_is_refused_at_its_field(at_
         PatientFactory(email="ana@example.org")
         return register_and(*args, **kwargs)
 
-    register_and = booking.register_and
-    monkeypatch.setattr(booking, "register_and", overtaken)
+    register_and = actions.register_and
+    monkeypatch.setattr(actions, "register_and", overtaken)
 
     response = at_desk.post(BOOK, typed)
 
@@ -243,8 +243,8 @@ def test_time_that_is_taken_between_check_and_write_leaves_no_patient(at_desk, t
         AppointmentFactory(doctor=okafor, start_time=at(10))
         return register_and(*args, **kwargs)
 
-    register_and = booking.register_and
-    monkeypatch.setattr(booking, "register_and", overtaken)
+    register_and = actions.register_and
+    monkeypatch.setattr(actions, "register_and", overtaken)
 
     response = at_desk.post(BOOK, typed)
 
@@ -349,7 +349,7 @@ def test_register_and_takes_back_the_patient_when_the_visit_fails(okafor):
         raise ValidationError({"start_time": ValidationError("No.", code="no")})
 
     with pytest.raises(ValidationError) as refusal:
-        booking.register_and(fail, new_patient=ana, booking_key=uuid.uuid4(), by=None)
+        actions.register_and(fail, new_patient=ana, booking_key=uuid.uuid4(), by=None)
 
     assert codes_in(refusal.value) == {"start_time": ["no"]}
     assert not Patient.objects.exists()
@@ -358,7 +358,7 @@ def test_register_and_takes_back_the_patient_when_the_visit_fails(okafor):
 
 def test_register_and_returns_what_the_key_has_arranged_before(okafor):
     def book(*, patient):
-        return booking.book(
+        return actions.book(
             patient=patient,
             doctor=okafor,
             start_time=at(10),
@@ -368,7 +368,7 @@ def test_register_and_returns_what_the_key_has_arranged_before(okafor):
         )
 
     first, second = (
-        booking.register_and(book, new_patient=ana, booking_key=uuid.UUID(KEY), by=None) for _send in range(2)
+        actions.register_and(book, new_patient=ana, booking_key=uuid.UUID(KEY), by=None) for _send in range(2)
     )
 
     assert first == second
@@ -379,6 +379,6 @@ def test_register_and_returns_what_the_key_has_arranged_before(okafor):
 def test_registered_with_finds_whom_a_key_has_booked_for(email):
     appointment = AppointmentFactory(patient=PatientFactory(email="ana@example.org"))
 
-    assert booking.registered_with(appointment.booking_key, email=email) == appointment.patient
-    assert booking.registered_with(appointment.booking_key, email="other@example.org") is None
-    assert booking.registered_with(uuid.uuid4(), email=email) is None
+    assert actions.registered_with(appointment.booking_key, email=email) == appointment.patient
+    assert actions.registered_with(appointment.booking_key, email="other@example.org") is None
+    assert actions.registered_with(uuid.uuid4(), email=email) is None

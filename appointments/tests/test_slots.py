@@ -12,8 +12,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import strategies as st
 
-from appointments import booking
-from appointments.forms import slot_initial
+from appointments.booking import actions
+from appointments.booking.forms import slot_initial
 from appointments.models import Appointment
 from appointments.slots import Piece, Slot, Wish, find_free, free_pieces, nearest, slot_words
 from appointments.tests.factories import AppointmentFactory
@@ -498,7 +498,7 @@ def test_every_time_that_is_offered_can_be_booked(crowd, settings, zone, visits,
 
         for slot in found.slots():
             with transaction.atomic():
-                booked = booking.book(
+                booked = actions.book(
                     patient=patients[0],
                     doctor=slot.doctor,
                     start_time=slot.start,

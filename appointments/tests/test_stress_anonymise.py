@@ -11,7 +11,8 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from appointments import booking, locking, rights
+from appointments import locking, rights
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.rights import anonymise
 from appointments.tests.test_stress_threads import PAUSE_SECONDS, at_once
@@ -69,7 +70,7 @@ def book_against_anonymise():
         if number:
             return outcome_of(lambda: anonymise(patient, by=None))
         booked = {"doctor": doctor, "start_time": START, "duration_minutes": 30, "by": None}
-        return outcome_of(lambda: booking.book(patient=Patient.objects.get(pk=patient.pk), **booked))
+        return outcome_of(lambda: actions.book(patient=Patient.objects.get(pk=patient.pk), **booked))
 
     return tuple(at_once(2, work))
 

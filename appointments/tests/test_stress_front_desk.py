@@ -10,7 +10,8 @@ import time
 import pytest
 from django.db import connection
 
-from appointments import booking, locking
+from appointments import locking
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.front_desk_races import PRESSES, run
 from appointments.tests.test_stress_processes import output_of, process
@@ -68,7 +69,7 @@ def test_one_walk_in_sent_many_times_at_once_is_one_visit(outcome_of):
 @in_threads
 def test_form_that_is_not_recognized_as_sent_before_is_refused(monkeypatch):
     """Control: without looking for what the key has registered, the repeats meet their own patient."""
-    monkeypatch.setattr(booking, "registered_with", lambda key, *, email: None)
+    monkeypatch.setattr(actions, "registered_with", lambda key, *, email: None)
 
     assert run("register_and_book")["answers"]["booked"] == 1
 

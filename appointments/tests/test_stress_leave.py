@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment, Hit
 from appointments.tests.test_stress_threads import at_once, outcome_of, slow_write  # noqa: F401 -- a fixture
 from clinic.accounts.roles import ADMINISTRATOR
@@ -39,7 +39,7 @@ def race():
     def book(number):
         start = DAY + dt.timedelta(hours=9 + number)
         asked = {"patient": patients[number], "doctor": doctor, "start_time": start, "duration_minutes": 30}
-        return outcome_of(lambda: booking.book(**asked, by=None))
+        return outcome_of(lambda: actions.book(**asked, by=None))
 
     def enter_leave():
         typed = {"first_day": "2098-11-25", "last_day": "", "from_time": "", "until_time": "", "reason": "Ill"}

@@ -21,7 +21,8 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from appointments import booking, locking
+from appointments import locking
+from appointments.booking import actions
 from appointments.models import Appointment
 from clinic.accounts.roles import ADMINISTRATOR, RECEPTIONIST
 from clinic.tests.factories import UserFactory
@@ -101,7 +102,7 @@ def one_slot_by_verb():
     doctor, patients = DoctorFactory(), PatientFactory.create_batch(RIVALS)
 
     def book(number):
-        return booking.book(patient=patients[number], doctor=doctor, start_time=START, duration_minutes=30, by=None)
+        return actions.book(patient=patients[number], doctor=doctor, start_time=START, duration_minutes=30, by=None)
 
     return Counter(at_once(RIVALS, lambda number: outcome_of(lambda: book(number))))
 
@@ -110,7 +111,7 @@ def one_patient_by_verb():
     doctors, patient = DoctorFactory.create_batch(RIVALS), PatientFactory()
 
     def book(number):
-        return booking.book(patient=patient, doctor=doctors[number], start_time=START, duration_minutes=30, by=None)
+        return actions.book(patient=patient, doctor=doctors[number], start_time=START, duration_minutes=30, by=None)
 
     return Counter(at_once(RIVALS, lambda number: outcome_of(lambda: book(number))))
 
@@ -219,7 +220,7 @@ def crowd_at_random_times():
     outcomes = Counter()
 
     def book(dice):
-        booking.book(
+        actions.book(
             patient=dice.choice(patients),
             doctor=dice.choice(doctors),
             start_time=START + dt.timedelta(minutes=5 * dice.randrange(96)),

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.day import day_view
 from appointments.statuses import Status
 from appointments.tests.booking_form import at as instant
@@ -539,7 +539,7 @@ def test_open_week_follows_what_others_change(at_desk, okafor, receptionist, dat
     seen = {"If-None-Match": f'"{shown["data-version"]}"'}
     assert at_desk.get(shown["data-version-url"], headers=seen).status_code == 304
 
-    booking.mark_arrived(visit, by=receptionist)
+    actions.mark_arrived(visit, by=receptionist)
 
     assert at_desk.get(shown["data-version-url"], headers=seen).status_code == 200
 

@@ -9,7 +9,7 @@ from auditlog.registry import auditlog
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.actor import Origin, acting, current_origin
@@ -194,7 +194,7 @@ def test_booking_whose_audit_entry_fails_leaves_no_appointment(now, break_trail)
     break_trail()
 
     with pytest.raises(AuditTrailDown):
-        booking.book(patient=patient, doctor=doctor, start_time=START, duration_minutes=30, by=None)
+        actions.book(patient=patient, doctor=doctor, start_time=START, duration_minutes=30, by=None)
 
     doctor.refresh_from_db()
     assert not Appointment.objects.exists()
@@ -206,10 +206,10 @@ def test_booking_whose_audit_entry_fails_can_be_sent_again(now, break_trail, mon
     patient, doctor = PatientFactory(), DoctorFactory()
     break_trail()
     with pytest.raises(AuditTrailDown):
-        booking.book(patient=patient, doctor=doctor, start_time=START, duration_minutes=30, by=None)
+        actions.book(patient=patient, doctor=doctor, start_time=START, duration_minutes=30, by=None)
     monkeypatch.undo()
 
-    booking.book(patient=patient, doctor=doctor, start_time=START, duration_minutes=30, by=None)
+    actions.book(patient=patient, doctor=doctor, start_time=START, duration_minutes=30, by=None)
 
     assert Appointment.objects.count() == 1
 
@@ -220,7 +220,7 @@ def test_cancelling_whose_audit_entry_fails_changes_nothing(now, break_trail):
     break_trail()
 
     with pytest.raises(AuditTrailDown):
-        booking.cancel(appointment, reason="Ill", cancelled_by="patient", by=None)
+        actions.cancel(appointment, reason="Ill", cancelled_by="patient", by=None)
 
     held = Appointment.objects.get()
     assert (held.status, held.cancelled_at, held.version) == ("booked", None, 1)

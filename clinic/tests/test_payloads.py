@@ -7,7 +7,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.impact import open_impact
 from appointments.models import CalendarFeed
 from appointments.tests.factories import AppointmentFactory
@@ -61,13 +61,13 @@ def plant(text, user, other):
     timetable = TimetableFactory(doctor=doctor)
     patient = saved(Patient(first_name=cut(text, 50), last_name=cut(text, 50), email="o'zq+x@example.org"))
     said = {"reason": cut(text, 200), "notes": cut(text, 2000), "outside_hours_reason": cut(text, 200)}
-    visit = booking.book(
+    visit = actions.book(
         patient=patient, doctor=doctor, start_time=AT_10, duration_minutes=30, by=None,
         reason=said["reason"], notes=said["notes"],
     )  # fmt: skip
     arrived = AppointmentFactory(doctor=doctor, patient=patient, start_time=AT_8, status="arrived", **said)
     gone = AppointmentFactory(doctor=doctor, patient=patient, start_time=AT_10 + dt.timedelta(hours=3), **said)
-    booking.cancel(gone, reason=said["reason"], cancelled_by="patient", by=None)
+    actions.cancel(gone, reason=said["reason"], cancelled_by="patient", by=None)
     start = AT_10 + dt.timedelta(days=1)
     leave = saved(Leave(doctor=doctor, start_time=start, end_time=start + dt.timedelta(days=1), reason=cut(text, 100)))
     closure = saved(Closure(date=dt.date(2026, 12, 28), name=cut(text, 100)))

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils.html import strip_tags
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.impact import open_impact
 from appointments.models import CalendarFeed
 from appointments.tests.factories import AppointmentFactory
@@ -96,7 +96,7 @@ def plant(whose, user):
         outside_hours_reason=f"{whose}outsidexq",
     )
     cancelled = AppointmentFactory(doctor=doctor, patient=patient, start_time=AT_10 + dt.timedelta(hours=4))
-    booking.cancel(cancelled, reason=f"{whose}cancelledxq", cancelled_by="patient", by=None)
+    actions.cancel(cancelled, reason=f"{whose}cancelledxq", cancelled_by="patient", by=None)
     leave = LeaveFactory(
         doctor=doctor, start_time=AT_10, end_time=AT_10 + dt.timedelta(hours=1), reason=f"{whose}leavexq"
     )

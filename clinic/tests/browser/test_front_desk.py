@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError
 from playwright.sync_api import expect
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
@@ -375,7 +375,7 @@ def test_keys_pressed_quicker_than_the_portal_answers_are_all_carried_out(desk, 
 
 def test_refusal_outlives_the_answers_to_what_was_pressed_after_it(desk, clinic, receptionist, answers_to):
     desk.goto("/schedule/?layout=list")
-    booking.cancel(clinic.booked, reason="Ill", cancelled_by="patient", by=receptionist)
+    actions.cancel(clinic.booked, reason="Ill", cancelled_by="patient", by=receptionist)
     posts = answers_to(lambda request: request.method == "POST")
 
     for appointment in (clinic.booked, clinic.due):
@@ -460,7 +460,7 @@ def test_focus_stays_on_a_button_when_somebody_else_changes_the_day(desk, clinic
     button = block(desk, clinic.booked).get_by_role("button", name="Arrived")
     button.focus()
 
-    booking.mark_arrived(clinic.overdue, by=receptionist)
+    actions.mark_arrived(clinic.overdue, by=receptionist)
     desk.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
     expect(block(desk, clinic.overdue)).to_have_count(0)
@@ -676,7 +676,7 @@ def test_open_day_shows_what_somebody_else_changes_and_leaves_everything_in_its_
     desk.get_by_label("Find patient").fill("half typed")
     visit(desk, clinic.later).focus()
 
-    booking.mark_arrived(clinic.booked, by=receptionist)
+    actions.mark_arrived(clinic.booked, by=receptionist)
 
     assert_status(desk, clinic.booked, "arrived")
     expect(visit(desk, clinic.later)).to_be_focused()
@@ -697,7 +697,7 @@ def test_day_that_is_open_says_when_the_portal_does_not_answer(desk, clinic, com
 
 def test_what_is_pressed_while_the_day_is_fetched_anew_shows(desk, clinic, receptionist, answers_to):
     desk.goto("/")
-    booking.mark_arrived(clinic.overdue, by=receptionist)
+    actions.mark_arrived(clinic.overdue, by=receptionist)
     posts = answers_to(lambda request: request.method == "POST")
     day = answers_to(lambda request: request.htmx and request.htmx.trigger != "answers")
     with desk.expect_request(lambda request: request.headers.get("hx-request") == "true"):
@@ -726,7 +726,7 @@ def test_moving_ends_when_somebody_else_cancels_the_visit(desk, clinic, receptio
     desk.goto(f"/?move={clinic.booked.pk}")
     expect(desk.get_by_role("button", name="Move to 14:00, Dr Ingrid Lindqvist")).to_be_visible()
 
-    booking.cancel(clinic.booked, reason="Ill", cancelled_by="patient", by=receptionist)
+    actions.cancel(clinic.booked, reason="Ill", cancelled_by="patient", by=receptionist)
 
     assert_says(desk, "That visit can no longer be moved.")
     expect(desk.get_by_role("link", name="Book 14:00, Dr Ingrid Lindqvist")).to_be_visible()

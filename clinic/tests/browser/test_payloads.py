@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from appointments import booking
+from appointments.booking import actions
 from appointments.impact import open_impact
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, RECEPTIONIST
@@ -54,9 +54,9 @@ def plant(text, number, *, by):
     patient = saved(Patient(first_name=cut(text, 50), last_name=cut(text, 50), email=f"o'{number}@example.org"))
     who = {"patient": patient, "doctor": doctor, "duration_minutes": 30, "by": by}
     said = {"reason": cut(text, 200), "notes": cut(text, 2000)}
-    visit = booking.book(start_time=at("10:30"), **who, **said)
-    gone = booking.book(start_time=at("14:00"), **who, **said)
-    booking.cancel(gone, reason=cut(text, 200), cancelled_by="patient", by=by)
+    visit = actions.book(start_time=at("10:30"), **who, **said)
+    gone = actions.book(start_time=at("14:00"), **who, **said)
+    actions.cancel(gone, reason=cut(text, 200), cancelled_by="patient", by=by)
     AppointmentFactory(patient=patient, doctor=doctor, start_time=at("15:00", YESTERDAY), reason=cut(text, 200))
     start = at("00:00", dt.date(2026, 12, 1))
     leave = saved(Leave(doctor=doctor, start_time=start, end_time=start + dt.timedelta(days=1), reason=cut(text, 100)))

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from appointments import booking
+from appointments.booking import actions
 from clinic.models import KeptForm, Session
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
 from clinic.tests.browser.conftest import PHONE, SCREEN
@@ -199,7 +199,7 @@ def test_polling_of_the_day_view_does_not_postpone_the_end(clocked_desk, clinic,
         with clocked_desk.expect_response(lambda response: "/version/" in response.url):
             pass_time(clocked_desk, seconds=MINUTE)
     with clocked_desk.expect_response(lambda response: "/schedule/" in response.url and response.status == 200):
-        booking.mark_arrived(clinic.overdue, by=receptionist)  # so that the day itself is fetched anew
+        actions.mark_arrived(clinic.overdue, by=receptionist)  # so that the day itself is fetched anew
         pass_time(clocked_desk, seconds=10)
 
     pass_time(clocked_desk, seconds=MINUTE)
@@ -295,7 +295,7 @@ def test_day_that_is_fetched_anew_just_after_the_end_is_shown_after_the_login(
         route.continue_()
 
     clocked_desk.route(lambda url: "layout=list" in url, let_it_end, times=1)
-    booking.mark_arrived(clinic.overdue, by=receptionist)
+    actions.mark_arrived(clinic.overdue, by=receptionist)
     pass_time(clocked_desk, seconds=10)
 
     log_in(clocked_desk)

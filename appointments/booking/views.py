@@ -14,9 +14,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from appointments import booking
-from appointments.attendance import attendance_of
-from appointments.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
+from appointments.booking import actions
+from appointments.booking.attendance import attendance_of
+from appointments.booking.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
 from appointments.free_views import day_of, free_panel
 from appointments.models import Appointment
 from appointments.schedule_views import came_from, day_url, visit_url
@@ -98,7 +98,7 @@ def _with_registered(typed: dict[str, Any]) -> dict[str, Any]:
     if "registers" in typed:
         with suppress(ValueError):
             key = uuid.UUID(typed.get("booking_key", ""))
-            known = booking.registered_with(key, email=typed.get("new-email", ""))
+            known = actions.registered_with(key, email=typed.get("new-email", ""))
     if known is None:
         return typed
     return {name: value for name, value in typed.items() if name != "registers"} | {"patient": known.pk}
@@ -110,10 +110,10 @@ def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: b
     common = {"by": by, "booking_key": sent["booking_key"], "reason": sent["reason"], "notes": sent["notes"]}
     if walks_in:
         wish = Wish(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
-        arrange = partial(booking.walk_in, wish=wish, **common)
+        arrange = partial(actions.walk_in, wish=wish, **common)
     else:
         arrange = partial(
-            booking.book,
+            actions.book,
             doctor=sent["doctor"],
             start_time=sent["start_time"],
             outside_hours_reason=sent["outside_hours_reason"],
@@ -123,7 +123,7 @@ def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: b
     if patient_form is None:
         return arrange(patient=sent["patient"])
     new_patient = partial(_new_patient, patient_form)
-    return booking.register_and(arrange, new_patient=new_patient, booking_key=sent["booking_key"], by=by)
+    return actions.register_and(arrange, new_patient=new_patient, booking_key=sent["booking_key"], by=by)
 
 
 def _new_patient(form: PatientForm) -> Patient:

@@ -12,12 +12,12 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from appointments import rules
+from appointments.availability.search import Wish, find_free, nearest
 from appointments.booking import actions
 from appointments.doctors_api import FreeTimeOut, free_time
 from appointments.models import Appointment
 from appointments.models.appointment import LONGEST_NOTES
 from appointments.permissions import appointment_for
-from appointments.slots import Wish, find_free, nearest
 from appointments.statuses import MOVABLE
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event

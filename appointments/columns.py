@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 from django.urls import reverse
 
 from appointments.actions import Action, actions_on, can_change, can_undo
+from appointments.availability.search import BEGIN_STEP, Piece, free_pieces, slot_words, step_of, widened
 from appointments.grid import MINUTE, Grid, Mark, Place
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary, rights_of
 from appointments.querysets import AppointmentQuerySet
-from appointments.slots import BEGIN_STEP, Piece, free_pieces, slot_words, step_of, widened
 from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
 from clinic.core import clinic_time, names
 from clinic.core.appointment_length import SHORTEST_MINUTES

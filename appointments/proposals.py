@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.db.models import Q
 from django.utils import timezone
 
+from appointments.availability.search import Slot, free_pieces, step_of, widened
 from appointments.models import Appointment
-from appointments.slots import Slot, free_pieces, step_of, widened
 from appointments.statuses import Status
 from clinic.core import clinic_time
 from doctors.availability import ONE_DAY, DoctorTime, Span, without

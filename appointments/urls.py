@@ -8,7 +8,6 @@ from appointments import (
     close_out_views,
     doctors_time_views,
     export_views,
-    free_views,
     impact_views,
     print_views,
     rights_views,
@@ -16,6 +15,7 @@ from appointments import (
     views,
     week_views,
 )
+from appointments.availability import views as free_views
 from appointments.booking import views as booking_views
 
 app_name = "appointments"

@@ -14,6 +14,8 @@ from django.utils.html import format_html
 
 from appointments.action_views import done_message, undo_button
 from appointments.actions import actions_on, can_change, can_undo
+from appointments.availability.search import slot_words
+from appointments.availability.views import free_panel
 from appointments.booking import actions as booking
 from appointments.booking.forms import (
     COMMON_LENGTHS,
@@ -24,14 +26,12 @@ from appointments.booking.forms import (
     with_quick_reason,
     with_slot,
 )
-from appointments.free_views import free_panel
 from appointments.history import history_of
 from appointments.impact import unfinished_hit_of
 from appointments.impact_forms import CancelAllForm
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.schedule_views import came_from, is_impact, visit_url
-from appointments.slots import slot_words
 from appointments.statuses import MOVABLE, Status
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event

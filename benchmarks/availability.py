@@ -22,8 +22,8 @@ sys.path.insert(0, str(REPOSITORY))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 django.setup()
 
+from appointments.availability.search import Wish, find_free
 from appointments.models import Appointment
-from appointments.slots import Wish, find_free
 from clinic.core import clinic_time
 from doctors.models import Closure, Doctor, Leave, Timetable
 from patients.models import Patient

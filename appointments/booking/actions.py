@@ -18,8 +18,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from appointments import locking, rules
+from appointments.availability.search import Slot, Wish, find_free
 from appointments.models import Appointment
-from appointments.slots import Slot, Wish, find_free
 from appointments.statuses import Status
 from clinic.audit.actor import acting
 from clinic.core import clinic_time

@@ -12,8 +12,8 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms.models import ModelChoiceIterator
 
 from appointments import rules
+from appointments.availability.search import PARTS_OF_DAY, Wish
 from appointments.models import Appointment
-from appointments.slots import PARTS_OF_DAY, Wish
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES

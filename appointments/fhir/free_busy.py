@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from appointments.availability.search import Wish, find_free
 from appointments.fhir.resources import slot_id
 from appointments.fhir.values import Range
 from appointments.models import Appointment
-from appointments.slots import Wish, find_free
 from clinic.core import clinic_time
 from clinic.rest.outcomes import FhirRefused
 from doctors.models import Doctor

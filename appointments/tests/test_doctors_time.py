@@ -6,10 +6,10 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
+from appointments.availability.search import Wish, find_free, first_working_day
 from appointments.booking import actions
 from appointments.day import day_view
 from appointments.models import Appointment
-from appointments.slots import Wish, find_free, first_working_day
 from appointments.tests.booking_form import BOOK, KEY, at
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import OUT_OF_HOURS

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from appointments.slots import Wish, find_free
+from appointments.availability.search import Wish, find_free
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from appointments.tests.fhir_answers import BASE, found, ids, pages, read, refused

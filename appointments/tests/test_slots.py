@@ -12,10 +12,10 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import strategies as st
 
+from appointments.availability.search import Piece, Slot, Wish, find_free, free_pieces, nearest, slot_words
 from appointments.booking import actions
 from appointments.booking.forms import slot_initial
 from appointments.models import Appointment
-from appointments.slots import Piece, Slot, Wish, find_free, free_pieces, nearest, slot_words
 from appointments.tests.factories import AppointmentFactory
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST

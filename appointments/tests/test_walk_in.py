@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 from django.core.exceptions import ValidationError
 
+from appointments.availability.search import Wish
 from appointments.booking import actions
 from appointments.models import Appointment
-from appointments.slots import Wish
 from appointments.tests.booking_form import BOOK, KEY, shown
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory

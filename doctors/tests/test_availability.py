@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from appointments import rules
-from appointments.slots import free_pieces, widened
+from appointments.availability.search import free_pieces, widened
 from clinic.core import clinic_time
 from doctors.availability import (
     Absence,

@@ -7,9 +7,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from appointments.availability.search import Found, Wish, find_free, first_working_day, nearest
 from appointments.booking.forms import FindFreeForm, FreeTimesForm, SlotForm
 from appointments.models import Appointment
-from appointments.slots import Found, Wish, find_free, first_working_day, nearest
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
 from clinic.models import AuditEntry, Event

@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from appointments.actions import Action, actions_on, can_change, can_undo
 from appointments.availability.search import BEGIN_STEP, Piece, free_pieces, slot_words, step_of, widened
+from appointments.detail.buttons import Action, actions_on, can_change, can_undo
 from appointments.grid import MINUTE, Grid, Mark, Place
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary, rights_of

@@ -3,7 +3,6 @@
 from django.urls import path
 
 from appointments import (
-    action_views,
     calendar_views,
     close_out_views,
     doctors_time_views,
@@ -12,11 +11,11 @@ from appointments import (
     print_views,
     rights_views,
     schedule_views,
-    views,
     week_views,
 )
 from appointments.availability import views as free_views
 from appointments.booking import views as booking_views
+from appointments.detail import status_views, views
 
 app_name = "appointments"
 urlpatterns = [
@@ -53,10 +52,10 @@ urlpatterns = [
     path("appointments/<int:pk>/calendar.ics", calendar_views.appointment_calendar, name="appointment_calendar"),
     path("appointments/<int:pk>/move/", views.appointment_move, name="appointment_move"),
     path("appointments/<int:pk>/cancel/", views.appointment_cancel, name="appointment_cancel"),
-    path("appointments/<int:pk>/arrive/", action_views.appointment_arrive, name="appointment_arrive"),
-    path("appointments/<int:pk>/start/", action_views.appointment_start, name="appointment_start"),
-    path("appointments/<int:pk>/complete/", action_views.appointment_complete, name="appointment_complete"),
-    path("appointments/<int:pk>/no-show/", action_views.appointment_no_show, name="appointment_no_show"),
-    path("appointments/<int:pk>/attended/", action_views.appointment_attended, name="appointment_attended"),
-    path("appointments/<int:pk>/undo/", action_views.appointment_undo, name="appointment_undo"),
+    path("appointments/<int:pk>/arrive/", status_views.appointment_arrive, name="appointment_arrive"),
+    path("appointments/<int:pk>/start/", status_views.appointment_start, name="appointment_start"),
+    path("appointments/<int:pk>/complete/", status_views.appointment_complete, name="appointment_complete"),
+    path("appointments/<int:pk>/no-show/", status_views.appointment_no_show, name="appointment_no_show"),
+    path("appointments/<int:pk>/attended/", status_views.appointment_attended, name="appointment_attended"),
+    path("appointments/<int:pk>/undo/", status_views.appointment_undo, name="appointment_undo"),
 ]

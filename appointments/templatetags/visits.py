@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from appointments.history import moves_of
+from appointments.detail.history import moves_of
 
 register = template.Library()
 

@@ -16,7 +16,7 @@ from django.test import Client
 
 from appointments import rights, short_lived
 from appointments.booking import actions
-from appointments.history import history_of
+from appointments.detail.history import history_of
 from appointments.models import Appointment, Impact
 from appointments.patient_trail import trail_of
 from appointments.rights import anonymise

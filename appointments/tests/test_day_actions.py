@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
 
-from appointments import actions
-from appointments.actions import ACTIONS
 from appointments.day import TABS, day_view
+from appointments.detail import buttons as actions
+from appointments.detail.buttons import ACTIONS
 from appointments.models import Appointment
 from appointments.statuses import Status
 from appointments.tests.booking_form import at as instant

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from appointments.booking import actions
-from appointments.history import history_of, moves_of
+from appointments.detail.history import history_of, moves_of
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.actor import acting
 from clinic.tests.factories import UserFactory

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from appointments.actions import can_undo
 from appointments.booking import actions as booking
+from appointments.detail.buttons import can_undo
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.statuses import Status

@@ -12,8 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from appointments.action_views import done_message, undo_button
-from appointments.actions import actions_on, can_change, can_undo
 from appointments.availability.search import slot_words
 from appointments.availability.views import free_panel
 from appointments.booking import actions as booking
@@ -26,7 +24,9 @@ from appointments.booking.forms import (
     with_quick_reason,
     with_slot,
 )
-from appointments.history import history_of
+from appointments.detail.buttons import actions_on, can_change, can_undo
+from appointments.detail.history import history_of
+from appointments.detail.status_views import done_message, undo_button
 from appointments.impact import unfinished_hit_of
 from appointments.impact_forms import CancelAllForm
 from appointments.models import Appointment

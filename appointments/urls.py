@@ -2,27 +2,18 @@
 
 from django.urls import path
 
-from appointments import (
-    calendar_views,
-    close_out_views,
-    doctors_time_views,
-    export_views,
-    impact_views,
-    print_views,
-    rights_views,
-    schedule_views,
-    week_views,
-)
+from appointments import calendar_views, close_out_views, doctors_time_views, export_views, impact_views, rights_views
 from appointments.availability import views as free_views
 from appointments.booking import views as booking_views
 from appointments.detail import status_views, views
+from appointments.schedule import day_views, print_views, week_views
 
 app_name = "appointments"
 urlpatterns = [
-    path("", schedule_views.schedule_today, name="schedule_today"),
-    path("schedule/", schedule_views.schedule_today, name="schedule_now"),
-    path("schedule/<date:day>/", schedule_views.schedule_day, name="schedule_day"),
-    path("schedule/<date:day>/version/", schedule_views.schedule_version, name="schedule_version"),
+    path("", day_views.schedule_today, name="schedule_today"),
+    path("schedule/", day_views.schedule_today, name="schedule_now"),
+    path("schedule/<date:day>/", day_views.schedule_day, name="schedule_day"),
+    path("schedule/<date:day>/version/", day_views.schedule_version, name="schedule_version"),
     path("schedule/next/print/", print_views.schedule_print_next, name="schedule_print_next"),
     path("schedule/<date:day>/print/", print_views.schedule_print, name="schedule_print"),
     path("schedule/pack/", print_views.schedule_pack, name="schedule_pack"),

@@ -20,7 +20,7 @@ from appointments.booking import actions
 from appointments.booking.attendance import attendance_of
 from appointments.booking.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
 from appointments.models import Appointment
-from appointments.schedule_views import came_from, day_url, visit_url
+from appointments.schedule.day_views import came_from, day_url, visit_url
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
 from clinic.web.denied_access import note_refused

@@ -31,7 +31,7 @@ from appointments.impact import unfinished_hit_of
 from appointments.impact_forms import CancelAllForm
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
-from appointments.schedule_views import came_from, is_impact, visit_url
+from appointments.schedule.day_views import came_from, is_impact, visit_url
 from appointments.statuses import MOVABLE, Status
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event

@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.db.models import QuerySet
 
-from appointments.day import day_view
-from appointments.grid import Place
 from appointments.models import Appointment
+from appointments.schedule.day import day_view
+from appointments.schedule.grid import Place
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.core import clinic_time

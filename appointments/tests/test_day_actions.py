@@ -9,10 +9,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
 
-from appointments.day import TABS, day_view
 from appointments.detail import buttons as actions
 from appointments.detail.buttons import ACTIONS
 from appointments.models import Appointment
+from appointments.schedule.day import TABS, day_view
 from appointments.statuses import Status
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory

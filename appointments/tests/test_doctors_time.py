@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 
 from appointments.availability.search import Wish, find_free, first_working_day
 from appointments.booking import actions
-from appointments.day import day_view
 from appointments.models import Appointment
+from appointments.schedule.day import day_view
 from appointments.tests.booking_form import BOOK, KEY, at
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import OUT_OF_HOURS

@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 
 from appointments.availability.search import Wish, find_free
 from appointments.booking import actions
-from appointments.day import day_version, day_view
 from appointments.models import Appointment
+from appointments.schedule.day import day_version, day_view
 from appointments.tests.booking_form import BOOK, KEY, at
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace

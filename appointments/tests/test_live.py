@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from appointments.booking import actions
-from appointments.day import day_version
 from appointments.models import Appointment
+from appointments.schedule.day import day_version
 from appointments.tests.booking_form import BOOK
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
@@ -91,7 +91,7 @@ def test_version_says_nothing(at_desk, visit):
 
 def test_change_between_reading_doctors_and_visits_shows_as_one(receptionist, visit, monkeypatch):
     """The page must never claim to show what it does not: it carries the version from before it read the visits."""
-    from appointments import day as day_module
+    from appointments.schedule import day as day_module
 
     def read_then_overtaken(date, **values):
         actions.mark_arrived(visit, by=None)

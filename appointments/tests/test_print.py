@@ -6,9 +6,9 @@ import pytest
 from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 
-from appointments.day import day_view
 from appointments.models import Appointment
-from appointments.printing import next_working_day, sheets
+from appointments.schedule.day import day_view
+from appointments.schedule.sheets import next_working_day, sheets
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.kit import elements
 from doctors.models import Doctor

@@ -7,11 +7,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from appointments.booking import actions
-from appointments.day import day_view
+from appointments.schedule.day import day_view
+from appointments.schedule.week import week_view
 from appointments.statuses import Status
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
-from appointments.week import week_view
 from clinic.core import clinic_time
 from clinic.tests.kit import elements
 from doctors.models import Doctor

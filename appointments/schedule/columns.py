@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from appointments.availability.search import BEGIN_STEP, Piece, free_pieces, slot_words, step_of, widened
 from appointments.detail.buttons import Action, actions_on, can_change, can_undo
-from appointments.grid import MINUTE, Grid, Mark, Place
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary, rights_of
 from appointments.querysets import AppointmentQuerySet
+from appointments.schedule.grid import MINUTE, Grid, Mark, Place
 from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
 from clinic.core import clinic_time, names
 from clinic.core.appointment_length import SHORTEST_MINUTES

@@ -11,10 +11,10 @@ from typing import Any
 from django.utils import timezone
 
 from appointments.availability.search import BEGIN_STEP, NO_GAP, widened
-from appointments.columns import Block, Column, Desk, Row, read_rows, status_counts
-from appointments.grid import Grid, Mark, Place
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary
+from appointments.schedule.columns import Block, Column, Desk, Row, read_rows, status_counts
+from appointments.schedule.grid import Grid, Mark, Place
 from appointments.statuses import Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST_MINUTES

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from appointments.availability.search import LOOK_AHEAD_DAYS, first_working_day
-from appointments.day import Block, Column, Day
 from appointments.models import Appointment
+from appointments.schedule.day import Block, Column, Day
 from appointments.statuses import BLOCKING, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST

@@ -8,10 +8,10 @@ from typing import Any
 from django.utils import timezone
 
 from appointments.availability.search import widened
-from appointments.columns import Column, Desk, Row, read_rows, status_counts
-from appointments.day import version_of
-from appointments.grid import Grid, Mark, Place, side_by_side
 from appointments.models import Appointment
+from appointments.schedule.columns import Column, Desk, Row, read_rows, status_counts
+from appointments.schedule.day import version_of
+from appointments.schedule.grid import Grid, Mark, Place, side_by_side
 from appointments.statuses import Status
 from clinic.core import clinic_time
 from doctors.availability import ONE_DAY, USUAL_WEEKDAYS, DoctorTime, Span

@@ -13,7 +13,7 @@ from ninja import Query, Schema
 from pydantic import Field, StrictBool
 
 from appointments.availability.search import LOOK_AHEAD_DAYS, Slot, Wish, find_free
-from appointments.impact import follow_up, hit_by_saving, note_hits
+from appointments.displaced.finder import follow_up, hit_by_saving, note_hits
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying

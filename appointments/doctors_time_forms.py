@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from appointments.impact_forms import ShowsHits
+from appointments.displaced.forms import ShowsHits
 from clinic.core import clinic_time
 from clinic.html.crispy import bare_helper
 from clinic.html.widgets import DateInput, TimeInput, make_small

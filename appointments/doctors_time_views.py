@@ -14,9 +14,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
+from appointments.displaced.finder import follow_up, hit_by_closing, hit_by_deleting, named_of, note_hits
+from appointments.displaced.forms import seen_in
 from appointments.doctors_time_forms import ClosureForm, HolidaysForm, HoursForm, LeaveForm, with_copied_day
-from appointments.impact import follow_up, hit_by_closing, hit_by_deleting, named_of, note_hits
-from appointments.impact_forms import seen_in
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from appointments import calendar_views, close_out_views, doctors_time_views, export_views, impact_views, rights_views
+from appointments import calendar_views, close_out_views, doctors_time_views, export_views, rights_views
 from appointments.availability import views as free_views
 from appointments.booking import views as booking_views
 from appointments.detail import status_views, views
+from appointments.displaced import views as impact_views
 from appointments.schedule import day_views, print_views, week_views
 
 app_name = "appointments"

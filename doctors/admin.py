@@ -1,6 +1,6 @@
 """Admin of doctors and their time, as far as it is theirs alone.
 
-`appointments.impact_admin` registers it: there it is known whom a change hits.
+`appointments.displaced.admin` registers it: there it is known whom a change hits.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Doctors in the JSON API. Who may call what is in `clinic.web.page_access`; whom a change hits is known in `appointments`."""
+"""Doctors in the JSON API. Who may call what is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Annotated, Any

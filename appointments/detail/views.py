@@ -27,8 +27,8 @@ from appointments.booking.forms import (
 from appointments.detail.buttons import actions_on, can_change, can_undo
 from appointments.detail.history import history_of
 from appointments.detail.status_views import done_message, undo_button
-from appointments.impact import unfinished_hit_of
-from appointments.impact_forms import CancelAllForm
+from appointments.displaced.finder import unfinished_hit_of
+from appointments.displaced.forms import CancelAllForm
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.schedule.day_views import came_from, is_impact, visit_url

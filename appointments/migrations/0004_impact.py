@@ -76,7 +76,9 @@ class Migration(migrations.Migration):
                 (
                     "impact",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="hits", to="appointments.impact"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="hits",
+                        to="appointments.displaced.finder",
                     ),
                 ),
             ],

@@ -2,8 +2,8 @@
 
 from appointments.models.appointment import Appointment, QuietCheckConstraint
 from appointments.models.calendar_feed import CalendarFeed
+from appointments.models.displaced import Hit, Impact
 from appointments.models.emergency import EmergencyGrant, may_see_names
-from appointments.models.impact import Hit, Impact
 
 __all__ = [
     "Appointment",

@@ -62,7 +62,7 @@ class Appointment(Remembered):
     # Why the change that is about to be saved is made: it belongs to the change, so the audit trail keeps it.
     reason_of_change = ""
 
-    # Why a change of doctors' time has hit the visit, as `appointments.impact` found.
+    # Why a change of doctors' time has hit the visit, as `appointments.displaced.finder` found.
     hit_because: frozenset[str] = frozenset()
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")

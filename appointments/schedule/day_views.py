@@ -14,7 +14,7 @@ from django.views.decorators.http import etag
 from django_htmx.http import HttpResponseClientRedirect
 
 from appointments.close_out import open_past_count
-from appointments.impact import unfinished_for
+from appointments.displaced.finder import unfinished_for
 from appointments.models import Appointment, may_see_names
 from appointments.permissions import appointment_for
 from appointments.schedule.day import Day, day_version, day_view

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from appointments.booking import actions
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.models import Appointment, Hit
 from clinic.accounts.roles import ADMINISTRATOR, MANAGER, RECEPTIONIST
 from clinic.models import KeptAnswer

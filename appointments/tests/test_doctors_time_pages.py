@@ -246,7 +246,7 @@ def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatc
             ClosureFactory(date=dt.date(2027, 1, 1))
         return []
 
-    monkeypatch.setattr("appointments.impact_forms.hit_by_saving", look_and_be_overtaken)
+    monkeypatch.setattr("appointments.displaced.forms.hit_by_saving", look_and_be_overtaken)
     monkeypatch.setattr("appointments.doctors_time_views.hit_by_closing", look_and_be_overtaken)
     if page == "leave":
         response = client.post(f"/doctors/{doctor.pk}/leave/", leave_typed())

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from appointments.booking import actions
-from appointments.impact import (
+from appointments.displaced.finder import (
     follow_up,
     hit_by_deleting,
     hit_by_saving,
@@ -14,8 +14,8 @@ from appointments.impact import (
     open_impact,
     unfinished_for,
 )
+from appointments.displaced.proposals import Proposal, propose
 from appointments.models import Appointment, Impact
-from appointments.proposals import Proposal, propose
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace

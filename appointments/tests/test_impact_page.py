@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 
 from appointments.booking import actions
-from appointments.impact import follow_up, open_impact
-from appointments.impact_page import MOST_SHOWN
+from appointments.displaced.finder import follow_up, open_impact
+from appointments.displaced.worklist import MOST_SHOWN
 from appointments.models import Appointment, Hit, Impact
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
@@ -101,7 +101,7 @@ def test_page_makes_as_many_queries_for_many_visits(at_desk, okafor, impact, row
 
 
 def test_page_of_very_many_shows_those_first_that_are_open(at_desk, impact, monkeypatch):
-    monkeypatch.setattr("appointments.impact_page.MOST_SHOWN", 2)
+    monkeypatch.setattr("appointments.displaced.worklist.MOST_SHOWN", 2)
     press(at_desk, impact, move=f"{impact.hits.first().pk}:same")
 
     page = at_desk.get(impact.get_absolute_url()).context["page"]

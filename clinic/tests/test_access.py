@@ -14,7 +14,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
 
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.models import Appointment, CalendarFeed, EmergencyGrant
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import ROLES, sync_roles

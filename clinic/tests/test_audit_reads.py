@@ -7,7 +7,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.models import Appointment, CalendarFeed, Hit
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.models import AuditQuerySet
@@ -348,7 +348,7 @@ def test_nobody_is_told_who_would_be_hit_without_an_entry(in_admin, hit, name, m
 
 @pytest.mark.parametrize("name", HITS)
 def test_of_very_many_who_would_be_hit_the_entry_holds_those_who_are_named(in_admin, hit, name, monkeypatch):
-    monkeypatch.setattr("appointments.impact.MOST_NAMED", 1)
+    monkeypatch.setattr("appointments.displaced.finder.MOST_NAMED", 1)
     later = AppointmentFactory(doctor=hit.doctor, start_time=hit.start_time + dt.timedelta(hours=1))
 
     response = look_at_hits(in_admin, name, hit)

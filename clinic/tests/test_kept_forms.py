@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import clear_script_prefix, resolve, reverse, set_script_prefix
 
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.models import Appointment
 from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory

@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.models import Appointment, CalendarFeed, EmergencyGrant, Impact
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import ApiToken, AuditEntry, ImportDraft, ImportRow, KeptAnswer, Session, User

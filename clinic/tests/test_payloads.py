@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from appointments.booking import actions
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.models import CalendarFeed
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import ApiToken, AuditEntry, Session, User

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils.html import strip_tags
 
 from appointments.booking import actions
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.models import CalendarFeed
 from appointments.tests.factories import AppointmentFactory
 from clinic.core.names import NO_INITIAL, initials

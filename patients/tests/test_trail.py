@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.models import Appointment, Hit
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.actor import acting

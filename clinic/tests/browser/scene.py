@@ -3,7 +3,7 @@
 import datetime as dt
 from types import SimpleNamespace
 
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from appointments.booking import actions
-from appointments.impact import open_impact
+from appointments.displaced.finder import open_impact
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, RECEPTIONIST
 from clinic.models import ApiToken

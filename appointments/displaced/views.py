@@ -14,9 +14,9 @@ from django.utils import timezone
 from appointments import rules
 from appointments.booking import actions
 from appointments.booking.forms import slot_initial
-from appointments.impact import unfinished_for
-from appointments.impact_forms import CancelAllForm
-from appointments.impact_page import ImpactPage, Row, impact_page, rows_of
+from appointments.displaced.finder import unfinished_for
+from appointments.displaced.forms import CancelAllForm
+from appointments.displaced.worklist import ImpactPage, Row, impact_page, rows_of
 from appointments.models import Impact
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time

@@ -10,8 +10,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from appointments.impact import follow_up, hit_by_saving, note_hits
-from appointments.impact_forms import HitSeenForm, HitTimetableForm, ShowsHits
+from appointments.displaced.finder import follow_up, hit_by_saving, note_hits
+from appointments.displaced.forms import HitSeenForm, HitTimetableForm, ShowsHits
 from appointments.models import Appointment, Impact
 from clinic.administration.base import SafeModelAdmin
 from doctors import admin as doctors_admin

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import ngettext
 
-from appointments.impact import hit_by_saving, named_of
+from appointments.displaced.finder import hit_by_saving, named_of
 from appointments.models import Appointment
 from clinic.web.http import number_or_none, with_renewed
 from doctors.forms import SeenForm, TimetableForm

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from django.utils import timezone
 
-from appointments.impact import obstacles_to
+from appointments.displaced.finder import obstacles_to
+from appointments.displaced.proposals import Proposal, propose
 from appointments.models import Appointment, Hit, Impact
-from appointments.proposals import Proposal, propose
 from appointments.statuses import MOVABLE, Status
 from clinic.core import clinic_time
 

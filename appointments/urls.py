@@ -2,11 +2,14 @@
 
 from django.urls import path
 
-from appointments import calendar_views, close_out_views, doctors_time_views, export_views, rights_views
+from appointments import doctors_time_views, rights_views
 from appointments.availability import views as free_views
 from appointments.booking import views as booking_views
+from appointments.calendar_feed import views as calendar_views
+from appointments.close_out import views as close_out_views
 from appointments.detail import status_views, views
 from appointments.displaced import views as impact_views
+from appointments.export import views as export_views
 from appointments.schedule import day_views, print_views, week_views
 
 app_name = "appointments"

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import etag
 from django_htmx.http import HttpResponseClientRedirect
 
-from appointments.close_out import open_past_count
+from appointments.close_out.pending import open_past_count
 from appointments.displaced.finder import unfinished_for
 from appointments.models import Appointment, may_see_names
 from appointments.permissions import appointment_for

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from icalendar import Calendar
 
 from appointments.booking import actions
-from appointments.calendar import feed_of, feed_version
+from appointments.calendar_feed.ical import feed_of, feed_version
 from appointments.models import Appointment, CalendarFeed
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory

@@ -7,9 +7,9 @@ from django.db import connection
 from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 
-from appointments import close_out
 from appointments.booking import actions
-from appointments.close_out import close_out_for, open_past_count
+from appointments.close_out import pending
+from appointments.close_out.pending import close_out_for, open_past_count
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
@@ -122,7 +122,7 @@ def test_banner_counts_in_one_query(receptionist, django_assert_num_queries):
 
 
 def test_banner_stops_counting(monkeypatch, receptionist):
-    monkeypatch.setattr(close_out, "MOST_COUNTED", 2)
+    monkeypatch.setattr(pending, "MOST_COUNTED", 2)
     for hour in (8, 9, 10):
         visit(hour=hour)
 
@@ -140,14 +140,14 @@ def banner(count):
     ("number", "text"), [(1, "One past visit has no outcome"), (7, "7 past visits have no outcome")]
 )
 def test_banner_says_how_many_and_leads_to_the_page(number, text):
-    page = banner(close_out.OpenCount(number))
+    page = banner(pending.OpenCount(number))
 
     assert text in page
     assert f'href="{URL}"' in page
 
 
 def test_banner_is_absent_when_all_is_settled():
-    assert banner(close_out.OpenCount(0)) == ""
+    assert banner(pending.OpenCount(0)) == ""
 
 
 # The page
@@ -203,7 +203,7 @@ def test_page_changes_nothing(at_desk):
 
 
 def test_page_shows_a_hundred_and_says_how_many_more(at_desk, monkeypatch):
-    monkeypatch.setattr(close_out, "MOST_SHOWN", 2)
+    monkeypatch.setattr(pending, "MOST_SHOWN", 2)
     oldest, older, _newest = visit(3), visit(2), visit(1)
 
     response = at_desk.get(URL)
@@ -213,7 +213,7 @@ def test_page_shows_a_hundred_and_says_how_many_more(at_desk, monkeypatch):
 
 
 def test_page_that_shows_all_speaks_of_no_more(at_desk, monkeypatch):
-    monkeypatch.setattr(close_out, "MOST_SHOWN", 2)
+    monkeypatch.setattr(pending, "MOST_SHOWN", 2)
     visit(2)
     visit(1)
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
 
-from appointments.calendar import CONTENT_TYPE, feed_of, feed_version, file_for_patient
+from appointments.calendar_feed.ical import CONTENT_TYPE, feed_of, feed_version, file_for_patient
 from appointments.models import CalendarFeed
 from appointments.permissions import appointment_for, doctor_with_feed
 from clinic.core.client_address import is_in_the_clear

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-from appointments.export import ONE_DAY, Export, check_export_span
+from appointments.export.rows import ONE_DAY, Export, check_export_span
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.html.widgets import DateInput, make_small

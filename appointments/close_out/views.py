@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.shortcuts import render
 
-from appointments.close_out import close_out_for
+from appointments.close_out.pending import close_out_for
 from clinic.web.http import StaffRequest
 
 

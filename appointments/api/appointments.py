@@ -12,9 +12,9 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from appointments import rules
+from appointments.api.doctors import FreeTimeOut, free_time
 from appointments.availability.search import Wish, find_free, nearest
 from appointments.booking import actions
-from appointments.doctors_api import FreeTimeOut, free_time
 from appointments.models import Appointment
 from appointments.models.appointment import LONGEST_NOTES
 from appointments.permissions import appointment_for

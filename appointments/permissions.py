@@ -1,7 +1,7 @@
 """What a user may do with one appointment.
 
-`clinic.web.page_access` opens a page to who may use it at all; here the question is whether it is for this appointment. The
-permission `<action>_own_<model>` is for the doctor whose diary it is in.
+`clinic.web.page_access` decides who may use a page at all; this module decides for which appointments. The permission
+`<action>_own_<model>` covers those in the doctor's own diary.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Admin of users, API tokens and the audit trail. Roles are made in `clinic.accounts.roles`: here they are only given."""
+"""Admin of users, API tokens and the audit trail. Roles are defined in `clinic.accounts.roles`."""
 
 from typing import Any
 
@@ -14,9 +14,12 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from clinic.account_pages.forms import TEMPORARY_TEXT, NewUserForm, OthersPasswordForm, UserAccessForm
 from clinic.accounts import lockout, second_factor
+from clinic.accounts.models import User
 from clinic.administration.base import SafeModelAdmin
+from clinic.audit.models import AuditEntry, Event
 from clinic.core import clinic_time
-from clinic.models import USUAL_LIFE, ApiToken, AuditEntry, Event, Session, User
+from clinic.rest.models import USUAL_LIFE, ApiToken
+from clinic.sessions.models import Session
 
 admin.site.unregister(Group)
 admin.site.unregister(AuditEntry)

@@ -34,7 +34,10 @@ class ClinicConfig(AppConfig):
 
 def _forget_what_is_over(**kwargs: Any) -> None:
     """Delete what is kept for a while and whose time is over, be there no import and no call for months."""
-    from clinic.models import ImportDraft, KeptAnswer, KeptForm, Session
+    from clinic.rest.models import KeptAnswer
+    from clinic.sessions.models import Session
+    from clinic.sessions.saved_forms import KeptForm
+    from clinic.spreadsheets.models import ImportDraft
 
     ImportDraft.objects.purge()
     KeptAnswer.objects.purge()

@@ -281,8 +281,8 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
     )
 }
 
-# What may be sent. `clinic.ops.request_limits` refuses more by its Content-Length, before any of it is read. These limits
-# apply to what is inside. An upload is kept in memory: a file of patients must not lie in a temporary folder.
+# Limits of requests. `clinic.ops.request_limits` refuses a larger Content-Length before any of the body is read. These
+# limits apply to what is inside. An upload is kept in memory: a file of patients must not lie in a temporary folder.
 DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_FORM
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 1

@@ -1,4 +1,4 @@
-"""Appointments in the JSON API. Who may call what is in `clinic.web.page_access`, and to which visit in `permissions`."""
+"""Appointments in the JSON API. Who may call what: `clinic.web.page_access`; for which appointment: `permissions`."""
 
 import datetime as dt
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""FHIR R4 at `/api/fhir/`, to read and to search. Who may is in `clinic.web.page_access`; of whom, `visible_to` says."""
+"""FHIR R4 at `/api/fhir/`, to read and to search. Who may call what is in `clinic.web.page_access`."""
 
 from collections.abc import Callable
 from functools import partial, wraps

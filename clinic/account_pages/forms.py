@@ -16,9 +16,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from clinic.accounts import lockout, second_factor
+from clinic.accounts.models import TEMPORARY_PASSWORD_LASTS, User
 from clinic.accounts.roles import ADMINISTRATOR
 from clinic.audit.actor import current_origin
-from clinic.models import TEMPORARY_PASSWORD_LASTS, User
 
 LONGEST_CODE = 40
 _DAYS = TEMPORARY_PASSWORD_LASTS.days

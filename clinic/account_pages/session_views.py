@@ -1,4 +1,4 @@
-"""Pages of one's own sessions, and what a page asks about its own. Who may call which is in `clinic.web.page_access`."""
+"""Pages of the user's own sessions. Who may call which is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Any
@@ -10,7 +10,8 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from clinic.models import AuditEntry, Event, Session
+from clinic.audit.models import AuditEntry, Event
+from clinic.sessions.models import Session
 from clinic.web.http import StaffRequest, number_or_none
 from clinic.web.saved_forms import answer_keeping, remind
 

@@ -19,7 +19,8 @@ from clinic.account_pages.forms import CodeForm, ConfirmForm, LoginForm, OwnPass
 from clinic.account_pages.session_views import end_others
 from clinic.accounts import lockout, second_factor
 from clinic.accounts.confirmation import confirm_session, note_second_factor
-from clinic.models import RecoveryCode, User
+from clinic.accounts.models import User
+from clinic.accounts.recovery_codes import RecoveryCode
 from clinic.web.http import StaffRequest, is_ours, may_be_led_to, next_or, sent_data
 from clinic.web.page_access import CONFIRMED, page_at
 

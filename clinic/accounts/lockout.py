@@ -20,10 +20,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from clinic.accounts.models import User
 from clinic.core.client_address import client_address
 from clinic.core.names import fold
 from clinic.db.transactions import retrying
-from clinic.models import User
 
 MOST_FOR_USER = 15  # whatever the addresses
 MOST_FROM_ADDRESS = 30  # whoever the users: all desks of a clinic may share one

@@ -15,10 +15,11 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from qrcode.image.svg import SvgPathImage
 
-from clinic.accounts.recovery_codes import HOW_MANY
+from clinic.accounts.models import User
+from clinic.accounts.recovery_codes import HOW_MANY, RecoveryCode
 from clinic.audit.actor import acting
+from clinic.audit.models import AuditEntry, Event
 from clinic.db.transactions import retrying
-from clinic.models import AuditEntry, Event, RecoveryCode, User
 
 CODE_DIGITS = 6
 SET_UP_LASTS_SECONDS = 30 * 60

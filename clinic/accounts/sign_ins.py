@@ -5,8 +5,9 @@ from typing import Any
 from django.http import HttpRequest
 
 from clinic.accounts.confirmation import has_shown_second_factor
+from clinic.accounts.models import User
 from clinic.audit.actor import acting
-from clinic.models import AuditEntry, Event, User
+from clinic.audit.models import AuditEntry, Event
 
 
 def note_sign_in(*, request: HttpRequest, user: User, **kwargs: Any) -> None:

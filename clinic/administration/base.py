@@ -15,9 +15,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from clinic.administration.site import option_text
-from clinic.audit.models import patient_id_of
+from clinic.audit.models import AuditEntry, Event, patient_id_of
 from clinic.db.transactions import retrying
-from clinic.models import AuditEntry, Event
 from clinic.web.denied_access import note_refused
 from clinic.web.http import number_or_none
 from clinic.web.saved_forms import as_typed, taken_from

@@ -13,7 +13,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
 from clinic.account_pages.session_views import SignOutView
-from clinic.models import AuditEntry, Event
+from clinic.audit.models import AuditEntry, Event
 
 
 def option_text(record: Model) -> str:

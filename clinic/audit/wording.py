@@ -9,8 +9,8 @@ from django.db import models
 from django.utils.formats import date_format
 
 from clinic.audit.actor import stored_instant
+from clinic.audit.models import Event
 from clinic.core import clinic_time
-from clinic.models import Event
 
 MOST_CHARACTERS = 200  # of a value; notes are longer
 NameOf = Callable[[type[models.Model], int], str]

@@ -10,9 +10,11 @@ from django.db import models
 from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch
 
+from clinic.accounts.models import User
+from clinic.audit.models import AuditEntry, Event, SeenPatient
 from clinic.audit.wording import MOST_CHARACTERS, day_text, instant_text, records_told, told_text, yes_or_no
 from clinic.core import clinic_time
-from clinic.models import ApiToken, AuditEntry, Event, SeenPatient, User
+from clinic.rest.models import ApiToken
 from patients.models import Patient
 
 ROWS_PER_PAGE = 50

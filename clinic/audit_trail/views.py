@@ -8,10 +8,11 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from clinic.accounts.models import User
+from clinic.audit.models import AuditEntry, Event
 from clinic.audit_trail.entries import Asked, page_of, rows_of
 from clinic.core import clinic_time
 from clinic.html.widgets import DateInput, make_small
-from clinic.models import AuditEntry, Event, User
 from clinic.web.http import StaffRequest, number_or_none
 from patients.models import Patient
 from patients.querysets import MOST_FOUND

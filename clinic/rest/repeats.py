@@ -18,8 +18,8 @@ from ninja.responses import NinjaJSONEncoder, Status
 from ninja.utils import contribute_operation_args
 
 from clinic.db.transactions import retrying
-from clinic.models import KeptAnswer
 from clinic.rest.errors import refuse
+from clinic.rest.models import KeptAnswer
 
 _KEPT_HEADERS = ("ETag", "Location")
 

@@ -11,9 +11,9 @@ from ninja.security import HttpBearer
 
 from clinic.core.client_address import is_in_the_clear
 from clinic.db.transactions import retrying
-from clinic.models import ApiToken, KeptAnswer
 from clinic.ops.rate_limit import seconds_to_wait
 from clinic.rest.errors import DESCRIPTION, READ_BY_PEOPLE, is_api, refuse_call
+from clinic.rest.models import ApiToken, KeptAnswer
 
 IN_THE_CLEAR = "This came without TLS: call https://, and replace the token, which others may have read."
 DESCRIBING = READ_BY_PEOPLE | {DESCRIPTION}
@@ -55,7 +55,7 @@ def _token_of(request: HttpRequest) -> ApiToken | None:
 
 
 class BearerToken(HttpBearer):
-    """How the description of the API says that calls need a token. `clinic.web.middleware` has refused those without."""
+    """Documents in the API schema that calls need a token. `clinic.web.middleware` has refused calls without one."""
 
     def authenticate(self, request: Any, token: str) -> ApiToken:
         """Return the token that was found to be in force."""

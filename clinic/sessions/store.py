@@ -33,7 +33,7 @@ class SessionStore(DatabaseStore):
     @classmethod
     def get_model_class(cls) -> Any:
         """Return the clinic's own table."""
-        from clinic.models import Session
+        from clinic.sessions.models import Session
 
         return Session
 

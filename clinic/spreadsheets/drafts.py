@@ -14,9 +14,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from openpyxl.utils import get_column_letter
 
-from clinic.models import ImportDraft, ImportRow, User, Verdict
+from clinic.accounts.models import User
 from clinic.spreadsheets.cells import DateWidget
 from clinic.spreadsheets.importer import Importer, Line
+from clinic.spreadsheets.models import ImportDraft, ImportRow, Verdict
 from clinic.spreadsheets.reader import UploadedSheet, read_sheet
 
 BATCH = 500

@@ -11,9 +11,10 @@ from django.core.exceptions import ValidationError
 from django.db import connection, models
 from import_export.resources import Resource
 
+from clinic.audit.models import AuditEntry
 from clinic.core import names
-from clinic.models import AuditEntry, Verdict
 from clinic.spreadsheets.cells import DateWidget
+from clinic.spreadsheets.models import Verdict
 
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 

@@ -16,10 +16,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.formats import date_format
 
+from clinic.audit.models import AuditEntry, Event
 from clinic.html.crispy import bare_helper
-from clinic.models import AuditEntry, Event, ImportDraft, Verdict
 from clinic.spreadsheets.drafts import ChangedMeanwhile, NothingChosen, cancel, confirm, line_of, look_again, open_draft
 from clinic.spreadsheets.importer import Importer, Line
+from clinic.spreadsheets.models import ImportDraft, Verdict
 from clinic.web.denied_access import note_refused
 from clinic.web.http import StaffRequest, number_or_none, sent_data
 

@@ -14,8 +14,8 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import ResolverMatch
 
-from clinic.audit.models import patient_id_of
-from clinic.models import AuditEntry, Event, User
+from clinic.accounts.models import User
+from clinic.audit.models import AuditEntry, Event, patient_id_of
 from clinic.rest.errors import is_api
 from clinic.web.http import number_or_none
 

@@ -8,7 +8,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
-from clinic.models import User
+from clinic.accounts.models import User
 from clinic.sessions.store import SessionStore
 from clinic.web.page_access import PUBLIC, is_open_to, methods_of, page_at
 from clinic.web.saved_forms import taken_from

@@ -8,8 +8,9 @@ from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import ResolverMatch
 
+from clinic.accounts.models import User
 from clinic.db.transactions import retrying
-from clinic.models import KeptForm, User
+from clinic.sessions.saved_forms import KeptForm
 from clinic.web.page_access import PAGES, is_open_to, methods_of, page_at
 
 LONGEST_DATA = 100_000

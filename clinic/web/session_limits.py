@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 
-from clinic.models import User
+from clinic.accounts.models import User
 from clinic.rest.errors import is_api
 from clinic.web.http import lead_on
 from clinic.web.page_access import PUBLIC, methods_of

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 from contextlib import suppress
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
@@ -12,20 +12,18 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms.models import ModelChoiceIterator
 
 from appointments import rules
-from appointments.availability.search import PARTS_OF_DAY, Wish
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
 from clinic.html.crispy import bare_helper
-from clinic.html.widgets import DateInput, TimeInput, make_small
+from clinic.html.widgets import DateInput, TimeInput
 from clinic.web.http import number_or_none
 from doctors.models import Doctor
 from patients.models import Patient
 
 _MODEL = Appointment._meta
 COMMON_LENGTHS = (15, 20, 30, 45, 60, 90)
-WEEKDAYS = dict(enumerate(("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")))
 WHICH = [(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, "After the clocks go back")]
 
 
@@ -299,69 +297,6 @@ def slot_layout() -> list[Any]:
         Field("duration_minutes", wrapper_class="length-field"),
         HTML("{% include 'appointments/_common_lengths.html' %}"),
     ]
-
-
-class FreeTimesForm(forms.Form):
-    """Which free times are sought. What makes no sense is left out: a filter is a help, never an obstacle."""
-
-    ANYONE = "anyone"
-
-    who = forms.ChoiceField(label="With", required=False)
-    part_of_day = forms.ChoiceField(
-        label="Time of day", choices=[("", "Any time of day"), *PARTS_OF_DAY.items()], required=False
-    )
-    weekday = forms.TypedChoiceField(
-        label="Weekday",
-        choices=[("", "Any weekday"), *WEEKDAYS.items()],
-        coerce=int,
-        empty_value=None,
-        required=False,
-    )
-
-    def __init__(self, data: Any, *, doctors: list[Doctor], default: str, sent_with: str = "") -> None:
-        """Make the form; `default` says what an empty `who` stands for, `sent_with` the form it is sent with."""
-        super().__init__(data)
-        specializations = sorted({doctor.specialization for doctor in doctors})
-        choices: list[Any] = [
-            ("", default),
-            *([(self.ANYONE, "Anyone")] if default != "Anyone" else []),
-            ("Specialization", [(f"s{name}", name) for name in specializations]),
-            ("Doctor", [(f"d{doctor.pk}", doctor.full_name) for doctor in doctors]),
-        ]
-        cast(forms.ChoiceField, self.fields["who"]).choices = choices
-        for field in self.fields.values():
-            if sent_with:
-                field.widget.attrs["form"] = sent_with
-        make_small(self)
-
-    def wish(self, *, minutes: int | None, doctor_id: int | None = None, **known: Any) -> Wish:
-        """Return what is sought; `doctor_id` is the one that an empty `who` stands for."""
-        self.full_clean()
-        who = self.cleaned_data.get("who", "")
-        if who:
-            doctor_id = number_or_none(who[1:]) if who.startswith("d") else None
-        return Wish(
-            minutes=minutes,
-            doctor_id=doctor_id,
-            specialization=who[1:] if who.startswith("s") else "",
-            part_of_day=self.cleaned_data.get("part_of_day", ""),
-            weekday=self.cleaned_data.get("weekday"),
-            **known,
-        )
-
-
-class FindFreeForm(FreeTimesForm):
-    """What is sought on the page of free times, which has no booking form beside it."""
-
-    date = forms.DateField(label="From", required=False, widget=DateInput())
-    minutes = forms.IntegerField(
-        label="Minutes",
-        required=False,
-        min_value=SHORTEST_MINUTES,
-        max_value=LONGEST_MINUTES,
-    )
-
-    field_order = ["who", "date", "minutes", "part_of_day", "weekday"]
 
 
 def slot_initial(query: Any) -> dict[str, Any]:

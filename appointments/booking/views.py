@@ -15,12 +15,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from appointments.availability.search import Wish, first_working_day
-from appointments.availability.views import day_of, free_panel
 from appointments.booking import actions
 from appointments.booking.attendance import attendance_of
 from appointments.booking.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
+from appointments.booking.free_panel import day_of, free_panel
 from appointments.models import Appointment
-from appointments.schedule.day_views import came_from, day_url, visit_url
+from appointments.navigation import came_from, day_url, visit_url
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
 from clinic.web.denied_access import note_refused

@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from appointments.availability.search import slot_words
-from appointments.availability.views import free_panel
 from appointments.booking import actions as booking
 from appointments.booking.forms import (
     COMMON_LENGTHS,
@@ -24,14 +23,15 @@ from appointments.booking.forms import (
     with_quick_reason,
     with_slot,
 )
+from appointments.booking.free_panel import free_panel
 from appointments.detail.buttons import actions_on, can_change, can_undo
 from appointments.detail.history import history_of
 from appointments.detail.status_views import done_message, undo_button
 from appointments.displaced.finder import unfinished_hit_of
 from appointments.displaced.forms import CancelAllForm
 from appointments.models import Appointment
+from appointments.navigation import came_from, is_impact, visit_url
 from appointments.permissions import appointment_for, rights_to
-from appointments.schedule.day_views import came_from, is_impact, visit_url
 from appointments.statuses import MOVABLE, Status
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event

@@ -2,13 +2,12 @@
 
 import datetime as dt
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 from django.views.decorators.http import etag
 from django_htmx.http import HttpResponseClientRedirect
@@ -16,6 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from appointments.close_out.pending import open_past_count
 from appointments.displaced.finder import unfinished_for
 from appointments.models import Appointment, may_see_names
+from appointments.navigation import FILTERS, schedule_url
 from appointments.permissions import appointment_for
 from appointments.schedule.day import Day, day_version, day_view
 from appointments.statuses import MOVABLE
@@ -23,8 +23,6 @@ from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST_MINUTES
 from clinic.web.http import StaffRequest, number_or_none
 from doctors.models import Doctor
-
-FILTERS = ("doctor", "specialization", "layout")
 
 
 def schedule_today(request: StaffRequest) -> HttpResponse:
@@ -135,84 +133,6 @@ def _moving(request: StaffRequest, kept: dict[str, str]) -> Appointment | None:
 def schedule_version(request: StaffRequest, day: dt.date) -> HttpResponse:
     """Say whether a day view that is open still shows what is. One query, and nothing is rendered."""
     return HttpResponse(content_type="text/plain; charset=utf-8")
-
-
-def schedule_url(day: dt.date | None, kept: dict[str, str]) -> str:
-    """Return the address of a day, or of today, with the filters that are kept."""
-    url = reverse("appointments:schedule_day", args=[day]) if day else reverse("appointments:schedule_now")
-    query = urlencode({name: value for name, value in kept.items() if value})
-    return f"{url}?{query}" if query else url
-
-
-def came_from(request: StaffRequest) -> str:
-    """Return the day view with its filters, the week or the impact page that led here, to lead back to it; or nothing.
-
-    It is only ever read for filters, and for which week or impact it is: nobody is sent to what an address names.
-    """
-    if "from" in request.GET:
-        return request.GET["from"]
-    address = _parts(request.headers.get("Referer", ""))
-    is_day = address.path == "/" or address.path.startswith(reverse("appointments:schedule_now"))
-    leads_back = is_day or bool(_named(address.path, "doctor_week") or _named(address.path, "impact_detail"))
-    return f"{address.path}?{address.query}" if leads_back and address.netloc == request.get_host() else ""
-
-
-def is_impact(address: str) -> bool:
-    """Return whether an address is that of an impact page."""
-    return _named(address, "impact_detail") is not None
-
-
-def _named(address: str, page: str) -> int | None:
-    """Return the id of the doctor or the impact that an address names, if it is one of that page."""
-    try:
-        found = resolve(_parts(address).path)
-    except Resolver404:
-        return None
-    return found.kwargs["pk"] if found.view_name == f"appointments:{page}" else None
-
-
-def _parts(address: str) -> SplitResult:
-    """Return the parts of an address; of what is none, nothing."""
-    try:
-        return urlsplit(address)
-    except ValueError:
-        return urlsplit("")
-
-
-def day_url(day: dt.date, *, came_from: str) -> str:
-    """Return the address of a day, with the filters of the day view one came from, or of the doctor's week."""
-    doctor_id = _named(came_from, "doctor_week")
-    return schedule_url(day, _filters_named(came_from)) if doctor_id is None else week_url(doctor_id, day)
-
-
-def week_url(doctor_id: int, day: dt.date) -> str:
-    """Return the address of the week of a doctor in which a date lies."""
-    return reverse("appointments:doctor_week", args=[doctor_id, day])
-
-
-def _filters_named(address: str) -> dict[str, str]:
-    return {name: value for name, value in parse_qsl(_parts(address).query) if name in FILTERS}
-
-
-def visit_url(appointment: Appointment, *, came_from: str = "", move: bool = False) -> str:
-    """Return the visit's place in the day view, with those filters of the day view one came from that show it.
-
-    Who came from a week is led to the week of the visit, and who came from an impact page back there. With `move`, it
-    is the day view in which a new time is picked for it.
-    """
-    day = clinic_time.local_date(appointment.start_time)
-    if not move and (impact_id := _named(came_from, "impact_detail")) is not None:
-        return f"{reverse('appointments:impact_detail', args=[impact_id])}#v{appointment.pk}"
-    if not move and _named(came_from, "doctor_week") is not None:
-        return f"{week_url(appointment.doctor_id, day)}#v{appointment.pk}"
-    kept = _filters_named(came_from)
-    if kept.get("doctor", str(appointment.doctor_id)) != str(appointment.doctor_id):
-        del kept["doctor"]
-    if kept.get("specialization", appointment.doctor.specialization) != appointment.doctor.specialization:
-        del kept["specialization"]
-    if move:
-        kept |= {"move": str(appointment.pk), "layout": ""}
-    return f"{schedule_url(day, kept)}#v{appointment.pk}"
 
 
 def _neighbour_url(day: dt.date, step: int, kept: dict[str, str]) -> str:

@@ -8,8 +8,9 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from appointments.models import Appointment, EmergencyGrant, may_see_names
+from appointments.navigation import schedule_url
 from appointments.schedule.day import day_view
-from appointments.schedule.day_views import filters_of, schedule_url
+from appointments.schedule.day_views import filters_of
 from appointments.schedule.sheets import SPARE_LINES, next_working_day, sheets
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event

@@ -7,7 +7,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from appointments.schedule.day_views import picked_date, schedule_url, week_url
+from appointments.navigation import schedule_url, week_url
+from appointments.schedule.day_views import picked_date
 from appointments.schedule.week import Week, week_view
 from clinic.core import clinic_time
 from clinic.web.http import StaffRequest, number_or_none

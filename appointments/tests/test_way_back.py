@@ -6,7 +6,7 @@ And nowhere else.
 import pytest
 from django.test import RequestFactory
 
-from appointments.schedule.day_views import came_from, day_url, visit_url
+from appointments.navigation import came_from, day_url, visit_url
 from appointments.tests.booking_form import BOOK, at
 from appointments.tests.factories import AppointmentFactory
 from doctors.tests.factories import DoctorFactory

@@ -1,0 +1,92 @@
+"""The panel of free times beside the forms that book and move."""
+
+import datetime as dt
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from appointments.availability.forms import FreeTimesForm
+from appointments.availability.search import Wish, find_free, nearest
+from appointments.availability.views import known_day, shown_times
+from appointments.booking.forms import SlotForm
+from appointments.models import Appointment
+from clinic.core import clinic_time
+from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
+from clinic.web.http import number_or_none
+from doctors.models import Doctor
+from patients.models import Patient
+
+
+def free_panel(
+    data: Any, form: SlotForm, *, patient: Patient | None, moving: Appointment | None = None
+) -> dict[str, Any]:
+    """Return what stands beside a form: the next free times that suit what it says so far."""
+    doctors = list(Doctor.objects.active())
+    filters = FreeTimesForm(data, doctors=doctors, default="The doctor chosen, or anyone", sent_with="slot-form")
+    chosen = number_or_none(str(form["doctor"].value()))
+    wish = filters.wish(
+        minutes=_minutes_of(form) or form.held_minutes,
+        doctor_id=chosen,
+        patient_id=patient.pk if patient else None,
+        moving=moving,
+    )
+    first_day = _day_in(data.get("later", "")) or day_of(form)
+    return {
+        "filters": filters,
+        "length": wish.minutes
+        or next((doctor.usual_minutes for doctor in doctors if doctor.pk == wish.doctor_id), None),
+        **shown_times(find_free(wish, doctors, first_day=first_day), wish, first_day),
+        **_alternatives(form, doctors, patient=patient, moving=moving),
+    }
+
+
+def _alternatives(
+    form: SlotForm, doctors: list[Doctor], *, patient: Patient | None, moving: Appointment | None
+) -> dict[str, Any]:
+    """Return the times nearest to one that was refused: of the same doctor, and of others in the specialization."""
+    start = getattr(form, "cleaned_data", {}).get("start_time")
+    if start is None or not {"doctor", "time"} & form.errors.keys():
+        return {}
+    chosen = number_or_none(str(form["doctor"].value()))
+    doctor = None if chosen is None else Doctor.objects.filter(pk=chosen).first()
+    if doctor is None:
+        return {}
+    wish = Wish(
+        minutes=_minutes_of(form) or form.held_minutes or doctor.usual_minutes,
+        specialization=doctor.specialization,
+        patient_id=patient.pk if patient else None,
+        moving=moving,
+    )
+    first_day = max(clinic_time.local_date(start), clinic_time.today())
+    slots = list(find_free(wish, doctors, first_day=first_day).slots())
+    return {
+        "refused_date": clinic_time.date_text(start),
+        "nearest": nearest((slot for slot in slots if slot.doctor == doctor), start),
+        "nearest_others": nearest((slot for slot in slots if slot.doctor != doctor), start),
+        "refused_specialization": doctor.specialization,
+    }
+
+
+def day_of(form: SlotForm) -> dt.date:
+    """Return the day the form speaks of; today if it has none, or one that has passed."""
+    try:
+        day = known_day(form.fields["date"].clean(form["date"].value()))
+    except ValidationError:
+        day = None
+    return max(day or clinic_time.today(), clinic_time.today())
+
+
+def _day_in(text: str) -> dt.date | None:
+    try:
+        return known_day(dt.date.fromisoformat(text))
+    except ValueError:
+        return None
+
+
+def _minutes_of(form: SlotForm) -> int | None:
+    """Return the length the form asks for, None for the usual one, and the shortest if it makes no sense yet."""
+    typed = form["duration_minutes"].value()
+    if typed in (None, ""):
+        return None
+    minutes = number_or_none(str(typed))
+    return minutes if minutes and minutes <= LONGEST_MINUTES else SHORTEST_MINUTES

@@ -34,7 +34,7 @@ def free_times(request: StaffRequest) -> HttpResponse:
         "patient": patient,
         **shown_times(find_free(wish, doctors, first_day=first_day), wish, first_day),
     }
-    return render(request, "appointments/free_times.html", context)
+    return render(request, "appointments/availability/free_times.html", context)
 
 
 def _patient_in(request: StaffRequest) -> Patient | None:

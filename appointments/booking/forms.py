@@ -221,7 +221,7 @@ class BookingForm(SlotForm):
             self.fields[name].required = False
         self.helper = bare_helper()
         self.helper.layout = Layout(
-            Fieldset("Patient", HTML("{% include 'appointments/_patient_picker.html' %}")),
+            Fieldset("Patient", HTML("{% include 'appointments/booking/_patient_picker.html' %}")),
             Fieldset("Doctor and time", *slot_layout()),
             Field("reason"),
             Field("notes"),
@@ -292,10 +292,10 @@ def slot_layout() -> list[Any]:
             css_class="row g-2",
         ),
         Field("which"),
-        HTML("{% include 'appointments/_nearest_times.html' %}"),
-        HTML("{% include 'appointments/_outside_hours.html' %}"),
+        HTML("{% include 'appointments/booking/_nearest_times.html' %}"),
+        HTML("{% include 'appointments/booking/_outside_hours.html' %}"),
         Field("duration_minutes", wrapper_class="length-field"),
-        HTML("{% include 'appointments/_common_lengths.html' %}"),
+        HTML("{% include 'appointments/booking/_common_lengths.html' %}"),
     ]
 
 

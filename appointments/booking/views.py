@@ -159,13 +159,13 @@ def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
         note_found(found[:MOST_FOUND])
     is_part = request.htmx and not answers_form(request)
     if is_part and searches:
-        return render(request, "appointments/_patient_matches.html", _matches(found, query))
+        return render(request, "appointments/booking/_patient_matches.html", _matches(found, query))
     if found is not None and len(found) == 1:
         typed["patient"] = found[0].pk
     picked = _patient_or_none(request, str(typed.get("patient", "")))
     form = BookingForm(initial=typed)
     if is_part:
-        return render(request, "appointments/_free_times.html", free_panel(sent, form, patient=picked))
+        return render(request, "appointments/availability/_free_times.html", free_panel(sent, form, patient=picked))
     return _booking_page(
         request, form, sent=sent, picked=picked, patient_form=_patient_form_of(typed, query), found=found, query=query
     )
@@ -231,7 +231,7 @@ def _booking_page(
         **free_panel(sent or request.POST or request.GET, form, patient=picked),
         **_matches(found, query),
     }
-    return render(request, "appointments/appointment_book.html", context)
+    return render(request, "appointments/booking/appointment_book.html", context)
 
 
 def _next_step(

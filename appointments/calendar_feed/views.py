@@ -62,7 +62,7 @@ def calendar_feed_edit(request: StaffRequest, pk: int) -> HttpResponse:
         token = CalendarFeed.make(doctor, by=request.user)
         address = request.build_absolute_uri(reverse("appointments:calendar_feed", args=[token]))
     context = {"doctor": doctor, "feed": feed, "address": address}
-    return render(request, "appointments/calendar_feed_edit.html", context)
+    return render(request, "appointments/calendar_feed/calendar_feed_edit.html", context)
 
 
 def appointment_calendar(request: StaffRequest, pk: int) -> HttpResponse:

@@ -52,7 +52,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
         return lead_on(request, visit_url(moved, came_from=form.cleaned_data["next"]))
     panel = free_panel(sent or {}, form, patient=appointment.patient, moving=appointment)
     if request.htmx and not answers_form(request):
-        return render(request, "appointments/_free_times.html", panel)
+        return render(request, "appointments/availability/_free_times.html", panel)
     AuditEntry.objects.note(Event.READ, appointment)
     context = {
         "form": form,
@@ -61,7 +61,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
         **panel,
         "history": history_of(appointment, user=request.user) if _is_stale(form) else [],
     }
-    return render(request, "appointments/appointment_move.html", context)
+    return render(request, "appointments/detail/appointment_move.html", context)
 
 
 def _move_form(request: StaffRequest, sent: Any, appointment: Appointment) -> MoveForm:
@@ -145,7 +145,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "can_undo": can_undo(appointment, rights, at=now),
         "hit": unfinished_hit_of(appointment, request.user, at=now),
     }
-    return render(request, "appointments/appointment_detail.html", context)
+    return render(request, "appointments/detail/appointment_detail.html", context)
 
 
 def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
@@ -183,4 +183,4 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
         "quick_reasons": QUICK_REASONS,
         "history": history_of(appointment, user=request.user) if _is_stale(form) else [],
     }
-    return render(request, "appointments/appointment_cancel.html", context)
+    return render(request, "appointments/detail/appointment_cancel.html", context)

@@ -32,7 +32,7 @@ _BUTTONS = _TICKS | {"move", "cancel"}
 
 def impact_list(request: StaffRequest) -> HttpResponse:
     """List the changes of doctors' time after which there is still something to do, urgent ones first."""
-    return render(request, "appointments/impact_list.html", {"impacts": unfinished_for(request.user)})
+    return render(request, "appointments/displaced/impact_list.html", {"impacts": unfinished_for(request.user)})
 
 
 def impact_detail(request: StaffRequest, pk: int) -> HttpResponse:
@@ -56,7 +56,7 @@ def impact_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "why": why,
         "cancels": sent is not None and "move" not in typed,
     }
-    return render(request, "appointments/impact_detail.html", context)
+    return render(request, "appointments/displaced/impact_detail.html", context)
 
 
 def _note_read(impact: Impact, page: ImpactPage) -> None:
@@ -76,7 +76,7 @@ def impact_print(request: StaffRequest, pk: int) -> HttpResponse:
     impact = get_object_or_404(Impact, pk=pk)
     page = impact_page(impact)
     _note_read(impact, page)
-    return render(request, "appointments/impact_print.html", {"page": page, "printed_at": timezone.now()})
+    return render(request, "appointments/displaced/impact_print.html", {"page": page, "printed_at": timezone.now()})
 
 
 _Said = dict[str, str]  # what the form says of a row: which hit, in which version, with what proposed

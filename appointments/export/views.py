@@ -66,7 +66,7 @@ def appointment_export(request: StaffRequest) -> HttpResponseBase:
             as_format=as_format,
         )
     context = {"form": form, "presets": _presets(today), "is_named": Export(today, today, user=request.user).is_named}
-    return render(request, "appointments/appointment_export.html", context)
+    return render(request, "appointments/export/appointment_export.html", context)
 
 
 def _presets(today: dt.date) -> list[tuple[str, dt.date, dt.date]]:

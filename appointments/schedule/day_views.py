@@ -71,14 +71,14 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     )
     context = {"moving": moving, **_day_context(shown, kept, now)}
     if request.htmx and request.htmx.trigger != "answers":
-        return render(request, "appointments/_day.html", context)
+        return render(request, "appointments/schedule/_day.html", context)
     context |= {
         "doctor_id": doctor and doctor.pk,
         "grant": may_see_names(request.user, at=now),
         "open_past": open_past_count(request.user, now),
         "impacts": unfinished_for(request.user, at=now),
     }
-    return render(request, "appointments/schedule_day.html", context | _way_around(day, kept))
+    return render(request, "appointments/schedule/schedule_day.html", context | _way_around(day, kept))
 
 
 def filters_of(request: StaffRequest) -> tuple[dict[str, str], Doctor | None]:

@@ -64,4 +64,4 @@ def _printed(
         "back_url": back_url,
         "grant": grant,
     }
-    return render(request, "appointments/schedule_print.html", context)
+    return render(request, "appointments/schedule/schedule_print.html", context)

@@ -36,8 +36,8 @@ def doctor_week(request: StaffRequest, pk: int, day: dt.date) -> HttpResponse:
         "moving": None,
     }
     if request.htmx and request.htmx.trigger != "answers":
-        return render(request, "appointments/_week.html", context)
-    return render(request, "appointments/doctor_week.html", context | {"day": day} | _way_around(week))
+        return render(request, "appointments/schedule/_week.html", context)
+    return render(request, "appointments/schedule/doctor_week.html", context | {"day": day} | _way_around(week))
 
 
 def _way_around(week: Week) -> dict[str, Any]:

@@ -199,7 +199,7 @@ def test_find_as_one_types_returns_only_the_part_and_picks_nobody(at_desk, typed
         BOOK, typed | {"patient": "", "find": "1", "patient_query": "santos"}, headers={"HX-Request": "true"}
     )
 
-    assert [template.name for template in response.templates] == ["appointments/_patient_matches.html"]
+    assert [template.name for template in response.templates] == ["appointments/booking/_patient_matches.html"]
     assert response.content.decode().lstrip().startswith('<ul class="matches">')
     assert f'<button name="pick" value="{maria.pk}"' in response.content.decode()
     assert "Maria Santos" in response.content.decode()
@@ -625,6 +625,6 @@ def test_looking_for_free_times_keeps_what_was_typed_and_shows_the_day_typed(at_
 def test_looking_for_free_times_by_htmx_returns_only_the_panel(at_desk, typed):
     response = at_desk.post(BOOK, typed | {"look": "1"}, headers={"HX-Request": "true"})
 
-    assert response.templates[0].name == "appointments/_free_times.html"
+    assert response.templates[0].name == "appointments/availability/_free_times.html"
     assert "base.html" not in [template.name for template in response.templates]
     assert response.content.decode().startswith('<aside id="free-times"')

@@ -133,7 +133,7 @@ def test_banner_stops_counting(monkeypatch, receptionist):
 
 
 def banner(count):
-    return " ".join(render_to_string("appointments/_open_past.html", {"open_past": count}).split())
+    return " ".join(render_to_string("appointments/schedule/_open_past.html", {"open_past": count}).split())
 
 
 @pytest.mark.parametrize(

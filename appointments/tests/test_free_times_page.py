@@ -344,7 +344,7 @@ def test_panel_says_when_nothing_suits(at_desk, typed, okafor):
 def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, typed):
     response = at_desk.post(BOOK, typed | {"later": "2026-12-01"}, headers={"HX-Request": "true"})
 
-    assert response.templates[0].name == "appointments/_free_times.html"
+    assert response.templates[0].name == "appointments/availability/_free_times.html"
     assert 'name="csrfmiddlewaretoken"' not in response.content.decode()
     assert dates(response)[0] == dt.date(2026, 12, 1)
 

@@ -197,7 +197,7 @@ def test_htmx_gets_only_what_changes_by_itself(at_desk, visit, query):
     response = at_desk.get(DAY + query, headers=HTMX)
 
     part = response.content.decode()
-    assert response.templates[0].name == "appointments/_day.html"
+    assert response.templates[0].name == "appointments/schedule/_day.html"
     assert "base.html" not in [template.name for template in response.templates]
     assert part.strip().startswith('<div id="day"')
     assert part.strip() in whole

@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="hits",
-                        to="appointments.displaced.finder",
+                        to="appointments.impact",
                     ),
                 ),
             ],

@@ -14,14 +14,14 @@ from appointments import emergency_admin as emergency_admin  # Django looks for 
 from appointments import patient_admin as patient_admin
 from appointments import rules
 from appointments.booking import actions as booking
-from appointments.booking.forms import TickedReason, UsualLength
+from appointments.booking.forms import DefaultDurationMixin, OverrideReasonMixin
 from appointments.displaced import admin as displaced_admin  # noqa: F401 -- the same
 from appointments.models import Appointment
 from clinic.administration.base import SafeModelAdmin, refusals_of
 from clinic.core import clinic_time
 from patients.models import Patient
 
-MOST_REFUSALS_TOLD = 10
+MAX_REFUSALS_TOLD = 10
 OUTSIDE_HOURS = "Outside hours"
 
 
@@ -50,7 +50,7 @@ class ClinicSplitDateTimeField(forms.SplitDateTimeField):
             raise
 
 
-class AppointmentAdminForm(TickedReason, UsualLength, forms.ModelForm):
+class AppointmentAdminForm(OverrideReasonMixin, DefaultDurationMixin, forms.ModelForm):
     """An appointment with the version it was shown in, so that nobody overwrites what somebody else has changed."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -203,9 +203,9 @@ class AppointmentAdmin(SafeModelAdmin):
                     verb(appointment, by=request.user)
             except ValidationError as error:
                 refused.append(f"{appointment.patient}, {appointment}: {refusals_of(error)}")
-        for message in refused[:MOST_REFUSALS_TOLD]:
+        for message in refused[:MAX_REFUSALS_TOLD]:
             self.message_user(request, message, messages.ERROR)
-        if len(refused) > MOST_REFUSALS_TOLD:
-            self.message_user(request, f"And {len(refused) - MOST_REFUSALS_TOLD} more were refused.", messages.ERROR)
+        if len(refused) > MAX_REFUSALS_TOLD:
+            self.message_user(request, f"And {len(refused) - MAX_REFUSALS_TOLD} more were refused.", messages.ERROR)
         if done := len(appointments) - len(refused):
             self.message_user(request, f"{done} changed.", messages.SUCCESS)

@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from appointments.displaced.forms import ShowsHits
+from appointments.displaced.forms import ConfirmsDisplacement
 from clinic.core import clinic_time
 from clinic.html.crispy import bare_helper
 from clinic.html.widgets import DateInput, TimeInput, make_small
@@ -21,7 +21,7 @@ from doctors.public_holidays import FIRST_YEAR, LAST_YEAR, PublicHoliday, countr
 _DAYS = [(day.name.lower(), str(day.label)) for day in Weekday]
 
 
-class LeaveForm(ShowsHits, SeenForm):
+class LeaveForm(ConfirmsDisplacement, SeenForm):
     """A leave: whole days, unless times are given."""
 
     first_day = forms.DateField(label="First day", widget=DateInput())
@@ -107,7 +107,7 @@ class LeaveForm(ShowsHits, SeenForm):
         super().add_error(field, error)
 
 
-class HoursForm(ShowsHits, TimetableForm):
+class HoursForm(ConfirmsDisplacement, TimetableForm):
     """The hours of a doctor's week, with a day to copy to others."""
 
     displaces = forms.BooleanField(
@@ -150,7 +150,7 @@ def with_copied_day(sent: QueryDict) -> dict[str, Any]:
     return sent.dict() | copied | {"copy_to": targets, "displaces": "displaces" in sent}
 
 
-class ClosureForm(ShowsHits, SeenForm):
+class ClosureForm(ConfirmsDisplacement, SeenForm):
     """A date on which the clinic is closed."""
 
     class Meta:

@@ -14,15 +14,21 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from appointments.displaced.finder import follow_up, hit_by_closing, hit_by_deleting, named_of, note_hits
+from appointments.displaced.finder import (
+    displaced_by_closing,
+    displaced_by_deleting,
+    follow_up,
+    record_displaced_read,
+    with_patient_names,
+)
 from appointments.displaced.forms import seen_in
 from appointments.doctors_time_forms import ClosureForm, HolidaysForm, HoursForm, LeaveForm, with_copied_day
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
-from clinic.web.http import StaffRequest, number_or_none, sent_data
+from clinic.web.http import StaffRequest, parse_number, sent_data
 from doctors.availability import ONE_DAY
-from doctors.models import Closure, Doctor, DoctorsTime, Leave, Timetable
+from doctors.models import AvailabilityRecord, Closure, Doctor, Leave, Timetable
 from doctors.public_holidays import PublicHoliday
 
 QUARTER = dt.timedelta(days=92)
@@ -106,16 +112,16 @@ def _edited(
                 form.save()
                 return _done(request, f"Saved: {record}.", form.hits, record, cause=record.cause, way_back=way_back)
             transaction.set_rollback(True)
-    note_hits(form.named_hits)
+    record_displaced_read(form.named_hits)
     return render(request, "appointments/doctors_time_edit.html", context | {"form": form})
 
 
-def _deleted(request: StaffRequest, record: DoctorsTime, context: dict[str, Any]) -> HttpResponse:
+def _deleted(request: StaffRequest, record: AvailabilityRecord, context: dict[str, Any]) -> HttpResponse:
     """Delete a record; if that hits visits, as when hours end, show them first."""
     with transaction.atomic():
-        hits = hit_by_deleting(record)
+        hits = displaced_by_deleting(record)
         try:
-            record.check_unchanged(seen_version=number_or_none(request.POST.get("seen_version", "")) or 0)
+            record.check_unchanged(seen_version=parse_number(request.POST.get("seen_version", "")) or 0)
         except ValidationError as stale:
             messages.error(request, stale.messages[0])
             transaction.set_rollback(True)
@@ -125,8 +131,8 @@ def _deleted(request: StaffRequest, record: DoctorsTime, context: dict[str, Any]
             record.delete()
             return _done(request, told, hits, record, cause=cause, way_back=context["way_back"])
         transaction.set_rollback(True)
-    named = named_of(hits)
-    note_hits(named)
+    named = with_patient_names(hits)
+    record_displaced_read(named)
     return render(request, "appointments/doctors_time_delete.html", context | {"hits": hits, "named": named})
 
 
@@ -134,7 +140,7 @@ def _done(
     request: StaffRequest,
     told: str,
     hits: list[Appointment],
-    record: DoctorsTime,
+    record: AvailabilityRecord,
     *,
     cause: str,
     way_back: Doctor | str,
@@ -161,7 +167,7 @@ def closure_holidays(request: StaffRequest) -> HttpResponse:
         closed = set(Closure.objects.filter(date__in=[each.date for each in found]).values_list("date", flat=True))
         chosen = _chosen(request.POST, [each for each in found if each.date not in closed]) if is_sent else []
         if chosen:
-            hits = hit_by_closing(chosen)
+            hits = displaced_by_closing(chosen)
             if {visit.pk for visit in hits} <= seen_in(request.POST.get("seen_hits", "")):
                 return _closed(request, chosen, hits)
             transaction.set_rollback(True)
@@ -169,8 +175,8 @@ def closure_holidays(request: StaffRequest) -> HttpResponse:
         messages.error(request, "Choose at least one date.")
     if request.method == "POST" and "show" not in request.POST and not is_sent:
         messages.info(request, "Nothing is saved yet: these are the dates of what is chosen now.")
-    named = named_of(hits)
-    note_hits(named)
+    named = with_patient_names(hits)
+    record_displaced_read(named)
     context = {
         "form": form,
         "asked": asked,

@@ -19,7 +19,7 @@ def schedule_url(day: dt.date | None, kept: dict[str, str]) -> str:
     return f"{url}?{query}" if query else url
 
 
-def came_from(request: StaffRequest) -> str:
+def origin_url(request: StaffRequest) -> str:
     """Return the day view with its filters, the week or the impact page that led here, to lead back to it; or nothing.
 
     It is only ever read for filters, and for which week or impact it is: nobody is sent to what an address names.
@@ -32,7 +32,7 @@ def came_from(request: StaffRequest) -> str:
     return f"{address.path}?{address.query}" if leads_back and address.netloc == request.get_host() else ""
 
 
-def is_impact(address: str) -> bool:
+def is_schedule_change_url(address: str) -> bool:
     """Return whether an address is that of an impact page."""
     return _named(address, "impact_detail") is not None
 
@@ -54,10 +54,10 @@ def _parts(address: str) -> SplitResult:
         return urlsplit("")
 
 
-def day_url(day: dt.date, *, came_from: str) -> str:
+def day_url(day: dt.date, *, origin_url: str) -> str:
     """Return the address of a day, with the filters of the day view one came from, or of the doctor's week."""
-    doctor_id = _named(came_from, "doctor_week")
-    return schedule_url(day, _filters_named(came_from)) if doctor_id is None else week_url(doctor_id, day)
+    doctor_id = _named(origin_url, "doctor_week")
+    return schedule_url(day, _filters_named(origin_url)) if doctor_id is None else week_url(doctor_id, day)
 
 
 def week_url(doctor_id: int, day: dt.date) -> str:
@@ -69,18 +69,18 @@ def _filters_named(address: str) -> dict[str, str]:
     return {name: value for name, value in parse_qsl(_parts(address).query) if name in FILTERS}
 
 
-def visit_url(appointment: Appointment, *, came_from: str = "", move: bool = False) -> str:
+def appointment_url(appointment: Appointment, *, origin_url: str = "", move: bool = False) -> str:
     """Return the visit's place in the day view, with those filters of the day view one came from that show it.
 
     Who came from a week is led to the week of the visit, and who came from an impact page back there. With `move`, it
     is the day view in which a new time is picked for it.
     """
     day = clinic_time.local_date(appointment.start_time)
-    if not move and (impact_id := _named(came_from, "impact_detail")) is not None:
+    if not move and (impact_id := _named(origin_url, "impact_detail")) is not None:
         return f"{reverse('appointments:impact_detail', args=[impact_id])}#v{appointment.pk}"
-    if not move and _named(came_from, "doctor_week") is not None:
+    if not move and _named(origin_url, "doctor_week") is not None:
         return f"{week_url(appointment.doctor_id, day)}#v{appointment.pk}"
-    kept = _filters_named(came_from)
+    kept = _filters_named(origin_url)
     if kept.get("doctor", str(appointment.doctor_id)) != str(appointment.doctor_id):
         del kept["doctor"]
     if kept.get("specialization", appointment.doctor.specialization) != appointment.doctor.specialization:

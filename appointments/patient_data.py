@@ -13,8 +13,8 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils import timezone
 
-from appointments.models import Appointment, Hit
-from appointments.patient_trail import PatientTrail, Told, trail_of
+from appointments.models import Appointment, DisplacedAppointment
+from appointments.patient_trail import PatientTrail, RelevantEntry, trail_of
 from clinic.audit.actor import stored_instant
 from clinic.models import Event
 from doctors.models import Doctor
@@ -88,7 +88,7 @@ def _visit(visit: Appointment, notices: dict[int, list[Data]], trail: PatientTra
 
 def _notices_of(patient: Patient, trail: PatientTrail, doctors: dict[str, str]) -> dict[int, list[Data]]:
     """Return, by visit, when the doctor was not to be there, and whether the patient has been told."""
-    hits = Hit.objects.filter(appointment__patient=patient).select_related("doctor", "reached_by")
+    hits = DisplacedAppointment.objects.filter(appointment__patient=patient).select_related("doctor", "reached_by")
     found: dict[int, list[Data]] = {}
     for hit in hits.prefetch_related("reached_by__groups"):
         told = [each for each in trail.hits.get(hit.appointment_id, []) if each.entry.object_id == hit.pk]
@@ -106,11 +106,11 @@ def _notices_of(patient: Patient, trail: PatientTrail, doctors: dict[str, str]) 
     return found
 
 
-def _history(entries: Iterable[Told], doctors: dict[str, str]) -> list[Data]:
+def _history(entries: Iterable[RelevantEntry], doctors: dict[str, str]) -> list[Data]:
     return [_change(told, doctors) for told in entries if told.entry.event == Event.WRITE]
 
 
-def _change(told: Told, doctors: dict[str, str]) -> Data:
+def _change(told: RelevantEntry, doctors: dict[str, str]) -> Data:
     kind: Any = ContentType.objects.get_for_id(told.entry.content_type_id).model_class()
     changed = {
         field: [_value(kind, field, value, doctors) for value in values]
@@ -133,7 +133,7 @@ def _value(kind: type[models.Model], field: str, value: Any, doctors: dict[str, 
     return doctors.get(str(value), value) if field == "doctor" else value
 
 
-def _event(told: Told) -> Data:
+def _event(told: RelevantEntry) -> Data:
     entry = told.entry
     by = role_of(entry.actor)
     return {

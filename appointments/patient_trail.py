@@ -14,13 +14,13 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Q
 
-from appointments.models import Appointment, Hit
+from appointments.models import Appointment, DisplacedAppointment
 from clinic.models import AuditEntry
 from patients.models import Patient
 
 
 @dataclass(frozen=True)
-class Told:
+class RelevantEntry:
     """An entry, and whether its old values, its new ones or both are about the patient."""
 
     entry: Any
@@ -45,12 +45,12 @@ class Told:
 class PatientTrail:
     """Entries in the order in which they were written, of visits and hits by the visit's id."""
 
-    record: list[Told]
-    visits: dict[int, list[Told]]
-    hits: dict[int, list[Told]]
-    others: list[Told]
+    record: list[RelevantEntry]
+    visits: dict[int, list[RelevantEntry]]
+    hits: dict[int, list[RelevantEntry]]
+    others: list[RelevantEntry]
 
-    def __iter__(self) -> Iterator[Told]:
+    def __iter__(self) -> Iterator[RelevantEntry]:
         """Yield them all."""
         yield from self.record
         for by_visit in (self.visits, self.hits):
@@ -63,17 +63,21 @@ def trail_of(patient: Patient) -> PatientTrail:
     """Return what the audit trail holds about a patient. At most fourteen queries, however many entries."""
     named = _entries(Q(patient_id=patient.pk))
     of_record = [each for each in named if each.content_type_id == _type_id(Patient)]
-    others = [each for each in named if each.content_type_id not in map(_type_id, (Patient, Appointment, Hit))]
+    others = [
+        each
+        for each in named
+        if each.content_type_id not in map(_type_id, (Patient, Appointment, DisplacedAppointment))
+    ]
     visits = _of_visits(patient, named)
     return PatientTrail(
-        record=[Told(each) for each in _together(of_record, _of(Patient, [patient.pk]))],
+        record=[RelevantEntry(each) for each in _together(of_record, _of(Patient, [patient.pk]))],
         visits=visits,
         hits=_of_hits(patient),
-        others=[Told(each) for each in others],
+        others=[RelevantEntry(each) for each in others],
     )
 
 
-def _of_visits(patient: Patient, named: list[Any]) -> dict[int, list[Told]]:
+def _of_visits(patient: Patient, named: list[Any]) -> dict[int, list[RelevantEntry]]:
     now_own = Appointment.objects.for_patient(patient.pk).order_by()
     ids = {each.object_id for each in named if each.content_type_id == _type_id(Appointment)}
     ids |= set(now_own.values_list("pk", flat=True)) | _unnamed_visits(patient.pk)
@@ -85,7 +89,7 @@ def _of_visits(patient: Patient, named: list[Any]) -> dict[int, list[Told]]:
     return {pk: entries for pk, entries in told.items() if entries}
 
 
-def _about(patient_id: int, entries: list[Any], owner_now: int | None) -> Iterator[Told]:
+def _about(patient_id: int, entries: list[Any], owner_now: int | None) -> Iterator[RelevantEntry]:
     """Yield those of a visit's entries that are about the patient, following whose visit it was."""
     wanted = str(patient_id)
     owner = _first_owner(entries, owner_now)
@@ -94,7 +98,7 @@ def _about(patient_id: int, entries: list[Any], owner_now: int | None) -> Iterat
         if entry.action == entry.Action.CREATE:
             old = new
         if wanted in (old, new):
-            yield Told(entry, old=old == wanted, new=new == wanted)
+            yield RelevantEntry(entry, old=old == wanted, new=new == wanted)
         owner = new
 
 
@@ -106,14 +110,16 @@ def _first_owner(entries: list[Any], owner_now: int | None) -> str:
     return str(owner_now)
 
 
-def _of_hits(patient: Patient) -> dict[int, list[Told]]:
+def _of_hits(patient: Patient) -> dict[int, list[RelevantEntry]]:
     """Return the entries of hits of the patient's visits, also of those that were taken back."""
-    visits = dict(Hit.objects.filter(appointment__patient=patient).order_by().values_list("pk", "appointment_id"))
-    named = {each.pk: each for each in _entries(Q(patient_id=patient.pk, content_type=_type_id(Hit)))}
-    found: dict[int, list[Told]] = defaultdict(list)
-    for entry in _together(named.values(), _of(Hit, visits)):
+    visits = dict(
+        DisplacedAppointment.objects.filter(appointment__patient=patient).order_by().values_list("pk", "appointment_id")
+    )
+    named = {each.pk: each for each in _entries(Q(patient_id=patient.pk, content_type=_type_id(DisplacedAppointment)))}
+    found: dict[int, list[RelevantEntry]] = defaultdict(list)
+    for entry in _together(named.values(), _of(DisplacedAppointment, visits)):
         visit_id = visits.get(entry.object_id) or entry.changes_dict.get("appointment", (None, 0))[1]
-        found[int(visit_id or 0)].append(Told(entry))
+        found[int(visit_id or 0)].append(RelevantEntry(entry))
     return found
 
 

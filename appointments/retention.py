@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 
 from appointments.models import Appointment
 from clinic.core import clinic_time
-from clinic.web.http import number_or_none
+from clinic.web.http import parse_number
 from patients.models import Patient
 
 PER_PAGE = 50
@@ -68,7 +68,7 @@ def _place_of(patient: Any) -> str:
 
 def _place(text: str) -> tuple[dt.datetime, int] | None:
     instant, _dash, pk = text.partition("-")
-    since, after_pk = number_or_none(instant), number_or_none(pk)
+    since, after_pk = parse_number(instant), parse_number(pk)
     if since is None or after_pk is None:
         return None
     try:

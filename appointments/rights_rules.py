@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # What people write about a visit in their own words.
 TEXTS = ("reason", "notes", "cancel_reason", "outside_hours_reason")
 
-LONGEST_EMERGENCY = dt.timedelta(hours=24)
+MAX_EMERGENCY = dt.timedelta(hours=24)
 
 
 def check_no_open_visits(open_visits: "AppointmentQuerySet", *, today: dt.date) -> None:
@@ -33,7 +33,7 @@ def check_no_open_visits(open_visits: "AppointmentQuerySet", *, today: dt.date) 
         )
 
 
-def check_says_nothing(text: str, *, of_nobody: bool) -> None:
+def check_no_text_for_anonymised(text: str, *, of_nobody: bool) -> None:
     """Check that nothing is written about a visit `of_nobody`, whose patient has been anonymised.
 
     Raises:
@@ -51,7 +51,7 @@ def check_emergency_span(granted_at: dt.datetime, ends_at: dt.datetime) -> None:
     Raises:
         ValidationError: `emergency_span`.
     """
-    if not granted_at < ends_at <= granted_at + LONGEST_EMERGENCY:
+    if not granted_at < ends_at <= granted_at + MAX_EMERGENCY:
         raise ValidationError(_("Emergency access has to end within the coming 24 hours."), code="emergency_span")
 
 

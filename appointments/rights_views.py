@@ -78,6 +78,6 @@ def patient_retention(request: StaffRequest) -> HttpResponse:
     """List whose last visit is so long ago that the record may have to go."""
     before = kept_since(clinic_time.today())
     page = retention_page(before=before, after=request.GET.get("after", ""))
-    AuditEntry.objects.note_listed(Event.READ, Patient, page.patients)
+    AuditEntry.objects.record_listed(Event.READ, Patient, page.patients)
     context = {"page": page, "before": before, "count": due_patients(before=before).count()}
     return render(request, "appointments/patient_retention.html", context)

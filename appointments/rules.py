@@ -18,7 +18,7 @@ from clinic.core.appointment_length import check_duration as check_duration  # d
 if TYPE_CHECKING:
     from appointments.models import Appointment
     from appointments.querysets import AppointmentQuerySet
-    from doctors.availability import DoctorTime
+    from doctors.availability import DoctorAvailability
     from doctors.models import Doctor
 
 # The rules that a reason may override, and with them those after which another time or doctor helps.
@@ -89,7 +89,7 @@ def check_active(doctor: "Doctor") -> None:
         )
 
 
-def check_open(time: "DoctorTime", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor") -> None:
+def check_open(time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor") -> None:
     """Check that the doctor is there: no closure, no leave, and inside the working hours. The first that fails counts.
 
     Raises:
@@ -100,7 +100,7 @@ def check_open(time: "DoctorTime", start_time: dt.datetime, end_time: dt.datetim
     check_in_hours(time, start_time, end_time, doctor=doctor)
 
 
-def check_not_closed(time: "DoctorTime", start_time: dt.datetime, end_time: dt.datetime) -> None:
+def check_not_closed(time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime) -> None:
     """Check that the visit touches no date on which the clinic is closed.
 
     Raises:
@@ -115,7 +115,9 @@ def check_not_closed(time: "DoctorTime", start_time: dt.datetime, end_time: dt.d
         )
 
 
-def check_not_on_leave(time: "DoctorTime", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor") -> None:
+def check_not_on_leave(
+    time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
+) -> None:
     """Check that the visit shares no time with a leave of the doctor; touching is not sharing.
 
     Raises:
@@ -134,7 +136,9 @@ def check_not_on_leave(time: "DoctorTime", start_time: dt.datetime, end_time: dt
         )
 
 
-def check_in_hours(time: "DoctorTime", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor") -> None:
+def check_in_hours(
+    time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
+) -> None:
     """Check that the visit lies inside one working interval; a doctor without any hours can be booked at any time.
 
     Raises:

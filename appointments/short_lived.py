@@ -20,7 +20,7 @@ from appointments.patient_trail import PatientTrail
 from appointments.rights_rules import TEXTS
 from clinic.audit.actor import ANONYMISED
 from clinic.core.names import fold
-from clinic.models import ImportDraft, ImportRow, KeptAnswer, KeptForm
+from clinic.models import ImportDraft, ImportRow, KeptAnswer, SavedForm
 from patients.models import Patient
 from patients.search_keys import keys_for, phone_keys_to_compare, sought
 
@@ -70,16 +70,16 @@ class FormerValues:
             keys |= keys_for(first_name="", last_name="", email="", phone_number=phone_number)
         return keys | self.held["email"]
 
-    def occur_in(self, value: Any) -> bool:
+    def mentions(self, value: Any) -> bool:
         """Return whether one of them stands, as whole words however they are written, in a text or in JSON's values."""
         if isinstance(value, str):
             text = f" {fold(unquote_plus(value))} "
             return any(words in text for words in self._words)
         if isinstance(value, dict):
-            return any(self.occur_in(each) for pair in value.items() for each in pair)
-        return isinstance(value, list | tuple) and any(map(self.occur_in, value))
+            return any(self.mentions(each) for pair in value.items() for each in pair)
+        return isinstance(value, list | tuple) and any(map(self.mentions, value))
 
-    def would_find(self, text: str) -> bool:
+    def matches_search(self, text: str) -> bool:
         """Return whether it is a search that finds the patient by them, be it by beginnings of words."""
         wanted = sought(text)
         return bool(wanted) and all(
@@ -115,8 +115,8 @@ def forget(former: FormerValues) -> None:
 def forget_in_session(session: MutableMapping[str, Any], former: FormerValues) -> bool:
     """Drop what a session holds of the former values, and return whether it held any."""
     found = {key: session[key] for key in _OF_PATIENTS if key in session}
-    stale = [key for key, value in found.items() if former.occur_in(value)]
-    if SEARCHED in found and former.would_find(found[SEARCHED]) and SEARCHED not in stale:
+    stale = [key for key, value in found.items() if former.mentions(value)]
+    if SEARCHED in found and former.matches_search(found[SEARCHED]) and SEARCHED not in stale:
         stale.append(SEARCHED)
     for key in stale:
         del session[key]
@@ -146,7 +146,7 @@ def _forget_drafts(former: FormerValues) -> None:
         for row in rows.iterator(chunk_size=READ_AT_ONCE)
         if row.like == former.patient_id or former.is_person(row.cells)
     }
-    stale |= {draft.pk for draft in ImportDraft.objects.filter(kind="patients") if former.occur_in(draft.said)}
+    stale |= {draft.pk for draft in ImportDraft.objects.filter(kind="patients") if former.mentions(draft.said)}
     ImportDraft.objects.filter(pk__in=stale).delete()
 
 
@@ -172,6 +172,6 @@ def _forget_forms(former: FormerValues) -> None:
 
     The patient may be in them by a number, by the beginning of a name, or by what was heard on the telephone.
     """
-    forms = KeptForm.objects.all()
-    stale = [form.pk for form in forms if _ABOUT_PATIENTS.search(form.path) or former.occur_in(form.data)]
+    forms = SavedForm.objects.all()
+    stale = [form.pk for form in forms if _ABOUT_PATIENTS.search(form.path) or former.mentions(form.data)]
     forms.filter(pk__in=stale).delete()

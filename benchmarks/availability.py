@@ -22,7 +22,7 @@ sys.path.insert(0, str(REPOSITORY))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 django.setup()
 
-from appointments.availability.search import Wish, find_free
+from appointments.availability.search import SlotSearch, find_free
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from doctors.models import Closure, Doctor, Leave, Timetable
@@ -41,9 +41,9 @@ def main() -> None:
     try:
         doctors, today = fill()
         with CaptureQueriesContext(connection) as queries:
-            found = find_free(Wish(), doctors, first_day=today, days=DAYS)
+            found = find_free(SlotSearch(), doctors, first_day=today, days=DAYS)
         offered = sum(1 for _slot in found.slots())
-        took = [cpu_of(lambda: find_free(Wish(), doctors, first_day=today, days=DAYS)) for _ in range(RUNS)]
+        took = [cpu_of(lambda: find_free(SlotSearch(), doctors, first_day=today, days=DAYS)) for _ in range(RUNS)]
         print(f"{connection.vendor}: {Appointment.objects.count()} appointments, {DOCTORS} doctors, {DAYS} days")
         print(f"queries: {len(queries)}   free times offered: {offered}")
         print(f"CPU: median {statistics.median(took):.1f} ms, least {min(took):.1f} ms, most {max(took):.1f} ms")

@@ -41,7 +41,7 @@ DATA = REPOSITORY.parent / "shared" / "data" / "medical-appointments-2016.csv.xz
 OPENS = dt.time(8)
 VISIT_MINUTES = 20
 VISITS_A_DAY = 24  # of one doctor, so the last visit ends at 16:00
-MOST_TRIES = 20
+MAX_TRIES = 20
 ROWS_AT_ONCE = 2000
 
 EMAIL = "patient{:05}@example.org"
@@ -50,7 +50,7 @@ EMAIL_PATTERN = r"^patient[0-9]{5}@example\.org$"
 BOOKED = "booked"
 DAY_FULL = "refused: day full"
 PATIENT_BUSY = "refused: patient already booked at all free times"
-OUTRUN = f"refused: somebody was quicker {MOST_TRIES} times"
+OUTRUN = f"refused: somebody was quicker {MAX_TRIES} times"
 STAYED_BUSY = "refused: the database stayed busy"
 LOST_RACES = frozenset({"doctor_overlap", "patient_overlap"})
 
@@ -196,14 +196,14 @@ def read_diaries(doctors: Collection[int], patient: Patient, day: dt.date) -> Di
 
 
 def serve(request: Request) -> Outcome:
-    """Book the first free time, and the next one when somebody else was quicker, up to `MOST_TRIES` times."""
+    """Book the first free time, and the next one when somebody else was quicker, up to `MAX_TRIES` times."""
     began = time.monotonic()
     patient = Patient.objects.get(email=EMAIL.format(request.patient))
     doctors = {doctor.pk: doctor for doctor in Doctor.objects.active().specialized_in(request.neighbourhood)}
     starts = starts_on(request.day)
     tried: list[tuple[dt.datetime, int]] = []
     booking_seconds = 0.0
-    for _try in range(MOST_TRIES):
+    for _try in range(MAX_TRIES):
         diaries = read_diaries(doctors, patient, request.day)
         choice = diaries.choose(starts, tried=tried)
         if choice is None:

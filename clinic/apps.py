@@ -23,9 +23,9 @@ class ClinicConfig(AppConfig):
         post_migrate.connect(sync_roles, sender=self)
         logging.captureWarnings(True)  # into the log's own form: by themselves they quote what was typed
         user_logged_in.connect(_forget_what_is_over)
-        user_logged_in.connect(sign_ins.note_sign_in)
-        user_login_failed.connect(sign_ins.note_failed_sign_in)
-        user_logged_out.connect(sign_ins.note_sign_out)
+        user_logged_in.connect(sign_ins.record_sign_in)
+        user_login_failed.connect(sign_ins.record_failed_sign_in)
+        user_logged_out.connect(sign_ins.record_sign_out)
         for rewrites_the_trail in ("auditlogflush", "auditlogmigratejson"):
             get_commands().pop(rewrites_the_trail, None)  # the library's; an app's own command cannot stand before it
         user_logged_in.connect(stamp_sign_in)
@@ -36,12 +36,12 @@ def _forget_what_is_over(**kwargs: Any) -> None:
     """Delete what is kept for a while and whose time is over, be there no import and no call for months."""
     from clinic.rest.models import KeptAnswer
     from clinic.sessions.models import Session
-    from clinic.sessions.saved_forms import KeptForm
+    from clinic.sessions.saved_forms import SavedForm
     from clinic.spreadsheets.models import ImportDraft
 
     ImportDraft.objects.purge()
     KeptAnswer.objects.purge()
-    KeptForm.objects.purge()
+    SavedForm.objects.purge()
     Session.objects.purge()
 
 

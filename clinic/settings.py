@@ -11,7 +11,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from clinic.ops.request_limits import LARGEST_FORM, LARGEST_UPLOAD
+from clinic.ops.request_limits import MAX_FORM, MAX_UPLOAD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -283,10 +283,10 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 
 # Limits of requests. `clinic.ops.request_limits` refuses a larger Content-Length before any of the body is read. These
 # limits apply to what is inside. An upload is kept in memory: a file of patients must not lie in a temporary folder.
-DATA_UPLOAD_MAX_MEMORY_SIZE = LARGEST_FORM
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_FORM
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
-FILE_UPLOAD_MAX_MEMORY_SIZE = LARGEST_UPLOAD
+FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
 # Who may ask whether the portal is ready to serve: the load balancer's networks. To others there is no such page.

@@ -8,13 +8,13 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest
 
-from clinic.administration.base import LinkedModelAdmin, SafeModelAdmin
+from clinic.administration.base import ProtectedModelAdmin, SafeModelAdmin
 from doctors.models import Doctor, Weekday
 
 SEEN = ("seen_version", "seen_hits")  # what the forms carry unseen
 
 
-class DoctorAdmin(LinkedModelAdmin):
+class DoctorAdmin(ProtectedModelAdmin):
     """Doctors; who leaves the clinic is deactivated, not deleted."""
 
     list_display = ["full_name", "specialization", "is_active", "usual_minutes", "gap_minutes", "user", "created_at"]

@@ -17,7 +17,7 @@ from clinic.rest.repeats import repeatable
 from clinic.rest.types import IdInUrl, Minutes, NumberInUrl, StrictInt, StrictSchema, by_rule, example, text
 from clinic.web.http import StaffRequest
 from doctors.models import Doctor
-from doctors.rules import MOST_GAP_MINUTES, check_gap_minutes
+from doctors.rules import MAX_GAP_MINUTES, check_gap_minutes
 
 router = Router(tags=["doctors"])
 
@@ -26,7 +26,7 @@ Specialization = Annotated[str, text(100, least=1, example="Cardiology")]
 GapMinutes = Annotated[
     StrictInt,
     by_rule(check_gap_minutes),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MOST_GAP_MINUTES}),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_GAP_MINUTES}),
 ]
 
 

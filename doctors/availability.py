@@ -82,7 +82,7 @@ class Why(TextChoices):
     TOO_SHORT = "too_short", "Too short"
 
 
-class Away(NamedTuple):
+class Unavailability(NamedTuple):
     """A stretch in which a doctor cannot be booked, and why; `detail` is the reason of a leave, a closure's name."""
 
     start: dt.datetime
@@ -132,7 +132,7 @@ def usual_hours(day: dt.date) -> Span:
 
 
 @dataclass(frozen=True)
-class DoctorTime:
+class DoctorAvailability:
     """What is known of one doctor's time, and of the clinic's closures, on the dates that were asked about."""
 
     weeks: Sequence[ValidWeek] = ()
@@ -191,25 +191,25 @@ class DoctorTime:
         """Return whether free times of a date are offered unasked: no weekend of a doctor without any hours."""
         return bool(self.offered_on(day)) and (self.has_hours or day.weekday() in USUAL_WEEKDAYS)
 
-    def away_on(self, day: dt.date) -> list[Away]:
+    def away_on(self, day: dt.date) -> list[Unavailability]:
         """Return the stretches of a date in which the doctor cannot be booked, in order, each with why.
 
         Together with `open_on` they are the date, and no two of them overlap.
         """
         midnight, next_midnight = clinic_time.day_bounds(day)
         if day in self.closures:
-            return [Away(midnight, next_midnight, Why.CLOSED, self.closures[day])]
+            return [Unavailability(midnight, next_midnight, Why.CLOSED, self.closures[day])]
         leave = [
-            Away(start, end, Why.LEAVE, each.reason)
+            Unavailability(start, end, Why.LEAVE, each.reason)
             for each in sorted(self.absences)
             for start, end in shared([(each.start, each.end)], [(midnight, next_midnight)])
         ]
         hours = self.hours_on(day)
         off = without([(midnight, next_midnight)], [*hours, *((each.start, each.end) for each in leave)])
-        return sorted([*_first_of_each(leave), *(Away(*span, _why_off(span, hours)) for span in off)])
+        return sorted([*_first_of_each(leave), *(Unavailability(*span, _why_off(span, hours)) for span in off)])
 
 
-def _first_of_each(leave: list[Away]) -> Iterator[Away]:
+def _first_of_each(leave: list[Unavailability]) -> Iterator[Unavailability]:
     """Yield leaves so that no two overlap: what an earlier one covers already is left out of the next."""
     seen: list[Span] = []
     for each in leave:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from django.db import models, transaction
 
 from clinic.db.local_dates import LocalDates
-from clinic.db.protected import LinkedQuerySet
+from clinic.db.protected import ProtectedQuerySet
 
 if TYPE_CHECKING:
     from doctors.models import Closure, Doctor, Leave, Timetable  # noqa: F401 -- for the annotations below only
 
 
-class DoctorQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Doctor"]):
+class DoctorQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Doctor"]):
     """Doctors."""
 
     def active(self) -> "DoctorQuerySet":
@@ -33,7 +33,7 @@ class DoctorQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Doctor"]):
             self.model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1)
 
 
-class OneByOne:
+class LockedQuerySet:
     """For querysets of what decides doctors' time: each row is deleted under its own claim, also from a list."""
 
     def delete(self: Any) -> tuple[int, dict[str, int]]:
@@ -47,7 +47,7 @@ class OneByOne:
     delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers
 
 
-class TimetableQuerySet(OneByOne, models.QuerySet["Timetable"]):
+class TimetableQuerySet(LockedQuerySet, models.QuerySet["Timetable"]):
     """Timetables."""
 
     def for_doctor(self, doctor_id: int) -> "TimetableQuerySet":
@@ -64,7 +64,7 @@ class TimetableQuerySet(OneByOne, models.QuerySet["Timetable"]):
         return found
 
 
-class LeaveQuerySet(OneByOne, LocalDates, models.QuerySet["Leave"]):
+class LeaveQuerySet(LockedQuerySet, LocalDates, models.QuerySet["Leave"]):
     """Leaves."""
 
     def for_doctor(self, doctor_id: int) -> "LeaveQuerySet":
@@ -76,7 +76,7 @@ class LeaveQuerySet(OneByOne, LocalDates, models.QuerySet["Leave"]):
         return self.filter(start_time__lt=end_time, end_time__gt=start_time)
 
 
-class ClosureQuerySet(OneByOne, models.QuerySet["Closure"]):
+class ClosureQuerySet(LockedQuerySet, models.QuerySet["Closure"]):
     """Closures."""
 
     def within(self, first: dt.date, last: dt.date) -> "ClosureQuerySet":

@@ -17,7 +17,7 @@ LINKED = gettext_lazy(
     "instead: nothing new can then be booked."
 )
 
-MOST_GAP_MINUTES = 60
+MAX_GAP_MINUTES = 60
 
 
 def check_gap_minutes(minutes: int) -> None:
@@ -26,11 +26,11 @@ def check_gap_minutes(minutes: int) -> None:
     Raises:
         ValidationError: `gap_minutes`.
     """
-    if not 0 <= minutes <= MOST_GAP_MINUTES:
+    if not 0 <= minutes <= MAX_GAP_MINUTES:
         raise ValidationError(
             _("The gap is 0 to %(most)d minutes. For longer breaks, enter the hours accordingly."),
             code="gap_minutes",
-            params={"most": MOST_GAP_MINUTES},
+            params={"most": MAX_GAP_MINUTES},
         )
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from clinic.core import clinic_time
 from doctors.models import Closure, Doctor
 
-MOST_CLOSURES = 10
+MAX_CLOSURES = 10
 
 
 def doctor_list(request: HttpRequest) -> HttpResponse:
@@ -27,6 +27,6 @@ def doctor_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "has_hours": doctor.timetables.exists(),
         "timetables": doctor.timetables.valid_within(today, None).prefetch_related("working_hours"),
         "leaves": doctor.leaves.filter(end_time__gt=now),
-        "closures": Closure.objects.filter(date__gte=today)[:MOST_CLOSURES],
+        "closures": Closure.objects.filter(date__gte=today)[:MAX_CLOSURES],
     }
     return render(request, "doctors/doctor_detail.html", context)

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from clinic.administration.base import LinkedModelAdmin
+from clinic.administration.base import ProtectedModelAdmin
 from patients.forms import SeenPatientForm
 
 
-class PatientAdmin(LinkedModelAdmin):
+class PatientAdmin(ProtectedModelAdmin):
     """Patients, found by the same folded keys as at the front desk."""
 
     form = SeenPatientForm

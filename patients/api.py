@@ -25,7 +25,7 @@ FirstName = Annotated[str, text(NAME_LENGTH, least=1, example="Ana")]
 LastName = Annotated[str, text(NAME_LENGTH, least=1, example="Lopes")]
 Email = Annotated[str, text(254, least=3, example="ana.lopes@example.com", pattern=r"^\s*[^\s@]+@[^\s@]+\s*$")]
 PhoneNumber = Annotated[str, text(PHONE_LENGTH, example="+351 912 345 678")]
-LONGEST_QUERY = 200
+MAX_QUERY = 200
 
 
 class PatientIn(StrictSchema):
@@ -75,7 +75,7 @@ class PatientOut(Schema):
 class PatientSearchIn(PageIn):
     """What is sought: the beginnings of names in any order, of the e-mail or of the phone number."""
 
-    q: Annotated[str, text(LONGEST_QUERY, least=1, example="ana lop")]
+    q: Annotated[str, text(MAX_QUERY, least=1, example="ana lop")]
 
 
 @router.post(

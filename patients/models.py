@@ -13,7 +13,7 @@ from clinic.core import clinic_time, names
 from clinic.core.field_errors import FieldErrors
 from clinic.db.atomic_save import AuditedRecord
 from clinic.db.fields import ClaimCounterField, NormalizedEmailField
-from clinic.db.protected import LinkedRecord
+from clinic.db.protected import ProtectedRecord
 from clinic.db.transactions import LostRace
 from patients import rules
 from patients.querysets import FOUND_BY, PatientQuerySet
@@ -23,7 +23,7 @@ NAME_LENGTH = 50
 PHONE_LENGTH = 32
 
 
-class Patient(LinkedRecord, AuditedRecord):
+class Patient(ProtectedRecord, AuditedRecord):
     """A person registered with the clinic."""
 
     first_name = models.CharField(max_length=NAME_LENGTH, validators=[names.check_name])
@@ -31,7 +31,7 @@ class Patient(LinkedRecord, AuditedRecord):
     email = NormalizedEmailField("e-mail", validators=[rules.check_email_characters])
     phone_number = models.CharField(max_length=PHONE_LENGTH, blank=True, validators=[rules.check_phone_number])
     date_of_birth = models.DateField(null=True, blank=True)
-    name_key = models.CharField(max_length=names.LONGEST_SORT_KEY, editable=False, db_index=True)
+    name_key = models.CharField(max_length=names.MAX_SORT_KEY, editable=False, db_index=True)
     diary_version = ClaimCounterField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -128,7 +128,7 @@ class Patient(LinkedRecord, AuditedRecord):
             first_name=self.first_name, last_name=self.last_name, email=self.email, phone_number=self.phone_number
         )
 
-    def derive(self) -> None:
+    def update_search_keys(self) -> None:
         """Set the key that patients are sorted by: last name, then first name, folded."""
         self.name_key = names.sort_key(self.first_name, self.last_name)
 
@@ -146,7 +146,7 @@ class Patient(LinkedRecord, AuditedRecord):
             derived = FOUND_BY | {"name_key"} if is_found_anew else set()
             kwargs["update_fields"] = {*only, "updated_at", *derived}
         if is_found_anew:
-            self.derive()
+            self.update_search_keys()
         with transaction.atomic():
             self._check_still_somebodys()
             super().save(*args, **kwargs)

@@ -9,19 +9,19 @@ from django.db import models, transaction
 
 from clinic.core import names
 from clinic.db.local_dates import LocalDates
-from clinic.db.protected import LinkedQuerySet
+from clinic.db.protected import ProtectedQuerySet
 from patients.search_keys import AFTER_EVERY_CHARACTER, phone_keys_to_compare, sought
 
 if TYPE_CHECKING:
     from patients.models import Patient  # noqa: F401 -- for the annotation below only
 
-MOST_FOUND = 20
-MOST_DUPLICATES = 5
+MAX_FOUND = 20
+MAX_DUPLICATES = 5
 # The fields that search keys are made from.
 FOUND_BY = frozenset({"first_name", "last_name", "email", "phone_number"})
 
 
-class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
+class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"]):
     """Patients, and the guards of what is derived from their data."""
 
     def search(self, text: str) -> "PatientQuerySet":
@@ -59,7 +59,7 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
     def possible_duplicates(
         self, *, first_name: str, last_name: str, date_of_birth: dt.date | None, phone_number: str, email: str
     ) -> list["Patient"]:
-        """Return at most `MOST_DUPLICATES` patients who may be the person with these data, the surest first.
+        """Return at most `MAX_DUPLICATES` patients who may be the person with these data, the surest first.
 
         They hold the e-mail; or the name, in either order, and the date of birth; or the phone number, however it is
         written. What is not given is compared with nobody's. At most three queries, by index.
@@ -70,9 +70,9 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
             self._with_name_and_birth(first_name, last_name, date_of_birth),
             self.with_phone(phone_number),
         ):
-            for patient in alike.order_by("name_key", "pk")[:MOST_DUPLICATES]:
+            for patient in alike.order_by("name_key", "pk")[:MAX_DUPLICATES]:
                 found.setdefault(patient.pk, patient)
-        return list(found.values())[:MOST_DUPLICATES]
+        return list(found.values())[:MAX_DUPLICATES]
 
     def with_email(self, email: str) -> "PatientQuerySet":
         """Return the patient who holds this e-mail, lower-cased, if anybody does."""
@@ -113,7 +113,7 @@ class PatientQuerySet(LinkedQuerySet, LocalDates, models.QuerySet["Patient"]):
 
         patients = list(objs)
         for patient in patients:
-            patient.derive()
+            patient.update_search_keys()
         with transaction.atomic(using=self.db):
             created = super().bulk_create(patients, *args, **kwargs)
             ids = self._ids_by_email(created)

@@ -13,7 +13,7 @@ LINKED = gettext_lazy(
 )
 
 OLDEST_AGE_YEARS = 130
-FEWEST_PHONE_DIGITS = 3  # emergency numbers and extensions
+MIN_PHONE_DIGITS = 3  # emergency numbers and extensions
 
 
 def check_email_characters(email: str) -> None:
@@ -50,7 +50,7 @@ def check_phone_number(phone_number: str) -> None:
     if not phone_number:
         return
     digits = sum(char.isdecimal() and char.isascii() for char in phone_number)
-    if digits < FEWEST_PHONE_DIGITS or not set(phone_number) <= set("0123456789+()-./ extEXT#*,;"):
+    if digits < MIN_PHONE_DIGITS or not set(phone_number) <= set("0123456789+()-./ extEXT#*,;"):
         raise ValidationError(_("Enter a phone number, for example +351 912 345 678."), code="phone_number")
 
 

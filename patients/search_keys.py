@@ -9,23 +9,23 @@ import re
 
 from clinic.core.names import fold
 
-LONGEST_KEY = 64
-LONGEST_COUNTRY_CODE = 3  # ITU-T E.164
-FEWEST_DIGITS_TO_COMPARE = 7  # shorter ones are extensions and switchboards
-MOST_WORDS_SOUGHT = 6
+MAX_KEY = 64
+MAX_COUNTRY_CODE = 3  # ITU-T E.164
+MIN_DIGITS_TO_COMPARE = 7  # shorter ones are extensions and switchboards
+MAX_WORDS_SOUGHT = 6
 AFTER_EVERY_CHARACTER = "\U0010ffff"
 _PHONE_LOOK = re.compile(r"[\d\s+()./#*,;-]+(?:ext[\d\s.]*)?", re.IGNORECASE)
 
 
 def keys_for(*, first_name: str, last_name: str, email: str, phone_number: str) -> set[str]:
-    """Return the keys of a patient with these data, each at most `LONGEST_KEY` characters."""
+    """Return the keys of a patient with these data, each at most `MAX_KEY` characters."""
     keys = {*fold(f"{first_name} {last_name}").split(), email, *_phone_keys(phone_number)}
-    return {key[:LONGEST_KEY] for key in keys if key}
+    return {key[:MAX_KEY] for key in keys if key}
 
 
 def phone_keys_to_compare(phone_number: str) -> set[str]:
     """Return the keys by which this is the same number as another; none if it is too short to tell people apart."""
-    return {key[:LONGEST_KEY] for key in _phone_keys(phone_number) if len(key) >= FEWEST_DIGITS_TO_COMPARE}
+    return {key[:MAX_KEY] for key in _phone_keys(phone_number) if len(key) >= MIN_DIGITS_TO_COMPARE}
 
 
 def digits_of(phone_number: str) -> str:
@@ -41,7 +41,7 @@ def _phone_keys(phone_number: str) -> set[str]:
     digits = digits_of(phone_number)
     keys = {digits, digits.removeprefix("0")}
     if _is_international(phone_number):
-        keys |= {digits[length:] for length in range(1, LONGEST_COUNTRY_CODE + 1)}
+        keys |= {digits[length:] for length in range(1, MAX_COUNTRY_CODE + 1)}
     return keys
 
 
@@ -53,7 +53,7 @@ def sought(text: str) -> list[set[str]]:
     """Return what a search text asks for: of each set, at least one must begin a key of the patient."""
     text = text.strip()
     if "@" in text:
-        return [{text.lower()[:LONGEST_KEY]}]
+        return [{text.lower()[:MAX_KEY]}]
     if _PHONE_LOOK.fullmatch(text) and digits_of(text):
         return [_phone_keys(text) - {""}]
-    return [{word[:LONGEST_KEY]} for word in fold(text).split()[:MOST_WORDS_SOUGHT]]
+    return [{word[:MAX_KEY]} for word in fold(text).split()[:MAX_WORDS_SOUGHT]]

@@ -14,11 +14,11 @@ from clinic.models import AuditEntry, Event, User
 from clinic.web.http import StaffRequest, sent_data
 from patients.forms import PatientForm, record_from
 from patients.models import Patient
-from patients.querysets import MOST_FOUND
+from patients.querysets import MAX_FOUND
 
 PAST_VISITS_PER_PAGE = 20
-LONGEST_QUERY = 100
-MOST_COMING_VISITS = 50
+MAX_QUERY = 100
+MAX_COMING_VISITS = 50
 
 
 def patient_search(request: StaffRequest) -> HttpResponse:
@@ -28,7 +28,7 @@ def patient_search(request: StaffRequest) -> HttpResponse:
     top bar, asking while one types, gets the list alone and leaves nothing behind.
     """
     if request.method == "POST":
-        query = request.POST.get("query", "").strip()[:LONGEST_QUERY]
+        query = request.POST.get("query", "").strip()[:MAX_QUERY]
         if request.htmx:
             return render(request, "patients/_patient_found.html", _found(query, request.user))
         request.session["patient_query"] = query
@@ -39,18 +39,18 @@ def patient_search(request: StaffRequest) -> HttpResponse:
 
 def _found(query: str, user: User) -> dict[str, Any]:
     """Return what the list of found patients shows, each with the next visit, and note it. At most four queries."""
-    found = list(Patient.objects.search(query).with_next_visit(user)[: MOST_FOUND + 1]) if query else None
+    found = list(Patient.objects.search(query).with_next_visit(user)[: MAX_FOUND + 1]) if query else None
     if found is not None:
-        note_found(found[:MOST_FOUND])
+        record_found(found[:MAX_FOUND])
     return {
         "query": query,
         "searched": bool(query),
-        "found": found and found[:MOST_FOUND],
-        "more": found and len(found) > MOST_FOUND,
+        "found": found and found[:MAX_FOUND],
+        "more": found and len(found) > MAX_FOUND,
     }
 
 
-def note_found(patients: list[Patient]) -> None:
+def record_found(patients: list[Patient]) -> None:
     """Note in the audit trail that patients were found and shown; not by what."""
     AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
 
@@ -66,7 +66,7 @@ def patient_register(request: HttpRequest) -> HttpResponse:
         messages.success(request, f"{patient} is registered.")
         return redirect(patient)
     if form.duplicates:
-        note_found(form.duplicates)
+        record_found(form.duplicates)
     context = {"form": form, "title": "Register a patient"}
     return render(request, "patients/patient_edit.html", context)
 
@@ -97,7 +97,7 @@ def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "patient": patient,
         "age": patient.age_on(clinic_time.today(at=now)),
-        "coming": visits.upcoming(at=now)[:MOST_COMING_VISITS],
+        "coming": visits.upcoming(at=now)[:MAX_COMING_VISITS],
         "past": Paginator(visits.past(at=now), PAST_VISITS_PER_PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "patients/patient_detail.html", context)

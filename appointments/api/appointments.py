@@ -13,10 +13,10 @@ from pydantic import Field
 
 from appointments import rules
 from appointments.api.doctors import FreeTimeOut, free_time
-from appointments.availability.search import Wish, find_free, nearest
+from appointments.availability.search import SlotSearch, find_free, nearest
 from appointments.booking import actions
 from appointments.models import Appointment
-from appointments.models.appointment import LONGEST_NOTES
+from appointments.models.appointment import MAX_NOTES
 from appointments.permissions import appointment_for
 from appointments.statuses import MOVABLE
 from clinic.core import clinic_time
@@ -35,7 +35,7 @@ from patients.models import Patient
 router = Router(tags=["appointments"])
 
 Reason = Annotated[str, text(200, example="Check-up")]
-Notes = Annotated[str, text(LONGEST_NOTES)]
+Notes = Annotated[str, text(MAX_NOTES)]
 WHY_NEVERTHELESS = "Why it is booked outside hours, in leave, closed or in a gap; for who may."
 
 
@@ -139,7 +139,7 @@ def appointment_book(request: StaffRequest, response: HttpResponse, sent: Appoin
     try:
         booked = actions.book(**known, **fields, duration_minutes=minutes, by=request.user)
     except ValidationError as refusal:
-        wish = Wish(minutes=minutes, patient_id=sent.patient_id)
+        wish = SlotSearch(minutes=minutes, patient_id=sent.patient_id)
         raise _with_alternatives(refusal, known["doctor"], sent.start_time, wish) from refusal
     return created(response, AppointmentOut.from_orm(booked), pk=booked.pk, url_name="api:appointment")
 
@@ -157,7 +157,9 @@ def _named(model: Any, pk: int) -> Any:
     return record
 
 
-def _with_alternatives(refusal: ValidationError, doctor: Doctor, start: dt.datetime, wish: Wish) -> ValidationError:
+def _with_alternatives(
+    refusal: ValidationError, doctor: Doctor, start: dt.datetime, wish: SlotSearch
+) -> ValidationError:
     """Return the refusal of a time with the free times nearest to it; another refusal as it is.
 
     Seven queries at most.
@@ -251,7 +253,7 @@ def appointment_move(
     try:
         return _shown(request, response, visit, verb)
     except ValidationError as refusal:
-        wish = Wish(minutes=minutes, patient_id=visit.patient_id, moving=visit)
+        wish = SlotSearch(minutes=minutes, patient_id=visit.patient_id, moving=visit)
         raise _with_alternatives(refusal, doctor, start, wish) from refusal
 
 

@@ -12,8 +12,8 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Schema
 from pydantic import Field, StrictBool
 
-from appointments.availability.search import LOOK_AHEAD_DAYS, Slot, Wish, find_free
-from appointments.displaced.finder import follow_up, hit_by_saving, note_hits
+from appointments.availability.search import LOOK_AHEAD_DAYS, Slot, SlotSearch, find_free
+from appointments.displaced.finder import displaced_by_saving, follow_up, record_displaced_read
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
@@ -25,7 +25,7 @@ from clinic.web.http import StaffRequest
 from doctors.api import DoctorOut, FullName, GapMinutes, Specialization, router
 from doctors.models import Doctor
 
-MOST_DAYS = 31
+MAX_DAYS = 31
 
 
 class DoctorPatch(StrictSchema):
@@ -41,7 +41,7 @@ class DoctorPatch(StrictSchema):
     )
 
 
-class VisitHitOut(Schema):
+class DisplacedAppointmentOut(Schema):
     """A booked visit that would be left without its doctor."""
 
     id: int
@@ -53,7 +53,7 @@ class VisitHitOut(Schema):
 class HitsOut(ErrorsOut):
     """Why a doctor is not deactivated: visits are booked."""
 
-    hits: list[VisitHitOut] = Field(default_factory=list)
+    hits: list[DisplacedAppointmentOut] = Field(default_factory=list)
 
 
 class FreeTimeOut(Schema):
@@ -66,7 +66,7 @@ class FreeTimeOut(Schema):
     end_time: dt.datetime
 
 
-def free_time(slot: Slot, wish: Wish) -> dict[str, Any]:
+def free_time(slot: Slot, wish: SlotSearch) -> dict[str, Any]:
     """Return a free time as the API shows it, as long as the appointment would be."""
     end_time = slot.start + wish.length_with(slot.doctor)
     return {"doctor_id": slot.doctor.pk, "start_time": slot.start, "end_time": end_time}
@@ -92,9 +92,9 @@ def doctor_change(
     accepts_hits = fields.pop("accept_hits", False)
     doctor, hits = _changed(doctor_id, fields, if_match, accepts_hits=accepts_hits, by=request.user)
     if hits:
-        note_hits(hits)
+        record_displaced_read(hits)
         told = refuse("is_active", "hits", f"{doctor} still has booked visits: {len(hits)}.")
-        raise RefusedWith(told, hits=[VisitHitOut.from_orm(visit).dict() for visit in hits])
+        raise RefusedWith(told, hits=[DisplacedAppointmentOut.from_orm(visit).dict() for visit in hits])
     return with_etag(response, DoctorOut.from_orm(doctor))
 
 
@@ -116,7 +116,7 @@ def _changed(
         for name, value in changes.items():
             setattr(doctor, name, value)
         doctor.full_clean()
-        hits = hit_by_saving(doctor) if was_active and not doctor.is_active else []
+        hits = displaced_by_saving(doctor) if was_active and not doctor.is_active else []
         if hits and not accepts_hits:
             transaction.set_rollback(True)
             return doctor, hits
@@ -138,7 +138,7 @@ def doctor_free(
     request: StaffRequest,
     doctor_id: IdInUrl,
     first_day: Day | None = Query(None, alias="from", description="A clinic-local date; left out, today."),
-    days: NumberInUrl = Query(LOOK_AHEAD_DAYS, ge=1, le=MOST_DAYS),
+    days: NumberInUrl = Query(LOOK_AHEAD_DAYS, ge=1, le=MAX_DAYS),
     minutes: MinutesInUrl | None = Query(None, description="Left out, the doctor's usual length."),
 ) -> Any:
     """List the starts at which an appointment would fit, soonest first; none of a doctor who is not active.
@@ -148,6 +148,6 @@ def doctor_free(
     """
     doctor = get_object_or_404(Doctor, pk=doctor_id)
     begin = first_day or clinic_time.today()
-    wish = Wish(minutes=minutes, doctor_id=doctor.pk)
+    wish = SlotSearch(minutes=minutes, doctor_id=doctor.pk)
     found = find_free(wish, [doctor] if doctor.is_active else [], first_day=begin, days=days)
     return [free_time(slot, wish) for slot in found.slots()]

@@ -4,10 +4,10 @@ from typing import Any, cast
 
 from django import forms
 
-from appointments.availability.search import PARTS_OF_DAY, Wish
-from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
+from appointments.availability.search import PARTS_OF_DAY, SlotSearch
+from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
 from clinic.html.widgets import DateInput, make_small
-from clinic.web.http import number_or_none
+from clinic.web.http import parse_number
 from doctors.models import Doctor
 
 WEEKDAYS = dict(enumerate(("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")))
@@ -46,13 +46,13 @@ class FreeTimesForm(forms.Form):
                 field.widget.attrs["form"] = sent_with
         make_small(self)
 
-    def wish(self, *, minutes: int | None, doctor_id: int | None = None, **known: Any) -> Wish:
+    def wish(self, *, minutes: int | None, doctor_id: int | None = None, **known: Any) -> SlotSearch:
         """Return what is sought; `doctor_id` is the one that an empty `who` stands for."""
         self.full_clean()
         who = self.cleaned_data.get("who", "")
         if who:
-            doctor_id = number_or_none(who[1:]) if who.startswith("d") else None
-        return Wish(
+            doctor_id = parse_number(who[1:]) if who.startswith("d") else None
+        return SlotSearch(
             minutes=minutes,
             doctor_id=doctor_id,
             specialization=who[1:] if who.startswith("s") else "",
@@ -69,8 +69,8 @@ class FindFreeForm(FreeTimesForm):
     minutes = forms.IntegerField(
         label="Minutes",
         required=False,
-        min_value=SHORTEST_MINUTES,
-        max_value=LONGEST_MINUTES,
+        min_value=MIN_MINUTES,
+        max_value=MAX_MINUTES,
     )
 
     field_order = ["who", "date", "minutes", "part_of_day", "weekday"]

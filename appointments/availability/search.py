@@ -17,11 +17,11 @@ from django.utils import timezone
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
-from doctors.availability import DoctorTime, Span, without
-from doctors.doctor_times import doctor_times
+from doctors.availability import DoctorAvailability, Span, without
+from doctors.availability_loader import load_availability
 from doctors.models import Doctor
 
-LONGEST_STEP = dt.timedelta(minutes=30)  # free time is offered in pieces that begin at least every half hour
+MAX_STEP = dt.timedelta(minutes=30)  # free time is offered in pieces that begin at least every half hour
 BEGIN_STEP = dt.timedelta(minutes=5)  # and today not before the next full five minutes
 INSTANT = dt.timedelta(microseconds=1)
 NO_GAP = dt.timedelta()
@@ -51,7 +51,7 @@ def free_pieces(
     *,
     minutes: int,
     at: dt.datetime,
-    step: dt.timedelta = LONGEST_STEP,
+    step: dt.timedelta = MAX_STEP,
 ) -> Iterator[Piece]:
     """Yield the hours less what is taken, from `at` on, in pieces with room for `minutes`, soonest first.
 
@@ -80,7 +80,7 @@ def _pieces(begin: dt.datetime, end: dt.datetime, step: dt.timedelta, *, since: 
 
 def step_of(doctor: Doctor) -> dt.timedelta:
     """Return how far apart the starts offered of a doctor lie: the usual length with the gap, if that is short."""
-    return min(dt.timedelta(minutes=doctor.usual_minutes) + doctor.gap, LONGEST_STEP)
+    return min(dt.timedelta(minutes=doctor.usual_minutes) + doctor.gap, MAX_STEP)
 
 
 def widened(span: Span, gap: dt.timedelta) -> Span:
@@ -107,7 +107,7 @@ PARTS_OF_DAY = {"morning": "Morning", "afternoon": "Afternoon", "evening": "From
 
 
 @dataclass(frozen=True)
-class Wish:
+class SlotSearch:
     """What kind of time is sought. What is left at its default may be anything; `minutes`, each doctor's usual length.
 
     `weekday` counts from Monday, 0. `moving` is the appointment for which another time is sought: it takes no time from
@@ -186,7 +186,7 @@ class FreeDay:
 
 
 @dataclass(frozen=True)
-class Found:
+class SlotSearchResult:
     """What was found: the days with free times, in order, how far was looked, and where to look on."""
 
     days: list[FreeDay]
@@ -201,13 +201,13 @@ class Found:
 
 
 def find_free(
-    wish: Wish,
+    wish: SlotSearch,
     doctors: list[Doctor],
     *,
     first_day: dt.date,
     days: int = LOOK_AHEAD_DAYS,
     at: dt.datetime | None = None,
-) -> Found:
+) -> SlotSearchResult:
     """Return the free times of those doctors who suit, from `first_day` on. Four queries, however many there are.
 
     Of a doctor without any hours, weekends are offered if they were asked for: by weekday, or as the first day. Times
@@ -218,7 +218,7 @@ def find_free(
     dates = [first_day + dt.timedelta(days=number) for number in range((last_day - first_day).days + 1)]
     sought = [doctor for doctor in doctors if wish.suits_doctor(doctor)]
     coming = [last_day + dt.timedelta(days=number) for number in range(1, 8)] if last_day < _LAST_WEEK else []
-    times = doctor_times([doctor.pk for doctor in sought], first_day, coming[-1] if coming else last_day)
+    times = load_availability([doctor.pk for doctor in sought], first_day, coming[-1] if coming else last_day)
     taken = _taken(wish, sought, first_day, last_day)
 
     def there_on(day: dt.date) -> list[Doctor]:
@@ -229,7 +229,7 @@ def find_free(
         FreeDay(day, _free_on(day, wish, there_on(day), times, taken, at=at)) for day in dates if wish.suits_day(day)
     ]
     later = next((day for day in coming if wish.suits_day(day) and there_on(day)), last_day + dt.timedelta(days=1))
-    return Found([day for day in found if day.doctors], last_day, later)
+    return SlotSearchResult([day for day in found if day.doctors], last_day, later)
 
 
 def first_working_day(doctors: Iterable[Doctor], day: dt.date, *, days: int = LOOK_AHEAD_DAYS) -> dt.date:
@@ -238,14 +238,16 @@ def first_working_day(doctors: Iterable[Doctor], day: dt.date, *, days: int = LO
     Three queries, beside that of the doctors. A clinic without doctors has the usual weekdays.
     """
     coming = [day + dt.timedelta(days=number) for number in range(days)]
-    times = [*doctor_times([doctor.pk for doctor in doctors], coming[0], coming[-1]).values()] or [DoctorTime()]
+    times = [*load_availability([doctor.pk for doctor in doctors], coming[0], coming[-1]).values()] or [
+        DoctorAvailability()
+    ]
     return next((each for each in coming if any(time.works_on(each) for time in times)), day)
 
 
 _Taken = dict[tuple[int, dt.date], list[Span]]
 
 
-def _taken(wish: Wish, sought: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
+def _taken(wish: SlotSearch, sought: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
     """Return what is taken by doctor and clinic-local date, with gaps; under 0 what the patient's own visits take."""
     gaps = {doctor.pk: doctor.gap for doctor in sought}
     longest_gap = max(gaps.values(), default=NO_GAP)
@@ -267,9 +269,9 @@ def _taken(wish: Wish, sought: list[Doctor], first_day: dt.date, last_day: dt.da
 
 def _free_on(
     day: dt.date,
-    wish: Wish,
+    wish: SlotSearch,
     doctors: list[Doctor],
-    times: dict[int, DoctorTime],
+    times: dict[int, DoctorAvailability],
     taken: _Taken,
     *,
     at: dt.datetime,

@@ -7,11 +7,11 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from appointments.availability.forms import FindFreeForm
-from appointments.availability.search import Found, Wish, find_free, first_working_day
+from appointments.availability.search import SlotSearch, SlotSearchResult, find_free, first_working_day
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
-from clinic.web.denied_access import note_refused
-from clinic.web.http import StaffRequest, number_or_none
+from clinic.web.denied_access import record_refused
+from clinic.web.http import StaffRequest, parse_number
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -39,19 +39,19 @@ def free_times(request: StaffRequest) -> HttpResponse:
 
 def _patient_in(request: StaffRequest) -> Patient | None:
     """Return the patient for whom a time is sought, if the user books: the times tell of the patient's other visits."""
-    pk = number_or_none(request.GET.get("patient", ""))
+    pk = parse_number(request.GET.get("patient", ""))
     if pk is None:
         return None
     may = request.user.has_perm("appointments.add_appointment")
     patient = Patient.objects.visible_to(request.user).filter(pk=pk).first() if may else None
     if patient is None:
-        note_refused(request, Patient, pk)
+        record_refused(request, Patient, pk)
     else:
         AuditEntry.objects.note(Event.READ, patient)
     return patient
 
 
-def shown_times(found: Found, wish: Wish, first_day: dt.date) -> dict[str, Any]:
+def shown_times(found: SlotSearchResult, wish: SlotSearch, first_day: dt.date) -> dict[str, Any]:
     """Return the template context of the first days with free times, and the date from which to look for later ones."""
     days, rest = found.days[:DAYS_SHOWN], found.days[DAYS_SHOWN:]
     later = rest[0].date if rest else found.later

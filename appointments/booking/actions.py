@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from appointments import locking, rules
-from appointments.availability.search import Slot, Wish, find_free
+from appointments.availability.search import Slot, SlotSearch, find_free
 from appointments.models import Appointment
 from appointments.statuses import Status
 from clinic.audit.actor import acting
@@ -134,7 +134,7 @@ def _refuse_used_key(booked: Appointment) -> NoReturn:
 def walk_in(
     *,
     patient: Patient,
-    wish: Wish,
+    wish: SlotSearch,
     by: "User | None",
     reason: str = "",
     notes: str = "",
@@ -158,7 +158,7 @@ def walk_in(
 
 
 @retrying
-def _walk_in_once(wish: Wish, details: dict[str, Any]) -> Appointment:
+def _walk_in_once(wish: SlotSearch, details: dict[str, Any]) -> Appointment:
     if (walked_in := _walked_in_before(wish, details)) is not None:
         return walked_in
     with acting(details["by"]), transaction.atomic():
@@ -171,7 +171,7 @@ def _walk_in_once(wish: Wish, details: dict[str, Any]) -> Appointment:
         return mark_arrived(new, by=details["by"])
 
 
-def _walked_in_before(wish: Wish, details: dict[str, Any]) -> Appointment | None:
+def _walked_in_before(wish: SlotSearch, details: dict[str, Any]) -> Appointment | None:
     booked = Appointment.objects.filter(booking_key=details["booking_key"]).first()
     if booked is None:
         return None
@@ -183,7 +183,7 @@ def _walked_in_before(wish: Wish, details: dict[str, Any]) -> Appointment | None
     return booked
 
 
-def _next_free_today(wish: Wish) -> Slot:
+def _next_free_today(wish: SlotSearch) -> Slot:
     """Return the soonest slot of today that suits, or refuse."""
     doctors = list(Doctor.objects.active())
     found = find_free(wish, doctors, first_day=clinic_time.today(), days=1)

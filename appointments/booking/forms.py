@@ -15,10 +15,10 @@ from appointments import rules
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
-from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
+from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
 from clinic.html.crispy import bare_helper
 from clinic.html.widgets import DateInput, TimeInput
-from clinic.web.http import number_or_none
+from clinic.web.http import parse_number
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -48,7 +48,7 @@ class DoctorChoiceField(forms.ModelChoiceField):
         return f"{doctor.full_name} · {doctor.specialization}"
 
 
-class RefusableForm(forms.Form):
+class ActionForm(forms.Form):
     """A form that shows what a verb of `booking` refused."""
 
     next = forms.CharField(widget=forms.HiddenInput, required=False)  # the day view that led here
@@ -83,7 +83,7 @@ class RefusableForm(forms.Form):
                 self.add_error(shown_at if shown_at in self.fields else None, message)
 
 
-class VersionedForm(RefusableForm):
+class VersionedForm(ActionForm):
     """A form that carries the version it was shown; refused as stale and sent again, it counts as decided."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -95,7 +95,7 @@ class VersionedForm(RefusableForm):
             self.renew("version")
 
 
-class TickedReason:
+class OverrideReasonMixin:
     """For forms with a tick `outside_hours` that comes before its `outside_hours_reason`: one counts with the other."""
 
     cleaned_data: dict[str, Any]
@@ -107,7 +107,7 @@ class TickedReason:
         return reason if is_ticked else ""
 
 
-class UsualLength:
+class DefaultDurationMixin:
     """For forms in which a doctor comes before `duration_minutes`, which may stay empty."""
 
     cleaned_data: dict[str, Any]
@@ -121,7 +121,7 @@ class UsualLength:
         return minutes
 
 
-class SlotForm(TickedReason, UsualLength, RefusableForm):
+class SlotForm(OverrideReasonMixin, DefaultDurationMixin, ActionForm):
     """Doctor, date, time and length: where and when a visit takes place.
 
     `cleaned_data["start_time"]` is the instant meant. Who `may_book_outside_hours` is offered to, with a tick and a
@@ -146,8 +146,8 @@ class SlotForm(TickedReason, UsualLength, RefusableForm):
         required=False,
         widget=forms.NumberInput(
             attrs={
-                "min": SHORTEST_MINUTES,
-                "max": LONGEST_MINUTES,
+                "min": MIN_MINUTES,
+                "max": MAX_MINUTES,
                 "list": "common-lengths",
                 "placeholder": "usual",
                 "title": "Empty: the doctor's usual length",
@@ -309,7 +309,7 @@ def slot_initial(query: Any) -> dict[str, Any]:
         with suppress(KeyError, ValueError):
             initial[name] = parse(query[name])
     for name, field in (("doctor", "doctor"), ("which", "which"), ("minutes", "duration_minutes")):
-        if (number := number_or_none(query.get(name, ""))) is not None:
+        if (number := parse_number(query.get(name, ""))) is not None:
             initial[field] = number
     if initial.get("which") not in (None, clinic_time.FIRST, clinic_time.SECOND):
         del initial["which"]

@@ -6,13 +6,13 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from appointments.availability.forms import FreeTimesForm
-from appointments.availability.search import Wish, find_free, nearest
+from appointments.availability.search import SlotSearch, find_free, nearest
 from appointments.availability.views import known_day, shown_times
 from appointments.booking.forms import SlotForm
 from appointments.models import Appointment
 from clinic.core import clinic_time
-from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES
-from clinic.web.http import number_or_none
+from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
+from clinic.web.http import parse_number
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -23,7 +23,7 @@ def free_panel(
     """Return what stands beside a form: the next free times that suit what it says so far."""
     doctors = list(Doctor.objects.active())
     filters = FreeTimesForm(data, doctors=doctors, default="The doctor chosen, or anyone", sent_with="slot-form")
-    chosen = number_or_none(str(form["doctor"].value()))
+    chosen = parse_number(str(form["doctor"].value()))
     wish = filters.wish(
         minutes=_minutes_of(form) or form.held_minutes,
         doctor_id=chosen,
@@ -47,11 +47,11 @@ def _alternatives(
     start = getattr(form, "cleaned_data", {}).get("start_time")
     if start is None or not {"doctor", "time"} & form.errors.keys():
         return {}
-    chosen = number_or_none(str(form["doctor"].value()))
+    chosen = parse_number(str(form["doctor"].value()))
     doctor = None if chosen is None else Doctor.objects.filter(pk=chosen).first()
     if doctor is None:
         return {}
-    wish = Wish(
+    wish = SlotSearch(
         minutes=_minutes_of(form) or form.held_minutes or doctor.usual_minutes,
         specialization=doctor.specialization,
         patient_id=patient.pk if patient else None,
@@ -88,5 +88,5 @@ def _minutes_of(form: SlotForm) -> int | None:
     typed = form["duration_minutes"].value()
     if typed in (None, ""):
         return None
-    minutes = number_or_none(str(typed))
-    return minutes if minutes and minutes <= LONGEST_MINUTES else SHORTEST_MINUTES
+    minutes = parse_number(str(typed))
+    return minutes if minutes and minutes <= MAX_MINUTES else MIN_MINUTES

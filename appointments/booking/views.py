@@ -14,22 +14,22 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
-from appointments.availability.search import Wish, first_working_day
+from appointments.availability.search import SlotSearch, first_working_day
 from appointments.booking import actions
 from appointments.booking.attendance import attendance_of
 from appointments.booking.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
 from appointments.booking.free_panel import day_of, free_panel
 from appointments.models import Appointment
-from appointments.navigation import came_from, day_url, visit_url
+from appointments.navigation import appointment_url, day_url, origin_url
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
-from clinic.web.denied_access import note_refused
-from clinic.web.http import StaffRequest, answers_form, lead_on, number_or_none, sent_data
+from clinic.web.denied_access import record_refused
+from clinic.web.http import StaffRequest, answers_form, parse_number, redirect_or_reload, sent_data
 from doctors.models import Doctor
 from patients.forms import PatientForm, record_from
 from patients.models import Patient
-from patients.querysets import MOST_FOUND
-from patients.views import note_found
+from patients.querysets import MAX_FOUND
+from patients.views import record_found
 
 # The buttons that lead on within the page.
 _STEPS = {"find", "pick", "change_patient", "register", "search_again", "take", "look", "later"}
@@ -45,7 +45,7 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
         initial = {
             "date": first_working_day(Doctor.objects.active(), clinic_time.today()),
             "patient": picked and picked.pk,
-            "next": came_from(request),
+            "next": origin_url(request),
         }
         return _booking_page(request, BookingForm(initial=initial | slot_initial(request.GET)), picked=picked)
     if request.method != "POST" or _is_step(sent):
@@ -77,7 +77,7 @@ def _book(request: StaffRequest) -> HttpResponse:
         else:
             done = "Walk-in" if walks_in else "Booked"
             messages.success(request, f"{done}: {appointment.patient}, {appointment}.")
-            return lead_on(request, visit_url(appointment, came_from=typed.get("next", "")))
+            return redirect_or_reload(request, appointment_url(appointment, origin_url=typed.get("next", "")))
     if registers and "registers" not in _with_registered(typed):
         return _book(request)  # what was in the way is this very form, sent twice at once
     form.data = {**typed, "booking_key": form.data["booking_key"]} if walks_in else form.data  # the time typed is kept
@@ -109,7 +109,7 @@ def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: b
     sent = form.cleaned_data
     common = {"by": by, "booking_key": sent["booking_key"], "reason": sent["reason"], "notes": sent["notes"]}
     if walks_in:
-        wish = Wish(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
+        wish = SlotSearch(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
         arrange = partial(actions.walk_in, wish=wish, **common)
     else:
         arrange = partial(
@@ -154,9 +154,9 @@ def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
         typed.pop("registers", None)
     query = typed.get("patient_query", "")
     searches = "find" in typed or (_STEPS.isdisjoint(typed) and _asks_for_patient(typed))
-    found = list(Patient.objects.search(query).with_next_visit(request.user)[: MOST_FOUND + 1]) if searches else None
+    found = list(Patient.objects.search(query).with_next_visit(request.user)[: MAX_FOUND + 1]) if searches else None
     if found is not None:
-        note_found(found[:MOST_FOUND])
+        record_found(found[:MAX_FOUND])
     is_part = request.htmx and not answers_form(request)
     if is_part and searches:
         return render(request, "appointments/booking/_patient_matches.html", _matches(found, query))
@@ -181,20 +181,20 @@ def _patient_form_of(typed: dict[str, Any], query: str) -> PatientForm | None:
 
 
 def _patient_or_none(request: StaffRequest, text: str) -> Patient | None:
-    pk = number_or_none(text)
+    pk = parse_number(text)
     if pk is None:
         return None
     patient = Patient.objects.filter(pk=pk).first()
     if patient is None:
-        note_refused(request, Patient, pk)
+        record_refused(request, Patient, pk)
     return patient
 
 
 def _matches(found: list[Patient] | None, query: str) -> dict[str, Any]:
     return {
-        "matches": found and found[:MOST_FOUND],
+        "matches": found and found[:MAX_FOUND],
         "found": found,
-        "more": found and len(found) > MOST_FOUND,
+        "more": found and len(found) > MAX_FOUND,
         "patient_query": query,
     }
 
@@ -213,7 +213,7 @@ def _booking_page(
     if picked:
         AuditEntry.objects.note(Event.READ, picked)
     elif patient_form and patient_form.duplicates:
-        note_found(patient_form.duplicates)
+        record_found(patient_form.duplicates)
     has_time = bool(form["doctor"].value() and form["time"].value())
     # Where the keyboard goes on, unless a message is to be read first.
     next_step = "" if form.is_bound else _next_step(picked, patient_form, found, has_time=has_time)
@@ -227,7 +227,7 @@ def _booking_page(
         "attendance": picked and attendance_of(picked),
         "lengths": COMMON_LENGTHS,
         "next_step": next_step,
-        "back_url": day_url(day_of(form), came_from=str(form["next"].value() or "")),
+        "back_url": day_url(day_of(form), origin_url=str(form["next"].value() or "")),
         **free_panel(sent or request.POST or request.GET, form, patient=picked),
         **_matches(found, query),
     }

@@ -12,17 +12,17 @@ from appointments.models import Appointment
 from appointments.statuses import OPEN, Status
 from clinic.core import clinic_time
 
-MOST_SHOWN = 100
-MOST_COUNTED = 1000
+MAX_SHOWN = 100
+MAX_COUNTED = 1000
 
 
 class OpenCount(int):
-    """How many past visits have no outcome, counted up to `MOST_COUNTED`."""
+    """How many past visits have no outcome, counted up to `MAX_COUNTED`."""
 
     @property
     def is_capped(self) -> bool:
         """Whether there may be more."""
-        return self >= MOST_COUNTED
+        return self >= MAX_COUNTED
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class CloseOut:
     """What the close-out page shows: dates from the oldest on, and how today stands."""
 
     dates: list[OpenDate]
-    count: OpenCount  # those beyond `MOST_SHOWN` too
+    count: OpenCount  # those beyond `MAX_SHOWN` too
     today: dt.date
     outcomes: list[tuple[str, int]]  # of today's visits
     to_come: int  # of today's visits, those whose time has not passed
@@ -66,16 +66,16 @@ class CloseOut:
     @property
     def more(self) -> int:
         """How many visits there are beyond those shown."""
-        return max(self.count - MOST_SHOWN, 0)
+        return max(self.count - MAX_SHOWN, 0)
 
 
-def open_past_count(user: Any, at: dt.datetime | None = None) -> OpenCount:
+def unrecorded_count(user: Any, at: dt.datetime | None = None) -> OpenCount:
     """Return how many visits without an outcome have ended by `at` (default now) that the user may close out.
 
     One query; none for who may close out nothing.
     """
     visits = Appointment.objects.closed_out_by(user).without_outcome(at=at).order_by()
-    return OpenCount(visits[:MOST_COUNTED].count())
+    return OpenCount(visits[:MAX_COUNTED].count())
 
 
 def close_out_for(user: Any, *, at: dt.datetime | None = None) -> CloseOut:
@@ -83,7 +83,7 @@ def close_out_for(user: Any, *, at: dt.datetime | None = None) -> CloseOut:
     at = at or timezone.now()
     mine = Appointment.objects.closed_out_by(user)
     # Not select_related: to join, SQLite begins with all patients and reads everybody's history.
-    rows = mine.without_outcome(at=at).prefetch_related("patient", "doctor")[:MOST_SHOWN]
+    rows = mine.without_outcome(at=at).prefetch_related("patient", "doctor")[:MAX_SHOWN]
     visits = sorted((_open_visit(appointment) for appointment in rows), key=lambda visit: (visit.start_time, visit.pk))
     today = clinic_time.today(at=at)
     of_today = list(mine.on_day(today).order_by().values_list("status", "end_time"))
@@ -93,7 +93,7 @@ def close_out_for(user: Any, *, at: dt.datetime | None = None) -> CloseOut:
             OpenDate(date, list(of_date))
             for date, of_date in groupby(visits, key=lambda visit: clinic_time.local_date(visit.start_time))
         ],
-        count=open_past_count(user, at),
+        count=unrecorded_count(user, at),
         today=today,
         outcomes=[(status.label.lower(), counts[status]) for status in Status if status not in OPEN and counts[status]],
         to_come=sum(status in OPEN and end_time > at for status, end_time in of_today),

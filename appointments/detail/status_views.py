@@ -16,7 +16,7 @@ from appointments.detail.buttons import can_undo
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.statuses import Status
-from clinic.web.http import StaffRequest, next_or, number_or_none
+from clinic.web.http import StaffRequest, next_or, parse_number
 
 NO_VERSION = 0  # what no visit has: a button without its version decides about nothing that anybody has seen
 
@@ -64,7 +64,7 @@ def act(
     if appointment.status == leads_to:
         messages.info(request, f"{appointment.patient}: already {appointment.get_status_display().lower()}.")
         return way_back
-    version = number_or_none(request.POST.get("version", "")) or NO_VERSION
+    version = parse_number(request.POST.get("version", "")) or NO_VERSION
     try:
         changed = verb(appointment, by=request.user, version=version)
     except ValidationError as refusal:

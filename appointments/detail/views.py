@@ -30,13 +30,13 @@ from appointments.detail.status_views import done_message, undo_button
 from appointments.displaced.finder import unfinished_hit_of
 from appointments.displaced.forms import CancelAllForm
 from appointments.models import Appointment
-from appointments.navigation import came_from, is_impact, visit_url
+from appointments.navigation import appointment_url, is_schedule_change_url, origin_url
 from appointments.permissions import appointment_for, rights_to
 from appointments.statuses import MOVABLE, Status
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
-from clinic.web.http import StaffRequest, answers_form, lead_on, sent_data
-from doctors.doctor_times import doctor_time
+from clinic.web.http import StaffRequest, answers_form, redirect_or_reload, sent_data
+from doctors.availability_loader import load_doctor_availability
 from doctors.models import Doctor
 
 
@@ -49,7 +49,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     form = _move_form(request, sent, appointment)
     form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
     if form.is_bound and form.is_valid() and (moved := _moved(request, appointment, form)):
-        return lead_on(request, visit_url(moved, came_from=form.cleaned_data["next"]))
+        return redirect_or_reload(request, appointment_url(moved, origin_url=form.cleaned_data["next"]))
     panel = free_panel(sent or {}, form, patient=appointment.patient, moving=appointment)
     if request.htmx and not answers_form(request):
         return render(request, "appointments/availability/_free_times.html", panel)
@@ -66,7 +66,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _move_form(request: StaffRequest, sent: Any, appointment: Appointment) -> MoveForm:
     if sent is None:
-        initial = {"next": came_from(request)} | slot_initial(request.GET)
+        initial = {"next": origin_url(request)} | slot_initial(request.GET)
         form = MoveForm(appointment=appointment, initial=initial)
         form.fields["time"].widget.attrs["autofocus"] = True
         return form
@@ -117,7 +117,9 @@ def _moved_message(moved: Appointment, held: tuple[Doctor, dt.datetime, int]) ->
     """Return what has happened, with a button that moves the visit back to what it held, while that can be had."""
     doctor, start_time, minutes = held
     end_time = start_time + dt.timedelta(minutes=minutes)
-    if start_time <= timezone.now() or doctor_time(doctor.pk, start_time, end_time).obstacles(start_time, end_time):
+    if start_time <= timezone.now() or load_doctor_availability(doctor.pk, start_time, end_time).obstacles(
+        start_time, end_time
+    ):
         return f"Moved: {moved.patient}, {moved}."
     back = slot_words(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
     move_url = reverse("appointments:appointment_move", args=[moved.pk])
@@ -132,13 +134,13 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """Show one appointment with its actions and its history."""
     appointment = appointment_for(request.user, pk, "view")
     AuditEntry.objects.note(Event.READ, appointment)
-    rights, now, day_before = rights_to(appointment, request.user), timezone.now(), came_from(request)
+    rights, now, day_before = rights_to(appointment, request.user), timezone.now(), origin_url(request)
     context = {
         "appointment": appointment,
         "patient_age": appointment.patient.age_on(clinic_time.local_date(appointment.start_time)),
         "came_from": day_before,
-        "schedule_url": visit_url(appointment, came_from=day_before),
-        "move_url": visit_url(appointment, came_from=day_before, move=True),
+        "schedule_url": appointment_url(appointment, origin_url=day_before),
+        "move_url": appointment_url(appointment, origin_url=day_before, move=True),
         "history": history_of(appointment, user=request.user),
         "actions": actions_on(appointment, rights, at=now),
         "can_change": can_change(appointment, rights),
@@ -153,9 +155,9 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
     appointment = appointment_for(request.user, pk, "change")
     if (way_back := _not_movable(request, appointment)) is not None:
         return way_back
-    led_here = came_from(request)
+    led_here = origin_url(request)
     initial = {"version": appointment.version, "cancelled_by": "patient", "next": led_here}
-    if is_impact(led_here):
+    if is_schedule_change_url(led_here):
         initial |= {"cancelled_by": "clinic", "cancel_reason": CancelAllForm.USUAL}
     sent = sent_data(request)
     form = CancelForm(None if sent is None else with_quick_reason(sent.dict()), initial=initial)
@@ -175,7 +177,7 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
             form.add_refusal(refusal)
         else:
             messages.success(request, done_message(cancelled, request.user))
-            return redirect(visit_url(cancelled, came_from=form.cleaned_data["next"]))
+            return redirect(appointment_url(cancelled, origin_url=form.cleaned_data["next"]))
     AuditEntry.objects.note(Event.READ, appointment)
     context = {
         "form": form,

@@ -10,18 +10,18 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from appointments.displaced.finder import follow_up, hit_by_saving, note_hits
-from appointments.displaced.forms import HitSeenForm, HitTimetableForm, ShowsHits
-from appointments.models import Appointment, Impact
+from appointments.displaced.finder import displaced_by_saving, follow_up, record_displaced_read
+from appointments.displaced.forms import ConfirmedTimetableForm, ConfirmsDisplacement, HitSeenForm
+from appointments.models import Appointment, ScheduleChange
 from clinic.administration.base import SafeModelAdmin
 from doctors import admin as doctors_admin
 from doctors.models import Closure, Doctor, Leave, Timetable
 
 
-class ListsHits(SafeModelAdmin):
+class DisplacementAdminMixin(SafeModelAdmin):
     """Lists whom a change hits, and leads on to the impact page once it is saved."""
 
-    form: type[ShowsHits]
+    form: type[ConfirmsDisplacement]
     change_form_template = "admin/hits_change_form.html"
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -41,10 +41,10 @@ class ListsHits(SafeModelAdmin):
             transaction.set_rollback(True)
         return response
 
-    def note_form(self, request: HttpRequest, form: Any) -> None:
+    def record_form(self, request: HttpRequest, form: Any) -> None:
         """Note whose visits are named, too."""
-        super().note_form(request, form)
-        note_hits(form.named_hits)
+        super().record_form(request, form)
+        record_displaced_read(form.named_hits)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete, and take off the lists who is no longer hit."""
@@ -65,7 +65,7 @@ class ListsHits(SafeModelAdmin):
         return self._to_impact(request, obj) or super().response_change(request, obj)
 
     def _to_impact(self, request: HttpRequest, obj: Any) -> HttpResponse | None:
-        impact: Impact | None = obj.impact
+        impact: ScheduleChange | None = obj.impact
         if impact is None or IS_POPUP_VAR in request.POST:
             return None
         self.message_user(request, f"Saved: {obj}.", messages.SUCCESS)
@@ -73,14 +73,14 @@ class ListsHits(SafeModelAdmin):
 
 
 @admin.register(Doctor)
-class DoctorAdmin(ListsHits, doctors_admin.DoctorAdmin):
+class DoctorAdmin(DisplacementAdminMixin, doctors_admin.DoctorAdmin):
     """Doctors."""
 
-    form = ShowsHits
+    form = ConfirmsDisplacement
 
     def save_active(self, request: HttpRequest, doctor: Doctor) -> bool:
         """Leave a doctor with booked visits to the doctor's own form, which shows them."""
-        hits = [] if doctor.is_active else hit_by_saving(doctor)
+        hits = [] if doctor.is_active else displaced_by_saving(doctor)
         if not hits:
             super().save_active(request, doctor)
             self._follow_up(request, doctor, [], cause="")
@@ -97,10 +97,10 @@ class DoctorAdmin(ListsHits, doctors_admin.DoctorAdmin):
 
 
 @admin.register(Timetable)
-class TimetableAdmin(ListsHits, doctors_admin.TimetableAdmin):
+class TimetableAdmin(DisplacementAdminMixin, doctors_admin.TimetableAdmin):
     """The hours of a week."""
 
-    form = HitTimetableForm
+    form = ConfirmedTimetableForm
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: the portal's own page shows first who is hit when hours end."""
@@ -108,14 +108,14 @@ class TimetableAdmin(ListsHits, doctors_admin.TimetableAdmin):
 
 
 @admin.register(Leave)
-class LeaveAdmin(ListsHits, doctors_admin.LeaveAdmin):
+class LeaveAdmin(DisplacementAdminMixin, doctors_admin.LeaveAdmin):
     """Leaves of doctors."""
 
     form = HitSeenForm
 
 
 @admin.register(Closure)
-class ClosureAdmin(ListsHits, doctors_admin.ClosureAdmin):
+class ClosureAdmin(DisplacementAdminMixin, doctors_admin.ClosureAdmin):
     """Dates on which the clinic is closed."""
 
     form = HitSeenForm

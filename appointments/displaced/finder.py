@@ -12,48 +12,50 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
-from appointments.models import Appointment, Hit, Impact
+from appointments.models import Appointment, DisplacedAppointment, ScheduleChange
 from appointments.querysets import AppointmentQuerySet
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
 from doctors.availability import Span
-from doctors.doctor_times import doctor_times
-from doctors.models import Closure, Doctor, DoctorsTime
+from doctors.availability_loader import load_availability
+from doctors.models import AvailabilityRecord, Closure, Doctor
 from doctors.querysets import DoctorQuerySet
 
 if TYPE_CHECKING:
     from clinic.models import User
 
-LONGEST_CAUSE = Impact._meta.get_field("cause").max_length or 0
-MOST_NAMED = 100  # of the visits that a change would hit, on a page
+MAX_CAUSE = ScheduleChange._meta.get_field("cause").max_length or 0
+MAX_NAMED = 100  # of the visits that a change would hit, on a page
 
 
-def hit_by_saving(record: DoctorsTime | Doctor) -> list[Appointment]:
-    """Return the visits that saving the record as it is now would hit; as `hit_by`."""
-    return hit_by(partial(_on_a_copy, record, "save"), record.diaries(), within=record.touched())
+def displaced_by_saving(record: AvailabilityRecord | Doctor) -> list[Appointment]:
+    """Return the visits that saving the record as it is now would hit; as `displaced_by`."""
+    return displaced_by(partial(_on_a_copy, record, "save"), record.diaries(), within=record.touched())
 
 
-def hit_by_closing(closures: list[Closure]) -> list[Appointment]:
-    """Return the visits that saving all of these closures would hit; as `hit_by`."""
+def displaced_by_closing(closures: list[Closure]) -> list[Appointment]:
+    """Return the visits that saving all of these closures would hit; as `displaced_by`."""
 
     def close() -> None:
         for closure in closures:
             _on_a_copy(closure, "save")
 
-    return hit_by(close, Doctor.objects.all(), within=[span for closure in closures for span in closure.touched()])
+    return displaced_by(
+        close, Doctor.objects.all(), within=[span for closure in closures for span in closure.touched()]
+    )
 
 
-def hit_by_deleting(record: DoctorsTime) -> list[Appointment]:
-    """Return the visits that deleting the record would hit; as `hit_by`."""
-    return hit_by(partial(_on_a_copy, record, "delete"), record.diaries())
+def displaced_by_deleting(record: AvailabilityRecord) -> list[Appointment]:
+    """Return the visits that deleting the record would hit; as `displaced_by`."""
+    return displaced_by(partial(_on_a_copy, record, "delete"), record.diaries())
 
 
 def _on_a_copy(record: Any, verb: str) -> None:
     getattr(copy.copy(record), verb)()  # the record itself must not believe that it is saved
 
 
-def hit_by(
+def displaced_by(
     change: Callable[[], Any], doctors: DoctorQuerySet, *, within: Iterable[Span] | None = None
 ) -> list[Appointment]:
     """Return the coming visits of these doctors for whom a change is one more reason that the doctor is not there.
@@ -96,7 +98,7 @@ def obstacles_to(visits: list[Appointment]) -> dict[int, frozenset[str]]:
         return {}
     doctor_ids = {visit.doctor_id for visit in visits}
     first, last = min(visit.start_time for visit in visits), max(visit.end_time for visit in visits)
-    times = doctor_times(doctor_ids, clinic_time.local_date(first), clinic_time.local_date(last))
+    times = load_availability(doctor_ids, clinic_time.local_date(first), clinic_time.local_date(last))
     active = set(Doctor.objects.active().filter(pk__in=doctor_ids).values_list("pk", flat=True))
     return {
         visit.pk: times[visit.doctor_id].obstacles(visit.start_time, visit.end_time)
@@ -105,12 +107,12 @@ def obstacles_to(visits: list[Appointment]) -> dict[int, frozenset[str]]:
     }
 
 
-def named_of(hits: list[Appointment]) -> list[Appointment]:
+def with_patient_names(hits: list[Appointment]) -> list[Appointment]:
     """Return those of the visits that a change would hit whose patients a page names."""
-    return hits[:MOST_NAMED]
+    return hits[:MAX_NAMED]
 
 
-def note_hits(visits: list[Appointment]) -> None:
+def record_displaced_read(visits: list[Appointment]) -> None:
     """Have the audit trail say whose visits somebody is shown, as those that a change would hit. Two queries, or none.
 
     To be called outside the transaction in which they were looked for: that is taken back, and this is to stay.
@@ -119,59 +121,63 @@ def note_hits(visits: list[Appointment]) -> None:
         AuditEntry.objects.note(Event.READ, Appointment, patients=[visit.patient_id for visit in visits])
 
 
-def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[Impact]:
+def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[ScheduleChange]:
     """Return the impacts on which there is something left to do that the user may do: to arrange before to call.
 
     One query, or none.
     """
     if not user.has_perm("appointments.change_appointment"):
         return []
-    impacts: list[Any] = list(Impact.objects.unfinished(at=at))
+    impacts: list[Any] = list(ScheduleChange.objects.unfinished(at=at))
     return sorted(impacts, key=lambda impact: not impact.to_arrange)
 
 
-def unfinished_hit_of(visit: Appointment, user: Any, *, at: dt.datetime | None = None) -> Hit | None:
+def unfinished_hit_of(visit: Appointment, user: Any, *, at: dt.datetime | None = None) -> DisplacedAppointment | None:
     """Return the hit because of which there is something left to do about a visit that the user may do.
 
     One query, or none.
     """
     if not user.has_perm("appointments.change_appointment"):
         return None
-    hits = Hit.objects.filter(appointment=visit).unfinished(at=at)
+    hits = DisplacedAppointment.objects.filter(appointment=visit).unfinished(at=at)
     return hits.select_related("impact").order_by("-pk").first()
 
 
 def follow_up(
     visits: Iterable[Appointment], *, cause: str, doctors: DoctorQuerySet, by: "User | None"
-) -> Impact | None:
+) -> ScheduleChange | None:
     """Take off the lists who is no longer hit after a change of these doctors' time, and list who is now."""
     with acting(by), transaction.atomic():
         _settle(doctors)
-        return open_impact(visits, cause=cause, by=by)
+        return open_schedule_change(visits, cause=cause, by=by)
 
 
 def _settle(doctors: DoctorQuerySet) -> None:
     """Take visits off the lists that what has hit them keeps no more, be it that something else does. Six queries."""
-    hits = list(Hit.objects.to_arrange().filter(doctor__in=doctors.order_by()).select_related("appointment"))
+    hits = list(
+        DisplacedAppointment.objects.to_arrange().filter(doctor__in=doctors.order_by()).select_related("appointment")
+    )
     obstacles = obstacles_to([hit.appointment for hit in hits])
     for hit in hits:
-        if not hit.still_holds(obstacles[hit.appointment_id]):
-            hit.take_back()
+        if not hit.still_applies(obstacles[hit.appointment_id]):
+            hit.reinstate()
 
 
-def open_impact(visits: Iterable[Appointment], *, cause: str, by: "User | None") -> Impact | None:
+def open_schedule_change(visits: Iterable[Appointment], *, cause: str, by: "User | None") -> ScheduleChange | None:
     """Keep which visits were hit, and by what, until their patients have been told; None if there are none.
 
-    Of visits that `hit_by` has not looked at, it is what keeps them now.
+    Of visits that `displaced_by` has not looked at, it is what keeps them now.
     """
     visits = list(visits)
     if not visits:
         return None
     with acting(by), transaction.atomic():
-        impact = Impact.objects.create(cause=cause[:LONGEST_CAUSE], created_by=by)
+        impact = ScheduleChange.objects.create(cause=cause[:MAX_CAUSE], created_by=by)
         now = {} if all(visit.hit_because for visit in visits) else obstacles_to(visits)
         for visit in visits:
-            hit = Hit(impact=impact, appointment=visit, doctor=visit.doctor, start_time=visit.start_time)
+            hit = DisplacedAppointment(
+                impact=impact, appointment=visit, doctor=visit.doctor, start_time=visit.start_time
+            )
             hit.because = ",".join(sorted(visit.hit_because or now[visit.pk]))
             hit.save()
     return impact

@@ -6,19 +6,19 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import ngettext
 
-from appointments.displaced.finder import hit_by_saving, named_of
+from appointments.displaced.finder import displaced_by_saving, with_patient_names
 from appointments.models import Appointment
-from clinic.web.http import number_or_none, with_renewed
+from clinic.web.http import parse_number, with_renewed
 from doctors.forms import SeenForm, TimetableForm
 from doctors.models import Doctor
 
 
 def seen_in(text: str) -> set[int | None]:
     """Return the ids of the visits that a form says it has shown."""
-    return {number_or_none(part) for part in text.split(",")}
+    return {parse_number(part) for part in text.split(",")}
 
 
-class ShowsHits(forms.ModelForm):
+class ConfirmsDisplacement(forms.ModelForm):
     """A form that is refused once if saving it would hit booked visits, and shows them; sent again, it is decided.
 
     It remembers in `seen_hits` which visits it has shown: one that is booked meanwhile is shown, too. To be validated
@@ -32,7 +32,7 @@ class ShowsHits(forms.ModelForm):
     def _post_clean(self) -> None:
         """Look for hits once all rules are kept."""
         super()._post_clean()  # type: ignore[misc]  # Django's own hook for this
-        self.hits = [] if self.errors or not self._takes_time() else hit_by_saving(self.instance)
+        self.hits = [] if self.errors or not self._takes_time() else displaced_by_saving(self.instance)
         if {visit.pk for visit in self.hits} - seen_in(self.cleaned_data.get("seen_hits", "")):
             self._show_hits()
 
@@ -66,7 +66,7 @@ class ShowsHits(forms.ModelForm):
     @property
     def named_hits(self) -> list[Appointment]:
         """The visits whose patients the form names; none if it shows no hits."""
-        return named_of(self.hits) if self.shows_hits else []
+        return with_patient_names(self.hits) if self.shows_hits else []
 
 
 class CancelAllForm(forms.Form):
@@ -84,9 +84,9 @@ class CancelAllForm(forms.Form):
         super().__init__(data, initial={"cancel_reason": initial.get("cancel_reason") or self.USUAL})
 
 
-class HitTimetableForm(ShowsHits, TimetableForm):
+class ConfirmedTimetableForm(ConfirmsDisplacement, TimetableForm):
     """The hours of a doctor's week."""
 
 
-class HitSeenForm(ShowsHits, SeenForm):
+class HitSeenForm(ConfirmsDisplacement, SeenForm):
     """A leave or a closure."""

@@ -12,8 +12,8 @@ from appointments.availability.search import Slot, free_pieces, step_of, widened
 from appointments.models import Appointment
 from appointments.statuses import Status
 from clinic.core import clinic_time
-from doctors.availability import ONE_DAY, DoctorTime, Span, without
-from doctors.doctor_times import doctor_times
+from doctors.availability import ONE_DAY, DoctorAvailability, Span, without
+from doctors.availability_loader import load_availability
 from doctors.models import Doctor
 
 LOOK_AHEAD_DAYS = 28
@@ -44,7 +44,7 @@ def propose(visits: list[Appointment], *, at: dt.datetime | None = None) -> dict
     first_day = max(clinic_time.local_date(visits[0].start_time), clinic_time.today(at=at))
     last_visit = max(clinic_time.local_date(visits[-1].start_time), first_day)
     last_day = min(last_visit + LOOK_AHEAD_DAYS * ONE_DAY, clinic_time.LAST_DATE)
-    times = doctor_times([doctor.pk for doctor in doctors], first_day, last_day)
+    times = load_availability([doctor.pk for doctor in doctors], first_day, last_day)
     taken = _taken(visits, doctors, first_day, last_day)
     same, others = _Planner(times, taken, at), _Planner(times, taken, at)
     proposals = {}
@@ -92,7 +92,7 @@ def _take(taken: _Taken, whose: str, pk: int, span: Span) -> set[dt.date]:
 class _Planner:
     """Places one visit after the other, each in what the ones before have left."""
 
-    def __init__(self, times: dict[int, DoctorTime], taken: _Taken, at: dt.datetime) -> None:
+    def __init__(self, times: dict[int, DoctorAvailability], taken: _Taken, at: dt.datetime) -> None:
         self.times = times
         self.taken: _Taken = defaultdict(list, {key: list(spans) for key, spans in taken.items()})
         self.at = at

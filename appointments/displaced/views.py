@@ -17,12 +17,12 @@ from appointments.booking.forms import slot_initial
 from appointments.displaced.finder import unfinished_for
 from appointments.displaced.forms import CancelAllForm
 from appointments.displaced.worklist import ImpactPage, Row, impact_page, rows_of
-from appointments.models import Impact
+from appointments.models import ScheduleChange
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
 from clinic.models import AuditEntry, Event
-from clinic.web.http import StaffRequest, number_or_none, sent_data
+from clinic.web.http import StaffRequest, parse_number, sent_data
 from doctors.models import Doctor
 
 ALL = "all"
@@ -40,7 +40,7 @@ def impact_detail(request: StaffRequest, pk: int) -> HttpResponse:
 
     Each is moved or cancelled by itself: what is refused is told in its row, the others are done.
     """
-    impact = get_object_or_404(Impact, pk=pk)
+    impact = get_object_or_404(ScheduleChange, pk=pk)
     sent = sent_data(request)
     typed = QueryDict() if sent is None else sent
     why = CancelAllForm(typed if "cancel" in typed else None, initial={"cancel_reason": typed.get("cancel_reason")})
@@ -59,21 +59,21 @@ def impact_detail(request: StaffRequest, pk: int) -> HttpResponse:
     return render(request, "appointments/displaced/impact_detail.html", context)
 
 
-def _note_read(impact: Impact, page: ImpactPage) -> None:
+def _note_read(impact: ScheduleChange, page: ImpactPage) -> None:
     """Note that the patients on a list were shown, with how to reach them."""
     AuditEntry.objects.note(Event.READ, impact, patients=[row.visit.patient_id for row in page.rows])
 
 
-def _row_of(impact: Impact, typed: QueryDict) -> str:
+def _row_of(impact: ScheduleChange, typed: QueryDict) -> str:
     """Return the place of the row that a button belonged to, to go on there; nothing if it was for all."""
     pressed = next(str(typed[name]) for name in typed if name in _BUTTONS)
-    hit = impact.hits.filter(pk=number_or_none(pressed.partition(":")[0]) or 0).first()
+    hit = impact.hits.filter(pk=parse_number(pressed.partition(":")[0]) or 0).first()
     return f"#v{hit.appointment_id}" if hit else ""
 
 
 def impact_print(request: StaffRequest, pk: int) -> HttpResponse:
     """Show the call list on paper: whom to tell what, with a box to tick."""
-    impact = get_object_or_404(Impact, pk=pk)
+    impact = get_object_or_404(ScheduleChange, pk=pk)
     page = impact_page(impact)
     _note_read(impact, page)
     return render(request, "appointments/displaced/impact_print.html", {"page": page, "printed_at": timezone.now()})
@@ -82,7 +82,7 @@ def impact_print(request: StaffRequest, pk: int) -> HttpResponse:
 _Said = dict[str, str]  # what the form says of a row: which hit, in which version, with what proposed
 
 
-def _carry_out(request: StaffRequest, impact: Impact, why: CancelAllForm) -> dict[int, str]:
+def _carry_out(request: StaffRequest, impact: ScheduleChange, why: CancelAllForm) -> dict[int, str]:
     """Do what the button that was pressed asks for; return what was refused, by the ids of hits."""
     typed = request.POST
     if "move" in typed:
@@ -92,28 +92,28 @@ def _carry_out(request: StaffRequest, impact: Impact, why: CancelAllForm) -> dic
         cancel = _cancelled_for(why.cleaned_data["cancel_reason"], by=request.user)
         return _each(request, impact, typed["cancel"], cancel, "cancelled")
     for tick in _TICKS & typed.keys():
-        _tick(impact, number_or_none(typed[tick]) or 0, tick, by=request.user)
+        _tick(impact, parse_number(typed[tick]) or 0, tick, by=request.user)
     return {}
 
 
 @retrying
-def _tick(impact: Impact, pk: int, tick: str, *, by: Any) -> None:
+def _tick(impact: ScheduleChange, pk: int, tick: str, *, by: Any) -> None:
     """Tick or untick a hit, or take it off the list if there is nothing to do; one that is gone is left alone."""
     with transaction.atomic():
         hit = impact.hits.select_for_update().filter(pk=pk).first()
         if hit is None:
             return
         if tick == "reached":
-            hit.mark_reached(by=by)
+            hit.mark_informed(by=by)
         elif tick == "not_reached":
-            hit.mark_not_reached()
+            hit.mark_not_informed()
         elif any(row.hit == hit and row.is_needless for row in rows_of(impact)):
             hit.delete()
 
 
 def _each(
     request: StaffRequest,
-    impact: Impact,
+    impact: ScheduleChange,
     whom: str,
     do: Callable[[Row, _Said], object],
     done: str,
@@ -149,7 +149,7 @@ def _each(
     return refusals
 
 
-def _moved_to(whose: str, impact: Impact, *, by: Any) -> Callable[[Row, _Said], object]:
+def _moved_to(whose: str, impact: ScheduleChange, *, by: Any) -> Callable[[Row, _Said], object]:
     """Return what moves a row's visit to the time proposed, of the same doctor or of another."""
 
     def move(row: Row, said: _Said) -> None:
@@ -163,7 +163,7 @@ def _moved_to(whose: str, impact: Impact, *, by: Any) -> Callable[[Row, _Said], 
             start_time=clinic_time.instant_at(words["date"], words["time"], which=words.get("which")),
             duration_minutes=row.visit.duration_minutes,
             reason=impact.cause,
-            version=number_or_none(said.get("version", "")) or 0,
+            version=parse_number(said.get("version", "")) or 0,
             by=by,
         )
 
@@ -178,7 +178,7 @@ def _cancelled_for(reason: str, *, by: Any) -> Callable[[Row, _Said], object]:
             row.visit,
             reason=reason,
             cancelled_by=CancelledBy.CLINIC,
-            version=number_or_none(said.get("version", "")) or 0,
+            version=parse_number(said.get("version", "")) or 0,
             by=by,
         )
 

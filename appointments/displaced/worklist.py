@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from appointments.displaced.finder import obstacles_to
 from appointments.displaced.proposals import Proposal, propose
-from appointments.models import Appointment, Hit, Impact
+from appointments.models import Appointment, DisplacedAppointment, ScheduleChange
 from appointments.statuses import MOVABLE, Status
 from clinic.core import clinic_time
 
-MOST_SHOWN = 300
+MAX_SHOWN = 300
 NO_PROPOSAL = Proposal()
 WITH_SAME, WITH_OTHER = "same", "other"  # doctor
 
@@ -25,7 +25,7 @@ class Row:
     `refusal` is why it could not be moved or cancelled just now.
     """
 
-    hit: Hit
+    hit: DisplacedAppointment
     outcome: str
     has_left: bool  # moved or cancelled: there is something to tell the patient
     proposal: Proposal = NO_PROPOSAL
@@ -77,7 +77,7 @@ class ImpactPage:
     `shown` are those of the page, as many as a form may send: the ones still to be moved or cancelled first if not all.
     """
 
-    impact: Impact
+    impact: ScheduleChange
     rows: list[Row]
     shown: list[Row]
 
@@ -109,12 +109,12 @@ class ImpactPage:
 
 
 def impact_page(
-    impact: Impact, *, refusals: Mapping[int, str] | None = None, at: dt.datetime | None = None
+    impact: ScheduleChange, *, refusals: Mapping[int, str] | None = None, at: dt.datetime | None = None
 ) -> ImpactPage:
     """Return what the page shows; `refusals` are by the ids of hits. At most ten queries, however many visits."""
     at = at or timezone.now()
     rows = rows_of(impact, at=at)
-    shown = rows if len(rows) <= MOST_SHOWN else sorted(rows, key=lambda row: not row.is_open)[:MOST_SHOWN]
+    shown = rows if len(rows) <= MAX_SHOWN else sorted(rows, key=lambda row: not row.is_open)[:MAX_SHOWN]
     proposals = propose([row.visit for row in shown if row.is_open], at=at)
     shown = [
         replace(
@@ -127,7 +127,7 @@ def impact_page(
     return ImpactPage(impact, rows, shown)
 
 
-def rows_of(impact: Impact, *, at: dt.datetime | None = None) -> list[Row]:
+def rows_of(impact: ScheduleChange, *, at: dt.datetime | None = None) -> list[Row]:
     """Return an impact's visits and how they stand, without proposals. Five queries, however many."""
     at = at or timezone.now()
     hits = list(impact.hits.select_related("appointment__patient", "appointment__doctor", "doctor", "reached_by"))
@@ -143,11 +143,11 @@ def rows_of(impact: Impact, *, at: dt.datetime | None = None) -> list[Row]:
     ]
 
 
-def _is_where_it_was(hit: Hit) -> bool:
+def _is_where_it_was(hit: DisplacedAppointment) -> bool:
     return (hit.appointment.doctor_id, hit.appointment.start_time) == (hit.doctor_id, hit.start_time)
 
 
-def _outcome(hit: Hit, obstacles: frozenset[str], *, at: dt.datetime) -> str:
+def _outcome(hit: DisplacedAppointment, obstacles: frozenset[str], *, at: dt.datetime) -> str:
     """Return what has become of a visit; nothing if it is still to be moved or cancelled."""
     visit = hit.appointment
     if visit.status not in MOVABLE:
@@ -155,6 +155,6 @@ def _outcome(hit: Hit, obstacles: frozenset[str], *, at: dt.datetime) -> str:
     if not _is_where_it_was(hit):
         doctor = "" if visit.doctor_id == hit.doctor_id else f", {visit.doctor}"
         return f"Moved to {clinic_time.date_text(visit.start_time)} {clinic_time.time_text(visit.start_time)}{doctor}"
-    if hit.stays or not hit.still_holds(obstacles):
+    if hit.stays or not hit.still_applies(obstacles):
         return f"Stays: {visit.doctor} is there again"
     return "The time has passed" if visit.end_time <= at and visit.status != Status.ARRIVED else ""

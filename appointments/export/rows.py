@@ -13,7 +13,7 @@ from appointments.statuses import Status
 from clinic.core import clinic_time, names
 from clinic.spreadsheets.export import Cell
 
-MOST_DAYS = 366
+MAX_DAYS = 366
 ONE_DAY = dt.timedelta(days=1)
 
 _TIME_HEADER = ["Date", "Start", "End", "Minutes", "Starts at", "Ends at"]
@@ -107,9 +107,9 @@ def check_export_span(first_day: dt.date, last_day: dt.date) -> None:
         clinic_time.check_date(day)
     if last_day < first_day:
         raise ValidationError(_("The last day is before the first."), code="export_span")
-    if (last_day - first_day).days >= MOST_DAYS:
+    if (last_day - first_day).days >= MAX_DAYS:
         raise ValidationError(
             _("An export has at most %(most)d days. Export the rest after it."),
             code="export_span",
-            params={"most": MOST_DAYS},
+            params={"most": MAX_DAYS},
         )

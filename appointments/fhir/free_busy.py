@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
-from appointments.availability.search import Wish, find_free
+from appointments.availability.search import SlotSearch, find_free
 from appointments.fhir.resources import slot_id
 from appointments.fhir.values import Range
 from appointments.models import Appointment
@@ -20,7 +20,7 @@ from clinic.rest.outcomes import FhirRefused
 from doctors.models import Doctor
 
 FREE, BUSY = "free", "busy"
-MOST_DAYS = 31
+MAX_DAYS = 31
 
 _KEY = re.compile(r"([0-9]{1,18})-(-?[0-9]{1,9})-([0-9]{1,3})")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -57,7 +57,7 @@ def span_of(ranges: Collection[Range]) -> tuple[dt.datetime, dt.datetime]:
     """Return from when and until when all ranges hold.
 
     Raises:
-        FhirRefused: without both bounds, or with more than `MOST_DAYS` between them: free times are not stored.
+        FhirRefused: without both bounds, or with more than `MAX_DAYS` between them: free times are not stored.
     """
     starts = [each.start for each in ranges if each.start is not None]
     ends = [each.end for each in ranges if each.end is not None]
@@ -66,8 +66,8 @@ def span_of(ranges: Collection[Range]) -> tuple[dt.datetime, dt.datetime]:
             400, "required", "start: say from when and until when, as start=ge2026-11-24&start=lt2026-12-01"
         )
     start, end = max(starts), min(ends)
-    if end - start > MOST_DAYS * _ONE_DAY + _CLOCK_CHANGE:
-        raise FhirRefused(400, "too-costly", f"start: at most {MOST_DAYS} days at once")
+    if end - start > MAX_DAYS * _ONE_DAY + _CLOCK_CHANGE:
+        raise FhirRefused(400, "too-costly", f"start: at most {MAX_DAYS} days at once")
     return start, end
 
 
@@ -98,7 +98,7 @@ def _free(doctor_ids: Collection[int], start: dt.datetime, end: dt.datetime, *, 
     # From the day before: of a doctor without hours a weekend would be offered as the first day, and only then.
     first_day = clinic_time.local_date(start) - _ONE_DAY
     last_day = clinic_time.local_date(end - dt.timedelta(microseconds=1))
-    wish = Wish(doctor_id=doctors[0].pk if len(doctors) == 1 else None)
+    wish = SlotSearch(doctor_id=doctors[0].pk if len(doctors) == 1 else None)
     for slot in find_free(wish, doctors, first_day=first_day, days=(last_day - first_day).days + 1, at=at).slots():
         if start <= slot.start < end:
             yield Stretch(slot.start, slot.doctor.pk, slot.doctor.usual_minutes, FREE)

@@ -12,8 +12,8 @@ from clinic.core.names import fold
 from clinic.rest.outcomes import FhirRefused
 from patients.models import Patient
 
-MOST_NAMES = 3  # alternatives
-MOST_CANDIDATES = 1000  # patients looked at for each; more than a third of them could not be answered with anyway
+MAX_NAMES = 3  # alternatives
+MAX_CANDIDATES = 1000  # patients looked at for each; more than a third of them could not be answered with anyway
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Parameter:
     says: str
     targets: tuple[str, ...] = ()
     is_personal: bool = False
-    most: int = values.MOST_ALTERNATIVES
+    most: int = values.MAX_ALTERNATIVES
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def _named(fields: tuple[str, ...], name: str, sought: list[str]) -> Q:
     ids = []
     for value in dict.fromkeys(sought):
         wanted = fold(value)
-        found = list(Patient.objects.search(wanted).values_list("pk", *fields)[: MOST_CANDIDATES + 1])
-        if len(found) > MOST_CANDIDATES:
+        found = list(Patient.objects.search(wanted).values_list("pk", *fields)[: MAX_CANDIDATES + 1])
+        if len(found) > MAX_CANDIDATES:
             raise FhirRefused(400, "too-costly", f"{name}: too many patients begin so. Say more of the name.")
         for pk, *parts in found:
             words = fold(" ".join(parts)).split()
@@ -119,7 +119,7 @@ def _reached_at(name: str, sought: list[str]) -> Q:
 
 # Types
 
-ID = Parameter("token", _has_id, "ids, several with commas between", most=values.MOST_IDS)
+ID = Parameter("token", _has_id, "ids, several with commas between", most=values.MAX_IDS)
 ACTIVE = Parameter("token", _is_active, "true or false: whether the doctor takes appointments")
 
 _NAMES = ("first_name", "last_name")
@@ -132,21 +132,21 @@ PATIENT = Kind(
             partial(_named, _NAMES),
             "beginnings of words of the name, in any order",
             is_personal=True,
-            most=MOST_NAMES,
+            most=MAX_NAMES,
         ),
         "family": Parameter(
             "string",
             partial(_named, ("last_name",)),
             "beginnings of words of the last name",
             is_personal=True,
-            most=MOST_NAMES,
+            most=MAX_NAMES,
         ),
         "given": Parameter(
             "string",
             partial(_named, ("first_name",)),
             "beginnings of words of the first name",
             is_personal=True,
-            most=MOST_NAMES,
+            most=MAX_NAMES,
         ),
         "birthdate": Parameter("date", _born, "date of birth; also a month or a year", is_personal=True),
         "email": Parameter("token", _reached_at, "the whole e-mail", is_personal=True),

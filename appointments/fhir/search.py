@@ -15,12 +15,12 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from appointments.fhir.parameters import Kind, Parameter
-from appointments.fhir.values import MOST_IDS, alternatives, bad_value
+from appointments.fhir.values import MAX_IDS, alternatives, bad_value
 from clinic.rest.outcomes import FhirRefused
-from clinic.web.http import number_or_none
+from clinic.web.http import parse_number
 
-USUAL_COUNT, MOST_COUNT = 50, 200
-MOST_PARAMETERS = 20  # a database takes only so many conditions at once
+USUAL_COUNT, MAX_COUNT = 50, 200
+MAX_PARAMETERS = 20  # a database takes only so many conditions at once
 
 _CURSOR = re.compile(r"(-?[0-9]{1,11})-([0-9]{1,18})")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -117,8 +117,8 @@ def _sent(request: HttpRequest, kind: Kind) -> list[tuple[str, str]]:
         sent = in_address
     else:
         sent = in_address + [(name, value) for name, values in request.POST.lists() for value in values]
-    if len(sent) > MOST_PARAMETERS:
-        raise FhirRefused(400, "too-costly", f"At most {MOST_PARAMETERS} parameters at once.")
+    if len(sent) > MAX_PARAMETERS:
+        raise FhirRefused(400, "too-costly", f"At most {MAX_PARAMETERS} parameters at once.")
     return sent
 
 
@@ -160,10 +160,10 @@ def _refuse_unless_lenient(request: HttpRequest) -> None:
 
 
 def _count_of(text: str) -> int:
-    number = number_or_none(text)
+    number = parse_number(text)
     if number is None:
         raise bad_value("_count", "not a whole number")
-    return min(number, MOST_COUNT)
+    return min(number, MAX_COUNT)
 
 
 # Pages
@@ -199,7 +199,7 @@ class ByKey:
 
     def following(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
         """Return the rows with greater ids."""
-        number = number_or_none(after)
+        number = parse_number(after)
         if number is None:
             raise bad_value("after", "not from a link")
         return rows.filter(pk__gt=number)
@@ -262,7 +262,7 @@ def without_personal(asked: Asked, rows: QuerySet[Any]) -> Asked:
     Raises:
         FhirRefused: if it finds more than an address has room for.
     """
-    ids = list(asked.narrowed(rows).order_by("pk").values_list("pk", flat=True)[: MOST_IDS + 1])
-    if len(ids) > MOST_IDS:
-        raise FhirRefused(400, "too-costly", f"More than {MOST_IDS} patients are found: say more about whom you seek.")
+    ids = list(asked.narrowed(rows).order_by("pk").values_list("pk", flat=True)[: MAX_IDS + 1])
+    if len(ids) > MAX_IDS:
+        raise FhirRefused(400, "too-costly", f"More than {MAX_IDS} patients are found: say more about whom you seek.")
     return asked.by_ids(ids)

@@ -14,10 +14,10 @@ from django.db.models import Q
 
 from clinic.core import clinic_time
 from clinic.rest.outcomes import FhirRefused
-from clinic.web.http import number_or_none
+from clinic.web.http import parse_number
 
-MOST_IDS = 300  # so that an address that lists them stays below the 4094 characters a web server reads
-MOST_ALTERNATIVES = 20
+MAX_IDS = 300  # so that an address that lists them stays below the 4094 characters a web server reads
+MAX_ALTERNATIVES = 20
 
 _PIECE = re.compile(r"\\([,|$\\])|(.)", re.DOTALL)
 _PREFIXED = re.compile(r"(eq|ne|gt|ge|lt|le|sa|eb|ap)?(.*)", re.DOTALL)
@@ -34,7 +34,7 @@ def bad_value(name: str, why: str) -> FhirRefused:
     return FhirRefused(400, "value", f"{name}: {why}")
 
 
-def alternatives(name: str, text: str, *, most: int = MOST_ALTERNATIVES) -> list[str]:
+def alternatives(name: str, text: str, *, most: int = MAX_ALTERNATIVES) -> list[str]:
     """Return the values between commas, of which any will do; a backslash takes a comma's meaning away.
 
     Raises:
@@ -163,7 +163,7 @@ def ids_asked(name: str, values: list[str]) -> list[int]:
     """
     if not all(_FHIR_ID.fullmatch(value) for value in values):
         raise bad_value(name, "not an id")
-    return [number for value in values if (number := number_or_none(value)) is not None]
+    return [number for value in values if (number := parse_number(value)) is not None]
 
 
 def references_asked(name: str, values: list[str], targets: Collection[str]) -> dict[str, list[int]]:

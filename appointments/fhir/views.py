@@ -22,7 +22,7 @@ from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
 from clinic.rest.bodies import FORM
 from clinic.rest.outcomes import FHIR_JSON, FhirRefused, outcome_response
-from clinic.web.http import StaffRequest, number_or_none
+from clinic.web.http import StaffRequest, parse_number
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -80,7 +80,7 @@ def _accepted(media_range: str) -> str | None:
 
 def _found(rows: QuerySet[Any], key: str) -> Any:
     """Return the row with this id, if the user may see it."""
-    number = number_or_none(key)
+    number = parse_number(key)
     row = rows.filter(pk=number).first() if number is not None else None
     if row is None:
         raise FhirRefused(404, "not-found", "There is no such resource.")

@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-granted_at", "-pk"],
                 "indexes": [models.Index(fields=["user", "ends_at"], name="emergency_user_end")],
                 "constraints": [
-                    appointments.models.appointment.QuietCheckConstraint(
+                    appointments.models.appointment.CheckConstraintWithoutValidation(
                         condition=models.Q(
                             (
                                 "ends_at__lte",

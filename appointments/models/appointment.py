@@ -17,22 +17,22 @@ from django.utils import timezone
 
 from appointments import locking, rules
 from appointments.querysets import AppointmentQuerySet
-from appointments.rights_rules import TEXTS, check_says_nothing
+from appointments.rights_rules import TEXTS, check_no_text_for_anonymised
 from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
-from clinic.core.appointment_length import LONGEST, LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES
+from clinic.core.appointment_length import LONGEST, MAX_MINUTES, MIN_MINUTES, USUAL_MINUTES
 from clinic.core.field_errors import FieldErrors
-from clinic.db.tracked_fields import Remembered
+from clinic.db.tracked_fields import TrackedFields
 from clinic.db.transactions import LostRace
-from doctors.doctor_times import doctor_time
+from doctors.availability_loader import load_doctor_availability
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.rules import check_not_anonymised
 
-LONGEST_NOTES = 2000
+MAX_NOTES = 2000
 
 
-class QuietCheckConstraint(models.CheckConstraint):
+class CheckConstraintWithoutValidation(models.CheckConstraint):
     """A constraint of the database only; people hear of it from `clean()`.
 
     Django's own validation runs a query that swallows database errors, and one between claim and write cost 17
@@ -43,11 +43,11 @@ class QuietCheckConstraint(models.CheckConstraint):
         """Leave it to the rules."""
 
 
-class Appointment(Remembered):
+class Appointment(TrackedFields):
     """A patient's visit to a doctor, from `start_time` up to but not including `end_time`."""
 
     # What decides which rules and claims a change needs.
-    REMEMBERED = (
+    TRACKED_FIELDS = (
         "doctor_id",
         "patient_id",
         "start_time",
@@ -72,7 +72,7 @@ class Appointment(Remembered):
     end_time = models.DateTimeField("end", editable=False)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
     reason = models.CharField(max_length=200, blank=True, help_text="Seen in the schedule.")
-    notes = models.TextField(max_length=LONGEST_NOTES, blank=True, validators=[MaxLengthValidator(LONGEST_NOTES)])
+    notes = models.TextField(max_length=MAX_NOTES, blank=True, validators=[MaxLengthValidator(MAX_NOTES)])
     outside_hours_reason = models.CharField(
         "why nevertheless",
         max_length=200,
@@ -111,18 +111,18 @@ class Appointment(Remembered):
             models.Index(fields=["status", "start_time"], name="appointment_status_start"),
         ]
         constraints = [
-            QuietCheckConstraint(
-                condition=models.Q(duration_minutes__gte=SHORTEST_MINUTES, duration_minutes__lte=LONGEST_MINUTES),
+            CheckConstraintWithoutValidation(
+                condition=models.Q(duration_minutes__gte=MIN_MINUTES, duration_minutes__lte=MAX_MINUTES),
                 name="appointment_duration",
             ),
-            QuietCheckConstraint(
+            CheckConstraintWithoutValidation(
                 condition=models.Q(end_time__gt=models.F("start_time")), name="appointment_ends_after_start"
             ),
-            QuietCheckConstraint(
+            CheckConstraintWithoutValidation(
                 condition=models.Q(end_time__lte=models.F("start_time") + LONGEST),
                 name="appointment_not_too_long",
             ),
-            QuietCheckConstraint(condition=models.Q(status__in=Status.values), name="appointment_status"),
+            CheckConstraintWithoutValidation(condition=models.Q(status__in=Status.values), name="appointment_status"),
         ]
         permissions = [
             ("view_schedule", "Can see the day view"),
@@ -253,7 +253,7 @@ class Appointment(Remembered):
                 check_not_anonymised(self.patient.anonymised_at)
         for name in TEXTS:
             with errors.at(name):
-                check_says_nothing(getattr(self, name), of_nobody=self.patient.anonymised_at is not None)
+                check_no_text_for_anonymised(getattr(self, name), of_nobody=self.patient.anonymised_at is not None)
 
     def _check_change(self, errors: FieldErrors, now: dt.datetime) -> None:
         held = self.held
@@ -289,7 +289,7 @@ class Appointment(Remembered):
         in_diary, span = others.for_doctor(self.doctor_id), (self.start_time, self.end_time)
         if is_arranged:
             with errors.at("start_time"):
-                time = doctor_time(self.doctor_id, *span)
+                time = load_doctor_availability(self.doctor_id, *span)
                 is_overridden |= self._overrides(partial(rules.check_open, time, *span, doctor=doctor))
         with errors.at("start_time"):
             rules.check_doctor_free(in_diary, *span)
@@ -342,7 +342,7 @@ class Appointment(Remembered):
         rules.check_status(self.status)
         if update_fields is not None:
             # The checks look at the whole visit, so the whole visit is written.
-            update_fields = {*update_fields, *self.REMEMBERED, "end_time", "outside_hours_reason", "updated_at"}
+            update_fields = {*update_fields, *self.TRACKED_FIELDS, "end_time", "outside_hours_reason", "updated_at"}
         is_rearranged = not self._state.adding and self._is_rearranged()
         with self._as_before_if_refused(), transaction.atomic():
             self._claim()
@@ -356,7 +356,7 @@ class Appointment(Remembered):
             )
             if is_rearranged:
                 for hit in self.hits.exclude(reached_at=None):  # who was told of the time before must be told anew
-                    hit.mark_not_reached()
+                    hit.mark_not_informed()
         self.remember()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
@@ -387,7 +387,7 @@ class Appointment(Remembered):
     def _check_claimed(self) -> None:
         errors = FieldErrors()
         if not self._state.adding:
-            row = Appointment.objects.filter(pk=self.pk).values(*self.REMEMBERED).first()
+            row = Appointment.objects.filter(pk=self.pk).values(*self.TRACKED_FIELDS).first()
             if row is None:
                 rules.refuse_gone("appointment")
             # Not the version alone: an instance saved in a transaction that was rolled back has one to come.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 # Visits that were to take place longer ago are nobody's business any more, wherever they have been moved to.
-_LONGEST_OPEN = dt.timedelta(days=90)
+_MAX_OPEN = dt.timedelta(days=90)
 
 
 def _is_unmoved(hit: str = "") -> models.Q:
@@ -51,30 +51,30 @@ def _is_to_reach(at: dt.datetime, hit: str = "") -> models.Q:
     return models.Q((f"{hit}reached_at", None)) & (is_changed | _is_to_arrange(at, hit))
 
 
-class HitQuerySet(models.QuerySet["Hit"]):
+class DisplacedAppointmentQuerySet(models.QuerySet["DisplacedAppointment"]):
     """Hits."""
 
-    def to_arrange(self, *, at: dt.datetime | None = None) -> "HitQuerySet":
+    def to_arrange(self, *, at: dt.datetime | None = None) -> "DisplacedAppointmentQuerySet":
         """Return those whose visits are still to be moved or cancelled, at `at` (default now)."""
         return self.filter(_is_to_arrange(at or timezone.now()))
 
-    def unfinished(self, *, at: dt.datetime | None = None) -> "HitQuerySet":
+    def unfinished(self, *, at: dt.datetime | None = None) -> "DisplacedAppointmentQuerySet":
         """Return those, and those whose patients are to be told, at `at` (default now)."""
         at = at or timezone.now()
         return self.filter(_is_to_arrange(at) | _is_to_reach(at))
 
 
-class ImpactQuerySet(models.QuerySet["Impact"]):
+class ScheduleChangeQuerySet(models.QuerySet["ScheduleChange"]):
     """Impacts."""
 
-    def unfinished(self, *, at: dt.datetime | None = None) -> "ImpactQuerySet":
+    def unfinished(self, *, at: dt.datetime | None = None) -> "ScheduleChangeQuerySet":
         """Return those with visits still to be moved or cancelled, or whose patients are to be told; urgent ones first.
 
         `to_arrange` and `to_reach` count them; `soonest` is when the first of them was to take place.
         """
         at = at or timezone.now()
         to_arrange, to_reach = _is_to_arrange(at, "hits__"), _is_to_reach(at, "hits__")
-        found = self.filter(hits__start_time__gt=at - _LONGEST_OPEN).annotate(
+        found = self.filter(hits__start_time__gt=at - _MAX_OPEN).annotate(
             to_arrange=models.Count("hits", filter=to_arrange),
             to_reach=models.Count("hits", filter=to_reach),
             soonest=models.Min("hits__start_time", filter=to_arrange | to_reach),
@@ -82,7 +82,7 @@ class ImpactQuerySet(models.QuerySet["Impact"]):
         return found.exclude(soonest=None).order_by("soonest", "pk")
 
 
-class Impact(models.Model):
+class ScheduleChange(models.Model):
     """A change of doctors' time that has hit booked visits: leave, a closure, shorter hours, a deactivation."""
 
     cause = models.CharField(max_length=255)
@@ -91,9 +91,10 @@ class Impact(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
     )
 
-    objects = ImpactQuerySet.as_manager()
+    objects = ScheduleChangeQuerySet.as_manager()
 
     class Meta:
+        db_table = "appointments_impact"  # its name when the table was made
         ordering = ["-pk"]
 
     def __str__(self) -> str:
@@ -104,10 +105,10 @@ class Impact(models.Model):
         return reverse("appointments:impact_detail", args=[self.pk])
 
 
-class Hit(models.Model):
+class DisplacedAppointment(models.Model):
     """A visit that an impact has hit: with whom and when it was then, and whether the patient has been told."""
 
-    impact = models.ForeignKey(Impact, on_delete=models.CASCADE, related_name="hits")
+    impact = models.ForeignKey(ScheduleChange, on_delete=models.CASCADE, related_name="hits")
     appointment = models.ForeignKey("appointments.Appointment", on_delete=models.CASCADE, related_name="hits")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="+")
     start_time = models.DateTimeField()
@@ -116,9 +117,10 @@ class Hit(models.Model):
     reached_at = models.DateTimeField(null=True)
     reached_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
 
-    objects = HitQuerySet.as_manager()
+    objects = DisplacedAppointmentQuerySet.as_manager()
 
     class Meta:
+        db_table = "appointments_hit"  # its name when the table was made
         ordering = ["start_time", "pk"]
         indexes = [models.Index(fields=["start_time"], name="hit_start")]
         constraints = [models.UniqueConstraint(fields=["impact", "appointment"], name="hit_once")]
@@ -131,29 +133,31 @@ class Hit(models.Model):
         """The patient whose data an audit entry of this record holds."""
         return self.appointment.patient_id
 
-    def still_holds(self, obstacles: frozenset[str]) -> bool:
+    def still_applies(self, obstacles: frozenset[str]) -> bool:
         """Return whether one of the obstacles is what has hit the visit."""
         return not obstacles.isdisjoint(self.because.split(","))
 
-    def take_back(self) -> None:
+    def reinstate(self) -> None:
         """Note that the visit stays: who was told otherwise is to be told so, and else there is nothing to do."""
         if self.reached_at is None and not self.stays:
             self.delete()
         else:
             self.stays = True
-            self.mark_not_reached()
+            self.mark_not_informed()
 
-    def mark_reached(self, *, by: "User") -> None:
+    def mark_informed(self, *, by: "User") -> None:
         """Note that the patient has been told, on whatever list the visit stands; who was first stays."""
-        for hit in Hit.objects.filter(appointment=self.appointment_id, reached_at=None).select_related("appointment"):
+        for hit in DisplacedAppointment.objects.filter(appointment=self.appointment_id, reached_at=None).select_related(
+            "appointment"
+        ):
             hit.reached_at, hit.reached_by = timezone.now(), by
             hit.save(force_update=True)
 
-    def mark_not_reached(self) -> None:
+    def mark_not_informed(self) -> None:
         """Take that back."""
         self.reached_at = self.reached_by = None
         self.save(force_update=True)
 
 
-auditlog.register(Impact, exclude_fields=["hits"])
-auditlog.register(Hit)
+auditlog.register(ScheduleChange, exclude_fields=["hits"])
+auditlog.register(DisplacedAppointment)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from appointments import rights_rules as rules
-from appointments.models.appointment import QuietCheckConstraint
+from appointments.models.appointment import CheckConstraintWithoutValidation
 from clinic.core.field_errors import FieldErrors
 from clinic.db.atomic_save import AuditedRecord
 
@@ -46,8 +46,8 @@ class EmergencyGrant(AuditedRecord):
         ordering = ["-granted_at", "-pk"]
         indexes = [models.Index(fields=["user", "ends_at"], name="emergency_user_end")]
         constraints = [
-            QuietCheckConstraint(
-                condition=models.Q(ends_at__lte=models.F("granted_at") + rules.LONGEST_EMERGENCY),
+            CheckConstraintWithoutValidation(
+                condition=models.Q(ends_at__lte=models.F("granted_at") + rules.MAX_EMERGENCY),
                 name="emergency_within_a_day",
             )
         ]

@@ -17,8 +17,8 @@ from appointments.querysets import AppointmentQuerySet
 from appointments.schedule.grid import MINUTE, Grid, Mark, Place
 from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
 from clinic.core import clinic_time, names
-from clinic.core.appointment_length import SHORTEST_MINUTES
-from doctors.availability import Away, DoctorTime, Span, Why, minutes_of, shared, without
+from clinic.core.appointment_length import MIN_MINUTES
+from doctors.availability import DoctorAvailability, Span, Unavailability, Why, minutes_of, shared, without
 from doctors.models import Doctor
 
 TALL_BLOCK_MINUTES = 25
@@ -94,7 +94,7 @@ class Free:
 
 
 @dataclass(frozen=True)
-class Shade:
+class UnavailableBlock:
     """A stretch in which the doctor cannot be booked, and why, as `Leave: Training`."""
 
     place: Place
@@ -118,7 +118,7 @@ class Column:
     now: Mark | None
     listed: list[Block]
     free: list[Free]
-    shades: list[Shade]
+    shades: list[UnavailableBlock]
     hours: list[Span]
     booked_share: int | None
     marks: list[Mark] = field(default_factory=list)
@@ -163,7 +163,7 @@ def read_rows(visits: AppointmentQuerySet) -> Iterator[Row]:
     return map(Row._make, visits.values_list(*Row._fields))
 
 
-class Desk:
+class ColumnBuilder:
     """Lays out one day for one user, who sees all patients, the own ones, or initials only."""
 
     def __init__(
@@ -172,7 +172,7 @@ class Desk:
         grid: Grid,
         *,
         at: dt.datetime,
-        room_for: int = SHORTEST_MINUTES,
+        room_for: int = MIN_MINUTES,
         own: Sequence[Row] = (),
         moving: Appointment | None = None,
         shows_names: bool = False,
@@ -194,7 +194,7 @@ class Desk:
         self.own = own  # the visits of the patient for whom a time is sought
         self.moving = moving
 
-    def column(self, doctor: Doctor, rows: list[Row], time: DoctorTime) -> Column:
+    def column(self, doctor: Doctor, rows: list[Row], time: DoctorAvailability) -> Column:
         """Return a doctor's day; free time only of doctors who can be booked, for users who book.
 
         `rows` may be of other days too; those that take time from this day are among them.
@@ -214,7 +214,7 @@ class Desk:
             100 * minutes_of(booked) // minutes_of(hours) if hours else None,
         )
 
-    def _shade(self, away: Away, doctor: Doctor) -> Shade | None:
+    def _shade(self, away: Unavailability, doctor: Doctor) -> UnavailableBlock | None:
         """Return the part of a stretch that is drawn, if any; the text tells of the whole.
 
         Why a doctor is on leave is for administrators and for the doctor.
@@ -224,9 +224,9 @@ class Desk:
             return None
         is_told = away.detail and (away.why != Why.LEAVE or self.sees_leave or is_own_diary(doctor, self.user))
         text = f"{away.why.label}: {away.detail}" if is_told else away.why.label
-        return Shade(self.grid.place_of(start, end), self._span_text(away), away.why, text)
+        return UnavailableBlock(self.grid.place_of(start, end), self._span_text(away), away.why, text)
 
-    def _span_text(self, away: Away) -> str:
+    def _span_text(self, away: Unavailability) -> str:
         begins, ends = (clinic_time.time_text(instant) for instant in (away.start, away.end))
         is_from_midnight, is_to_midnight = away.start == self.midnight, away.end == self.next_midnight
         if is_from_midnight and is_to_midnight:
@@ -235,7 +235,7 @@ class Desk:
             return f"until {ends}"
         return f"from {begins}" if is_to_midnight else f"{begins}–{ends}"
 
-    def _mark(self, row: Row, doctor: Doctor, away: list[Away], *, is_named: bool) -> str:
+    def _mark(self, row: Row, doctor: Doctor, away: list[Unavailability], *, is_named: bool) -> str:
         """Return what is out of the ordinary about a visit's time; leave is, though it was booked outside hours."""
         met = {each.why for each in away if each.start < row.end_time and row.start_time < each.end}
         if row.status in MOVABLE:
@@ -247,7 +247,7 @@ class Desk:
             return f"outside hours: {row.outside_hours_reason}" if is_named else "outside hours"
         return ""
 
-    def _block(self, row: Row, doctor: Doctor, away: list[Away]) -> Block:
+    def _block(self, row: Row, doctor: Doctor, away: list[Unavailability]) -> Block:
         is_own = is_own_diary(doctor, self.user)
         is_named = self.sees_all or (self.sees_own and is_own)
         rights = self.rights[is_own]
@@ -281,7 +281,9 @@ class Desk:
             return None
         return (self.at - instant) // MINUTE
 
-    def _free_time(self, rows: list[Row], doctor: Doctor, hours: list[Span]) -> tuple[list[Piece], list[Away]]:
+    def _free_time(
+        self, rows: list[Row], doctor: Doctor, hours: list[Span]
+    ) -> tuple[list[Piece], list[Unavailability]]:
         """Return the doctor's free time from now on, in pieces on which a visit can begin, and why in the rest none."""
         taken, own = self._taken_by(rows), self._taken_by(self.own)
         kept = [widened(span, doctor.gap) for span in taken]
@@ -289,7 +291,10 @@ class Desk:
         to_come = shared(hours, [(self.soonest, self.next_midnight)])
         gaps = without(shared(to_come, kept), taken)
         rest = without(to_come, [*kept, *own, *((piece.start, piece.end) for piece in pieces)])
-        return pieces, [*(Away(*span, Why.GAP) for span in gaps), *(Away(*span, Why.TOO_SHORT) for span in rest)]
+        return pieces, [
+            *(Unavailability(*span, Why.GAP) for span in gaps),
+            *(Unavailability(*span, Why.TOO_SHORT) for span in rest),
+        ]
 
     def _taken_by(self, rows: Iterable[Row]) -> list[Span]:
         """Return what visits take, less the one that is moved."""

@@ -13,12 +13,12 @@ from django.utils import timezone
 from appointments.availability.search import BEGIN_STEP, NO_GAP, widened
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary
-from appointments.schedule.columns import Block, Column, Desk, Row, read_rows, status_counts
+from appointments.schedule.columns import Block, Column, ColumnBuilder, Row, read_rows, status_counts
 from appointments.schedule.grid import Grid, Mark, Place
 from appointments.statuses import Status
 from clinic.core import clinic_time
-from clinic.core.appointment_length import SHORTEST_MINUTES
-from doctors.doctor_times import doctor_times
+from clinic.core.appointment_length import MIN_MINUTES
+from doctors.availability_loader import load_availability
 from doctors.models import Doctor
 from patients.models import Patient
 
@@ -88,7 +88,7 @@ def day_view(
     user: Any,
     doctor_id: int | None = None,
     specialization: str = "",
-    room_for: int = SHORTEST_MINUTES,
+    room_for: int = MIN_MINUTES,
     patient: Patient | None = None,
     moving: Appointment | None = None,
     shows_names: bool = False,
@@ -107,11 +107,11 @@ def day_view(
     seen = {pk for pk, diary in rows.items() if any(row.start_time < end and start < row.end_time for row in diary)}
     doctors = [doctor for doctor in known if doctor.is_active or doctor.pk in seen]
     doctors.sort(key=lambda doctor: not is_own_diary(doctor, user))
-    times = doctor_times([doctor.pk for doctor in doctors], day, day)
+    times = load_availability([doctor.pk for doctor in doctors], day, day)
     hours = [span for doctor in doctors if doctor.is_active for span in times[doctor.pk].offered_on(day)]
     grid = Grid.around(day, hours, [(row.start_time, row.end_time) for diary in rows.values() for row in diary])
     own = [row for diary in rows.values() for row in diary if patient is not None and row.patient_id == patient.pk]
-    desk = Desk(user, grid, at=at, room_for=room_for, own=own, moving=moving, shows_names=shows_names)
+    desk = ColumnBuilder(user, grid, at=at, room_for=room_for, own=own, moving=moving, shows_names=shows_names)
     columns = [
         desk.column(doctor, rows[doctor.pk], times[doctor.pk])
         for doctor in doctors

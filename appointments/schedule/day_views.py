@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import etag
 from django_htmx.http import HttpResponseClientRedirect
 
-from appointments.close_out.pending import open_past_count
+from appointments.close_out.pending import unrecorded_count
 from appointments.displaced.finder import unfinished_for
 from appointments.models import Appointment, may_see_names
 from appointments.navigation import FILTERS, schedule_url
@@ -20,8 +20,8 @@ from appointments.permissions import appointment_for
 from appointments.schedule.day import Day, day_version, day_view
 from appointments.statuses import MOVABLE
 from clinic.core import clinic_time
-from clinic.core.appointment_length import SHORTEST_MINUTES
-from clinic.web.http import StaffRequest, number_or_none
+from clinic.core.appointment_length import MIN_MINUTES
+from clinic.web.http import StaffRequest, parse_number
 from doctors.models import Doctor
 
 
@@ -64,7 +64,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
         user=request.user,
         doctor_id=doctor.pk if doctor else None,
         specialization=kept.get("specialization", ""),
-        room_for=moving.duration_minutes if moving else SHORTEST_MINUTES,
+        room_for=moving.duration_minutes if moving else MIN_MINUTES,
         patient=moving.patient if moving else None,
         moving=moving,
         at=now,
@@ -75,7 +75,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     context |= {
         "doctor_id": doctor and doctor.pk,
         "grant": may_see_names(request.user, at=now),
-        "open_past": open_past_count(request.user, now),
+        "open_past": unrecorded_count(request.user, now),
         "impacts": unfinished_for(request.user, at=now),
     }
     return render(request, "appointments/schedule/schedule_day.html", context | _way_around(day, kept))
@@ -84,7 +84,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
 def filters_of(request: StaffRequest) -> tuple[dict[str, str], Doctor | None]:
     """Return the filters that an address names, and the doctor if one is among them; 404 if there is none such."""
     kept = {name: value for name in FILTERS if (value := request.GET.get(name))}
-    doctor = get_object_or_404(Doctor, pk=number_or_none(kept["doctor"])) if "doctor" in kept else None
+    doctor = get_object_or_404(Doctor, pk=parse_number(kept["doctor"])) if "doctor" in kept else None
     if doctor and kept.get("specialization", doctor.specialization) != doctor.specialization:
         del kept["specialization"]  # both were chosen, one after the other; the doctor says more
     return kept, doctor
@@ -122,7 +122,7 @@ def _way_around(day: dt.date, kept: dict[str, str]) -> dict[str, Any]:
 
 def _moving(request: StaffRequest, kept: dict[str, str]) -> Appointment | None:
     """Return the visit for which a new time is picked, if there is one that the user may move."""
-    pk = number_or_none(kept.get("move", ""))
+    pk = parse_number(kept.get("move", ""))
     if pk is None:
         return None
     moving = appointment_for(request.user, pk, "change")

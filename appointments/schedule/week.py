@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from appointments.availability.search import widened
 from appointments.models import Appointment
-from appointments.schedule.columns import Column, Desk, Row, read_rows, status_counts
+from appointments.schedule.columns import Column, ColumnBuilder, Row, read_rows, status_counts
 from appointments.schedule.day import version_of
 from appointments.schedule.grid import Grid, Mark, Place, side_by_side
 from appointments.statuses import Status
 from clinic.core import clinic_time
-from doctors.availability import ONE_DAY, USUAL_WEEKDAYS, DoctorTime, Span
-from doctors.doctor_times import doctor_times
+from doctors.availability import ONE_DAY, USUAL_WEEKDAYS, DoctorAvailability, Span
+from doctors.availability_loader import load_availability
 from doctors.models import Doctor
 
 
@@ -71,10 +71,12 @@ def week_view(doctor: Doctor, day: dt.date, *, user: Any, at: dt.datetime | None
     known = list(Doctor.objects.all())  # before the visits: what is booked between the two shows as a change
     dates = dates_of_week(day)
     rows = _read(doctor, dates)
-    time = doctor_times([doctor.pk], dates[0], dates[-1])[doctor.pk]
+    time = load_availability([doctor.pk], dates[0], dates[-1])[doctor.pk]
     grids = side_by_side(_drawn(doctor, dates, rows, time))
     axis = next(grid for date, grid in grids.items() if _has_24_hours(date))
-    columns = [_with_own_marks(Desk(user, grid, at=at).column(doctor, rows, time), axis) for grid in grids.values()]
+    columns = [
+        _with_own_marks(ColumnBuilder(user, grid, at=at).column(doctor, rows, time), axis) for grid in grids.values()
+    ]
     version_date = min(max(clinic_time.today(at=at), dates[0]), dates[-1])
     version = version_of(known, version_date, at=at)
     doctors = [each for each in known if each.is_active or each.pk == doctor.pk]
@@ -95,7 +97,9 @@ def _read(doctor: Doctor, dates: list[dt.date]) -> list[Row]:
     return list(read_rows(found))
 
 
-def _drawn(doctor: Doctor, dates: list[dt.date], rows: list[Row], time: DoctorTime) -> dict[dt.date, list[Span]]:
+def _drawn(
+    doctor: Doctor, dates: list[dt.date], rows: list[Row], time: DoctorAvailability
+) -> dict[dt.date, list[Span]]:
     """Return what is drawn on each date that has a column: the hours, also of an inactive doctor, and visits."""
     visits: dict[dt.date, list[Span]] = defaultdict(list)
     for row in rows:

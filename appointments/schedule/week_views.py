@@ -11,13 +11,13 @@ from appointments.navigation import schedule_url, week_url
 from appointments.schedule.day_views import picked_date
 from appointments.schedule.week import Week, week_view
 from clinic.core import clinic_time
-from clinic.web.http import StaffRequest, number_or_none
+from clinic.web.http import StaffRequest, parse_number
 from doctors.models import Doctor
 
 
 def doctor_week_now(request: StaffRequest, pk: int) -> HttpResponse:
     """Lead to the current week, or to the doctor and the week of the date that were picked on the page."""
-    doctor = get_object_or_404(Doctor, pk=number_or_none(request.GET.get("doctor", str(pk))))
+    doctor = get_object_or_404(Doctor, pk=parse_number(request.GET.get("doctor", str(pk))))
     day = picked_date(request) if "date" in request.GET else clinic_time.today()
     return redirect(week_url(doctor.pk, day))
 

@@ -8,8 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from appointments.booking import actions
-from appointments.displaced.finder import open_impact
-from appointments.models import Appointment, Hit
+from appointments.displaced.finder import open_schedule_change
+from appointments.models import Appointment, DisplacedAppointment
 from clinic.accounts.roles import ADMINISTRATOR, MANAGER, RECEPTIONIST
 from clinic.models import KeptAnswer
 from clinic.tests.api_client import ApiClient
@@ -132,8 +132,8 @@ class Life:
 
     def _be_hit(self):
         self.hit_visit = self._booked(self.patient, day(10))
-        open_impact([self.hit_visit], cause="Leave", by=self.admin)
-        Hit.objects.get(appointment=self.hit_visit).mark_reached(by=self.desk)
+        open_schedule_change([self.hit_visit], cause="Leave", by=self.admin)
+        DisplacedAppointment.objects.get(appointment=self.hit_visit).mark_informed(by=self.desk)
 
     def _booked(self, patient, start_time, **texts):
         return actions.book(

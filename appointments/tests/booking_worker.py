@@ -46,11 +46,11 @@ def slots():
 
 
 def random_times(seed):
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     doctors = list(Doctor.objects.all())
     for _attempt in range(RANDOM_ATTEMPTS):
-        minutes = 5 * dice.randrange(96)
-        yield dice.choice(doctors), FIRST_START + dt.timedelta(minutes=minutes), dice.choice([15, 30, 45, 60])
+        minutes = 5 * rng.randrange(96)
+        yield rng.choice(doctors), FIRST_START + dt.timedelta(minutes=minutes), rng.choice([15, 30, 45, 60])
 
 
 def book_all(patient, wanted):

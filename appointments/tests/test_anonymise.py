@@ -17,13 +17,13 @@ from django.test import Client
 from appointments import rights, short_lived
 from appointments.booking import actions
 from appointments.detail.history import history_of
-from appointments.models import Appointment, Impact
+from appointments.models import Appointment, ScheduleChange
 from appointments.patient_trail import trail_of
 from appointments.rights import anonymise
 from appointments.tests.a_patients_life import FORMER, Life, day
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
-from clinic.models import AuditEntry, ImportDraft, KeptAnswer, KeptForm
+from clinic.models import AuditEntry, ImportDraft, KeptAnswer, SavedForm
 from clinic.tests.api_client import ApiClient
 from clinic.tests.kit import codes_in
 from clinic.tests.whole_database import places_of
@@ -182,7 +182,7 @@ def test_patient_who_is_deleted_in_the_admin_stays_in_the_audit_trail_only(froze
     desk.force_login(receptionist)
     for client in (desk, in_admin):
         client.post("/patients/", {"query": "quillon"})
-    KeptForm.objects.create(user=receptionist, path="/patients/new/", data="last_name=Featherby")
+    SavedForm.objects.create(user=receptionist, path="/patients/new/", data="last_name=Featherby")
 
     if way == "page":
         in_admin.post(f"/admin/patients/patient/{patient.pk}/delete/", {"post": "yes"}, follow=True)
@@ -235,19 +235,19 @@ HALF_FILLED = {
 def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, path):
     ids = {"patient": life.patient.pk, "visit": life.visit.pk}
     data = HALF_FILLED[path].format(**ids)
-    KeptForm.objects.keep(user_id=life.desk.pk, path=path.format(**ids), data=data)
+    SavedForm.objects.keep(user_id=life.desk.pk, path=path.format(**ids), data=data)
 
     anonymise(life.patient, by=life.admin)
 
-    assert not KeptForm.objects.exists()
+    assert not SavedForm.objects.exists()
 
 
 def test_half_filled_form_of_doctors_time_stays(life):
-    KeptForm.objects.keep(user_id=life.manager.pk, path="/doctors/2/leave/", data="reason=Skiing")
+    SavedForm.objects.keep(user_id=life.manager.pk, path="/doctors/2/leave/", data="reason=Skiing")
 
     anonymise(life.patient, by=life.admin)
 
-    assert KeptForm.objects.get().data == "reason=Skiing"
+    assert SavedForm.objects.get().data == "reason=Skiing"
 
 
 # What stays
@@ -371,7 +371,7 @@ def test_every_page_about_the_patient_is_served_without_a_former_value(life):
         "/admin/appointments/appointment/",
         "/audit/",
         f"/audit/?patient={life.patient.pk}",
-        f"/appointments/impacts/{Impact.objects.get().pk}/",
+        f"/appointments/impacts/{ScheduleChange.objects.get().pk}/",
         *(f"/appointments/{visit.pk}/" for visit in visits),
         *(f"/admin/appointments/appointment/{visit.pk}/change/" for visit in visits),
         *(f"/admin/appointments/appointment/{visit.pk}/history/" for visit in visits),

@@ -19,7 +19,7 @@ from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-MOST_QUERIES = 26
+MAX_QUERIES = 26
 
 
 def day_url(appointment):
@@ -305,8 +305,8 @@ def test_booking_books_and_goes_to_that_day(at_desk, receptionist, typed, maria,
 
 def test_booking_leads_back_to_the_day_view_as_it_was(at_desk, typed, okafor):
     """The day view one came from, with those of its filters that show the visit."""
-    came_from = f"/schedule/2026-11-24/?doctor={okafor.pk}&layout=list"
-    form = at_desk.get(BOOK, headers={"Referer": f"http://testserver{came_from}"}).context["form"]
+    origin_url = f"/schedule/2026-11-24/?doctor={okafor.pk}&layout=list"
+    form = at_desk.get(BOOK, headers={"Referer": f"http://testserver{origin_url}"}).context["form"]
 
     response = at_desk.post(BOOK, typed | {"next": form["next"].value()})
 
@@ -315,10 +315,10 @@ def test_booking_leads_back_to_the_day_view_as_it_was(at_desk, typed, okafor):
 
 
 def test_steps_within_the_page_keep_the_way_back(at_desk, typed):
-    came_from = "/schedule/2026-11-24/?layout=list"
+    origin_url = "/schedule/2026-11-24/?layout=list"
 
     for step in ({"find": "1"}, {"look": "1"}, {"take": "time=11%3A00"}, {"change_patient": "1"}, {"time": ""}):
-        assert shown(at_desk.post(BOOK, typed | {"next": came_from} | step))["next"] == came_from
+        assert shown(at_desk.post(BOOK, typed | {"next": origin_url} | step))["next"] == origin_url
 
 
 def test_booking_leaves_one_audit_entry_by_its_user(at_desk, receptionist, typed):
@@ -330,7 +330,7 @@ def test_booking_leaves_one_audit_entry_by_its_user(at_desk, receptionist, typed
 
 
 def test_booking_makes_few_queries(at_desk, typed, django_assert_max_num_queries):
-    with django_assert_max_num_queries(MOST_QUERIES):
+    with django_assert_max_num_queries(MAX_QUERIES):
         response = at_desk.post(BOOK, typed)
 
     assert response.status_code == 302

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.booking import actions
 from appointments.close_out import pending
-from appointments.close_out.pending import close_out_for, open_past_count
+from appointments.close_out.pending import close_out_for, unrecorded_count
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
@@ -86,7 +86,7 @@ def test_receptionist_and_administrator_close_out_all(receptionist, administrato
     visit(doctor=own_diary)
     visit()
 
-    assert open_past_count(receptionist) == open_past_count(administrator) == 2
+    assert unrecorded_count(receptionist) == unrecorded_count(administrator) == 2
 
 
 def test_doctor_closes_out_the_own_diary(client, doctor_user, own_diary):
@@ -97,7 +97,7 @@ def test_doctor_closes_out_the_own_diary(client, doctor_user, own_diary):
     response = client.get(URL)
 
     assert shown(response) == [own.pk]
-    assert response.context["close_out"].count == open_past_count(doctor_user) == 1
+    assert response.context["close_out"].count == unrecorded_count(doctor_user) == 1
     assert "Elsewhere" not in response.content.decode()
 
 
@@ -106,7 +106,7 @@ def test_who_may_close_out_nothing_is_told_of_nothing_without_a_query(manager, d
     manager.has_perm("appointments.arrive_appointment")  # read once a request
 
     with django_assert_num_queries(0):
-        assert open_past_count(manager) == 0
+        assert unrecorded_count(manager) == 0
 
 
 # The banner
@@ -118,15 +118,15 @@ def test_banner_counts_in_one_query(receptionist, django_assert_num_queries):
     receptionist.has_perm("appointments.arrive_appointment")
 
     with django_assert_num_queries(1):
-        assert open_past_count(receptionist, NOW) == 2
+        assert unrecorded_count(receptionist, NOW) == 2
 
 
 def test_banner_stops_counting(monkeypatch, receptionist):
-    monkeypatch.setattr(pending, "MOST_COUNTED", 2)
+    monkeypatch.setattr(pending, "MAX_COUNTED", 2)
     for hour in (8, 9, 10):
         visit(hour=hour)
 
-    count = open_past_count(receptionist)
+    count = unrecorded_count(receptionist)
 
     assert (count, count.is_capped) == (2, True)
     assert "2 or more past visits" in banner(count)
@@ -203,7 +203,7 @@ def test_page_changes_nothing(at_desk):
 
 
 def test_page_shows_a_hundred_and_says_how_many_more(at_desk, monkeypatch):
-    monkeypatch.setattr(pending, "MOST_SHOWN", 2)
+    monkeypatch.setattr(pending, "MAX_SHOWN", 2)
     oldest, older, _newest = visit(3), visit(2), visit(1)
 
     response = at_desk.get(URL)
@@ -213,7 +213,7 @@ def test_page_shows_a_hundred_and_says_how_many_more(at_desk, monkeypatch):
 
 
 def test_page_that_shows_all_speaks_of_no_more(at_desk, monkeypatch):
-    monkeypatch.setattr(pending, "MOST_SHOWN", 2)
+    monkeypatch.setattr(pending, "MAX_SHOWN", 2)
     visit(2)
     visit(1)
 

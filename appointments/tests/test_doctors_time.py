@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
-from appointments.availability.search import Wish, find_free, first_working_day
+from appointments.availability.search import SlotSearch, find_free, first_working_day
 from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.schedule.day import day_view
@@ -179,7 +179,7 @@ def test_consultation_that_ran_over_the_end_of_hours_is_written_down_as_it_was(o
 
 
 def test_free_times_keep_to_hours_leave_and_closures(okafor):
-    found = find_free(Wish(minutes=60), [okafor], first_day=WEDNESDAY)
+    found = find_free(SlotSearch(minutes=60), [okafor], first_day=WEDNESDAY)
 
     times = {day.date.day: [slot.time for _doctor, slots in day.doctors for slot in slots] for day in found.days}
     assert sorted(times) == [1, 2, 3, 4, 25, 26, 30]  # not the closed Friday, no weekend
@@ -199,7 +199,7 @@ def test_walk_in_after_hours_finds_nobody(okafor, maria, receptionist, now):
     now.move_to(at(16, 50, day=24))
 
     with pytest.raises(ValidationError) as refused:
-        actions.walk_in(patient=maria, wish=Wish(minutes=30), by=receptionist)
+        actions.walk_in(patient=maria, wish=SlotSearch(minutes=30), by=receptionist)
 
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["no_free_time"]
 

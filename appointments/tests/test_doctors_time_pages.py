@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Group, Permission
 
-from appointments.models import Impact
+from appointments.models import ScheduleChange
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import ADMINISTRATOR
@@ -205,7 +205,7 @@ def test_leave_that_hits_somebody_shows_them_first_and_saves_nothing(in_admin, o
     assert "+351 912 345 001" in text
     assert Doctor.objects.get().diary_version == version
     assert not Leave.objects.exists()
-    assert not Impact.objects.exists()
+    assert not ScheduleChange.objects.exists()
 
 
 def test_sent_again_it_is_saved_and_leads_to_those_who_are_hit(in_admin, okafor, booked, administrator):
@@ -213,7 +213,7 @@ def test_sent_again_it_is_saved_and_leads_to_those_who_are_hit(in_admin, okafor,
 
     response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=form_of(shown)["seen_hits"].value()))
 
-    impact = Impact.objects.get()
+    impact = ScheduleChange.objects.get()
     assert response["Location"] == impact.get_absolute_url()
     assert (impact.cause, impact.created_by) == ("Dr Okafor on leave: Thu 26 Nov 2026", administrator)
     assert [hit.appointment for hit in impact.hits.all()] == [booked]
@@ -246,8 +246,8 @@ def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatc
             ClosureFactory(date=dt.date(2027, 1, 1))
         return []
 
-    monkeypatch.setattr("appointments.displaced.forms.hit_by_saving", look_and_be_overtaken)
-    monkeypatch.setattr("appointments.doctors_time_views.hit_by_closing", look_and_be_overtaken)
+    monkeypatch.setattr("appointments.displaced.forms.displaced_by_saving", look_and_be_overtaken)
+    monkeypatch.setattr("appointments.doctors_time_views.displaced_by_closing", look_and_be_overtaken)
     if page == "leave":
         response = client.post(f"/doctors/{doctor.pk}/leave/", leave_typed())
     else:
@@ -447,7 +447,7 @@ def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafo
     in_admin.post(f"/doctors/hours/{timetable.pk}/", typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON)]}
-    assert Impact.objects.get().hits.count() == 1
+    assert ScheduleChange.objects.get().hits.count() == 1
 
 
 def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
@@ -474,7 +474,7 @@ def test_hours_whose_end_hits_somebody_are_deleted_only_once_they_are_shown(in_a
     assert Doctor.objects.get().diary_version == version  # to look writes nothing
     response = in_admin.post(address, {"delete": "1", "seen_version": "1", "seen_hits": str(hit.pk)})
 
-    assert response["Location"] == Impact.objects.get().get_absolute_url()
+    assert response["Location"] == ScheduleChange.objects.get().get_absolute_url()
     assert Timetable.objects.count() == 1
 
 
@@ -524,7 +524,7 @@ def test_closure_shows_those_it_hits_of_all_doctors(in_admin, booked):
     assert form_of(shown).hits == [booked, other]
     in_admin.post("/doctors/closures/new/", typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
-    assert Impact.objects.get().cause == "Clinic closed: Thu 26 Nov 2026: Power cut"
+    assert ScheduleChange.objects.get().cause == "Clinic closed: Thu 26 Nov 2026: Power cut"
 
 
 # A year of public holidays
@@ -647,7 +647,7 @@ def test_holidays_show_those_they_hit_and_close_all_dates_or_none(in_admin, okaf
     assert not Closure.objects.exists()
     response = in_admin.post(HOLIDAYS, typed | {"seen_hits": str(hit.pk)})
 
-    impact = Impact.objects.get()
+    impact = ScheduleChange.objects.get()
     assert response["Location"] == impact.get_absolute_url()
     assert impact.cause == "Clinic closed: Fri 1 Jan 2027: New Year's Day, Fri 26 Mar 2027: Good Friday"
     assert Closure.objects.count() == 2

@@ -325,7 +325,7 @@ def test_unknown_parameter_is_refused(fhir, visit, query, headers):
 
 
 def test_name_that_begins_like_too_many_is_refused_before_they_are_read(fhir, maria, monkeypatch):
-    monkeypatch.setattr(parameters, "MOST_CANDIDATES", 1)
+    monkeypatch.setattr(parameters, "MAX_CANDIDATES", 1)
     PatientFactory(last_name="Santana")
 
     refused(post(fhir, "Patient", family="Sant"), 400, "too-costly")
@@ -485,7 +485,7 @@ def test_links_of_a_search_for_persons_hold_ids_and_none_of_their_data(fhir):
 
 
 def test_search_that_finds_more_persons_than_an_address_holds_asks_for_more(fhir, monkeypatch):
-    monkeypatch.setattr("appointments.fhir.search.MOST_IDS", 3)
+    monkeypatch.setattr("appointments.fhir.search.MAX_IDS", 3)
     PatientFactory.create_batch(3, last_name="Lindqvist")
 
     assert len(ids(post(fhir, "Patient", family="Lindqvist"))) == 3
@@ -494,7 +494,7 @@ def test_search_that_finds_more_persons_than_an_address_holds_asks_for_more(fhir
 
 
 def test_address_with_all_the_ids_it_may_hold_is_one_that_servers_read(fhir):
-    longest = ",".join(["9999999"] * values.MOST_IDS)
+    longest = ",".join(["9999999"] * values.MAX_IDS)
 
     response = fhir.get(f"{BASE}/Patient?_id={longest}")
 

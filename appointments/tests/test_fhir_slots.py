@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from appointments.availability.search import Wish, find_free
+from appointments.availability.search import SlotSearch, find_free
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from appointments.tests.fhir_answers import BASE, found, ids, pages, read, refused
@@ -34,7 +34,7 @@ def test_free_slots_are_the_times_that_the_portal_offers(fhir, okafor):
     ClosureFactory(date=dt.date(2026, 11, 27))
     AppointmentFactory(doctor=okafor, start_time=at(9, 10), duration_minutes=45)
 
-    offered = find_free(Wish(), [okafor], first_day=dt.date(2026, 11, 24), days=7).slots()
+    offered = find_free(SlotSearch(), [okafor], first_day=dt.date(2026, 11, 24), days=7).slots()
     shown = found(search(fhir, okafor, NOVEMBER, status="free", _count=200))
 
     assert [each["start"] for each in shown] == sorted(f"{each.start:%Y-%m-%dT%H:%M:%SZ}" for each in offered)

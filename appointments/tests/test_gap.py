@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.core.exceptions import ValidationError
 
-from appointments.availability.search import Wish, find_free
+from appointments.availability.search import SlotSearch, find_free
 from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.schedule.day import day_version, day_view
@@ -192,12 +192,12 @@ def times_of(found):
 
 
 def test_free_times_keep_the_gap_and_come_as_often_as_visits_can(okafor, booked):
-    found = find_free(Wish(), [okafor], first_day=WEDNESDAY, days=1)
+    found = find_free(SlotSearch(), [okafor], first_day=WEDNESDAY, days=1)
 
     assert times_of(found)[:6] == ["08:00", "08:30", "09:00", "09:30", "10:40", "11:00"]
     DoctorFactory()
     okafor.gap_minutes = 0
-    assert times_of(find_free(Wish(), [okafor], first_day=WEDNESDAY, days=1))[:7] == [
+    assert times_of(find_free(SlotSearch(), [okafor], first_day=WEDNESDAY, days=1))[:7] == [
         *("08:00", "08:20", "08:40", "09:00", "09:20", "09:40", "10:30"),
     ]
 
@@ -206,7 +206,7 @@ def test_free_times_without_a_length_are_for_the_usual_one_of_each_doctor(okafor
     slow = DoctorFactory(usual_minutes=90)
     AppointmentFactory(doctor=slow, start_time=at(9, day=25), duration_minutes=180)
 
-    found = find_free(Wish(), [okafor, slow], first_day=WEDNESDAY, days=1)
+    found = find_free(SlotSearch(), [okafor, slow], first_day=WEDNESDAY, days=1)
 
     starts = {doctor: [slot.time for slot in slots] for doctor, slots in found.days[0].doctors}
     assert starts[okafor][:2] == ["08:00", "08:30"]
@@ -219,9 +219,9 @@ def test_gap_counts_over_midnight(okafor):
     TimetableFactory(doctor=doctor, week=night)
     AppointmentFactory(doctor=doctor, start_time=at(23, 30, day=25))
 
-    after = times_of(find_free(Wish(), [doctor], first_day=dt.date(2026, 11, 26), days=1))
+    after = times_of(find_free(SlotSearch(), [doctor], first_day=dt.date(2026, 11, 26), days=1))
     AppointmentFactory(doctor=doctor, start_time=at(0, day=28))
-    before = times_of(find_free(Wish(), [doctor], first_day=dt.date(2026, 11, 27), days=1))
+    before = times_of(find_free(SlotSearch(), [doctor], first_day=dt.date(2026, 11, 27), days=1))
 
     assert after[0] == "00:30"
     assert before[-1] == "23:00"

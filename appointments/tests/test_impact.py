@@ -7,15 +7,15 @@ import pytest
 
 from appointments.booking import actions
 from appointments.displaced.finder import (
+    displaced_by_deleting,
+    displaced_by_saving,
     follow_up,
-    hit_by_deleting,
-    hit_by_saving,
     obstacles_to,
-    open_impact,
+    open_schedule_change,
     unfinished_for,
 )
 from appointments.displaced.proposals import Proposal, propose
-from appointments.models import Appointment, Impact
+from appointments.models import Appointment, ScheduleChange
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
@@ -69,39 +69,39 @@ def book_many(doctor, rows):
 def test_leave_hits_the_visits_that_share_time_with_it(okafor, starts, is_hit):
     booked = visit(okafor, starts)
 
-    assert hit_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == ([booked] if is_hit else [])
+    assert displaced_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == ([booked] if is_hit else [])
 
 
 def test_leave_hits_this_doctor_only_soonest_first(okafor):
     later, sooner = visit(okafor, at(15, day=25)), visit(okafor, at(9, day=25))
     visit(DoctorFactory(), at(9, day=25))
 
-    assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [sooner, later]
+    assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [sooner, later]
 
 
 @pytest.mark.parametrize("status", ["cancelled", "no_show", "completed", "in_consultation"])
 def test_visit_that_can_no_longer_be_moved_is_not_hit(okafor, status):
     visit(okafor, at(10, day=25), status=status, cancelled_by="patient", cancel_reason="Ill")
 
-    assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == []
+    assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == []
 
 
 def test_patient_who_has_arrived_and_waits_is_hit(okafor):
     waiting = visit(okafor, at(8, 45, day=24), status="arrived", arrived_at=at(8, 40, day=24))
 
-    assert hit_by_saving(leave(okafor, at(8, 30, day=24), at(17, day=24))) == [waiting]
+    assert displaced_by_saving(leave(okafor, at(8, 30, day=24), at(17, day=24))) == [waiting]
 
 
 def test_patient_who_waits_beyond_the_time_is_hit_too(okafor):
     waiting = visit(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
 
-    assert hit_by_saving(leave(okafor, at(0, day=24), at(0, day=25))) == [waiting]
+    assert displaced_by_saving(leave(okafor, at(0, day=24), at(0, day=25))) == [waiting]
 
 
 def test_visit_that_is_over_is_not_hit(okafor):
     visit(okafor, at(8, 15, day=24))
 
-    assert hit_by_saving(leave(okafor, at(8, day=24), at(17, day=24))) == []
+    assert displaced_by_saving(leave(okafor, at(8, day=24), at(17, day=24))) == []
 
 
 def test_longer_leave_hits_only_those_it_did_not_hit_before(okafor):
@@ -110,13 +110,13 @@ def test_longer_leave_hits_only_those_it_did_not_hit_before(okafor):
     hit = visit(okafor, at(9, day=27))
     entered.end_time = at(0, day=28)
 
-    assert hit_by_saving(entered) == [hit]
+    assert displaced_by_saving(entered) == [hit]
 
 
 def test_leave_hits_a_visit_that_was_booked_outside_hours_too(okafor):
     evening = visit(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
 
-    assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [evening]
+    assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [evening]
 
 
 def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
@@ -124,9 +124,9 @@ def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
     entries = AuditEntry.objects.count()
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
 
-    hit_by_saving(wanted)
+    displaced_by_saving(wanted)
 
-    assert (Leave.objects.count(), Impact.objects.count(), AuditEntry.objects.count()) == (0, 0, entries)
+    assert (Leave.objects.count(), ScheduleChange.objects.count(), AuditEntry.objects.count()) == (0, 0, entries)
     assert (wanted.pk, wanted.version, wanted._state.adding) == (None, 1, True)
     wanted.save()
     assert Leave.objects.count() == 1
@@ -135,7 +135,7 @@ def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
 def test_looking_claims_the_diary_so_that_nobody_books_in_between(okafor):
     version = Doctor.objects.get(pk=okafor.pk).diary_version
 
-    hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
+    displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
 
     assert Doctor.objects.get(pk=okafor.pk).diary_version > version
 
@@ -145,7 +145,7 @@ def test_change_that_is_refused_under_the_claim_is_a_lost_race(okafor):
     LeaveFactory(doctor=okafor, start_time=at(12, day=25), end_time=at(13, day=25))
 
     with pytest.raises(LostRace):
-        hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
+        displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
 
 
 # Closures, hours, doctors
@@ -155,7 +155,7 @@ def test_closure_hits_every_doctor_on_its_date(okafor):
     hit = [visit(okafor, at(10, day=25)), visit(DoctorFactory(), at(11, day=25))]
     visit(okafor, at(10, day=26))
 
-    assert hit_by_saving(Closure(date=dt.date(2026, 11, 25), name="Stocktaking")) == hit
+    assert displaced_by_saving(Closure(date=dt.date(2026, 11, 25), name="Stocktaking")) == hit
 
 
 def test_shorter_hours_hit_what_lies_outside_them(okafor):
@@ -163,8 +163,8 @@ def test_shorter_hours_hit_what_lies_outside_them(okafor):
     timetable = Timetable.objects.get()
     timetable.week = {day: [(EIGHT, NOON)] for day in range(5)}
 
-    assert hit_by_saving(timetable) == [outside]
-    assert inside not in hit_by_saving(timetable)
+    assert displaced_by_saving(timetable) == [outside]
+    assert inside not in displaced_by_saving(timetable)
     assert Timetable.objects.get().week == WEEK
     timetable.save()
     assert Timetable.objects.get().week[0] == [(EIGHT, NOON)]
@@ -176,7 +176,7 @@ def test_first_hours_of_a_doctor_hit_what_lies_outside_them():
     timetable = Timetable(doctor=doctor)
     timetable.week = WEEK
 
-    assert hit_by_saving(timetable) == [outside]
+    assert displaced_by_saving(timetable) == [outside]
 
 
 def test_hours_deleted_hit_the_visits_of_their_dates(okafor):
@@ -187,14 +187,14 @@ def test_hours_deleted_hit_the_visits_of_their_dates(okafor):
     hit = visit(okafor, at(9, day=25))
     visit(okafor, at(9, day=30))
 
-    assert hit_by_deleting(timetable) == [hit]
+    assert displaced_by_deleting(timetable) == [hit]
     assert Timetable.objects.count() == 2
 
 
 def test_last_hours_deleted_hit_nobody_because_then_any_time_can_be_booked(okafor):
     visit(okafor, at(9, day=25))
 
-    assert hit_by_deleting(Timetable.objects.get()) == []
+    assert displaced_by_deleting(Timetable.objects.get()) == []
 
 
 def test_deactivation_hits_all_that_is_to_come(okafor):
@@ -202,7 +202,7 @@ def test_deactivation_hits_all_that_is_to_come(okafor):
     visit(okafor, at(8, day=24))
     okafor.is_active = False
 
-    assert hit_by_saving(okafor) == hit
+    assert displaced_by_saving(okafor) == hit
     assert Doctor.objects.get(pk=okafor.pk).is_active
 
 
@@ -214,7 +214,7 @@ def test_looking_makes_as_many_queries_for_many_visits(okafor, rows, django_asse
         )
 
     with django_assert_max_num_queries(24):
-        assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=25) + dt.timedelta(days=60)))
+        assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=25) + dt.timedelta(days=60)))
 
 
 def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
@@ -233,7 +233,7 @@ def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
 def test_impact_keeps_who_was_hit_with_whom_and_when(okafor, administrator):
     booked = visit(okafor, at(9, day=25))
 
-    impact = open_impact([booked], cause="Dr Okafor on leave", by=administrator)
+    impact = open_schedule_change([booked], cause="Dr Okafor on leave", by=administrator)
 
     (hit,) = impact.hits.all()
     assert (hit.appointment, hit.doctor, hit.start_time, hit.reached_at) == (booked, okafor, at(9, day=25), None)
@@ -241,13 +241,13 @@ def test_impact_keeps_who_was_hit_with_whom_and_when(okafor, administrator):
 
 
 def test_change_that_hits_nobody_leaves_no_impact(administrator):
-    assert open_impact([], cause="Dr Okafor on leave", by=administrator) is None
-    assert not Impact.objects.exists()
+    assert open_schedule_change([], cause="Dr Okafor on leave", by=administrator) is None
+    assert not ScheduleChange.objects.exists()
 
 
 def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptionist, now):
     moved, cancelled = visit(okafor, at(9, day=25)), visit(okafor, at(10, day=25))
-    impact = open_impact([moved, cancelled], cause="Dr Okafor on leave", by=receptionist)
+    impact = open_schedule_change([moved, cancelled], cause="Dr Okafor on leave", by=receptionist)
 
     def left():
         return [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)]
@@ -257,23 +257,23 @@ def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptioni
     assert left() == [(1, 2)]
     actions.cancel(cancelled, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
     first, second = impact.hits.all()
-    first.mark_reached(by=receptionist)
+    first.mark_informed(by=receptionist)
     assert left() == [(0, 1)]
-    second.mark_reached(by=receptionist)
+    second.mark_informed(by=receptionist)
     assert left() == []
 
 
 def test_impact_with_a_patient_who_waits_is_not_finished(okafor, receptionist):
     waiting = visit(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
-    open_impact([waiting], cause="Dr Okafor on leave", by=receptionist)
+    open_schedule_change([waiting], cause="Dr Okafor on leave", by=receptionist)
 
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
 def test_who_was_told_is_to_be_told_anew_when_the_visit_moves_again(okafor, receptionist):
     booked = visit(okafor, at(9, day=25))
-    hit = open_impact([booked], cause="Dr Okafor on leave", by=receptionist).hits.get()
-    hit.mark_reached(by=receptionist)
+    hit = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist).hits.get()
+    hit.mark_informed(by=receptionist)
 
     booked.notes = "Wants the ground floor"
     booked.save()
@@ -282,7 +282,7 @@ def test_who_was_told_is_to_be_told_anew_when_the_visit_moves_again(okafor, rece
     moved = actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     hit.refresh_from_db()
     assert hit.reached_at is None
-    hit.mark_reached(by=receptionist)
+    hit.mark_informed(by=receptionist)
     actions.cancel(moved, reason="Ill", cancelled_by="patient", by=receptionist)
     hit.refresh_from_db()
 
@@ -291,11 +291,11 @@ def test_who_was_told_is_to_be_told_anew_when_the_visit_moves_again(okafor, rece
 
 def test_patient_on_two_lists_is_told_once(okafor, receptionist):
     booked = visit(okafor, at(9, day=25))
-    first = open_impact([booked], cause="Dr Okafor on leave", by=receptionist)
+    first = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist)
     actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
-    second = open_impact([Appointment.objects.get()], cause="Clinic closed", by=receptionist)
+    second = open_schedule_change([Appointment.objects.get()], cause="Clinic closed", by=receptionist)
 
-    second.hits.get().mark_reached(by=receptionist)
+    second.hits.get().mark_informed(by=receptionist)
 
     assert first.hits.get().reached_by == receptionist
 
@@ -303,10 +303,10 @@ def test_patient_on_two_lists_is_told_once(okafor, receptionist):
 def test_closure_on_top_of_a_leave_that_is_taken_back_leaves_the_visit_on_the_list_of_the_leave(okafor, receptionist):
     booked = visit(okafor, at(9, day=25))
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
-    on_leave = open_impact(hit_by_saving(wanted), cause=wanted.cause, by=receptionist)
+    on_leave = open_schedule_change(displaced_by_saving(wanted), cause=wanted.cause, by=receptionist)
     wanted.save()
     closure = Closure(date=dt.date(2026, 11, 25), name="Strike")
-    closed = open_impact(hit_by_saving(closure), cause=closure.cause, by=receptionist)
+    closed = open_schedule_change(displaced_by_saving(closure), cause=closure.cause, by=receptionist)
     closure.save()
     assert [impact.hits.get().because for impact in (on_leave, closed)] == ["leave", "closed"]
 
@@ -321,7 +321,7 @@ def test_visit_booked_in_a_gap_on_purpose_is_hit_by_hours_like_any_other(okafor,
     booked = visit(okafor, at(9, day=25), outside_hours_reason="Urgent")
     timetable = Timetable.objects.get()
     timetable.week = {day: [(ONE, FIVE)] for day in range(5)}
-    impact = open_impact(hit_by_saving(timetable), cause="Hours", by=receptionist)
+    impact = open_schedule_change(displaced_by_saving(timetable), cause="Hours", by=receptionist)
     timetable.save()
 
     follow_up([], cause="", doctors=Doctor.objects.all(), by=receptionist)
@@ -332,8 +332,8 @@ def test_visit_booked_in_a_gap_on_purpose_is_hit_by_hours_like_any_other(okafor,
 def test_leave_that_is_shortened_takes_off_the_list_whose_doctor_is_there_again(okafor, receptionist):
     stays, told, away = (visit(okafor, at(hour, day=25)) for hour in (9, 10, 15))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=26))
-    impact = open_impact([stays, told, away], cause="Dr Okafor on leave", by=receptionist)
-    impact.hits.get(appointment=told).mark_reached(by=receptionist)
+    impact = open_schedule_change([stays, told, away], cause="Dr Okafor on leave", by=receptionist)
+    impact.hits.get(appointment=told).mark_informed(by=receptionist)
 
     entered.start_time = at(12, day=25)
     entered.save()
@@ -342,14 +342,14 @@ def test_leave_that_is_shortened_takes_off_the_list_whose_doctor_is_there_again(
     left = impact.hits.order_by("start_time")
     assert [(hit.appointment, hit.reached_at, hit.stays) for hit in left] == [(told, None, True), (away, None, False)]
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 2)]
-    impact.hits.get(appointment=told).mark_reached(by=receptionist)
+    impact.hits.get(appointment=told).mark_informed(by=receptionist)
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
 def test_visit_booked_outside_hours_on_purpose_is_off_the_list_once_the_leave_is(okafor, receptionist):
     visit(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
-    impact = open_impact(hit_by_saving(wanted), cause=wanted.cause, by=receptionist)
+    impact = open_schedule_change(displaced_by_saving(wanted), cause=wanted.cause, by=receptionist)
 
     follow_up([], cause="", doctors=Doctor.objects.all(), by=receptionist)
 
@@ -357,7 +357,7 @@ def test_visit_booked_outside_hours_on_purpose_is_off_the_list_once_the_leave_is
 
 
 def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
-    open_impact([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
+    open_schedule_change([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
 
     now.move_to(at(9, day=26))
 
@@ -365,21 +365,21 @@ def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
 
 
 def test_impact_is_told_to_those_only_who_can_do_something(okafor, receptionist, manager, doctor_user):
-    open_impact([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
+    open_schedule_change([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
 
     assert len(unfinished_for(receptionist)) == 1
     assert unfinished_for(manager) == unfinished_for(doctor_user) == []
 
 
 def test_who_reached_a_patient_first_stays_and_can_be_taken_back(okafor, receptionist, administrator):
-    impact = open_impact([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
+    impact = open_schedule_change([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
     hit = impact.hits.get()
 
-    hit.mark_reached(by=receptionist)
-    hit.mark_reached(by=administrator)
+    hit.mark_informed(by=receptionist)
+    hit.mark_informed(by=administrator)
     hit.refresh_from_db()
     assert hit.reached_by == receptionist
-    hit.mark_not_reached()
+    hit.mark_not_informed()
 
     assert impact.hits.get().reached_at is None
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from appointments.models import Impact
+from appointments.models import ScheduleChange
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from doctors.models import Closure, Doctor, Leave, Timetable
@@ -55,7 +55,7 @@ def leave_typed(doctor):
 def test_leave(in_admin, okafor, booked, administrator):
     response = confirmed(in_admin, f"{ADMIN}/leave/add/", leave_typed(okafor))
 
-    impact = Impact.objects.get()
+    impact = ScheduleChange.objects.get()
     assert response["Location"] == impact.get_absolute_url()
     assert (impact.created_by, impact.hits.get().appointment) == (administrator, booked)
     assert Leave.objects.count() == 1
@@ -65,13 +65,13 @@ def test_leave_that_hits_nobody_is_saved_at_once(in_admin, okafor):
     response = in_admin.post(f"{ADMIN}/leave/add/", leave_typed(okafor))
 
     assert response["Location"] == f"{ADMIN}/leave/"
-    assert not Impact.objects.exists()
+    assert not ScheduleChange.objects.exists()
 
 
 def test_closure(in_admin, booked):
     confirmed(in_admin, f"{ADMIN}/closure/add/", {"date": "2026-11-26", "name": "Power cut"})
 
-    assert Closure.objects.count() == Impact.objects.count() == 1
+    assert Closure.objects.count() == ScheduleChange.objects.count() == 1
 
 
 def test_shorter_hours(in_admin, okafor, booked):
@@ -81,7 +81,7 @@ def test_shorter_hours(in_admin, okafor, booked):
     confirmed(in_admin, f"{ADMIN}/timetable/{timetable.pk}/change/", typed)
 
     assert sorted(Timetable.objects.get().week) == [0]
-    assert Impact.objects.get().cause == "Hours of Dr Okafor until further notice"
+    assert ScheduleChange.objects.get().cause == "Hours of Dr Okafor until further notice"
 
 
 def doctor_typed(**changes):
@@ -93,14 +93,14 @@ def test_deactivation(in_admin, okafor, booked):
     confirmed(in_admin, f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_typed())
 
     assert not Doctor.objects.get(pk=okafor.pk).is_active
-    assert Impact.objects.get().cause == "Dr Okafor takes no appointments any more"
+    assert ScheduleChange.objects.get().cause == "Dr Okafor takes no appointments any more"
 
 
 def test_change_of_an_active_doctor_asks_nothing(in_admin, okafor, booked):
     in_admin.post(f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_typed(is_active="on", gap_minutes="10"))
 
     assert Doctor.objects.get(pk=okafor.pk).gap_minutes == 10
-    assert not Impact.objects.exists()
+    assert not ScheduleChange.objects.exists()
 
 
 def test_deactivation_from_the_list_leaves_doctors_with_visits_to_their_form(in_admin, okafor, booked):
@@ -122,7 +122,7 @@ def test_doctor_who_is_reactivated_from_the_list_takes_the_visits_off_it(in_admi
 
     in_admin.post(f"{ADMIN}/doctor/", {"action": "reactivate", "_selected_action": [okafor.pk]})
 
-    assert not Impact.objects.unfinished().exists()
+    assert not ScheduleChange.objects.unfinished().exists()
 
 
 def test_hours_are_deleted_on_their_own_page_only(in_admin, okafor):
@@ -147,7 +147,7 @@ def test_leave_that_is_taken_back_takes_its_visits_off_the_list(in_admin, okafor
         in_admin.post(f"{ADMIN}/leave/", {"action": "delete_selected", "_selected_action": [leave.pk], "post": "yes"})
 
     assert not Leave.objects.exists()
-    assert not Impact.objects.unfinished().exists()
+    assert not ScheduleChange.objects.unfinished().exists()
 
 
 def test_form_that_only_shows_who_is_hit_writes_nothing(in_admin, okafor, booked):
@@ -166,4 +166,4 @@ def test_form_in_a_window_of_its_own_answers_that_window(in_admin, okafor, booke
 
     assert response.status_code == 200
     assert "popup_response" in response.content.decode()
-    assert Impact.objects.exists()
+    assert ScheduleChange.objects.exists()

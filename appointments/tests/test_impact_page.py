@@ -5,9 +5,9 @@ import datetime as dt
 import pytest
 
 from appointments.booking import actions
-from appointments.displaced.finder import follow_up, open_impact
-from appointments.displaced.worklist import MOST_SHOWN
-from appointments.models import Appointment, Hit, Impact
+from appointments.displaced.finder import follow_up, open_schedule_change
+from appointments.displaced.worklist import MAX_SHOWN
+from appointments.models import Appointment, DisplacedAppointment, ScheduleChange
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
@@ -50,7 +50,7 @@ def visits(okafor, lindqvist):
 @pytest.fixture
 def impact(okafor, visits, administrator):
     LeaveFactory(doctor=okafor, start_time=at(0), end_time=at(0, day=26), reason="Ill")
-    return open_impact(visits, cause=CAUSE, by=administrator)
+    return open_schedule_change(visits, cause=CAUSE, by=administrator)
 
 
 def rows_of(response):
@@ -94,20 +94,20 @@ def test_page_makes_as_many_queries_for_many_visits(at_desk, okafor, impact, row
     for number in range(rows - 3):
         start = at(9) + dt.timedelta(days=7 * (1 + number))
         visit = AppointmentFactory(doctor=okafor, start_time=start)
-        Hit(impact=impact, appointment=visit, doctor=okafor, start_time=start).save()
+        DisplacedAppointment(impact=impact, appointment=visit, doctor=okafor, start_time=start).save()
 
     with django_assert_max_num_queries(15 + 2):  # the entry, and whom the page names
         assert len(rows_of(at_desk.get(impact.get_absolute_url()))) == rows
 
 
 def test_page_of_very_many_shows_those_first_that_are_open(at_desk, impact, monkeypatch):
-    monkeypatch.setattr("appointments.displaced.worklist.MOST_SHOWN", 2)
+    monkeypatch.setattr("appointments.displaced.worklist.MAX_SHOWN", 2)
     press(at_desk, impact, move=f"{impact.hits.first().pk}:same")
 
     page = at_desk.get(impact.get_absolute_url()).context["page"]
 
     assert ([row.is_open for row in page.shown], page.more) == ([True, True], 1)
-    assert MOST_SHOWN < 900  # fields that a form may send
+    assert MAX_SHOWN < 900  # fields that a form may send
 
 
 def test_list_names_what_is_left_to_do(at_desk, impact):
@@ -253,11 +253,11 @@ def test_forged_rows_move_nobody(at_desk, impact, visits, said):
 
 
 def test_hit_of_another_impact_cannot_be_ticked_here(at_desk, impact, visits, administrator):
-    other = open_impact(visits, cause="Another", by=administrator)
+    other = open_schedule_change(visits, cause="Another", by=administrator)
 
     at_desk.post(impact.get_absolute_url(), {"reached": other.hits.first().pk})
 
-    assert not Hit.objects.exclude(reached_at=None).exists()
+    assert not DisplacedAppointment.objects.exclude(reached_at=None).exists()
 
 
 def test_press_on_a_row_that_somebody_has_moved_meanwhile_tells_how_it_stands(at_desk, impact, visits):
@@ -375,7 +375,7 @@ def test_reached_patients_are_ticked_with_who_and_can_be_unticked(at_desk, impac
 
 
 def test_patient_who_was_told_and_whose_doctor_is_there_again_is_to_be_told_so(at_desk, impact, visits, receptionist):
-    impact.hits.first().mark_reached(by=receptionist)
+    impact.hits.first().mark_informed(by=receptionist)
     leave = Leave.objects.get()
     leave.delete()
     follow_up([], cause="", doctors=leave.diaries(), by=receptionist)
@@ -423,4 +423,4 @@ def test_form_without_a_button_changes_nothing(at_desk, impact, visits):
     response = at_desk.post(impact.get_absolute_url(), {"cancel_reason": "Doctor is ill"})
 
     assert response.context["why"]["cancel_reason"].value() == "Doctor is ill"
-    assert Impact.objects.get().hits.count() == 3
+    assert ScheduleChange.objects.get().hits.count() == 3

@@ -136,13 +136,13 @@ def test_picked_time_keeps_the_length_and_leads_to_the_visit(at_desk, receptioni
 def test_picked_time_keeps_the_filters_that_show_the_visit(at_desk, visit, okafor):
     zola = DoctorFactory(full_name="Dr Zola")
     address = f"/appointments/{visit.pk}/move/"
-    came_from = f"{TODAY}?doctor={okafor.pk}&layout=list"
+    origin_url = f"{TODAY}?doctor={okafor.pk}&layout=list"
 
     stays = at_desk.post(
-        address, {"version": 1, "next": came_from, "at": f"doctor={okafor.pk}&date=2026-11-25&time=11:00"}
+        address, {"version": 1, "next": origin_url, "at": f"doctor={okafor.pk}&date=2026-11-25&time=11:00"}
     )
     leaves = at_desk.post(
-        address, {"version": 2, "next": came_from, "at": f"doctor={zola.pk}&date=2026-11-25&time=11:00"}
+        address, {"version": 2, "next": origin_url, "at": f"doctor={zola.pk}&date=2026-11-25&time=11:00"}
     )
 
     assert stays["Location"] == f"{TOMORROW}?doctor={okafor.pk}&layout=list#v{visit.pk}"

@@ -16,7 +16,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 TODAY = "/schedule/2026-11-24/"
-MOST_QUERIES = 10
+MAX_QUERIES = 10
 
 
 def at(hour, minute=0, *, day=24):
@@ -387,4 +387,4 @@ def test_day_view_makes_the_same_queries_for_3_and_for_300_appointments(client, 
 
     assert len(response.context["day"].listed) == 300
     assert len(response.context["day"].columns) == 30
-    assert len(few) == len(many) <= MOST_QUERIES
+    assert len(few) == len(many) <= MAX_QUERIES

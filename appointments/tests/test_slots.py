@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import strategies as st
 
-from appointments.availability.search import Piece, Slot, Wish, find_free, free_pieces, nearest, slot_words
+from appointments.availability.search import Piece, Slot, SlotSearch, find_free, free_pieces, nearest, slot_words
 from appointments.booking import actions
 from appointments.booking.forms import slot_initial
 from appointments.models import Appointment
@@ -200,7 +200,7 @@ def test_times_of_a_day_are_on_the_clinics_half_hours(db, settings, zone, day, o
     settings.TIME_ZONE = zone
     doctor = DoctorFactory()
 
-    found = find_free(Wish(), [doctor], first_day=day, days=1, at=opens - 600 * MINUTE)
+    found = find_free(SlotSearch(), [doctor], first_day=day, days=1, at=opens - 600 * MINUTE)
 
     slots = list(found.slots())
     assert slots[0].start == opens
@@ -252,7 +252,7 @@ def lindgren(frozen):
 
 
 def find(wish=None, *, first_day=TUESDAY, days=1, **values):
-    return find_free(wish or Wish(), list(Doctor.objects.active()), first_day=first_day, days=days, **values)
+    return find_free(wish or SlotSearch(), list(Doctor.objects.active()), first_day=first_day, days=days, **values)
 
 
 def names(found):
@@ -278,13 +278,13 @@ def test_doctors_come_by_name_while_free_at_the_same_time(okafor, lindgren):
 
 
 def test_one_doctor_is_sought(okafor, lindgren):
-    assert names(find(Wish(doctor_id=okafor.pk))) == ["Dr Okafor"]
-    assert names(find(Wish(doctor_id=999))) == []
+    assert names(find(SlotSearch(doctor_id=okafor.pk))) == ["Dr Okafor"]
+    assert names(find(SlotSearch(doctor_id=999))) == []
 
 
 def test_one_specialization_is_sought(okafor, lindgren):
-    assert names(find(Wish(specialization="Dermatology"))) == ["Dr Lindgren"]
-    assert names(find(Wish(specialization="Dermatology", doctor_id=okafor.pk))) == []
+    assert names(find(SlotSearch(specialization="Dermatology"))) == ["Dr Lindgren"]
+    assert names(find(SlotSearch(specialization="Dermatology", doctor_id=okafor.pk))) == []
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_one_specialization_is_sought(okafor, lindgren):
     ],
 )
 def test_part_of_day_is_sought(okafor, part, first, last):
-    found = times(find(Wish(part_of_day=part), first_day=dt.date(2026, 11, 25)))
+    found = times(find(SlotSearch(part_of_day=part), first_day=dt.date(2026, 11, 25)))
 
     assert (found[0], found[-1]) == (first, last)
 
@@ -310,14 +310,14 @@ def test_part_of_day_is_by_the_clinics_clock(settings, clock, part):
     settings.TIME_ZONE = KATHMANDU
     start = clinic_time.instant_at(TUESDAY, dt.time.fromisoformat(clock))
 
-    suited = [name for name in ("morning", "afternoon", "evening") if Wish(part_of_day=name).suits_start(start)]
+    suited = [name for name in ("morning", "afternoon", "evening") if SlotSearch(part_of_day=name).suits_start(start)]
 
     assert suited == [part]
 
 
 @pytest.mark.parametrize("weekday", range(7))
 def test_weekday_is_sought(okafor, weekday):
-    found = find(Wish(weekday=weekday), days=14)
+    found = find(SlotSearch(weekday=weekday), days=14)
 
     assert [day.date.weekday() for day in found.days] == [weekday, weekday]
 
@@ -335,7 +335,7 @@ def test_first_day_counts_whatever_its_weekday(okafor):
 
 
 def test_first_day_does_not_count_against_a_weekday_asked_for(okafor):
-    dates = [day.date.day for day in find(Wish(weekday=2), first_day=dt.date(2026, 11, 28), days=7).days]
+    dates = [day.date.day for day in find(SlotSearch(weekday=2), first_day=dt.date(2026, 11, 28), days=7).days]
 
     assert dates == [2]
 
@@ -350,18 +350,18 @@ def test_day_without_free_time_is_left_out(okafor):
 def test_visits_of_the_patient_take_time_with_every_doctor(okafor, lindgren):
     patient = AppointmentFactory(doctor=lindgren, start_time=at(10), duration_minutes=60).patient
 
-    of_okafor = Wish(doctor_id=okafor.pk, patient_id=patient.pk)
+    of_okafor = SlotSearch(doctor_id=okafor.pk, patient_id=patient.pk)
 
     assert {"10:00", "10:30"}.isdisjoint(times(find(of_okafor)))
     assert "11:00" in times(find(of_okafor))
-    assert "10:00" in times(find(Wish(doctor_id=okafor.pk)))
+    assert "10:00" in times(find(SlotSearch(doctor_id=okafor.pk)))
 
 
 def test_visit_that_is_moving_takes_no_time_from_itself(okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(10))
     AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(11), duration_minutes=60)
-    own = Wish(doctor_id=okafor.pk, patient_id=moving.patient_id, moving=moving)
+    own = SlotSearch(doctor_id=okafor.pk, patient_id=moving.patient_id, moving=moving)
 
     assert "10:30" in times(find(own))
     assert "10:00" not in times(find(own))  # where it is already
@@ -373,7 +373,7 @@ def test_visit_that_is_moving_is_offered_its_time_with_another_doctor(okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(10))
     other = DoctorFactory()
 
-    assert "10:00" in times(find(Wish(doctor_id=other.pk, patient_id=moving.patient_id, moving=moving)))
+    assert "10:00" in times(find(SlotSearch(doctor_id=other.pk, patient_id=moving.patient_id, moving=moving)))
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,12 @@ def test_no_doctors_find_nothing(frozen):
 
 @pytest.mark.parametrize(
     "wish",
-    [Wish(), Wish(specialization="General practice"), Wish(weekday=2, part_of_day="morning"), Wish(patient_id=1)],
+    [
+        SlotSearch(),
+        SlotSearch(specialization="General practice"),
+        SlotSearch(weekday=2, part_of_day="morning"),
+        SlotSearch(patient_id=1),
+    ],
 )
 @pytest.mark.parametrize("count", [3, 30])
 def test_find_makes_four_queries_however_many_doctors_and_days(frozen, wish, count):
@@ -494,7 +499,7 @@ def test_every_time_that_is_offered_can_be_booked(crowd, settings, zone, visits,
         now = dt.datetime.now(dt.UTC)
         opens, closes = usual_hours(TUESDAY)
 
-        found = find(Wish(minutes=minutes, patient_id=patients[0].pk))
+        found = find(SlotSearch(minutes=minutes, patient_id=patients[0].pk))
 
         for slot in found.slots():
             with transaction.atomic():

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from appointments.booking import actions
-from appointments.models import Appointment, Hit
+from appointments.models import Appointment, DisplacedAppointment
 from appointments.tests.test_stress_threads import at_once, outcome_of, slow_write  # noqa: F401 -- a fixture
 from clinic.accounts.roles import ADMINISTRATOR
 from clinic.tests.factories import UserFactory
@@ -51,7 +51,7 @@ def race():
 
     answers = at_once(RIVALS + 1, lambda number: book(number) if number < RIVALS else enter_leave())
     booked = set(Appointment.objects.values_list("pk", flat=True))
-    listed = set(Hit.objects.values_list("appointment", flat=True))
+    listed = set(DisplacedAppointment.objects.values_list("appointment", flat=True))
     assert Leave.objects.count() == 1
     return answers, booked - listed
 

@@ -219,18 +219,18 @@ def crowd_at_random_times():
     doctors, patients = DoctorFactory.create_batch(3), PatientFactory.create_batch(CROWD)
     outcomes = Counter()
 
-    def book(dice):
+    def book(rng):
         actions.book(
-            patient=dice.choice(patients),
-            doctor=dice.choice(doctors),
-            start_time=START + dt.timedelta(minutes=5 * dice.randrange(96)),
-            duration_minutes=dice.choice([15, 30, 45, 60]),
+            patient=rng.choice(patients),
+            doctor=rng.choice(doctors),
+            start_time=START + dt.timedelta(minutes=5 * rng.randrange(96)),
+            duration_minutes=rng.choice([15, 30, 45, 60]),
             by=None,
         )
 
     def book_some(number):
-        dice = random.Random(number)
-        return [outcome_of(lambda: book(dice)) for _attempt in range(ATTEMPTS_EACH)]
+        rng = random.Random(number)
+        return [outcome_of(lambda: book(rng)) for _attempt in range(ATTEMPTS_EACH)]
 
     for outcome in at_once(CROWD, book_some):
         outcomes.update(outcome)

@@ -6,7 +6,7 @@ And nowhere else.
 import pytest
 from django.test import RequestFactory
 
-from appointments.navigation import came_from, day_url, visit_url
+from appointments.navigation import appointment_url, day_url, origin_url
 from appointments.tests.booking_form import BOOK, at
 from appointments.tests.factories import AppointmentFactory
 from doctors.tests.factories import DoctorFactory
@@ -60,13 +60,13 @@ def request_from(referer="", **query):
     ],
 )
 def test_day_view_that_led_here_is_read_from_the_referer(referer, read):
-    assert came_from(request_from(referer)) == read
+    assert origin_url(request_from(referer)) == read
 
 
 def test_address_says_where_one_came_from_before_the_referer():
     request = request_from("http://testserver/schedule/?layout=list", **{"from": "/schedule/?doctor=3"})
 
-    assert came_from(request) == "/schedule/?doctor=3"
+    assert origin_url(request) == "/schedule/?doctor=3"
 
 
 # The visit's place
@@ -89,20 +89,20 @@ def test_address_says_where_one_came_from_before_the_referer():
 def test_filters_that_show_the_visit_are_kept(visit, query, kept):
     ids = {"own": visit.doctor_id, "other": DoctorFactory(specialization="Dermatology").pk}
 
-    url = visit_url(visit, came_from="/schedule/2026-11-24/" + query.format(**ids))
+    url = appointment_url(visit, origin_url="/schedule/2026-11-24/" + query.format(**ids))
 
     assert url == f"/schedule/2026-11-25/{kept.format(**ids)}#v{visit.pk}"
 
 
 def test_day_view_to_move_in_is_the_grid(visit):
-    url = visit_url(visit, came_from="/schedule/2026-11-24/?layout=list&tab=all", move=True)
+    url = appointment_url(visit, origin_url="/schedule/2026-11-24/?layout=list&tab=all", move=True)
 
     assert url == f"/schedule/2026-11-25/?move={visit.pk}#v{visit.pk}"
 
 
 @pytest.mark.parametrize("address", HOSTILE)
 def test_place_is_in_the_day_view_whatever_is_said(visit, address):
-    assert visit_url(visit, came_from=address).startswith("/schedule/2026-11-25/")
+    assert appointment_url(visit, origin_url=address).startswith("/schedule/2026-11-25/")
 
 
 # On the pages
@@ -150,13 +150,13 @@ def test_appointment_page_leads_on_and_back_with_the_filters(at_desk, visit):
 
 
 def test_cancellation_leads_back_to_the_day_view_as_it_was(at_desk, visit):
-    came_from = f"/schedule/2026-11-25/?doctor={visit.doctor_id}&layout=list"
+    origin_url = f"/schedule/2026-11-25/?doctor={visit.doctor_id}&layout=list"
 
     response = at_desk.post(
-        f"/appointments/{visit.pk}/cancel/", {"version": 1, "quick": "patient:Cannot come", "next": came_from}
+        f"/appointments/{visit.pk}/cancel/", {"version": 1, "quick": "patient:Cannot come", "next": origin_url}
     )
 
-    assert response["Location"] == f"{came_from}#v{visit.pk}"
+    assert response["Location"] == f"{origin_url}#v{visit.pk}"
 
 
 # Back without a booking
@@ -191,19 +191,19 @@ def test_who_came_from_a_week_is_led_to_the_week_of_the_visit(visit, okafor):
 
     for doctor in (okafor, other):
         came = WEEK.format(pk=doctor.pk)
-        assert visit_url(visit, came_from=came) == f"/doctors/{okafor.pk}/week/2026-11-25/#v{visit.pk}"
+        assert appointment_url(visit, origin_url=came) == f"/doctors/{okafor.pk}/week/2026-11-25/#v{visit.pk}"
 
 
 def test_who_came_from_a_week_picks_a_new_time_in_the_day_view(visit, okafor):
     came = WEEK.format(pk=okafor.pk)
 
-    assert visit_url(visit, came_from=came, move=True) == f"/schedule/2026-11-25/?move={visit.pk}#v{visit.pk}"
+    assert appointment_url(visit, origin_url=came, move=True) == f"/schedule/2026-11-25/?move={visit.pk}#v{visit.pk}"
 
 
 def test_who_came_from_a_week_is_led_back_to_it_without_booking(okafor):
     came = WEEK.format(pk=okafor.pk)
 
-    assert day_url(at(10).date(), came_from=came) == f"/doctors/{okafor.pk}/week/2026-11-25/"
+    assert day_url(at(10).date(), origin_url=came) == f"/doctors/{okafor.pk}/week/2026-11-25/"
 
 
 def test_visit_booked_from_a_week_is_shown_in_it(at_desk, okafor, typed):

@@ -25,7 +25,7 @@ LONG_AGO = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 HTMX = {"HX-Request": "true"}
 MONDAY_TO_FRIDAY = range(5)
-MOST_QUERIES = 10
+MAX_QUERIES = 10
 
 
 def at(hour, minute=0, *, day=24):
@@ -612,7 +612,7 @@ def test_week_makes_the_same_queries_for_3_and_for_30_visits(client, request, ok
         response = client.get(address(okafor))
 
     assert sum(len(column.listed) for column in response.context["week"].columns) == 30
-    assert len(few) == len(many) <= MOST_QUERIES
+    assert len(few) == len(many) <= MAX_QUERIES
 
 
 def test_week_is_read_in_five_queries(django_assert_num_queries, okafor, receptionist):

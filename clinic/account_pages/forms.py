@@ -20,7 +20,7 @@ from clinic.accounts.models import TEMPORARY_PASSWORD_LASTS, User
 from clinic.accounts.roles import ADMINISTRATOR
 from clinic.audit.actor import current_origin
 
-LONGEST_CODE = 40
+MAX_CODE = 40
 _DAYS = TEMPORARY_PASSWORD_LASTS.days
 TEMPORARY_TEXT = f"The password is temporary: it lasts {_DAYS} days, and has to be changed at the first login."
 
@@ -39,7 +39,7 @@ class CodeField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         shown = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
-        super().__init__(max_length=LONGEST_CODE, widget=forms.TextInput(attrs=shown), **kwargs)
+        super().__init__(max_length=MAX_CODE, widget=forms.TextInput(attrs=shown), **kwargs)
 
 
 class CodeForm(forms.Form):
@@ -187,7 +187,7 @@ def _check_code(request: HttpRequest, user: User, code: str) -> None:
     if not lockout.may_try(request, user):
         raise lockout.locked_error()
     if not second_factor.accepts(user, code):
-        lockout.note_failure(request, user)
+        lockout.record_failure(request, user)
         raise _refusal(request, second_factor.wrong_code_text(code), "wrong_code")
 
 

@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from clinic.audit.models import AuditEntry, Event
 from clinic.sessions.models import Session
-from clinic.web.http import StaffRequest, number_or_none
+from clinic.web.http import StaffRequest, parse_number
 from clinic.web.saved_forms import answer_keeping, remind
 
-LONGEST_AGO = 24 * 60 * 60  # seconds; longer than any session
+MAX_AGO = 24 * 60 * 60  # seconds; longer than any session
 
 
 class SignOutView(LogoutView):
@@ -77,8 +77,8 @@ def session_left(request: StaffRequest) -> HttpResponse:
 
 def session_stay(request: StaffRequest) -> HttpResponse:
     """Let the session last on: somebody is at the page, or was `ago` seconds before."""
-    ago = min(number_or_none(request.POST.get("ago", "")) or 0, LONGEST_AGO)
-    request.session.note_seen(timezone.now() - dt.timedelta(seconds=ago), at_once=True)
+    ago = min(parse_number(request.POST.get("ago", "")) or 0, MAX_AGO)
+    request.session.record_seen(timezone.now() - dt.timedelta(seconds=ago), at_once=True)
     return session_left(request)
 
 

@@ -18,10 +18,10 @@ from django.views.csrf import csrf_failure as default_csrf_failure
 from clinic.account_pages.forms import CodeForm, ConfirmForm, LoginForm, OwnPasswordForm, SetUpForm
 from clinic.account_pages.session_views import end_others
 from clinic.accounts import lockout, second_factor
-from clinic.accounts.confirmation import confirm_session, note_second_factor
+from clinic.accounts.confirmation import confirm_session, record_second_factor
 from clinic.accounts.models import User
 from clinic.accounts.recovery_codes import RecoveryCode
-from clinic.web.http import StaffRequest, is_ours, may_be_led_to, next_or, sent_data
+from clinic.web.http import StaffRequest, is_local_path, may_open, next_or, sent_data
 from clinic.web.page_access import CONFIRMED, page_at
 
 SECOND_STEP_SECONDS = 5 * 60
@@ -70,7 +70,7 @@ def login_code(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request, user, data=sent_data(request))
     if request.method == "POST" and form.is_valid():
         step = request.session.pop(_SECOND_STEP)
-        note_second_factor(request)  # before, so that the audit trail tells
+        record_second_factor(request)  # before, so that the audit trail tells
         login(request, user, backend=_BACKEND)
         _tell_of_recovery_code(request, user, form)
         return redirect(_led_on_to(request, step["next"]))
@@ -79,7 +79,7 @@ def login_code(request: HttpRequest) -> HttpResponse:
 
 def _led_on_to(request: HttpRequest, url: str) -> str:
     """Return an address that has been checked to be the portal's, if the user may look at it; else the first page."""
-    return url if may_be_led_to(request, url) else resolve_url(settings.LOGIN_REDIRECT_URL)
+    return url if may_open(request, url) else resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -134,7 +134,7 @@ def confirm(request: StaffRequest) -> HttpResponse:
 def _not_now(request: StaffRequest) -> str:
     """Return where somebody was who does not want to confirm, unless that page asks for it, too; else the schedule."""
     back = request.GET.get("back", "")
-    if is_ours(back) and may_be_led_to(request, back) and not _asks(back):
+    if is_local_path(back) and may_open(request, back) and not _asks(back):
         return back
     return resolve_url("appointments:schedule_now")
 
@@ -203,7 +203,7 @@ def _finish_set_up(request: StaffRequest, held: Any) -> HttpResponse:
         return redirect("second_factor")
     if form.is_valid() and second_factor.knows_secret(device, form.cleaned_data["code"]):
         codes = second_factor.set_up(device)
-        note_second_factor(request)
+        record_second_factor(request)
         end_others(request)
         return _show_codes(request, codes)
     if not form.errors:
@@ -217,7 +217,7 @@ def _change_second_factor(request: StaffRequest) -> HttpResponse:
     if "remove" not in request.POST or second_factor.is_required_of(request.user):
         raise PermissionDenied
     second_factor.remove(request.user)
-    note_second_factor(request, used=False)
+    record_second_factor(request, used=False)
     end_others(request)
     messages.success(request, _("The second factor is turned off."))
     return redirect("account")

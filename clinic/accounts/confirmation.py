@@ -21,10 +21,10 @@ def confirm_session(request: HttpRequest, *, by_second_factor: bool) -> None:
     request.session.cycle_key()
     request.session[_CONFIRMED_AT] = time.time()
     if by_second_factor:
-        note_second_factor(request)
+        record_second_factor(request)
 
 
-def note_second_factor(request: HttpRequest, *, used: bool = True) -> None:
+def record_second_factor(request: HttpRequest, *, used: bool = True) -> None:
     """Note in the session whether its user has shown the second factor."""
     request.session[_BY_SECOND_FACTOR] = used
 

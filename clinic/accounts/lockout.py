@@ -25,8 +25,8 @@ from clinic.core.client_address import client_address
 from clinic.core.names import fold
 from clinic.db.transactions import retrying
 
-MOST_FOR_USER = 15  # whatever the addresses
-MOST_FROM_ADDRESS = 30  # whoever the users: all desks of a clinic may share one
+MAX_FOR_USER = 15  # whatever the addresses
+MAX_FROM_ADDRESS = 30  # whoever the users: all desks of a clinic may share one
 IPV6_SITE = 64  # bits of an address that one subscriber cannot choose
 UNKNOWN_ADDRESS = "::"  # a server behind a socket file says none
 
@@ -45,7 +45,7 @@ class LockoutHandler(AxesDatabaseHandler):
             user=Sum("failures_since_start", filter=of_user, default=0),
             address=Sum("failures_since_start", filter=of_address, default=0),
         )
-        return failed["user"] >= MOST_FOR_USER or failed["address"] >= MOST_FROM_ADDRESS
+        return failed["user"] >= MAX_FOR_USER or failed["address"] >= MAX_FROM_ADDRESS
 
     @retrying
     def user_login_failed(self, sender: Any, credentials: Any, request: Any = None, **kwargs: Any) -> None:
@@ -102,7 +102,7 @@ def may_try(request: HttpRequest, user: AbstractBaseUser) -> bool:
     return allowed
 
 
-def note_failure(request: HttpRequest, user: AbstractBaseUser) -> None:
+def record_failure(request: HttpRequest, user: AbstractBaseUser) -> None:
     """Count a wrong code as a wrong password is counted."""
     user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=request)
 
@@ -128,7 +128,7 @@ def locked_out(users: Iterable[AbstractBaseUser], *, at: dt.datetime) -> set[int
         ids[key]
         for key, counts in failed.items()
         # A MariaDB takes more for the same name than `fold` does, such as blanks at its end.
-        if key in ids and (max(counts) >= settings.AXES_FAILURE_LIMIT or sum(counts) >= MOST_FOR_USER)
+        if key in ids and (max(counts) >= settings.AXES_FAILURE_LIMIT or sum(counts) >= MAX_FOR_USER)
     }
 
 

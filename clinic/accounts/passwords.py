@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from zxcvbn import zxcvbn
 
 GUESSED_CHARACTERS = 72  # zxcvbn looks at no more
-LEAST_SCORE = 3  # of 4: more than 10⁸ guesses
-SHORTEST_WORD = 3
+MIN_SCORE = 3  # of 4: more than 10⁸ guesses
+MIN_WORD = 3
 _PERSON = ("username", "first_name", "last_name", "email")
 _one_at_a_time = threading.Lock()  # zxcvbn keeps the words it is given in a module
 
@@ -51,7 +51,7 @@ class GuessablePasswordValidator:
             ValidationError: `password_guessable`.
         """
         words = known_words(user)
-        if _score(_without(password, words), words) < LEAST_SCORE:
+        if _score(_without(password, words), words) < MIN_SCORE:
             raise ValidationError(
                 _("This password is easily guessed. Take several words that have nothing to do with each other."),
                 code="password_guessable",
@@ -66,7 +66,7 @@ def known_words(user: Any) -> list[str]:
     """Return the words of this place that everybody would try: the clinic's and the user's names, the trade's own."""
     texts = [settings.CLINIC_NAME, "clinic doctor patient password", *(getattr(user, name, "") for name in _PERSON)]
     words = {word for text in texts for word in re.split(r"[\W_]+", str(text).casefold())}
-    return sorted((word for word in words if len(word) >= SHORTEST_WORD), key=lambda word: (-len(word), word))
+    return sorted((word for word in words if len(word) >= MIN_WORD), key=lambda word: (-len(word), word))
 
 
 def _without(password: str, words: Iterable[str]) -> str:

@@ -10,14 +10,14 @@ from clinic.audit.actor import acting
 from clinic.audit.models import AuditEntry, Event
 
 
-def note_sign_in(*, request: HttpRequest, user: User, **kwargs: Any) -> None:
+def record_sign_in(*, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Write that somebody has signed in, and whether by a second factor; the request is still a stranger's."""
     told = {"second_factor": True} if has_shown_second_factor(request) else {}
     with acting(user):
         AuditEntry.objects.note(Event.SIGN_IN, user, **told)
 
 
-def note_failed_sign_in(*, credentials: dict[str, Any], **kwargs: Any) -> None:
+def record_failed_sign_in(*, credentials: dict[str, Any], **kwargs: Any) -> None:
     """Write that somebody has failed to sign in, and as whom if there is such a user.
 
     What was typed is not kept: it may be a password. Two queries either way, so that time does not tell who exists.
@@ -27,7 +27,7 @@ def note_failed_sign_in(*, credentials: dict[str, Any], **kwargs: Any) -> None:
     AuditEntry.objects.note(Event.SIGN_IN_FAILED, user or User)
 
 
-def note_sign_out(*, user: User | None, **kwargs: Any) -> None:
+def record_sign_out(*, user: User | None, **kwargs: Any) -> None:
     """Write that somebody has signed out."""
     if user is not None:
         with acting(user):

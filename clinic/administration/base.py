@@ -17,8 +17,8 @@ from django.shortcuts import redirect
 from clinic.administration.site import option_text
 from clinic.audit.models import AuditEntry, Event, patient_id_of
 from clinic.db.transactions import retrying
-from clinic.web.denied_access import note_refused
-from clinic.web.http import number_or_none
+from clinic.web.denied_access import record_refused
+from clinic.web.http import parse_number
 from clinic.web.saved_forms import as_typed, taken_from
 
 SECRETS = frozenset({"password", "digest", "session_data", "key"})
@@ -31,7 +31,7 @@ class IdAutocompleteSelect(AutocompleteSelect):
 
     def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
         """Return the options, without those that cannot be an id."""
-        possible = [each for each in value if not each or number_or_none(each) is not None]
+        possible = [each for each in value if not each or parse_number(each) is not None]
         return super().optgroups(name, possible, attrs)
 
 
@@ -79,12 +79,12 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
             AuditEntry.objects.note(Event.READ, record)
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
-        if (pk := number_or_none(unquote(object_id))) is not None:
-            note_refused(request, self.model, pk)
+        if (pk := parse_number(unquote(object_id))) is not None:
+            record_refused(request, self.model, pk)
         response: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
         return response
 
-    def note_form(self, request: HttpRequest, form: Any) -> None:
+    def record_form(self, request: HttpRequest, form: Any) -> None:
         """Note whose data a form shows: those of its record, and of others who are chosen in it."""
         record = form.instance if form.instance.pk else None
         if form.is_bound and patient_id_of(record) is not None:
@@ -94,7 +94,7 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         for choices, pk in _newly_chosen(form):
             chosen = choices.filter(pk=pk).first()
             if chosen is None:
-                note_refused(request, choices.model, pk)
+                record_refused(request, choices.model, pk)
             else:
                 self._note_read(chosen)
 
@@ -129,7 +129,7 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         def view() -> HttpResponse:
             response = super(SafeModelAdmin, self).changeform_view(request, *args, **kwargs)
             if (shown := _context_of(response).get("adminform")) is not None:
-                self.note_form(request, shown.form)
+                self.record_form(request, shown.form)
             return response
 
         return _retrying_view(request, view)
@@ -166,11 +166,11 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         """
         context = _context_of(response)
         if "queryset" in context:
-            AuditEntry.objects.note_listed(Event.READ, self.model, context["queryset"])
+            AuditEntry.objects.record_listed(Event.READ, self.model, context["queryset"])
         if (changes := context.get("cl")) is None:
             return
         event = Event.SEARCH if changes.query else Event.READ
-        AuditEntry.objects.note_listed(event, self.model, changes.result_list)
+        AuditEntry.objects.record_listed(event, self.model, changes.result_list)
 
 
 def _context_of(response: HttpResponse) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def _newly_chosen(form: Any) -> Iterator[tuple[Any, int]]:
     for name, field in form.fields.items():
         choices = getattr(field, "queryset", None)
         if hasattr(getattr(choices, "model", None), "trail_patient_id"):
-            pk = number_or_none(str(form[name].value()))
+            pk = parse_number(str(form[name].value()))
             if pk is not None and not (form.instance.pk and pk == form.initial.get(name)):
                 yield choices, pk
 
@@ -200,7 +200,7 @@ def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:
     return run()
 
 
-class LinkedModelAdmin(SafeModelAdmin):
+class ProtectedModelAdmin(SafeModelAdmin):
     """Of records that appointments hold on to: deleting them says what to do instead."""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:

@@ -28,7 +28,7 @@ class TellingAutocompleteView(AutocompleteJsonView):
         """Answer with the records found."""
         self.shown: list[Model] = []
         response = super().get(request, *args, **kwargs)
-        AuditEntry.objects.note_listed(Event.SEARCH, self.model_admin.model, self.shown)
+        AuditEntry.objects.record_listed(Event.SEARCH, self.model_admin.model, self.shown)
         return response
 
     def serialize_result(self, obj: Model, to_field_name: str) -> dict[str, str]:

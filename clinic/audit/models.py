@@ -14,7 +14,7 @@ from django.db import models, transaction
 from clinic.audit.actor import ANONYMISED, current_origin
 from clinic.db.local_dates import LocalDates
 
-MOST_NAMED = 20  # patients of a list whom the entry itself holds, to be read by people
+MAX_NAMED = 20  # patients of a list whom the entry itself holds, to be read by people
 PRUNED_AT_ONCE = 1000
 UNCHANGED = "Nobody changes the audit trail."
 KEPT = "Nobody deletes from the audit trail; its command prunes what is old enough."
@@ -160,7 +160,7 @@ class AuditQuerySet(LocalDates, Immutable):
         """Write the same of a record that is known by its id only, be there such a record or not."""
         listed = list(dict.fromkeys(patients or ()))
         if patients is not None:
-            told |= {"found": len(listed), "patients": listed[:MOST_NAMED]}
+            told |= {"found": len(listed), "patients": listed[:MAX_NAMED]}
         with transaction.atomic(savepoint=False) if listed else nullcontext():
             entry: Any = self.create(
                 event=event,
@@ -176,7 +176,7 @@ class AuditQuerySet(LocalDates, Immutable):
                 SeenPatient.objects.note(entry, listed)
         return entry
 
-    def note_listed(self, event: Event, kind: type[models.Model], records: Iterable[models.Model]) -> None:
+    def record_listed(self, event: Event, kind: type[models.Model], records: Iterable[models.Model]) -> None:
         """Write that a list has shown these records of one kind, if it is one that holds patients' data."""
         if hasattr(kind, "trail_patient_id"):
             self.note(event, kind, patients=filter(None, map(patient_id_of, records)))
@@ -185,7 +185,7 @@ class AuditQuerySet(LocalDates, Immutable):
         """Write the entries that saving these new records one by one would have left. They are of one model."""
         entries = [self._entry_of_new(record) for record in records]
         for entry in entries:
-            entry.note_origin()
+            entry.record_origin()
         self.bulk_create(entries)
 
     def _entry_of_new(self, record: models.Model) -> Any:
@@ -289,7 +289,7 @@ class AuditEntry(WrittenOnce, AbstractLogEntry):  # noqa: DJ008 -- the library's
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Fill in who is acting, then save."""
         if self._state.adding:
-            self.note_origin()
+            self.record_origin()
         super().save(*args, **kwargs)
 
     def take_values(self, *, old: bool, new: bool) -> None:
@@ -304,7 +304,7 @@ class AuditEntry(WrittenOnce, AbstractLogEntry):  # noqa: DJ008 -- the library's
             self.changes_text, self.serialized_data = "", None
             self.additional_data = self.additional_data and dict.fromkeys(self.additional_data, ANONYMISED)
 
-    def note_origin(self) -> None:
+    def record_origin(self) -> None:
         """Fill in who is acting, by which token and from where."""
         origin = current_origin()
         if self.actor is None and origin.actor is not None and origin.actor.is_authenticated:

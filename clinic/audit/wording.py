@@ -12,7 +12,7 @@ from clinic.audit.actor import stored_instant
 from clinic.audit.models import Event
 from clinic.core import clinic_time
 
-MOST_CHARACTERS = 200  # of a value; notes are longer
+MAX_CHARACTERS = 200  # of a value; notes are longer
 NameOf = Callable[[type[models.Model], int], str]
 
 _IN_WORDS: dict[str, dict[str, str]] = {
@@ -73,7 +73,7 @@ def told_text(name: str, value: Any, *, name_of: NameOf) -> str:
         return known
     texts = [_value_text(name, each, name_of) for each in (value if isinstance(value, list) else [value])]
     label = name.removesuffix("_named").removesuffix("_id").replace("_", " ")
-    return _TOLD.get(name, f"{label} {{}}").format(", ".join(texts)[:MOST_CHARACTERS])
+    return _TOLD.get(name, f"{label} {{}}").format(", ".join(texts)[:MAX_CHARACTERS])
 
 
 def _value_text(name: str, value: Any, name_of: NameOf) -> str:

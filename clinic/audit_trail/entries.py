@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch
 
 from clinic.accounts.models import User
 from clinic.audit.models import AuditEntry, Event, SeenPatient
-from clinic.audit.wording import MOST_CHARACTERS, day_text, instant_text, records_told, told_text, yes_or_no
+from clinic.audit.wording import MAX_CHARACTERS, day_text, instant_text, records_told, told_text, yes_or_no
 from clinic.core import clinic_time
 from clinic.rest.models import ApiToken
 from patients.models import Patient
@@ -250,4 +250,4 @@ def _value(value: Any, field: Any, related: type[models.Model] | None, names: _N
     if isinstance(field, models.BooleanField):
         return yes_or_no(text)
     labels = {str(choice): str(label) for choice, label in getattr(field, "flatchoices", ())}
-    return labels.get(text, text)[:MOST_CHARACTERS]
+    return labels.get(text, text)[:MAX_CHARACTERS]

@@ -13,10 +13,10 @@ from clinic.audit.models import AuditEntry, Event
 from clinic.audit_trail.entries import Asked, page_of, rows_of
 from clinic.core import clinic_time
 from clinic.html.widgets import DateInput, make_small
-from clinic.web.http import StaffRequest, number_or_none
+from clinic.web.http import StaffRequest, parse_number
 from patients.models import Patient
-from patients.querysets import MOST_FOUND
-from patients.views import LONGEST_QUERY, note_found
+from patients.querysets import MAX_FOUND
+from patients.views import MAX_QUERY, record_found
 
 
 class PersonField(forms.ModelChoiceField):
@@ -57,7 +57,7 @@ class TrailForm(forms.Form):
 
     def clean_patient(self) -> int | None:
         """Leave out what can be nobody's id."""
-        return number_or_none(str(self.cleaned_data["patient"]))
+        return parse_number(str(self.cleaned_data["patient"]))
 
     def asked(self) -> Asked:
         """Return what is asked for; a filter that makes no sense is shown with its error, and is none."""
@@ -83,20 +83,20 @@ def audit_trail(request: StaffRequest) -> HttpResponse:
     """Show who did what, newest first, and note that it was looked at; find a patient to narrow it to."""
     form = TrailForm(request.GET)
     asked = form.asked()
-    query = request.POST.get("query", "").strip()[:LONGEST_QUERY]
-    found = list(Patient.objects.search(query)[: MOST_FOUND + 1]) if query else None
+    query = request.POST.get("query", "").strip()[:MAX_QUERY]
+    found = list(Patient.objects.search(query)[: MAX_FOUND + 1]) if query else None
     if found is not None:
-        note_found(found[:MOST_FOUND])
+        record_found(found[:MAX_FOUND])
     AuditEntry.objects.note_of(Event.READ, AuditEntry, pk=None, patient_id=asked.patient_id, **asked.told)
-    before = number_or_none(request.GET.get("before", ""))
+    before = parse_number(request.GET.get("before", ""))
     entries, more = page_of(asked, before=before)
     context = {
         "form": form,
         "patient_id": asked.patient_id,
         "patient": asked.patient_id and Patient.objects.filter(pk=asked.patient_id).first(),
         "query": query,
-        "found": found and found[:MOST_FOUND],
-        "are_more_found": found is not None and len(found) > MOST_FOUND,
+        "found": found and found[:MAX_FOUND],
+        "are_more_found": found is not None and len(found) > MAX_FOUND,
         "searched": found is not None,
         "rows": rows_of(entries),
         "kept": _address(request),

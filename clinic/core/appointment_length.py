@@ -5,12 +5,12 @@ import datetime as dt
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-SHORTEST_MINUTES = 15
+MIN_MINUTES = 15
 USUAL_MINUTES = 30  # unless the doctor has another usual length
-LONGEST_MINUTES = 180
+MAX_MINUTES = 180
 
-SHORTEST = dt.timedelta(minutes=SHORTEST_MINUTES)
-LONGEST = dt.timedelta(minutes=LONGEST_MINUTES)
+SHORTEST = dt.timedelta(minutes=MIN_MINUTES)
+LONGEST = dt.timedelta(minutes=MAX_MINUTES)
 
 
 def check_duration(minutes: int) -> None:
@@ -19,9 +19,9 @@ def check_duration(minutes: int) -> None:
     Raises:
         ValidationError: `duration`.
     """
-    if not SHORTEST_MINUTES <= minutes <= LONGEST_MINUTES:
+    if not MIN_MINUTES <= minutes <= MAX_MINUTES:
         raise ValidationError(
             _("An appointment lasts %(shortest)d to %(longest)d minutes."),
             code="duration",
-            params={"shortest": SHORTEST_MINUTES, "longest": LONGEST_MINUTES},
+            params={"shortest": MIN_MINUTES, "longest": MAX_MINUTES},
         )

@@ -19,7 +19,7 @@ _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 # They turn the reading direction of the text around them, and no name needs them.
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-LONGEST_SORT_KEY = 255
+MAX_SORT_KEY = 255
 NO_INITIAL = "–"
 
 
@@ -89,7 +89,7 @@ def fold(text: str) -> str:
 
 def sort_key(first_name: str, last_name: str) -> str:
     """Return the folded name by which people are sorted: last name, then first name."""
-    return fold(f"{last_name} {first_name}")[:LONGEST_SORT_KEY]
+    return fold(f"{last_name} {first_name}")[:MAX_SORT_KEY]
 
 
 def _folded_char(char: str) -> str:

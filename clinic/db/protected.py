@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.db.models import ProtectedError
 
 
-class LinkedQuerySet:
+class ProtectedQuerySet:
     """For querysets of such records."""
 
     def delete(self: Any) -> tuple[int, dict[str, int]]:
@@ -22,7 +22,7 @@ class LinkedQuerySet:
     delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers
 
 
-class LinkedRecord:
+class ProtectedRecord:
     """For models of such records. `linked_advice` is for people."""
 
     linked_advice: ClassVar[Any]

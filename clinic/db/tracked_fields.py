@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Self
 from django.db import models
 
 
-class Remembered(models.Model):
-    """A record that remembers the columns `REMEMBERED` as they were read or last saved."""
+class TrackedFields(models.Model):
+    """A record that remembers the columns `TRACKED_FIELDS` as they were read or last saved."""
 
-    REMEMBERED: ClassVar[tuple[str, ...]] = ()
+    TRACKED_FIELDS: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
         abstract = True
@@ -33,7 +33,7 @@ class Remembered(models.Model):
 
     def remember(self, names: Collection[str] | None = None) -> None:
         """Take the present values of these columns, default all, for what the row holds."""
-        read = {name: self.__dict__[name] for name in self.REMEMBERED if name in self.__dict__}
+        read = {name: self.__dict__[name] for name in self.TRACKED_FIELDS if name in self.__dict__}
         if names is None:
             self._held = read
         else:
@@ -44,7 +44,7 @@ class Remembered(models.Model):
         """What the row held, by column; nothing for a new record. One query, if some of it was deferred."""
         if self._state.adding:
             return {}
-        if deferred := set(self.REMEMBERED) - self._held.keys():
+        if deferred := set(self.TRACKED_FIELDS) - self._held.keys():
             self._held |= type(self)._default_manager.filter(pk=self.pk).values(*deferred).get()
         return self._held
 

@@ -16,9 +16,9 @@ from django.db import DatabaseError, IntegrityError, connection
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MOST_TRIES = 12
+MAX_TRIES = 12
 FIRST_WAIT_SECONDS = 0.004
-LONGEST_WAIT_SECONDS = 0.256
+MAX_WAIT_SECONDS = 0.256
 RETRY_AFTER_SECONDS = 5  # what a 503 tells the client
 
 _dice = random.SystemRandom()
@@ -46,7 +46,7 @@ def is_lost_connection(error: BaseException) -> bool:
 def retrying(work: Callable[P, R]) -> Callable[P, R]:
     """Decorate the outermost unit of work, so that losing a race shows as an ordinary answer.
 
-    Lock conflicts are tried again with growing, jittered waits, up to `MOST_TRIES` times. After a LostRace or an
+    Lock conflicts are tried again with growing, jittered waits, up to `MAX_TRIES` times. After a LostRace or an
     IntegrityError the work runs once more: its own checks then see the winner and refuse in the ordinary way. Inside
     a transaction nothing is retried, since only the outermost work can roll everything back.
 
@@ -59,15 +59,15 @@ def retrying(work: Callable[P, R]) -> Callable[P, R]:
         if connection.in_atomic_block:
             return work(*args, **kwargs)
         races_left = 1
-        for attempt in range(MOST_TRIES):
+        for attempt in range(MAX_TRIES):
             try:
                 return work(*args, **kwargs)
             except (LostRace, IntegrityError):
-                if not races_left or attempt == MOST_TRIES - 1:
+                if not races_left or attempt == MAX_TRIES - 1:
                     raise
                 races_left -= 1
             except DatabaseError as error:
-                if not is_lock_conflict(error) or attempt == MOST_TRIES - 1:
+                if not is_lock_conflict(error) or attempt == MAX_TRIES - 1:
                     raise
                 time.sleep(_wait(attempt))
         raise AssertionError("the last try returns or raises")
@@ -76,5 +76,5 @@ def retrying(work: Callable[P, R]) -> Callable[P, R]:
 
 
 def _wait(attempt: int) -> float:
-    longest = min(FIRST_WAIT_SECONDS * 2**attempt, LONGEST_WAIT_SECONDS)
+    longest = min(FIRST_WAIT_SECONDS * 2**attempt, MAX_WAIT_SECONDS)
     return _dice.uniform(longest / 2, longest)

@@ -93,18 +93,18 @@ ADULT_YEARS = 18
 NO_DATE_OF_BIRTH = 0.04  # of the adults: registered on the telephone
 
 
-def plan_patients(dice: Random, *, today: dt.date) -> list[DemoPatient]:
+def plan_patients(rng: Random, *, today: dt.date) -> list[DemoPatient]:
     """Return the 300 patients in a mixed order, each with an e-mail of their own."""
-    pairs = [pair for count, firsts, lasts in NAMES for pair in dice.sample(_pairs(firsts, lasts), count)]
-    dice.shuffle(pairs)
+    pairs = [pair for count, firsts, lasts in NAMES for pair in rng.sample(_pairs(firsts, lasts), count)]
+    rng.shuffle(pairs)
     taken: Counter[str] = Counter()
     return [
         DemoPatient(
             first_name=_shown(first),
             last_name=_shown(last),
-            email=_email(first, last, taken, dice),
-            phone_number=_phone_number(dice),
-            date_of_birth=_date_of_birth(dice, today),
+            email=_email(first, last, taken, rng),
+            phone_number=_phone_number(rng),
+            date_of_birth=_date_of_birth(rng, today),
         )
         for first, last in pairs
     ]
@@ -118,23 +118,23 @@ def _shown(name: str) -> str:
     return clean_name(name.partition("/")[0])
 
 
-def _email(first: str, last: str, taken: Counter[str], dice: Random) -> str:
+def _email(first: str, last: str, taken: Counter[str], rng: Random) -> str:
     """Return an address made of the name, with a number if somebody else has it already."""
-    parts = [fold(name.partition("/")[2] or name).replace(" ", dice.choice(("", "-"))) for name in (first, last)]
-    local = dice.choice((".", "_", "")).join(parts)
+    parts = [fold(name.partition("/")[2] or name).replace(" ", rng.choice(("", "-"))) for name in (first, last)]
+    local = rng.choice((".", "_", "")).join(parts)
     taken[local] += 1
     number = taken[local] if taken[local] > 1 else ""
-    return f"{local}{number}@{dice.choice(('example.org', 'example.com'))}"
+    return f"{local}{number}@{rng.choice(('example.org', 'example.com'))}"
 
 
-def _phone_number(dice: Random) -> str:
-    template = dice.choice(PHONE_FORMATS)
-    return "".join(str(dice.randrange(10)) if char == "#" else char for char in template)
+def _phone_number(rng: Random) -> str:
+    template = rng.choice(PHONE_FORMATS)
+    return "".join(str(rng.randrange(10)) if char == "#" else char for char in template)
 
 
-def _date_of_birth(dice: Random, today: dt.date) -> dt.date | None:
-    youngest, oldest, _share = dice.choices(AGES, weights=[share for _from, _to, share in AGES])[0]
-    days = dice.randrange(1 + int(youngest * DAYS_A_YEAR), int(oldest * DAYS_A_YEAR))
-    if days > ADULT_YEARS * DAYS_A_YEAR and dice.random() < NO_DATE_OF_BIRTH:
+def _date_of_birth(rng: Random, today: dt.date) -> dt.date | None:
+    youngest, oldest, _share = rng.choices(AGES, weights=[share for _from, _to, share in AGES])[0]
+    days = rng.randrange(1 + int(youngest * DAYS_A_YEAR), int(oldest * DAYS_A_YEAR))
+    if days > ADULT_YEARS * DAYS_A_YEAR and rng.random() < NO_DATE_OF_BIRTH:
         return None
     return today - dt.timedelta(days=days)

@@ -18,7 +18,7 @@ from clinic.demo.names import ADULT_YEARS, DAYS_A_YEAR, DemoPatient, plan_patien
 SEED = 20_260_101
 DAYS_EACH_WAY = 21
 DAYS_FULLY_BOOKED_AHEAD = 2
-LEAST_DEMAND = 0.45  # at the far end of the diaries, as a share of that of today
+MIN_DEMAND = 0.45  # at the far end of the diaries, as a share of that of today
 
 FATES = {Status.COMPLETED: 85, Status.NO_SHOW: 8, Status.CANCELLED: 7}  # of a hundred visits
 REBOOKED = 0.4  # of the cancelled visits: somebody else has the time
@@ -144,17 +144,17 @@ DOCTORS = (
 def plan_clinic(*, at: dt.datetime) -> Plan:
     """Return the clinic as it would stand at an instant, with diaries of three weeks before and after."""
     # Not a secret: the same clinic each time is the point.
-    dice = Random(SEED)  # noqa: S311  # nosec B311
-    patients = plan_patients(dice, today=clinic_time.today(at=at))
-    visits = list(_Planner(dice, patients, at=at).visits())
+    rng = Random(SEED)  # noqa: S311  # nosec B311
+    patients = plan_patients(rng, today=clinic_time.today(at=at))
+    visits = list(_Planner(rng, patients, at=at).visits())
     return Plan(DOCTORS, patients, _with_some_forgotten(visits, today=clinic_time.today(at=at)))
 
 
 class _Planner:
     """Fills the diaries day by day. A patient comes at most once a day, so never to two doctors at once."""
 
-    def __init__(self, dice: Random, patients: list[DemoPatient], *, at: dt.datetime) -> None:
-        self.dice = dice
+    def __init__(self, rng: Random, patients: list[DemoPatient], *, at: dt.datetime) -> None:
+        self.rng = rng
         self.at = at
         self.today = clinic_time.today(at=at)
         self.suited = [
@@ -162,7 +162,7 @@ class _Planner:
             for doctor in DOCTORS
         ]
         # Some have been registered only, and some come twice as often as others.
-        self.frailty = dice.choices((0, 1, 2), weights=(1, 10, 5), k=len(patients))
+        self.frailty = rng.choices((0, 1, 2), weights=(1, 10, 5), k=len(patients))
         self.known: set[tuple[int, int]] = set()
 
     def visits(self) -> Iterator[Visit]:
@@ -189,7 +189,7 @@ class _Planner:
                 doctor_free_at = visit.completed_at or doctor_free_at
                 coming.add(patient)
                 yield known_at(visit, self.at)
-                again = visit.status == Status.CANCELLED and self.dice.random() < REBOOKED
+                again = visit.status == Status.CANCELLED and self.rng.random() < REBOOKED
 
     def _times(self, doctor: DemoDoctor, day: dt.date) -> Iterator[tuple[dt.datetime, int]]:
         """Yield start and minutes of the visits of a day, back to back or with gaps."""
@@ -197,8 +197,8 @@ class _Planner:
         for opens, closes in doctor.hours:
             start, end = (clinic_time.instant_at(day, time, which=clinic_time.FIRST) for time in (opens, closes))
             while fitting := [minutes for minutes in doctor.lengths if start + dt.timedelta(minutes=minutes) <= end]:
-                minutes = self.dice.choice(fitting)
-                if self.dice.random() < booked:
+                minutes = self.rng.choice(fitting)
+                if self.rng.random() < booked:
                     yield start, minutes
                 start += dt.timedelta(minutes=minutes)
 
@@ -206,26 +206,26 @@ class _Planner:
         """Return how much of a diary is taken by now: all of it up to the day after tomorrow, then less and less."""
         ahead = (day - self.today).days - DAYS_FULLY_BOOKED_AHEAD
         farthest = max(DAYS_EACH_WAY - DAYS_FULLY_BOOKED_AHEAD, 1)
-        return 1 - (1 - LEAST_DEMAND) * max(ahead, 0) / farthest
+        return 1 - (1 - MIN_DEMAND) * max(ahead, 0) / farthest
 
     def _patient(self, doctor: int, coming: set[int]) -> int:
         """Return a patient whom the doctor treats and who does not come on this day yet."""
         free = [number for number in self.suited[doctor] if number not in coming]
-        return self.dice.choices(free, weights=[self.frailty[number] for number in free])[0]
+        return self.rng.choices(free, weights=[self.frailty[number] for number in free])[0]
 
     def _reason(self, doctor: int, patient: int) -> str:
         is_known = (doctor, patient) in self.known
         self.known.add((doctor, patient))
-        if is_known and self.dice.random() < FOLLOW_UP:
+        if is_known and self.rng.random() < FOLLOW_UP:
             return "Follow-up"
-        return self.dice.choice(DOCTORS[doctor].reasons)
+        return self.rng.choice(DOCTORS[doctor].reasons)
 
     def _notes(self) -> str:
-        return self.dice.choice(NOTES) if self.dice.random() < WITH_NOTES else ""
+        return self.rng.choice(NOTES) if self.rng.random() < WITH_NOTES else ""
 
     def _with_fate(self, visit: Visit, *, doctor_free_at: dt.datetime) -> Visit:
         """Return the visit as it ends: completed, missed or cancelled."""
-        fate = self.dice.choices(list(FATES), weights=list(FATES.values()))[0]
+        fate = self.rng.choices(list(FATES), weights=list(FATES.values()))[0]
         if fate == Status.CANCELLED:
             return self._cancelled(visit)
         if fate == Status.NO_SHOW:
@@ -234,23 +234,23 @@ class _Planner:
 
     def _cancelled(self, visit: Visit) -> Visit:
         """Call the visit off in the opening hours of a day before it and before today."""
-        day = clinic_time.local_date(min(visit.start_time, self.at)) - dt.timedelta(days=self.dice.randint(1, 6))
+        day = clinic_time.local_date(min(visit.start_time, self.at)) - dt.timedelta(days=self.rng.randint(1, 6))
         day -= dt.timedelta(days=max(day.weekday() - 4, 0))  # from a weekend back to Friday
-        hour = self.dice.randint(9, 16)
-        by = self.dice.choices(list(CancelledBy), weights=(3, 1))[0]
+        hour = self.rng.randint(9, 16)
+        by = self.rng.choices(list(CancelledBy), weights=(3, 1))[0]
         return replace(
             visit,
             status=Status.CANCELLED,
             cancelled_at=clinic_time.instant_at(day, dt.time(hour), which=clinic_time.FIRST) + self._minutes(0, 59),
             cancelled_by=by,
-            cancel_reason=self.dice.choice(CANCEL_REASONS[by]),
+            cancel_reason=self.rng.choice(CANCEL_REASONS[by]),
         )
 
     def _attended(self, visit: Visit, *, doctor_free_at: dt.datetime) -> Visit:
         """Let the patient come, wait until the doctor is free, and be seen for about the time booked."""
         arrived_at = visit.start_time + self._minutes(-40, 3)
         started_at = max(visit.start_time + self._minutes(-2, 8), arrived_at + self._minutes(1, 3), doctor_free_at)
-        length = dt.timedelta(minutes=visit.duration_minutes) * self.dice.uniform(0.85, 1.15)
+        length = dt.timedelta(minutes=visit.duration_minutes) * self.rng.uniform(0.85, 1.15)
         completed_at = started_at + dt.timedelta(seconds=round(length.total_seconds()))
         return replace(
             visit,
@@ -261,7 +261,7 @@ class _Planner:
         )
 
     def _minutes(self, fewest: int, most: int) -> dt.timedelta:
-        return dt.timedelta(seconds=self.dice.randint(fewest * 60, most * 60))
+        return dt.timedelta(seconds=self.rng.randint(fewest * 60, most * 60))
 
 
 def _with_some_forgotten(visits: list[Visit], *, today: dt.date) -> list[Visit]:

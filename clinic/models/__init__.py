@@ -5,7 +5,7 @@ from clinic.accounts.recovery_codes import RecoveryCode
 from clinic.audit.models import AuditEntry, Event, SeenPatient
 from clinic.rest.models import USUAL_LIFE, ApiToken, KeptAnswer, digest_of
 from clinic.sessions.models import ENDED_KEPT, Session, idle_limit
-from clinic.sessions.saved_forms import FORM_LASTS, KeptForm
+from clinic.sessions.saved_forms import FORM_LASTS, SavedForm
 from clinic.spreadsheets.models import DRAFT_LASTS, ImportDraft, ImportRow, Verdict
 
 __all__ = [
@@ -20,8 +20,8 @@ __all__ = [
     "ImportDraft",
     "ImportRow",
     "KeptAnswer",
-    "KeptForm",
     "RecoveryCode",
+    "SavedForm",
     "SeenPatient",
     "Session",
     "User",

@@ -16,8 +16,8 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-LONGEST_MESSAGE = 2000
-MOST_FRAMES = 40
+MAX_MESSAGE = 2000
+MAX_FRAMES = 40
 _OURS = ("clinic", "patients", "doctors", "appointments")  # whose messages are known to hold ids only
 _NOT_TOLD = "…"
 # What records may say beside the message.
@@ -70,7 +70,7 @@ class JsonLines(JsonFormatter):
             "time": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
-            "message": message_of(record)[:LONGEST_MESSAGE],
+            "message": message_of(record)[:MAX_MESSAGE],
             "request": answered.id if answered else None,
             "user": answered.user_id if answered else None,
         }
@@ -126,7 +126,7 @@ def _told(error: BaseException | None) -> Iterator[dict[str, Any]]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+        frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
         kind = f"{type(error).__module__}.{type(error).__qualname__}"
         yield {"type": kind, "frames": [f"{each.filename}:{each.lineno} {each.name}" for each in frames]}
         error = error.__cause__ or error.__context__

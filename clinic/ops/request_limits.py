@@ -2,10 +2,10 @@
 
 from django.http import HttpRequest
 
-LARGEST_FORM = 1_000_000  # bytes; the largest form there is, a preview with its ticks, has a hundredth of it
-LARGEST_FILE = 5 * 1024 * 1024  # bytes; of a file to import
-LARGEST_UPLOAD = LARGEST_FILE + 64 * 1024  # with the form around it
-LONGEST_LENGTH = 12  # digits; Python takes no number of thousands of them
+MAX_FORM = 1_000_000  # bytes; the largest form there is, a preview with its ticks, has a hundredth of it
+MAX_FILE = 5 * 1024 * 1024  # bytes; of a file to import
+MAX_UPLOAD = MAX_FILE + 64 * 1024  # with the form around it
+MAX_LENGTH = 12  # digits; Python takes no number of thousands of them
 UPLOADS = frozenset({"patients:patient_import", "doctors:doctor_import"})
 
 
@@ -14,7 +14,7 @@ def refused_length(request: HttpRequest) -> int:
     if "Transfer-Encoding" in request.headers:
         return 411  # Django would take such a body for none
     page = request.resolver_match
-    largest = LARGEST_UPLOAD if page and page.view_name in UPLOADS else LARGEST_FORM
+    largest = MAX_UPLOAD if page and page.view_name in UPLOADS else MAX_FORM
     length = length_of(request)
     return 413 if length is None or length > largest else 0
 
@@ -22,5 +22,5 @@ def refused_length(request: HttpRequest) -> int:
 def length_of(request: HttpRequest) -> int | None:
     """Return how many bytes the body has by its header; None if that says no number, or an absurd one."""
     length = request.headers.get("Content-Length") or "0"
-    is_number = length.isascii() and length.isdecimal() and len(length) <= LONGEST_LENGTH
+    is_number = length.isascii() and length.isdecimal() and len(length) <= MAX_LENGTH
     return int(length) if is_number else None

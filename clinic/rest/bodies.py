@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from clinic.ops.request_limits import length_of
 from clinic.rest.errors import FHIR_ROOT, refuse_call
 
-LARGEST_BODY = 100_000  # bytes; the longest that any call can use is a tenth of it
+MAX_BODY = 100_000  # bytes; the longest that any call can use is a tenth of it
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 
@@ -15,7 +15,7 @@ def body_refused(request: HttpRequest) -> HttpResponse | None:
     if "Transfer-Encoding" in request.headers:
         return refuse_call(request, 411)  # Django would take such a body for none
     length = length_of(request)
-    if length is None or length > LARGEST_BODY:
+    if length is None or length > MAX_BODY:
         return refuse_call(request, 413)
     understood = FORM if request.path_info.startswith(FHIR_ROOT) else JSON  # FHIR is searched with forms
     if length and request.content_type != understood:

@@ -23,7 +23,7 @@ DESCRIPTION = "/api/openapi.json"
 READ_BY_PEOPLE = frozenset({API_ROOT, "/api/docs"})
 
 CONFLICT, UNPROCESSABLE = 409, 422
-MOST_TOLD = 20  # errors of one request: an answer is not to be many times as large
+MAX_TOLD = 20  # errors of one request: an answer is not to be many times as large
 
 # What a refusal's code answers with; any other code is about what was sent, 422.
 _STATUS = {
@@ -170,7 +170,7 @@ def shape_refusal(error: ShapeError) -> HttpResponse:
     """Return the answer to a request of another shape than the API's description says."""
     told = [
         {"field": _place(each["loc"]), "code": each["type"], "message": _SHAPES.get(each["type"], each["msg"])}
-        for each in error.errors[:MOST_TOLD]
+        for each in error.errors[:MAX_TOLD]
     ]
     detail = " ".join(f"{each['field'] or 'The request'}: {each['message']}." for each in told)
     return refusal(UNPROCESSABLE, told, detail=detail.replace("..", "."))

@@ -105,7 +105,7 @@ class ApiToken(AuditedRecord):
                 )
         errors.raise_any()
 
-    def note_use(self) -> bool:
+    def record_use(self) -> bool:
         """Note that the token is used, to the minute, so that reading does not write each time; return whether it was.
 
         It is not worth failing for: who finds the row locked leaves it.

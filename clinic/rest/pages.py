@@ -13,28 +13,28 @@ from ninja.responses import NinjaJSONEncoder
 from pydantic import Field, StrictInt
 
 from clinic.rest.errors import refuse
-from clinic.rest.types import LARGEST_ID, StrictSchema
+from clinic.rest.types import MAX_ID, StrictSchema
 
-MOST_ROWS = 500
+MAX_ROWS = 500
 NEXT_CURSOR = "Next-Cursor"
 _CURSOR: dict[str, Any] = {
     "pattern": "^[A-Za-z0-9_-]*$",
     "description": f"What the page before said in its header {NEXT_CURSOR}; empty: the first page.",
 }
-_LIMIT: dict[str, Any] = {"ge": 1, "le": MOST_ROWS, "description": "How many records a page holds at most."}
+_LIMIT: dict[str, Any] = {"ge": 1, "le": MAX_ROWS, "description": "How many records a page holds at most."}
 # The defaults of the two in a query; ninja and Pydantic lose them if they stand beside `Annotated[…, Query()]`.
 CURSOR: Any = Query("", max_length=100, **_CURSOR)
-LIMIT: Any = Query(MOST_ROWS, **_LIMIT)
+LIMIT: Any = Query(MAX_ROWS, **_LIMIT)
 # Of a day all, as clients of the service before expect, who know no pages.
-MOST_ON_A_DAY = 5000
-LIMIT_OF_DAY: Any = Query(MOST_ON_A_DAY, **_LIMIT | {"le": MOST_ON_A_DAY})
+MAX_ON_A_DAY = 5000
+LIMIT_OF_DAY: Any = Query(MAX_ON_A_DAY, **_LIMIT | {"le": MAX_ON_A_DAY})
 
 
 class PageIn(StrictSchema):
     """Which page is asked for, of a list whose wishes stand in the body; its cursors may hold names, and be long."""
 
     cursor: Annotated[str, Field(max_length=2000, **_CURSOR)] = ""
-    limit: Annotated[StrictInt, Field(**_LIMIT)] = MOST_ROWS
+    limit: Annotated[StrictInt, Field(**_LIMIT)] = MAX_ROWS
 
 
 # For the description of an operation that answers with a page.
@@ -105,6 +105,6 @@ def _value(rows: QuerySet, name: str, value: Any) -> Any:
         return instant.astimezone(dt.UTC)
     if kind == "CharField" and isinstance(value, str):
         return value.encode().decode()  # which refuses a lone surrogate: it is in no database
-    if kind == "BigAutoField" and type(value) is int and 0 < value <= LARGEST_ID:
+    if kind == "BigAutoField" and type(value) is int and 0 < value <= MAX_ID:
         return value
     raise ValueError("not of this column")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from clinic.rest.errors import MOST_TOLD, UNPROCESSABLE, refusal
+from clinic.rest.errors import MAX_TOLD, UNPROCESSABLE, refusal
 
 
 def refusing_unknown_names(run: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -17,7 +17,7 @@ def refusing_unknown_names(run: Callable[..., HttpResponse]) -> Callable[..., Ht
 
     @functools.wraps(run)
     def checked(request: HttpRequest, **path: Any) -> HttpResponse:
-        unknown = [name for name in request.GET if name not in known][:MOST_TOLD]
+        unknown = [name for name in request.GET if name not in known][:MAX_TOLD]
         if unknown:
             message = "The call knows no such name."
             told = [{"field": name, "code": "extra_forbidden", "message": message} for name in unknown]

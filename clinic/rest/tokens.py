@@ -43,7 +43,7 @@ class TokenMiddleware:
         wait = seconds_to_wait(f"token-{request.api_token.pk}", most=settings.API_CALLS_A_MINUTE)
         if wait:
             return refuse_call(request, 429, {"Retry-After": str(wait)})
-        if request.api_token.note_use():
+        if request.api_token.record_use():
             retrying(KeptAnswer.objects.purge)()
         request.user = request.api_token.user
         return self.get_response(request)

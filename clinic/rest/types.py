@@ -16,9 +16,9 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, Strict,
 from pydantic_core import PydanticCustomError
 
 from clinic.core import clinic_time
-from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES, check_duration
+from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES, check_duration
 
-LARGEST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INSTANT = re.compile(
     r"(?P<day>\d{4}-\d{2}-\d{2})[Tt ](?P<time>\d{2}:\d{2}(:\d{2}(\.\d+)?)?)(?P<zone>[Zz]|[+-]\d{2}:\d{2})?"
@@ -63,9 +63,9 @@ def _instant(value: Any) -> dt.datetime:
         raise PydanticCustomError("date_range", "Give a time of this calendar.") from error
 
 
-Id = Annotated[StrictInt, Field(ge=1, le=LARGEST_ID)]
+Id = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
 # In an address or a query, where everything is text. No Field: ninja would take it for the place of the argument.
-IdInUrl = Annotated[int, Strict(), Ge(1), Le(LARGEST_ID), BeforeValidator(_number)]
+IdInUrl = Annotated[int, Strict(), Ge(1), Le(MAX_ID), BeforeValidator(_number)]
 Date = Annotated[dt.date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 Instant = Annotated[
     dt.datetime,
@@ -106,7 +106,7 @@ def left_out(description: str = "") -> Any:
     return Field(None, description=description or None)
 
 
-_LENGTH = {"type": "integer", "minimum": SHORTEST_MINUTES, "maximum": LONGEST_MINUTES, "examples": [30]}
+_LENGTH = {"type": "integer", "minimum": MIN_MINUTES, "maximum": MAX_MINUTES, "examples": [30]}
 # The bounds are told, and refused by the rule, whose code it is.
 Minutes = Annotated[StrictInt, by_rule(check_duration), WithJsonSchema(_LENGTH)]
 MinutesInUrl = Annotated[int, Strict(), by_rule(check_duration), BeforeValidator(_number), WithJsonSchema(_LENGTH)]

@@ -96,7 +96,7 @@ class Session(AbstractBaseSession):
             Session.objects.filter(pk=self.pk).update(session_data="")
             self.session_data = ""
 
-    def note_seen(self, at: dt.datetime) -> None:
+    def record_seen(self, at: dt.datetime) -> None:
         """Note that somebody was there; not worth failing for, so who finds the row locked leaves it."""
         try:
             Session.objects.filter(pk=self.pk, last_seen_at__lt=at).update(last_seen_at=at)

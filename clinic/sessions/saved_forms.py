@@ -9,13 +9,13 @@ from django.utils import timezone
 from clinic.accounts.models import User
 
 FORM_LASTS = dt.timedelta(hours=1)
-MOST_OF_USER = 10  # more tabs than anybody fills in at once
+MAX_OF_USER = 10  # more tabs than anybody fills in at once
 
 
-class KeptFormQuerySet(models.QuerySet["KeptForm"]):
+class SavedFormQuerySet(models.QuerySet["SavedForm"]):
     """Kept forms. They hold patients' data that is in no record, so they do not last."""
 
-    def of(self, user: Any) -> "KeptFormQuerySet":
+    def of(self, user: Any) -> "SavedFormQuerySet":
         """Return those that are there for a user."""
         return self.filter(user=user, created_at__gt=timezone.now() - FORM_LASTS)
 
@@ -28,7 +28,7 @@ class KeptFormQuerySet(models.QuerySet["KeptForm"]):
         said = {"data": data, "created_at": timezone.now()}
         self.update_or_create(user_id=user_id, path=path, defaults=said)
         latest_first = self.filter(user_id=user_id).order_by("-created_at", "-pk").values_list("pk", flat=True)
-        if surplus := list(latest_first[MOST_OF_USER:]):
+        if surplus := list(latest_first[MAX_OF_USER:]):
             self.filter(pk__in=surplus).delete()
 
     def purge(self) -> None:
@@ -36,7 +36,7 @@ class KeptFormQuerySet(models.QuerySet["KeptForm"]):
         self.filter(created_at__lte=timezone.now() - FORM_LASTS).delete()
 
 
-class KeptForm(models.Model):
+class SavedForm(models.Model):
     """A half-filled form, kept for its user only: until the page is opened after the next login, at most an hour."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -44,9 +44,10 @@ class KeptForm(models.Model):
     data = models.TextField()  # as a browser sends a form
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
-    objects = KeptFormQuerySet.as_manager()
+    objects = SavedFormQuerySet.as_manager()
 
     class Meta:
+        db_table = "clinic_keptform"  # its name when the table was made
         constraints = [models.UniqueConstraint(fields=["user", "path"], name="kept_form_path")]
 
     def __str__(self) -> str:

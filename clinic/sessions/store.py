@@ -94,11 +94,11 @@ class SessionStore(DatabaseStore):
         }
         self.set_expiry(now + dt.timedelta(seconds=settings.SESSION_COOKIE_AGE))
 
-    def note_seen(self, at: dt.datetime | None = None, *, at_once: bool = False) -> None:
+    def record_seen(self, at: dt.datetime | None = None, *, at_once: bool = False) -> None:
         """Note that somebody is there: to the minute, so that reading does not write each time, unless `at_once`."""
         at = at or timezone.now()
         if self.row is not None and (at_once or at - self.row.last_seen_at >= SEEN_NOTED_EVERY):
-            self.row.note_seen(at)
+            self.row.record_seen(at)
 
     def seconds_left(self) -> int:
         """Return how long the session lasts unless somebody is there before."""

@@ -18,7 +18,7 @@ _BLANKS = r"[^\S\t\r\n]*"
 _FORMULA = re.compile(rf"(^|[;|\t\r\n])(?={_BLANKS}[{_SIGNS}])")
 _GUARDED = re.compile(rf"(^|[;|\t\r\n])'(?={_BLANKS}[{_SIGNS}])")
 NO_VALUE = "=?"  # what stands for a formula of a workbook that has no value
-_MOST_EXACT_DIGITS = 15  # of a number in a spreadsheet; the rest are zeros
+_MAX_EXACT_DIGITS = 15  # of a number in a spreadsheet; the rest are zeros
 _SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
 _SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+")
 _NUMBER_WITH_ZERO_DECIMALS = re.compile(r"(\d+)\.0+")
@@ -56,7 +56,7 @@ def cell_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 10**_MOST_EXACT_DIGITS:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 10**_MAX_EXACT_DIGITS:
         return str(int(value))
     if isinstance(value, dt.datetime) and value.time() == dt.time.min:
         return value.date().isoformat()

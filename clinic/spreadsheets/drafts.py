@@ -21,8 +21,8 @@ from clinic.spreadsheets.models import ImportDraft, ImportRow, Verdict
 from clinic.spreadsheets.reader import UploadedSheet, read_sheet
 
 BATCH = 500
-LONGEST_FILE_NAME = 100
-LONGEST_COLUMN_NAME = 40
+MAX_FILE_NAME = 100
+MAX_COLUMN_NAME = 40
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,9 @@ def open_draft(importer: Importer, upload: Any, *, by: User, month_first: bool) 
         draft.delete()
         raise
     draft.said = {
-        "file": upload.name[:LONGEST_FILE_NAME],
+        "file": upload.name[:MAX_FILE_NAME],
         "how": sheet.how,
-        "other_sheets": [title[:LONGEST_COLUMN_NAME] for title in sheet.other_sheets],
+        "other_sheets": [title[:MAX_COLUMN_NAME] for title in sheet.other_sheets],
         "is_guessed": sheet.is_guessed,
         "sample": noted.sample,
         "ignored": ignored + [f"{get_column_letter(at + 1)} (without a name)" for at in sorted(noted.nameless)],
@@ -84,7 +84,7 @@ def _columns(importer: Importer, header: list[str]) -> tuple[list[str | None], l
     missing = [importer.label(name) for name in importer.required if name not in columns]
     twice = [importer.label(name) for name in importer.fields if columns.count(name) > 1]
     unknown = [name.strip() for name, column in zip(header, columns, strict=True) if column is None]
-    ignored = [name[:LONGEST_COLUMN_NAME] for name in unknown if name]
+    ignored = [name[:MAX_COLUMN_NAME] for name in unknown if name]
     if missing or twice:
         said = []
         if missing:

@@ -22,29 +22,29 @@ from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.utils.cell import coordinate_to_tuple
 
-from clinic.ops.request_limits import LARGEST_FILE
+from clinic.ops.request_limits import MAX_FILE
 from clinic.spreadsheets.cells import NO_VALUE, cell_text
 
-MOST_BYTES = LARGEST_FILE
-MOST_ROWS = 20_000
-MOST_COLUMNS = 50
-LONGEST_CELL = 1000  # characters that are kept; no field takes as many
-_MOST_ROWS_LOOKED_AT = 1_100_000  # a sheet has 1,048,576, most of them empty
+MAX_BYTES = MAX_FILE
+MAX_ROWS = 20_000
+MAX_COLUMNS = 50
+MAX_CELL = 1000  # characters that are kept; no field takes as many
+_MAX_ROWS_LOOKED_AT = 1_100_000  # a sheet has 1,048,576, most of them empty
 
 # What the parts of an XLSX file may unpack to. openpyxl streams rows, and holds whatever else there is as objects: a
 # row of 30 MB made of empty cells took 2.4 GB.
-_MOST_UNPACKED_SHEET = 30 * 1024 * 1024
-_MOST_UNPACKED_TEXTS = 12 * 1024 * 1024
-_MOST_UNPACKED_OTHER = 1024 * 1024
-_MOST_PARTS = 1000
-_MOST_ELEMENTS_HELD = 50_000  # of a row, or beside the rows; a row of all columns that there are has half as many
-_MOST_TEXT_ELEMENTS = 1_000_000
+_MAX_UNPACKED_SHEET = 30 * 1024 * 1024
+_MAX_UNPACKED_TEXTS = 12 * 1024 * 1024
+_MAX_UNPACKED_OTHER = 1024 * 1024
+_MAX_PARTS = 1000
+_MAX_ELEMENTS_HELD = 50_000  # of a row, or beside the rows; a row of all columns that there are has half as many
+_MAX_TEXT_ELEMENTS = 1_000_000
 _ROW_DEPTH = 3  # worksheet, sheetData, row
 _READ_AT_ONCE = 64 * 1024
 
-_MOST_SHEETS_LOOKED_AT = 50
+_MAX_SHEETS_LOOKED_AT = 50
 _ROWS_AT_THE_TOP = 100  # where a sheet that has cells has some, and its header
-_MOST_VALUELESS_NOTED = 10_000
+_MAX_VALUELESS_NOTED = 10_000
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -63,7 +63,7 @@ Cells = list[str]
 
 # A cell may be as long as the file, so that one whose quotation mark is not closed is found at the end of the file and
 # not taken for a long one. What the module allows otherwise is 131,072 characters.
-csv.field_size_limit(MOST_BYTES)
+csv.field_size_limit(MAX_BYTES)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def read_sheet(upload: Any, knows: Callable[[str], bool]) -> UploadedSheet:
         ValidationError: `too_big`, `not_a_sheet`, `old_format`, `encoding`, `no_rows`, `too_many_columns`; and while
             rows are read `too_many_rows`, `too_many_columns` and `not_a_sheet`.
     """
-    if upload.size > MOST_BYTES:
+    if upload.size > MAX_BYTES:
         _refuse("too_big", _("The file has more than 5 MB. Split it into smaller ones."))
     upload.seek(0)
     beginning = upload.read(len(_ZIP))
@@ -111,18 +111,18 @@ def read_sheet(upload: Any, knows: Callable[[str], bool]) -> UploadedSheet:
 def _filled(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, Cells]]:
     """Yield the rows that are not empty, each with its number, which counts empty ones too."""
     for number, row in enumerate(rows, start=1):
-        if number > _MOST_ROWS_LOOKED_AT:
+        if number > _MAX_ROWS_LOOKED_AT:
             _refuse_rows()
         if row.count(None) == len(row):
             continue  # quickly: a sheet may have a million of these
-        cells = [cell_text(value)[:LONGEST_CELL] for value in row]
+        cells = [cell_text(value)[:MAX_CELL] for value in row]
         if any(cell.strip() for cell in cells):
             yield number, cells
 
 
 def _counted(rows: Iterator[tuple[int, Cells]]) -> Iterator[tuple[int, Cells]]:
     for count, (number, cells) in enumerate(rows, start=1):
-        if count > MOST_ROWS:
+        if count > MAX_ROWS:
             _refuse_rows()
         while not cells[-1].strip():
             cells.pop()
@@ -214,13 +214,13 @@ def _xlsx_rows(upload: IO[bytes]) -> tuple[Iterator[Sequence[Any]], str, list[st
     """Return the rows of the first visible sheet that has cells, how they were read, and the names of other such."""
     looks = _look_through(upload)
     workbook: Any = _parsed(lambda: load_workbook(upload, read_only=True, data_only=True, keep_links=False))
-    shown = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"][:_MOST_SHEETS_LOOKED_AT]
+    shown = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"][:_MAX_SHEETS_LOOKED_AT]
     filled = [sheet for sheet in shown if _parsed(partial(_has_cells, sheet))]
     if not filled:
         _refuse("no_rows", _("The file is empty."))
     sheet, *others = filled
     _parsed(lambda: _check_width(sheet))
-    rows = sheet.iter_rows(max_col=MOST_COLUMNS + 1, values_only=True, max_row=_MOST_ROWS_LOOKED_AT)
+    rows = sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True, max_row=_MAX_ROWS_LOOKED_AT)
     # openpyxl tells the part of a sheet under no public name, and of a formula without a value only that it is empty.
     look = looks.get(sheet._worksheet_path.lower())  # noqa: SLF001
     rows = _with_valueless(_parsed_rows(iter(rows)), look.valueless if look else set())
@@ -228,22 +228,22 @@ def _xlsx_rows(upload: IO[bytes]) -> tuple[Iterator[Sequence[Any]], str, list[st
 
 
 def _has_cells(sheet: Any) -> bool:
-    rows = sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True, max_row=_ROWS_AT_THE_TOP)
+    rows = sheet.iter_rows(max_col=MAX_COLUMNS, values_only=True, max_row=_ROWS_AT_THE_TOP)
     return any(row.count(None) < len(row) for row in rows)
 
 
 def _check_width(sheet: Any) -> None:
     """Refuse a sheet whose header names columns that are not read. Of rows far below only the next column is seen."""
     for row in sheet.iter_rows(values_only=True, max_row=_ROWS_AT_THE_TOP):
-        if any(value is not None for value in row[MOST_COLUMNS:]):
+        if any(value is not None for value in row[MAX_COLUMNS:]):
             _refuse_columns()
 
 
 def _narrow(rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
     for row in rows:
-        if any(value is not None for value in row[MOST_COLUMNS:]):
+        if any(value is not None for value in row[MAX_COLUMNS:]):
             _refuse_columns()
-        yield row[:MOST_COLUMNS]
+        yield row[:MAX_COLUMNS]
 
 
 def _with_valueless(rows: Iterable[Sequence[Any]], valueless: set[tuple[int, int]]) -> Iterator[Sequence[Any]]:
@@ -269,16 +269,16 @@ def _look_through(upload: IO[bytes]) -> dict[str, "_PartLook"]:
     """
     looks = {}
     with _parsed(lambda: zipfile.ZipFile(upload)) as archive:
-        if len(archive.infolist()) > _MOST_PARTS:
+        if len(archive.infolist()) > _MAX_PARTS:
             _refuse_unpacked()
         for part in archive.infolist():
             name = part.filename.lower()
             if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                looks[name] = _PartLook(most_elements=_MOST_ELEMENTS_HELD)
-                looks[name].read(archive, part, most_bytes=_MOST_UNPACKED_SHEET)
+                looks[name] = _PartLook(most_elements=_MAX_ELEMENTS_HELD)
+                looks[name].read(archive, part, most_bytes=_MAX_UNPACKED_SHEET)
             elif name == "xl/sharedstrings.xml":
-                _PartLook(most_elements=_MOST_TEXT_ELEMENTS).read(archive, part, most_bytes=_MOST_UNPACKED_TEXTS)
-            elif part.file_size > _MOST_UNPACKED_OTHER:
+                _PartLook(most_elements=_MAX_TEXT_ELEMENTS).read(archive, part, most_bytes=_MAX_UNPACKED_TEXTS)
+            elif part.file_size > _MAX_UNPACKED_OTHER:
                 _refuse_unpacked()
             else:
                 _parsed(partial(_check_prolog, archive, part))
@@ -356,7 +356,7 @@ class _PartLook:
         self._parser.CharacterDataHandler = None
         is_valueless = not self._has_value and self._cell.get("t") != "str" and "r" in self._cell
         # One is enough to keep a file from being imported, so that it does no harm to stop noting them.
-        if is_valueless and len(self.valueless) < _MOST_VALUELESS_NOTED:
+        if is_valueless and len(self.valueless) < _MAX_VALUELESS_NOTED:
             self.valueless.add(coordinate_to_tuple(self._cell["r"]))
 
 

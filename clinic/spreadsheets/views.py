@@ -21,8 +21,8 @@ from clinic.html.crispy import bare_helper
 from clinic.spreadsheets.drafts import ChangedMeanwhile, NothingChosen, cancel, confirm, line_of, look_again, open_draft
 from clinic.spreadsheets.importer import Importer, Line
 from clinic.spreadsheets.models import ImportDraft, Verdict
-from clinic.web.denied_access import note_refused
-from clinic.web.http import StaffRequest, number_or_none, sent_data
+from clinic.web.denied_access import record_refused
+from clinic.web.http import StaffRequest, parse_number, sent_data
 
 ROWS_PER_PAGE = 50
 
@@ -138,7 +138,7 @@ def _answered(request: StaffRequest, importer: Importer, pk: int) -> HttpRespons
 def _gone(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
     """Say that there is no such draft, and lead to the one that has taken its place, if any."""
     if ImportDraft.objects.filter(pk=pk).exclude(owner=request.user).exists():
-        note_refused(request, ImportDraft, pk)
+        record_refused(request, ImportDraft, pk)
     newer = ImportDraft.objects.of(request.user, importer.kind).filter(pk__gt=pk).first()
     messages.error(request, _REPLACED if newer else _GONE)
     return redirect(importer.preview_url, newer.pk) if newer else redirect(importer.upload_url)
@@ -147,7 +147,7 @@ def _gone(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
 def _look(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
     """Lead to other rows of a preview. The buttons of its form do so, and no links, which would lose the ticks."""
     asked = QueryDict(request.POST["look"])
-    wanted = {name: number for name in ("show", "page") if (number := number_or_none(asked.get(name, "")))}
+    wanted = {name: number for name in ("show", "page") if (number := parse_number(asked.get(name, "")))}
     return _to_preview(request, importer, pk, **wanted)
 
 
@@ -234,7 +234,7 @@ def _rows_shown(
     request: StaffRequest, importer: Importer, draft: ImportDraft, counts: dict[int, int]
 ) -> dict[str, Any]:
     """Return the page of rows that is asked for, of those with one verdict or of all."""
-    asked = number_or_none(request.GET.get("show", ""))
+    asked = parse_number(request.GET.get("show", ""))
     shown = asked if asked in counts else None
     rows = draft.rows.order_by("verdict", "number")
     pages = Paginator(rows if shown is None else rows.filter(verdict=shown), ROWS_PER_PAGE)
@@ -321,7 +321,7 @@ def _shown_rows(importer: Importer, page: Page, *, month_first: bool) -> list[Sh
     rows = list(page)
     alike = importer.model._default_manager.in_bulk([row.like for row in rows if row.like])
     if alike:
-        AuditEntry.objects.note_listed(Event.SEARCH, importer.model, alike.values())
+        AuditEntry.objects.record_listed(Event.SEARCH, importer.model, alike.values())
     shown = []
     for row in rows:
         line = line_of(row)

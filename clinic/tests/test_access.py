@@ -14,7 +14,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, get_resolver, resolve
 
-from appointments.displaced.finder import open_impact
+from appointments.displaced.finder import open_schedule_change
 from appointments.models import Appointment, CalendarFeed, EmergencyGrant
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import ROLES, sync_roles
@@ -260,7 +260,7 @@ def walk(django_db_setup, django_db_blocker):
             "timetable": TimetableFactory(doctor=own.doctor, valid_until=dt.date(2020, 1, 1)).pk,
             "leave": LeaveFactory(doctor=own.doctor).pk,
             "closure": ClosureFactory().pk,
-            "impact": open_impact([own.appointment], cause="Leave", by=None).pk,
+            "impact": open_schedule_change([own.appointment], cause="Leave", by=None).pk,
             "feed_token": CalendarFeed.make(own.doctor, by=None),
             "user": users[DOCTOR].pk,
             "grant": EmergencyGrant.objects.create(

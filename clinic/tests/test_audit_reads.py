@@ -7,8 +7,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 
-from appointments.displaced.finder import open_impact
-from appointments.models import Appointment, CalendarFeed, Hit
+from appointments.displaced.finder import open_schedule_change
+from appointments.models import Appointment, CalendarFeed, DisplacedAppointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.models import AuditQuerySet
 from clinic.models import AuditEntry, Event, ImportDraft
@@ -274,7 +274,7 @@ def test_doctor_by_the_api_is_noted_with_the_own_patients_only(own_visit, doctor
 
 @pytest.mark.parametrize("page", ["", "print/"])
 def test_list_of_those_who_are_hit_notes_whom_it_names(at_desk, visit, page):
-    impact = open_impact([visit], cause="Leave", by=None)
+    impact = open_schedule_change([visit], cause="Leave", by=None)
 
     at_desk.get(f"/appointments/impacts/{impact.pk}/{page}")
 
@@ -348,7 +348,7 @@ def test_nobody_is_told_who_would_be_hit_without_an_entry(in_admin, hit, name, m
 
 @pytest.mark.parametrize("name", HITS)
 def test_of_very_many_who_would_be_hit_the_entry_holds_those_who_are_named(in_admin, hit, name, monkeypatch):
-    monkeypatch.setattr("appointments.displaced.finder.MOST_NAMED", 1)
+    monkeypatch.setattr("appointments.displaced.finder.MAX_NAMED", 1)
     later = AppointmentFactory(doctor=hit.doctor, start_time=hit.start_time + dt.timedelta(hours=1))
 
     response = look_at_hits(in_admin, name, hit)
@@ -561,9 +561,9 @@ def test_nothing_is_exported_when_the_entry_cannot_be_written(in_admin, visit, m
 
 
 def test_entry_of_a_hit_says_whose_visit_it_is(visit):
-    open_impact([visit], cause="Leave", by=None)
+    open_schedule_change([visit], cause="Leave", by=None)
 
-    assert AuditEntry.objects.get_for_object(Hit.objects.get()).get().patient_id == visit.patient_id
+    assert AuditEntry.objects.get_for_object(DisplacedAppointment.objects.get()).get().patient_id == visit.patient_id
 
 
 def test_history_in_the_admin_tells_of_changes_only(in_admin, visit):

@@ -137,7 +137,7 @@ def test_password_leads_back_and_opens_the_page_for_ten_minutes(stale, now):
     assert asks(stale.get(EXPORT))
 
 
-def page_before(page):
+def referring_page(page):
     return {"Referer": f"http://testserver{page}"}
 
 
@@ -145,7 +145,7 @@ def test_ending_the_other_sessions_leads_back_to_their_list_and_goes_on_there(st
     other = Client()
     other.force_login(administrator)
 
-    asked = stale.post("/accounts/sessions/end-others/", headers=page_before(SESSIONS))
+    asked = stale.post("/accounts/sessions/end-others/", headers=referring_page(SESSIONS))
     led = stale.post(asked["Location"], {"password": PASSWORD, "next": stale.get(asked["Location"]).context["next"]})
 
     assert led["Location"] == SESSIONS
@@ -171,7 +171,7 @@ def test_download_leads_back_to_the_page_that_offers_it(stale, asked, led_back_t
 
 
 def test_not_now_leads_back_to_where_one_was(stale):
-    asked = stale.get(EXPORT, headers=page_before("/patients/?page=2"))
+    asked = stale.get(EXPORT, headers=referring_page("/patients/?page=2"))
     wrong = stale.post(asked["Location"], {"password": "wrong"})
 
     assert stale.get(asked["Location"]).context["back_url"] == "/patients/?page=2"
@@ -180,7 +180,7 @@ def test_not_now_leads_back_to_where_one_was(stale):
 
 @pytest.mark.parametrize("before", [EXPORT, CONFIRM, "/accounts/login/", "/nowhere/", "/accounts/logout/"])
 def test_not_now_leads_to_the_schedule_from_what_asks_again_or_is_no_page(stale, before):
-    asked = stale.get(EXPORT, headers=page_before(before))
+    asked = stale.get(EXPORT, headers=referring_page(before))
 
     assert stale.get(asked["Location"]).context["back_url"] == "/schedule/"
 
@@ -302,7 +302,7 @@ def test_confirming_with_a_code_is_enough_for_who_must_have_it(stale, device, se
 def test_button_without_a_page_of_its_own_leads_back_to_the_page_it_was_on(stale, device, settings):
     settings.REQUIRE_SECOND_FACTOR = True
 
-    asked = stale.post("/appointments/7/arrive/", headers=page_before("/schedule/2026-11-24/"))
+    asked = stale.post("/appointments/7/arrive/", headers=referring_page("/schedule/2026-11-24/"))
     unsaid = stale.post("/appointments/7/arrive/")
 
     assert stale.get(asked["Location"]).context["next"] == "/schedule/2026-11-24/"

@@ -12,13 +12,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import clear_script_prefix, resolve, reverse, set_script_prefix
 
-from appointments.displaced.finder import open_impact
+from appointments.displaced.finder import open_schedule_change
 from appointments.models import Appointment
 from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import DOCTOR, MANAGER, RECEPTIONIST
-from clinic.models import KeptForm, Session, User
-from clinic.sessions.saved_forms import MOST_OF_USER, KeptFormQuerySet
+from clinic.models import SavedForm, Session, User
+from clinic.sessions.saved_forms import MAX_OF_USER, SavedFormQuerySet
 from clinic.tests.factories import UserFactory
 from clinic.web import page_access
 from clinic.web.saved_forms import NEVER_KEPT
@@ -52,7 +52,7 @@ def end(now):
 
 
 def kept():
-    return list(KeptForm.objects.values_list("user__username", "path"))
+    return list(SavedForm.objects.values_list("user__username", "path"))
 
 
 @pytest.fixture
@@ -283,7 +283,7 @@ def test_tokens_and_passwords_are_left_out(at_desk, now):
 
     send(at_desk, BOOK, {"reason": "Knee", "csrfmiddlewaretoken": "token", "password": "secret", "old_password": "x"})
 
-    assert KeptForm.objects.get().data == "reason=Knee"
+    assert SavedForm.objects.get().data == "reason=Knee"
 
 
 @pytest.mark.parametrize(("length", "is_kept"), [(100_000 - len("notes="), True), (100_000, False)])
@@ -351,11 +351,11 @@ def test_form_of_who_was_made_inactive_meanwhile_is_not_kept(at_desk, receptioni
 def keep_many(user, count, now, *, first=0):
     for number in range(first, first + count):
         now.shift(1)
-        KeptForm.objects.keep(user_id=user.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
+        SavedForm.objects.keep(user_id=user.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
 
 
 def numbers_kept():
-    return [int(path.split("/")[2]) for path in KeptForm.objects.order_by("created_at").values_list("path", flat=True)]
+    return [int(path.split("/")[2]) for path in SavedForm.objects.order_by("created_at").values_list("path", flat=True)]
 
 
 def test_latest_ten_forms_of_a_user_are_kept(at_desk, now):
@@ -367,29 +367,29 @@ def test_latest_ten_forms_of_a_user_are_kept(at_desk, now):
 
 
 def test_form_kept_again_is_no_old_one(receptionist, now):
-    keep_many(receptionist, MOST_OF_USER, now)
+    keep_many(receptionist, MAX_OF_USER, now)
     keep_many(receptionist, 1, now)
-    keep_many(receptionist, 1, now, first=MOST_OF_USER)
+    keep_many(receptionist, 1, now, first=MAX_OF_USER)
 
-    assert numbers_kept() == [*range(2, MOST_OF_USER), 0, MOST_OF_USER]
+    assert numbers_kept() == [*range(2, MAX_OF_USER), 0, MAX_OF_USER]
 
 
 def test_forms_of_others_do_not_count(receptionist, manager, now):
-    keep_many(manager, MOST_OF_USER, now)
-    keep_many(receptionist, MOST_OF_USER + 1, now)
+    keep_many(manager, MAX_OF_USER, now)
+    keep_many(receptionist, MAX_OF_USER + 1, now)
 
-    assert KeptForm.objects.filter(user=manager).count() == KeptForm.objects.filter(user=receptionist).count() == 10
+    assert SavedForm.objects.filter(user=manager).count() == SavedForm.objects.filter(user=receptionist).count() == 10
 
 
-@pytest.mark.parametrize(("count", "more"), [(0, 1), (MOST_OF_USER, 2)])
+@pytest.mark.parametrize(("count", "more"), [(0, 1), (MAX_OF_USER, 2)])
 def test_counting_them_makes_a_query_and_deleting_another(receptionist, now, count, more):
     keep_many(receptionist, count, now)
     with CaptureQueriesContext(connection) as alone:
-        KeptForm.objects.update_or_create(user=receptionist, path="/patients/98/edit/", defaults={"data": "a=b"})
-    KeptForm.objects.filter(path="/patients/98/edit/").delete()
+        SavedForm.objects.update_or_create(user=receptionist, path="/patients/98/edit/", defaults={"data": "a=b"})
+    SavedForm.objects.filter(path="/patients/98/edit/").delete()
 
     with CaptureQueriesContext(connection) as queries:
-        KeptForm.objects.keep(user_id=receptionist.pk, path="/patients/99/edit/", data="a=b")
+        SavedForm.objects.keep(user_id=receptionist.pk, path="/patients/99/edit/", data="a=b")
 
     assert len(queries) - len(alone) == more
 
@@ -397,10 +397,10 @@ def test_counting_them_makes_a_query_and_deleting_another(receptionist, now, cou
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets one write after the other anyway")
 @pytest.mark.django_db(transaction=True)
 def test_two_tabs_that_keep_their_forms_at_once_leave_ten(receptionist, now, monkeypatch):
-    keep_many(receptionist, MOST_OF_USER, now)
+    keep_many(receptionist, MAX_OF_USER, now)
     now.shift(1)
     both_are_in, failed = threading.Barrier(2), []
-    write = KeptFormQuerySet.update_or_create
+    write = SavedFormQuerySet.update_or_create
 
     def write_and_wait(*args, **kwargs):
         write(*args, **kwargs)
@@ -408,13 +408,13 @@ def test_two_tabs_that_keep_their_forms_at_once_leave_ten(receptionist, now, mon
 
     def keep_one(number):
         try:
-            KeptForm.objects.keep(user_id=receptionist.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
+            SavedForm.objects.keep(user_id=receptionist.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
         except Exception as error:
             failed.append(error)
         finally:
             connection.close()
 
-    monkeypatch.setattr(KeptFormQuerySet, "update_or_create", write_and_wait)
+    monkeypatch.setattr(SavedFormQuerySet, "update_or_create", write_and_wait)
     tabs = [threading.Thread(target=keep_one, args=[number]) for number in (100, 200)]
     for tab in tabs:
         tab.start()
@@ -422,7 +422,7 @@ def test_two_tabs_that_keep_their_forms_at_once_leave_ten(receptionist, now, mon
         tab.join()
 
     assert failed == []
-    assert sorted(numbers_kept()) == [*range(2, MOST_OF_USER), 100, 200]
+    assert sorted(numbers_kept()) == [*range(2, MAX_OF_USER), 100, 200]
 
 
 # By the page itself, when its time is up
@@ -531,7 +531,7 @@ def addresses():
         "appointments:appointment_book": BOOK,
         "appointments:appointment_move": f"/appointments/{visit.pk}/move/",
         "appointments:appointment_cancel": f"/appointments/{visit.pk}/cancel/",
-        "appointments:impact_detail": open_impact([visit], cause="Leave", by=None).get_absolute_url(),
+        "appointments:impact_detail": open_schedule_change([visit], cause="Leave", by=None).get_absolute_url(),
         "appointments:leave_add": f"/doctors/{doctor.pk}/leave/",
         "appointments:leave_edit": f"/doctors/leave/{LeaveFactory(doctor=doctor).pk}/",
         "appointments:hours_add": f"/doctors/{doctor.pk}/hours/",
@@ -712,7 +712,7 @@ def test_page_says_whether_its_form_is_kept(client, administrator, url, is_said)
 def test_only_forms_of_doctors_and_their_time_outlast_an_anonymising(administrator, patient, addresses):
     of_admin = [reverse(f"admin:{name}", args=[1] if name.endswith("_change") else []) for name in TYPED_IN_ADMIN]
     urls = [*addresses.values(), *of_admin]
-    KeptForm.objects.bulk_create(KeptForm(user=administrator, path=url, data="notes=Told") for url in urls)
+    SavedForm.objects.bulk_create(SavedForm(user=administrator, path=url, data="notes=Told") for url in urls)
 
     anonymise(patient, by=administrator)
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.client import FakePayload
 
 from clinic.models import ImportDraft
-from clinic.ops.request_limits import LARGEST_FORM, LARGEST_UPLOAD
+from clinic.ops.request_limits import MAX_FORM, MAX_UPLOAD
 from clinic.tests.api_client import token_of
 from clinic.tests.kit import elements
 from patients.models import Patient
@@ -38,7 +38,7 @@ def send(client, address, length, *, method="POST", **headers):
 
 @pytest.mark.parametrize("address", PAGES)
 def test_form_over_the_limit_is_refused_unread(in_admin, address):
-    response = send(in_admin, address, LARGEST_FORM + 1)
+    response = send(in_admin, address, MAX_FORM + 1)
 
     assert response.status_code == 413
     assert ("h1", {}) in elements(response)
@@ -46,12 +46,12 @@ def test_form_over_the_limit_is_refused_unread(in_admin, address):
 
 @pytest.mark.parametrize("address", IMPORTS)
 def test_upload_over_the_limit_is_refused_unread(in_admin, address):
-    assert send(in_admin, address, LARGEST_UPLOAD + 1).status_code == 413
+    assert send(in_admin, address, MAX_UPLOAD + 1).status_code == 413
 
 
 @pytest.mark.parametrize("address", ["/patients/import/7/", "/patients/new/"])
 def test_upload_is_large_only_where_files_are_taken(in_admin, address):
-    assert send(in_admin, address, LARGEST_UPLOAD).status_code == 413
+    assert send(in_admin, address, MAX_UPLOAD).status_code == 413
 
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "0x10", "٣", "lots", "9" * 5000])
@@ -74,23 +74,23 @@ def test_body_in_chunks_is_refused(in_admin):
 
 @pytest.mark.parametrize("address", [*IMPORTS, *PAGES[1:]])
 def test_body_of_a_stranger_is_not_read_at_all(address):
-    response = send(Client(), address, LARGEST_FORM - 1)
+    response = send(Client(), address, MAX_FORM - 1)
 
     assert response["Location"].startswith("/accounts/login/")
 
 
 @pytest.mark.parametrize("address", IMPORTS)
 def test_body_of_who_may_not_import_is_not_read_at_all(at_desk, address):
-    assert send(at_desk, address, LARGEST_FORM - 1).status_code == 403
+    assert send(at_desk, address, MAX_FORM - 1).status_code == 403
 
 
 def test_body_to_a_page_that_takes_none_is_not_read(in_admin):
     assert send(in_admin, "/doctors/", 1000).status_code == 405
-    assert send(in_admin, "/doctors/", LARGEST_FORM + 1, method="GET").status_code == 413
+    assert send(in_admin, "/doctors/", MAX_FORM + 1, method="GET").status_code == 413
 
 
 def test_form_within_the_limit_is_taken(in_admin):
-    query = "x" * (LARGEST_FORM - 100)
+    query = "x" * (MAX_FORM - 100)
 
     response = in_admin.post("/patients/", f"query={query}", content_type=FORM)
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from clinic.accounts import lockout
-from clinic.accounts.lockout import MOST_FOR_USER, MOST_FROM_ADDRESS
+from clinic.accounts.lockout import MAX_FOR_USER, MAX_FROM_ADDRESS
 from clinic.models import AuditEntry, Event
 from clinic.tests.factories import UserFactory
 from clinic.tests.whole_database import places_of
@@ -21,7 +21,7 @@ from clinic.tests.whole_database import places_of
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 PASSWORD = "demo-clinic-2026"
-MOST_FROM_ONE_FOR_ONE = 5
+MAX_FROM_ONE_FOR_ONE = 5
 COOL_OFF = dt.timedelta(minutes=15)
 
 
@@ -55,12 +55,12 @@ def hashes(monkeypatch):
 def test_stock_django_accepted_30_of_30_wrong_passwords_and_here_5_are_looked_at(receptionist, hashes):
     statuses = [sign_in(password=f"guess {number}").status_code for number in range(30)]
 
-    assert statuses == [200] * (MOST_FROM_ONE_FOR_ONE - 1) + [429] * 26
-    assert len(hashes) == MOST_FROM_ONE_FOR_ONE
+    assert statuses == [200] * (MAX_FROM_ONE_FOR_ONE - 1) + [429] * 26
+    assert len(hashes) == MAX_FROM_ONE_FOR_ONE
 
 
 def test_locked_out_user_is_not_let_in_by_the_right_password(receptionist):
-    for _ in range(MOST_FROM_ONE_FOR_ONE):
+    for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
 
     response = sign_in(password=PASSWORD)
@@ -74,7 +74,7 @@ def test_locked_out_user_is_not_let_in_by_the_right_password(receptionist):
 def test_forged_forwarding_addresses_do_not_multiply_the_tries(receptionist):
     statuses = [sign_in(**{"x-forwarded-for": f"203.0.113.{number}"}).status_code for number in range(30)]
 
-    assert statuses.count(200) == MOST_FROM_ONE_FOR_ONE - 1
+    assert statuses.count(200) == MAX_FROM_ONE_FOR_ONE - 1
 
 
 def test_behind_a_proxy_the_address_that_it_has_added_counts(receptionist, settings):
@@ -89,28 +89,28 @@ def test_behind_a_proxy_the_address_that_it_has_added_counts(receptionist, setti
 
 
 def test_other_user_at_the_same_address_is_let_in(receptionist, manager):
-    for _ in range(MOST_FROM_ONE_FOR_ONE):
+    for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
 
     assert is_let_in(username="manager")
 
 
 def test_one_user_from_many_addresses_is_locked_out(receptionist):
-    for number in range(MOST_FOR_USER):
-        assert sign_in(address=f"10.0.1.{number}").status_code == (429 if number == MOST_FOR_USER - 1 else 200)
+    for number in range(MAX_FOR_USER):
+        assert sign_in(address=f"10.0.1.{number}").status_code == (429 if number == MAX_FOR_USER - 1 else 200)
 
     assert not is_let_in(address="10.0.2.1")
 
 
 def test_one_try_fewer_from_many_addresses_is_not(receptionist):
-    for number in range(MOST_FOR_USER - 1):
+    for number in range(MAX_FOR_USER - 1):
         sign_in(address=f"10.0.1.{number}")
 
     assert is_let_in(address="10.0.2.1")
 
 
 def test_one_address_with_many_users_is_locked_out(receptionist):
-    for number in range(MOST_FROM_ADDRESS):
+    for number in range(MAX_FROM_ADDRESS):
         sign_in(username=f"somebody{number}")
 
     assert not is_let_in()
@@ -118,14 +118,14 @@ def test_one_address_with_many_users_is_locked_out(receptionist):
 
 
 def test_one_try_fewer_with_many_users_is_not(receptionist):
-    for number in range(MOST_FROM_ADDRESS - 1):
+    for number in range(MAX_FROM_ADDRESS - 1):
         sign_in(username=f"somebody{number}")
 
     assert is_let_in()
 
 
 def test_addresses_of_one_ipv6_subscriber_count_as_one(receptionist):
-    for number in range(MOST_FROM_ONE_FOR_ONE):
+    for number in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(address=f"2001:db8:1:2::{number + 1}")
 
     assert not is_let_in(address="2001:db8:1:2:ffff::1")
@@ -184,7 +184,7 @@ def test_name_as_long_as_the_form_allows_is_counted(receptionist):
 
 
 def test_lock_ends_after_15_minutes(receptionist, now):
-    for _ in range(MOST_FROM_ONE_FOR_ONE):
+    for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
 
     now.shift(COOL_OFF - dt.timedelta(seconds=1))
@@ -195,7 +195,7 @@ def test_lock_ends_after_15_minutes(receptionist, now):
 
 
 def test_tries_of_who_is_locked_out_do_not_prolong_it(receptionist, now):
-    for _ in range(MOST_FROM_ONE_FOR_ONE):
+    for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
     now.shift(COOL_OFF - dt.timedelta(seconds=1))
     sign_in()
@@ -206,13 +206,13 @@ def test_tries_of_who_is_locked_out_do_not_prolong_it(receptionist, now):
 
 def test_signing_in_begins_the_count_anew(receptionist):
     for _ in range(2):
-        for _ in range(MOST_FROM_ONE_FOR_ONE - 1):
+        for _ in range(MAX_FROM_ONE_FOR_ONE - 1):
             sign_in()
         assert is_let_in()
 
 
 def test_signing_in_as_oneself_does_not_begin_the_count_of_others_anew(receptionist, manager):
-    for _ in range(MOST_FROM_ONE_FOR_ONE):
+    for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(username="manager")
         is_let_in()
 
@@ -220,7 +220,7 @@ def test_signing_in_as_oneself_does_not_begin_the_count_of_others_anew(reception
 
 
 def test_signing_in_at_one_address_does_not_allow_more_guesses_from_another(receptionist):
-    for _ in range(MOST_FROM_ONE_FOR_ONE - 1):
+    for _ in range(MAX_FROM_ONE_FOR_ONE - 1):
         sign_in(address="10.0.0.2")
     assert is_let_in()
 
@@ -290,7 +290,7 @@ def test_lock_has_the_same_words_whoever_it_is(users, username):
 def test_neither_log_nor_counter_holds_what_was_typed(receptionist, caplog):
     caplog.set_level(logging.DEBUG)
     client = Client()
-    for _ in range(MOST_FROM_ONE_FOR_ONE + 1):
+    for _ in range(MAX_FROM_ONE_FOR_ONE + 1):
         sign_in(password="guessed-secret", client=client)
     client.force_login(receptionist)
     form = {"old_password": "guessed-secret", "new_password1": "chosen-secret", "new_password2": "chosen-secret"}
@@ -337,7 +337,7 @@ def let_in_again(client, *users):
 
 
 def test_administrator_lets_a_user_in_again(in_admin, receptionist, administrator):
-    for _ in range(MOST_FROM_ONE_FOR_ONE):
+    for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
 
     let_in_again(in_admin, receptionist)
@@ -353,7 +353,7 @@ def said(response):
 
 
 def test_administrator_hears_who_was_locked_out_and_who_was_not(in_admin, receptionist, manager):
-    for _ in range(MOST_FROM_ONE_FOR_ONE):
+    for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
     sign_in(username=manager.username)
 
@@ -369,11 +369,11 @@ def locked_in_list(client):
 
 
 def test_list_of_users_says_who_is_locked_out_now(in_admin, administrator, receptionist, manager, now):
-    for _ in range(MOST_FROM_ONE_FOR_ONE):
+    for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(username="Réception")  # counted as the same name
-    for number in range(MOST_FOR_USER):
+    for number in range(MAX_FOR_USER):
         sign_in(username=manager.username, address=f"10.0.1.{number % 4}")
-    for _ in range(MOST_FROM_ONE_FOR_ONE - 1):
+    for _ in range(MAX_FROM_ONE_FOR_ONE - 1):
         sign_in(username="admin", address="10.0.2.1")
 
     assert locked_in_list(in_admin) == {"reception", "manager"}
@@ -387,7 +387,7 @@ def test_list_of_users_says_who_is_locked_out_now(in_admin, administrator, recep
 
 def test_administrator_does_not_let_a_superuser_in_again(in_admin):
     superuser = UserFactory(username="root", is_superuser=True)
-    for _ in range(MOST_FROM_ONE_FOR_ONE):
+    for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(username="root")
 
     let_in_again(in_admin, superuser)

@@ -15,8 +15,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 
-from appointments.displaced.finder import open_impact
-from appointments.models import Appointment, CalendarFeed, EmergencyGrant, Impact
+from appointments.displaced.finder import open_schedule_change
+from appointments.models import Appointment, CalendarFeed, EmergencyGrant, ScheduleChange
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import ApiToken, AuditEntry, ImportDraft, ImportRow, KeptAnswer, Session, User
 from clinic.spreadsheets.drafts import open_draft
@@ -116,7 +116,7 @@ def ids_of(diary, user):
         "timetable": TimetableFactory(doctor=doctor, valid_until=dt.date(2020, 1, 1)).pk,
         "leave": LeaveFactory(doctor=doctor).pk,
         "closure": ClosureFactory(date=day).pk,
-        "impact": open_impact([diary.appointment], cause="Leave", by=None).pk,
+        "impact": open_schedule_change([diary.appointment], cause="Leave", by=None).pk,
         "feed_token": CalendarFeed.make(doctor, by=None),
         "user": user.pk,
         "entry": AuditEntry.objects.get_for_object(diary.appointment).writes().get().pk,
@@ -164,7 +164,7 @@ def outcome(response):
 
 def state():
     """All that could be changed by what is refused."""
-    models = (Appointment, Patient, User, CalendarFeed, Leave, Closure, Timetable, Impact)
+    models = (Appointment, Patient, User, CalendarFeed, Leave, Closure, Timetable, ScheduleChange)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
     # That a token was used is noted of any call.
     tokens = list(ApiToken.objects.order_by("pk").values("pk", "name", "user", "expires_at", "revoked_at"))
@@ -286,7 +286,7 @@ def test_key_of_somebody_elses_booking_books_nothing_and_changes_nothing(at_desk
 
 def test_visit_of_another_impact_is_not_decided_about(at_desk):
     ours, theirs = AppointmentFactory(), AppointmentFactory()
-    impact, other = (open_impact([visit], cause="Leave", by=None) for visit in (ours, theirs))
+    impact, other = (open_schedule_change([visit], cause="Leave", by=None) for visit in (ours, theirs))
     before = state()
 
     for said in ({"reached": other.hits.get().pk}, {"cancel": str(theirs.pk), "cancel_reason": "x", "row": "1:1:1"}):

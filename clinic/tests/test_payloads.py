@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from appointments.booking import actions
-from appointments.displaced.finder import open_impact
+from appointments.displaced.finder import open_schedule_change
 from appointments.models import CalendarFeed
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import ApiToken, AuditEntry, Session, User
@@ -77,7 +77,7 @@ def plant(text, user, other):
     return {
         "appointment": visit.pk, "arrived": arrived.pk, "patient": patient.pk, "doctor": doctor.pk,
         "timetable": timetable.pk, "leave": leave.pk, "closure": closure.pk, "user": user.pk, "token": token.pk,
-        "impact": open_impact([visit], cause=cut(text, 255), by=user).pk,
+        "impact": open_schedule_change([visit], cause=cut(text, 255), by=user).pk,
         "feed_token": CalendarFeed.make(doctor, by=None), "patient_type": 1,
         "grant": grant_to(user), "session": Session.objects.get(pk=session_of(user)).handle,
         "entry": AuditEntry.objects.get_for_object(patient).first().pk,

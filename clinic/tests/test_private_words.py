@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils.html import strip_tags
 
 from appointments.booking import actions
-from appointments.displaced.finder import open_impact
+from appointments.displaced.finder import open_schedule_change
 from appointments.models import CalendarFeed
 from appointments.tests.factories import AppointmentFactory
 from clinic.core.names import NO_INITIAL, initials
@@ -104,7 +104,7 @@ def plant(whose, user):
     return {
         "appointment": visit.pk, "arrived": arrived.pk, "cancelled": cancelled.pk, "patient": patient.pk,
         "doctor": doctor.pk, "timetable": timetable.pk, "leave": leave.pk, "user": user.pk,
-        "impact": open_impact([visit], cause=leave.cause, by=None).pk,
+        "impact": open_schedule_change([visit], cause=leave.cause, by=None).pk,
         "feed_token": CalendarFeed.make(doctor, by=None),
         "entry": AuditEntry.objects.get_for_object(patient).first().pk,
         "token": ApiToken.objects.latest("pk").pk, "patient_type": 1,

@@ -3,7 +3,7 @@
 import pytest
 from django.core.cache import cache
 
-from clinic.models import KeptForm
+from clinic.models import SavedForm
 from clinic.tests.factories import UserFactory
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -53,13 +53,13 @@ def test_ended_session_keeps_forms_at_the_rate_of_its_user(at_desk, now, page):
     form = {"data": "first_name=Nuno", "content_type": "application/x-www-form-urlencoded"}
 
     answers = [at_desk.post(page, **form) for _form in range(3)]
-    KeptForm.objects.all().delete()
+    SavedForm.objects.all().delete()
     refused = at_desk.post(page, **form)
 
     assert 429 not in [answer.status_code for answer in answers]
     assert refused.status_code == 429
     assert refused["Retry-After"] == "60"
-    assert not KeptForm.objects.exists()
+    assert not SavedForm.objects.exists()
 
 
 def test_rate_can_be_switched_off(at_desk, settings):

@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import get_hasher
 from django.test import Client
 
 KEY = "only-for-this-test-" + "k" * 50
-LEAST_ITERATIONS = 600_000  # of PBKDF2 with SHA-256
+MIN_ITERATIONS = 600_000  # of PBKDF2 with SHA-256
 
 
 def production(names, **environment):
@@ -70,4 +70,4 @@ def test_passwords_are_kept_by_a_hash_that_is_slow_enough(settings):
     hasher = get_hasher()
 
     assert (hasher.algorithm, hasher.digest().name) == ("pbkdf2_sha256", "sha256")
-    assert hasher.iterations >= LEAST_ITERATIONS
+    assert hasher.iterations >= MIN_ITERATIONS

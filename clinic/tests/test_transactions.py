@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, OperationalError, transaction
 
 from clinic.db import transactions
-from clinic.db.transactions import MOST_TRIES, LostRace, is_lock_conflict, is_lost_connection, retrying
+from clinic.db.transactions import MAX_TRIES, LostRace, is_lock_conflict, is_lost_connection, retrying
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -73,12 +73,12 @@ def test_retrying_passes_arguments_and_result():
 
 
 def test_retrying_a_conflict_at_all_tries_but_the_last_succeeds():
-    work = Work(*[DEADLOCK] * (MOST_TRIES - 1))
+    work = Work(*[DEADLOCK] * (MAX_TRIES - 1))
 
     result = run(work)
 
     assert result == "done"
-    assert work.calls == MOST_TRIES == 12
+    assert work.calls == MAX_TRIES == 12
 
 
 def test_retrying_a_conflict_at_every_try_raises_it_after_the_twelfth(waits):

@@ -89,7 +89,7 @@ def test_first_visible_sheet_of_a_workbook_is_read():
 
 @pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
 def test_as_many_rows_as_allowed_are_read_and_one_more_is_refused(make, monkeypatch):
-    monkeypatch.setattr(reader, "MOST_ROWS", 3)
+    monkeypatch.setattr(reader, "MAX_ROWS", 3)
 
     assert len(read(make(HEADER, *[ANA] * 3))[1]) == 3
     assert refusal(make(HEADER, *[ANA] * 4)) == "too_many_rows"
@@ -97,17 +97,17 @@ def test_as_many_rows_as_allowed_are_read_and_one_more_is_refused(make, monkeypa
 
 def test_as_many_bytes_as_allowed_are_read_and_one_more_is_refused(monkeypatch):
     file = csv_rows(HEADER, ANA)
-    monkeypatch.setattr(reader, "MOST_BYTES", file.size)
+    monkeypatch.setattr(reader, "MAX_BYTES", file.size)
     assert read(file)[1] == [(2, ANA)]
 
-    monkeypatch.setattr(reader, "MOST_BYTES", file.size - 1)
+    monkeypatch.setattr(reader, "MAX_BYTES", file.size - 1)
 
     assert refusal(file) == "too_big"
 
 
 def test_limits_are_those_of_the_page():
-    assert reader.MOST_BYTES == 5 * 1024 * 1024
-    assert reader.MOST_ROWS == 20_000
+    assert reader.MAX_BYTES == 5 * 1024 * 1024
+    assert reader.MAX_ROWS == 20_000
 
 
 @pytest.mark.parametrize("part", ["xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml", "anything"])

@@ -1,7 +1,7 @@
 """Refusals in the audit trail: who asked for what they may not have, or for what is not there.
 
 In one place, after everything else has been rolled back: every 403 of a signed-in person, every 404 at an address that
-names a record, and what a view says it has refused although its answer is a page (`note_refused`). What strangers are
+names a record, and what a view says it has refused although its answer is a page (`record_refused`). What strangers are
 refused is not in it: they hear the same of every address, and the process log counts them.
 """
 
@@ -17,14 +17,14 @@ from django.urls import ResolverMatch
 from clinic.accounts.models import User
 from clinic.audit.models import AuditEntry, Event, patient_id_of
 from clinic.rest.errors import is_api
-from clinic.web.http import number_or_none
+from clinic.web.http import parse_number
 
 FORBIDDEN, NOT_FOUND = 403, 404
 # Which record the id in an address is of, by the first word of the address's name, or by the whole of it.
 _KINDS = {
     "patient": "patients.Patient",
     "appointment": "appointments.Appointment",
-    "impact": "appointments.Impact",
+    "impact": "appointments.ScheduleChange",
     "doctor": "doctors.Doctor",
     "practitioner": "doctors.Doctor",
     "schedule": "doctors.Doctor",
@@ -47,7 +47,7 @@ _NAMES = ("patient", "patient_id", "pick", "doctor", "doctor_id", "appointment",
 Refused = tuple[type[Model], int | None]  # a kind of record, and the id of the one
 
 
-def note_refused(request: HttpRequest, kind: type[Model], pk: int) -> None:
+def record_refused(request: HttpRequest, kind: type[Model], pk: int) -> None:
     """Have the audit trail say that the user was refused this record, whatever the answer looks like."""
     vars(request).setdefault("refused_records", []).append((kind, pk))
 
@@ -79,7 +79,7 @@ def names_record(request: HttpRequest, match: ResolverMatch) -> bool:
 
 def _ids_in(match: ResolverMatch) -> Iterator[tuple[str, int]]:
     for name, value in match.kwargs.items():
-        number = number_or_none(str(value))
+        number = parse_number(str(value))
         if number is not None:
             yield name, number
 
@@ -87,7 +87,7 @@ def _ids_in(match: ResolverMatch) -> Iterator[tuple[str, int]]:
 def _ids_sent(request: HttpRequest) -> dict[str, int]:
     """Return the ids that the address or the body names beside the route; nothing else that was typed."""
     sent: dict[str, Any] = {**request.GET.dict(), **_body(request)}
-    numbers = {name: number_or_none(str(sent[name])) for name in _NAMES if name in sent}
+    numbers = {name: parse_number(str(sent[name])) for name in _NAMES if name in sent}
     return {name: number for name, number in numbers.items() if number is not None}
 
 

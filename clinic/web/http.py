@@ -13,7 +13,7 @@ from clinic.sessions.store import SessionStore
 from clinic.web.page_access import PUBLIC, is_open_to, methods_of, page_at
 from clinic.web.saved_forms import taken_from
 
-LONGEST_ID = 18  # digits that fit a database's big integer
+MAX_ID_DIGITS = 18  # digits that fit a database's big integer
 
 
 class StaffRequest(HttpRequest):
@@ -37,7 +37,7 @@ def answers_form(request: StaffRequest) -> bool:
     return bool(request.htmx) and request.htmx.trigger == "slot-form"
 
 
-def lead_on(request: StaffRequest, url: str) -> HttpResponse:
+def redirect_or_reload(request: StaffRequest, url: str) -> HttpResponse:
     """Lead to another page, be it the browser that asked or htmx, which would only fetch it."""
     return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
 
@@ -49,19 +49,19 @@ def with_renewed(data: Any, name: str, value: str) -> Any:
     return renewed
 
 
-def number_or_none(text: str) -> int | None:
+def parse_number(text: str) -> int | None:
     """Return the whole number that somebody's text stands for, or None; never one too large for an id."""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
+    is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_ID_DIGITS
     return int(text) if is_number else None
 
 
 def next_or(request: HttpRequest, default: str) -> str:
     """Return the page of the portal that the form asks to be led to next, or the default."""
     url = request.POST.get("next", "")
-    return url if is_ours(url) else default
+    return url if is_local_path(url) else default
 
 
-def is_ours(url: str) -> bool:
+def is_local_path(url: str) -> bool:
     """Return whether an address is a path of the portal, and names no host.
 
     Anything else `redirect` could take for the name of a page.
@@ -69,17 +69,17 @@ def is_ours(url: str) -> bool:
     return url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
 
 
-def page_before(request: HttpRequest) -> str:
+def referring_page(request: HttpRequest) -> str:
     """Return the page of the portal that somebody had before them, as the browser says, or nothing."""
     try:
         parts = urlsplit(request.headers.get("Referer", ""))
     except ValueError:
         return ""
     url = parts._replace(scheme="", netloc="", fragment="").geturl()
-    return url if parts.netloc == request.get_host() and is_ours(url) else ""
+    return url if parts.netloc == request.get_host() and is_local_path(url) else ""
 
 
-def may_be_led_to(request: HttpRequest, url: str) -> bool:
+def may_open(request: HttpRequest, url: str) -> bool:
     """Return whether an address names a page that the user, who is signed in, may look at; a login is none."""
     permissions = methods_of(page_at(urlsplit(url).path)).get("GET", PUBLIC)
     return permissions != PUBLIC and is_open_to(request.user, permissions)

@@ -21,9 +21,9 @@ from clinic.rest.bodies import body_refused
 from clinic.rest.errors import READ_BY_PEOPLE, is_api, refuse_call
 from clinic.web.denied_access import known_method
 from clinic.web.error_pages import refusal_page
-from clinic.web.http import lead_on
+from clinic.web.http import redirect_or_reload
 from clinic.web.page_access import PUBLIC, Permissions, is_open_to, methods_of
-from clinic.web.required_steps import own_password_first, step_before
+from clinic.web.required_steps import own_password_first, required_step
 from clinic.web.session_limits import is_too_late, to_login
 
 log = logging.getLogger("clinic.access_log")
@@ -105,8 +105,8 @@ def _too_often(request: HttpRequest, user_id: int) -> HttpResponse | None:
 
 def _first_step(request: Any, permissions: Permissions) -> HttpResponse | None:
     """Lead to what the user has to do before the page is served; programs have nothing to do."""
-    first = None if is_api(request) else step_before(request, permissions)
-    return lead_on(request, first) if first else None
+    first = None if is_api(request) else required_step(request, permissions)
+    return redirect_or_reload(request, first) if first else None
 
 
 def _closed(request: Any) -> HttpResponse:
@@ -114,7 +114,7 @@ def _closed(request: Any) -> HttpResponse:
     first = None if is_api(request) else own_password_first(request)
     if first is None:
         raise PermissionDenied
-    return lead_on(request, first)
+    return redirect_or_reload(request, first)
 
 
 def _body_refused(request: HttpRequest) -> HttpResponse | None:

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from clinic.accounts.confirmation import has_shown_second_factor, is_confirmed
 from clinic.accounts.second_factor import device_of, is_required_of
-from clinic.web.http import StaffRequest, page_before
+from clinic.web.http import StaffRequest, referring_page
 from clinic.web.page_access import CONFIRMED, SIGNED_IN, Permissions, methods_of
 
 _OPEN_WITH_TEMPORARY_PASSWORD = {"password_change", "password_change_done", "logout"}
@@ -15,7 +15,7 @@ _BUTTONS_OF = {"session_end": "session_list", "session_end_others": "session_lis
 _FORMAT = "as"  # what the address of a download says beside that of the page that offers it
 
 
-def step_before(request: StaffRequest, permissions: Permissions) -> str | None:
+def required_step(request: StaffRequest, permissions: Permissions) -> str | None:
     """Return the address of what the user has to do before the page is served; None if nothing. No query.
 
     Pages for everybody who is signed in, where the account is kept, are open without the second factor.
@@ -43,7 +43,7 @@ def _name_of(request: HttpRequest) -> str:
 def _to_confirm(request: HttpRequest) -> str:
     """Lead back to what was looked at; what was sent is not carried out, and the page says so."""
     said = {"next": _led_back_to(request)} | ({} if request.method in ("GET", "HEAD") else {"sent": "1"})
-    if before := page_before(request):
+    if before := referring_page(request):
         said["back"] = before
     return f"{reverse('confirm')}?{urlencode(said, safe='/')}"
 
@@ -55,7 +55,7 @@ def _led_back_to(request: HttpRequest) -> str:
     """
     if "GET" not in methods_of(request.resolver_match):
         around = _BUTTONS_OF.get(_name_of(request))
-        return reverse(around) if around else page_before(request) or "/"
+        return reverse(around) if around else referring_page(request) or "/"
     if _FORMAT not in request.GET:
         return request.get_full_path()
     asked = request.GET.copy()

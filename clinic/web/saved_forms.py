@@ -10,10 +10,10 @@ from django.urls import ResolverMatch
 
 from clinic.accounts.models import User
 from clinic.db.transactions import retrying
-from clinic.sessions.saved_forms import KeptForm
+from clinic.sessions.saved_forms import SavedForm
 from clinic.web.page_access import PAGES, is_open_to, methods_of, page_at
 
-LONGEST_DATA = 100_000
+MAX_DATA = 100_000
 _REMINDER = "kept_forms"  # in the session: the pages whose forms wait
 _URLENCODED = "application/x-www-form-urlencoded"
 _CSRF_FIELD = "csrfmiddlewaretoken"
@@ -46,7 +46,7 @@ def is_kept(path: str) -> bool:
 def _kept_page(path: str) -> ResolverMatch | None:
     """Return the page of an address, if its form is kept."""
     page = page_at(path)
-    longest = KeptForm._meta.get_field("path").max_length or 0
+    longest = SavedForm._meta.get_field("path").max_length or 0
     if page is None or len(path) > longest:
         return None
     return page if _is_admin_form(page) or _is_form_of_app(page) else None
@@ -75,9 +75,9 @@ def keep(request: HttpRequest, path: str, *, user: User) -> bool:
         if name == _CSRF_FIELD or "password" in name:
             del typed[name]
     data = typed.urlencode()
-    if not typed or len(data) > LONGEST_DATA or not is_open_to(user, methods_of(page)["POST"]):
+    if not typed or len(data) > MAX_DATA or not is_open_to(user, methods_of(page)["POST"]):
         return False
-    retrying(KeptForm.objects.keep)(user_id=user.pk, path=path, data=data)
+    retrying(SavedForm.objects.keep)(user_id=user.pk, path=path, data=data)
     return True
 
 
@@ -88,7 +88,7 @@ def answer_keeping(request: HttpRequest, *, user: User) -> HttpResponse:
 
 def remind(session: Any, user: Any) -> None:
     """Note in a session which pages' forms wait for its user. One query; others are made only at these pages."""
-    if paths := list(KeptForm.objects.of(user).values_list("path", flat=True)):
+    if paths := list(SavedForm.objects.of(user).values_list("path", flat=True)):
         session[_REMINDER] = paths
 
 
@@ -105,7 +105,7 @@ def _take(request: HttpRequest) -> QueryDict | None:
     if request.method != "GET" or request.path not in paths:
         return None
     request.session[_REMINDER] = [path for path in paths if path != request.path]
-    form = KeptForm.objects.of(request.user).filter(path=request.path).first()
+    form = SavedForm.objects.of(request.user).filter(path=request.path).first()
     if form is None:
         return None
     form.delete()

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from clinic.accounts.models import User
 from clinic.rest.errors import is_api
-from clinic.web.http import lead_on
+from clinic.web.http import redirect_or_reload
 from clinic.web.page_access import PUBLIC, methods_of
 from clinic.web.saved_forms import answer_keeping, keep
 
@@ -38,7 +38,7 @@ class SessionLimitMiddleware:
         if is_too_late(request):
             return _kept(request, user=User.objects.get(pk=request.session.ended_for))
         if request.user.is_authenticated and not _is_background(request):
-            request.session.note_seen()
+            request.session.record_seen()
         return None
 
 
@@ -49,7 +49,7 @@ def is_too_late(request: Any) -> bool:
 
 def to_login(request: Any, *, back_to: str = "") -> HttpResponse:
     """Lead to the login, and after it back to what was looked at; an action is not carried out later."""
-    return lead_on(request, redirect_to_login(back_to or _looked_at(request)).url)
+    return redirect_or_reload(request, redirect_to_login(back_to or _looked_at(request)).url)
 
 
 def _looked_at(request: Any) -> str:

@@ -49,6 +49,6 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ["full_name", "pk"],
             },
-            bases=(clinic.db.protected.LinkedRecord, models.Model),
+            bases=(clinic.db.protected.ProtectedRecord, models.Model),
         ),
     ]

@@ -1,8 +1,8 @@
 """Doctors, and their time."""
 
 from doctors.models.doctor import Doctor
-from doctors.models.doctors_time import DoctorsTime
+from doctors.models.doctors_time import AvailabilityRecord
 from doctors.models.leave import Closure, Leave
 from doctors.models.timetable import Timetable, Weekday, WorkingHours
 
-__all__ = ["Closure", "Doctor", "DoctorsTime", "Leave", "Timetable", "Weekday", "WorkingHours"]
+__all__ = ["AvailabilityRecord", "Closure", "Doctor", "Leave", "Timetable", "Weekday", "WorkingHours"]

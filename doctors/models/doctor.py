@@ -9,16 +9,16 @@ from django.db import models
 from django.urls import reverse
 
 from clinic.core import names
-from clinic.core.appointment_length import LONGEST_MINUTES, SHORTEST_MINUTES, USUAL_MINUTES, check_duration
+from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES, USUAL_MINUTES, check_duration
 from clinic.db.atomic_save import AuditedRecord
 from clinic.db.fields import ClaimCounterField
-from clinic.db.protected import LinkedRecord
+from clinic.db.protected import ProtectedRecord
 from doctors import rules
 from doctors.availability import Span
 from doctors.querysets import DoctorQuerySet
 
 
-class Doctor(LinkedRecord, AuditedRecord):
+class Doctor(ProtectedRecord, AuditedRecord):
     """A person who sees patients and has one diary. `diary_version` counts the diary's changes."""
 
     full_name = models.CharField(max_length=100, validators=[names.check_name])
@@ -55,11 +55,11 @@ class Doctor(LinkedRecord, AuditedRecord):
         ordering = ["full_name", "pk"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(usual_minutes__gte=SHORTEST_MINUTES, usual_minutes__lte=LONGEST_MINUTES),
+                condition=models.Q(usual_minutes__gte=MIN_MINUTES, usual_minutes__lte=MAX_MINUTES),
                 name="doctor_usual_minutes",
             ),
             models.CheckConstraint(
-                condition=models.Q(gap_minutes__lte=rules.MOST_GAP_MINUTES), name="doctor_gap_minutes"
+                condition=models.Q(gap_minutes__lte=rules.MAX_GAP_MINUTES), name="doctor_gap_minutes"
             ),
         ]
 

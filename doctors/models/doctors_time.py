@@ -17,7 +17,7 @@ from doctors.availability import Span
 from doctors.querysets import DoctorQuerySet
 
 
-class DoctorsTime(models.Model):
+class AvailabilityRecord(models.Model):
     """What decides when doctors can be booked. Saved and deleted under the claim of the diaries it is about."""
 
     version = models.PositiveIntegerField(default=1, editable=False)

@@ -14,11 +14,11 @@ from clinic.core.field_errors import FieldErrors
 from doctors import rules
 from doctors.availability import Span
 from doctors.models.doctor import Doctor
-from doctors.models.doctors_time import DoctorsTime
+from doctors.models.doctors_time import AvailabilityRecord
 from doctors.querysets import ClosureQuerySet, DoctorQuerySet, LeaveQuerySet
 
 
-class Leave(DoctorsTime):
+class Leave(AvailabilityRecord):
     """A doctor's absence, from `start_time` up to but not including `end_time`."""
 
     doctor = models.ForeignKey(Doctor, on_delete=models.CASCADE, related_name="leaves")
@@ -113,7 +113,7 @@ class Leave(DoctorsTime):
         return Doctor.objects.filter(pk=self.doctor_id)
 
 
-class Closure(DoctorsTime):
+class Closure(AvailabilityRecord):
     """A clinic-local date on which the clinic is closed."""
 
     date = models.DateField(unique=True)

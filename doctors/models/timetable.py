@@ -12,7 +12,7 @@ from clinic.core.field_errors import FieldErrors
 from doctors import rules
 from doctors.availability import ONE_DAY, Interval, Week, week_of
 from doctors.models.doctor import Doctor
-from doctors.models.doctors_time import DoctorsTime
+from doctors.models.doctors_time import AvailabilityRecord
 from doctors.querysets import DoctorQuerySet, TimetableQuerySet
 
 
@@ -28,7 +28,7 @@ class Weekday(models.IntegerChoices):
     SUNDAY = 6
 
 
-class Timetable(DoctorsTime):
+class Timetable(AvailabilityRecord):
     """A doctor's hours of a week, on the dates from `valid_from` to `valid_until`, both included; empty is no bound.
 
     `week` is what the rows of `WorkingHours` say; setting it and saving replaces them.

@@ -14,7 +14,7 @@ from appointments.availability.search import free_pieces, widened
 from clinic.core import clinic_time
 from doctors.availability import (
     Absence,
-    DoctorTime,
+    DoctorAvailability,
     ValidWeek,
     Why,
     interval_spans,
@@ -109,7 +109,7 @@ def test_touching_hours_are_one():
 
 
 def test_hours_over_midnight_are_one():
-    time = DoctorTime([every_day("20:00-00:00 00:00-02:00")])
+    time = DoctorAvailability([every_day("20:00-00:00 00:00-02:00")])
 
     spans = time.hours_between(utc(2026, 11, 24, 23, 30), utc(2026, 11, 25, 0, 30))
 
@@ -127,20 +127,20 @@ def test_timetable_holds_from_its_first_to_its_last_date(day, opens):
     november = every_day("08:00-12:00", valid_until=dt.date(2026, 11, 30))
     december = every_day("10:00-12:00", valid_from=dt.date(2026, 12, 1), valid_until=dt.date(2026, 12, 31))
 
-    time = DoctorTime([november, december])
+    time = DoctorAvailability([november, december])
 
     assert [start.hour for start, _end in time.hours_on(day)] == [opens]
 
 
 def test_doctor_with_hours_on_other_dates_only_does_not_work():
-    time = DoctorTime([every_day("08:00-12:00", valid_from=dt.date(2026, 12, 1))])
+    time = DoctorAvailability([every_day("08:00-12:00", valid_from=dt.date(2026, 12, 1))])
 
     assert time.hours_on(TUESDAY) == []
     assert [away.why for away in time.away_on(TUESDAY)] == [Why.DAY_OFF]
 
 
 def test_doctor_without_any_hours_is_open_all_day_and_offered_in_the_usual_hours():
-    time = DoctorTime()
+    time = DoctorAvailability()
 
     assert time.open_on(TUESDAY) == [clinic_time.day_bounds(TUESDAY)]
     assert time.offered_on(TUESDAY) == [(utc(2026, 11, 24, 8), utc(2026, 11, 24, 18))]
@@ -149,7 +149,7 @@ def test_doctor_without_any_hours_is_open_all_day_and_offered_in_the_usual_hours
 
 @pytest.mark.parametrize(("day", "works"), [(27, True), (28, False), (29, False), (30, True)])
 def test_doctor_without_any_hours_is_not_offered_at_weekends_unasked(day, works):
-    assert DoctorTime().works_on(dt.date(2026, 11, day)) is works
+    assert DoctorAvailability().works_on(dt.date(2026, 11, day)) is works
 
 
 # Why not
@@ -158,7 +158,7 @@ def test_doctor_without_any_hours_is_not_offered_at_weekends_unasked(day, works)
 def test_stretches_say_why_nobody_can_be_booked():
     training = Absence(utc(2026, 11, 24, 10), utc(2026, 11, 24, 11), "Training")
 
-    away = DoctorTime([every_day("08:00-12:00 13:00-17:00")], [training]).away_on(TUESDAY)
+    away = DoctorAvailability([every_day("08:00-12:00 13:00-17:00")], [training]).away_on(TUESDAY)
 
     assert [(each.start.hour, each.why, each.detail) for each in away] == [
         (0, Why.BEFORE_HOURS, ""),
@@ -169,7 +169,7 @@ def test_stretches_say_why_nobody_can_be_booked():
 
 
 def test_closure_is_why_all_day_and_nothing_is_open():
-    time = DoctorTime([every_day("08:00-12:00")], [], {TUESDAY: "Stocktaking"})
+    time = DoctorAvailability([every_day("08:00-12:00")], [], {TUESDAY: "Stocktaking"})
 
     assert time.open_on(TUESDAY) == []
     assert [(each.why, each.detail) for each in time.away_on(TUESDAY)] == [(Why.CLOSED, "Stocktaking")]
@@ -216,7 +216,7 @@ def test_free_and_busy_never_overlap_and_together_are_the_hours(open_minutes, ta
 def test_open_and_away_are_the_day(settings, zone, day, intervals, leave, is_closed):
     settings.TIME_ZONE = zone
     absences = [Absence(start, end, "Training") for start, end in from_midnight(day, leave)]
-    time = DoctorTime(
+    time = DoctorAvailability(
         [ValidWeek(None, None, dict.fromkeys(range(7), intervals))] if intervals else [],
         absences,
         {day: "Stocktaking"} if is_closed else {},
@@ -245,7 +245,7 @@ def test_every_offered_time_can_be_booked_and_every_bookable_one_is_offered(
 ):
     settings.TIME_ZONE = zone
     absences = [Absence(start, end, "Training") for start, end in from_midnight(day, leave)]
-    time = DoctorTime([ValidWeek(None, None, dict.fromkeys(range(7), intervals))], absences)
+    time = DoctorAvailability([ValidWeek(None, None, dict.fromkeys(range(7), intervals))], absences)
     booked, length, gap = from_midnight(day, booked), minutes * MINUTE, gap * MINUTE
     midnight, next_midnight = clinic_time.day_bounds(day)
 

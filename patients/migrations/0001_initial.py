@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 "permissions": [("view_own_patient", "Can view patients who have a visit in one's own diary")],
                 "constraints": [models.UniqueConstraint(fields=("email",), name="patient_email_unique")],
             },
-            bases=(clinic.db.protected.LinkedRecord, models.Model),
+            bases=(clinic.db.protected.ProtectedRecord, models.Model),
         ),
         migrations.CreateModel(
             name="SearchKey",

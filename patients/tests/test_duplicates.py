@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 NEW = "/patients/new/"
 BORN = dt.date(1980, 5, 17)
-MOST_DUPLICATES = 5
+MAX_DUPLICATES = 5
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_duplicates_are_five_at_most_the_surest_first_and_nobody_twice(maria):
         email="family@example.org",
     )
 
-    assert alike == [holder, maria, *family[: MOST_DUPLICATES - 2]]
+    assert alike == [holder, maria, *family[: MAX_DUPLICATES - 2]]
 
 
 def test_duplicates_are_looked_for_in_three_queries_and_none_for_what_is_not_given(django_assert_num_queries, maria):

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 SEARCH = "/patients/"
 HTMX = {"HX-Request": "true"}
-MOST_FOUND = 20
-MOST_QUERIES = 7  # session, user, roles, patients, next visits, the entry of the search, and whom it found
+MAX_FOUND = 20
+MAX_QUERIES = 7  # session, user, roles, patients, next visits, the entry of the search, and whom it found
 
 
 def at(hour, minute=0, *, day=24):
@@ -122,7 +122,7 @@ def test_empty_box_empties_the_list_without_a_search(at_desk, maria, query):
 
     assert links_in(response) == []
     assert "Nobody" not in response.content.decode()
-    assert len(captured) == MOST_QUERIES - 4
+    assert len(captured) == MAX_QUERIES - 4
 
 
 def test_typing_of_nobody_offers_to_register(at_desk, maria):
@@ -172,13 +172,13 @@ def test_who_may_only_see_patients_is_offered_nothing_else(watcher, maria):
     assert links_in(nobody) == []
 
 
-@pytest.mark.parametrize(("count", "more"), [(MOST_FOUND, False), (MOST_FOUND + 1, True)])
+@pytest.mark.parametrize(("count", "more"), [(MAX_FOUND, False), (MAX_FOUND + 1, True)])
 def test_typing_shows_twenty_and_says_that_there_are_more(at_desk, count, more):
     PatientFactory.create_batch(count, last_name="Silva")
 
     response = ask(at_desk, "silva")
 
-    assert len([tag for tag, _attrs in elements(response) if tag == "li"]) == MOST_FOUND
+    assert len([tag for tag, _attrs in elements(response) if tag == "li"]) == MAX_FOUND
     assert ("There are more." in response.content.decode()) is more
 
 
@@ -198,7 +198,7 @@ def test_typing_makes_as_many_queries_whatever_is_found(at_desk, okafor, count):
     with CaptureQueriesContext(connection) as captured:
         ask(at_desk, "silva")
 
-    assert len(captured) == MOST_QUERIES
+    assert len(captured) == MAX_QUERIES
 
 
 # The next visit

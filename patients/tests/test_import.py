@@ -803,7 +803,7 @@ def test_preview_and_confirmation_read_as_often_for_300_rows_as_for_30(in_admin)
 
 
 def test_upload_that_is_refused_half_way_keeps_nothing(administrator, monkeypatch):
-    monkeypatch.setattr("clinic.spreadsheets.reader.MOST_ROWS", 600)
+    monkeypatch.setattr("clinic.spreadsheets.reader.MAX_ROWS", 600)
 
     with pytest.raises(ValidationError) as refused:
         open_draft(PatientImporter(), csv_rows(HEADER, *many(601)), by=administrator, month_first=False)

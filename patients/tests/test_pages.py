@@ -16,8 +16,8 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 SEARCH, NEW = "/patients/", "/patients/new/"
-MOST_QUERIES = 5 + 2  # the entry of the search, and whom it found
-MOST_FOUND = 20
+MAX_QUERIES = 5 + 2  # the entry of the search, and whom it found
+MAX_FOUND = 20
 PAGE = 20
 ZERO_WIDTH = "\u200b\u200b"
 
@@ -78,20 +78,20 @@ def test_search_in_an_address_searches_nothing(at_desk, maria):
 
 
 def test_search_shows_twenty_and_says_that_there_are_more(at_desk):
-    PatientFactory.create_batch(MOST_FOUND + 1, last_name="Silva")
+    PatientFactory.create_batch(MAX_FOUND + 1, last_name="Silva")
 
     response = at_desk.post(SEARCH, {"query": "silva"}, follow=True)
 
-    assert len(response.context["found"]) == MOST_FOUND
+    assert len(response.context["found"]) == MAX_FOUND
     assert response.context["more"]
 
 
 def test_search_that_shows_all_does_not_say_that_there_are_more(at_desk):
-    PatientFactory.create_batch(MOST_FOUND, last_name="Silva")
+    PatientFactory.create_batch(MAX_FOUND, last_name="Silva")
 
     response = at_desk.post(SEARCH, {"query": "silva"}, follow=True)
 
-    assert len(response.context["found"]) == MOST_FOUND
+    assert len(response.context["found"]) == MAX_FOUND
     assert not response.context["more"]
 
 
@@ -107,8 +107,8 @@ def test_search_makes_few_queries_whatever_the_number_of_rows(at_desk):
     with CaptureQueriesContext(connection) as asking:
         at_desk.post(SEARCH, {"query": "silva again"})
 
-    assert len(asking) <= MOST_QUERIES + 1  # the session is written, in a savepoint while a test runs
-    assert len(few) == len(many) <= MOST_QUERIES
+    assert len(asking) <= MAX_QUERIES + 1  # the session is written, in a savepoint while a test runs
+    assert len(few) == len(many) <= MAX_QUERIES
 
 
 # Register and edit

@@ -11,8 +11,8 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from appointments.displaced.finder import open_impact
-from appointments.models import Appointment, Hit
+from appointments.displaced.finder import open_schedule_change
+from appointments.models import Appointment, DisplacedAppointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.actor import acting
 from clinic.audit_trail.entries import Asked, page_of, rows_of
@@ -428,12 +428,12 @@ def fill_trail():
 
 def test_migration_says_whose_data_entries_from_before_hold():
     visit = AppointmentFactory()
-    open_impact([visit], cause="Leave", by=None)
+    open_schedule_change([visit], cause="Leave", by=None)
     QuerySet(AuditEntry).update(patient_id=None)
     fill = importlib.import_module("clinic.migrations.0006_audit_patients").fill
 
     fill(apps, None)
 
-    for record in (visit.patient, visit, Hit.objects.get()):
+    for record in (visit.patient, visit, DisplacedAppointment.objects.get()):
         assert AuditEntry.objects.get_for_object(record).get().patient_id == visit.patient_id, record
     assert set(AuditEntry.objects.get_for_object(visit.doctor).values_list("patient_id", flat=True)) == {None}

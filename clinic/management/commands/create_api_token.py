@@ -11,7 +11,7 @@ from django.utils import timezone
 from clinic.models import USUAL_LIFE, ApiToken, User
 
 USUAL_DAYS = USUAL_LIFE.days
-MOST_DAYS = 10 * USUAL_DAYS
+MAX_DAYS = 10 * USUAL_DAYS
 
 
 class Command(BaseCommand):
@@ -30,8 +30,8 @@ class Command(BaseCommand):
         user = User.objects.filter(username=username).first()
         if user is None:
             raise CommandError(f"There is no user {username}.")
-        if not 1 <= days <= MOST_DAYS:
-            raise CommandError(f"--days is 1 to {MOST_DAYS}.")
+        if not 1 <= days <= MAX_DAYS:
+            raise CommandError(f"--days is 1 to {MAX_DAYS}.")
         token = ApiToken(user=user, name=name, expires_at=timezone.now() + dt.timedelta(days=days))
         text = token.make_text()
         try:

@@ -3,7 +3,7 @@
 import datetime as dt
 from types import SimpleNamespace
 
-from appointments.displaced.finder import open_impact
+from appointments.displaced.finder import open_schedule_change
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
@@ -50,7 +50,7 @@ def open_clinic(doctor_user):
         "timetable": TimetableFactory(doctor=doctors.lindqvist, week=dict.fromkeys(range(5), whole_day)),
         "leave": LeaveFactory(doctor=doctors.lindqvist),
         "closure": ClosureFactory(),
-        "impact": open_impact([visits["unclosed"]], cause="Dr James Okafor on leave: Ill", by=None),
+        "impact": open_schedule_change([visits["unclosed"]], cause="Dr James Okafor on leave: Ill", by=None),
     }
     return SimpleNamespace(doctors=doctors, patients=patients, **visits, **times)
 

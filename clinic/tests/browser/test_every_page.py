@@ -14,7 +14,7 @@ from django.db import OperationalError
 from django.urls import resolve
 from playwright.sync_api import expect
 
-from clinic.ops.request_limits import LARGEST_FORM
+from clinic.ops.request_limits import MAX_FORM
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
 from clinic.tests.browser.conftest import PHONE, SCREEN
 from clinic.web import page_access
@@ -59,7 +59,7 @@ def guess(page):
 
 def overfill(page):
     """Send more than a form may hold."""
-    page.get_by_label("First name").evaluate("(field, length) => { field.value = 'x'.repeat(length); }", LARGEST_FORM)
+    page.get_by_label("First name").evaluate("(field, length) => { field.value = 'x'.repeat(length); }", MAX_FORM)
     send(page)
 
 

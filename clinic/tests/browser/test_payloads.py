@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from appointments.booking import actions
-from appointments.displaced.finder import open_impact
+from appointments.displaced.finder import open_schedule_change
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, RECEPTIONIST
 from clinic.models import ApiToken
@@ -64,7 +64,7 @@ def plant(text, number, *, by):
     token = ApiToken(user=user, name=cut(text, 100))
     token.make_text()
     saved(token)
-    impact = open_impact([visit], cause=cut(text, 255), by=by)
+    impact = open_schedule_change([visit], cause=cut(text, 255), by=by)
     return SimpleNamespace(
         visit=visit.pk, gone=gone.pk, patient=patient.pk, doctor=doctor.pk, timetable=timetable.pk, leave=leave.pk,
         closure=closure.pk, token=token.pk, impact=impact.pk, user=user.pk,

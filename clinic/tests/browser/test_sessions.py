@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from appointments.booking import actions
-from clinic.models import KeptForm, Session
+from clinic.models import SavedForm, Session
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
 from clinic.tests.browser.conftest import PHONE, SCREEN
 from clinic.tests.browser.hands import Hands
@@ -123,7 +123,7 @@ def test_warning_says_what_becomes_of_the_form(clocked_desk, clinic, pass_time):
 
     expect(clocked_desk.get_by_label("Username")).to_be_visible()
     expect(clocked_desk.get_by_text("has ended")).to_be_hidden()
-    assert not KeptForm.objects.exists()
+    assert not SavedForm.objects.exists()
 
 
 def test_single_keys_do_not_lead_away_from_the_warning(clocked_desk, clinic, pass_time):
@@ -366,7 +366,7 @@ def test_half_filled_form_is_not_shown_to_somebody_else(clocked_desk, clinic, se
     log_in(clocked_desk, "second")
 
     expect(clocked_desk.get_by_label("First name")).to_have_value("")
-    assert KeptForm.objects.get().user.username == "reception"
+    assert SavedForm.objects.get().user.username == "reception"
 
 
 def test_sleeping_computer_wakes_to_the_login_with_the_form_kept(clocked_desk, clinic, pass_time):

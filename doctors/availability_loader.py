@@ -5,22 +5,24 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from clinic.core import clinic_time
-from doctors.availability import Absence, DoctorTime, ValidWeek, week_of
+from doctors.availability import Absence, DoctorAvailability, ValidWeek, week_of
 from doctors.models import Closure, Leave, WorkingHours
 
 
-def doctor_times(doctor_ids: Iterable[int], first_day: dt.date, last_day: dt.date) -> dict[int, DoctorTime]:
+def load_availability(
+    doctor_ids: Iterable[int], first_day: dt.date, last_day: dt.date
+) -> dict[int, DoctorAvailability]:
     """Return each doctor's time on the clinic-local dates from the first to the last. Three queries, however many."""
     doctor_ids = list(doctor_ids)
     weeks = _weeks(doctor_ids)
     absences = _absences(doctor_ids, first_day, last_day)
     closures = dict(Closure.objects.within(first_day, last_day).values_list("date", "name"))
-    return {pk: DoctorTime(weeks.get(pk, ()), absences.get(pk, ()), closures) for pk in doctor_ids}
+    return {pk: DoctorAvailability(weeks.get(pk, ()), absences.get(pk, ()), closures) for pk in doctor_ids}
 
 
-def doctor_time(doctor_id: int, start: dt.datetime, end: dt.datetime) -> DoctorTime:
+def load_doctor_availability(doctor_id: int, start: dt.datetime, end: dt.datetime) -> DoctorAvailability:
     """Return what is known of a doctor's time on the clinic-local dates that `[start, end]` touches. Three queries."""
-    return doctor_times([doctor_id], clinic_time.local_date(start), clinic_time.local_date(end))[doctor_id]
+    return load_availability([doctor_id], clinic_time.local_date(start), clinic_time.local_date(end))[doctor_id]
 
 
 def _weeks(doctor_ids: list[int]) -> dict[int, list[ValidWeek]]:

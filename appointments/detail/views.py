@@ -138,7 +138,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
     context = {
         "appointment": appointment,
         "patient_age": appointment.patient.age_on(clinic_time.local_date(appointment.start_time)),
-        "came_from": day_before,
+        "origin_url": day_before,
         "schedule_url": appointment_url(appointment, origin_url=day_before),
         "move_url": appointment_url(appointment, origin_url=day_before, move=True),
         "history": history_of(appointment, user=request.user),

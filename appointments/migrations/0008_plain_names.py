@@ -1,4 +1,3 @@
-from django.conf import settings
 from django.db import migrations
 
 from clinic.db.renamed_permissions import rename_permissions
@@ -10,8 +9,8 @@ class Migration(migrations.Migration):
     dependencies = [
         ("appointments", "0007_emergency_access"),
         ("auth", "0012_alter_user_first_name_max_length"),
+        ("clinic", "0008_sessions"),  # one before it still reads the old names
         ("contenttypes", "0002_remove_content_type_name"),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [

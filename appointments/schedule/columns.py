@@ -55,6 +55,7 @@ class Block:
     """One appointment. `url` is empty, and the patient reduced to initials, for who may not see the patient.
 
     `waiting` counts the minutes since who has arrived is here, `late` those since who has not should have been.
+    `is_beside` is drawn at the right of its column, `has_beside` leaves that part of the column free.
     """
 
     pk: int
@@ -70,6 +71,7 @@ class Block:
     doctor_name: str
     status: Status
     is_beside: bool
+    has_beside: bool
     mark: str  # what is out of the ordinary about the time: booked outside hours, or a doctor who is away now
     waiting: int | None
     late: int | None
@@ -139,7 +141,8 @@ class Column:
                 taken.append(block.place)
             if block.status != Status.CANCELLED:
                 drawn.append(block)
-        return drawn
+        beside = [block.place for block in drawn if block.is_beside]
+        return [replace(block, has_beside=any(map(block.place.meets, beside))) for block in drawn] if beside else drawn
 
     @property
     def visits(self) -> int:
@@ -267,6 +270,7 @@ class ColumnBuilder:
             doctor_name=doctor.full_name,
             status=Status(row.status),
             is_beside=False,
+            has_beside=False,
             mark=self._mark(row, doctor, away, is_named=is_named),
             waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
             late=self._minutes_since(row.start_time) if is_awaited else None,

@@ -280,6 +280,16 @@ def test_no_show_whose_time_was_given_away_is_set_beside(doctor, receptionist):
     assert [(block.status, block.is_beside) for block in blocks] == [(Status.NO_SHOW, True), (Status.BOOKED, False)]
 
 
+def test_only_the_appointment_that_took_the_time_leaves_room_beside(doctor, receptionist):
+    visit(doctor, 10, status=Status.NO_SHOW)
+    visit(doctor, 10, 15)
+    visit(doctor, 10, 45)
+
+    blocks = day_view(DAY, user=receptionist).columns[0].blocks
+
+    assert [block.has_beside for block in blocks if block.status == Status.BOOKED] == [True, False]
+
+
 @pytest.mark.parametrize("minute", [0, 30])
 def test_no_show_whose_time_was_not_given_away_stays_in_place(doctor, receptionist, minute):
     visit(doctor, 10, status=Status.NO_SHOW)

@@ -4,6 +4,7 @@ import pytest
 import time_machine
 
 from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
+from clinic.tests import properties  # noqa: F401 -- registers the profiles
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import NOW

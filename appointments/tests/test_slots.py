@@ -19,6 +19,7 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
+from clinic.tests.properties import examples
 from doctors.availability import usual_hours
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
@@ -152,7 +153,7 @@ def test_now_within_a_visit_begins_after_it():
 A_SPAN = st.tuples(st.integers(-90, 690), st.integers(1, 180)).map(lambda it: (it[0], it[0] + it[1]))
 
 
-@hypothesis.settings(deadline=None, derandomize=True, max_examples=300)
+@examples(300)
 @hypothesis.given(st.lists(A_SPAN, max_size=12), st.integers(15, 180), st.floats(-120, 660, allow_nan=False, width=32))
 def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
     taken, now = spans(*taken), OPENS + now * MINUTE
@@ -168,7 +169,7 @@ def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
     assert all(one.end <= next_one.start for one, next_one in pairwise(found))
 
 
-@hypothesis.settings(deadline=None, derandomize=True, max_examples=300)
+@examples(300)
 @hypothesis.given(st.lists(A_SPAN, max_size=12), st.integers(15, 180))
 def test_no_half_hour_with_room_is_forgotten(taken, minutes):
     """What begins on the clock's half hour and fits is the start of a piece, or lies in one that has room."""
@@ -483,12 +484,7 @@ def crowd(frozen):
     return DoctorFactory.create_batch(2), PatientFactory.create_batch(3)
 
 
-@hypothesis.settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=25,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
-)
+@examples(25, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 @hypothesis.given(visits=st.lists(A_VISIT, max_size=10), minutes=st.sampled_from([15, 25, 30, 60, 180]))
 @pytest.mark.parametrize("zone", [LISBON, KATHMANDU])
 def test_every_time_that_is_offered_can_be_booked(crowd, settings, zone, visits, minutes):

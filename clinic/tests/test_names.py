@@ -8,8 +8,9 @@ from django.core.exceptions import ValidationError
 from hypothesis import strategies as st
 
 from clinic.core.names import check_name, clean_name, fold
+from clinic.tests.properties import examples
 
-thoroughly = hypothesis.settings(deadline=None, derandomize=True, max_examples=500)
+thoroughly = examples(500)
 ANY_TEXT = st.text(max_size=20)
 
 

@@ -56,7 +56,7 @@ $(venv)/browser: requirements/browser.txt | $(python)
 	@touch $@
 
 run: $(venv)/base ## the portal with demo data on http://127.0.0.1:8000 (HOST=, PORT=)
-	@$(python) -m clinic.first_run "$(HOST)" "$(PORT)"
+	@$(python) -m clinic.ops.first_run "$(HOST)" "$(PORT)"
 	@DEBUG=on $(python) manage.py migrate --verbosity 0
 	@DEBUG=on $(python) manage.py load_demo --if-empty
 	@echo "Demo users: reception, manager, doctor, admin; the password of each: demo-clinic-2026"
@@ -110,7 +110,7 @@ browser: $(venv)/dev $(venv)/browser ## what the browser tests need beside Chrom
 	@$(python) -m clinic.tests.browser_answers && echo "The browser tests can run"
 
 serve: $(venv)/base ## gunicorn with production settings, for a TLS proxy in front (without one: USE_HTTPS=off)
-	@$(python) -m clinic.serving
+	@$(python) -m clinic.ops.serving
 	$(python) manage.py check --deploy --database default
 	@$(python) manage.py migrate --check || { echo "The database is not migrated: $(python) manage.py migrate"; exit 1; }
 	$(python) manage.py collectstatic --noinput --verbosity 0

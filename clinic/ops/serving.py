@@ -1,4 +1,4 @@
-"""`python -m clinic.ops.serving`: exit 0 if the portal can be served with these settings, else say why not and exit 1."""
+"""`python -m clinic.ops.serving`: exit 0 if the portal can be served with these settings, else say why and exit 1."""
 
 import os
 import sys

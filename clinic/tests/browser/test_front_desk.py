@@ -467,18 +467,6 @@ def test_focus_stays_on_a_button_when_somebody_else_changes_the_day(desk, clinic
     expect(button).to_be_focused()
 
 
-def test_buttons_of_a_short_visit_do_not_hide_whose_it_is(desk, clinic):
-    short = AppointmentFactory(doctor=clinic.doctors.lindqvist, start_time=at("10:15"), duration_minutes=15)
-    desk.goto("/")
-
-    for point in (block(desk, short).hover, visit(desk, short).focus):
-        point()
-
-        button = block(desk, short).get_by_role("button", name="Arrived").bounding_box()
-        name = block(desk, short).locator(".who").bounding_box()
-        assert button["y"] >= name["y"] + name["height"]
-
-
 def test_specialization_chosen_after_a_doctor_shows_all_its_doctors(desk, clinic):
     desk.goto(f"/schedule/?doctor={clinic.doctors.okafor.pk}")
 

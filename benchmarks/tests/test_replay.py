@@ -139,6 +139,7 @@ def test_table_counts_refusals_by_reason():
     }
 
 
+@pytest.mark.both_databases
 def test_replay_books_a_day_through_the_portal(db, now, data, capsys):
     replay.main(["--data", str(data), "--day", "2016-05-16"])
 
@@ -152,6 +153,7 @@ def test_replay_books_a_day_through_the_portal(db, now, data, capsys):
     assert "/schedule/2026-11-30/" in capsys.readouterr().out
 
 
+@pytest.mark.both_databases
 def test_replay_again_registers_nobody_twice_and_counts_refusals(db, now, data, capsys):
     for _time in range(2):
         replay.main(["--data", str(data), "--day", "all"])

@@ -190,6 +190,7 @@ def test_audit_trail_is_the_clinics_own_table():
 # No change without its entry
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_booking_whose_audit_entry_fails_leaves_no_appointment(now, break_trail):
     patient, doctor = PatientFactory(), DoctorFactory()
@@ -203,6 +204,7 @@ def test_booking_whose_audit_entry_fails_leaves_no_appointment(now, break_trail)
     assert doctor.diary_version == 0
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_booking_whose_audit_entry_fails_can_be_sent_again(now, break_trail, monkeypatch):
     patient, doctor = PatientFactory(), DoctorFactory()
@@ -216,6 +218,7 @@ def test_booking_whose_audit_entry_fails_can_be_sent_again(now, break_trail, mon
     assert Appointment.objects.count() == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_cancelling_whose_audit_entry_fails_changes_nothing(now, break_trail):
     appointment = AppointmentFactory()
@@ -228,6 +231,7 @@ def test_cancelling_whose_audit_entry_fails_changes_nothing(now, break_trail):
     assert (appointment.status, appointment.cancelled_at, appointment.version) == ("booked", None, 1)
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_registering_a_patient_whose_audit_entry_fails_leaves_nothing(break_trail):
     break_trail()

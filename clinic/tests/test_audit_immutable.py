@@ -54,6 +54,7 @@ WAYS = {
 }
 
 
+@pytest.mark.both_databases
 def test_entry_cannot_be_changed_or_deleted(entry):
     before = stored(entry)
     entry.remote_addr = "192.0.2.9"
@@ -72,6 +73,7 @@ def test_entry_cannot_be_changed_or_deleted(entry):
     assert done == []
 
 
+@pytest.mark.both_databases
 def test_new_entry_with_the_key_of_an_old_one_does_not_replace_it(entry):
     before = stored(entry)
     other = AuditEntry(pk=entry.pk, event=Event.READ, action=3, content_type=ContentType.objects.get_for_model(Patient))
@@ -82,6 +84,7 @@ def test_new_entry_with_the_key_of_an_old_one_does_not_replace_it(entry):
     assert stored(entry) == before
 
 
+@pytest.mark.both_databases
 def test_entry_loaded_from_a_file_does_not_replace_an_old_one(entry):
     before = stored(entry)
     text = serializers.serialize("json", [AuditEntry.objects.get(pk=entry.pk)]).replace("search", "read")
@@ -93,6 +96,7 @@ def test_entry_loaded_from_a_file_does_not_replace_an_old_one(entry):
     assert stored(entry) == before
 
 
+@pytest.mark.both_databases
 def test_user_with_entries_is_not_deleted_with_their_name(entry):
     user = UserFactory()
     AuditEntry.objects.create(event=Event.READ, action=3, content_type=entry.content_type, actor=user)
@@ -190,6 +194,7 @@ def pruned(*options):
     return out.getvalue()
 
 
+@pytest.mark.both_databases
 def test_pruning_deletes_what_is_too_old_and_nothing_else(now, old_and_new):
     old, new = old_and_new
 
@@ -209,6 +214,7 @@ def test_pruning_leaves_an_entry_of_its_own(now, old_and_new):
     assert entry.additional_data["before"].startswith("2026-11-14")
 
 
+@pytest.mark.both_databases
 def test_pruning_goes_on_in_batches(now, old_and_new, monkeypatch):
     monkeypatch.setattr("clinic.models.audit_entry.PRUNED_AT_ONCE", 1)
     old, _new = old_and_new

@@ -215,6 +215,7 @@ def test_plan_of_patients_passes_the_fields_of_a_patient(now):
 # The command
 
 
+@pytest.mark.both_databases
 def test_load_demo_writes_what_is_planned(loaded):
     plan = plan_clinic(at=NOW)
 
@@ -310,6 +311,7 @@ def test_load_demo_refuses_with_debug_off(db, settings):
         assert not User.objects.exists(), options
 
 
+@pytest.mark.both_databases
 def test_load_demo_without_tables_says_to_migrate(db, debug, monkeypatch):
     monkeypatch.setattr("django.db.connection.introspection.table_names", lambda: ["auth_group"])
 
@@ -317,6 +319,7 @@ def test_load_demo_without_tables_says_to_migrate(db, debug, monkeypatch):
         call_command("load_demo")
 
 
+@pytest.mark.both_databases
 def test_load_demo_that_fails_half_way_leaves_nothing(db, debug, today_only, now, monkeypatch):
     saves = []
 

@@ -15,9 +15,9 @@ LEAST_ITERATIONS = 600_000  # of PBKDF2 with SHA-256
 
 def production(names, **environment):
     """Return settings by these names as a process sees them that has this environment and no other."""
-    told = f"import json, clinic.settings as s; print(json.dumps({{n: getattr(s, n, None) for n in {names!r}}}))"
+    script = f"import json, clinic.settings as s; print(json.dumps({{n: getattr(s, n, None) for n in {names!r}}}))"
     env = {"PATH": os.environ["PATH"], "SECRET_KEY": KEY, "DEBUG": "off", "DATABASE_URL": "sqlite://:memory:"}
-    done = subprocess.run([sys.executable, "-c", told], env=env | environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], env=env | environment, capture_output=True, text=True)
     assert done.stderr == ""
     return json.loads(done.stdout)
 

@@ -172,6 +172,7 @@ def test_retrying_any_other_error_passes_at_once():
         assert work.calls == 1, error
 
 
+@pytest.mark.both_databases
 def test_retrying_inside_a_transaction_passes_every_error_at_once():
     for error in (DEADLOCK, LostRace("taken"), IntegrityError("unique")):
         work = Work(error)
@@ -182,6 +183,7 @@ def test_retrying_inside_a_transaction_passes_every_error_at_once():
         assert work.calls == 1, error
 
 
+@pytest.mark.both_databases
 def test_retrying_nested_retries_only_the_outermost():
     inner = Work(DEADLOCK)
     outer_calls = []

@@ -63,6 +63,7 @@ def test_pages_open(in_admin, okafor):
     assert statuses == dict.fromkeys(statuses, 200)
 
 
+@pytest.mark.both_databases
 def test_search_finds_by_name_and_specialization(in_admin, okafor):
     for query, is_found in {"okafor": True, "cardio": True, "lindgren": False}.items():
         assert listed(in_admin.get(LIST, {"q": query})) == ([okafor] if is_found else []), query
@@ -167,6 +168,7 @@ def test_delete_of_a_doctor_with_appointments_is_refused_with_advice(in_admin, o
     assert Doctor.objects.get() == okafor
 
 
+@pytest.mark.both_databases
 def test_bulk_delete_with_one_linked_doctor_deletes_none(in_admin, okafor):
     AppointmentFactory(doctor=okafor)
 

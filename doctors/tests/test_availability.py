@@ -139,7 +139,7 @@ def test_doctor_with_hours_on_other_dates_only_does_not_work():
     assert [away.why for away in time.away_on(TUESDAY)] == [Why.DAY_OFF]
 
 
-def test_doctor_without_any_hours_is_open_all_day_and_offered_in_the_usual_hours():
+def test_doctor_without_hours_is_open_all_day_and_offered_in_usual_hours():
     time = DoctorTime()
 
     assert time.open_on(TUESDAY) == [clinic_time.day_bounds(TUESDAY)]
@@ -147,7 +147,7 @@ def test_doctor_without_any_hours_is_open_all_day_and_offered_in_the_usual_hours
     assert time.away_on(TUESDAY) == []
 
 
-def test_doctor_without_any_hours_is_not_offered_at_weekends_by_default():
+def test_doctor_without_hours_is_not_offered_at_weekends_by_default():
     works = {27: True, 28: False, 29: False, 30: True}
 
     assert {day: DoctorTime().works_on(dt.date(2026, 11, day)) for day in works} == works
@@ -156,7 +156,7 @@ def test_doctor_without_any_hours_is_not_offered_at_weekends_by_default():
 # Why not
 
 
-def test_stretches_say_why_nobody_can_be_booked():
+def test_unavailable_times_say_why():
     training = Absence(utc(2026, 11, 24, 10), utc(2026, 11, 24, 11), "Training")
 
     away = DoctorTime([every_day("08:00-12:00 13:00-17:00")], [training]).away_on(TUESDAY)
@@ -241,7 +241,7 @@ def test_open_and_away_are_the_day(settings, zone, day, intervals, leave, is_clo
     st.sampled_from([0, 1, 10, 60]),
     st.sampled_from([15, 20, 25, 30]),
 )
-def test_every_offered_time_can_be_booked_and_every_bookable_one_is_offered(
+def test_every_offered_time_can_be_booked_and_every_bookable_is_offered(
     settings, zone, day, intervals, leave, booked, minutes, minute, gap, step
 ):
     settings.TIME_ZONE = zone
@@ -280,7 +280,7 @@ def is_open(time, start, end):
     st.dates(dt.date(2026, 1, 1), dt.date(2026, 12, 31)),
     A_TIME,
 )
-def test_first_instant_is_the_first_at_which_clocks_have_come_so_far(zone, day, time):
+def test_first_instant_is_the_first_at_which_clocks_show_the_time_or_later(zone, day, time):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clinic_time, "clinic_zone", lambda: ZoneInfo(zone))
         instant = clinic_time.first_instant_from(day, time)

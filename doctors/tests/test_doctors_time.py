@@ -1,4 +1,4 @@
-"""Timetables, leaves and closures: what is refused, what is written, and two people at once."""
+"""Timetables, leaves and closures: what is refused, what is written, and simultaneous changes."""
 
 import datetime as dt
 
@@ -27,6 +27,7 @@ def timetable(doctor, monday=((EIGHT, NOON),), **fields):
 # Timetables
 
 
+@pytest.mark.both_databases
 def test_hours_of_a_day(doctor):
     days = [
         ([(EIGHT, NOON)], {}),
@@ -82,6 +83,7 @@ def test_timetables_of_two_doctors_may_be_for_the_same_dates():
     assert Timetable.objects.count() == 2
 
 
+@pytest.mark.both_databases
 def test_changing_a_week_leaves_the_rows_that_stay():
     stored = TimetableFactory(week={0: [(EIGHT, NOON)], 1: [(EIGHT, NOON)]})
     monday = WorkingHours.objects.get(weekday=0).pk
@@ -94,6 +96,7 @@ def test_changing_a_week_leaves_the_rows_that_stay():
     assert AuditEntry.objects.get_for_model(WorkingHours).filter(action=AuditEntry.Action.DELETE).count() == 1
 
 
+@pytest.mark.both_databases
 def test_second_change_of_the_same_timetable_is_stale():
     TimetableFactory()
     one, other = Timetable.objects.get(), Timetable.objects.get()
@@ -108,7 +111,8 @@ def test_second_change_of_the_same_timetable_is_stale():
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON)]}
 
 
-def test_timetable_saved_unchecked_is_checked_under_the_claim(doctor):
+@pytest.mark.both_databases
+def test_timetable_saved_unchecked_is_checked_under_the_lock(doctor):
     TimetableFactory(doctor=doctor)
 
     with pytest.raises(LostRace) as lost:
@@ -118,6 +122,7 @@ def test_timetable_saved_unchecked_is_checked_under_the_claim(doctor):
     assert Timetable.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_database_refuses_inverted_hours_and_leaves(doctor):
     stored = TimetableFactory(doctor=doctor)
 
@@ -182,6 +187,7 @@ def test_leave_reads_as_people_say_it():
 # Closures
 
 
+@pytest.mark.both_databases
 def test_clinic_is_closed_once_a_date():
     ClosureFactory()
 
@@ -198,7 +204,7 @@ def test_closures_are_saved_one_by_one():
 
 
 @pytest.mark.both_databases
-def test_change_of_a_doctors_availability_claims_only_that_diary():
+def test_change_of_availability_locks_only_that_diary():
     for factory in (TimetableFactory, LeaveFactory):
         own, other = DoctorFactory(), DoctorFactory()
 
@@ -209,7 +215,7 @@ def test_change_of_a_doctors_availability_claims_only_that_diary():
 
 
 @pytest.mark.both_databases
-def test_closure_claims_all_diaries():
+def test_closure_locks_all_diaries():
     DoctorFactory.create_batch(2)
 
     ClosureFactory().delete()
@@ -217,7 +223,8 @@ def test_closure_claims_all_diaries():
     assert set(Doctor.objects.values_list("diary_version", flat=True)) == {2}
 
 
-def test_rows_deleted_from_a_list_claim_the_diary(in_admin, doctor):
+@pytest.mark.both_databases
+def test_rows_deleted_from_a_list_lock_the_diary(in_admin, doctor):
     for row in (LeaveFactory(doctor=doctor), ClosureFactory()):
         before = Doctor.objects.get(pk=doctor.pk).diary_version
         name = type(row)._meta.model_name
@@ -243,7 +250,7 @@ def test_hours_are_understood_as_people_write_them():
     assert {text: IntervalsField().clean(text) for text in expected} == expected
 
 
-def test_what_is_no_hours_is_refused():
+def test_text_that_is_no_hours_is_refused():
     texts = ["morning", "8", "8-", "8-12-17", "25-26", "8:60-12", "8-12 and 13-17", "8-123", "-", "\0"]
 
     assert [text for text in texts if not refusal_code(IntervalsField().clean, text)] == []

@@ -24,6 +24,7 @@ def verdicts(context):
     return {row.number: row.verdict for row in context["rows"]}
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
 def test_confirmed_rows_are_doctors_and_what_is_empty_is_as_usual(in_admin, administrator, make):
     address, _context = preview(in_admin, OKAFOR, SILVA, make=make)
@@ -67,6 +68,7 @@ def test_row_is_refused_by_the_rules_of_a_doctor(in_admin):
         assert not Doctor.objects.exists(), row
 
 
+@pytest.mark.both_databases
 def test_rows_are_compared_with_doctors_by_name_and_specialization(in_admin):
     kept = DoctorFactory(
         full_name="Dr Jámes Okafor", specialization="Cardiology", is_active=False, usual_minutes=20, gap_minutes=5
@@ -112,6 +114,7 @@ def test_cells_not_understood_or_empty_are_shown_as_typed(in_admin):
         assert [value for _label, value in context["rows"][0].labelled] == [*OKAFOR[:2], *cells]
 
 
+@pytest.mark.both_databases
 def test_rows_are_compared_with_those_before_them(in_admin):
     _address, context = preview(in_admin, SILVA, ["Dr Ana Sílva", "dermatology", "", "", ""], [SILVA[0], "Surgery"])
 

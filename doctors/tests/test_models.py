@@ -64,6 +64,7 @@ def test_new_doctor_is_active_without_a_login_and_with_an_empty_diary():
     assert (doctor.is_active, doctor.user, doctor.diary_version) == (True, None, 0)
 
 
+@pytest.mark.both_databases
 def test_login_of_two_doctors_is_refused():
     user = UserFactory()
     DoctorFactory(user=user)
@@ -73,6 +74,7 @@ def test_login_of_two_doctors_is_refused():
         DoctorFactory(user=user)
 
 
+@pytest.mark.both_databases
 def test_doctor_stays_when_the_login_is_deleted():
     user = UserFactory()
     doctor = DoctorFactory(user=user)
@@ -86,6 +88,7 @@ def test_doctor_stays_when_the_login_is_deleted():
 # Diary
 
 
+@pytest.mark.both_databases
 def test_diary_version_rises_with_each_booking_in_this_diary_only():
     doctor, other = DoctorFactory(), DoctorFactory()
 
@@ -108,6 +111,7 @@ def test_saving_a_stale_doctor_does_not_set_the_diary_back():
         assert Doctor.objects.get(pk=stale.pk).diary_version == 1, options
 
 
+@pytest.mark.both_databases
 def test_saving_a_stale_doctor_twice_and_reading_it_again_works():
     doctor = DoctorFactory()
     AppointmentFactory(doctor=Doctor.objects.get())
@@ -119,6 +123,7 @@ def test_saving_a_stale_doctor_twice_and_reading_it_again_works():
     assert doctor.diary_version == 1
 
 
+@pytest.mark.both_databases
 def test_diary_version_cannot_be_set_by_assignment():
     doctor = DoctorFactory()
 
@@ -152,6 +157,7 @@ def test_delete_of_doctors_without_appointments_works():
     assert not Doctor.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_delete_of_a_linked_doctor_is_refused_with_advice():
     for status in ("booked", "cancelled"):
         appointment = AppointmentFactory(status=status)
@@ -164,6 +170,7 @@ def test_delete_of_a_linked_doctor_is_refused_with_advice():
         assert Doctor.objects.filter(pk=appointment.doctor_id).exists(), status
 
 
+@pytest.mark.both_databases
 def test_delete_of_several_with_one_linked_deletes_nobody():
     appointment = AppointmentFactory()
     DoctorFactory()
@@ -197,6 +204,7 @@ def test_specialized_in_takes_one_specialization():
     assert list(Doctor.objects.specialized_in("Cardiology")) == [doctor]
 
 
+@pytest.mark.both_databases
 def test_doctors_come_in_order_of_their_names():
     for full_name in ["Dr Zola", "Dr Abel", "Dr Okafor"]:
         DoctorFactory(full_name=full_name)

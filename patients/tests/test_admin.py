@@ -63,6 +63,7 @@ def test_pages_open(in_admin, maria):
     assert statuses == dict.fromkeys(statuses, 200)
 
 
+@pytest.mark.both_databases
 def test_search_finds_as_at_the_desk(in_admin, maria):
     for query, is_found in {"santos mar": True, "MARIA@": True, "912345": True, "antos": False, "  ": True}.items():
         assert listed(in_admin.get(LIST, {"q": query})) == ([maria] if is_found else []), query
@@ -131,6 +132,7 @@ def test_delete_of_a_patient_with_appointments_is_refused_with_advice(in_admin, 
     assert Patient.objects.filter(pk=maria.pk).exists()
 
 
+@pytest.mark.both_databases
 def test_bulk_delete_with_one_linked_patient_deletes_none(in_admin, maria):
     AppointmentFactory(patient=maria)
     free = PatientFactory()

@@ -106,6 +106,7 @@ def test_change_leaves_what_is_not_named(api, receptionist):
     assert AuditEntry.objects.get_for_object(patient).order_by("-pk").first().actor == receptionist
 
 
+@pytest.mark.both_databases
 def test_change_to_anothers_email_answers_400(api):
     taken, patient = PatientFactory(), PatientFactory()
 
@@ -119,6 +120,7 @@ def test_change_refused(api, patient):
         assert api.patch(f"/patients/{patient.pk}", changes).status_code == 422, changes
 
 
+@pytest.mark.both_databases
 def test_change_that_changes_nothing_leaves_the_record(api, now):
     patient = PatientFactory(first_name="Ana")
     etag = api.get(f"/patients/{patient.pk}")["ETag"]
@@ -169,6 +171,7 @@ def test_search_finds_by_beginnings_in_any_order(api):
     assert [each["id"] for each in api.post("/patients/search", {"q": "lop an"}).json()] == [ana.pk]
 
 
+@pytest.mark.both_databases
 def test_search_in_pages_finds_each_once_by_name(api):
     names = ["Ålund", "Berg", "Costa", "Díaz", "Évora"]
     for name in reversed(names):
@@ -194,6 +197,7 @@ def test_search_has_no_address_that_names_anybody(api):
     assert api.get("/patients?q=ana").status_code == 405
 
 
+@pytest.mark.both_databases
 def test_search_makes_as_many_queries_for_any_number(api, django_assert_num_queries):
     api.get("/patients/999999")  # the use of the token is recorded once a minute
 

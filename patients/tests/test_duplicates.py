@@ -37,6 +37,7 @@ def duplicates(**data):
 # Who is like whom
 
 
+@pytest.mark.both_databases
 def test_same_name_and_birth_date_is_a_duplicate_in_any_spelling(maria):
     names = [
         ("Maria", "Weiß Santos"),
@@ -64,6 +65,7 @@ def test_another_name_or_birth_date_is_no_duplicate(maria):
         assert duplicates(**same | changes) == [], changes
 
 
+@pytest.mark.both_databases
 def test_same_phone_is_a_duplicate_however_it_is_written():
     for stored in ("+351 912 345 678", "00351 912345678", "912 345 678", "(912) 345-678"):
         with rolled_back():
@@ -90,11 +92,13 @@ def test_phone_is_not_taken_for_the_beginning_of_a_longer_one():
     assert duplicates(phone_number="912 345 6") == []
 
 
+@pytest.mark.both_databases
 def test_holder_of_the_email_is_a_duplicate(maria):
     assert duplicates(email="maria@example.org") == [maria]
     assert duplicates(email=" MARIA@example.org") == [maria]
 
 
+@pytest.mark.both_databases
 def test_another_email_is_no_duplicate(maria):
     for email in ("", "maria@example.com", "mariá@example.org", "\ud800@example.org"):
         assert duplicates(email=email) == [], email
@@ -115,6 +119,7 @@ def test_duplicates_are_five_at_most_the_surest_first_and_nobody_twice(maria):
     assert alike == [holder, maria, *family[: MOST_DUPLICATES - 2]]
 
 
+@pytest.mark.both_databases
 def test_duplicates_cost_three_queries_and_none_for_empty_data(django_assert_num_queries, maria):
     with django_assert_num_queries(3):
         duplicates(

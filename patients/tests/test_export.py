@@ -80,6 +80,7 @@ def test_workbook_holds_texts_and_no_formulas(in_admin):
     assert {cell.data_type for row in rows for cell in row if cell.value} == {"s"}
 
 
+@pytest.mark.both_databases
 def test_exported_patients_can_be_imported_again(in_admin, maria):
     PatientFactory(first_name="'t", last_name="=Hooft", email="t@example.org", phone_number="-1234567")
     before = facts()
@@ -107,6 +108,7 @@ def test_unknown_format_sends_nothing(in_admin, maria):
         assert "maria@example.org" not in response.content.decode(), as_format
 
 
+@pytest.mark.both_databases
 def test_patients_are_read_chunk_by_chunk(in_admin, monkeypatch):
     monkeypatch.setattr(transfer_views, "READ_AT_ONCE", 3)
     PatientFactory.create_batch(7)

@@ -74,7 +74,7 @@ def test_box_is_only_for_who_may_see_patients(client, manager):
     assert ask(client, "maria").status_code == 403
 
 
-def test_typing_finds_with_the_next_appointment_and_what_tells_people_apart(at_desk, maria, okafor):
+def test_typing_finds_patients_with_their_next_appointment_and_details(at_desk, maria, okafor):
     appointment = AppointmentFactory(patient=maria, doctor=okafor, start_time=at(14, 30, day=26))
 
     for query in ("san mar", "Santos, Maria", "MARIA@example", "+351 912-345", "(0)912 345"):
@@ -101,7 +101,7 @@ def test_typing_leaves_nothing_in_the_session(at_desk, maria):
     assert at_desk.get(SEARCH).context["found"] is None
 
 
-def test_search_sent_as_a_form_is_answered_on_the_page_with_the_next_appointment(at_desk, maria, okafor):
+def test_search_sent_as_a_form_shows_the_next_appointment_on_the_page(at_desk, maria, okafor):
     appointment = AppointmentFactory(patient=maria, doctor=okafor, start_time=at(14, 30))
 
     response = at_desk.post(SEARCH, {"query": "santos"}, follow=True)
@@ -121,7 +121,7 @@ def test_empty_box_empties_the_list_without_a_search(at_desk, maria):
         assert len(captured) == MOST_QUERIES - 4, query
 
 
-def test_typing_of_nobody_offers_to_register(at_desk, maria):
+def test_typing_an_unknown_name_offers_to_register(at_desk, maria):
     response = ask(at_desk, "nobody")
 
     assert "Nobody is registered like that" in response.content.decode()
@@ -179,6 +179,7 @@ def test_long_text_is_cut_like_the_forms(at_desk, maria):
     assert ask(at_desk, "santos " + "x" * 5000).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_typing_makes_as_many_queries_whatever_is_found(at_desk, okafor):
     numbers = iter(range(30))
     for more in (3, 27):
@@ -203,6 +204,7 @@ def test_next_appointment_is_the_soonest_of_those_to_come(receptionist, maria):
     assert next_appointment_of(maria, receptionist) == [sooner]
 
 
+@pytest.mark.both_databases
 def test_next_appointment_is_one_that_is_not_over(receptionist, maria):
     for start, is_next in ((at(8, 30), False), (at(8, 31), True), (at(9), True)):
         with rolled_back():
@@ -220,6 +222,7 @@ def test_next_appointment_is_never_cancelled_or_a_no_show(receptionist, maria):
         assert next_appointment_of(maria, receptionist) == [booked], status
 
 
+@pytest.mark.both_databases
 def test_next_appointment_of_everybody_is_read_in_one_query(django_assert_num_queries, receptionist, okafor):
     patients = PatientFactory.create_batch(3, last_name="Silva")
     appointments = [

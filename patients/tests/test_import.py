@@ -76,6 +76,7 @@ def many(count):
 # What a file says
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
 def test_confirmed_rows_are_patients_like_those_typed_in(in_admin, administrator, make):
     address = upload(in_admin, make(HEADER, ANA, RUI))["Location"]
@@ -338,6 +339,7 @@ def test_row_is_compared_as_the_form_compares(in_admin, maria):
         assert context["rows"][0].like == (maria if verdict != Verdict.NEW else None), row
 
 
+@pytest.mark.both_databases
 def test_rows_are_compared_with_those_before_them(in_admin):
     _address, context = preview(
         in_admin,
@@ -408,6 +410,7 @@ def test_file_with_an_error_cannot_be_confirmed(in_admin):
     assert ImportRow.objects.count() == 2
 
 
+@pytest.mark.both_databases
 def test_imported_patient_has_the_same_audit_entry_as_a_typed_one(in_admin, administrator, now):
     address, _context = preview(in_admin, ANA)
     in_admin.post(address)
@@ -430,6 +433,7 @@ def test_imported_patient_has_the_same_audit_entry_as_a_typed_one(in_admin, admi
     assert imported == saved
 
 
+@pytest.mark.both_databases
 def test_confirmed_twice_is_imported_once(in_admin):
     address, _context = preview(in_admin, ANA, RUI)
 
@@ -648,6 +652,7 @@ def test_log_records_an_import_without_naming_anybody(in_admin, administrator, c
 # All or nothing
 
 
+@pytest.mark.both_databases
 def test_changes_since_the_preview_are_shown_before_the_import(in_admin):
     address, _context = preview(in_admin, RUI, ANA)
     PatientFactory(email="ana@example.org", first_name="Anna")
@@ -671,6 +676,7 @@ def test_record_deleted_since_the_preview_is_noticed(in_admin, maria):
     assert not Patient.objects.exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets nobody else write while an import runs")
 @pytest.mark.django_db(transaction=True)
 def test_email_registered_between_check_and_write_rolls_the_import_back(in_admin):
@@ -693,6 +699,7 @@ def test_email_registered_between_check_and_write_rolls_the_import_back(in_admin
     assert next(row.number for row in response.context["rows"]) == 601
 
 
+@pytest.mark.both_databases
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets one write after the other anyway")
 @pytest.mark.django_db(transaction=True)
 def test_confirmed_by_two_clicks_at_once_is_imported_once(in_admin, administrator):
@@ -732,6 +739,7 @@ def in_another_connection(work):
     thread.join()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_import_whose_audit_entries_fail_leaves_nothing_behind(in_admin, client):
     address, _context = preview(in_admin, *many(600))
@@ -784,6 +792,7 @@ def queries_of(work):
     return len(reading), len(queries)
 
 
+@pytest.mark.both_databases
 def test_preview_and_confirmation_read_as_often_for_300_rows_as_for_30(in_admin):
     cost = {}
     for count in (30, 300):
@@ -800,6 +809,7 @@ def test_preview_and_confirmation_read_as_often_for_300_rows_as_for_30(in_admin)
         assert most[1] - few[1] < 20  # what is written, SQLite taking at most 999 values at a time
 
 
+@pytest.mark.both_databases
 def test_upload_that_is_refused_half_way_keeps_nothing(administrator, monkeypatch):
     monkeypatch.setattr("clinic.uploaded_sheet.MOST_ROWS", 600)
 

@@ -65,6 +65,7 @@ def test_email_is_looked_up_whatever_its_case_and_blanks():
 # Search keys
 
 
+@pytest.mark.both_databases
 def test_keys_of_a_new_patient_are_names_e_mail_and_phone():
     patient = PatientFactory(
         first_name="José Luís", last_name="Weiß-Sørensen", email="jose@example.org", phone_number="+351 912 345 678"
@@ -89,6 +90,7 @@ def test_keys_of_a_patient_without_a_phone_hold_no_blank():
     assert keys_of(patient) == {"maria", "santos", "maria@example.org"}
 
 
+@pytest.mark.both_databases
 def test_keys_follow_edits():
     patient = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="112")
     before = keys_of(patient)
@@ -142,6 +144,7 @@ def test_keys_of_a_patient_read_in_part_stay_whole():
     assert keys_of(patient) == {"ana", "santos", "maria@example.org"}
 
 
+@pytest.mark.both_databases
 def test_keys_of_an_unchanged_patient_are_not_written_again():
     patient = PatientFactory()
     before = set(SearchKey.objects.values_list("pk", flat=True))
@@ -151,6 +154,7 @@ def test_keys_of_an_unchanged_patient_are_not_written_again():
     assert set(SearchKey.objects.values_list("pk", flat=True)) == before
 
 
+@pytest.mark.both_databases
 def test_keys_go_with_the_patient():
     patient = PatientFactory()
 
@@ -159,6 +163,7 @@ def test_keys_go_with_the_patient():
     assert not SearchKey.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_bulk_create_fills_keys_and_order():
     one = Patient(first_name="José", last_name="Øster", email="Jose@Example.org ", phone_number="112")
     other = Patient(first_name="Ana", last_name="Silva", email="ana@example.org")
@@ -207,6 +212,7 @@ def test_update_of_what_keys_are_derived_from_is_refused():
         assert (patient.first_name, patient.last_name, patient.email) == ("Maria", "Santos", "maria@example.org")
 
 
+@pytest.mark.both_databases
 def test_bulk_update_of_what_keys_are_derived_from_is_refused():
     patient = PatientFactory(last_name="Santos")
     patient.last_name = "Silva"
@@ -229,6 +235,7 @@ def test_update_of_anything_else_is_allowed():
 # Diary
 
 
+@pytest.mark.both_databases
 def test_saving_a_stale_patient_does_not_set_the_diary_back():
     patient = PatientFactory()
     stale = Patient.objects.get()
@@ -254,6 +261,7 @@ def test_delete_of_a_patient_without_appointments_works():
     assert not Patient.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_delete_of_a_linked_patient_is_refused_with_advice():
     for status in ("booked", "cancelled"):
         appointment = AppointmentFactory(status=status)
@@ -266,6 +274,7 @@ def test_delete_of_a_linked_patient_is_refused_with_advice():
         assert Patient.objects.filter(pk=appointment.patient_id).exists(), status
 
 
+@pytest.mark.both_databases
 def test_delete_of_several_with_one_linked_deletes_nobody():
     appointment = AppointmentFactory()
     PatientFactory()
@@ -289,6 +298,7 @@ def test_patient_is_shown_by_full_name():
     assert str(PatientFactory.build(first_name="Maria", last_name="Santos")) == "Maria Santos"
 
 
+@pytest.mark.both_databases
 def test_patients_come_in_order_of_folded_last_and_first_name():
     for first_name, last_name in [("Zoe", "Ábel"), ("Ana", "Zola"), ("Ana", "Abel"), ("Maria", "Øster")]:
         PatientFactory(first_name=first_name, last_name=last_name)

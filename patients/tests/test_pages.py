@@ -87,6 +87,7 @@ def test_search_shows_twenty_and_says_that_there_are_more(at_desk):
         PatientFactory(last_name="Silva")
 
 
+@pytest.mark.both_databases
 def test_search_makes_few_queries_whatever_the_number_of_rows(at_desk):
     PatientFactory.create_batch(3, last_name="Silva")
     at_desk.post(SEARCH, {"query": "silva"})
@@ -122,6 +123,7 @@ def test_register_needs_neither_phone_nor_date_of_birth(at_desk):
     assert Patient.objects.get().date_of_birth is None
 
 
+@pytest.mark.both_databases
 def test_register_takes_a_name_in_any_script(at_desk):
     names = ["x" * 50, "é" * 50, "王" * 50, "ع" * 50, "🙂" * 49 + "x", "O’Brien-Ñandú", "李", "Ⅻ", "ﷺ" * 50]
 
@@ -163,6 +165,7 @@ REFUSALS = [
 ]
 
 
+@pytest.mark.both_databases
 def test_register_is_refused_at_its_field(at_desk, maria):
     for changes, field, code in REFUSALS:
         sent = typed(**changes)
@@ -209,6 +212,7 @@ def test_edit_saves_with_its_user_and_goes_to_the_record(at_desk, receptionist, 
     assert list(Patient.objects.search("ferreira")) == [maria]
 
 
+@pytest.mark.both_databases
 def test_edit_of_a_patient_changed_meanwhile_is_refused_until_sent_again(at_desk, maria, now):
     shown = seen(maria)
     now.shift(60)
@@ -223,6 +227,7 @@ def test_edit_of_a_patient_changed_meanwhile_is_refused_until_sent_again(at_desk
     assert Patient.objects.get().full_name == "Inês Ferreira"
 
 
+@pytest.mark.both_databases
 def test_edit_keeps_the_own_email_in_another_case(at_desk, maria):
     response = at_desk.post(f"/patients/{maria.pk}/edit/", seen(maria) | typed(email="MARIA@example.org"))
 

@@ -33,9 +33,9 @@ def maria():
     return PatientFactory(first_name="Maria", last_name="Santos")
 
 
-def note(event, subject, *, by=None, at=None, **told):
+def note(event, subject, *, by=None, at=None, **details):
     """Write an entry as if somebody had done it at some time."""
-    entry = AuditEntry.objects.note(event, subject, **told)
+    entry = AuditEntry.objects.note(event, subject, **details)
     if by or at:
         values = {"actor": by} if by else {}
         QuerySet(AuditEntry).filter(pk=entry.pk).update(**values, **({"timestamp": at} if at else {}))
@@ -75,6 +75,7 @@ def test_no_link_for_others(at_desk, maria):
 # What is found
 
 
+@pytest.mark.both_databases
 def test_filter_by_patient_finds_reads_appointments_and_lists(maria):
     other = PatientFactory()
     appointment = AppointmentFactory(patient=maria)
@@ -111,6 +112,7 @@ def test_filter_by_event_finds_its_entries(maria):
     assert shown(event=Event.SEARCH, patient_id=maria.pk) == [searched.pk]
 
 
+@pytest.mark.both_databases
 def test_days_are_clinic_local_and_both_included(maria, settings):
     settings.TIME_ZONE = "Asia/Tokyo"  # nine hours ahead
     midnight = utc(2026, 11, 23, 15, 0)
@@ -125,6 +127,7 @@ def test_days_are_clinic_local_and_both_included(maria, settings):
     assert shown(first=day, last=day, patient_id=maria.pk) == [last.pk, first.pk]
 
 
+@pytest.mark.both_databases
 def test_pages_follow_one_another_without_gap_or_repeat(maria):
     written = [
         note(Event.READ, maria, at=NOW).pk
@@ -262,15 +265,15 @@ def test_details_are_in_words(db):
         ({"day": "anonymised"}, ["of anonymised"]),
     ]
 
-    shown = [row_of(note(Event.READ, Patient, **told)).told for told, _words in details]
+    shown = [row_of(note(Event.READ, Patient, **data)).told for data, _words in details]
 
-    assert shown == [words for _told, words in details]
+    assert shown == [words for _data, words in details]
 
 
 def test_records_recorded_by_id_are_shown_by_name(receptionist, doctor, maria):
-    told = {"of_user": receptionist.pk, "doctor": doctor.pk, "patient_id_named": maria.pk, "doctor_named": 4711}
+    details = {"of_user": receptionist.pk, "doctor": doctor.pk, "patient_id_named": maria.pk, "doctor_named": 4711}
 
-    assert row_of(note(Event.READ, Patient, **told)).told == [
+    assert row_of(note(Event.READ, Patient, **details)).told == [
         f"only of {receptionist.display_name}",
         f"of {doctor}",
         "with Maria Santos",
@@ -344,6 +347,7 @@ def test_search_says_when_it_has_found_more_than_it_shows(in_admin):
 # What it costs
 
 
+@pytest.mark.both_databases
 def test_page_makes_the_same_queries_for_3_and_for_30_rows(in_admin, administrator):
     def fill(count):
         for _ in range(count):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from clinic.core import clinic_time
 from clinic.core.clinic_time import FIRST, SECOND
 from clinic.tests.kit import refusal_code, utc
+from clinic.tests.properties import examples
 
 LISBON = "Europe/Lisbon"
 NEW_YORK = "America/New_York"
@@ -38,7 +39,7 @@ CHANGE_DAYS = st.sampled_from(
         dt.date(2026, 11, 1),
     ]
 )
-thoroughly = hypothesis.settings(deadline=None, derandomize=True, max_examples=200)
+thoroughly = examples(200)
 
 
 def in_zone(zone, function, *args, **kwargs):

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from clinic.core.names import check_name, clean_name, fold
 from clinic.tests.kit import refusal_code
+from clinic.tests.properties import examples
 
-thoroughly = hypothesis.settings(deadline=None, derandomize=True, max_examples=500)
+thoroughly = examples(500)
 ANY_TEXT = st.text(max_size=20)
 
 

@@ -124,12 +124,11 @@ def test_report_names_what_is_behind(tmp_path):
     said = report(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
 
     assert said.splitlines() == [
-        "3 pins compared.",
-        "Behind the newest patch of their series:",
-        "  toy 1.0.1 -> 1.0.3",
-        "A newer series is out:",
-        "  toy 1.0.1 -> 2.0",
-        "Not found in the index: missing",
+        "Comparing 3 pins with the package index.",
+        "missing 1: not found in the package index",
+        "toy 1.0.1 -> 1.0.3 (newest patch)",
+        "toy 1.0.1 -> 2.0 (newer series)",
+        "2 of 3 pins are behind or not found.",
     ]
 
 

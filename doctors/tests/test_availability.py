@@ -1,7 +1,6 @@
 """Doctors' availability: hours as instants, less leave and closures, also where clocks change by half an hour."""
 
 import datetime as dt
-import os
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ from appointments import rules
 from appointments.availability.search import free_pieces, widened
 from clinic.core import clinic_time
 from clinic.tests.kit import utc
+from clinic.tests.properties import examples
 from doctors.availability import (
     Absence,
     DoctorAvailability,
@@ -182,14 +182,8 @@ A_SPAN = st.tuples(st.integers(-120, 1620), st.integers(1, 400)).map(lambda it: 
 SPANS = st.lists(A_SPAN, max_size=6)
 A_TIME = st.integers(0, 95).map(lambda quarter: dt.time(quarter // 4, quarter % 4 * 15))
 INTERVALS = st.lists(st.tuples(A_TIME, A_TIME).filter(lambda it: it[0] < it[1] or it[1] == dt.time.min), max_size=3)
-MANY = 1000 if "CI" in os.environ else 100
-EXAMPLES = hypothesis.settings(deadline=None, derandomize=True, max_examples=MANY)
-PER_DAY = hypothesis.settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=MANY,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
-)
+EXAMPLES = examples(100)
+PER_DAY = examples(100, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 
 
 def from_midnight(day, spans):

@@ -78,23 +78,22 @@ def test_other_patients_data_all_stay(life):
     assert life.other.full_name == "Ottoline Brackwater"
 
 
-@pytest.mark.parametrize(
-    ("module", "left_out"),
-    [
+def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, isolated):
+    cases = [
         (rights, "_anonymise_trail"),
         (rights, "_anonymise_visits"),
         (rights, "forget"),
         (short_lived, "_forget_sessions"),
         (short_lived, "_forget_drafts"),
         (short_lived, "_forget_answers"),
-    ],
-)
-def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, module, left_out):
-    monkeypatch.setattr(module, left_out, lambda *_args, **_kwargs: None)
+    ]
+    for module, left_out in cases:
+        with isolated(module=module, left_out=left_out):
+            monkeypatch.setattr(module, left_out, lambda *_args, **_kwargs: None)
 
-    anonymise(life.patient, by=life.admin)
+            anonymise(life.patient, by=life.admin)
 
-    assert places_of(*FORMER)
+            assert places_of(*FORMER)
 
 
 def test_page_leaves_nothing_in_its_own_session(life):
@@ -174,23 +173,24 @@ def test_name_in_the_admins_own_log_goes(life):
     assert LogEntry.objects.get().object_repr == "anonymised"
 
 
-@pytest.mark.parametrize("way", ["page", "selection"])
-def test_patient_who_is_deleted_in_the_admin_stays_in_the_audit_trail_only(frozen, in_admin, receptionist, way):
-    patient = PatientFactory(first_name="Quillon", last_name="Featherby", email="quillon.old@example.org")
-    desk = Client()
-    desk.force_login(receptionist)
-    for client in (desk, in_admin):
-        client.post("/patients/", {"query": "quillon"})
-    KeptForm.objects.create(user=receptionist, path="/patients/new/", data="last_name=Featherby")
+def test_patient_who_is_deleted_in_the_admin_stays_in_the_audit_trail_only(frozen, in_admin, receptionist, isolated):
+    for way in ["page", "selection"]:
+        with isolated(way=way):
+            patient = PatientFactory(first_name="Quillon", last_name="Featherby", email="quillon.old@example.org")
+            desk = Client()
+            desk.force_login(receptionist)
+            for client in (desk, in_admin):
+                client.post("/patients/", {"query": "quillon"})
+            KeptForm.objects.create(user=receptionist, path="/patients/new/", data="last_name=Featherby")
 
-    if way == "page":
-        in_admin.post(f"/admin/patients/patient/{patient.pk}/delete/", {"post": "yes"}, follow=True)
-    else:
-        selected = {"action": "delete_selected", "_selected_action": [patient.pk]}
-        in_admin.post("/admin/patients/patient/", selected | {"post": "yes"}, follow=True)
+            if way == "page":
+                in_admin.post(f"/admin/patients/patient/{patient.pk}/delete/", {"post": "yes"}, follow=True)
+            else:
+                selected = {"action": "delete_selected", "_selected_action": [patient.pk]}
+                in_admin.post("/admin/patients/patient/", selected | {"post": "yes"}, follow=True)
 
-    assert not Patient.objects.exists()
-    assert {table for table, _column, _text in places_of("quillon", "featherby")} == {"clinic_auditentry"}
+            assert not Patient.objects.exists()
+            assert {table for table, _column, _text in places_of("quillon", "featherby")} == {"clinic_auditentry"}
 
 
 def test_kept_answer_stays_so_that_nobody_is_registered_again(life):
@@ -230,15 +230,16 @@ HALF_FILLED = {
 }
 
 
-@pytest.mark.parametrize("path", HALF_FILLED)
-def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, path):
-    ids = {"patient": life.patient.pk, "visit": life.visit.pk}
-    data = HALF_FILLED[path].format(**ids)
-    KeptForm.objects.keep(user_id=life.desk.pk, path=path.format(**ids), data=data)
+def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, isolated):
+    for path in HALF_FILLED:
+        with isolated(path=path):
+            ids = {"patient": life.patient.pk, "visit": life.appointment.pk}
+            data = HALF_FILLED[path].format(**ids)
+            KeptForm.objects.keep(user_id=life.desk.pk, path=path.format(**ids), data=data)
 
-    anonymise(life.patient, by=life.admin)
+            anonymise(life.patient, by=life.admin)
 
-    assert not KeptForm.objects.exists()
+            assert not KeptForm.objects.exists()
 
 
 def test_half_filled_form_of_doctors_time_stays(life):
@@ -272,7 +273,7 @@ def test_e_mail_is_free_for_others(life):
     assert other.pk
 
 
-def test_times_doctors_and_statuses_of_visits_stay(life):
+def test_times_doctors_and_statuses_of_appointments_stay(life):
     columns = ("pk", "patient_id", "doctor_id", "start_time", "end_time", "status", "arrived_at", "completed_at")
     before = list(Appointment.objects.order_by("pk").values_list(*columns))
 
@@ -281,13 +282,13 @@ def test_times_doctors_and_statuses_of_visits_stay(life):
     assert list(Appointment.objects.order_by("pk").values_list(*columns)) == before
 
 
-def test_marks_of_visits_stay_and_their_texts_go(life):
+def test_marks_of_appointments_stay_and_their_texts_go(life):
     anonymise(life.patient, by=life.admin)
 
-    life.visit.refresh_from_db()
+    life.appointment.refresh_from_db()
     life.cancelled.refresh_from_db()
-    assert (life.visit.reason, life.visit.notes, life.visit.cancel_reason) == ("", "", "")
-    assert life.visit.outside_hours_reason == "anonymised"
+    assert (life.appointment.reason, life.appointment.notes, life.appointment.cancel_reason) == ("", "", "")
+    assert life.appointment.outside_hours_reason == "anonymised"
     assert life.cancelled.cancel_reason == "anonymised"
 
 
@@ -327,7 +328,7 @@ def test_act_leaves_one_entry(life):
     assert entry.object_repr == f"Anonymised patient {life.patient.pk}"
 
 
-def test_visit_that_was_given_away_keeps_what_is_the_others(life):
+def test_appointment_that_was_given_away_keeps_what_is_the_others(life):
     anonymise(life.patient, by=life.admin)
 
     swap = AuditEntry.objects.get_for_object(life.given).filter(changes__has_key="patient").order_by("pk")[1]
@@ -345,18 +346,18 @@ def test_other_of_the_swap_can_be_anonymised_too(life):
     assert places_of("Ottoline", "Brackwater", "555 000 111") == []
 
 
-def test_history_of_an_anonymised_patients_visit_can_be_read(life):
+def test_history_of_an_anonymised_patients_appointment_can_be_read(life):
     anonymise(life.patient, by=life.admin)
 
-    for visit in (life.visit, life.given, life.cancelled):
-        visit.refresh_from_db()
-        assert history_of(visit, user=life.desk)
-        assert life.desk_client.get(f"/appointments/{visit.pk}/").status_code == 200
+    for appointment in (life.appointment, life.given, life.cancelled):
+        appointment.refresh_from_db()
+        assert history_of(appointment, user=life.desk)
+        assert life.desk_client.get(f"/appointments/{appointment.pk}/").status_code == 200
     assert life.desk_client.get(f"/patients/{life.patient.pk}/").status_code == 200
 
 
 def test_every_page_about_the_patient_is_served_without_a_former_value(life):
-    visits = (life.visit, life.given, life.taken, life.cancelled, life.hit_visit)
+    appointments = (life.appointment, life.given, life.taken, life.cancelled, life.hit_appointment)
     anonymise(life.patient, by=life.admin)
 
     pages = [
@@ -371,9 +372,9 @@ def test_every_page_about_the_patient_is_served_without_a_former_value(life):
         "/audit/",
         f"/audit/?patient={life.patient.pk}",
         f"/appointments/impacts/{Impact.objects.get().pk}/",
-        *(f"/appointments/{visit.pk}/" for visit in visits),
-        *(f"/admin/appointments/appointment/{visit.pk}/change/" for visit in visits),
-        *(f"/admin/appointments/appointment/{visit.pk}/history/" for visit in visits),
+        *(f"/appointments/{appointment.pk}/" for appointment in appointments),
+        *(f"/admin/appointments/appointment/{appointment.pk}/change/" for appointment in appointments),
+        *(f"/admin/appointments/appointment/{appointment.pk}/history/" for appointment in appointments),
         *(f"/schedule/2026-11-{number:02}/" for number in (3, 4, 5, 6, 9, 10)),
         *(f"/admin/clinic/auditentry/{pk}/change/" for pk in AuditEntry.objects.values_list("pk", flat=True)),
     ]
@@ -384,14 +385,15 @@ def test_every_page_about_the_patient_is_served_without_a_former_value(life):
         assert [value for value in FORMER if value in text] == [], page
 
 
-@pytest.mark.parametrize("page", ["/patients/{pk}/edit/", "/appointments/book/?patient={pk}"])
-def test_page_that_could_only_refuse_leads_to_the_record_which_says_why(life, page):
-    anonymise(life.patient, by=life.admin)
+def test_page_that_could_only_refuse_leads_to_the_record_which_says_why(life, isolated):
+    for page in ["/patients/{pk}/edit/", "/appointments/book/?patient={pk}"]:
+        with isolated(page=page):
+            anonymise(life.patient, by=life.admin)
 
-    response = life.desk_client.get(page.format(pk=life.patient.pk), follow=True)
+            response = life.desk_client.get(page.format(pk=life.patient.pk), follow=True)
 
-    assert response.redirect_chain[-1][0] == f"/patients/{life.patient.pk}/"
-    assert "cannot be changed or booked" in response.content.decode()
+            assert response.redirect_chain[-1][0] == f"/patients/{life.patient.pk}/"
+            assert "cannot be changed or booked" in response.content.decode()
 
 
 def test_page_tells_namesakes_apart(life):
@@ -399,10 +401,10 @@ def test_page_tells_namesakes_apart(life):
 
     assert "13 February 1961" in text
     assert "+44 20 7946 0123" in text
-    assert "<dd>4</dd>" in text  # visits
+    assert "<dd>4</dd>" in text  # appointments
 
 
-def test_schedule_of_the_past_still_counts_the_visits(life):
+def test_schedule_of_the_past_still_counts_the_appointments(life):
     anonymise(life.patient, by=life.admin)
 
     response = life.desk_client.get("/schedule/2026-11-04/?layout=list")
@@ -432,9 +434,8 @@ def test_trail_of_a_patient_makes_the_same_queries_however_much_there_is(
 # Who cannot be anonymised
 
 
-@pytest.mark.parametrize(
-    ("start_time", "status", "is_refused"),
-    [
+def test_open_appointment_today_or_to_come_is_in_the_way(frozen, patient, isolated):
+    cases = [
         (day(26), "booked", True),
         (day(25, 15), "booked", True),
         (day(25, 8), "booked", True),
@@ -445,21 +446,21 @@ def test_trail_of_a_patient_makes_the_same_queries_however_much_there_is(
         (day(26), "cancelled", False),
         (day(24, 23), "booked", False),
         (dt.datetime(2026, 11, 24, 23, 45, tzinfo=dt.UTC), "booked", True),
-    ],
-)
-def test_open_visit_today_or_to_come_is_in_the_way(frozen, patient, start_time, status, is_refused):
-    cancelled = {"cancelled_by": "patient", "cancel_reason": "Ill"} if status == "cancelled" else {}
-    AppointmentFactory(patient=patient, start_time=start_time, status=status, **cancelled)
+    ]
+    for start_time, status, is_refused in cases:
+        with isolated(start_time=start_time, status=status, is_refused=is_refused):
+            cancelled = {"cancelled_by": "patient", "cancel_reason": "Ill"} if status == "cancelled" else {}
+            AppointmentFactory(patient=patient, start_time=start_time, status=status, **cancelled)
 
-    if not is_refused:
-        anonymise(patient, by=None)
-        return
-    with pytest.raises(ValidationError) as refusal:
-        anonymise(patient, by=None)
+            if not is_refused:
+                anonymise(patient, by=None)
+                return
+            with pytest.raises(ValidationError) as refusal:
+                anonymise(patient, by=None)
 
-    assert codes_in(refusal.value) == {"": ["open_visits"]}
-    patient.refresh_from_db()
-    assert patient.anonymised_at is None
+            assert codes_in(refusal.value) == {"": ["open_visits"]}
+            patient.refresh_from_db()
+            assert patient.anonymised_at is None
 
 
 def test_anonymising_again_is_refused_and_leaves_no_entry(frozen, patient):
@@ -491,9 +492,10 @@ def nobody(frozen, patient):
     return anonymise(patient, by=None)
 
 
-@pytest.mark.parametrize("query", ["Anonymised", "patient", "Santos", "anonymised.invalid", "+351 912 345 678"])
-def test_anonymised_patient_is_not_found(nobody, query):
-    assert not Patient.objects.search(query).exists()
+def test_anonymised_patient_is_not_found(nobody, subtests):
+    for query in ["Anonymised", "patient", "Santos", "anonymised.invalid", "+351 912 345 678"]:
+        with subtests.test(query=query):
+            assert not Patient.objects.search(query).exists()
 
 
 def test_anonymised_patient_is_not_exported(nobody, in_admin):
@@ -597,20 +599,20 @@ def test_api_refuses_to_book(nobody, api):
     assert [error["code"] for error in answer.json()["errors"]] == ["anonymised"]
 
 
-def test_no_visit_is_given_to_an_anonymised_patient(nobody):
-    visit = AppointmentFactory(start_time=day(26))
-    visit.patient = nobody
+def test_no_appointment_is_given_to_an_anonymised_patient(nobody):
+    appointment = AppointmentFactory(start_time=day(26))
+    appointment.patient = nobody
 
     with pytest.raises(ValidationError) as refusal:
-        visit.full_clean()
+        appointment.full_clean()
     with pytest.raises(LostRace):
-        visit.save()
+        appointment.save()
 
     assert codes_in(refusal.value) == {"patient": ["anonymised"]}
 
 
-def test_visit_opened_before_cannot_bring_its_notes_back(life):
-    read_before = Appointment.objects.get(pk=life.visit.pk)
+def test_appointment_opened_before_cannot_bring_its_notes_back(life):
+    read_before = Appointment.objects.get(pk=life.appointment.pk)
     anonymise(life.patient, by=life.admin)
 
     with pytest.raises(LostRace):
@@ -619,26 +621,27 @@ def test_visit_opened_before_cannot_bring_its_notes_back(life):
     assert places_of(*FORMER) == []
 
 
-@pytest.mark.parametrize("name", ["reason", "notes"])
-def test_nothing_is_written_about_an_anonymised_patients_visit(life, name):
-    anonymise(life.patient, by=life.admin)
-    visit = Appointment.objects.get(pk=life.visit.pk)
-    setattr(visit, name, "Back again")
+def test_nothing_is_written_about_an_anonymised_patients_appointment(life, isolated):
+    for name in ["reason", "notes"]:
+        with isolated(name=name):
+            anonymise(life.patient, by=life.admin)
+            appointment = Appointment.objects.get(pk=life.appointment.pk)
+            setattr(appointment, name, "Back again")
 
-    with pytest.raises(ValidationError) as refusal:
-        visit.full_clean()
+            with pytest.raises(ValidationError) as refusal:
+                appointment.full_clean()
 
-    assert codes_in(refusal.value) == {name: ["anonymised"]}
+            assert codes_in(refusal.value) == {name: ["anonymised"]}
 
 
-def test_open_past_visit_of_an_anonymised_patient_can_be_closed_out(frozen, patient):
-    visit = AppointmentFactory(patient=patient, start_time=day(20))
+def test_open_past_appointment_of_an_anonymised_patient_can_be_closed_out(frozen, patient):
+    appointment = AppointmentFactory(patient=patient, start_time=day(20))
     anonymise(patient, by=None)
 
-    booking.mark_no_show(visit, by=None)
+    booking.mark_no_show(appointment, by=None)
 
-    visit.refresh_from_db()
-    assert visit.status == "no_show"
+    appointment.refresh_from_db()
+    assert appointment.status == "no_show"
 
 
 def test_fhir_says_that_the_record_is_out_of_use(nobody, api):

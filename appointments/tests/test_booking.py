@@ -71,7 +71,7 @@ def last_entry(appointment):
 # book
 
 
-def test_book_stores_the_visit(patient, doctor, user):
+def test_book_stores_the_appointment(patient, doctor, user):
     appointment = book(patient, doctor, by=user, duration_minutes=45, reason="Knee", notes="Brings X-rays")
 
     held = Appointment.objects.get()
@@ -94,9 +94,8 @@ def test_book_by_the_system_has_no_actor(patient, doctor):
     assert (appointment.booked_by, last_entry(appointment).actor) == (None, None)
 
 
-@pytest.mark.parametrize(
-    ("values", "codes"),
-    [
+def test_book_refuses_what_a_rule_refuses(patient, doctor, isolated):
+    cases = [
         ({"start_time": NOW}, {"start_time": ["past"]}),
         ({"start_time": NOW - MINUTE}, {"start_time": ["past"]}),
         ({"duration_minutes": 14}, {"duration_minutes": ["duration"]}),
@@ -104,11 +103,11 @@ def test_book_by_the_system_has_no_actor(patient, doctor):
         ({"reason": "x" * 201}, {"reason": ["max_length"]}),
         ({"notes": "x" * 2001}, {"notes": ["max_length"]}),
         ({"start_time": dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC)}, {"start_time": ["date_range"]}),
-    ],
-)
-def test_book_refuses_what_a_rule_refuses(patient, doctor, values, codes):
-    assert codes_of(book, patient, doctor, **values) == codes
-    assert not Appointment.objects.exists()
+    ]
+    for values, codes in cases:
+        with isolated(values=values, codes=codes):
+            assert codes_of(book, patient, doctor, **values) == codes
+            assert not Appointment.objects.exists()
 
 
 def test_book_without_a_zone_is_refused(patient, doctor):
@@ -135,7 +134,7 @@ def test_book_of_taken_time_is_refused(booked, patient, doctor):
     assert Appointment.objects.get() == booked
 
 
-def test_book_of_a_cancelled_visits_time_works(patient):
+def test_book_of_a_cancelled_appointments_time_works(patient):
     cancelled = in_status("cancelled")
 
     book(patient, cancelled.doctor)
@@ -168,20 +167,21 @@ def test_book_twice_with_one_key_works_though_the_time_has_passed(frozen, patien
     assert book(patient, doctor, booking_key=KEY) == first
 
 
-@pytest.mark.parametrize("other", ["patient", "doctor", "start_time", "duration_minutes"])
-def test_book_something_else_with_a_used_key_is_refused(patient, doctor, other):
-    book(patient, doctor, booking_key=KEY)
-    values = {
-        "patient": PatientFactory(),
-        "doctor": DoctorFactory(),
-        "start_time": START + HOUR,
-        "duration_minutes": 45,
-    }
+def test_book_something_else_with_a_used_key_is_refused(patient, doctor, isolated):
+    for other in ["patient", "doctor", "start_time", "duration_minutes"]:
+        with isolated(other=other):
+            book(patient, doctor, booking_key=KEY)
+            values = {
+                "patient": PatientFactory(),
+                "doctor": DoctorFactory(),
+                "start_time": START + HOUR,
+                "duration_minutes": 45,
+            }
 
-    wanted = {"patient": patient, "doctor": doctor} | {other: values[other]}
+            wanted = {"patient": patient, "doctor": doctor} | {other: values[other]}
 
-    assert codes_of(book, **wanted, booking_key=KEY) == {"": ["booking_key_used"]}
-    assert Appointment.objects.count() == 1
+            assert codes_of(book, **wanted, booking_key=KEY) == {"": ["booking_key_used"]}
+            assert Appointment.objects.count() == 1
 
 
 def test_book_without_a_key_twice_is_refused_the_second_time(patient, doctor):
@@ -344,18 +344,17 @@ def test_move_within_its_own_time_is_accepted(booked):
     assert fresh(booked).start_time == START + 10 * MINUTE
 
 
-@pytest.mark.parametrize(
-    ("values", "codes"),
-    [
+def test_move_refuses_what_a_rule_refuses(booked, isolated):
+    cases = [
         ({"start_time": NOW}, {"start_time": ["past"]}),
         ({"duration_minutes": 181}, {"duration_minutes": ["duration"]}),
-    ],
-)
-def test_move_refuses_what_a_rule_refuses(booked, values, codes):
-    wanted = {"doctor": booked.doctor, "start_time": START + HOUR, "duration_minutes": 30} | values
+    ]
+    for values, codes in cases:
+        with isolated(values=values, codes=codes):
+            wanted = {"doctor": booked.doctor, "start_time": START + HOUR, "duration_minutes": 30} | values
 
-    assert codes_of(booking.move, booked, **wanted, by=None) == codes
-    assert fresh(booked).version == 1
+            assert codes_of(booking.move, booked, **wanted, by=None) == codes
+            assert fresh(booked).version == 1
 
 
 def test_move_into_taken_time_is_refused(booked):
@@ -380,15 +379,21 @@ def test_move_to_an_inactive_doctor_is_refused(booked):
     assert codes == {"doctor": ["inactive"]}
 
 
-@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
-def test_move_of_what_is_under_way_or_over_is_refused(status):
-    appointment = in_status(status)
+def test_move_of_what_is_under_way_or_over_is_refused(isolated):
+    for status in ["in_consultation", "completed", "no_show", "cancelled"]:
+        with isolated(status=status):
+            appointment = in_status(status)
 
-    codes = codes_of(
-        booking.move, appointment, doctor=appointment.doctor, start_time=START + HOUR, duration_minutes=30, by=None
-    )
+            codes = codes_of(
+                booking.move,
+                appointment,
+                doctor=appointment.doctor,
+                start_time=START + HOUR,
+                duration_minutes=30,
+                by=None,
+            )
 
-    assert codes == {"start_time": ["not_movable"]}
+            assert codes == {"start_time": ["not_movable"]}
 
 
 # The statuses
@@ -403,21 +408,20 @@ def test_cancel_stamps_and_frees_the_time(booked, user, patient):
     assert book(patient, booked.doctor).status == "booked"
 
 
-@pytest.mark.parametrize(
-    ("values", "codes"),
-    [
+def test_cancel_without_reason_or_by_whom_is_refused(booked, isolated):
+    cases = [
         ({"reason": ""}, {"cancel_reason": ["cancel_reason"]}),
         ({"reason": "  "}, {"cancel_reason": ["cancel_reason"]}),
         ({"reason": "x" * 201}, {"cancel_reason": ["max_length"]}),
         ({"cancelled_by": ""}, {"cancelled_by": ["cancelled_by"]}),
         ({"cancelled_by": "nobody"}, {"cancelled_by": ["invalid_choice"]}),
-    ],
-)
-def test_cancel_without_reason_or_by_whom_is_refused(booked, values, codes):
-    wanted = {"reason": "Ill", "cancelled_by": "patient"} | values
+    ]
+    for values, codes in cases:
+        with isolated(values=values, codes=codes):
+            wanted = {"reason": "Ill", "cancelled_by": "patient"} | values
 
-    assert codes_of(booking.cancel, booked, **wanted, by=None) == codes
-    assert fresh(booked).status == "booked"
+            assert codes_of(booking.cancel, booked, **wanted, by=None) == codes
+            assert fresh(booked).status == "booked"
 
 
 def test_mark_arrived_stamps(booked, user):
@@ -427,12 +431,13 @@ def test_mark_arrived_stamps(booked, user):
     assert (held.status, held.arrived_at) == ("arrived", NOW)
 
 
-@pytest.mark.parametrize("day", [-1, 1])
-def test_mark_arrived_on_another_day_is_refused(frozen, booked, day):
-    frozen.move_to(NOW + day * DAY)
+def test_mark_arrived_on_another_day_is_refused(frozen, booked, isolated):
+    for day in [-1, 1]:
+        with isolated(day=day):
+            frozen.move_to(NOW + day * DAY)
 
-    assert codes_of(booking.mark_arrived, booked, by=None) == {"status": ["not_today"]}
-    assert fresh(booked).arrived_at is None
+            assert codes_of(booking.mark_arrived, booked, by=None) == {"status": ["not_today"]}
+            assert fresh(booked).arrived_at is None
 
 
 def test_mark_arrived_of_a_no_show_whose_time_was_given_away_is_refused(frozen, patient):
@@ -488,42 +493,45 @@ def stamps_of(appointment):
     return {name: getattr(appointment, name) for name in STAMPS if getattr(appointment, name)}
 
 
-@pytest.mark.parametrize("status", OPEN_STAMPS)
-@pytest.mark.parametrize("at", [END, END + MINUTE, END + 7 * DAY])
-def test_record_attended_completes_and_invents_no_stamp(frozen, user, status, at):
-    appointment = in_status(status, **OPEN_STAMPS[status])
-    frozen.move_to(at)
+def test_record_attended_completes_and_invents_no_stamp(frozen, user, isolated):
+    for status in OPEN_STAMPS:
+        for at in [END, END + MINUTE, END + 7 * DAY]:
+            with isolated(status=status, at=at):
+                appointment = in_status(status, **OPEN_STAMPS[status])
+                frozen.move_to(at)
 
-    booking.record_attended(appointment, by=user)
+                booking.record_attended(appointment, by=user)
 
-    held = fresh(appointment)
-    assert held.status == "completed"
-    assert stamps_of(held) == OPEN_STAMPS[status]
-    assert last_entry(held).actor == user
-
-
-@pytest.mark.parametrize("status", OPEN_STAMPS)
-def test_record_attended_before_the_end_is_refused(frozen, status):
-    appointment = in_status(status, **OPEN_STAMPS[status])
-    frozen.move_to(END - MINUTE)
-
-    assert codes_of(booking.record_attended, appointment, by=None) == {"status": ["not_over"]}
-    assert fresh(appointment).status == status
+                held = fresh(appointment)
+                assert held.status == "completed"
+                assert stamps_of(held) == OPEN_STAMPS[status]
+                assert last_entry(held).actor == user
 
 
-@pytest.mark.parametrize("status", OPEN_STAMPS)
-@pytest.mark.parametrize("at", [END, END + 7 * DAY])
-def test_undo_of_a_visit_closed_out_brings_back_what_it_was_on_any_day(frozen, user, status, at):
-    appointment = in_status(status, **OPEN_STAMPS[status])
-    frozen.move_to(END)
-    booking.record_attended(appointment, by=user)
-    frozen.move_to(at)
+def test_record_attended_before_the_end_is_refused(frozen, isolated):
+    for status in OPEN_STAMPS:
+        with isolated(status=status):
+            appointment = in_status(status, **OPEN_STAMPS[status])
+            frozen.move_to(END - MINUTE)
 
-    booking.undo(appointment, by=user)
+            assert codes_of(booking.record_attended, appointment, by=None) == {"status": ["not_over"]}
+            assert fresh(appointment).status == status
 
-    held = fresh(appointment)
-    assert held.status == status
-    assert stamps_of(held) == OPEN_STAMPS[status]
+
+def test_undo_of_a_appointment_closed_out_brings_back_what_it_was_on_any_day(frozen, user, isolated):
+    for status in OPEN_STAMPS:
+        for at in [END, END + 7 * DAY]:
+            with isolated(status=status, at=at):
+                appointment = in_status(status, **OPEN_STAMPS[status])
+                frozen.move_to(END)
+                booking.record_attended(appointment, by=user)
+                frozen.move_to(at)
+
+                booking.undo(appointment, by=user)
+
+                held = fresh(appointment)
+                assert held.status == status
+                assert stamps_of(held) == OPEN_STAMPS[status]
 
 
 def test_record_attended_keeps_the_time_taken(frozen, booked, patient):
@@ -534,12 +542,13 @@ def test_record_attended_keeps_the_time_taken(frozen, booked, patient):
     assert codes_of(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
 
 
-@pytest.mark.parametrize("status", ["booked", "arrived"])
-def test_complete_does_not_close_out(frozen, status):
-    appointment = in_status(status)
-    frozen.move_to(END + DAY)
+def test_complete_does_not_close_out(frozen, isolated):
+    for status in ["booked", "arrived"]:
+        with isolated(status=status):
+            appointment = in_status(status)
+            frozen.move_to(END + DAY)
 
-    assert codes_of(booking.complete, appointment, by=None) == {"status": ["transition"]}
+            assert codes_of(booking.complete, appointment, by=None) == {"status": ["transition"]}
 
 
 def test_mark_no_show_frees_the_time(frozen, booked, patient, user):
@@ -588,61 +597,63 @@ AT = {"record_attended": END}  # the others at the start
 PAIRS = [(verb, status.value) for verb in VERBS for status in Status]
 
 
-@pytest.mark.parametrize(("verb", "status"), [(verb, status) for verb, status in PAIRS if status in FROM[verb]])
-def test_verb_leads_on_and_leaves_an_audit_entry(frozen, user, verb, status):
-    appointment = in_status(status)
-    frozen.move_to(AT.get(verb, START))
+def test_verb_leads_on_and_leaves_an_audit_entry(frozen, user, isolated):
+    for verb, status in [(verb, status) for verb, status in PAIRS if status in FROM[verb]]:
+        with isolated(verb=verb, status=status):
+            appointment = in_status(status)
+            frozen.move_to(AT.get(verb, START))
 
-    changed = VERBS[verb](appointment, by=user)
+            changed = VERBS[verb](appointment, by=user)
 
-    entries = AuditEntry.objects.get_for_object(appointment).order_by("pk")
-    assert changed.status == fresh(appointment).status == SETS[verb]
-    assert [(entry.action, entry.actor) for entry in entries] == [
-        (AuditEntry.Action.CREATE, None),
-        (AuditEntry.Action.UPDATE, user),
-    ]
-    assert entries[1].changes_dict["status"] == [status, SETS[verb]]
-
-
-@pytest.mark.parametrize(("verb", "status"), [(verb, status) for verb, status in PAIRS if status not in FROM[verb]])
-def test_verb_from_any_other_status_is_refused_and_changes_nothing(frozen, user, verb, status):
-    appointment = in_status(status)
-    frozen.move_to(START)
-
-    codes = codes_of(VERBS[verb], appointment, by=user)
-
-    assert codes == {"status": ["transition"]}
-    assert (fresh(appointment).status, fresh(appointment).version) == (status, 1)
-    assert AuditEntry.objects.get_for_object(appointment).count() == 1
+            entries = AuditEntry.objects.get_for_object(appointment).order_by("pk")
+            assert changed.status == fresh(appointment).status == SETS[verb]
+            assert [(entry.action, entry.actor) for entry in entries] == [
+                (AuditEntry.Action.CREATE, None),
+                (AuditEntry.Action.UPDATE, user),
+            ]
+            assert entries[1].changes_dict["status"] == [status, SETS[verb]]
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_verb_carried_out_twice_is_refused_the_second_time(frozen, verb):
+def test_verb_from_any_other_status_is_refused_and_changes_nothing(frozen, user, isolated):
+    for verb, status in [(verb, status) for verb, status in PAIRS if status not in FROM[verb]]:
+        with isolated(verb=verb, status=status):
+            appointment = in_status(status)
+            frozen.move_to(START)
+
+            codes = codes_of(VERBS[verb], appointment, by=user)
+
+            assert codes == {"status": ["transition"]}
+            assert (fresh(appointment).status, fresh(appointment).version) == (status, 1)
+            assert AuditEntry.objects.get_for_object(appointment).count() == 1
+
+
+def test_verb_carried_out_twice_is_refused_the_second_time(frozen, isolated):
     """Two people press the same button: the second hears of it, and the stamps stay the first one's."""
-    appointment = in_status("in_consultation" if verb == "complete" else "booked")
-    frozen.move_to(AT.get(verb, START))
-    VERBS[verb](appointment, by=None)
-    first = fresh(appointment)
-    frozen.shift(MINUTE)
+    for verb in VERBS:
+        with isolated(verb=verb):
+            appointment = in_status("in_consultation" if verb == "complete" else "booked")
+            frozen.move_to(AT.get(verb, START))
+            VERBS[verb](appointment, by=None)
+            first = fresh(appointment)
+            frozen.shift(MINUTE)
 
-    codes = codes_of(VERBS[verb], appointment, by=None)
+            codes = codes_of(VERBS[verb], appointment, by=None)
 
-    held = fresh(appointment)
-    assert codes == {"status": ["transition"]}
-    assert (held.arrived_at, held.started_at, held.completed_at, held.cancelled_at) == (
-        first.arrived_at,
-        first.started_at,
-        first.completed_at,
-        first.cancelled_at,
-    )
+            held = fresh(appointment)
+            assert codes == {"status": ["transition"]}
+            assert (held.arrived_at, held.started_at, held.completed_at, held.cancelled_at) == (
+                first.arrived_at,
+                first.started_at,
+                first.completed_at,
+                first.cancelled_at,
+            )
 
 
 # undo
 
 
-@pytest.mark.parametrize(
-    ("status", "stamps", "back", "left"),
-    [
+def test_undo_takes_back_the_status_and_its_stamps(user, isolated):
+    cases = [
         ("arrived", {"arrived_at": NOW}, "booked", {"arrived_at": None}),
         (
             "in_consultation",
@@ -663,20 +674,20 @@ def test_verb_carried_out_twice_is_refused_the_second_time(frozen, verb):
             "booked",
             {"cancelled_at": None, "cancelled_by": "", "cancel_reason": ""},
         ),
-    ],
-)
-def test_undo_takes_back_the_status_and_its_stamps(user, status, stamps, back, left):
-    appointment = in_status(status, **stamps)
+    ]
+    for status, stamps, back, left in cases:
+        with isolated(status=status, stamps=stamps, back=back, left=left):
+            appointment = in_status(status, **stamps)
 
-    booking.undo(appointment, by=user)
+            booking.undo(appointment, by=user)
 
-    held = fresh(appointment)
-    assert held.status == back
-    assert {name: getattr(held, name) for name in left} == left
-    assert last_entry(held).actor == user
+            held = fresh(appointment)
+            assert held.status == back
+            assert {name: getattr(held, name) for name in left} == left
+            assert last_entry(held).actor == user
 
 
-def test_undo_of_a_booked_visit_is_refused(booked):
+def test_undo_of_a_booked_appointment_is_refused(booked):
     assert codes_of(booking.undo, booked, by=None) == {"status": ["transition"]}
 
 
@@ -693,37 +704,38 @@ def test_undo_all_the_way_leads_back_to_a_clean_booking(frozen, booked):
     assert (held.arrived_at, held.started_at, held.completed_at) == (None, None, None)
 
 
-def test_undo_of_a_completed_visit_on_another_day_is_refused(frozen):
+def test_undo_of_a_completed_appointment_on_another_day_is_refused(frozen):
     appointment = in_status("completed", completed_at=START)
     frozen.move_to(START + DAY)
 
     assert codes_of(booking.undo, appointment, by=None) == {"status": ["not_today"]}
 
 
-@pytest.mark.parametrize("status", ["no_show", "cancelled"])
-def test_undo_of_a_visit_whose_time_was_given_away_is_refused(patient, status):
-    appointment = in_status(status)
-    book(patient, appointment.doctor)
+def test_undo_of_a_appointment_whose_time_was_given_away_is_refused(patient, isolated):
+    for status in ["no_show", "cancelled"]:
+        with isolated(status=status):
+            appointment = in_status(status)
+            book(patient, appointment.doctor)
 
-    assert codes_of(booking.undo, appointment, by=None) == {"start_time": ["doctor_overlap"]}
-    assert fresh(appointment).status == status
+            assert codes_of(booking.undo, appointment, by=None) == {"start_time": ["doctor_overlap"]}
+            assert fresh(appointment).status == status
 
 
-def test_undo_of_a_cancelled_visit_whose_patient_is_booked_elsewhere_is_refused(doctor):
+def test_undo_of_a_cancelled_appointment_whose_patient_is_booked_elsewhere_is_refused(doctor):
     appointment = in_status("cancelled")
     book(appointment.patient, doctor)
 
     assert codes_of(booking.undo, appointment, by=None) == {"start_time": ["patient_overlap"]}
 
 
-def test_undo_of_a_cancelled_visit_that_would_have_begun_is_refused(frozen):
+def test_undo_of_a_cancelled_appointment_that_would_have_begun_is_refused(frozen):
     appointment = in_status("cancelled")
     frozen.move_to(START)
 
     assert codes_of(booking.undo, appointment, by=None) == {"status": ["past"]}
 
 
-def test_undo_of_a_cancelled_visit_to_a_doctor_who_is_no_longer_active_is_refused():
+def test_undo_of_a_cancelled_appointment_to_a_doctor_who_is_no_longer_active_is_refused():
     appointment = in_status("cancelled")
     appointment.doctor.is_active = False
     appointment.doctor.save()
@@ -742,37 +754,40 @@ ALL_VERBS = VERBS | {
 }
 
 
-@pytest.mark.parametrize("verb", ALL_VERBS)
-def test_verb_on_what_somebody_else_has_changed_is_refused(frozen, verb):
-    appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
-    other = fresh(appointment)
-    other.notes = "Called back"
-    other.save()
-    frozen.move_to(START)
+def test_verb_on_what_somebody_else_has_changed_is_refused(frozen, isolated):
+    for verb in ALL_VERBS:
+        with isolated(verb=verb):
+            appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
+            other = fresh(appointment)
+            other.notes = "Called back"
+            other.save()
+            frozen.move_to(START)
 
-    codes = codes_of(ALL_VERBS[verb], appointment, by=None, version=1)
+            codes = codes_of(ALL_VERBS[verb], appointment, by=None, version=1)
 
-    assert codes == {"": ["stale"]}
-    assert fresh(appointment).version == 2
-
-
-@pytest.mark.parametrize("verb", ALL_VERBS)
-@pytest.mark.parametrize("version", [None, 1])
-def test_verb_on_the_version_that_was_shown_works(frozen, verb, version):
-    appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
-    frozen.move_to(AT.get(verb, START))
-
-    changed = ALL_VERBS[verb](appointment, by=None, version=version)
-
-    assert changed.version == fresh(appointment).version == 2
+            assert codes == {"": ["stale"]}
+            assert fresh(appointment).version == 2
 
 
-@pytest.mark.parametrize("verb", ALL_VERBS)
-def test_verb_on_a_deleted_appointment_says_so(verb):
-    appointment = AppointmentFactory()
-    Appointment.objects.all().delete()
+def test_verb_on_the_version_that_was_shown_works(frozen, isolated):
+    for verb in ALL_VERBS:
+        for version in [None, 1]:
+            with isolated(verb=verb, version=version):
+                appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
+                frozen.move_to(AT.get(verb, START))
 
-    assert codes_of(ALL_VERBS[verb], appointment, by=None) == {"": ["gone"]}
+                changed = ALL_VERBS[verb](appointment, by=None, version=version)
+
+                assert changed.version == fresh(appointment).version == 2
+
+
+def test_verb_on_a_deleted_appointment_says_so(isolated):
+    for verb in ALL_VERBS:
+        with isolated(verb=verb):
+            appointment = AppointmentFactory()
+            Appointment.objects.all().delete()
+
+            assert codes_of(ALL_VERBS[verb], appointment, by=None) == {"": ["gone"]}
 
 
 def test_doctor_who_is_refused_does_not_hear_where_the_patient_is(now, doctor_user, administrator):

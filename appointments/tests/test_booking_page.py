@@ -23,27 +23,29 @@ MOST_QUERIES = 26
 
 
 def day_url(appointment):
-    """Return the visit's place in the day view."""
+    """Return the appointment's place in the day view."""
     return f"/schedule/{appointment.start_time:%Y-%m-%d}/#v{appointment.pk}"
 
 
-@pytest.mark.parametrize("key", ["", "x", "\0"])
-def test_form_without_its_key_is_shown_again_with_a_new_one_and_books_when_sent_again(at_desk, typed, key):
-    response = at_desk.post(BOOK, typed | {"booking_key": key})
+def test_form_without_its_key_is_shown_again_with_a_new_one_and_books_when_sent_again(at_desk, typed, isolated):
+    for key in ["", "x", "\0"]:
+        with isolated(key=key):
+            response = at_desk.post(BOOK, typed | {"booking_key": key})
 
-    assert codes_at(response, "__all__") == ["incomplete"]
-    assert not Appointment.objects.exists()
-    again = at_desk.post(BOOK, shown(response))
-    assert again.status_code == 302
-    assert Appointment.objects.count() == 1
+            assert codes_at(response, "__all__") == ["incomplete"]
+            assert not Appointment.objects.exists()
+            again = at_desk.post(BOOK, shown(response))
+            assert again.status_code == 302
+            assert Appointment.objects.count() == 1
 
 
-@pytest.mark.parametrize("hidden", [{"which": "5"}, {"next": "a\0b"}])
-def test_form_with_something_else_wrong_that_nobody_sees_says_so_and_books_when_sent_again(at_desk, typed, hidden):
-    response = at_desk.post(BOOK, typed | hidden)
+def test_form_with_something_else_wrong_that_nobody_sees_says_so_and_books_when_sent_again(at_desk, typed, isolated):
+    for hidden in [{"which": "5"}, {"next": "a\0b"}]:
+        with isolated(hidden=hidden):
+            response = at_desk.post(BOOK, typed | hidden)
 
-    assert codes_at(response, "__all__") == ["incomplete"]
-    assert at_desk.post(BOOK, shown(response)).status_code == 302
+            assert codes_at(response, "__all__") == ["incomplete"]
+            assert at_desk.post(BOOK, shown(response)).status_code == 302
 
 
 # Opening the form
@@ -92,9 +94,8 @@ def test_form_without_address_leaves_the_length_to_the_doctor_and_has_a_new_key(
     assert uuid.UUID(shown(first)["booking_key"]) != uuid.UUID(shown(second)["booking_key"])
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_nonsense_in_the_address_is_ignored(at_desk, isolated):
+    cases = [
         ("doctor", "x"),
         ("doctor", "-1"),
         ("doctor", "99999999999999999999999"),
@@ -107,22 +108,23 @@ def test_form_without_address_leaves_the_length_to_the_doctor_and_has_a_new_key(
         ("patient", "99999999999999999999999"),
         ("minutes", "-5"),
         ("minutes", "half an hour"),
-    ],
-)
-def test_nonsense_in_the_address_is_ignored(at_desk, name, value):
-    response = at_desk.get(BOOK, {name: value})
+    ]
+    for name, value in cases:
+        with isolated(name=name, value=value):
+            response = at_desk.get(BOOK, {name: value})
 
-    untouched = shown(at_desk.get(BOOK))
-    assert response.status_code == 200
-    assert shown(response) | {"booking_key": ""} == untouched | {"booking_key": ""}
-    assert response.context["picked"] is None
+            untouched = shown(at_desk.get(BOOK))
+            assert response.status_code == 200
+            assert shown(response) | {"booking_key": ""} == untouched | {"booking_key": ""}
+            assert response.context["picked"] is None
 
 
-@pytest.mark.parametrize("date", ["0001-01-01", "9999-12-31"])
-def test_date_beyond_the_calendar_in_the_address_shows_the_free_times_of_today(at_desk, date):
-    response = at_desk.get(BOOK, {"date": date})
+def test_date_beyond_the_calendar_in_the_address_shows_the_free_times_of_today(at_desk, isolated):
+    for date in ["0001-01-01", "9999-12-31"]:
+        with isolated(date=date):
+            response = at_desk.get(BOOK, {"date": date})
 
-    assert response.context["first_day"] == dt.date(2026, 11, 24)
+            assert response.context["first_day"] == dt.date(2026, 11, 24)
 
 
 def test_opening_the_form_changes_nothing(at_desk, maria, okafor):
@@ -154,15 +156,20 @@ def test_find_shows_matches_and_keeps_what_was_typed(at_desk, typed, maria):
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize("button", [{"find": "1"}, {}], ids=["button", "enter"])
-def test_find_of_one_picks_that_one_and_keeps_what_was_typed(at_desk, typed, maria, button):
-    response = at_desk.post(BOOK, typed | {"patient": "", "patient_query": "santos"} | button)
+def test_find_of_one_picks_that_one_and_keeps_what_was_typed(at_desk, typed, maria, isolated):
+    cases = {
+        "button": {"find": "1"},
+        "enter": {},
+    }
+    for case, button in cases.items():
+        with isolated(case):
+            response = at_desk.post(BOOK, typed | {"patient": "", "patient_query": "santos"} | button)
 
-    assert response.context["picked"] == maria
-    assert shown(response) == typed
-    assert f'<input type="hidden" name="patient" value="{maria.pk}">' in response.content.decode()
-    assert not response.context["form"].errors
-    assert not Appointment.objects.exists()
+            assert response.context["picked"] == maria
+            assert shown(response) == typed
+            assert f'<input type="hidden" name="patient" value="{maria.pk}">' in response.content.decode()
+            assert not response.context["form"].errors
+            assert not Appointment.objects.exists()
 
 
 def test_pick_takes_that_patient_and_keeps_what_was_typed(at_desk, typed, maria):
@@ -175,22 +182,24 @@ def test_pick_takes_that_patient_and_keeps_what_was_typed(at_desk, typed, maria)
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize("pick", ["999", "x", "", "\0", "99999999999999999999"])
-def test_pick_of_nobody_asks_for_the_patient_still(at_desk, typed, pick):
-    response = at_desk.post(BOOK, typed | {"patient": "", "pick": pick})
+def test_pick_of_nobody_asks_for_the_patient_still(at_desk, typed, isolated):
+    for pick in ["999", "x", "", "\0", "99999999999999999999"]:
+        with isolated(pick=pick):
+            response = at_desk.post(BOOK, typed | {"patient": "", "pick": pick})
 
-    assert response.status_code == 200
-    assert response.context["picked"] is None
-    assert not Appointment.objects.exists()
+            assert response.status_code == 200
+            assert response.context["picked"] is None
+            assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize("query", ["", "nobody", "\0", "@", "%"])
-def test_find_of_nobody_shows_no_match(at_desk, typed, query):
-    response = at_desk.post(BOOK, typed | {"patient": "", "find": "1", "patient_query": query})
+def test_find_of_nobody_shows_no_match(at_desk, typed, isolated):
+    for query in ["", "nobody", "\0", "@", "%"]:
+        with isolated(query=query):
+            response = at_desk.post(BOOK, typed | {"patient": "", "find": "1", "patient_query": query})
 
-    assert response.status_code == 200
-    assert not response.context["matches"]
-    assert not Appointment.objects.exists()
+            assert response.status_code == 200
+            assert not response.context["matches"]
+            assert not Appointment.objects.exists()
 
 
 def test_find_as_one_types_returns_only_the_part_and_picks_nobody(at_desk, typed, maria):
@@ -215,7 +224,7 @@ def test_find_shows_twenty_and_says_that_there_are_more(at_desk, typed):
     assert response.context["more"]
 
 
-def test_matches_say_when_the_next_visit_is_at_two_queries_however_many(at_desk, typed, maria):
+def test_matches_say_when_the_next_appointment_is_at_two_queries_however_many(at_desk, typed, maria):
     AppointmentFactory(patient=maria, doctor=DoctorFactory(full_name="Dr Lindgren"), start_time=at(14, 15, day=26))
     AppointmentFactory(patient=maria, start_time=at(14, 15, day=27))
     AppointmentFactory(patient=maria, start_time=at(8, day=20), status="completed")
@@ -262,15 +271,16 @@ def test_taking_a_short_free_time_takes_its_length(at_desk, typed, okafor):
     assert shown(response)["duration_minutes"] == "15"
 
 
-@pytest.mark.parametrize("take", ["nonsense", "", "doctor=x&date=2026-02-30", "\0", "=&=&"])
-def test_taking_nonsense_keeps_what_was_typed(at_desk, typed, take):
-    response = at_desk.post(BOOK, typed | {"take": take})
+def test_taking_nonsense_keeps_what_was_typed(at_desk, typed, isolated):
+    for take in ["nonsense", "", "doctor=x&date=2026-02-30", "\0", "=&=&"]:
+        with isolated(take=take):
+            response = at_desk.post(BOOK, typed | {"take": take})
 
-    assert response.status_code == 200
-    assert {name: value.removesuffix(":00") or value for name, value in shown(response).items()} == {
-        name: value.removesuffix(":00") or value for name, value in typed.items()
-    }
-    assert not Appointment.objects.exists()
+            assert response.status_code == 200
+            assert {name: value.removesuffix(":00") or value for name, value in shown(response).items()} == {
+                name: value.removesuffix(":00") or value for name, value in typed.items()
+            }
+            assert not Appointment.objects.exists()
 
 
 def test_offered_free_time_can_be_taken_and_booked(at_desk, typed, okafor):
@@ -304,7 +314,7 @@ def test_booking_books_and_goes_to_that_day(at_desk, receptionist, typed, maria,
 
 
 def test_booking_leads_back_to_the_day_view_as_it_was(at_desk, typed, okafor):
-    """The day view one came from, with those of its filters that show the visit."""
+    """The day view one came from, with those of its filters that show the appointment."""
     came_from = f"/schedule/2026-11-24/?doctor={okafor.pk}&layout=list"
     form = at_desk.get(BOOK, headers={"Referer": f"http://testserver{came_from}"}).context["form"]
 
@@ -336,35 +346,35 @@ def test_booking_makes_few_queries(at_desk, typed, django_assert_max_num_queries
     assert response.status_code == 302
 
 
-@pytest.mark.parametrize(
-    ("changes", "start", "minutes"),
-    [
+def test_booking_at_an_edge_passes(at_desk, typed, isolated):
+    cases = [
         ({"date": "2026-11-24", "time": "09:01"}, at(9, 1, day=24), 30),
         ({"duration_minutes": "15"}, at(10), 15),
         ({"duration_minutes": "180"}, at(10), 180),
         ({"time": "10:00:59"}, at(10), 30),
         ({"date": "2027-07-01"}, dt.datetime(2027, 7, 1, 9, 0, tzinfo=dt.UTC), 30),
-    ],
-)
-def test_booking_at_an_edge_passes(at_desk, typed, changes, start, minutes):
-    response = at_desk.post(BOOK, typed | changes)
+    ]
+    for changes, start, minutes in cases:
+        with isolated(changes=changes, start=start, minutes=minutes):
+            response = at_desk.post(BOOK, typed | changes)
 
-    assert response.status_code == 302
-    appointment = Appointment.objects.get()
-    assert (appointment.start_time, appointment.duration_minutes) == (start, minutes)
-
-
-@pytest.mark.parametrize(("other", "minutes"), [(at(9, 30), 30), (at(10, 30), 30), (at(7, 0), 180)])
-def test_booking_that_touches_another_passes(at_desk, typed, maria, okafor, other, minutes):
-    AppointmentFactory(doctor=okafor, patient=maria, start_time=other, duration_minutes=minutes)
-
-    response = at_desk.post(BOOK, typed)
-
-    assert response.status_code == 302
-    assert Appointment.objects.filter(booking_key=KEY).exists()
+            assert response.status_code == 302
+            appointment = Appointment.objects.get()
+            assert (appointment.start_time, appointment.duration_minutes) == (start, minutes)
 
 
-def test_booking_takes_the_time_of_a_cancelled_visit(at_desk, typed, maria, okafor):
+def test_booking_that_touches_another_passes(at_desk, typed, maria, okafor, isolated):
+    for other, minutes in [(at(9, 30), 30), (at(10, 30), 30), (at(7, 0), 180)]:
+        with isolated(other=other, minutes=minutes):
+            AppointmentFactory(doctor=okafor, patient=maria, start_time=other, duration_minutes=minutes)
+
+            response = at_desk.post(BOOK, typed)
+
+            assert response.status_code == 302
+            assert Appointment.objects.filter(booking_key=KEY).exists()
+
+
+def test_booking_takes_the_time_of_a_cancelled_appointment(at_desk, typed, maria, okafor):
     AppointmentFactory(
         doctor=okafor,
         patient=maria,
@@ -395,9 +405,8 @@ def test_reason_of_200_characters_passes(at_desk, typed):
 # Refusals
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_booking_is_refused_at_its_field(at_desk, typed, isolated):
+    cases = [
         ({"date": "2026-11-24", "time": "08:59"}, "time", "past"),
         ({"date": "2026-11-24", "time": "09:00"}, "time", "past"),
         ({"date": "2026-11-23"}, "time", "past"),
@@ -431,23 +440,24 @@ def test_reason_of_200_characters_passes(at_desk, typed):
         ({"time": "10:00\0"}, "time", "invalid"),
         ({"doctor": "1\0"}, "doctor", "null_characters_not_allowed"),
         ({"patient": "1\0"}, "patient", "null_characters_not_allowed"),
-    ],
-)
-def test_booking_is_refused_at_its_field(at_desk, typed, changes, field, code):
-    typed |= changes
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            typed |= changes
 
-    response = at_desk.post(BOOK, typed)
+            response = at_desk.post(BOOK, typed)
 
-    assert_refused(response, typed, field, code)
-    assert not Appointment.objects.exists()
+            assert_refused(response, typed, field, code)
+            assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize("minutes", ["-30", "99999999999999999999"])
-def test_booking_of_an_absurd_length_is_refused_with_one_message(at_desk, typed, minutes):
-    response = at_desk.post(BOOK, typed | {"duration_minutes": minutes})
+def test_booking_of_an_absurd_length_is_refused_with_one_message(at_desk, typed, isolated):
+    for minutes in ["-30", "99999999999999999999"]:
+        with isolated(minutes=minutes):
+            response = at_desk.post(BOOK, typed | {"duration_minutes": minutes})
 
-    assert len(codes_at(response, "duration_minutes")) == 1
-    assert not Appointment.objects.exists()
+            assert len(codes_at(response, "duration_minutes")) == 1
+            assert not Appointment.objects.exists()
 
 
 def test_refused_booking_shows_the_picked_patient_and_what_was_typed(at_desk, typed, maria):
@@ -477,17 +487,16 @@ def test_booking_of_an_inactive_doctor_is_refused(at_desk, typed, okafor):
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("other", "minutes"),
-    [(at(10), 30), (at(9, 45), 30), (at(10, 29), 15), (at(9, 31), 30), (at(10, 10), 15), (at(9), 180)],
-)
-def test_booking_onto_another_of_the_doctor_is_refused(at_desk, typed, okafor, other, minutes):
-    AppointmentFactory(doctor=okafor, start_time=other, duration_minutes=minutes)
+def test_booking_onto_another_of_the_doctor_is_refused(at_desk, typed, okafor, isolated):
+    cases = [(at(10), 30), (at(9, 45), 30), (at(10, 29), 15), (at(9, 31), 30), (at(10, 10), 15), (at(9), 180)]
+    for other, minutes in cases:
+        with isolated(other=other, minutes=minutes):
+            AppointmentFactory(doctor=okafor, start_time=other, duration_minutes=minutes)
 
-    response = at_desk.post(BOOK, typed)
+            response = at_desk.post(BOOK, typed)
 
-    assert_refused(response, typed, "time", "doctor_overlap")
-    assert Appointment.objects.count() == 1
+            assert_refused(response, typed, "time", "doctor_overlap")
+            assert Appointment.objects.count() == 1
 
 
 def test_refusal_names_no_other_patient(at_desk, typed, okafor):
@@ -531,19 +540,18 @@ def test_repeated_hour_asks_which(at_desk, typed):
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("which", "start"),
-    [
+def test_repeated_hour_is_booked_at_the_instant_meant(at_desk, typed, isolated):
+    cases = [
         ("0", dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC)),
         ("1", dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)),
-    ],
-)
-def test_repeated_hour_is_booked_at_the_instant_meant(at_desk, typed, which, start):
-    response = at_desk.post(BOOK, typed | {"date": "2027-10-31", "time": "01:30", "which": which})
+    ]
+    for which, start in cases:
+        with isolated(which=which, start=start):
+            response = at_desk.post(BOOK, typed | {"date": "2027-10-31", "time": "01:30", "which": which})
 
-    appointment = Appointment.objects.get()
-    assert response["Location"] == day_url(appointment)
-    assert appointment.start_time == start
+            appointment = Appointment.objects.get()
+            assert response["Location"] == day_url(appointment)
+            assert appointment.start_time == start
 
 
 def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, typed):
@@ -573,17 +581,18 @@ def test_form_sent_again_after_its_time_has_come_is_the_same_appointment(at_desk
     assert response["Location"] == day_url(Appointment.objects.get())
 
 
-@pytest.mark.parametrize("changes", [{"time": "11:00"}, {"duration_minutes": "45"}, {"date": "2026-11-26"}])
-def test_key_used_for_something_else_is_refused_and_renewed(at_desk, typed, changes):
-    at_desk.post(BOOK, typed)
+def test_key_used_for_something_else_is_refused_and_renewed(at_desk, typed, isolated):
+    for changes in [{"time": "11:00"}, {"duration_minutes": "45"}, {"date": "2026-11-26"}]:
+        with isolated(changes=changes):
+            at_desk.post(BOOK, typed)
 
-    response = at_desk.post(BOOK, typed | changes)
+            response = at_desk.post(BOOK, typed | changes)
 
-    assert codes_at(response, "__all__") == ["booking_key_used"]
-    assert Appointment.objects.count() == 1
-    assert uuid.UUID(shown(response)["booking_key"]) != uuid.UUID(KEY)
-    assert shown(response)["booking_key"] in response.content.decode()
-    assert shown(response) | {"booking_key": KEY} == typed | changes
+            assert codes_at(response, "__all__") == ["booking_key_used"]
+            assert Appointment.objects.count() == 1
+            assert uuid.UUID(shown(response)["booking_key"]) != uuid.UUID(KEY)
+            assert shown(response)["booking_key"] in response.content.decode()
+            assert shown(response) | {"booking_key": KEY} == typed | changes
 
 
 def test_form_with_the_renewed_key_books(at_desk, typed):

@@ -40,9 +40,8 @@ def leave_typed(**changes):
     return {"first_day": "2026-11-26", "last_day": "", "from_time": "", "until_time": "", "reason": "Ill"} | changes
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
+def test_leave_is_whole_days_unless_times_are_given(in_admin, okafor, isolated):
+    cases = [
         ({}, (at(0, day=26), at(0, day=27))),
         ({"last_day": "2026-11-27"}, (at(0, day=26), at(0, day=28))),
         ({"from_time": "13:00"}, (at(13, day=26), at(0, day=27))),
@@ -57,19 +56,18 @@ def leave_typed(**changes):
             {"first_day": "2027-10-31"},
             (dt.datetime(2027, 10, 30, 23, tzinfo=dt.UTC), dt.datetime(2027, 11, 1, tzinfo=dt.UTC)),
         ),
-    ],
-)
-def test_leave_is_whole_days_unless_times_are_given(in_admin, okafor, changes, expected):
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
+    ]
+    for changes, expected in cases:
+        with isolated(changes=changes, expected=expected):
+            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
 
-    assert response["Location"] == okafor.get_absolute_url()
-    leave = Leave.objects.get()
-    assert (leave.start_time, leave.end_time, leave.doctor, leave.reason) == (*expected, okafor, "Ill")
+            assert response["Location"] == okafor.get_absolute_url()
+            leave = Leave.objects.get()
+            assert (leave.start_time, leave.end_time, leave.doctor, leave.reason) == (*expected, okafor, "Ill")
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_leave_is_refused_at_its_field_and_keeps_what_was_typed(in_admin, okafor, isolated):
+    cases = [
         ({"first_day": ""}, "first_day", "required"),
         ({"first_day": "tomorrow"}, "first_day", "invalid"),
         ({"first_day": "1899-12-31"}, "first_day", "date_range"),
@@ -85,37 +83,42 @@ def test_leave_is_whole_days_unless_times_are_given(in_admin, okafor, changes, e
         ({"reason": "x" * 101}, "reason", "max_length"),
         ({"reason": "a\0b"}, "reason", "null_characters_not_allowed"),
         ({"first_day": "2026-12-10"}, "first_day", "leave_overlap"),
-    ],
-)
-def test_leave_is_refused_at_its_field_and_keeps_what_was_typed(in_admin, okafor, changes, field, code):
-    LeaveFactory(doctor=okafor)  # on 10 December
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            LeaveFactory(doctor=okafor)  # on 10 December
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
+            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
 
-    assert codes_at(response, field) == [code]
-    assert form_of(response)["reason"].value() == leave_typed(**changes)["reason"]
-    assert Leave.objects.count() == 1
+            assert codes_at(response, field) == [code]
+            assert form_of(response)["reason"].value() == leave_typed(**changes)["reason"]
+            assert Leave.objects.count() == 1
 
 
-@pytest.mark.parametrize(
-    ("starts", "ends", "shown"),
-    [
+def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, isolated):
+    cases = [
         (at(0, day=26), at(0, day=28), ("2026-11-26", "2026-11-27", None, None)),
         (at(13, day=26), at(0, day=28), ("2026-11-26", "2026-11-27", "13:00", None)),
         (at(13, day=26), at(17, day=26), ("2026-11-26", "2026-11-26", "13:00", "17:00")),
-    ],
-)
-def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, starts, ends, shown):
-    leave = LeaveFactory(doctor=okafor, start_time=starts, end_time=ends)
+    ]
+    for starts, ends, shown in cases:
+        with isolated(starts=starts, ends=ends, shown=shown):
+            leave = LeaveFactory(doctor=okafor, start_time=starts, end_time=ends)
 
-    form = form_of(in_admin.get(f"/doctors/leave/{leave.pk}/"))
-    values = [form[name].value() for name in ("first_day", "last_day", "from_time", "until_time")]
-    assert tuple(None if each is None else each.isoformat()[:10].removesuffix(":00") for each in values) == shown
-    typed = dict(zip(("first_day", "last_day", "from_time", "until_time"), (each or "" for each in shown), strict=True))
-    in_admin.post(f"/doctors/leave/{leave.pk}/", typed | {"reason": "Training abroad", "seen_version": leave.version})
+            form = form_of(in_admin.get(f"/doctors/leave/{leave.pk}/"))
+            values = [form[name].value() for name in ("first_day", "last_day", "from_time", "until_time")]
+            assert (
+                tuple(None if each is None else each.isoformat()[:10].removesuffix(":00") for each in values) == shown
+            )
+            typed = dict(
+                zip(("first_day", "last_day", "from_time", "until_time"), (each or "" for each in shown), strict=True)
+            )
+            in_admin.post(
+                f"/doctors/leave/{leave.pk}/", typed | {"reason": "Training abroad", "seen_version": leave.version}
+            )
 
-    leave.refresh_from_db()
-    assert (leave.start_time, leave.end_time, leave.reason) == (starts, ends, "Training abroad")
+            leave.refresh_from_db()
+            assert (leave.start_time, leave.end_time, leave.reason) == (starts, ends, "Training abroad")
 
 
 def test_second_of_two_who_change_a_leave_is_told(in_admin, okafor):
@@ -257,12 +260,13 @@ def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatc
     assert overtaken
 
 
-@pytest.mark.parametrize("seen", ["x", "-1", "777777,999999999999999999999", "\u0661", ","])
-def test_what_was_never_shown_does_not_count_as_seen(in_admin, okafor, booked, seen):
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=f"0{booked.pk + 1},{seen}"))
+def test_what_was_never_shown_does_not_count_as_seen(in_admin, okafor, booked, isolated):
+    for seen in ["x", "-1", "777777,999999999999999999999", "\u0661", ","]:
+        with isolated(seen=seen):
+            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=f"0{booked.pk + 1},{seen}"))
 
-    assert response.status_code == 200
-    assert not Leave.objects.exists()
+            assert response.status_code == 200
+            assert not Leave.objects.exists()
 
 
 # Hours
@@ -279,9 +283,8 @@ def test_hours_are_entered(in_admin, okafor):
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON), (ONE, FIVE)]}
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_hours_are_refused_at_their_field(in_admin, okafor, isolated):
+    cases = [
         ({"monday": "8-12, 11-17"}, "monday", "intervals_overlap"),
         ({"monday": "12-8"}, "monday", "interval"),
         ({"monday": "22-02"}, "monday", "interval"),
@@ -291,13 +294,13 @@ def test_hours_are_entered(in_admin, okafor):
         ({"valid_from": "2026-12-02", "valid_until": "2026-12-01"}, "valid_until", "validity"),
         ({"valid_from": "x"}, "valid_from", "invalid"),
         ({"valid_until": "2200-01-01"}, "valid_until", "date_range"),
-    ],
-)
-def test_hours_are_refused_at_their_field(in_admin, okafor, changes, field, code):
-    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**changes))
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**changes))
 
-    assert codes_at(response, field) == [code]
-    assert not Timetable.objects.exists()
+            assert codes_at(response, field) == [code]
+            assert not Timetable.objects.exists()
 
 
 def test_a_day_is_copied_to_others_and_nothing_is_saved_yet(in_admin, okafor):
@@ -403,26 +406,28 @@ def test_hours_deleted_between_different_ones_leave_these_apart(okafor):
     assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (NEW_YEAR, None, [5])]
 
 
-@pytest.mark.parametrize("ends", [{"valid_from": "1900-01-01"}, {"valid_until": "2199-12-31"}])
-def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, okafor, ends):
-    TimetableFactory(doctor=okafor, valid_from=DECEMBER)
+def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, okafor, isolated):
+    for ends in [{"valid_from": "1900-01-01"}, {"valid_until": "2199-12-31"}]:
+        with isolated(ends=ends):
+            TimetableFactory(doctor=okafor, valid_from=DECEMBER)
 
-    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(displaces="on", **ends))
+            in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(displaces="on", **ends))
 
-    assert all(
-        clinic_time.FIRST_DATE <= (each.valid_from or each.valid_until or DECEMBER) <= clinic_time.LAST_DATE
-        for each in Timetable.objects.all()
-    )
+            assert all(
+                clinic_time.FIRST_DATE <= (each.valid_from or each.valid_until or DECEMBER) <= clinic_time.LAST_DATE
+                for each in Timetable.objects.all()
+            )
 
 
-@pytest.mark.parametrize("displaces", [{}, {"displaces": "on"}])
-def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, displaces):
-    TimetableFactory(doctor=okafor)
+def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, isolated):
+    for displaces in [{}, {"displaces": "on"}]:
+        with isolated(displaces=displaces):
+            TimetableFactory(doctor=okafor)
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**displaces))
+            response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**displaces))
 
-    assert codes_at(response, "valid_from") == ["validity_overlap"]
-    assert Timetable.objects.count() == 1
+            assert codes_at(response, "valid_from") == ["validity_overlap"]
+            assert Timetable.objects.count() == 1
 
 
 def test_new_hours_hit_only_what_they_no_longer_hold(in_admin, okafor):
@@ -497,23 +502,22 @@ def test_closure_is_entered_changed_and_deleted(in_admin):
     assert not Closure.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_closure_is_refused_at_its_field(in_admin, isolated):
+    cases = [
         ({"date": "2026-12-25"}, "date", "closed_already"),
         ({"date": ""}, "date", "required"),
         ({"date": "25/13/2026"}, "date", "invalid"),
         ({"date": "1800-01-01"}, "date", "date_range"),
         ({"name": ""}, "name", "required"),
-    ],
-)
-def test_closure_is_refused_at_its_field(in_admin, changes, field, code):
-    ClosureFactory()
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            ClosureFactory()
 
-    response = in_admin.post("/doctors/closures/new/", {"date": "2026-12-24", "name": "Stocktaking"} | changes)
+            response = in_admin.post("/doctors/closures/new/", {"date": "2026-12-24", "name": "Stocktaking"} | changes)
 
-    assert codes_at(response, field) == [code]
-    assert Closure.objects.count() == 1
+            assert codes_at(response, field) == [code]
+            assert Closure.objects.count() == 1
 
 
 def test_closure_shows_those_it_hits_of_all_doctors(in_admin, booked):
@@ -562,13 +566,14 @@ def test_holidays_that_have_passed_are_left_out(in_admin):
     ]
 
 
-@pytest.mark.parametrize(("month", "year"), [(9, "2026"), (10, "2027"), (12, "2027")])
-def test_year_shown_is_the_one_that_is_entered_next(client, administrator, month, year):
-    with time_machine.travel(dt.datetime(2026, month, 15, 9, tzinfo=dt.UTC), tick=False):
-        client.force_login(administrator)
-        response = client.get(HOLIDAYS, {"country": "PT"})
+def test_year_shown_is_the_one_that_is_entered_next(client, administrator, isolated):
+    for month, year in [(9, "2026"), (10, "2027"), (12, "2027")]:
+        with isolated(month=month, year=year):
+            with time_machine.travel(dt.datetime(2026, month, 15, 9, tzinfo=dt.UTC), tick=False):
+                client.force_login(administrator)
+                response = client.get(HOLIDAYS, {"country": "PT"})
 
-    assert str(form_of(response)["year"].value()) == year
+            assert str(form_of(response)["year"].value()) == year
 
 
 def test_chosen_holidays_become_closures(in_admin):
@@ -580,13 +585,14 @@ def test_chosen_holidays_become_closures(in_admin):
     ]
 
 
-@pytest.mark.parametrize("dates", [[], ["2027-01-02"], ["x"]])
-def test_what_is_no_holiday_of_that_year_closes_nothing(in_admin, dates):
-    response = in_admin.post(HOLIDAYS, SHOWN | {"date": dates})
+def test_what_is_no_holiday_of_that_year_closes_nothing(in_admin, isolated):
+    for dates in [[], ["2027-01-02"], ["x"]]:
+        with isolated(dates=dates):
+            response = in_admin.post(HOLIDAYS, SHOWN | {"date": dates})
 
-    assert "Choose at least one date." in response.content.decode()
-    assert {picked for _date, _closed, picked in lines_of(response)} == {False}
-    assert not Closure.objects.exists()
+            assert "Choose at least one date." in response.content.decode()
+            assert {picked for _date, _closed, picked in lines_of(response)} == {False}
+            assert not Closure.objects.exists()
 
 
 def test_holidays_other_than_those_shown_are_shown_first(in_admin):
@@ -607,21 +613,21 @@ def test_holiday_that_has_passed_closes_nothing(in_admin):
     assert not Closure.objects.exists()
 
 
-@pytest.mark.parametrize("doctors", [1, 10])
-def test_closing_many_dates_looks_once_at_the_visits(in_admin, doctors, django_assert_max_num_queries):
-    DoctorFactory.create_batch(doctors)
-    lines = lines_of(in_admin.get(HOLIDAYS, LISBON_2027))
+def test_closing_many_dates_looks_once_at_the_appointments(in_admin, django_assert_max_num_queries, isolated):
+    for doctors in [1, 10]:
+        with isolated(doctors=doctors):
+            DoctorFactory.create_batch(doctors)
+            lines = lines_of(in_admin.get(HOLIDAYS, LISBON_2027))
 
-    # For each doctor and date a claim when it is saved, and one when it is looked at.
-    with django_assert_max_num_queries(30 + len(lines) * (6 + doctors) + doctors):
-        in_admin.post(HOLIDAYS, SHOWN | {"date": [date for date, *_rest in lines]})
+            # For each doctor and date a claim when it is saved, and one when it is looked at.
+            with django_assert_max_num_queries(30 + len(lines) * (6 + doctors) + doctors):
+                in_admin.post(HOLIDAYS, SHOWN | {"date": [date for date, *_rest in lines]})
 
-    assert Closure.objects.count() == len(lines)
+            assert Closure.objects.count() == len(lines)
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
+def test_holidays_page_opens_whatever_is_asked(in_admin, isolated):
+    cases = [
         {},
         {"country": "XX"},
         {"country": "PT", "region": "ENG", "year": "2027"},
@@ -629,12 +635,12 @@ def test_closing_many_dates_looks_once_at_the_visits(in_admin, doctors, django_a
         {"country": "PT", "year": "1999"},
         {"country": "__class__", "year": "2027"},
         {"country": "PT\0", "year": "2027"},
-    ],
-)
-def test_holidays_page_opens_whatever_is_asked(in_admin, asked):
-    assert in_admin.get(HOLIDAYS, asked).status_code == 200
-    assert in_admin.post(HOLIDAYS, asked).status_code == 200
-    assert not Closure.objects.exists()
+    ]
+    for asked in cases:
+        with isolated(asked=asked):
+            assert in_admin.get(HOLIDAYS, asked).status_code == 200
+            assert in_admin.post(HOLIDAYS, asked).status_code == 200
+            assert not Closure.objects.exists()
 
 
 def test_holidays_show_those_they_hit_and_close_all_dates_or_none(in_admin, okafor):
@@ -653,7 +659,8 @@ def test_holidays_show_those_they_hit_and_close_all_dates_or_none(in_admin, okaf
     assert Closure.objects.count() == 2
 
 
-@pytest.mark.parametrize("address", ["999/leave/", "leave/999/", "999/hours/", "hours/999/", "closures/999/"])
-def test_unknown_is_404(in_admin, address):
-    assert in_admin.get(f"/doctors/{address}").status_code == 404
-    assert in_admin.post(f"/doctors/{address}", {}).status_code == 404
+def test_unknown_is_404(in_admin, isolated):
+    for address in ["999/leave/", "leave/999/", "999/hours/", "hours/999/", "closures/999/"]:
+        with isolated(address=address):
+            assert in_admin.get(f"/doctors/{address}").status_code == 404
+            assert in_admin.post(f"/doctors/{address}", {}).status_code == 404

@@ -47,38 +47,37 @@ def is_unredacted(text):
 # Who sees what
 
 
-@pytest.mark.parametrize("person", ["manager", "doctor_user"])
-def test_grant_shows_all_names_and_says_so(client, request, person):
-    user = request.getfixturevalue(person)
-    client.force_login(user)
-    assert not is_unredacted(shown(client))
+def test_grant_shows_all_names_and_says_so(client, request, isolated):
+    for person in ["manager", "doctor_user"]:
+        with isolated(person=person):
+            user = request.getfixturevalue(person)
+            client.force_login(user)
+            assert not is_unredacted(shown(client))
 
-    grant_to(user)
+            grant_to(user)
 
-    text = shown(client)
-    assert is_unredacted(text)
-    assert 'class="notice"' in text
+            text = shown(client)
+            assert is_unredacted(text)
+            assert 'class="notice"' in text
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"granted_at": NOW - 2 * HOUR, "ends_at": NOW},
-        {"granted_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR},
-        {"ended_at": NOW},
-        {"granted_at": NOW + HOUR, "ends_at": NOW + 2 * HOUR},
-    ],
-    ids=["ends now", "expired", "ended", "not yet"],
-)
-def test_grant_that_is_not_in_force_shows_initials(client, manager, fields):
-    grant_to(manager, **fields)
-    client.force_login(manager)
+def test_grant_that_is_not_in_force_shows_initials(client, manager, isolated):
+    cases = {
+        "ends now": {"granted_at": NOW - 2 * HOUR, "ends_at": NOW},
+        "expired": {"granted_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR},
+        "ended": {"ended_at": NOW},
+        "not yet": {"granted_at": NOW + HOUR, "ends_at": NOW + 2 * HOUR},
+    }
+    for case, fields in cases.items():
+        with isolated(case):
+            grant_to(manager, **fields)
+            client.force_login(manager)
 
-    text = shown(client)
+            text = shown(client)
 
-    assert not is_unredacted(text)
-    assert 'class="notice"' not in text
-    assert not AuditEntry.objects.filter(event=Event.EMERGENCY).exists()
+            assert not is_unredacted(text)
+            assert 'class="notice"' not in text
+            assert not AuditEntry.objects.filter(event=Event.EMERGENCY).exists()
 
 
 def test_grant_ends_by_itself(client, manager, now):
@@ -127,45 +126,49 @@ def test_grant_gives_the_role_to_open_the_pack_to_nobody(client):
     assert client.get(PACK).status_code == 403
 
 
-@pytest.mark.parametrize("address", ["/schedule/2026-11-24/print/", "/schedule/2026-11-24/", "/schedule/next/print/"])
-def test_grant_is_for_the_pack_alone(client, manager, booked, address):
-    grant_to(manager)
-    client.force_login(manager)
+def test_grant_is_for_the_pack_alone(client, manager, booked, isolated):
+    for address in ["/schedule/2026-11-24/print/", "/schedule/2026-11-24/", "/schedule/next/print/"]:
+        with isolated(address=address):
+            grant_to(manager)
+            client.force_login(manager)
 
-    assert not is_unredacted(shown(client, address))
-    assert client.get(f"/patients/{booked.patient_id}/").status_code == 403
-
-
-@pytest.mark.parametrize("person", ["manager", "doctor_user"])
-@pytest.mark.parametrize("address", ["/", "/schedule/2026-11-26/", "/schedule/2026-11-24/?layout=list"])
-def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, request, person, address):
-    user = request.getfixturevalue(person)
-    client.force_login(user)
-    assert "Emergency access" not in shown(client, address)
-    grant_to(user)
-
-    text = shown(client, address)
-
-    assert "Emergency access until Tue 24 Nov, 10:00" in text
-    assert f'<a href="{PACK}?now=1">downtime pack</a>' in text
+            assert not is_unredacted(shown(client, address))
+            assert client.get(f"/patients/{booked.patient_id}/").status_code == 403
 
 
-@pytest.mark.parametrize("fields", [{"ended_at": NOW}, {"granted_at": NOW - 2 * HOUR, "ends_at": NOW}])
-def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager, fields):
-    grant_to(manager, **fields)
-    client.force_login(manager)
+def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, request, isolated):
+    for person in ["manager", "doctor_user"]:
+        for address in ["/", "/schedule/2026-11-26/", "/schedule/2026-11-24/?layout=list"]:
+            with isolated(person=person, address=address):
+                user = request.getfixturevalue(person)
+                client.force_login(user)
+                assert "Emergency access" not in shown(client, address)
+                grant_to(user)
 
-    assert "Emergency access" not in shown(client, "/")
+                text = shown(client, address)
+
+                assert "Emergency access until Tue 24 Nov, 10:00" in text
+                assert f'<a href="{PACK}?now=1">downtime pack</a>' in text
 
 
-@pytest.mark.parametrize("person", ["receptionist", "administrator"])
-def test_schedule_looks_for_no_grant_of_who_sees_all_names_anyway(client, request, person):
-    client.force_login(request.getfixturevalue(person))
+def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager, isolated):
+    for fields in [{"ended_at": NOW}, {"granted_at": NOW - 2 * HOUR, "ends_at": NOW}]:
+        with isolated(fields=fields):
+            grant_to(manager, **fields)
+            client.force_login(manager)
 
-    with CaptureQueriesContext(connection) as made:
-        client.get("/")
+            assert "Emergency access" not in shown(client, "/")
 
-    assert not any("emergencygrant" in query["sql"] for query in made.captured_queries)
+
+def test_schedule_looks_for_no_grant_of_who_sees_all_names_anyway(client, request, isolated):
+    for person in ["receptionist", "administrator"]:
+        with isolated(person=person):
+            client.force_login(request.getfixturevalue(person))
+
+            with CaptureQueriesContext(connection) as made:
+                client.get("/")
+
+            assert not any("emergencygrant" in query["sql"] for query in made.captured_queries)
 
 
 def test_each_use_is_noted_with_the_grant(client, manager):
@@ -201,25 +204,24 @@ def test_receptionist_needs_no_grant_and_none_is_looked_for(at_desk, django_asse
 # Rules
 
 
-@pytest.mark.parametrize(
-    ("span", "is_refused"),
-    [
+def test_grant_ends_within_a_day(manager, administrator, subtests):
+    cases = [
         (dt.timedelta(0), True),
         (dt.timedelta(minutes=1), False),
         (dt.timedelta(hours=24), False),
         (dt.timedelta(hours=24, seconds=1), True),
-    ],
-)
-def test_grant_ends_within_a_day(manager, administrator, span, is_refused):
-    grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=NOW + span)
+    ]
+    for span, is_refused in cases:
+        with subtests.test(span=span, is_refused=is_refused):
+            grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=NOW + span)
 
-    if not is_refused:
-        grant.full_clean()
-        return
-    with pytest.raises(ValidationError) as refusal:
-        grant.full_clean()
+            if not is_refused:
+                grant.full_clean()
+                return
+            with pytest.raises(ValidationError) as refusal:
+                grant.full_clean()
 
-    assert codes_in(refusal.value) == {"ends_at": ["emergency_span"]}
+            assert codes_in(refusal.value) == {"ends_at": ["emergency_span"]}
 
 
 def test_database_takes_no_longer_grant(manager):
@@ -246,15 +248,16 @@ def test_inactive_user_is_granted_nothing(administrator):
     assert codes_in(refusal.value) == {"user": ["inactive_user"]}
 
 
-@pytest.mark.parametrize("person", ["receptionist", "administrator"])
-def test_who_sees_all_names_anyway_is_granted_nothing(request, person):
-    user = request.getfixturevalue(person)
-    grant = EmergencyGrant(user=user, granted_by=UserFactory(), reason="Flood", ends_at=NOW + HOUR)
+def test_who_sees_all_names_anyway_is_granted_nothing(request, isolated):
+    for person in ["receptionist", "administrator"]:
+        with isolated(person=person):
+            user = request.getfixturevalue(person)
+            grant = EmergencyGrant(user=user, granted_by=UserFactory(), reason="Flood", ends_at=NOW + HOUR)
 
-    with pytest.raises(ValidationError) as refusal:
-        grant.full_clean()
+            with pytest.raises(ValidationError) as refusal:
+                grant.full_clean()
 
-    assert codes_in(refusal.value) == {"user": ["emergency_needless"]}
+            assert codes_in(refusal.value) == {"user": ["emergency_needless"]}
 
 
 # The admin
@@ -279,19 +282,18 @@ def test_admin_grants_in_the_administrators_name(in_admin, administrator, manage
     assert (entry.actor, entry.changes_dict["reason"]) == (administrator, ["None", "Flood"])
 
 
-@pytest.mark.parametrize(
-    ("fields", "field", "code"),
-    [
+def test_admin_refuses(in_admin, manager, isolated):
+    cases = [
         ({"reason": ""}, "reason", "required"),
         ({"ends_at_0": "26/11/2026"}, "ends_at", "emergency_span"),
         ({"ends_at_1": "08:59"}, "ends_at", "emergency_span"),
-    ],
-)
-def test_admin_refuses(in_admin, manager, fields, field, code):
-    response = in_admin.post(ADD, form(manager, **fields))
+    ]
+    for fields, field, code in cases:
+        with isolated(fields=fields, field=field, code=code):
+            response = in_admin.post(ADD, form(manager, **fields))
 
-    assert response.context["adminform"].form.has_error(field, code)
-    assert not EmergencyGrant.objects.exists()
+            assert response.context["adminform"].form.has_error(field, code)
+            assert not EmergencyGrant.objects.exists()
 
 
 def test_admin_refuses_a_grant_to_oneself(in_admin, administrator):
@@ -345,18 +347,17 @@ def test_admin_deletes_no_grant(in_admin, manager):
     assert EmergencyGrant.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("fields", "state"),
-    [
+def test_list_says_the_state(in_admin, manager, isolated):
+    cases = [
         ({}, "in force"),
         ({"ended_at": NOW}, "ended"),
         ({"granted_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR}, "expired"),
-    ],
-)
-def test_list_says_the_state(in_admin, manager, fields, state):
-    grant_to(manager, **fields)
+    ]
+    for fields, state in cases:
+        with isolated(fields=fields, state=state):
+            grant_to(manager, **fields)
 
-    assert state in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
+            assert state in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
 
 
 def test_list_counts_the_grants_in_words(in_admin, manager, doctor_user):
@@ -366,9 +367,10 @@ def test_list_counts_the_grants_in_words(in_admin, manager, doctor_user):
     assert "2 grants of emergency access" in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
 
 
-@pytest.mark.parametrize("ends_at", [NOW - HOUR, NOW + dt.timedelta(hours=25)])
-def test_refusal_of_a_span_says_what_has_to_be(manager, administrator, ends_at):
-    grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=ends_at)
+def test_refusal_of_a_span_says_what_has_to_be(manager, administrator, subtests):
+    for ends_at in [NOW - HOUR, NOW + dt.timedelta(hours=25)]:
+        with subtests.test(ends_at=ends_at):
+            grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=ends_at)
 
-    with pytest.raises(ValidationError, match="has to end within the coming 24 hours"):
-        grant.full_clean()
+            with pytest.raises(ValidationError, match="has to end within the coming 24 hours"):
+                grant.full_clean()

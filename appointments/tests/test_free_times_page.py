@@ -87,7 +87,7 @@ def test_page_leads_to_the_booking_form_filled_in(at_desk, okafor):
     )
 
 
-def test_page_for_a_patient_leaves_out_the_visits_of_that_patient(at_desk, okafor, maria):
+def test_page_for_a_patient_leaves_out_the_appointments_of_that_patient(at_desk, okafor, maria):
     AppointmentFactory(patient=maria, start_time=at(10))
 
     response = at_desk.get(FREE, {"patient": maria.pk, "who": f"d{okafor.pk}", "date": "2026-11-25"})
@@ -107,7 +107,7 @@ def test_page_for_a_patient_one_may_not_see_names_nobody(client, doctor_user, ok
     assert "Santos" not in response.content.decode()
 
 
-def test_page_for_an_own_patient_does_not_tell_a_doctor_of_visits_to_others(client, doctor_user, okafor, maria):
+def test_page_for_an_own_patient_does_not_tell_a_doctor_of_appointments_to_others(client, doctor_user, okafor, maria):
     own = DoctorFactory(user=doctor_user)
     AppointmentFactory(patient=maria, doctor=own, start_time=at(15))
     AppointmentFactory(patient=maria, start_time=at(10))
@@ -140,14 +140,15 @@ def test_weekend_is_not_offered_unless_somebody_chose_it(client, receptionist, o
         assert dates(later)[0].weekday() == 0
 
 
-@pytest.mark.parametrize("role", ["manager", "doctor_user"])
-def test_page_for_who_does_not_book_has_no_links(client, request, okafor, role):
-    client.force_login(request.getfixturevalue(role))
+def test_page_for_who_does_not_book_has_no_links(client, request, okafor, isolated):
+    for role in ["manager", "doctor_user"]:
+        with isolated(role=role):
+            client.force_login(request.getfixturevalue(role))
 
-    response = client.get(FREE)
+            response = client.get(FREE)
 
-    assert times(response)
-    assert BOOK not in response.content.decode()
+            assert times(response)
+            assert BOOK not in response.content.decode()
 
 
 def test_page_is_filtered(at_desk, okafor, lindgren):
@@ -167,9 +168,8 @@ def test_filters_stay_as_they_were_chosen(at_desk, lindgren):
     assert {name: str(response.context["filters"][name].value()) for name in chosen} == chosen
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_page_ignores_nonsense(at_desk, okafor, isolated):
+    cases = [
         *NONSENSE,
         ("date", "2026-02-30"),
         ("date", "9999-12-31"),
@@ -182,15 +182,15 @@ def test_filters_stay_as_they_were_chosen(at_desk, lindgren):
         ("patient", "x"),
         ("patient", "999"),
         ("patient", "\0"),
-    ],
-)
-def test_page_ignores_nonsense(at_desk, okafor, name, value):
-    as_usual = at_desk.get(FREE)
+    ]
+    for name, value in cases:
+        with isolated(name=name, value=value):
+            as_usual = at_desk.get(FREE)
 
-    response = at_desk.get(FREE, {name: value})
+            response = at_desk.get(FREE, {name: value})
 
-    assert response.status_code == 200
-    assert response.context["free_days"] == as_usual.context["free_days"]
+            assert response.status_code == 200
+            assert response.context["free_days"] == as_usual.context["free_days"]
 
 
 def test_later_days_follow_those_shown(at_desk, okafor):
@@ -220,20 +220,21 @@ def test_day_that_has_passed_shows_what_is_to_come(at_desk, okafor):
     assert dates(at_desk.get(FREE, {"date": "2026-11-20"}))[0] == TODAY
 
 
-@pytest.mark.parametrize("path", [FREE, BOOK])
-def test_page_makes_the_same_queries_for_3_and_for_30_doctors(at_desk, path):
-    for doctor in DoctorFactory.create_batch(3):
-        AppointmentFactory(doctor=doctor, start_time=at(10))
-    with CaptureQueriesContext(connection) as few:
-        at_desk.get(path)
-    for doctor in DoctorFactory.create_batch(27):
-        AppointmentFactory(doctor=doctor, start_time=at(10))
+def test_page_makes_the_same_queries_for_3_and_for_30_doctors(at_desk, isolated):
+    for path in [FREE, BOOK]:
+        with isolated(path=path):
+            for doctor in DoctorFactory.create_batch(3):
+                AppointmentFactory(doctor=doctor, start_time=at(10))
+            with CaptureQueriesContext(connection) as few:
+                at_desk.get(path)
+            for doctor in DoctorFactory.create_batch(27):
+                AppointmentFactory(doctor=doctor, start_time=at(10))
 
-    with CaptureQueriesContext(connection) as many:
-        response = at_desk.get(path)
+            with CaptureQueriesContext(connection) as many:
+                response = at_desk.get(path)
 
-    assert len(doctors(response)) == 30
-    assert len(few) == len(many) <= 13
+            assert len(doctors(response)) == 30
+            assert len(few) == len(many) <= 13
 
 
 # The panel beside the booking form
@@ -264,16 +265,15 @@ def test_panel_fits_the_length_and_the_patient(at_desk, typed, maria, lindgren):
     assert slots[0].time == "11:00"
 
 
-@pytest.mark.parametrize(
-    ("filters", "expected"),
-    [
+def test_panel_is_filtered_by_who(at_desk, typed, lindgren, isolated):
+    cases = [
         ({"who": "anyone"}, ["Dr Lindgren", "Dr Okafor"]),
         ({"who": "sDermatology"}, ["Dr Lindgren"]),
         ({"who": ""}, ["Dr Okafor"]),
-    ],
-)
-def test_panel_is_filtered_by_who(at_desk, typed, lindgren, filters, expected):
-    assert doctors(look(at_desk, typed, **filters)) == expected
+    ]
+    for filters, expected in cases:
+        with isolated(filters=filters, expected=expected):
+            assert doctors(look(at_desk, typed, **filters)) == expected
 
 
 def test_panel_is_filtered_by_another_doctor_than_the_one_chosen(at_desk, typed, lindgren):
@@ -291,14 +291,15 @@ def test_panel_is_filtered_by_part_of_day_and_weekday(at_desk, typed):
     assert [day.isoformat() for day in dates(response)] == ["2026-11-30", "2026-12-07"]
 
 
-@pytest.mark.parametrize(("name", "value"), [*NONSENSE, ("later", "x"), ("later", "9999-12-31"), ("later", "\0")])
-def test_panel_ignores_nonsense(at_desk, typed, name, value):
-    as_usual = look(at_desk, typed)
+def test_panel_ignores_nonsense(at_desk, typed, isolated):
+    for name, value in [*NONSENSE, ("later", "x"), ("later", "9999-12-31"), ("later", "\0")]:
+        with isolated(name=name, value=value):
+            as_usual = look(at_desk, typed)
 
-    response = look(at_desk, typed, **{name: value})
+            response = look(at_desk, typed, **{name: value})
 
-    assert response.context["free_days"] == as_usual.context["free_days"]
-    assert shown(response) == typed
+            assert response.context["free_days"] == as_usual.context["free_days"]
+            assert shown(response) == typed
 
 
 def test_panel_shows_later_days_and_keeps_the_day_typed(at_desk, typed):
@@ -324,14 +325,15 @@ def test_panel_of_a_day_that_has_passed_begins_today(at_desk, typed):
     assert look(at_desk, typed | {"date": "2026-11-20"}).context["first_day"] == TODAY
 
 
-@pytest.mark.parametrize("minutes", ["x", "0", "181", "99999999999999999999", "-30"])
-def test_panel_for_a_length_that_makes_no_sense_shows_what_fits_the_shortest(at_desk, typed, okafor, minutes):
-    AppointmentFactory(doctor=okafor, start_time=at(8, 15), duration_minutes=180)
+def test_panel_for_a_length_that_makes_no_sense_shows_what_fits_the_shortest(at_desk, typed, okafor, isolated):
+    for minutes in ["x", "0", "181", "99999999999999999999", "-30"]:
+        with isolated(minutes=minutes):
+            AppointmentFactory(doctor=okafor, start_time=at(8, 15), duration_minutes=180)
 
-    first_day = look(at_desk, typed | {"duration_minutes": minutes}).context["free_days"][0]
+            first_day = look(at_desk, typed | {"duration_minutes": minutes}).context["free_days"][0]
 
-    (_okafor, slots), *_others = first_day.doctors
-    assert [slot.time for slot in slots][:2] == ["08:00", "11:15"]
+            (_okafor, slots), *_others = first_day.doctors
+            assert [slot.time for slot in slots][:2] == ["08:00", "11:15"]
 
 
 def test_panel_says_when_nothing_suits(at_desk, typed, okafor):
@@ -349,7 +351,7 @@ def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, typed):
     assert dates(response)[0] == dt.date(2026, 12, 1)
 
 
-def test_panel_of_the_move_form_counts_the_visits_own_time_as_free(at_desk, okafor):
+def test_panel_of_the_move_form_counts_the_appointments_own_time_as_free(at_desk, okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(9, 30), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(14), patient=PatientFactory())
 

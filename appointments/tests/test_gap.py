@@ -30,7 +30,7 @@ CASES = {
     "a minute before the gap ends": ("10:39", 30, "gap"),
     "touching the end of the gap": ("10:40", 30, None),
 }
-EVERY_CASE = pytest.mark.parametrize(("time", "minutes", "code"), CASES.values(), ids=CASES)
+EVERY_CASE = CASES.values()
 
 
 @pytest.fixture
@@ -53,41 +53,44 @@ def start_of(time):
 # The rule
 
 
-@EVERY_CASE
-def test_booking_by_the_verb(maria, okafor, booked, receptionist, time, minutes, code):
-    asked = {"patient": maria, "doctor": okafor, "start_time": start_of(time), "duration_minutes": minutes}
+def test_booking_by_the_verb(maria, okafor, booked, receptionist, isolated):
+    for time, minutes, code in EVERY_CASE:
+        with isolated(time=time, minutes=minutes, code=code):
+            asked = {"patient": maria, "doctor": okafor, "start_time": start_of(time), "duration_minutes": minutes}
 
-    if code is None:
-        assert booking.book(**asked, by=receptionist).pk
-    else:
-        with pytest.raises(ValidationError) as refused:
-            booking.book(**asked, by=receptionist)
-        assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
-        assert Appointment.objects.get() == booked
-
-
-@EVERY_CASE
-def test_booking_by_the_form(at_desk, typed, booked, time, minutes, code):
-    changes = {"date": "2026-11-25", "time": time, "duration_minutes": str(minutes)}
-
-    response = at_desk.post(BOOK, typed | changes)
-
-    assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
-    if code is not None:
-        assert codes_at(response, "time") == [code]
-        assert response.context["nearest"]
+            if code is None:
+                assert booking.book(**asked, by=receptionist).pk
+            else:
+                with pytest.raises(ValidationError) as refused:
+                    booking.book(**asked, by=receptionist)
+                assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
+                assert Appointment.objects.get() == booked
 
 
-@EVERY_CASE
-def test_booking_in_the_admin(in_admin, maria, okafor, booked, time, minutes, code):
-    typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": time}
+def test_booking_by_the_form(at_desk, typed, booked, isolated):
+    for time, minutes, code in EVERY_CASE:
+        with isolated(time=time, minutes=minutes, code=code):
+            changes = {"date": "2026-11-25", "time": time, "duration_minutes": str(minutes)}
 
-    response = in_admin.post(ADMIN_ADD, typed | {"duration_minutes": str(minutes), "reason": "", "notes": ""})
+            response = at_desk.post(BOOK, typed | changes)
 
-    assert Appointment.objects.exclude(pk=booked.pk).exists() is (code is None)
-    if code is not None:
-        form = response.context["adminform"].form
-        assert [error.code for error in form.errors["start_time"].as_data()] == [code]
+            assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
+            if code is not None:
+                assert codes_at(response, "time") == [code]
+                assert response.context["nearest"]
+
+
+def test_booking_in_the_admin(in_admin, maria, okafor, booked, isolated):
+    for time, minutes, code in EVERY_CASE:
+        with isolated(time=time, minutes=minutes, code=code):
+            typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": time}
+
+            response = in_admin.post(ADMIN_ADD, typed | {"duration_minutes": str(minutes), "reason": "", "notes": ""})
+
+            assert Appointment.objects.exclude(pk=booked.pk).exists() is (code is None)
+            if code is not None:
+                form = response.context["adminform"].form
+                assert [error.code for error in form.errors["start_time"].as_data()] == [code]
 
 
 def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, booked):
@@ -97,13 +100,13 @@ def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, booke
     assert [error.code for error in lost.value.error_dict["start_time"]] == ["gap"]
 
 
-def test_gap_is_kept_between_visits_only_not_at_the_end_of_hours(okafor, maria, receptionist):
+def test_gap_is_kept_between_appointments_only_not_at_the_end_of_hours(okafor, maria, receptionist):
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
 
     assert booking.book(start_time=start_of("11:30"), **asked).pk
 
 
-def test_cancelled_visit_keeps_no_gap_and_comes_back_only_with_it(okafor, booked, maria, receptionist):
+def test_cancelled_appointment_keeps_no_gap_and_comes_back_only_with_it(okafor, booked, maria, receptionist):
     cancelled = booking.cancel(booked, reason="Ill", cancelled_by="patient", by=receptionist)
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
     booking.book(start_time=start_of("10:30"), **asked)
@@ -114,7 +117,7 @@ def test_cancelled_visit_keeps_no_gap_and_comes_back_only_with_it(okafor, booked
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
 
 
-def test_visits_booked_before_the_gap_was_entered_stay_editable(okafor, booked):
+def test_appointments_booked_before_the_gap_was_entered_stay_editable(okafor, booked):
     okafor.gap_minutes = 0
     okafor.save()
     beside = AppointmentFactory(doctor=okafor, start_time=at(10, 30, day=25))
@@ -129,17 +132,17 @@ def test_visits_booked_before_the_gap_was_entered_stay_editable(okafor, booked):
     assert Appointment.objects.get(pk=beside.pk).reason == "Sore knee"
 
 
-def test_visit_too_close_before_the_gap_was_entered_can_be_shortened(okafor, receptionist):
+def test_appointment_too_close_before_the_gap_was_entered_can_be_shortened(okafor, receptionist):
     okafor.gap_minutes = 0
     okafor.save()
-    visits = [AppointmentFactory(doctor=okafor, start_time=at(9, minute, day=25)) for minute in (0, 30)]
+    appointments = [AppointmentFactory(doctor=okafor, start_time=at(9, minute, day=25)) for minute in (0, 30)]
     okafor.gap_minutes = 10
     okafor.save()
 
     asked = {"doctor": okafor, "start_time": at(9, day=25), "by": receptionist}
-    assert booking.move(visits[0], duration_minutes=25, **asked).duration_minutes == 25
+    assert booking.move(appointments[0], duration_minutes=25, **asked).duration_minutes == 25
     with pytest.raises(ValidationError) as refused:
-        booking.move(visits[0], duration_minutes=29, **asked)
+        booking.move(appointments[0], duration_minutes=29, **asked)
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
 
 
@@ -191,7 +194,7 @@ def times_of(found):
     return [slot.time for slot in found.slots()]
 
 
-def test_free_times_keep_the_gap_and_come_as_often_as_visits_can(okafor, booked):
+def test_free_times_keep_the_gap_and_come_as_often_as_appointments_can(okafor, booked):
     found = find_free(Wish(), [okafor], first_day=WEDNESDAY, days=1)
 
     assert times_of(found)[:6] == ["08:00", "08:30", "09:00", "09:30", "10:40", "11:00"]
@@ -236,19 +239,32 @@ def test_booking_without_a_length_takes_the_doctors_usual_one(at_desk, typed):
     assert Appointment.objects.get().duration_minutes == 20
 
 
-@pytest.mark.parametrize("by", ["form", "admin"])
-def test_move_without_a_length_keeps_that_of_the_visit(in_admin, okafor, by):
-    visit = AppointmentFactory(doctor=okafor, start_time=at(10, day=25), duration_minutes=90)
-    if by == "form":
-        typed = {"doctor": okafor.pk, "date": "2026-11-26", "time": "10:00", "duration_minutes": "", "version": "1"}
-        in_admin.post(f"/appointments/{visit.pk}/move/", typed)
-    else:
-        typed = {"patient": visit.patient.pk, "doctor": okafor.pk, "start_time_0": "2026-11-26"}
-        typed |= {"start_time_1": "10:00", "duration_minutes": "", "reason": "", "notes": "", "seen_version": "1"}
-        in_admin.post(f"/admin/appointments/appointment/{visit.pk}/change/", typed)
+def test_move_without_a_length_keeps_that_of_the_appointment(in_admin, okafor, isolated):
+    for by in ["form", "admin"]:
+        with isolated(by=by):
+            appointment = AppointmentFactory(doctor=okafor, start_time=at(10, day=25), duration_minutes=90)
+            if by == "form":
+                typed = {
+                    "doctor": okafor.pk,
+                    "date": "2026-11-26",
+                    "time": "10:00",
+                    "duration_minutes": "",
+                    "version": "1",
+                }
+                in_admin.post(f"/appointments/{appointment.pk}/move/", typed)
+            else:
+                typed = {"patient": appointment.patient.pk, "doctor": okafor.pk, "start_time_0": "2026-11-26"}
+                typed |= {
+                    "start_time_1": "10:00",
+                    "duration_minutes": "",
+                    "reason": "",
+                    "notes": "",
+                    "seen_version": "1",
+                }
+                in_admin.post(f"/admin/appointments/appointment/{appointment.pk}/change/", typed)
 
-    visit.refresh_from_db()
-    assert (visit.start_time, visit.duration_minutes) == (at(10, day=26), 90)
+            appointment.refresh_from_db()
+            assert (appointment.start_time, appointment.duration_minutes) == (at(10, day=26), 90)
 
 
 def test_booking_in_the_admin_without_a_length_takes_the_doctors_usual_one(in_admin, maria, okafor):
@@ -262,11 +278,11 @@ def test_booking_in_the_admin_without_a_length_takes_the_doctors_usual_one(in_ad
 def test_walk_in_without_a_length_takes_the_usual_one_of_whoever_is_free(at_desk, typed):
     at_desk.post(BOOK, typed | {"duration_minutes": "", "doctor": "", "date": "", "time": "", "walk_in": "1"})
 
-    visit = Appointment.objects.get()
-    assert (visit.duration_minutes, visit.status) == (20, "arrived")
+    appointment = Appointment.objects.get()
+    assert (appointment.duration_minutes, appointment.status) == (20, "arrived")
 
 
-def test_same_walk_in_without_a_length_twice_is_one_visit(at_desk, typed):
+def test_same_walk_in_without_a_length_twice_is_one_appointment(at_desk, typed):
     walk_in = typed | {"duration_minutes": "", "date": "", "time": "", "walk_in": "1"}
 
     at_desk.post(BOOK, walk_in)
@@ -298,18 +314,19 @@ def test_day_view_says_gap_and_too_short_where_nothing_can_be_booked(okafor, boo
     ]
 
 
-@pytest.mark.parametrize("changes", [{"gap_minutes": 5}, {"usual_minutes": 45}])
-def test_open_day_view_follows_a_changed_gap_or_length(okafor, changes):
-    before = day_version(WEDNESDAY)
+def test_open_day_view_follows_a_changed_gap_or_length(okafor, isolated):
+    for changes in [{"gap_minutes": 5}, {"usual_minutes": 45}]:
+        with isolated(changes=changes):
+            before = day_version(WEDNESDAY)
 
-    for name, value in changes.items():
-        setattr(okafor, name, value)
-    okafor.save()
+            for name, value in changes.items():
+                setattr(okafor, name, value)
+            okafor.save()
 
-    assert day_version(WEDNESDAY) != before
+            assert day_version(WEDNESDAY) != before
 
 
-def test_inactive_doctor_with_a_visit_on_the_next_day_only_has_no_column(okafor, receptionist):
+def test_inactive_doctor_with_a_appointment_on_the_next_day_only_has_no_column(okafor, receptionist):
     inactive = DoctorFactory(full_name="Dr Aaron")
     AppointmentFactory(doctor=inactive, start_time=at(0, 5, day=26))
     inactive.is_active = False

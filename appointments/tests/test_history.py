@@ -33,7 +33,7 @@ def user():
 
 @pytest.fixture
 def appointment(frozen, user):
-    """A visit booked by Rita, a minute before what follows."""
+    """An appointment booked by Rita, a minute before what follows."""
     with acting(user):
         appointment = AppointmentFactory(doctor=DoctorFactory(full_name="Dr Okafor"))
     frozen.shift(MINUTE)
@@ -151,20 +151,21 @@ def test_history_tells_at_most_so_many(frozen, appointment):
     ]
 
 
-@pytest.mark.parametrize("moves", [3, 30])
-def test_history_makes_three_queries_however_long(django_assert_num_queries, user, appointment, moves):
-    doctors = [DoctorFactory(), DoctorFactory()]
-    patients = [PatientFactory(), PatientFactory()]
-    for number in range(moves):
-        with acting(user):
-            appointment.doctor, appointment.patient = doctors[number % 2], patients[number % 2]
-            appointment.save()
+def test_history_makes_three_queries_however_long(django_assert_num_queries, user, appointment, isolated):
+    for moves in [3, 30]:
+        with isolated(moves=moves):
+            doctors = [DoctorFactory(), DoctorFactory()]
+            patients = [PatientFactory(), PatientFactory()]
+            for number in range(moves):
+                with acting(user):
+                    appointment.doctor, appointment.patient = doctors[number % 2], patients[number % 2]
+                    appointment.save()
 
-    with django_assert_num_queries(3):
-        assert len(history_of(appointment, user=SEES_ALL)) == moves + 1
+            with django_assert_num_queries(3):
+                assert len(history_of(appointment, user=SEES_ALL)) == moves + 1
 
 
-def test_history_for_a_doctor_begins_where_the_visit_became_this_patients(frozen, appointment, doctor_user):
+def test_history_for_a_doctor_begins_where_the_appointment_became_this_patients(frozen, appointment, doctor_user):
     appointment.doctor.user = doctor_user
     appointment.doctor.save()
     appointment.notes = "About somebody else"
@@ -213,7 +214,7 @@ def test_moves_tell_what_moved_or_cancelled_each_by_whom_and_why(frozen, appoint
     }
 
 
-def test_moves_from_before_the_visit_was_the_patients_are_not_told_to_the_doctor(appointment, user):
+def test_moves_from_before_the_appointment_was_the_patients_are_not_told_to_the_doctor(appointment, user):
     moved(appointment, user, 12, reason="Private matter")
     appointment.refresh_from_db()
     appointment.patient = PatientFactory()
@@ -223,12 +224,13 @@ def test_moves_from_before_the_visit_was_the_patients_are_not_told_to_the_doctor
     assert moves_of([appointment], user=sees_own) == {appointment.pk: []}
 
 
-@pytest.mark.parametrize("count", [1, 12])
-def test_moves_of_many_take_as_many_queries_as_of_one(appointment, user, count, django_assert_num_queries):
-    visits = [moved(AppointmentFactory(), user, 12) for _ in range(count)]
-    moves_of(visits, user=SEES_ALL)  # the content type is remembered from here on
+def test_moves_of_many_take_as_many_queries_as_of_one(appointment, user, django_assert_num_queries, isolated):
+    for count in [1, 12]:
+        with isolated(count=count):
+            appointments = [moved(AppointmentFactory(), user, 12) for _ in range(count)]
+            moves_of(appointments, user=SEES_ALL)  # the content type is remembered from here on
 
-    with django_assert_num_queries(1):
-        moves = moves_of(visits, user=SEES_ALL)
+            with django_assert_num_queries(1):
+                moves = moves_of(appointments, user=SEES_ALL)
 
-    assert len(moves) == count
+            assert len(moves) == count

@@ -103,7 +103,7 @@ def test_change_of_an_active_doctor_asks_nothing(in_admin, okafor, booked):
     assert not Impact.objects.exists()
 
 
-def test_deactivation_from_the_list_leaves_doctors_with_visits_to_their_form(in_admin, okafor, booked):
+def test_deactivation_from_the_list_leaves_doctors_with_appointments_to_their_form(in_admin, okafor, booked):
     free = DoctorFactory()
 
     response = in_admin.post(
@@ -117,7 +117,7 @@ def test_deactivation_from_the_list_leaves_doctors_with_visits_to_their_form(in_
     assert "1 deactivated" in text
 
 
-def test_doctor_who_is_reactivated_from_the_list_takes_the_visits_off_it(in_admin, okafor, booked):
+def test_doctor_who_is_reactivated_from_the_list_takes_the_appointments_off_it(in_admin, okafor, booked):
     confirmed(in_admin, f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_typed())
 
     in_admin.post(f"{ADMIN}/doctor/", {"action": "reactivate", "_selected_action": [okafor.pk]})
@@ -136,18 +136,21 @@ def test_hours_are_deleted_on_their_own_page_only(in_admin, okafor):
     assert Timetable.objects.exists()
 
 
-@pytest.mark.parametrize("way", ["page", "list"])
-def test_leave_that_is_taken_back_takes_its_visits_off_the_list(in_admin, okafor, booked, way):
-    confirmed(in_admin, f"{ADMIN}/leave/add/", leave_typed(okafor))
-    leave = Leave.objects.get()
+def test_leave_that_is_taken_back_takes_its_appointments_off_the_list(in_admin, okafor, booked, isolated):
+    for way in ["page", "list"]:
+        with isolated(way=way):
+            confirmed(in_admin, f"{ADMIN}/leave/add/", leave_typed(okafor))
+            leave = Leave.objects.get()
 
-    if way == "page":
-        in_admin.post(f"{ADMIN}/leave/{leave.pk}/delete/", {"post": "yes"})
-    else:
-        in_admin.post(f"{ADMIN}/leave/", {"action": "delete_selected", "_selected_action": [leave.pk], "post": "yes"})
+            if way == "page":
+                in_admin.post(f"{ADMIN}/leave/{leave.pk}/delete/", {"post": "yes"})
+            else:
+                in_admin.post(
+                    f"{ADMIN}/leave/", {"action": "delete_selected", "_selected_action": [leave.pk], "post": "yes"}
+                )
 
-    assert not Leave.objects.exists()
-    assert not Impact.objects.unfinished().exists()
+            assert not Leave.objects.exists()
+            assert not Impact.objects.unfinished().exists()
 
 
 def test_form_that_only_shows_who_is_hit_writes_nothing(in_admin, okafor, booked):

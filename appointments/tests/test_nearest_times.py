@@ -48,18 +48,19 @@ def test_nearest_times_are_of_the_same_doctor_and_of_others_in_the_specializatio
     assert buttons(response) == [slot.take for which in OFFERS for slot in response.context[which]]
 
 
-@pytest.mark.parametrize("which", OFFERS)
-def test_nearest_time_is_booked_by_one_click(at_desk, typed, taken, which):
-    DoctorFactory(full_name="Dr Zola")
-    refused = at_desk.post(BOOK, typed)
-    offered = refused.context[which][0]
+def test_nearest_time_is_booked_by_one_click(at_desk, typed, taken, isolated):
+    for which in OFFERS:
+        with isolated(which=which):
+            DoctorFactory(full_name="Dr Zola")
+            refused = at_desk.post(BOOK, typed)
+            offered = refused.context[which][0]
 
-    response = at_desk.post(BOOK, shown(refused) | {"at": offered.take})
+            response = at_desk.post(BOOK, shown(refused) | {"at": offered.take})
 
-    booked = Appointment.objects.get(booking_key=KEY)
-    assert response["Location"] == f"/schedule/2026-11-25/#v{booked.pk}"
-    assert (booked.doctor, booked.start_time) == (offered.doctor, offered.start)
-    assert (booked.duration_minutes, booked.reason, booked.notes) == (30, "Sore knee", "Wants the ground floor")
+            booked = Appointment.objects.get(booking_key=KEY)
+            assert response["Location"] == f"/schedule/2026-11-25/#v{booked.pk}"
+            assert (booked.doctor, booked.start_time) == (offered.doctor, offered.start)
+            assert (booked.duration_minutes, booked.reason, booked.notes) == (30, "Sore knee", "Wants the ground floor")
 
 
 def test_nearest_time_that_is_taken_meanwhile_is_refused_with_others(at_desk, typed, okafor, taken):
@@ -75,12 +76,13 @@ def test_nearest_time_that_is_taken_meanwhile_is_refused_with_others(at_desk, ty
     assert len(response.context["nearest"]) == 3
 
 
-@pytest.mark.parametrize("at_button", ["nonsense", "", "\0", "=&=&", "doctor=x&date=2026-02-30&time=25:00"])
-def test_nearest_time_that_is_nonsense_books_what_was_typed(at_desk, typed, at_button):
-    response = at_desk.post(BOOK, typed | {"at": at_button})
+def test_nearest_time_that_is_nonsense_books_what_was_typed(at_desk, typed, isolated):
+    for at_button in ["nonsense", "", "\0", "=&=&", "doctor=x&date=2026-02-30&time=25:00"]:
+        with isolated(at_button=at_button):
+            response = at_desk.post(BOOK, typed | {"at": at_button})
 
-    assert response.status_code == 302
-    assert Appointment.objects.get().start_time == at(10)
+            assert response.status_code == 302
+            assert Appointment.objects.get().start_time == at(10)
 
 
 def test_nearest_times_fit_the_length_and_the_patient(at_desk, typed, maria, okafor, taken):
@@ -111,16 +113,17 @@ def test_nearest_times_of_a_full_day_are_of_the_next_with_their_date(at_desk, ty
     assert "Thu 26 Nov 08:00" in " ".join(response.content.decode().split())
 
 
-@pytest.mark.parametrize("date", ["2026-11-23", "2026-01-05", "1900-01-01"])
-def test_nearest_times_of_a_time_that_has_passed_are_the_next_to_come(at_desk, typed, date):
-    response = at_desk.post(BOOK, typed | {"date": date})
+def test_nearest_times_of_a_time_that_has_passed_are_the_next_to_come(at_desk, typed, isolated):
+    for date in ["2026-11-23", "2026-01-05", "1900-01-01"]:
+        with isolated(date=date):
+            response = at_desk.post(BOOK, typed | {"date": date})
 
-    assert codes_at(response, "time") == ["past"]
-    assert [slot.start for slot in response.context["nearest"]] == [
-        at(9, 5, day=24),
-        at(9, 30, day=24),
-        at(10, day=24),
-    ]
+            assert codes_at(response, "time") == ["past"]
+            assert [slot.start for slot in response.context["nearest"]] == [
+                at(9, 5, day=24),
+                at(9, 30, day=24),
+                at(10, day=24),
+            ]
 
 
 def test_inactive_doctor_is_replaced_by_others_of_the_specialization(at_desk, typed, okafor):
@@ -143,9 +146,8 @@ def test_time_at_which_the_patient_is_elsewhere_has_nearest_times_too(at_desk, t
     assert [time for _doctor, time in times(response, "nearest")] == ["09:00", "09:30", "10:30"]
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_refusal_for_another_reason_offers_no_other_time(at_desk, typed, isolated):
+    cases = [
         {"reason": "x" * 201},
         {"patient": ""},
         {"duration_minutes": "181"},
@@ -155,14 +157,14 @@ def test_time_at_which_the_patient_is_elsewhere_has_nearest_times_too(at_desk, t
         {"date": "2027-10-31", "time": "01:30"},
         {"doctor": ""},
         {"doctor": "999"},
-    ],
-)
-def test_refusal_for_another_reason_offers_no_other_time(at_desk, typed, changes):
-    response = at_desk.post(BOOK, typed | changes)
+    ]
+    for changes in cases:
+        with isolated(changes=changes):
+            response = at_desk.post(BOOK, typed | changes)
 
-    assert response.status_code == 200
-    assert [times(response, which) for which in OFFERS] == [[], []]
-    assert buttons(response) == []
+            assert response.status_code == 200
+            assert [times(response, which) for which in OFFERS] == [[], []]
+            assert buttons(response) == []
 
 
 def test_move_that_is_refused_offers_the_nearest_times_and_moves_by_one_click(at_desk, typed, okafor, taken):

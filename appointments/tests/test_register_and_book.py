@@ -1,4 +1,4 @@
-"""A patient registered on the booking page: together with the visit, or not at all."""
+"""A patient registered on the booking page: together with the appointment, or not at all."""
 
 import datetime as dt
 import uuid
@@ -26,7 +26,7 @@ def okafor():
 
 @pytest.fixture
 def typed(okafor):
-    """What the receptionist has typed: a new patient and a visit, and nothing speaks against either."""
+    """What the receptionist has typed: a new patient and an appointment, and nothing speaks against either."""
     return {
         "registers": "1",
         "new-first_name": "Ana",
@@ -70,9 +70,8 @@ def assert_neither(response):
 # Opening the form
 
 
-@pytest.mark.parametrize(
-    ("query", "begins_with"),
-    [
+def test_form_of_a_new_patient_begins_with_what_was_searched_for(at_desk, typed, isolated):
+    cases = [
         ("Ana Silva", {"new-first_name": "Ana", "new-last_name": "Silva"}),
         ("Silva, Ana", {"new-first_name": "Ana", "new-last_name": "Silva"}),
         (" Ana Maria Silva ", {"new-first_name": "Ana Maria", "new-last_name": "Silva"}),
@@ -83,18 +82,22 @@ def assert_neither(response):
         ("ana1@example.org", {"new-email": "ana1@example.org"}),
         ("", {}),
         ("<b>", {"new-last_name": "<b>"}),
-    ],
-)
-def test_form_of_a_new_patient_begins_with_what_was_searched_for(at_desk, typed, query, begins_with):
-    blank = dict.fromkeys(["new-first_name", "new-last_name", "new-date_of_birth", "new-phone_number", "new-email"], "")
-    visit = {name: value for name, value in typed.items() if not name.startswith("new-") and name != "registers"}
+    ]
+    for query, begins_with in cases:
+        with isolated(query=query, begins_with=begins_with):
+            blank = dict.fromkeys(
+                ["new-first_name", "new-last_name", "new-date_of_birth", "new-phone_number", "new-email"], ""
+            )
+            appointment = {
+                name: value for name, value in typed.items() if not name.startswith("new-") and name != "registers"
+            }
 
-    response = at_desk.post(BOOK, visit | {"patient": "", "patient_query": query, "register": "1"})
+            response = at_desk.post(BOOK, appointment | {"patient": "", "patient_query": query, "register": "1"})
 
-    assert typed_in(response).items() >= (blank | begins_with).items()
-    assert shown(response).items() >= visit.items()
-    assert not response.context["patient_form"].errors
-    assert not Appointment.objects.exists()
+            assert typed_in(response).items() >= (blank | begins_with).items()
+            assert shown(response).items() >= appointment.items()
+            assert not response.context["patient_form"].errors
+            assert not Appointment.objects.exists()
 
 
 def test_steps_keep_what_was_typed_of_the_new_patient(at_desk, typed):
@@ -151,24 +154,23 @@ def test_register_and_book_without_birth_date_and_phone(at_desk, typed):
 # Neither
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_appointment_that_is_refused_leaves_no_patient(at_desk, typed, isolated):
+    cases = [
         ({"date": "2026-11-23"}, "time", "past"),
         ({"time": ""}, "time", "required"),
         ({"doctor": ""}, "doctor", "required"),
         ({"duration_minutes": "181"}, "duration_minutes", "duration"),
         ({"reason": "x" * 201}, "reason", "max_length"),
         ({"date": "2027-10-31", "time": "01:30"}, "which", "ambiguous_time"),
-    ],
-)
-def test_visit_that_is_refused_leaves_no_patient(at_desk, typed, changes, field, code):
-    response = at_desk.post(BOOK, typed | changes)
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            response = at_desk.post(BOOK, typed | changes)
 
-    assert codes_at(response, field) == [code]
-    assert new_patient_codes(response) == {}
-    assert typed_in(response).items() >= {n: v for n, v in typed.items() if n.startswith("new-")}.items()
-    assert_neither(response)
+            assert codes_at(response, field) == [code]
+            assert new_patient_codes(response) == {}
+            assert typed_in(response).items() >= {n: v for n, v in typed.items() if n.startswith("new-")}.items()
+            assert_neither(response)
 
 
 def test_time_that_is_taken_leaves_no_patient_and_the_nearest_time_books_both(at_desk, typed, okafor):
@@ -185,9 +187,8 @@ def test_time_that_is_taken_leaves_no_patient_and_the_nearest_time_books_both(at
     assert (booked.patient.full_name, booked.start_time) == ("Ana Silva", offered.start)
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_patient_who_is_refused_leaves_no_appointment(at_desk, typed, isolated):
+    cases = [
         ({"new-first_name": ""}, "first_name", "required"),
         ({"new-last_name": " "}, "last_name", "required"),
         ({"new-email": ""}, "email", "required"),
@@ -195,14 +196,14 @@ def test_time_that_is_taken_leaves_no_patient_and_the_nearest_time_books_both(at
         ({"new-date_of_birth": "2026-02-30"}, "date_of_birth", "invalid"),
         ({"new-date_of_birth": "2026-11-25"}, "date_of_birth", "date_of_birth"),
         ({"new-first_name": "a\0b"}, "first_name", "null_characters_not_allowed"),
-    ],
-)
-def test_patient_who_is_refused_leaves_no_visit(at_desk, typed, changes, field, code):
-    response = at_desk.post(BOOK, typed | changes)
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            response = at_desk.post(BOOK, typed | changes)
 
-    assert new_patient_codes(response) == {field: [code]}
-    assert not response.context["form"].errors
-    assert_neither(response)
+            assert new_patient_codes(response) == {field: [code]}
+            assert not response.context["form"].errors
+            assert_neither(response)
 
 
 def test_all_that_is_wrong_of_both_is_shown_at_once(at_desk, typed):
@@ -269,7 +270,7 @@ def test_possible_duplicates_are_shown_first(at_desk, typed):
     assert_neither(response)
 
 
-def test_possible_duplicate_is_taken_with_the_visit_as_it_was_typed(at_desk, typed, okafor):
+def test_possible_duplicate_is_taken_with_the_appointment_as_it_was_typed(at_desk, typed, okafor):
     namesake = PatientFactory(phone_number="934111222")
     refused = at_desk.post(BOOK, typed)
 
@@ -315,7 +316,7 @@ def test_same_form_with_another_time_is_refused_with_a_new_key_and_books_for_the
     assert codes_at(refused, "__all__") == ["booking_key_used"]
     assert refused.context["picked"] == Patient.objects.get()
     assert response.status_code == 302
-    assert [visit.start_time for visit in Patient.objects.get().appointments.all()] == [at(10), at(11)]
+    assert [appointment.start_time for appointment in Patient.objects.get().appointments.all()] == [at(10), at(11)]
 
 
 def test_same_key_with_another_email_is_another_patient_and_refused(at_desk, typed):
@@ -343,7 +344,7 @@ def ana():
     return Patient(first_name="Ana", last_name="Silva", email="ana@example.org")
 
 
-def test_register_and_takes_back_the_patient_when_the_visit_fails(okafor):
+def test_register_and_takes_back_the_patient_when_the_appointment_fails(okafor):
     def fail(*, patient):
         assert Patient.objects.filter(pk=patient.pk).exists()
         raise ValidationError({"start_time": ValidationError("No.", code="no")})
@@ -375,10 +376,11 @@ def test_register_and_returns_what_the_key_has_arranged_before(okafor):
     assert Patient.objects.count() == 1
 
 
-@pytest.mark.parametrize("email", ["ana@example.org", " ANA@example.org "])
-def test_registered_with_finds_whom_a_key_has_booked_for(email):
-    appointment = AppointmentFactory(patient=PatientFactory(email="ana@example.org"))
+def test_registered_with_finds_whom_a_key_has_booked_for(isolated):
+    for email in ["ana@example.org", " ANA@example.org "]:
+        with isolated(email=email):
+            appointment = AppointmentFactory(patient=PatientFactory(email="ana@example.org"))
 
-    assert booking.registered_with(appointment.booking_key, email=email) == appointment.patient
-    assert booking.registered_with(appointment.booking_key, email="other@example.org") is None
-    assert booking.registered_with(uuid.uuid4(), email=email) is None
+            assert booking.registered_with(appointment.booking_key, email=email) == appointment.patient
+            assert booking.registered_with(appointment.booking_key, email="other@example.org") is None
+            assert booking.registered_with(uuid.uuid4(), email=email) is None

@@ -56,7 +56,7 @@ def test_walk_ins_of_one_doctor_come_one_after_the_other(outcome_of):
     }
 
 
-def test_one_walk_in_sent_many_times_at_once_is_one_visit(outcome_of):
+def test_one_walk_in_sent_many_times_at_once_is_one_appointment(outcome_of):
     assert outcome_of("same_walk_in") == {
         "answers": {"booked": PRESSES},
         "patients": 1,

@@ -1,9 +1,11 @@
 """What the tests of every app share: the frozen time, and short ways to read refusals, pages and records."""
 
 import datetime as dt
+from contextlib import contextmanager
 from html.parser import HTMLParser
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
 # A Tuesday in winter, when Lisbon's clocks show UTC; the fixture `now` freezes the clock at it.
 NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
@@ -66,3 +68,20 @@ def close(response):
     """Close the file that an answer sends; `response.close()` would end the connection, and the test's transaction."""
     for closer in response._resource_closers:
         closer()
+
+
+def refusal_code(call, *args, **kwargs):
+    """Return the code of the ValidationError that a call raises; None if it raises none."""
+    try:
+        call(*args, **kwargs)
+    except ValidationError as refusal:
+        return refusal.code
+    return None
+
+
+@contextmanager
+def rolled_back():
+    """Undo what is written inside, so that the next case of a loop finds the database as it was."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments import booking
 from appointments.models import Appointment
+from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, User
 from clinic.tests.factories import UserFactory
@@ -19,10 +20,6 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 LIST = "/admin/appointments/appointment/"
 TRAIL = "/admin/clinic/auditentry/"
-
-
-def at(hour, minute=0, *, day=25):
-    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
 
 
 TODAY_AT_8 = at(8, day=24)
@@ -437,7 +434,7 @@ def test_delete_is_refused(in_admin, appointment):
     assert Appointment.objects.get() == appointment
 
 
-def test_change_of_a_appointment_in_a_repeated_hour_keeps_its_instant(in_admin, administrator):
+def test_change_of_an_appointment_in_a_repeated_hour_keeps_its_instant(in_admin, administrator):
     appointment = AppointmentFactory(start_time=dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC))
 
     response = in_admin.post(
@@ -458,7 +455,7 @@ def test_change_of_a_appointment_in_a_repeated_hour_keeps_its_instant(in_admin, 
     assert (held.reason, held.start_time) == ("Corrected", appointment.start_time)
 
 
-def test_address_that_makes_no_sense_is_no_error(in_admin, isolated):
+def test_invalid_address_is_no_error(in_admin, isolated):
     cases = [
         f"{LIST}?start_time__year=9999",
         f"{LIST}?doctor__id__exact=x",

@@ -8,15 +8,11 @@ from appointments import booking
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.kit import codes_at, elements
+from clinic.tests.kit import at, codes_at, elements, fresh
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
-
-
-def at(hour, minute=0, *, day=24):
-    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
 
 
 EARLIER, RUNNING, LATER, TOMORROW, YESTERDAY = at(8), at(8, 45), at(10), at(10, day=25), at(10, day=23)
@@ -28,11 +24,6 @@ STAMPS = {
     "no_show": {},
     "cancelled": {"cancelled_at": EARLIER, "cancelled_by": "patient", "cancel_reason": "Ill"},
 }
-
-
-@pytest.fixture
-def okafor():
-    return DoctorFactory(full_name="Dr Okafor")
 
 
 @pytest.fixture
@@ -352,7 +343,7 @@ def test_cancel_sets_who_and_why(at_desk, receptionist, appointment):
     assert entries(appointment).latest("pk").actor == receptionist
 
 
-def test_cancelled_appointment_tells_who_and_why(at_desk, appointment):
+def test_cancelled_appointment_shows_who_and_why(at_desk, appointment):
     at_desk.post(
         address(appointment, "cancel/"),
         {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": appointment.version},
@@ -445,7 +436,7 @@ def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, appoi
     assert row(appointment) == before
 
 
-def test_button_of_a_usual_reason_says_who_and_why_at_once(at_desk, appointment, isolated):
+def test_quick_reason_button_sets_who_and_why(at_desk, appointment, isolated):
     cases = [
         ("patient", "Cannot come"),
         ("patient", "Feels better"),
@@ -470,11 +461,11 @@ def test_button_of_a_usual_reason_says_who_and_why_at_once(at_desk, appointment,
             )
 
             assert response["Location"] == day_url(appointment)
-            appointment.refresh_from_db()
-            assert (appointment.status, appointment.cancelled_by, appointment.cancel_reason) == ("cancelled", who, why)
+            cancelled = fresh(appointment)
+            assert (cancelled.status, cancelled.cancelled_by, cancelled.cancel_reason) == ("cancelled", who, why)
 
 
-def test_usual_reason_that_is_none_is_ignored(at_desk, appointment, isolated):
+def test_unknown_quick_reason_is_ignored(at_desk, appointment, isolated):
     for quick in ["", "nonsense", "patient:", ":", "\0"]:
         with isolated(quick=quick):
             typed = {
@@ -487,8 +478,8 @@ def test_usual_reason_that_is_none_is_ignored(at_desk, appointment, isolated):
             response = at_desk.post(address(appointment, "cancel/"), typed)
 
             assert response.status_code == 302
-            appointment.refresh_from_db()
-            assert (appointment.cancelled_by, appointment.cancel_reason) == ("clinic", "Doctor ill")
+            cancelled = fresh(appointment)
+            assert (cancelled.cancelled_by, cancelled.cancel_reason) == ("clinic", "Doctor ill")
 
 
 def test_usual_reason_passes_the_same_rules(at_desk, appointment, isolated):
@@ -686,7 +677,7 @@ def test_move_without_what_it_carries_unseen_says_so_and_can_be_sent_again(at_de
             assert row(appointment) != before
 
 
-def test_appointment_that_takes_place_no_more_is_not_said_to_be_booked_where_it_was(at_desk, okafor, isolated):
+def test_cancelled_appointment_is_not_reported_as_still_booked(at_desk, okafor, isolated):
     for status in ["cancelled", "no_show", "completed", "in_consultation"]:
         with isolated(status=status):
             appointment = made(status, start_time=at(15), doctor=okafor)
@@ -793,7 +784,7 @@ def test_move_to_the_second_of_two_repeated_times(at_desk, appointment, wanted):
     assert row(appointment)["start_time"] == dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)
 
 
-def test_move_form_of_a_appointment_at_a_repeated_time_says_which(at_desk):
+def test_move_form_of_an_appointment_at_a_repeated_time_says_which(at_desk):
     appointment = AppointmentFactory(start_time=dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC))
     form = at_desk.get(address(appointment, "move/")).context["form"]
 

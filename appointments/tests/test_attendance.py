@@ -25,7 +25,7 @@ def past_appointments(patient, *statuses):
         AppointmentFactory(patient=patient, start_time=at(8, day=23) - number * DAY, status=status, **values)
 
 
-def test_attendance_counts_what_was_missed_of_the_last_appointments_with_an_outcome(maria, isolated):
+def test_attendance_counts_no_shows_among_the_last_known_outcomes(maria, isolated):
     cases = [
         ([], 0, 0),
         (["completed"], 0, 1),
@@ -63,7 +63,7 @@ def test_appointment_under_way_is_the_next(maria):
     assert attendance_of(maria).next_visit == under_way
 
 
-def test_appointment_whose_outcome_is_known_is_not_the_next_though_its_time_runs(maria, isolated):
+def test_appointment_with_an_outcome_is_not_the_next_even_during_its_time(maria, isolated):
     for status in ["completed", "no_show"]:
         with isolated(status=status):
             AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status=status)

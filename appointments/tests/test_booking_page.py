@@ -27,7 +27,7 @@ def day_url(appointment):
     return f"/schedule/{appointment.start_time:%Y-%m-%d}/#v{appointment.pk}"
 
 
-def test_form_without_its_key_is_shown_again_with_a_new_one_and_books_when_sent_again(at_desk, typed, isolated):
+def test_form_without_its_key_gets_a_new_one_and_then_books(at_desk, typed, isolated):
     for key in ["", "x", "\0"]:
         with isolated(key=key):
             response = at_desk.post(BOOK, typed | {"booking_key": key})
@@ -39,7 +39,7 @@ def test_form_without_its_key_is_shown_again_with_a_new_one_and_books_when_sent_
             assert Appointment.objects.count() == 1
 
 
-def test_form_with_something_else_wrong_that_nobody_sees_says_so_and_books_when_sent_again(at_desk, typed, isolated):
+def test_form_with_an_invalid_hidden_field_says_so_and_then_books(at_desk, typed, isolated):
     for hidden in [{"which": "5"}, {"next": "a\0b"}]:
         with isolated(hidden=hidden):
             response = at_desk.post(BOOK, typed | hidden)
@@ -65,7 +65,7 @@ def test_address_that_asks_for_neither_of_two_times_fills_in_nothing(at_desk):
     assert at_desk.get(BOOK, {"which": "5"}).context["form"]["which"].value() is None
 
 
-def test_keyboard_goes_on_at_the_doctor_or_at_the_time_once_the_patient_is_known(at_desk, maria, okafor):
+def test_focus_moves_to_doctor_or_time_once_the_patient_is_known(at_desk, maria, okafor):
     for query, name in (({}, "doctor"), ({"doctor": okafor.pk}, "time")):
         response = at_desk.get(BOOK, query | {"patient": maria.pk})
 
@@ -87,7 +87,7 @@ def test_form_is_filled_in_from_the_address(at_desk, maria, okafor):
     assert response.context["first_day"] == dt.date(2026, 11, 25)
 
 
-def test_form_without_address_leaves_the_length_to_the_doctor_and_has_a_new_key(at_desk):
+def test_blank_form_has_a_new_key_and_leaves_the_length_to_the_doctor(at_desk):
     first, second = at_desk.get(BOOK), at_desk.get(BOOK)
 
     assert shown(first)["duration_minutes"] == ""
@@ -119,7 +119,7 @@ def test_nonsense_in_the_address_is_ignored(at_desk, isolated):
             assert response.context["picked"] is None
 
 
-def test_date_beyond_the_calendar_in_the_address_shows_the_free_times_of_today(at_desk, isolated):
+def test_date_out_of_range_in_the_address_shows_free_times_of_today(at_desk, isolated):
     for date in ["0001-01-01", "9999-12-31"]:
         with isolated(date=date):
             response = at_desk.get(BOOK, {"date": date})
@@ -224,7 +224,7 @@ def test_find_shows_twenty_and_says_that_there_are_more(at_desk, typed):
     assert response.context["more"]
 
 
-def test_matches_say_when_the_next_appointment_is_at_two_queries_however_many(at_desk, typed, maria):
+def test_matches_show_next_appointments_with_two_queries(at_desk, typed, maria):
     AppointmentFactory(patient=maria, doctor=DoctorFactory(full_name="Dr Lindgren"), start_time=at(14, 15, day=26))
     AppointmentFactory(patient=maria, start_time=at(14, 15, day=27))
     AppointmentFactory(patient=maria, start_time=at(8, day=20), status="completed")
@@ -443,11 +443,11 @@ def test_booking_is_refused_at_its_field(at_desk, typed, isolated):
     ]
     for changes, field, code in cases:
         with isolated(changes=changes, field=field, code=code):
-            typed |= changes
+            sent = typed | changes
 
-            response = at_desk.post(BOOK, typed)
+            response = at_desk.post(BOOK, sent)
 
-            assert_refused(response, typed, field, code)
+            assert_refused(response, sent, field, code)
             assert not Appointment.objects.exists()
 
 
@@ -623,7 +623,7 @@ def test_address_is_the_one_of_the_design():
     assert reverse("appointments:appointment_book") == BOOK
 
 
-def test_looking_for_free_times_keeps_what_was_typed_and_shows_the_day_typed(at_desk, typed):
+def test_looking_for_free_times_keeps_the_input_and_shows_its_day(at_desk, typed):
     response = at_desk.post(BOOK, typed | {"look": "1", "date": "2026-11-27", "duration_minutes": "90"})
 
     assert response.context["first_day"] == dt.date(2026, 11, 27)

@@ -14,15 +14,10 @@ from clinic.tests.kit import codes_in
 from clinic.transactions import LostRace
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("db", "now")
 
 TEN = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 ELEVEN = TEN + dt.timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def frozen(now):
-    return now
 
 
 @pytest.fixture
@@ -50,7 +45,7 @@ def test_instance_whose_save_was_rolled_back_is_stale(appointment):
     assert code_of(loaded.save) == "stale"
 
 
-def test_instance_read_without_its_version_is_stale_once_the_row_has_changed(appointment, isolated):
+def test_instance_with_deferred_version_is_stale_once_the_row_changed(appointment, isolated):
     cases = {
         "defer": lambda rows: rows.defer("version"),
         "only": lambda rows: rows.only("reason", "status"),

@@ -13,28 +13,19 @@ from icalendar import Calendar
 from appointments import booking
 from appointments.calendar import feed_of, feed_version
 from appointments.models import Appointment, CalendarFeed
-from appointments.tests.booking_form import at as instant
+from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.roles import DOCTOR
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import elements
+from clinic.tests.kit import NOW, elements, fresh, utc
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
-
-
-def at(hour, minute=0, *, day=25):
-    return instant(hour, minute, day=day)
-
-
-def utc(*args):
-    return dt.datetime(*args, tzinfo=dt.UTC)
 
 
 def address_of(doctor):
@@ -115,9 +106,10 @@ def test_appointment_is_an_event(okafor, appointment):
 def test_feed_has_initials_and_nothing_else_of_the_patient(client, okafor, appointment, isolated):
     for status in ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
-            appointment.status, appointment.cancelled_by, appointment.cancel_reason = status, "patient", "Has to work"
-            appointment.outside_hours_reason = "Urgent"
-            appointment.save()
+            changed = fresh(appointment)
+            changed.status, changed.cancelled_by, changed.cancel_reason = status, "patient", "Has to work"
+            changed.outside_hours_reason = "Urgent"
+            changed.save()
 
             text = unfolded(client.get(address_of(okafor)).content)
 
@@ -564,13 +556,15 @@ def test_doctor_makes_the_own_feed(client, doctor_user, own):
     assert client.get(shown_address(response)).status_code == 200
 
 
-def test_nobody_else_comes_near_the_feed_of_a_doctor(client, request, own, okafor, isolated):
-    for person in ["doctor_user", "receptionist", "manager"]:
+def test_feed_page_of_a_doctor_is_forbidden_to_others(
+    client, doctor_user, receptionist, manager, own, okafor, isolated
+):
+    for person in [doctor_user, receptionist, manager]:
         for sent in [None, {"make": "1"}, {"revoke": "1"}]:
-            with isolated(person=person, sent=sent):
+            with isolated(person=person.username, sent=sent):
                 address = address_of(okafor)
                 before = list(CalendarFeed.objects.values())
-                client.force_login(request.getfixturevalue(person))
+                client.force_login(person)
 
                 response = client.get(page_of(okafor)) if sent is None else client.post(page_of(okafor), sent)
 
@@ -710,7 +704,7 @@ def test_doctors_page_does_not_lead_a_colleague_to_the_feed(client, own):
 # One appointment, for its patient
 
 
-def test_file_of_a_appointment_says_with_whom_when_and_where(at_desk, appointment):
+def test_file_of_an_appointment_says_with_whom_when_and_where(at_desk, appointment):
     response = at_desk.get(f"/appointments/{appointment.pk}/calendar.ics")
 
     (event,) = calendar_in(response).events
@@ -721,7 +715,7 @@ def test_file_of_a_appointment_says_with_whom_when_and_where(at_desk, appointmen
     assert (event["UID"], event["SEQUENCE"], event["STATUS"]) == (str(appointment.booking_key), 0, "CONFIRMED")
 
 
-def test_file_of_a_appointment_has_neither_patient_nor_reason_nor_notes(at_desk, appointment):
+def test_file_of_an_appointment_has_neither_patient_nor_reason_nor_notes(at_desk, appointment):
     text = unfolded(at_desk.get(f"/appointments/{appointment.pk}/calendar.ics").content)
 
     for secret in ("Maria", "Santos", "M. S.", "maria@", "912345", "Sore knee", "ground floor", "General practice"):
@@ -741,7 +735,7 @@ def test_file_of_a_cancelled_appointment_replaces_the_one_before(at_desk, appoin
     assert "Has to work" not in unfolded(response.content)
 
 
-def test_doctor_has_no_file_of_a_appointment_to_a_colleague(client, doctor_user, own, appointment):
+def test_doctor_has_no_file_of_an_appointment_to_a_colleague(client, doctor_user, own, appointment):
     client.force_login(doctor_user)
 
     assert client.get(f"/appointments/{appointment.pk}/calendar.ics").status_code == 403
@@ -751,12 +745,13 @@ def test_file_of_no_appointment_is_404(at_desk):
     assert at_desk.get("/appointments/999999/calendar.ics").status_code == 404
 
 
-def test_page_of_a_appointment_offers_the_file_while_it_says_something(at_desk, appointment, isolated):
+def test_page_of_an_appointment_offers_the_file_while_it_says_something(at_desk, appointment, isolated):
     cases = [("booked", True), ("cancelled", True), ("completed", False), ("no_show", False)]
     for status, is_offered in cases:
         with isolated(status=status, is_offered=is_offered):
-            appointment.status, appointment.cancelled_by, appointment.cancel_reason = status, "patient", "Ill"
-            appointment.save()
+            changed = fresh(appointment)
+            changed.status, changed.cancelled_by, changed.cancel_reason = status, "patient", "Ill"
+            changed.save()
             address = f"/appointments/{appointment.pk}/"
 
             hrefs = [attrs.get("href") for tag, attrs in elements(at_desk.get(address)) if tag == "a"]

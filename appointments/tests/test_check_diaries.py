@@ -11,12 +11,12 @@ from appointments.diary import overlapping_pairs
 from appointments.models import Appointment
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
+from clinic.tests.kit import START
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
 
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 
 

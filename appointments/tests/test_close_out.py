@@ -13,13 +13,12 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import elements
+from clinic.tests.kit import NOW, elements
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 HALF_HOUR = dt.timedelta(minutes=30)
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)

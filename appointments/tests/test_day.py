@@ -13,10 +13,11 @@ from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from clinic import clinic_time
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import utc
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("db", "now")
 
 DAY = dt.date(2026, 11, 24)
 SPRING = dt.date(2026, 3, 29)
@@ -24,15 +25,6 @@ AUTUMN = dt.date(2026, 10, 25)
 MORNING = dt.datetime(2026, 11, 24, 7, 0, tzinfo=dt.UTC)  # before the grid begins
 LONG_AGO = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
-
-
-def utc(*args):
-    return dt.datetime(*args, tzinfo=dt.UTC)
-
-
-@pytest.fixture(autouse=True)
-def frozen(now):
-    return now
 
 
 @pytest.fixture
@@ -385,7 +377,7 @@ def test_free_time_leaves_out_what_is_taken(doctor, receptionist):
     ]
 
 
-def test_free_time_between_two_appointments_is_cut_where_a_appointment_fits(doctor, receptionist, isolated):
+def test_free_time_between_two_appointments_is_split_where_one_fits(doctor, receptionist, isolated):
     cases = [
         (0, 14, []),
         (0, 15, [(0, 15)]),
@@ -473,7 +465,7 @@ def test_free_time_opens_the_booking_form_filled_in(doctor, receptionist):
     }
 
 
-def test_free_time_with_room_for_the_usual_length_leaves_the_length_to_the_form(doctor, receptionist):
+def test_free_time_with_room_for_the_default_length_omits_the_length(doctor, receptionist):
     free = day_view(DAY, user=receptionist, at=MORNING).columns[0].next_free
 
     assert "minutes" not in parse_qs(urlsplit(free.url).query)
@@ -504,7 +496,7 @@ def test_free_time_of_any_day_leads_back_to_its_own_instant(settings, doctor, re
                 assert instant == day.grid.start + free.place.minute * MINUTE
 
 
-def test_appointment_outside_the_usual_hours_opens_the_clinic_for_nobody_else(doctor, receptionist, isolated):
+def test_appointment_outside_usual_hours_offers_no_free_time_there(doctor, receptionist, isolated):
     for start in [utc(2026, 11, 24, 3, 0), utc(2026, 11, 24, 23, 30)]:
         with isolated(start=start):
             AppointmentFactory(doctor=doctor, start_time=start, duration_minutes=60)
@@ -524,7 +516,7 @@ def test_free_time_is_the_patients_too(doctor, receptionist):
     assert "11:00" in {free.time for free in column.free}
 
 
-def test_appointment_that_is_moving_takes_no_time_from_itself_and_is_not_offered_its_own(doctor, receptionist):
+def test_moving_appointment_frees_its_time_but_is_not_offered_its_own(doctor, receptionist):
     for hour, minute, minutes in ((8, 0, 120), (10, 45, 60)):
         create_appointment(doctor, hour, minute, minutes)
     moving = create_appointment(doctor, 10, 15)

@@ -14,10 +14,9 @@ from appointments.actions import ACTIONS
 from appointments.day import TABS, day_view
 from appointments.models import Appointment
 from appointments.statuses import Status
-from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import elements
+from clinic.tests.kit import at, elements
 from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -26,19 +25,15 @@ DAY, TOMORROW = "/schedule/2026-11-24/", "/schedule/2026-11-25/"
 ALL = f"{DAY}?layout=list&tab=all"
 LAYOUTS = [DAY, ALL]
 STAMPS = {
-    "arrived": {"arrived_at": instant(8, day=24)},
-    "in_consultation": {"arrived_at": instant(8, day=24), "started_at": instant(8, day=24)},
+    "arrived": {"arrived_at": at(8, day=24)},
+    "in_consultation": {"arrived_at": at(8, day=24), "started_at": at(8, day=24)},
     "completed": {
-        "arrived_at": instant(8, day=24),
-        "started_at": instant(8, day=24),
-        "completed_at": instant(8, day=24),
+        "arrived_at": at(8, day=24),
+        "started_at": at(8, day=24),
+        "completed_at": at(8, day=24),
     },
     "cancelled": {"cancelled_by": "patient", "cancel_reason": "Ill"},
 }
-
-
-def at(hour, minute=0, *, day=24):
-    return instant(hour, minute, day=day)
 
 
 EARLIER, RUNNING, LATER = at(8), at(8, 45), at(10)
@@ -71,7 +66,7 @@ def buttons(response):
 # Actions
 
 
-def test_address_of_an_action_is_its_own(subtests):
+def test_each_action_has_its_own_address(subtests):
     for action in ACTIONS:
         with subtests.test(action=action):
             url = reverse(f"appointments:appointment_{action.verb}", args=[7])
@@ -113,7 +108,7 @@ def said(block):
     return [action.label for action in block.actions] + ["Undo"] * block.can_undo
 
 
-def test_reception_has_the_buttons_that_would_pass(at_desk, okafor, isolated):
+def test_reception_has_the_buttons_of_allowed_transitions(at_desk, okafor, isolated):
     for status, start_time in RECEPTION:
         for layout in LAYOUTS:
             with isolated(status=status, start_time=start_time, layout=layout):
@@ -128,7 +123,7 @@ def test_reception_has_the_buttons_that_would_pass(at_desk, okafor, isolated):
                 assert all(url.startswith(f"/appointments/{appointment.pk}/") for url in buttons(response))
 
 
-def test_doctor_has_those_of_the_own_diary(client, doctor_user, okafor, isolated):
+def test_doctor_has_buttons_in_the_own_diary_only(client, doctor_user, okafor, isolated):
     for status, start_time in OWN_DOCTOR:
         for layout in LAYOUTS:
             with isolated(status=status, start_time=start_time, layout=layout):
@@ -140,7 +135,7 @@ def test_doctor_has_those_of_the_own_diary(client, doctor_user, okafor, isolated
                 assert list(buttons(client.get(layout)).values()) == OWN_DOCTOR[status, start_time]
 
 
-def test_manager_has_none(client, manager, okafor, isolated):
+def test_manager_has_no_buttons(client, manager, okafor, isolated):
     for status in Status:
         for layout in LAYOUTS:
             with isolated(status=status, layout=layout):
@@ -150,7 +145,7 @@ def test_manager_has_none(client, manager, okafor, isolated):
                 assert buttons(client.get(layout)) == {}
 
 
-def test_administrator_has_all(administrator, okafor):
+def test_administrator_has_all_buttons(administrator, okafor):
     for hour, status in enumerate(Status, start=10):
         made(okafor, status, at(hour))
 
@@ -394,27 +389,29 @@ def test_neighbouring_days_keep_the_tab(at_desk, okafor):
 # Cost
 
 
-def test_buttons_make_no_queries_for_30_doctors_more_than_for_3(client, request, isolated):
-    for query in ["", "?layout=list&tab=all"]:
-        for role in ["receptionist", "doctor_user", "administrator"]:
-            with isolated(query=query, role=role):
-                client.force_login(request.getfixturevalue(role))
+def test_buttons_make_the_same_queries_for_3_and_for_30_doctors(client, receptionist, doctor_user, administrator):
+    asked = [(user, layout) for user in (receptionist, doctor_user, administrator) for layout in (DAY, ALL)]
 
-                def doctors_with_appointments(count):
-                    for doctor in DoctorFactory.create_batch(count):
-                        for hour, status in enumerate(["completed", "in_consultation", "arrived", "booked"], start=8):
-                            made(doctor, status, at(hour))
+    def add_doctors(count):
+        for doctor in DoctorFactory.create_batch(count):
+            for hour, status in enumerate(["completed", "in_consultation", "arrived", "booked"], start=8):
+                made(doctor, status, at(hour))
 
-                doctors_with_appointments(3)
-                with CaptureQueriesContext(connection) as few:
-                    client.get(DAY + query)
-                doctors_with_appointments(27)
+    def queries(rows):
+        counts = {}
+        for user, layout in asked:
+            client.force_login(user)
+            with CaptureQueriesContext(connection) as captured:
+                response = client.get(layout)
+            assert len(response.context["day"].listed) == rows
+            counts[user.username, layout] = len(captured)
+        return counts
 
-                with CaptureQueriesContext(connection) as many:
-                    response = client.get(DAY + query)
+    add_doctors(3)
+    few = queries(rows=12)
+    add_doctors(27)
 
-                assert len(response.context["day"].listed) == 120
-                assert len(few) == len(many)
+    assert queries(rows=120) == few
 
 
 def test_user_without_a_role_has_nothing_to_press(okafor):

@@ -167,7 +167,7 @@ def test_appointment_in_a_leave_can_be_given_to_a_colleague(hit, receptionist):
     assert moved.doctor == colleague
 
 
-def test_consultation_that_ran_over_the_end_of_hours_is_written_down_as_it_was(okafor, now, administrator):
+def test_consultation_that_overran_the_hours_can_be_recorded(okafor, now, administrator):
     appointment = AppointmentFactory(doctor=okafor, start_time=at(16, 30), duration_minutes=30)
     now.move_to(at(17, 10))
     appointment = booking.start(appointment, by=administrator)
@@ -372,7 +372,7 @@ def test_reason_that_is_not_needed_is_not_kept(maria, okafor, administrator):
     assert booking.book(**asked, by=administrator, outside_hours_reason=WHY).outside_hours_reason == ""
 
 
-def test_move_within_the_evening_asks_again_and_one_into_hours_forgets_the_reason(client, okafor, administrator):
+def test_move_outside_hours_asks_again_and_into_hours_drops_the_reason(client, okafor, administrator):
     appointment = AppointmentFactory(doctor=okafor, start_time=at(17, 30), outside_hours_reason=WHY)
     client.force_login(administrator)
     url = f"/appointments/{appointment.pk}/move/"
@@ -417,7 +417,7 @@ def test_admin_asks_for_tick_and_reason(in_admin, maria, okafor, isolated):
                 assert not Appointment.objects.exists()
 
 
-def test_day_marks_appointments_outside_hours_and_those_whose_doctor_is_away(okafor, receptionist, manager):
+def test_day_marks_appointments_outside_hours_or_in_an_absence(okafor, receptionist, manager):
     AppointmentFactory(doctor=okafor, start_time=at(17, 30), outside_hours_reason=WHY)
     AppointmentFactory(doctor=okafor, start_time=at(9))
     AppointmentFactory(doctor=okafor, start_time=at(15))

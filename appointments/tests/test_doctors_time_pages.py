@@ -24,11 +24,6 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 HOLIDAYS = "/doctors/closures/holidays/"
 
 
-@pytest.fixture
-def okafor():
-    return DoctorFactory(full_name="Dr Okafor")
-
-
 def form_of(response):
     return response.context["form"]
 
@@ -176,7 +171,7 @@ def test_who_may_change_but_not_delete_leave_does_not(client, administrator, oka
     assert Leave.objects.exists()
 
 
-def test_leave_from_an_hour_that_comes_twice_stays_as_it_is_when_its_reason_changes(in_admin, okafor):
+def test_leave_from_a_repeated_hour_keeps_it_when_the_reason_changes(in_admin, okafor):
     first_half_past_one = dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC)
     leave = LeaveFactory(doctor=okafor, start_time=at(0, day=30), end_time=first_half_past_one)
     form = form_of(in_admin.get(f"/doctors/leave/{leave.pk}/"))
@@ -466,7 +461,7 @@ def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON), (ONE, FIVE)]}
 
 
-def test_hours_whose_end_hits_somebody_are_deleted_only_once_they_are_shown(in_admin, okafor):
+def test_deleting_hours_in_use_first_shows_the_affected_appointments(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor, valid_until=dt.date(2026, 11, 30))
     TimetableFactory(doctor=okafor, valid_from=DECEMBER)
     hit = AppointmentFactory(doctor=okafor, start_time=at(10, day=26))

@@ -12,14 +12,13 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, Event
 from clinic.roles import ADMINISTRATOR
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import codes_in
+from clinic.tests.kit import NOW, codes_in
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 PACK = "/schedule/pack/"
 ADD = "/admin/appointments/emergencygrant/add/"
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 
 
@@ -136,11 +135,10 @@ def test_grant_is_for_the_pack_alone(client, manager, booked, isolated):
             assert client.get(f"/patients/{booked.patient_id}/").status_code == 403
 
 
-def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, request, isolated):
-    for person in ["manager", "doctor_user"]:
+def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, manager, doctor_user, isolated):
+    for user in [manager, doctor_user]:
         for address in ["/", "/schedule/2026-11-26/", "/schedule/2026-11-24/?layout=list"]:
-            with isolated(person=person, address=address):
-                user = request.getfixturevalue(person)
+            with isolated(user=user.username, address=address):
                 client.force_login(user)
                 assert "Emergency access" not in shown(client, address)
                 grant_to(user)

@@ -126,7 +126,7 @@ def test_both_days_are_included_and_their_neighbours_are_not(in_admin):
     ]
 
 
-def test_days_and_times_are_those_of_the_clinic_and_instants_say_their_offset(in_admin, now):
+def test_export_has_clinic_dates_and_times_and_instants_with_offset(in_admin, now):
     now.move_to(utc(1, 9, month=7))
     AppointmentFactory(start_time=utc(1, 23, 30, month=7))
 

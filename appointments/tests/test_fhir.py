@@ -198,7 +198,7 @@ def test_cancelled_appointment_says_by_whom_and_why(fhir, isolated):
             }
 
 
-def test_cancelled_appointment_of_which_nothing_is_known_is_read_nevertheless(fhir):
+def test_cancelled_appointment_without_details_can_be_read(fhir):
     appointment = AppointmentFactory(status="cancelled")
 
     assert "cancelationReason" not in read(fhir.get(f"{BASE}/Appointment/{appointment.pk}"))
@@ -321,7 +321,7 @@ def test_who_sees_appointments_but_no_patients_reads_no_names(fhir_client, recep
     assert "description" not in resource
 
 
-def test_nobody_in_particular_is_served_nothing(client, appointment, isolated):
+def test_request_without_a_token_is_refused(client, appointment, isolated):
     for path in ["metadata", "Patient", "Appointment", "Slot", "Observation"]:
         with isolated(path=path):
             response = client.get(f"{BASE}/{path}")

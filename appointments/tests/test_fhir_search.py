@@ -92,7 +92,7 @@ def test_instant_lasts_as_long_as_it_is_precise(fhir, isolated):
                 assert ids(search(fhir, date=f"{prefix}{value}")) == [appointments[number] for number in expected]
 
 
-def test_second_of_a_minute_is_not_the_whole_minute(fhir):
+def test_second_precision_does_not_match_the_whole_minute(fhir):
     appointment = AppointmentFactory(start_time=at(10))
 
     assert ids(search(fhir, date="2026-11-25T10:00:01Z")) == []
@@ -100,7 +100,7 @@ def test_second_of_a_minute_is_not_the_whole_minute(fhir):
     assert ids(search(fhir, date="lt2026-11-25T10:00:01Z")) == [appointment.pk]
 
 
-def test_repeated_hour_of_the_clock_change_is_told_by_its_offset(fhir):
+def test_repeated_hour_of_the_clock_change_is_identified_by_offset(fhir):
     first, second = dt.datetime(2026, 10, 25, 0, 30, tzinfo=UTC), dt.datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
     appointments = around(first, second)
 
@@ -108,13 +108,13 @@ def test_repeated_hour_of_the_clock_change_is_told_by_its_offset(fhir):
     assert ids(search(fhir, date="2026-10-25T01:30+00:00")) == [appointments[second]]
 
 
-def test_plus_that_was_not_escaped_is_understood(fhir):
+def test_unescaped_plus_is_read_as_a_plus(fhir):
     appointment = AppointmentFactory(start_time=at(10))
 
     assert ids(fhir.get(f"{BASE}/Appointment?date=2026-11-25T11:00:00+01:00")) == [appointment.pk]
 
 
-def test_repeated_dates_hold_together_and_with_commas_any_does(fhir):
+def test_repeated_dates_are_combined_with_and_commas_with_or(fhir):
     appointments = list(around(at(9, day=24), at(9, day=25), at(9, day=26)).values())
 
     assert ids(search(fhir, date=["ge2026-11-25", "lt2026-11-26"])) == [appointments[1]]
@@ -165,7 +165,7 @@ def test_malformed_date_is_refused(fhir, isolated):
             assert read(response, 400)["resourceType"] == "OperationOutcome"
 
 
-def test_surrogates_are_refused_wherever_they_come_from():
+def test_surrogates_are_refused():
     with pytest.raises(values.FhirRefused):
         values.alternatives("name", "\ud800")
 
@@ -283,7 +283,7 @@ def test_malformed_search_is_refused(fhir, appointment, isolated):
             assert read(posted, 400)["resourceType"] == "OperationOutcome"
 
 
-def test_extremes_that_are_well_formed_are_answered(fhir, appointment, subtests):
+def test_extreme_but_valid_values_are_answered(fhir, appointment, subtests):
     for query in [f"after={'9' * 11}-{'9' * 18}", "after=-9999999999-1", "_id=" + "9" * 18]:
         with subtests.test(query=query):
             read(fhir.get(f"{BASE}/Appointment?{query}"))
@@ -295,7 +295,7 @@ def test_malformed_cursor_of_patients_is_refused(fhir, subtests):
             refused(fhir.get(f"{BASE}/Patient?{query}"), 400, "value")
 
 
-def test_many_ids_and_conditions_at_once_are_served(fhir, appointment):
+def test_many_ids_and_conditions_are_served(fhir, appointment):
     many = ",".join(str(number) for number in [*range(500_000, 500_299), appointment.pk])
     dates = ",".join(["2026-11-25"] * 20)
 
@@ -307,7 +307,7 @@ def test_many_ids_and_conditions_at_once_are_served(fhir, appointment):
 # What is not known
 
 
-def test_unknown_parameter_is_left_out_for_a_lenient_client(fhir, appointment, subtests):
+def test_unknown_parameter_is_ignored_for_a_lenient_client(fhir, appointment, subtests):
     cases = ["handling=lenient", "respond-async, Handling=Lenient", "return=minimal; handling=lenient"]
     for prefer in cases:
         with subtests.test(prefer=prefer):
@@ -326,7 +326,7 @@ def test_unknown_parameter_is_refused(fhir, appointment, subtests):
                 refused(fhir.get(f"{BASE}/Appointment?{query}", headers=headers), 400, "not-supported")
 
 
-def test_name_that_begins_like_too_many_is_refused_before_they_are_read(fhir, maria, monkeypatch):
+def test_name_prefix_with_too_many_matches_is_refused(fhir, maria, monkeypatch):
     monkeypatch.setattr(parameters, "MOST_CANDIDATES", 1)
     PatientFactory(last_name="Santana")
 
@@ -484,7 +484,7 @@ def test_links_of_a_search_for_persons_hold_ids_and_none_of_their_data(fhir):
     assert [len(page) for page in pages(fhir, response)] == [2, 2, 1]
 
 
-def test_search_that_finds_more_persons_than_an_address_holds_asks_for_more(fhir, monkeypatch):
+def test_search_with_too_many_matching_patients_is_refused(fhir, monkeypatch):
     monkeypatch.setattr("appointments.fhir.search.MOST_IDS", 3)
     PatientFactory.create_batch(3, last_name="Lindqvist")
 

@@ -107,7 +107,7 @@ def test_page_for_a_patient_one_may_not_see_names_nobody(client, doctor_user, ok
     assert "Santos" not in response.content.decode()
 
 
-def test_page_for_an_own_patient_does_not_tell_a_doctor_of_appointments_to_others(client, doctor_user, okafor, maria):
+def test_doctor_does_not_see_own_patients_appointments_with_others(client, doctor_user, okafor, maria):
     own = DoctorFactory(user=doctor_user)
     AppointmentFactory(patient=maria, doctor=own, start_time=at(15))
     AppointmentFactory(patient=maria, start_time=at(10))
@@ -325,7 +325,7 @@ def test_panel_of_a_day_that_has_passed_begins_today(at_desk, typed):
     assert look(at_desk, typed | {"date": "2026-11-20"}).context["first_day"] == TODAY
 
 
-def test_panel_for_a_length_that_makes_no_sense_shows_what_fits_the_shortest(at_desk, typed, okafor, isolated):
+def test_panel_for_an_invalid_length_shows_times_for_the_shortest(at_desk, typed, okafor, isolated):
     for minutes in ["x", "0", "181", "99999999999999999999", "-30"]:
         with isolated(minutes=minutes):
             AppointmentFactory(doctor=okafor, start_time=at(8, 15), duration_minutes=180)

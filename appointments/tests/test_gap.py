@@ -326,7 +326,7 @@ def test_open_day_view_follows_a_changed_gap_or_length(okafor, isolated):
             assert day_version(WEDNESDAY) != before
 
 
-def test_inactive_doctor_with_a_appointment_on_the_next_day_only_has_no_column(okafor, receptionist):
+def test_inactive_doctor_with_appointments_only_tomorrow_has_no_column(okafor, receptionist):
     inactive = DoctorFactory(full_name="Dr Aaron")
     AppointmentFactory(doctor=inactive, start_time=at(0, 5, day=26))
     inactive.is_active = False

@@ -113,7 +113,7 @@ def test_longer_leave_hits_only_those_it_did_not_hit_before(okafor):
     assert hit_by_saving(entered) == [hit]
 
 
-def test_leave_hits_a_appointment_that_was_booked_outside_hours_too(okafor):
+def test_leave_hits_an_appointment_that_was_booked_outside_hours_too(okafor):
     evening = create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
 
     assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [evening]
@@ -303,9 +303,7 @@ def test_patient_on_two_lists_is_told_once(okafor, receptionist):
     assert first.hits.get().reached_by == receptionist
 
 
-def test_closure_on_top_of_a_leave_that_is_taken_back_leaves_the_appointment_on_the_list_of_the_leave(
-    okafor, receptionist
-):
+def test_deleting_a_closure_over_a_leave_keeps_the_leaves_list(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
     on_leave = open_impact(hit_by_saving(wanted), cause=wanted.cause, by=receptionist)
@@ -322,7 +320,7 @@ def test_closure_on_top_of_a_leave_that_is_taken_back_leaves_the_appointment_on_
     assert not closed.hits.exists()
 
 
-def test_appointment_booked_in_a_gap_on_purpose_is_hit_by_hours_like_any_other(okafor, receptionist):
+def test_appointment_booked_in_a_gap_is_affected_by_changed_hours(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25), outside_hours_reason="Urgent")
     timetable = Timetable.objects.get()
     timetable.week = {day: [(ONE, FIVE)] for day in range(5)}
@@ -334,7 +332,7 @@ def test_appointment_booked_in_a_gap_on_purpose_is_hit_by_hours_like_any_other(o
     assert impact.hits.get().appointment == booked
 
 
-def test_leave_that_is_shortened_takes_off_the_list_whose_doctor_is_there_again(okafor, receptionist):
+def test_shortened_leave_drops_appointments_that_fit_again(okafor, receptionist):
     stays, told, away = (create_appointment(okafor, at(hour, day=25)) for hour in (9, 10, 15))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=26))
     impact = open_impact([stays, told, away], cause="Dr Okafor on leave", by=receptionist)
@@ -351,7 +349,7 @@ def test_leave_that_is_shortened_takes_off_the_list_whose_doctor_is_there_again(
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
-def test_appointment_booked_outside_hours_on_purpose_is_off_the_list_once_the_leave_is(okafor, receptionist):
+def test_deleted_leave_drops_appointments_booked_outside_hours(okafor, receptionist):
     create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
     impact = open_impact(hit_by_saving(wanted), cause=wanted.cause, by=receptionist)
@@ -407,7 +405,7 @@ def told(slot):
     return slot and (slot.start.day, slot.time, slot.doctor.full_name)
 
 
-def test_proposals_are_the_nearest_times_of_the_same_doctor_and_of_a_colleague(okafor, away):
+def test_proposals_are_the_nearest_times_of_the_doctor_and_a_colleague(okafor, away):
     colleague = DoctorFactory(full_name="Dr Lindqvist")
     DoctorFactory(specialization="Cardiology")
     booked = create_appointment(okafor, at(9, day=25))

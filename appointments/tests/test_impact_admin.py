@@ -29,14 +29,14 @@ def form_of(response):
     return response.context["adminform"].form
 
 
-def codes_of(response):
+def form_codes(response):
     return [error.code for error in form_of(response).non_field_errors().as_data()]
 
 
 def confirmed(client, address, typed):
     """Send a form, look at whom it hits, and send it again."""
     shown = client.post(address, typed)
-    assert codes_of(shown) == ["hits"]
+    assert form_codes(shown) == ["hits"]
     assert "+351 912 345 001" in shown.content.decode()
     return client.post(address, typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
@@ -103,7 +103,7 @@ def test_change_of_an_active_doctor_asks_nothing(in_admin, okafor, booked):
     assert not Impact.objects.exists()
 
 
-def test_deactivation_from_the_list_leaves_doctors_with_appointments_to_their_form(in_admin, okafor, booked):
+def test_bulk_deactivation_skips_doctors_with_appointments(in_admin, okafor, booked):
     free = DoctorFactory()
 
     response = in_admin.post(
@@ -117,7 +117,7 @@ def test_deactivation_from_the_list_leaves_doctors_with_appointments_to_their_fo
     assert "1 deactivated" in text
 
 
-def test_doctor_who_is_reactivated_from_the_list_takes_the_appointments_off_it(in_admin, okafor, booked):
+def test_bulk_reactivation_clears_the_doctors_worklist(in_admin, okafor, booked):
     confirmed(in_admin, f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_typed())
 
     in_admin.post(f"{ADMIN}/doctor/", {"action": "reactivate", "_selected_action": [okafor.pk]})

@@ -269,7 +269,7 @@ def test_hit_of_another_impact_cannot_be_ticked_here(at_desk, impact, appointmen
     assert not Hit.objects.exclude(reached_at=None).exists()
 
 
-def test_press_on_a_row_that_somebody_has_moved_meanwhile_tells_how_it_stands(at_desk, impact, appointments):
+def test_button_on_a_row_moved_meanwhile_shows_its_current_state(at_desk, impact, appointments):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
     first = impact.hits.first()
     send(at_desk, impact, page, move=f"{first.pk}:same")
@@ -384,9 +384,7 @@ def test_reached_patients_are_ticked_with_who_and_can_be_unticked(at_desk, impac
     assert hit.reached_at is None
 
 
-def test_patient_who_was_told_and_whose_doctor_is_there_again_is_to_be_told_so(
-    at_desk, impact, appointments, receptionist
-):
+def test_informed_patient_is_listed_again_when_the_doctor_is_back(at_desk, impact, appointments, receptionist):
     impact.hits.first().mark_reached(by=receptionist)
     leave = Leave.objects.get()
     leave.delete()

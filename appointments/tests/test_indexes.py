@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from appointments.models import Appointment
+from clinic.tests.kit import START
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
@@ -15,7 +16,6 @@ from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)  # MariaDB commits at ANALYZE
 
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 HALF_HOUR = dt.timedelta(minutes=30)
 DAY = dt.date(2026, 11, 24)
 
@@ -109,7 +109,7 @@ def test_overlap_of_a_patient_reads_a_stretch_of_the_diary(diaries):
     assert (step.index, step.is_range) == ("appointment_patient_start", True), step
 
 
-def test_overlap_query_with_the_appointment_itself_left_out_reads_a_stretch_too(diaries):
+def test_overlap_query_excluding_one_appointment_reads_a_range_too(diaries):
     doctor, appointment = Doctor.objects.first(), Appointment.objects.first()
     others = Appointment.objects.exclude(pk=appointment.pk).for_doctor(doctor.pk)
 

@@ -12,10 +12,9 @@ from appointments import booking
 from appointments.day import day_version
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK
-from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import Session
-from clinic.tests.kit import elements
+from clinic.tests.kit import at, elements
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
@@ -26,10 +25,6 @@ TODAY, TOMORROW = dt.date(2026, 11, 24), dt.date(2026, 11, 25)
 DAY, VERSION = "/schedule/2026-11-24/", "/schedule/2026-11-24/version/"
 SECOND = dt.timedelta(seconds=1)
 HTMX = {"HX-Request": "true"}
-
-
-def at(hour, minute=0, *, day=24):
-    return instant(hour, minute, day=day)
 
 
 @pytest.fixture
@@ -93,7 +88,7 @@ def test_version_says_nothing(at_desk, appointment):
 
 
 def test_change_between_reading_doctors_and_appointments_shows_as_one(receptionist, appointment, monkeypatch):
-    """The page carries the version from before it read the appointments, so it never claims to show what it does not."""
+    """The page carries the version from before it read the appointments and never claims to show what it does not."""
     from appointments import day as day_module
 
     def read_then_overtaken(date, **values):

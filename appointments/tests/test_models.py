@@ -16,24 +16,18 @@ from appointments.querysets import DiaryBypassed
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.kit import codes_in
+from clinic.tests.kit import START, codes_in
 from clinic.transactions import LostRace
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("db", "now")
 
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def frozen(now):
-    return now
 
 
 def diary_versions(*records):
@@ -59,7 +53,7 @@ def test_save_of_a_new_appointment_claims_both_diaries(patient, doctor):
     assert diary_versions(doctor, patient) == [1, 1]
 
 
-def test_save_of_a_new_appointment_that_takes_no_time_claims_the_doctor_only(patient, doctor, isolated):
+def test_save_of_a_new_nonblocking_appointment_locks_the_doctor_only(patient, doctor, isolated):
     for status in ["cancelled", "no_show"]:
         with isolated(status=status):
             create(patient, doctor, status=status)
@@ -214,7 +208,7 @@ def test_save_alone_refuses_a_change_into_taken_time(isolated):
             assert getattr(appointment, field) != value
 
 
-def test_save_of_a_appointment_within_its_own_time_is_accepted():
+def test_save_of_an_appointment_within_its_own_time_is_accepted():
     appointment = AppointmentFactory()
 
     appointment.start_time = START + 10 * MINUTE
@@ -690,11 +684,11 @@ def test_clean_of_a_year_at_the_end_of_all_calendars_is_refused(patient, doctor,
 # Old appointments
 
 
-def test_notes_of_an_old_appointment_can_be_edited(frozen, isolated):
+def test_notes_of_an_old_appointment_can_be_edited(now, isolated):
     for status in Status:
         with isolated(status=status):
             appointment = AppointmentFactory(status=status, cancelled_by="patient", cancel_reason="Ill")
-            frozen.move_to(START + 30 * DAY)
+            now.move_to(START + 30 * DAY)
 
             appointment.notes = "Called back"
             appointment.full_clean()
@@ -703,9 +697,9 @@ def test_notes_of_an_old_appointment_can_be_edited(frozen, isolated):
             assert Appointment.objects.get().notes == "Called back"
 
 
-def test_notes_of_an_old_appointment_can_be_edited_though_the_doctor_has_left(frozen):
+def test_notes_of_an_old_appointment_of_an_inactive_doctor_are_editable(now):
     appointment = AppointmentFactory()
-    frozen.move_to(START + 30 * DAY)
+    now.move_to(START + 30 * DAY)
     appointment.doctor.is_active = False
     appointment.doctor.save()
 

@@ -5,19 +5,14 @@ import datetime as dt
 import pytest
 
 from appointments.models import Appointment
-from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import codes_at, elements
+from clinic.tests.kit import at, codes_at, elements
 from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 TODAY, TOMORROW = "/schedule/2026-11-24/", "/schedule/2026-11-25/"
-
-
-def at(hour, minute=0, *, day=24):
-    return instant(hour, minute, day=day)
 
 
 @pytest.fixture
@@ -61,7 +56,7 @@ def test_free_times_are_buttons_that_move_the_appointment(at_desk, appointment, 
     assert not [href for href in links(response) if href.startswith("/appointments/book/?doctor")]
 
 
-def test_day_view_without_a_appointment_to_move_has_no_such_buttons(at_desk, appointment):
+def test_day_view_without_an_appointment_to_move_has_no_such_buttons(at_desk, appointment):
     response = at_desk.get(TODAY)
 
     assert response.context["moving"] is None
@@ -164,7 +159,7 @@ def test_every_button_of_a_day_works(at_desk, appointment, maria):
         assert response.status_code == 302, value
 
 
-def test_picked_time_that_was_taken_meanwhile_shows_the_form_with_the_nearest(at_desk, appointment, okafor):
+def test_picked_time_taken_meanwhile_shows_the_form_with_nearest_times(at_desk, appointment, okafor):
     response = picking(at_desk, appointment)
     AppointmentFactory(doctor=okafor, start_time=at(14, 30))
     value = cells(response)["Move to 14:30, Dr Okafor"]
@@ -185,7 +180,7 @@ def test_picked_time_that_was_taken_meanwhile_shows_the_form_with_the_nearest(at
     assert appointment.start_time == at(10)
 
 
-def test_picked_time_of_a_appointment_that_somebody_else_has_changed_is_refused(at_desk, appointment):
+def test_picked_time_is_refused_if_the_appointment_changed_meanwhile(at_desk, appointment):
     response = picking(at_desk, appointment)
     sent = form_of(response) | {"at": cells(response)["Move to 14:30, Dr Okafor"]}
     Appointment.objects.get(pk=appointment.pk).save()
@@ -233,7 +228,7 @@ def test_appointment_that_cannot_be_moved_any_more_leads_back_to_the_day(at_desk
             assert cells(response) == {}
 
 
-def test_open_page_on_which_the_appointment_cannot_be_moved_any_more_leaves_the_moving(at_desk):
+def test_open_page_ends_move_mode_once_the_appointment_cannot_move(at_desk):
     appointment = AppointmentFactory(status="cancelled", cancelled_by="patient", cancel_reason="Ill")
 
     response = at_desk.get(TODAY, {"move": appointment.pk}, headers={"HX-Request": "true"})

@@ -34,7 +34,7 @@ def taken(okafor):
     return AppointmentFactory(doctor=okafor, start_time=at(10))
 
 
-def test_nearest_times_are_of_the_same_doctor_and_of_others_in_the_specialization(at_desk, typed, okafor, taken):
+def test_nearest_times_are_of_the_doctor_and_the_same_specialization(at_desk, typed, okafor, taken):
     abel, _zola = DoctorFactory(full_name="Dr Abel"), DoctorFactory(full_name="Dr Zola")
     AppointmentFactory(doctor=abel, start_time=at(9), duration_minutes=120)
     DoctorFactory(full_name="Dr Lindgren", specialization="Dermatology")
@@ -167,7 +167,7 @@ def test_refusal_for_another_reason_offers_no_other_time(at_desk, typed, isolate
             assert buttons(response) == []
 
 
-def test_move_that_is_refused_offers_the_nearest_times_and_moves_by_one_click(at_desk, typed, okafor, taken):
+def test_refused_move_offers_nearest_times_that_move_with_one_click(at_desk, typed, okafor, taken):
     moving = AppointmentFactory(doctor=okafor, start_time=at(9, 30), duration_minutes=20)
     address = f"/appointments/{moving.pk}/move/"
     wanted = {name: typed[name] for name in ("doctor", "date", "time", "which", "next")}

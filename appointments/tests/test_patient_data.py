@@ -95,7 +95,7 @@ def test_history_says_what_changed_when_by_which_role(data):
     assert edit["at"] == day(2, 8)
 
 
-def test_history_says_instants_as_instants_and_leaves_out_what_was_empty_and_stays_so(life):
+def test_history_has_instants_and_omits_fields_that_stay_empty(life):
     data = patient_data(life.patient)
     changes = [entry["changed"] for appointment in data["visits"] for entry in appointment["history"]]
 

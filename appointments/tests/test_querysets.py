@@ -8,23 +8,14 @@ from appointments.models import Appointment
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import START, utc
 from doctors.tests.factories import DoctorFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("db", "now")
 
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
-
-
-def utc(*args):
-    return dt.datetime(*args, tzinfo=dt.UTC)
-
-
-@pytest.fixture(autouse=True)
-def frozen(now):
-    return now
 
 
 def test_for_doctor_and_for_patient_take_one_diary_each():
@@ -109,13 +100,13 @@ def test_upcoming_and_past_part_at_the_end():
     assert list(Appointment.objects.past(at=START)) == [ending, over]
 
 
-def test_upcoming_and_past_read_the_clock(frozen):
+def test_upcoming_and_past_read_the_clock(now):
     appointment = AppointmentFactory()
 
-    frozen.move_to(START + 29 * MINUTE)
+    now.move_to(START + 29 * MINUTE)
     assert (list(Appointment.objects.upcoming()), list(Appointment.objects.past())) == ([appointment], [])
 
-    frozen.move_to(START + 30 * MINUTE)
+    now.move_to(START + 30 * MINUTE)
     assert (list(Appointment.objects.upcoming()), list(Appointment.objects.past())) == ([], [appointment])
 
 

@@ -12,16 +12,10 @@ from appointments.tests.booking_form import BOOK, KEY, at, shown
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.kit import codes_at, codes_in, elements
-from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
-
-
-@pytest.fixture
-def okafor():
-    return DoctorFactory(full_name="Dr Okafor")
 
 
 @pytest.fixture
@@ -173,7 +167,7 @@ def test_appointment_that_is_refused_leaves_no_patient(at_desk, typed, isolated)
             assert_neither(response)
 
 
-def test_time_that_is_taken_leaves_no_patient_and_the_nearest_time_books_both(at_desk, typed, okafor):
+def test_taken_time_registers_no_patient_and_a_nearest_time_books_both(at_desk, typed, okafor):
     in_the_way = AppointmentFactory(doctor=okafor, start_time=at(10))
 
     refused = at_desk.post(BOOK, typed)
@@ -225,7 +219,7 @@ def test_email_that_is_taken_is_refused_at_its_field_and_shows_whose_it_is(at_de
     assert_neither(response)
 
 
-def test_email_that_is_taken_between_check_and_write_is_refused_at_its_field(at_desk, typed, monkeypatch):
+def test_email_taken_between_check_and_write_is_refused_at_its_field(at_desk, typed, monkeypatch):
     def overtaken(*args, **kwargs):
         PatientFactory(email="ana@example.org")
         return register_and(*args, **kwargs)
@@ -307,7 +301,7 @@ def test_same_form_twice_is_one_patient_and_one_appointment(at_desk, typed):
     assert AuditEntry.objects.get_for_object(Patient.objects.get()).count() == 1
 
 
-def test_same_form_with_another_time_is_refused_with_a_new_key_and_books_for_the_same_patient(at_desk, typed):
+def test_form_resent_with_another_time_gets_a_new_key_and_the_same_patient(at_desk, typed):
     at_desk.post(BOOK, typed)
 
     refused = at_desk.post(BOOK, typed | {"time": "11:00"})

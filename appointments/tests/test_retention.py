@@ -11,12 +11,12 @@ from appointments.models import Appointment
 from appointments.retention import due_patients, kept_since, retention_page
 from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
+from clinic.tests.kit import NOW
 from clinic.tests.plans import analyze, steps_of
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 DUE = dt.datetime(2016, 11, 24, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
@@ -65,7 +65,7 @@ def test_last_appointment_decides(registered, isolated):
             assert (patient in due()) is is_due
 
 
-def test_registration_decides_without_a_appointment(registered, isolated):
+def test_registration_decides_without_an_appointment(registered, isolated):
     for created_at, is_due in [(DUE - MINUTE, True), (DUE, False)]:
         with isolated(created_at=created_at, is_due=is_due):
             patient = registered(created_at)

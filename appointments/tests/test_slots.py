@@ -18,6 +18,7 @@ from appointments.models import Appointment
 from appointments.slots import Piece, Slot, Wish, find_free, free_pieces, nearest, slot_words
 from appointments.tests.factories import AppointmentFactory
 from clinic import clinic_time
+from clinic.tests.kit import at
 from clinic.visit_length import SHORTEST
 from doctors.availability import usual_hours
 from doctors.models import Doctor
@@ -30,10 +31,6 @@ OPENING = (OPENS, OPENS + 10 * 60 * MINUTE)
 BEFORE = OPENS - 60 * MINUTE
 TUESDAY = dt.date(2026, 11, 24)
 LISBON, KATHMANDU, LORD_HOWE = "Europe/Lisbon", "Asia/Kathmandu", "Australia/Lord_Howe"
-
-
-def at(hour, minute=0, *, day=24):
-    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
 
 
 def spans(*minutes):
@@ -74,7 +71,7 @@ def test_what_is_taken_is_left_out(subtests):
             assert pieces(*taken) == expected
 
 
-def test_piece_too_short_for_a_appointment_joins_its_neighbour(subtests):
+def test_piece_too_short_for_an_appointment_joins_its_neighbour(subtests):
     cases = [
         (0, 14, []),
         (0, 15, [(0, 15)]),
@@ -129,7 +126,7 @@ def test_time_is_over_when_no_appointment_fits_any_more(subtests):
             assert pieces(at=OPENS + minute * MINUTE) == []
 
 
-def test_now_within_a_appointment_begins_after_it():
+def test_now_within_an_appointment_begins_after_it():
     assert pieces((0, 40), at=OPENS + 20 * MINUTE)[0] == (40, 60)
 
 
@@ -221,18 +218,12 @@ def test_slot_says_which_of_two_repeated_times(subtests):
 
 
 @pytest.fixture
-def frozen(db, now):
-    """Tuesday 24 November 2026, 09:00."""
-    return now
-
-
-@pytest.fixture
-def okafor(frozen):
+def okafor(db, now):
     return DoctorFactory(full_name="Dr Okafor")
 
 
 @pytest.fixture
-def lindgren(frozen):
+def lindgren(db, now):
     return DoctorFactory(full_name="Dr Lindgren", specialization="Dermatology")
 
 
@@ -347,7 +338,7 @@ def test_appointments_of_the_patient_take_time_with_every_doctor(okafor, lindgre
     assert "10:00" in times(find(Wish(doctor_id=okafor.pk)))
 
 
-def test_appointment_that_is_moving_takes_no_time_from_itself(okafor):
+def test_moving_appointment_takes_no_time_from_itself(okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(10))
     AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(11), duration_minutes=60)
@@ -359,7 +350,7 @@ def test_appointment_that_is_moving_takes_no_time_from_itself(okafor):
     assert {"10:00", "10:30"}.isdisjoint(times(find(replace(own, moving=None, minutes=60))))
 
 
-def test_appointment_that_is_moving_is_offered_its_time_with_another_doctor(okafor):
+def test_moving_appointment_is_offered_its_time_with_another_doctor(okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(10))
     other = DoctorFactory()
 
@@ -382,7 +373,7 @@ def test_appointment_takes_time_while_its_status_does(okafor, isolated):
             assert ("10:00" in times(find())) is is_free
 
 
-def test_appointment_that_began_before_the_doors_open_takes_time_of_the_morning(okafor):
+def test_appointment_from_before_opening_takes_time_of_the_morning(okafor):
     AppointmentFactory(doctor=okafor, start_time=at(6, day=25), duration_minutes=180)
 
     assert times(find(first_day=dt.date(2026, 11, 25)))[0] == "09:00"
@@ -413,11 +404,11 @@ def test_calendar_ends_the_search(okafor):
     assert max(day.date for day in found.days) <= last
 
 
-def test_no_doctors_find_nothing(frozen):
+def test_no_doctors_find_nothing(db, now):
     assert find(days=14).days == []
 
 
-def test_find_makes_four_queries_however_many_doctors_and_days(frozen, isolated):
+def test_find_makes_four_queries_however_many_doctors_and_days(now, isolated):
     wish_cases = [
         Wish(),
         Wish(specialization="General practice"),
@@ -467,7 +458,7 @@ def book_what_fits(appointments, doctors, patients):
 
 
 @pytest.fixture
-def crowd(frozen):
+def crowd(db, now):
     return DoctorFactory.create_batch(2), PatientFactory.create_batch(3)
 
 

@@ -37,7 +37,7 @@ def outcome_of(request, tmp_path):
     return run_in_process
 
 
-def test_one_form_that_registers_and_books_makes_one_patient_and_one_appointment(outcome_of):
+def test_form_that_registers_and_books_sent_many_times_does_so_once(outcome_of):
     assert outcome_of("register_and_book") == {
         "answers": {"booked": PRESSES},
         "patients": 1,
@@ -56,7 +56,7 @@ def test_walk_ins_of_one_doctor_come_one_after_the_other(outcome_of):
     }
 
 
-def test_one_walk_in_sent_many_times_at_once_is_one_appointment(outcome_of):
+def test_walk_in_sent_many_times_at_once_is_one_appointment(outcome_of):
     assert outcome_of("same_walk_in") == {
         "answers": {"booked": PRESSES},
         "patients": 1,

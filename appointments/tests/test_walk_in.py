@@ -311,7 +311,7 @@ def test_refusal_names_the_doctor_who_was_chosen(at_desk, sent, okafor):
     assert f"{okafor} has no 30 minutes free today" in response.content.decode()
 
 
-def test_walk_in_of_a_length_that_no_appointment_has_is_refused_at_the_length(at_desk, sent, isolated):
+def test_walk_in_of_an_invalid_length_is_refused_at_its_field(at_desk, sent, isolated):
     for minutes in ["14", "181", "500", "9999999999999999999"]:
         with isolated(minutes=minutes):
             response = at_desk.post(BOOK, sent | {"duration_minutes": minutes})

@@ -42,7 +42,7 @@ def request_from(referer="", **query):
 # Where one came from
 
 
-def test_day_view_that_led_here_is_read_from_the_referer(isolated):
+def test_origin_is_read_from_the_referer(isolated):
     cases = [
         ("http://testserver/schedule/2026-11-24/?doctor=3&layout=list", "/schedule/2026-11-24/?doctor=3&layout=list"),
         ("http://testserver/schedule/?tab=done", "/schedule/?tab=done"),
@@ -62,7 +62,7 @@ def test_day_view_that_led_here_is_read_from_the_referer(isolated):
             assert came_from(request_from(referer)) == read
 
 
-def test_address_says_where_one_came_from_before_the_referer():
+def test_origin_in_the_address_wins_over_the_referer():
     request = request_from("http://testserver/schedule/?layout=list", **{"from": "/schedule/?doctor=3"})
 
     assert came_from(request) == "/schedule/?doctor=3"
@@ -98,7 +98,7 @@ def test_day_view_to_move_in_is_the_grid(appointment):
     assert url == f"/schedule/2026-11-25/?move={appointment.pk}#v{appointment.pk}"
 
 
-def test_place_is_in_the_day_view_whatever_is_said(appointment, isolated):
+def test_hostile_origin_leads_to_the_day_view(appointment, isolated):
     for address in HOSTILE:
         with isolated(address=address):
             assert visit_url(appointment, came_from=address).startswith("/schedule/2026-11-25/")
@@ -107,7 +107,7 @@ def test_place_is_in_the_day_view_whatever_is_said(appointment, isolated):
 # On the pages
 
 
-def test_booking_move_and_cancellation_lead_nowhere_else(at_desk, typed, appointment, isolated):
+def test_hostile_next_leads_to_the_day_view_after_any_change(at_desk, typed, appointment, isolated):
     for address in HOSTILE:
         with isolated(address=address):
             booked = at_desk.post(BOOK, typed | {"time": "14:00", "next": address})
@@ -126,7 +126,7 @@ def test_booking_move_and_cancellation_lead_nowhere_else(at_desk, typed, appoint
                     assert response["Location"].startswith("/schedule/2026-11-25/")
 
 
-def test_pages_open_whatever_is_said(at_desk, appointment, isolated):
+def test_pages_open_with_a_hostile_origin(at_desk, appointment, isolated):
     for address in HOSTILE:
         for path in [BOOK, "/appointments/{pk}/", "/appointments/{pk}/move/", "/appointments/{pk}/cancel/"]:
             with isolated(address=address, path=path):
@@ -177,7 +177,7 @@ def test_back_to_the_day_keeps_its_filters(at_desk, okafor, isolated):
             assert response.context["back_url"] == f"/schedule/2026-11-25/?doctor={okafor.pk}&layout=list"
 
 
-def test_back_to_the_day_leads_nowhere_else(at_desk, isolated):
+def test_hostile_origin_leads_back_to_the_day_view(at_desk, isolated):
     for address in HOSTILE:
         with isolated(address=address):
             response = at_desk.get(BOOK, {"date": "2026-11-25", "from": address})
@@ -190,7 +190,7 @@ def test_back_to_the_day_leads_nowhere_else(at_desk, isolated):
 WEEK = "/doctors/{pk}/week/2026-12-01/?"
 
 
-def test_who_came_from_a_week_is_led_to_the_week_of_the_appointment(appointment, okafor):
+def test_link_from_a_week_leads_to_the_week_of_the_appointment(appointment, okafor):
     other = DoctorFactory()
 
     for doctor in (okafor, other):
@@ -198,7 +198,7 @@ def test_who_came_from_a_week_is_led_to_the_week_of_the_appointment(appointment,
         assert visit_url(appointment, came_from=came) == f"/doctors/{okafor.pk}/week/2026-11-25/#v{appointment.pk}"
 
 
-def test_who_came_from_a_week_picks_a_new_time_in_the_day_view(appointment, okafor):
+def test_link_from_a_week_picks_a_new_time_in_the_day_view(appointment, okafor):
     came = WEEK.format(pk=okafor.pk)
 
     assert (
@@ -207,7 +207,7 @@ def test_who_came_from_a_week_picks_a_new_time_in_the_day_view(appointment, okaf
     )
 
 
-def test_who_came_from_a_week_is_led_back_to_it_without_booking(okafor):
+def test_link_from_a_week_leads_back_without_booking(okafor):
     came = WEEK.format(pk=okafor.pk)
 
     assert day_url(at(10).date(), came_from=came) == f"/doctors/{okafor.pk}/week/2026-11-25/"

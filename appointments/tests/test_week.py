@@ -9,11 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from appointments import booking
 from appointments.day import day_view
 from appointments.statuses import Status
-from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from appointments.week import week_view
 from clinic import clinic_time
-from clinic.tests.kit import elements
+from clinic.tests.kit import at, elements, utc
 from doctors.models import Doctor
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
@@ -26,14 +25,6 @@ MINUTE = dt.timedelta(minutes=1)
 HTMX = {"HX-Request": "true"}
 MONDAY_TO_FRIDAY = range(5)
 MOST_QUERIES = 10
-
-
-def at(hour, minute=0, *, day=24):
-    return instant(hour, minute, day=day)
-
-
-def utc(*args):
-    return dt.datetime(*args, tzinfo=dt.UTC)
 
 
 def hours(*opens_closes, days=MONDAY_TO_FRIDAY):
@@ -165,7 +156,7 @@ def test_week_shows_only_the_doctor_and_the_week(okafor, receptionist):
     ]
 
 
-def test_appointment_over_midnight_stands_on_the_day_it_begins_and_takes_time_from_the_next(okafor, receptionist):
+def test_appointment_over_midnight_is_on_its_first_day_and_blocks_the_next(okafor, receptionist):
     TimetableFactory(doctor=okafor, week={2: [(dt.time(22), dt.time.min)], 3: [(dt.time.min, dt.time(2))]})
     AppointmentFactory(doctor=okafor, start_time=at(23, 30, day=25), duration_minutes=60)
 
@@ -177,7 +168,7 @@ def test_appointment_over_midnight_stands_on_the_day_it_begins_and_takes_time_fr
     assert column_on(week, 25).blocks[0].place.minute == 23 * 60 + 30
 
 
-def test_gap_after_a_appointment_of_the_week_before_is_kept(okafor, receptionist):
+def test_gap_after_an_appointment_of_the_week_before_is_kept(okafor, receptionist):
     Doctor.objects.filter(pk=okafor.pk).update(gap_minutes=30)
     okafor.refresh_from_db()
     TimetableFactory(doctor=okafor, week={0: [(dt.time.min, dt.time(4))]})
@@ -490,7 +481,7 @@ def test_another_doctor_and_date_can_be_picked(at_desk, okafor):
     assert response["Location"] == address(abel, "2026-12-01")
 
 
-def test_picked_date_that_is_none_leads_to_this_week_and_says_so(at_desk, okafor, isolated):
+def test_invalid_picked_date_shows_this_week_and_says_so(at_desk, okafor, isolated):
     for date in ["2026-02-30", "2200-01-01", "", "x"]:
         with isolated(date=date):
             response = at_desk.get(f"/doctors/{okafor.pk}/week/", {"date": date}, follow=True)
@@ -499,7 +490,7 @@ def test_picked_date_that_is_none_leads_to_this_week_and_says_so(at_desk, okafor
             assert [message.level_tag for message in response.context["messages"]] == ["error"]
 
 
-def test_picked_doctor_who_is_unknown_is_not_found(at_desk, okafor, isolated):
+def test_unknown_picked_doctor_is_not_found(at_desk, okafor, isolated):
     for doctor in ["999999", "x", "-1", "", "99999999999999999999999"]:
         with isolated(doctor=doctor):
             response = at_desk.get(f"/doctors/{okafor.pk}/week/", {"date": "2026-12-01", "doctor": doctor})
@@ -513,7 +504,7 @@ def test_unknown_doctor_is_not_found(at_desk, okafor, isolated):
             assert at_desk.get(f"/doctors/{path}").status_code == 404
 
 
-def test_date_that_is_none_is_not_found(at_desk, okafor, isolated):
+def test_invalid_date_is_not_found(at_desk, okafor, isolated):
     for date in ["2026-02-30", "1899-12-31", "2200-01-01", "2026-1-1", "x"]:
         with isolated(date=date):
             assert at_desk.get(address(okafor, date)).status_code == 404
@@ -589,7 +580,7 @@ def test_htmx_gets_only_what_changes_by_itself(at_desk, okafor):
     assert "base.html" in [template.name for template in page.templates]
 
 
-def test_button_of_a_appointment_leads_back_to_the_week(at_desk, okafor):
+def test_button_of_an_appointment_leads_back_to_the_week(at_desk, okafor):
     appointment = AppointmentFactory(doctor=okafor, start_time=at(9))
     page = at_desk.get(address(okafor))
     sent = {"version": appointment.version}

@@ -96,6 +96,7 @@ def test_page_opens(in_admin, appointment, isolated):
             assert in_admin.get(LIST + page.format(pk=appointment.pk)).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_dates_narrow_the_list(in_admin, appointment):
     later = AppointmentFactory(start_time=dt.datetime(2027, 1, 5, 10, 0, tzinfo=dt.UTC))
 
@@ -104,6 +105,7 @@ def test_dates_narrow_the_list(in_admin, appointment):
     assert listed(response) == [later]
 
 
+@pytest.mark.both_databases
 def test_search_finds_by_patient_and_reason(in_admin, appointment, isolated):
     cases = [
         ("santos", True),
@@ -121,12 +123,14 @@ def test_search_finds_by_patient_and_reason(in_admin, appointment, isolated):
             assert listed(response) == ([appointment] if found else [])
 
 
+@pytest.mark.both_databases
 def test_search_finds_each_once(in_admin, appointment):
     Appointment.objects.update(reason="Santos family")
 
     assert listed(in_admin.get(LIST, {"q": "santos"})) == [appointment]
 
 
+@pytest.mark.both_databases
 def test_search_for_a_nul_character_is_refused(in_admin, appointment):
     assert in_admin.get(LIST, {"q": "\0"}).status_code == 200
 
@@ -233,6 +237,7 @@ def test_add_of_an_inactive_doctor_is_refused(in_admin):
     assert not Appointment.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_add_onto_another_of_the_doctor_is_refused(in_admin, appointment, isolated):
     for start, minutes in [("10:00", 30), ("10:15", 15), ("09:00", 180), ("10:29", 30)]:
         with isolated(start=start, minutes=minutes):
@@ -244,6 +249,7 @@ def test_add_onto_another_of_the_doctor_is_refused(in_admin, appointment, isolat
             assert Appointment.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_add_onto_another_of_the_patient_is_refused(in_admin, appointment):
     response = in_admin.post(f"{LIST}add/", typed(appointment.patient, DoctorFactory()))
 
@@ -300,6 +306,7 @@ def test_change_is_refused_at_its_field(in_admin, appointment, isolated):
             assert row(appointment) == before
 
 
+@pytest.mark.both_databases
 def test_change_onto_another_is_refused(in_admin, appointment, isolated):
     for other, minutes in [(at(11), 30), (at(11, 10), 15), (at(9, 0, day=25), 60)]:
         with isolated(other=other, minutes=minutes):
@@ -321,6 +328,7 @@ def test_change_to_an_inactive_doctor_is_refused(in_admin, appointment):
     assert row(appointment)["doctor_id"] == appointment.doctor_id
 
 
+@pytest.mark.both_databases
 def test_change_of_what_somebody_else_has_changed_is_refused(in_admin, appointment):
     seen = appointment.version
     booking.move(appointment, doctor=appointment.doctor, start_time=at(12), duration_minutes=30, by=None)
@@ -508,12 +516,14 @@ def complete(client, field, term):
     return [each["text"] for each in response.json()["results"]]
 
 
+@pytest.mark.both_databases
 def test_autocomplete_finds_patients_as_at_the_desk(in_admin, appointment, isolated):
     for term, found in [("sant", [MARIA]), ("maria san", [MARIA]), ("x", [])]:
         with isolated(term=term, found=found):
             assert complete(in_admin, "patient", term) == found
 
 
+@pytest.mark.both_databases
 def test_autocomplete_finds_doctors(in_admin, appointment):
     assert complete(in_admin, "doctor", "okaf") == ["Dr Okafor"]
 
@@ -541,6 +551,7 @@ def test_history_of_a_record_says_of_its_times_that_they_are_in_utc(in_admin, ap
     assert "are in UTC" in in_admin.get(f"{LIST}{appointment.pk}/history/").content.decode()
 
 
+@pytest.mark.both_databases
 def test_trail_cannot_be_written(in_admin, entry, isolated):
     for page in ["add/", "{pk}/change/", "{pk}/delete/"]:
         with isolated(page=page):
@@ -556,6 +567,7 @@ def test_trail_cannot_be_written(in_admin, entry, isolated):
             assert refusal["event"] == "refusal"
 
 
+@pytest.mark.both_databases
 def test_trail_cannot_be_deleted_in_bulk(in_admin, entry):
     in_admin.post(TRAIL, {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"})
 

@@ -57,12 +57,14 @@ def test_each_former_value_is_found_before(life):
     assert missing == []
 
 
+@pytest.mark.both_databases
 def test_search_of_the_whole_database_for_any_former_value_finds_nothing(life):
     anonymise(life.patient, by=life.admin)
 
     assert places_of(*FORMER) == []
 
 
+@pytest.mark.both_databases
 def test_other_patients_data_all_stay(life):
     def held():
         # Messages of a session go as a whole.
@@ -78,6 +80,7 @@ def test_other_patients_data_all_stay(life):
     assert life.other.full_name == "Ottoline Brackwater"
 
 
+@pytest.mark.both_databases
 def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, isolated):
     cases = [
         (rights, "_anonymise_trail"),
@@ -106,6 +109,7 @@ def test_page_leaves_nothing_in_its_own_session(life):
     assert life.admin_client.get("/patients/").context["searched"] is False
 
 
+@pytest.mark.both_databases
 def test_page_finds_entries_that_name_no_patient(life):
     QuerySet(AuditEntry).filter(patient_id=life.patient.pk).update(patient_id=None)
 
@@ -122,6 +126,7 @@ def test_beginning_of_a_name_that_was_searched_for_is_forgotten(life):
     assert life.desk_client.get("/patients/").context["searched"] is False
 
 
+@pytest.mark.both_databases
 def test_session_goes_on_without_what_it_held(life):
     anonymise(life.patient, by=life.admin)
 
@@ -159,6 +164,7 @@ def session_of(client):
     return import_module(settings.SESSION_ENGINE).SessionStore(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
+@pytest.mark.both_databases
 def test_name_in_the_admins_own_log_goes(life):
     LogEntry.objects.create(
         user=life.admin,
@@ -230,6 +236,7 @@ HALF_FILLED = {
 }
 
 
+@pytest.mark.both_databases
 def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, isolated):
     for path in HALF_FILLED:
         with isolated(path=path):
@@ -412,6 +419,7 @@ def test_schedule_of_the_past_still_counts_the_appointments(life):
     assert [block.who for block in response.context["day"].listed] == [f"Anonymised patient {life.patient.pk}"]
 
 
+@pytest.mark.both_databases
 def test_trail_itself_still_refuses_every_other_change(life):
     with pytest.raises(TypeError):
         AuditEntry.objects.all().update(object_repr="x")
@@ -463,6 +471,7 @@ def test_open_appointment_today_or_to_come_is_in_the_way(frozen, patient, isolat
             assert patient.anonymised_at is None
 
 
+@pytest.mark.both_databases
 def test_anonymising_again_is_refused_and_leaves_no_entry(frozen, patient):
     anonymise(patient, by=None)
     before = AuditEntry.objects.count()
@@ -474,6 +483,7 @@ def test_anonymising_again_is_refused_and_leaves_no_entry(frozen, patient):
     assert AuditEntry.objects.count() == before
 
 
+@pytest.mark.both_databases
 def test_what_fails_half_way_changes_nothing(life, monkeypatch):
     held = places_of(*FORMER)
     monkeypatch.setattr(AuditEntry, "save", lambda *_args, **_kwargs: 1 / 0)
@@ -514,6 +524,7 @@ def test_anonymised_patient_cannot_be_cleaned(nobody):
     assert codes_in(refusal.value) == {"__all__": ["anonymised"]}
 
 
+@pytest.mark.both_databases
 def test_edit_that_was_read_before_is_refused(frozen, patient):
     read_before = Patient.objects.get(pk=patient.pk)
     anonymise(patient, by=None)
@@ -572,6 +583,7 @@ def test_verb_refuses_to_book(nobody):
     assert codes_in(refusal.value) == {"patient": ["anonymised"]}
 
 
+@pytest.mark.both_databases
 def test_save_refuses_to_book_who_was_read_before(frozen, patient):
     read_before = Patient.objects.get(pk=patient.pk)
     anonymise(patient, by=None)
@@ -611,6 +623,7 @@ def test_no_appointment_is_given_to_an_anonymised_patient(nobody):
     assert codes_in(refusal.value) == {"patient": ["anonymised"]}
 
 
+@pytest.mark.both_databases
 def test_appointment_opened_before_cannot_bring_its_notes_back(life):
     read_before = Appointment.objects.get(pk=life.appointment.pk)
     anonymise(life.patient, by=life.admin)

@@ -51,6 +51,7 @@ def test_booking_answers_201_with_id_end_and_status(api, wanted, patient, doctor
     assert response["Location"] == f"/api/appointments/{booked['id']}"
 
 
+@pytest.mark.both_databases
 def test_booking_with_another_offset_is_the_same_instant(api, wanted):
     response = api.post("/appointments", wanted | {"start_time": "2026-11-24T15:30:00+05:30"})
 
@@ -110,6 +111,7 @@ def test_booking_with_an_inactive_doctor_answers_409(api, wanted, doctor):
     assert (response.status_code, told(response)) == (409, [("doctor_id", "inactive")])
 
 
+@pytest.mark.both_databases
 def test_overlap_answers_409_with_what_is_in_the_way_and_alternatives(api, wanted, doctor, appointment):
     response = api.post("/appointments", wanted | {"patient_id": PatientFactory().pk})
 
@@ -194,6 +196,7 @@ def test_length_left_out_is_the_doctors_usual_one(api, wanted, doctor):
 # The list of a day
 
 
+@pytest.mark.both_databases
 def test_list_is_by_start_and_of_one_clinic_day(api, doctor):
     late, early = (
         AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 7, 1, *time, tzinfo=dt.UTC))
@@ -207,6 +210,7 @@ def test_list_is_by_start_and_of_one_clinic_day(api, doctor):
     assert [each["id"] for each in response.json()] == [early.pk, late.pk]
 
 
+@pytest.mark.both_databases
 def test_list_of_a_day_on_which_the_clocks_change(api, isolated):
     for date, first, last in [("2026-03-29", (0, 0), (22, 59)), ("2026-10-25", (23, 0), (23, 59))]:
         with isolated(date=date, first=first, last=last):
@@ -257,6 +261,7 @@ def test_list_refused(api, isolated):
             assert (response.status_code, told(response)) == (422, expected)
 
 
+@pytest.mark.both_databases
 def test_pages_hold_each_appointment_once_though_appointments_come_and_go(api, doctor):
     appointments = [
         AppointmentFactory(start_time=TODAY_AT_8 + dt.timedelta(minutes=15 * number), duration_minutes=15)
@@ -283,6 +288,7 @@ def test_page_that_holds_all_that_is_left_is_the_last(api):
     assert "Next-Cursor" not in rest
 
 
+@pytest.mark.both_databases
 def test_appointments_that_start_together_are_told_apart_by_the_cursor(api):
     appointments = [AppointmentFactory() for _ in range(3)]
 
@@ -374,6 +380,7 @@ def test_move_of_what_is_cancelled_to_where_it_is_is_refused(api, appointment):
     assert told(api.post(f"/appointments/{appointment.pk}/move", {})) == [("start_time", "not_movable")]
 
 
+@pytest.mark.both_databases
 def test_move_that_somebody_was_quicker_than_offers_no_other_time(api, appointment, monkeypatch):
     saves = Appointment.save
 
@@ -454,6 +461,7 @@ def test_actions_too_early_answer_409(api, isolated):
             assert (response.status_code, told(response)) == (409, [("status", code)])
 
 
+@pytest.mark.both_databases
 def test_action_on_what_has_changed_meanwhile_answers_412(api, appointment):
     etag = api.get(f"/appointments/{appointment.pk}")["ETag"]
     appointment.notes = "Call first"
@@ -535,6 +543,7 @@ def test_deactivating_a_doctor_without_appointments_asks_nothing(admin_api, doct
     assert admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False}).json()["is_active"] is False
 
 
+@pytest.mark.both_databases
 def test_seconds_are_cut_off(api, wanted):
     assert (
         api.post("/appointments", wanted | {"start_time": "2026-11-24T10:00:59.9+00:00"}).json()["start_time"]

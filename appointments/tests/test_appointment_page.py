@@ -279,6 +279,7 @@ def test_refused_action_says_so_and_changes_nothing(in_admin, isolated):
             assert entries(appointment).count() == 1
 
 
+@pytest.mark.both_databases
 def test_undo_is_refused_when_the_time_has_been_given_away(at_desk, okafor):
     appointment = made("cancelled", start_time=LATER, doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=LATER)
@@ -289,6 +290,7 @@ def test_undo_is_refused_when_the_time_has_been_given_away(at_desk, okafor):
     assert row(appointment)["status"] == "cancelled"
 
 
+@pytest.mark.both_databases
 def test_double_click_is_one_change(in_admin, now, isolated):
     for action, status in [("arrive/", "booked"), ("start/", "arrived"), ("no-show/", "booked")]:
         with isolated(action=action, status=status):
@@ -304,6 +306,7 @@ def test_double_click_is_one_change(in_admin, now, isolated):
             assert entries(appointment).count() == 2
 
 
+@pytest.mark.both_databases
 def test_double_click_on_undo_takes_back_one_status(in_admin):
     appointment = made("in_consultation")
     in_admin.post(address(appointment, "undo/"), {"version": appointment.version})
@@ -391,6 +394,7 @@ def test_button_without_the_version_it_was_shown_with_changes_nothing(in_admin, 
             assert row(appointment) == before
 
 
+@pytest.mark.both_databases
 def test_cancel_sent_twice_is_one_cancellation(at_desk, appointment):
     typed = {"cancelled_by": "clinic", "cancel_reason": "Again", "version": appointment.version}
     at_desk.post(address(appointment, "cancel/"), typed)
@@ -690,6 +694,7 @@ def test_cancelled_appointment_is_not_reported_as_still_booked(at_desk, okafor, 
             assert response.context["form"].errors
 
 
+@pytest.mark.both_databases
 def test_move_onto_another_is_refused_with_times_near_by(at_desk, appointment, okafor, wanted, isolated):
     cases = [
         (at(11), 60, {}),
@@ -712,6 +717,7 @@ def test_move_onto_another_is_refused_with_times_near_by(at_desk, appointment, o
             assert row(appointment) == before
 
 
+@pytest.mark.both_databases
 def test_move_onto_another_of_the_patient_is_refused(at_desk, appointment, wanted):
     AppointmentFactory(patient=appointment.patient, start_time=at(11, 30))
 
@@ -778,6 +784,7 @@ def test_form_that_could_only_be_refused_is_not_opened(at_desk, isolated):
                 assert response["Location"] == address(appointment)
 
 
+@pytest.mark.both_databases
 def test_move_to_the_second_of_two_repeated_times(at_desk, appointment, wanted):
     at_desk.post(address(appointment, "move/"), wanted | {"date": "2027-10-31", "time": "01:30", "which": "1"})
 
@@ -845,6 +852,7 @@ def test_move_to_where_it_is_already_changes_nothing(at_desk, appointment, okafo
     assert row(appointment) == before
 
 
+@pytest.mark.both_databases
 def test_move_sent_twice_is_one_move(at_desk, appointment, okafor):
     typed = {"at": f"doctor={okafor.pk}&date=2026-11-24&time=14:00", "version": appointment.version}
     at_desk.post(address(appointment, "move/"), typed)

@@ -25,6 +25,7 @@ def past_appointments(patient, *statuses):
         AppointmentFactory(patient=patient, start_time=at(8, day=23) - number * DAY, status=status, **values)
 
 
+@pytest.mark.both_databases
 def test_attendance_counts_no_shows_among_the_last_known_outcomes(maria, isolated):
     cases = [
         ([], 0, 0),
@@ -57,6 +58,7 @@ def test_next_appointment_is_the_first_that_still_takes_place(maria):
     assert attendance_of(maria).next_visit == coming
 
 
+@pytest.mark.both_databases
 def test_appointment_under_way_is_the_next(maria):
     under_way = AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status="arrived")
 
@@ -71,6 +73,7 @@ def test_appointment_with_an_outcome_is_not_the_next_even_during_its_time(maria,
             assert attendance_of(maria).next_visit is None
 
 
+@pytest.mark.both_databases
 def test_attendance_is_as_of_an_instant(maria):
     appointment = AppointmentFactory(patient=maria, start_time=at(10, day=24), status="no_show")
 

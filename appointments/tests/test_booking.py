@@ -111,18 +111,21 @@ def test_book_of_an_inactive_doctor_is_refused(patient):
     assert not Appointment.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_book_of_a_doctor_who_was_deactivated_after_being_read_is_refused(patient, doctor):
     type(doctor).objects.filter(pk=doctor.pk).update(is_active=False)
 
     assert codes_raised(book, patient, doctor) == {"doctor": ["inactive"]}
 
 
+@pytest.mark.both_databases
 def test_book_of_taken_time_is_refused(booked, patient, doctor):
     assert codes_raised(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
     assert codes_raised(book, booked.patient, doctor) == {"start_time": ["patient_overlap"]}
     assert Appointment.objects.get() == booked
 
 
+@pytest.mark.both_databases
 def test_book_of_a_cancelled_appointments_time_works(patient):
     cancelled = in_status("cancelled")
 
@@ -134,6 +137,7 @@ def test_book_of_a_cancelled_appointments_time_works(patient):
 # The same form sent twice
 
 
+@pytest.mark.both_databases
 def test_book_twice_with_one_key_is_one_appointment(patient, doctor):
     first = book(patient, doctor, booking_key=KEY)
     second = book(patient, doctor, booking_key=KEY, start_time=START.replace(second=30))
@@ -142,6 +146,7 @@ def test_book_twice_with_one_key_is_one_appointment(patient, doctor):
     assert Appointment.objects.get().booking_key == KEY
 
 
+@pytest.mark.both_databases
 def test_book_twice_with_one_key_leaves_one_audit_entry(patient, doctor):
     book(patient, doctor, booking_key=KEY)
     appointment = book(patient, doctor, booking_key=KEY)
@@ -149,6 +154,7 @@ def test_book_twice_with_one_key_leaves_one_audit_entry(patient, doctor):
     assert AuditEntry.objects.get_for_object(appointment).count() == 1
 
 
+@pytest.mark.both_databases
 def test_book_twice_with_one_key_works_though_the_time_has_passed(now, patient, doctor):
     first = book(patient, doctor, booking_key=KEY)
     now.move_to(START + HOUR)
@@ -156,6 +162,7 @@ def test_book_twice_with_one_key_works_though_the_time_has_passed(now, patient, 
     assert book(patient, doctor, booking_key=KEY) == first
 
 
+@pytest.mark.both_databases
 def test_book_something_else_with_a_used_key_is_refused(patient, doctor, isolated):
     for other in ["patient", "doctor", "start_time", "duration_minutes"]:
         with isolated(other=other):
@@ -173,12 +180,14 @@ def test_book_something_else_with_a_used_key_is_refused(patient, doctor, isolate
             assert Appointment.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_book_without_a_key_twice_is_refused_the_second_time(patient, doctor):
     book(patient, doctor)
 
     assert codes_raised(book, patient, doctor) == {"start_time": ["doctor_overlap", "patient_overlap"]}
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_that_loses_to_its_own_repeat_returns_that_appointment(monkeypatch, patient, doctor):
     """The repeat commits between this one's look for the key and its insert."""
@@ -197,6 +206,7 @@ def test_book_that_loses_to_its_own_repeat_returns_that_appointment(monkeypatch,
     assert Appointment.objects.count() == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_that_loses_a_race_under_the_lock_raises_the_usual_refusal(monkeypatch, patient, doctor):
     """A rival commits after this one's rules have looked, so that only the check under the claim sees it."""
@@ -235,9 +245,10 @@ def lose_connection(monkeypatch, *, after_commit):
     monkeypatch.setattr(booking, "_book_once", lost)
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("key", [KEY, None])
-def test_book_returns_the_appointment_if_the_connection_breaks_after_commit(monkeypatch, patient, doctor, key):
+def test_book_returns_the_appointment_if_the_connection_breaks_at_commit(monkeypatch, patient, doctor, key):
     lose_connection(monkeypatch, after_commit=True)
 
     appointment = book(patient, doctor, booking_key=key)
@@ -245,6 +256,7 @@ def test_book_returns_the_appointment_if_the_connection_breaks_after_commit(monk
     assert Appointment.objects.get() == appointment
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_raises_if_the_connection_breaks_before_commit(monkeypatch, patient, doctor):
     lose_connection(monkeypatch, after_commit=False)
@@ -256,6 +268,7 @@ def test_book_raises_if_the_connection_breaks_before_commit(monkeypatch, patient
     assert not Appointment.objects.exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_sent_again_after_a_broken_connection_books_once(monkeypatch, patient, doctor):
     with monkeypatch.context() as patch:
@@ -268,6 +281,7 @@ def test_book_sent_again_after_a_broken_connection_books_once(monkeypatch, patie
     assert Appointment.objects.get() == appointment
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_that_fails_in_another_way_does_not_look_for_the_key(monkeypatch, patient, doctor):
     error = OperationalError(1146, "no such table")
@@ -284,6 +298,7 @@ def test_book_that_fails_in_another_way_does_not_look_for_the_key(monkeypatch, p
     assert raised.value is error
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_inside_a_transaction_does_not_handle_a_broken_connection(monkeypatch, patient, doctor):
     lose_connection(monkeypatch, after_commit=True)
@@ -307,6 +322,7 @@ def test_move_keeps_the_row_and_changes_what_was_asked(booked, doctor, user):
     assert (held.status, held.patient) == ("booked", booked.patient)
 
 
+@pytest.mark.both_databases
 def test_move_leaves_old_and_new_in_the_audit_trail(booked, doctor, user):
     old_doctor = booked.doctor
 
@@ -327,6 +343,7 @@ def test_move_to_the_same_place_is_accepted(booked):
     assert fresh(booked).start_time == START
 
 
+@pytest.mark.both_databases
 def test_move_within_its_own_time_is_accepted(booked):
     booking.move(booked, doctor=booked.doctor, start_time=START + 10 * MINUTE, duration_minutes=30, by=None)
 
@@ -346,6 +363,7 @@ def test_move_refuses_what_a_rule_refuses(booked, isolated):
             assert fresh(booked).version == 1
 
 
+@pytest.mark.both_databases
 def test_move_into_taken_time_is_refused(booked):
     other = AppointmentFactory(patient=booked.patient, start_time=START + HOUR)
 
@@ -429,6 +447,7 @@ def test_mark_arrived_on_another_day_is_refused(now, booked, isolated):
             assert fresh(booked).arrived_at is None
 
 
+@pytest.mark.both_databases
 def test_mark_arrived_of_a_no_show_whose_time_was_given_away_is_refused(now, patient):
     no_show = in_status("no_show")
     book(patient, no_show.doctor)
@@ -482,6 +501,7 @@ def stamps_of(appointment):
     return {name: getattr(appointment, name) for name in STAMPS if getattr(appointment, name)}
 
 
+@pytest.mark.both_databases
 def test_record_attended_completes_and_invents_no_stamp(now, user, isolated):
     for status in OPEN_STAMPS:
         for at in [END, END + MINUTE, END + 7 * DAY]:
@@ -523,6 +543,7 @@ def test_undo_restores_the_status_before_close_out_on_any_day(now, user, isolate
                 assert stamps_of(held) == OPEN_STAMPS[status]
 
 
+@pytest.mark.both_databases
 def test_record_attended_keeps_the_time_taken(now, booked, patient):
     now.move_to(END)
     booking.record_attended(booked, by=None)
@@ -616,6 +637,7 @@ def test_verb_from_any_other_status_is_refused_and_changes_nothing(now, user, is
             assert AuditEntry.objects.get_for_object(appointment).count() == 1
 
 
+@pytest.mark.both_databases
 def test_verb_carried_out_twice_is_refused_the_second_time(now, isolated):
     """Two people press the same button: the second hears of it, and the stamps stay the first one's."""
     for verb in VERBS:
@@ -700,6 +722,7 @@ def test_undo_of_a_completed_appointment_on_another_day_is_refused(now):
     assert codes_raised(booking.undo, appointment, by=None) == {"status": ["not_today"]}
 
 
+@pytest.mark.both_databases
 def test_undo_is_refused_if_the_time_was_taken_meanwhile(patient, isolated):
     for status in ["no_show", "cancelled"]:
         with isolated(status=status):
@@ -710,6 +733,7 @@ def test_undo_is_refused_if_the_time_was_taken_meanwhile(patient, isolated):
             assert fresh(appointment).status == status
 
 
+@pytest.mark.both_databases
 def test_undo_of_cancel_is_refused_if_the_patient_is_booked_elsewhere(doctor):
     appointment = in_status("cancelled")
     book(appointment.patient, doctor)
@@ -717,6 +741,7 @@ def test_undo_of_cancel_is_refused_if_the_patient_is_booked_elsewhere(doctor):
     assert codes_raised(booking.undo, appointment, by=None) == {"start_time": ["patient_overlap"]}
 
 
+@pytest.mark.both_databases
 def test_undo_of_cancel_is_refused_once_the_start_has_passed(now):
     appointment = in_status("cancelled")
     now.move_to(START)
@@ -724,6 +749,7 @@ def test_undo_of_cancel_is_refused_once_the_start_has_passed(now):
     assert codes_raised(booking.undo, appointment, by=None) == {"status": ["past"]}
 
 
+@pytest.mark.both_databases
 def test_undo_of_cancel_is_refused_if_the_doctor_is_inactive():
     appointment = in_status("cancelled")
     appointment.doctor.is_active = False
@@ -743,6 +769,7 @@ ALL_VERBS = VERBS | {
 }
 
 
+@pytest.mark.both_databases
 def test_verb_on_what_somebody_else_has_changed_is_refused(now, isolated):
     for verb in ALL_VERBS:
         with isolated(verb=verb):
@@ -770,6 +797,7 @@ def test_verb_on_the_version_that_was_shown_works(now, isolated):
                 assert changed.version == fresh(appointment).version == 2
 
 
+@pytest.mark.both_databases
 def test_verb_on_a_deleted_appointment_says_so(isolated):
     for verb in ALL_VERBS:
         with isolated(verb=verb):
@@ -779,6 +807,7 @@ def test_verb_on_a_deleted_appointment_says_so(isolated):
             assert codes_raised(ALL_VERBS[verb], appointment, by=None) == {"": ["gone"]}
 
 
+@pytest.mark.both_databases
 def test_doctor_who_is_refused_does_not_hear_where_the_patient_is(now, doctor_user, administrator):
     at_8 = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
     missed = AppointmentFactory(doctor=DoctorFactory(user=doctor_user), start_time=at_8, status="no_show")

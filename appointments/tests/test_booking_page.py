@@ -374,6 +374,7 @@ def test_booking_that_touches_another_passes(at_desk, typed, maria, okafor, isol
             assert Appointment.objects.filter(booking_key=KEY).exists()
 
 
+@pytest.mark.both_databases
 def test_booking_takes_the_time_of_a_cancelled_appointment(at_desk, typed, maria, okafor):
     AppointmentFactory(
         doctor=okafor,
@@ -388,6 +389,7 @@ def test_booking_takes_the_time_of_a_cancelled_appointment(at_desk, typed, maria
     assert Appointment.objects.filter(booking_key=KEY).exists()
 
 
+@pytest.mark.both_databases
 def test_booking_keeps_an_emoji_in_the_reason(at_desk, typed):
     response = at_desk.post(BOOK, typed | {"reason": "Sore knee 🦵🏽", "notes": "🙂"})
 
@@ -487,6 +489,7 @@ def test_booking_of_an_inactive_doctor_is_refused(at_desk, typed, okafor):
     assert not Appointment.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_booking_onto_another_of_the_doctor_is_refused(at_desk, typed, okafor, isolated):
     cases = [(at(10), 30), (at(9, 45), 30), (at(10, 29), 15), (at(9, 31), 30), (at(10, 10), 15), (at(9), 180)]
     for other, minutes in cases:
@@ -510,6 +513,7 @@ def test_refusal_names_no_other_patient(at_desk, typed, okafor):
     assert "10:00–10:30" in response.context["form"].errors["time"][0]
 
 
+@pytest.mark.both_databases
 def test_booking_onto_another_of_the_patient_is_refused(at_desk, typed, maria):
     AppointmentFactory(patient=maria, doctor=DoctorFactory(), start_time=at(10, 15))
 
@@ -540,6 +544,7 @@ def test_repeated_hour_asks_which(at_desk, typed):
     assert not Appointment.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_repeated_hour_is_booked_at_the_instant_meant(at_desk, typed, isolated):
     cases = [
         ("0", dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC)),
@@ -563,6 +568,7 @@ def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, typed):
 # Sent twice
 
 
+@pytest.mark.both_databases
 def test_same_form_twice_is_one_appointment(at_desk, typed):
     first, second = at_desk.post(BOOK, typed), at_desk.post(BOOK, typed)
 
@@ -571,6 +577,7 @@ def test_same_form_twice_is_one_appointment(at_desk, typed):
     assert AuditEntry.objects.get_for_object(appointment).count() == 1
 
 
+@pytest.mark.both_databases
 def test_form_sent_again_after_its_time_has_come_is_the_same_appointment(at_desk, typed, now):
     at_desk.post(BOOK, typed)
     now.move_to(at(10, 1))
@@ -581,6 +588,7 @@ def test_form_sent_again_after_its_time_has_come_is_the_same_appointment(at_desk
     assert response["Location"] == day_url(Appointment.objects.get())
 
 
+@pytest.mark.both_databases
 def test_key_used_for_something_else_is_refused_and_renewed(at_desk, typed, isolated):
     for changes in [{"time": "11:00"}, {"duration_minutes": "45"}, {"date": "2026-11-26"}]:
         with isolated(changes=changes):
@@ -605,6 +613,7 @@ def test_form_with_the_renewed_key_books(at_desk, typed):
     assert [appointment.start_time for appointment in Appointment.objects.all()] == [at(10), at(11)]
 
 
+@pytest.mark.both_databases
 def test_form_loses_to_who_books_between_check_and_write(at_desk, typed, okafor, monkeypatch):
     def overtaken(**kwargs):
         AppointmentFactory(doctor=okafor, start_time=at(10))

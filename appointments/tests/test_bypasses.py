@@ -14,7 +14,7 @@ from clinic.tests.kit import codes_in
 from clinic.transactions import LostRace
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.usefixtures("db", "now")
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("db", "now")]
 
 TEN = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 ELEVEN = TEN + dt.timedelta(hours=1)

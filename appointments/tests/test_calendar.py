@@ -182,6 +182,7 @@ def test_corrected_name_changes_the_initials_and_says_so(now, okafor, appointmen
     assert after["LAST-MODIFIED"].dt == before["LAST-MODIFIED"].dt + dt.timedelta(minutes=1)
 
 
+@pytest.mark.both_databases
 def test_feed_goes_from_30_days_back_to_365_ahead(okafor, isolated):
     cases = [
         (utc(2026, 10, 24, 22, 45), False),  # 23:45 in Lisbon, 31 days before
@@ -196,6 +197,7 @@ def test_feed_goes_from_30_days_back_to_365_ahead(okafor, isolated):
             assert len(events_in(feed_of(okafor))) == is_in
 
 
+@pytest.mark.both_databases
 def test_feed_has_the_doctors_own_appointments_in_order_of_time(okafor):
     AppointmentFactory(doctor=okafor, start_time=at(11))
     AppointmentFactory(doctor=okafor, start_time=at(9))
@@ -235,6 +237,7 @@ def test_appointment_around_a_clock_change_is_at_its_instant(settings, okafor, i
             assert f"DTSTART:{start_time:%Y%m%dT%H%M%SZ}\r\n".encode() in content
 
 
+@pytest.mark.both_databases
 def test_feed_of_the_day_of_a_clock_change_holds_that_day(now, okafor, isolated):
     cases = {
         "spring": utc(2026, 3, 29, 12),
@@ -263,6 +266,7 @@ ODD_NAMES = {
 }
 
 
+@pytest.mark.both_databases
 def test_odd_name_of_a_doctor_survives(client, at_desk, isolated):
     for case, name in ODD_NAMES.items():
         with isolated(case):
@@ -326,6 +330,7 @@ def test_token_is_held_as_its_digest_only(okafor):
     assert not any(token in str(value) for value in row.values())
 
 
+@pytest.mark.both_databases
 def test_new_address_replaces_the_old_one(client, okafor, appointment):
     first, second = address_of(okafor), address_of(okafor)
 
@@ -472,6 +477,7 @@ def test_changed_feed_is_sent_anew(now, client, appointment, isolated):
             assert unfolded(again.content) != unfolded(first.content)
 
 
+@pytest.mark.both_databases
 def test_version_is_another_one_when_the_clinics_day_or_name_is(settings, now, okafor):
     before = feed_version(okafor)
 
@@ -641,6 +647,7 @@ def test_revoking_ends_the_feed(in_admin, okafor):
     assert in_admin.get(page_of(okafor)).context["feed"] is None
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_feed_made_by_two_at_once_is_that_of_the_later(monkeypatch, in_admin, okafor):
     """The other comes in between looking for a feed and making one."""

@@ -15,7 +15,7 @@ from clinic.tests.kit import START
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both_databases, pytest.mark.django_db]
 
 MINUTE = dt.timedelta(minutes=1)
 

@@ -57,6 +57,7 @@ def buttons(response, appointment):
 # Which
 
 
+@pytest.mark.both_databases
 def test_appointment_without_an_outcome_is_one_still_open(isolated):
     for status in ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
@@ -66,6 +67,7 @@ def test_appointment_without_an_outcome_is_one_still_open(isolated):
             assert list(Appointment.objects.without_outcome()) == ([appointment] if is_open else [])
 
 
+@pytest.mark.both_databases
 def test_appointment_without_an_outcome_has_ended(isolated):
     for end_time, is_past in [(NOW - MINUTE, True), (NOW, True), (NOW + MINUTE, False), (NOW + DAY, False)]:
         with isolated(end_time=end_time, is_past=is_past):
@@ -74,6 +76,7 @@ def test_appointment_without_an_outcome_has_ended(isolated):
             assert Appointment.objects.without_outcome(at=NOW).exists() is is_past
 
 
+@pytest.mark.both_databases
 def test_appointments_without_an_outcome_come_oldest_first():
     today, last_week, yesterday = create_appointment(0, 8), create_appointment(7), create_appointment(1)
 
@@ -110,6 +113,7 @@ def test_who_may_close_out_nothing_is_told_of_nothing_without_a_query(manager, d
 # The banner
 
 
+@pytest.mark.both_databases
 def test_banner_counts_in_one_query(receptionist, django_assert_num_queries):
     for minute in (0, 30):
         create_appointment(minute=minute)
@@ -241,6 +245,7 @@ def test_attended_leads_back_to_the_page_without_the_appointment(at_desk, recept
     assert AuditEntry.objects.get_for_object(done).latest("pk").actor == receptionist
 
 
+@pytest.mark.both_databases
 def test_attended_of_another_version_is_refused(at_desk):
     appointment = create_appointment()
     booking.mark_no_show(appointment, by=None)

@@ -67,6 +67,7 @@ def start_of(day, time):
     return at(hour, minute, day=1) + dt.timedelta(days=day - 1)
 
 
+@pytest.mark.both_databases
 def test_booking_by_the_verb(maria, okafor, receptionist, isolated):
     for day, time, minutes, code in EVERY_CASE:
         with isolated(day=day, time=time, minutes=minutes, code=code):
@@ -118,6 +119,7 @@ def test_booking_in_the_admin(in_admin, maria, okafor, isolated):
                 assert [error.code for error in form.errors["start_time"].as_data()] == [code]
 
 
+@pytest.mark.both_databases
 def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, isolated):
     for code in ["hours", "leave", "closed"]:
         with isolated(code=code):
@@ -148,6 +150,7 @@ def test_leave_leaves_what_is_booked_as_it_is(hit):
     assert Appointment.objects.get().status == "booked"
 
 
+@pytest.mark.both_databases
 def test_appointment_in_a_leave_can_be_cancelled_but_not_brought_back(hit, receptionist):
     cancelled = booking.cancel(hit, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
 
@@ -344,6 +347,7 @@ def test_reason_overrides_hours_leave_and_closure(maria, okafor, administrator, 
             assert booked.outside_hours_reason == WHY
 
 
+@pytest.mark.both_databases
 def test_reason_overrides_no_double_booking(maria, okafor, administrator):
     AppointmentFactory(doctor=okafor, start_time=at(17, 15), outside_hours_reason=WHY)
     asked = {"patient": maria, "doctor": okafor, "start_time": at(17, 30), "duration_minutes": 30}

@@ -116,6 +116,7 @@ def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, i
             assert (leave.start_time, leave.end_time, leave.reason) == (starts, ends, "Training abroad")
 
 
+@pytest.mark.both_databases
 def test_second_of_two_who_change_a_leave_is_told(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
     typed = leave_typed(first_day="2026-12-11", seen_version=leave.version)
@@ -146,6 +147,7 @@ def test_leave_is_deleted(in_admin, okafor):
     assert not Leave.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_leave_that_somebody_has_changed_meanwhile_is_not_deleted(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
     leave.save()
@@ -219,6 +221,7 @@ def test_sent_again_it_is_saved_and_leads_to_those_who_are_hit(in_admin, okafor,
     assert booked.status == "booked"
 
 
+@pytest.mark.both_databases
 def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
     shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
     late = AppointmentFactory(doctor=okafor, start_time=at(11, day=26))
@@ -229,6 +232,7 @@ def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
     assert not Leave.objects.exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("page", ["leave", "holidays"])
 def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatch):
@@ -437,6 +441,7 @@ def test_new_hours_hit_only_what_they_no_longer_hold(in_admin, okafor):
     assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
 
 
+@pytest.mark.both_databases
 def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=at(15, day=30))
@@ -450,6 +455,7 @@ def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafo
     assert Impact.objects.get().hits.count() == 1
 
 
+@pytest.mark.both_databases
 def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
     typed = hours_typed(seen_version=timetable.version)

@@ -169,6 +169,7 @@ def test_schedule_looks_for_no_grant_of_who_sees_all_names_anyway(client, reques
             assert not any("emergencygrant" in query["sql"] for query in made.captured_queries)
 
 
+@pytest.mark.both_databases
 def test_each_use_is_noted_with_the_grant(client, manager):
     grant = grant_to(manager)
     client.force_login(manager)
@@ -182,6 +183,7 @@ def test_each_use_is_noted_with_the_grant(client, manager):
     ] * 2
 
 
+@pytest.mark.both_databases
 def test_pack_is_not_shown_if_its_use_cannot_be_noted(client, manager, monkeypatch):
     grant_to(manager)
     client.force_login(manager)
@@ -222,6 +224,7 @@ def test_grant_ends_within_a_day(manager, administrator, subtests):
             assert codes_in(refusal.value) == {"ends_at": ["emergency_span"]}
 
 
+@pytest.mark.both_databases
 def test_database_takes_no_longer_grant(manager):
     with pytest.raises(IntegrityError), transaction.atomic():
         grant_to(manager, ends_at=NOW + dt.timedelta(hours=25))
@@ -315,6 +318,7 @@ def test_admin_says_what_a_grant_opens_and_for_whom(in_admin):
     assert "for managers and doctors" in text
 
 
+@pytest.mark.both_databases
 def test_admin_ends_a_grant_once_and_for_good(in_admin, administrator, manager, now):
     grant = grant_to(manager)
     for _ in range(2):

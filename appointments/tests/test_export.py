@@ -111,6 +111,7 @@ def test_workbook_takes_texts_with_control_characters(in_admin, appointment):
     assert row[14].value == "ab"
 
 
+@pytest.mark.both_databases
 def test_both_days_are_included_and_their_neighbours_are_not(in_admin):
     for day in (23, 24, 25, 26):
         AppointmentFactory(start_time=utc(day, 0))
@@ -126,6 +127,7 @@ def test_both_days_are_included_and_their_neighbours_are_not(in_admin):
     ]
 
 
+@pytest.mark.both_databases
 def test_export_has_clinic_dates_and_times_and_instants_with_offset(in_admin, now):
     now.move_to(utc(1, 9, month=7))
     AppointmentFactory(start_time=utc(1, 23, 30, month=7))
@@ -136,6 +138,7 @@ def test_export_has_clinic_dates_and_times_and_instants_with_offset(in_admin, no
     assert row[4:6] == ["2026-07-02T00:30:00+01:00", "2026-07-02T01:00:00+01:00"]
 
 
+@pytest.mark.both_databases
 def test_times_that_come_twice_are_told_apart(in_admin, now):
     now.move_to(utc(1, 9, month=10))
     for hour in (0, 1):
@@ -147,6 +150,7 @@ def test_times_that_come_twice_are_told_apart(in_admin, now):
     assert [row[4] for row in rows] == ["2026-10-25T01:30:00+01:00", "2026-10-25T01:30:00+00:00"]
 
 
+@pytest.mark.both_databases
 def test_one_doctor_can_be_chosen(in_admin, appointment):
     AppointmentFactory(start_time=utc(24, 12))
 

@@ -33,6 +33,7 @@ def around(*instants):
     return {each: AppointmentFactory(start_time=each).pk for each in instants}
 
 
+@pytest.mark.both_databases
 def test_date_is_one_of_clinic_time(fhir, isolated):
     prefix_cases = [
         ("", [1, 2]),
@@ -64,6 +65,7 @@ def test_date_is_one_of_clinic_time(fhir, isolated):
                 assert ids(search(fhir, date=f"{prefix}{value}")) == [appointments[number] for number in expected]
 
 
+@pytest.mark.both_databases
 def test_instant_lasts_as_long_as_it_is_precise(fhir, isolated):
     prefix_cases = [
         ("", [1]),
@@ -92,6 +94,7 @@ def test_instant_lasts_as_long_as_it_is_precise(fhir, isolated):
                 assert ids(search(fhir, date=f"{prefix}{value}")) == [appointments[number] for number in expected]
 
 
+@pytest.mark.both_databases
 def test_second_precision_does_not_match_the_whole_minute(fhir):
     appointment = AppointmentFactory(start_time=at(10))
 
@@ -100,6 +103,7 @@ def test_second_precision_does_not_match_the_whole_minute(fhir):
     assert ids(search(fhir, date="lt2026-11-25T10:00:01Z")) == [appointment.pk]
 
 
+@pytest.mark.both_databases
 def test_repeated_hour_of_the_clock_change_is_identified_by_offset(fhir):
     first, second = dt.datetime(2026, 10, 25, 0, 30, tzinfo=UTC), dt.datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
     appointments = around(first, second)
@@ -114,6 +118,7 @@ def test_unescaped_plus_is_read_as_a_plus(fhir):
     assert ids(fhir.get(f"{BASE}/Appointment?date=2026-11-25T11:00:00+01:00")) == [appointment.pk]
 
 
+@pytest.mark.both_databases
 def test_repeated_dates_are_combined_with_and_commas_with_or(fhir):
     appointments = list(around(at(9, day=24), at(9, day=25), at(9, day=26)).values())
 
@@ -283,6 +288,7 @@ def test_malformed_search_is_refused(fhir, appointment, isolated):
             assert read(posted, 400)["resourceType"] == "OperationOutcome"
 
 
+@pytest.mark.both_databases
 def test_extreme_but_valid_values_are_answered(fhir, appointment, subtests):
     for query in [f"after={'9' * 11}-{'9' * 18}", "after=-9999999999-1", "_id=" + "9" * 18]:
         with subtests.test(query=query):
@@ -295,6 +301,7 @@ def test_malformed_cursor_of_patients_is_refused(fhir, subtests):
             refused(fhir.get(f"{BASE}/Patient?{query}"), 400, "value")
 
 
+@pytest.mark.both_databases
 def test_many_ids_and_conditions_are_served(fhir, appointment):
     many = ",".join(str(number) for number in [*range(500_000, 500_299), appointment.pk])
     dates = ",".join(["2026-11-25"] * 20)
@@ -326,6 +333,7 @@ def test_unknown_parameter_is_refused(fhir, appointment, subtests):
                 refused(fhir.get(f"{BASE}/Appointment?{query}", headers=headers), 400, "not-supported")
 
 
+@pytest.mark.both_databases
 def test_name_prefix_with_too_many_matches_is_refused(fhir, maria, monkeypatch):
     monkeypatch.setattr(parameters, "MOST_CANDIDATES", 1)
     PatientFactory(last_name="Santana")
@@ -376,6 +384,7 @@ def joao(db):
     )
 
 
+@pytest.mark.both_databases
 def test_patient_is_found_by_personal_data(fhir, maria, joao, isolated):
     cases = [
         {"name": "joao"},
@@ -408,6 +417,7 @@ def test_patient_is_found_by_personal_data(fhir, maria, joao, isolated):
             assert ids(post(fhir, "Patient", **sought)) == [joao.pk]
 
 
+@pytest.mark.both_databases
 def test_patient_is_not_found_by_less(fhir, maria, joao, isolated):
     cases = [
         {"name": "oao"},
@@ -493,6 +503,7 @@ def test_search_with_too_many_matching_patients_is_refused(fhir, monkeypatch):
     refused(post(fhir, "Patient", family="Lindqvist"), 400, "too-costly")
 
 
+@pytest.mark.both_databases
 def test_address_with_all_the_ids_it_may_hold_is_one_that_servers_read(fhir):
     longest = ",".join(["9999999"] * values.MOST_IDS)
 
@@ -512,6 +523,7 @@ def week(okafor):
     return [AppointmentFactory(start_time=start).pk for start in starts]
 
 
+@pytest.mark.both_databases
 def test_pages_show_each_appointment_once_and_in_order(fhir, week, isolated):
     for count in [1, 2, 3, 5, 24, 25, 26]:
         for sort in ["", "date", "-date"]:
@@ -534,6 +546,7 @@ def test_pages_keep_what_was_asked(fhir, week):
     assert noise not in {pk for page in shown for pk in page}
 
 
+@pytest.mark.both_databases
 def test_appointment_that_comes_in_between_moves_no_other(fhir, week):
     first = search(fhir, _count=10)
     earlier = AppointmentFactory(start_time=at(8)).pk

@@ -87,6 +87,7 @@ def test_slots_of_both_kinds_come_in_order_of_time(fhir, okafor):
     assert len(shown) == len(found(search(fhir, okafor, status="free,busy")))
 
 
+@pytest.mark.both_databases
 def test_range_holds_its_start_and_not_its_end(fhir, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(10))
 
@@ -160,6 +161,7 @@ def test_pages_show_each_slot_once(fhir, okafor, isolated):
             assert all(len(page) == count for page in shown[:-1])
 
 
+@pytest.mark.both_databases
 def test_page_goes_on_after_a_slot_that_was_taken_meanwhile(fhir, okafor):
     first = search(fhir, okafor, status="free", _count=5)
     AppointmentFactory(doctor=okafor, start_time=at(10), duration_minutes=30)
@@ -237,6 +239,7 @@ def test_search_that_asks_too_little_or_too_much_is_refused(fhir, subtests):
             refused(fhir.get(f"{BASE}/Slot?{query}"), 400, code)
 
 
+@pytest.mark.both_databases
 def test_longest_range_and_the_calendars_ends_are_served(fhir, okafor, subtests):
     cases = [
         "2026-10",  # 31 days and the hour that the clock change adds

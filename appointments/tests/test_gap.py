@@ -53,6 +53,7 @@ def start_of(time):
 # The rule
 
 
+@pytest.mark.both_databases
 def test_booking_by_the_verb(maria, okafor, booked, receptionist, isolated):
     for time, minutes, code in EVERY_CASE:
         with isolated(time=time, minutes=minutes, code=code):
@@ -93,6 +94,7 @@ def test_booking_in_the_admin(in_admin, maria, okafor, booked, isolated):
                 assert [error.code for error in form.errors["start_time"].as_data()] == [code]
 
 
+@pytest.mark.both_databases
 def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, booked):
     with pytest.raises(LostRace) as lost:
         Appointment(patient=maria, doctor=okafor, start_time=start_of("10:35")).save()
@@ -106,6 +108,7 @@ def test_gap_is_kept_between_appointments_only_not_at_the_end_of_hours(okafor, m
     assert booking.book(start_time=start_of("11:30"), **asked).pk
 
 
+@pytest.mark.both_databases
 def test_cancelled_appointment_keeps_no_gap_and_comes_back_only_with_it(okafor, booked, maria, receptionist):
     cancelled = booking.cancel(booked, reason="Ill", cancelled_by="patient", by=receptionist)
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
@@ -216,6 +219,7 @@ def test_free_times_without_a_length_are_for_the_usual_one_of_each_doctor(okafor
     assert starts[slow][0] == "12:00"
 
 
+@pytest.mark.both_databases
 def test_gap_counts_over_midnight(okafor):
     night = {day: [(dt.time(0), dt.time(2)), (dt.time(20), dt.time(0))] for day in range(7)}
     doctor = DoctorFactory(gap_minutes=30)
@@ -282,6 +286,7 @@ def test_walk_in_without_a_length_takes_the_usual_one_of_whoever_is_free(at_desk
     assert (appointment.duration_minutes, appointment.status) == (20, "arrived")
 
 
+@pytest.mark.both_databases
 def test_same_walk_in_without_a_length_twice_is_one_appointment(at_desk, typed):
     walk_in = typed | {"duration_minutes": "", "date": "", "time": "", "walk_in": "1"}
 

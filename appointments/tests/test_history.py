@@ -62,6 +62,7 @@ def test_history_of_a_user_without_a_name_shows_the_login():
     assert [entry.who for entry in history_of(appointment, user=SEES_ALL)] == ["reception"]
 
 
+@pytest.mark.both_databases
 def test_history_comes_latest_first(now, appointment, user):
     booking.mark_arrived(appointment, by=user)
     now.shift(MINUTE)
@@ -70,6 +71,7 @@ def test_history_comes_latest_first(now, appointment, user):
     assert told(appointment) == [["Arrived → In consultation"], ["Booked → Arrived"], ["Booked"]]
 
 
+@pytest.mark.both_databases
 def test_history_within_one_instant_comes_latest_first(appointment, user):
     booking.mark_arrived(appointment, by=user)
     booking.start(appointment, by=user)
@@ -193,6 +195,7 @@ def moved(appointment, user, hour, reason=""):
     )
 
 
+@pytest.mark.both_databases
 def test_moves_tell_what_moved_or_cancelled_each_by_whom_and_why(now, appointment, user):
     other = AppointmentFactory()
     booking.mark_arrived(other, by=user)
@@ -220,6 +223,7 @@ def test_doctor_does_not_see_moves_from_before_the_patient_took_over(appointment
     assert moves_of([appointment], user=sees_own) == {appointment.pk: []}
 
 
+@pytest.mark.both_databases
 def test_moves_of_many_take_as_many_queries_as_of_one(appointment, user, django_assert_num_queries, isolated):
     for count in [1, 12]:
         with isolated(count=count):

@@ -55,6 +55,7 @@ def book_many(doctor, rows):
 # Leave
 
 
+@pytest.mark.both_databases
 def test_leave_hits_the_appointments_that_share_time_with_it(okafor, isolated):
     cases = [
         (at(9, 29, day=25), False),
@@ -132,6 +133,7 @@ def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
     assert Leave.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_looking_claims_the_diary_so_that_nobody_books_in_between(okafor):
     version = Doctor.objects.get(pk=okafor.pk).diary_version
 
@@ -140,6 +142,7 @@ def test_looking_claims_the_diary_so_that_nobody_books_in_between(okafor):
     assert Doctor.objects.get(pk=okafor.pk).diary_version > version
 
 
+@pytest.mark.both_databases
 def test_change_that_is_refused_under_the_claim_is_a_lost_race(okafor):
     create_appointment(okafor, at(10, day=25))
     LeaveFactory(doctor=okafor, start_time=at(12, day=25), end_time=at(13, day=25))
@@ -151,6 +154,7 @@ def test_change_that_is_refused_under_the_claim_is_a_lost_race(okafor):
 # Closures, hours, doctors
 
 
+@pytest.mark.both_databases
 def test_closure_hits_every_doctor_on_its_date(okafor):
     hit = [create_appointment(okafor, at(10, day=25)), create_appointment(DoctorFactory(), at(11, day=25))]
     create_appointment(okafor, at(10, day=26))
@@ -197,6 +201,7 @@ def test_last_hours_deleted_hit_nobody_because_then_any_time_can_be_booked(okafo
     assert hit_by_deleting(Timetable.objects.get()) == []
 
 
+@pytest.mark.both_databases
 def test_deactivation_hits_all_that_is_to_come(okafor):
     hit = [create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(9, day=30))]
     create_appointment(okafor, at(8, day=24))
@@ -273,6 +278,7 @@ def test_impact_with_a_patient_who_waits_is_not_finished(okafor, receptionist):
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
+@pytest.mark.both_databases
 def test_who_was_told_is_to_be_told_anew_when_the_appointment_moves_again(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
     hit = open_impact([booked], cause="Dr Okafor on leave", by=receptionist).hits.get()
@@ -292,6 +298,7 @@ def test_who_was_told_is_to_be_told_anew_when_the_appointment_moves_again(okafor
     assert hit.reached_at is None
 
 
+@pytest.mark.both_databases
 def test_patient_on_two_lists_is_told_once(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
     first = open_impact([booked], cause="Dr Okafor on leave", by=receptionist)
@@ -303,6 +310,7 @@ def test_patient_on_two_lists_is_told_once(okafor, receptionist):
     assert first.hits.get().reached_by == receptionist
 
 
+@pytest.mark.both_databases
 def test_deleting_a_closure_over_a_leave_keeps_the_leaves_list(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
@@ -349,6 +357,7 @@ def test_shortened_leave_drops_appointments_that_fit_again(okafor, receptionist)
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
+@pytest.mark.both_databases
 def test_deleted_leave_drops_appointments_booked_outside_hours(okafor, receptionist):
     create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
@@ -432,6 +441,7 @@ def test_no_time_is_proposed_twice(okafor, away):
         assert all(one + dt.timedelta(minutes=30) <= other for one, other in pairwise(spans))
 
 
+@pytest.mark.both_databases
 def test_all_proposals_can_be_booked_one_after_the_other(okafor, away, receptionist):
     okafor.gap_minutes = 10
     okafor.save()

@@ -154,6 +154,7 @@ def test_unknown_impact_is_404(at_desk):
 # Moving
 
 
+@pytest.mark.both_databases
 def test_one_is_moved_to_the_time_shown(at_desk, impact, appointments, lindqvist):
     first, second, _third = impact.hits.all()
 
@@ -164,6 +165,7 @@ def test_one_is_moved_to_the_time_shown(at_desk, impact, appointments, lindqvist
     assert where(appointments) == [("Dr Okafor", at(9, day=26)), ("Dr Lindqvist", TEN), ("Dr Okafor", ELEVEN)]
 
 
+@pytest.mark.both_databases
 def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, impact, appointments, receptionist):
     response = press(at_desk, impact, move="all:other")
 
@@ -176,6 +178,7 @@ def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, impact, app
     assert all(row.has_left for row in rows)
 
 
+@pytest.mark.both_databases
 def test_what_fails_is_told_in_its_row_and_the_others_are_done(at_desk, impact, appointments, lindqvist):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
     AppointmentFactory(doctor=lindqvist, start_time=TEN)  # somebody else was quicker
@@ -189,6 +192,7 @@ def test_what_fails_is_told_in_its_row_and_the_others_are_done(at_desk, impact, 
     assert "1 could not be moved" in response.content.decode()
 
 
+@pytest.mark.both_databases
 def test_appointment_that_somebody_has_changed_meanwhile_is_left_alone(at_desk, impact, appointments, receptionist):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
     appointment = Appointment.objects.get(pk=appointments[0].pk)
@@ -221,6 +225,7 @@ def test_button_of_a_row_leads_back_to_the_row(at_desk, impact, appointments):
     assert second != first
 
 
+@pytest.mark.both_databases
 def test_same_click_twice_moves_once(at_desk, impact, appointments):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
 
@@ -269,6 +274,7 @@ def test_hit_of_another_impact_cannot_be_ticked_here(at_desk, impact, appointmen
     assert not Hit.objects.exclude(reached_at=None).exists()
 
 
+@pytest.mark.both_databases
 def test_button_on_a_row_moved_meanwhile_shows_its_current_state(at_desk, impact, appointments):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
     first = impact.hits.first()

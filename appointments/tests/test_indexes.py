@@ -14,7 +14,7 @@ from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)  # MariaDB commits at ANALYZE
+pytestmark = [pytest.mark.both_databases, pytest.mark.django_db(transaction=True)]  # MariaDB commits at ANALYZE
 
 HALF_HOUR = dt.timedelta(minutes=30)
 DAY = dt.date(2026, 11, 24)

@@ -58,6 +58,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.both_databases
 def test_change_makes_another_version(at_desk, appointment, isolated):
     for change in CHANGES:
         with isolated(change=change):
@@ -87,6 +88,7 @@ def test_version_says_nothing(at_desk, appointment):
     assert "no-store" in response["Cache-Control"]
 
 
+@pytest.mark.both_databases
 def test_change_between_reading_doctors_and_appointments_shows_as_one(receptionist, appointment, monkeypatch):
     """The page carries the version from before it read the appointments and never claims to show what it does not."""
     from appointments import day as day_module
@@ -127,6 +129,7 @@ def test_version_is_another_one_when_today_becomes_another_day(appointment):
         assert day_version(day, at=at(23, 59)) != day_version(day, at=at(0, 0, day=25))
 
 
+@pytest.mark.both_databases
 def test_version_does_not_depend_on_the_order_of_reading(appointment):
     DoctorFactory(full_name="Dr Abel")
     before = day_version(TODAY)

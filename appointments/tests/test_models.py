@@ -23,7 +23,7 @@ from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.usefixtures("db", "now")
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("db", "now")]
 
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)

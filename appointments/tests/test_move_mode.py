@@ -159,6 +159,7 @@ def test_every_button_of_a_day_works(at_desk, appointment, maria):
         assert response.status_code == 302, value
 
 
+@pytest.mark.both_databases
 def test_picked_time_taken_meanwhile_shows_the_form_with_nearest_times(at_desk, appointment, okafor):
     response = picking(at_desk, appointment)
     AppointmentFactory(doctor=okafor, start_time=at(14, 30))
@@ -180,6 +181,7 @@ def test_picked_time_taken_meanwhile_shows_the_form_with_nearest_times(at_desk, 
     assert appointment.start_time == at(10)
 
 
+@pytest.mark.both_databases
 def test_picked_time_is_refused_if_the_appointment_changed_meanwhile(at_desk, appointment):
     response = picking(at_desk, appointment)
     sent = form_of(response) | {"at": cells(response)["Move to 14:30, Dr Okafor"]}

@@ -41,6 +41,7 @@ def texts_of(life):
     return [life.admin_client.get(f"{address}?as={each}").content.decode() for each in ("json", "html")]
 
 
+@pytest.mark.both_databases
 def test_files_hold_what_was_ever_held(life):
     spelled_otherwise = {"2079460123", "13/02/1961", "13 February 1961", "1961-02-13"}
     wanted = set(FORMER) - spelled_otherwise
@@ -49,6 +50,7 @@ def test_files_hold_what_was_ever_held(life):
         assert {value for value in wanted if value not in text} == set()
 
 
+@pytest.mark.both_databases
 def test_files_hold_nothing_of_another_patient(life):
     for text in texts_of(life):
         assert [value for value in OTHERS if value in text] == []
@@ -87,6 +89,7 @@ def test_appointments_have_every_field(life, data):
         assert held <= set(appointment)
 
 
+@pytest.mark.both_databases
 def test_history_says_what_changed_when_by_which_role(data):
     edit = data["record_history"][1]
 
@@ -137,6 +140,7 @@ def test_appointment_that_was_taken_over_is_told_from_then_on(life, data):
     assert taken["history"][0]["changed"]["reason"] == [None, "Taken-over-and-mine-now"]
 
 
+@pytest.mark.both_databases
 def test_entries_that_name_no_patient_are_told_too(life, data):
     QuerySet(AuditEntry).filter(event="write").update(patient_id=None)
 

@@ -11,7 +11,7 @@ from clinic.tests.factories import UserFactory
 from clinic.tests.kit import START, utc
 from doctors.tests.factories import DoctorFactory
 
-pytestmark = pytest.mark.usefixtures("db", "now")
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("db", "now")]
 
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)

@@ -114,6 +114,7 @@ def test_search_instead_leads_back_to_the_search(at_desk, typed):
 # Both
 
 
+@pytest.mark.both_databases
 def test_register_and_book_does_both(at_desk, receptionist, typed, okafor):
     response = at_desk.post(BOOK, typed)
 
@@ -148,6 +149,7 @@ def test_register_and_book_without_birth_date_and_phone(at_desk, typed):
 # Neither
 
 
+@pytest.mark.both_databases
 def test_appointment_that_is_refused_leaves_no_patient(at_desk, typed, isolated):
     cases = [
         ({"date": "2026-11-23"}, "time", "past"),
@@ -167,6 +169,7 @@ def test_appointment_that_is_refused_leaves_no_patient(at_desk, typed, isolated)
             assert_neither(response)
 
 
+@pytest.mark.both_databases
 def test_taken_time_registers_no_patient_and_a_nearest_time_books_both(at_desk, typed, okafor):
     in_the_way = AppointmentFactory(doctor=okafor, start_time=at(10))
 
@@ -181,6 +184,7 @@ def test_taken_time_registers_no_patient_and_a_nearest_time_books_both(at_desk, 
     assert (booked.patient.full_name, booked.start_time) == ("Ana Silva", offered.start)
 
 
+@pytest.mark.both_databases
 def test_patient_who_is_refused_leaves_no_appointment(at_desk, typed, isolated):
     cases = [
         ({"new-first_name": ""}, "first_name", "required"),
@@ -219,6 +223,7 @@ def test_email_that_is_taken_is_refused_at_its_field_and_shows_whose_it_is(at_de
     assert_neither(response)
 
 
+@pytest.mark.both_databases
 def test_email_taken_between_check_and_write_is_refused_at_its_field(at_desk, typed, monkeypatch):
     def overtaken(*args, **kwargs):
         PatientFactory(email="ana@example.org")
@@ -233,6 +238,7 @@ def test_email_taken_between_check_and_write_is_refused_at_its_field(at_desk, ty
     assert_neither(response)
 
 
+@pytest.mark.both_databases
 def test_time_that_is_taken_between_check_and_write_leaves_no_patient(at_desk, typed, okafor, monkeypatch):
     def overtaken(*args, **kwargs):
         AppointmentFactory(doctor=okafor, start_time=at(10))
@@ -293,6 +299,7 @@ def test_register_anyway_registers_and_books(at_desk, typed):
 # Sent twice
 
 
+@pytest.mark.both_databases
 def test_same_form_twice_is_one_patient_and_one_appointment(at_desk, typed):
     first, second = at_desk.post(BOOK, typed), at_desk.post(BOOK, typed)
 
@@ -301,6 +308,7 @@ def test_same_form_twice_is_one_patient_and_one_appointment(at_desk, typed):
     assert AuditEntry.objects.get_for_object(Patient.objects.get()).count() == 1
 
 
+@pytest.mark.both_databases
 def test_form_resent_with_another_time_gets_a_new_key_and_the_same_patient(at_desk, typed):
     at_desk.post(BOOK, typed)
 
@@ -313,6 +321,7 @@ def test_form_resent_with_another_time_gets_a_new_key_and_the_same_patient(at_de
     assert [appointment.start_time for appointment in Patient.objects.get().appointments.all()] == [at(10), at(11)]
 
 
+@pytest.mark.both_databases
 def test_same_key_with_another_email_is_another_patient_and_refused(at_desk, typed):
     at_desk.post(BOOK, typed)
 
@@ -338,6 +347,7 @@ def ana():
     return Patient(first_name="Ana", last_name="Silva", email="ana@example.org")
 
 
+@pytest.mark.both_databases
 def test_register_and_takes_back_the_patient_when_the_appointment_fails(okafor):
     def fail(*, patient):
         assert Patient.objects.filter(pk=patient.pk).exists()
@@ -351,6 +361,7 @@ def test_register_and_takes_back_the_patient_when_the_appointment_fails(okafor):
     assert not AuditEntry.objects.filter(object_repr="Ana Silva").exists()
 
 
+@pytest.mark.both_databases
 def test_register_and_returns_what_the_key_has_arranged_before(okafor):
     def book(*, patient):
         return booking.book(

@@ -51,10 +51,12 @@ def test_records_are_kept_ten_years_unless_set_otherwise(settings):
     assert kept_since(dt.date(2026, 11, 24)) == dt.datetime(2023, 11, 24, tzinfo=dt.UTC)
 
 
+@pytest.mark.both_databases
 def test_leap_day_is_counted_from_the_day_after():
     assert kept_since(dt.date(2028, 2, 29)) == dt.datetime(2018, 3, 1, tzinfo=dt.UTC)
 
 
+@pytest.mark.both_databases
 def test_last_appointment_decides(registered, isolated):
     for last, is_due in [(DUE - MINUTE, True), (DUE, False), (DUE + MINUTE, False)]:
         with isolated(last=last, is_due=is_due):
@@ -96,6 +98,7 @@ def test_anonymised_patient_is_not_named(registered):
     assert due() == []
 
 
+@pytest.mark.both_databases
 def test_those_gone_longest_come_first(registered):
     recent, oldest, middle = registered(), registered(LONG_AGO), registered(LONG_AGO - MINUTE)
     create_appointment(recent, DUE - MINUTE)
@@ -104,6 +107,7 @@ def test_those_gone_longest_come_first(registered):
     assert due() == [oldest, middle, recent]
 
 
+@pytest.mark.both_databases
 def test_pages_go_on_by_key_and_leave_nobody_out(registered, monkeypatch):
     monkeypatch.setattr(retention, "PER_PAGE", 2)
     patients = [registered() for _ in range(5)]  # all of the same instant
@@ -165,6 +169,7 @@ def test_page_makes_the_same_queries_for_3_and_for_30(registered, in_admin, djan
     assert len(response.context["page"].patients) == 30
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_report_reads_by_index(now):
     doctor = DoctorFactory()

@@ -120,6 +120,7 @@ def test_start_without_a_zone_is_refused(patient, doctor):
     assert codes_of(new_appointment(patient, doctor, start_time=naive)) == {"start_time": ["naive"]}
 
 
+@pytest.mark.both_databases
 def test_start_in_any_zone_is_accepted(patient, doctor, subtests):
     for hours in [-11, -1, 0, 1, 5.75, 14]:
         with subtests.test(hours=hours):
@@ -131,6 +132,7 @@ def test_start_in_any_zone_is_accepted(patient, doctor, subtests):
 # date_range
 
 
+@pytest.mark.both_databases
 def test_start_beyond_the_calendar_is_refused(settings, patient, doctor, subtests):
     start_time_cases = [
         dt.datetime(1, 1, 1, 0, 0, tzinfo=dt.UTC),
@@ -148,6 +150,7 @@ def test_start_beyond_the_calendar_is_refused(settings, patient, doctor, subtest
                 }
 
 
+@pytest.mark.both_databases
 def test_start_on_the_last_day_of_the_calendar_is_accepted(patient, doctor):
     last = dt.datetime(2199, 12, 31, 23, 59, tzinfo=dt.UTC)
 
@@ -245,6 +248,7 @@ def at(minute):
     return START + dt.timedelta(hours=3, minutes=minute)
 
 
+@pytest.mark.both_databases
 def test_doctor_overlap_of_shared_time_is_refused(patient, doctor, isolated):
     for case, (minute, minutes) in SHARING.items():
         with isolated(case):
@@ -255,6 +259,7 @@ def test_doctor_overlap_of_shared_time_is_refused(patient, doctor, isolated):
             assert codes_of(wanted) == {"start_time": ["doctor_overlap"]}
 
 
+@pytest.mark.both_databases
 def test_doctor_time_that_only_touches_does_not_overlap(patient, doctor, isolated):
     for case, (minute, minutes) in APART.items():
         with isolated(case):
@@ -263,6 +268,7 @@ def test_doctor_time_that_only_touches_does_not_overlap(patient, doctor, isolate
             assert codes_of(new_appointment(patient, doctor, start_time=at(minute), duration_minutes=minutes)) == {}
 
 
+@pytest.mark.both_databases
 def test_patient_overlap_of_shared_time_is_refused(patient, doctor, isolated):
     for case, (minute, minutes) in SHARING.items():
         with isolated(case):
@@ -273,6 +279,7 @@ def test_patient_overlap_of_shared_time_is_refused(patient, doctor, isolated):
             assert codes_of(wanted) == {"start_time": ["patient_overlap"]}
 
 
+@pytest.mark.both_databases
 def test_patient_time_that_only_touches_does_not_overlap(patient, doctor, isolated):
     for case, (minute, minutes) in APART.items():
         with isolated(case):
@@ -281,6 +288,7 @@ def test_patient_time_that_only_touches_does_not_overlap(patient, doctor, isolat
             assert codes_of(new_appointment(patient, doctor, start_time=at(minute), duration_minutes=minutes)) == {}
 
 
+@pytest.mark.both_databases
 def test_overlap_with_the_last_minute_of_the_longest_is_refused(patient, doctor):
     AppointmentFactory(doctor=doctor, start_time=START, duration_minutes=180)
 
@@ -291,6 +299,7 @@ def test_overlap_with_the_last_minute_of_the_longest_is_refused(patient, doctor)
     assert codes_of(touching) == {}
 
 
+@pytest.mark.both_databases
 def test_overlap_of_doctor_and_patient_is_reported_for_both(patient, doctor):
     an_hour(patient=patient, doctor=doctor)
 
@@ -299,12 +308,14 @@ def test_overlap_of_doctor_and_patient_is_reported_for_both(patient, doctor):
     }
 
 
+@pytest.mark.both_databases
 def test_overlap_with_other_doctors_and_patients_is_accepted(patient, doctor):
     an_hour()
 
     assert codes_of(new_appointment(patient, doctor, start_time=at(0))) == {}
 
 
+@pytest.mark.both_databases
 def test_overlap_counts_only_statuses_that_block(patient, doctor, isolated):
     for status in Status:
         with isolated(status=status):
@@ -316,6 +327,7 @@ def test_overlap_counts_only_statuses_that_block(patient, doctor, isolated):
             assert codes_of(wanted) == ({"start_time": ["doctor_overlap"]} if is_refused else {})
 
 
+@pytest.mark.both_databases
 def test_appointment_does_not_overlap_itself():
     appointment = an_hour()
 
@@ -324,6 +336,7 @@ def test_appointment_does_not_overlap_itself():
     assert codes_of(appointment) == {}
 
 
+@pytest.mark.both_databases
 def test_overlap_across_the_autumn_clock_change_is_of_instants(now, patient, doctor):
     now.move_to(dt.datetime(2026, 10, 24, 9, 0, tzinfo=dt.UTC))
     first_half_past_one = dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
@@ -334,6 +347,7 @@ def test_overlap_across_the_autumn_clock_change_is_of_instants(now, patient, doc
     assert codes_of(second_half_past_one) == {}
 
 
+@pytest.mark.both_databases
 def test_overlap_across_the_spring_clock_change_is_of_instants(now, patient, doctor):
     now.move_to(dt.datetime(2026, 3, 28, 9, 0, tzinfo=dt.UTC))
     quarter_to_one = dt.datetime(2026, 3, 29, 0, 45, tzinfo=dt.UTC)
@@ -346,6 +360,7 @@ def test_overlap_across_the_spring_clock_change_is_of_instants(now, patient, doc
     assert codes_of(quarter_past_two) == {}
 
 
+@pytest.mark.both_databases
 def test_overlap_message_has_doctor_and_clinic_time_but_no_patient(settings, patient, doctor):
     settings.TIME_ZONE = "Asia/Kathmandu"
     other = PatientFactory(first_name="Secret", last_name="Person")
@@ -558,6 +573,7 @@ def test_transition_back_from_cancelled_needs_a_start_to_come(subtests):
             assert code_of_transition("cancelled", "booked", start_time=START, at=at) == code
 
 
+@pytest.mark.both_databases
 def test_transition_back_to_booked_needs_free_time(now, isolated):
     for status in ["no_show", "cancelled"]:
         with isolated(status=status):
@@ -652,6 +668,7 @@ def test_any_other_version_is_stale(subtests):
 # records that do not exist
 
 
+@pytest.mark.both_databases
 def test_record_that_does_not_exist_is_refused_at_its_field(patient, doctor, subtests):
     for field in ["doctor", "patient"]:
         with subtests.test(field=field):

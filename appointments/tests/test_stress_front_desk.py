@@ -15,7 +15,7 @@ from appointments.models import Appointment
 from appointments.tests.front_desk_races import PRESSES, run
 from appointments.tests.test_stress_processes import output_of, process
 
-pytestmark = [pytest.mark.stress, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.stress, pytest.mark.django_db(transaction=True)]
 
 in_threads = pytest.mark.skipif(
     connection.vendor == "sqlite", reason="threads share one in-memory SQLite database; a process has a file"

@@ -30,6 +30,7 @@ from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
 pytestmark = [
+    pytest.mark.both_databases,
     pytest.mark.stress,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(

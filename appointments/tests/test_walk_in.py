@@ -177,6 +177,7 @@ def test_walk_in_with_a_search_typed_finds_the_patient_first(at_desk, sent, mari
 # Sent twice
 
 
+@pytest.mark.both_databases
 def test_same_walk_in_twice_is_one_appointment_whatever_time_it_is_by_then(at_desk, sent, now, settings):
     settings.SESSION_IDLE_MINUTES = 30
     first = at_desk.post(BOOK, sent)
@@ -189,6 +190,7 @@ def test_same_walk_in_twice_is_one_appointment_whatever_time_it_is_by_then(at_de
     assert Appointment.objects.values().get() == before
 
 
+@pytest.mark.both_databases
 def test_two_walk_ins_come_one_after_the_other(at_desk, sent):
     at_desk.post(BOOK, sent)
 
@@ -220,6 +222,7 @@ def test_walk_in_of_a_new_patient_registers_and_books(at_desk, sent, new_patient
     assert Patient.objects.filter(last_name="Silva").count() == 1
 
 
+@pytest.mark.both_databases
 def test_walk_in_of_a_new_patient_with_nobody_free_registers_nobody(client, receptionist, sent, new_patient, now):
     now.move_to(at(17, 45))
     client.force_login(receptionist)
@@ -249,6 +252,7 @@ def test_walk_in_of_who_may_be_registered_already_is_one_more_click(at_desk, sen
 # The verb
 
 
+@pytest.mark.both_databases
 def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
     def fail(*args, **kwargs):
         raise ValidationError({"status": ValidationError("No.", code="no")})
@@ -268,6 +272,7 @@ def test_verb_prefers_what_is_wished_for(maria, okafor):
     assert booking.walk_in(patient=maria, wish=Wish(specialization="Dermatology"), by=None).doctor == lindgren
 
 
+@pytest.mark.both_databases
 def test_verb_without_a_key_books_each_time(okafor):
     appointments = [
         booking.walk_in(patient=PatientFactory(), wish=Wish(minutes=15), by=None) for _appointment in range(3)
@@ -276,6 +281,7 @@ def test_verb_without_a_key_books_each_time(okafor):
     assert [appointment.start_time for appointment in appointments] == [at(9, 5), at(9, 20), at(9, 35)]
 
 
+@pytest.mark.both_databases
 def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, typed, sent, isolated):
     for day in [25, 24]:
         with isolated(day=day):
@@ -288,6 +294,7 @@ def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, typed, sent, 
             assert Appointment.objects.values().get() == booked
 
 
+@pytest.mark.both_databases
 def test_walk_in_sent_again_with_other_wishes_is_another_one(at_desk, sent, isolated):
     for change in [{"duration_minutes": "60"}, {"reason": "Other"}, {"notes": "Other"}, {"doctor": ""}]:
         with isolated(change=change):

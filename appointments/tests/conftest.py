@@ -47,7 +47,7 @@ def okafor(db):
 
 
 @pytest.fixture
-def typed(maria, okafor):
+def form_data(maria, okafor):
     """What the receptionist has typed: an appointment that no rule refuses."""
     return {
         "patient": str(maria.pk),

@@ -36,7 +36,7 @@ def appointment():
     )
 
 
-def typed(patient, doctor, **changes):
+def form_data(patient, doctor, **changes):
     """What an administrator types to add an appointment."""
     return {
         "patient": patient.pk,
@@ -53,7 +53,7 @@ def typed(patient, doctor, **changes):
 def change_of(appointment, **changes):
     """What the change form of the appointment sends."""
     return (
-        typed(appointment.patient, appointment.doctor, seen_version=appointment.version, reason=appointment.reason)
+        form_data(appointment.patient, appointment.doctor, seen_version=appointment.version, reason=appointment.reason)
         | changes
     )
 
@@ -161,7 +161,7 @@ def test_list_makes_the_same_queries_for_3_and_30_rows(in_admin):
 def test_add_books_for_the_administrator(in_admin, administrator):
     patient, doctor = PatientFactory(), DoctorFactory()
 
-    response = in_admin.post(f"{LIST}add/", typed(patient, doctor))
+    response = in_admin.post(f"{LIST}add/", form_data(patient, doctor))
 
     assert response["Location"] == LIST
     appointment = Appointment.objects.get()
@@ -173,20 +173,20 @@ def test_add_books_for_the_administrator(in_admin, administrator):
 
 
 def test_add_cuts_seconds(in_admin):
-    in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_1="10:00:59"))
+    in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), start_time_1="10:00:59"))
 
     assert Appointment.objects.get().start_time == at(10)
 
 
 def test_add_takes_clinic_time(in_admin):
-    in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_0="2027-07-01"))
+    in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), start_time_0="2027-07-01"))
 
     assert Appointment.objects.get().start_time == dt.datetime(2027, 7, 1, 9, 0, tzinfo=dt.UTC)
 
 
 def test_add_does_not_take_a_status(in_admin):
     in_admin.post(
-        f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), status="completed", arrived_at_0="2026-11-24")
+        f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), status="completed", arrived_at_0="2026-11-24")
     )
 
     appointment = Appointment.objects.get()
@@ -213,7 +213,7 @@ def test_add_is_refused_at_its_field(in_admin, isolated):
     ]
     for changes, field, code in cases:
         with isolated(changes=changes, field=field, code=code):
-            response = in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory()) | changes)
+            response = in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory()) | changes)
 
             assert codes_at(response, field) == [code]
             assert not Appointment.objects.exists()
@@ -223,7 +223,7 @@ def test_add_at_the_end_of_time_is_refused(in_admin, isolated):
     for date in ["0001-01-01", "9999-12-31"]:
         with isolated(date=date):
             response = in_admin.post(
-                f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_0=date, start_time_1="23:59")
+                f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), start_time_0=date, start_time_1="23:59")
             )
 
             assert codes_at(response, "start_time")
@@ -231,7 +231,7 @@ def test_add_at_the_end_of_time_is_refused(in_admin, isolated):
 
 
 def test_add_of_an_inactive_doctor_is_refused(in_admin):
-    response = in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(is_active=False)))
+    response = in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(is_active=False)))
 
     assert codes_at(response, "doctor") == ["inactive"]
     assert not Appointment.objects.exists()
@@ -242,7 +242,8 @@ def test_add_onto_another_of_the_doctor_is_refused(in_admin, appointment, isolat
     for start, minutes in [("10:00", 30), ("10:15", 15), ("09:00", 180), ("10:29", 30)]:
         with isolated(start=start, minutes=minutes):
             response = in_admin.post(
-                f"{LIST}add/", typed(PatientFactory(), appointment.doctor, start_time_1=start, duration_minutes=minutes)
+                f"{LIST}add/",
+                form_data(PatientFactory(), appointment.doctor, start_time_1=start, duration_minutes=minutes),
             )
 
             assert codes_at(response, "start_time") == ["doctor_overlap"]
@@ -251,14 +252,14 @@ def test_add_onto_another_of_the_doctor_is_refused(in_admin, appointment, isolat
 
 @pytest.mark.both_databases
 def test_add_onto_another_of_the_patient_is_refused(in_admin, appointment):
-    response = in_admin.post(f"{LIST}add/", typed(appointment.patient, DoctorFactory()))
+    response = in_admin.post(f"{LIST}add/", form_data(appointment.patient, DoctorFactory()))
 
     assert codes_at(response, "start_time") == ["patient_overlap"]
     assert Appointment.objects.count() == 1
 
 
 def test_add_beside_another_passes(in_admin, appointment):
-    in_admin.post(f"{LIST}add/", typed(appointment.patient, appointment.doctor, start_time_1="10:30"))
+    in_admin.post(f"{LIST}add/", form_data(appointment.patient, appointment.doctor, start_time_1="10:30"))
 
     assert Appointment.objects.count() == 2
 

@@ -498,17 +498,17 @@ def test_what_fails_half_way_changes_nothing(life, monkeypatch):
 
 
 @pytest.fixture
-def nobody(frozen, patient):
+def anonymised(frozen, patient):
     return anonymise(patient, by=None)
 
 
-def test_anonymised_patient_is_not_found(nobody, subtests):
+def test_anonymised_patient_is_not_found(anonymised, subtests):
     for query in ["Anonymised", "patient", "Santos", "anonymised.invalid", "+351 912 345 678"]:
         with subtests.test(query=query):
             assert not Patient.objects.search(query).exists()
 
 
-def test_anonymised_patient_is_not_exported(nobody, in_admin):
+def test_anonymised_patient_is_not_exported(anonymised, in_admin):
     PatientFactory(last_name="Stays")
 
     sent = b"".join(in_admin.get("/patients/export/?as=csv").streaming_content).decode()
@@ -517,9 +517,9 @@ def test_anonymised_patient_is_not_exported(nobody, in_admin):
     assert "Anonymised" not in sent
 
 
-def test_anonymised_patient_cannot_be_cleaned(nobody):
+def test_anonymised_patient_cannot_be_cleaned(anonymised):
     with pytest.raises(ValidationError) as refusal:
-        nobody.full_clean()
+        anonymised.full_clean()
 
     assert codes_in(refusal.value) == {"__all__": ["anonymised"]}
 
@@ -537,48 +537,48 @@ def test_edit_that_was_read_before_is_refused(frozen, patient):
     assert not places_of("Santos again")
 
 
-def test_form_refuses_to_edit(nobody, at_desk):
+def test_form_refuses_to_edit(anonymised, at_desk):
     form = {"first_name": "Ana", "last_name": "Silva", "email": "ana@example.org"}
 
-    response = at_desk.post(f"/patients/{nobody.pk}/edit/", form | {"seen_at": nobody.updated_at.isoformat()})
+    response = at_desk.post(f"/patients/{anonymised.pk}/edit/", form | {"seen_at": anonymised.updated_at.isoformat()})
 
     assert response.context["form"].has_error("__all__", "anonymised")
-    nobody.refresh_from_db()
-    assert nobody.last_name == f"patient {nobody.pk}"
+    anonymised.refresh_from_db()
+    assert anonymised.last_name == f"patient {anonymised.pk}"
 
 
-def test_admin_refuses_to_edit(nobody, in_admin):
+def test_admin_refuses_to_edit(anonymised, in_admin):
     form = {"first_name": "Ana", "last_name": "Silva", "email": "ana@example.org", "phone_number": ""}
 
     response = in_admin.post(
-        f"/admin/patients/patient/{nobody.pk}/change/", form | {"seen_at": nobody.updated_at.isoformat()}
+        f"/admin/patients/patient/{anonymised.pk}/change/", form | {"seen_at": anonymised.updated_at.isoformat()}
     )
 
     assert response.context["adminform"].form.has_error("__all__", "anonymised")
 
 
-def test_api_refuses_to_edit(nobody, api):
-    answer = api.call("PATCH", f"/patients/{nobody.pk}", {"last_name": "Silva"})
+def test_api_refuses_to_edit(anonymised, api):
+    answer = api.call("PATCH", f"/patients/{anonymised.pk}", {"last_name": "Silva"})
 
     assert answer.status_code == 409
     assert [error["code"] for error in answer.json()["errors"]] == ["anonymised"]
 
 
-def test_import_leaves_the_record_alone(nobody, in_admin):
-    rows = f"First name,Last name,E-mail\nAnonymised,patient {nobody.pk},{nobody.email}\n"
+def test_import_leaves_the_record_alone(anonymised, in_admin):
+    rows = f"First name,Last name,E-mail\nAnonymised,patient {anonymised.pk},{anonymised.email}\n"
     file = SimpleUploadedFile("p.csv", rows.encode(), content_type="text/csv")
 
     page = in_admin.post("/patients/import/", {"file": file, "month_first": "day"})
     in_admin.post(page["Location"], {"confirm": "1"})
 
     assert Patient.objects.count() == 1
-    nobody.refresh_from_db()
-    assert nobody.full_name == f"Anonymised patient {nobody.pk}"
+    anonymised.refresh_from_db()
+    assert anonymised.full_name == f"Anonymised patient {anonymised.pk}"
 
 
-def test_verb_refuses_to_book(nobody):
+def test_verb_refuses_to_book(anonymised):
     with pytest.raises(ValidationError) as refusal:
-        booking.book(patient=nobody, doctor=DoctorFactory(), start_time=day(26), duration_minutes=30, by=None)
+        booking.book(patient=anonymised, doctor=DoctorFactory(), start_time=day(26), duration_minutes=30, by=None)
 
     assert codes_in(refusal.value) == {"patient": ["anonymised"]}
 
@@ -594,16 +594,16 @@ def test_save_refuses_to_book_who_was_read_before(frozen, patient):
     assert codes_in(refusal.value) == {"patient": ["anonymised"]}
 
 
-def test_form_refuses_to_book(nobody, at_desk):
-    form = {"patient": nobody.pk, "doctor": DoctorFactory().pk, "date": "2026-11-26", "time": "10:00"}
+def test_form_refuses_to_book(anonymised, at_desk):
+    form = {"patient": anonymised.pk, "doctor": DoctorFactory().pk, "date": "2026-11-26", "time": "10:00"}
 
     at_desk.post("/appointments/book/", form | {"duration_minutes": 30})
 
     assert not Appointment.objects.exists()
 
 
-def test_api_refuses_to_book(nobody, api):
-    body = {"patient_id": nobody.pk, "doctor_id": DoctorFactory().pk, "duration_minutes": 30}
+def test_api_refuses_to_book(anonymised, api):
+    body = {"patient_id": anonymised.pk, "doctor_id": DoctorFactory().pk, "duration_minutes": 30}
 
     answer = api.call("POST", "/appointments", body | {"start_time": "2026-11-26T10:00:00Z"})
 
@@ -611,9 +611,9 @@ def test_api_refuses_to_book(nobody, api):
     assert [error["code"] for error in answer.json()["errors"]] == ["anonymised"]
 
 
-def test_no_appointment_is_given_to_an_anonymised_patient(nobody):
+def test_no_appointment_is_given_to_an_anonymised_patient(anonymised):
     appointment = AppointmentFactory(start_time=day(26))
-    appointment.patient = nobody
+    appointment.patient = anonymised
 
     with pytest.raises(ValidationError) as refusal:
         appointment.full_clean()
@@ -657,8 +657,8 @@ def test_open_past_appointment_of_an_anonymised_patient_can_be_closed_out(frozen
     assert appointment.status == "no_show"
 
 
-def test_fhir_says_that_the_record_is_out_of_use(nobody, api):
-    resource = json.loads(api.call("GET", f"/fhir/Patient/{nobody.pk}").content)
+def test_fhir_says_that_the_record_is_out_of_use(anonymised, api):
+    resource = json.loads(api.call("GET", f"/fhir/Patient/{anonymised.pk}").content)
 
     assert resource["active"] is False
 
@@ -698,13 +698,13 @@ def test_page_of_an_unknown_patient_is_not_found(in_admin):
     assert in_admin.post("/patients/999999/anonymise/", {"checked": "on"}).status_code == 404
 
 
-def test_record_offers_nothing_that_is_refused(nobody, in_admin):
-    page = in_admin.get(f"/patients/{nobody.pk}/").content.decode()
+def test_record_offers_nothing_that_is_refused(anonymised, in_admin):
+    page = in_admin.get(f"/patients/{anonymised.pk}/").content.decode()
 
-    assert f"/patients/{nobody.pk}/edit/" not in page
-    assert f"/patients/{nobody.pk}/anonymise/" not in page
-    assert f"/patients/{nobody.pk}/data/" in page
-    assert nobody.email not in page
+    assert f"/patients/{anonymised.pk}/edit/" not in page
+    assert f"/patients/{anonymised.pk}/anonymise/" not in page
+    assert f"/patients/{anonymised.pk}/data/" in page
+    assert anonymised.email not in page
 
 
 def test_receptionist_is_offered_neither(at_desk, patient):

@@ -300,7 +300,7 @@ def test_appointments_that_start_together_are_told_apart_by_the_cursor(api):
 
 
 def test_list_makes_as_many_queries_for_any_number(api, doctor, django_assert_max_num_queries, isolated):
-    for appointments in [3, 200]:
+    for appointments in [3, 30]:
         with isolated(appointments=appointments):
             for number in range(appointments):
                 AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8 + dt.timedelta(days=number))
@@ -532,7 +532,7 @@ def test_deactivating_a_doctor_with_appointments_shows_them_first(admin_api, app
     assert doctor.is_active
 
 
-def test_deactivating_a_doctor_nevertheless_lists_who_is_hit(admin_api, appointment, doctor):
+def test_deactivating_a_doctor_anyway_lists_who_is_affected(admin_api, appointment, doctor):
     response = admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False, "accept_hits": True})
 
     assert (response.status_code, response.json()["is_active"]) == (200, False)

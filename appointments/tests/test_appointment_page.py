@@ -37,7 +37,7 @@ def appointment(okafor):
     )
 
 
-def made(status, *, start_time=EARLIER, **kwargs):
+def create_appointment(status, *, start_time=EARLIER, **kwargs):
     return AppointmentFactory(status=status, start_time=start_time, **STAMPS[status], **kwargs)
 
 
@@ -123,20 +123,20 @@ def test_detail_offers_the_actions_that_would_pass(in_admin, isolated):
     ]
     for status, start_time, expected in cases:
         with isolated(status=status, start_time=start_time, expected=expected):
-            response = in_admin.get(address(made(status, start_time=start_time)))
+            response = in_admin.get(address(create_appointment(status, start_time=start_time)))
 
             assert labels(response) == expected
 
 
 def test_receptionist_is_offered_no_consultation(at_desk):
-    response = at_desk.get(address(made("booked")))
+    response = at_desk.get(address(create_appointment("booked")))
 
     assert labels(response) == ["Arrived", "Attended", "No-show"]
     assert response.context["can_change"]
 
 
 def test_doctor_is_offered_neither_move_nor_cancel(client, doctor_user):
-    appointment = made("booked", doctor=DoctorFactory(user=doctor_user))
+    appointment = create_appointment("booked", doctor=DoctorFactory(user=doctor_user))
     client.force_login(doctor_user)
 
     response = client.get(address(appointment))
@@ -151,7 +151,7 @@ def test_doctor_is_offered_neither_move_nor_cancel(client, doctor_user):
 def test_move_and_cancel_are_offered_while_they_would_pass(at_desk, isolated):
     for status in STAMPS:
         with isolated(status=status):
-            appointment = made(status)
+            appointment = create_appointment(status)
 
             page = at_desk.get(address(appointment)).content.decode()
 
@@ -173,7 +173,7 @@ def test_undo_is_offered_while_it_would_pass(in_admin, isolated):
     ]
     for status, start_time, offered in cases:
         with isolated(status=status, start_time=start_time, offered=offered):
-            appointment = made(status, start_time=start_time)
+            appointment = create_appointment(status, start_time=start_time)
 
             page = in_admin.get(address(appointment)).content.decode()
 
@@ -183,7 +183,7 @@ def test_undo_is_offered_while_it_would_pass(in_admin, isolated):
 def test_undo_is_not_offered_to_who_may_not(at_desk, isolated):
     for status in ["in_consultation", "completed"]:
         with isolated(status=status):
-            appointment = made(status)
+            appointment = create_appointment(status)
 
             assert address(appointment, "undo/") not in at_desk.get(address(appointment)).content.decode()
 
@@ -203,7 +203,7 @@ def test_action_sets_the_status_and_its_stamps(in_admin, administrator, isolated
     ]
     for action, status, becomes, stamped in cases:
         with isolated(action=action, status=status, becomes=becomes, stamped=stamped):
-            appointment = made(status)
+            appointment = create_appointment(status)
 
             response = in_admin.post(address(appointment, action), {"version": appointment.version}, follow=True)
 
@@ -226,7 +226,7 @@ def test_undo_takes_the_last_status_back(in_admin, isolated):
     ]
     for status, becomes, cleared in cases:
         with isolated(status=status, becomes=becomes, cleared=cleared):
-            appointment = made(status)
+            appointment = create_appointment(status)
 
             in_admin.post(address(appointment, "undo/"), {"version": appointment.version})
 
@@ -236,7 +236,7 @@ def test_undo_takes_the_last_status_back(in_admin, isolated):
 
 
 def test_undo_of_a_cancellation_clears_why(at_desk):
-    appointment = made("cancelled", start_time=LATER)
+    appointment = create_appointment("cancelled", start_time=LATER)
 
     at_desk.post(address(appointment, "undo/"), {"version": appointment.version})
 
@@ -269,7 +269,7 @@ def test_refused_action_says_so_and_changes_nothing(in_admin, isolated):
     ]
     for action, status, start_time in cases:
         with isolated(action=action, status=status, start_time=start_time):
-            appointment = made(status, start_time=start_time)
+            appointment = create_appointment(status, start_time=start_time)
             before = row(appointment)
 
             response = in_admin.post(address(appointment, action), follow=True)
@@ -281,7 +281,7 @@ def test_refused_action_says_so_and_changes_nothing(in_admin, isolated):
 
 @pytest.mark.both_databases
 def test_undo_is_refused_when_the_time_has_been_given_away(at_desk, okafor):
-    appointment = made("cancelled", start_time=LATER, doctor=okafor)
+    appointment = create_appointment("cancelled", start_time=LATER, doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=LATER)
 
     response = at_desk.post(address(appointment, "undo/"), follow=True)
@@ -294,7 +294,7 @@ def test_undo_is_refused_when_the_time_has_been_given_away(at_desk, okafor):
 def test_double_click_is_one_change(in_admin, now, isolated):
     for action, status in [("arrive/", "booked"), ("start/", "arrived"), ("no-show/", "booked")]:
         with isolated(action=action, status=status):
-            appointment = made(status)
+            appointment = create_appointment(status)
             in_admin.post(address(appointment, action), {"version": appointment.version})
             once = row(appointment)
             now.shift(1)
@@ -308,7 +308,7 @@ def test_double_click_is_one_change(in_admin, now, isolated):
 
 @pytest.mark.both_databases
 def test_double_click_on_undo_takes_back_one_status(in_admin):
-    appointment = made("in_consultation")
+    appointment = create_appointment("in_consultation")
     in_admin.post(address(appointment, "undo/"), {"version": appointment.version})
 
     response = in_admin.post(address(appointment, "undo/"), {"version": appointment.version}, follow=True)
@@ -319,7 +319,7 @@ def test_double_click_on_undo_takes_back_one_status(in_admin):
 
 
 def test_undo_button_carries_the_version(in_admin):
-    appointment = made("arrived")
+    appointment = create_appointment("arrived")
 
     page = in_admin.get(address(appointment)).content.decode()
 
@@ -385,7 +385,7 @@ def test_cancel_is_refused_at_its_field(at_desk, appointment, isolated):
 def test_button_without_the_version_it_was_shown_with_changes_nothing(in_admin, isolated):
     for version in [{}, {"version": ""}, {"version": "0"}, {"version": "x"}, {"version": "-1"}]:
         with isolated(version=version):
-            appointment = made("in_consultation")
+            appointment = create_appointment("in_consultation")
             before = row(appointment)
 
             response = in_admin.post(address(appointment, "undo/"), version, follow=True)
@@ -396,11 +396,11 @@ def test_button_without_the_version_it_was_shown_with_changes_nothing(in_admin, 
 
 @pytest.mark.both_databases
 def test_cancel_sent_twice_is_one_cancellation(at_desk, appointment):
-    typed = {"cancelled_by": "clinic", "cancel_reason": "Again", "version": appointment.version}
-    at_desk.post(address(appointment, "cancel/"), typed)
+    form_data = {"cancelled_by": "clinic", "cancel_reason": "Again", "version": appointment.version}
+    at_desk.post(address(appointment, "cancel/"), form_data)
     once = row(appointment)
 
-    response = at_desk.post(address(appointment, "cancel/"), typed, follow=True)
+    response = at_desk.post(address(appointment, "cancel/"), form_data, follow=True)
 
     assert "error" not in levels(response)
     assert row(appointment) == once
@@ -409,7 +409,7 @@ def test_cancel_sent_twice_is_one_cancellation(at_desk, appointment):
 def test_cancel_of_what_cannot_be_cancelled_is_refused(at_desk, isolated):
     for status in ["in_consultation", "completed", "no_show"]:
         with isolated(status=status):
-            appointment = made(status)
+            appointment = create_appointment(status)
             before = row(appointment)
 
             response = at_desk.post(
@@ -472,14 +472,14 @@ def test_quick_reason_button_sets_who_and_why(at_desk, appointment, isolated):
 def test_unknown_quick_reason_is_ignored(at_desk, appointment, isolated):
     for quick in ["", "nonsense", "patient:", ":", "\0"]:
         with isolated(quick=quick):
-            typed = {
+            form_data = {
                 "quick": quick,
                 "cancelled_by": "clinic",
                 "cancel_reason": "Doctor ill",
                 "version": appointment.version,
             }
 
-            response = at_desk.post(address(appointment, "cancel/"), typed)
+            response = at_desk.post(address(appointment, "cancel/"), form_data)
 
             assert response.status_code == 302
             cancelled = fresh(appointment)
@@ -655,7 +655,7 @@ def test_move_that_somebody_has_changed_since_is_not_taken_back(at_desk, appoint
 
 
 def test_move_from_a_time_that_has_passed_offers_no_way_back(at_desk, okafor):
-    late = made("booked", start_time=at(8, 45), doctor=okafor)
+    late = create_appointment("booked", start_time=at(8, 45), doctor=okafor)
     slot = {"doctor": okafor.pk, "date": "2026-11-24", "time": "15:00", "duration_minutes": 30}
 
     day = at_desk.post(address(late, "move/"), slot | {"version": late.version}, follow=True)
@@ -684,7 +684,7 @@ def test_move_without_what_it_carries_unseen_says_so_and_can_be_sent_again(at_de
 def test_cancelled_appointment_is_not_reported_as_still_booked(at_desk, okafor, isolated):
     for status in ["cancelled", "no_show", "completed", "in_consultation"]:
         with isolated(status=status):
-            appointment = made(status, start_time=at(15), doctor=okafor)
+            appointment = create_appointment(status, start_time=at(15), doctor=okafor)
             slot = {"doctor": okafor.pk, "date": "2026-11-24", "time": "15:00", "duration_minutes": 30}
 
             response = at_desk.post(address(appointment, "move/"), slot | {"version": appointment.version})
@@ -739,7 +739,7 @@ def test_move_to_an_inactive_doctor_is_refused(at_desk, appointment, wanted):
 def test_move_of_what_can_no_longer_be_moved_is_refused(at_desk, wanted, isolated):
     for status in ["in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
-            appointment = made(status)
+            appointment = create_appointment(status)
             before = row(appointment)
 
             response = at_desk.post(
@@ -768,8 +768,8 @@ def test_move_of_what_somebody_else_has_changed_is_refused(at_desk, now, appoint
     assert "Booked → Cancelled" in response.context["history"][0].what
     assert 'aria-label="Changed meanwhile"' in response.content.decode()
     form = response.context["form"]
-    typed = {name: str(form[name].value()) for name in wanted}
-    assert typed == wanted | {"version": str(before["version"])}  # sent again, it counts as decided
+    form_data = {name: str(form[name].value()) for name in wanted}
+    assert form_data == wanted | {"version": str(before["version"])}  # sent again, it counts as decided
     assert row(appointment) == before
 
 
@@ -777,7 +777,7 @@ def test_form_that_could_only_be_refused_is_not_opened(at_desk, isolated):
     for page in ["move/", "cancel/"]:
         for status in ["in_consultation", "completed", "no_show", "cancelled"]:
             with isolated(page=page, status=status):
-                appointment = made(status)
+                appointment = create_appointment(status)
 
                 response = at_desk.get(address(appointment, page))
 
@@ -819,7 +819,7 @@ def test_button_that_asks_to_be_led_astray_leads_to_the_appointment(at_desk, app
 
 
 def test_undo_that_cannot_pass_is_not_offered(at_desk):
-    appointment = made("booked", start_time=YESTERDAY)
+    appointment = create_appointment("booked", start_time=YESTERDAY)
 
     response = at_desk.post(
         address(appointment, "cancel/"),
@@ -854,11 +854,11 @@ def test_move_to_where_it_is_already_changes_nothing(at_desk, appointment, okafo
 
 @pytest.mark.both_databases
 def test_move_sent_twice_is_one_move(at_desk, appointment, okafor):
-    typed = {"at": f"doctor={okafor.pk}&date=2026-11-24&time=14:00", "version": appointment.version}
-    at_desk.post(address(appointment, "move/"), typed)
+    form_data = {"at": f"doctor={okafor.pk}&date=2026-11-24&time=14:00", "version": appointment.version}
+    at_desk.post(address(appointment, "move/"), form_data)
     once = row(appointment)
 
-    response = at_desk.post(address(appointment, "move/"), typed, follow=True)
+    response = at_desk.post(address(appointment, "move/"), form_data, follow=True)
 
     assert "error" not in levels(response)
     assert row(appointment) == once

@@ -121,11 +121,11 @@ def test_page_says_nothing_of_who_missed_none(at_desk, maria):
     assert "No visit is booked." in said
 
 
-def test_line_stays_through_steps_and_refusals(at_desk, typed, maria):
+def test_line_stays_through_steps_and_refusals(at_desk, form_data, maria):
     past_appointments(maria, "no_show")
 
     for sent in ({"look": "1"}, {"take": "time=11%3A00"}, {"time": ""}):
-        assert "Missed 1 of the last 1." in line(at_desk.post(BOOK, typed | sent))
+        assert "Missed 1 of the last 1." in line(at_desk.post(BOOK, form_data | sent))
 
 
 def test_page_without_a_patient_has_no_line(at_desk):

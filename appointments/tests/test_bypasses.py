@@ -10,8 +10,10 @@ from appointments import booking
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
+from clinic.tests.factories import UserFactory
 from clinic.tests.kit import codes_in
 from clinic.transactions import LostRace
+from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
 pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("db", "now")]
@@ -90,7 +92,7 @@ def test_deleted_appointment_does_not_come_back(appointment):
     assert not Appointment.objects.exists()
 
 
-def test_delete_claims_the_diary(appointment, isolated):
+def test_delete_locks_the_diary(appointment, isolated):
     for delete in [lambda appointment: appointment.delete(), lambda appointment: Appointment.objects.all().delete()]:
         with isolated(delete=delete):
             appointment.doctor.refresh_from_db()
@@ -122,7 +124,7 @@ def test_doctor_who_is_not_saved_leaves_no_audit_entry(doctor, doctor_user):
     before = AuditEntry.objects.count()
     second.user = doctor_user
 
-    with pytest.raises(IntegrityError), transaction.atomic():
+    with pytest.raises(IntegrityError):  # in a transaction of its own, or the next query would fail
         second.save()
 
     assert AuditEntry.objects.count() == before
@@ -147,6 +149,32 @@ def test_record_is_not_saved_without_its_audit_entry(doctor, patient, doctor_use
                 record.save()
 
             assert model.objects.values().get(pk=record.pk) == before
+
+
+def test_record_is_not_created_without_its_audit_entry(monkeypatch, isolated):
+    def refuse(*args, **kwargs):
+        raise RuntimeError
+
+    monkeypatch.setattr(AuditEntry, "save", refuse)
+    for factory in [DoctorFactory, PatientFactory, UserFactory]:
+        model = factory._meta.model
+        with isolated(model.__name__):
+            with pytest.raises(RuntimeError):
+                factory()
+
+            assert not model.objects.exists()
+
+
+def test_appointment_is_not_created_without_its_audit_entry(doctor, patient, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise RuntimeError
+
+    monkeypatch.setattr(AuditEntry, "save", refuse)
+
+    with pytest.raises(RuntimeError):
+        booking.book(patient=patient, doctor=doctor, start_time=TEN, duration_minutes=30, by=None)
+
+    assert not Appointment.objects.exists()
 
 
 def test_booking_key_with_another_reason_asks_to_be_sent_again(patient, doctor, isolated):

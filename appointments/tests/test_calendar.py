@@ -463,7 +463,7 @@ CHANGE_THE_FEED = {
 }
 
 
-def test_changed_feed_is_sent_anew(now, client, appointment, isolated):
+def test_changed_feed_is_sent_again(now, client, appointment, isolated):
     for case, change in CHANGE_THE_FEED.items():
         with isolated(case):
             address = address_of(appointment.doctor)

@@ -38,7 +38,7 @@ def create_appointment(days_ago=1, hour=10, minute=0, **values):
     return AppointmentFactory(start_time=start_time, **values)
 
 
-def shown(response):
+def listed_ids(response):
     """Return the keys of the appointments on the page, in order."""
     return [each.pk for date in response.context["close_out"].dates for each in date.visits]
 
@@ -97,7 +97,7 @@ def test_doctor_closes_out_the_own_diary(client, doctor_user, own_diary):
 
     response = client.get(URL)
 
-    assert shown(response) == [own.pk]
+    assert listed_ids(response) == [own.pk]
     assert response.context["close_out"].count == open_past_count(doctor_user) == 1
     assert "Elsewhere" not in response.content.decode()
 
@@ -210,7 +210,7 @@ def test_page_shows_a_hundred_and_says_how_many_more(at_desk, monkeypatch):
 
     response = at_desk.get(URL)
 
-    assert shown(response) == [oldest.pk, older.pk]
+    assert listed_ids(response) == [oldest.pk, older.pk]
     assert "And 1 more" in response.content.decode()
 
 
@@ -240,7 +240,7 @@ def test_attended_leads_back_to_the_page_without_the_appointment(at_desk, recept
     response = at_desk.post(f"/appointments/{done.pk}/attended/", {"version": done.version, "next": URL}, follow=True)
 
     assert response.redirect_chain == [(URL, 302)]
-    assert shown(response) == [left.pk]
+    assert listed_ids(response) == [left.pk]
     assert f"/appointments/{done.pk}/undo/" in response.content.decode()
     assert AuditEntry.objects.get_for_object(done).latest("pk").actor == receptionist
 
@@ -254,7 +254,7 @@ def test_attended_of_another_version_is_refused(at_desk):
     response = at_desk.post(f"/appointments/{appointment.pk}/attended/", {"version": 1, "next": URL}, follow=True)
 
     assert [message.level_tag for message in response.context["messages"]] == ["error"]
-    assert shown(response) == [appointment.pk]
+    assert listed_ids(response) == [appointment.pk]
 
 
 def test_receptionist_takes_an_outcome_back_days_later(at_desk, receptionist, now, isolated):
@@ -345,7 +345,7 @@ def test_page_makes_as_many_queries_for_3_rows_as_for_50(at_desk):
         create_appointment(day + 4)
 
     assert queries() == few
-    assert len(shown(at_desk.get(URL))) == 50
+    assert len(listed_ids(at_desk.get(URL))) == 50
 
 
 def test_rows_take_five_queries(receptionist, django_assert_num_queries):

@@ -39,7 +39,7 @@ STAMPS = {
 EARLIER, RUNNING, LATER = at(8), at(8, 45), at(10)
 
 
-def made(doctor, status="booked", start_time=EARLIER, **values):
+def create_appointment(doctor, status="booked", start_time=EARLIER, **values):
     return AppointmentFactory(doctor=doctor, status=status, start_time=start_time, **STAMPS.get(status, {}) | values)
 
 
@@ -104,7 +104,7 @@ OWN_DOCTOR = {
 }
 
 
-def said(block):
+def labels_of(block):
     return [action.label for action in block.actions] + ["Undo"] * block.can_undo
 
 
@@ -112,7 +112,7 @@ def test_reception_has_the_buttons_of_allowed_transitions(at_desk, okafor, isola
     for status, start_time in RECEPTION:
         for layout in LAYOUTS:
             with isolated(status=status, start_time=start_time, layout=layout):
-                appointment = made(okafor, status, start_time)
+                appointment = create_appointment(okafor, status, start_time)
                 expected = RECEPTION[status, start_time]
                 if layout == DAY and status == "cancelled":
                     expected = []  # not drawn
@@ -128,8 +128,8 @@ def test_doctor_has_buttons_in_the_own_diary_only(client, doctor_user, okafor, i
         for layout in LAYOUTS:
             with isolated(status=status, start_time=start_time, layout=layout):
                 own = DoctorFactory(full_name="Dr Own", user=doctor_user)
-                made(own, status, start_time)
-                made(okafor, status, start_time)
+                create_appointment(own, status, start_time)
+                create_appointment(okafor, status, start_time)
                 client.force_login(doctor_user)
 
                 assert list(buttons(client.get(layout)).values()) == OWN_DOCTOR[status, start_time]
@@ -139,7 +139,7 @@ def test_manager_has_no_buttons(client, manager, okafor, isolated):
     for status in Status:
         for layout in LAYOUTS:
             with isolated(status=status, layout=layout):
-                made(okafor, status)
+                create_appointment(okafor, status)
                 client.force_login(manager)
 
                 assert buttons(client.get(layout)) == {}
@@ -147,11 +147,11 @@ def test_manager_has_no_buttons(client, manager, okafor, isolated):
 
 def test_administrator_has_all_buttons(administrator, okafor):
     for hour, status in enumerate(Status, start=10):
-        made(okafor, status, at(hour))
+        create_appointment(okafor, status, at(hour))
 
     listed = day_view(dt.date(2026, 11, 24), user=administrator).listed
 
-    assert [(block.status, said(block), block.can_change) for block in listed] == [
+    assert [(block.status, labels_of(block), block.can_change) for block in listed] == [
         ("booked", ["Arrived", "Start"], True),
         ("arrived", ["Start", "Undo"], True),
         ("in_consultation", ["Done", "Undo"], False),
@@ -165,13 +165,13 @@ def test_appointment_of_yesterday_can_only_be_closed_out(at_desk, okafor, isolat
     cases = [("booked", ["Attended", "No-show"]), ("arrived", ["Attended", "Undo"]), ("no_show", ["Undo"])]
     for status, labels in cases:
         with isolated(status=status, labels=labels):
-            made(okafor, status, at(10, day=23))
+            create_appointment(okafor, status, at(10, day=23))
 
             assert list(buttons(at_desk.get("/schedule/2026-11-23/")).values()) == labels
 
 
 def test_appointment_of_tomorrow_has_no_button_yet(at_desk, okafor):
-    made(okafor, start_time=at(10, day=25))
+    create_appointment(okafor, start_time=at(10, day=25))
 
     assert buttons(at_desk.get(TOMORROW)) == {}
 
@@ -181,7 +181,7 @@ def test_every_button_of_the_day_does_what_it_says_and_leads_back(client, admini
         with isolated(layout=layout):
             client.force_login(administrator)
             for hour, status in enumerate(["booked", "arrived", "in_consultation", "completed", "no_show"], start=2):
-                made(okafor, status, at(hour))
+                create_appointment(okafor, status, at(hour))
             offered = buttons(client.get(layout))
             assert len(offered) == 12
             before = {appointment.pk: appointment.status for appointment in Appointment.objects.all()}
@@ -193,13 +193,13 @@ def test_every_button_of_the_day_does_what_it_says_and_leads_back(client, admini
                 appointment.refresh_from_db()
                 assert appointment.status != before[appointment.pk], url
                 Appointment.objects.filter(pk=appointment.pk).delete()
-                made(okafor, before[appointment.pk], appointment.start_time, pk=appointment.pk)
+                create_appointment(okafor, before[appointment.pk], appointment.start_time, pk=appointment.pk)
 
 
 def test_button_carries_the_version_that_is_shown(at_desk, okafor, isolated):
     for layout in LAYOUTS:
         with isolated(layout=layout):
-            appointment = made(okafor)
+            appointment = create_appointment(okafor)
             appointment.save()
 
             (version,) = {
@@ -218,7 +218,7 @@ def test_the_one_form_leads_back_to_the_day_view_as_it_is(at_desk, okafor):
 
 
 def test_appointment_says_whether_it_may_be_dragged(at_desk, okafor):
-    movable, over = made(okafor, start_time=at(10)), made(okafor, "completed", at(8))
+    movable, over = create_appointment(okafor, start_time=at(10)), create_appointment(okafor, "completed", at(8))
 
     versions = {attrs["id"]: attrs.get("data-version") for _tag, attrs in elements(at_desk.get(DAY)) if "id" in attrs}
 
@@ -231,11 +231,11 @@ def test_actions_ask_the_rules_and_not_a_table(okafor, monkeypatch):
     def refuse(*args, **kwargs):
         raise actions.ValidationError("No.")
 
-    appointment = made(okafor)
+    appointment = create_appointment(okafor)
     monkeypatch.setattr(actions.rules, "check_transition", refuse)
 
     assert actions.actions_on(appointment, frozenset({"arrive", "treat", "change"}), at=at(9)) == []
-    assert not actions.can_undo(made(okafor, "arrived", at(11)), frozenset({"arrive"}), at=at(9))
+    assert not actions.can_undo(create_appointment(okafor, "arrived", at(11)), frozenset({"arrive"}), at=at(9))
 
 
 # Waiting and late
@@ -250,7 +250,7 @@ def test_who_has_arrived_waits_since_then(receptionist, okafor, isolated):
     cases = [(at(9), 0), (at(8, 59), 1), (at(8, 20), 40), (at(9) - dt.timedelta(seconds=90), 1), (at(9, 1), None)]
     for arrived_at, waiting in cases:
         with isolated(arrived_at=arrived_at, waiting=waiting):
-            made(okafor, "arrived", at(10), arrived_at=arrived_at)
+            create_appointment(okafor, "arrived", at(10), arrived_at=arrived_at)
 
             assert minutes(receptionist) == (waiting, None)
 
@@ -259,7 +259,7 @@ def test_who_has_not_arrived_is_late_until_the_appointment_is_over(receptionist,
     cases = [(at(8, 45), 15), (at(9), 0), (at(9, 15), None), (at(8, 31), 29), (at(8, 30), None), (at(7), None)]
     for start_time, late in cases:
         with isolated(start_time=start_time, late=late):
-            made(okafor, "booked", start_time)
+            create_appointment(okafor, "booked", start_time)
 
             assert minutes(receptionist) == (None, late)
 
@@ -267,7 +267,7 @@ def test_who_has_not_arrived_is_late_until_the_appointment_is_over(receptionist,
 def test_nobody_else_waits_or_is_late(receptionist, okafor, isolated):
     for status in ["in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
-            made(okafor, status, RUNNING)
+            create_appointment(okafor, status, RUNNING)
 
             assert minutes(receptionist) == (None, None)
 
@@ -275,7 +275,7 @@ def test_nobody_else_waits_or_is_late(receptionist, okafor, isolated):
 def test_nobody_waits_or_is_late_on_another_day(receptionist, okafor, isolated):
     for status in ["booked", "arrived"]:
         with isolated(status=status):
-            made(okafor, status, at(8, 45, day=23), arrived_at=at(8, 30, day=23))
+            create_appointment(okafor, status, at(8, 45, day=23), arrived_at=at(8, 30, day=23))
 
             assert minutes(receptionist, dt.date(2026, 11, 23), at=at(9, day=24)) == (None, None)
 
@@ -283,9 +283,9 @@ def test_nobody_waits_or_is_late_on_another_day(receptionist, okafor, isolated):
 def test_page_says_how_long(at_desk, okafor, isolated):
     for layout in LAYOUTS:
         with isolated(layout=layout):
-            made(okafor, "arrived", at(10), arrived_at=at(8, 20))
-            made(okafor, "booked", at(8, 45))
-            made(DoctorFactory(), "booked", at(9))
+            create_appointment(okafor, "arrived", at(10), arrived_at=at(8, 20))
+            create_appointment(okafor, "booked", at(8, 45))
+            create_appointment(DoctorFactory(), "booked", at(9))
 
             page = at_desk.get(layout).content.decode()
 
@@ -298,11 +298,11 @@ def test_page_says_how_long(at_desk, okafor, isolated):
 
 
 @pytest.fixture
-def a_bit_of_everything(okafor):
+def appointments_of_every_kind(okafor):
     for hour, status in enumerate(
         ["booked", "booked", "booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"], start=8
     ):
-        made(okafor, status, at(hour))
+        create_appointment(okafor, status, at(hour))
 
 
 def listed(response):
@@ -320,7 +320,7 @@ def tabs(response):
     return [(name, count) for name, count, _url in response.context["tabs"]], marked
 
 
-def test_tab_lists_its_appointments_and_all_tabs_count_theirs(at_desk, a_bit_of_everything, isolated):
+def test_tab_lists_its_appointments_and_all_tabs_count_theirs(at_desk, appointments_of_every_kind, isolated):
     cases = [
         ("remaining", ["booked"] * 3),
         ("arrived", ["arrived", "in_consultation"]),
@@ -342,15 +342,15 @@ def test_tabs_hold_every_status_once():
     assert Counter(status for statuses in TABS.values() for status in statuses) == dict.fromkeys(Status, 1)
 
 
-def test_list_opens_with_what_remains_of_today_and_all_of_other_days(at_desk, a_bit_of_everything, isolated):
+def test_list_opens_with_what_remains_of_today_and_all_of_other_days(at_desk, appointments_of_every_kind, isolated):
     for day, tab in [("2026-11-24", "remaining"), ("2026-11-23", "all"), ("2026-11-25", "all")]:
         with isolated(day=day, tab=tab):
             assert tabs(at_desk.get(f"/schedule/{day}/?layout=list"))[1] == [tab]
 
 
-def test_tabs_count_what_the_filters_show(at_desk, a_bit_of_everything):
+def test_tabs_count_what_the_filters_show(at_desk, appointments_of_every_kind):
     zola = DoctorFactory(full_name="Dr Zola")
-    made(zola, "booked", at(10))
+    create_appointment(zola, "booked", at(10))
 
     response = at_desk.get(DAY, {"layout": "list", "doctor": zola.pk})
 
@@ -358,14 +358,14 @@ def test_tabs_count_what_the_filters_show(at_desk, a_bit_of_everything):
     assert all(f"doctor={zola.pk}" in url for _name, _count, url in response.context["tabs"])
 
 
-def test_unknown_tab_lists_all(at_desk, a_bit_of_everything, isolated):
+def test_unknown_tab_lists_all(at_desk, appointments_of_every_kind, isolated):
     for tab in ["nonsense", "\0", "ALL"]:
         with isolated(tab=tab):
             assert len(listed(at_desk.get(DAY, {"layout": "list", "tab": tab}))) == 8
 
 
 def test_empty_tab_says_that_there_are_others(at_desk, okafor):
-    made(okafor, "completed")
+    create_appointment(okafor, "completed")
 
     page = at_desk.get(DAY, {"layout": "list"}).content.decode()
 
@@ -373,7 +373,7 @@ def test_empty_tab_says_that_there_are_others(at_desk, okafor):
     assert "Nothing is booked on this day." in at_desk.get(TOMORROW, {"layout": "list"}).content.decode()
 
 
-def test_grid_shows_all_whatever_the_tab(at_desk, a_bit_of_everything):
+def test_grid_shows_all_whatever_the_tab(at_desk, appointments_of_every_kind):
     response = at_desk.get(DAY, {"tab": "done"})
 
     assert sum("block" in attrs.get("class", "").split() for _tag, attrs in elements(response)) == 7
@@ -395,7 +395,7 @@ def test_buttons_make_the_same_queries_for_3_and_for_30_doctors(client, receptio
     def add_doctors(count):
         for doctor in DoctorFactory.create_batch(count):
             for hour, status in enumerate(["completed", "in_consultation", "arrived", "booked"], start=8):
-                made(doctor, status, at(hour))
+                create_appointment(doctor, status, at(hour))
 
     def queries(rows):
         counts = {}
@@ -415,7 +415,7 @@ def test_buttons_make_the_same_queries_for_3_and_for_30_doctors(client, receptio
 
 
 def test_user_without_a_role_has_nothing_to_press(okafor):
-    made(okafor)
+    create_appointment(okafor)
 
     (block,) = day_view(dt.date(2026, 11, 24), user=UserFactory()).listed
 

@@ -82,13 +82,13 @@ def test_booking_by_the_verb(maria, okafor, receptionist, isolated):
                 assert not Appointment.objects.exists()
 
 
-def test_booking_by_the_form(at_desk, typed, isolated):
+def test_booking_by_the_form(at_desk, form_data, isolated):
     for day, time, minutes, code in EVERY_CASE:
         with isolated(day=day, time=time, minutes=minutes, code=code):
             start = start_of(day, time)
             changes = {"date": start.date().isoformat(), "time": time, "duration_minutes": str(minutes)}
 
-            response = at_desk.post(BOOK, typed | changes)
+            response = at_desk.post(BOOK, form_data | changes)
 
             assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
             if code is not None:
@@ -120,7 +120,7 @@ def test_booking_in_the_admin(in_admin, maria, okafor, isolated):
 
 
 @pytest.mark.both_databases
-def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, isolated):
+def test_saving_without_the_form_is_refused_under_the_lock(maria, okafor, isolated):
     for code in ["hours", "leave", "closed"]:
         with isolated(code=code):
             day, time = {"hours": (25, "12:15"), "leave": (26, "10:15"), "closed": (27, "09:00")}[code]
@@ -296,9 +296,9 @@ def at_late_desk(client, receptionist):
     return client
 
 
-def test_refused_time_is_offered_with_a_tick_to_who_may_book_it(at_late_desk, typed):
-    refused = at_late_desk.post(BOOK, typed | LATE)
-    booked = at_late_desk.post(BOOK, typed | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
+def test_refused_time_is_offered_with_a_tick_to_who_may_book_it(at_late_desk, form_data):
+    refused = at_late_desk.post(BOOK, form_data | LATE)
+    booked = at_late_desk.post(BOOK, form_data | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
 
     assert refused.context["form"].offers_outside_hours
     assert 'name="outside_hours_reason"' in refused.content.decode()
@@ -306,23 +306,23 @@ def test_refused_time_is_offered_with_a_tick_to_who_may_book_it(at_late_desk, ty
     assert Appointment.objects.get().outside_hours_reason == WHY
 
 
-def test_time_that_can_be_booked_offers_nothing(at_late_desk, typed):
-    response = at_late_desk.post(BOOK, typed | {"duration_minutes": "5"})
+def test_time_that_can_be_booked_offers_nothing(at_late_desk, form_data):
+    response = at_late_desk.post(BOOK, form_data | {"duration_minutes": "5"})
 
     assert codes_at(response, "duration_minutes") == ["duration"]
     assert 'name="outside_hours"' not in response.content.decode()
 
 
-def test_who_may_not_is_offered_nothing_and_is_refused_what_was_forged(at_desk, typed):
-    refused = at_desk.post(BOOK, typed | LATE)
-    forged = at_desk.post(BOOK, typed | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
+def test_who_may_not_is_offered_nothing_and_is_refused_what_was_forged(at_desk, form_data):
+    refused = at_desk.post(BOOK, form_data | LATE)
+    forged = at_desk.post(BOOK, form_data | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
 
     assert 'name="outside_hours"' not in refused.content.decode()
     assert codes_at(forged, "outside_hours_reason") == ["outside_hours_denied"]
     assert not Appointment.objects.exists()
 
 
-def test_tick_and_reason_are_both_needed(at_late_desk, typed, isolated):
+def test_tick_and_reason_are_both_needed(at_late_desk, form_data, isolated):
     cases = {
         "no reason": ({"outside_hours": "on", "outside_hours_reason": ""}, "outside_hours_reason", "required"),
         "blank reason": ({"outside_hours": "on", "outside_hours_reason": "  "}, "outside_hours_reason", "required"),
@@ -330,7 +330,7 @@ def test_tick_and_reason_are_both_needed(at_late_desk, typed, isolated):
     }
     for case, (sent, field, code) in cases.items():
         with isolated(case):
-            response = at_late_desk.post(BOOK, typed | LATE | sent)
+            response = at_late_desk.post(BOOK, form_data | LATE | sent)
 
             assert codes_at(response, field) == [code]
             assert not Appointment.objects.exists()
@@ -408,10 +408,15 @@ def test_admin_asks_for_tick_and_reason(in_admin, maria, okafor, isolated):
     ]
     for sent, field, code in cases:
         with isolated(sent=sent, field=field, code=code):
-            typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "17:30"}
-            typed |= {"duration_minutes": "30", "reason": "", "notes": "", "seen_version": ""}
+            form_data = {
+                "patient": maria.pk,
+                "doctor": okafor.pk,
+                "start_time_0": "2026-11-25",
+                "start_time_1": "17:30",
+            }
+            form_data |= {"duration_minutes": "30", "reason": "", "notes": "", "seen_version": ""}
 
-            response = in_admin.post(ADMIN_ADD, typed | sent)
+            response = in_admin.post(ADMIN_ADD, form_data | sent)
 
             if field is None:
                 assert Appointment.objects.get().outside_hours_reason == WHY
@@ -432,7 +437,7 @@ def test_day_marks_appointments_outside_hours_or_in_an_absence(okafor, reception
     assert seen == [["", "doctor away", f"outside hours: {WHY}"], ["", "doctor away", "outside hours"]]
 
 
-def test_appointment_booked_outside_hours_is_marked_by_what_hits_it(okafor, receptionist, isolated):
+def test_appointment_booked_outside_hours_is_marked_by_what_affects_it(okafor, receptionist, isolated):
     cases = {
         "leave": (
             lambda doctor: LeaveFactory(doctor=doctor, start_time=at(0, day=30), end_time=at(23, day=30)),

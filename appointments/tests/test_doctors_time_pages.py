@@ -31,7 +31,7 @@ def form_of(response):
 # Leave
 
 
-def leave_typed(**changes):
+def leave_data(**changes):
     return {"first_day": "2026-11-26", "last_day": "", "from_time": "", "until_time": "", "reason": "Ill"} | changes
 
 
@@ -54,7 +54,7 @@ def test_leave_is_whole_days_unless_times_are_given(in_admin, okafor, isolated):
     ]
     for changes, expected in cases:
         with isolated(changes=changes, expected=expected):
-            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
+            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(**changes))
 
             assert response["Location"] == okafor.get_absolute_url()
             leave = Leave.objects.get()
@@ -83,10 +83,10 @@ def test_leave_is_refused_at_its_field_and_keeps_what_was_typed(in_admin, okafor
         with isolated(changes=changes, field=field, code=code):
             LeaveFactory(doctor=okafor)  # on 10 December
 
-            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
+            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(**changes))
 
             assert codes_at(response, field) == [code]
-            assert form_of(response)["reason"].value() == leave_typed(**changes)["reason"]
+            assert form_of(response)["reason"].value() == leave_data(**changes)["reason"]
             assert Leave.objects.count() == 1
 
 
@@ -105,11 +105,11 @@ def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, i
             assert (
                 tuple(None if each is None else each.isoformat()[:10].removesuffix(":00") for each in values) == shown
             )
-            typed = dict(
+            form_data = dict(
                 zip(("first_day", "last_day", "from_time", "until_time"), (each or "" for each in shown), strict=True)
             )
             in_admin.post(
-                f"/doctors/leave/{leave.pk}/", typed | {"reason": "Training abroad", "seen_version": leave.version}
+                f"/doctors/leave/{leave.pk}/", form_data | {"reason": "Training abroad", "seen_version": leave.version}
             )
 
             leave.refresh_from_db()
@@ -119,10 +119,10 @@ def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, i
 @pytest.mark.both_databases
 def test_second_of_two_who_change_a_leave_is_told(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
-    typed = leave_typed(first_day="2026-12-11", seen_version=leave.version)
-    in_admin.post(f"/doctors/leave/{leave.pk}/", typed)
+    form_data = leave_data(first_day="2026-12-11", seen_version=leave.version)
+    in_admin.post(f"/doctors/leave/{leave.pk}/", form_data)
 
-    response = in_admin.post(f"/doctors/leave/{leave.pk}/", typed | {"first_day": "2026-12-12"})
+    response = in_admin.post(f"/doctors/leave/{leave.pk}/", form_data | {"first_day": "2026-12-12"})
 
     assert codes_at(response, "__all__") == ["stale"]
     assert clinic_time.local_date(Leave.objects.get().start_time) == dt.date(2026, 12, 11)
@@ -177,9 +177,9 @@ def test_leave_from_a_repeated_hour_keeps_it_when_the_reason_changes(in_admin, o
     first_half_past_one = dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC)
     leave = LeaveFactory(doctor=okafor, start_time=at(0, day=30), end_time=first_half_past_one)
     form = form_of(in_admin.get(f"/doctors/leave/{leave.pk}/"))
-    typed = {name: form[name].value() or "" for name in form.fields}
+    form_data = {name: form[name].value() or "" for name in form.fields}
 
-    in_admin.post(f"/doctors/leave/{leave.pk}/", typed | {"reason": "Abroad"})
+    in_admin.post(f"/doctors/leave/{leave.pk}/", form_data | {"reason": "Abroad"})
 
     leave.refresh_from_db()
     assert (leave.end_time, leave.reason) == (first_half_past_one, "Abroad")
@@ -193,10 +193,10 @@ def booked(okafor):
     return AppointmentFactory(doctor=okafor, start_time=at(10, day=26), patient__phone_number="+351 912 345 001")
 
 
-def test_leave_that_hits_somebody_shows_them_first_and_saves_nothing(in_admin, okafor, booked):
+def test_leave_that_affects_somebody_shows_them_first_and_saves_nothing(in_admin, okafor, booked):
     version = Doctor.objects.get().diary_version
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
 
     assert codes_at(response, "__all__") == ["hits"]
     assert form_of(response).hits == [booked]
@@ -208,10 +208,10 @@ def test_leave_that_hits_somebody_shows_them_first_and_saves_nothing(in_admin, o
     assert not Impact.objects.exists()
 
 
-def test_sent_again_it_is_saved_and_leads_to_those_who_are_hit(in_admin, okafor, booked, administrator):
-    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
+def test_sent_again_it_is_saved_and_leads_to_those_who_are_affected(in_admin, okafor, booked, administrator):
+    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=form_of(shown)["seen_hits"].value()))
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=form_of(shown)["seen_hits"].value()))
 
     impact = Impact.objects.get()
     assert response["Location"] == impact.get_absolute_url()
@@ -223,10 +223,10 @@ def test_sent_again_it_is_saved_and_leads_to_those_who_are_hit(in_admin, okafor,
 
 @pytest.mark.both_databases
 def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
-    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
+    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
     late = AppointmentFactory(doctor=okafor, start_time=at(11, day=26))
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=form_of(shown)["seen_hits"].value()))
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=form_of(shown)["seen_hits"].value()))
 
     assert form_of(response).hits == [booked, late]
     assert not Leave.objects.exists()
@@ -235,7 +235,7 @@ def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("page", ["leave", "holidays"])
-def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatch):
+def test_race_that_is_lost_under_the_lock_is_run_again(client, page, monkeypatch):
     """Somebody else enters the same between the look and the save, once."""
     administrator, doctor = UserFactory(role=ADMINISTRATOR), DoctorFactory()
     client.force_login(administrator)
@@ -251,7 +251,7 @@ def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatc
     monkeypatch.setattr("appointments.impact_forms.hit_by_saving", look_and_be_overtaken)
     monkeypatch.setattr("appointments.doctors_time_views.hit_by_closing", look_and_be_overtaken)
     if page == "leave":
-        response = client.post(f"/doctors/{doctor.pk}/leave/", leave_typed())
+        response = client.post(f"/doctors/{doctor.pk}/leave/", leave_data())
     else:
         response = client.post(HOLIDAYS, SHOWN | {"date": ["2027-01-01"]})
 
@@ -262,7 +262,7 @@ def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatc
 def test_what_was_never_shown_does_not_count_as_seen(in_admin, okafor, booked, isolated):
     for seen in ["x", "-1", "777777,999999999999999999999", "\u0661", ","]:
         with isolated(seen=seen):
-            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=f"0{booked.pk + 1},{seen}"))
+            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=f"0{booked.pk + 1},{seen}"))
 
             assert response.status_code == 200
             assert not Leave.objects.exists()
@@ -271,12 +271,12 @@ def test_what_was_never_shown_does_not_count_as_seen(in_admin, okafor, booked, i
 # Hours
 
 
-def hours_typed(**changes):
+def hours_data(**changes):
     return dict.fromkeys(DAYS, "") | {"monday": "8-12, 13-17", "valid_from": "", "valid_until": ""} | changes
 
 
 def test_hours_are_entered(in_admin, okafor):
-    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed())
+    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data())
 
     assert response["Location"] == okafor.get_absolute_url()
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON), (ONE, FIVE)]}
@@ -296,16 +296,16 @@ def test_hours_are_refused_at_their_field(in_admin, okafor, isolated):
     ]
     for changes, field, code in cases:
         with isolated(changes=changes, field=field, code=code):
-            response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**changes))
+            response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(**changes))
 
             assert codes_at(response, field) == [code]
             assert not Timetable.objects.exists()
 
 
 def test_a_day_is_copied_to_others_and_nothing_is_saved_yet(in_admin, okafor):
-    typed = hours_typed(valid_from="2026-12-01", copy="1", copy_from="monday", copy_to=["tuesday", "sunday"])
+    form_data = hours_data(valid_from="2026-12-01", copy="1", copy_from="monday", copy_to=["tuesday", "sunday"])
 
-    form = form_of(in_admin.post(f"/doctors/{okafor.pk}/hours/", typed))
+    form = form_of(in_admin.post(f"/doctors/{okafor.pk}/hours/", form_data))
 
     assert {day: form[day].value() for day in DAYS if form[day].value()} == dict.fromkeys(
         ("monday", "tuesday", "sunday"), "8-12, 13-17"
@@ -319,10 +319,10 @@ def test_what_is_ticked_stays_so_over_copying_and_over_those_who_are_hit(in_admi
     TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))  # a Tuesday
     address, days = f"/doctors/{okafor.pk}/hours/", ["wednesday", "thursday"]
-    typed = hours_typed(valid_from="2026-12-01", copy_from="monday", copy_to=days)
+    form_data = hours_data(valid_from="2026-12-01", copy_from="monday", copy_to=days)
 
-    copied = form_of(in_admin.post(address, typed | {"copy": "1"}))
-    shown = form_of(in_admin.post(address, typed | {"displaces": "on"}))
+    copied = form_of(in_admin.post(address, form_data | {"copy": "1"}))
+    shown = form_of(in_admin.post(address, form_data | {"displaces": "on"}))
 
     assert (copied["displaces"].value(), copied["copy_to"].value()) == (False, days)
     assert shown.shows_hits
@@ -338,7 +338,7 @@ def test_new_hours_begin_with_those_that_hold(in_admin, okafor):
 
 
 def test_hours_over_an_hour_that_the_clocks_skip_are_entered(in_admin, okafor):
-    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(monday="", sunday="0-1:30, 1:45-4"))
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(monday="", sunday="0-1:30, 1:45-4"))
 
     assert Timetable.objects.get().week == {6: [(dt.time(0), dt.time(1, 30)), (dt.time(1, 45), dt.time(4))]}
 
@@ -354,7 +354,7 @@ ONE_DAY = dt.timedelta(days=1)
 def test_new_hours_end_those_before_them(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
-    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(valid_from="2026-12-01", displaces="on"))
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_from="2026-12-01", displaces="on"))
 
     assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (DECEMBER, None, [0])]
 
@@ -364,7 +364,7 @@ def test_hours_for_a_time_are_followed_by_those_before_them(in_admin, okafor):
 
     in_admin.post(
         f"/doctors/{okafor.pk}/hours/",
-        hours_typed(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
+        hours_data(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
     )
 
     assert spans_of(okafor) == [
@@ -377,7 +377,7 @@ def test_hours_for_a_time_are_followed_by_those_before_them(in_admin, okafor):
 def test_hours_up_to_a_date_let_the_others_begin_after_them(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
-    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(valid_until="2026-12-31", displaces="on"))
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_until="2026-12-31", displaces="on"))
 
     assert spans_of(okafor) == [(None, NEW_YEAR - ONE_DAY, [0]), (NEW_YEAR, None, [0, 1, 2, 3, 4])]
 
@@ -386,7 +386,7 @@ def test_hours_for_a_time_that_are_deleted_leave_the_others_as_they_were(in_admi
     TimetableFactory(doctor=okafor)
     in_admin.post(
         f"/doctors/{okafor.pk}/hours/",
-        hours_typed(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
+        hours_data(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
     )
     for_december = Timetable.objects.get(valid_from=DECEMBER)
 
@@ -410,7 +410,7 @@ def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, oka
         with isolated(ends=ends):
             TimetableFactory(doctor=okafor, valid_from=DECEMBER)
 
-            in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(displaces="on", **ends))
+            in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(displaces="on", **ends))
 
             assert all(
                 clinic_time.FIRST_DATE <= (each.valid_from or each.valid_until or DECEMBER) <= clinic_time.LAST_DATE
@@ -423,19 +423,19 @@ def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, isolat
         with isolated(displaces=displaces):
             TimetableFactory(doctor=okafor)
 
-            response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**displaces))
+            response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(**displaces))
 
             assert codes_at(response, "valid_from") == ["validity_overlap"]
             assert Timetable.objects.count() == 1
 
 
-def test_new_hours_hit_only_what_they_no_longer_hold(in_admin, okafor):
+def test_new_hours_affect_only_what_they_no_longer_hold(in_admin, okafor):
     TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=at(10, day=26))  # a Thursday before the new hours
     AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 7, 10, tzinfo=dt.UTC))  # a Monday
     hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(valid_from="2026-12-01", displaces="on"))
+    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_from="2026-12-01", displaces="on"))
 
     assert form_of(response).hits == [hit]
     assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
@@ -445,11 +445,11 @@ def test_new_hours_hit_only_what_they_no_longer_hold(in_admin, okafor):
 def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=at(15, day=30))
-    typed = hours_typed(monday="8-12", seen_version=timetable.version)
-    shown = in_admin.post(f"/doctors/hours/{timetable.pk}/", typed)
+    form_data = hours_data(monday="8-12", seen_version=timetable.version)
+    shown = in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data)
 
     assert Timetable.objects.get().week[0] == [(EIGHT, NOON), (ONE, FIVE)]
-    in_admin.post(f"/doctors/hours/{timetable.pk}/", typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
+    in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON)]}
     assert Impact.objects.get().hits.count() == 1
@@ -458,10 +458,10 @@ def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafo
 @pytest.mark.both_databases
 def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
-    typed = hours_typed(seen_version=timetable.version)
-    in_admin.post(f"/doctors/hours/{timetable.pk}/", typed)
+    form_data = hours_data(seen_version=timetable.version)
+    in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data)
 
-    response = in_admin.post(f"/doctors/hours/{timetable.pk}/", typed | {"monday": "8-9"})
+    response = in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data | {"monday": "8-9"})
 
     assert codes_at(response, "__all__") == ["stale"]
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON), (ONE, FIVE)]}
@@ -521,13 +521,13 @@ def test_closure_is_refused_at_its_field(in_admin, isolated):
             assert Closure.objects.count() == 1
 
 
-def test_closure_shows_those_it_hits_of_all_doctors(in_admin, booked):
+def test_closure_shows_those_it_affects_of_all_doctors(in_admin, booked):
     other = AppointmentFactory(start_time=at(11, day=26))
-    typed = {"date": "2026-11-26", "name": "Power cut"}
+    form_data = {"date": "2026-11-26", "name": "Power cut"}
 
-    shown = in_admin.post("/doctors/closures/new/", typed)
+    shown = in_admin.post("/doctors/closures/new/", form_data)
     assert form_of(shown).hits == [booked, other]
-    in_admin.post("/doctors/closures/new/", typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
+    in_admin.post("/doctors/closures/new/", form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert Impact.objects.get().cause == "Clinic closed: Thu 26 Nov 2026: Power cut"
 
@@ -644,15 +644,15 @@ def test_holidays_page_opens_whatever_is_asked(in_admin, isolated):
             assert not Closure.objects.exists()
 
 
-def test_holidays_show_those_they_hit_and_close_all_dates_or_none(in_admin, okafor):
+def test_holidays_show_those_they_affect_and_close_all_dates_or_none(in_admin, okafor):
     hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2027, 1, 1, 10, tzinfo=dt.UTC))
-    typed = SHOWN | {"date": ["2027-01-01", "2027-03-26"]}
+    form_data = SHOWN | {"date": ["2027-01-01", "2027-03-26"]}
 
-    shown = in_admin.post(HOLIDAYS, typed)
+    shown = in_admin.post(HOLIDAYS, form_data)
     assert shown.context["hits"] == [hit]
     assert [picked for _date, _closed, picked in lines_of(shown)].count(True) == 2
     assert not Closure.objects.exists()
-    response = in_admin.post(HOLIDAYS, typed | {"seen_hits": str(hit.pk)})
+    response = in_admin.post(HOLIDAYS, form_data | {"seen_hits": str(hit.pk)})
 
     impact = Impact.objects.get()
     assert response["Location"] == impact.get_absolute_url()

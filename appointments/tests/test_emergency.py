@@ -33,7 +33,7 @@ def grant_to(user, **fields):
     return EmergencyGrant.objects.create(user=user, **given | fields)
 
 
-def shown(client, address=PACK):
+def page_text(client, address=PACK):
     return client.get(address).content.decode()
 
 
@@ -51,11 +51,11 @@ def test_grant_shows_all_names_and_says_so(client, request, isolated):
         with isolated(person=person):
             user = request.getfixturevalue(person)
             client.force_login(user)
-            assert not is_unredacted(shown(client))
+            assert not is_unredacted(page_text(client))
 
             grant_to(user)
 
-            text = shown(client)
+            text = page_text(client)
             assert is_unredacted(text)
             assert 'class="notice"' in text
 
@@ -72,7 +72,7 @@ def test_grant_that_is_not_in_force_shows_initials(client, manager, isolated):
             grant_to(manager, **fields)
             client.force_login(manager)
 
-            text = shown(client)
+            text = page_text(client)
 
             assert not is_unredacted(text)
             assert 'class="notice"' not in text
@@ -83,28 +83,28 @@ def test_grant_ends_by_itself(client, manager, now):
     grant_to(manager, ends_at=NOW + HOUR)
     now.shift(HOUR - dt.timedelta(seconds=1))
     client.force_login(manager)
-    assert is_unredacted(shown(client))
+    assert is_unredacted(page_text(client))
 
     now.shift(dt.timedelta(seconds=1))
 
-    assert not is_unredacted(shown(client))
+    assert not is_unredacted(page_text(client))
 
 
 def test_grant_that_is_ended_bites_at_the_next_request(client, manager):
     grant = grant_to(manager)
     client.force_login(manager)
-    assert is_unredacted(shown(client))
+    assert is_unredacted(page_text(client))
 
     grant.end()
 
-    assert not is_unredacted(shown(client))
+    assert not is_unredacted(page_text(client))
 
 
 def test_grant_of_another_shows_nothing(client, manager, doctor_user):
     grant_to(doctor_user)
     client.force_login(manager)
 
-    assert not is_unredacted(shown(client))
+    assert not is_unredacted(page_text(client))
 
 
 def test_inactive_user_sees_nothing_by_a_grant(client, manager):
@@ -131,7 +131,7 @@ def test_grant_is_for_the_pack_alone(client, manager, booked, isolated):
             grant_to(manager)
             client.force_login(manager)
 
-            assert not is_unredacted(shown(client, address))
+            assert not is_unredacted(page_text(client, address))
             assert client.get(f"/patients/{booked.patient_id}/").status_code == 403
 
 
@@ -140,10 +140,10 @@ def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, m
         for address in ["/", "/schedule/2026-11-26/", "/schedule/2026-11-24/?layout=list"]:
             with isolated(user=user.username, address=address):
                 client.force_login(user)
-                assert "Emergency access" not in shown(client, address)
+                assert "Emergency access" not in page_text(client, address)
                 grant_to(user)
 
-                text = shown(client, address)
+                text = page_text(client, address)
 
                 assert "Emergency access until Tue 24 Nov, 10:00" in text
                 assert f'<a href="{PACK}?now=1">downtime pack</a>' in text
@@ -155,7 +155,7 @@ def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager,
             grant_to(manager, **fields)
             client.force_login(manager)
 
-            assert "Emergency access" not in shown(client, "/")
+            assert "Emergency access" not in page_text(client, "/")
 
 
 def test_schedule_looks_for_no_grant_of_who_sees_all_names_anyway(client, request, isolated):
@@ -195,7 +195,7 @@ def test_pack_is_not_shown_if_its_use_cannot_be_noted(client, manager, monkeypat
 
 def test_receptionist_needs_no_grant_and_none_is_looked_for(at_desk, django_assert_max_num_queries):
     with django_assert_max_num_queries(19) as made:
-        assert is_unredacted(shown(at_desk))
+        assert is_unredacted(page_text(at_desk))
 
     assert not any("emergencygrant" in query["sql"] for query in made)
     assert not AuditEntry.objects.filter(event=Event.EMERGENCY).exists()
@@ -312,7 +312,7 @@ def test_admin_refuses_a_grant_that_opens_nothing(in_admin, receptionist):
 
 
 def test_admin_says_what_a_grant_opens_and_for_whom(in_admin):
-    text = shown(in_admin, ADD)
+    text = page_text(in_admin, ADD)
 
     assert "shows the user all names and phone numbers" in text
     assert "for managers and doctors" in text

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment
-from appointments.tests.booking_form import BOOK, at, shown
+from appointments.tests.booking_form import BOOK, at, form_values
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.kit import elements
 from doctors.tests.factories import DoctorFactory
@@ -240,32 +240,32 @@ def test_page_makes_the_same_queries_for_3_and_for_30_doctors(at_desk, isolated)
 # The panel beside the booking form
 
 
-def look(at_desk, typed, **filters):
-    return at_desk.post(BOOK, typed | {"look": "1"} | filters)
+def look(at_desk, form_data, **filters):
+    return at_desk.post(BOOK, form_data | {"look": "1"} | filters)
 
 
-def test_panel_is_of_the_doctor_chosen_from_the_day_typed_on(at_desk, typed, lindgren):
-    response = look(at_desk, typed)
+def test_panel_is_of_the_doctor_chosen_from_the_day_typed_on(at_desk, form_data, lindgren):
+    response = look(at_desk, form_data)
 
     assert doctors(response) == ["Dr Okafor"]
     assert dates(response)[0] == dt.date(2026, 11, 25)
     assert response.context["is_one_doctor"]
 
 
-def test_panel_without_a_doctor_is_of_everyone(at_desk, typed, lindgren):
-    assert doctors(look(at_desk, typed | {"doctor": ""})) == ["Dr Lindgren", "Dr Okafor"]
+def test_panel_without_a_doctor_is_of_everyone(at_desk, form_data, lindgren):
+    assert doctors(look(at_desk, form_data | {"doctor": ""})) == ["Dr Lindgren", "Dr Okafor"]
 
 
-def test_panel_fits_the_length_and_the_patient(at_desk, typed, maria, lindgren):
+def test_panel_fits_the_length_and_the_patient(at_desk, form_data, maria, lindgren):
     AppointmentFactory(patient=maria, doctor=lindgren, start_time=at(8), duration_minutes=180)
 
-    first_day = look(at_desk, typed | {"duration_minutes": "180"}).context["free_days"][0]
+    first_day = look(at_desk, form_data | {"duration_minutes": "180"}).context["free_days"][0]
 
     (_okafor, slots), *_others = first_day.doctors
     assert slots[0].time == "11:00"
 
 
-def test_panel_is_filtered_by_who(at_desk, typed, lindgren, isolated):
+def test_panel_is_filtered_by_who(at_desk, form_data, lindgren, isolated):
     cases = [
         ({"who": "anyone"}, ["Dr Lindgren", "Dr Okafor"]),
         ({"who": "sDermatology"}, ["Dr Lindgren"]),
@@ -273,78 +273,78 @@ def test_panel_is_filtered_by_who(at_desk, typed, lindgren, isolated):
     ]
     for filters, expected in cases:
         with isolated(filters=filters, expected=expected):
-            assert doctors(look(at_desk, typed, **filters)) == expected
+            assert doctors(look(at_desk, form_data, **filters)) == expected
 
 
-def test_panel_is_filtered_by_another_doctor_than_the_one_chosen(at_desk, typed, lindgren):
-    response = look(at_desk, typed, who=f"d{lindgren.pk}")
+def test_panel_is_filtered_by_another_doctor_than_the_one_chosen(at_desk, form_data, lindgren):
+    response = look(at_desk, form_data, who=f"d{lindgren.pk}")
 
     assert doctors(response) == ["Dr Lindgren"]
-    assert shown(response)["doctor"] == typed["doctor"]
+    assert form_values(response)["doctor"] == form_data["doctor"]
 
 
-def test_panel_is_filtered_by_part_of_day_and_weekday(at_desk, typed):
-    response = look(at_desk, typed, part_of_day="morning", weekday="0")
+def test_panel_is_filtered_by_part_of_day_and_weekday(at_desk, form_data):
+    response = look(at_desk, form_data, part_of_day="morning", weekday="0")
 
     assert times(response)[-1] == "11:30"
     # The day typed is a Wednesday, and nobody asked for those.
     assert [day.isoformat() for day in dates(response)] == ["2026-11-30", "2026-12-07"]
 
 
-def test_panel_ignores_nonsense(at_desk, typed, isolated):
+def test_panel_ignores_nonsense(at_desk, form_data, isolated):
     for name, value in [*NONSENSE, ("later", "x"), ("later", "9999-12-31"), ("later", "\0")]:
         with isolated(name=name, value=value):
-            as_usual = look(at_desk, typed)
+            as_usual = look(at_desk, form_data)
 
-            response = look(at_desk, typed, **{name: value})
+            response = look(at_desk, form_data, **{name: value})
 
             assert response.context["free_days"] == as_usual.context["free_days"]
-            assert shown(response) == typed
+            assert form_values(response) == form_data
 
 
-def test_panel_shows_later_days_and_keeps_the_day_typed(at_desk, typed):
-    (later,) = taken_by(look(at_desk, typed), "later")
+def test_panel_shows_later_days_and_keeps_the_day_typed(at_desk, form_data):
+    (later,) = taken_by(look(at_desk, form_data), "later")
 
-    response = at_desk.post(BOOK, typed | {"later": later})
+    response = at_desk.post(BOOK, form_data | {"later": later})
 
     assert later == "2026-12-02"
     assert dates(response)[0] == dt.date(2026, 12, 2)
-    assert shown(response) == typed
+    assert form_values(response) == form_data
     assert not Appointment.objects.exists()
 
 
-def test_panel_takes_over_its_filters_in_the_next_step(at_desk, typed, lindgren):
-    response = at_desk.post(BOOK, typed | {"who": "sDermatology", "part_of_day": "morning", "take": "time=11%3A00"})
+def test_panel_takes_over_its_filters_in_the_next_step(at_desk, form_data, lindgren):
+    response = at_desk.post(BOOK, form_data | {"who": "sDermatology", "part_of_day": "morning", "take": "time=11%3A00"})
 
     assert doctors(response) == ["Dr Lindgren"]
     assert times(response)[-1] == "11:30"
-    assert shown(response)["time"] == "11:00:00"
+    assert form_values(response)["time"] == "11:00:00"
 
 
-def test_panel_of_a_day_that_has_passed_begins_today(at_desk, typed):
-    assert look(at_desk, typed | {"date": "2026-11-20"}).context["first_day"] == TODAY
+def test_panel_of_a_day_that_has_passed_begins_today(at_desk, form_data):
+    assert look(at_desk, form_data | {"date": "2026-11-20"}).context["first_day"] == TODAY
 
 
-def test_panel_for_an_invalid_length_shows_times_for_the_shortest(at_desk, typed, okafor, isolated):
+def test_panel_for_an_invalid_length_shows_times_for_the_shortest(at_desk, form_data, okafor, isolated):
     for minutes in ["x", "0", "181", "99999999999999999999", "-30"]:
         with isolated(minutes=minutes):
             AppointmentFactory(doctor=okafor, start_time=at(8, 15), duration_minutes=180)
 
-            first_day = look(at_desk, typed | {"duration_minutes": minutes}).context["free_days"][0]
+            first_day = look(at_desk, form_data | {"duration_minutes": minutes}).context["free_days"][0]
 
             (_okafor, slots), *_others = first_day.doctors
             assert [slot.time for slot in slots][:2] == ["08:00", "11:15"]
 
 
-def test_panel_says_when_nothing_suits(at_desk, typed, okafor):
-    response = look(at_desk, typed | {"doctor": "999"})
+def test_panel_says_when_nothing_suits(at_desk, form_data, okafor):
+    response = look(at_desk, form_data | {"doctor": "999"})
 
     assert response.context["free_days"] == []
     assert "Nothing that suits is free up to Tue 8 Dec 2026." in response.content.decode()
 
 
-def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"later": "2026-12-01"}, headers={"HX-Request": "true"})
+def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"later": "2026-12-01"}, headers={"HX-Request": "true"})
 
     assert response.templates[0].name == "appointments/_free_times.html"
     assert 'name="csrfmiddlewaretoken"' not in response.content.decode()

@@ -68,12 +68,12 @@ def test_booking_by_the_verb(maria, okafor, booked, receptionist, isolated):
                 assert Appointment.objects.get() == booked
 
 
-def test_booking_by_the_form(at_desk, typed, booked, isolated):
+def test_booking_by_the_form(at_desk, form_data, booked, isolated):
     for time, minutes, code in EVERY_CASE:
         with isolated(time=time, minutes=minutes, code=code):
             changes = {"date": "2026-11-25", "time": time, "duration_minutes": str(minutes)}
 
-            response = at_desk.post(BOOK, typed | changes)
+            response = at_desk.post(BOOK, form_data | changes)
 
             assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
             if code is not None:
@@ -84,9 +84,11 @@ def test_booking_by_the_form(at_desk, typed, booked, isolated):
 def test_booking_in_the_admin(in_admin, maria, okafor, booked, isolated):
     for time, minutes, code in EVERY_CASE:
         with isolated(time=time, minutes=minutes, code=code):
-            typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": time}
+            form_data = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": time}
 
-            response = in_admin.post(ADMIN_ADD, typed | {"duration_minutes": str(minutes), "reason": "", "notes": ""})
+            response = in_admin.post(
+                ADMIN_ADD, form_data | {"duration_minutes": str(minutes), "reason": "", "notes": ""}
+            )
 
             assert Appointment.objects.exclude(pk=booked.pk).exists() is (code is None)
             if code is not None:
@@ -95,7 +97,7 @@ def test_booking_in_the_admin(in_admin, maria, okafor, booked, isolated):
 
 
 @pytest.mark.both_databases
-def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, booked):
+def test_saving_without_the_form_is_refused_under_the_lock(maria, okafor, booked):
     with pytest.raises(LostRace) as lost:
         Appointment(patient=maria, doctor=okafor, start_time=start_of("10:35")).save()
 
@@ -149,8 +151,8 @@ def test_appointment_too_close_before_the_gap_was_entered_can_be_shortened(okafo
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
 
 
-def test_who_may_overrides_the_gap_with_a_reason_but_no_double_booking(in_admin, typed, booked):
-    may = typed | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
+def test_who_may_overrides_the_gap_with_a_reason_but_no_double_booking(in_admin, form_data, booked):
+    may = form_data | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
 
     shown = in_admin.post(BOOK, may | {"time": "10:15"})
     assert codes_at(shown, "time") == ["doctor_overlap"]
@@ -159,17 +161,17 @@ def test_who_may_overrides_the_gap_with_a_reason_but_no_double_booking(in_admin,
     assert Appointment.objects.get(booking_key=KEY).outside_hours_reason == "Emergency"
 
 
-def test_override_is_not_offered_where_it_could_not_help(in_admin, typed, okafor, booked):
+def test_override_is_not_offered_where_it_could_not_help(in_admin, form_data, okafor, booked):
     ClosureFactory(date=WEDNESDAY)
 
-    response = in_admin.post(BOOK, typed | {"date": "2026-11-25", "time": "10:15"})
+    response = in_admin.post(BOOK, form_data | {"date": "2026-11-25", "time": "10:15"})
 
     assert codes_at(response, "time") == ["closed", "doctor_overlap"]
     assert not response.context["form"].offers_outside_hours
 
 
-def test_reason_that_is_not_needed_is_dropped(in_admin, typed, booked):
-    may = typed | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
+def test_reason_that_is_not_needed_is_dropped(in_admin, form_data, booked):
+    may = form_data | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
 
     in_admin.post(BOOK, may | {"time": "11:00"})
 
@@ -177,10 +179,10 @@ def test_reason_that_is_not_needed_is_dropped(in_admin, typed, booked):
 
 
 def test_length_or_gap_out_of_range_is_refused_at_its_field(in_admin, okafor):
-    typed = {"full_name": "Dr Okafor", "specialization": "Cardiology", "is_active": "on", "user": ""}
+    form_data = {"full_name": "Dr Okafor", "specialization": "Cardiology", "is_active": "on", "user": ""}
 
     response = in_admin.post(
-        f"/admin/doctors/doctor/{okafor.pk}/change/", typed | {"usual_minutes": "14", "gap_minutes": "61"}
+        f"/admin/doctors/doctor/{okafor.pk}/change/", form_data | {"usual_minutes": "14", "gap_minutes": "61"}
     )
 
     errors = response.context["adminform"].form.errors.as_data()
@@ -237,8 +239,8 @@ def test_gap_counts_over_midnight(okafor):
 # Forms
 
 
-def test_booking_without_a_length_takes_the_doctors_usual_one(at_desk, typed):
-    at_desk.post(BOOK, typed | {"duration_minutes": ""})
+def test_booking_without_a_length_takes_the_doctors_usual_one(at_desk, form_data):
+    at_desk.post(BOOK, form_data | {"duration_minutes": ""})
 
     assert Appointment.objects.get().duration_minutes == 20
 
@@ -248,47 +250,47 @@ def test_move_without_a_length_keeps_that_of_the_appointment(in_admin, okafor, i
         with isolated(by=by):
             appointment = AppointmentFactory(doctor=okafor, start_time=at(10, day=25), duration_minutes=90)
             if by == "form":
-                typed = {
+                form_data = {
                     "doctor": okafor.pk,
                     "date": "2026-11-26",
                     "time": "10:00",
                     "duration_minutes": "",
                     "version": "1",
                 }
-                in_admin.post(f"/appointments/{appointment.pk}/move/", typed)
+                in_admin.post(f"/appointments/{appointment.pk}/move/", form_data)
             else:
-                typed = {"patient": appointment.patient.pk, "doctor": okafor.pk, "start_time_0": "2026-11-26"}
-                typed |= {
+                form_data = {"patient": appointment.patient.pk, "doctor": okafor.pk, "start_time_0": "2026-11-26"}
+                form_data |= {
                     "start_time_1": "10:00",
                     "duration_minutes": "",
                     "reason": "",
                     "notes": "",
                     "seen_version": "1",
                 }
-                in_admin.post(f"/admin/appointments/appointment/{appointment.pk}/change/", typed)
+                in_admin.post(f"/admin/appointments/appointment/{appointment.pk}/change/", form_data)
 
             appointment.refresh_from_db()
             assert (appointment.start_time, appointment.duration_minutes) == (at(10, day=26), 90)
 
 
 def test_booking_in_the_admin_without_a_length_takes_the_doctors_usual_one(in_admin, maria, okafor):
-    typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "10:00"}
+    form_data = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "10:00"}
 
-    in_admin.post(ADMIN_ADD, typed | {"duration_minutes": "", "reason": "", "notes": ""})
+    in_admin.post(ADMIN_ADD, form_data | {"duration_minutes": "", "reason": "", "notes": ""})
 
     assert Appointment.objects.get().duration_minutes == 20
 
 
-def test_walk_in_without_a_length_takes_the_usual_one_of_whoever_is_free(at_desk, typed):
-    at_desk.post(BOOK, typed | {"duration_minutes": "", "doctor": "", "date": "", "time": "", "walk_in": "1"})
+def test_walk_in_without_a_length_takes_the_usual_one_of_whoever_is_free(at_desk, form_data):
+    at_desk.post(BOOK, form_data | {"duration_minutes": "", "doctor": "", "date": "", "time": "", "walk_in": "1"})
 
     appointment = Appointment.objects.get()
     assert (appointment.duration_minutes, appointment.status) == (20, "arrived")
 
 
 @pytest.mark.both_databases
-def test_same_walk_in_without_a_length_twice_is_one_appointment(at_desk, typed):
-    walk_in = typed | {"duration_minutes": "", "date": "", "time": "", "walk_in": "1"}
+def test_same_walk_in_without_a_length_twice_is_one_appointment(at_desk, form_data):
+    walk_in = form_data | {"duration_minutes": "", "date": "", "time": "", "walk_in": "1"}
 
     at_desk.post(BOOK, walk_in)
     at_desk.post(BOOK, walk_in)

@@ -35,7 +35,7 @@ def appointment(now, user):
     return appointment
 
 
-def told(appointment):
+def history_texts(appointment):
     return [entry.what for entry in history_of(appointment, user=SEES_ALL)]
 
 
@@ -68,7 +68,7 @@ def test_history_comes_latest_first(now, appointment, user):
     now.shift(MINUTE)
     booking.start(appointment, by=user)
 
-    assert told(appointment) == [["Arrived → In consultation"], ["Booked → Arrived"], ["Booked"]]
+    assert history_texts(appointment) == [["Arrived → In consultation"], ["Booked → Arrived"], ["Booked"]]
 
 
 @pytest.mark.both_databases
@@ -77,7 +77,7 @@ def test_history_within_one_instant_comes_latest_first(appointment, user):
     booking.start(appointment, by=user)
     booking.complete(appointment, by=user)
 
-    assert told(appointment) == [
+    assert history_texts(appointment) == [
         ["In consultation → Completed"],
         ["Arrived → In consultation"],
         ["Booked → Arrived"],
@@ -91,7 +91,7 @@ def test_history_of_a_move_names_doctors_and_clinic_times(settings, appointment,
 
     booking.move(appointment, doctor=other, start_time=START + 60 * MINUTE, duration_minutes=45, by=user)
 
-    assert sorted(told(appointment)[0]) == [
+    assert sorted(history_texts(appointment)[0]) == [
         "Doctor: Dr Okafor → Dr Silva",
         "Length in minutes: 30 → 45",
         "Moved from Tue 24 Nov 2026 15:45 to Tue 24 Nov 2026 16:45",
@@ -104,7 +104,7 @@ def test_history_of_another_patient_names_both(appointment):
     appointment.patient = new
     appointment.save()
 
-    assert told(appointment)[0] == [f"Patient: {old} → Ana Silva"]
+    assert history_texts(appointment)[0] == [f"Patient: {old} → Ana Silva"]
 
 
 def test_history_of_a_cancellation_and_its_undo(now, appointment, user):
@@ -112,7 +112,7 @@ def test_history_of_a_cancellation_and_its_undo(now, appointment, user):
     now.shift(MINUTE)
     booking.undo(appointment, by=user)
 
-    undone, cancelled, _booked = told(appointment)
+    undone, cancelled, _booked = history_texts(appointment)
     assert sorted(cancelled) == ["Booked → Cancelled", "Called off by: the patient", "Cancel reason: – → Ill"]
     assert sorted(undone) == ["Cancel reason: Ill → –", "Cancelled → Booked", "No longer called off"]
 
@@ -121,13 +121,13 @@ def test_history_of_notes_tells_old_and_new(appointment):
     appointment.notes = "Called back"
     appointment.save()
 
-    assert told(appointment)[0] == ["Notes: – → Called back"]
+    assert history_texts(appointment)[0] == ["Notes: – → Called back"]
 
 
 def test_history_does_not_tell_of_stamps_and_counters(appointment, user):
     booking.start(appointment, by=user)
 
-    assert told(appointment)[0] == ["Booked → In consultation"]
+    assert history_texts(appointment)[0] == ["Booked → In consultation"]
 
 
 def test_history_is_of_this_appointment_only(appointment):
@@ -175,9 +175,9 @@ def test_history_for_a_doctor_starts_when_the_patient_took_over(now, appointment
     appointment.notes = ""
     appointment.save()
 
-    told = history_of(appointment, user=doctor_user)
+    history_texts = history_of(appointment, user=doctor_user)
 
-    assert len(told) == 1
+    assert len(history_texts) == 1
     assert len(history_of(appointment, user=SEES_ALL)) == 4
 
 

@@ -56,7 +56,7 @@ def book_many(doctor, rows):
 
 
 @pytest.mark.both_databases
-def test_leave_hits_the_appointments_that_share_time_with_it(okafor, isolated):
+def test_leave_affects_the_appointments_that_share_time_with_it(okafor, isolated):
     cases = [
         (at(9, 29, day=25), False),
         (at(9, 30, day=25), False),
@@ -72,14 +72,14 @@ def test_leave_hits_the_appointments_that_share_time_with_it(okafor, isolated):
             assert hit_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == ([booked] if is_hit else [])
 
 
-def test_leave_hits_this_doctor_only_soonest_first(okafor):
+def test_leave_affects_this_doctor_only_soonest_first(okafor):
     later, sooner = create_appointment(okafor, at(15, day=25)), create_appointment(okafor, at(9, day=25))
     create_appointment(DoctorFactory(), at(9, day=25))
 
     assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [sooner, later]
 
 
-def test_appointment_that_can_no_longer_be_moved_is_not_hit(okafor, isolated):
+def test_appointment_that_can_no_longer_be_moved_is_not_affected(okafor, isolated):
     for status in ["cancelled", "no_show", "completed", "in_consultation"]:
         with isolated(status=status):
             create_appointment(okafor, at(10, day=25), status=status, cancelled_by="patient", cancel_reason="Ill")
@@ -87,25 +87,25 @@ def test_appointment_that_can_no_longer_be_moved_is_not_hit(okafor, isolated):
             assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == []
 
 
-def test_patient_who_has_arrived_and_waits_is_hit(okafor):
+def test_patient_who_has_arrived_and_waits_is_affected(okafor):
     waiting = create_appointment(okafor, at(8, 45, day=24), status="arrived", arrived_at=at(8, 40, day=24))
 
     assert hit_by_saving(leave(okafor, at(8, 30, day=24), at(17, day=24))) == [waiting]
 
 
-def test_patient_who_waits_beyond_the_time_is_hit_too(okafor):
+def test_patient_who_waits_beyond_the_time_is_affected_too(okafor):
     waiting = create_appointment(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
 
     assert hit_by_saving(leave(okafor, at(0, day=24), at(0, day=25))) == [waiting]
 
 
-def test_appointment_that_is_over_is_not_hit(okafor):
+def test_appointment_that_is_over_is_not_affected(okafor):
     create_appointment(okafor, at(8, 15, day=24))
 
     assert hit_by_saving(leave(okafor, at(8, day=24), at(17, day=24))) == []
 
 
-def test_longer_leave_hits_only_those_it_did_not_hit_before(okafor):
+def test_longer_leave_affects_only_those_it_did_not_affect_before(okafor):
     create_appointment(okafor, at(9, day=26))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=26), end_time=at(0, day=27))
     hit = create_appointment(okafor, at(9, day=27))
@@ -114,7 +114,7 @@ def test_longer_leave_hits_only_those_it_did_not_hit_before(okafor):
     assert hit_by_saving(entered) == [hit]
 
 
-def test_leave_hits_an_appointment_that_was_booked_outside_hours_too(okafor):
+def test_leave_affects_an_appointment_that_was_booked_outside_hours_too(okafor):
     evening = create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
 
     assert hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [evening]
@@ -134,7 +134,7 @@ def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
 
 
 @pytest.mark.both_databases
-def test_looking_claims_the_diary_so_that_nobody_books_in_between(okafor):
+def test_looking_locks_the_diary_so_that_nobody_books_in_between(okafor):
     version = Doctor.objects.get(pk=okafor.pk).diary_version
 
     hit_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
@@ -143,7 +143,7 @@ def test_looking_claims_the_diary_so_that_nobody_books_in_between(okafor):
 
 
 @pytest.mark.both_databases
-def test_change_that_is_refused_under_the_claim_is_a_lost_race(okafor):
+def test_change_that_is_refused_under_the_lock_is_a_lost_race(okafor):
     create_appointment(okafor, at(10, day=25))
     LeaveFactory(doctor=okafor, start_time=at(12, day=25), end_time=at(13, day=25))
 
@@ -155,14 +155,14 @@ def test_change_that_is_refused_under_the_claim_is_a_lost_race(okafor):
 
 
 @pytest.mark.both_databases
-def test_closure_hits_every_doctor_on_its_date(okafor):
+def test_closure_affects_every_doctor_on_its_date(okafor):
     hit = [create_appointment(okafor, at(10, day=25)), create_appointment(DoctorFactory(), at(11, day=25))]
     create_appointment(okafor, at(10, day=26))
 
     assert hit_by_saving(Closure(date=dt.date(2026, 11, 25), name="Stocktaking")) == hit
 
 
-def test_shorter_hours_hit_what_lies_outside_them(okafor):
+def test_shorter_hours_affect_what_lies_outside_them(okafor):
     inside, outside = create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(15, day=25))
     timetable = Timetable.objects.get()
     timetable.week = {day: [(EIGHT, NOON)] for day in range(5)}
@@ -174,7 +174,7 @@ def test_shorter_hours_hit_what_lies_outside_them(okafor):
     assert Timetable.objects.get().week[0] == [(EIGHT, NOON)]
 
 
-def test_first_hours_of_a_doctor_hit_what_lies_outside_them():
+def test_first_hours_of_a_doctor_affect_what_lies_outside_them():
     doctor = DoctorFactory()
     outside = create_appointment(doctor, at(12, 15, day=25))
     timetable = Timetable(doctor=doctor)
@@ -183,7 +183,7 @@ def test_first_hours_of_a_doctor_hit_what_lies_outside_them():
     assert hit_by_saving(timetable) == [outside]
 
 
-def test_hours_deleted_hit_the_appointments_of_their_dates(okafor):
+def test_hours_deleted_affect_the_appointments_of_their_dates(okafor):
     timetable = Timetable.objects.get()
     timetable.valid_until = dt.date(2026, 11, 27)
     timetable.save()
@@ -202,7 +202,7 @@ def test_last_hours_deleted_hit_nobody_because_then_any_time_can_be_booked(okafo
 
 
 @pytest.mark.both_databases
-def test_deactivation_hits_all_that_is_to_come(okafor):
+def test_deactivation_affects_all_that_is_to_come(okafor):
     hit = [create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(9, day=30))]
     create_appointment(okafor, at(8, day=24))
     okafor.is_active = False
@@ -238,7 +238,7 @@ def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
 # What is kept of it
 
 
-def test_impact_keeps_who_was_hit_with_whom_and_when(okafor, administrator):
+def test_impact_keeps_who_was_affected_with_whom_and_when(okafor, administrator):
     booked = create_appointment(okafor, at(9, day=25))
 
     impact = open_impact([booked], cause="Dr Okafor on leave", by=administrator)
@@ -248,7 +248,7 @@ def test_impact_keeps_who_was_hit_with_whom_and_when(okafor, administrator):
     assert AuditEntry.objects.filter(actor=administrator).count() == 2
 
 
-def test_change_that_hits_nobody_leaves_no_impact(administrator):
+def test_change_that_affects_nobody_leaves_no_impact(administrator):
     assert open_impact([], cause="Dr Okafor on leave", by=administrator) is None
     assert not Impact.objects.exists()
 
@@ -279,7 +279,7 @@ def test_impact_with_a_patient_who_waits_is_not_finished(okafor, receptionist):
 
 
 @pytest.mark.both_databases
-def test_who_was_told_is_to_be_told_anew_when_the_appointment_moves_again(okafor, receptionist):
+def test_who_was_told_is_to_be_told_again_when_the_appointment_moves_again(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
     hit = open_impact([booked], cause="Dr Okafor on leave", by=receptionist).hits.get()
     hit.mark_reached(by=receptionist)
@@ -341,19 +341,22 @@ def test_appointment_booked_in_a_gap_is_affected_by_changed_hours(okafor, recept
 
 
 def test_shortened_leave_drops_appointments_that_fit_again(okafor, receptionist):
-    stays, told, away = (create_appointment(okafor, at(hour, day=25)) for hour in (9, 10, 15))
+    stays, slot_summary, away = (create_appointment(okafor, at(hour, day=25)) for hour in (9, 10, 15))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=26))
-    impact = open_impact([stays, told, away], cause="Dr Okafor on leave", by=receptionist)
-    impact.hits.get(appointment=told).mark_reached(by=receptionist)
+    impact = open_impact([stays, slot_summary, away], cause="Dr Okafor on leave", by=receptionist)
+    impact.hits.get(appointment=slot_summary).mark_reached(by=receptionist)
 
     entered.start_time = at(12, day=25)
     entered.save()
     follow_up([], cause="", doctors=entered.diaries(), by=receptionist)
 
     left = impact.hits.order_by("start_time")
-    assert [(hit.appointment, hit.reached_at, hit.stays) for hit in left] == [(told, None, True), (away, None, False)]
+    assert [(hit.appointment, hit.reached_at, hit.stays) for hit in left] == [
+        (slot_summary, None, True),
+        (away, None, False),
+    ]
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 2)]
-    impact.hits.get(appointment=told).mark_reached(by=receptionist)
+    impact.hits.get(appointment=slot_summary).mark_reached(by=receptionist)
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
@@ -410,7 +413,7 @@ def away(okafor):
     return away
 
 
-def told(slot):
+def slot_summary(slot):
     return slot and (slot.start.day, slot.time, slot.doctor.full_name)
 
 
@@ -421,8 +424,8 @@ def test_proposals_are_the_nearest_times_of_the_doctor_and_a_colleague(okafor, a
 
     proposal = away(booked)[booked.pk]
 
-    assert told(proposal.same) == (26, "09:00", "Dr Okafor")
-    assert told(proposal.other) == (25, "09:00", colleague.full_name)
+    assert slot_summary(proposal.same) == (26, "09:00", "Dr Okafor")
+    assert slot_summary(proposal.other) == (25, "09:00", colleague.full_name)
 
 
 def test_no_time_is_proposed_twice(okafor, away):
@@ -482,7 +485,7 @@ def test_appointments_that_want_the_same_time_are_proposed_different_ones(okafor
 
     proposals = propose(appointments)
 
-    assert sorted(told(proposals[each.pk].other) for each in appointments) == [
+    assert sorted(slot_summary(proposals[each.pk].other) for each in appointments) == [
         *((25, time, "Dr Lindqvist") for time in ("08:30", "09:00", "09:30")),
     ]
 
@@ -517,7 +520,7 @@ def test_proposal_minds_the_patients_other_appointments(okafor, away):
     booked = create_appointment(okafor, at(9, day=25), patient=maria)
     create_appointment(DoctorFactory(specialization="Cardiology"), at(9, day=26), patient=maria)
 
-    assert told(away(booked)[booked.pk].same) == (26, "08:30", "Dr Okafor")
+    assert slot_summary(away(booked)[booked.pk].same) == (26, "08:30", "Dr Okafor")
 
 
 def test_who_has_arrived_is_proposed_times_of_the_same_day_only(okafor):
@@ -528,7 +531,7 @@ def test_who_has_arrived_is_proposed_times_of_the_same_day_only(okafor):
     proposal = propose([waiting])[waiting.pk]
 
     assert proposal.same is None
-    assert told(proposal.other) == (24, "09:30", "Dr Lindqvist")
+    assert slot_summary(proposal.other) == (24, "09:30", "Dr Lindqvist")
 
 
 def test_nothing_is_proposed_where_nothing_is_free(okafor):
@@ -548,7 +551,7 @@ def test_inactive_doctor_and_closed_dates_are_not_proposed(okafor):
 
     proposal = propose([booked])[booked.pk]
 
-    assert (proposal.same, told(proposal.other)) == (None, (26, "09:00", "Dr Lindqvist"))
+    assert (proposal.same, slot_summary(proposal.other)) == (None, (26, "09:00", "Dr Lindqvist"))
 
 
 def test_proposing_makes_as_many_queries_for_many_appointments(okafor, django_assert_num_queries, isolated):

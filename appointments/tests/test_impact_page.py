@@ -266,7 +266,7 @@ def test_forged_rows_move_nobody(at_desk, impact, appointments, isolated):
             assert where(appointments) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
 
 
-def test_hit_of_another_impact_cannot_be_ticked_here(at_desk, impact, appointments, administrator):
+def test_affect_of_another_impact_cannot_be_ticked_here(at_desk, impact, appointments, administrator):
     other = open_impact(appointments, cause="Another", by=administrator)
 
     at_desk.post(impact.get_absolute_url(), {"reached": other.hits.first().pk})
@@ -315,7 +315,7 @@ def test_tick_twice_or_of_a_row_that_is_gone_is_no_error(at_desk, impact, appoin
     assert press(at_desk, impact, reached="1").status_code == 302
 
 
-def test_appointments_page_says_that_it_is_hit_and_leads_to_the_list(at_desk, impact, appointments):
+def test_appointments_page_says_that_it_is_affected_and_leads_to_the_list(at_desk, impact, appointments):
     text = at_desk.get(f"/appointments/{appointments[0].pk}/").content.decode()
 
     assert CAUSE in text
@@ -323,9 +323,9 @@ def test_appointments_page_says_that_it_is_hit_and_leads_to_the_list(at_desk, im
 
 
 def test_move_out_of_a_leave_offers_no_undo(at_desk, impact, appointments, okafor):
-    typed = {"doctor": okafor.pk, "date": "2026-11-27", "time": "09:00", "duration_minutes": "30", "version": "1"}
+    form_data = {"doctor": okafor.pk, "date": "2026-11-27", "time": "09:00", "duration_minutes": "30", "version": "1"}
 
-    response = at_desk.post(f"/appointments/{appointments[0].pk}/move/", typed, follow=True)
+    response = at_desk.post(f"/appointments/{appointments[0].pk}/move/", form_data, follow=True)
 
     text = response.content.decode()
     assert "Moved: Maria Santos" in text
@@ -361,15 +361,17 @@ def test_who_does_one_by_hand_is_led_back_to_the_list(at_desk, impact, appointme
         ("cancel", {"cancelled_by": "patient", "cancel_reason": "Ill"}),
         ("move", {"doctor": "{doctor}", "date": "2026-11-27", "time": "09:00", "duration_minutes": "30"}),
     ]
-    for step, typed in cases:
-        with isolated(step=step, typed=typed):
+    for step, form_data in cases:
+        with isolated(step=step, form_data=form_data):
             address = f"/appointments/{appointments[0].pk}/{step}/"
             form = at_desk.get(address, headers={"referer": f"http://testserver{impact.get_absolute_url()}"}).context[
                 "form"
             ]
-            typed = {name: value.format(doctor=okafor.pk) for name, value in typed.items()}
+            form_data = {name: value.format(doctor=okafor.pk) for name, value in form_data.items()}
 
-            response = at_desk.post(address, typed | {"version": form["version"].value(), "next": form["next"].value()})
+            response = at_desk.post(
+                address, form_data | {"version": form["version"].value(), "next": form["next"].value()}
+            )
 
             assert response["Location"] == f"{impact.get_absolute_url()}#v{appointments[0].pk}"
 

@@ -216,8 +216,8 @@ def test_pressed_button_gets_the_page_with_its_messages(at_desk, appointment):
     assert "base.html" in [template.name for template in response.templates]
 
 
-def test_day_fetched_anew_leaves_the_messages_to_the_page(at_desk, appointment, typed):
-    at_desk.post(BOOK, typed | {"date": "2026-11-24", "time": "14:00"})
+def test_day_fetched_again_leaves_the_messages_to_the_page(at_desk, appointment, form_data):
+    at_desk.post(BOOK, form_data | {"date": "2026-11-24", "time": "14:00"})
 
     part = at_desk.get(DAY, headers=HTMX)
 
@@ -229,7 +229,7 @@ def test_day_fetched_anew_leaves_the_messages_to_the_page(at_desk, appointment, 
     assert "Booked: Maria Santos" in page.content.decode()
 
 
-def test_day_fetched_anew_keeps_filters_and_the_appointment_to_move(at_desk, appointment, okafor):
+def test_day_fetched_again_keeps_filters_and_the_appointment_to_move(at_desk, appointment, okafor):
     DoctorFactory(full_name="Dr Zola")
 
     part = at_desk.get(DAY, {"doctor": okafor.pk, "move": appointment.pk}, headers=HTMX)
@@ -238,7 +238,7 @@ def test_day_fetched_anew_keeps_filters_and_the_appointment_to_move(at_desk, app
     assert 'form="move"' in part.content.decode()
 
 
-def test_day_fetched_anew_makes_the_same_queries_for_3_and_for_30_doctors(at_desk):
+def test_day_fetched_again_makes_the_same_queries_for_3_and_for_30_doctors(at_desk):
     def doctors_with_appointments(count):
         for doctor in DoctorFactory.create_batch(count):
             AppointmentFactory(doctor=doctor)

@@ -47,7 +47,7 @@ def create(patient, doctor, **values):
 # Claims
 
 
-def test_save_of_a_new_appointment_claims_both_diaries(patient, doctor):
+def test_save_of_a_new_appointment_locks_both_diaries(patient, doctor):
     create(patient, doctor)
 
     assert diary_versions(doctor, patient) == [1, 1]
@@ -61,7 +61,7 @@ def test_save_of_a_new_nonblocking_appointment_locks_the_doctor_only(patient, do
             assert diary_versions(doctor, patient) == [1, 0]
 
 
-def test_save_of_notes_claims_the_doctor_only():
+def test_save_of_notes_locks_the_doctor_only():
     appointment = AppointmentFactory()
 
     appointment.notes = "Called back"
@@ -70,7 +70,7 @@ def test_save_of_notes_claims_the_doctor_only():
     assert diary_versions(appointment.doctor, appointment.patient) == [2, 1]
 
 
-def test_save_of_another_time_claims_both_diaries_again():
+def test_save_of_another_time_locks_both_diaries_again():
     appointment = AppointmentFactory()
 
     appointment.start_time = START + HOUR
@@ -79,7 +79,7 @@ def test_save_of_another_time_claims_both_diaries_again():
     assert diary_versions(appointment.doctor, appointment.patient) == [2, 2]
 
 
-def test_save_of_another_doctor_claims_the_old_and_the_new(doctor):
+def test_save_of_another_doctor_locks_the_old_and_the_new(doctor):
     appointment = AppointmentFactory()
     old_doctor = appointment.doctor
 
@@ -89,7 +89,7 @@ def test_save_of_another_doctor_claims_the_old_and_the_new(doctor):
     assert diary_versions(old_doctor, doctor) == [2, 1]
 
 
-def test_save_of_another_patient_claims_the_old_and_the_new(patient):
+def test_save_of_another_patient_locks_the_old_and_the_new(patient):
     appointment = AppointmentFactory()
     old_patient = appointment.patient
 
@@ -99,7 +99,7 @@ def test_save_of_another_patient_claims_the_old_and_the_new(patient):
     assert diary_versions(old_patient, patient) == [2, 1]
 
 
-def test_save_claims_in_order_of_ids_doctors_first():
+def test_save_locks_in_order_of_ids_doctors_first():
     first, second = DoctorFactory(), DoctorFactory()
     appointment = AppointmentFactory(doctor=second)
     appointment.doctor = first
@@ -115,7 +115,7 @@ def test_save_claims_in_order_of_ids_doctors_first():
     assert claims == [("doctor", str(first.pk)), ("doctor", str(second.pk)), ("patient", str(appointment.patient_id))]
 
 
-def test_save_puts_nothing_but_its_checks_between_claim_and_write(patient, doctor):
+def test_save_puts_nothing_but_its_checks_between_lock_and_write(patient, doctor):
     with CaptureQueriesContext(connection) as captured:
         create(patient, doctor)
 
@@ -124,7 +124,7 @@ def test_save_puts_nothing_but_its_checks_between_claim_and_write(patient, docto
     assert before_audit == ["UPDATE", "UPDATE", *["SELECT"] * 6, "INSERT"]
 
 
-def test_save_in_vain_claims_nothing():
+def test_save_without_changes_locks_nothing():
     appointment = AppointmentFactory()
 
     with pytest.raises(LostRace):
@@ -408,7 +408,7 @@ def test_read_in_part_clean_of_a_start_in_the_past_is_refused(isolated):
             assert flat_codes(refusal.value) == ["past"]
 
 
-def test_read_in_part_save_of_another_doctor_claims_the_old_and_the_new(isolated):
+def test_read_in_part_save_of_another_doctor_locks_the_old_and_the_new(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
             old_doctor, doctor = AppointmentFactory().doctor, DoctorFactory()

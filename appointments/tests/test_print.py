@@ -32,7 +32,7 @@ def free_on(sheet):
     return [line.time for line in sheet.lines if line.block is None]
 
 
-def shown(response):
+def sheets_of(response):
     return [(sheet.date, sheet.doctor.full_name) for sheet in response.context["sheets"]]
 
 
@@ -156,14 +156,14 @@ def test_inactive_doctor_has_a_sheet_with_what_is_booked_only(at_desk, okafor, l
     for address in (TODAY, f"{TODAY}?doctor={okafor.pk}"):
         (sheet,) = at_desk.get(address).context["sheets"]
         assert printed(sheet) == [("10:00–10:30", "Maria Santos")]
-    assert shown(at_desk.get(f"{TODAY}?doctor={lindgren.pk}")) == []
+    assert sheets_of(at_desk.get(f"{TODAY}?doctor={lindgren.pk}")) == []
 
 
 def test_inactive_doctor_with_only_an_overnight_remainder_has_no_sheet(at_desk, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(23, 30, day=23), duration_minutes=60)
     Doctor.objects.update(is_active=False)
 
-    assert shown(at_desk.get(TODAY)) == []
+    assert sheets_of(at_desk.get(TODAY)) == []
 
 
 # Days that are not like others
@@ -274,7 +274,7 @@ def test_clinic_without_doctors_has_nothing_to_print(at_desk, isolated):
             response = at_desk.get(address)
 
             assert response.status_code == 200
-            assert shown(response) == []
+            assert sheets_of(response) == []
             assert not any(tag == "button" and "data-print" in attrs for tag, attrs in elements(response))
 
 
@@ -282,7 +282,7 @@ def test_clinic_without_doctors_has_nothing_to_print(at_desk, isolated):
 
 
 def test_sheets_are_in_order_of_the_doctors_names(at_desk, okafor, lindgren):
-    assert shown(at_desk.get(TODAY)) == [(DAY, "Dr Lindgren"), (DAY, "Dr Okafor")]
+    assert sheets_of(at_desk.get(TODAY)) == [(DAY, "Dr Lindgren"), (DAY, "Dr Okafor")]
 
 
 def test_filter_by_doctor_prints_that_doctor(at_desk, okafor, lindgren):
@@ -290,16 +290,16 @@ def test_filter_by_doctor_prints_that_doctor(at_desk, okafor, lindgren):
 
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}")
 
-    assert shown(response) == [(DAY, "Dr Okafor")]
+    assert sheets_of(response) == [(DAY, "Dr Okafor")]
     assert "Rash" not in response.content.decode()
 
 
 def test_contradictory_filters_print_what_the_day_view_shows(at_desk, okafor, lindgren):
-    assert shown(at_desk.get(f"{TODAY}?specialization=Dermatology&doctor={okafor.pk}")) == [(DAY, "Dr Okafor")]
+    assert sheets_of(at_desk.get(f"{TODAY}?specialization=Dermatology&doctor={okafor.pk}")) == [(DAY, "Dr Okafor")]
 
 
 def test_filter_by_specialization_prints_those_doctors(at_desk, okafor, lindgren):
-    assert shown(at_desk.get(f"{TODAY}?specialization=Dermatology")) == [(DAY, "Dr Lindgren")]
+    assert sheets_of(at_desk.get(f"{TODAY}?specialization=Dermatology")) == [(DAY, "Dr Lindgren")]
 
 
 def test_unknown_doctor_is_not_found(at_desk, okafor, isolated):
@@ -317,7 +317,7 @@ def test_invalid_date_is_not_found(at_desk, isolated):
 def test_ends_of_the_calendar_are_printed(at_desk, okafor, isolated):
     for date in ["1900-01-01", "2199-12-31"]:
         with isolated(date=date):
-            assert shown(at_desk.get(f"/schedule/{date}/print/")) == [(dt.date.fromisoformat(date), "Dr Okafor")]
+            assert sheets_of(at_desk.get(f"/schedule/{date}/print/")) == [(dt.date.fromisoformat(date), "Dr Okafor")]
 
 
 # Who sees what
@@ -416,7 +416,7 @@ def test_pack_holds_today_and_the_next_working_day_for_each_doctor(at_desk, okaf
     response = at_desk.get(PACK)
 
     friday = dt.date(2026, 11, 27)
-    assert shown(response) == [
+    assert sheets_of(response) == [
         (DAY, "Dr Lindgren"),
         (DAY, "Dr Okafor"),
         (friday, "Dr Lindgren"),
@@ -430,7 +430,7 @@ def test_next_working_day_is_printed_with_the_filters(at_desk, okafor, lindgren)
 
     response = at_desk.get(f"/schedule/next/print/?doctor={okafor.pk}")
 
-    assert shown(response) == [(dt.date(2026, 11, 27), "Dr Okafor")]
+    assert sheets_of(response) == [(dt.date(2026, 11, 27), "Dr Okafor")]
 
 
 # Cost

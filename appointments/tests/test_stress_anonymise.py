@@ -49,7 +49,7 @@ def slow(monkeypatch):
 
 
 @pytest.fixture
-def claim_off(monkeypatch):
+def disable_lock(monkeypatch):
     monkeypatch.setattr(diary, "claim", lambda **_diaries: None)
 
 
@@ -96,7 +96,7 @@ def test_booking_and_anonymising_at_once_never_both_happen(slow):
     assert not Appointment.objects.exclude(patient__anonymised_at=None).exists()
 
 
-def test_booking_and_anonymising_at_once_both_happen_without_the_claim(slow, claim_off):
+def test_booking_and_anonymising_at_once_both_happen_without_the_claim(slow, disable_lock):
     outcomes = Counter(book_against_anonymise() for _race in range(RACES))
 
     assert ("done", "done") in outcomes

@@ -91,7 +91,7 @@ def slow_write(monkeypatch):
 
 
 @pytest.fixture
-def claim_off(monkeypatch):
+def disable_lock(monkeypatch):
     monkeypatch.setattr(diary, "claim", lambda **_diaries: None)
 
 
@@ -206,7 +206,7 @@ def test_race_has_one_winner(race, refusal, slow_write):
 
 
 @pytest.mark.parametrize(("race", "refusal"), RACES)
-def test_race_without_claim_double_books(race, refusal, slow_write, claim_off):
+def test_race_without_claim_double_books(race, refusal, slow_write, disable_lock):
     """Control: the same races, nothing but the claim taken away."""
     outcomes = race()
 
@@ -246,7 +246,7 @@ def test_crowd_at_random_times_never_overlaps():
     assert doubles() == 0
 
 
-def test_crowd_without_claim_double_books(slow_write, claim_off):
+def test_crowd_without_claim_double_books(slow_write, disable_lock):
     """Control: the same crowd, slowed down between check and write, without the claim."""
     crowd_at_random_times()
 

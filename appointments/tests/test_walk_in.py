@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from appointments import booking
 from appointments.models import Appointment
 from appointments.slots import Wish
-from appointments.tests.booking_form import BOOK, KEY, shown
+from appointments.tests.booking_form import BOOK, KEY, form_values
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
@@ -26,9 +26,9 @@ at = partial(instant, day=24)  # today
 
 
 @pytest.fixture
-def sent(typed):
+def sent(form_data):
     """The form as somebody sends it who has only found the patient."""
-    return typed | {"doctor": "", "date": "2026-11-24", "time": "", "walk_in": "1"}
+    return form_data | {"doctor": "", "date": "2026-11-24", "time": "", "walk_in": "1"}
 
 
 def test_walk_in_takes_the_next_free_time_today_and_has_arrived(at_desk, receptionist, sent, maria, okafor):
@@ -110,7 +110,7 @@ def test_walk_in_before_the_doors_open_has_the_first_time(client, receptionist, 
 def assert_nobody_free(response, sent):
     assert codes_at(response, "time") == ["no_free_time"]
     assert list(response.context["form"].errors) == ["time"]
-    assert shown(response).items() >= {n: v for n, v in sent.items() if n != "walk_in"}.items()
+    assert form_values(response).items() >= {n: v for n, v in sent.items() if n != "walk_in"}.items()
     assert not Appointment.objects.filter(booking_key=KEY).exists()
 
 
@@ -282,10 +282,10 @@ def test_verb_without_a_key_books_each_time(okafor):
 
 
 @pytest.mark.both_databases
-def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, typed, sent, isolated):
+def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, form_data, sent, isolated):
     for day in [25, 24]:
         with isolated(day=day):
-            at_desk.post(BOOK, typed | {"date": f"2026-11-{day}", "time": "15:00"})
+            at_desk.post(BOOK, form_data | {"date": f"2026-11-{day}", "time": "15:00"})
             booked = Appointment.objects.values().get()
 
             response = at_desk.post(BOOK, sent)
@@ -337,4 +337,4 @@ def test_time_typed_beside_a_walk_in_is_not_looked_at_and_kept(at_desk, sent, ma
             response = at_desk.post(BOOK, sent | typed_time)
 
             assert codes_at(response, "time") == ["no_free_time"]
-            assert shown(response).items() >= typed_time.items()
+            assert form_values(response).items() >= typed_time.items()

@@ -107,10 +107,10 @@ def test_hostile_origin_leads_to_the_day_view(appointment, isolated):
 # On the pages
 
 
-def test_hostile_next_leads_to_the_day_view_after_any_change(at_desk, typed, appointment, isolated):
+def test_hostile_next_leads_to_the_day_view_after_any_change(at_desk, form_data, appointment, isolated):
     for address in HOSTILE:
         with isolated(address=address):
-            booked = at_desk.post(BOOK, typed | {"time": "14:00", "next": address})
+            booked = at_desk.post(BOOK, form_data | {"time": "14:00", "next": address})
             at_button = f"doctor={appointment.doctor_id}&date=2026-11-25&time=11:00"
             moved = at_desk.post(
                 f"/appointments/{appointment.pk}/move/", {"version": 1, "at": at_button, "next": address}
@@ -213,7 +213,7 @@ def test_link_from_a_week_leads_back_without_booking(okafor):
     assert day_url(at(10).date(), came_from=came) == f"/doctors/{okafor.pk}/week/2026-11-25/"
 
 
-def test_appointment_booked_from_a_week_is_shown_in_it(at_desk, okafor, typed):
-    response = at_desk.post(BOOK, typed | {"next": WEEK.format(pk=okafor.pk)})
+def test_appointment_booked_from_a_week_is_shown_in_it(at_desk, okafor, form_data):
+    response = at_desk.post(BOOK, form_data | {"next": WEEK.format(pk=okafor.pk)})
 
     assert response["Location"].startswith(f"/doctors/{okafor.pk}/week/2026-11-25/#v")

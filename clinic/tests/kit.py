@@ -79,6 +79,11 @@ def refusal_code(call, *args, **kwargs):
     return None
 
 
+def codes_text(record):
+    """Return the codes with which a record is refused as `email: email_taken`, "" if it is accepted."""
+    return ", ".join(f"{field}: {code}" for field, codes in codes_of(record).items() for code in codes)
+
+
 @contextmanager
 def rolled_back():
     """Undo what is written inside, so that the next case of a loop finds the database as it was."""

@@ -1,11 +1,14 @@
 """What the tests of every app share: the frozen time, and short ways to read refusals, pages and records."""
 
+import copy
 import datetime as dt
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from html.parser import HTMLParser
 
+import pytest
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils import timezone
 
 # A Tuesday in winter, when Lisbon's clocks show UTC; the fixture `now` freezes the clock at it.
 NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
@@ -90,3 +93,38 @@ def rolled_back():
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+class Cases:
+    """The cases of one table, each undone before the next; all that fail are told together at the end.
+
+    Undone are the database, the cookies of a client and the time of `now`. Inside `with Cases() as case`, each case
+    is a `with case(what it is called)`.
+    """
+
+    def __init__(self, *, client=None, now=None):
+        self.client, self.now, self.wrong = client, now, []
+
+    def __enter__(self):
+        self.cookies = copy.deepcopy(self.client.cookies) if self.client else None
+        self.began = timezone.now()
+        return self
+
+    @contextmanager
+    def __call__(self, *name):
+        has_transaction = connection.in_atomic_block
+        try:
+            with transaction.atomic() if has_transaction else nullcontext():
+                yield
+                if has_transaction:
+                    transaction.set_rollback(True)
+        except (Exception, pytest.fail.Exception) as error:
+            self.wrong.append(f"{', '.join(map(ascii, name))[:200]}: {type(error).__name__}: {error}")
+        if self.client:
+            self.client.cookies = copy.deepcopy(self.cookies)
+        if self.now:
+            self.now.move_to(self.began)
+
+    def __exit__(self, kind, error, trace):
+        if kind is None and self.wrong:
+            pytest.fail("\n\n".join(self.wrong), pytrace=False)

@@ -1,6 +1,6 @@
 """Settings of the Patient Encounter System, every one of them from the environment.
 
-A `.env` file beside `manage.py` is read too; real environment variables win. README lists what can be set.
+A `.env` file beside `manage.py` is read too; real environment variables win. docs/settings.md lists them.
 """
 
 from datetime import timedelta

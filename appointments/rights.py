@@ -1,6 +1,6 @@
 """Anonymising a patient: what the clinic does where it may keep somebody's data no longer.
 
-Why not delete, and why nothing comes between the claim and the end: docs/decisions/015-patients-rights.md.
+Why not delete, and why nothing comes between the claim and the end: docs/decisions/015-privacy.md.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,7 @@
 """Settings of the Patient Encounter System, every one of them from the environment.
 
 A `.env` file beside `manage.py`, or the file that `ENV_FILE` names, is read too; real environment variables win.
-README lists what can be set.
+docs/settings.md lists them.
 """
 
 from datetime import timedelta

@@ -430,7 +430,7 @@ def test_cancel_without_reason_or_by_nobody_answers_422(api, visit, sent):
         ("no-show", "booked", "no_show"),
     ],
 )
-def test_actions_lead_on(admin_api, action, status, becomes):
+def test_actions_advance_status(admin_api, action, status, becomes):
     visit = AppointmentFactory(start_time=TODAY_AT_8, status=status)
 
     response = admin_api.post(f"/appointments/{visit.pk}/{action}")

@@ -92,7 +92,7 @@ def slow_write(monkeypatch):
 
 @pytest.fixture
 def claim_off(monkeypatch):
-    monkeypatch.setattr(locking, "claim", lambda **_diaries: None)
+    monkeypatch.setattr(locking, "lock_diaries", lambda **_diaries: None)
 
 
 # The races. Each returns how many rivals ended how.

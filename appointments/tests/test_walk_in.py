@@ -252,7 +252,7 @@ def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
     monkeypatch.setattr(actions, "mark_arrived", fail)
 
     with pytest.raises(ValidationError) as refusal:
-        actions.walk_in(patient=maria, wish=SlotSearch(), by=None)
+        actions.walk_in(patient=maria, search=SlotSearch(), by=None)
 
     assert codes_in(refusal.value) == {"status": ["no"]}
     assert not Appointment.objects.exists()
@@ -261,11 +261,11 @@ def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
 def test_verb_prefers_what_is_wished_for(maria, okafor):
     lindgren = DoctorFactory(specialization="Dermatology")
 
-    assert actions.walk_in(patient=maria, wish=SlotSearch(specialization="Dermatology"), by=None).doctor == lindgren
+    assert actions.walk_in(patient=maria, search=SlotSearch(specialization="Dermatology"), by=None).doctor == lindgren
 
 
 def test_verb_without_a_key_books_each_time(okafor):
-    visits = [actions.walk_in(patient=PatientFactory(), wish=SlotSearch(minutes=15), by=None) for _visit in range(3)]
+    visits = [actions.walk_in(patient=PatientFactory(), search=SlotSearch(minutes=15), by=None) for _visit in range(3)]
 
     assert [visit.start_time for visit in visits] == [at(9, 5), at(9, 20), at(9, 35)]
 

@@ -74,7 +74,7 @@ def disable_lock_and_check():
     def check_nothing(appointment):
         time.sleep(0.02)
 
-    locking.claim = claim_nothing
+    locking.lock_diaries = claim_nothing
     Appointment._check_claimed = check_nothing
 
 

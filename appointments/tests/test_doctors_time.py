@@ -206,7 +206,7 @@ def test_walk_in_after_hours_finds_nobody(okafor, maria, receptionist, now):
     now.move_to(at(16, 50, day=24))
 
     with pytest.raises(ValidationError) as refused:
-        actions.walk_in(patient=maria, wish=SlotSearch(minutes=30), by=receptionist)
+        actions.walk_in(patient=maria, search=SlotSearch(minutes=30), by=receptionist)
 
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["no_free_time"]
 

@@ -51,7 +51,7 @@ def slow(monkeypatch):
 
 @pytest.fixture
 def disable_lock(monkeypatch):
-    monkeypatch.setattr(locking, "claim", lambda **_diaries: None)
+    monkeypatch.setattr(locking, "lock_diaries", lambda **_diaries: None)
 
 
 def outcome_of(work):

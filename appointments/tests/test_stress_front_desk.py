@@ -84,6 +84,6 @@ def test_walk_ins_without_claim_double_book(monkeypatch):
         time.sleep(PAUSE_SECONDS)
 
     monkeypatch.setattr(Appointment, "_check_claimed", check_and_pause)
-    monkeypatch.setattr(locking, "claim", lambda **_diaries: None)
+    monkeypatch.setattr(locking, "lock_diaries", lambda **_diaries: None)
 
     assert run("walk_in")["doubles"] > 0

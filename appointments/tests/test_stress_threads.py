@@ -93,7 +93,7 @@ def slow_write(monkeypatch):
 
 @pytest.fixture
 def disable_lock(monkeypatch):
-    monkeypatch.setattr(locking, "claim", lambda **_diaries: None)
+    monkeypatch.setattr(locking, "lock_diaries", lambda **_diaries: None)
 
 
 # The races. Each returns how many rivals ended how.

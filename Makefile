@@ -5,7 +5,6 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 4
 TEST_DATABASE_URL ?= mysql://root@127.0.0.1:3306/test
-EXAMPLES_PROFILE ?= usual
 
 venv := .venv
 python := $(venv)/bin/python
@@ -16,7 +15,7 @@ production := ENV_FILE=/dev/null DEBUG=off SECRET_KEY=only-for-checks-0123456789
 
 pytest = $(python) -m pytest -n auto --dist worksteal
 # Coverage adds up from run to run; only the report at the end asks for its 95 percent.
-with_options = $(pytest) --hypothesis-profile $(EXAMPLES_PROFILE) $(if $(COVERAGE),--cov --cov-append --cov-report= --cov-fail-under=0)
+measured = $(pytest) $(if $(COVERAGE),--cov --cov-append --cov-report= --cov-fail-under=0)
 # $(call on_server,COMMAND,MARKS) runs the tests with these marks on MariaDB/MySQL, or says why it cannot.
 define on_server
 @if reason=$$(DATABASE_URL=$(TEST_DATABASE_URL) $(python) -m clinic.tests.database_answers); then \
@@ -64,19 +63,20 @@ run: $(venv)/base ## the portal with demo data on http://127.0.0.1:8000 (HOST=, 
 
 test: $(venv)/dev ## the tests in minutes: all on SQLite, those marked both_databases on MariaDB/MySQL if one answers
 	@rm -f .coverage .coverage.*
-	DATABASE_URL=sqlite://:memory: $(with_options) -m "not stress" $(PYTEST) || $(none_is_fine)
-	$(call on_server,$(with_options),both_databases and not stress)
+	DATABASE_URL=sqlite://:memory: $(measured) -m "not stress" $(PYTEST) || $(none_is_fine)
+	$(call on_server,$(measured),both_databases and not stress)
 	$(if $(COVERAGE),,@echo "Passed. make test-all adds the stress tests, ten times the examples, coverage, Chromium and fuzzing.")
 
-test-all: ## test and test-more, with coverage and ten times the examples of property tests
-	@$(MAKE) test COVERAGE=on EXAMPLES_PROFILE=thorough
-	@$(MAKE) test-more COVERAGE=on EXAMPLES_PROFILE=thorough
+test-all: ## test and test-more, with coverage of both
+	@$(MAKE) test COVERAGE=on
+	@$(MAKE) test-more COVERAGE=on
 
-test-more: $(venv)/dev ## what test leaves out: stress, the rest on MariaDB/MySQL, Chromium if it is there, fuzzing
-	DATABASE_URL=sqlite://:memory: $(with_options) -m stress $(PYTEST) || $(none_is_fine)
-	$(call on_server,$(with_options),stress)
-	$(call on_server,$(pytest),not both_databases and not stress)
+test-more: $(venv)/dev ## what test leaves out: stress, long property runs, the rest on MariaDB/MySQL, Chromium, fuzzing
+	DATABASE_URL=sqlite://:memory: $(measured) -m stress $(PYTEST) || $(none_is_fine)
+	$(call on_server,$(measured),stress)
 	$(if $(COVERAGE),$(python) -m coverage report)
+	DATABASE_URL=sqlite://:memory: $(pytest) --hypothesis-profile thorough -m hypothesis $(PYTEST) || $(none_is_fine)
+	$(call on_server,$(pytest),not both_databases and not stress)
 	@if reason=$$($(python) -m clinic.tests.browser_answers); then \
 		echo "Now the browser tests"; \
 		DATABASE_URL=sqlite://:memory: $(python) -m pytest clinic/tests/browser -n 2 --screenshot only-on-failure || exit 1; \

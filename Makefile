@@ -33,7 +33,7 @@ none_is_fine = { code=$$?; [ $$code = 5 ] && [ -n "$(PYTEST)" ]; } || exit 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-more fuzz check mysql browser serve requirements outdated clean
+.PHONY: help run test test-all test-more test-server fuzz check mysql browser serve requirements outdated clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -71,12 +71,11 @@ test-all: ## test and test-more, with coverage of both
 	@$(MAKE) test COVERAGE=on
 	@$(MAKE) test-more COVERAGE=on
 
-test-more: $(venv)/dev ## what test leaves out: stress, long property runs, the rest on MariaDB/MySQL, Chromium, fuzzing
+test-more: $(venv)/dev ## what test leaves out: stress, long property runs, Chromium, fuzzing
 	DATABASE_URL=sqlite://:memory: $(measured) -m stress $(PYTEST) || $(none_is_fine)
 	$(call on_server,$(measured),stress)
 	$(if $(COVERAGE),$(python) -m coverage report)
 	DATABASE_URL=sqlite://:memory: $(pytest) --hypothesis-profile thorough -m hypothesis $(PYTEST) || $(none_is_fine)
-	$(call on_server,$(pytest),not both_databases and not stress)
 	@if reason=$$($(python) -m clinic.tests.browser_answers); then \
 		echo "Now the browser tests"; \
 		DATABASE_URL=sqlite://:memory: $(python) -m pytest clinic/tests/browser -n 2 --screenshot only-on-failure || exit 1; \
@@ -86,6 +85,9 @@ test-more: $(venv)/dev ## what test leaves out: stress, long property runs, the 
 		echo "SKIPPED: the browser tests: $$reason"; \
 	fi
 	@$(MAKE) fuzz
+
+test-server: $(venv)/dev ## on MariaDB/MySQL, the tests that test runs on SQLite only
+	$(call on_server,$(pytest),not both_databases and not stress)
 
 fuzz: $(venv)/dev ## the running API against its description, 200 examples a call (EXAMPLES=)
 	$(python) -m clinic.tests.fuzz_api $(EXAMPLES)

@@ -1,6 +1,6 @@
 """Hypothesis profiles: `usual`, and `thorough` with ten times the examples.
 
-`make test-all` runs `pytest --hypothesis-profile=thorough`.
+`make test-more` runs `pytest --hypothesis-profile=thorough`.
 """
 
 import hypothesis

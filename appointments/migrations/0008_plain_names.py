@@ -1,4 +1,4 @@
-from django.db import migrations
+from django.db import migrations, models
 
 from clinic.db.renamed_permissions import rename_permissions
 
@@ -20,4 +20,17 @@ class Migration(migrations.Migration):
         migrations.AlterModelTable("hit", "appointments_hit"),
         migrations.RenameModel("Hit", "DisplacedAppointment"),
         rename_permissions("appointments", "hit", "displaced appointment"),
+        migrations.AlterField(
+            "appointment",
+            "outside_hours_reason",
+            models.CharField(
+                blank=True,
+                help_text="If booked outside hours, during leave, on a closing day, or in a gap.",
+                max_length=200,
+                verbose_name="reason for the exception",
+            ),
+        ),
+        migrations.AlterField(
+            "appointment", "reason", models.CharField(blank=True, help_text="Shown in the schedule.", max_length=200)
+        ),
     ]

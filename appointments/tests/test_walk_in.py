@@ -315,7 +315,7 @@ def test_refusal_names_the_doctor_who_was_chosen(at_desk, sent, okafor):
 
     response = at_desk.post(BOOK, sent | {"doctor": okafor.pk})
 
-    assert f"{okafor} has no 30 minutes free today" in response.content.decode()
+    assert f"{okafor} has no 30 minutes left today" in response.content.decode()
 
 
 def test_walk_in_of_an_invalid_length_is_refused_at_its_field(at_desk, sent, isolated):

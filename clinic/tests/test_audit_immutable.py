@@ -216,7 +216,7 @@ def test_pruning_leaves_an_entry_of_its_own(now, old_and_new):
 
 @pytest.mark.both_databases
 def test_pruning_goes_on_in_batches(now, old_and_new, monkeypatch):
-    monkeypatch.setattr("clinic.audit.actor.models.PRUNED_AT_ONCE", 1)
+    monkeypatch.setattr("clinic.audit.models.PRUNED_AT_ONCE", 1)
     old, _new = old_and_new
     AuditEntry.objects.create(timestamp=old.timestamp, event=Event.READ, action=3, content_type_id=old.content_type_id)
 

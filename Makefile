@@ -73,6 +73,7 @@ check: $(venv)/dev ## lint, format, security, types, import direction, migration
 	PYTHONPATH=. $(venv)/bin/lint-imports --no-cache
 	$(production) DATABASE_URL=sqlite://:memory: $(python) manage.py makemigrations --check --dry-run
 	$(production) DATABASE_URL=sqlite://:memory: $(python) manage.py check --deploy --fail-level WARNING
+	$(venv)/bin/djlint templates --check --quiet
 	$(venv)/bin/djlint templates --lint --quiet
 
 mysql: $(venv)/dev ## the driver for MariaDB and MySQL

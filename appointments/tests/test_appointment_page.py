@@ -8,7 +8,7 @@ from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.kit import codes_at, elements
+from clinic.tests.kit import codes_at, elements, markup
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -322,7 +322,7 @@ def test_double_click_on_undo_takes_back_one_status(in_admin):
 def test_undo_button_carries_the_version(in_admin):
     visit = made("arrived")
 
-    page = in_admin.get(address(visit)).content.decode()
+    page = markup(in_admin.get(address(visit)))
 
     assert f'formaction="{address(visit, "undo/")}" name="version" value="{visit.version}"' in page
 
@@ -443,7 +443,7 @@ def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit
 )
 def test_button_of_a_usual_reason_says_who_and_why_at_once(at_desk, visit, who, why):
     page = at_desk.get(address(visit, "cancel/"))
-    assert f'name="quick" value="{who}:{why}"' in page.content.decode()
+    assert f'name="quick" value="{who}:{why}"' in markup(page)
 
     # The button is sent with the fields as they stand: one chosen, the reason empty.
     response = at_desk.post(

@@ -17,6 +17,7 @@ from clinic.accounts.roles import ADMINISTRATOR
 from clinic.models import AuditEntry, ImportDraft, ImportRow, Verdict
 from clinic.spreadsheets.drafts import open_draft
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import markup
 from clinic.tests.sheets import csv_file, csv_rows, xlsx_rows
 from patients.imports import PatientImporter
 from patients.models import Patient, SearchKey
@@ -557,7 +558,7 @@ def test_nothing_ticked_and_nobody_new_imports_nothing_and_keeps_the_preview(in_
 def test_button_speaks_of_ticks_only_where_there_are_any(in_admin, maria, rows, wording):
     address, _context = preview(in_admin, *rows)
 
-    assert wording in in_admin.get(address).content.decode()
+    assert wording in markup(in_admin.get(address))
 
 
 def test_ticks_stay_when_other_rows_are_looked_at(in_admin, maria):

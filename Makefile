@@ -5,19 +5,39 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= 4
 TEST_DATABASE_URL ?= mysql://root@127.0.0.1:3306/test
+EXAMPLES_PROFILE ?= usual
 
 venv := .venv
 python := $(venv)/bin/python
 comma := ,
 hosts := $(if $(filter 0.0.0.0 ::,$(HOST)),*,127.0.0.1$(comma)localhost$(comma)$(HOST))
 # What the checks see is production; the key is for them only.
-production := DEBUG=off SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ
+production := ENV_FILE=/dev/null DEBUG=off SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ
+
+pytest = $(python) -m pytest -n auto --dist worksteal
+# Coverage adds up from run to run; only the report at the end asks for its 95 percent.
+with_options = $(pytest) --hypothesis-profile $(EXAMPLES_PROFILE) $(if $(COVERAGE),--cov --cov-append --cov-report= --cov-fail-under=0)
+# $(call on_server,COMMAND,MARKS) runs the tests with these marks on MariaDB/MySQL, or says why it cannot.
+define on_server
+@if reason=$$(DATABASE_URL=$(TEST_DATABASE_URL) $(python) -m clinic.tests.database_answers); then \
+	echo "Now on MariaDB/MySQL: $(2)"; \
+	DATABASE_URL=$(TEST_DATABASE_URL) $(1) -m "$(2)" $(PYTEST) || $(none_is_fine); \
+elif [ -n "$(REQUIRE_MYSQL)" ]; then \
+	echo "FAILED: the tests on MariaDB/MySQL cannot run: $$reason"; exit 1; \
+else \
+	echo "SKIPPED: the tests on MariaDB/MySQL: $$reason"; \
+fi
+endef
+# With options of your own, such as PYTEST="-k booking", a run may select no test (5); without, that is a failure.
+none_is_fine = { code=$$?; [ $$code = 5 ] && [ -n "$(PYTEST)" ]; } || exit 1
+# Bytecode is kept even where the environment forbids it: else each process of the tests compiles them and Django anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz check mysql browser serve requirements outdated clean
+.PHONY: help run test test-all test-more fuzz check mysql browser serve requirements outdated clean
 
 help: ## list these commands
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(python):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
@@ -36,22 +56,27 @@ $(venv)/browser: requirements/browser.txt | $(python)
 	@touch $@
 
 run: $(venv)/base ## the portal with demo data on http://127.0.0.1:8000 (HOST=, PORT=)
+	@$(python) -m clinic.ops.first_run "$(HOST)" "$(PORT)"
 	@DEBUG=on $(python) manage.py migrate --verbosity 0
 	@DEBUG=on $(python) manage.py load_demo --if-empty
 	@echo "Demo users: reception, manager, doctor, admin; the password of each: demo-clinic-2026"
 	DEBUG=on ALLOWED_HOSTS="$(hosts)" $(python) manage.py runserver $(HOST):$(PORT)
 
-test: $(venv)/dev ## the suite on SQLite; on MariaDB/MySQL if one answers at TEST_DATABASE_URL; in Chromium if it is there
+test: $(venv)/dev ## the tests in minutes: all on SQLite, those marked both_databases on MariaDB/MySQL if one answers
 	@rm -f .coverage .coverage.*
-	DATABASE_URL=sqlite://:memory: $(python) -m pytest -n auto --cov --cov-report= $(PYTEST)
-	@if reason=$$(DATABASE_URL=$(TEST_DATABASE_URL) $(python) -m clinic.tests.database_answers); then \
-		echo "Now the same on MariaDB/MySQL"; \
-		DATABASE_URL=$(TEST_DATABASE_URL) $(python) -m pytest -n auto --cov --cov-append --cov-report= $(PYTEST) || exit 1; \
-	elif [ -n "$(REQUIRE_MYSQL)" ]; then \
-		echo "FAILED: the MariaDB/MySQL half cannot run: $$reason"; exit 1; \
-	else \
-		echo "SKIPPED: the MariaDB/MySQL half of the tests: $$reason"; \
-	fi
+	DATABASE_URL=sqlite://:memory: $(with_options) -m "not stress" $(PYTEST) || $(none_is_fine)
+	$(call on_server,$(with_options),both_databases and not stress)
+	$(if $(COVERAGE),,@echo "Passed. make test-all adds the stress tests, ten times the examples, coverage, Chromium and fuzzing.")
+
+test-all: ## test and test-more, with coverage and ten times the examples of property tests
+	@$(MAKE) test COVERAGE=on EXAMPLES_PROFILE=thorough
+	@$(MAKE) test-more COVERAGE=on EXAMPLES_PROFILE=thorough
+
+test-more: $(venv)/dev ## what test leaves out: stress, the rest on MariaDB/MySQL, Chromium if it is there, fuzzing
+	DATABASE_URL=sqlite://:memory: $(with_options) -m stress $(PYTEST) || $(none_is_fine)
+	$(call on_server,$(with_options),stress)
+	$(call on_server,$(pytest),not both_databases and not stress)
+	$(if $(COVERAGE),$(python) -m coverage report)
 	@if reason=$$($(python) -m clinic.tests.browser_answers); then \
 		echo "Now the browser tests"; \
 		DATABASE_URL=sqlite://:memory: $(python) -m pytest clinic/tests/browser -n 2 --screenshot only-on-failure || exit 1; \
@@ -60,7 +85,7 @@ test: $(venv)/dev ## the suite on SQLite; on MariaDB/MySQL if one answers at TES
 	else \
 		echo "SKIPPED: the browser tests: $$reason"; \
 	fi
-	@$(python) -m coverage report
+	@$(MAKE) fuzz
 
 fuzz: $(venv)/dev ## the running API against its description, 200 examples a call (EXAMPLES=)
 	$(python) -m clinic.tests.fuzz_api $(EXAMPLES)
@@ -87,6 +112,7 @@ browser: $(venv)/dev $(venv)/browser ## what the browser tests need beside Chrom
 	@$(python) -m clinic.tests.browser_answers && echo "The browser tests can run"
 
 serve: $(venv)/base ## gunicorn with production settings, for a TLS proxy in front (without one: USE_HTTPS=off)
+	@$(python) -m clinic.ops.serving
 	$(python) manage.py check --deploy --database default
 	@$(python) manage.py migrate --check || { echo "The database is not migrated: $(python) manage.py migrate"; exit 1; }
 	$(python) manage.py collectstatic --noinput --verbosity 0

@@ -1,4 +1,11 @@
-"""What `make serve` asks of gunicorn beside its command line: a log in the portal's own form."""
+"""Gunicorn reads this before it starts: a check of the settings, and logs in the portal's own format."""
+
+import subprocess
+import sys
+
+# In a separate process: workers would inherit settings loaded here, even after a reload with other settings.
+if subprocess.run([sys.executable, "-m", "clinic.ops.serving"], check=False).returncode:  # noqa: S603 -- our own command
+    sys.exit(1)
 
 logconfig_dict = {
     "version": 1,

@@ -1,6 +1,6 @@
-"""Diaries: claiming them, and looking through them for overlaps.
+"""Locks on diaries, and the search for overlapping appointments.
 
-Why a claim, and why nothing may come between claim, check and write: docs/decisions/001-locking.md.
+Why the lock is a write, and why nothing may come between lock, check and write: docs/decisions/001-locking.md.
 """
 
 import datetime as dt
@@ -9,20 +9,20 @@ from collections.abc import Iterable, Iterator
 from django.db import models
 
 from appointments import rules
-from clinic.core.field_errors import FieldErrors
+from clinic.core.field_errors import at_field
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.rules import check_not_anonymised
 
 
-def claim(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
+def lock_diaries(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
     """Make every other writer of these diaries wait until this transaction ends.
 
-    Locks: the doctors' rows in order of their ids, then the patients'. It must be a write: on a cluster, two nodes
-    notice each other only by rows that both have changed.
+    Locks: the doctors' rows in order of their ids, then the patients'. The lock must be a write: the nodes of a cluster
+    only notice each other by rows that both have changed.
 
     Raises:
-        ValidationError: by field, `gone` if a doctor or patient has been deleted, `anonymised` if a patient has been.
+        ValidationError: by field, `gone` if a doctor or patient was deleted, `anonymised` if a patient was.
     """
     for field, diaries, ids in (
         ("doctor", Doctor.objects.all(), doctor_ids),
@@ -30,12 +30,11 @@ def claim(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
     ):
         for pk in sorted(set(ids)):
             if not diaries.filter(pk=pk).update(diary_version=models.F("diary_version") + 1):
-                with (errors := FieldErrors()).at(field):
+                with at_field(field):
                     if field == "patient":
                         row = Patient.objects.filter(pk=pk).order_by()
                         check_not_anonymised(row.values_list("anonymised_at", flat=True).first())
                     rules.refuse_gone(field)
-                errors.raise_any()
 
 
 def overlapping_pairs(
@@ -43,8 +42,8 @@ def overlapping_pairs(
 ) -> Iterator[tuple[int, int, int]]:
     """Yield `(diary, earlier, later)` for every two rows of one diary that share time.
 
-    `rows` are `(diary, appointment, start, end)`, in order of diary and start; they are read once and only those
-    still running are held.
+    `rows` are `(diary, appointment, start, end)`, in order of diary and start; they are read once, and only those
+    still running are kept in memory.
     """
     diary: int | None = None
     running: list[tuple[int, dt.datetime]] = []

@@ -1,4 +1,4 @@
-"""Chainable words for appointments, and the refusal of what would go round booking safety."""
+"""Chainable queries of appointments. Writes that would bypass the locks are refused."""
 
 import datetime as dt
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,30 +21,28 @@ SLOT_COLUMNS = frozenset(
 
 
 class DiaryBypassed(TypeError):
-    """A write that would change diaries without claiming them."""
+    """A write that would change diaries without locking them."""
 
 
 class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
     """Appointments."""
 
     def for_doctor(self, doctor_id: int) -> "AppointmentQuerySet":
-        """Return the appointments in one doctor's diary."""
         return self.filter(doctor_id=doctor_id)
 
     def for_patient(self, patient_id: int) -> "AppointmentQuerySet":
-        """Return the appointments of one patient."""
         return self.filter(patient_id=patient_id)
 
     def blocking(self) -> "AppointmentQuerySet":
-        """Return the appointments that occupy doctor and patient."""
+        """Return the appointments that take time of doctor and patient."""
         return self.filter(status__in=sorted(BLOCKING))
 
     def open(self) -> "AppointmentQuerySet":
-        """Return the appointments of which it is not known yet how they end."""
+        """Return the appointments without a final status."""
         return self.filter(status__in=sorted(OPEN))
 
     def overlapping(self, start_time: dt.datetime, end_time: dt.datetime) -> "AppointmentQuerySet":
-        """Return the appointments that share time with `[start_time, end_time)`; touching is not sharing.
+        """Return the appointments that share time with `[start_time, end_time)`; touching is allowed.
 
         This is the one definition of overlap. It is bounded on both sides, because no appointment is longer than
         180 minutes: without the lower bound the query reads a doctor's whole history.
@@ -64,7 +62,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return self.filter(end_time__gt=at or timezone.now()).order_by("start_time", "pk")
 
     def still_to_take_place(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
-        """Return the movable appointments that have not ended by `at` (default now), or whose patients wait."""
+        """Return the movable appointments that have not ended by `at` (default now), or whose patients are waiting."""
         at = at or timezone.now()
         today, _ = clinic_time.day_bounds(clinic_time.local_date(at))
         is_waiting = models.Q(status=Status.ARRIVED, start_time__gte=today)
@@ -76,16 +74,16 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return self.filter(end_time__lte=at or timezone.now()).order_by("-start_time", "-pk")
 
     def without_outcome(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
-        """Return the appointments that had ended by `at` (default now) and of which nobody has said how, oldest first.
+        """Return the appointments that had ended by `at` (default now) without a final status, oldest first.
 
-        The start is bounded too, for the index: what has ended has begun. By end, because in order of start SQLite
-        would go through years of settled visits for the few open ones.
+        The start is bounded, too, for the index. The order is by end, because in order of start SQLite would read years
+        of completed appointments for the few open ones.
         """
         at = at or timezone.now()
         return self.open().filter(start_time__lt=at, end_time__lte=at).order_by("end_time", "pk")
 
     def closed_out_by(self, user: Any) -> "AppointmentQuerySet":
-        """Return the appointments of which the user may say how they ended: all, those of the own diary, or none."""
+        """Return the appointments whose outcome the user may record: all, those of the own diary, or none."""
         if user.has_perm("appointments.arrive_appointment"):
             return self.all()
         if user.has_perm("appointments.arrive_own_appointment"):
@@ -93,7 +91,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return self.none()
 
     def visible_to(self, user: Any) -> "AppointmentQuerySet":
-        """Return the appointments whose page the user may open: all, those of one's own diary, or none."""
+        """Return the appointments whose page the user may open: all, those of the own diary, or none."""
         if user.has_perm("appointments.view_appointment"):
             return self.all()
         if user.has_perm("appointments.view_own_appointment"):
@@ -101,7 +99,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return self.none()
 
     def update(self, **values: Any) -> int:
-        """Update columns that no diary depends on.
+        """Update columns that diaries do not depend on.
 
         Raises:
             DiaryBypassed: for doctor, patient, time or status.
@@ -111,25 +109,17 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return super().update(**values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete visits from the claimed diaries."""
+        """Delete appointments under the doctors' locks."""
         with transaction.atomic():
-            locking.claim(doctor_ids=self.order_by().values_list("doctor_id", flat=True), patient_ids=())
+            locking.lock_diaries(doctor_ids=self.order_by().values_list("doctor_id", flat=True), patient_ids=())
             return super().delete()
 
-    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers
+    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: keeps it off managers
 
     def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse.
-
-        Raises:
-            DiaryBypassed: always.
-        """
-        raise DiaryBypassed("Appointments are booked one by one: bulk_create claims no diary.")
+        """Refuse with `DiaryBypassed`."""
+        raise DiaryBypassed("Book appointments one by one: bulk_create does not lock diaries.")
 
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse.
-
-        Raises:
-            DiaryBypassed: always.
-        """
-        raise DiaryBypassed("Appointments are changed one by one: bulk_update claims no diary.")
+        """Refuse with `DiaryBypassed`."""
+        raise DiaryBypassed("Change appointments one by one: bulk_update does not lock diaries.")

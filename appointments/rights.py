@@ -1,6 +1,6 @@
 """Anonymising a patient: what the clinic does where it may keep somebody's data no longer.
 
-Why not delete, and why nothing comes between the claim and the end: docs/decisions/015-patients-rights.md.
+Why not delete, and why nothing comes between the claim and the end: docs/decisions/015-privacy.md.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,7 @@ def anonymise(patient: Patient, *, by: "User | None") -> Patient:
 def _claim(patient_id: int) -> None:
     seen = Appointment.objects.for_patient(patient_id).order_by().values_list("doctor_id", flat=True)
     doctor_ids = set(seen)
-    locking.claim(doctor_ids=doctor_ids, patient_ids=[patient_id])
+    locking.lock_diaries(doctor_ids=doctor_ids, patient_ids=[patient_id])
     if set(seen.all()) != doctor_ids:
         raise LostRace("A visit has come in between.", code="stale")
 

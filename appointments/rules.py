@@ -1,6 +1,7 @@
-"""What must hold for an appointment: one function a rule, called from `Appointment.clean()`.
+"""The rules of appointments, one function for each, called from `Appointment.clean()`.
 
-Every instant is aware; `at` is the instant taken as now. Intervals contain their start and not their end.
+Each raises a ValidationError with the code named in its docstring. Instants are aware, `at` is the present one, and
+intervals contain their start but not their end.
 """
 
 import datetime as dt
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from appointments.statuses import BLOCKING, FORWARD, MOVABLE, Stamped, Status, is_closed_out, undone
 from clinic.core import clinic_time
-from clinic.core.appointment_length import check_duration as check_duration  # doctors' usual lengths share the rule
+from clinic.core.appointment_length import check_duration as check_duration  # also a rule of doctors' default lengths
 
 if TYPE_CHECKING:
     from appointments.models import Appointment
@@ -21,17 +22,13 @@ if TYPE_CHECKING:
     from doctors.availability import DoctorAvailability
     from doctors.models import Doctor
 
-# The rules that a reason may override, and with them those after which another time or doctor helps.
+# Rules that a reason may override; and all rules after which another time or doctor helps.
 OUTSIDE_HOURS = frozenset({"hours", "leave", "closed", "gap"})
 TIME_IN_THE_WAY = OUTSIDE_HOURS | {"doctor_overlap", "patient_overlap", "inactive"}
 
 
 def check_aware(start_time: dt.datetime) -> None:
-    """Check that a start is an instant: a time without zone could mean any of two dozen.
-
-    Raises:
-        ValidationError: `naive`.
-    """
+    """Refuse a start without a UTC offset, which could mean any of two dozen instants: `naive`."""
     if isinstance(start_time, dt.datetime) and start_time.utcoffset() is None:
         raise ValidationError(
             _("Give the time with its offset from UTC, as in 2026-11-24T10:30:00+00:00."), code="naive"
@@ -39,11 +36,7 @@ def check_aware(start_time: dt.datetime) -> None:
 
 
 def check_calendar(start_time: dt.datetime) -> None:
-    """Check that the start lies in the portal's calendar, beyond which instants overflow.
-
-    Raises:
-        ValidationError: `date_range`.
-    """
+    """Refuse a start outside the portal's calendar, where conversions overflow: `date_range`."""
     try:
         day = clinic_time.local_date(start_time)
     except OverflowError:
@@ -52,60 +45,40 @@ def check_calendar(start_time: dt.datetime) -> None:
 
 
 def check_not_past(start_time: dt.datetime, *, at: dt.datetime) -> None:
-    """Check that a new or changed start is still to come; a start at this very instant has passed.
-
-    Raises:
-        ValidationError: `past`.
-    """
+    """Refuse a new or changed start that is not in the future; one equal to `at` has passed: `past`."""
     if start_time <= at:
         raise ValidationError(
-            _("%(time)s has already passed. Choose a time to come."),
+            _("%(time)s has already passed. Choose a time in the future."),
             code="past",
             params={"time": f"{clinic_time.time_text(start_time)}, {clinic_time.date_text(start_time)},"},
         )
 
 
 def check_whole_minutes(minutes: Any) -> None:
-    """Check that a length has no fraction, which the database would cut off silently.
-
-    Raises:
-        ValidationError: `duration`.
-    """
+    """Refuse a length with a fraction, which the database would cut off silently: `duration`."""
     if isinstance(minutes, float | Decimal) and minutes % 1:
         raise ValidationError(_("An appointment lasts whole minutes."), code="duration")
 
 
 def check_active(doctor: "Doctor") -> None:
-    """Check that the doctor can be booked.
-
-    Raises:
-        ValidationError: `inactive`.
-    """
+    """Refuse an inactive doctor: `inactive`."""
     if not doctor.is_active:
         raise ValidationError(
-            _("%(doctor)s takes no appointments at present. Choose another doctor."),
+            _("%(doctor)s does not take appointments at present. Choose another doctor."),
             code="inactive",
             params={"doctor": doctor.full_name},
         )
 
 
 def check_open(time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor") -> None:
-    """Check that the doctor is there: no closure, no leave, and inside the working hours. The first that fails counts.
-
-    Raises:
-        ValidationError: `closed`, `leave` or `hours`.
-    """
+    """Refuse a time at which the doctor is not available; the first reason is given: `closed`, `leave`, `hours`."""
     check_not_closed(time, start_time, end_time)
     check_not_on_leave(time, start_time, end_time, doctor=doctor)
     check_in_hours(time, start_time, end_time, doctor=doctor)
 
 
 def check_not_closed(time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime) -> None:
-    """Check that the visit touches no date on which the clinic is closed.
-
-    Raises:
-        ValidationError: `closed`, with the closure's name.
-    """
+    """Refuse an appointment that touches a closing day: `closed`, with its name."""
     day = time.closed_on(start_time, end_time)
     if day is not None:
         raise ValidationError(
@@ -118,10 +91,9 @@ def check_not_closed(time: "DoctorAvailability", start_time: dt.datetime, end_ti
 def check_not_on_leave(
     time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Check that the visit shares no time with a leave of the doctor; touching is not sharing.
+    """Refuse an appointment that shares time with the doctor's leave; touching is allowed: `leave`, with its end.
 
-    Raises:
-        ValidationError: `leave`, with its end. Why a doctor is away is nothing that booking needs to know.
+    The reason of a leave is private, and booking does not need it.
     """
     leave = time.absence_in(start_time, end_time)
     if leave is not None:
@@ -139,10 +111,9 @@ def check_not_on_leave(
 def check_in_hours(
     time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Check that the visit lies inside one working interval; a doctor without any hours can be booked at any time.
+    """Refuse an appointment outside a single working interval: `hours`, with those of the day.
 
-    Raises:
-        ValidationError: `hours`, with those of the day.
+    A doctor without any hours can be booked at any time.
     """
     if time.has_inside_hours(start_time, end_time):
         return
@@ -156,11 +127,7 @@ def check_in_hours(
 
 
 def check_may_book_outside_hours(reason: str, *, may: bool) -> None:
-    """Check that who gives a reason to book outside hours may do so.
-
-    Raises:
-        ValidationError: `outside_hours_denied`.
-    """
+    """Refuse to book outside hours for a user without that permission: `outside_hours_denied`."""
     if reason and not may:
         raise ValidationError(
             _("Your role does not allow booking outside hours or in a gap."), code="outside_hours_denied"
@@ -168,20 +135,15 @@ def check_may_book_outside_hours(reason: str, *, may: bool) -> None:
 
 
 def check_outside_hours_reason(reason: str, *, is_ticked: bool) -> None:
-    """Check that who ticks to book outside hours says why.
-
-    Raises:
-        ValidationError: `required`.
-    """
+    """Refuse a tick for booking outside hours without a reason: `required`."""
     if is_ticked and not reason.strip():
-        raise ValidationError(_("Say why it is booked nevertheless."), code="required")
+        raise ValidationError(_("Give the reason for the exception."), code="required")
 
 
 def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:
-    """Check that none of the doctor's other appointments occupies part of the interval. One query.
+    """Refuse an appointment that overlaps another of the doctor: `doctor_overlap`. One query.
 
-    Raises:
-        ValidationError: `doctor_overlap`, naming the doctor and the time, never the other patient.
+    The message names the doctor and the time, never the other patient.
     """
     other = others.blocking().overlapping(start_time, end_time).select_related("doctor").first()
     if other is not None:
@@ -195,10 +157,9 @@ def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, en
 def check_gap_kept(
     others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Check that the doctor's gap lies between the visit and the doctor's others, before and after. At most one query.
+    """Refuse an appointment within the doctor's gap before or after another: `gap`. At most one query.
 
-    Raises:
-        ValidationError: `gap`, naming the doctor and the time, never the other patient.
+    The message names the doctor and the time, never the other patient.
     """
     if not doctor.gap_minutes:
         return
@@ -216,17 +177,13 @@ def check_gap_kept(
 
 
 def _in_the_way(other: "Appointment") -> dict[str, Any]:
-    """Return from when to when a visit is: in words, and for programs as instants."""
+    """Return the span of a conflicting appointment: in words, and as instants for programs."""
     span = clinic_time.span_text(other.start_time, other.end_time)
     return {"span": span, "start_time": other.start_time, "end_time": other.end_time}
 
 
 def check_patient_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:
-    """Check that none of the patient's other appointments occupies part of the interval. One query.
-
-    Raises:
-        ValidationError: `patient_overlap`.
-    """
+    """Refuse an appointment that overlaps another of the patient: `patient_overlap`. One query."""
     other = others.blocking().overlapping(start_time, end_time).select_related("doctor").first()
     if other is not None:
         raise ValidationError(
@@ -236,18 +193,17 @@ def check_patient_free(others: "AppointmentQuerySet", start_time: dt.datetime, e
         )
 
 
-def without_other_visit(refusal: ValidationError) -> ValidationError:
-    """Return a refusal as it is told to who may see only the own diary: a patient's other visit is nobody else's."""
+def without_other_appointment(refusal: ValidationError) -> ValidationError:
+    """Return a refusal without details of the patient's other appointment, for users who see only their own diary."""
     if refusal.code != "patient_overlap":
         return refusal
     return ValidationError(_("This patient has another appointment at that time."), code="patient_overlap")
 
 
 def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime) -> None:
-    """Check that the visit may be given another time, doctor or patient; who has arrived stays on the same day.
+    """Refuse to change time, doctor or patient in a final status: `not_movable`.
 
-    Raises:
-        ValidationError: `not_movable`.
+    After the arrival, an appointment can only be moved within its day.
     """
     if status not in MOVABLE:
         raise ValidationError(
@@ -264,24 +220,23 @@ def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime
 def check_transition(
     old: str, new: str, *, stamped: Stamped, start_time: dt.datetime, end_time: dt.datetime, at: dt.datetime
 ) -> None:
-    """Check that a status may follow another, and may do so now. `stamped` is what the visit had stamped as `old`.
+    """Refuse a change of status that is not allowed, or not now.
 
-    Raises:
-        ValidationError: `transition` if never; `not_today` if only on the visit's clinic-local day; `not_started` for
-            a no-show before the start; `not_over` for a visit completed without a consultation before its end; `past`
-            for a cancelled visit that would come back with its time gone.
+    `stamped` tells which timestamps the appointment had in its old status. Codes: `transition` if never; `not_today` if
+    only on the appointment's clinic-local day; `not_started` for a no-show before the start; `not_over` for attendance
+    recorded before the end; `past` for reinstating a cancelled appointment whose time has passed.
     """
     if undone(old, stamped) != new:
         check_forward(old, new)
     if _only_on_its_day(old, new, stamped) and clinic_time.local_date(start_time) != clinic_time.today(at=at):
         raise ValidationError(
-            _("This is possible only on the day of the visit, %(date)s."),
+            _("This is possible only on the day of the appointment, %(date)s."),
             code="not_today",
             params={"date": clinic_time.date_text(start_time)},
         )
     if new == Status.NO_SHOW and at < start_time:
         raise ValidationError(
-            _("The visit starts at %(time)s. A patient can be a no-show only after that."),
+            _("The appointment starts at %(time)s. A patient can be marked as a no-show only after that."),
             code="not_started",
             params={"time": clinic_time.time_text(start_time)},
         )
@@ -292,35 +247,23 @@ def check_transition(
 
 
 def check_over(end_time: dt.datetime, *, at: dt.datetime) -> None:
-    """Check that the visit's time has passed; at its very end it has.
-
-    Raises:
-        ValidationError: `not_over`.
-    """
+    """Refuse before the end of the appointment; at its very end it is over: `not_over`."""
     if at < end_time:
         raise ValidationError(
-            _("The visit lasts until %(time)s. It can be recorded as attended only after that."),
+            _("The appointment lasts until %(time)s. It can be marked as attended only after that."),
             code="not_over",
             params={"time": clinic_time.time_text(end_time)},
         )
 
 
 def check_forward(old: str, new: str) -> None:
-    """Check that a status leads on to another; none leads to itself, and only an undo leads back.
-
-    Raises:
-        ValidationError: `transition`.
-    """
+    """Refuse a status that does not follow from the old one; only an undo goes back: `transition`."""
     if new not in FORWARD[Status(old)]:
         _refuse_transition(old, new)
 
 
 def check_under_way(status: str) -> None:
-    """Check that there is a consultation to end; a visit without one is recorded as attended, which is another thing.
-
-    Raises:
-        ValidationError: `transition`.
-    """
+    """Refuse to complete a consultation that has not started; see `record_attended` for those: `transition`."""
     if status != Status.IN_CONSULTATION:
         _refuse_transition(status, Status.COMPLETED)
 
@@ -334,11 +277,7 @@ def _refuse_transition(old: str, new: str) -> NoReturn:
 
 
 def status_before(status: str, stamped: Stamped) -> Status:
-    """Return the status that an undo brings back.
-
-    Raises:
-        ValidationError: `transition` if there is nothing to undo.
-    """
+    """Return the status that an undo restores; refuse if there is nothing to undo: `transition`."""
     earlier = undone(status, stamped)
     if earlier is None:
         raise ValidationError(_("There is nothing to undo."), code="transition")
@@ -346,70 +285,46 @@ def status_before(status: str, stamped: Stamped) -> Status:
 
 
 def _only_on_its_day(old: str, new: str, stamped: Stamped) -> bool:
-    comes_in = old in {Status.BOOKED, Status.NO_SHOW} and new in {Status.ARRIVED, Status.IN_CONSULTATION}
-    return comes_in or (old == Status.COMPLETED and not is_closed_out(old, stamped))
+    arrives = old in {Status.BOOKED, Status.NO_SHOW} and new in {Status.ARRIVED, Status.IN_CONSULTATION}
+    return arrives or (old == Status.COMPLETED and not is_closed_out(old, stamped))
 
 
 def check_cancellation(status: str, *, cancelled_by: str) -> None:
-    """Check that a cancelled visit says who called it off.
-
-    Raises:
-        ValidationError: `cancelled_by`.
-    """
+    """Refuse a cancelled appointment that does not say who cancelled: `cancelled_by`."""
     if status == Status.CANCELLED and not cancelled_by:
         raise ValidationError(_("Say who cancels: the patient or the clinic."), code="cancelled_by")
 
 
 def check_cancel_reason(status: str, *, cancel_reason: str) -> None:
-    """Check that a cancelled visit says why.
-
-    Raises:
-        ValidationError: `cancel_reason`.
-    """
+    """Refuse a cancelled appointment without a reason: `cancel_reason`."""
     if status == Status.CANCELLED and not cancel_reason.strip():
         raise ValidationError(_("Say why the appointment is cancelled."), code="cancel_reason")
 
 
 def check_status(status: str) -> None:
-    """Check that a status is one of `Status`; MariaDB would take `Booked` for `booked`, and nobody else.
-
-    Raises:
-        ValidationError: `status`.
-    """
+    """Refuse anything but a `Status`; MariaDB alone would take `Booked` for `booked`: `status`."""
     if status not in Status.values:
         raise ValidationError(_("This is not a status of an appointment."), code="status")
 
 
 def refuse_no_free_time(minutes: int, *, doctor_name: str = "") -> NoReturn:
-    """Refuse a walk-in on a day that has no time left for it, with the doctor named or with anybody.
-
-    Raises:
-        ValidationError: `no_free_time`.
-    """
+    """Refuse a walk-in if the doctor, or without a name any doctor, has too little time left: `no_free_time`."""
     raise ValidationError(
-        _("%(who)s has no %(minutes)d minutes free today any more. Choose another doctor or day.")
+        _("%(who)s has no %(minutes)d minutes left today. Choose another doctor or day.")
         if doctor_name
-        else _("Nobody has %(minutes)d minutes free today any more. Choose another day."),
+        else _("No doctor has %(minutes)d minutes left today. Choose another day."),
         code="no_free_time",
         params={"minutes": minutes, "who": doctor_name},
     )
 
 
 def refuse_no_proposal() -> NoReturn:
-    """Refuse to move a visit for which no free time was proposed.
-
-    Raises:
-        ValidationError: `no_free_time`.
-    """
-    raise ValidationError(_("No free time was found in the coming four weeks."), code="no_free_time")
+    """Refuse to move an appointment for which no free time was found: `no_free_time`."""
+    raise ValidationError(_("No free time was found in the next four weeks."), code="no_free_time")
 
 
 def refuse_gone(what: str) -> NoReturn:
-    """Refuse what is asked of an `appointment`, `doctor` or `patient` that has been deleted meanwhile.
-
-    Raises:
-        ValidationError: `gone`.
-    """
+    """Refuse an action on a deleted `appointment`, `doctor` or `patient`: `gone`."""
     message = {
         "appointment": _("This appointment has been deleted."),
         "doctor": _("This doctor's record has been deleted. Choose another doctor."),
@@ -418,19 +333,15 @@ def refuse_gone(what: str) -> NoReturn:
     raise ValidationError(message, code="gone")
 
 
-def check_not_stale(held_version: int, *, seen_version: int | None) -> None:
-    """Check that nobody has changed the record since it was shown; None asks for no check.
-
-    Raises:
-        ValidationError: `stale`.
-    """
-    if seen_version not in (None, held_version):
+def check_not_stale(current_version: int, *, seen_version: int | None) -> None:
+    """Refuse a change if the record was changed since it was shown; None skips the check: `stale`."""
+    if seen_version not in (None, current_version):
         raise ValidationError(
-            _("Somebody else has changed this appointment meanwhile. Look at it as it is now, then decide again."),
+            _("Somebody else has changed this appointment. Check it as it is now, then decide again."),
             code="stale",
         )
 
 
 def is_blocking(status: str) -> bool:
-    """Return whether a visit in this status occupies the doctor and the patient."""
+    """Return whether an appointment in this status takes time of the doctor and the patient."""
     return status in BLOCKING

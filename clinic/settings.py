@@ -1,39 +1,39 @@
 """Settings of the Patient Encounter System, every one of them from the environment.
 
-A `.env` file beside `manage.py` is read too; real environment variables win. README lists what can be set.
+A `.env` file beside `manage.py`, or the file that `ENV_FILE` names, is read too; real environment variables win.
+docs/settings.md lists them.
 """
 
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from clinic.ops import environment as env
 from clinic.ops.request_limits import MAX_FORM, MAX_UPLOAD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+env.read_file(BASE_DIR / ".env")
 
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="only-for-development-" + "x" * 50 if DEBUG else "")
+DEBUG = env.switch("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY", default="only-for-development-" + "x" * 50 if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
         "SECRET_KEY is not set. Put a long random text into the environment or into .env, for example one made by "
         "`python3 -c 'import secrets; print(secrets.token_urlsafe(64))'`."
     )
 # Keys from before, which are still believed while sessions and forms that they signed are about.
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY_FALLBACKS = env.texts("SECRET_KEY_FALLBACKS", default=[])
 
 # The clinic
 
-CLINIC_NAME = env.str("CLINIC_NAME", default="Riverside Clinic")
+CLINIC_NAME = env.text("CLINIC_NAME", default="Riverside Clinic")
 # Django's current time zone is the clinic's everywhere, so templates, forms and admin speak clinic time.
 # The database holds UTC whatever this says.
-TIME_ZONE = env.str("CLINIC_TIME_ZONE", default="Europe/Lisbon")
+TIME_ZONE = env.time_zone("CLINIC_TIME_ZONE", default="Europe/Lisbon")
 USE_TZ = True
 LANGUAGE_CODE = "en-gb"
 USE_I18N = True
@@ -132,7 +132,7 @@ def with_certificate(options: dict[str, Any]) -> dict[str, Any]:
 
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+    "default": env.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
 }
 _database = DATABASES["default"]
 _database["OPTIONS"] = database_options(_database["ENGINE"]) | with_certificate(_database.get("OPTIONS", {}))
@@ -147,10 +147,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUDITLOG_LOGENTRY_MODEL = "clinic.AuditEntry"
 MIGRATION_MODULES = {"auditlog": None}
 # How long entries are kept at least; `prune_audit_trail` deletes older ones. Six years: HIPAA 164.316(b)(2)(i).
-AUDIT_RETENTION_DAYS = env.int("AUDIT_RETENTION_DAYS", default=2192)
+AUDIT_RETENTION_DAYS = env.number("AUDIT_RETENTION_DAYS", default=2192, minimum=1, maximum=100_000)
 
-CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
-vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
+vars().update(env.email("EMAIL_URL", default="consolemail://"))
 
 # Messages name patients, so they stay on the server; a cookie would keep them in the browser after the logout.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
@@ -196,20 +196,20 @@ AXES_VERBOSE = False
 OTP_TOTP_ISSUER = CLINIC_NAME
 OTP_TOTP_SYNC = False
 # Who administers must have a second factor; everybody may.
-REQUIRE_SECOND_FACTOR = env.bool("REQUIRE_SECOND_FACTOR", default=not DEBUG)
+REQUIRE_SECOND_FACTOR = env.switch("REQUIRE_SECOND_FACTOR", default=not DEBUG)
 
 # Transport. Production is HTTPS behind a proxy; USE_HTTPS=off is for trying it out on one machine.
 
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-USE_HTTPS = env.bool("USE_HTTPS", default=not DEBUG)
+ALLOWED_HOSTS = env.texts("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+USE_HTTPS = env.switch("USE_HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = USE_HTTPS
 # Beside health: what carries a secret to an address of programs, which `is_in_the_clear` refuses.
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/(?!docs$|$)", r"^calendar/"]
 SECURE_HSTS_SECONDS = 31_536_000 if USE_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = USE_HTTPS
 SECURE_HSTS_PRELOAD = USE_HTTPS
-BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+BEHIND_PROXY = env.switch("BEHIND_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -230,7 +230,7 @@ CONTENT_SECURITY_POLICY = {
 # Sessions and cookies. Why they are as they are: docs/decisions/012-sessions.md.
 
 SESSION_ENGINE = "clinic.sessions.store"
-SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=15)
+SESSION_IDLE_MINUTES = env.number("SESSION_IDLE_MINUTES", default=15, minimum=1, maximum=1440)
 SESSION_COOKIE_AGE = 12 * 60 * 60  # at most, from the sign-in on
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 # With this prefix browsers take a cookie only from this very host, by HTTPS and for all of it.
@@ -290,14 +290,14 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
 # Who may ask whether the portal is ready to serve: the load balancer's networks. To others there is no such page.
-READY_FROM = env.list("READY_FROM", default=["127.0.0.1/32", "::1/128"])
+READY_FROM = env.networks("READY_FROM", default=["127.0.0.1/32", "::1/128"])
 
 # How often a token may call the API, and a user pages and parts of pages; 0: as often as they like.
-API_CALLS_A_MINUTE = env.int("API_CALLS_A_MINUTE", default=600)
-PAGES_A_MINUTE = env.int("PAGES_A_MINUTE", default=600)
+API_CALLS_A_MINUTE = env.number("API_CALLS_A_MINUTE", default=600, minimum=0, maximum=1_000_000)
+PAGES_A_MINUTE = env.number("PAGES_A_MINUTE", default=600, minimum=0, maximum=1_000_000)
 
 # After how many years without a visit the retention report names a patient.
-PATIENT_RETENTION_YEARS = env.int("PATIENT_RETENTION_YEARS", default=10)
+PATIENT_RETENTION_YEARS = env.number("PATIENT_RETENTION_YEARS", default=10, minimum=1, maximum=150)
 
 # Static files
 

@@ -4,12 +4,36 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 
-_serve = get_wsgi_application()
+
+def _load() -> Callable[..., Any]:
+    """Return Django's application.
+
+    Gunicorn prints an AppImportError as one line; anything else would be a traceback from each worker.
+
+    Raises:
+        AppImportError: Under gunicorn, if DEBUG is on or a setting cannot be read.
+    """
+    if not os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn"):
+        return get_wsgi_application()
+    from gunicorn.errors import AppImportError
+
+    from clinic.ops.serving import why_not
+
+    if reason := why_not():
+        raise AppImportError(reason)
+    try:
+        return get_wsgi_application()
+    except ImproperlyConfigured as error:
+        raise AppImportError(" ".join(str(error).split())) from None
+
+
+_serve = _load()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

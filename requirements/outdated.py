@@ -61,23 +61,33 @@ def newest_series(pin: Pin, versions: Iterable[Version]) -> Version | None:
 
 
 def main(directory: Path) -> None:
-    """Print the report."""
+    """Print the report, each pin as soon as it is compared."""
     if not versions_of("pip"):
-        print("The package index cannot be reached, so nothing is compared.")
+        _print_now("The package index cannot be reached, so nothing is compared.")
         return
     pins = pins_in(sorted(directory.glob("*.txt")))
+    _print_now(f"Comparing {len(pins)} pins with the package index.")
+    behind = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        versions = dict(zip(pins, pool.map(versions_of, [pin.name for pin in pins]), strict=True))
-    print(f"{len(pins)} pins compared.")
-    _print_those("Behind the newest patch of their series", {pin: newest_patch(pin, versions[pin]) for pin in pins})
-    _print_those("A newer series is out", {pin: newest_series(pin, versions[pin]) for pin in pins})
-    if unknown := [pin.name for pin in pins if not versions[pin]]:
-        print(f"Not found in the index: {', '.join(unknown)}")
+        for pin, versions in zip(pins, pool.map(versions_of, [pin.name for pin in pins]), strict=True):
+            news = news_of(pin, versions)
+            behind += bool(news)
+            for line in news:
+                _print_now(line)
+    _print_now(f"{behind} of {len(pins)} pins are behind or not found.")
 
 
-def _print_those(title: str, newer: dict[Pin, Version | None]) -> None:
-    behind = [f"  {pin.name} {pin.version} -> {version}" for pin, version in newer.items() if version]
-    print(f"{title}:" if behind else f"{title}: none", *behind, sep="\n")
+def news_of(pin: Pin, versions: list[Version]) -> list[str]:
+    """Return the lines of the report on a pin; none if it is the newest version."""
+    if not versions:
+        return [f"{pin.name} {pin.version}: not found in the package index"]
+    newer = {"newest patch": newest_patch(pin, versions), "newer series": newest_series(pin, versions)}
+    return [f"{pin.name} {pin.version} -> {version} ({kind})" for kind, version in newer.items() if version]
+
+
+def _print_now(line: str) -> None:
+    """Print a line at once, even into a pipe."""
+    print(line, flush=True)
 
 
 if __name__ == "__main__":

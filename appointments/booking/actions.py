@@ -1,8 +1,8 @@
-"""What people do with appointments: the verbs of the front desk.
+"""What users do with appointments: book, move, cancel, and record how they go.
 
-Each verb is a whole unit of work: it reads the row afresh, checks every rule, writes, and leaves an audit entry in the
-same transaction, with `by` as the actor. Refusals are ValidationErrors by field; nothing is then saved. Every verb
-that changes an appointment takes `version`, the one that was shown to whoever decides; None skips that check.
+Each action is a unit of work: it reads the row again, checks every rule, writes, and leaves an audit entry in the same
+transaction, with `by` as the actor. Refusals are ValidationErrors by field, and nothing is saved then. An action that
+changes an appointment takes the `version` that the user was shown; None skips that check (`stale`).
 """
 
 import datetime as dt
@@ -24,7 +24,8 @@ from appointments.statuses import Status
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
 from clinic.core.appointment_length import USUAL_MINUTES
-from clinic.core.field_errors import FieldErrors
+from clinic.core.field_errors import at_field
+from clinic.core.names import with_single_spaces
 from clinic.db.transactions import is_lost_connection, retrying
 from doctors.models import Doctor
 from patients.models import Patient
@@ -32,8 +33,8 @@ from patients.models import Patient
 if TYPE_CHECKING:
     from clinic.models import User
 
-# Their existence is known: callers hand over records, and booking_key has been looked up.
-_KNOWN = {"patient", "doctor", "booked_by", "booking_key"}
+# Callers pass existing records, and booking_key has been looked up: full_clean() need not check them.
+_KNOWN_TO_EXIST = {"patient", "doctor", "booked_by", "booking_key"}
 
 
 def book(
@@ -48,11 +49,9 @@ def book(
     outside_hours_reason: str = "",
     booking_key: uuid.UUID | None = None,
 ) -> Appointment:
-    """Book a visit, or return the one that this `booking_key` has booked before.
+    """Book an appointment, or return the one that this `booking_key` has booked before.
 
-    With `outside_hours_reason`, `by` may book where the doctor is not there, if the role allows it.
-
-    A connection lost around the COMMIT leaves open whether the visit was booked: the key is then looked up once.
+    With `outside_hours_reason`, users with that permission may book when the doctor is not available.
 
     Raises:
         ValidationError: by field, with the codes of `rules`; `booking_key_used` if the key booked something else.
@@ -71,6 +70,11 @@ def book(
         booked_by=by,
         booking_key=booking_key or uuid.uuid4(),
     )
+    return _book_over_lost_connection(new, by=by)
+
+
+def _book_over_lost_connection(new: Callable[[], Appointment], *, by: "User | None") -> Appointment:
+    """Book; if the connection is lost around the COMMIT, look up once whether it took effect."""
     try:
         return _book_once(new, by=by)
     except DatabaseError as error:
@@ -83,21 +87,20 @@ def book(
 
 
 def _check_may_book_outside_hours(reason: str, *, by: "User | None") -> None:
-    with (errors := FieldErrors()).at("outside_hours_reason"):
-        may = by is not None and by.has_perm("appointments.book_outside_hours")
+    may = by is not None and by.has_perm("appointments.book_outside_hours")
+    with at_field("outside_hours_reason"):
         rules.check_may_book_outside_hours(reason.strip(), may=may)
-    errors.raise_any()
 
 
 @retrying
 def _book_once(new: Callable[[], Appointment], *, by: "User | None") -> Appointment:
-    wanted = new()  # afresh at each try: a COMMIT that failed leaves an instance that believes it is saved
+    wanted = new()  # made again at each try: a failed COMMIT leaves an instance that believes it is saved
     if (booked := _booked_before(wanted)) is not None:
         return booked
     try:
-        wanted.full_clean(exclude=_KNOWN)
+        wanted.full_clean(exclude=_KNOWN_TO_EXIST)
     except ValidationError:
-        # What is in the way may be this very booking: the same form, sent twice at once.
+        # The conflict may be this very booking: the same form, sent twice at once.
         if (booked := _booked_before(wanted)) is not None:
             return booked
         raise
@@ -110,17 +113,17 @@ def _booked_before(wanted: Appointment) -> Appointment | None:
     booked = Appointment.objects.filter(booking_key=wanted.booking_key).first()
     if booked is None:
         return None
-    asked, got = (
-        (each.doctor_id, clinic_time.whole_minute(each.start_time), *_told_of(each)) for each in (wanted, booked)
+    requested, existing = (
+        (each.doctor_id, clinic_time.whole_minute(each.start_time), *_details_of(each)) for each in (wanted, booked)
     )
-    if asked != got or not booked.is_blocking:
+    if requested != existing or not booked.is_blocking:
         _refuse_used_key(booked)
     return booked
 
 
-def _told_of(visit: Appointment) -> tuple[Any, ...]:
-    """Return what somebody says of a visit apart from where and when it takes place."""
-    return visit.patient_id, visit.duration_minutes, visit.reason.split(), visit.notes
+def _details_of(appointment: Appointment) -> tuple[Any, ...]:
+    """Return what a form says about an appointment besides doctor and start."""
+    return appointment.patient_id, appointment.duration_minutes, appointment.reason.split(), appointment.notes
 
 
 def _refuse_used_key(booked: Appointment) -> NoReturn:
@@ -134,67 +137,66 @@ def _refuse_used_key(booked: Appointment) -> NoReturn:
 def walk_in(
     *,
     patient: Patient,
-    wish: SlotSearch,
+    search: SlotSearch,
     by: "User | None",
     reason: str = "",
     notes: str = "",
     booking_key: uuid.UUID | None = None,
 ) -> Appointment:
-    """Book the next free time of today that suits, for a patient who is here: the visit counts as arrived.
+    """Book today's next free time that matches, for a patient who is here, and mark it as arrived.
 
-    The walk-in that this `booking_key` has booked for the patient before is returned as it is.
+    If this `booking_key` has booked a walk-in of the patient before, that one is returned.
 
     Raises:
-        ValidationError: `no_free_time` if nobody who suits is free today any more; `booking_key_used` if the key
-            booked something else; else as `book`.
+        ValidationError: `no_free_time` if no matching doctor has time left today; `booking_key_used` if the key booked
+            something else; otherwise as `book`.
     """
-    if wish.minutes is not None:
-        with (errors := FieldErrors()).at("duration_minutes"):
-            rules.check_duration(wish.minutes)
-        errors.raise_any()
-    wish = replace(wish, patient_id=patient.pk)
+    if search.minutes is not None:
+        with at_field("duration_minutes"):
+            rules.check_duration(search.minutes)
+    search = replace(search, patient_id=patient.pk)
     key = booking_key or uuid.uuid4()
-    return _walk_in_once(wish, {"patient": patient, "reason": reason, "notes": notes, "booking_key": key, "by": by})
+    return _walk_in_once(search, {"patient": patient, "reason": reason, "notes": notes, "booking_key": key, "by": by})
 
 
 @retrying
-def _walk_in_once(wish: SlotSearch, details: dict[str, Any]) -> Appointment:
-    if (walked_in := _walked_in_before(wish, details)) is not None:
+def _walk_in_once(search: SlotSearch, details: dict[str, Any]) -> Appointment:
+    if (walked_in := _walked_in_before(search, details)) is not None:
         return walked_in
     with acting(details["by"]), transaction.atomic():
-        doctor = _next_free_today(wish).doctor
-        locking.claim(doctor_ids=[doctor.pk], patient_ids=())
-        if (walked_in := _walked_in_before(wish, details)) is not None:
+        doctor = _next_free_today(search).doctor
+        locking.lock_diaries(doctor_ids=[doctor.pk], patient_ids=())
+        if (walked_in := _walked_in_before(search, details)) is not None:
             return walked_in
-        slot = _next_free_today(replace(wish, doctor_id=doctor.pk))  # nobody takes it from us any more
-        new = book(doctor=doctor, start_time=slot.start, duration_minutes=wish.minutes_with(doctor), **details)
+        slot = _next_free_today(replace(search, doctor_id=doctor.pk))  # under the lock, nobody else can take it
+        new = book(doctor=doctor, start_time=slot.start, duration_minutes=search.minutes_with(doctor), **details)
         return mark_arrived(new, by=details["by"])
 
 
-def _walked_in_before(wish: SlotSearch, details: dict[str, Any]) -> Appointment | None:
+def _walked_in_before(search: SlotSearch, details: dict[str, Any]) -> Appointment | None:
     booked = Appointment.objects.filter(booking_key=details["booking_key"]).first()
     if booked is None:
         return None
-    asked = details["patient"].pk, wish.minutes_with(booked.doctor), details["reason"].split(), details["notes"]
-    is_asked = asked == _told_of(booked) and wish.suits_doctor(booked.doctor)
+    requested = details["patient"].pk, search.minutes_with(booked.doctor), details["reason"].split(), details["notes"]
+    is_requested = requested == _details_of(booked) and search.suits_doctor(booked.doctor)
     is_here = booked.arrived_at is not None and booked.is_blocking
-    if not (is_asked and is_here and clinic_time.local_date(booked.start_time) == clinic_time.today()):
+    if not (is_requested and is_here and clinic_time.local_date(booked.start_time) == clinic_time.today()):
         _refuse_used_key(booked)
     return booked
 
 
-def _next_free_today(wish: SlotSearch) -> Slot:
-    """Return the soonest slot of today that suits, or refuse."""
+def _next_free_today(search: SlotSearch) -> Slot:
+    """Return today's next matching slot, or refuse: `no_free_time`."""
     doctors = list(Doctor.objects.active())
-    found = find_free(wish, doctors, first_day=clinic_time.today(), days=1)
+    found = find_free(search, doctors, first_day=clinic_time.today(), days=1)
     slot = min(found.slots(), key=lambda slot: slot.start, default=None)
     if slot is None:
-        with (errors := FieldErrors()).at("start_time"):
-            sought = [doctor for doctor in doctors if wish.suits_doctor(doctor)]
-            minutes = min(map(wish.minutes_with, sought), default=USUAL_MINUTES)
-            chosen = sought[0].full_name if wish.doctor_id and sought else ""
-            rules.refuse_no_free_time(minutes, doctor_name=chosen)
-        errors.raise_any()
+        matching = [doctor for doctor in doctors if search.suits_doctor(doctor)]
+        minutes = min(map(search.minutes_with, matching), default=USUAL_MINUTES)
+        with at_field("start_time"):
+            rules.refuse_no_free_time(
+                minutes, doctor_name=matching[0].full_name if search.doctor_id and matching else ""
+            )
     return slot
 
 
@@ -205,13 +207,12 @@ def register_and(
     booking_key: uuid.UUID,
     by: "User | None",
 ) -> Appointment:
-    """Register a patient and arrange a visit (`book` or `walk_in`, called with `patient`), both or neither.
+    """Register a patient and arrange an appointment (`book` or `walk_in`, called with `patient`), both or neither.
 
-    Sent again with the same key, the patient it registered is taken. `new_patient` makes the unsaved record afresh at
-    each try.
+    A repeated `booking_key` takes the patient whom it registered. `new_patient` makes the unsaved record at each try.
 
     Raises:
-        ValidationError: by field, of the patient's rules or of the visit's.
+        ValidationError: by field, of the patient's rules or of the appointment's.
     """
 
     @retrying
@@ -223,7 +224,7 @@ def register_and(
             try:
                 patient.full_clean()
             except ValidationError:
-                # What is in the way may be this very patient: the same form, sent twice at once.
+                # The conflict may be this very patient: the same form, sent twice at once.
                 if (registered := registered_with(booking_key, email=patient.email)) is None:
                     raise
                 return arrange(patient=registered)
@@ -234,7 +235,7 @@ def register_and(
 
 
 def registered_with(booking_key: uuid.UUID, *, email: str) -> Patient | None:
-    """Return the patient with this e-mail for whom the key has booked before, if it has."""
+    """Return the patient with this e-mail address for whom the key has booked before, if there is one."""
     return Patient.objects.filter(appointments__booking_key=booking_key, email=email.strip().lower()).first()
 
 
@@ -249,10 +250,9 @@ def move(
     outside_hours_reason: str = "",
     version: int | None = None,
 ) -> Appointment:
-    """Give a visit another doctor, start or length. The row stays; the audit trail holds old and new, and the reason.
+    """Give an appointment another doctor, start or length. The audit trail has old and new values, and the reason.
 
-    Why it was outside hours is carried over only while doctor and start stay: `outside_hours_reason` says it of a new
-    time, as in `book`.
+    The former `outside_hours_reason` is kept only while doctor and start are; a new time needs its own, as in `book`.
 
     Raises:
         ValidationError: by field, with the codes of `rules`.
@@ -260,15 +260,14 @@ def move(
     _check_may_book_outside_hours(outside_hours_reason, by=by)
 
     def change(current: Appointment) -> None:
-        with (errors := FieldErrors()).at("start_time"):  # `clean()` asks only if something changes
+        with at_field("start_time"):  # `clean()` checks this only if something changes
             rules.check_movable(current.status, old_start=current.start_time, new_start=start_time)
-        errors.raise_any()
         current.doctor = doctor
         current.start_time = start_time
         current.duration_minutes = duration_minutes
         if current.changes("doctor_id", "start_time") or outside_hours_reason:
             current.outside_hours_reason = outside_hours_reason
-        current.reason_of_change = " ".join(reason.split())
+        current.reason_of_change = with_single_spaces(reason)
 
     return _change(appointment, change, by=by, version=version)
 
@@ -276,14 +275,10 @@ def move(
 def cancel(
     appointment: Appointment, *, reason: str, cancelled_by: str, by: "User | None", version: int | None = None
 ) -> Appointment:
-    """Call a visit off, with a reason and by whom (a `CancelledBy`). Its time is free again.
-
-    Raises:
-        ValidationError: `transition`, `cancelled_by`, `cancel_reason` or `stale`.
-    """
+    """Cancel, with a reason and by whom (a `CancelledBy`): `transition`, `cancelled_by`, `cancel_reason`."""
 
     def change(current: Appointment) -> None:
-        _lead_on(current, Status.CANCELLED)
+        _advance_status(current, Status.CANCELLED)
         current.cancelled_at = timezone.now()
         current.cancelled_by = cancelled_by
         current.cancel_reason = reason
@@ -292,29 +287,23 @@ def cancel(
 
 
 def mark_arrived(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Note that the patient is here.
+    """Mark the patient as arrived: `transition`, `not_today`.
 
-    Raises:
-        ValidationError: `transition`, `not_today`, `stale`; `doctor_overlap` or `patient_overlap` for a no-show whose
-            time has been given away.
+    A no-show whose time was booked in the meantime is refused: `doctor_overlap`, `patient_overlap`.
     """
 
     def change(current: Appointment) -> None:
-        _lead_on(current, Status.ARRIVED)
+        _advance_status(current, Status.ARRIVED)
         current.arrived_at = timezone.now()
 
     return _change(appointment, change, by=by, version=version)
 
 
 def start(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Note that the consultation begins; a patient nobody marked arrived has arrived by now.
-
-    Raises:
-        ValidationError: `transition`, `not_today` or `stale`.
-    """
+    """Start the consultation, and record the arrival if that was not done: `transition`, `not_today`."""
 
     def change(current: Appointment) -> None:
-        _lead_on(current, Status.IN_CONSULTATION)
+        _advance_status(current, Status.IN_CONSULTATION)
         current.started_at = timezone.now()
         current.arrived_at = current.arrived_at or current.started_at
 
@@ -322,16 +311,11 @@ def start(appointment: Appointment, *, by: "User | None", version: int | None = 
 
 
 def complete(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Note that the consultation is over.
-
-    Raises:
-        ValidationError: `transition` or `stale`.
-    """
+    """Complete the consultation: `transition`."""
 
     def change(current: Appointment) -> None:
-        with (errors := FieldErrors()).at("status"):
+        with at_field("status"):
             rules.check_under_way(current.status)
-        errors.raise_any()
         current.status = Status.COMPLETED
         current.completed_at = timezone.now()
 
@@ -339,63 +323,53 @@ def complete(appointment: Appointment, *, by: "User | None", version: int | None
 
 
 def record_attended(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Note of a visit whose time has passed that it took place. Nobody knows when any more: nothing is stamped.
+    """Mark a past appointment as attended: `transition`, `not_over`.
 
-    Raises:
-        ValidationError: `transition`, `not_over` or `stale`.
+    The real times are unknown, so no timestamps are set.
     """
 
     def change(current: Appointment) -> None:
-        _lead_on(current, Status.COMPLETED)
-        with (errors := FieldErrors()).at("status"):
+        _advance_status(current, Status.COMPLETED)
+        with at_field("status"):
             rules.check_over(current.end_time, at=timezone.now())
-        errors.raise_any()
 
     return _change(appointment, change, by=by, version=version)
 
 
 def mark_no_show(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Note that the patient did not come. The time is free again.
-
-    Raises:
-        ValidationError: `transition`, `not_started` or `stale`.
-    """
+    """Record that the patient did not come, which frees the time: `transition`, `not_started`."""
 
     def change(current: Appointment) -> None:
-        _lead_on(current, Status.NO_SHOW)
+        _advance_status(current, Status.NO_SHOW)
 
     return _change(appointment, change, by=by, version=version)
 
 
 def undo(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Take the last status back and clear what it stamped. A time freed meanwhile is taken again, if still free.
+    """Restore the previous status and clear the last one's timestamps; `transition` if there is nothing to undo.
 
-    Raises:
-        ValidationError: `transition` if there is nothing to undo; `not_today`, `past`, `stale`, `doctor_overlap`,
-            `patient_overlap`, `inactive`.
+    If the last status freed the time, the rules of booking apply again: `past`, `doctor_overlap` and the like.
     """
 
     def change(current: Appointment) -> None:
         last = Status(current.status)
-        with (errors := FieldErrors()).at("status"):
+        with at_field("status"):
             current.status = rules.status_before(last, current.stamped)
-        errors.raise_any()
-        for name, blank in _STAMPS.get(last, {}).items():
+        for name, blank in _CLEARED_BY_UNDO.get(last, {}).items():
             setattr(current, name, blank)
 
     return _change(appointment, change, by=by, version=version)
 
 
-def _lead_on(current: Appointment, status: Status) -> None:
-    """Give the visit a later status. `clean()` cannot ask for this: it takes an undo for a change like any other."""
-    with (errors := FieldErrors()).at("status"):
+def _advance_status(current: Appointment, status: Status) -> None:
+    """Set a status that follows; `clean()` cannot check this, because to it an undo is a change like any other."""
+    with at_field("status"):
         rules.check_forward(current.status, status)
-    errors.raise_any()
     current.status = status
 
 
-# What each status stamps on the row, and what an undo puts in its place.
-_STAMPS: dict[Status, dict[str, str | None]] = {
+# What each status has set on the row, and what an undo sets instead.
+_CLEARED_BY_UNDO: dict[Status, dict[str, str | None]] = {
     Status.ARRIVED: {"arrived_at": None},
     Status.IN_CONSULTATION: {"started_at": None},
     Status.COMPLETED: {"completed_at": None},
@@ -416,7 +390,7 @@ def _change(
         if by is None or by.has_perm("appointments.view_appointment") or not hasattr(refusal, "error_dict"):
             raise
         raise ValidationError(
-            {field: list(map(rules.without_other_visit, errors)) for field, errors in refusal.error_dict.items()}
+            {field: list(map(rules.without_other_appointment, errors)) for field, errors in refusal.error_dict.items()}
         ) from None
 
 
@@ -434,6 +408,6 @@ def _change_once(
             rules.refuse_gone("appointment")
         rules.check_not_stale(current.version, seen_version=version)
         change(current)
-        current.full_clean(exclude=_KNOWN)
+        current.full_clean(exclude=_KNOWN_TO_EXIST)
         current.save()
     return current

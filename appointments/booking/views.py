@@ -110,7 +110,7 @@ def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: b
     common = {"by": by, "booking_key": sent["booking_key"], "reason": sent["reason"], "notes": sent["notes"]}
     if walks_in:
         wish = SlotSearch(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
-        arrange = partial(actions.walk_in, wish=wish, **common)
+        arrange = partial(actions.walk_in, search=wish, **common)
     else:
         arrange = partial(
             actions.book,

@@ -9,7 +9,7 @@ import django.db.models.expressions
 from django.conf import settings
 from django.db import migrations, models
 
-import appointments.models
+import clinic.db.constraints
 
 
 class Migration(migrations.Migration):
@@ -107,15 +107,15 @@ class Migration(migrations.Migration):
                     models.Index(fields=["start_time"], name="appointment_start"),
                 ],
                 "constraints": [
-                    appointments.models.CheckConstraintWithoutValidation(
+                    clinic.db.constraints.CheckConstraintWithoutValidation(
                         condition=models.Q(("duration_minutes__gte", 15), ("duration_minutes__lte", 180)),
                         name="appointment_duration",
                     ),
-                    appointments.models.CheckConstraintWithoutValidation(
+                    clinic.db.constraints.CheckConstraintWithoutValidation(
                         condition=models.Q(("end_time__gt", models.F("start_time"))),
                         name="appointment_ends_after_start",
                     ),
-                    appointments.models.CheckConstraintWithoutValidation(
+                    clinic.db.constraints.CheckConstraintWithoutValidation(
                         condition=models.Q(
                             (
                                 "end_time__lte",
@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                         ),
                         name="appointment_not_too_long",
                     ),
-                    appointments.models.CheckConstraintWithoutValidation(
+                    clinic.db.constraints.CheckConstraintWithoutValidation(
                         condition=models.Q(
                             (
                                 "status__in",

@@ -8,7 +8,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import appointments.models.appointment
+import clinic.db.constraints
 
 
 class Migration(migrations.Migration):
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-granted_at", "-pk"],
                 "indexes": [models.Index(fields=["user", "ends_at"], name="emergency_user_end")],
                 "constraints": [
-                    appointments.models.appointment.CheckConstraintWithoutValidation(
+                    clinic.db.constraints.CheckConstraintWithoutValidation(
                         condition=models.Q(
                             (
                                 "ends_at__lte",

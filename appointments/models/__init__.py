@@ -1,6 +1,6 @@
 """Appointments, what is left to do for those whose doctor will not be there, calendar feeds and emergency access."""
 
-from appointments.models.appointment import Appointment, CheckConstraintWithoutValidation
+from appointments.models.appointment import Appointment
 from appointments.models.calendar_feed import CalendarFeed
 from appointments.models.displaced import DisplacedAppointment, ScheduleChange
 from appointments.models.emergency import EmergencyGrant, may_see_names
@@ -8,7 +8,6 @@ from appointments.models.emergency import EmergencyGrant, may_see_names
 __all__ = [
     "Appointment",
     "CalendarFeed",
-    "CheckConstraintWithoutValidation",
     "DisplacedAppointment",
     "EmergencyGrant",
     "ScheduleChange",

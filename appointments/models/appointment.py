@@ -1,4 +1,4 @@
-"""Appointments. However one is written, `save()` claims the diaries, checks them, and writes."""
+"""Appointments. However one is written, `save()` locks the diaries, checks them, and writes."""
 
 import datetime as dt
 import uuid
@@ -22,6 +22,8 @@ from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST, MAX_MINUTES, MIN_MINUTES, USUAL_MINUTES
 from clinic.core.field_errors import FieldErrors
+from clinic.core.names import with_single_spaces
+from clinic.db.constraints import CheckConstraintWithoutValidation
 from clinic.db.tracked_fields import TrackedFields
 from clinic.db.transactions import LostRace
 from doctors.availability_loader import load_doctor_availability
@@ -32,21 +34,10 @@ from patients.rules import check_not_anonymised
 MAX_NOTES = 2000
 
 
-class CheckConstraintWithoutValidation(models.CheckConstraint):
-    """A constraint of the database only; people hear of it from `clean()`.
-
-    Django's own validation runs a query that swallows database errors, and one between claim and write cost 17
-    double bookings on a cluster.
-    """
-
-    def validate(self, *args: Any, **kwargs: Any) -> None:
-        """Leave it to the rules."""
-
-
 class Appointment(TrackedFields):
-    """A patient's visit to a doctor, from `start_time` up to but not including `end_time`."""
+    """An appointment of a patient with a doctor, from `start_time` up to but not including `end_time`."""
 
-    # What decides which rules and claims a change needs.
+    # These decide which rules and locks a change needs.
     TRACKED_FIELDS = (
         "doctor_id",
         "patient_id",
@@ -59,10 +50,10 @@ class Appointment(TrackedFields):
         "version",
     )
 
-    # Why the change that is about to be saved is made: it belongs to the change, so the audit trail keeps it.
+    # The reason for the change about to be saved. It belongs to the change, so the audit trail stores it.
     reason_of_change = ""
 
-    # Why a change of doctors' time has hit the visit, as `appointments.displaced.finder` found.
+    # Why a change of the doctor's availability displaces the appointment, set by `appointments.displaced.finder`.
     hit_because: frozenset[str] = frozenset()
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
@@ -71,13 +62,13 @@ class Appointment(TrackedFields):
     duration_minutes = models.PositiveSmallIntegerField("length in minutes", default=USUAL_MINUTES)
     end_time = models.DateTimeField("end", editable=False)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
-    reason = models.CharField(max_length=200, blank=True, help_text="Seen in the schedule.")
+    reason = models.CharField(max_length=200, blank=True, help_text="Shown in the schedule.")
     notes = models.TextField(max_length=MAX_NOTES, blank=True, validators=[MaxLengthValidator(MAX_NOTES)])
     outside_hours_reason = models.CharField(
-        "why nevertheless",
+        "reason for the exception",
         max_length=200,
         blank=True,
-        help_text="Of a visit booked outside hours, in leave, closed, or in a gap.",
+        help_text="If booked outside hours, during leave, on a closing day, or in a gap.",
     )
     booking_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     booked_by = models.ForeignKey(
@@ -140,60 +131,58 @@ class Appointment(TrackedFields):
 
     @property
     def trail_patient_id(self) -> int:
-        """The patient whose data an audit entry of this record holds."""
+        """The patient whose data the audit entries of this record contain."""
         return self.patient_id
 
     def get_absolute_url(self) -> str:
-        """Return the address of the appointment's page."""
         return reverse("appointments:appointment_detail", args=[self.pk])
 
     def get_additional_data(self) -> dict[str, str] | None:
-        """Return what the audit entry of a change says beside it; auditlog asks."""
+        """Return what auditlog stores with the change."""
         return {"reason": self.reason_of_change} if self.reason_of_change else None
 
     @property
     def is_blocking(self) -> bool:
-        """Whether the visit occupies the doctor and the patient."""
         return rules.is_blocking(self.status)
 
     @property
     def stamped(self) -> Stamped:
-        """Which steps the row has a time for; an undo has cleared one here before it is checked."""
-        held = self.held
-        return Stamped(*(held.get(name) is not None for name in ("arrived_at", "started_at", "completed_at")))
+        """Which timestamps the row has; an undo has cleared one on the instance before it is checked."""
+        original = self.original
+        return Stamped(*(original.get(name) is not None for name in ("arrived_at", "started_at", "completed_at")))
 
     @property
     def takes_time(self) -> bool:
-        """Whether saving this needs time in the diaries that the row did not hold before."""
+        """Whether saving this takes time in the diaries that the row did not take before."""
         if not self.is_blocking:
             return False
         if self.changes("doctor_id", "patient_id", "start_time", "duration_minutes"):
             return True
-        return not rules.is_blocking(self.held["status"])
+        return not rules.is_blocking(self.original["status"])
 
     @property
     def takes_patient(self) -> bool:
-        """Whether saving this needs the patient's diary: for time in it, or since the visit was another patient's."""
+        """Whether saving this needs the patient's diary: to take time, or because the patient changes."""
         return self.takes_time or (not self._state.adding and self.changes("patient_id"))
 
     def _is_rearranged(self) -> bool:
-        """Return whether saving this changes with whom, when or whether the visit is to take place."""
-        is_off, was_off = (status == Status.CANCELLED for status in (self.status, self.held["status"]))
+        """Return whether saving this changes doctor or time, or cancels or reinstates the appointment."""
+        is_off, was_off = (status == Status.CANCELLED for status in (self.status, self.original["status"]))
         return self.changes("doctor_id", "start_time") or is_off != was_off
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the texts and check each field for itself; a time without zone must not pass for clinic time."""
+        """Tidy the texts and check each field by itself; a naive time must not be taken for clinic time."""
         self._refused: frozenset[str] = frozenset()
-        self.reason = " ".join((self.reason or "").split())
-        self.cancel_reason = " ".join((self.cancel_reason or "").split())
-        self.outside_hours_reason = " ".join((self.outside_hours_reason or "").split())
+        self.reason = with_single_spaces(self.reason or "")
+        self.cancel_reason = with_single_spaces(self.cancel_reason or "")
+        self.outside_hours_reason = with_single_spaces(self.outside_hours_reason or "")
         errors = FieldErrors()
         with errors.at("start_time"):
             rules.check_aware(self.start_time)
         with errors.at("duration_minutes"):
             rules.check_whole_minutes(self.duration_minutes)
         if isinstance(self.duration_minutes, int):
-            exclude = {*(exclude or ()), "duration_minutes"}  # the rule says it better than the column's range
+            exclude = {*(exclude or ()), "duration_minutes"}  # the rule has the better message
         try:
             errors.raise_any()
             super().clean_fields(exclude=exclude)
@@ -202,12 +191,12 @@ class Appointment(TrackedFields):
             raise
 
     def clean(self) -> None:
-        """Check all rules of an appointment. It only looks; `save()` looks again under the claim.
+        """Check all rules of an appointment, without a lock; `save()` checks again under the locks.
 
         Raises:
             ValidationError: by field, with the codes of `rules`.
         """
-        if self._is_unclear():
+        if self._is_incomplete():
             return
         now = timezone.now()
         errors = FieldErrors()
@@ -234,8 +223,8 @@ class Appointment(TrackedFields):
             self._check_diaries(errors, self.doctor)
             errors.raise_any()
 
-    def _is_unclear(self) -> bool:
-        """Return whether a field says nothing that rules could be asked about; `clean_fields()` has then refused it."""
+    def _is_incomplete(self) -> bool:
+        """Return whether a field that the rules need is missing or invalid; `clean_fields()` has then refused it."""
         if None in (self.start_time, self.duration_minutes):
             return True
         return self._refuses("start_time", "duration_minutes", "status")
@@ -245,7 +234,7 @@ class Appointment(TrackedFields):
         return not refused.isdisjoint(fields)
 
     def _check_patient(self, errors: FieldErrors) -> None:
-        """Check that nothing is booked for, or written about, a patient who has been anonymised."""
+        """Refuse to book for, or write about, an anonymised patient."""
         if self.patient_id is None or self._refuses("patient"):
             return
         if self._state.adding or self.takes_patient:
@@ -256,14 +245,14 @@ class Appointment(TrackedFields):
                 check_no_text_for_anonymised(getattr(self, name), of_nobody=self.patient.anonymised_at is not None)
 
     def _check_change(self, errors: FieldErrors, now: dt.datetime) -> None:
-        held = self.held
+        original = self.original
         if self.changes("doctor_id", "patient_id", "start_time"):
             with errors.at("start_time"):
-                rules.check_movable(held["status"], old_start=held["start_time"], new_start=self.start_time)
+                rules.check_movable(original["status"], old_start=original["start_time"], new_start=self.start_time)
         if self.changes("status"):
             with errors.at("status"):
                 rules.check_transition(
-                    held["status"],
+                    original["status"],
                     self.status,
                     stamped=self.stamped,
                     start_time=self.start_time,
@@ -272,36 +261,35 @@ class Appointment(TrackedFields):
                 )
 
     def _check_diaries(self, errors: FieldErrors, doctor: Doctor) -> None:
-        """Check what depends on other rows: that the doctor takes appointments and is there, and both are free.
+        """Check what depends on other rows: the doctor is active and available, and doctor and patient are free.
 
-        Five queries, six of a doctor with a gap. Of a time that has passed nobody asks whether the doctor was there,
-        or had the gap: it is history.
+        Five queries, six for a doctor with a gap. Past times are not checked against the doctor's hours or gap.
         """
-        comes_back = not self._state.adding and self.held["status"] == Status.CANCELLED
-        if comes_back or self.changes("doctor_id", "start_time"):
+        is_reinstated = not self._state.adding and self.original["status"] == Status.CANCELLED
+        if is_reinstated or self.changes("doctor_id", "start_time"):
             with errors.at("doctor"):
                 rules.check_active(doctor)
-        is_longer = self.duration_minutes > self.held.get("duration_minutes", 0)
-        is_new_time = comes_back or is_longer or self.changes("doctor_id", "start_time")
-        is_arranged = is_new_time and self.start_time > timezone.now()
+        is_longer = self.duration_minutes > self.original.get("duration_minutes", 0)
+        is_new_time = is_reinstated or is_longer or self.changes("doctor_id", "start_time")
+        is_future_change = is_new_time and self.start_time > timezone.now()
         is_overridden = False
         others = Appointment.objects.exclude(pk=self.pk)
         in_diary, span = others.for_doctor(self.doctor_id), (self.start_time, self.end_time)
-        if is_arranged:
+        if is_future_change:
             with errors.at("start_time"):
                 time = load_doctor_availability(self.doctor_id, *span)
                 is_overridden |= self._overrides(partial(rules.check_open, time, *span, doctor=doctor))
         with errors.at("start_time"):
             rules.check_doctor_free(in_diary, *span)
-            if is_arranged:
+            if is_future_change:
                 is_overridden |= self._overrides(partial(rules.check_gap_kept, in_diary, *span, doctor=doctor))
         with errors.at("start_time"):
             rules.check_patient_free(others.for_patient(self.patient_id), *span)
-        if is_arranged and not is_overridden:
-            self.outside_hours_reason = ""  # it is not needed
+        if is_future_change and not is_overridden:
+            self.outside_hours_reason = ""  # not needed
 
     def _overrides(self, check: Callable[[], None]) -> bool:
-        """Check a rule that a reason overrides; return whether one does."""
+        """Check a rule that a reason overrides; return whether it was needed."""
         try:
             check()
         except ValidationError:
@@ -310,12 +298,15 @@ class Appointment(TrackedFields):
             return True
         return False
 
-    def _set_times(self) -> None:
+    def _check_times(self) -> None:
+        """Refuse what `_set_times` would change silently: a naive start, a fraction of a minute."""
         rules.check_whole_minutes(self.duration_minutes)
+        self.start_time = models.DateTimeField().to_python(self.start_time)
+        rules.check_aware(self.start_time)
+
+    def _set_times(self) -> None:
         self.duration_minutes = models.IntegerField().to_python(self.duration_minutes)
-        start_time = models.DateTimeField().to_python(self.start_time)
-        rules.check_aware(start_time)
-        self.start_time = clinic_time.whole_minute(start_time)
+        self.start_time = clinic_time.whole_minute(self.start_time)
         self.end_time = self.start_time + dt.timedelta(minutes=self.duration_minutes)
 
     def save(
@@ -326,27 +317,29 @@ class Appointment(TrackedFields):
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        """Claim the diaries, check them, write: nothing in between that could swallow a database error.
+        """Lock the diaries, check them, write: nothing in between that could swallow a database error.
 
-        A new record is only ever inserted and an old one only updated, so that neither turns into the other when
+        A new record is only inserted and an existing one only updated, so that neither turns into the other when
         somebody deletes the row, or when a new record is given a key that exists.
 
-        Locks: the doctors' rows (old and new), then, if time is taken or the patient is another, the patients'.
+        Locks: the doctors' rows (old and new), then, if time is taken or the patient changes, the patients'.
 
         Raises:
-            ValidationError: `naive`, `status`, or `duration` for a fraction of a minute.
-            LostRace: `doctor_overlap`, `patient_overlap` or `inactive`; `stale` if the row has changed since it was
-                read; `gone` if it, doctor or patient are no more; `anonymised`. Nothing is written.
+            ValidationError: `status`.
+            LostRace: `naive`, or `duration` for a fraction of a minute; `doctor_overlap`, `patient_overlap` or
+                `inactive`; `stale` if the row has changed since it was read; `gone` if it, doctor or patient no longer
+                exist; `anonymised`. Nothing is written.
         """
-        self._set_times()
         rules.check_status(self.status)
         if update_fields is not None:
-            # The checks look at the whole visit, so the whole visit is written.
+            # The checks look at the whole appointment, so the whole appointment is written.
             update_fields = {*update_fields, *self.TRACKED_FIELDS, "end_time", "outside_hours_reason", "updated_at"}
-        is_rearranged = not self._state.adding and self._is_rearranged()
-        with self._as_before_if_refused(), transaction.atomic():
-            self._claim()
-            self._check_claimed()
+        with self._restored_if_refused(), transaction.atomic():
+            self._lock_diaries()
+            self._check_times()
+            self._set_times()
+            is_rearranged = not self._state.adding and self._is_rearranged()
+            self._check_under_lock()
             self.version = 1 if self._state.adding else self.version + 1
             super().save(
                 force_insert=force_insert or self._state.adding,
@@ -355,19 +348,19 @@ class Appointment(TrackedFields):
                 update_fields=update_fields,
             )
             if is_rearranged:
-                for hit in self.hits.exclude(reached_at=None):  # who was told of the time before must be told anew
+                for hit in self.hits.exclude(reached_at=None):  # a patient who was informed must be informed again
                     hit.mark_not_informed()
-        self.remember()
+        self.track()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the visit from the claimed diary. People cancel instead, which keeps the record."""
+        """Delete the appointment under the doctor's lock. Users cancel instead, which keeps the record."""
         with transaction.atomic():
-            locking.claim(doctor_ids=[self.doctor_id], patient_ids=())
+            locking.lock_diaries(doctor_ids=[self.doctor_id], patient_ids=())
             return super().delete(*args, **kwargs)
 
     @contextmanager
-    def _as_before_if_refused(self) -> Iterator[None]:
-        """Leave the instance so that it can be saved again, and call a refusal under the claim a lost race."""
+    def _restored_if_refused(self) -> Iterator[None]:
+        """Restore the instance if saving fails, so that it can be saved again; a refusal is a lost race."""
         before = (self.pk, self.version, self._state.adding)
         try:
             yield
@@ -377,24 +370,24 @@ class Appointment(TrackedFields):
                 raise LostRace(error) from error
             raise
 
-    def _claim(self) -> None:
-        held = self.held
-        locking.claim(
-            doctor_ids={self.doctor_id, held.get("doctor_id", self.doctor_id)},
-            patient_ids={self.patient_id, held.get("patient_id", self.patient_id)} if self.takes_patient else (),
+    def _lock_diaries(self) -> None:
+        original = self.original
+        locking.lock_diaries(
+            doctor_ids={self.doctor_id, original.get("doctor_id", self.doctor_id)},
+            patient_ids={self.patient_id, original.get("patient_id", self.patient_id)} if self.takes_patient else (),
         )
 
-    def _check_claimed(self) -> None:
-        errors = FieldErrors()
+    def _check_under_lock(self) -> None:
         if not self._state.adding:
             row = Appointment.objects.filter(pk=self.pk).values(*self.TRACKED_FIELDS).first()
             if row is None:
                 rules.refuse_gone("appointment")
-            # Not the version alone: an instance saved in a transaction that was rolled back has one to come.
-            if row != self.held:
+            # Not the version alone: after a rollback, an instance has the version that it did not get.
+            if row != self.original:
                 rules.check_not_stale(row["version"], seen_version=-1)
+        errors = FieldErrors()
         if self.takes_time:
-            self._check_diaries(errors, Doctor.objects.get(pk=self.doctor_id))  # as it is now, under the claim
+            self._check_diaries(errors, Doctor.objects.get(pk=self.doctor_id))  # as it is now, under the lock
         errors.raise_any()
 
 

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from appointments import rights_rules as rules
-from appointments.models.appointment import CheckConstraintWithoutValidation
 from clinic.core.field_errors import FieldErrors
 from clinic.db.atomic_save import AuditedRecord
+from clinic.db.constraints import CheckConstraintWithoutValidation
 
 if TYPE_CHECKING:
     from clinic.models import User

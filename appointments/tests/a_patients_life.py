@@ -1,4 +1,4 @@
-"""A patient who has been through everything, and another one whose visit was swapped with theirs."""
+"""A patient who has been through everything, and another one whose appointment was swapped with theirs."""
 
 import datetime as dt
 import uuid
@@ -56,7 +56,7 @@ def signed_in(user):
 
 
 class Life:
-    """`patient` is the one, `other` the one whose visits were swapped; both only have visits that are over."""
+    """`patient` is the one, `other` the one whose appointments were swapped; all of both are over."""
 
     def __init__(self):
         with time_machine.travel(MORNING, tick=False):
@@ -66,7 +66,7 @@ class Life:
             self.other = PatientFactory(first_name="Ottoline", last_name="Brackwater", phone_number="555 000 111")
             self._register()
             self._edit()
-            self._visit()
+            self._appointment()
             self._swap()
             self._call_off()
             self._be_hit()
@@ -104,21 +104,21 @@ class Life:
         assert self.desk_client.post(page, data).status_code == 302
         self.patient.refresh_from_db()
 
-    def _visit(self):
+    def _appointment(self):
         """Booked by a program, outside hours, moved with a reason, with notes."""
         body = {"patient_id": self.patient.pk, "doctor_id": self.doctor.pk, "duration_minutes": 30}
         body |= {"start_time": day(3).isoformat(), "reason": "Reason-of-a-palpitation"}
         body |= {"notes": "Notes-on-a-palpitation"}
         answer = ApiClient(self.desk).call("POST", "/appointments", body, Idempotency_Key=str(uuid.uuid4()))
-        self.visit = Appointment.objects.get(pk=answer.json()["id"])
+        self.appointment = Appointment.objects.get(pk=answer.json()["id"])
         moved = {"doctor": self.stand_in, "start_time": day(4), "duration_minutes": 30}
-        self.visit = actions.move(self.visit, by=self.desk, reason="Moved-for-a-christening", **moved)
-        self.visit = Appointment.objects.get(pk=self.visit.pk)
-        self.visit.outside_hours_reason = "Outside-for-a-journey"
-        self.visit.save()
+        self.appointment = actions.move(self.appointment, by=self.desk, reason="Moved-for-a-christening", **moved)
+        self.appointment = Appointment.objects.get(pk=self.appointment.pk)
+        self.appointment.outside_hours_reason = "Outside-for-a-journey"
+        self.appointment.save()
 
     def _swap(self):
-        """One visit given to the other, whose text is another then, and one taken over from the other."""
+        """One appointment given to the other, whose text is another then, and one taken over from the other."""
         self.given = self._booked(self.patient, day(5), reason="Handed-over-by-mistake")
         self.given.patient, self.given.reason = self.other, "Ottoline's own"
         self.given.save()
@@ -127,13 +127,15 @@ class Life:
         self.taken.save()
 
     def _call_off(self):
-        visit = self._booked(self.patient, day(9))
-        self.cancelled = actions.cancel(visit, reason="Called-off-for-a-funeral", cancelled_by="patient", by=self.desk)
+        appointment = self._booked(self.patient, day(9))
+        self.cancelled = actions.cancel(
+            appointment, reason="Called-off-for-a-funeral", cancelled_by="patient", by=self.desk
+        )
 
     def _be_hit(self):
-        self.hit_visit = self._booked(self.patient, day(10))
-        open_schedule_change([self.hit_visit], cause="Leave", by=self.admin)
-        DisplacedAppointment.objects.get(appointment=self.hit_visit).mark_informed(by=self.desk)
+        self.hit_appointment = self._booked(self.patient, day(10))
+        open_schedule_change([self.hit_appointment], cause="Leave", by=self.admin)
+        DisplacedAppointment.objects.get(appointment=self.hit_appointment).mark_informed(by=self.desk)
 
     def _booked(self, patient, start_time, **texts):
         return actions.book(
@@ -142,8 +144,8 @@ class Life:
 
     def _close(self):
         """On the page, whose message nobody reads."""
-        for visit in Appointment.objects.filter(status="booked"):
-            self.desk_client.post(f"/appointments/{visit.pk}/attended/", {"version": visit.version})
+        for appointment in Appointment.objects.filter(status="booked"):
+            self.desk_client.post(f"/appointments/{appointment.pk}/attended/", {"version": appointment.version})
 
     def _be_looked_for(self):
         """The search stays in a session, as do messages that nobody has read."""

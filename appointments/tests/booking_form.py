@@ -13,15 +13,15 @@ def at(hour, minute=0, *, day=25):
     return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
 
 
-def shown(response):
+def form_values(response):
     """Return what stands in the form's fields, as text, but for those that a refused time brings."""
     form = response.context["form"]
     names = [name for name in form.fields if not name.startswith("outside_hours")]
     return {name: "" if form[name].value() is None else str(form[name].value()) for name in names}
 
 
-def assert_refused(response, typed, field, code):
+def assert_refused(response, form_data, field, code):
     """The refusal stands at its field alone, and what was typed is still there."""
     assert codes_at(response, field) == [code]
     assert list(response.context["form"].errors) == [field]
-    assert {name: value for name, value in shown(response).items() if name in typed} == typed
+    assert {name: value for name, value in form_values(response).items() if name in form_data} == form_data

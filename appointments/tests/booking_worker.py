@@ -28,8 +28,8 @@ from patients.tests.factories import PatientFactory
 
 DOCTORS = 3
 WORKERS = 4
-SLOTS = 16
-RANDOM_ATTEMPTS = 40
+SLOTS = 8
+RANDOM_ATTEMPTS = 20
 FIRST_START = dt.datetime(2098, 11, 25, 8, 0, tzinfo=dt.UTC)  # far enough ahead to stay in the future
 
 
@@ -65,7 +65,7 @@ def book_all(patient, wanted):
     return outcomes
 
 
-def switch_off_claim_and_check():
+def disable_lock_and_check():
     """Write without claim, without check, and so slowly that the others' forms are checked meanwhile."""
 
     def claim_nothing(**diaries):
@@ -74,7 +74,7 @@ def switch_off_claim_and_check():
     def check_nothing(appointment):
         time.sleep(0.02)
 
-    locking.claim = claim_nothing
+    locking.lock_diaries = claim_nothing
     Appointment._check_claimed = check_nothing
 
 
@@ -88,7 +88,7 @@ def main():
         make_people()
         return
     if chosen.without_check:
-        switch_off_claim_and_check()
+        disable_lock_and_check()
     patient = Patient.objects.order_by("pk")[chosen.number]
     wanted = list(slots() if chosen.what == "slots" else random_times(chosen.number))
     print("ready", flush=True)  # noqa: T201 -- the test reads it

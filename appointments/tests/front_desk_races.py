@@ -33,7 +33,7 @@ MORNING = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)  # with time left for w
 
 
 def register_and_book():
-    """Send one form that registers a patient and books a visit, from all desks at once."""
+    """Send one form that registers a patient and books an appointment, from all desks at once."""
     form = {
         "doctor": DoctorFactory().pk,
         "date": "2026-11-24",

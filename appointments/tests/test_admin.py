@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.booking import actions
 from appointments.models import Appointment
+from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, User
 from clinic.tests.factories import UserFactory
@@ -21,15 +22,11 @@ LIST = "/admin/appointments/appointment/"
 TRAIL = "/admin/clinic/auditentry/"
 
 
-def at(hour, minute=0, *, day=25):
-    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
-
-
 TODAY_AT_8 = at(8, day=24)
 
 
 @pytest.fixture
-def visit():
+def appointment():
     """Booked for 10:00 tomorrow."""
     return AppointmentFactory(
         start_time=at(10),
@@ -39,7 +36,7 @@ def visit():
     )
 
 
-def typed(patient, doctor, **changes):
+def form_data(patient, doctor, **changes):
     """What an administrator types to add an appointment."""
     return {
         "patient": patient.pk,
@@ -53,9 +50,12 @@ def typed(patient, doctor, **changes):
     } | changes
 
 
-def change_of(visit, **changes):
-    """What the change form of the visit sends."""
-    return typed(visit.patient, visit.doctor, seen_version=visit.version, reason=visit.reason) | changes
+def change_of(appointment, **changes):
+    """What the change form of the appointment sends."""
+    return (
+        form_data(appointment.patient, appointment.doctor, seen_version=appointment.version, reason=appointment.reason)
+        | changes
+    )
 
 
 def row(appointment):
@@ -90,12 +90,14 @@ def test_list_shows_appointments_in_clinic_time(in_admin):
     assert "Thu 1 Jul 2027 10:30" in response.content.decode()
 
 
-@pytest.mark.parametrize("page", ["add/", "{pk}/change/", "{pk}/history/", "?start_time__year=2026"])
-def test_page_opens(in_admin, visit, page):
-    assert in_admin.get(LIST + page.format(pk=visit.pk)).status_code == 200
+def test_page_opens(in_admin, appointment, isolated):
+    for page in ["add/", "{pk}/change/", "{pk}/history/", "?start_time__year=2026"]:
+        with isolated(page=page):
+            assert in_admin.get(LIST + page.format(pk=appointment.pk)).status_code == 200
 
 
-def test_dates_narrow_the_list(in_admin, visit):
+@pytest.mark.both_databases
+def test_dates_narrow_the_list(in_admin, appointment):
     later = AppointmentFactory(start_time=dt.datetime(2027, 1, 5, 10, 0, tzinfo=dt.UTC))
 
     response = in_admin.get(LIST, {"start_time__year": 2027})
@@ -103,9 +105,9 @@ def test_dates_narrow_the_list(in_admin, visit):
     assert listed(response) == [later]
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
+@pytest.mark.both_databases
+def test_search_finds_by_patient_and_reason(in_admin, appointment, isolated):
+    cases = [
         ("santos", True),
         ("SANTOS maria", True),
         ("maria@example.org", True),
@@ -113,27 +115,30 @@ def test_dates_narrow_the_list(in_admin, visit):
         ("ferreira", False),
         ("   ", True),
         ("%", False),
-    ],
-)
-def test_search_finds_by_patient_and_reason(in_admin, visit, query, found):
-    response = in_admin.get(LIST, {"q": query})
+    ]
+    for query, found in cases:
+        with isolated(query=query, found=found):
+            response = in_admin.get(LIST, {"q": query})
 
-    assert listed(response) == ([visit] if found else [])
+            assert listed(response) == ([appointment] if found else [])
 
 
-def test_search_finds_each_once(in_admin, visit):
+@pytest.mark.both_databases
+def test_search_finds_each_once(in_admin, appointment):
     Appointment.objects.update(reason="Santos family")
 
-    assert listed(in_admin.get(LIST, {"q": "santos"})) == [visit]
+    assert listed(in_admin.get(LIST, {"q": "santos"})) == [appointment]
 
 
-def test_search_for_a_nul_character_is_refused(in_admin, visit):
+@pytest.mark.both_databases
+def test_search_for_a_nul_character_is_refused(in_admin, appointment):
     assert in_admin.get(LIST, {"q": "\0"}).status_code == 200
 
 
-@pytest.mark.parametrize("address", [LIST, TRAIL, "/admin/clinic/user/", "/admin/patients/patient/", "/admin/"])
-def test_receptionist_has_no_admin(at_desk, address):
-    assert at_desk.get(address).status_code == 403
+def test_receptionist_has_no_admin(at_desk, isolated):
+    for address in [LIST, TRAIL, "/admin/clinic/user/", "/admin/patients/patient/", "/admin/"]:
+        with isolated(address=address):
+            assert at_desk.get(address).status_code == 403
 
 
 def test_list_makes_the_same_queries_for_3_and_30_rows(in_admin):
@@ -156,7 +161,7 @@ def test_list_makes_the_same_queries_for_3_and_30_rows(in_admin):
 def test_add_books_for_the_administrator(in_admin, administrator):
     patient, doctor = PatientFactory(), DoctorFactory()
 
-    response = in_admin.post(f"{LIST}add/", typed(patient, doctor))
+    response = in_admin.post(f"{LIST}add/", form_data(patient, doctor))
 
     assert response["Location"] == LIST
     appointment = Appointment.objects.get()
@@ -168,29 +173,28 @@ def test_add_books_for_the_administrator(in_admin, administrator):
 
 
 def test_add_cuts_seconds(in_admin):
-    in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_1="10:00:59"))
+    in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), start_time_1="10:00:59"))
 
     assert Appointment.objects.get().start_time == at(10)
 
 
 def test_add_takes_clinic_time(in_admin):
-    in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_0="2027-07-01"))
+    in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), start_time_0="2027-07-01"))
 
     assert Appointment.objects.get().start_time == dt.datetime(2027, 7, 1, 9, 0, tzinfo=dt.UTC)
 
 
 def test_add_does_not_take_a_status(in_admin):
     in_admin.post(
-        f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), status="completed", arrived_at_0="2026-11-24")
+        f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), status="completed", arrived_at_0="2026-11-24")
     )
 
     appointment = Appointment.objects.get()
     assert (appointment.status, appointment.arrived_at) == ("booked", None)
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_add_is_refused_at_its_field(in_admin, isolated):
+    cases = [
         ({"start_time_0": "2026-11-24", "start_time_1": "09:00"}, "start_time", "past"),
         ({"start_time_0": "2026-11-23"}, "start_time", "past"),
         ({"duration_minutes": "14"}, "duration_minutes", "duration"),
@@ -206,51 +210,56 @@ def test_add_does_not_take_a_status(in_admin):
         ({"reason": "x" * 201}, "reason", "max_length"),
         ({"reason": "a\0b"}, "reason", "null_characters_not_allowed"),
         ({"notes": "x" * 2001}, "notes", "max_length"),
-    ],
-)
-def test_add_is_refused_at_its_field(in_admin, changes, field, code):
-    response = in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory()) | changes)
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            response = in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory()) | changes)
 
-    assert codes_at(response, field) == [code]
-    assert not Appointment.objects.exists()
+            assert codes_at(response, field) == [code]
+            assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize("date", ["0001-01-01", "9999-12-31"])
-def test_add_at_the_end_of_time_is_refused(in_admin, date):
-    response = in_admin.post(
-        f"{LIST}add/", typed(PatientFactory(), DoctorFactory(), start_time_0=date, start_time_1="23:59")
-    )
+def test_add_at_the_end_of_time_is_refused(in_admin, isolated):
+    for date in ["0001-01-01", "9999-12-31"]:
+        with isolated(date=date):
+            response = in_admin.post(
+                f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), start_time_0=date, start_time_1="23:59")
+            )
 
-    assert codes_at(response, "start_time")
-    assert not Appointment.objects.exists()
+            assert codes_at(response, "start_time")
+            assert not Appointment.objects.exists()
 
 
 def test_add_of_an_inactive_doctor_is_refused(in_admin):
-    response = in_admin.post(f"{LIST}add/", typed(PatientFactory(), DoctorFactory(is_active=False)))
+    response = in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(is_active=False)))
 
     assert codes_at(response, "doctor") == ["inactive"]
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize(("start", "minutes"), [("10:00", 30), ("10:15", 15), ("09:00", 180), ("10:29", 30)])
-def test_add_onto_another_of_the_doctor_is_refused(in_admin, visit, start, minutes):
-    response = in_admin.post(
-        f"{LIST}add/", typed(PatientFactory(), visit.doctor, start_time_1=start, duration_minutes=minutes)
-    )
+@pytest.mark.both_databases
+def test_add_onto_another_of_the_doctor_is_refused(in_admin, appointment, isolated):
+    for start, minutes in [("10:00", 30), ("10:15", 15), ("09:00", 180), ("10:29", 30)]:
+        with isolated(start=start, minutes=minutes):
+            response = in_admin.post(
+                f"{LIST}add/",
+                form_data(PatientFactory(), appointment.doctor, start_time_1=start, duration_minutes=minutes),
+            )
 
-    assert codes_at(response, "start_time") == ["doctor_overlap"]
-    assert Appointment.objects.count() == 1
+            assert codes_at(response, "start_time") == ["doctor_overlap"]
+            assert Appointment.objects.count() == 1
 
 
-def test_add_onto_another_of_the_patient_is_refused(in_admin, visit):
-    response = in_admin.post(f"{LIST}add/", typed(visit.patient, DoctorFactory()))
+@pytest.mark.both_databases
+def test_add_onto_another_of_the_patient_is_refused(in_admin, appointment):
+    response = in_admin.post(f"{LIST}add/", form_data(appointment.patient, DoctorFactory()))
 
     assert codes_at(response, "start_time") == ["patient_overlap"]
     assert Appointment.objects.count() == 1
 
 
-def test_add_beside_another_passes(in_admin, visit):
-    in_admin.post(f"{LIST}add/", typed(visit.patient, visit.doctor, start_time_1="10:30"))
+def test_add_beside_another_passes(in_admin, appointment):
+    in_admin.post(f"{LIST}add/", form_data(appointment.patient, appointment.doctor, start_time_1="10:30"))
 
     assert Appointment.objects.count() == 2
 
@@ -258,81 +267,88 @@ def test_add_beside_another_passes(in_admin, visit):
 # Change
 
 
-def test_change_saves_with_its_user(in_admin, administrator, visit):
-    response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, start_time_1="11:00", reason="Both knees"))
+def test_change_saves_with_its_user(in_admin, administrator, appointment):
+    response = in_admin.post(
+        f"{LIST}{appointment.pk}/change/", change_of(appointment, start_time_1="11:00", reason="Both knees")
+    )
 
     assert response["Location"] == LIST
-    visit.refresh_from_db()
-    assert (visit.start_time, visit.end_time, visit.reason) == (at(11), at(11, 30), "Both knees")
-    entry = entries(visit).latest("pk")
+    appointment.refresh_from_db()
+    assert (appointment.start_time, appointment.end_time, appointment.reason) == (at(11), at(11, 30), "Both knees")
+    entry = entries(appointment).latest("pk")
     assert entry.actor == administrator
     assert set(entry.changes_dict) == {"start_time", "reason"}
 
 
-def test_change_of_notes_of_a_past_visit_passes(in_admin):
-    visit = AppointmentFactory(start_time=at(10, day=23), status="completed")
+def test_change_of_notes_of_a_past_appointment_passes(in_admin):
+    appointment = AppointmentFactory(start_time=at(10, day=23), status="completed")
 
-    in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, start_time_0="2026-11-23", notes="Came late"))
+    in_admin.post(
+        f"{LIST}{appointment.pk}/change/", change_of(appointment, start_time_0="2026-11-23", notes="Came late")
+    )
 
-    assert row(visit)["notes"] == "Came late"
+    assert row(appointment)["notes"] == "Came late"
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_change_is_refused_at_its_field(in_admin, appointment, isolated):
+    cases = [
         ({"start_time_0": "2026-11-24", "start_time_1": "08:59"}, "start_time", "past"),
         ({"duration_minutes": "14"}, "duration_minutes", "duration"),
         ({"duration_minutes": "181"}, "duration_minutes", "duration"),
         ({"start_time_1": "24:00"}, "start_time", "invalid"),
-    ],
-)
-def test_change_is_refused_at_its_field(in_admin, visit, changes, field, code):
-    before = row(visit)
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            before = row(appointment)
 
-    response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, **changes))
+            response = in_admin.post(f"{LIST}{appointment.pk}/change/", change_of(appointment, **changes))
 
-    assert codes_at(response, field) == [code]
-    assert row(visit) == before
-
-
-@pytest.mark.parametrize(("other", "minutes"), [(at(11), 30), (at(11, 10), 15), (at(9, 0, day=25), 60)])
-def test_change_onto_another_is_refused(in_admin, visit, other, minutes):
-    AppointmentFactory(doctor=visit.doctor, start_time=other, duration_minutes=minutes)
-    start = "11:00" if other.hour == 11 else "09:15"
-
-    response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, start_time_1=start))
-
-    assert codes_at(response, "start_time") == ["doctor_overlap"]
-    assert row(visit)["start_time"] == at(10)
+            assert codes_at(response, field) == [code]
+            assert row(appointment) == before
 
 
-def test_change_to_an_inactive_doctor_is_refused(in_admin, visit):
+@pytest.mark.both_databases
+def test_change_onto_another_is_refused(in_admin, appointment, isolated):
+    for other, minutes in [(at(11), 30), (at(11, 10), 15), (at(9, 0, day=25), 60)]:
+        with isolated(other=other, minutes=minutes):
+            AppointmentFactory(doctor=appointment.doctor, start_time=other, duration_minutes=minutes)
+            start = "11:00" if other.hour == 11 else "09:15"
+
+            response = in_admin.post(f"{LIST}{appointment.pk}/change/", change_of(appointment, start_time_1=start))
+
+            assert codes_at(response, "start_time") == ["doctor_overlap"]
+            assert row(appointment)["start_time"] == at(10)
+
+
+def test_change_to_an_inactive_doctor_is_refused(in_admin, appointment):
     away = DoctorFactory(is_active=False)
 
-    response = in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, doctor=away.pk))
+    response = in_admin.post(f"{LIST}{appointment.pk}/change/", change_of(appointment, doctor=away.pk))
 
     assert codes_at(response, "doctor") == ["inactive"]
-    assert row(visit)["doctor_id"] == visit.doctor_id
+    assert row(appointment)["doctor_id"] == appointment.doctor_id
 
 
-def test_change_of_what_somebody_else_has_changed_is_refused(in_admin, visit):
-    seen = visit.version
-    actions.move(visit, doctor=visit.doctor, start_time=at(12), duration_minutes=30, by=None)
-    before = row(visit)
+@pytest.mark.both_databases
+def test_change_of_what_somebody_else_has_changed_is_refused(in_admin, appointment):
+    seen = appointment.version
+    actions.move(appointment, doctor=appointment.doctor, start_time=at(12), duration_minutes=30, by=None)
+    before = row(appointment)
 
     response = in_admin.post(
-        f"{LIST}{visit.pk}/change/", change_of(visit, seen_version=seen, start_time_1="12:00", reason="Overwritten")
+        f"{LIST}{appointment.pk}/change/",
+        change_of(appointment, seen_version=seen, start_time_1="12:00", reason="Overwritten"),
     )
 
     assert codes_at(response, "__all__") == ["stale"]
-    assert row(visit) == before
+    assert row(appointment) == before
 
 
-def test_change_form_carries_the_version_and_no_status_field(in_admin, visit):
-    response = in_admin.get(f"{LIST}{visit.pk}/change/")
+def test_change_form_carries_the_version_and_no_status_field(in_admin, appointment):
+    response = in_admin.get(f"{LIST}{appointment.pk}/change/")
 
     form = response.context["adminform"].form
-    assert form["seen_version"].value() == visit.version
+    assert form["seen_version"].value() == appointment.version
     assert set(form.fields) == {
         "patient",
         "doctor",
@@ -346,38 +362,43 @@ def test_change_form_carries_the_version_and_no_status_field(in_admin, visit):
     }
 
 
-def test_change_does_not_take_a_status(in_admin, visit):
-    in_admin.post(f"{LIST}{visit.pk}/change/", change_of(visit, status="completed", booked_by="1", notes="Saved"))
+def test_change_does_not_take_a_status(in_admin, appointment):
+    in_admin.post(
+        f"{LIST}{appointment.pk}/change/", change_of(appointment, status="completed", booked_by="1", notes="Saved")
+    )
 
-    assert (row(visit)["status"], row(visit)["booked_by_id"], row(visit)["notes"]) == ("booked", None, "Saved")
+    assert (row(appointment)["status"], row(appointment)["booked_by_id"], row(appointment)["notes"]) == (
+        "booked",
+        None,
+        "Saved",
+    )
 
 
 # Actions
 
 
-@pytest.mark.parametrize(
-    ("action", "status", "becomes"),
-    [
+def test_action_changes_the_selected_with_an_audit_entry_each(in_admin, administrator, isolated):
+    cases = [
         ("mark_arrived", "booked", "arrived"),
         ("start_consultation", "arrived", "in_consultation"),
         ("complete", "in_consultation", "completed"),
         ("mark_no_show", "booked", "no_show"),
         ("undo", "arrived", "booked"),
         ("undo", "no_show", "booked"),
-    ],
-)
-def test_action_changes_the_selected_with_an_audit_entry_each(in_admin, administrator, action, status, becomes):
-    selected = [AppointmentFactory(start_time=TODAY_AT_8, status=status) for _number in range(2)]
-    other = AppointmentFactory(start_time=TODAY_AT_8, status=status)
+    ]
+    for action, status, becomes in cases:
+        with isolated(action=action, status=status, becomes=becomes):
+            selected = [AppointmentFactory(start_time=TODAY_AT_8, status=status) for _number in range(2)]
+            other = AppointmentFactory(start_time=TODAY_AT_8, status=status)
 
-    response = act(in_admin, action, *selected)
+            response = act(in_admin, action, *selected)
 
-    assert levels(response) == ["success"]
-    assert [row(each)["status"] for each in (*selected, other)] == [becomes, becomes, status]
-    for each in selected:
-        entry = entries(each).latest("pk")
-        assert (entry.actor, entry.changes_dict["status"]) == (administrator, [status, becomes])
-        assert entries(each).count() == 2
+            assert levels(response) == ["success"]
+            assert [row(each)["status"] for each in (*selected, other)] == [becomes, becomes, status]
+            for each in selected:
+                entry = entries(each).latest("pk")
+                assert (entry.actor, entry.changes_dict["status"]) == (administrator, [status, becomes])
+                assert entries(each).count() == 2
 
 
 def test_action_lists_what_is_refused_and_does_the_others(in_admin):
@@ -392,9 +413,8 @@ def test_action_lists_what_is_refused_and_does_the_others(in_admin):
     assert entries(tomorrow).count() == 1
 
 
-@pytest.mark.parametrize(
-    ("action", "status"),
-    [
+def test_action_that_does_not_follow_the_status_changes_nothing(in_admin, isolated):
+    cases = [
         ("mark_arrived", "arrived"),
         ("mark_arrived", "in_consultation"),
         ("start_consultation", "in_consultation"),
@@ -404,78 +424,79 @@ def test_action_lists_what_is_refused_and_does_the_others(in_admin):
         ("mark_no_show", "arrived"),
         ("mark_no_show", "no_show"),
         ("undo", "booked"),
-    ],
-)
-def test_action_that_does_not_follow_the_status_changes_nothing(in_admin, action, status):
-    visit = AppointmentFactory(start_time=TODAY_AT_8, status=status, arrived_at=TODAY_AT_8)
-    before = row(visit)
+    ]
+    for action, status in cases:
+        with isolated(action=action, status=status):
+            appointment = AppointmentFactory(start_time=TODAY_AT_8, status=status, arrived_at=TODAY_AT_8)
+            before = row(appointment)
 
-    act(in_admin, action, visit)
+            act(in_admin, action, appointment)
 
-    assert row(visit) == before
-    assert entries(visit).count() == 1
+            assert row(appointment) == before
+            assert entries(appointment).count() == 1
 
 
-def test_delete_is_refused(in_admin, visit):
-    response = in_admin.post(f"{LIST}{visit.pk}/delete/", {"post": "yes"})
+def test_delete_is_refused(in_admin, appointment):
+    response = in_admin.post(f"{LIST}{appointment.pk}/delete/", {"post": "yes"})
 
     assert response.status_code == 403
-    assert Appointment.objects.get() == visit
+    assert Appointment.objects.get() == appointment
 
 
-def test_change_of_a_visit_in_a_repeated_hour_keeps_its_instant(in_admin, administrator):
-    visit = AppointmentFactory(start_time=dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC))
+def test_change_of_an_appointment_in_a_repeated_hour_keeps_its_instant(in_admin, administrator):
+    appointment = AppointmentFactory(start_time=dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC))
 
     response = in_admin.post(
-        f"{LIST}{visit.pk}/change/",
+        f"{LIST}{appointment.pk}/change/",
         {
-            "patient": visit.patient_id,
-            "doctor": visit.doctor_id,
+            "patient": appointment.patient_id,
+            "doctor": appointment.doctor_id,
             "start_time_0": "2027-10-31",
             "start_time_1": "01:30",
             "duration_minutes": "30",
             "reason": "Corrected",
-            "seen_version": visit.version,
+            "seen_version": appointment.version,
         },
     )
 
     assert response.status_code == 302
     held = Appointment.objects.get()
-    assert (held.reason, held.start_time) == ("Corrected", visit.start_time)
+    assert (held.reason, held.start_time) == ("Corrected", appointment.start_time)
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
+def test_invalid_address_is_no_error(in_admin, isolated):
+    cases = [
         f"{LIST}?start_time__year=9999",
         f"{LIST}?doctor__id__exact=x",
         f"{LIST}add/?start_time=2026-11-24",
         f"{LIST}add/?start_time=x&patient={'9' * 40}",
-    ],
-)
-def test_address_that_makes_no_sense_is_no_error(in_admin, address):
-    assert in_admin.get(address, follow=True).status_code == 200
+    ]
+    for address in cases:
+        with isolated(address=address):
+            assert in_admin.get(address, follow=True).status_code == 200
 
 
-@pytest.mark.parametrize("selected", ["abc", "9" * 40])
-def test_action_on_what_is_no_id_is_no_error(in_admin, visit, selected):
-    response = in_admin.post(LIST, {"action": "mark_arrived", "_selected_action": [selected]}, follow=True)
+def test_action_on_what_is_no_id_is_no_error(in_admin, appointment, isolated):
+    for selected in ["abc", "9" * 40]:
+        with isolated(selected=selected):
+            response = in_admin.post(LIST, {"action": "mark_arrived", "_selected_action": [selected]}, follow=True)
 
-    assert response.status_code == 200
-    assert Appointment.objects.get().status == "booked"
-
-
-@pytest.mark.parametrize("doctor", ["x", "9" * 40])
-def test_forged_doctor_is_refused_at_its_field(in_admin, visit, doctor):
-    response = in_admin.post(f"{LIST}add/", {"patient": visit.patient_id, "doctor": doctor})
-
-    assert codes_at(response, "doctor") == ["invalid_choice"]
+            assert response.status_code == 200
+            assert Appointment.objects.get().status == "booked"
 
 
-def test_history_is_the_audit_trails(in_admin, administrator, visit):
-    actions.cancel(visit, reason="Feels better", cancelled_by="patient", by=administrator)
+def test_forged_doctor_is_refused_at_its_field(in_admin, appointment, isolated):
+    for doctor in ["x", "9" * 40]:
+        with isolated(doctor=doctor):
+            response = in_admin.post(f"{LIST}add/", {"patient": appointment.patient_id, "doctor": doctor})
 
-    page = in_admin.get(f"{LIST}{visit.pk}/history/").content.decode()
+            assert codes_at(response, "doctor") == ["invalid_choice"]
+
+
+def test_history_is_the_audit_trails(in_admin, administrator, appointment):
+    actions.cancel(appointment, reason="Feels better", cancelled_by="patient", by=administrator)
+
+    page = in_admin.get(f"{LIST}{appointment.pk}/history/").content.decode()
 
     assert "<style" not in page
     assert "Feels better" in page
@@ -496,12 +517,15 @@ def complete(client, field, term):
     return [each["text"] for each in response.json()["results"]]
 
 
-@pytest.mark.parametrize(("term", "found"), [("sant", [MARIA]), ("maria san", [MARIA]), ("x", [])])
-def test_autocomplete_finds_patients_as_at_the_desk(in_admin, visit, term, found):
-    assert complete(in_admin, "patient", term) == found
+@pytest.mark.both_databases
+def test_autocomplete_finds_patients_as_at_the_desk(in_admin, appointment, isolated):
+    for term, found in [("sant", [MARIA]), ("maria san", [MARIA]), ("x", [])]:
+        with isolated(term=term, found=found):
+            assert complete(in_admin, "patient", term) == found
 
 
-def test_autocomplete_finds_doctors(in_admin, visit):
+@pytest.mark.both_databases
+def test_autocomplete_finds_doctors(in_admin, appointment):
     assert complete(in_admin, "doctor", "okaf") == ["Dr Okafor"]
 
 
@@ -509,36 +533,42 @@ def test_autocomplete_finds_doctors(in_admin, visit):
 
 
 @pytest.fixture
-def entry(visit):
-    return entries(visit).get()
+def entry(appointment):
+    return entries(appointment).get()
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("asked", ["", "?q=santos", "?timestamp__year=9999", "?actor__password__startswith=pbkdf2"])
-def test_trail_is_listed_on_the_portals_page_alone(in_admin, entry, method, asked):
-    assert getattr(in_admin, method)(TRAIL + asked)["Location"] == "/audit/"
+def test_trail_is_listed_on_the_portals_page_alone(in_admin, entry, subtests):
+    for method in ["get", "post"]:
+        for asked in ["", "?q=santos", "?timestamp__year=9999", "?actor__password__startswith=pbkdf2"]:
+            with subtests.test(method=method, asked=asked):
+                assert getattr(in_admin, method)(TRAIL + asked)["Location"] == "/audit/"
 
 
 def test_entry_of_the_trail_is_read(in_admin, entry):
     assert in_admin.get(f"{TRAIL}{entry.pk}/change/").status_code == 200
 
 
-def test_history_of_a_record_says_of_its_times_that_they_are_in_utc(in_admin, visit):
-    assert "are in UTC" in in_admin.get(f"{LIST}{visit.pk}/history/").content.decode()
+def test_history_of_a_record_says_of_its_times_that_they_are_in_utc(in_admin, appointment):
+    assert "are in UTC" in in_admin.get(f"{LIST}{appointment.pk}/history/").content.decode()
 
 
-@pytest.mark.parametrize("page", ["add/", "{pk}/change/", "{pk}/delete/"])
-def test_trail_cannot_be_written(in_admin, entry, page):
-    before = list(AuditEntry.objects.order_by("pk").values())
+@pytest.mark.both_databases
+def test_trail_cannot_be_written(in_admin, entry, isolated):
+    for page in ["add/", "{pk}/change/", "{pk}/delete/"]:
+        with isolated(page=page):
+            before = list(AuditEntry.objects.order_by("pk").values())
 
-    response = in_admin.post(TRAIL + page.format(pk=entry.pk), {"post": "yes", "object_repr": "x", "action": "0"})
+            response = in_admin.post(
+                TRAIL + page.format(pk=entry.pk), {"post": "yes", "object_repr": "x", "action": "0"}
+            )
 
-    assert response.status_code == 403
-    *as_they_were, refusal = AuditEntry.objects.order_by("pk").values()
-    assert as_they_were == before
-    assert refusal["event"] == "refusal"
+            assert response.status_code == 403
+            *as_they_were, refusal = AuditEntry.objects.order_by("pk").values()
+            assert as_they_were == before
+            assert refusal["event"] == "refusal"
 
 
+@pytest.mark.both_databases
 def test_trail_cannot_be_deleted_in_bulk(in_admin, entry):
     in_admin.post(TRAIL, {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"})
 

@@ -29,7 +29,7 @@ def wanted(patient, doctor):
 
 
 @pytest.fixture
-def visit(patient, doctor):
+def appointment(patient, doctor):
     return AppointmentFactory(patient=patient, doctor=doctor)
 
 
@@ -51,6 +51,7 @@ def test_booking_answers_201_with_id_end_and_status(api, wanted, patient, doctor
     assert response["Location"] == f"/api/appointments/{booked['id']}"
 
 
+@pytest.mark.both_databases
 def test_booking_with_another_offset_is_the_same_instant(api, wanted):
     response = api.post("/appointments", wanted | {"start_time": "2026-11-24T15:30:00+05:30"})
 
@@ -65,9 +66,8 @@ def test_booking_says_whose_token_booked_it(api, wanted, receptionist):
     assert (entry.actor, entry.remote_addr) == (receptionist, "127.0.0.1")
 
 
-@pytest.mark.parametrize(
-    ("changes", "status", "expected"),
-    [
+def test_booking_refused(api, wanted, isolated):
+    cases = [
         ({"patient_id": 999_999}, 404, [("patient_id", "not_found")]),
         ({"doctor_id": 999_999}, 404, [("doctor_id", "not_found")]),
         ({"duration_minutes": 14}, 422, [("duration_minutes", "duration")]),
@@ -92,14 +92,14 @@ def test_booking_says_whose_token_booked_it(api, wanted, receptionist):
         ({"reason": "a\x00b"}, 422, [("reason", "string_pattern_mismatch")]),
         ({"reason": "x" * 201}, 422, [("reason", "string_too_long")]),
         ({"duration": 30}, 422, [("duration", "extra_forbidden")]),
-    ],
-)
-def test_booking_refused(api, wanted, changes, status, expected):
-    response = api.post("/appointments", wanted | changes)
+    ]
+    for changes, status, expected in cases:
+        with isolated(changes=changes, status=status, expected=expected):
+            response = api.post("/appointments", wanted | changes)
 
-    assert response.status_code == status
-    assert told(response) == expected
-    assert not Appointment.objects.exists()
+            assert response.status_code == status
+            assert told(response) == expected
+            assert not Appointment.objects.exists()
 
 
 def test_booking_with_an_inactive_doctor_answers_409(api, wanted, doctor):
@@ -111,14 +111,15 @@ def test_booking_with_an_inactive_doctor_answers_409(api, wanted, doctor):
     assert (response.status_code, told(response)) == (409, [("doctor_id", "inactive")])
 
 
-def test_overlap_answers_409_with_what_is_in_the_way_and_alternatives(api, wanted, doctor, visit):
+@pytest.mark.both_databases
+def test_overlap_answers_409_with_what_is_in_the_way_and_alternatives(api, wanted, doctor, appointment):
     response = api.post("/appointments", wanted | {"patient_id": PatientFactory().pk})
 
     assert (response.status_code, told(response)) == (409, [("start_time", "doctor_overlap")])
     body = response.json()
     in_the_way = body["errors"][0]
     assert (in_the_way["start_time"], in_the_way["end_time"]) == ("2026-11-24T10:00:00Z", "2026-11-24T10:30:00Z")
-    assert visit.patient.last_name not in response.content.decode()
+    assert appointment.patient.last_name not in response.content.decode()
     assert {each["doctor_id"] for each in body["alternatives"]} == {doctor.pk}
     assert [each["start_time"] for each in body["alternatives"]] == [
         "2026-11-24T09:05:00Z",
@@ -127,8 +128,8 @@ def test_overlap_answers_409_with_what_is_in_the_way_and_alternatives(api, wante
     ]
 
 
-def test_every_alternative_can_be_booked(api, wanted, visit):
-    DoctorFactory(specialization=visit.doctor.specialization)
+def test_every_alternative_can_be_booked(api, wanted, appointment):
+    DoctorFactory(specialization=appointment.doctor.specialization)
     alternatives = api.post("/appointments", wanted).json()["alternatives"]
 
     for each in alternatives:
@@ -148,13 +149,14 @@ def test_patient_elsewhere_answers_409(api, wanted, patient):
     assert (response.status_code, told(response)) == (409, [("start_time", "patient_overlap")])
 
 
-@pytest.mark.parametrize("code", ["closed", "leave", "hours", "gap"])
-def test_time_outside_hours_answers_409(api, wanted, doctor, code):
-    in_the_way(doctor, code)
+def test_time_outside_hours_answers_409(api, wanted, doctor, isolated):
+    for code in ["closed", "leave", "hours", "gap"]:
+        with isolated(code=code):
+            in_the_way(doctor, code)
 
-    response = api.post("/appointments", wanted)
+            response = api.post("/appointments", wanted)
 
-    assert (response.status_code, told(response)) == (409, [("start_time", code)])
+            assert (response.status_code, told(response)) == (409, [("start_time", code)])
 
 
 def in_the_way(doctor, code):
@@ -194,6 +196,7 @@ def test_length_left_out_is_the_doctors_usual_one(api, wanted, doctor):
 # The list of a day
 
 
+@pytest.mark.both_databases
 def test_list_is_by_start_and_of_one_clinic_day(api, doctor):
     late, early = (
         AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 7, 1, *time, tzinfo=dt.UTC))
@@ -207,34 +210,37 @@ def test_list_is_by_start_and_of_one_clinic_day(api, doctor):
     assert [each["id"] for each in response.json()] == [early.pk, late.pk]
 
 
-@pytest.mark.parametrize(
-    ("date", "first", "last"), [("2026-03-29", (0, 0), (22, 59)), ("2026-10-25", (23, 0), (23, 59))]
-)
-def test_list_of_a_day_on_which_the_clocks_change(api, date, first, last):
-    day = dt.date.fromisoformat(date)
-    before = day - dt.timedelta(days=1) if first == (23, 0) else day
-    inside = [
-        AppointmentFactory(start_time=dt.datetime(before.year, before.month, before.day, *first, tzinfo=dt.UTC)),
-        AppointmentFactory(start_time=dt.datetime(day.year, day.month, day.day, *last, tzinfo=dt.UTC)),
-    ]
-    for instant in (inside[0].start_time, inside[1].start_time):
-        step = dt.timedelta(minutes=-1 if instant == inside[0].start_time else 1)
-        AppointmentFactory(start_time=instant + step)
+@pytest.mark.both_databases
+def test_list_of_a_day_on_which_the_clocks_change(api, isolated):
+    for date, first, last in [("2026-03-29", (0, 0), (22, 59)), ("2026-10-25", (23, 0), (23, 59))]:
+        with isolated(date=date, first=first, last=last):
+            day = dt.date.fromisoformat(date)
+            before = day - dt.timedelta(days=1) if first == (23, 0) else day
+            inside = [
+                AppointmentFactory(
+                    start_time=dt.datetime(before.year, before.month, before.day, *first, tzinfo=dt.UTC)
+                ),
+                AppointmentFactory(start_time=dt.datetime(day.year, day.month, day.day, *last, tzinfo=dt.UTC)),
+            ]
+            for instant in (inside[0].start_time, inside[1].start_time):
+                step = dt.timedelta(minutes=-1 if instant == inside[0].start_time else 1)
+                AppointmentFactory(start_time=instant + step)
 
-    assert [each["id"] for each in api.get(f"/appointments?date={date}").json()] == [visit.pk for visit in inside]
+            assert [each["id"] for each in api.get(f"/appointments?date={date}").json()] == [
+                appointment.pk for appointment in inside
+            ]
 
 
-def test_list_of_one_doctor(api, visit):
+def test_list_of_one_doctor(api, appointment):
     AppointmentFactory()
 
-    response = api.get(f"/appointments?date=2026-11-24&doctor_id={visit.doctor.pk}")
+    response = api.get(f"/appointments?date=2026-11-24&doctor_id={appointment.doctor.pk}")
 
-    assert [each["id"] for each in response.json()] == [visit.pk]
+    assert [each["id"] for each in response.json()] == [appointment.pk]
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
+def test_list_refused(api, isolated):
+    cases = [
         ("", [("date", "missing")]),
         ("date=not-a-date", [("date", "date")]),
         ("date=2026-02-30", [("date", "date")]),
@@ -247,16 +253,17 @@ def test_list_of_one_doctor(api, visit):
         ("date=2026-11-24&limit=0", [("limit", "greater_than_equal")]),
         ("date=2026-11-24&cursor=nonsense", [("cursor", "cursor")]),
         ("date=2026-11-24&cursor=WzFd", [("cursor", "cursor")]),
-    ],
-)
-def test_list_refused(api, query, expected):
-    response = api.get(f"/appointments?{query}")
+    ]
+    for query, expected in cases:
+        with isolated(query=query, expected=expected):
+            response = api.get(f"/appointments?{query}")
 
-    assert (response.status_code, told(response)) == (422, expected)
+            assert (response.status_code, told(response)) == (422, expected)
 
 
-def test_pages_hold_each_visit_once_though_visits_come_and_go(api, doctor):
-    visits = [
+@pytest.mark.both_databases
+def test_pages_hold_each_appointment_once_though_appointments_come_and_go(api, doctor):
+    appointments = [
         AppointmentFactory(start_time=TODAY_AT_8 + dt.timedelta(minutes=15 * number), duration_minutes=15)
         for number in range(7)
     ]
@@ -268,7 +275,7 @@ def test_pages_hold_each_visit_once_though_visits_come_and_go(api, doctor):
         cursor = response.headers.get("Next-Cursor")
         AppointmentFactory(start_time=TODAY_AT_8 - dt.timedelta(minutes=15))  # before all that is to come
 
-    assert seen == [visit.pk for visit in visits]
+    assert seen == [appointment.pk for appointment in appointments]
 
 
 def test_page_that_holds_all_that_is_left_is_the_last(api):
@@ -281,32 +288,34 @@ def test_page_that_holds_all_that_is_left_is_the_last(api):
     assert "Next-Cursor" not in rest
 
 
-def test_visits_that_start_together_are_told_apart_by_the_cursor(api):
-    visits = [AppointmentFactory() for _ in range(3)]
+@pytest.mark.both_databases
+def test_appointments_that_start_together_are_told_apart_by_the_cursor(api):
+    appointments = [AppointmentFactory() for _ in range(3)]
 
     first = api.get("/appointments?date=2026-11-24&limit=2")
     rest = api.get(f"/appointments?date=2026-11-24&limit=2&cursor={first['Next-Cursor']}")
 
-    assert [each["id"] for each in first.json() + rest.json()] == [visit.pk for visit in visits]
+    assert [each["id"] for each in first.json() + rest.json()] == [appointment.pk for appointment in appointments]
     assert "Next-Cursor" not in rest
 
 
-@pytest.mark.parametrize("visits", [3, 200])
-def test_list_makes_as_many_queries_for_any_number(api, doctor, visits, django_assert_max_num_queries):
-    for number in range(visits):
-        AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8 + dt.timedelta(days=number))
-    move_all_to_one_day()
-    api.get("/appointments?date=2026-11-24")  # its use is noted once a minute
+def test_list_makes_as_many_queries_for_any_number(api, doctor, django_assert_max_num_queries, isolated):
+    for appointments in [3, 30]:
+        with isolated(appointments=appointments):
+            for number in range(appointments):
+                AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8 + dt.timedelta(days=number))
+            move_all_to_one_day()
+            api.get("/appointments?date=2026-11-24")  # its use is noted once a minute
 
-    with django_assert_max_num_queries(4 + 2) as made:
-        response = api.get("/appointments?date=2026-11-24")
+            with django_assert_max_num_queries(4 + 2) as made:
+                response = api.get("/appointments?date=2026-11-24")
 
-    assert len(response.json()) == visits
-    assert len(made) == 3 + 2  # the entry of the list, and whom it names
+            assert len(response.json()) == appointments
+            assert len(made) == 3 + 2  # the entry of the list, and whom it names
 
 
 def move_all_to_one_day():
-    """Put all visits on the day, a second apart, as `save()` would not: the list is to be long."""
+    """Put all appointments on the day, a second apart, as `save()` would not: the list is to be long."""
     table = Appointment._meta.db_table
     with connection.cursor() as cursor:
         for number, pk in enumerate(Appointment.objects.values_list("pk", flat=True)):
@@ -315,7 +324,7 @@ def move_all_to_one_day():
             cursor.execute(f"UPDATE {table} SET start_time = %s, end_time = %s WHERE id = %s", [start, end, pk])
 
 
-# One visit and its actions
+# One appointment and its actions
 
 
 def test_read_answers_what_booking_did(api, wanted):
@@ -326,51 +335,53 @@ def test_read_answers_what_booking_did(api, wanted):
     assert (read.status_code, read.json(), read["ETag"]) == (200, booked.json(), booked["ETag"])
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_unknown_visit_answers_404(api, method):
-    path = "/appointments/999999" + ("/arrive" if method == "POST" else "")
+def test_unknown_appointment_answers_404(api, subtests):
+    for method in ["GET", "POST"]:
+        with subtests.test(method=method):
+            path = "/appointments/999999" + ("/arrive" if method == "POST" else "")
 
-    assert api.call(method, path).status_code == 404
+            assert api.call(method, path).status_code == 404
 
 
-def test_move_keeps_what_is_left_out(api, visit):
-    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
+def test_move_keeps_what_is_left_out(api, appointment):
+    response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
 
     assert response.status_code == 200
     moved = response.json()
     assert (moved["id"], moved["start_time"], moved["doctor_id"], moved["duration_minutes"]) == (
-        visit.pk,
+        appointment.pk,
         "2026-11-25T11:00:00Z",
-        visit.doctor.pk,
+        appointment.doctor.pk,
         30,
     )
 
 
-def test_move_to_a_taken_time_answers_409_with_alternatives(api, visit, doctor):
+def test_move_to_a_taken_time_answers_409_with_alternatives(api, appointment, doctor):
     taken = AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 11, 24, 11, 0, tzinfo=dt.UTC))
 
-    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": taken.start_time.isoformat()})
+    response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": taken.start_time.isoformat()})
 
     assert (response.status_code, told(response)) == (409, [("start_time", "doctor_overlap")])
     assert response.json()["alternatives"]
 
 
-def test_move_of_what_is_cancelled_offers_no_other_time(api, visit):
-    api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
+def test_move_of_what_is_cancelled_offers_no_other_time(api, appointment):
+    api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
 
-    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
+    response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
 
     assert (response.status_code, told(response)) == (409, [("start_time", "not_movable")])
     assert "alternatives" not in response.json()
 
 
-def test_move_of_what_is_cancelled_to_where_it_is_is_refused(api, visit):
-    api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
+def test_move_of_what_is_cancelled_to_where_it_is_is_refused(api, appointment):
+    api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
 
-    assert told(api.post(f"/appointments/{visit.pk}/move", {})) == [("start_time", "not_movable")]
+    assert told(api.post(f"/appointments/{appointment.pk}/move", {})) == [("start_time", "not_movable")]
 
 
-def test_move_that_somebody_was_quicker_than_offers_no_other_time(api, visit, monkeypatch):
+@pytest.mark.both_databases
+def test_move_that_somebody_was_quicker_than_offers_no_other_time(api, appointment, monkeypatch):
     saves = Appointment.save
 
     def change_first(self, *args, **kwargs):
@@ -382,88 +393,92 @@ def test_move_that_somebody_was_quicker_than_offers_no_other_time(api, visit, mo
 
     monkeypatch.setattr(Appointment, "save", change_first)
 
-    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
+    response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
 
     assert (response.status_code, told(response)) == (412, [(None, "stale")])
     assert "alternatives" not in response.json()
 
 
-def test_move_to_where_it_is_leaves_the_visit(api, visit):
-    etag = api.get(f"/appointments/{visit.pk}")["ETag"]
+def test_move_to_where_it_is_leaves_the_appointment(api, appointment):
+    etag = api.get(f"/appointments/{appointment.pk}")["ETag"]
 
-    response = api.post(f"/appointments/{visit.pk}/move", {"start_time": START, "reason": "Typing error"})
+    response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": START, "reason": "Typing error"})
 
     assert (response.status_code, response["ETag"]) == (200, etag)
 
 
-@pytest.mark.parametrize("sent", [{}, {"reason": "Typing error"}, {"duration_minutes": 15}])
-def test_move_that_stays_keeps_why_it_is_outside_hours(admin_api, wanted, doctor, sent):
-    in_the_way(doctor, "closed")
-    booked = admin_api.post("/appointments", wanted | {"outside_hours_reason": "Emergency"}).json()
+def test_move_that_stays_keeps_why_it_is_outside_hours(admin_api, wanted, doctor, isolated):
+    for sent in [{}, {"reason": "Typing error"}, {"duration_minutes": 15}]:
+        with isolated(sent=sent):
+            in_the_way(doctor, "closed")
+            booked = admin_api.post("/appointments", wanted | {"outside_hours_reason": "Emergency"}).json()
 
-    response = admin_api.post(f"/appointments/{booked['id']}/move", sent)
+            response = admin_api.post(f"/appointments/{booked['id']}/move", sent)
 
-    assert (response.status_code, response.json()["outside_hours_reason"]) == (200, "Emergency")
+            assert (response.status_code, response.json()["outside_hours_reason"]) == (200, "Emergency")
 
 
-def test_cancel_frees_the_time(api, wanted, visit):
-    response = api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
+def test_cancel_frees_the_time(api, wanted, appointment):
+    response = api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
 
     assert (response.status_code, response.json()["status"]) == (200, "cancelled")
     assert (response.json()["cancel_reason"], response.json()["cancelled_by"]) == ("Ill", "patient")
     assert api.post("/appointments", wanted).status_code == 201
 
 
-@pytest.mark.parametrize(
-    "sent", [{}, {"reason": "Ill"}, {"reason": "", "cancelled_by": "patient"}, {"reason": "Ill", "cancelled_by": "me"}]
-)
-def test_cancel_without_reason_or_by_nobody_answers_422(api, visit, sent):
-    assert api.post(f"/appointments/{visit.pk}/cancel", sent).status_code == 422
+def test_cancel_without_reason_or_by_nobody_answers_422(api, appointment, isolated):
+    cases = [{}, {"reason": "Ill"}, {"reason": "", "cancelled_by": "patient"}, {"reason": "Ill", "cancelled_by": "me"}]
+    for sent in cases:
+        with isolated(sent=sent):
+            assert api.post(f"/appointments/{appointment.pk}/cancel", sent).status_code == 422
 
 
-@pytest.mark.parametrize(
-    ("action", "status", "becomes"),
-    [
+def test_actions_lead_on(admin_api, isolated):
+    cases = [
         ("arrive", "booked", "arrived"),
         ("start", "arrived", "in_consultation"),
         ("complete", "in_consultation", "completed"),
         ("no-show", "booked", "no_show"),
-    ],
-)
-def test_actions_lead_on(admin_api, action, status, becomes):
-    visit = AppointmentFactory(start_time=TODAY_AT_8, status=status)
+    ]
+    for action, status, becomes in cases:
+        with isolated(action=action, status=status, becomes=becomes):
+            appointment = AppointmentFactory(start_time=TODAY_AT_8, status=status)
 
-    response = admin_api.post(f"/appointments/{visit.pk}/{action}")
+            response = admin_api.post(f"/appointments/{appointment.pk}/{action}")
 
-    assert (response.status_code, response.json()["status"]) == (200, becomes)
-    again = admin_api.post(f"/appointments/{visit.pk}/{action}")
-    assert (again.status_code, told(again)) == (409, [("status", "transition")])
-
-
-@pytest.mark.parametrize(("action", "code"), [("arrive", "not_today"), ("no-show", "not_started")])
-def test_actions_too_early_answer_409(api, action, code):
-    visit = AppointmentFactory(start_time=dt.datetime(2026, 11, 25, 10, 0, tzinfo=dt.UTC))
-
-    response = api.post(f"/appointments/{visit.pk}/{action}")
-
-    assert (response.status_code, told(response)) == (409, [("status", code)])
+            assert (response.status_code, response.json()["status"]) == (200, becomes)
+            again = admin_api.post(f"/appointments/{appointment.pk}/{action}")
+            assert (again.status_code, told(again)) == (409, [("status", "transition")])
 
 
-def test_action_on_what_has_changed_meanwhile_answers_412(api, visit):
-    etag = api.get(f"/appointments/{visit.pk}")["ETag"]
-    visit.notes = "Call first"
-    visit.save()
+def test_actions_too_early_answer_409(api, isolated):
+    for action, code in [("arrive", "not_today"), ("no-show", "not_started")]:
+        with isolated(action=action, code=code):
+            appointment = AppointmentFactory(start_time=dt.datetime(2026, 11, 25, 10, 0, tzinfo=dt.UTC))
 
-    refused = api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "clinic"}, If_Match=etag)
-    now = api.get(f"/appointments/{visit.pk}")["ETag"]
-    done = api.post(f"/appointments/{visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "clinic"}, If_Match=now)
+            response = api.post(f"/appointments/{appointment.pk}/{action}")
+
+            assert (response.status_code, told(response)) == (409, [("status", code)])
+
+
+@pytest.mark.both_databases
+def test_action_on_what_has_changed_meanwhile_answers_412(api, appointment):
+    etag = api.get(f"/appointments/{appointment.pk}")["ETag"]
+    appointment.notes = "Call first"
+    appointment.save()
+
+    refused = api.post(
+        f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "clinic"}, If_Match=etag
+    )
+    now = api.get(f"/appointments/{appointment.pk}")["ETag"]
+    done = api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "clinic"}, If_Match=now)
 
     assert (refused.status_code, told(refused)) == (412, [(None, "stale")])
     assert now != etag
     assert done.status_code == 200
 
 
-# Whose visits
+# Whose appointments
 
 
 def test_doctor_reaches_only_the_own_diary(doctor_user):
@@ -482,7 +497,7 @@ def test_doctor_reaches_only_the_own_diary(doctor_user):
 # Free times
 
 
-def test_free_times_are_those_of_the_portal(api, doctor, visit):
+def test_free_times_are_those_of_the_portal(api, doctor, appointment):
     TimetableFactory(doctor=doctor, week={1: [(dt.time(9, 30), dt.time(11, 30))]})
 
     response = api.get(f"/doctors/{doctor.pk}/free?from=2026-11-24&days=1&minutes=30")
@@ -499,34 +514,36 @@ def test_nobody_is_free_with_an_inactive_doctor(api):
     assert api.get(f"/doctors/{DoctorFactory(is_active=False).pk}/free").json() == []
 
 
-@pytest.mark.parametrize("query", ["from=x", "days=0", "days=32", "minutes=14", "minutes=181", "from=1800-01-01"])
-def test_free_times_refused(api, doctor, query):
-    assert api.get(f"/doctors/{doctor.pk}/free?{query}").status_code == 422
+def test_free_times_refused(api, doctor, isolated):
+    for query in ["from=x", "days=0", "days=32", "minutes=14", "minutes=181", "from=1800-01-01"]:
+        with isolated(query=query):
+            assert api.get(f"/doctors/{doctor.pk}/free?{query}").status_code == 422
 
 
 # A doctor who is made inactive
 
 
-def test_deactivating_a_doctor_with_visits_shows_them_first(admin_api, visit, doctor):
+def test_deactivating_a_doctor_with_appointments_shows_them_first(admin_api, appointment, doctor):
     refused = admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False})
 
     assert (refused.status_code, told(refused)) == (409, [("is_active", "hits")])
-    assert [hit["id"] for hit in refused.json()["hits"]] == [visit.pk]
+    assert [hit["id"] for hit in refused.json()["hits"]] == [appointment.pk]
     doctor.refresh_from_db()
     assert doctor.is_active
 
 
-def test_deactivating_a_doctor_nevertheless_lists_who_is_hit(admin_api, visit, doctor):
+def test_deactivating_a_doctor_anyway_lists_who_is_affected(admin_api, appointment, doctor):
     response = admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False, "accept_hits": True})
 
     assert (response.status_code, response.json()["is_active"]) == (200, False)
-    assert [hit.appointment for hit in visit.hits.all()] == [visit]
+    assert [hit.appointment for hit in appointment.hits.all()] == [appointment]
 
 
-def test_deactivating_a_doctor_without_visits_asks_nothing(admin_api, doctor):
+def test_deactivating_a_doctor_without_appointments_asks_nothing(admin_api, doctor):
     assert admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False}).json()["is_active"] is False
 
 
+@pytest.mark.both_databases
 def test_seconds_are_cut_off(api, wanted):
     assert (
         api.post("/appointments", wanted | {"start_time": "2026-11-24T10:00:59.9+00:00"}).json()["start_time"]

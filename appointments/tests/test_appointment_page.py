@@ -8,15 +8,11 @@ from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.kit import codes_at, elements, markup
+from clinic.tests.kit import at, codes_at, elements, fresh, markup
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
-
-
-def at(hour, minute=0, *, day=24):
-    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
 
 
 EARLIER, RUNNING, LATER, TOMORROW, YESTERDAY = at(8), at(8, 45), at(10), at(10, day=25), at(10, day=23)
@@ -31,12 +27,7 @@ STAMPS = {
 
 
 @pytest.fixture
-def okafor():
-    return DoctorFactory(full_name="Dr Okafor")
-
-
-@pytest.fixture
-def visit(okafor):
+def appointment(okafor):
     """Booked for 10:00 today."""
     return AppointmentFactory(
         doctor=okafor,
@@ -46,7 +37,7 @@ def visit(okafor):
     )
 
 
-def made(status, *, start_time=EARLIER, **kwargs):
+def create_appointment(status, *, start_time=EARLIER, **kwargs):
     return AppointmentFactory(status=status, start_time=start_time, **STAMPS[status], **kwargs)
 
 
@@ -71,7 +62,7 @@ def address(appointment, action=""):
 
 
 def day_url(appointment):
-    """Return the visit's place in the day view."""
+    """Return the appointment's place in the day view."""
     return f"/schedule/{appointment.start_time:%Y-%m-%d}/#v{appointment.pk}"
 
 
@@ -83,41 +74,40 @@ def move_url(appointment):
 # The page
 
 
-def test_detail_shows_the_appointment_and_its_history(at_desk, visit):
-    response = at_desk.get(address(visit))
+def test_detail_shows_the_appointment_and_its_history(at_desk, appointment):
+    response = at_desk.get(address(appointment))
 
     page = response.content.decode()
     for shown in ("Maria Santos", "Dr Okafor", "Sore knee", "Ground floor", "30 minutes"):
         assert shown in page
     assert [entry.what for entry in response.context["history"]] == [["Booked"]]
-    assert response.context["schedule_url"] == day_url(visit)
+    assert response.context["schedule_url"] == day_url(appointment)
 
 
-def test_detail_changes_nothing(at_desk, visit):
-    before = row(visit)
+def test_detail_changes_nothing(at_desk, appointment):
+    before = row(appointment)
 
-    at_desk.get(address(visit))
+    at_desk.get(address(appointment))
 
-    assert row(visit) == before
-    assert entries(visit).count() == 1
-
-
-@pytest.mark.parametrize("action", ["", "move/", "cancel/"])
-def test_unknown_page_is_not_found(at_desk, visit, action):
-    assert at_desk.get(f"/appointments/999/{action}").status_code == 404
-    assert at_desk.get(f"/appointments/99999999999999999999/{action}").status_code == 404
+    assert row(appointment) == before
+    assert entries(appointment).count() == 1
 
 
-@pytest.mark.parametrize(
-    "action", ["arrive/", "start/", "complete/", "attended/", "no-show/", "undo/", "move/", "cancel/"]
-)
-def test_action_on_an_unknown_appointment_is_not_found(in_admin, visit, action):
-    assert in_admin.post(f"/appointments/999/{action}").status_code == 404
+def test_unknown_page_is_not_found(at_desk, appointment, isolated):
+    for action in ["", "move/", "cancel/"]:
+        with isolated(action=action):
+            assert at_desk.get(f"/appointments/999/{action}").status_code == 404
+            assert at_desk.get(f"/appointments/99999999999999999999/{action}").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("status", "start_time", "expected"),
-    [
+def test_action_on_an_unknown_appointment_is_not_found(in_admin, appointment, isolated):
+    for action in ["arrive/", "start/", "complete/", "attended/", "no-show/", "undo/", "move/", "cancel/"]:
+        with isolated(action=action):
+            assert in_admin.post(f"/appointments/999/{action}").status_code == 404
+
+
+def test_detail_offers_the_actions_that_would_pass(in_admin, isolated):
+    cases = [
         ("booked", LATER, ["Arrived", "Start"]),
         ("booked", EARLIER, ["Arrived", "Start", "Attended", "No-show"]),
         ("booked", TOMORROW, []),
@@ -130,48 +120,48 @@ def test_action_on_an_unknown_appointment_is_not_found(in_admin, visit, action):
         ("no_show", EARLIER, ["Arrived"]),
         ("no_show", YESTERDAY, []),
         ("cancelled", LATER, []),
-    ],
-)
-def test_detail_offers_the_actions_that_would_pass(in_admin, status, start_time, expected):
-    response = in_admin.get(address(made(status, start_time=start_time)))
+    ]
+    for status, start_time, expected in cases:
+        with isolated(status=status, start_time=start_time, expected=expected):
+            response = in_admin.get(address(create_appointment(status, start_time=start_time)))
 
-    assert labels(response) == expected
+            assert labels(response) == expected
 
 
 def test_receptionist_is_offered_no_consultation(at_desk):
-    response = at_desk.get(address(made("booked")))
+    response = at_desk.get(address(create_appointment("booked")))
 
     assert labels(response) == ["Arrived", "Attended", "No-show"]
     assert response.context["can_change"]
 
 
 def test_doctor_is_offered_neither_move_nor_cancel(client, doctor_user):
-    visit = made("booked", doctor=DoctorFactory(user=doctor_user))
+    appointment = create_appointment("booked", doctor=DoctorFactory(user=doctor_user))
     client.force_login(doctor_user)
 
-    response = client.get(address(visit))
+    response = client.get(address(appointment))
 
     assert labels(response) == ["Arrived", "Start", "Attended", "No-show"]
     page = response.content.decode()
-    assert move_url(visit) not in page
-    assert address(visit, "move/") not in page
-    assert address(visit, "cancel/") not in page
+    assert move_url(appointment) not in page
+    assert address(appointment, "move/") not in page
+    assert address(appointment, "cancel/") not in page
 
 
-@pytest.mark.parametrize("status", STAMPS)
-def test_move_and_cancel_are_offered_while_they_would_pass(at_desk, status):
-    visit = made(status)
+def test_move_and_cancel_are_offered_while_they_would_pass(at_desk, isolated):
+    for status in STAMPS:
+        with isolated(status=status):
+            appointment = create_appointment(status)
 
-    page = at_desk.get(address(visit)).content.decode()
+            page = at_desk.get(address(appointment)).content.decode()
 
-    offered = status in {"booked", "arrived"}
-    assert (f'href="{move_url(visit)}"' in page) is offered
-    assert (address(visit, "cancel/") in page) is offered
+            offered = status in {"booked", "arrived"}
+            assert (f'href="{move_url(appointment)}"' in page) is offered
+            assert (address(appointment, "cancel/") in page) is offered
 
 
-@pytest.mark.parametrize(
-    ("status", "start_time", "offered"),
-    [
+def test_undo_is_offered_while_it_would_pass(in_admin, isolated):
+    cases = [
         ("booked", EARLIER, False),
         ("arrived", EARLIER, True),
         ("in_consultation", EARLIER, True),
@@ -180,29 +170,29 @@ def test_move_and_cancel_are_offered_while_they_would_pass(at_desk, status):
         ("no_show", YESTERDAY, True),
         ("cancelled", LATER, True),
         ("cancelled", EARLIER, False),
-    ],
-)
-def test_undo_is_offered_while_it_would_pass(in_admin, status, start_time, offered):
-    visit = made(status, start_time=start_time)
+    ]
+    for status, start_time, offered in cases:
+        with isolated(status=status, start_time=start_time, offered=offered):
+            appointment = create_appointment(status, start_time=start_time)
 
-    page = in_admin.get(address(visit)).content.decode()
+            page = in_admin.get(address(appointment)).content.decode()
 
-    assert (address(visit, "undo/") in page) is offered
+            assert (address(appointment, "undo/") in page) is offered
 
 
-@pytest.mark.parametrize("status", ["in_consultation", "completed"])
-def test_undo_is_not_offered_to_who_may_not(at_desk, status):
-    visit = made(status)
+def test_undo_is_not_offered_to_who_may_not(at_desk, isolated):
+    for status in ["in_consultation", "completed"]:
+        with isolated(status=status):
+            appointment = create_appointment(status)
 
-    assert address(visit, "undo/") not in at_desk.get(address(visit)).content.decode()
+            assert address(appointment, "undo/") not in at_desk.get(address(appointment)).content.decode()
 
 
 # Actions
 
 
-@pytest.mark.parametrize(
-    ("action", "status", "becomes", "stamped"),
-    [
+def test_action_sets_the_status_and_its_stamps(in_admin, administrator, isolated):
+    cases = [
         ("arrive/", "booked", "arrived", {"arrived_at"}),
         ("arrive/", "no_show", "arrived", {"arrived_at"}),
         ("start/", "booked", "in_consultation", {"arrived_at", "started_at"}),
@@ -210,52 +200,57 @@ def test_undo_is_not_offered_to_who_may_not(at_desk, status):
         ("complete/", "in_consultation", "completed", {"completed_at"}),
         ("attended/", "booked", "completed", set()),
         ("no-show/", "booked", "no_show", set()),
-    ],
-)
-def test_action_sets_the_status_and_its_stamps(in_admin, administrator, action, status, becomes, stamped):
-    visit = made(status)
+    ]
+    for action, status, becomes, stamped in cases:
+        with isolated(action=action, status=status, becomes=becomes, stamped=stamped):
+            appointment = create_appointment(status)
 
-    response = in_admin.post(address(visit, action), {"version": visit.version}, follow=True)
+            response = in_admin.post(address(appointment, action), {"version": appointment.version}, follow=True)
 
-    assert response.redirect_chain == [(address(visit), 302)]
-    assert levels(response) == ["success"]
-    visit.refresh_from_db()
-    assert visit.status == becomes
-    assert {name for name in ("arrived_at", "started_at", "completed_at") if getattr(visit, name) == at(9)} == stamped
-    assert entries(visit).latest("pk").actor == administrator
+            assert response.redirect_chain == [(address(appointment), 302)]
+            assert levels(response) == ["success"]
+            appointment.refresh_from_db()
+            assert appointment.status == becomes
+            assert {
+                name for name in ("arrived_at", "started_at", "completed_at") if getattr(appointment, name) == at(9)
+            } == stamped
+            assert entries(appointment).latest("pk").actor == administrator
 
 
-@pytest.mark.parametrize(
-    ("status", "becomes", "cleared"),
-    [
+def test_undo_takes_the_last_status_back(in_admin, isolated):
+    cases = [
         ("arrived", "booked", ["arrived_at"]),
         ("in_consultation", "arrived", ["started_at"]),
         ("completed", "in_consultation", ["completed_at"]),
         ("no_show", "booked", []),
-    ],
-)
-def test_undo_takes_the_last_status_back(in_admin, status, becomes, cleared):
-    visit = made(status)
+    ]
+    for status, becomes, cleared in cases:
+        with isolated(status=status, becomes=becomes, cleared=cleared):
+            appointment = create_appointment(status)
 
-    in_admin.post(address(visit, "undo/"), {"version": visit.version})
+            in_admin.post(address(appointment, "undo/"), {"version": appointment.version})
 
-    visit.refresh_from_db()
-    assert visit.status == becomes
-    assert [name for name in STAMPS[status] if getattr(visit, name) is None] == cleared
+            appointment.refresh_from_db()
+            assert appointment.status == becomes
+            assert [name for name in STAMPS[status] if getattr(appointment, name) is None] == cleared
 
 
 def test_undo_of_a_cancellation_clears_why(at_desk):
-    visit = made("cancelled", start_time=LATER)
+    appointment = create_appointment("cancelled", start_time=LATER)
 
-    at_desk.post(address(visit, "undo/"), {"version": visit.version})
+    at_desk.post(address(appointment, "undo/"), {"version": appointment.version})
 
-    visit.refresh_from_db()
-    assert (visit.status, visit.cancelled_at, visit.cancelled_by, visit.cancel_reason) == ("booked", None, "", "")
+    appointment.refresh_from_db()
+    assert (appointment.status, appointment.cancelled_at, appointment.cancelled_by, appointment.cancel_reason) == (
+        "booked",
+        None,
+        "",
+        "",
+    )
 
 
-@pytest.mark.parametrize(
-    ("action", "status", "start_time"),
-    [
+def test_refused_action_says_so_and_changes_nothing(in_admin, isolated):
+    cases = [
         ("arrive/", "booked", TOMORROW),
         ("arrive/", "booked", YESTERDAY),
         ("arrive/", "cancelled", LATER),
@@ -271,91 +266,100 @@ def test_undo_of_a_cancellation_clears_why(at_desk):
         ("undo/", "booked", LATER),
         ("undo/", "cancelled", EARLIER),
         ("undo/", "completed", YESTERDAY),
-    ],
-)
-def test_refused_action_says_so_and_changes_nothing(in_admin, action, status, start_time):
-    visit = made(status, start_time=start_time)
-    before = row(visit)
+    ]
+    for action, status, start_time in cases:
+        with isolated(action=action, status=status, start_time=start_time):
+            appointment = create_appointment(status, start_time=start_time)
+            before = row(appointment)
 
-    response = in_admin.post(address(visit, action), follow=True)
+            response = in_admin.post(address(appointment, action), follow=True)
 
-    assert levels(response) == ["error"]
-    assert row(visit) == before
-    assert entries(visit).count() == 1
+            assert levels(response) == ["error"]
+            assert row(appointment) == before
+            assert entries(appointment).count() == 1
 
 
+@pytest.mark.both_databases
 def test_undo_is_refused_when_the_time_has_been_given_away(at_desk, okafor):
-    visit = made("cancelled", start_time=LATER, doctor=okafor)
+    appointment = create_appointment("cancelled", start_time=LATER, doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=LATER)
 
-    response = at_desk.post(address(visit, "undo/"), follow=True)
+    response = at_desk.post(address(appointment, "undo/"), follow=True)
 
     assert levels(response) == ["error"]
-    assert row(visit)["status"] == "cancelled"
+    assert row(appointment)["status"] == "cancelled"
 
 
-@pytest.mark.parametrize(("action", "status"), [("arrive/", "booked"), ("start/", "arrived"), ("no-show/", "booked")])
-def test_double_click_is_one_change(in_admin, now, action, status):
-    visit = made(status)
-    in_admin.post(address(visit, action), {"version": visit.version})
-    once = row(visit)
-    now.shift(1)
+@pytest.mark.both_databases
+def test_double_click_is_one_change(in_admin, now, isolated):
+    for action, status in [("arrive/", "booked"), ("start/", "arrived"), ("no-show/", "booked")]:
+        with isolated(action=action, status=status):
+            appointment = create_appointment(status)
+            in_admin.post(address(appointment, action), {"version": appointment.version})
+            once = row(appointment)
+            now.shift(1)
 
-    response = in_admin.post(address(visit, action), {"version": visit.version}, follow=True)
+            response = in_admin.post(address(appointment, action), {"version": appointment.version}, follow=True)
 
-    assert "error" not in levels(response)
-    assert row(visit) == once
-    assert entries(visit).count() == 2
+            assert "error" not in levels(response)
+            assert row(appointment) == once
+            assert entries(appointment).count() == 2
 
 
+@pytest.mark.both_databases
 def test_double_click_on_undo_takes_back_one_status(in_admin):
-    visit = made("in_consultation")
-    in_admin.post(address(visit, "undo/"), {"version": visit.version})
+    appointment = create_appointment("in_consultation")
+    in_admin.post(address(appointment, "undo/"), {"version": appointment.version})
 
-    response = in_admin.post(address(visit, "undo/"), {"version": visit.version}, follow=True)
+    response = in_admin.post(address(appointment, "undo/"), {"version": appointment.version}, follow=True)
 
     assert levels(response)[-1] == "error"
-    assert row(visit)["status"] == "arrived"
-    assert entries(visit).count() == 2
+    assert row(appointment)["status"] == "arrived"
+    assert entries(appointment).count() == 2
 
 
 def test_undo_button_carries_the_version(in_admin):
-    visit = made("arrived")
+    appointment = create_appointment("arrived")
 
-    page = markup(in_admin.get(address(visit)))
+    page = markup(in_admin.get(address(appointment)))
 
-    assert f'formaction="{address(visit, "undo/")}" name="version" value="{visit.version}"' in page
+    assert f'formaction="{address(appointment, "undo/")}" name="version" value="{appointment.version}"' in page
 
 
 # Cancel
 
 
-def test_cancel_sets_who_and_why(at_desk, receptionist, visit):
+def test_cancel_sets_who_and_why(at_desk, receptionist, appointment):
     response = at_desk.post(
-        address(visit, "cancel/"), {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": visit.version}
+        address(appointment, "cancel/"),
+        {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": appointment.version},
     )
 
-    assert response["Location"] == day_url(visit)
-    visit.refresh_from_db()
-    assert (visit.status, visit.cancelled_by, visit.cancel_reason) == ("cancelled", "clinic", "Doctor ill")
-    assert visit.cancelled_at == at(9)
-    assert entries(visit).latest("pk").actor == receptionist
+    assert response["Location"] == day_url(appointment)
+    appointment.refresh_from_db()
+    assert (appointment.status, appointment.cancelled_by, appointment.cancel_reason) == (
+        "cancelled",
+        "clinic",
+        "Doctor ill",
+    )
+    assert appointment.cancelled_at == at(9)
+    assert entries(appointment).latest("pk").actor == receptionist
 
 
-def test_cancelled_visit_tells_who_and_why(at_desk, visit):
+def test_cancelled_appointment_shows_who_and_why(at_desk, appointment):
     at_desk.post(
-        address(visit, "cancel/"), {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": visit.version}
+        address(appointment, "cancel/"),
+        {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": appointment.version},
     )
 
-    page = at_desk.get(address(visit)).content.decode()
+    page = at_desk.get(address(appointment)).content.decode()
 
     assert "Doctor ill" in page
     assert "by the clinic" in page
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_cancel_is_refused_at_its_field(at_desk, appointment, isolated):
+    cases = [
         ({"cancelled_by": ""}, "cancelled_by", "required"),
         ({"cancelled_by": "weather"}, "cancelled_by", "invalid_choice"),
         ({"cancel_reason": ""}, "cancel_reason", "required"),
@@ -364,62 +368,67 @@ def test_cancelled_visit_tells_who_and_why(at_desk, visit):
         ({"cancel_reason": "a\0b"}, "cancel_reason", "null_characters_not_allowed"),
         ({"version": "x"}, "__all__", "incomplete"),
         ({"version": ""}, "__all__", "incomplete"),
-    ],
-)
-def test_cancel_is_refused_at_its_field(at_desk, visit, changes, field, code):
-    before = row(visit)
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            before = row(appointment)
 
-    response = at_desk.post(
-        address(visit, "cancel/"), {"cancelled_by": "patient", "cancel_reason": "Ill", "version": "1"} | changes
-    )
+            response = at_desk.post(
+                address(appointment, "cancel/"),
+                {"cancelled_by": "patient", "cancel_reason": "Ill", "version": "1"} | changes,
+            )
 
-    assert codes_at(response, field) == [code]
-    assert row(visit) == before
-
-
-@pytest.mark.parametrize("version", [{}, {"version": ""}, {"version": "0"}, {"version": "x"}, {"version": "-1"}])
-def test_button_without_the_version_it_was_shown_with_changes_nothing(in_admin, version):
-    visit = made("in_consultation")
-    before = row(visit)
-
-    response = in_admin.post(address(visit, "undo/"), version, follow=True)
-
-    assert levels(response) == ["error"]
-    assert row(visit) == before
+            assert codes_at(response, field) == [code]
+            assert row(appointment) == before
 
 
-def test_cancel_sent_twice_is_one_cancellation(at_desk, visit):
-    typed = {"cancelled_by": "clinic", "cancel_reason": "Again", "version": visit.version}
-    at_desk.post(address(visit, "cancel/"), typed)
-    once = row(visit)
+def test_button_without_the_version_it_was_shown_with_changes_nothing(in_admin, isolated):
+    for version in [{}, {"version": ""}, {"version": "0"}, {"version": "x"}, {"version": "-1"}]:
+        with isolated(version=version):
+            appointment = create_appointment("in_consultation")
+            before = row(appointment)
 
-    response = at_desk.post(address(visit, "cancel/"), typed, follow=True)
+            response = in_admin.post(address(appointment, "undo/"), version, follow=True)
+
+            assert levels(response) == ["error"]
+            assert row(appointment) == before
+
+
+@pytest.mark.both_databases
+def test_cancel_sent_twice_is_one_cancellation(at_desk, appointment):
+    form_data = {"cancelled_by": "clinic", "cancel_reason": "Again", "version": appointment.version}
+    at_desk.post(address(appointment, "cancel/"), form_data)
+    once = row(appointment)
+
+    response = at_desk.post(address(appointment, "cancel/"), form_data, follow=True)
 
     assert "error" not in levels(response)
-    assert row(visit) == once
+    assert row(appointment) == once
 
 
-@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show"])
-def test_cancel_of_what_cannot_be_cancelled_is_refused(at_desk, status):
-    visit = made(status)
-    before = row(visit)
+def test_cancel_of_what_cannot_be_cancelled_is_refused(at_desk, isolated):
+    for status in ["in_consultation", "completed", "no_show"]:
+        with isolated(status=status):
+            appointment = create_appointment(status)
+            before = row(appointment)
 
-    response = at_desk.post(
-        address(visit, "cancel/"), {"cancelled_by": "clinic", "cancel_reason": "Again", "version": visit.version}
-    )
+            response = at_desk.post(
+                address(appointment, "cancel/"),
+                {"cancelled_by": "clinic", "cancel_reason": "Again", "version": appointment.version},
+            )
 
-    assert row(visit) == before
-    assert codes_at(response, "__all__") == ["transition"]
+            assert row(appointment) == before
+            assert codes_at(response, "__all__") == ["transition"]
 
 
-def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit, okafor):
-    seen = visit.version
+def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, appointment, okafor):
+    seen = appointment.version
     now.shift(60)
-    actions.move(visit, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
-    before = row(visit)
+    actions.move(appointment, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
+    before = row(appointment)
 
     response = at_desk.post(
-        address(visit, "cancel/"), {"cancelled_by": "patient", "cancel_reason": "Feels better", "version": seen}
+        address(appointment, "cancel/"), {"cancelled_by": "patient", "cancel_reason": "Feels better", "version": seen}
     )
 
     assert codes_at(response, "__all__") == ["stale"]
@@ -428,157 +437,165 @@ def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit
     ]
     assert 'aria-label="Changed meanwhile"' in response.content.decode()
     assert response.context["form"]["cancel_reason"].value() == "Feels better"
-    assert row(visit) == before
+    assert row(appointment) == before
 
 
-@pytest.mark.parametrize(
-    ("who", "why"),
-    [
+def test_quick_reason_button_sets_who_and_why(at_desk, appointment, isolated):
+    cases = [
         ("patient", "Cannot come"),
         ("patient", "Feels better"),
         ("patient", "Will call again"),
         ("clinic", "Doctor is away"),
         ("clinic", "Booked by mistake"),
-    ],
-)
-def test_button_of_a_usual_reason_says_who_and_why_at_once(at_desk, visit, who, why):
-    page = at_desk.get(address(visit, "cancel/"))
-    assert f'name="quick" value="{who}:{why}"' in markup(page)
+    ]
+    for who, why in cases:
+        with isolated(who=who, why=why):
+            page = at_desk.get(address(appointment, "cancel/"))
+            assert f'name="quick" value="{who}:{why}"' in markup(page)
 
-    # The button is sent with the fields as they stand: one chosen, the reason empty.
-    response = at_desk.post(
-        address(visit, "cancel/"),
-        {"quick": f"{who}:{why}", "cancelled_by": "patient", "cancel_reason": "", "version": visit.version},
-    )
+            # The button is sent with the fields as they stand: one chosen, the reason empty.
+            response = at_desk.post(
+                address(appointment, "cancel/"),
+                {
+                    "quick": f"{who}:{why}",
+                    "cancelled_by": "patient",
+                    "cancel_reason": "",
+                    "version": appointment.version,
+                },
+            )
 
-    assert response["Location"] == day_url(visit)
-    visit.refresh_from_db()
-    assert (visit.status, visit.cancelled_by, visit.cancel_reason) == ("cancelled", who, why)
-
-
-@pytest.mark.parametrize("quick", ["", "nonsense", "patient:", ":", "\0"])
-def test_usual_reason_that_is_none_is_ignored(at_desk, visit, quick):
-    typed = {"quick": quick, "cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": visit.version}
-
-    response = at_desk.post(address(visit, "cancel/"), typed)
-
-    assert response.status_code == 302
-    visit.refresh_from_db()
-    assert (visit.cancelled_by, visit.cancel_reason) == ("clinic", "Doctor ill")
+            assert response["Location"] == day_url(appointment)
+            cancelled = fresh(appointment)
+            assert (cancelled.status, cancelled.cancelled_by, cancelled.cancel_reason) == ("cancelled", who, why)
 
 
-@pytest.mark.parametrize(
-    ("quick", "field", "code"),
-    [
+def test_unknown_quick_reason_is_ignored(at_desk, appointment, isolated):
+    for quick in ["", "nonsense", "patient:", ":", "\0"]:
+        with isolated(quick=quick):
+            form_data = {
+                "quick": quick,
+                "cancelled_by": "clinic",
+                "cancel_reason": "Doctor ill",
+                "version": appointment.version,
+            }
+
+            response = at_desk.post(address(appointment, "cancel/"), form_data)
+
+            assert response.status_code == 302
+            cancelled = fresh(appointment)
+            assert (cancelled.cancelled_by, cancelled.cancel_reason) == ("clinic", "Doctor ill")
+
+
+def test_usual_reason_passes_the_same_rules(at_desk, appointment, isolated):
+    cases = [
         ("weather:Snow", "cancelled_by", "invalid_choice"),
         (":Snow", "cancelled_by", "required"),
         ("patient: ", "cancel_reason", "required"),
         ("patient:" + "x" * 201, "cancel_reason", "max_length"),
-    ],
-)
-def test_usual_reason_passes_the_same_rules(at_desk, visit, quick, field, code):
-    before = row(visit)
+    ]
+    for quick, field, code in cases:
+        with isolated(quick=quick, field=field, code=code):
+            before = row(appointment)
 
-    response = at_desk.post(address(visit, "cancel/"), {"quick": quick, "version": visit.version})
+            response = at_desk.post(address(appointment, "cancel/"), {"quick": quick, "version": appointment.version})
 
-    assert codes_at(response, field) == [code]
-    assert row(visit) == before
+            assert codes_at(response, field) == [code]
+            assert row(appointment) == before
 
 
-def test_usual_reason_for_what_somebody_else_has_changed_is_refused(at_desk, visit, okafor):
-    seen = visit.version
-    actions.move(visit, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
+def test_usual_reason_for_what_somebody_else_has_changed_is_refused(at_desk, appointment, okafor):
+    seen = appointment.version
+    actions.move(appointment, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
 
-    response = at_desk.post(address(visit, "cancel/"), {"quick": "patient:Cannot come", "version": seen})
+    response = at_desk.post(address(appointment, "cancel/"), {"quick": "patient:Cannot come", "version": seen})
 
     assert codes_at(response, "__all__") == ["stale"]
-    assert row(visit)["status"] == "booked"
+    assert row(appointment)["status"] == "booked"
 
 
-def test_cancel_can_be_undone_by_the_button_in_its_message(at_desk, visit):
-    quick = {"quick": "patient:Cannot come", "version": visit.version}
-    response = at_desk.post(address(visit, "cancel/"), quick, follow=True)
-    visit.refresh_from_db()
-    button = f'formaction="{address(visit, "undo/")}" name="version" value="{visit.version}"'
+def test_cancel_can_be_undone_by_the_button_in_its_message(at_desk, appointment):
+    quick = {"quick": "patient:Cannot come", "version": appointment.version}
+    response = at_desk.post(address(appointment, "cancel/"), quick, follow=True)
+    appointment.refresh_from_db()
+    button = f'formaction="{address(appointment, "undo/")}" name="version" value="{appointment.version}"'
     assert button in str(*response.context["messages"])
 
-    at_desk.post(address(visit, "undo/"), {"version": visit.version})
+    at_desk.post(address(appointment, "undo/"), {"version": appointment.version})
 
-    assert row(visit)["status"] == "booked"
+    assert row(appointment)["status"] == "booked"
 
 
 # Move
 
 
 @pytest.fixture
-def wanted(visit):
+def wanted(appointment):
     """The move form as it is sent: to 11:00, an hour long."""
     return {
-        "doctor": str(visit.doctor_id),
+        "doctor": str(appointment.doctor_id),
         "date": "2026-11-24",
         "time": "11:00",
         "which": "",
         "duration_minutes": "60",
-        "version": str(visit.version),
+        "version": str(appointment.version),
     }
 
 
-def test_move_form_shows_what_is_held(at_desk, visit):
-    form = at_desk.get(address(visit, "move/")).context["form"]
+def test_move_form_shows_what_is_held(at_desk, appointment):
+    form = at_desk.get(address(appointment, "move/")).context["form"]
 
     assert [form[name].value() for name in ("doctor", "date", "time", "duration_minutes", "version")] == [
-        visit.doctor_id,
+        appointment.doctor_id,
         dt.date(2026, 11, 24),
         dt.time(10, 0),
         30,
-        visit.version,
+        appointment.version,
     ]
 
 
-def test_move_form_is_filled_in_from_the_address(at_desk, visit):
-    form = at_desk.get(address(visit, "move/"), {"date": "2026-11-26", "time": "x"}).context["form"]
+def test_move_form_is_filled_in_from_the_address(at_desk, appointment):
+    form = at_desk.get(address(appointment, "move/"), {"date": "2026-11-26", "time": "x"}).context["form"]
 
     assert (form["date"].value(), form["time"].value()) == (dt.date(2026, 11, 26), dt.time(10, 0))
 
 
-def test_move_keeps_the_row_and_changes_time_length_and_doctor(at_desk, receptionist, visit, wanted):
+def test_move_keeps_the_row_and_changes_time_length_and_doctor(at_desk, receptionist, appointment, wanted):
     lindgren = DoctorFactory(full_name="Dr Lindgren")
 
-    response = at_desk.post(address(visit, "move/"), wanted | {"doctor": lindgren.pk})
+    response = at_desk.post(address(appointment, "move/"), wanted | {"doctor": lindgren.pk})
 
-    assert response["Location"] == day_url(visit)
-    visit.refresh_from_db()
-    assert (visit.doctor, visit.start_time, visit.end_time) == (lindgren, at(11), at(12))
+    assert response["Location"] == day_url(appointment)
+    appointment.refresh_from_db()
+    assert (appointment.doctor, appointment.start_time, appointment.end_time) == (lindgren, at(11), at(12))
     assert Appointment.objects.count() == 1
-    entry = entries(visit).latest("pk")
+    entry = entries(appointment).latest("pk")
     assert entry.actor == receptionist
     assert set(entry.changes_dict) == {"doctor", "start_time", "duration_minutes"}
 
 
-def test_move_onto_the_own_old_time_passes(at_desk, visit, wanted):
-    response = at_desk.post(address(visit, "move/"), wanted | {"time": "10:15", "duration_minutes": "30"})
+def test_move_onto_the_own_old_time_passes(at_desk, appointment, wanted):
+    response = at_desk.post(address(appointment, "move/"), wanted | {"time": "10:15", "duration_minutes": "30"})
 
     assert response.status_code == 302
-    assert row(visit)["start_time"] == at(10, 15)
+    assert row(appointment)["start_time"] == at(10, 15)
 
 
-def test_taking_a_free_time_fills_in_the_move_form(at_desk, visit, wanted):
-    before = row(visit)
+def test_taking_a_free_time_fills_in_the_move_form(at_desk, appointment, wanted):
+    before = row(appointment)
 
     response = at_desk.post(
-        address(visit, "move/"), wanted | {"take": f"doctor={visit.doctor_id}&date=2026-11-26&time=14%3A00"}
+        address(appointment, "move/"), wanted | {"take": f"doctor={appointment.doctor_id}&date=2026-11-26&time=14%3A00"}
     )
 
     form = response.context["form"]
     assert (form["date"].value(), form["time"].value()) == ("2026-11-26", "14:00:00")
     assert form["duration_minutes"].value() == "60"
-    assert form["version"].value() == str(visit.version)
-    assert row(visit) == before
+    assert form["version"].value() == str(appointment.version)
+    assert row(appointment) == before
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_move_is_refused_at_its_field(at_desk, appointment, wanted, isolated):
+    cases = [
         ({"time": "08:59"}, "time", "past"),
         ({"time": "09:00"}, "time", "past"),
         ({"duration_minutes": "14"}, "duration_minutes", "duration"),
@@ -590,17 +607,17 @@ def test_taking_a_free_time_fills_in_the_move_form(at_desk, visit, wanted):
         ({"date": "9999-12-31"}, "date", "date_range"),
         ({"date": "2027-03-28", "time": "01:30"}, "time", "no_such_time"),
         ({"date": "2027-10-31", "time": "01:30"}, "which", "ambiguous_time"),
-    ],
-)
-def test_move_is_refused_at_its_field(at_desk, visit, wanted, changes, field, code):
-    before = row(visit)
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            before = row(appointment)
 
-    response = at_desk.post(address(visit, "move/"), wanted | changes)
+            response = at_desk.post(address(appointment, "move/"), wanted | changes)
 
-    assert codes_at(response, field) == [code]
-    form = response.context["form"]
-    assert {name: str(form[name].value()) for name in wanted} == wanted | changes
-    assert row(visit) == before
+            assert codes_at(response, field) == [code]
+            form = response.context["form"]
+            assert {name: str(form[name].value()) for name in wanted} == wanted | changes
+            assert row(appointment) == before
 
 
 def undo_of(response):
@@ -613,30 +630,32 @@ def undo_of(response):
     return url, {"at": value}
 
 
-def test_move_is_taken_back_by_its_button(at_desk, visit, wanted, okafor):
-    before = row(visit)
-    day = at_desk.post(address(visit, "move/"), wanted | {"doctor": DoctorFactory().pk}, follow=True)
-    moved = row(visit)
+def test_move_is_taken_back_by_its_button(at_desk, appointment, wanted, okafor):
+    before = row(appointment)
+    day = at_desk.post(address(appointment, "move/"), wanted | {"doctor": DoctorFactory().pk}, follow=True)
+    moved = row(appointment)
 
     at_desk.post(*undo_of(day))
 
     slot = ("doctor_id", "start_time", "end_time", "duration_minutes")
-    assert [row(visit)[name] for name in slot] == [before[name] for name in slot] != [moved[name] for name in slot]
+    assert (
+        [row(appointment)[name] for name in slot] == [before[name] for name in slot] != [moved[name] for name in slot]
+    )
 
 
-def test_move_that_somebody_has_changed_since_is_not_taken_back(at_desk, visit, wanted):
-    day = at_desk.post(address(visit, "move/"), wanted, follow=True)
-    actions.mark_arrived(visit, by=None)
-    before = row(visit)
+def test_move_that_somebody_has_changed_since_is_not_taken_back(at_desk, appointment, wanted):
+    day = at_desk.post(address(appointment, "move/"), wanted, follow=True)
+    actions.mark_arrived(appointment, by=None)
+    before = row(appointment)
 
     response = at_desk.post(*undo_of(day))
 
     assert codes_at(response, "__all__") == ["stale"]
-    assert row(visit) == before
+    assert row(appointment) == before
 
 
 def test_move_from_a_time_that_has_passed_offers_no_way_back(at_desk, okafor):
-    late = made("booked", start_time=at(8, 45), doctor=okafor)
+    late = create_appointment("booked", start_time=at(8, 45), doctor=okafor)
     slot = {"doctor": okafor.pk, "date": "2026-11-24", "time": "15:00", "duration_minutes": 30}
 
     day = at_desk.post(address(late, "move/"), slot | {"version": late.version}, follow=True)
@@ -645,146 +664,166 @@ def test_move_from_a_time_that_has_passed_offers_no_way_back(at_desk, okafor):
     assert not [attrs for tag, attrs in elements(day) if tag == "button" and attrs.get("name") == "at"]
 
 
-@pytest.mark.parametrize("changes", [{"version": ""}, {"version": "x"}, {"next": "a\0b"}, {"which": "5"}])
-def test_move_without_what_it_carries_unseen_says_so_and_can_be_sent_again(at_desk, visit, wanted, changes):
-    before = row(visit)
+def test_move_without_what_it_carries_unseen_says_so_and_can_be_sent_again(at_desk, appointment, wanted, isolated):
+    for changes in [{"version": ""}, {"version": "x"}, {"next": "a\0b"}, {"which": "5"}]:
+        with isolated(changes=changes):
+            before = row(appointment)
 
-    response = at_desk.post(address(visit, "move/"), wanted | changes)
+            response = at_desk.post(address(appointment, "move/"), wanted | changes)
 
-    assert codes_at(response, "__all__") == ["incomplete"]
-    assert "This form was incomplete. Send it again." in response.content.decode()
-    assert row(visit) == before
-    form = response.context["form"]
-    at_desk.post(address(visit, "move/"), {name: form[name].value() or "" for name in (*wanted, "next", "which")})
-    assert row(visit) != before
-
-
-@pytest.mark.parametrize("status", ["cancelled", "no_show", "completed", "in_consultation"])
-def test_visit_that_takes_place_no_more_is_not_said_to_be_booked_where_it_was(at_desk, okafor, status):
-    visit = made(status, start_time=at(15), doctor=okafor)
-    slot = {"doctor": okafor.pk, "date": "2026-11-24", "time": "15:00", "duration_minutes": 30}
-
-    response = at_desk.post(address(visit, "move/"), slot | {"version": visit.version})
-
-    assert response.status_code == 200
-    assert "is already booked" not in response.content.decode()
-    assert response.context["form"].errors
+            assert codes_at(response, "__all__") == ["incomplete"]
+            assert "This form was incomplete. Send it again." in response.content.decode()
+            assert row(appointment) == before
+            form = response.context["form"]
+            at_desk.post(
+                address(appointment, "move/"), {name: form[name].value() or "" for name in (*wanted, "next", "which")}
+            )
+            assert row(appointment) != before
 
 
-@pytest.mark.parametrize(
-    ("other", "minutes", "changes"),
-    [
+def test_cancelled_appointment_is_not_reported_as_still_booked(at_desk, okafor, isolated):
+    for status in ["cancelled", "no_show", "completed", "in_consultation"]:
+        with isolated(status=status):
+            appointment = create_appointment(status, start_time=at(15), doctor=okafor)
+            slot = {"doctor": okafor.pk, "date": "2026-11-24", "time": "15:00", "duration_minutes": 30}
+
+            response = at_desk.post(address(appointment, "move/"), slot | {"version": appointment.version})
+
+            assert response.status_code == 200
+            assert "is already booked" not in response.content.decode()
+            assert response.context["form"].errors
+
+
+@pytest.mark.both_databases
+def test_move_onto_another_is_refused_with_times_near_by(at_desk, appointment, okafor, wanted, isolated):
+    cases = [
         (at(11), 60, {}),
         (at(10, 45), 30, {}),
         (at(11, 45), 30, {}),
         (at(11, 30), 15, {}),
         (at(10, 30), 180, {}),
         (at(11, 59), 15, {}),
-    ],
-)
-def test_move_onto_another_is_refused_with_times_near_by(at_desk, visit, okafor, wanted, other, minutes, changes):
-    AppointmentFactory(doctor=okafor, start_time=other, duration_minutes=minutes)
-    before = row(visit)
+    ]
+    for other, minutes, changes in cases:
+        with isolated(other=other, minutes=minutes, changes=changes):
+            AppointmentFactory(doctor=okafor, start_time=other, duration_minutes=minutes)
+            before = row(appointment)
 
-    response = at_desk.post(address(visit, "move/"), wanted | changes)
+            response = at_desk.post(address(appointment, "move/"), wanted | changes)
 
-    assert codes_at(response, "time") == ["doctor_overlap"]
-    assert response.context["nearest"]
-    assert response.context["form"]["time"].value() == "11:00"
-    assert row(visit) == before
+            assert codes_at(response, "time") == ["doctor_overlap"]
+            assert response.context["nearest"]
+            assert response.context["form"]["time"].value() == "11:00"
+            assert row(appointment) == before
 
 
-def test_move_onto_another_of_the_patient_is_refused(at_desk, visit, wanted):
-    AppointmentFactory(patient=visit.patient, start_time=at(11, 30))
+@pytest.mark.both_databases
+def test_move_onto_another_of_the_patient_is_refused(at_desk, appointment, wanted):
+    AppointmentFactory(patient=appointment.patient, start_time=at(11, 30))
 
-    response = at_desk.post(address(visit, "move/"), wanted)
+    response = at_desk.post(address(appointment, "move/"), wanted)
 
     assert codes_at(response, "time") == ["patient_overlap"]
-    assert row(visit)["start_time"] == at(10)
+    assert row(appointment)["start_time"] == at(10)
 
 
-def test_move_to_an_inactive_doctor_is_refused(at_desk, visit, wanted):
+def test_move_to_an_inactive_doctor_is_refused(at_desk, appointment, wanted):
     away = DoctorFactory(is_active=False)
 
-    response = at_desk.post(address(visit, "move/"), wanted | {"doctor": away.pk})
+    response = at_desk.post(address(appointment, "move/"), wanted | {"doctor": away.pk})
 
     assert codes_at(response, "doctor") == ["inactive"]
-    assert row(visit)["doctor_id"] == visit.doctor_id
+    assert row(appointment)["doctor_id"] == appointment.doctor_id
 
 
-@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
-def test_move_of_what_can_no_longer_be_moved_is_refused(at_desk, status, wanted):
-    visit = made(status)
-    before = row(visit)
+def test_move_of_what_can_no_longer_be_moved_is_refused(at_desk, wanted, isolated):
+    for status in ["in_consultation", "completed", "no_show", "cancelled"]:
+        with isolated(status=status):
+            appointment = create_appointment(status)
+            before = row(appointment)
 
-    response = at_desk.post(
-        address(visit, "move/"),
-        wanted | {"version": visit.version, "doctor": visit.doctor_id, "time": "15:00", "duration_minutes": "30"},
-    )
+            response = at_desk.post(
+                address(appointment, "move/"),
+                wanted
+                | {
+                    "version": appointment.version,
+                    "doctor": appointment.doctor_id,
+                    "time": "15:00",
+                    "duration_minutes": "30",
+                },
+            )
 
-    assert codes_at(response, "time") == ["not_movable"]
-    assert row(visit) == before
+            assert codes_at(response, "time") == ["not_movable"]
+            assert row(appointment) == before
 
 
-def test_move_of_what_somebody_else_has_changed_is_refused(at_desk, now, visit, wanted):
+def test_move_of_what_somebody_else_has_changed_is_refused(at_desk, now, appointment, wanted):
     now.shift(60)
-    actions.cancel(visit, reason="Feels better", cancelled_by="patient", by=None)
-    before = row(visit)
+    actions.cancel(appointment, reason="Feels better", cancelled_by="patient", by=None)
+    before = row(appointment)
 
-    response = at_desk.post(address(visit, "move/"), wanted)
+    response = at_desk.post(address(appointment, "move/"), wanted)
 
     assert codes_at(response, "__all__") == ["stale"]
     assert "Booked → Cancelled" in response.context["history"][0].what
     assert 'aria-label="Changed meanwhile"' in response.content.decode()
     form = response.context["form"]
-    typed = {name: str(form[name].value()) for name in wanted}
-    assert typed == wanted | {"version": str(before["version"])}  # sent again, it counts as decided
-    assert row(visit) == before
+    form_data = {name: str(form[name].value()) for name in wanted}
+    assert form_data == wanted | {"version": str(before["version"])}  # sent again, it counts as decided
+    assert row(appointment) == before
 
 
-@pytest.mark.parametrize("page", ["move/", "cancel/"])
-@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
-def test_form_that_could_only_be_refused_is_not_opened(at_desk, status, page):
-    visit = made(status)
+def test_form_that_could_only_be_refused_is_not_opened(at_desk, isolated):
+    for page in ["move/", "cancel/"]:
+        for status in ["in_consultation", "completed", "no_show", "cancelled"]:
+            with isolated(page=page, status=status):
+                appointment = create_appointment(status)
 
-    response = at_desk.get(address(visit, page))
+                response = at_desk.get(address(appointment, page))
 
-    assert response["Location"] == address(visit)
-
-
-def test_move_to_the_second_of_two_repeated_times(at_desk, visit, wanted):
-    at_desk.post(address(visit, "move/"), wanted | {"date": "2027-10-31", "time": "01:30", "which": "1"})
-
-    assert row(visit)["start_time"] == dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)
+                assert response["Location"] == address(appointment)
 
 
-def test_move_form_of_a_visit_at_a_repeated_time_says_which(at_desk):
-    visit = AppointmentFactory(start_time=dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC))
-    form = at_desk.get(address(visit, "move/")).context["form"]
+@pytest.mark.both_databases
+def test_move_to_the_second_of_two_repeated_times(at_desk, appointment, wanted):
+    at_desk.post(address(appointment, "move/"), wanted | {"date": "2027-10-31", "time": "01:30", "which": "1"})
+
+    assert row(appointment)["start_time"] == dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)
+
+
+def test_move_form_of_an_appointment_at_a_repeated_time_says_which(at_desk):
+    appointment = AppointmentFactory(start_time=dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC))
+    form = at_desk.get(address(appointment, "move/")).context["form"]
 
     response = at_desk.post(
-        address(visit, "move/"),
+        address(appointment, "move/"),
         {name: form[name].value() or "" for name in form.fields} | {"duration_minutes": "45"},
     )
 
     assert response.status_code == 302
-    visit.refresh_from_db()
-    assert (visit.start_time, visit.duration_minutes) == (dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC), 45)
+    appointment.refresh_from_db()
+    assert (appointment.start_time, appointment.duration_minutes) == (
+        dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC),
+        45,
+    )
 
 
-@pytest.mark.parametrize("next_page", ["foo", "?x", "login", "//evil.example", "https://evil.example/", "javascript:1"])
-def test_button_that_asks_to_be_led_astray_leads_to_the_visit(at_desk, visit, next_page):
-    response = at_desk.post(address(visit, "arrive/"), {"version": visit.version, "next": next_page})
+def test_button_that_asks_to_be_led_astray_leads_to_the_appointment(at_desk, appointment, isolated):
+    for next_page in ["foo", "?x", "login", "//evil.example", "https://evil.example/", "javascript:1"]:
+        with isolated(next_page=next_page):
+            response = at_desk.post(
+                address(appointment, "arrive/"), {"version": appointment.version, "next": next_page}
+            )
 
-    assert response["Location"] == address(visit)
+            assert response["Location"] == address(appointment)
 
 
 def test_undo_that_cannot_pass_is_not_offered(at_desk):
-    visit = made("booked", start_time=YESTERDAY)
+    appointment = create_appointment("booked", start_time=YESTERDAY)
 
     response = at_desk.post(
-        address(visit, "cancel/"),
-        {"cancelled_by": "clinic", "cancel_reason": "Flooded", "version": visit.version},
+        address(appointment, "cancel/"),
+        {"cancelled_by": "clinic", "cancel_reason": "Flooded", "version": appointment.version},
         follow=True,
     )
 
@@ -793,45 +832,47 @@ def test_undo_that_cannot_pass_is_not_offered(at_desk):
     assert "Undo" not in str(message)
 
 
-def test_move_to_where_it_is_already_changes_nothing(at_desk, visit, okafor):
-    before = row(visit)
+def test_move_to_where_it_is_already_changes_nothing(at_desk, appointment, okafor):
+    before = row(appointment)
 
     response = at_desk.post(
-        address(visit, "move/"),
+        address(appointment, "move/"),
         {
             "doctor": okafor.pk,
             "date": "2026-11-24",
             "time": "10:00",
             "duration_minutes": 30,
-            "version": visit.version,
+            "version": appointment.version,
             "move_reason": "None",
         },
         follow=True,
     )
 
     assert levels(response) == ["info"]
-    assert row(visit) == before
+    assert row(appointment) == before
 
 
-def test_move_sent_twice_is_one_move(at_desk, visit, okafor):
-    typed = {"at": f"doctor={okafor.pk}&date=2026-11-24&time=14:00", "version": visit.version}
-    at_desk.post(address(visit, "move/"), typed)
-    once = row(visit)
+@pytest.mark.both_databases
+def test_move_sent_twice_is_one_move(at_desk, appointment, okafor):
+    form_data = {"at": f"doctor={okafor.pk}&date=2026-11-24&time=14:00", "version": appointment.version}
+    at_desk.post(address(appointment, "move/"), form_data)
+    once = row(appointment)
 
-    response = at_desk.post(address(visit, "move/"), typed, follow=True)
+    response = at_desk.post(address(appointment, "move/"), form_data, follow=True)
 
     assert "error" not in levels(response)
-    assert row(visit) == once
+    assert row(appointment) == once
 
 
-def test_reason_of_a_move_stands_in_the_history_of_that_move(at_desk, visit, okafor):
+def test_reason_of_a_move_stands_in_the_history_of_that_move(at_desk, appointment, okafor):
     slot = f"doctor={okafor.pk}&date=2026-11-24&time="
     at_desk.post(
-        address(visit, "move/"), {"at": f"{slot}14:00", "version": visit.version, "move_reason": "Train  late"}
+        address(appointment, "move/"),
+        {"at": f"{slot}14:00", "version": appointment.version, "move_reason": "Train  late"},
     )
-    visit.refresh_from_db()
-    at_desk.post(address(visit, "move/"), {"at": f"{slot}15:00", "version": visit.version})
+    appointment.refresh_from_db()
+    at_desk.post(address(appointment, "move/"), {"at": f"{slot}15:00", "version": appointment.version})
 
-    history = at_desk.get(address(visit)).context["history"]
+    history = at_desk.get(address(appointment)).context["history"]
 
     assert [("Why: Train late" in entry.what) for entry in history] == [False, True, False]

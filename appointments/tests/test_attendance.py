@@ -18,16 +18,16 @@ DAY = dt.timedelta(days=1)
 CALLED_OFF = {"cancelled_by": "patient", "cancel_reason": "Ill"}
 
 
-def past_visits(patient, *statuses):
-    """Make past visits of a patient, the first of them yesterday, each a day before the one named before it."""
+def past_appointments(patient, *statuses):
+    """Make past appointments of a patient, the first of them yesterday, each a day before the one named before it."""
     for number, status in enumerate(statuses):
         values = CALLED_OFF if status == "cancelled" else {}
         AppointmentFactory(patient=patient, start_time=at(8, day=23) - number * DAY, status=status, **values)
 
 
-@pytest.mark.parametrize(
-    ("statuses", "missed", "of_last"),
-    [
+@pytest.mark.both_databases
+def test_attendance_counts_no_shows_among_the_last_known_outcomes(maria, isolated):
+    cases = [
         ([], 0, 0),
         (["completed"], 0, 1),
         (["no_show"], 1, 1),
@@ -37,18 +37,18 @@ def past_visits(patient, *statuses):
         (["completed"] * 5 + ["no_show"] * 2, 1, 6),
         (["cancelled", "no_show", "cancelled", "completed"], 1, 2),
         (["booked", "arrived", "in_consultation", "no_show"], 1, 1),
-    ],
-)
-def test_attendance_counts_what_was_missed_of_the_last_visits_with_an_outcome(maria, statuses, missed, of_last):
-    past_visits(maria, *statuses)
-    past_visits(PatientFactory(), "no_show", "no_show")
+    ]
+    for statuses, missed, of_last in cases:
+        with isolated(statuses=statuses, missed=missed, of_last=of_last):
+            past_appointments(maria, *statuses)
+            past_appointments(PatientFactory(), "no_show", "no_show")
 
-    attendance = attendance_of(maria)
+            attendance = attendance_of(maria)
 
-    assert (attendance.missed, attendance.of_last) == (missed, of_last)
+            assert (attendance.missed, attendance.of_last) == (missed, of_last)
 
 
-def test_next_visit_is_the_first_that_still_takes_place(maria):
+def test_next_appointment_is_the_first_that_still_takes_place(maria):
     AppointmentFactory(patient=maria, start_time=at(8, day=24), duration_minutes=30)
     AppointmentFactory(patient=maria, start_time=at(10, day=24), status="cancelled", **CALLED_OFF)
     coming = AppointmentFactory(patient=maria, start_time=at(11, day=24))
@@ -58,34 +58,38 @@ def test_next_visit_is_the_first_that_still_takes_place(maria):
     assert attendance_of(maria).next_visit == coming
 
 
-def test_visit_under_way_is_the_next(maria):
+@pytest.mark.both_databases
+def test_appointment_under_way_is_the_next(maria):
     under_way = AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status="arrived")
 
     assert attendance_of(maria).next_visit == under_way
 
 
-@pytest.mark.parametrize("status", ["completed", "no_show"])
-def test_visit_whose_outcome_is_known_is_not_the_next_though_its_time_runs(maria, status):
-    AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status=status)
+def test_appointment_with_an_outcome_is_not_the_next_even_during_its_time(maria, isolated):
+    for status in ["completed", "no_show"]:
+        with isolated(status=status):
+            AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status=status)
 
-    assert attendance_of(maria).next_visit is None
+            assert attendance_of(maria).next_visit is None
 
 
+@pytest.mark.both_databases
 def test_attendance_is_as_of_an_instant(maria):
-    visit = AppointmentFactory(patient=maria, start_time=at(10, day=24), status="no_show")
+    appointment = AppointmentFactory(patient=maria, start_time=at(10, day=24), status="no_show")
 
-    assert attendance_of(maria, at=visit.end_time - dt.timedelta(minutes=1)).missed == 0
-    assert attendance_of(maria, at=visit.end_time).missed == 1
+    assert attendance_of(maria, at=appointment.end_time - dt.timedelta(minutes=1)).missed == 0
+    assert attendance_of(maria, at=appointment.end_time).missed == 1
 
 
-@pytest.mark.parametrize("visits", [1, 20])
-def test_attendance_makes_two_queries(maria, django_assert_num_queries, visits):
-    past_visits(maria, *(["no_show"] * visits))
-    AppointmentFactory(patient=maria, start_time=at(10))
+def test_attendance_makes_two_queries(maria, django_assert_num_queries, isolated):
+    for appointments in [1, 20]:
+        with isolated(appointments=appointments):
+            past_appointments(maria, *(["no_show"] * appointments))
+            AppointmentFactory(patient=maria, start_time=at(10))
 
-    with django_assert_num_queries(2):
-        attendance = attendance_of(maria)
-        assert attendance.next_visit.doctor.full_name
+            with django_assert_num_queries(2):
+                attendance = attendance_of(maria)
+                assert attendance.next_visit.doctor.full_name
 
 
 # The line on the page
@@ -98,8 +102,8 @@ def line(response):
     return " ".join(part[: part.index("</div>")].replace("<", " <").split())
 
 
-def test_page_tells_of_missed_visits_and_the_next_one(at_desk, maria):
-    past_visits(maria, "no_show", "completed", "no_show", "completed", "completed", "completed", "no_show")
+def test_page_tells_of_missed_appointments_and_the_next_one(at_desk, maria):
+    past_appointments(maria, "no_show", "completed", "no_show", "completed", "completed", "completed", "no_show")
     coming = AppointmentFactory(patient=maria, doctor=DoctorFactory(full_name="Dr Lindgren"), start_time=at(14, 15))
 
     said = line(at_desk.get(BOOK, {"patient": maria.pk}))
@@ -109,7 +113,7 @@ def test_page_tells_of_missed_visits_and_the_next_one(at_desk, maria):
 
 
 def test_page_says_nothing_of_who_missed_none(at_desk, maria):
-    past_visits(maria, "completed", "completed")
+    past_appointments(maria, "completed", "completed")
 
     said = line(at_desk.get(BOOK, {"patient": maria.pk}))
 
@@ -117,23 +121,23 @@ def test_page_says_nothing_of_who_missed_none(at_desk, maria):
     assert "No visit is booked." in said
 
 
-def test_line_stays_through_steps_and_refusals(at_desk, typed, maria):
-    past_visits(maria, "no_show")
+def test_line_stays_through_steps_and_refusals(at_desk, form_data, maria):
+    past_appointments(maria, "no_show")
 
     for sent in ({"look": "1"}, {"take": "time=11%3A00"}, {"time": ""}):
-        assert "Missed 1 of the last 1." in line(at_desk.post(BOOK, typed | sent))
+        assert "Missed 1 of the last 1." in line(at_desk.post(BOOK, form_data | sent))
 
 
 def test_page_without_a_patient_has_no_line(at_desk):
     assert 'class="attendance"' not in at_desk.get(BOOK).content.decode()
 
 
-def test_page_makes_the_same_queries_however_many_visits(at_desk, maria):
-    past_visits(maria, "no_show")
+def test_page_makes_the_same_queries_however_many_appointments(at_desk, maria):
+    past_appointments(maria, "no_show")
     AppointmentFactory(patient=maria, start_time=at(10))
     with CaptureQueriesContext(connection) as few:
         at_desk.get(BOOK, {"patient": maria.pk})
-    past_visits(maria, *["no_show"] * 20)
+    past_appointments(maria, *["no_show"] * 20)
     for day in range(26, 31):
         AppointmentFactory(patient=maria, start_time=at(10, day=day))
 

@@ -14,23 +14,16 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import codes_in
+from clinic.tests.kit import NOW, START, codes_in, fresh
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("db", "now")
 
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
 KEY = uuid.UUID("00000000-0000-4000-8000-000000000001")
-
-
-@pytest.fixture(autouse=True)
-def frozen(now):
-    return now
 
 
 @pytest.fixture
@@ -49,7 +42,7 @@ def book(patient, doctor, **values):
     )
 
 
-def codes_of(verb, *args, **kwargs):
+def codes_raised(verb, *args, **kwargs):
     with pytest.raises(ValidationError) as refusal:
         verb(*args, **kwargs)
     return codes_in(refusal.value)
@@ -60,10 +53,6 @@ def in_status(status, **values):
     return AppointmentFactory(status=status, **called_off, **values)
 
 
-def fresh(appointment):
-    return Appointment.objects.get(pk=appointment.pk)
-
-
 def last_entry(appointment):
     return AuditEntry.objects.get_for_object(appointment).order_by("pk").last()
 
@@ -71,7 +60,7 @@ def last_entry(appointment):
 # book
 
 
-def test_book_stores_the_visit(patient, doctor, user):
+def test_book_stores_the_appointment(patient, doctor, user):
     appointment = book(patient, doctor, by=user, duration_minutes=45, reason="Knee", notes="Brings X-rays")
 
     held = Appointment.objects.get()
@@ -94,9 +83,8 @@ def test_book_by_the_system_has_no_actor(patient, doctor):
     assert (appointment.booked_by, last_entry(appointment).actor) == (None, None)
 
 
-@pytest.mark.parametrize(
-    ("values", "codes"),
-    [
+def test_book_refuses_what_a_rule_refuses(patient, doctor, isolated):
+    cases = [
         ({"start_time": NOW}, {"start_time": ["past"]}),
         ({"start_time": NOW - MINUTE}, {"start_time": ["past"]}),
         ({"duration_minutes": 14}, {"duration_minutes": ["duration"]}),
@@ -104,38 +92,41 @@ def test_book_by_the_system_has_no_actor(patient, doctor):
         ({"reason": "x" * 201}, {"reason": ["max_length"]}),
         ({"notes": "x" * 2001}, {"notes": ["max_length"]}),
         ({"start_time": dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC)}, {"start_time": ["date_range"]}),
-    ],
-)
-def test_book_refuses_what_a_rule_refuses(patient, doctor, values, codes):
-    assert codes_of(book, patient, doctor, **values) == codes
-    assert not Appointment.objects.exists()
+    ]
+    for values, codes in cases:
+        with isolated(values=values, codes=codes):
+            assert codes_raised(book, patient, doctor, **values) == codes
+            assert not Appointment.objects.exists()
 
 
 def test_book_without_a_zone_is_refused(patient, doctor):
     naive = dt.datetime(2026, 11, 24, 10, 0)  # noqa: DTZ001 -- what the rule is about
 
-    assert codes_of(book, patient, doctor, start_time=naive) == {"start_time": ["naive"]}
+    assert codes_raised(book, patient, doctor, start_time=naive) == {"start_time": ["naive"]}
     assert not Appointment.objects.exists()
 
 
 def test_book_of_an_inactive_doctor_is_refused(patient):
-    assert codes_of(book, patient, DoctorFactory(is_active=False)) == {"doctor": ["inactive"]}
+    assert codes_raised(book, patient, DoctorFactory(is_active=False)) == {"doctor": ["inactive"]}
     assert not Appointment.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_book_of_a_doctor_who_was_deactivated_after_being_read_is_refused(patient, doctor):
     type(doctor).objects.filter(pk=doctor.pk).update(is_active=False)
 
-    assert codes_of(book, patient, doctor) == {"doctor": ["inactive"]}
+    assert codes_raised(book, patient, doctor) == {"doctor": ["inactive"]}
 
 
+@pytest.mark.both_databases
 def test_book_of_taken_time_is_refused(booked, patient, doctor):
-    assert codes_of(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
-    assert codes_of(book, booked.patient, doctor) == {"start_time": ["patient_overlap"]}
+    assert codes_raised(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
+    assert codes_raised(book, booked.patient, doctor) == {"start_time": ["patient_overlap"]}
     assert Appointment.objects.get() == booked
 
 
-def test_book_of_a_cancelled_visits_time_works(patient):
+@pytest.mark.both_databases
+def test_book_of_a_cancelled_appointments_time_works(patient):
     cancelled = in_status("cancelled")
 
     book(patient, cancelled.doctor)
@@ -146,6 +137,7 @@ def test_book_of_a_cancelled_visits_time_works(patient):
 # The same form sent twice
 
 
+@pytest.mark.both_databases
 def test_book_twice_with_one_key_is_one_appointment(patient, doctor):
     first = book(patient, doctor, booking_key=KEY)
     second = book(patient, doctor, booking_key=KEY, start_time=START.replace(second=30))
@@ -154,6 +146,7 @@ def test_book_twice_with_one_key_is_one_appointment(patient, doctor):
     assert Appointment.objects.get().booking_key == KEY
 
 
+@pytest.mark.both_databases
 def test_book_twice_with_one_key_leaves_one_audit_entry(patient, doctor):
     book(patient, doctor, booking_key=KEY)
     appointment = book(patient, doctor, booking_key=KEY)
@@ -161,37 +154,42 @@ def test_book_twice_with_one_key_leaves_one_audit_entry(patient, doctor):
     assert AuditEntry.objects.get_for_object(appointment).count() == 1
 
 
-def test_book_twice_with_one_key_works_though_the_time_has_passed(frozen, patient, doctor):
+@pytest.mark.both_databases
+def test_book_twice_with_one_key_works_though_the_time_has_passed(now, patient, doctor):
     first = book(patient, doctor, booking_key=KEY)
-    frozen.move_to(START + HOUR)
+    now.move_to(START + HOUR)
 
     assert book(patient, doctor, booking_key=KEY) == first
 
 
-@pytest.mark.parametrize("other", ["patient", "doctor", "start_time", "duration_minutes"])
-def test_book_something_else_with_a_used_key_is_refused(patient, doctor, other):
-    book(patient, doctor, booking_key=KEY)
-    values = {
-        "patient": PatientFactory(),
-        "doctor": DoctorFactory(),
-        "start_time": START + HOUR,
-        "duration_minutes": 45,
-    }
+@pytest.mark.both_databases
+def test_book_something_else_with_a_used_key_is_refused(patient, doctor, isolated):
+    for other in ["patient", "doctor", "start_time", "duration_minutes"]:
+        with isolated(other=other):
+            book(patient, doctor, booking_key=KEY)
+            values = {
+                "patient": PatientFactory(),
+                "doctor": DoctorFactory(),
+                "start_time": START + HOUR,
+                "duration_minutes": 45,
+            }
 
-    wanted = {"patient": patient, "doctor": doctor} | {other: values[other]}
+            wanted = {"patient": patient, "doctor": doctor} | {other: values[other]}
 
-    assert codes_of(book, **wanted, booking_key=KEY) == {"": ["booking_key_used"]}
-    assert Appointment.objects.count() == 1
+            assert codes_raised(book, **wanted, booking_key=KEY) == {"": ["booking_key_used"]}
+            assert Appointment.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_book_without_a_key_twice_is_refused_the_second_time(patient, doctor):
     book(patient, doctor)
 
-    assert codes_of(book, patient, doctor) == {"start_time": ["doctor_overlap", "patient_overlap"]}
+    assert codes_raised(book, patient, doctor) == {"start_time": ["doctor_overlap", "patient_overlap"]}
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_book_that_loses_the_race_against_its_own_repeat_returns_the_one_appointment(monkeypatch, patient, doctor):
+def test_book_that_loses_to_its_own_repeat_returns_that_appointment(monkeypatch, patient, doctor):
     """The repeat commits between this one's look for the key and its insert."""
     look = actions._booked_before
     rivals = []
@@ -208,8 +206,9 @@ def test_book_that_loses_the_race_against_its_own_repeat_returns_the_one_appoint
     assert Appointment.objects.count() == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_book_that_loses_a_race_under_the_claim_shows_the_ordinary_refusal(monkeypatch, patient, doctor):
+def test_book_that_loses_a_race_under_the_lock_raises_the_usual_refusal(monkeypatch, patient, doctor):
     """A rival commits after this one's rules have looked, so that only the check under the claim sees it."""
     save = Appointment.save
     rivals = []
@@ -246,9 +245,10 @@ def lose_connection(monkeypatch, *, after_commit):
     monkeypatch.setattr(actions, "_book_once", lost)
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("key", [KEY, None])
-def test_book_whose_connection_breaks_after_the_commit_returns_the_one_appointment(monkeypatch, patient, doctor, key):
+def test_book_returns_the_appointment_if_the_connection_breaks_at_commit(monkeypatch, patient, doctor, key):
     lose_connection(monkeypatch, after_commit=True)
 
     appointment = book(patient, doctor, booking_key=key)
@@ -256,8 +256,9 @@ def test_book_whose_connection_breaks_after_the_commit_returns_the_one_appointme
     assert Appointment.objects.get() == appointment
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_book_whose_connection_breaks_before_the_commit_raises(monkeypatch, patient, doctor):
+def test_book_raises_if_the_connection_breaks_before_commit(monkeypatch, patient, doctor):
     lose_connection(monkeypatch, after_commit=False)
 
     with pytest.raises(OperationalError) as raised:
@@ -267,6 +268,7 @@ def test_book_whose_connection_breaks_before_the_commit_raises(monkeypatch, pati
     assert not Appointment.objects.exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_sent_again_after_a_broken_connection_books_once(monkeypatch, patient, doctor):
     with monkeypatch.context() as patch:
@@ -279,6 +281,7 @@ def test_book_sent_again_after_a_broken_connection_books_once(monkeypatch, patie
     assert Appointment.objects.get() == appointment
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_that_fails_in_another_way_does_not_look_for_the_key(monkeypatch, patient, doctor):
     error = OperationalError(1146, "no such table")
@@ -295,8 +298,9 @@ def test_book_that_fails_in_another_way_does_not_look_for_the_key(monkeypatch, p
     assert raised.value is error
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_book_inside_a_transaction_leaves_a_broken_connection_to_the_outermost_work(monkeypatch, patient, doctor):
+def test_book_inside_a_transaction_does_not_handle_a_broken_connection(monkeypatch, patient, doctor):
     lose_connection(monkeypatch, after_commit=True)
 
     with pytest.raises(OperationalError), transaction.atomic():
@@ -318,6 +322,7 @@ def test_move_keeps_the_row_and_changes_what_was_asked(booked, doctor, user):
     assert (held.status, held.patient) == ("booked", booked.patient)
 
 
+@pytest.mark.both_databases
 def test_move_leaves_old_and_new_in_the_audit_trail(booked, doctor, user):
     old_doctor = booked.doctor
 
@@ -338,37 +343,38 @@ def test_move_to_the_same_place_is_accepted(booked):
     assert fresh(booked).start_time == START
 
 
+@pytest.mark.both_databases
 def test_move_within_its_own_time_is_accepted(booked):
     actions.move(booked, doctor=booked.doctor, start_time=START + 10 * MINUTE, duration_minutes=30, by=None)
 
     assert fresh(booked).start_time == START + 10 * MINUTE
 
 
-@pytest.mark.parametrize(
-    ("values", "codes"),
-    [
+def test_move_refuses_what_a_rule_refuses(booked, isolated):
+    cases = [
         ({"start_time": NOW}, {"start_time": ["past"]}),
         ({"duration_minutes": 181}, {"duration_minutes": ["duration"]}),
-    ],
-)
-def test_move_refuses_what_a_rule_refuses(booked, values, codes):
-    wanted = {"doctor": booked.doctor, "start_time": START + HOUR, "duration_minutes": 30} | values
+    ]
+    for values, codes in cases:
+        with isolated(values=values, codes=codes):
+            wanted = {"doctor": booked.doctor, "start_time": START + HOUR, "duration_minutes": 30} | values
 
-    assert codes_of(actions.move, booked, **wanted, by=None) == codes
-    assert fresh(booked).version == 1
+            assert codes_raised(actions.move, booked, **wanted, by=None) == codes
+            assert fresh(booked).version == 1
 
 
+@pytest.mark.both_databases
 def test_move_into_taken_time_is_refused(booked):
     other = AppointmentFactory(patient=booked.patient, start_time=START + HOUR)
 
-    codes = codes_of(actions.move, other, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None)
+    codes = codes_raised(actions.move, other, doctor=booked.doctor, start_time=START, duration_minutes=30, by=None)
 
     assert codes == {"start_time": ["doctor_overlap", "patient_overlap"]}
     assert fresh(other).start_time == START + HOUR
 
 
 def test_move_to_an_inactive_doctor_is_refused(booked):
-    codes = codes_of(
+    codes = codes_raised(
         actions.move,
         booked,
         doctor=DoctorFactory(is_active=False),
@@ -380,15 +386,21 @@ def test_move_to_an_inactive_doctor_is_refused(booked):
     assert codes == {"doctor": ["inactive"]}
 
 
-@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
-def test_move_of_what_is_under_way_or_over_is_refused(status):
-    appointment = in_status(status)
+def test_move_of_what_is_under_way_or_over_is_refused(isolated):
+    for status in ["in_consultation", "completed", "no_show", "cancelled"]:
+        with isolated(status=status):
+            appointment = in_status(status)
 
-    codes = codes_of(
-        actions.move, appointment, doctor=appointment.doctor, start_time=START + HOUR, duration_minutes=30, by=None
-    )
+            codes = codes_raised(
+                actions.move,
+                appointment,
+                doctor=appointment.doctor,
+                start_time=START + HOUR,
+                duration_minutes=30,
+                by=None,
+            )
 
-    assert codes == {"start_time": ["not_movable"]}
+            assert codes == {"start_time": ["not_movable"]}
 
 
 # The statuses
@@ -403,21 +415,20 @@ def test_cancel_stamps_and_frees_the_time(booked, user, patient):
     assert book(patient, booked.doctor).status == "booked"
 
 
-@pytest.mark.parametrize(
-    ("values", "codes"),
-    [
+def test_cancel_without_reason_or_by_whom_is_refused(booked, isolated):
+    cases = [
         ({"reason": ""}, {"cancel_reason": ["cancel_reason"]}),
         ({"reason": "  "}, {"cancel_reason": ["cancel_reason"]}),
         ({"reason": "x" * 201}, {"cancel_reason": ["max_length"]}),
         ({"cancelled_by": ""}, {"cancelled_by": ["cancelled_by"]}),
         ({"cancelled_by": "nobody"}, {"cancelled_by": ["invalid_choice"]}),
-    ],
-)
-def test_cancel_without_reason_or_by_whom_is_refused(booked, values, codes):
-    wanted = {"reason": "Ill", "cancelled_by": "patient"} | values
+    ]
+    for values, codes in cases:
+        with isolated(values=values, codes=codes):
+            wanted = {"reason": "Ill", "cancelled_by": "patient"} | values
 
-    assert codes_of(actions.cancel, booked, **wanted, by=None) == codes
-    assert fresh(booked).status == "booked"
+            assert codes_raised(actions.cancel, booked, **wanted, by=None) == codes
+            assert fresh(booked).status == "booked"
 
 
 def test_mark_arrived_stamps(booked, user):
@@ -427,25 +438,27 @@ def test_mark_arrived_stamps(booked, user):
     assert (held.status, held.arrived_at) == ("arrived", NOW)
 
 
-@pytest.mark.parametrize("day", [-1, 1])
-def test_mark_arrived_on_another_day_is_refused(frozen, booked, day):
-    frozen.move_to(NOW + day * DAY)
+def test_mark_arrived_on_another_day_is_refused(now, booked, isolated):
+    for day in [-1, 1]:
+        with isolated(day=day):
+            now.move_to(NOW + day * DAY)
 
-    assert codes_of(actions.mark_arrived, booked, by=None) == {"status": ["not_today"]}
-    assert fresh(booked).arrived_at is None
+            assert codes_raised(actions.mark_arrived, booked, by=None) == {"status": ["not_today"]}
+            assert fresh(booked).arrived_at is None
 
 
-def test_mark_arrived_of_a_no_show_whose_time_was_given_away_is_refused(frozen, patient):
+@pytest.mark.both_databases
+def test_mark_arrived_of_a_no_show_whose_time_was_given_away_is_refused(now, patient):
     no_show = in_status("no_show")
     book(patient, no_show.doctor)
-    frozen.move_to(START + MINUTE)
+    now.move_to(START + MINUTE)
 
-    assert codes_of(actions.mark_arrived, no_show, by=None) == {"start_time": ["doctor_overlap"]}
+    assert codes_raised(actions.mark_arrived, no_show, by=None) == {"start_time": ["doctor_overlap"]}
 
 
-def test_start_stamps_and_keeps_the_arrival(frozen, booked, user):
+def test_start_stamps_and_keeps_the_arrival(now, booked, user):
     actions.mark_arrived(booked, by=user)
-    frozen.move_to(START)
+    now.move_to(START)
 
     actions.start(booked, by=user)
 
@@ -453,8 +466,8 @@ def test_start_stamps_and_keeps_the_arrival(frozen, booked, user):
     assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", NOW, START)
 
 
-def test_start_of_who_was_not_marked_arrived_stamps_the_arrival_too(frozen, booked, user):
-    frozen.move_to(START)
+def test_start_of_who_was_not_marked_arrived_stamps_the_arrival_too(now, booked, user):
+    now.move_to(START)
 
     actions.start(booked, by=user)
 
@@ -462,9 +475,9 @@ def test_start_of_who_was_not_marked_arrived_stamps_the_arrival_too(frozen, book
     assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", START, START)
 
 
-def test_complete_stamps(frozen, user):
+def test_complete_stamps(now, user):
     appointment = in_status("in_consultation", started_at=NOW)
-    frozen.move_to(START)
+    now.move_to(START)
 
     actions.complete(appointment, by=user)
 
@@ -488,62 +501,68 @@ def stamps_of(appointment):
     return {name: getattr(appointment, name) for name in STAMPS if getattr(appointment, name)}
 
 
-@pytest.mark.parametrize("status", OPEN_STAMPS)
-@pytest.mark.parametrize("at", [END, END + MINUTE, END + 7 * DAY])
-def test_record_attended_completes_and_invents_no_stamp(frozen, user, status, at):
-    appointment = in_status(status, **OPEN_STAMPS[status])
-    frozen.move_to(at)
+@pytest.mark.both_databases
+def test_record_attended_completes_and_invents_no_stamp(now, user, isolated):
+    for status in OPEN_STAMPS:
+        for at in [END, END + MINUTE, END + 7 * DAY]:
+            with isolated(status=status, at=at):
+                appointment = in_status(status, **OPEN_STAMPS[status])
+                now.move_to(at)
 
-    actions.record_attended(appointment, by=user)
+                actions.record_attended(appointment, by=user)
 
-    held = fresh(appointment)
-    assert held.status == "completed"
-    assert stamps_of(held) == OPEN_STAMPS[status]
-    assert last_entry(held).actor == user
-
-
-@pytest.mark.parametrize("status", OPEN_STAMPS)
-def test_record_attended_before_the_end_is_refused(frozen, status):
-    appointment = in_status(status, **OPEN_STAMPS[status])
-    frozen.move_to(END - MINUTE)
-
-    assert codes_of(actions.record_attended, appointment, by=None) == {"status": ["not_over"]}
-    assert fresh(appointment).status == status
+                held = fresh(appointment)
+                assert held.status == "completed"
+                assert stamps_of(held) == OPEN_STAMPS[status]
+                assert last_entry(held).actor == user
 
 
-@pytest.mark.parametrize("status", OPEN_STAMPS)
-@pytest.mark.parametrize("at", [END, END + 7 * DAY])
-def test_undo_of_a_visit_closed_out_brings_back_what_it_was_on_any_day(frozen, user, status, at):
-    appointment = in_status(status, **OPEN_STAMPS[status])
-    frozen.move_to(END)
-    actions.record_attended(appointment, by=user)
-    frozen.move_to(at)
+def test_record_attended_before_the_end_is_refused(now, isolated):
+    for status in OPEN_STAMPS:
+        with isolated(status=status):
+            appointment = in_status(status, **OPEN_STAMPS[status])
+            now.move_to(END - MINUTE)
 
-    actions.undo(appointment, by=user)
-
-    held = fresh(appointment)
-    assert held.status == status
-    assert stamps_of(held) == OPEN_STAMPS[status]
+            assert codes_raised(actions.record_attended, appointment, by=None) == {"status": ["not_over"]}
+            assert fresh(appointment).status == status
 
 
-def test_record_attended_keeps_the_time_taken(frozen, booked, patient):
-    frozen.move_to(END)
+def test_undo_restores_the_status_before_close_out_on_any_day(now, user, isolated):
+    for status in OPEN_STAMPS:
+        for at in [END, END + 7 * DAY]:
+            with isolated(status=status, at=at):
+                appointment = in_status(status, **OPEN_STAMPS[status])
+                now.move_to(END)
+                actions.record_attended(appointment, by=user)
+                now.move_to(at)
+
+                actions.undo(appointment, by=user)
+
+                held = fresh(appointment)
+                assert held.status == status
+                assert stamps_of(held) == OPEN_STAMPS[status]
+
+
+@pytest.mark.both_databases
+def test_record_attended_keeps_the_time_taken(now, booked, patient):
+    now.move_to(END)
     actions.record_attended(booked, by=None)
-    frozen.move_to(NOW)
+    now.move_to(NOW)
 
-    assert codes_of(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
-
-
-@pytest.mark.parametrize("status", ["booked", "arrived"])
-def test_complete_does_not_close_out(frozen, status):
-    appointment = in_status(status)
-    frozen.move_to(END + DAY)
-
-    assert codes_of(actions.complete, appointment, by=None) == {"status": ["transition"]}
+    assert codes_raised(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
 
 
-def test_mark_no_show_frees_the_time(frozen, booked, patient, user):
-    frozen.move_to(START)
+def test_complete_does_not_close_out(now, isolated):
+    for status in ["booked", "arrived"]:
+        with isolated(status=status):
+            appointment = in_status(status)
+            now.move_to(END + DAY)
+
+            assert codes_raised(actions.complete, appointment, by=None) == {"status": ["transition"]}
+
+
+def test_mark_no_show_frees_the_time(now, booked, patient, user):
+    now.move_to(START)
 
     actions.mark_no_show(booked, by=user)
 
@@ -551,10 +570,10 @@ def test_mark_no_show_frees_the_time(frozen, booked, patient, user):
     assert book(patient, booked.doctor, start_time=START + MINUTE).status == "booked"
 
 
-def test_mark_no_show_before_the_start_is_refused(frozen, booked):
-    frozen.move_to(START - MINUTE)
+def test_mark_no_show_before_the_start_is_refused(now, booked):
+    now.move_to(START - MINUTE)
 
-    assert codes_of(actions.mark_no_show, booked, by=None) == {"status": ["not_started"]}
+    assert codes_raised(actions.mark_no_show, booked, by=None) == {"status": ["not_started"]}
 
 
 VERBS = {
@@ -588,61 +607,64 @@ AT = {"record_attended": END}  # the others at the start
 PAIRS = [(verb, status.value) for verb in VERBS for status in Status]
 
 
-@pytest.mark.parametrize(("verb", "status"), [(verb, status) for verb, status in PAIRS if status in FROM[verb]])
-def test_verb_leads_on_and_leaves_an_audit_entry(frozen, user, verb, status):
-    appointment = in_status(status)
-    frozen.move_to(AT.get(verb, START))
+def test_verb_leads_on_and_leaves_an_audit_entry(now, user, isolated):
+    for verb, status in [(verb, status) for verb, status in PAIRS if status in FROM[verb]]:
+        with isolated(verb=verb, status=status):
+            appointment = in_status(status)
+            now.move_to(AT.get(verb, START))
 
-    changed = VERBS[verb](appointment, by=user)
+            changed = VERBS[verb](appointment, by=user)
 
-    entries = AuditEntry.objects.get_for_object(appointment).order_by("pk")
-    assert changed.status == fresh(appointment).status == SETS[verb]
-    assert [(entry.action, entry.actor) for entry in entries] == [
-        (AuditEntry.Action.CREATE, None),
-        (AuditEntry.Action.UPDATE, user),
-    ]
-    assert entries[1].changes_dict["status"] == [status, SETS[verb]]
-
-
-@pytest.mark.parametrize(("verb", "status"), [(verb, status) for verb, status in PAIRS if status not in FROM[verb]])
-def test_verb_from_any_other_status_is_refused_and_changes_nothing(frozen, user, verb, status):
-    appointment = in_status(status)
-    frozen.move_to(START)
-
-    codes = codes_of(VERBS[verb], appointment, by=user)
-
-    assert codes == {"status": ["transition"]}
-    assert (fresh(appointment).status, fresh(appointment).version) == (status, 1)
-    assert AuditEntry.objects.get_for_object(appointment).count() == 1
+            entries = AuditEntry.objects.get_for_object(appointment).order_by("pk")
+            assert changed.status == fresh(appointment).status == SETS[verb]
+            assert [(entry.action, entry.actor) for entry in entries] == [
+                (AuditEntry.Action.CREATE, None),
+                (AuditEntry.Action.UPDATE, user),
+            ]
+            assert entries[1].changes_dict["status"] == [status, SETS[verb]]
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_verb_carried_out_twice_is_refused_the_second_time(frozen, verb):
+def test_verb_from_any_other_status_is_refused_and_changes_nothing(now, user, isolated):
+    for verb, status in [(verb, status) for verb, status in PAIRS if status not in FROM[verb]]:
+        with isolated(verb=verb, status=status):
+            appointment = in_status(status)
+            now.move_to(START)
+
+            codes = codes_raised(VERBS[verb], appointment, by=user)
+
+            assert codes == {"status": ["transition"]}
+            assert (fresh(appointment).status, fresh(appointment).version) == (status, 1)
+            assert AuditEntry.objects.get_for_object(appointment).count() == 1
+
+
+@pytest.mark.both_databases
+def test_verb_carried_out_twice_is_refused_the_second_time(now, isolated):
     """Two people press the same button: the second hears of it, and the stamps stay the first one's."""
-    appointment = in_status("in_consultation" if verb == "complete" else "booked")
-    frozen.move_to(AT.get(verb, START))
-    VERBS[verb](appointment, by=None)
-    first = fresh(appointment)
-    frozen.shift(MINUTE)
+    for verb in VERBS:
+        with isolated(verb=verb):
+            appointment = in_status("in_consultation" if verb == "complete" else "booked")
+            now.move_to(AT.get(verb, START))
+            VERBS[verb](appointment, by=None)
+            first = fresh(appointment)
+            now.shift(MINUTE)
 
-    codes = codes_of(VERBS[verb], appointment, by=None)
+            codes = codes_raised(VERBS[verb], appointment, by=None)
 
-    held = fresh(appointment)
-    assert codes == {"status": ["transition"]}
-    assert (held.arrived_at, held.started_at, held.completed_at, held.cancelled_at) == (
-        first.arrived_at,
-        first.started_at,
-        first.completed_at,
-        first.cancelled_at,
-    )
+            held = fresh(appointment)
+            assert codes == {"status": ["transition"]}
+            assert (held.arrived_at, held.started_at, held.completed_at, held.cancelled_at) == (
+                first.arrived_at,
+                first.started_at,
+                first.completed_at,
+                first.cancelled_at,
+            )
 
 
 # undo
 
 
-@pytest.mark.parametrize(
-    ("status", "stamps", "back", "left"),
-    [
+def test_undo_takes_back_the_status_and_its_stamps(user, isolated):
+    cases = [
         ("arrived", {"arrived_at": NOW}, "booked", {"arrived_at": None}),
         (
             "in_consultation",
@@ -663,25 +685,25 @@ def test_verb_carried_out_twice_is_refused_the_second_time(frozen, verb):
             "booked",
             {"cancelled_at": None, "cancelled_by": "", "cancel_reason": ""},
         ),
-    ],
-)
-def test_undo_takes_back_the_status_and_its_stamps(user, status, stamps, back, left):
-    appointment = in_status(status, **stamps)
+    ]
+    for status, stamps, back, left in cases:
+        with isolated(status=status, stamps=stamps, back=back, left=left):
+            appointment = in_status(status, **stamps)
 
-    actions.undo(appointment, by=user)
+            actions.undo(appointment, by=user)
 
-    held = fresh(appointment)
-    assert held.status == back
-    assert {name: getattr(held, name) for name in left} == left
-    assert last_entry(held).actor == user
-
-
-def test_undo_of_a_booked_visit_is_refused(booked):
-    assert codes_of(actions.undo, booked, by=None) == {"status": ["transition"]}
+            held = fresh(appointment)
+            assert held.status == back
+            assert {name: getattr(held, name) for name in left} == left
+            assert last_entry(held).actor == user
 
 
-def test_undo_all_the_way_leads_back_to_a_clean_booking(frozen, booked):
-    frozen.move_to(START)
+def test_undo_of_a_booked_appointment_is_refused(booked):
+    assert codes_raised(actions.undo, booked, by=None) == {"status": ["transition"]}
+
+
+def test_undo_all_the_way_leads_back_to_a_clean_booking(now, booked):
+    now.move_to(START)
     actions.start(booked, by=None)
     actions.complete(booked, by=None)
 
@@ -693,42 +715,47 @@ def test_undo_all_the_way_leads_back_to_a_clean_booking(frozen, booked):
     assert (held.arrived_at, held.started_at, held.completed_at) == (None, None, None)
 
 
-def test_undo_of_a_completed_visit_on_another_day_is_refused(frozen):
+def test_undo_of_a_completed_appointment_on_another_day_is_refused(now):
     appointment = in_status("completed", completed_at=START)
-    frozen.move_to(START + DAY)
+    now.move_to(START + DAY)
 
-    assert codes_of(actions.undo, appointment, by=None) == {"status": ["not_today"]}
-
-
-@pytest.mark.parametrize("status", ["no_show", "cancelled"])
-def test_undo_of_a_visit_whose_time_was_given_away_is_refused(patient, status):
-    appointment = in_status(status)
-    book(patient, appointment.doctor)
-
-    assert codes_of(actions.undo, appointment, by=None) == {"start_time": ["doctor_overlap"]}
-    assert fresh(appointment).status == status
+    assert codes_raised(actions.undo, appointment, by=None) == {"status": ["not_today"]}
 
 
-def test_undo_of_a_cancelled_visit_whose_patient_is_booked_elsewhere_is_refused(doctor):
+@pytest.mark.both_databases
+def test_undo_is_refused_if_the_time_was_taken_meanwhile(patient, isolated):
+    for status in ["no_show", "cancelled"]:
+        with isolated(status=status):
+            appointment = in_status(status)
+            book(patient, appointment.doctor)
+
+            assert codes_raised(actions.undo, appointment, by=None) == {"start_time": ["doctor_overlap"]}
+            assert fresh(appointment).status == status
+
+
+@pytest.mark.both_databases
+def test_undo_of_cancel_is_refused_if_the_patient_is_booked_elsewhere(doctor):
     appointment = in_status("cancelled")
     book(appointment.patient, doctor)
 
-    assert codes_of(actions.undo, appointment, by=None) == {"start_time": ["patient_overlap"]}
+    assert codes_raised(actions.undo, appointment, by=None) == {"start_time": ["patient_overlap"]}
 
 
-def test_undo_of_a_cancelled_visit_that_would_have_begun_is_refused(frozen):
+@pytest.mark.both_databases
+def test_undo_of_cancel_is_refused_once_the_start_has_passed(now):
     appointment = in_status("cancelled")
-    frozen.move_to(START)
+    now.move_to(START)
 
-    assert codes_of(actions.undo, appointment, by=None) == {"status": ["past"]}
+    assert codes_raised(actions.undo, appointment, by=None) == {"status": ["past"]}
 
 
-def test_undo_of_a_cancelled_visit_to_a_doctor_who_is_no_longer_active_is_refused():
+@pytest.mark.both_databases
+def test_undo_of_cancel_is_refused_if_the_doctor_is_inactive():
     appointment = in_status("cancelled")
     appointment.doctor.is_active = False
     appointment.doctor.save()
 
-    assert codes_of(actions.undo, appointment, by=None) == {"doctor": ["inactive"]}
+    assert codes_raised(actions.undo, appointment, by=None) == {"doctor": ["inactive"]}
     assert fresh(appointment).status == "cancelled"
 
 
@@ -742,39 +769,45 @@ ALL_VERBS = VERBS | {
 }
 
 
-@pytest.mark.parametrize("verb", ALL_VERBS)
-def test_verb_on_what_somebody_else_has_changed_is_refused(frozen, verb):
-    appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
-    other = fresh(appointment)
-    other.notes = "Called back"
-    other.save()
-    frozen.move_to(START)
+@pytest.mark.both_databases
+def test_verb_on_what_somebody_else_has_changed_is_refused(now, isolated):
+    for verb in ALL_VERBS:
+        with isolated(verb=verb):
+            appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
+            other = fresh(appointment)
+            other.notes = "Called back"
+            other.save()
+            now.move_to(START)
 
-    codes = codes_of(ALL_VERBS[verb], appointment, by=None, version=1)
+            codes = codes_raised(ALL_VERBS[verb], appointment, by=None, version=1)
 
-    assert codes == {"": ["stale"]}
-    assert fresh(appointment).version == 2
-
-
-@pytest.mark.parametrize("verb", ALL_VERBS)
-@pytest.mark.parametrize("version", [None, 1])
-def test_verb_on_the_version_that_was_shown_works(frozen, verb, version):
-    appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
-    frozen.move_to(AT.get(verb, START))
-
-    changed = ALL_VERBS[verb](appointment, by=None, version=version)
-
-    assert changed.version == fresh(appointment).version == 2
+            assert codes == {"": ["stale"]}
+            assert fresh(appointment).version == 2
 
 
-@pytest.mark.parametrize("verb", ALL_VERBS)
-def test_verb_on_a_deleted_appointment_says_so(verb):
-    appointment = AppointmentFactory()
-    Appointment.objects.all().delete()
+def test_verb_on_the_version_that_was_shown_works(now, isolated):
+    for verb in ALL_VERBS:
+        for version in [None, 1]:
+            with isolated(verb=verb, version=version):
+                appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
+                now.move_to(AT.get(verb, START))
 
-    assert codes_of(ALL_VERBS[verb], appointment, by=None) == {"": ["gone"]}
+                changed = ALL_VERBS[verb](appointment, by=None, version=version)
+
+                assert changed.version == fresh(appointment).version == 2
 
 
+@pytest.mark.both_databases
+def test_verb_on_a_deleted_appointment_says_so(isolated):
+    for verb in ALL_VERBS:
+        with isolated(verb=verb):
+            appointment = AppointmentFactory()
+            Appointment.objects.all().delete()
+
+            assert codes_raised(ALL_VERBS[verb], appointment, by=None) == {"": ["gone"]}
+
+
+@pytest.mark.both_databases
 def test_doctor_who_is_refused_does_not_hear_where_the_patient_is(now, doctor_user, administrator):
     at_8 = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
     missed = AppointmentFactory(doctor=DoctorFactory(user=doctor_user), start_time=at_8, status="no_show")

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from appointments.booking import actions
 from appointments.models import Appointment
-from appointments.tests.booking_form import BOOK, KEY, assert_refused, at, shown
+from appointments.tests.booking_form import BOOK, KEY, assert_refused, at, form_values
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.kit import codes_at, elements, markup
@@ -23,27 +23,29 @@ MAX_QUERIES = 26
 
 
 def day_url(appointment):
-    """Return the visit's place in the day view."""
+    """Return the appointment's place in the day view."""
     return f"/schedule/{appointment.start_time:%Y-%m-%d}/#v{appointment.pk}"
 
 
-@pytest.mark.parametrize("key", ["", "x", "\0"])
-def test_form_without_its_key_is_shown_again_with_a_new_one_and_books_when_sent_again(at_desk, typed, key):
-    response = at_desk.post(BOOK, typed | {"booking_key": key})
+def test_form_without_its_key_gets_a_new_one_and_then_books(at_desk, form_data, isolated):
+    for key in ["", "x", "\0"]:
+        with isolated(key=key):
+            response = at_desk.post(BOOK, form_data | {"booking_key": key})
 
-    assert codes_at(response, "__all__") == ["incomplete"]
-    assert not Appointment.objects.exists()
-    again = at_desk.post(BOOK, shown(response))
-    assert again.status_code == 302
-    assert Appointment.objects.count() == 1
+            assert codes_at(response, "__all__") == ["incomplete"]
+            assert not Appointment.objects.exists()
+            again = at_desk.post(BOOK, form_values(response))
+            assert again.status_code == 302
+            assert Appointment.objects.count() == 1
 
 
-@pytest.mark.parametrize("hidden", [{"which": "5"}, {"next": "a\0b"}])
-def test_form_with_something_else_wrong_that_nobody_sees_says_so_and_books_when_sent_again(at_desk, typed, hidden):
-    response = at_desk.post(BOOK, typed | hidden)
+def test_form_with_an_invalid_hidden_field_says_so_and_then_books(at_desk, form_data, isolated):
+    for hidden in [{"which": "5"}, {"next": "a\0b"}]:
+        with isolated(hidden=hidden):
+            response = at_desk.post(BOOK, form_data | hidden)
 
-    assert codes_at(response, "__all__") == ["incomplete"]
-    assert at_desk.post(BOOK, shown(response)).status_code == 302
+            assert codes_at(response, "__all__") == ["incomplete"]
+            assert at_desk.post(BOOK, form_values(response)).status_code == 302
 
 
 # Opening the form
@@ -63,7 +65,7 @@ def test_address_that_asks_for_neither_of_two_times_fills_in_nothing(at_desk):
     assert at_desk.get(BOOK, {"which": "5"}).context["form"]["which"].value() is None
 
 
-def test_keyboard_goes_on_at_the_doctor_or_at_the_time_once_the_patient_is_known(at_desk, maria, okafor):
+def test_focus_moves_to_doctor_or_time_once_the_patient_is_known(at_desk, maria, okafor):
     for query, name in (({}, "doctor"), ({"doctor": okafor.pk}, "time")):
         response = at_desk.get(BOOK, query | {"patient": maria.pk})
 
@@ -75,7 +77,7 @@ def test_form_is_filled_in_from_the_address(at_desk, maria, okafor):
         BOOK, {"doctor": okafor.pk, "date": "2026-11-25", "time": "10:30", "patient": maria.pk, "minutes": "45"}
     )
 
-    values = shown(response)
+    values = form_values(response)
     assert values["doctor"] == str(okafor.pk)
     assert values["date"] == "2026-11-25"
     assert values["time"] == "10:30:00"
@@ -85,16 +87,15 @@ def test_form_is_filled_in_from_the_address(at_desk, maria, okafor):
     assert response.context["first_day"] == dt.date(2026, 11, 25)
 
 
-def test_form_without_address_leaves_the_length_to_the_doctor_and_has_a_new_key(at_desk):
+def test_blank_form_has_a_new_key_and_leaves_the_length_to_the_doctor(at_desk):
     first, second = at_desk.get(BOOK), at_desk.get(BOOK)
 
-    assert shown(first)["duration_minutes"] == ""
-    assert uuid.UUID(shown(first)["booking_key"]) != uuid.UUID(shown(second)["booking_key"])
+    assert form_values(first)["duration_minutes"] == ""
+    assert uuid.UUID(form_values(first)["booking_key"]) != uuid.UUID(form_values(second)["booking_key"])
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_nonsense_in_the_address_is_ignored(at_desk, isolated):
+    cases = [
         ("doctor", "x"),
         ("doctor", "-1"),
         ("doctor", "99999999999999999999999"),
@@ -107,22 +108,23 @@ def test_form_without_address_leaves_the_length_to_the_doctor_and_has_a_new_key(
         ("patient", "99999999999999999999999"),
         ("minutes", "-5"),
         ("minutes", "half an hour"),
-    ],
-)
-def test_nonsense_in_the_address_is_ignored(at_desk, name, value):
-    response = at_desk.get(BOOK, {name: value})
+    ]
+    for name, value in cases:
+        with isolated(name=name, value=value):
+            response = at_desk.get(BOOK, {name: value})
 
-    untouched = shown(at_desk.get(BOOK))
-    assert response.status_code == 200
-    assert shown(response) | {"booking_key": ""} == untouched | {"booking_key": ""}
-    assert response.context["picked"] is None
+            untouched = form_values(at_desk.get(BOOK))
+            assert response.status_code == 200
+            assert form_values(response) | {"booking_key": ""} == untouched | {"booking_key": ""}
+            assert response.context["picked"] is None
 
 
-@pytest.mark.parametrize("date", ["0001-01-01", "9999-12-31"])
-def test_date_beyond_the_calendar_in_the_address_shows_the_free_times_of_today(at_desk, date):
-    response = at_desk.get(BOOK, {"date": date})
+def test_date_out_of_range_in_the_address_shows_free_times_of_today(at_desk, isolated):
+    for date in ["0001-01-01", "9999-12-31"]:
+        with isolated(date=date):
+            response = at_desk.get(BOOK, {"date": date})
 
-    assert response.context["first_day"] == dt.date(2026, 11, 24)
+            assert response.context["first_day"] == dt.date(2026, 11, 24)
 
 
 def test_opening_the_form_changes_nothing(at_desk, maria, okafor):
@@ -137,11 +139,11 @@ def test_opening_the_form_changes_nothing(at_desk, maria, okafor):
 # Finding the patient
 
 
-def test_find_shows_matches_and_keeps_what_was_typed(at_desk, typed, maria):
+def test_find_shows_matches_and_keeps_what_was_typed(at_desk, form_data, maria):
     joana = PatientFactory(first_name="Joana", last_name="Santos")
-    typed |= {"patient": "", "find": "1", "patient_query": "santos"}
+    form_data |= {"patient": "", "find": "1", "patient_query": "santos"}
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
     assert response.context["matches"] == [joana, maria]
     assert response.context["picked"] is None
@@ -149,54 +151,61 @@ def test_find_shows_matches_and_keeps_what_was_typed(at_desk, typed, maria):
         assert f'<button name="pick" value="{patient.pk}"' in markup(response)
     assert response.context["patient_query"] == "santos"
     for name in ("doctor", "date", "time", "duration_minutes", "reason", "notes", "booking_key"):
-        assert shown(response)[name] == typed[name]
+        assert form_values(response)[name] == form_data[name]
     assert not response.context["form"].errors
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize("button", [{"find": "1"}, {}], ids=["button", "enter"])
-def test_find_of_one_picks_that_one_and_keeps_what_was_typed(at_desk, typed, maria, button):
-    response = at_desk.post(BOOK, typed | {"patient": "", "patient_query": "santos"} | button)
+def test_find_of_one_picks_that_one_and_keeps_what_was_typed(at_desk, form_data, maria, isolated):
+    cases = {
+        "button": {"find": "1"},
+        "enter": {},
+    }
+    for case, button in cases.items():
+        with isolated(case):
+            response = at_desk.post(BOOK, form_data | {"patient": "", "patient_query": "santos"} | button)
 
-    assert response.context["picked"] == maria
-    assert shown(response) == typed
-    assert f'<input type="hidden" name="patient" value="{maria.pk}">' in response.content.decode()
-    assert not response.context["form"].errors
-    assert not Appointment.objects.exists()
+            assert response.context["picked"] == maria
+            assert form_values(response) == form_data
+            assert f'<input type="hidden" name="patient" value="{maria.pk}">' in response.content.decode()
+            assert not response.context["form"].errors
+            assert not Appointment.objects.exists()
 
 
-def test_pick_takes_that_patient_and_keeps_what_was_typed(at_desk, typed, maria):
+def test_pick_takes_that_patient_and_keeps_what_was_typed(at_desk, form_data, maria):
     other = PatientFactory()
 
-    response = at_desk.post(BOOK, typed | {"patient": "", "patient_query": "santos", "pick": other.pk})
+    response = at_desk.post(BOOK, form_data | {"patient": "", "patient_query": "santos", "pick": other.pk})
 
     assert response.context["picked"] == other
-    assert shown(response) == typed | {"patient": str(other.pk)}
+    assert form_values(response) == form_data | {"patient": str(other.pk)}
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize("pick", ["999", "x", "", "\0", "99999999999999999999"])
-def test_pick_of_nobody_asks_for_the_patient_still(at_desk, typed, pick):
-    response = at_desk.post(BOOK, typed | {"patient": "", "pick": pick})
+def test_pick_of_nobody_asks_for_the_patient_still(at_desk, form_data, isolated):
+    for pick in ["999", "x", "", "\0", "99999999999999999999"]:
+        with isolated(pick=pick):
+            response = at_desk.post(BOOK, form_data | {"patient": "", "pick": pick})
 
-    assert response.status_code == 200
-    assert response.context["picked"] is None
-    assert not Appointment.objects.exists()
-
-
-@pytest.mark.parametrize("query", ["", "nobody", "\0", "@", "%"])
-def test_find_of_nobody_shows_no_match(at_desk, typed, query):
-    response = at_desk.post(BOOK, typed | {"patient": "", "find": "1", "patient_query": query})
-
-    assert response.status_code == 200
-    assert not response.context["matches"]
-    assert not Appointment.objects.exists()
+            assert response.status_code == 200
+            assert response.context["picked"] is None
+            assert not Appointment.objects.exists()
 
 
-def test_find_as_one_types_returns_only_the_part_and_picks_nobody(at_desk, typed, maria):
+def test_find_of_nobody_shows_no_match(at_desk, form_data, isolated):
+    for query in ["", "nobody", "\0", "@", "%"]:
+        with isolated(query=query):
+            response = at_desk.post(BOOK, form_data | {"patient": "", "find": "1", "patient_query": query})
+
+            assert response.status_code == 200
+            assert not response.context["matches"]
+            assert not Appointment.objects.exists()
+
+
+def test_find_as_one_types_returns_only_the_part_and_picks_nobody(at_desk, form_data, maria):
     """The one who is found so far need not be the one whose name is being typed."""
     response = at_desk.post(
-        BOOK, typed | {"patient": "", "find": "1", "patient_query": "santos"}, headers={"HX-Request": "true"}
+        BOOK, form_data | {"patient": "", "find": "1", "patient_query": "santos"}, headers={"HX-Request": "true"}
     )
 
     assert [template.name for template in response.templates] == ["appointments/booking/_patient_matches.html"]
@@ -205,21 +214,21 @@ def test_find_as_one_types_returns_only_the_part_and_picks_nobody(at_desk, typed
     assert "Maria Santos" in response.content.decode()
 
 
-def test_find_shows_twenty_and_says_that_there_are_more(at_desk, typed):
+def test_find_shows_twenty_and_says_that_there_are_more(at_desk, form_data):
     for number in range(21):
         PatientFactory(last_name=f"Silva {number:02}")
 
-    response = at_desk.post(BOOK, typed | {"patient": "", "find": "1", "patient_query": "silva"})
+    response = at_desk.post(BOOK, form_data | {"patient": "", "find": "1", "patient_query": "silva"})
 
     assert len(response.context["matches"]) == 20
     assert response.context["more"]
 
 
-def test_matches_say_when_the_next_visit_is_at_two_queries_however_many(at_desk, typed, maria):
+def test_matches_show_next_appointments_with_two_queries(at_desk, form_data, maria):
     AppointmentFactory(patient=maria, doctor=DoctorFactory(full_name="Dr Lindgren"), start_time=at(14, 15, day=26))
     AppointmentFactory(patient=maria, start_time=at(14, 15, day=27))
     AppointmentFactory(patient=maria, start_time=at(8, day=20), status="completed")
-    as_typed = typed | {"patient": "", "find": "1", "patient_query": "santos"}
+    as_typed = form_data | {"patient": "", "find": "1", "patient_query": "santos"}
     with CaptureQueriesContext(connection) as for_one:
         at_desk.post(BOOK, as_typed, headers={"HX-Request": "true"})
     for _more in range(10):
@@ -235,50 +244,51 @@ def test_matches_say_when_the_next_visit_is_at_two_queries_however_many(at_desk,
     assert len(for_one) == len(for_many)
 
 
-def test_change_of_patient_asks_for_another_and_keeps_the_rest(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"change_patient": "1"})
+def test_change_of_patient_asks_for_another_and_keeps_the_rest(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"change_patient": "1"})
 
     assert response.context["picked"] is None
-    assert shown(response) == typed | {"patient": ""}
+    assert form_values(response) == form_data | {"patient": ""}
     assert not Appointment.objects.exists()
 
 
 # Taking a free time
 
 
-def test_taking_a_free_time_keeps_what_was_typed(at_desk, typed, maria):
+def test_taking_a_free_time_keeps_what_was_typed(at_desk, form_data, maria):
     lindgren = DoctorFactory(full_name="Dr Lindgren")
 
-    response = at_desk.post(BOOK, typed | {"take": f"doctor={lindgren.pk}&date=2026-11-26&time=11%3A30"})
+    response = at_desk.post(BOOK, form_data | {"take": f"doctor={lindgren.pk}&date=2026-11-26&time=11%3A30"})
 
-    assert shown(response) == typed | {"doctor": str(lindgren.pk), "date": "2026-11-26", "time": "11:30:00"}
+    assert form_values(response) == form_data | {"doctor": str(lindgren.pk), "date": "2026-11-26", "time": "11:30:00"}
     assert response.context["picked"] == maria
     assert not Appointment.objects.exists()
 
 
-def test_taking_a_short_free_time_takes_its_length(at_desk, typed, okafor):
-    response = at_desk.post(BOOK, typed | {"take": f"doctor={okafor.pk}&date=2026-11-26&time=11%3A30&minutes=15"})
+def test_taking_a_short_free_time_takes_its_length(at_desk, form_data, okafor):
+    response = at_desk.post(BOOK, form_data | {"take": f"doctor={okafor.pk}&date=2026-11-26&time=11%3A30&minutes=15"})
 
-    assert shown(response)["duration_minutes"] == "15"
-
-
-@pytest.mark.parametrize("take", ["nonsense", "", "doctor=x&date=2026-02-30", "\0", "=&=&"])
-def test_taking_nonsense_keeps_what_was_typed(at_desk, typed, take):
-    response = at_desk.post(BOOK, typed | {"take": take})
-
-    assert response.status_code == 200
-    assert {name: value.removesuffix(":00") or value for name, value in shown(response).items()} == {
-        name: value.removesuffix(":00") or value for name, value in typed.items()
-    }
-    assert not Appointment.objects.exists()
+    assert form_values(response)["duration_minutes"] == "15"
 
 
-def test_offered_free_time_can_be_taken_and_booked(at_desk, typed, okafor):
+def test_taking_nonsense_keeps_what_was_typed(at_desk, form_data, isolated):
+    for take in ["nonsense", "", "doctor=x&date=2026-02-30", "\0", "=&=&"]:
+        with isolated(take=take):
+            response = at_desk.post(BOOK, form_data | {"take": take})
+
+            assert response.status_code == 200
+            assert {name: value.removesuffix(":00") or value for name, value in form_values(response).items()} == {
+                name: value.removesuffix(":00") or value for name, value in form_data.items()
+            }
+            assert not Appointment.objects.exists()
+
+
+def test_offered_free_time_can_be_taken_and_booked(at_desk, form_data, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(10))
     first_day = at_desk.get(BOOK, {"date": "2026-11-25"}).context["free_days"][0]
     (_doctor, (offered, *_later)), *_others = first_day.doctors
 
-    taken = shown(at_desk.post(BOOK, typed | {"take": offered.take}))
+    taken = form_values(at_desk.post(BOOK, form_data | {"take": offered.take}))
     response = at_desk.post(BOOK, taken)
 
     assert response.status_code == 302
@@ -288,8 +298,8 @@ def test_offered_free_time_can_be_taken_and_booked(at_desk, typed, okafor):
 # Booking
 
 
-def test_booking_books_and_goes_to_that_day(at_desk, receptionist, typed, maria, okafor):
-    response = at_desk.post(BOOK, typed)
+def test_booking_books_and_goes_to_that_day(at_desk, receptionist, form_data, maria, okafor):
+    response = at_desk.post(BOOK, form_data)
 
     appointment = Appointment.objects.get()
     assert response["Location"] == f"/schedule/2026-11-25/#v{appointment.pk}"
@@ -303,68 +313,69 @@ def test_booking_books_and_goes_to_that_day(at_desk, receptionist, typed, maria,
     assert appointment.booking_key == uuid.UUID(KEY)
 
 
-def test_booking_leads_back_to_the_day_view_as_it_was(at_desk, typed, okafor):
-    """The day view one came from, with those of its filters that show the visit."""
+def test_booking_leads_back_to_the_day_view_as_it_was(at_desk, form_data, okafor):
+    """The day view one came from, with those of its filters that show the appointment."""
     origin_url = f"/schedule/2026-11-24/?doctor={okafor.pk}&layout=list"
     form = at_desk.get(BOOK, headers={"Referer": f"http://testserver{origin_url}"}).context["form"]
 
-    response = at_desk.post(BOOK, typed | {"next": form["next"].value()})
+    response = at_desk.post(BOOK, form_data | {"next": form["next"].value()})
 
     appointment = Appointment.objects.get()
     assert response["Location"] == f"/schedule/2026-11-25/?doctor={okafor.pk}&layout=list#v{appointment.pk}"
 
 
-def test_steps_within_the_page_keep_the_way_back(at_desk, typed):
+def test_steps_within_the_page_keep_the_way_back(at_desk, form_data):
     origin_url = "/schedule/2026-11-24/?layout=list"
 
     for step in ({"find": "1"}, {"look": "1"}, {"take": "time=11%3A00"}, {"change_patient": "1"}, {"time": ""}):
-        assert shown(at_desk.post(BOOK, typed | {"next": origin_url} | step))["next"] == origin_url
+        assert form_values(at_desk.post(BOOK, form_data | {"next": origin_url} | step))["next"] == origin_url
 
 
-def test_booking_leaves_one_audit_entry_by_its_user(at_desk, receptionist, typed):
-    at_desk.post(BOOK, typed)
+def test_booking_leaves_one_audit_entry_by_its_user(at_desk, receptionist, form_data):
+    at_desk.post(BOOK, form_data)
 
     entry = AuditEntry.objects.get_for_object(Appointment.objects.get()).get()
     assert (entry.action, entry.actor) == (entry.Action.CREATE, receptionist)
     assert entry.remote_addr == "127.0.0.1"
 
 
-def test_booking_makes_few_queries(at_desk, typed, django_assert_max_num_queries):
+def test_booking_makes_few_queries(at_desk, form_data, django_assert_max_num_queries):
     with django_assert_max_num_queries(MAX_QUERIES):
-        response = at_desk.post(BOOK, typed)
+        response = at_desk.post(BOOK, form_data)
 
     assert response.status_code == 302
 
 
-@pytest.mark.parametrize(
-    ("changes", "start", "minutes"),
-    [
+def test_booking_at_an_edge_passes(at_desk, form_data, isolated):
+    cases = [
         ({"date": "2026-11-24", "time": "09:01"}, at(9, 1, day=24), 30),
         ({"duration_minutes": "15"}, at(10), 15),
         ({"duration_minutes": "180"}, at(10), 180),
         ({"time": "10:00:59"}, at(10), 30),
         ({"date": "2027-07-01"}, dt.datetime(2027, 7, 1, 9, 0, tzinfo=dt.UTC), 30),
-    ],
-)
-def test_booking_at_an_edge_passes(at_desk, typed, changes, start, minutes):
-    response = at_desk.post(BOOK, typed | changes)
+    ]
+    for changes, start, minutes in cases:
+        with isolated(changes=changes, start=start, minutes=minutes):
+            response = at_desk.post(BOOK, form_data | changes)
 
-    assert response.status_code == 302
-    appointment = Appointment.objects.get()
-    assert (appointment.start_time, appointment.duration_minutes) == (start, minutes)
-
-
-@pytest.mark.parametrize(("other", "minutes"), [(at(9, 30), 30), (at(10, 30), 30), (at(7, 0), 180)])
-def test_booking_that_touches_another_passes(at_desk, typed, maria, okafor, other, minutes):
-    AppointmentFactory(doctor=okafor, patient=maria, start_time=other, duration_minutes=minutes)
-
-    response = at_desk.post(BOOK, typed)
-
-    assert response.status_code == 302
-    assert Appointment.objects.filter(booking_key=KEY).exists()
+            assert response.status_code == 302
+            appointment = Appointment.objects.get()
+            assert (appointment.start_time, appointment.duration_minutes) == (start, minutes)
 
 
-def test_booking_takes_the_time_of_a_cancelled_visit(at_desk, typed, maria, okafor):
+def test_booking_that_touches_another_passes(at_desk, form_data, maria, okafor, isolated):
+    for other, minutes in [(at(9, 30), 30), (at(10, 30), 30), (at(7, 0), 180)]:
+        with isolated(other=other, minutes=minutes):
+            AppointmentFactory(doctor=okafor, patient=maria, start_time=other, duration_minutes=minutes)
+
+            response = at_desk.post(BOOK, form_data)
+
+            assert response.status_code == 302
+            assert Appointment.objects.filter(booking_key=KEY).exists()
+
+
+@pytest.mark.both_databases
+def test_booking_takes_the_time_of_a_cancelled_appointment(at_desk, form_data, maria, okafor):
     AppointmentFactory(
         doctor=okafor,
         patient=maria,
@@ -374,20 +385,21 @@ def test_booking_takes_the_time_of_a_cancelled_visit(at_desk, typed, maria, okaf
         cancel_reason="Ill",
     )
 
-    assert at_desk.post(BOOK, typed).status_code == 302
+    assert at_desk.post(BOOK, form_data).status_code == 302
     assert Appointment.objects.filter(booking_key=KEY).exists()
 
 
-def test_booking_keeps_an_emoji_in_the_reason(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"reason": "Sore knee 🦵🏽", "notes": "🙂"})
+@pytest.mark.both_databases
+def test_booking_keeps_an_emoji_in_the_reason(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"reason": "Sore knee 🦵🏽", "notes": "🙂"})
 
     assert response.status_code == 302
     appointment = Appointment.objects.get()
     assert (appointment.reason, appointment.notes) == ("Sore knee 🦵🏽", "🙂")
 
 
-def test_reason_of_200_characters_passes(at_desk, typed):
-    at_desk.post(BOOK, typed | {"reason": "x" * 200})
+def test_reason_of_200_characters_passes(at_desk, form_data):
+    at_desk.post(BOOK, form_data | {"reason": "x" * 200})
 
     assert Appointment.objects.get().reason == "x" * 200
 
@@ -395,9 +407,8 @@ def test_reason_of_200_characters_passes(at_desk, typed):
 # Refusals
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_booking_is_refused_at_its_field(at_desk, form_data, isolated):
+    cases = [
         ({"date": "2026-11-24", "time": "08:59"}, "time", "past"),
         ({"date": "2026-11-24", "time": "09:00"}, "time", "past"),
         ({"date": "2026-11-23"}, "time", "past"),
@@ -431,27 +442,28 @@ def test_reason_of_200_characters_passes(at_desk, typed):
         ({"time": "10:00\0"}, "time", "invalid"),
         ({"doctor": "1\0"}, "doctor", "null_characters_not_allowed"),
         ({"patient": "1\0"}, "patient", "null_characters_not_allowed"),
-    ],
-)
-def test_booking_is_refused_at_its_field(at_desk, typed, changes, field, code):
-    typed |= changes
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            sent = form_data | changes
 
-    response = at_desk.post(BOOK, typed)
+            response = at_desk.post(BOOK, sent)
 
-    assert_refused(response, typed, field, code)
-    assert not Appointment.objects.exists()
-
-
-@pytest.mark.parametrize("minutes", ["-30", "99999999999999999999"])
-def test_booking_of_an_absurd_length_is_refused_with_one_message(at_desk, typed, minutes):
-    response = at_desk.post(BOOK, typed | {"duration_minutes": minutes})
-
-    assert len(codes_at(response, "duration_minutes")) == 1
-    assert not Appointment.objects.exists()
+            assert_refused(response, sent, field, code)
+            assert not Appointment.objects.exists()
 
 
-def test_refused_booking_shows_the_picked_patient_and_what_was_typed(at_desk, typed, maria):
-    response = at_desk.post(BOOK, typed | {"time": "24:00"})
+def test_booking_of_an_absurd_length_is_refused_with_one_message(at_desk, form_data, isolated):
+    for minutes in ["-30", "99999999999999999999"]:
+        with isolated(minutes=minutes):
+            response = at_desk.post(BOOK, form_data | {"duration_minutes": minutes})
+
+            assert len(codes_at(response, "duration_minutes")) == 1
+            assert not Appointment.objects.exists()
+
+
+def test_refused_booking_shows_the_picked_patient_and_what_was_typed(at_desk, form_data, maria):
+    response = at_desk.post(BOOK, form_data | {"time": "24:00"})
 
     assert response.context["picked"] == maria
     page = response.content.decode()
@@ -461,60 +473,61 @@ def test_refused_booking_shows_the_picked_patient_and_what_was_typed(at_desk, ty
     assert 'value="24:00"' in page
 
 
-def test_all_that_is_wrong_is_shown_at_once(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"patient": "", "time": "24:00", "duration_minutes": "x"})
+def test_all_that_is_wrong_is_shown_at_once(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"patient": "", "time": "24:00", "duration_minutes": "x"})
 
     assert set(response.context["form"].errors) == {"patient", "time", "duration_minutes"}
 
 
-def test_booking_of_an_inactive_doctor_is_refused(at_desk, typed, okafor):
+def test_booking_of_an_inactive_doctor_is_refused(at_desk, form_data, okafor):
     okafor.is_active = False
     okafor.save()
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
-    assert_refused(response, typed, "doctor", "inactive")
+    assert_refused(response, form_data, "doctor", "inactive")
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("other", "minutes"),
-    [(at(10), 30), (at(9, 45), 30), (at(10, 29), 15), (at(9, 31), 30), (at(10, 10), 15), (at(9), 180)],
-)
-def test_booking_onto_another_of_the_doctor_is_refused(at_desk, typed, okafor, other, minutes):
-    AppointmentFactory(doctor=okafor, start_time=other, duration_minutes=minutes)
+@pytest.mark.both_databases
+def test_booking_onto_another_of_the_doctor_is_refused(at_desk, form_data, okafor, isolated):
+    cases = [(at(10), 30), (at(9, 45), 30), (at(10, 29), 15), (at(9, 31), 30), (at(10, 10), 15), (at(9), 180)]
+    for other, minutes in cases:
+        with isolated(other=other, minutes=minutes):
+            AppointmentFactory(doctor=okafor, start_time=other, duration_minutes=minutes)
 
-    response = at_desk.post(BOOK, typed)
+            response = at_desk.post(BOOK, form_data)
 
-    assert_refused(response, typed, "time", "doctor_overlap")
-    assert Appointment.objects.count() == 1
+            assert_refused(response, form_data, "time", "doctor_overlap")
+            assert Appointment.objects.count() == 1
 
 
-def test_refusal_names_no_other_patient(at_desk, typed, okafor):
+def test_refusal_names_no_other_patient(at_desk, form_data, okafor):
     AppointmentFactory(
         doctor=okafor, start_time=at(10), patient=PatientFactory(first_name="Ines", last_name="Ferreira")
     )
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
     assert "Ferreira" not in response.content.decode()
     assert "10:00–10:30" in response.context["form"].errors["time"][0]
 
 
-def test_booking_onto_another_of_the_patient_is_refused(at_desk, typed, maria):
+@pytest.mark.both_databases
+def test_booking_onto_another_of_the_patient_is_refused(at_desk, form_data, maria):
     AppointmentFactory(patient=maria, doctor=DoctorFactory(), start_time=at(10, 15))
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
-    assert_refused(response, typed, "time", "patient_overlap")
+    assert_refused(response, form_data, "time", "patient_overlap")
     assert Appointment.objects.count() == 1
 
 
-def test_booking_of_both_taken_says_both(at_desk, typed, maria, okafor):
+def test_booking_of_both_taken_says_both(at_desk, form_data, maria, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(10))
     AppointmentFactory(patient=maria, start_time=at(10))
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
     assert sorted(codes_at(response, "time")) == ["doctor_overlap", "patient_overlap"]
 
@@ -522,8 +535,8 @@ def test_booking_of_both_taken_says_both(at_desk, typed, maria, okafor):
 # The repeated hour
 
 
-def test_repeated_hour_asks_which(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"date": "2027-10-31", "time": "01:30"})
+def test_repeated_hour_asks_which(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"date": "2027-10-31", "time": "01:30"})
 
     assert codes_at(response, "which") == ["ambiguous_time"]
     page = response.content.decode()
@@ -531,23 +544,23 @@ def test_repeated_hour_asks_which(at_desk, typed):
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("which", "start"),
-    [
+@pytest.mark.both_databases
+def test_repeated_hour_is_booked_at_the_instant_meant(at_desk, form_data, isolated):
+    cases = [
         ("0", dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC)),
         ("1", dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)),
-    ],
-)
-def test_repeated_hour_is_booked_at_the_instant_meant(at_desk, typed, which, start):
-    response = at_desk.post(BOOK, typed | {"date": "2027-10-31", "time": "01:30", "which": which})
+    ]
+    for which, start in cases:
+        with isolated(which=which, start=start):
+            response = at_desk.post(BOOK, form_data | {"date": "2027-10-31", "time": "01:30", "which": which})
 
-    appointment = Appointment.objects.get()
-    assert response["Location"] == day_url(appointment)
-    assert appointment.start_time == start
+            appointment = Appointment.objects.get()
+            assert response["Location"] == day_url(appointment)
+            assert appointment.start_time == start
 
 
-def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, typed):
-    at_desk.post(BOOK, typed | {"which": "1"})
+def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, form_data):
+    at_desk.post(BOOK, form_data | {"which": "1"})
 
     assert Appointment.objects.get().start_time == at(10)
 
@@ -555,40 +568,44 @@ def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, typed):
 # Sent twice
 
 
-def test_same_form_twice_is_one_appointment(at_desk, typed):
-    first, second = at_desk.post(BOOK, typed), at_desk.post(BOOK, typed)
+@pytest.mark.both_databases
+def test_same_form_twice_is_one_appointment(at_desk, form_data):
+    first, second = at_desk.post(BOOK, form_data), at_desk.post(BOOK, form_data)
 
     appointment = Appointment.objects.get()
     assert first["Location"] == second["Location"] == day_url(appointment)
     assert AuditEntry.objects.get_for_object(appointment).count() == 1
 
 
-def test_form_sent_again_after_its_time_has_come_is_the_same_appointment(at_desk, typed, now):
-    at_desk.post(BOOK, typed)
+@pytest.mark.both_databases
+def test_form_sent_again_after_its_time_has_come_is_the_same_appointment(at_desk, form_data, now):
+    at_desk.post(BOOK, form_data)
     now.move_to(at(10, 1))
     at_desk.force_login(Appointment.objects.get().booked_by)
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
     assert response["Location"] == day_url(Appointment.objects.get())
 
 
-@pytest.mark.parametrize("changes", [{"time": "11:00"}, {"duration_minutes": "45"}, {"date": "2026-11-26"}])
-def test_key_used_for_something_else_is_refused_and_renewed(at_desk, typed, changes):
-    at_desk.post(BOOK, typed)
+@pytest.mark.both_databases
+def test_key_used_for_something_else_is_refused_and_renewed(at_desk, form_data, isolated):
+    for changes in [{"time": "11:00"}, {"duration_minutes": "45"}, {"date": "2026-11-26"}]:
+        with isolated(changes=changes):
+            at_desk.post(BOOK, form_data)
 
-    response = at_desk.post(BOOK, typed | changes)
+            response = at_desk.post(BOOK, form_data | changes)
 
-    assert codes_at(response, "__all__") == ["booking_key_used"]
-    assert Appointment.objects.count() == 1
-    assert uuid.UUID(shown(response)["booking_key"]) != uuid.UUID(KEY)
-    assert shown(response)["booking_key"] in response.content.decode()
-    assert shown(response) | {"booking_key": KEY} == typed | changes
+            assert codes_at(response, "__all__") == ["booking_key_used"]
+            assert Appointment.objects.count() == 1
+            assert uuid.UUID(form_values(response)["booking_key"]) != uuid.UUID(KEY)
+            assert form_values(response)["booking_key"] in response.content.decode()
+            assert form_values(response) | {"booking_key": KEY} == form_data | changes
 
 
-def test_form_with_the_renewed_key_books(at_desk, typed):
-    at_desk.post(BOOK, typed)
-    again = shown(at_desk.post(BOOK, typed | {"time": "11:00"}))
+def test_form_with_the_renewed_key_books(at_desk, form_data):
+    at_desk.post(BOOK, form_data)
+    again = form_values(at_desk.post(BOOK, form_data | {"time": "11:00"}))
 
     response = at_desk.post(BOOK, again)
 
@@ -596,7 +613,8 @@ def test_form_with_the_renewed_key_books(at_desk, typed):
     assert [appointment.start_time for appointment in Appointment.objects.all()] == [at(10), at(11)]
 
 
-def test_form_loses_to_who_books_between_check_and_write(at_desk, typed, okafor, monkeypatch):
+@pytest.mark.both_databases
+def test_form_loses_to_who_books_between_check_and_write(at_desk, form_data, okafor, monkeypatch):
     def overtaken(**kwargs):
         AppointmentFactory(doctor=okafor, start_time=at(10))
         return book(**kwargs)
@@ -604,9 +622,9 @@ def test_form_loses_to_who_books_between_check_and_write(at_desk, typed, okafor,
     book = actions.book
     monkeypatch.setattr(actions, "book", overtaken)
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
-    assert_refused(response, typed, "time", "doctor_overlap")
+    assert_refused(response, form_data, "time", "doctor_overlap")
     assert not Appointment.objects.filter(booking_key=KEY).exists()
 
 
@@ -614,16 +632,16 @@ def test_address_is_the_one_of_the_design():
     assert reverse("appointments:appointment_book") == BOOK
 
 
-def test_looking_for_free_times_keeps_what_was_typed_and_shows_the_day_typed(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"look": "1", "date": "2026-11-27", "duration_minutes": "90"})
+def test_looking_for_free_times_keeps_the_input_and_shows_its_day(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"look": "1", "date": "2026-11-27", "duration_minutes": "90"})
 
     assert response.context["first_day"] == dt.date(2026, 11, 27)
-    assert shown(response)["reason"] == typed["reason"]
+    assert form_values(response)["reason"] == form_data["reason"]
     assert not Appointment.objects.exists()
 
 
-def test_looking_for_free_times_by_htmx_returns_only_the_panel(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"look": "1"}, headers={"HX-Request": "true"})
+def test_looking_for_free_times_by_htmx_returns_only_the_panel(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"look": "1"}, headers={"HX-Request": "true"})
 
     assert response.templates[0].name == "appointments/availability/_free_times.html"
     assert "base.html" not in [template.name for template in response.templates]

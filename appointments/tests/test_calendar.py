@@ -1,4 +1,4 @@
-"""Calendars: a doctor's feed with its secret address, and the file of one visit. Read as calendar programs do."""
+"""Calendars: a doctor's feed with its secret address, and the file of one appointment. Read as calendar programs do."""
 
 import datetime as dt
 import hashlib
@@ -13,28 +13,19 @@ from icalendar import Calendar
 from appointments.booking import actions
 from appointments.calendar_feed.ical import feed_of, feed_version
 from appointments.models import Appointment, CalendarFeed
-from appointments.tests.booking_form import at as instant
+from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import DOCTOR
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import elements
+from clinic.tests.kit import NOW, elements, fresh, utc
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
-
-
-def at(hour, minute=0, *, day=25):
-    return instant(hour, minute, day=day)
-
-
-def utc(*args):
-    return dt.datetime(*args, tzinfo=dt.UTC)
 
 
 def address_of(doctor):
@@ -80,7 +71,7 @@ def unfolded(content):
 
 
 @pytest.fixture
-def visit(okafor, maria):
+def appointment(okafor, maria):
     """Booked for tomorrow at 10:00."""
     return AppointmentFactory(
         doctor=okafor, patient=maria, start_time=at(10), reason="Sore knee", notes="Wants the ground floor"
@@ -90,7 +81,7 @@ def visit(okafor, maria):
 # What a feed holds
 
 
-def test_feed_is_a_calendar_that_says_whose_it_is_and_how_often_to_ask(client, okafor, visit):
+def test_feed_is_a_calendar_that_says_whose_it_is_and_how_often_to_ask(client, okafor, appointment):
     response = client.get(address_of(okafor))
 
     calendar = calendar_in(response)
@@ -102,53 +93,54 @@ def test_feed_is_a_calendar_that_says_whose_it_is_and_how_often_to_ask(client, o
     assert b"\r\nREFRESH-INTERVAL;VALUE=DURATION:PT15M\r\n" in response.content
 
 
-def test_visit_is_an_event(okafor, visit):
+def test_appointment_is_an_event(okafor, appointment):
     event = event_of(okafor)
 
     assert (event.start, event.end) == (at(10), at(10, 30))
-    assert (event["UID"], event["SEQUENCE"]) == (str(visit.booking_key), 0)
+    assert (event["UID"], event["SEQUENCE"]) == (str(appointment.booking_key), 0)
     assert (event["STATUS"], event["TRANSP"], event["CLASS"]) == ("CONFIRMED", "OPAQUE", "PRIVATE")
     assert (event.stamp, event["CREATED"].dt, event["LAST-MODIFIED"].dt) == (NOW, NOW, NOW)
     assert event["SUMMARY"] == "M. S."
 
 
-@pytest.mark.parametrize("status", ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"])
-def test_feed_has_initials_and_nothing_else_of_the_patient(client, okafor, visit, status):
-    visit.status, visit.cancelled_by, visit.cancel_reason = status, "patient", "Has to work"
-    visit.outside_hours_reason = "Urgent"
-    visit.save()
+def test_feed_has_initials_and_nothing_else_of_the_patient(client, okafor, appointment, isolated):
+    for status in ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]:
+        with isolated(status=status):
+            changed = fresh(appointment)
+            changed.status, changed.cancelled_by, changed.cancel_reason = status, "patient", "Has to work"
+            changed.outside_hours_reason = "Urgent"
+            changed.save()
 
-    text = unfolded(client.get(address_of(okafor)).content)
+            text = unfolded(client.get(address_of(okafor)).content)
 
-    assert "M. S." in text
-    for secret in ("Maria", "Santos", "maria@", "912345", "Sore knee", "ground floor", "Has to work", "Urgent"):
-        assert secret not in text
+            assert "M. S." in text
+            for secret in ("Maria", "Santos", "maria@", "912345", "Sore knee", "ground floor", "Has to work", "Urgent"):
+                assert secret not in text
 
 
-@pytest.mark.parametrize(
-    ("status", "said", "becomes", "summary"),
-    [
+def test_status_of_an_event_and_whether_it_takes_time(okafor, maria, isolated):
+    cases = [
         ("booked", "CONFIRMED", "OPAQUE", "M. S."),
         ("arrived", "CONFIRMED", "OPAQUE", "M. S."),
         ("in_consultation", "CONFIRMED", "OPAQUE", "M. S."),
         ("completed", "CONFIRMED", "OPAQUE", "M. S."),
         ("no_show", "CONFIRMED", "TRANSPARENT", "No-show: M. S."),
         ("cancelled", "CANCELLED", "TRANSPARENT", "Cancelled: M. S."),
-    ],
-)
-def test_status_of_an_event_and_whether_it_takes_time(okafor, maria, status, said, becomes, summary):
-    AppointmentFactory(doctor=okafor, patient=maria, status=status, cancelled_by="patient", cancel_reason="Ill")
+    ]
+    for status, said, becomes, summary in cases:
+        with isolated(status=status, said=said, becomes=becomes, summary=summary):
+            AppointmentFactory(doctor=okafor, patient=maria, status=status, cancelled_by="patient", cancel_reason="Ill")
 
-    event = event_of(okafor)
+            event = event_of(okafor)
 
-    assert (event["STATUS"], event["TRANSP"], event["SUMMARY"]) == (said, becomes, summary)
+            assert (event["STATUS"], event["TRANSP"], event["SUMMARY"]) == (said, becomes, summary)
 
 
-def test_moved_visit_keeps_its_uid_and_its_sequence_grows(now, okafor, visit, receptionist):
+def test_moved_appointment_keeps_its_uid_and_its_sequence_grows(now, okafor, appointment, receptionist):
     before = event_of(okafor)
     now.shift(60)
 
-    actions.move(visit, doctor=okafor, start_time=at(14), duration_minutes=45, by=receptionist)
+    actions.move(appointment, doctor=okafor, start_time=at(14), duration_minutes=45, by=receptionist)
 
     after = event_of(okafor)
     assert (after.start, after.end) == (at(14), at(14, 45))
@@ -157,10 +149,10 @@ def test_moved_visit_keeps_its_uid_and_its_sequence_grows(now, okafor, visit, re
     assert (after["CREATED"].dt, after["LAST-MODIFIED"].dt) == (NOW, NOW + dt.timedelta(minutes=1))
 
 
-def test_cancelled_visit_keeps_its_uid_and_its_sequence_grows(okafor, visit, receptionist):
+def test_cancelled_appointment_keeps_its_uid_and_its_sequence_grows(okafor, appointment, receptionist):
     before = event_of(okafor)
 
-    actions.cancel(visit, reason="Ill", cancelled_by="patient", by=receptionist)
+    actions.cancel(appointment, reason="Ill", cancelled_by="patient", by=receptionist)
 
     after = event_of(okafor)
     assert after["STATUS"] == "CANCELLED"
@@ -168,17 +160,17 @@ def test_cancelled_visit_keeps_its_uid_and_its_sequence_grows(okafor, visit, rec
     assert after["SEQUENCE"] == before["SEQUENCE"] + 1
 
 
-def test_visit_moved_to_a_colleague_goes_from_one_feed_to_the_other(okafor, visit, receptionist):
+def test_appointment_moved_to_a_colleague_goes_from_one_feed_to_the_other(okafor, appointment, receptionist):
     before, colleague = event_of(okafor), DoctorFactory()
 
-    actions.move(visit, doctor=colleague, start_time=at(10), duration_minutes=30, by=receptionist)
+    actions.move(appointment, doctor=colleague, start_time=at(10), duration_minutes=30, by=receptionist)
 
     assert events_in(feed_of(okafor)) == []
     assert event_of(colleague)["UID"] == before["UID"]
     assert event_of(colleague)["SEQUENCE"] == before["SEQUENCE"] + 1
 
 
-def test_corrected_name_changes_the_initials_and_says_so(now, okafor, visit, maria):
+def test_corrected_name_changes_the_initials_and_says_so(now, okafor, appointment, maria):
     before = event_of(okafor)
     now.shift(60)
 
@@ -190,22 +182,23 @@ def test_corrected_name_changes_the_initials_and_says_so(now, okafor, visit, mar
     assert after["LAST-MODIFIED"].dt == before["LAST-MODIFIED"].dt + dt.timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
-    ("start_time", "is_in"),
-    [
+@pytest.mark.both_databases
+def test_feed_goes_from_30_days_back_to_365_ahead(okafor, isolated):
+    cases = [
         (utc(2026, 10, 24, 22, 45), False),  # 23:45 in Lisbon, 31 days before
         (utc(2026, 10, 24, 23, 0), True),  # midnight of the date 30 days before
         (utc(2027, 11, 24, 23, 45), True),  # the date a year ahead
         (utc(2027, 11, 25, 0, 0), False),
-    ],
-)
-def test_feed_goes_from_30_days_back_to_365_ahead(okafor, start_time, is_in):
-    AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=15)
+    ]
+    for start_time, is_in in cases:
+        with isolated(start_time=start_time, is_in=is_in):
+            AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=15)
 
-    assert len(events_in(feed_of(okafor))) == is_in
+            assert len(events_in(feed_of(okafor))) == is_in
 
 
-def test_feed_has_the_doctors_own_visits_in_order_of_time(okafor):
+@pytest.mark.both_databases
+def test_feed_has_the_doctors_own_appointments_in_order_of_time(okafor):
     AppointmentFactory(doctor=okafor, start_time=at(11))
     AppointmentFactory(doctor=okafor, start_time=at(9))
     AppointmentFactory(start_time=at(10))
@@ -213,7 +206,7 @@ def test_feed_has_the_doctors_own_visits_in_order_of_time(okafor):
     assert [event.start for event in events_in(feed_of(okafor))] == [at(9), at(11)]
 
 
-def test_feed_without_visits_is_a_calendar(client, okafor):
+def test_feed_without_appointments_is_a_calendar(client, okafor):
     assert calendar_in(client.get(address_of(okafor))).events == []
 
 
@@ -230,28 +223,35 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("start_time", CHANGES.values(), ids=CHANGES)
-def test_visit_around_a_clock_change_is_at_its_instant(settings, okafor, start_time):
-    assert settings.TIME_ZONE == "Europe/Lisbon"
-    visit = AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=30)
+def test_appointment_around_a_clock_change_is_at_its_instant(settings, okafor, isolated):
+    for case, start_time in CHANGES.items():
+        with isolated(case):
+            assert settings.TIME_ZONE == "Europe/Lisbon"
+            appointment = AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=30)
 
-    content = feed_of(okafor)
+            content = feed_of(okafor)
 
-    event = event_of(okafor)
-    assert (event.start, event.end) == (visit.start_time, visit.end_time)
-    assert event.end - event.start == dt.timedelta(minutes=30)
-    assert f"DTSTART:{start_time:%Y%m%dT%H%M%SZ}\r\n".encode() in content
+            event = event_of(okafor)
+            assert (event.start, event.end) == (appointment.start_time, appointment.end_time)
+            assert event.end - event.start == dt.timedelta(minutes=30)
+            assert f"DTSTART:{start_time:%Y%m%dT%H%M%SZ}\r\n".encode() in content
 
 
-@pytest.mark.parametrize("today", [utc(2026, 3, 29, 12), utc(2026, 10, 25, 12)], ids=["spring", "autumn"])
-def test_feed_of_the_day_of_a_clock_change_holds_that_day(now, okafor, today):
-    now.move_to(today)
-    midnight = today.replace(hour=0) if today.month == 3 else today.replace(hour=23) - DAY
-    starts = [midnight, today.replace(hour=23) - dt.timedelta(minutes=15)]
-    for start_time in starts:
-        AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=15)
+@pytest.mark.both_databases
+def test_feed_of_the_day_of_a_clock_change_holds_that_day(now, okafor, isolated):
+    cases = {
+        "spring": utc(2026, 3, 29, 12),
+        "autumn": utc(2026, 10, 25, 12),
+    }
+    for case, today in cases.items():
+        with isolated(case):
+            now.move_to(today)
+            midnight = today.replace(hour=0) if today.month == 3 else today.replace(hour=23) - DAY
+            starts = [midnight, today.replace(hour=23) - dt.timedelta(minutes=15)]
+            for start_time in starts:
+                AppointmentFactory(doctor=okafor, start_time=start_time, duration_minutes=15)
 
-    assert [event.start for event in events_in(feed_of(okafor))] == starts
+            assert [event.start for event in events_in(feed_of(okafor))] == starts
 
 
 # Odd names
@@ -266,20 +266,22 @@ ODD_NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", ODD_NAMES.values(), ids=ODD_NAMES)
-def test_odd_name_of_a_doctor_survives(client, at_desk, name):
-    name = name.strip()
-    doctor = DoctorFactory(full_name=name)
-    visit = AppointmentFactory(doctor=doctor)
+@pytest.mark.both_databases
+def test_odd_name_of_a_doctor_survives(client, at_desk, isolated):
+    for case, name in ODD_NAMES.items():
+        with isolated(case):
+            name = name.strip()
+            doctor = DoctorFactory(full_name=name)
+            appointment = AppointmentFactory(doctor=doctor)
 
-    feed = client.get(address_of(doctor)).content
-    file = at_desk.get(f"/appointments/{visit.pk}/calendar.ics").content
+            feed = client.get(address_of(doctor)).content
+            file = at_desk.get(f"/appointments/{appointment.pk}/calendar.ics").content
 
-    assert name_in(feed) == f"{name} – Test Clinic"
-    assert [event["SUMMARY"] for event in events_in(file)] == [f"Appointment with {name}"]
-    for content in (feed, file):
-        assert max(len(line) for line in content.split(b"\r\n")) <= 75
-        assert b"\n" not in content.replace(b"\r\n", b"")
+            assert name_in(feed) == f"{name} – Test Clinic"
+            assert [event["SUMMARY"] for event in events_in(file)] == [f"Appointment with {name}"]
+            for content in (feed, file):
+                assert max(len(line) for line in content.split(b"\r\n")) <= 75
+                assert b"\n" not in content.replace(b"\r\n", b"")
 
 
 def test_name_with_a_line_break_starts_no_line_of_the_calendar(client):
@@ -292,10 +294,10 @@ def test_name_with_a_line_break_starts_no_line_of_the_calendar(client):
     assert name_in(content) == "Dr X X-EVIL:1 X-EVIL:2 YZ – Test Clinic"
 
 
-def test_clinic_name_with_marks_of_the_format_is_the_place(settings, at_desk, visit):
+def test_clinic_name_with_marks_of_the_format_is_the_place(settings, at_desk, appointment):
     settings.CLINIC_NAME = "Smith, Jones; & Co"
 
-    (event,) = events_in(at_desk.get(f"/appointments/{visit.pk}/calendar.ics").content)
+    (event,) = events_in(at_desk.get(f"/appointments/{appointment.pk}/calendar.ics").content)
 
     assert event["LOCATION"] == "Smith, Jones; & Co"
 
@@ -303,11 +305,12 @@ def test_clinic_name_with_marks_of_the_format_is_the_place(settings, at_desk, vi
 # The address
 
 
-@pytest.mark.parametrize("token", ["x", "é", "a" * 500, "%00"])
-def test_unknown_address_is_404(client, okafor, token):
-    address_of(okafor)
+def test_unknown_address_is_404(client, okafor, isolated):
+    for token in ["x", "é", "a" * 500, "%00"]:
+        with isolated(token=token):
+            address_of(okafor)
 
-    assert client.get(f"/calendar/{token}.ics").status_code == 404
+            assert client.get(f"/calendar/{token}.ics").status_code == 404
 
 
 def test_address_asked_for_in_the_clear_is_404_and_not_led_on(client, settings, okafor):
@@ -327,7 +330,8 @@ def test_token_is_held_as_its_digest_only(okafor):
     assert not any(token in str(value) for value in row.values())
 
 
-def test_new_address_replaces_the_old_one(client, okafor, visit):
+@pytest.mark.both_databases
+def test_new_address_replaces_the_old_one(client, okafor, appointment):
     first, second = address_of(okafor), address_of(okafor)
 
     assert client.get(first).status_code == 404
@@ -353,7 +357,7 @@ def test_feeds_of_other_doctors_go_on(client, okafor):
     assert client.get(other).status_code == 200
 
 
-def test_feed_of_an_inactive_doctor_goes_on(client, okafor, visit):
+def test_feed_of_an_inactive_doctor_goes_on(client, okafor, appointment):
     address = address_of(okafor)
 
     Doctor.objects.update(is_active=False)
@@ -361,25 +365,26 @@ def test_feed_of_an_inactive_doctor_goes_on(client, okafor, visit):
     assert len(calendar_in(client.get(address)).events) == 1
 
 
-@pytest.mark.parametrize("lose", ["login", "role"])
-def test_feed_ends_with_the_doctors_login_or_role_and_comes_back_with_it(client, okafor, doctor_user, lose):
-    Doctor.objects.update(user=doctor_user)
-    okafor.refresh_from_db()
-    address = address_of(okafor)
-    assert client.get(address).status_code == 200
-    roles = list(doctor_user.groups.all())
+def test_feed_ends_with_the_doctors_login_or_role_and_comes_back_with_it(client, okafor, doctor_user, isolated):
+    for lose in ["login", "role"]:
+        with isolated(lose=lose):
+            Doctor.objects.update(user=doctor_user)
+            okafor.refresh_from_db()
+            address = address_of(okafor)
+            assert client.get(address).status_code == 200
+            roles = list(doctor_user.groups.all())
 
-    if lose == "login":
-        doctor_user.is_active = False
-        doctor_user.save()
-    else:
-        doctor_user.groups.clear()
+            if lose == "login":
+                doctor_user.is_active = False
+                doctor_user.save()
+            else:
+                doctor_user.groups.clear()
 
-    assert client.get(address).status_code == 404
-    doctor_user.is_active = True
-    doctor_user.save()
-    doctor_user.groups.set(roles)
-    assert client.get(address).status_code == 200
+            assert client.get(address).status_code == 404
+            doctor_user.is_active = True
+            doctor_user.save()
+            doctor_user.groups.set(roles)
+            assert client.get(address).status_code == 200
 
 
 def test_feed_ends_when_the_login_is_taken_off_the_doctor(client, okafor, doctor_user, receptionist):
@@ -404,19 +409,20 @@ def test_answer_is_kept_by_no_shared_cache_and_named_without_the_token(client, o
     assert not response.cookies
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
-@pytest.mark.parametrize("ending", [".ics", ""])
-def test_token_is_not_logged(caplog, client, okafor, method, ending):
-    client.handler.enforce_csrf_checks = True
-    token = CalendarFeed.make(okafor, by=None)
-    CalendarFeed.revoke(okafor)
+def test_token_is_not_logged(caplog, client, okafor, subtests):
+    for method in ["get", "post"]:
+        for ending in [".ics", ""]:
+            with subtests.test(method=method, ending=ending):
+                client.handler.enforce_csrf_checks = True
+                token = CalendarFeed.make(okafor, by=None)
+                CalendarFeed.revoke(okafor)
 
-    with caplog.at_level(logging.DEBUG):
-        response = getattr(client, method)(f"/calendar/{token}{ending}")
+                with caplog.at_level(logging.DEBUG):
+                    response = getattr(client, method)(f"/calendar/{token}{ending}")
 
-    assert response.status_code in {404, 405}
-    assert "/calendar/…" in caplog.text
-    assert token not in caplog.text
+                assert response.status_code in {404, 405}
+                assert "/calendar/…" in caplog.text
+                assert token not in caplog.text
 
 
 def test_other_addresses_are_logged_as_they_are(caplog, at_desk):
@@ -428,7 +434,7 @@ def test_other_addresses_are_logged_as_they_are(caplog, at_desk):
 # Asked again and again
 
 
-def test_unchanged_feed_is_answered_304(client, okafor, visit):
+def test_unchanged_feed_is_answered_304(client, okafor, appointment):
     address = address_of(okafor)
     first = client.get(address)
 
@@ -447,29 +453,31 @@ def rename(model, **names):
 
 
 CHANGE_THE_FEED = {
-    "booked": lambda visit: AppointmentFactory(doctor=visit.doctor, start_time=at(12)),
-    "moved": lambda visit: actions.move(
-        visit, doctor=visit.doctor, start_time=at(14), duration_minutes=30, by=None, reason=""
+    "booked": lambda appointment: AppointmentFactory(doctor=appointment.doctor, start_time=at(12)),
+    "moved": lambda appointment: actions.move(
+        appointment, doctor=appointment.doctor, start_time=at(14), duration_minutes=30, by=None, reason=""
     ),
-    "cancelled": lambda visit: actions.cancel(visit, reason="Ill", cancelled_by="patient", by=None),
-    "patient renamed": lambda visit: rename(Patient, first_name="Joana"),
-    "doctor renamed": lambda visit: rename(Doctor, full_name="Dr Amara Okafor"),
+    "cancelled": lambda appointment: actions.cancel(appointment, reason="Ill", cancelled_by="patient", by=None),
+    "patient renamed": lambda appointment: rename(Patient, first_name="Joana"),
+    "doctor renamed": lambda appointment: rename(Doctor, full_name="Dr Amara Okafor"),
 }
 
 
-@pytest.mark.parametrize("change", CHANGE_THE_FEED.values(), ids=CHANGE_THE_FEED)
-def test_changed_feed_is_sent_anew(now, client, visit, change):
-    address = address_of(visit.doctor)
-    first = client.get(address)
-    now.shift(1)
+def test_changed_feed_is_sent_again(now, client, appointment, isolated):
+    for case, change in CHANGE_THE_FEED.items():
+        with isolated(case):
+            address = address_of(appointment.doctor)
+            first = client.get(address)
+            now.shift(1)
 
-    change(visit)
+            change(appointment)
 
-    again = client.get(address, headers={"If-None-Match": first["ETag"]})
-    assert again.status_code == 200
-    assert unfolded(again.content) != unfolded(first.content)
+            again = client.get(address, headers={"If-None-Match": first["ETag"]})
+            assert again.status_code == 200
+            assert unfolded(again.content) != unfolded(first.content)
 
 
+@pytest.mark.both_databases
 def test_version_is_another_one_when_the_clinics_day_or_name_is(settings, now, okafor):
     before = feed_version(okafor)
 
@@ -482,7 +490,7 @@ def test_version_is_another_one_when_the_clinics_day_or_name_is(settings, now, o
     assert len({before, next_day, feed_version(okafor)}) == 3
 
 
-def test_change_of_another_doctors_diary_is_none(client, okafor, visit):
+def test_change_of_another_doctors_diary_is_none(client, okafor, appointment):
     address = address_of(okafor)
     first = client.get(address)
 
@@ -491,7 +499,7 @@ def test_change_of_another_doctors_diary_is_none(client, okafor, visit):
     assert client.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 304
 
 
-def test_head_is_answered_without_content(client, okafor, visit):
+def test_head_is_answered_without_content(client, okafor, appointment):
     address = address_of(okafor)
 
     response = client.head(address)
@@ -500,7 +508,7 @@ def test_head_is_answered_without_content(client, okafor, visit):
     assert response["ETag"] == client.get(address)["ETag"]
 
 
-def test_feed_makes_the_same_queries_for_3_and_30_visits(client, doctor_user):
+def test_feed_makes_the_same_queries_for_3_and_30_appointments(client, doctor_user):
     doctor = DoctorFactory(user=doctor_user)
     address = address_of(doctor)
     for day in range(3):
@@ -514,11 +522,11 @@ def test_feed_makes_the_same_queries_for_3_and_30_visits(client, doctor_user):
         response = client.get(address)
 
     assert len(calendar_in(response).events) == 30
-    # The feed with its doctor, the doctor's role, the version, the entry of the fetch, the visits.
+    # The feed with its doctor, the doctor's role, the version, the entry of the fetch, the appointments.
     assert len(few) == len(many) == 5
 
 
-def test_unchanged_feed_reads_no_visits(client, okafor, visit):
+def test_unchanged_feed_reads_no_appointments(client, okafor, appointment):
     address = address_of(okafor)
     etag = client.get(address)["ETag"]
 
@@ -537,7 +545,7 @@ def own(doctor_user):
     return DoctorFactory(full_name="Dr Own", user=doctor_user)
 
 
-def test_administrator_makes_the_feed_of_any_doctor(client, in_admin, administrator, okafor, visit):
+def test_administrator_makes_the_feed_of_any_doctor(client, in_admin, administrator, okafor, appointment):
     response = in_admin.post(page_of(okafor), {"make": ""})
 
     client.logout()
@@ -554,18 +562,21 @@ def test_doctor_makes_the_own_feed(client, doctor_user, own):
     assert client.get(shown_address(response)).status_code == 200
 
 
-@pytest.mark.parametrize("person", ["doctor_user", "receptionist", "manager"])
-@pytest.mark.parametrize("sent", [None, {"make": "1"}, {"revoke": "1"}], ids=["look", "make", "revoke"])
-def test_nobody_else_comes_near_the_feed_of_a_doctor(client, request, own, okafor, person, sent):
-    address = address_of(okafor)
-    before = list(CalendarFeed.objects.values())
-    client.force_login(request.getfixturevalue(person))
+def test_feed_page_of_a_doctor_is_forbidden_to_others(
+    client, doctor_user, receptionist, manager, own, okafor, isolated
+):
+    for person in [doctor_user, receptionist, manager]:
+        for sent in [None, {"make": "1"}, {"revoke": "1"}]:
+            with isolated(person=person.username, sent=sent):
+                address = address_of(okafor)
+                before = list(CalendarFeed.objects.values())
+                client.force_login(person)
 
-    response = client.get(page_of(okafor)) if sent is None else client.post(page_of(okafor), sent)
+                response = client.get(page_of(okafor)) if sent is None else client.post(page_of(okafor), sent)
 
-    assert response.status_code == 403
-    assert list(CalendarFeed.objects.values()) == before
-    assert client.get(address).status_code == 200
+                assert response.status_code == 403
+                assert list(CalendarFeed.objects.values()) == before
+                assert client.get(address).status_code == 200
 
 
 def test_doctors_login_without_the_role_makes_none(client):
@@ -576,9 +587,10 @@ def test_doctors_login_without_the_role_makes_none(client):
     assert not CalendarFeed.objects.exists()
 
 
-@pytest.mark.parametrize("method", ["get", "post"])
-def test_feed_page_of_nobody_is_404(in_admin, method):
-    assert getattr(in_admin, method)("/doctors/999999/calendar/").status_code == 404
+def test_feed_page_of_nobody_is_404(in_admin, subtests):
+    for method in ["get", "post"]:
+        with subtests.test(method=method):
+            assert getattr(in_admin, method)("/doctors/999999/calendar/").status_code == 404
 
 
 def test_address_is_shown_once(in_admin, okafor):
@@ -601,14 +613,15 @@ def test_replacing_shows_another_address_and_ends_the_first(in_admin, okafor):
     assert in_admin.get(second).status_code == 200
 
 
-@pytest.mark.parametrize("make", ["", "7", "x"])
-def test_page_that_is_sent_again_replaces_nothing(in_admin, client, okafor, make):
-    address = shown_address(in_admin.post(page_of(okafor), {"make": ""}))
+def test_page_that_is_sent_again_replaces_nothing(in_admin, client, okafor, isolated):
+    for make in ["", "7", "x"]:
+        with isolated(make=make):
+            address = shown_address(in_admin.post(page_of(okafor), {"make": ""}))
 
-    response = in_admin.post(page_of(okafor), {"make": make})
+            response = in_admin.post(page_of(okafor), {"make": make})
 
-    assert response.status_code == 302
-    assert client.get(address).status_code == 200
+            assert response.status_code == 302
+            assert client.get(address).status_code == 200
 
 
 def test_page_tells_that_the_feed_is_closed(in_admin, okafor, doctor_user):
@@ -634,6 +647,7 @@ def test_revoking_ends_the_feed(in_admin, okafor):
     assert in_admin.get(page_of(okafor)).context["feed"] is None
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_feed_made_by_two_at_once_is_that_of_the_later(monkeypatch, in_admin, okafor):
     """The other comes in between looking for a feed and making one."""
@@ -653,14 +667,13 @@ def test_feed_made_by_two_at_once_is_that_of_the_later(monkeypatch, in_admin, ok
     assert in_admin.get(shown_address(response)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "send", [lambda client, url: client.get(url + "?make=1"), lambda client, url: client.post(url)]
-)
-def test_feed_is_made_only_if_that_is_asked_for(in_admin, okafor, send):
-    response = send(in_admin, page_of(okafor))
+def test_feed_is_made_only_if_that_is_asked_for(in_admin, okafor, isolated):
+    for send in [lambda client, url: client.get(url + "?make=1"), lambda client, url: client.post(url)]:
+        with isolated(send=send):
+            response = send(in_admin, page_of(okafor))
 
-    assert shown_address(response) == ""
-    assert not CalendarFeed.objects.exists()
+            assert shown_address(response) == ""
+            assert not CalendarFeed.objects.exists()
 
 
 def test_making_and_revoking_are_in_the_audit_trail_without_the_digest(in_admin, administrator, okafor):
@@ -676,16 +689,15 @@ def test_making_and_revoking_are_in_the_audit_trail_without_the_digest(in_admin,
     assert all(feed.digest not in str(entry.changes) for entry in entries)
 
 
-@pytest.mark.parametrize(
-    ("person", "is_offered"),
-    [("administrator", True), ("doctor_user", True), ("receptionist", False), ("manager", False)],
-)
-def test_doctors_page_leads_to_the_feed_who_may_make_it(client, request, own, person, is_offered):
-    client.force_login(request.getfixturevalue(person))
+def test_doctors_page_leads_to_the_feed_who_may_make_it(client, request, own, isolated):
+    cases = [("administrator", True), ("doctor_user", True), ("receptionist", False), ("manager", False)]
+    for person, is_offered in cases:
+        with isolated(person=person, is_offered=is_offered):
+            client.force_login(request.getfixturevalue(person))
 
-    hrefs = [attrs.get("href") for tag, attrs in elements(client.get(f"/doctors/{own.pk}/")) if tag == "a"]
+            hrefs = [attrs.get("href") for tag, attrs in elements(client.get(f"/doctors/{own.pk}/")) if tag == "a"]
 
-    assert (page_of(own) in hrefs) is is_offered
+            assert (page_of(own) in hrefs) is is_offered
 
 
 def test_doctors_page_does_not_lead_a_colleague_to_the_feed(client, own):
@@ -696,32 +708,32 @@ def test_doctors_page_does_not_lead_a_colleague_to_the_feed(client, own):
     assert page_of(own) not in hrefs
 
 
-# One visit, for its patient
+# One appointment, for its patient
 
 
-def test_file_of_a_visit_says_with_whom_when_and_where(at_desk, visit):
-    response = at_desk.get(f"/appointments/{visit.pk}/calendar.ics")
+def test_file_of_an_appointment_says_with_whom_when_and_where(at_desk, appointment):
+    response = at_desk.get(f"/appointments/{appointment.pk}/calendar.ics")
 
     (event,) = calendar_in(response).events
     assert response["Content-Type"] == "text/calendar; charset=utf-8"
     assert response["Content-Disposition"] == 'attachment; filename="appointment.ics"'
     assert (event.start, event.end) == (at(10), at(10, 30))
     assert (event["SUMMARY"], event["LOCATION"]) == ("Appointment with Dr Okafor", "Test Clinic")
-    assert (event["UID"], event["SEQUENCE"], event["STATUS"]) == (str(visit.booking_key), 0, "CONFIRMED")
+    assert (event["UID"], event["SEQUENCE"], event["STATUS"]) == (str(appointment.booking_key), 0, "CONFIRMED")
 
 
-def test_file_of_a_visit_has_neither_patient_nor_reason_nor_notes(at_desk, visit):
-    text = unfolded(at_desk.get(f"/appointments/{visit.pk}/calendar.ics").content)
+def test_file_of_an_appointment_has_neither_patient_nor_reason_nor_notes(at_desk, appointment):
+    text = unfolded(at_desk.get(f"/appointments/{appointment.pk}/calendar.ics").content)
 
     for secret in ("Maria", "Santos", "M. S.", "maria@", "912345", "Sore knee", "ground floor", "General practice"):
         assert secret not in text
 
 
-def test_file_of_a_cancelled_visit_replaces_the_one_before(at_desk, visit, receptionist):
-    (before,) = events_in(at_desk.get(f"/appointments/{visit.pk}/calendar.ics").content)
-    actions.cancel(visit, reason="Has to work", cancelled_by="patient", by=receptionist)
+def test_file_of_a_cancelled_appointment_replaces_the_one_before(at_desk, appointment, receptionist):
+    (before,) = events_in(at_desk.get(f"/appointments/{appointment.pk}/calendar.ics").content)
+    actions.cancel(appointment, reason="Has to work", cancelled_by="patient", by=receptionist)
 
-    response = at_desk.get(f"/appointments/{visit.pk}/calendar.ics")
+    response = at_desk.get(f"/appointments/{appointment.pk}/calendar.ics")
 
     (after,) = events_in(response.content)
     assert (after["STATUS"], after["TRANSP"]) == ("CANCELLED", "TRANSPARENT")
@@ -730,30 +742,31 @@ def test_file_of_a_cancelled_visit_replaces_the_one_before(at_desk, visit, recep
     assert "Has to work" not in unfolded(response.content)
 
 
-def test_doctor_has_no_file_of_a_visit_to_a_colleague(client, doctor_user, own, visit):
+def test_doctor_has_no_file_of_an_appointment_to_a_colleague(client, doctor_user, own, appointment):
     client.force_login(doctor_user)
 
-    assert client.get(f"/appointments/{visit.pk}/calendar.ics").status_code == 403
+    assert client.get(f"/appointments/{appointment.pk}/calendar.ics").status_code == 403
 
 
-def test_file_of_no_visit_is_404(at_desk):
+def test_file_of_no_appointment_is_404(at_desk):
     assert at_desk.get("/appointments/999999/calendar.ics").status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("status", "is_offered"), [("booked", True), ("cancelled", True), ("completed", False), ("no_show", False)]
-)
-def test_page_of_a_visit_offers_the_file_while_it_says_something(at_desk, visit, status, is_offered):
-    visit.status, visit.cancelled_by, visit.cancel_reason = status, "patient", "Ill"
-    visit.save()
-    address = f"/appointments/{visit.pk}/"
+def test_page_of_an_appointment_offers_the_file_while_it_says_something(at_desk, appointment, isolated):
+    cases = [("booked", True), ("cancelled", True), ("completed", False), ("no_show", False)]
+    for status, is_offered in cases:
+        with isolated(status=status, is_offered=is_offered):
+            changed = fresh(appointment)
+            changed.status, changed.cancelled_by, changed.cancel_reason = status, "patient", "Ill"
+            changed.save()
+            address = f"/appointments/{appointment.pk}/"
 
-    hrefs = [attrs.get("href") for tag, attrs in elements(at_desk.get(address)) if tag == "a"]
+            hrefs = [attrs.get("href") for tag, attrs in elements(at_desk.get(address)) if tag == "a"]
 
-    assert (f"{address}calendar.ics" in hrefs) is is_offered
+            assert (f"{address}calendar.ics" in hrefs) is is_offered
 
 
-def test_two_visits_never_have_the_same_uid(okafor):
+def test_two_appointments_never_have_the_same_uid(okafor):
     for hour in (9, 10, 11):
         AppointmentFactory(doctor=okafor, start_time=at(hour))
 

@@ -11,23 +11,23 @@ from appointments.locking import overlapping_pairs
 from appointments.models import Appointment
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
+from clinic.tests.kit import START
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both_databases, pytest.mark.django_db]
 
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 
 
-def plant(minute, minutes, **values):
+def insert_unchecked(minute, minutes, **values):
     """Put an appointment into the database as no portal would: without claim or check."""
     start = START + minute * MINUTE
     values = {"doctor": DoctorFactory, "patient": PatientFactory} | values
     values = {name: value() if callable(value) else value for name, value in values.items()}
-    planted = Appointment(start_time=start, duration_minutes=minutes, end_time=start + minutes * MINUTE, **values)
-    QuerySet(Appointment).bulk_create([planted])
-    return Appointment.objects.get(booking_key=planted.booking_key)
+    row = Appointment(start_time=start, duration_minutes=minutes, end_time=start + minutes * MINUTE, **values)
+    QuerySet(Appointment).bulk_create([row])
+    return Appointment.objects.get(booking_key=row.booking_key)
 
 
 def check_diaries():
@@ -55,18 +55,19 @@ def test_check_diaries_of_what_was_saved_finds_none():
     assert (code, lines[-1], pairs) == (0, "0", [])
 
 
-@pytest.mark.parametrize("status", [Status.CANCELLED, Status.NO_SHOW])
-def test_check_diaries_passes_over_what_takes_no_time(status):
-    doctor = DoctorFactory()
-    plant(0, 30, doctor=doctor)
-    plant(0, 30, doctor=doctor, status=status)
+def test_check_diaries_passes_over_what_takes_no_time(isolated):
+    for status in [Status.CANCELLED, Status.NO_SHOW]:
+        with isolated(status=status):
+            doctor = DoctorFactory()
+            insert_unchecked(0, 30, doctor=doctor)
+            insert_unchecked(0, 30, doctor=doctor, status=status)
 
-    assert check_diaries()[0] == 0
+            assert check_diaries()[0] == 0
 
 
 def test_check_diaries_finds_an_overlap_of_a_doctor():
     doctor = DoctorFactory()
-    one, other = plant(0, 30, doctor=doctor), plant(29, 30, doctor=doctor)
+    one, other = insert_unchecked(0, 30, doctor=doctor), insert_unchecked(29, 30, doctor=doctor)
 
     code, lines, pairs = check_diaries()
 
@@ -77,7 +78,7 @@ def test_check_diaries_finds_an_overlap_of_a_doctor():
 
 def test_check_diaries_finds_an_overlap_of_a_patient():
     patient = PatientFactory()
-    one, other = plant(0, 30, patient=patient), plant(15, 15, patient=patient)
+    one, other = insert_unchecked(0, 30, patient=patient), insert_unchecked(15, 15, patient=patient)
 
     code, lines, pairs = check_diaries()
 
@@ -88,8 +89,8 @@ def test_check_diaries_finds_an_overlap_of_a_patient():
 
 def test_check_diaries_finds_all_pairs_of_one_that_contains_two_others():
     doctor = DoctorFactory()
-    long = plant(0, 180, doctor=doctor)
-    inside = [plant(15, 15, doctor=doctor), plant(120, 30, doctor=doctor)]
+    long = insert_unchecked(0, 180, doctor=doctor)
+    inside = [insert_unchecked(15, 15, doctor=doctor), insert_unchecked(120, 30, doctor=doctor)]
 
     code, lines, pairs = check_diaries()
 
@@ -101,7 +102,7 @@ def test_check_diaries_finds_all_pairs_of_one_that_contains_two_others():
 def test_check_diaries_names_the_sum_last():
     doctor, patient = DoctorFactory(), PatientFactory()
     for _ in range(3):
-        plant(0, 30, doctor=doctor, patient=patient)
+        insert_unchecked(0, 30, doctor=doctor, patient=patient)
 
     code, lines, pairs = check_diaries()
 
@@ -112,7 +113,7 @@ def test_check_diaries_names_the_sum_last():
 
 def test_check_diaries_reads_each_kind_of_diary_once(django_assert_num_queries):
     for minute in (0, 30, 60):
-        plant(minute, 30)
+        insert_unchecked(minute, 30)
 
     with django_assert_num_queries(2):
         check_diaries()

@@ -1,4 +1,4 @@
-"""Closing out: which past visits have no outcome, the page that asks for it, and the count in the banner."""
+"""Closing out: which past appointments have no outcome, the page that asks for it, and the count in the banner."""
 
 import datetime as dt
 
@@ -14,13 +14,12 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import elements
+from clinic.tests.kit import NOW, elements
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 HALF_HOUR = dt.timedelta(minutes=30)
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
@@ -33,20 +32,20 @@ def own_diary(doctor_user):
     return DoctorFactory(full_name="Dr Own", user=doctor_user)
 
 
-def visit(days_ago=1, hour=10, minute=0, **values):
+def create_appointment(days_ago=1, hour=10, minute=0, **values):
     start_time = dt.datetime(2026, 11, 24, hour, minute, tzinfo=dt.UTC) - days_ago * DAY
     if values.get("status") == "cancelled":
         values |= {"cancelled_by": "patient", "cancel_reason": "Ill"}
     return AppointmentFactory(start_time=start_time, **values)
 
 
-def shown(response):
-    """Return the keys of the visits on the page, in order."""
+def listed_ids(response):
+    """Return the keys of the appointments on the page, in order."""
     return [each.pk for date in response.context["close_out"].dates for each in date.visits]
 
 
 def buttons(response, appointment):
-    """Return the keys of a visit's buttons, with where they lead."""
+    """Return the keys of an appointment's buttons, with where they lead."""
     return {
         attrs["data-own-key"]: attrs["formaction"]
         for tag, attrs in elements(response)
@@ -59,50 +58,53 @@ def buttons(response, appointment):
 # Which
 
 
-@pytest.mark.parametrize("status", ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"])
-def test_visit_without_an_outcome_is_one_still_open(status):
-    appointment = visit(status=status)
+@pytest.mark.both_databases
+def test_appointment_without_an_outcome_is_one_still_open(isolated):
+    for status in ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]:
+        with isolated(status=status):
+            appointment = create_appointment(status=status)
 
-    is_open = status in {"booked", "arrived", "in_consultation"}
-    assert list(Appointment.objects.without_outcome()) == ([appointment] if is_open else [])
-
-
-@pytest.mark.parametrize(
-    ("end_time", "is_past"), [(NOW - MINUTE, True), (NOW, True), (NOW + MINUTE, False), (NOW + DAY, False)]
-)
-def test_visit_without_an_outcome_has_ended(end_time, is_past):
-    AppointmentFactory(start_time=end_time - HALF_HOUR)
-
-    assert Appointment.objects.without_outcome(at=NOW).exists() is is_past
+            is_open = status in {"booked", "arrived", "in_consultation"}
+            assert list(Appointment.objects.without_outcome()) == ([appointment] if is_open else [])
 
 
-def test_visits_without_an_outcome_come_oldest_first():
-    today, last_week, yesterday = visit(0, 8), visit(7), visit(1)
+@pytest.mark.both_databases
+def test_appointment_without_an_outcome_has_ended(isolated):
+    for end_time, is_past in [(NOW - MINUTE, True), (NOW, True), (NOW + MINUTE, False), (NOW + DAY, False)]:
+        with isolated(end_time=end_time, is_past=is_past):
+            AppointmentFactory(start_time=end_time - HALF_HOUR)
+
+            assert Appointment.objects.without_outcome(at=NOW).exists() is is_past
+
+
+@pytest.mark.both_databases
+def test_appointments_without_an_outcome_come_oldest_first():
+    today, last_week, yesterday = create_appointment(0, 8), create_appointment(7), create_appointment(1)
 
     assert list(Appointment.objects.without_outcome()) == [last_week, yesterday, today]
 
 
 def test_receptionist_and_administrator_close_out_all(receptionist, administrator, own_diary):
-    visit(doctor=own_diary)
-    visit()
+    create_appointment(doctor=own_diary)
+    create_appointment()
 
     assert unrecorded_count(receptionist) == unrecorded_count(administrator) == 2
 
 
 def test_doctor_closes_out_the_own_diary(client, doctor_user, own_diary):
-    own = visit(doctor=own_diary)
-    visit(patient=PatientFactory(last_name="Elsewhere"))
+    own = create_appointment(doctor=own_diary)
+    create_appointment(patient=PatientFactory(last_name="Elsewhere"))
     client.force_login(doctor_user)
 
     response = client.get(URL)
 
-    assert shown(response) == [own.pk]
+    assert listed_ids(response) == [own.pk]
     assert response.context["close_out"].count == unrecorded_count(doctor_user) == 1
     assert "Elsewhere" not in response.content.decode()
 
 
 def test_who_may_close_out_nothing_is_told_of_nothing_without_a_query(manager, django_assert_num_queries):
-    visit()
+    create_appointment()
     manager.has_perm("appointments.arrive_appointment")  # read once a request
 
     with django_assert_num_queries(0):
@@ -112,9 +114,10 @@ def test_who_may_close_out_nothing_is_told_of_nothing_without_a_query(manager, d
 # The banner
 
 
+@pytest.mark.both_databases
 def test_banner_counts_in_one_query(receptionist, django_assert_num_queries):
     for minute in (0, 30):
-        visit(minute=minute)
+        create_appointment(minute=minute)
     receptionist.has_perm("appointments.arrive_appointment")
 
     with django_assert_num_queries(1):
@@ -124,7 +127,7 @@ def test_banner_counts_in_one_query(receptionist, django_assert_num_queries):
 def test_banner_stops_counting(monkeypatch, receptionist):
     monkeypatch.setattr(pending, "MAX_COUNTED", 2)
     for hour in (8, 9, 10):
-        visit(hour=hour)
+        create_appointment(hour=hour)
 
     count = unrecorded_count(receptionist)
 
@@ -136,14 +139,13 @@ def banner(count):
     return " ".join(render_to_string("appointments/schedule/_open_past.html", {"open_past": count}).split())
 
 
-@pytest.mark.parametrize(
-    ("number", "text"), [(1, "One past visit has no outcome"), (7, "7 past visits have no outcome")]
-)
-def test_banner_says_how_many_and_leads_to_the_page(number, text):
-    page = banner(pending.OpenCount(number))
+def test_banner_says_how_many_and_leads_to_the_page(subtests):
+    for number, text in [(1, "One past visit has no outcome"), (7, "7 past visits have no outcome")]:
+        with subtests.test(number=number, text=text):
+            page = banner(pending.OpenCount(number))
 
-    assert text in page
-    assert f'href="{URL}"' in page
+            assert text in page
+            assert f'href="{URL}"' in page
 
 
 def test_banner_is_absent_when_all_is_settled():
@@ -153,9 +155,9 @@ def test_banner_is_absent_when_all_is_settled():
 # The page
 
 
-def test_page_groups_visits_by_clinic_date_oldest_first(at_desk, settings):
+def test_page_groups_appointments_by_clinic_date_oldest_first(at_desk, settings):
     settings.TIME_ZONE = "Asia/Kathmandu"  # 5:45 ahead: 19:00 UTC is the next day there
-    late, next_morning, last_week = visit(2, 19), visit(1, 4), visit(7)
+    late, next_morning, last_week = create_appointment(2, 19), create_appointment(1, 4), create_appointment(7)
 
     dates = at_desk.get(URL).context["close_out"].dates
 
@@ -165,8 +167,8 @@ def test_page_groups_visits_by_clinic_date_oldest_first(at_desk, settings):
     ]
 
 
-def test_page_shows_what_tells_visits_apart(at_desk):
-    appointment = visit(
+def test_page_shows_what_tells_appointments_apart(at_desk):
+    appointment = create_appointment(
         patient=PatientFactory(first_name="Maria", last_name="Santos", phone_number="+351 912 345 678"),
         doctor=DoctorFactory(full_name="Dr Okafor"),
         status="arrived",
@@ -179,22 +181,23 @@ def test_page_shows_what_tells_visits_apart(at_desk):
     assert f'href="/appointments/{appointment.pk}/"' in page
 
 
-@pytest.mark.parametrize(("status", "keys"), [("booked", {"d", "n"}), ("arrived", {"d"}), ("in_consultation", {"d"})])
-def test_page_offers_the_outcomes_that_would_pass(at_desk, status, keys):
-    appointment = visit(status=status)
+def test_page_offers_the_outcomes_that_would_pass(at_desk, isolated):
+    for status, keys in [("booked", {"d", "n"}), ("arrived", {"d"}), ("in_consultation", {"d"})]:
+        with isolated(status=status, keys=keys):
+            appointment = create_appointment(status=status)
 
-    offered = buttons(at_desk.get(URL), appointment)
+            offered = buttons(at_desk.get(URL), appointment)
 
-    assert offered.keys() == keys
-    for address in offered.values():
-        appointment.refresh_from_db()
-        at_desk.post(address, {"version": appointment.version})
-        assert not Appointment.objects.without_outcome().exists()
-        actions.undo(appointment, by=None)
+            assert offered.keys() == keys
+            for address in offered.values():
+                appointment.refresh_from_db()
+                at_desk.post(address, {"version": appointment.version})
+                assert not Appointment.objects.without_outcome().exists()
+                actions.undo(appointment, by=None)
 
 
 def test_page_changes_nothing(at_desk):
-    appointment = visit()
+    appointment = create_appointment()
 
     at_desk.get(URL)
 
@@ -204,18 +207,18 @@ def test_page_changes_nothing(at_desk):
 
 def test_page_shows_a_hundred_and_says_how_many_more(at_desk, monkeypatch):
     monkeypatch.setattr(pending, "MAX_SHOWN", 2)
-    oldest, older, _newest = visit(3), visit(2), visit(1)
+    oldest, older, _newest = create_appointment(3), create_appointment(2), create_appointment(1)
 
     response = at_desk.get(URL)
 
-    assert shown(response) == [oldest.pk, older.pk]
+    assert listed_ids(response) == [oldest.pk, older.pk]
     assert "And 1 more" in response.content.decode()
 
 
 def test_page_that_shows_all_speaks_of_no_more(at_desk, monkeypatch):
     monkeypatch.setattr(pending, "MAX_SHOWN", 2)
-    visit(2)
-    visit(1)
+    create_appointment(2)
+    create_appointment(1)
 
     response = at_desk.get(URL)
 
@@ -224,7 +227,7 @@ def test_page_that_shows_all_speaks_of_no_more(at_desk, monkeypatch):
 
 
 def test_page_escapes_names(at_desk):
-    visit(patient=PatientFactory(first_name="<b>Bold</b>"))
+    create_appointment(patient=PatientFactory(first_name="<b>Bold</b>"))
 
     assert "<b>Bold" not in at_desk.get(URL).content.decode()
 
@@ -232,49 +235,51 @@ def test_page_escapes_names(at_desk):
 # Acting
 
 
-def test_attended_leads_back_to_the_page_without_the_visit(at_desk, receptionist):
-    done, left = visit(2), visit(1)
+def test_attended_leads_back_to_the_page_without_the_appointment(at_desk, receptionist):
+    done, left = create_appointment(2), create_appointment(1)
 
     response = at_desk.post(f"/appointments/{done.pk}/attended/", {"version": done.version, "next": URL}, follow=True)
 
     assert response.redirect_chain == [(URL, 302)]
-    assert shown(response) == [left.pk]
+    assert listed_ids(response) == [left.pk]
     assert f"/appointments/{done.pk}/undo/" in response.content.decode()
     assert AuditEntry.objects.get_for_object(done).latest("pk").actor == receptionist
 
 
+@pytest.mark.both_databases
 def test_attended_of_another_version_is_refused(at_desk):
-    appointment = visit()
+    appointment = create_appointment()
     actions.mark_no_show(appointment, by=None)
     actions.undo(appointment, by=None)
 
     response = at_desk.post(f"/appointments/{appointment.pk}/attended/", {"version": 1, "next": URL}, follow=True)
 
     assert [message.level_tag for message in response.context["messages"]] == ["error"]
-    assert shown(response) == [appointment.pk]
+    assert listed_ids(response) == [appointment.pk]
 
 
-@pytest.mark.parametrize("status", ["booked", "arrived", "in_consultation"])
-def test_receptionist_takes_an_outcome_back_days_later(at_desk, receptionist, now, status):
-    appointment = visit(
-        status=status,
-        arrived_at=None if status == "booked" else NOW - DAY,
-        started_at=NOW - DAY if status == "in_consultation" else None,
-    )
-    at_desk.post(f"/appointments/{appointment.pk}/attended/", {"version": 1})
-    now.shift(3 * DAY)
-    at_desk.force_login(receptionist)
+def test_receptionist_takes_an_outcome_back_days_later(at_desk, receptionist, now, isolated):
+    for status in ["booked", "arrived", "in_consultation"]:
+        with isolated(status=status):
+            appointment = create_appointment(
+                status=status,
+                arrived_at=None if status == "booked" else NOW - DAY,
+                started_at=NOW - DAY if status == "in_consultation" else None,
+            )
+            at_desk.post(f"/appointments/{appointment.pk}/attended/", {"version": 1})
+            now.shift(3 * DAY)
+            at_desk.force_login(receptionist)
 
-    page = at_desk.get(f"/appointments/{appointment.pk}/")
-    at_desk.post(f"/appointments/{appointment.pk}/undo/", {"version": 2})
+            page = at_desk.get(f"/appointments/{appointment.pk}/")
+            at_desk.post(f"/appointments/{appointment.pk}/undo/", {"version": 2})
 
-    assert page.context["can_undo"]
-    appointment.refresh_from_db()
-    assert appointment.status == status
+            assert page.context["can_undo"]
+            appointment.refresh_from_db()
+            assert appointment.status == status
 
 
 def test_doctor_does_not_close_out_another_diary(client, doctor_user, own_diary):
-    theirs = visit()
+    theirs = create_appointment()
     client.force_login(doctor_user)
 
     response = client.post(f"/appointments/{theirs.pk}/attended/")
@@ -291,10 +296,10 @@ def closed(response):
     return " ".join(response.content.decode().split())
 
 
-def test_page_without_open_visits_says_the_day_is_closed_with_counts(at_desk):
+def test_page_without_open_appointments_says_the_day_is_closed_with_counts(at_desk):
     for hour, status in ((6, "completed"), (7, "completed"), (8, "no_show"), (15, "cancelled")):
-        visit(0, hour, status=status)
-    visit(1, status="no_show")
+        create_appointment(0, hour, status=status)
+    create_appointment(1, status="no_show")
 
     page = closed(at_desk.get(URL))
 
@@ -302,10 +307,10 @@ def test_page_without_open_visits_says_the_day_is_closed_with_counts(at_desk):
     assert "Day closed: 2 completed, 1 no-show, 1 cancelled." in page
 
 
-def test_page_without_open_visits_says_what_is_still_to_come(at_desk):
-    visit(0, 8, status="completed")
-    visit(0, 8, 45)  # under way
-    visit(0, 15)
+def test_page_without_open_appointments_says_what_is_still_to_come(at_desk):
+    create_appointment(0, 8, status="completed")
+    create_appointment(0, 8, 45)  # under way
+    create_appointment(0, 15)
 
     page = closed(at_desk.get(URL))
 
@@ -313,13 +318,13 @@ def test_page_without_open_visits_says_what_is_still_to_come(at_desk):
     assert "Day closed" not in page
 
 
-def test_page_of_a_day_without_visits_says_so(at_desk):
+def test_page_of_a_day_without_appointments_says_so(at_desk):
     assert "Day closed: no visits." in closed(at_desk.get(URL))
 
 
 def test_page_counts_a_doctors_own_outcomes_only(client, doctor_user, own_diary):
-    visit(0, 8, status="completed", doctor=own_diary)
-    visit(0, 8, status="completed")
+    create_appointment(0, 8, status="completed", doctor=own_diary)
+    create_appointment(0, 8, status="completed")
     client.force_login(doctor_user)
 
     assert "Day closed: 1 completed." in closed(client.get(URL))
@@ -335,17 +340,17 @@ def test_page_makes_as_many_queries_for_3_rows_as_for_50(at_desk):
         return len(captured)
 
     for day in range(3):
-        visit(day + 1)
+        create_appointment(day + 1)
     few = queries()
     for day in range(47):
-        visit(day + 4)
+        create_appointment(day + 4)
 
     assert queries() == few
-    assert len(shown(at_desk.get(URL))) == 50
+    assert len(listed_ids(at_desk.get(URL))) == 50
 
 
 def test_rows_take_five_queries(receptionist, django_assert_num_queries):
-    visit()
+    create_appointment()
     receptionist.has_perm("appointments.arrive_appointment")
 
     with django_assert_num_queries(5):

@@ -13,10 +13,11 @@ from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.core import clinic_time
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import utc
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("db", "now")
 
 DAY = dt.date(2026, 11, 24)
 SPRING = dt.date(2026, 3, 29)
@@ -26,21 +27,12 @@ LONG_AGO = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 
 
-def utc(*args):
-    return dt.datetime(*args, tzinfo=dt.UTC)
-
-
-@pytest.fixture(autouse=True)
-def frozen(now):
-    return now
-
-
 @pytest.fixture
 def doctor():
     return DoctorFactory(full_name="Dr Okafor")
 
 
-def visit(doctor, hour, minute=0, minutes=30, **values):
+def create_appointment(doctor, hour, minute=0, minutes=30, **values):
     start_time = utc(2026, 11, 24, hour, minute)
     return AppointmentFactory(doctor=doctor, start_time=start_time, duration_minutes=minutes, **values)
 
@@ -73,9 +65,8 @@ def test_grid_shows_the_usual_hours_of_clinic_time(settings, doctor, receptionis
     assert (day.length.minutes, marks(day)[0], marks(day)[-1]) == (600, (0, "08:00"), (540, "17:00"))
 
 
-@pytest.mark.parametrize(
-    ("hour", "minute", "minutes", "first_hour", "length"),
-    [
+def test_grid_stretches_by_full_hours_to_what_is_booked(doctor, receptionist, isolated):
+    cases = [
         (8, 0, 15, 8, 600),
         (7, 59, 15, 7, 660),
         (7, 0, 30, 7, 660),
@@ -85,22 +76,20 @@ def test_grid_shows_the_usual_hours_of_clinic_time(settings, doctor, receptionis
         (18, 0, 60, 8, 660),
         (22, 0, 120, 8, 960),
         (23, 30, 60, 8, 1020),
-    ],
-)
-def test_grid_stretches_by_full_hours_to_what_is_booked(
-    doctor, receptionist, hour, minute, minutes, first_hour, length
-):
-    visit(doctor, hour, minute, minutes)
+    ]
+    for hour, minute, minutes, first_hour, length in cases:
+        with isolated(hour=hour, minute=minute, minutes=minutes, first_hour=first_hour, length=length):
+            create_appointment(doctor, hour, minute, minutes)
 
-    day = day_view(DAY, user=receptionist)
+            day = day_view(DAY, user=receptionist)
 
-    assert (day.grid.start, day.length.minutes) == (utc(2026, 11, 24, first_hour, 0), length)
+            assert (day.grid.start, day.length.minutes) == (utc(2026, 11, 24, first_hour, 0), length)
 
 
 def test_blocks_are_placed_to_the_minute(doctor, receptionist):
-    visit(doctor, 8, 0, 15)
-    visit(doctor, 10, 7, 53)
-    visit(doctor, 17, 1, 59)
+    create_appointment(doctor, 8, 0, 15)
+    create_appointment(doctor, 10, 7, 53)
+    create_appointment(doctor, 17, 1, 59)
 
     (column,) = day_view(DAY, user=receptionist).columns
 
@@ -146,14 +135,17 @@ def test_day_of_25_hours_has_its_length_and_says_which_hour(doctor, receptionist
     assert places(day.columns[0].blocks) == [(0, 30), (90, 30), (150, 30), (1440, 60)]
 
 
-@pytest.mark.parametrize(
-    ("date", "first"), [(SPRING, utc(2026, 3, 29, 7, 0)), (AUTUMN, utc(2026, 10, 25, 8, 0))], ids=["spring", "autumn"]
-)
-def test_day_of_a_clock_change_shows_the_usual_hours(doctor, receptionist, date, first):
-    day = day_view(date, user=receptionist)
+def test_day_of_a_clock_change_shows_the_usual_hours(doctor, receptionist, subtests):
+    cases = {
+        "spring": (SPRING, utc(2026, 3, 29, 7, 0)),
+        "autumn": (AUTUMN, utc(2026, 10, 25, 8, 0)),
+    }
+    for case, (date, first) in cases.items():
+        with subtests.test(case):
+            day = day_view(date, user=receptionist)
 
-    assert (day.grid.start, day.length.minutes) == (first, 600)
-    assert (marks(day)[0], marks(day)[-1]) == ((0, "08:00"), (540, "17:00"))
+            assert (day.grid.start, day.length.minutes) == (first, 600)
+            assert (marks(day)[0], marks(day)[-1]) == ((0, "08:00"), (540, "17:00"))
 
 
 def test_day_of_a_half_hour_change_marks_full_hours_of_the_clock(settings, doctor, receptionist):
@@ -177,10 +169,10 @@ def test_columns_come_in_order_of_the_doctors_names(receptionist):
     assert [column.doctor.full_name for column in columns] == ["Dr Abel", "Dr Zola"]
 
 
-def test_columns_hold_inactive_doctors_only_if_they_have_visits(receptionist):
+def test_columns_hold_inactive_doctors_only_if_they_have_appointments(receptionist):
     DoctorFactory(full_name="Dr Gone", is_active=False)
     leaving = DoctorFactory(full_name="Dr Leaving")
-    visit(leaving, 10)
+    create_appointment(leaving, 10)
     leaving.is_active = False
     leaving.save()
 
@@ -199,8 +191,8 @@ def test_columns_hold_only_that_day(doctor, receptionist):
 
 
 def test_day_of_one_doctor_shows_and_counts_that_doctor(doctor, receptionist):
-    visit(doctor, 10)
-    visit(DoctorFactory(full_name="Dr Silva"), 7)
+    create_appointment(doctor, 10)
+    create_appointment(DoctorFactory(full_name="Dr Silva"), 7)
 
     day = day_view(DAY, user=receptionist, doctor_id=doctor.pk)
 
@@ -219,7 +211,7 @@ def test_day_of_a_specialization_shows_its_doctors(doctor, receptionist):
 
 
 def test_patient_is_named_to_the_reception(doctor, receptionist):
-    appointment = visit(
+    appointment = create_appointment(
         doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos", phone_number="112")
     )
 
@@ -230,7 +222,7 @@ def test_patient_is_named_to_the_reception(doctor, receptionist):
 
 
 def test_patient_is_initials_to_a_manager(doctor, manager):
-    visit(doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos"))
+    create_appointment(doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos"))
 
     day = day_view(DAY, user=manager)
 
@@ -242,7 +234,7 @@ def test_patient_is_initials_to_a_manager(doctor, manager):
 def test_patient_is_named_to_the_own_doctor_only(doctor_user):
     own, other = DoctorFactory(full_name="Dr Abel", user=doctor_user), DoctorFactory(full_name="Dr Zola")
     for doctor in (own, other):
-        visit(doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos"))
+        create_appointment(doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos"))
 
     day = day_view(DAY, user=doctor_user)
 
@@ -252,7 +244,7 @@ def test_patient_is_named_to_the_own_doctor_only(doctor_user):
 
 
 def test_patient_is_initials_to_who_has_no_role(doctor):
-    visit(doctor, 10, patient=PatientFactory(first_name="Maria", last_name="Santos"))
+    create_appointment(doctor, 10, patient=PatientFactory(first_name="Maria", last_name="Santos"))
 
     (block,) = day_view(DAY, user=UserFactory()).columns[0].blocks
 
@@ -262,8 +254,8 @@ def test_patient_is_initials_to_who_has_no_role(doctor):
 # Statuses
 
 
-def test_cancelled_visit_is_listed_but_not_drawn(doctor, receptionist):
-    visit(doctor, 10, status=Status.CANCELLED)
+def test_cancelled_appointment_is_listed_but_not_drawn(doctor, receptionist):
+    create_appointment(doctor, 10, status=Status.CANCELLED)
 
     day = day_view(DAY, user=receptionist)
 
@@ -272,48 +264,39 @@ def test_cancelled_visit_is_listed_but_not_drawn(doctor, receptionist):
 
 
 def test_no_show_whose_time_was_given_away_is_set_beside(doctor, receptionist):
-    visit(doctor, 10, status=Status.NO_SHOW)
-    visit(doctor, 10, 15)
+    create_appointment(doctor, 10, status=Status.NO_SHOW)
+    create_appointment(doctor, 10, 15)
 
     blocks = day_view(DAY, user=receptionist).columns[0].blocks
 
     assert [(block.status, block.is_beside) for block in blocks] == [(Status.NO_SHOW, True), (Status.BOOKED, False)]
 
 
-def test_only_the_appointment_that_took_the_time_leaves_room_beside(doctor, receptionist):
-    visit(doctor, 10, status=Status.NO_SHOW)
-    visit(doctor, 10, 15)
-    visit(doctor, 10, 45)
+def test_no_show_whose_time_was_not_given_away_stays_in_place(doctor, receptionist, isolated):
+    for minute in [0, 30]:
+        with isolated(minute=minute):
+            create_appointment(doctor, 10, status=Status.NO_SHOW)
+            create_appointment(doctor, 10 if minute else 11, minute)
 
-    blocks = day_view(DAY, user=receptionist).columns[0].blocks
+            blocks = day_view(DAY, user=receptionist).columns[0].blocks
 
-    assert [block.has_beside for block in blocks if block.status == Status.BOOKED] == [True, False]
-
-
-@pytest.mark.parametrize("minute", [0, 30])
-def test_no_show_whose_time_was_not_given_away_stays_in_place(doctor, receptionist, minute):
-    visit(doctor, 10, status=Status.NO_SHOW)
-    visit(doctor, 10 if minute else 11, minute)
-
-    blocks = day_view(DAY, user=receptionist).columns[0].blocks
-
-    assert [block.is_beside for block in blocks] == [False, False]
+            assert [block.is_beside for block in blocks] == [False, False]
 
 
 def test_no_show_whose_time_was_given_to_another_no_show_is_set_beside(doctor, receptionist):
-    visit(doctor, 10, status=Status.NO_SHOW)
-    visit(doctor, 10, status=Status.NO_SHOW)
+    create_appointment(doctor, 10, status=Status.NO_SHOW)
+    create_appointment(doctor, 10, status=Status.NO_SHOW)
 
     blocks = day_view(DAY, user=receptionist).columns[0].blocks
 
     assert sorted(block.is_beside for block in blocks) == [False, True]
 
 
-def test_visits_count_who_occupies_the_doctor(doctor, receptionist):
-    visit(doctor, 10, status=Status.CANCELLED)
-    visit(doctor, 10, status=Status.NO_SHOW)
-    visit(doctor, 10, status=Status.COMPLETED)
-    visit(doctor, 11)
+def test_appointments_count_who_occupies_the_doctor(doctor, receptionist):
+    create_appointment(doctor, 10, status=Status.CANCELLED)
+    create_appointment(doctor, 10, status=Status.NO_SHOW)
+    create_appointment(doctor, 10, status=Status.COMPLETED)
+    create_appointment(doctor, 11)
 
     (column,) = day_view(DAY, user=receptionist).columns
 
@@ -322,7 +305,7 @@ def test_visits_count_who_occupies_the_doctor(doctor, receptionist):
 
 def test_counts_are_in_order_of_the_statuses_without_zeros(doctor, receptionist):
     for hour, status in [(9, "cancelled"), (10, "completed"), (11, "booked"), (12, "arrived"), (13, "booked")]:
-        visit(doctor, hour, status=status)
+        create_appointment(doctor, hour, status=status)
 
     day = day_view(DAY, user=receptionist)
 
@@ -332,7 +315,7 @@ def test_counts_are_in_order_of_the_statuses_without_zeros(doctor, receptionist)
 def test_list_is_in_order_of_time_across_doctors(receptionist):
     abel, zola = DoctorFactory(full_name="Dr Abel"), DoctorFactory(full_name="Dr Zola")
     for doctor, hour in [(abel, 11), (zola, 10), (abel, 9)]:
-        visit(doctor, hour)
+        create_appointment(doctor, hour)
 
     day = day_view(DAY, user=receptionist)
 
@@ -346,25 +329,24 @@ def test_list_is_in_order_of_time_across_doctors(receptionist):
 # Now
 
 
-@pytest.mark.parametrize(
-    ("at", "minute", "label"),
-    [
+def test_now_line_stands_at_the_minute(doctor, receptionist, isolated):
+    cases = [
         (utc(2026, 11, 24, 8, 0), 0, "08:00"),
         (utc(2026, 11, 24, 12, 34, 56), 274, "12:34"),
         (utc(2026, 11, 24, 17, 59, 59), 599, "17:59"),
-    ],
-)
-def test_now_line_stands_at_the_minute(doctor, receptionist, at, minute, label):
-    day = day_view(DAY, user=receptionist, at=at)
+    ]
+    for at, minute, label in cases:
+        with isolated(at=at, minute=minute, label=label):
+            day = day_view(DAY, user=receptionist, at=at)
 
-    assert (day.now.place.minute, day.now.label) == (minute, label)
+            assert (day.now.place.minute, day.now.label) == (minute, label)
 
 
-@pytest.mark.parametrize(
-    "at", [utc(2026, 11, 23, 12, 0), utc(2026, 11, 24, 7, 59), utc(2026, 11, 24, 18, 0), utc(2026, 11, 25, 12, 0)]
-)
-def test_now_line_is_missing_outside_the_grid(doctor, receptionist, at):
-    assert day_view(DAY, user=receptionist, at=at).now is None
+def test_now_line_is_missing_outside_the_grid(doctor, receptionist, subtests):
+    cases = [utc(2026, 11, 23, 12, 0), utc(2026, 11, 24, 7, 59), utc(2026, 11, 24, 18, 0), utc(2026, 11, 25, 12, 0)]
+    for at in cases:
+        with subtests.test(at=at):
+            assert day_view(DAY, user=receptionist, at=at).now is None
 
 
 def test_now_line_reads_the_clock(doctor, receptionist):
@@ -382,8 +364,8 @@ def test_free_time_of_an_empty_diary_is_the_whole_grid_in_half_hours(doctor, rec
 
 
 def test_free_time_leaves_out_what_is_taken(doctor, receptionist):
-    visit(doctor, 9, 0, 60)
-    visit(doctor, 10, 30, 180)
+    create_appointment(doctor, 9, 0, 60)
+    create_appointment(doctor, 10, 30, 180)
 
     (column,) = day_view(DAY, user=receptionist, at=MORNING).columns
 
@@ -395,9 +377,8 @@ def test_free_time_leaves_out_what_is_taken(doctor, receptionist):
     ]
 
 
-@pytest.mark.parametrize(
-    ("begin", "end", "pieces"),
-    [
+def test_free_time_between_two_appointments_is_split_where_one_fits(doctor, receptionist, isolated):
+    cases = [
         (0, 14, []),
         (0, 15, [(0, 15)]),
         (0, 30, [(0, 30)]),
@@ -408,50 +389,51 @@ def test_free_time_leaves_out_what_is_taken(doctor, receptionist):
         (15, 60, [(15, 15), (30, 30)]),
         (16, 60, [(16, 44)]),
         (7, 40, [(7, 33)]),
-    ],
-)
-def test_free_time_between_two_visits_is_cut_where_a_visit_fits(doctor, receptionist, begin, end, pieces):
-    first = utc(2026, 11, 24, 12, 0)
-    AppointmentFactory(doctor=doctor, start_time=first - (120 - begin) * MINUTE, duration_minutes=120)
-    AppointmentFactory(doctor=doctor, start_time=first + end * MINUTE, duration_minutes=120)
+    ]
+    for begin, end, pieces in cases:
+        with isolated(begin=begin, end=end, pieces=pieces):
+            first = utc(2026, 11, 24, 12, 0)
+            AppointmentFactory(doctor=doctor, start_time=first - (120 - begin) * MINUTE, duration_minutes=120)
+            AppointmentFactory(doctor=doctor, start_time=first + end * MINUTE, duration_minutes=120)
 
-    (column,) = day_view(DAY, user=receptionist, at=MORNING).columns
+            (column,) = day_view(DAY, user=receptionist, at=MORNING).columns
 
-    between = [(minute - 240, minutes) for minute, minutes in places(column.free) if 240 <= minute < 240 + end]
-    assert between == pieces
-
-
-@pytest.mark.parametrize("status", ["cancelled", "no_show"])
-def test_free_time_holds_what_was_given_back(doctor, receptionist, status):
-    visit(doctor, 8, 0, 180, status=status)
-
-    (column,) = day_view(DAY, user=receptionist, at=MORNING).columns
-
-    assert places(column.free)[0] == (0, 30)
+            between = [(minute - 240, minutes) for minute, minutes in places(column.free) if 240 <= minute < 240 + end]
+            assert between == pieces
 
 
-@pytest.mark.parametrize(
-    ("at", "first"),
-    [
+def test_free_time_holds_what_was_given_back(doctor, receptionist, isolated):
+    for status in ["cancelled", "no_show"]:
+        with isolated(status=status):
+            create_appointment(doctor, 8, 0, 180, status=status)
+
+            (column,) = day_view(DAY, user=receptionist, at=MORNING).columns
+
+            assert places(column.free)[0] == (0, 30)
+
+
+def test_free_time_today_begins_at_the_next_full_five_minutes(doctor, receptionist, subtests):
+    cases = [
         (utc(2026, 11, 24, 9, 0), ("09:05", 65, 25)),
         (utc(2026, 11, 24, 9, 4), ("09:05", 65, 25)),
         (utc(2026, 11, 24, 9, 4, 59), ("09:05", 65, 25)),
         (utc(2026, 11, 24, 9, 5), ("09:10", 70, 20)),
         (utc(2026, 11, 24, 9, 29), ("09:30", 90, 30)),
-    ],
-)
-def test_free_time_today_begins_at_the_next_full_five_minutes(doctor, receptionist, at, first):
-    (column,) = day_view(DAY, user=receptionist, at=at).columns
+    ]
+    for at, first in cases:
+        with subtests.test(at=at, first=first):
+            (column,) = day_view(DAY, user=receptionist, at=at).columns
 
-    free = column.next_free
-    assert (free.time, free.place.minute, free.place.minutes) == first
+            free = column.next_free
+            assert (free.time, free.place.minute, free.place.minutes) == first
 
 
-@pytest.mark.parametrize("at", [utc(2026, 11, 24, 17, 46), utc(2026, 11, 24, 18, 0), utc(2026, 11, 25, 9, 0)])
-def test_free_time_is_over_when_no_visit_fits_any_more(doctor, receptionist, at):
-    (column,) = day_view(DAY, user=receptionist, at=at).columns
+def test_free_time_is_over_when_no_appointment_fits_any_more(doctor, receptionist, subtests):
+    for at in [utc(2026, 11, 24, 17, 46), utc(2026, 11, 24, 18, 0), utc(2026, 11, 25, 9, 0)]:
+        with subtests.test(at=at):
+            (column,) = day_view(DAY, user=receptionist, at=at).columns
 
-    assert (column.free, column.next_free) == ([], None)
+            assert (column.free, column.next_free) == ([], None)
 
 
 def test_free_time_is_for_who_books(doctor, manager, doctor_user):
@@ -460,8 +442,8 @@ def test_free_time_is_for_who_books(doctor, manager, doctor_user):
 
 
 def test_free_time_has_room_for_the_length_asked_for(doctor, receptionist):
-    visit(doctor, 9, 0, 180)
-    visit(doctor, 13, 0, 180)
+    create_appointment(doctor, 9, 0, 180)
+    create_appointment(doctor, 13, 0, 180)
 
     (column,) = day_view(DAY, user=receptionist, at=MORNING, room_for=60).columns
 
@@ -469,7 +451,7 @@ def test_free_time_has_room_for_the_length_asked_for(doctor, receptionist):
 
 
 def test_free_time_opens_the_booking_form_filled_in(doctor, receptionist):
-    visit(doctor, 8, 20, 180)
+    create_appointment(doctor, 8, 20, 180)
 
     free = day_view(DAY, user=receptionist, at=MORNING).columns[0].next_free
 
@@ -483,45 +465,45 @@ def test_free_time_opens_the_booking_form_filled_in(doctor, receptionist):
     }
 
 
-def test_free_time_with_room_for_the_usual_length_leaves_the_length_to_the_form(doctor, receptionist):
+def test_free_time_with_room_for_the_default_length_omits_the_length(doctor, receptionist):
     free = day_view(DAY, user=receptionist, at=MORNING).columns[0].next_free
 
     assert "minutes" not in parse_qs(urlsplit(free.url).query)
 
 
-@pytest.mark.parametrize(
-    ("zone", "date", "first"),
-    [
+def test_free_time_of_any_day_leads_back_to_its_own_instant(settings, doctor, receptionist, isolated):
+    cases = [
         ("Europe/Lisbon", DAY, utc(2026, 11, 24, 0, 0)),
         ("Europe/Lisbon", SPRING, utc(2026, 3, 29, 0, 0)),
         ("Europe/Lisbon", AUTUMN, utc(2026, 10, 24, 23, 0)),
         ("Australia/Lord_Howe", dt.date(2026, 4, 5), utc(2026, 4, 4, 13, 0)),
         ("Africa/Cairo", dt.date(2026, 4, 24), utc(2026, 4, 23, 22, 0)),
         ("Asia/Kathmandu", DAY, utc(2026, 11, 23, 18, 15)),
-    ],
-)
-def test_free_time_of_any_day_leads_back_to_its_own_instant(settings, doctor, receptionist, zone, date, first):
-    settings.TIME_ZONE = zone
-    AppointmentFactory(doctor=doctor, start_time=first)  # stretches the grid to the night
+    ]
+    for zone, date, first in cases:
+        with isolated(zone=zone, date=date, first=first):
+            settings.TIME_ZONE = zone
+            AppointmentFactory(doctor=doctor, start_time=first)  # stretches the grid to the night
 
-    day = day_view(date, user=receptionist, at=LONG_AGO)
+            day = day_view(date, user=receptionist, at=LONG_AGO)
 
-    for free in day.columns[0].free:
-        slot = {name: value for name, (value,) in parse_qs(free.take).items()}
-        which = int(slot["which"]) if "which" in slot else None
-        instant = clinic_time.instant_at(
-            dt.date.fromisoformat(slot["date"]), dt.time.fromisoformat(slot["time"]), which=which
-        )
-        assert instant == day.grid.start + free.place.minute * MINUTE
+            for free in day.columns[0].free:
+                slot = {name: value for name, (value,) in parse_qs(free.take).items()}
+                which = int(slot["which"]) if "which" in slot else None
+                instant = clinic_time.instant_at(
+                    dt.date.fromisoformat(slot["date"]), dt.time.fromisoformat(slot["time"]), which=which
+                )
+                assert instant == day.grid.start + free.place.minute * MINUTE
 
 
-@pytest.mark.parametrize("start", [utc(2026, 11, 24, 3, 0), utc(2026, 11, 24, 23, 30)])
-def test_visit_outside_the_usual_hours_opens_the_clinic_for_nobody_else(doctor, receptionist, start):
-    AppointmentFactory(doctor=doctor, start_time=start, duration_minutes=60)
+def test_appointment_outside_usual_hours_offers_no_free_time_there(doctor, receptionist, isolated):
+    for start in [utc(2026, 11, 24, 3, 0), utc(2026, 11, 24, 23, 30)]:
+        with isolated(start=start):
+            AppointmentFactory(doctor=doctor, start_time=start, duration_minutes=60)
 
-    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO).columns
+            (column,) = day_view(DAY, user=receptionist, at=LONG_AGO).columns
 
-    assert (column.free[0].time, column.free[-1].time) == ("08:00", "17:30")
+            assert (column.free[0].time, column.free[-1].time) == ("08:00", "17:30")
 
 
 def test_free_time_is_the_patients_too(doctor, receptionist):
@@ -534,10 +516,10 @@ def test_free_time_is_the_patients_too(doctor, receptionist):
     assert "11:00" in {free.time for free in column.free}
 
 
-def test_visit_that_is_moving_takes_no_time_from_itself_and_is_not_offered_its_own(doctor, receptionist):
+def test_moving_appointment_frees_its_time_but_is_not_offered_its_own(doctor, receptionist):
     for hour, minute, minutes in ((8, 0, 120), (10, 45, 60)):
-        visit(doctor, hour, minute, minutes)
-    moving = visit(doctor, 10, 15)
+        create_appointment(doctor, hour, minute, minutes)
+    moving = create_appointment(doctor, 10, 15)
 
     (column,) = day_view(
         DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving, room_for=30
@@ -555,23 +537,28 @@ def test_visit_that_is_moving_takes_no_time_from_itself_and_is_not_offered_its_o
 # Queries
 
 
-@pytest.mark.parametrize("count", [3, 300])
-def test_day_makes_five_queries_however_many_appointments(django_assert_num_queries, receptionist, count):
-    patient = PatientFactory()
-    doctors = [DoctorFactory() for _ in range(count // 3)]
-    starts = [utc(2026, 11, 24, hour, 0) for hour in (9, 10, 11)]
-    QuerySet(Appointment).bulk_create(
-        [
-            Appointment(
-                doctor=doctor, patient=patient, start_time=start, duration_minutes=30, end_time=start + 30 * MINUTE
+def test_day_makes_five_queries_however_many_appointments(django_assert_num_queries, receptionist, isolated):
+    for count in [3, 300]:
+        with isolated(count=count):
+            patient = PatientFactory()
+            doctors = [DoctorFactory() for _ in range(count // 3)]
+            starts = [utc(2026, 11, 24, hour, 0) for hour in (9, 10, 11)]
+            QuerySet(Appointment).bulk_create(
+                [
+                    Appointment(
+                        doctor=doctor,
+                        patient=patient,
+                        start_time=start,
+                        duration_minutes=30,
+                        end_time=start + 30 * MINUTE,
+                    )
+                    for doctor in doctors
+                    for start in starts
+                ]
             )
-            for doctor in doctors
-            for start in starts
-        ]
-    )
-    receptionist.get_all_permissions()  # the user's own query, once a request
+            receptionist.get_all_permissions()  # the user's own query, once a request
 
-    with django_assert_num_queries(5):
-        day = day_view(DAY, user=receptionist)
+            with django_assert_num_queries(5):
+                day = day_view(DAY, user=receptionist)
 
-    assert len(day.listed) == count
+            assert len(day.listed) == count

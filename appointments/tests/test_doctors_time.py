@@ -50,7 +50,7 @@ CASES = {
     "on the last date of the timetable": (34, "09:00", 30, None),
     "after the last date of the timetable": (37, "09:00", 30, "hours"),
 }
-EVERY_CASE = pytest.mark.parametrize(("day", "time", "minutes", "code"), CASES.values(), ids=CASES)
+EVERY_CASE = CASES.values()
 
 
 @pytest.fixture
@@ -67,62 +67,68 @@ def start_of(day, time):
     return at(hour, minute, day=1) + dt.timedelta(days=day - 1)
 
 
-@EVERY_CASE
-def test_booking_by_the_verb(maria, okafor, receptionist, day, time, minutes, code):
-    asked = {"patient": maria, "doctor": okafor, "start_time": start_of(day, time), "duration_minutes": minutes}
+@pytest.mark.both_databases
+def test_booking_by_the_verb(maria, okafor, receptionist, isolated):
+    for day, time, minutes, code in EVERY_CASE:
+        with isolated(day=day, time=time, minutes=minutes, code=code):
+            asked = {"patient": maria, "doctor": okafor, "start_time": start_of(day, time), "duration_minutes": minutes}
 
-    if code is None:
-        assert actions.book(**asked, by=receptionist).pk
-    else:
-        with pytest.raises(ValidationError) as refused:
-            actions.book(**asked, by=receptionist)
-        assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
-        assert not Appointment.objects.exists()
-
-
-@EVERY_CASE
-def test_booking_by_the_form(at_desk, typed, day, time, minutes, code):
-    start = start_of(day, time)
-    changes = {"date": start.date().isoformat(), "time": time, "duration_minutes": str(minutes)}
-
-    response = at_desk.post(BOOK, typed | changes)
-
-    assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
-    if code is not None:
-        assert codes_at(response, "time") == [code]
-        assert bool(response.context["nearest"]) is (day != 37)  # a timetable that has ended offers nothing
+            if code is None:
+                assert actions.book(**asked, by=receptionist).pk
+            else:
+                with pytest.raises(ValidationError) as refused:
+                    actions.book(**asked, by=receptionist)
+                assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
+                assert not Appointment.objects.exists()
 
 
-@EVERY_CASE
-def test_booking_in_the_admin(in_admin, maria, okafor, day, time, minutes, code):
-    response = in_admin.post(
-        ADMIN_ADD,
-        {
-            "patient": maria.pk,
-            "doctor": okafor.pk,
-            "start_time_0": start_of(day, time).date().isoformat(),
-            "start_time_1": time,
-            "duration_minutes": str(minutes),
-            "reason": "",
-            "notes": "",
-            "seen_version": "",
-        },
-    )
+def test_booking_by_the_form(at_desk, form_data, isolated):
+    for day, time, minutes, code in EVERY_CASE:
+        with isolated(day=day, time=time, minutes=minutes, code=code):
+            start = start_of(day, time)
+            changes = {"date": start.date().isoformat(), "time": time, "duration_minutes": str(minutes)}
 
-    assert Appointment.objects.exists() is (code is None)
-    if code is not None:
-        form = response.context["adminform"].form
-        assert [error.code for error in form.errors["start_time"].as_data()] == [code]
+            response = at_desk.post(BOOK, form_data | changes)
+
+            assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
+            if code is not None:
+                assert codes_at(response, "time") == [code]
+                assert bool(response.context["nearest"]) is (day != 37)  # a timetable that has ended offers nothing
 
 
-@pytest.mark.parametrize("code", ["hours", "leave", "closed"])
-def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, code):
-    day, time = {"hours": (25, "12:15"), "leave": (26, "10:15"), "closed": (27, "09:00")}[code]
+def test_booking_in_the_admin(in_admin, maria, okafor, isolated):
+    for day, time, minutes, code in EVERY_CASE:
+        with isolated(day=day, time=time, minutes=minutes, code=code):
+            response = in_admin.post(
+                ADMIN_ADD,
+                {
+                    "patient": maria.pk,
+                    "doctor": okafor.pk,
+                    "start_time_0": start_of(day, time).date().isoformat(),
+                    "start_time_1": time,
+                    "duration_minutes": str(minutes),
+                    "reason": "",
+                    "notes": "",
+                    "seen_version": "",
+                },
+            )
 
-    with pytest.raises(LostRace) as lost:
-        Appointment(patient=maria, doctor=okafor, start_time=start_of(day, time)).save()
+            assert Appointment.objects.exists() is (code is None)
+            if code is not None:
+                form = response.context["adminform"].form
+                assert [error.code for error in form.errors["start_time"].as_data()] == [code]
 
-    assert [error.code for error in lost.value.error_dict["start_time"]] == [code]
+
+@pytest.mark.both_databases
+def test_saving_without_the_form_is_refused_under_the_lock(maria, okafor, isolated):
+    for code in ["hours", "leave", "closed"]:
+        with isolated(code=code):
+            day, time = {"hours": (25, "12:15"), "leave": (26, "10:15"), "closed": (27, "09:00")}[code]
+
+            with pytest.raises(LostRace) as lost:
+                Appointment(patient=maria, doctor=okafor, start_time=start_of(day, time)).save()
+
+            assert [error.code for error in lost.value.error_dict["start_time"]] == [code]
 
 
 # What is booked already, and what is history
@@ -130,10 +136,10 @@ def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, code)
 
 @pytest.fixture
 def hit(okafor, maria):
-    """A visit on a day on which the doctor turned out to be on leave."""
-    visit = AppointmentFactory(doctor=okafor, patient=maria, start_time=at(9, day=30))
+    """An appointment on a day on which the doctor turned out to be on leave."""
+    appointment = AppointmentFactory(doctor=okafor, patient=maria, start_time=at(9, day=30))
     LeaveFactory(doctor=okafor, start_time=at(0, day=30), end_time=at(23, 59, day=30))
-    return visit
+    return appointment
 
 
 def test_leave_leaves_what_is_booked_as_it_is(hit):
@@ -144,7 +150,8 @@ def test_leave_leaves_what_is_booked_as_it_is(hit):
     assert Appointment.objects.get().status == "booked"
 
 
-def test_visit_in_a_leave_can_be_cancelled_but_not_brought_back(hit, receptionist):
+@pytest.mark.both_databases
+def test_appointment_in_a_leave_can_be_cancelled_but_not_brought_back(hit, receptionist):
     cancelled = actions.cancel(hit, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
 
     with pytest.raises(ValidationError) as refused:
@@ -153,7 +160,7 @@ def test_visit_in_a_leave_can_be_cancelled_but_not_brought_back(hit, receptionis
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["leave"]
 
 
-def test_visit_in_a_leave_can_be_given_to_a_colleague(hit, receptionist):
+def test_appointment_in_a_leave_can_be_given_to_a_colleague(hit, receptionist):
     colleague = DoctorFactory()
 
     moved = actions.move(
@@ -163,14 +170,14 @@ def test_visit_in_a_leave_can_be_given_to_a_colleague(hit, receptionist):
     assert moved.doctor == colleague
 
 
-def test_consultation_that_ran_over_the_end_of_hours_is_written_down_as_it_was(okafor, now, administrator):
-    visit = AppointmentFactory(doctor=okafor, start_time=at(16, 30), duration_minutes=30)
+def test_consultation_that_overran_the_hours_can_be_recorded(okafor, now, administrator):
+    appointment = AppointmentFactory(doctor=okafor, start_time=at(16, 30), duration_minutes=30)
     now.move_to(at(17, 10))
-    visit = actions.start(visit, by=administrator)
+    appointment = actions.start(appointment, by=administrator)
 
-    visit.duration_minutes = 45
-    visit.full_clean()
-    visit.save()
+    appointment.duration_minutes = 45
+    appointment.full_clean()
+    appointment.save()
 
     assert Appointment.objects.get().duration_minutes == 45
 
@@ -199,7 +206,7 @@ def test_walk_in_after_hours_finds_nobody(okafor, maria, receptionist, now):
     now.move_to(at(16, 50, day=24))
 
     with pytest.raises(ValidationError) as refused:
-        actions.walk_in(patient=maria, wish=SlotSearch(minutes=30), by=receptionist)
+        actions.walk_in(patient=maria, search=SlotSearch(minutes=30), by=receptionist)
 
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["no_free_time"]
 
@@ -244,13 +251,12 @@ def test_day_opens_with_the_earliest_and_closes_with_the_latest(okafor, receptio
     ]
 
 
-@pytest.mark.parametrize(
-    ("status", "share"), [("booked", 12), ("no_show", 0), ("completed", 12), ("in_consultation", 12)]
-)
-def test_head_says_how_much_of_the_hours_is_booked(okafor, receptionist, status, share):
-    AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60, status=status)
+def test_head_says_how_much_of_the_hours_is_booked(okafor, receptionist, isolated):
+    for status, share in [("booked", 12), ("no_show", 0), ("completed", 12), ("in_consultation", 12)]:
+        with isolated(status=status, share=share):
+            AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60, status=status)
 
-    assert column_of(WEDNESDAY, receptionist)[1].booked_share == share
+            assert column_of(WEDNESDAY, receptionist)[1].booked_share == share
 
 
 def test_own_column_comes_first(okafor, doctor_user):
@@ -290,9 +296,9 @@ def at_late_desk(client, receptionist):
     return client
 
 
-def test_refused_time_is_offered_with_a_tick_to_who_may_book_it(at_late_desk, typed):
-    refused = at_late_desk.post(BOOK, typed | LATE)
-    booked = at_late_desk.post(BOOK, typed | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
+def test_refused_time_is_offered_with_a_tick_to_who_may_book_it(at_late_desk, form_data):
+    refused = at_late_desk.post(BOOK, form_data | LATE)
+    booked = at_late_desk.post(BOOK, form_data | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
 
     assert refused.context["form"].offers_outside_hours
     assert 'name="outside_hours_reason"' in refused.content.decode()
@@ -300,48 +306,48 @@ def test_refused_time_is_offered_with_a_tick_to_who_may_book_it(at_late_desk, ty
     assert Appointment.objects.get().outside_hours_reason == WHY
 
 
-def test_time_that_can_be_booked_offers_nothing(at_late_desk, typed):
-    response = at_late_desk.post(BOOK, typed | {"duration_minutes": "5"})
+def test_time_that_can_be_booked_offers_nothing(at_late_desk, form_data):
+    response = at_late_desk.post(BOOK, form_data | {"duration_minutes": "5"})
 
     assert codes_at(response, "duration_minutes") == ["duration"]
     assert 'name="outside_hours"' not in response.content.decode()
 
 
-def test_who_may_not_is_offered_nothing_and_is_refused_what_was_forged(at_desk, typed):
-    refused = at_desk.post(BOOK, typed | LATE)
-    forged = at_desk.post(BOOK, typed | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
+def test_who_may_not_is_offered_nothing_and_is_refused_what_was_forged(at_desk, form_data):
+    refused = at_desk.post(BOOK, form_data | LATE)
+    forged = at_desk.post(BOOK, form_data | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
 
     assert 'name="outside_hours"' not in refused.content.decode()
     assert codes_at(forged, "outside_hours_reason") == ["outside_hours_denied"]
     assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("sent", "field", "code"),
-    [
-        ({"outside_hours": "on", "outside_hours_reason": ""}, "outside_hours_reason", "required"),
-        ({"outside_hours": "on", "outside_hours_reason": "  "}, "outside_hours_reason", "required"),
-        ({"outside_hours_reason": WHY}, "time", "hours"),
-    ],
-    ids=["no reason", "blank reason", "no tick"],
-)
-def test_tick_and_reason_are_both_needed(at_late_desk, typed, sent, field, code):
-    response = at_late_desk.post(BOOK, typed | LATE | sent)
+def test_tick_and_reason_are_both_needed(at_late_desk, form_data, isolated):
+    cases = {
+        "no reason": ({"outside_hours": "on", "outside_hours_reason": ""}, "outside_hours_reason", "required"),
+        "blank reason": ({"outside_hours": "on", "outside_hours_reason": "  "}, "outside_hours_reason", "required"),
+        "no tick": ({"outside_hours_reason": WHY}, "time", "hours"),
+    }
+    for case, (sent, field, code) in cases.items():
+        with isolated(case):
+            response = at_late_desk.post(BOOK, form_data | LATE | sent)
 
-    assert codes_at(response, field) == [code]
-    assert not Appointment.objects.exists()
+            assert codes_at(response, field) == [code]
+            assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize(("day", "time"), [(25, "12:15"), (26, "10:15"), (27, "09:00"), (28, "09:00")])
-def test_reason_overrides_hours_leave_and_closure(maria, okafor, administrator, day, time):
-    start = start_of(day, time)
-    asked = {"patient": maria, "doctor": okafor, "start_time": start, "duration_minutes": 30}
+def test_reason_overrides_hours_leave_and_closure(maria, okafor, administrator, isolated):
+    for day, time in [(25, "12:15"), (26, "10:15"), (27, "09:00"), (28, "09:00")]:
+        with isolated(day=day, time=time):
+            start = start_of(day, time)
+            asked = {"patient": maria, "doctor": okafor, "start_time": start, "duration_minutes": 30}
 
-    booked = actions.book(**asked, by=administrator, outside_hours_reason=WHY)
+            booked = actions.book(**asked, by=administrator, outside_hours_reason=WHY)
 
-    assert booked.outside_hours_reason == WHY
+            assert booked.outside_hours_reason == WHY
 
 
+@pytest.mark.both_databases
 def test_reason_overrides_no_double_booking(maria, okafor, administrator):
     AppointmentFactory(doctor=okafor, start_time=at(17, 15), outside_hours_reason=WHY)
     asked = {"patient": maria, "doctor": okafor, "start_time": at(17, 30), "duration_minutes": 30}
@@ -352,15 +358,16 @@ def test_reason_overrides_no_double_booking(maria, okafor, administrator):
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["doctor_overlap"]
 
 
-@pytest.mark.parametrize("by", ["receptionist", None])
-def test_verb_refuses_a_reason_of_who_may_not(request, maria, okafor, by):
-    user = by and request.getfixturevalue(by)
-    asked = {"patient": maria, "doctor": okafor, "start_time": at(17, 30), "duration_minutes": 30}
+def test_verb_refuses_a_reason_of_who_may_not(request, maria, okafor, isolated):
+    for by in ["receptionist", None]:
+        with isolated(by=by):
+            user = by and request.getfixturevalue(by)
+            asked = {"patient": maria, "doctor": okafor, "start_time": at(17, 30), "duration_minutes": 30}
 
-    with pytest.raises(ValidationError) as refused:
-        actions.book(**asked, by=user, outside_hours_reason=WHY)
+            with pytest.raises(ValidationError) as refused:
+                actions.book(**asked, by=user, outside_hours_reason=WHY)
 
-    assert list(refused.value.error_dict) == ["outside_hours_reason"]
+            assert list(refused.value.error_dict) == ["outside_hours_reason"]
 
 
 def test_reason_that_is_not_needed_is_not_kept(maria, okafor, administrator):
@@ -369,48 +376,57 @@ def test_reason_that_is_not_needed_is_not_kept(maria, okafor, administrator):
     assert actions.book(**asked, by=administrator, outside_hours_reason=WHY).outside_hours_reason == ""
 
 
-def test_move_within_the_evening_asks_again_and_one_into_hours_forgets_the_reason(client, okafor, administrator):
-    visit = AppointmentFactory(doctor=okafor, start_time=at(17, 30), outside_hours_reason=WHY)
+def test_move_outside_hours_asks_again_and_into_hours_drops_the_reason(client, okafor, administrator):
+    appointment = AppointmentFactory(doctor=okafor, start_time=at(17, 30), outside_hours_reason=WHY)
     client.force_login(administrator)
-    url = f"/appointments/{visit.pk}/move/"
+    url = f"/appointments/{appointment.pk}/move/"
     sent = {"doctor": okafor.pk, "date": "2026-11-25", "time": "18:00", "duration_minutes": 30, "version": 1}
 
     refused = client.post(url, sent)
     client.post(url, sent | {"outside_hours": "on", "outside_hours_reason": "Still"})
-    visit.refresh_from_db()
+    appointment.refresh_from_db()
     moved = actions.move(
-        visit, doctor=okafor, start_time=at(10), duration_minutes=30, by=administrator, version=visit.version
+        appointment,
+        doctor=okafor,
+        start_time=at(10),
+        duration_minutes=30,
+        by=administrator,
+        version=appointment.version,
     )
 
     assert codes_at(refused, "time") == ["hours"]
-    assert visit.outside_hours_reason == "Still"
+    assert appointment.outside_hours_reason == "Still"
     assert moved.outside_hours_reason == ""
 
 
-@pytest.mark.parametrize(
-    ("sent", "field", "code"),
-    [
+def test_admin_asks_for_tick_and_reason(in_admin, maria, okafor, isolated):
+    cases = [
         ({}, "start_time", "hours"),
         ({"outside_hours": "on"}, "outside_hours_reason", "required"),
         ({"outside_hours_reason": WHY}, "start_time", "hours"),
         ({"outside_hours": "on", "outside_hours_reason": WHY}, None, None),
-    ],
-)
-def test_admin_asks_for_tick_and_reason(in_admin, maria, okafor, sent, field, code):
-    typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "17:30"}
-    typed |= {"duration_minutes": "30", "reason": "", "notes": "", "seen_version": ""}
+    ]
+    for sent, field, code in cases:
+        with isolated(sent=sent, field=field, code=code):
+            form_data = {
+                "patient": maria.pk,
+                "doctor": okafor.pk,
+                "start_time_0": "2026-11-25",
+                "start_time_1": "17:30",
+            }
+            form_data |= {"duration_minutes": "30", "reason": "", "notes": "", "seen_version": ""}
 
-    response = in_admin.post(ADMIN_ADD, typed | sent)
+            response = in_admin.post(ADMIN_ADD, form_data | sent)
 
-    if field is None:
-        assert Appointment.objects.get().outside_hours_reason == WHY
-    else:
-        errors = response.context["adminform"].form.errors
-        assert [error.code for error in errors[field].as_data()] == [code]
-        assert not Appointment.objects.exists()
+            if field is None:
+                assert Appointment.objects.get().outside_hours_reason == WHY
+            else:
+                errors = response.context["adminform"].form.errors
+                assert [error.code for error in errors[field].as_data()] == [code]
+                assert not Appointment.objects.exists()
 
 
-def test_day_marks_visits_outside_hours_and_those_whose_doctor_is_away(okafor, receptionist, manager):
+def test_day_marks_appointments_outside_hours_or_in_an_absence(okafor, receptionist, manager):
     AppointmentFactory(doctor=okafor, start_time=at(17, 30), outside_hours_reason=WHY)
     AppointmentFactory(doctor=okafor, start_time=at(9))
     AppointmentFactory(doctor=okafor, start_time=at(15))
@@ -421,20 +437,21 @@ def test_day_marks_visits_outside_hours_and_those_whose_doctor_is_away(okafor, r
     assert seen == [["", "doctor away", f"outside hours: {WHY}"], ["", "doctor away", "outside hours"]]
 
 
-@pytest.mark.parametrize(
-    ("happens", "mark"),
-    [
-        (lambda doctor: LeaveFactory(doctor=doctor, start_time=at(0, day=30), end_time=at(23, day=30)), "doctor away"),
-        (lambda doctor: ClosureFactory(date=dt.date(2026, 11, 30)), "clinic closed"),
-        (lambda doctor: Doctor.objects.filter(pk=doctor.pk).update(is_active=False), "doctor away"),
-    ],
-    ids=["leave", "closure", "deactivation"],
-)
-def test_visit_booked_outside_hours_is_marked_by_what_hits_it(okafor, receptionist, happens, mark):
-    AppointmentFactory(doctor=okafor, start_time=at(18, day=30), outside_hours_reason=WHY)
-    AppointmentFactory(doctor=okafor, start_time=at(9, day=30))
+def test_appointment_booked_outside_hours_is_marked_by_what_affects_it(okafor, receptionist, isolated):
+    cases = {
+        "leave": (
+            lambda doctor: LeaveFactory(doctor=doctor, start_time=at(0, day=30), end_time=at(23, day=30)),
+            "doctor away",
+        ),
+        "closure": (lambda doctor: ClosureFactory(date=dt.date(2026, 11, 30)), "clinic closed"),
+        "deactivation": (lambda doctor: Doctor.objects.filter(pk=doctor.pk).update(is_active=False), "doctor away"),
+    }
+    for case, (happens, mark) in cases.items():
+        with isolated(case):
+            AppointmentFactory(doctor=okafor, start_time=at(18, day=30), outside_hours_reason=WHY)
+            AppointmentFactory(doctor=okafor, start_time=at(9, day=30))
 
-    happens(okafor)
+            happens(okafor)
 
-    (column,) = day_view(dt.date(2026, 11, 30), user=receptionist).columns
-    assert [block.mark for block in column.listed] == [mark, mark]
+            (column,) = day_view(dt.date(2026, 11, 30), user=receptionist).columns
+            assert [block.mark for block in column.listed] == [mark, mark]

@@ -24,11 +24,6 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 HOLIDAYS = "/doctors/closures/holidays/"
 
 
-@pytest.fixture
-def okafor():
-    return DoctorFactory(full_name="Dr Okafor")
-
-
 def form_of(response):
     return response.context["form"]
 
@@ -36,13 +31,12 @@ def form_of(response):
 # Leave
 
 
-def leave_typed(**changes):
+def leave_data(**changes):
     return {"first_day": "2026-11-26", "last_day": "", "from_time": "", "until_time": "", "reason": "Ill"} | changes
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
+def test_leave_is_whole_days_unless_times_are_given(in_admin, okafor, isolated):
+    cases = [
         ({}, (at(0, day=26), at(0, day=27))),
         ({"last_day": "2026-11-27"}, (at(0, day=26), at(0, day=28))),
         ({"from_time": "13:00"}, (at(13, day=26), at(0, day=27))),
@@ -57,19 +51,18 @@ def leave_typed(**changes):
             {"first_day": "2027-10-31"},
             (dt.datetime(2027, 10, 30, 23, tzinfo=dt.UTC), dt.datetime(2027, 11, 1, tzinfo=dt.UTC)),
         ),
-    ],
-)
-def test_leave_is_whole_days_unless_times_are_given(in_admin, okafor, changes, expected):
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
+    ]
+    for changes, expected in cases:
+        with isolated(changes=changes, expected=expected):
+            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(**changes))
 
-    assert response["Location"] == okafor.get_absolute_url()
-    leave = Leave.objects.get()
-    assert (leave.start_time, leave.end_time, leave.doctor, leave.reason) == (*expected, okafor, "Ill")
+            assert response["Location"] == okafor.get_absolute_url()
+            leave = Leave.objects.get()
+            assert (leave.start_time, leave.end_time, leave.doctor, leave.reason) == (*expected, okafor, "Ill")
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_leave_is_refused_at_its_field_and_keeps_what_was_typed(in_admin, okafor, isolated):
+    cases = [
         ({"first_day": ""}, "first_day", "required"),
         ({"first_day": "tomorrow"}, "first_day", "invalid"),
         ({"first_day": "1899-12-31"}, "first_day", "date_range"),
@@ -85,45 +78,51 @@ def test_leave_is_whole_days_unless_times_are_given(in_admin, okafor, changes, e
         ({"reason": "x" * 101}, "reason", "max_length"),
         ({"reason": "a\0b"}, "reason", "null_characters_not_allowed"),
         ({"first_day": "2026-12-10"}, "first_day", "leave_overlap"),
-    ],
-)
-def test_leave_is_refused_at_its_field_and_keeps_what_was_typed(in_admin, okafor, changes, field, code):
-    LeaveFactory(doctor=okafor)  # on 10 December
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            LeaveFactory(doctor=okafor)  # on 10 December
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(**changes))
+            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(**changes))
 
-    assert codes_at(response, field) == [code]
-    assert form_of(response)["reason"].value() == leave_typed(**changes)["reason"]
-    assert Leave.objects.count() == 1
+            assert codes_at(response, field) == [code]
+            assert form_of(response)["reason"].value() == leave_data(**changes)["reason"]
+            assert Leave.objects.count() == 1
 
 
-@pytest.mark.parametrize(
-    ("starts", "ends", "shown"),
-    [
+def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, isolated):
+    cases = [
         (at(0, day=26), at(0, day=28), ("2026-11-26", "2026-11-27", None, None)),
         (at(13, day=26), at(0, day=28), ("2026-11-26", "2026-11-27", "13:00", None)),
         (at(13, day=26), at(17, day=26), ("2026-11-26", "2026-11-26", "13:00", "17:00")),
-    ],
-)
-def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, starts, ends, shown):
-    leave = LeaveFactory(doctor=okafor, start_time=starts, end_time=ends)
+    ]
+    for starts, ends, shown in cases:
+        with isolated(starts=starts, ends=ends, shown=shown):
+            leave = LeaveFactory(doctor=okafor, start_time=starts, end_time=ends)
 
-    form = form_of(in_admin.get(f"/doctors/leave/{leave.pk}/"))
-    values = [form[name].value() for name in ("first_day", "last_day", "from_time", "until_time")]
-    assert tuple(None if each is None else each.isoformat()[:10].removesuffix(":00") for each in values) == shown
-    typed = dict(zip(("first_day", "last_day", "from_time", "until_time"), (each or "" for each in shown), strict=True))
-    in_admin.post(f"/doctors/leave/{leave.pk}/", typed | {"reason": "Training abroad", "seen_version": leave.version})
+            form = form_of(in_admin.get(f"/doctors/leave/{leave.pk}/"))
+            values = [form[name].value() for name in ("first_day", "last_day", "from_time", "until_time")]
+            assert (
+                tuple(None if each is None else each.isoformat()[:10].removesuffix(":00") for each in values) == shown
+            )
+            form_data = dict(
+                zip(("first_day", "last_day", "from_time", "until_time"), (each or "" for each in shown), strict=True)
+            )
+            in_admin.post(
+                f"/doctors/leave/{leave.pk}/", form_data | {"reason": "Training abroad", "seen_version": leave.version}
+            )
 
-    leave.refresh_from_db()
-    assert (leave.start_time, leave.end_time, leave.reason) == (starts, ends, "Training abroad")
+            leave.refresh_from_db()
+            assert (leave.start_time, leave.end_time, leave.reason) == (starts, ends, "Training abroad")
 
 
+@pytest.mark.both_databases
 def test_second_of_two_who_change_a_leave_is_told(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
-    typed = leave_typed(first_day="2026-12-11", seen_version=leave.version)
-    in_admin.post(f"/doctors/leave/{leave.pk}/", typed)
+    form_data = leave_data(first_day="2026-12-11", seen_version=leave.version)
+    in_admin.post(f"/doctors/leave/{leave.pk}/", form_data)
 
-    response = in_admin.post(f"/doctors/leave/{leave.pk}/", typed | {"first_day": "2026-12-12"})
+    response = in_admin.post(f"/doctors/leave/{leave.pk}/", form_data | {"first_day": "2026-12-12"})
 
     assert codes_at(response, "__all__") == ["stale"]
     assert clinic_time.local_date(Leave.objects.get().start_time) == dt.date(2026, 12, 11)
@@ -148,6 +147,7 @@ def test_leave_is_deleted(in_admin, okafor):
     assert not Leave.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_leave_that_somebody_has_changed_meanwhile_is_not_deleted(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
     leave.save()
@@ -173,13 +173,13 @@ def test_who_may_change_but_not_delete_leave_does_not(client, administrator, oka
     assert Leave.objects.exists()
 
 
-def test_leave_from_an_hour_that_comes_twice_stays_as_it_is_when_its_reason_changes(in_admin, okafor):
+def test_leave_from_a_repeated_hour_keeps_it_when_the_reason_changes(in_admin, okafor):
     first_half_past_one = dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC)
     leave = LeaveFactory(doctor=okafor, start_time=at(0, day=30), end_time=first_half_past_one)
     form = form_of(in_admin.get(f"/doctors/leave/{leave.pk}/"))
-    typed = {name: form[name].value() or "" for name in form.fields}
+    form_data = {name: form[name].value() or "" for name in form.fields}
 
-    in_admin.post(f"/doctors/leave/{leave.pk}/", typed | {"reason": "Abroad"})
+    in_admin.post(f"/doctors/leave/{leave.pk}/", form_data | {"reason": "Abroad"})
 
     leave.refresh_from_db()
     assert (leave.end_time, leave.reason) == (first_half_past_one, "Abroad")
@@ -193,10 +193,10 @@ def booked(okafor):
     return AppointmentFactory(doctor=okafor, start_time=at(10, day=26), patient__phone_number="+351 912 345 001")
 
 
-def test_leave_that_hits_somebody_shows_them_first_and_saves_nothing(in_admin, okafor, booked):
+def test_leave_that_affects_somebody_shows_them_first_and_saves_nothing(in_admin, okafor, booked):
     version = Doctor.objects.get().diary_version
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
 
     assert codes_at(response, "__all__") == ["hits"]
     assert form_of(response).hits == [booked]
@@ -208,10 +208,10 @@ def test_leave_that_hits_somebody_shows_them_first_and_saves_nothing(in_admin, o
     assert not ScheduleChange.objects.exists()
 
 
-def test_sent_again_it_is_saved_and_leads_to_those_who_are_hit(in_admin, okafor, booked, administrator):
-    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
+def test_sent_again_it_is_saved_and_leads_to_those_who_are_affected(in_admin, okafor, booked, administrator):
+    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=form_of(shown)["seen_hits"].value()))
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=form_of(shown)["seen_hits"].value()))
 
     impact = ScheduleChange.objects.get()
     assert response["Location"] == impact.get_absolute_url()
@@ -221,19 +221,21 @@ def test_sent_again_it_is_saved_and_leads_to_those_who_are_hit(in_admin, okafor,
     assert booked.status == "booked"
 
 
+@pytest.mark.both_databases
 def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
-    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed())
+    shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
     late = AppointmentFactory(doctor=okafor, start_time=at(11, day=26))
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=form_of(shown)["seen_hits"].value()))
+    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=form_of(shown)["seen_hits"].value()))
 
     assert form_of(response).hits == [booked, late]
     assert not Leave.objects.exists()
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("page", ["leave", "holidays"])
-def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatch):
+def test_race_that_is_lost_under_the_lock_is_run_again(client, page, monkeypatch):
     """Somebody else enters the same between the look and the save, once."""
     administrator, doctor = UserFactory(role=ADMINISTRATOR), DoctorFactory()
     client.force_login(administrator)
@@ -249,7 +251,7 @@ def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatc
     monkeypatch.setattr("appointments.displaced.forms.displaced_by_saving", look_and_be_overtaken)
     monkeypatch.setattr("appointments.doctors_time_views.displaced_by_closing", look_and_be_overtaken)
     if page == "leave":
-        response = client.post(f"/doctors/{doctor.pk}/leave/", leave_typed())
+        response = client.post(f"/doctors/{doctor.pk}/leave/", leave_data())
     else:
         response = client.post(HOLIDAYS, SHOWN | {"date": ["2027-01-01"]})
 
@@ -257,31 +259,31 @@ def test_race_that_is_lost_under_the_claim_is_run_again(client, page, monkeypatc
     assert overtaken
 
 
-@pytest.mark.parametrize("seen", ["x", "-1", "777777,999999999999999999999", "\u0661", ","])
-def test_what_was_never_shown_does_not_count_as_seen(in_admin, okafor, booked, seen):
-    response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_typed(seen_hits=f"0{booked.pk + 1},{seen}"))
+def test_what_was_never_shown_does_not_count_as_seen(in_admin, okafor, booked, isolated):
+    for seen in ["x", "-1", "777777,999999999999999999999", "\u0661", ","]:
+        with isolated(seen=seen):
+            response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=f"0{booked.pk + 1},{seen}"))
 
-    assert response.status_code == 200
-    assert not Leave.objects.exists()
+            assert response.status_code == 200
+            assert not Leave.objects.exists()
 
 
 # Hours
 
 
-def hours_typed(**changes):
+def hours_data(**changes):
     return dict.fromkeys(DAYS, "") | {"monday": "8-12, 13-17", "valid_from": "", "valid_until": ""} | changes
 
 
 def test_hours_are_entered(in_admin, okafor):
-    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed())
+    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data())
 
     assert response["Location"] == okafor.get_absolute_url()
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON), (ONE, FIVE)]}
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_hours_are_refused_at_their_field(in_admin, okafor, isolated):
+    cases = [
         ({"monday": "8-12, 11-17"}, "monday", "intervals_overlap"),
         ({"monday": "12-8"}, "monday", "interval"),
         ({"monday": "22-02"}, "monday", "interval"),
@@ -291,19 +293,19 @@ def test_hours_are_entered(in_admin, okafor):
         ({"valid_from": "2026-12-02", "valid_until": "2026-12-01"}, "valid_until", "validity"),
         ({"valid_from": "x"}, "valid_from", "invalid"),
         ({"valid_until": "2200-01-01"}, "valid_until", "date_range"),
-    ],
-)
-def test_hours_are_refused_at_their_field(in_admin, okafor, changes, field, code):
-    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**changes))
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(**changes))
 
-    assert codes_at(response, field) == [code]
-    assert not Timetable.objects.exists()
+            assert codes_at(response, field) == [code]
+            assert not Timetable.objects.exists()
 
 
 def test_a_day_is_copied_to_others_and_nothing_is_saved_yet(in_admin, okafor):
-    typed = hours_typed(valid_from="2026-12-01", copy="1", copy_from="monday", copy_to=["tuesday", "sunday"])
+    form_data = hours_data(valid_from="2026-12-01", copy="1", copy_from="monday", copy_to=["tuesday", "sunday"])
 
-    form = form_of(in_admin.post(f"/doctors/{okafor.pk}/hours/", typed))
+    form = form_of(in_admin.post(f"/doctors/{okafor.pk}/hours/", form_data))
 
     assert {day: form[day].value() for day in DAYS if form[day].value()} == dict.fromkeys(
         ("monday", "tuesday", "sunday"), "8-12, 13-17"
@@ -317,10 +319,10 @@ def test_what_is_ticked_stays_so_over_copying_and_over_those_who_are_hit(in_admi
     TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))  # a Tuesday
     address, days = f"/doctors/{okafor.pk}/hours/", ["wednesday", "thursday"]
-    typed = hours_typed(valid_from="2026-12-01", copy_from="monday", copy_to=days)
+    form_data = hours_data(valid_from="2026-12-01", copy_from="monday", copy_to=days)
 
-    copied = form_of(in_admin.post(address, typed | {"copy": "1"}))
-    shown = form_of(in_admin.post(address, typed | {"displaces": "on"}))
+    copied = form_of(in_admin.post(address, form_data | {"copy": "1"}))
+    shown = form_of(in_admin.post(address, form_data | {"displaces": "on"}))
 
     assert (copied["displaces"].value(), copied["copy_to"].value()) == (False, days)
     assert shown.shows_hits
@@ -336,7 +338,7 @@ def test_new_hours_begin_with_those_that_hold(in_admin, okafor):
 
 
 def test_hours_over_an_hour_that_the_clocks_skip_are_entered(in_admin, okafor):
-    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(monday="", sunday="0-1:30, 1:45-4"))
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(monday="", sunday="0-1:30, 1:45-4"))
 
     assert Timetable.objects.get().week == {6: [(dt.time(0), dt.time(1, 30)), (dt.time(1, 45), dt.time(4))]}
 
@@ -352,7 +354,7 @@ ONE_DAY = dt.timedelta(days=1)
 def test_new_hours_end_those_before_them(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
-    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(valid_from="2026-12-01", displaces="on"))
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_from="2026-12-01", displaces="on"))
 
     assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (DECEMBER, None, [0])]
 
@@ -362,7 +364,7 @@ def test_hours_for_a_time_are_followed_by_those_before_them(in_admin, okafor):
 
     in_admin.post(
         f"/doctors/{okafor.pk}/hours/",
-        hours_typed(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
+        hours_data(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
     )
 
     assert spans_of(okafor) == [
@@ -375,7 +377,7 @@ def test_hours_for_a_time_are_followed_by_those_before_them(in_admin, okafor):
 def test_hours_up_to_a_date_let_the_others_begin_after_them(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
-    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(valid_until="2026-12-31", displaces="on"))
+    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_until="2026-12-31", displaces="on"))
 
     assert spans_of(okafor) == [(None, NEW_YEAR - ONE_DAY, [0]), (NEW_YEAR, None, [0, 1, 2, 3, 4])]
 
@@ -384,7 +386,7 @@ def test_hours_for_a_time_that_are_deleted_leave_the_others_as_they_were(in_admi
     TimetableFactory(doctor=okafor)
     in_admin.post(
         f"/doctors/{okafor.pk}/hours/",
-        hours_typed(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
+        hours_data(valid_from="2026-12-01", valid_until="2026-12-31", displaces="on"),
     )
     for_december = Timetable.objects.get(valid_from=DECEMBER)
 
@@ -403,65 +405,69 @@ def test_hours_deleted_between_different_ones_leave_these_apart(okafor):
     assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (NEW_YEAR, None, [5])]
 
 
-@pytest.mark.parametrize("ends", [{"valid_from": "1900-01-01"}, {"valid_until": "2199-12-31"}])
-def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, okafor, ends):
-    TimetableFactory(doctor=okafor, valid_from=DECEMBER)
+def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, okafor, isolated):
+    for ends in [{"valid_from": "1900-01-01"}, {"valid_until": "2199-12-31"}]:
+        with isolated(ends=ends):
+            TimetableFactory(doctor=okafor, valid_from=DECEMBER)
 
-    in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(displaces="on", **ends))
+            in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(displaces="on", **ends))
 
-    assert all(
-        clinic_time.FIRST_DATE <= (each.valid_from or each.valid_until or DECEMBER) <= clinic_time.LAST_DATE
-        for each in Timetable.objects.all()
-    )
-
-
-@pytest.mark.parametrize("displaces", [{}, {"displaces": "on"}])
-def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, displaces):
-    TimetableFactory(doctor=okafor)
-
-    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(**displaces))
-
-    assert codes_at(response, "valid_from") == ["validity_overlap"]
-    assert Timetable.objects.count() == 1
+            assert all(
+                clinic_time.FIRST_DATE <= (each.valid_from or each.valid_until or DECEMBER) <= clinic_time.LAST_DATE
+                for each in Timetable.objects.all()
+            )
 
 
-def test_new_hours_hit_only_what_they_no_longer_hold(in_admin, okafor):
+def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, isolated):
+    for displaces in [{}, {"displaces": "on"}]:
+        with isolated(displaces=displaces):
+            TimetableFactory(doctor=okafor)
+
+            response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(**displaces))
+
+            assert codes_at(response, "valid_from") == ["validity_overlap"]
+            assert Timetable.objects.count() == 1
+
+
+def test_new_hours_affect_only_what_they_no_longer_hold(in_admin, okafor):
     TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=at(10, day=26))  # a Thursday before the new hours
     AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 7, 10, tzinfo=dt.UTC))  # a Monday
     hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))
 
-    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_typed(valid_from="2026-12-01", displaces="on"))
+    response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_from="2026-12-01", displaces="on"))
 
     assert form_of(response).hits == [hit]
     assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
 
 
+@pytest.mark.both_databases
 def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=at(15, day=30))
-    typed = hours_typed(monday="8-12", seen_version=timetable.version)
-    shown = in_admin.post(f"/doctors/hours/{timetable.pk}/", typed)
+    form_data = hours_data(monday="8-12", seen_version=timetable.version)
+    shown = in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data)
 
     assert Timetable.objects.get().week[0] == [(EIGHT, NOON), (ONE, FIVE)]
-    in_admin.post(f"/doctors/hours/{timetable.pk}/", typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
+    in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON)]}
     assert ScheduleChange.objects.get().hits.count() == 1
 
 
+@pytest.mark.both_databases
 def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
-    typed = hours_typed(seen_version=timetable.version)
-    in_admin.post(f"/doctors/hours/{timetable.pk}/", typed)
+    form_data = hours_data(seen_version=timetable.version)
+    in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data)
 
-    response = in_admin.post(f"/doctors/hours/{timetable.pk}/", typed | {"monday": "8-9"})
+    response = in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data | {"monday": "8-9"})
 
     assert codes_at(response, "__all__") == ["stale"]
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON), (ONE, FIVE)]}
 
 
-def test_hours_whose_end_hits_somebody_are_deleted_only_once_they_are_shown(in_admin, okafor):
+def test_deleting_hours_in_use_first_shows_the_affected_appointments(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor, valid_until=dt.date(2026, 11, 30))
     TimetableFactory(doctor=okafor, valid_from=DECEMBER)
     hit = AppointmentFactory(doctor=okafor, start_time=at(10, day=26))
@@ -497,32 +503,31 @@ def test_closure_is_entered_changed_and_deleted(in_admin):
     assert not Closure.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_closure_is_refused_at_its_field(in_admin, isolated):
+    cases = [
         ({"date": "2026-12-25"}, "date", "closed_already"),
         ({"date": ""}, "date", "required"),
         ({"date": "25/13/2026"}, "date", "invalid"),
         ({"date": "1800-01-01"}, "date", "date_range"),
         ({"name": ""}, "name", "required"),
-    ],
-)
-def test_closure_is_refused_at_its_field(in_admin, changes, field, code):
-    ClosureFactory()
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            ClosureFactory()
 
-    response = in_admin.post("/doctors/closures/new/", {"date": "2026-12-24", "name": "Stocktaking"} | changes)
+            response = in_admin.post("/doctors/closures/new/", {"date": "2026-12-24", "name": "Stocktaking"} | changes)
 
-    assert codes_at(response, field) == [code]
-    assert Closure.objects.count() == 1
+            assert codes_at(response, field) == [code]
+            assert Closure.objects.count() == 1
 
 
-def test_closure_shows_those_it_hits_of_all_doctors(in_admin, booked):
+def test_closure_shows_those_it_affects_of_all_doctors(in_admin, booked):
     other = AppointmentFactory(start_time=at(11, day=26))
-    typed = {"date": "2026-11-26", "name": "Power cut"}
+    form_data = {"date": "2026-11-26", "name": "Power cut"}
 
-    shown = in_admin.post("/doctors/closures/new/", typed)
+    shown = in_admin.post("/doctors/closures/new/", form_data)
     assert form_of(shown).hits == [booked, other]
-    in_admin.post("/doctors/closures/new/", typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
+    in_admin.post("/doctors/closures/new/", form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert ScheduleChange.objects.get().cause == "Clinic closed: Thu 26 Nov 2026: Power cut"
 
@@ -562,13 +567,14 @@ def test_holidays_that_have_passed_are_left_out(in_admin):
     ]
 
 
-@pytest.mark.parametrize(("month", "year"), [(9, "2026"), (10, "2027"), (12, "2027")])
-def test_year_shown_is_the_one_that_is_entered_next(client, administrator, month, year):
-    with time_machine.travel(dt.datetime(2026, month, 15, 9, tzinfo=dt.UTC), tick=False):
-        client.force_login(administrator)
-        response = client.get(HOLIDAYS, {"country": "PT"})
+def test_year_shown_is_the_one_that_is_entered_next(client, administrator, isolated):
+    for month, year in [(9, "2026"), (10, "2027"), (12, "2027")]:
+        with isolated(month=month, year=year):
+            with time_machine.travel(dt.datetime(2026, month, 15, 9, tzinfo=dt.UTC), tick=False):
+                client.force_login(administrator)
+                response = client.get(HOLIDAYS, {"country": "PT"})
 
-    assert str(form_of(response)["year"].value()) == year
+            assert str(form_of(response)["year"].value()) == year
 
 
 def test_chosen_holidays_become_closures(in_admin):
@@ -580,13 +586,14 @@ def test_chosen_holidays_become_closures(in_admin):
     ]
 
 
-@pytest.mark.parametrize("dates", [[], ["2027-01-02"], ["x"]])
-def test_what_is_no_holiday_of_that_year_closes_nothing(in_admin, dates):
-    response = in_admin.post(HOLIDAYS, SHOWN | {"date": dates})
+def test_what_is_no_holiday_of_that_year_closes_nothing(in_admin, isolated):
+    for dates in [[], ["2027-01-02"], ["x"]]:
+        with isolated(dates=dates):
+            response = in_admin.post(HOLIDAYS, SHOWN | {"date": dates})
 
-    assert "Choose at least one date." in response.content.decode()
-    assert {picked for _date, _closed, picked in lines_of(response)} == {False}
-    assert not Closure.objects.exists()
+            assert "Choose at least one date." in response.content.decode()
+            assert {picked for _date, _closed, picked in lines_of(response)} == {False}
+            assert not Closure.objects.exists()
 
 
 def test_holidays_other_than_those_shown_are_shown_first(in_admin):
@@ -607,21 +614,21 @@ def test_holiday_that_has_passed_closes_nothing(in_admin):
     assert not Closure.objects.exists()
 
 
-@pytest.mark.parametrize("doctors", [1, 10])
-def test_closing_many_dates_looks_once_at_the_visits(in_admin, doctors, django_assert_max_num_queries):
-    DoctorFactory.create_batch(doctors)
-    lines = lines_of(in_admin.get(HOLIDAYS, LISBON_2027))
+def test_closing_many_dates_looks_once_at_the_appointments(in_admin, django_assert_max_num_queries, isolated):
+    for doctors in [1, 10]:
+        with isolated(doctors=doctors):
+            DoctorFactory.create_batch(doctors)
+            lines = lines_of(in_admin.get(HOLIDAYS, LISBON_2027))
 
-    # For each doctor and date a claim when it is saved, and one when it is looked at.
-    with django_assert_max_num_queries(30 + len(lines) * (6 + doctors) + doctors):
-        in_admin.post(HOLIDAYS, SHOWN | {"date": [date for date, *_rest in lines]})
+            # For each doctor and date a claim when it is saved, and one when it is looked at.
+            with django_assert_max_num_queries(30 + len(lines) * (6 + doctors) + doctors):
+                in_admin.post(HOLIDAYS, SHOWN | {"date": [date for date, *_rest in lines]})
 
-    assert Closure.objects.count() == len(lines)
+            assert Closure.objects.count() == len(lines)
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
+def test_holidays_page_opens_whatever_is_asked(in_admin, isolated):
+    cases = [
         {},
         {"country": "XX"},
         {"country": "PT", "region": "ENG", "year": "2027"},
@@ -629,23 +636,23 @@ def test_closing_many_dates_looks_once_at_the_visits(in_admin, doctors, django_a
         {"country": "PT", "year": "1999"},
         {"country": "__class__", "year": "2027"},
         {"country": "PT\0", "year": "2027"},
-    ],
-)
-def test_holidays_page_opens_whatever_is_asked(in_admin, asked):
-    assert in_admin.get(HOLIDAYS, asked).status_code == 200
-    assert in_admin.post(HOLIDAYS, asked).status_code == 200
-    assert not Closure.objects.exists()
+    ]
+    for asked in cases:
+        with isolated(asked=asked):
+            assert in_admin.get(HOLIDAYS, asked).status_code == 200
+            assert in_admin.post(HOLIDAYS, asked).status_code == 200
+            assert not Closure.objects.exists()
 
 
-def test_holidays_show_those_they_hit_and_close_all_dates_or_none(in_admin, okafor):
+def test_holidays_show_those_they_affect_and_close_all_dates_or_none(in_admin, okafor):
     hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2027, 1, 1, 10, tzinfo=dt.UTC))
-    typed = SHOWN | {"date": ["2027-01-01", "2027-03-26"]}
+    form_data = SHOWN | {"date": ["2027-01-01", "2027-03-26"]}
 
-    shown = in_admin.post(HOLIDAYS, typed)
+    shown = in_admin.post(HOLIDAYS, form_data)
     assert shown.context["hits"] == [hit]
     assert [picked for _date, _closed, picked in lines_of(shown)].count(True) == 2
     assert not Closure.objects.exists()
-    response = in_admin.post(HOLIDAYS, typed | {"seen_hits": str(hit.pk)})
+    response = in_admin.post(HOLIDAYS, form_data | {"seen_hits": str(hit.pk)})
 
     impact = ScheduleChange.objects.get()
     assert response["Location"] == impact.get_absolute_url()
@@ -653,7 +660,8 @@ def test_holidays_show_those_they_hit_and_close_all_dates_or_none(in_admin, okaf
     assert Closure.objects.count() == 2
 
 
-@pytest.mark.parametrize("address", ["999/leave/", "leave/999/", "999/hours/", "hours/999/", "closures/999/"])
-def test_unknown_is_404(in_admin, address):
-    assert in_admin.get(f"/doctors/{address}").status_code == 404
-    assert in_admin.post(f"/doctors/{address}", {}).status_code == 404
+def test_unknown_is_404(in_admin, isolated):
+    for address in ["999/leave/", "leave/999/", "999/hours/", "hours/999/", "closures/999/"]:
+        with isolated(address=address):
+            assert in_admin.get(f"/doctors/{address}").status_code == 404
+            assert in_admin.post(f"/doctors/{address}", {}).status_code == 404

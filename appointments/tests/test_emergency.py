@@ -12,14 +12,13 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import ADMINISTRATOR
 from clinic.models import AuditEntry, Event
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import codes_in
+from clinic.tests.kit import NOW, codes_in
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 PACK = "/schedule/pack/"
 ADD = "/admin/appointments/emergencygrant/add/"
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 
 
@@ -34,7 +33,7 @@ def grant_to(user, **fields):
     return EmergencyGrant.objects.create(user=user, **given | fields)
 
 
-def shown(client, address=PACK):
+def page_text(client, address=PACK):
     return client.get(address).content.decode()
 
 
@@ -47,66 +46,65 @@ def is_unredacted(text):
 # Who sees what
 
 
-@pytest.mark.parametrize("person", ["manager", "doctor_user"])
-def test_grant_shows_all_names_and_says_so(client, request, person):
-    user = request.getfixturevalue(person)
-    client.force_login(user)
-    assert not is_unredacted(shown(client))
+def test_grant_shows_all_names_and_says_so(client, request, isolated):
+    for person in ["manager", "doctor_user"]:
+        with isolated(person=person):
+            user = request.getfixturevalue(person)
+            client.force_login(user)
+            assert not is_unredacted(page_text(client))
 
-    grant_to(user)
+            grant_to(user)
 
-    text = shown(client)
-    assert is_unredacted(text)
-    assert 'class="notice"' in text
+            text = page_text(client)
+            assert is_unredacted(text)
+            assert 'class="notice"' in text
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"granted_at": NOW - 2 * HOUR, "ends_at": NOW},
-        {"granted_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR},
-        {"ended_at": NOW},
-        {"granted_at": NOW + HOUR, "ends_at": NOW + 2 * HOUR},
-    ],
-    ids=["ends now", "expired", "ended", "not yet"],
-)
-def test_grant_that_is_not_in_force_shows_initials(client, manager, fields):
-    grant_to(manager, **fields)
-    client.force_login(manager)
+def test_grant_that_is_not_in_force_shows_initials(client, manager, isolated):
+    cases = {
+        "ends now": {"granted_at": NOW - 2 * HOUR, "ends_at": NOW},
+        "expired": {"granted_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR},
+        "ended": {"ended_at": NOW},
+        "not yet": {"granted_at": NOW + HOUR, "ends_at": NOW + 2 * HOUR},
+    }
+    for case, fields in cases.items():
+        with isolated(case):
+            grant_to(manager, **fields)
+            client.force_login(manager)
 
-    text = shown(client)
+            text = page_text(client)
 
-    assert not is_unredacted(text)
-    assert 'class="notice"' not in text
-    assert not AuditEntry.objects.filter(event=Event.EMERGENCY).exists()
+            assert not is_unredacted(text)
+            assert 'class="notice"' not in text
+            assert not AuditEntry.objects.filter(event=Event.EMERGENCY).exists()
 
 
 def test_grant_ends_by_itself(client, manager, now):
     grant_to(manager, ends_at=NOW + HOUR)
     now.shift(HOUR - dt.timedelta(seconds=1))
     client.force_login(manager)
-    assert is_unredacted(shown(client))
+    assert is_unredacted(page_text(client))
 
     now.shift(dt.timedelta(seconds=1))
 
-    assert not is_unredacted(shown(client))
+    assert not is_unredacted(page_text(client))
 
 
 def test_grant_that_is_ended_bites_at_the_next_request(client, manager):
     grant = grant_to(manager)
     client.force_login(manager)
-    assert is_unredacted(shown(client))
+    assert is_unredacted(page_text(client))
 
     grant.end()
 
-    assert not is_unredacted(shown(client))
+    assert not is_unredacted(page_text(client))
 
 
 def test_grant_of_another_shows_nothing(client, manager, doctor_user):
     grant_to(doctor_user)
     client.force_login(manager)
 
-    assert not is_unredacted(shown(client))
+    assert not is_unredacted(page_text(client))
 
 
 def test_inactive_user_sees_nothing_by_a_grant(client, manager):
@@ -127,47 +125,51 @@ def test_grant_gives_the_role_to_open_the_pack_to_nobody(client):
     assert client.get(PACK).status_code == 403
 
 
-@pytest.mark.parametrize("address", ["/schedule/2026-11-24/print/", "/schedule/2026-11-24/", "/schedule/next/print/"])
-def test_grant_is_for_the_pack_alone(client, manager, booked, address):
-    grant_to(manager)
-    client.force_login(manager)
+def test_grant_is_for_the_pack_alone(client, manager, booked, isolated):
+    for address in ["/schedule/2026-11-24/print/", "/schedule/2026-11-24/", "/schedule/next/print/"]:
+        with isolated(address=address):
+            grant_to(manager)
+            client.force_login(manager)
 
-    assert not is_unredacted(shown(client, address))
-    assert client.get(f"/patients/{booked.patient_id}/").status_code == 403
-
-
-@pytest.mark.parametrize("person", ["manager", "doctor_user"])
-@pytest.mark.parametrize("address", ["/", "/schedule/2026-11-26/", "/schedule/2026-11-24/?layout=list"])
-def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, request, person, address):
-    user = request.getfixturevalue(person)
-    client.force_login(user)
-    assert "Emergency access" not in shown(client, address)
-    grant_to(user)
-
-    text = shown(client, address)
-
-    assert "Emergency access until Tue 24 Nov, 10:00" in text
-    assert f'<a href="{PACK}?now=1">downtime pack</a>' in text
+            assert not is_unredacted(page_text(client, address))
+            assert client.get(f"/patients/{booked.patient_id}/").status_code == 403
 
 
-@pytest.mark.parametrize("fields", [{"ended_at": NOW}, {"granted_at": NOW - 2 * HOUR, "ends_at": NOW}])
-def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager, fields):
-    grant_to(manager, **fields)
-    client.force_login(manager)
+def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, manager, doctor_user, isolated):
+    for user in [manager, doctor_user]:
+        for address in ["/", "/schedule/2026-11-26/", "/schedule/2026-11-24/?layout=list"]:
+            with isolated(user=user.username, address=address):
+                client.force_login(user)
+                assert "Emergency access" not in page_text(client, address)
+                grant_to(user)
 
-    assert "Emergency access" not in shown(client, "/")
+                text = page_text(client, address)
 
-
-@pytest.mark.parametrize("person", ["receptionist", "administrator"])
-def test_schedule_looks_for_no_grant_of_who_sees_all_names_anyway(client, request, person):
-    client.force_login(request.getfixturevalue(person))
-
-    with CaptureQueriesContext(connection) as made:
-        client.get("/")
-
-    assert not any("emergencygrant" in query["sql"] for query in made.captured_queries)
+                assert "Emergency access until Tue 24 Nov, 10:00" in text
+                assert f'<a href="{PACK}?now=1">downtime pack</a>' in text
 
 
+def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager, isolated):
+    for fields in [{"ended_at": NOW}, {"granted_at": NOW - 2 * HOUR, "ends_at": NOW}]:
+        with isolated(fields=fields):
+            grant_to(manager, **fields)
+            client.force_login(manager)
+
+            assert "Emergency access" not in page_text(client, "/")
+
+
+def test_schedule_looks_for_no_grant_of_who_sees_all_names_anyway(client, request, isolated):
+    for person in ["receptionist", "administrator"]:
+        with isolated(person=person):
+            client.force_login(request.getfixturevalue(person))
+
+            with CaptureQueriesContext(connection) as made:
+                client.get("/")
+
+            assert not any("emergencygrant" in query["sql"] for query in made.captured_queries)
+
+
+@pytest.mark.both_databases
 def test_each_use_is_noted_with_the_grant(client, manager):
     grant = grant_to(manager)
     client.force_login(manager)
@@ -181,6 +183,7 @@ def test_each_use_is_noted_with_the_grant(client, manager):
     ] * 2
 
 
+@pytest.mark.both_databases
 def test_pack_is_not_shown_if_its_use_cannot_be_noted(client, manager, monkeypatch):
     grant_to(manager)
     client.force_login(manager)
@@ -192,7 +195,7 @@ def test_pack_is_not_shown_if_its_use_cannot_be_noted(client, manager, monkeypat
 
 def test_receptionist_needs_no_grant_and_none_is_looked_for(at_desk, django_assert_max_num_queries):
     with django_assert_max_num_queries(19) as made:
-        assert is_unredacted(shown(at_desk))
+        assert is_unredacted(page_text(at_desk))
 
     assert not any("emergencygrant" in query["sql"] for query in made)
     assert not AuditEntry.objects.filter(event=Event.EMERGENCY).exists()
@@ -201,27 +204,27 @@ def test_receptionist_needs_no_grant_and_none_is_looked_for(at_desk, django_asse
 # Rules
 
 
-@pytest.mark.parametrize(
-    ("span", "is_refused"),
-    [
+def test_grant_ends_within_a_day(manager, administrator, subtests):
+    cases = [
         (dt.timedelta(0), True),
         (dt.timedelta(minutes=1), False),
         (dt.timedelta(hours=24), False),
         (dt.timedelta(hours=24, seconds=1), True),
-    ],
-)
-def test_grant_ends_within_a_day(manager, administrator, span, is_refused):
-    grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=NOW + span)
+    ]
+    for span, is_refused in cases:
+        with subtests.test(span=span, is_refused=is_refused):
+            grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=NOW + span)
 
-    if not is_refused:
-        grant.full_clean()
-        return
-    with pytest.raises(ValidationError) as refusal:
-        grant.full_clean()
+            if not is_refused:
+                grant.full_clean()
+                return
+            with pytest.raises(ValidationError) as refusal:
+                grant.full_clean()
 
-    assert codes_in(refusal.value) == {"ends_at": ["emergency_span"]}
+            assert codes_in(refusal.value) == {"ends_at": ["emergency_span"]}
 
 
+@pytest.mark.both_databases
 def test_database_takes_no_longer_grant(manager):
     with pytest.raises(IntegrityError), transaction.atomic():
         grant_to(manager, ends_at=NOW + dt.timedelta(hours=25))
@@ -246,15 +249,16 @@ def test_inactive_user_is_granted_nothing(administrator):
     assert codes_in(refusal.value) == {"user": ["inactive_user"]}
 
 
-@pytest.mark.parametrize("person", ["receptionist", "administrator"])
-def test_who_sees_all_names_anyway_is_granted_nothing(request, person):
-    user = request.getfixturevalue(person)
-    grant = EmergencyGrant(user=user, granted_by=UserFactory(), reason="Flood", ends_at=NOW + HOUR)
+def test_who_sees_all_names_anyway_is_granted_nothing(request, isolated):
+    for person in ["receptionist", "administrator"]:
+        with isolated(person=person):
+            user = request.getfixturevalue(person)
+            grant = EmergencyGrant(user=user, granted_by=UserFactory(), reason="Flood", ends_at=NOW + HOUR)
 
-    with pytest.raises(ValidationError) as refusal:
-        grant.full_clean()
+            with pytest.raises(ValidationError) as refusal:
+                grant.full_clean()
 
-    assert codes_in(refusal.value) == {"user": ["emergency_needless"]}
+            assert codes_in(refusal.value) == {"user": ["emergency_needless"]}
 
 
 # The admin
@@ -279,19 +283,18 @@ def test_admin_grants_in_the_administrators_name(in_admin, administrator, manage
     assert (entry.actor, entry.changes_dict["reason"]) == (administrator, ["None", "Flood"])
 
 
-@pytest.mark.parametrize(
-    ("fields", "field", "code"),
-    [
+def test_admin_refuses(in_admin, manager, isolated):
+    cases = [
         ({"reason": ""}, "reason", "required"),
         ({"ends_at_0": "26/11/2026"}, "ends_at", "emergency_span"),
         ({"ends_at_1": "08:59"}, "ends_at", "emergency_span"),
-    ],
-)
-def test_admin_refuses(in_admin, manager, fields, field, code):
-    response = in_admin.post(ADD, form(manager, **fields))
+    ]
+    for fields, field, code in cases:
+        with isolated(fields=fields, field=field, code=code):
+            response = in_admin.post(ADD, form(manager, **fields))
 
-    assert response.context["adminform"].form.has_error(field, code)
-    assert not EmergencyGrant.objects.exists()
+            assert response.context["adminform"].form.has_error(field, code)
+            assert not EmergencyGrant.objects.exists()
 
 
 def test_admin_refuses_a_grant_to_oneself(in_admin, administrator):
@@ -309,12 +312,13 @@ def test_admin_refuses_a_grant_that_opens_nothing(in_admin, receptionist):
 
 
 def test_admin_says_what_a_grant_opens_and_for_whom(in_admin):
-    text = shown(in_admin, ADD)
+    text = page_text(in_admin, ADD)
 
     assert "shows the user all names and phone numbers" in text
     assert "for managers and doctors" in text
 
 
+@pytest.mark.both_databases
 def test_admin_ends_a_grant_once_and_for_good(in_admin, administrator, manager, now):
     grant = grant_to(manager)
     for _ in range(2):
@@ -345,18 +349,17 @@ def test_admin_deletes_no_grant(in_admin, manager):
     assert EmergencyGrant.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("fields", "state"),
-    [
+def test_list_says_the_state(in_admin, manager, isolated):
+    cases = [
         ({}, "in force"),
         ({"ended_at": NOW}, "ended"),
         ({"granted_at": NOW - 2 * HOUR, "ends_at": NOW - HOUR}, "expired"),
-    ],
-)
-def test_list_says_the_state(in_admin, manager, fields, state):
-    grant_to(manager, **fields)
+    ]
+    for fields, state in cases:
+        with isolated(fields=fields, state=state):
+            grant_to(manager, **fields)
 
-    assert state in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
+            assert state in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
 
 
 def test_list_counts_the_grants_in_words(in_admin, manager, doctor_user):
@@ -366,9 +369,10 @@ def test_list_counts_the_grants_in_words(in_admin, manager, doctor_user):
     assert "2 grants of emergency access" in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
 
 
-@pytest.mark.parametrize("ends_at", [NOW - HOUR, NOW + dt.timedelta(hours=25)])
-def test_refusal_of_a_span_says_what_has_to_be(manager, administrator, ends_at):
-    grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=ends_at)
+def test_refusal_of_a_span_says_what_has_to_be(manager, administrator, subtests):
+    for ends_at in [NOW - HOUR, NOW + dt.timedelta(hours=25)]:
+        with subtests.test(ends_at=ends_at):
+            grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=ends_at)
 
-    with pytest.raises(ValidationError, match="has to end within the coming 24 hours"):
-        grant.full_clean()
+            with pytest.raises(ValidationError, match="has to end within the coming 24 hours"):
+                grant.full_clean()

@@ -26,22 +26,20 @@ NEVER = 999_999
 
 
 @pytest.fixture
-def visit(maria, okafor):
+def appointment(maria, okafor):
     return AppointmentFactory(patient=maria, doctor=okafor, reason="Sore knee", notes="Ground floor")
 
 
 # What the checks of these tests are worth
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"status": None}, {"start": "24/11/2026"}, {"cancellationReason": {"text": "Ill"}}],
-)
-def test_model_refuses_what_is_not_r4(fhir, visit, change):
-    resource = read(fhir.get(f"{BASE}/Appointment/{visit.pk}"))
+def test_model_refuses_what_is_not_r4(fhir, appointment, isolated):
+    for change in [{"status": None}, {"start": "24/11/2026"}, {"cancellationReason": {"text": "Ill"}}]:
+        with isolated(change=change):
+            resource = read(fhir.get(f"{BASE}/Appointment/{appointment.pk}"))
 
-    with pytest.raises(ValidationError):
-        checked(resource | change)
+            with pytest.raises(ValidationError):
+                checked(resource | change)
 
 
 # Resources
@@ -102,14 +100,14 @@ def test_schedule_is_the_doctors(fhir, okafor):
     }
 
 
-def test_appointment_says_who_when_and_why_but_not_the_notes(fhir, visit):
-    minutes = int(visit.start_time.timestamp()) // 60
+def test_appointment_says_who_when_and_why_but_not_the_notes(fhir, appointment):
+    minutes = int(appointment.start_time.timestamp()) // 60
 
-    response = fhir.get(f"{BASE}/Appointment/{visit.pk}")
+    response = fhir.get(f"{BASE}/Appointment/{appointment.pk}")
 
     assert read(response) == {
         "resourceType": "Appointment",
-        "id": str(visit.pk),
+        "id": str(appointment.pk),
         "meta": {"versionId": "1", "lastUpdated": "2026-11-24T09:00:00Z"},
         "status": "booked",
         "start": "2026-11-24T10:00:00Z",
@@ -118,33 +116,35 @@ def test_appointment_says_who_when_and_why_but_not_the_notes(fhir, visit):
         "created": "2026-11-24T09:00:00Z",
         "participant": [
             {
-                "actor": {"reference": f"Patient/{visit.patient_id}", "display": "Maria Santos"},
+                "actor": {"reference": f"Patient/{appointment.patient_id}", "display": "Maria Santos"},
                 "required": "required",
                 "status": "accepted",
             },
             {
-                "actor": {"reference": f"Practitioner/{visit.doctor_id}", "display": "Dr Okafor"},
+                "actor": {"reference": f"Practitioner/{appointment.doctor_id}", "display": "Dr Okafor"},
                 "required": "required",
                 "status": "accepted",
             },
         ],
         "description": "Sore knee",
-        "slot": [{"reference": f"Slot/{visit.doctor_id}-{minutes}-30"}],
+        "slot": [{"reference": f"Slot/{appointment.doctor_id}-{minutes}-30"}],
     }
     assert response["ETag"] == 'W/"1"'
 
 
 def test_appointment_in_summer_is_told_in_utc(fhir):
-    visit = AppointmentFactory(start_time=dt.datetime(2026, 7, 1, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=1))))
+    appointment = AppointmentFactory(
+        start_time=dt.datetime(2026, 7, 1, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+    )
 
-    assert read(fhir.get(f"{BASE}/Appointment/{visit.pk}"))["start"] == "2026-07-01T08:00:00Z"
+    assert read(fhir.get(f"{BASE}/Appointment/{appointment.pk}"))["start"] == "2026-07-01T08:00:00Z"
 
 
-def test_appointment_that_has_changed_has_another_version(fhir, visit):
-    visit.reason = "Other knee"
-    visit.save()
+def test_appointment_that_has_changed_has_another_version(fhir, appointment):
+    appointment.reason = "Other knee"
+    appointment.save()
 
-    response = fhir.get(f"{BASE}/Appointment/{visit.pk}")
+    response = fhir.get(f"{BASE}/Appointment/{appointment.pk}")
 
     assert read(response)["meta"]["versionId"] == "2"
     assert response["ETag"] == 'W/"2"'
@@ -164,42 +164,44 @@ def test_statuses_are_all_mapped():
     assert [ours for ours, _theirs in STATUSES] == Status.values
 
 
-@pytest.mark.parametrize(("ours", "theirs"), STATUSES)
-def test_status_is_mapped(fhir, visit, ours, theirs):
-    cancelled = {"cancelled_by": "patient", "cancel_reason": "Ill"} if ours == "cancelled" else {}
-    here = AppointmentFactory(start_time=at(10), status=ours, **cancelled)
-    other = next(each for each, _theirs in STATUSES[:2] if each != ours)
-    AppointmentFactory(start_time=at(11), status=other)
+def test_status_is_mapped(fhir, appointment, isolated):
+    for ours, theirs in STATUSES:
+        with isolated(ours=ours, theirs=theirs):
+            cancelled = {"cancelled_by": "patient", "cancel_reason": "Ill"} if ours == "cancelled" else {}
+            here = AppointmentFactory(start_time=at(10), status=ours, **cancelled)
+            other = next(each for each, _theirs in STATUSES[:2] if each != ours)
+            AppointmentFactory(start_time=at(11), status=other)
 
-    resource = read(fhir.get(f"{BASE}/Appointment/{here.pk}"))
-    response = fhir.get(f"{BASE}/Appointment?date=2026-11-25&status={theirs}")
+            resource = read(fhir.get(f"{BASE}/Appointment/{here.pk}"))
+            response = fhir.get(f"{BASE}/Appointment?date=2026-11-25&status={theirs}")
 
-    assert resource["status"] == theirs
-    assert ("slot" in resource) == (ours in BLOCKING)
-    assert ("cancelationReason" in resource) == (ours == "cancelled")
-    assert ids(response) == [here.pk]
+            assert resource["status"] == theirs
+            assert ("slot" in resource) == (ours in BLOCKING)
+            assert ("cancelationReason" in resource) == (ours == "cancelled")
+            assert ids(response) == [here.pk]
 
 
-@pytest.mark.parametrize(("by", "code", "display"), [("patient", "pat", "Patient"), ("clinic", "prov", "Provider")])
-def test_cancelled_appointment_says_by_whom_and_why(fhir, by, code, display):
-    visit = AppointmentFactory(status="cancelled", cancelled_by=by, cancel_reason="Strike")
+def test_cancelled_appointment_says_by_whom_and_why(fhir, isolated):
+    for by, code, display in [("patient", "pat", "Patient"), ("clinic", "prov", "Provider")]:
+        with isolated(by=by, code=code, display=display):
+            appointment = AppointmentFactory(status="cancelled", cancelled_by=by, cancel_reason="Strike")
 
-    assert read(fhir.get(f"{BASE}/Appointment/{visit.pk}"))["cancelationReason"] == {
-        "coding": [
-            {
-                "system": "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason",
-                "code": code,
-                "display": display,
+            assert read(fhir.get(f"{BASE}/Appointment/{appointment.pk}"))["cancelationReason"] == {
+                "coding": [
+                    {
+                        "system": "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason",
+                        "code": code,
+                        "display": display,
+                    }
+                ],
+                "text": "Strike",
             }
-        ],
-        "text": "Strike",
-    }
 
 
-def test_cancelled_appointment_of_which_nothing_is_known_is_read_nevertheless(fhir):
-    visit = AppointmentFactory(status="cancelled")
+def test_cancelled_appointment_without_details_can_be_read(fhir):
+    appointment = AppointmentFactory(status="cancelled")
 
-    assert "cancelationReason" not in read(fhir.get(f"{BASE}/Appointment/{visit.pk}"))
+    assert "cancelationReason" not in read(fhir.get(f"{BASE}/Appointment/{appointment.pk}"))
 
 
 # The statement
@@ -231,13 +233,13 @@ def test_metadata_is_for_anyone_signed_in(fhir_client):
 
 @pytest.fixture
 def own(doctor_user, maria):
-    """A visit in the doctor's own diary."""
+    """An appointment in the doctor's own diary."""
     return AppointmentFactory(doctor=DoctorFactory(user=doctor_user), patient=maria, reason="Sore knee")
 
 
 @pytest.fixture
 def other():
-    """A visit to another doctor, whose patient has never seen the first."""
+    """An appointment to another doctor, whose patient has never seen the first."""
     return AppointmentFactory(doctor=DoctorFactory(full_name="Dr Other"), start_time=at(10))
 
 
@@ -266,7 +268,7 @@ def test_doctor_searches_no_patients_as_in_the_portal(fhir_client, doctor_user, 
     refused(post(client, "Patient", family=own.patient.last_name), 403, "forbidden")
 
 
-def test_shared_patient_is_shown_without_the_other_doctors_visits(fhir_client, doctor_user, own, other):
+def test_shared_patient_is_shown_without_the_other_doctors_appointments(fhir_client, doctor_user, own, other):
     AppointmentFactory(doctor=own.doctor, patient=own.patient, start_time=at(9))
     AppointmentFactory(doctor=other.doctor, patient=own.patient, start_time=at(11))
     client = fhir_client(doctor_user)
@@ -275,60 +277,60 @@ def test_shared_patient_is_shown_without_the_other_doctors_visits(fhir_client, d
     assert len(ids(client.get(f"{BASE}/Appointment?patient={own.patient_id}"))) == 2
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
+def test_manager_sees_no_patients(fhir_client, manager, appointment, isolated):
+    cases = [
         ("get", "Patient"),
         ("post", "Patient/_search"),
         ("get", "Patient/{patient}"),
         ("get", "Appointment"),
         ("post", "Appointment/_search"),
         ("get", "Appointment/{pk}"),
-    ],
-)
-def test_manager_sees_no_patients(fhir_client, manager, visit, method, path):
-    address = path.format(pk=visit.pk, patient=visit.patient_id)
+    ]
+    for method, path in cases:
+        with isolated(method=method, path=path):
+            address = path.format(pk=appointment.pk, patient=appointment.patient_id)
 
-    response = getattr(fhir_client(manager), method)(f"{BASE}/{address}")
+            response = getattr(fhir_client(manager), method)(f"{BASE}/{address}")
 
-    assert response.status_code == 403
-    assert "Santos" not in response.content.decode()
+            assert response.status_code == 403
+            assert "Santos" not in response.content.decode()
 
 
-def test_manager_sees_slots_that_say_nothing_of_patients(fhir_client, manager, visit):
+def test_manager_sees_slots_that_say_nothing_of_patients(fhir_client, manager, appointment):
     client = fhir_client(manager)
 
-    slots = found(client.get(f"{BASE}/Slot?schedule={visit.doctor_id}&start=2026-11-24&status=busy"))
+    slots = found(client.get(f"{BASE}/Slot?schedule={appointment.doctor_id}&start=2026-11-24&status=busy"))
 
     assert [set(each) for each in slots] == [
         {"resourceType", "id", "schedule", "status", "start", "end"},
     ]
 
 
-def test_who_sees_visits_but_no_patients_reads_no_names(fhir_client, receptionist, visit):
+def test_who_sees_appointments_but_no_patients_reads_no_names(fhir_client, receptionist, appointment):
     group = receptionist.groups.get()
     group.permissions.remove(*group.permissions.filter(content_type__model="patient"))
-    visit.status, visit.cancelled_by, visit.cancel_reason = "cancelled", "patient", "Her mother died"
-    visit.save()
+    appointment.status, appointment.cancelled_by, appointment.cancel_reason = "cancelled", "patient", "Her mother died"
+    appointment.save()
 
-    response = fhir_client(receptionist).get(f"{BASE}/Appointment/{visit.pk}")
+    response = fhir_client(receptionist).get(f"{BASE}/Appointment/{appointment.pk}")
 
     resource = read(response)
-    assert resource["participant"][0]["actor"] == {"reference": f"Patient/{visit.patient_id}"}
+    assert resource["participant"][0]["actor"] == {"reference": f"Patient/{appointment.patient_id}"}
     assert "Santos" not in response.content.decode()
     assert "text" not in resource["cancelationReason"]
     assert "description" not in resource
 
 
-@pytest.mark.parametrize("path", ["metadata", "Patient", "Appointment", "Slot", "Observation"])
-def test_nobody_in_particular_is_served_nothing(client, visit, path):
-    response = client.get(f"{BASE}/{path}")
+def test_request_without_a_token_is_refused(client, appointment, isolated):
+    for path in ["metadata", "Patient", "Appointment", "Slot", "Observation"]:
+        with isolated(path=path):
+            response = client.get(f"{BASE}/{path}")
 
-    refused(response, 401, "login")
-    assert "Santos" not in response.content.decode()
+            refused(response, 401, "login")
+            assert "Santos" not in response.content.decode()
 
 
-def test_searches_change_nothing(fhir, visit):
+def test_searches_change_nothing(fhir, appointment):
     before = list(Appointment.objects.values()), list(Patient.objects.values())
 
     for kind in ("Patient", "Practitioner", "Schedule", "Appointment"):
@@ -346,29 +348,34 @@ def test_search_by_post_needs_no_token_of_a_page(receptionist, maria):
 # Refusals
 
 
-@pytest.mark.parametrize("kind", ["Patient", "Practitioner", "Schedule", "Slot", "Appointment"])
-@pytest.mark.parametrize(
-    "key", [NEVER, "abc", "0", "-1", "9" * 18, "9" * 19, "9" * 5000, "%00", "%ED%A0%80", "٣", "1-1"]
-)
-def test_unknown_id_is_not_found(fhir, visit, kind, key):
-    refused(fhir.get(f"{BASE}/{kind}/{key}"), 404, "not-found")
+def test_unknown_id_is_not_found(fhir, appointment, subtests):
+    for kind in ["Patient", "Practitioner", "Schedule", "Slot", "Appointment"]:
+        for key in [NEVER, "abc", "0", "-1", "9" * 18, "9" * 19, "9" * 5000, "%00", "%ED%A0%80", "٣", "1-1"]:
+            with subtests.test(kind=kind, key=key):
+                refused(fhir.get(f"{BASE}/{kind}/{key}"), 404, "not-found")
 
 
-@pytest.mark.parametrize("path", ["", "Observation", "Observation/1", "Appointment/1/_history", "$export", "Patient/"])
-def test_unknown_type_or_interaction_is_not_supported(fhir, path):
-    refused(fhir.get(f"{BASE}/{path}"), 404, "not-supported")
+def test_unknown_type_or_interaction_is_not_supported(fhir, subtests):
+    for path in ["", "Observation", "Observation/1", "Appointment/1/_history", "$export", "Patient/"]:
+        with subtests.test(path=path):
+            refused(fhir.get(f"{BASE}/{path}"), 404, "not-supported")
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_nothing_is_written(fhir, visit, method):
-    for path in ("Patient", f"Patient/{visit.patient_id}", f"Appointment/{visit.pk}", "Patient/_search"):
-        if (method, path) != ("post", "Patient/_search"):
-            assert getattr(fhir, method)(f"{BASE}/{path}").status_code == 405
+def test_nothing_is_written(fhir, appointment, isolated):
+    for method in ["post", "put", "patch", "delete"]:
+        with isolated(method=method):
+            for path in (
+                "Patient",
+                f"Patient/{appointment.patient_id}",
+                f"Appointment/{appointment.pk}",
+                "Patient/_search",
+            ):
+                if (method, path) != ("post", "Patient/_search"):
+                    assert getattr(fhir, method)(f"{BASE}/{path}").status_code == 405
 
 
-@pytest.mark.parametrize(
-    ("accept", "answered"),
-    [
+def test_answer_comes_as_was_asked(fhir, maria, subtests):
+    cases = [
         ("application/fhir+json", "application/fhir+json"),
         ("application/json", "application/json"),
         ("text/json;q=0.5", "application/json"),
@@ -376,50 +383,57 @@ def test_nothing_is_written(fhir, visit, method):
         ("*/*", "application/fhir+json"),
         ("application/*", "application/fhir+json"),
         ("application/fhir+json; fhirVersion=4.0; charset=utf-8", "application/fhir+json"),
-    ],
-)
-def test_answer_comes_as_was_asked(fhir, maria, accept, answered):
-    response = fhir.get(f"{BASE}/Patient/{maria.pk}", headers={"Accept": accept})
+    ]
+    for accept, answered in cases:
+        with subtests.test(accept=accept, answered=answered):
+            response = fhir.get(f"{BASE}/Patient/{maria.pk}", headers={"Accept": accept})
 
-    assert (response.status_code, response["Content-Type"]) == (200, answered)
-    checked(response.json())
-
-
-@pytest.mark.parametrize(
-    "accept",
-    ["application/fhir+xml", "text/html", "application/fhir+json; fhirVersion=5.0", "application/json;q=0", ";", "\0"],
-)
-def test_other_media_types_are_not_acceptable(fhir, maria, accept):
-    refused(fhir.get(f"{BASE}/Patient/{maria.pk}", headers={"Accept": accept}), 406, "not-supported")
+            assert (response.status_code, response["Content-Type"]) == (200, answered)
+            checked(response.json())
 
 
-@pytest.mark.parametrize(
-    ("asked", "answered"),
-    [
+def test_other_media_types_are_not_acceptable(fhir, maria, subtests):
+    cases = [
+        "application/fhir+xml",
+        "text/html",
+        "application/fhir+json; fhirVersion=5.0",
+        "application/json;q=0",
+        ";",
+        "\0",
+    ]
+    for accept in cases:
+        with subtests.test(accept=accept):
+            refused(fhir.get(f"{BASE}/Patient/{maria.pk}", headers={"Accept": accept}), 406, "not-supported")
+
+
+def test_format_says_more_than_the_header(fhir, subtests):
+    cases = [
         ("json", "application/fhir+json"),
         ("application/fhir+json", "application/fhir+json"),
         ("application%2Ffhir%2Bjson", "application/fhir+json"),
         ("application/json", "application/json"),
-    ],
-)
-def test_format_says_more_than_the_header(fhir, asked, answered):
-    response = fhir.get(f"{BASE}/Patient?_format={asked}", headers={"Accept": "text/html"})
+    ]
+    for asked, answered in cases:
+        with subtests.test(asked=asked, answered=answered):
+            response = fhir.get(f"{BASE}/Patient?_format={asked}", headers={"Accept": "text/html"})
 
-    assert (response.status_code, response["Content-Type"]) == (200, answered)
-    assert "_format" not in link(response, "self")
-
-
-@pytest.mark.parametrize("asked", ["xml", "ttl", "%00"])
-def test_other_formats_are_not_acceptable(fhir, asked):
-    refused(fhir.get(f"{BASE}/Patient?_format={asked}"), 406, "not-supported")
-    refused(post(fhir, "Patient", _format=asked), 406, "not-supported")
+            assert (response.status_code, response["Content-Type"]) == (200, answered)
+            assert "_format" not in link(response, "self")
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data", "multipart/form-data; boundary=x"])
-def test_search_by_post_sends_a_form(fhir, content_type):
-    response = fhir.post(f"{BASE}/Patient/_search", b"family=Santos", content_type=content_type)
+def test_other_formats_are_not_acceptable(fhir, isolated):
+    for asked in ["xml", "ttl", "%00"]:
+        with isolated(asked=asked):
+            refused(fhir.get(f"{BASE}/Patient?_format={asked}"), 406, "not-supported")
+            refused(post(fhir, "Patient", _format=asked), 406, "not-supported")
 
-    refused(response, 415, "not-supported")
+
+def test_search_by_post_sends_a_form(fhir, isolated):
+    for content_type in ["application/json", "multipart/form-data", "multipart/form-data; boundary=x"]:
+        with isolated(content_type=content_type):
+            response = fhir.post(f"{BASE}/Patient/_search", b"family=Santos", content_type=content_type)
+
+            refused(response, 415, "not-supported")
 
 
 def test_form_that_cannot_be_read_is_refused(fhir):

@@ -25,17 +25,17 @@ def search(client, kind="Appointment", **sought):
     return client.get(f"{BASE}/{kind}", sought)
 
 
-# Dates: a visit a minute before, at, and after each edge of what is meant
+# Dates: an appointment a minute before, at, and after each edge of what is meant
 
 
 def around(*instants):
-    """Return the ids of visits to different doctors at instants, by start."""
+    """Return the ids of appointments to different doctors at instants, by start."""
     return {each: AppointmentFactory(start_time=each).pk for each in instants}
 
 
-@pytest.mark.parametrize(
-    ("prefix", "expected"),
-    [
+@pytest.mark.both_databases
+def test_date_is_one_of_clinic_time(fhir, isolated):
+    prefix_cases = [
         ("", [1, 2]),
         ("eq", [1, 2]),
         ("ne", [0, 3]),
@@ -45,11 +45,8 @@ def around(*instants):
         ("le", [0, 1, 2]),
         ("lt", [0]),
         ("eb", [0]),
-    ],
-)
-@pytest.mark.parametrize(
-    ("value", "start", "end"),
-    [
+    ]
+    value_cases = [
         ("2026-11-24", at(0, day=24), at(0, day=25)),
         ("2026-07-01", dt.datetime(2026, 6, 30, 23, tzinfo=UTC), dt.datetime(2026, 7, 1, 23, tzinfo=UTC)),
         # The clocks go forward: 23 hours. They go back: 25.
@@ -59,68 +56,81 @@ def around(*instants):
         ("2026-12", dt.datetime(2026, 12, 1, tzinfo=UTC), dt.datetime(2027, 1, 1, tzinfo=UTC)),
         ("2026", dt.datetime(2026, 1, 1, tzinfo=UTC), dt.datetime(2027, 1, 1, tzinfo=UTC)),
         ("2199-12-31", dt.datetime(2199, 12, 31, tzinfo=UTC), dt.datetime(2200, 1, 1, tzinfo=UTC)),
-    ],
-)
-def test_date_is_one_of_clinic_time(fhir, value, start, end, prefix, expected):
-    visits = list(around(start - MINUTE, start, end - MINUTE, end).values())
+    ]
+    for value, start, end in value_cases:
+        with isolated(value):
+            appointments = list(around(start - MINUTE, start, end - MINUTE, end).values())
 
-    assert ids(search(fhir, date=f"{prefix}{value}")) == [visits[number] for number in expected]
+            found_by_prefix = {prefix: ids(search(fhir, date=f"{prefix}{value}")) for prefix, _expected in prefix_cases}
+
+            assert found_by_prefix == {
+                prefix: [appointments[number] for number in expected] for prefix, expected in prefix_cases
+            }
 
 
-@pytest.mark.parametrize(
-    ("prefix", "expected"),
-    [("", [1]), ("ne", [0, 2]), ("ge", [1, 2]), ("gt", [2]), ("sa", [2]), ("le", [0, 1]), ("lt", [0]), ("eb", [0])],
-)
-@pytest.mark.parametrize(
-    "value",
-    [
+@pytest.mark.both_databases
+def test_instant_lasts_as_long_as_it_is_precise(fhir, isolated):
+    prefix_cases = [
+        ("", [1]),
+        ("ne", [0, 2]),
+        ("ge", [1, 2]),
+        ("gt", [2]),
+        ("sa", [2]),
+        ("le", [0, 1]),
+        ("lt", [0]),
+        ("eb", [0]),
+    ]
+    value_cases = [
         "2026-11-24T10:30Z",
         "2026-11-24T10:30:00Z",
         "2026-11-24T10:30:00.000Z",
         "2026-11-24T10:30:00.000000000+00:00",
         "2026-11-24T05:00:00-05:30",
         "2026-11-25T00:30+14:00",
-    ],
-)
-def test_instant_lasts_as_long_as_it_is_precise(fhir, value, prefix, expected):
-    middle = at(10, 30, day=24)
-    visits = list(around(middle - MINUTE, middle, middle + MINUTE).values())
+    ]
+    for prefix, expected in prefix_cases:
+        for value in value_cases:
+            with isolated(prefix=prefix, expected=expected, value=value):
+                middle = at(10, 30, day=24)
+                appointments = list(around(middle - MINUTE, middle, middle + MINUTE).values())
 
-    assert ids(search(fhir, date=f"{prefix}{value}")) == [visits[number] for number in expected]
+                assert ids(search(fhir, date=f"{prefix}{value}")) == [appointments[number] for number in expected]
 
 
-def test_second_of_a_minute_is_not_the_whole_minute(fhir):
-    visit = AppointmentFactory(start_time=at(10))
+@pytest.mark.both_databases
+def test_second_precision_does_not_match_the_whole_minute(fhir):
+    appointment = AppointmentFactory(start_time=at(10))
 
     assert ids(search(fhir, date="2026-11-25T10:00:01Z")) == []
     assert ids(search(fhir, date="ge2026-11-25T10:00:01Z")) == []
-    assert ids(search(fhir, date="lt2026-11-25T10:00:01Z")) == [visit.pk]
+    assert ids(search(fhir, date="lt2026-11-25T10:00:01Z")) == [appointment.pk]
 
 
-def test_repeated_hour_of_the_clock_change_is_told_by_its_offset(fhir):
+@pytest.mark.both_databases
+def test_repeated_hour_of_the_clock_change_is_identified_by_offset(fhir):
     first, second = dt.datetime(2026, 10, 25, 0, 30, tzinfo=UTC), dt.datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
-    visits = around(first, second)
+    appointments = around(first, second)
 
-    assert ids(search(fhir, date="2026-10-25T01:30+01:00")) == [visits[first]]
-    assert ids(search(fhir, date="2026-10-25T01:30+00:00")) == [visits[second]]
-
-
-def test_plus_that_was_not_escaped_is_understood(fhir):
-    visit = AppointmentFactory(start_time=at(10))
-
-    assert ids(fhir.get(f"{BASE}/Appointment?date=2026-11-25T11:00:00+01:00")) == [visit.pk]
+    assert ids(search(fhir, date="2026-10-25T01:30+01:00")) == [appointments[first]]
+    assert ids(search(fhir, date="2026-10-25T01:30+00:00")) == [appointments[second]]
 
 
-def test_repeated_dates_hold_together_and_with_commas_any_does(fhir):
-    visits = list(around(at(9, day=24), at(9, day=25), at(9, day=26)).values())
+def test_unescaped_plus_is_read_as_a_plus(fhir):
+    appointment = AppointmentFactory(start_time=at(10))
 
-    assert ids(search(fhir, date=["ge2026-11-25", "lt2026-11-26"])) == [visits[1]]
-    assert ids(search(fhir, date="2026-11-24,2026-11-26")) == [visits[0], visits[2]]
+    assert ids(fhir.get(f"{BASE}/Appointment?date=2026-11-25T11:00:00+01:00")) == [appointment.pk]
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
+@pytest.mark.both_databases
+def test_repeated_dates_are_combined_with_and_commas_with_or(fhir):
+    appointments = list(around(at(9, day=24), at(9, day=25), at(9, day=26)).values())
+
+    assert ids(search(fhir, date=["ge2026-11-25", "lt2026-11-26"])) == [appointments[1]]
+    assert ids(search(fhir, date="2026-11-24,2026-11-26")) == [appointments[0], appointments[2]]
+
+
+def test_malformed_date_is_refused(fhir, isolated):
+    cases = [
         "tomorrow",
         "2026-02-30",
         "2026-13",
@@ -152,18 +162,18 @@ def test_repeated_dates_hold_together_and_with_commas_any_does(fhir):
         "\ud800",
         "9" * 5000,
         ",".join(["2026-11-24"] * 21),
-    ],
-)
-def test_malformed_date_is_refused(fhir, value):
-    AppointmentFactory()
-    address = "".join(f"%{byte:02x}" for byte in value.encode("utf-8", "surrogatepass"))
+    ]
+    for value in cases:
+        with isolated(value=value):
+            AppointmentFactory()
+            address = "".join(f"%{byte:02x}" for byte in value.encode("utf-8", "surrogatepass"))
 
-    response = fhir.get(f"{BASE}/Appointment?date={address}")
+            response = fhir.get(f"{BASE}/Appointment?date={address}")
 
-    assert read(response, 400)["resourceType"] == "OperationOutcome"
+            assert read(response, 400)["resourceType"] == "OperationOutcome"
 
 
-def test_surrogates_are_refused_wherever_they_come_from():
+def test_surrogates_are_refused():
     with pytest.raises(values.FhirRefused):
         values.alternatives("name", "\ud800")
 
@@ -176,14 +186,13 @@ def test_approximate_date_is_not_supported(fhir):
 
 
 @pytest.fixture
-def visit(maria, okafor):
+def appointment(maria, okafor):
     AppointmentFactory(start_time=at(12))  # somebody else's
     return AppointmentFactory(patient=maria, doctor=okafor, start_time=at(10))
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_appointment_is_found(fhir, appointment, isolated):
+    cases = [
         "patient={patient}",
         "patient=Patient/{patient}",
         "patient:Patient={patient}",
@@ -203,21 +212,20 @@ def visit(maria, okafor):
         "status=booked&_id={pk}",
         "status=http://hl7.org/fhir/appointmentstatus|booked&_id={pk}",
         "status=proposed,booked&_id={pk}",
-    ],
-)
-def test_appointment_is_found(fhir, visit, query):
-    named = query.format(patient=visit.patient_id, doctor=visit.doctor_id, pk=visit.pk)
+    ]
+    for query in cases:
+        with isolated(query=query):
+            named = query.format(patient=appointment.patient_id, doctor=appointment.doctor_id, pk=appointment.pk)
 
-    assert ids(fhir.get(f"{BASE}/Appointment?{named}")) == [visit.pk]
-    assert ids(fhir.post(f"{BASE}/Appointment/_search", named, content_type=FORM)) == [visit.pk]
+            assert ids(fhir.get(f"{BASE}/Appointment?{named}")) == [appointment.pk]
+            assert ids(fhir.post(f"{BASE}/Appointment/_search", named, content_type=FORM)) == [appointment.pk]
 
 
 FORM = "application/x-www-form-urlencoded"
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_appointment_is_not_found(fhir, appointment, isolated):
+    cases = [
         "patient=999999",
         "patient=abc",
         "actor=Patient/999999&actor=Practitioner/{doctor}",
@@ -227,18 +235,17 @@ FORM = "application/x-www-form-urlencoded"
         "status=proposed",
         "status=fulfilled",
         "_id={pk}&status=noshow,fulfilled",
-    ],
-)
-def test_appointment_is_not_found(fhir, visit, query):
-    response = fhir.get(f"{BASE}/Appointment?" + query.format(doctor=visit.doctor_id, pk=visit.pk))
+    ]
+    for query in cases:
+        with isolated(query=query):
+            response = fhir.get(f"{BASE}/Appointment?" + query.format(doctor=appointment.doctor_id, pk=appointment.pk))
 
-    assert ids(response) == []
-    assert response.json()["total"] == 0
+            assert ids(response) == []
+            assert response.json()["total"] == 0
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_malformed_search_is_refused(fhir, appointment, isolated):
+    cases = [
         "actor=7",
         "actor=Location/7",
         "actor=Patient/",
@@ -276,55 +283,61 @@ def test_appointment_is_not_found(fhir, visit, query):
         "after=-99999999999-1",
         "after=1-" + "9" * 19,
         "&".join(["date=2026-11-24"] * 21),
-    ],
-)
-def test_malformed_search_is_refused(fhir, visit, query):
-    assert read(fhir.get(f"{BASE}/Appointment?{query}"), 400)["resourceType"] == "OperationOutcome"
-    posted = fhir.post(f"{BASE}/Appointment/_search", query, content_type=FORM)
-    assert read(posted, 400)["resourceType"] == "OperationOutcome"
+    ]
+    for query in cases:
+        with isolated(query=query):
+            assert read(fhir.get(f"{BASE}/Appointment?{query}"), 400)["resourceType"] == "OperationOutcome"
+            posted = fhir.post(f"{BASE}/Appointment/_search", query, content_type=FORM)
+            assert read(posted, 400)["resourceType"] == "OperationOutcome"
 
 
-@pytest.mark.parametrize("query", [f"after={'9' * 11}-{'9' * 18}", "after=-9999999999-1", "_id=" + "9" * 18])
-def test_extremes_that_are_well_formed_are_answered(fhir, visit, query):
-    read(fhir.get(f"{BASE}/Appointment?{query}"))
+@pytest.mark.both_databases
+def test_extreme_but_valid_values_are_answered(fhir, appointment, subtests):
+    for query in [f"after={'9' * 11}-{'9' * 18}", "after=-9999999999-1", "_id=" + "9" * 18]:
+        with subtests.test(query=query):
+            read(fhir.get(f"{BASE}/Appointment?{query}"))
 
 
-@pytest.mark.parametrize("query", ["after=x", "after=-1", "after=%00", f"after={'9' * 19}"])
-def test_malformed_cursor_of_patients_is_refused(fhir, query):
-    refused(fhir.get(f"{BASE}/Patient?{query}"), 400, "value")
+def test_malformed_cursor_of_patients_is_refused(fhir, subtests):
+    for query in ["after=x", "after=-1", "after=%00", f"after={'9' * 19}"]:
+        with subtests.test(query=query):
+            refused(fhir.get(f"{BASE}/Patient?{query}"), 400, "value")
 
 
-def test_many_ids_and_conditions_at_once_are_served(fhir, visit):
-    many = ",".join(str(number) for number in [*range(500_000, 500_299), visit.pk])
+@pytest.mark.both_databases
+def test_many_ids_and_conditions_are_served(fhir, appointment):
+    many = ",".join(str(number) for number in [*range(500_000, 500_299), appointment.pk])
     dates = ",".join(["2026-11-25"] * 20)
 
     response = fhir.get(f"{BASE}/Appointment?_id={many}&" + "&".join([f"date={dates}"] * 19))
 
-    assert ids(response) == [visit.pk]
+    assert ids(response) == [appointment.pk]
 
 
 # What is not known
 
 
-@pytest.mark.parametrize(
-    "prefer", ["handling=lenient", "respond-async, Handling=Lenient", "return=minimal; handling=lenient"]
-)
-def test_unknown_parameter_is_left_out_for_a_lenient_client(fhir, visit, prefer):
-    address = f"{BASE}/Appointment?date=2026-11-25&location=Location/1&_include=Appointment:patient"
+def test_unknown_parameter_is_ignored_for_a_lenient_client(fhir, appointment, subtests):
+    cases = ["handling=lenient", "respond-async, Handling=Lenient", "return=minimal; handling=lenient"]
+    for prefer in cases:
+        with subtests.test(prefer=prefer):
+            address = f"{BASE}/Appointment?date=2026-11-25&location=Location/1&_include=Appointment:patient"
 
-    response = fhir.get(address, headers={"Prefer": prefer})
+            response = fhir.get(address, headers={"Prefer": prefer})
 
-    assert len(ids(response)) == 2
-    assert parse_qs(urlsplit(link(response, "self")).query) == {"date": ["2026-11-25"], "_count": ["50"]}
-
-
-@pytest.mark.parametrize("query", ["location=1", "_include=Appointment:patient", "_summary=text", "_total=x", "a.b=1"])
-@pytest.mark.parametrize("headers", [{}, {"Prefer": "handling=strict"}])
-def test_unknown_parameter_is_refused(fhir, visit, query, headers):
-    refused(fhir.get(f"{BASE}/Appointment?{query}", headers=headers), 400, "not-supported")
+            assert len(ids(response)) == 2
+            assert parse_qs(urlsplit(link(response, "self")).query) == {"date": ["2026-11-25"], "_count": ["50"]}
 
 
-def test_name_that_begins_like_too_many_is_refused_before_they_are_read(fhir, maria, monkeypatch):
+def test_unknown_parameter_is_refused(fhir, appointment, subtests):
+    for query in ["location=1", "_include=Appointment:patient", "_summary=text", "_total=x", "a.b=1"]:
+        for headers in [{}, {"Prefer": "handling=strict"}]:
+            with subtests.test(query=query, headers=headers):
+                refused(fhir.get(f"{BASE}/Appointment?{query}", headers=headers), 400, "not-supported")
+
+
+@pytest.mark.both_databases
+def test_name_prefix_with_too_many_matches_is_refused(fhir, maria, monkeypatch):
     monkeypatch.setattr(parameters, "MAX_CANDIDATES", 1)
     PatientFactory(last_name="Santana")
 
@@ -332,24 +345,25 @@ def test_name_that_begins_like_too_many_is_refused_before_they_are_read(fhir, ma
     assert ids(post(fhir, "Patient", family="Santos")) == [maria.pk]
 
 
-@pytest.mark.parametrize(
-    "query", ["birthDate=1980", "Family=Santos", "_content=Santos", "_has:Appointment:patient:status=x"]
-)
-def test_misspelt_criterion_does_not_list_all_patients(fhir, maria, query):
-    response = fhir.get(f"{BASE}/Patient?{query}")
+def test_misspelt_criterion_does_not_list_all_patients(fhir, maria, subtests):
+    cases = ["birthDate=1980", "Family=Santos", "_content=Santos", "_has:Appointment:patient:status=x"]
+    for query in cases:
+        with subtests.test(query=query):
+            response = fhir.get(f"{BASE}/Patient?{query}")
 
-    assert response.status_code == 400
-    assert "Santos" not in response.content.decode()
+            assert response.status_code == 400
+            assert "Santos" not in response.content.decode()
 
 
-@pytest.mark.parametrize("kind", ["Practitioner", "Schedule"])
-def test_doctors_are_found_by_whether_they_are_active(fhir, kind):
-    active, inactive = DoctorFactory(), DoctorFactory(is_active=False)
+def test_doctors_are_found_by_whether_they_are_active(fhir, isolated):
+    for kind in ["Practitioner", "Schedule"]:
+        with isolated(kind=kind):
+            active, inactive = DoctorFactory(), DoctorFactory(is_active=False)
 
-    assert ids(search(fhir, kind, active="true")) == [active.pk]
-    assert ids(search(fhir, kind, active="false")) == [inactive.pk]
-    assert ids(search(fhir, kind, active="true,false", _id=f"{inactive.pk}")) == [inactive.pk]
-    refused(search(fhir, kind, active="yes"), 400, "value")
+            assert ids(search(fhir, kind, active="true")) == [active.pk]
+            assert ids(search(fhir, kind, active="false")) == [inactive.pk]
+            assert ids(search(fhir, kind, active="true,false", _id=f"{inactive.pk}")) == [inactive.pk]
+            refused(search(fhir, kind, active="yes"), 400, "value")
 
 
 def test_schedule_is_found_by_its_doctor(fhir):
@@ -373,9 +387,9 @@ def joao(db):
     )
 
 
-@pytest.mark.parametrize(
-    "sought",
-    [
+@pytest.mark.both_databases
+def test_patient_is_found_by_personal_data(fhir, maria, joao, isolated):
+    cases = [
         {"name": "joao"},
         {"name": "JOÃO"},
         {"name": "muller pedro"},
@@ -400,15 +414,15 @@ def joao(db):
         {"birthdate": ["ge1980-05-17", "le1980-05-17"]},
         {"birthdate": ["gt1980-05-16", "lt1980-05-18"]},
         {"birthdate": "ne1980-05-18", "family": "Santos"},
-    ],
-)
-def test_patient_is_found_by_personal_data(fhir, maria, joao, sought):
-    assert ids(post(fhir, "Patient", **sought)) == [joao.pk]
+    ]
+    for sought in cases:
+        with isolated(sought=sought):
+            assert ids(post(fhir, "Patient", **sought)) == [joao.pk]
 
 
-@pytest.mark.parametrize(
-    "sought",
-    [
+@pytest.mark.both_databases
+def test_patient_is_not_found_by_less(fhir, maria, joao, isolated):
+    cases = [
         {"name": "oao"},
         {"name": "jp@example.org"},
         {"name": "jp"},  # so begins the e-mail, but no name
@@ -427,18 +441,17 @@ def test_patient_is_found_by_personal_data(fhir, maria, joao, sought):
         {"birthdate": "gt1980-05-17"},
         {"birthdate": "lt1980-05-17"},
         {"birthdate": "sa1980"},
-    ],
-)
-def test_patient_is_not_found_by_less(fhir, maria, joao, sought):
-    response = post(fhir, "Patient", **sought)
+    ]
+    for sought in cases:
+        with isolated(sought=sought):
+            response = post(fhir, "Patient", **sought)
 
-    assert ids(response) == []
-    assert link(response, "self") == f"{HERE}/Patient/_search?_count=50"
+            assert ids(response) == []
+            assert link(response, "self") == f"{HERE}/Patient/_search?_count=50"
 
 
-@pytest.mark.parametrize(
-    "sought",
-    [
+def test_malformed_personal_data_are_refused(fhir, joao, isolated):
+    cases = [
         {"name": ""},
         {"name": "\0"},
         {"family": "Santos\x85"},
@@ -450,23 +463,23 @@ def test_patient_is_not_found_by_less(fhir, maria, joao, sought):
         {"birthdate": "1980-05-17T10:00Z"},
         {"birthdate": "17/05/1980"},
         {"name": ",".join(["a"] * 21)},
-    ],
-)
-def test_malformed_personal_data_are_refused(fhir, joao, sought):
-    assert read(post(fhir, "Patient", **sought), 400)["resourceType"] == "OperationOutcome"
+    ]
+    for sought in cases:
+        with isolated(sought=sought):
+            assert read(post(fhir, "Patient", **sought), 400)["resourceType"] == "OperationOutcome"
 
 
-@pytest.mark.parametrize(
-    "name", ["name", "family", "given", "birthdate", "email", "phone", "telecom", "family:exact", "name.given"]
-)
-def test_personal_data_may_not_stand_in_an_address(fhir, maria, name):
-    for response in (
-        fhir.get(f"{BASE}/Patient?{name}=Santos"),
-        fhir.post(f"{BASE}/Patient/_search?{name}=Santos", "", content_type=FORM),
-    ):
-        text = refused(response, 400, "security")
-        assert "Patient/_search" in text
-        assert "Santos" not in text
+def test_personal_data_may_not_stand_in_an_address(fhir, maria, isolated):
+    cases = ["name", "family", "given", "birthdate", "email", "phone", "telecom", "family:exact", "name.given"]
+    for name in cases:
+        with isolated(name=name):
+            for response in (
+                fhir.get(f"{BASE}/Patient?{name}=Santos"),
+                fhir.post(f"{BASE}/Patient/_search?{name}=Santos", "", content_type=FORM),
+            ):
+                text = refused(response, 400, "security")
+                assert "Patient/_search" in text
+                assert "Santos" not in text
 
 
 def test_links_of_a_search_for_persons_hold_ids_and_none_of_their_data(fhir):
@@ -484,7 +497,7 @@ def test_links_of_a_search_for_persons_hold_ids_and_none_of_their_data(fhir):
     assert [len(page) for page in pages(fhir, response)] == [2, 2, 1]
 
 
-def test_search_that_finds_more_persons_than_an_address_holds_asks_for_more(fhir, monkeypatch):
+def test_search_with_too_many_matching_patients_is_refused(fhir, monkeypatch):
     monkeypatch.setattr("appointments.fhir.search.MAX_IDS", 3)
     PatientFactory.create_batch(3, last_name="Lindqvist")
 
@@ -493,6 +506,7 @@ def test_search_that_finds_more_persons_than_an_address_holds_asks_for_more(fhir
     refused(post(fhir, "Patient", family="Lindqvist"), 400, "too-costly")
 
 
+@pytest.mark.both_databases
 def test_address_with_all_the_ids_it_may_hold_is_one_that_servers_read(fhir):
     longest = ",".join(["9999999"] * values.MAX_IDS)
 
@@ -507,21 +521,23 @@ def test_address_with_all_the_ids_it_may_hold_is_one_that_servers_read(fhir):
 
 @pytest.fixture
 def week(okafor):
-    """Twenty-five visits, five of them at each of five starts."""
+    """Twenty-five appointments, five of them at each of five starts."""
     starts = [at(9 + number // 5) for number in range(25)]
     return [AppointmentFactory(start_time=start).pk for start in starts]
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 24, 25, 26])
-@pytest.mark.parametrize("sort", ["", "date", "-date"])
-def test_pages_show_each_appointment_once_and_in_order(fhir, week, sort, count):
-    first = search(fhir, _count=count, **({"_sort": sort} if sort else {}))
+@pytest.mark.both_databases
+def test_pages_show_each_appointment_once_and_in_order(fhir, week, isolated):
+    for count in [1, 2, 3, 5, 24, 25, 26]:
+        for sort in ["", "date", "-date"]:
+            with isolated(count=count, sort=sort):
+                first = search(fhir, _count=count, **({"_sort": sort} if sort else {}))
 
-    shown = list(pages(fhir, first))
+                shown = list(pages(fhir, first))
 
-    assert [pk for page in shown for pk in page] == (week[::-1] if sort == "-date" else week)
-    assert all(len(page) == count for page in shown[:-1])
-    assert first.json()["total"] == 25
+                assert [pk for page in shown for pk in page] == (week[::-1] if sort == "-date" else week)
+                assert all(len(page) == count for page in shown[:-1])
+                assert first.json()["total"] == 25
 
 
 def test_pages_keep_what_was_asked(fhir, week):
@@ -533,7 +549,8 @@ def test_pages_keep_what_was_asked(fhir, week):
     assert noise not in {pk for page in shown for pk in page}
 
 
-def test_visit_that_comes_in_between_moves_no_other(fhir, week):
+@pytest.mark.both_databases
+def test_appointment_that_comes_in_between_moves_no_other(fhir, week):
     first = search(fhir, _count=10)
     earlier = AppointmentFactory(start_time=at(8)).pk
     later = AppointmentFactory(start_time=at(15)).pk
@@ -544,20 +561,22 @@ def test_visit_that_comes_in_between_moves_no_other(fhir, week):
     assert earlier not in shown
 
 
-@pytest.mark.parametrize("kind", ["Patient", "Practitioner", "Schedule"])
-def test_pages_show_each_record_once(fhir, kind):
-    made = (PatientFactory if kind == "Patient" else DoctorFactory).create_batch(7)
+def test_pages_show_each_record_once(fhir, isolated):
+    for kind in ["Patient", "Practitioner", "Schedule"]:
+        with isolated(kind=kind):
+            made = (PatientFactory if kind == "Patient" else DoctorFactory).create_batch(7)
 
-    shown = list(pages(fhir, search(fhir, kind, _count=3)))
+            shown = list(pages(fhir, search(fhir, kind, _count=3)))
 
-    assert shown == [[each.pk for each in made[start : start + 3]] for start in (0, 3, 6)]
+            assert shown == [[each.pk for each in made[start : start + 3]] for start in (0, 3, 6)]
 
 
-@pytest.mark.parametrize(("asked", "given"), [("", 50), ("200", 200), ("201", 200), ("9" * 18, 200)])
-def test_count_is_bounded(fhir, asked, given):
-    response = search(fhir, **({"_count": asked} if asked else {}))
+def test_count_is_bounded(fhir, subtests):
+    for asked, given in [("", 50), ("200", 200), ("201", 200), ("9" * 18, 200)]:
+        with subtests.test(asked=asked, given=given):
+            response = search(fhir, **({"_count": asked} if asked else {}))
 
-    assert parse_qs(urlsplit(link(response, "self")).query)["_count"] == [str(given)]
+            assert parse_qs(urlsplit(link(response, "self")).query)["_count"] == [str(given)]
 
 
 def test_usual_page_has_fifty_rows(fhir):
@@ -566,13 +585,14 @@ def test_usual_page_has_fifty_rows(fhir):
     assert [len(page) for page in pages(fhir, search(fhir, "Practitioner"))] == [50, 1]
 
 
-@pytest.mark.parametrize("how", [{"_count": 0}, {"_summary": "count"}])
-@pytest.mark.parametrize("kind", ["Appointment", "Patient"])
-def test_count_of_nothing_gives_the_total_alone(fhir, week, kind, how):
-    bundle = read(search(fhir, kind, **how))
+def test_count_of_nothing_gives_the_total_alone(fhir, week, subtests):
+    for how in [{"_count": 0}, {"_summary": "count"}]:
+        for kind in ["Appointment", "Patient"]:
+            with subtests.test(how=how, kind=kind):
+                bundle = read(search(fhir, kind, **how))
 
-    assert (bundle["total"], "entry" in bundle) == (25, False)
-    assert [each["relation"] for each in bundle["link"]] == ["self"]
+                assert (bundle["total"], "entry" in bundle) == (25, False)
+                assert [each["relation"] for each in bundle["link"]] == ["self"]
 
 
 def test_total_is_left_out_if_it_is_not_wanted(fhir, week):
@@ -603,19 +623,20 @@ def patients_by_name(client):
     return post(client, "Patient", name="Santos", birthdate="ge1900")
 
 
-@pytest.mark.parametrize(("look", "queries"), [(appointments_of, 2), (patients_by_name, 4)])
-def test_search_makes_the_same_few_queries_for_3_and_for_30_rows(fhir, look, queries):
-    born = dt.date(1980, 5, 17)
-    for _number in range(3):
-        AppointmentFactory(patient=PatientFactory(date_of_birth=born))
-    look(fhir)  # the use of a token is noted once a minute
-    with CaptureQueriesContext(connection) as few:
-        look(fhir)
-    for _number in range(27):
-        AppointmentFactory(patient=PatientFactory(date_of_birth=born))
+def test_search_makes_the_same_few_queries_for_3_and_for_30_rows(fhir, isolated):
+    for look, queries in [(appointments_of, 2), (patients_by_name, 4)]:
+        with isolated(look=look, queries=queries):
+            born = dt.date(1980, 5, 17)
+            for _number in range(3):
+                AppointmentFactory(patient=PatientFactory(date_of_birth=born))
+            look(fhir)  # the use of a token is noted once a minute
+            with CaptureQueriesContext(connection) as few:
+                look(fhir)
+            for _number in range(27):
+                AppointmentFactory(patient=PatientFactory(date_of_birth=born))
 
-    with CaptureQueriesContext(connection) as many:
-        response = look(fhir)
+            with CaptureQueriesContext(connection) as many:
+                response = look(fhir)
 
-    assert len(found(response)) == 30
-    assert len(few) == len(many) == queries + SIGN_IN + 2  # the entry of the search, and whom it found
+            assert len(found(response)) == 30
+            assert len(few) == len(many) == queries + SIGN_IN + 2  # the entry of the search, and whom it found

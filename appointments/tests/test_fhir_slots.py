@@ -1,4 +1,4 @@
-"""Slots of the FHIR façade: the free times that the portal offers, and the times that visits take."""
+"""Slots of the FHIR façade: the free times that the portal offers, and the times that appointments take."""
 
 import datetime as dt
 from urllib.parse import urlencode
@@ -57,25 +57,24 @@ def test_slot_lasts_the_doctors_usual_length(fhir):
     }
 
 
-@pytest.mark.parametrize(
-    ("status", "is_busy"),
-    [
+def test_appointment_is_busy_while_its_status_takes_time(fhir, okafor, isolated):
+    cases = [
         ("booked", True),
         ("arrived", True),
         ("in_consultation", True),
         ("completed", True),
         ("no_show", False),
         ("cancelled", False),
-    ],
-)
-def test_visit_is_busy_while_its_status_takes_time(fhir, okafor, status, is_busy):
-    AppointmentFactory(doctor=okafor, start_time=at(10), status=status)
-    AppointmentFactory(start_time=at(11))  # another doctor's
+    ]
+    for status, is_busy in cases:
+        with isolated(status=status, is_busy=is_busy):
+            AppointmentFactory(doctor=okafor, start_time=at(10), status=status)
+            AppointmentFactory(start_time=at(11))  # another doctor's
 
-    busy, free = (starts(search(fhir, okafor, status=each)) for each in ("busy", "free"))
+            busy, free = (starts(search(fhir, okafor, status=each)) for each in ("busy", "free"))
 
-    assert busy == (["10:00"] if is_busy else [])
-    assert ("10:00" in free) is not is_busy
+            assert busy == (["10:00"] if is_busy else [])
+            assert ("10:00" in free) is not is_busy
 
 
 def test_slots_of_both_kinds_come_in_order_of_time(fhir, okafor):
@@ -88,6 +87,7 @@ def test_slots_of_both_kinds_come_in_order_of_time(fhir, okafor):
     assert len(shown) == len(found(search(fhir, okafor, status="free,busy")))
 
 
+@pytest.mark.both_databases
 def test_range_holds_its_start_and_not_its_end(fhir, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(10))
 
@@ -111,7 +111,7 @@ def test_what_has_passed_is_not_free_but_busy(fhir, okafor):
     assert min(each["start"] for each in shown if each["status"] == "free") > "2026-11-24T09:00:00Z"
 
 
-def test_weekend_of_a_doctor_without_hours_is_not_free_wherever_the_range_begins(fhir, okafor):
+def test_weekend_of_a_doctor_without_hours_has_no_free_slots(fhir, okafor):
     assert starts(search(fhir, okafor, "2026-11-28")) == []
     assert starts(search(fhir, okafor, ["ge2026-11-27T20:00:00Z", "lt2026-11-29"])) == []
 
@@ -135,30 +135,33 @@ def test_several_schedules_are_searched_at_once(fhir, okafor):
     assert len({each["id"] for each in shown}) == len(shown) == 40
 
 
-@pytest.mark.parametrize("day", ["2027-03-28", "2026-10-25"])
-def test_slots_of_a_clock_change_are_those_of_the_clinics_clocks(fhir, now, okafor, day):
-    now.move_to(dt.datetime(2026, 10, 20, 9, tzinfo=dt.UTC))
-    week = {6: [(dt.time(0), dt.time(4))]}
-    TimetableFactory(doctor=okafor, week=week)
+def test_slots_of_a_clock_change_are_those_of_the_clinics_clocks(fhir, now, okafor, isolated):
+    for day in ["2027-03-28", "2026-10-25"]:
+        with isolated(day=day):
+            now.move_to(dt.datetime(2026, 10, 20, 9, tzinfo=dt.UTC))
+            week = {6: [(dt.time(0), dt.time(4))]}
+            TimetableFactory(doctor=okafor, week=week)
 
-    shown = found(search(fhir, okafor, day))
+            shown = found(search(fhir, okafor, day))
 
-    assert len(shown) == {"2027-03-28": 6, "2026-10-25": 10}[day]
-    assert len({each["start"] for each in shown}) == len(shown)
-
-
-@pytest.mark.parametrize("count", [1, 3, 7, 50])
-def test_pages_show_each_slot_once(fhir, okafor, count):
-    AppointmentFactory(doctor=okafor, start_time=at(10))
-    all_of_them = ids(search(fhir, okafor, _count=200))
-
-    shown = list(pages(fhir, search(fhir, okafor, _count=count)))
-
-    assert [key for page in shown for key in page] == all_of_them
-    assert len(all_of_them) == 20
-    assert all(len(page) == count for page in shown[:-1])
+            assert len(shown) == {"2027-03-28": 6, "2026-10-25": 10}[day]
+            assert len({each["start"] for each in shown}) == len(shown)
 
 
+def test_pages_show_each_slot_once(fhir, okafor, isolated):
+    for count in [1, 3, 7, 50]:
+        with isolated(count=count):
+            AppointmentFactory(doctor=okafor, start_time=at(10))
+            all_of_them = ids(search(fhir, okafor, _count=200))
+
+            shown = list(pages(fhir, search(fhir, okafor, _count=count)))
+
+            assert [key for page in shown for key in page] == all_of_them
+            assert len(all_of_them) == 20
+            assert all(len(page) == count for page in shown[:-1])
+
+
+@pytest.mark.both_databases
 def test_page_goes_on_after_a_slot_that_was_taken_meanwhile(fhir, okafor):
     first = search(fhir, okafor, status="free", _count=5)
     AppointmentFactory(doctor=okafor, start_time=at(10), duration_minutes=30)
@@ -189,36 +192,34 @@ def test_slot_is_read_as_it_stands_now(fhir, okafor):
     address = f"{BASE}/Slot/{first['id']}"
 
     free = read(fhir.get(address))
-    visit = AppointmentFactory(doctor=okafor, start_time=at(8))
+    appointment = AppointmentFactory(doctor=okafor, start_time=at(8))
     busy = read(fhir.get(address))
 
     assert free == first
     assert busy == first | {"status": "busy"}
-    appointment = read(fhir.get(f"{BASE}/Appointment/{visit.pk}"))
+    appointment = read(fhir.get(f"{BASE}/Appointment/{appointment.pk}"))
     assert appointment["slot"] == [{"reference": f"Slot/{first['id']}"}]
 
 
-@pytest.mark.parametrize(
-    ("hour", "minute", "length"),
-    [(7, 0, 30), (8, 10, 30), (8, 0, 45), (8, 0, 0), (18, 0, 30)],
-)
-def test_time_that_is_not_offered_is_no_slot(fhir, okafor, hour, minute, length):
-    key = f"{okafor.pk}-{int(at(hour, minute).timestamp()) // 60}-{length}"
+def test_time_that_is_not_offered_is_no_slot(fhir, okafor, subtests):
+    for hour, minute, length in [(7, 0, 30), (8, 10, 30), (8, 0, 45), (8, 0, 0), (18, 0, 30)]:
+        with subtests.test(hour=hour, minute=minute, length=length):
+            key = f"{okafor.pk}-{int(at(hour, minute).timestamp()) // 60}-{length}"
 
-    refused(fhir.get(f"{BASE}/Slot/{key}"), 404, "not-found")
+            refused(fhir.get(f"{BASE}/Slot/{key}"), 404, "not-found")
 
 
-@pytest.mark.parametrize("minutes", ["999999999", "-999999999", "-36815040", "120960000", "-0", "--1", "1_0"])
-def test_slot_of_no_time_of_the_calendar_is_not_found(fhir, okafor, minutes):
-    refused(fhir.get(f"{BASE}/Slot/{okafor.pk}-{minutes}-30"), 404, "not-found")
+def test_slot_of_no_time_of_the_calendar_is_not_found(fhir, okafor, subtests):
+    for minutes in ["999999999", "-999999999", "-36815040", "120960000", "-0", "--1", "1_0"]:
+        with subtests.test(minutes=minutes):
+            refused(fhir.get(f"{BASE}/Slot/{okafor.pk}-{minutes}-30"), 404, "not-found")
 
 
 # Refusals
 
 
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
+def test_search_that_asks_too_little_or_too_much_is_refused(fhir, subtests):
+    cases = [
         ("start=2026-11-25", "required"),
         ("schedule=1", "required"),
         ("schedule=1&start=ge2026-11-25", "required"),
@@ -232,31 +233,31 @@ def test_slot_of_no_time_of_the_calendar_is_not_found(fhir, okafor, minutes):
         ("schedule=1&start=2026-11-25&after=x", "value"),
         ("schedule=1&start=2026-11-25&after=1-999999999-30", "value"),
         ("schedule=1&start=10000-01-01", "value"),
-    ],
-)
-def test_search_that_asks_too_little_or_too_much_is_refused(fhir, query, code):
-    refused(fhir.get(f"{BASE}/Slot?{query}"), 400, code)
+    ]
+    for query, code in cases:
+        with subtests.test(query=query, code=code):
+            refused(fhir.get(f"{BASE}/Slot?{query}"), 400, code)
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
+@pytest.mark.both_databases
+def test_longest_range_and_the_calendars_ends_are_served(fhir, okafor, subtests):
+    cases = [
         "2026-10",  # 31 days and the hour that the clock change adds
         ["ge2026-10-25", "lt2026-11-25"],
         "1900-01-01",
         "2199-12-31",
         ["ge2199-12-31T23:00:00-14:00", "le2199-12-31T23:59:00-14:00"],
         ["ge1900-01-01T00:00:00+14:00", "lt1900-01-01"],
-    ],
-)
-def test_longest_range_and_the_calendars_ends_are_served(fhir, okafor, start):
-    read(search(fhir, okafor, start))
+    ]
+    for start in cases:
+        with subtests.test(start=start):
+            read(search(fhir, okafor, start))
 
 
 # Queries
 
 
-def test_search_makes_the_same_queries_for_3_and_for_30_visits(fhir, okafor):
+def test_search_makes_the_same_queries_for_3_and_for_30_appointments(fhir, okafor):
     for day in (24, 25, 26):
         AppointmentFactory(doctor=okafor, start_time=at(10, day=day))
     search(fhir, okafor, NOVEMBER, _count=200)  # the use of a token is noted once a minute

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment
-from appointments.tests.booking_form import BOOK, at, shown
+from appointments.tests.booking_form import BOOK, at, form_values
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.kit import elements
 from doctors.tests.factories import DoctorFactory
@@ -87,7 +87,7 @@ def test_page_leads_to_the_booking_form_filled_in(at_desk, okafor):
     )
 
 
-def test_page_for_a_patient_leaves_out_the_visits_of_that_patient(at_desk, okafor, maria):
+def test_page_for_a_patient_leaves_out_the_appointments_of_that_patient(at_desk, okafor, maria):
     AppointmentFactory(patient=maria, start_time=at(10))
 
     response = at_desk.get(FREE, {"patient": maria.pk, "who": f"d{okafor.pk}", "date": "2026-11-25"})
@@ -107,7 +107,7 @@ def test_page_for_a_patient_one_may_not_see_names_nobody(client, doctor_user, ok
     assert "Santos" not in response.content.decode()
 
 
-def test_page_for_an_own_patient_does_not_tell_a_doctor_of_visits_to_others(client, doctor_user, okafor, maria):
+def test_doctor_does_not_see_own_patients_appointments_with_others(client, doctor_user, okafor, maria):
     own = DoctorFactory(user=doctor_user)
     AppointmentFactory(patient=maria, doctor=own, start_time=at(15))
     AppointmentFactory(patient=maria, start_time=at(10))
@@ -140,14 +140,15 @@ def test_weekend_is_not_offered_unless_somebody_chose_it(client, receptionist, o
         assert dates(later)[0].weekday() == 0
 
 
-@pytest.mark.parametrize("role", ["manager", "doctor_user"])
-def test_page_for_who_does_not_book_has_no_links(client, request, okafor, role):
-    client.force_login(request.getfixturevalue(role))
+def test_page_for_who_does_not_book_has_no_links(client, request, okafor, isolated):
+    for role in ["manager", "doctor_user"]:
+        with isolated(role=role):
+            client.force_login(request.getfixturevalue(role))
 
-    response = client.get(FREE)
+            response = client.get(FREE)
 
-    assert times(response)
-    assert BOOK not in response.content.decode()
+            assert times(response)
+            assert BOOK not in response.content.decode()
 
 
 def test_page_is_filtered(at_desk, okafor, lindgren):
@@ -167,9 +168,8 @@ def test_filters_stay_as_they_were_chosen(at_desk, lindgren):
     assert {name: str(response.context["filters"][name].value()) for name in chosen} == chosen
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
+def test_page_ignores_nonsense(at_desk, okafor, isolated):
+    cases = [
         *NONSENSE,
         ("date", "2026-02-30"),
         ("date", "9999-12-31"),
@@ -182,15 +182,15 @@ def test_filters_stay_as_they_were_chosen(at_desk, lindgren):
         ("patient", "x"),
         ("patient", "999"),
         ("patient", "\0"),
-    ],
-)
-def test_page_ignores_nonsense(at_desk, okafor, name, value):
-    as_usual = at_desk.get(FREE)
+    ]
+    for name, value in cases:
+        with isolated(name=name, value=value):
+            as_usual = at_desk.get(FREE)
 
-    response = at_desk.get(FREE, {name: value})
+            response = at_desk.get(FREE, {name: value})
 
-    assert response.status_code == 200
-    assert response.context["free_days"] == as_usual.context["free_days"]
+            assert response.status_code == 200
+            assert response.context["free_days"] == as_usual.context["free_days"]
 
 
 def test_later_days_follow_those_shown(at_desk, okafor):
@@ -220,136 +220,138 @@ def test_day_that_has_passed_shows_what_is_to_come(at_desk, okafor):
     assert dates(at_desk.get(FREE, {"date": "2026-11-20"}))[0] == TODAY
 
 
-@pytest.mark.parametrize("path", [FREE, BOOK])
-def test_page_makes_the_same_queries_for_3_and_for_30_doctors(at_desk, path):
-    for doctor in DoctorFactory.create_batch(3):
-        AppointmentFactory(doctor=doctor, start_time=at(10))
-    with CaptureQueriesContext(connection) as few:
-        at_desk.get(path)
-    for doctor in DoctorFactory.create_batch(27):
-        AppointmentFactory(doctor=doctor, start_time=at(10))
+def test_page_makes_the_same_queries_for_3_and_for_30_doctors(at_desk, isolated):
+    for path in [FREE, BOOK]:
+        with isolated(path=path):
+            for doctor in DoctorFactory.create_batch(3):
+                AppointmentFactory(doctor=doctor, start_time=at(10))
+            with CaptureQueriesContext(connection) as few:
+                at_desk.get(path)
+            for doctor in DoctorFactory.create_batch(27):
+                AppointmentFactory(doctor=doctor, start_time=at(10))
 
-    with CaptureQueriesContext(connection) as many:
-        response = at_desk.get(path)
+            with CaptureQueriesContext(connection) as many:
+                response = at_desk.get(path)
 
-    assert len(doctors(response)) == 30
-    assert len(few) == len(many) <= 13
+            assert len(doctors(response)) == 30
+            assert len(few) == len(many) <= 13
 
 
 # The panel beside the booking form
 
 
-def look(at_desk, typed, **filters):
-    return at_desk.post(BOOK, typed | {"look": "1"} | filters)
+def look(at_desk, form_data, **filters):
+    return at_desk.post(BOOK, form_data | {"look": "1"} | filters)
 
 
-def test_panel_is_of_the_doctor_chosen_from_the_day_typed_on(at_desk, typed, lindgren):
-    response = look(at_desk, typed)
+def test_panel_is_of_the_doctor_chosen_from_the_day_typed_on(at_desk, form_data, lindgren):
+    response = look(at_desk, form_data)
 
     assert doctors(response) == ["Dr Okafor"]
     assert dates(response)[0] == dt.date(2026, 11, 25)
     assert response.context["is_one_doctor"]
 
 
-def test_panel_without_a_doctor_is_of_everyone(at_desk, typed, lindgren):
-    assert doctors(look(at_desk, typed | {"doctor": ""})) == ["Dr Lindgren", "Dr Okafor"]
+def test_panel_without_a_doctor_is_of_everyone(at_desk, form_data, lindgren):
+    assert doctors(look(at_desk, form_data | {"doctor": ""})) == ["Dr Lindgren", "Dr Okafor"]
 
 
-def test_panel_fits_the_length_and_the_patient(at_desk, typed, maria, lindgren):
+def test_panel_fits_the_length_and_the_patient(at_desk, form_data, maria, lindgren):
     AppointmentFactory(patient=maria, doctor=lindgren, start_time=at(8), duration_minutes=180)
 
-    first_day = look(at_desk, typed | {"duration_minutes": "180"}).context["free_days"][0]
+    first_day = look(at_desk, form_data | {"duration_minutes": "180"}).context["free_days"][0]
 
     (_okafor, slots), *_others = first_day.doctors
     assert slots[0].time == "11:00"
 
 
-@pytest.mark.parametrize(
-    ("filters", "expected"),
-    [
+def test_panel_is_filtered_by_who(at_desk, form_data, lindgren, isolated):
+    cases = [
         ({"who": "anyone"}, ["Dr Lindgren", "Dr Okafor"]),
         ({"who": "sDermatology"}, ["Dr Lindgren"]),
         ({"who": ""}, ["Dr Okafor"]),
-    ],
-)
-def test_panel_is_filtered_by_who(at_desk, typed, lindgren, filters, expected):
-    assert doctors(look(at_desk, typed, **filters)) == expected
+    ]
+    for filters, expected in cases:
+        with isolated(filters=filters, expected=expected):
+            assert doctors(look(at_desk, form_data, **filters)) == expected
 
 
-def test_panel_is_filtered_by_another_doctor_than_the_one_chosen(at_desk, typed, lindgren):
-    response = look(at_desk, typed, who=f"d{lindgren.pk}")
+def test_panel_is_filtered_by_another_doctor_than_the_one_chosen(at_desk, form_data, lindgren):
+    response = look(at_desk, form_data, who=f"d{lindgren.pk}")
 
     assert doctors(response) == ["Dr Lindgren"]
-    assert shown(response)["doctor"] == typed["doctor"]
+    assert form_values(response)["doctor"] == form_data["doctor"]
 
 
-def test_panel_is_filtered_by_part_of_day_and_weekday(at_desk, typed):
-    response = look(at_desk, typed, part_of_day="morning", weekday="0")
+def test_panel_is_filtered_by_part_of_day_and_weekday(at_desk, form_data):
+    response = look(at_desk, form_data, part_of_day="morning", weekday="0")
 
     assert times(response)[-1] == "11:30"
     # The day typed is a Wednesday, and nobody asked for those.
     assert [day.isoformat() for day in dates(response)] == ["2026-11-30", "2026-12-07"]
 
 
-@pytest.mark.parametrize(("name", "value"), [*NONSENSE, ("later", "x"), ("later", "9999-12-31"), ("later", "\0")])
-def test_panel_ignores_nonsense(at_desk, typed, name, value):
-    as_usual = look(at_desk, typed)
+def test_panel_ignores_nonsense(at_desk, form_data, isolated):
+    for name, value in [*NONSENSE, ("later", "x"), ("later", "9999-12-31"), ("later", "\0")]:
+        with isolated(name=name, value=value):
+            as_usual = look(at_desk, form_data)
 
-    response = look(at_desk, typed, **{name: value})
+            response = look(at_desk, form_data, **{name: value})
 
-    assert response.context["free_days"] == as_usual.context["free_days"]
-    assert shown(response) == typed
+            assert response.context["free_days"] == as_usual.context["free_days"]
+            assert form_values(response) == form_data
 
 
-def test_panel_shows_later_days_and_keeps_the_day_typed(at_desk, typed):
-    (later,) = taken_by(look(at_desk, typed), "later")
+def test_panel_shows_later_days_and_keeps_the_day_typed(at_desk, form_data):
+    (later,) = taken_by(look(at_desk, form_data), "later")
 
-    response = at_desk.post(BOOK, typed | {"later": later})
+    response = at_desk.post(BOOK, form_data | {"later": later})
 
     assert later == "2026-12-02"
     assert dates(response)[0] == dt.date(2026, 12, 2)
-    assert shown(response) == typed
+    assert form_values(response) == form_data
     assert not Appointment.objects.exists()
 
 
-def test_panel_takes_over_its_filters_in_the_next_step(at_desk, typed, lindgren):
-    response = at_desk.post(BOOK, typed | {"who": "sDermatology", "part_of_day": "morning", "take": "time=11%3A00"})
+def test_panel_takes_over_its_filters_in_the_next_step(at_desk, form_data, lindgren):
+    response = at_desk.post(BOOK, form_data | {"who": "sDermatology", "part_of_day": "morning", "take": "time=11%3A00"})
 
     assert doctors(response) == ["Dr Lindgren"]
     assert times(response)[-1] == "11:30"
-    assert shown(response)["time"] == "11:00:00"
+    assert form_values(response)["time"] == "11:00:00"
 
 
-def test_panel_of_a_day_that_has_passed_begins_today(at_desk, typed):
-    assert look(at_desk, typed | {"date": "2026-11-20"}).context["first_day"] == TODAY
+def test_panel_of_a_day_that_has_passed_begins_today(at_desk, form_data):
+    assert look(at_desk, form_data | {"date": "2026-11-20"}).context["first_day"] == TODAY
 
 
-@pytest.mark.parametrize("minutes", ["x", "0", "181", "99999999999999999999", "-30"])
-def test_panel_for_a_length_that_makes_no_sense_shows_what_fits_the_shortest(at_desk, typed, okafor, minutes):
-    AppointmentFactory(doctor=okafor, start_time=at(8, 15), duration_minutes=180)
+def test_panel_for_an_invalid_length_shows_times_for_the_shortest(at_desk, form_data, okafor, isolated):
+    for minutes in ["x", "0", "181", "99999999999999999999", "-30"]:
+        with isolated(minutes=minutes):
+            AppointmentFactory(doctor=okafor, start_time=at(8, 15), duration_minutes=180)
 
-    first_day = look(at_desk, typed | {"duration_minutes": minutes}).context["free_days"][0]
+            first_day = look(at_desk, form_data | {"duration_minutes": minutes}).context["free_days"][0]
 
-    (_okafor, slots), *_others = first_day.doctors
-    assert [slot.time for slot in slots][:2] == ["08:00", "11:15"]
+            (_okafor, slots), *_others = first_day.doctors
+            assert [slot.time for slot in slots][:2] == ["08:00", "11:15"]
 
 
-def test_panel_says_when_nothing_suits(at_desk, typed, okafor):
-    response = look(at_desk, typed | {"doctor": "999"})
+def test_panel_says_when_nothing_suits(at_desk, form_data, okafor):
+    response = look(at_desk, form_data | {"doctor": "999"})
 
     assert response.context["free_days"] == []
     assert "Nothing that suits is free up to Tue 8 Dec 2026." in response.content.decode()
 
 
-def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"later": "2026-12-01"}, headers={"HX-Request": "true"})
+def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"later": "2026-12-01"}, headers={"HX-Request": "true"})
 
     assert response.templates[0].name == "appointments/availability/_free_times.html"
     assert 'name="csrfmiddlewaretoken"' not in response.content.decode()
     assert dates(response)[0] == dt.date(2026, 12, 1)
 
 
-def test_panel_of_the_move_form_counts_the_visits_own_time_as_free(at_desk, okafor):
+def test_panel_of_the_move_form_counts_the_appointments_own_time_as_free(at_desk, okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(9, 30), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(14), patient=PatientFactory())
 

@@ -30,7 +30,7 @@ CASES = {
     "a minute before the gap ends": ("10:39", 30, "gap"),
     "touching the end of the gap": ("10:40", 30, None),
 }
-EVERY_CASE = pytest.mark.parametrize(("time", "minutes", "code"), CASES.values(), ids=CASES)
+EVERY_CASE = CASES.values()
 
 
 @pytest.fixture
@@ -53,57 +53,65 @@ def start_of(time):
 # The rule
 
 
-@EVERY_CASE
-def test_booking_by_the_verb(maria, okafor, booked, receptionist, time, minutes, code):
-    asked = {"patient": maria, "doctor": okafor, "start_time": start_of(time), "duration_minutes": minutes}
+@pytest.mark.both_databases
+def test_booking_by_the_verb(maria, okafor, booked, receptionist, isolated):
+    for time, minutes, code in EVERY_CASE:
+        with isolated(time=time, minutes=minutes, code=code):
+            asked = {"patient": maria, "doctor": okafor, "start_time": start_of(time), "duration_minutes": minutes}
 
-    if code is None:
-        assert actions.book(**asked, by=receptionist).pk
-    else:
-        with pytest.raises(ValidationError) as refused:
-            actions.book(**asked, by=receptionist)
-        assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
-        assert Appointment.objects.get() == booked
-
-
-@EVERY_CASE
-def test_booking_by_the_form(at_desk, typed, booked, time, minutes, code):
-    changes = {"date": "2026-11-25", "time": time, "duration_minutes": str(minutes)}
-
-    response = at_desk.post(BOOK, typed | changes)
-
-    assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
-    if code is not None:
-        assert codes_at(response, "time") == [code]
-        assert response.context["nearest"]
+            if code is None:
+                assert actions.book(**asked, by=receptionist).pk
+            else:
+                with pytest.raises(ValidationError) as refused:
+                    actions.book(**asked, by=receptionist)
+                assert [error.code for error in refused.value.error_dict["start_time"]] == [code]
+                assert Appointment.objects.get() == booked
 
 
-@EVERY_CASE
-def test_booking_in_the_admin(in_admin, maria, okafor, booked, time, minutes, code):
-    typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": time}
+def test_booking_by_the_form(at_desk, form_data, booked, isolated):
+    for time, minutes, code in EVERY_CASE:
+        with isolated(time=time, minutes=minutes, code=code):
+            changes = {"date": "2026-11-25", "time": time, "duration_minutes": str(minutes)}
 
-    response = in_admin.post(ADMIN_ADD, typed | {"duration_minutes": str(minutes), "reason": "", "notes": ""})
+            response = at_desk.post(BOOK, form_data | changes)
 
-    assert Appointment.objects.exclude(pk=booked.pk).exists() is (code is None)
-    if code is not None:
-        form = response.context["adminform"].form
-        assert [error.code for error in form.errors["start_time"].as_data()] == [code]
+            assert Appointment.objects.filter(booking_key=KEY).exists() is (code is None)
+            if code is not None:
+                assert codes_at(response, "time") == [code]
+                assert response.context["nearest"]
 
 
-def test_saving_without_the_form_is_refused_under_the_claim(maria, okafor, booked):
+def test_booking_in_the_admin(in_admin, maria, okafor, booked, isolated):
+    for time, minutes, code in EVERY_CASE:
+        with isolated(time=time, minutes=minutes, code=code):
+            form_data = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": time}
+
+            response = in_admin.post(
+                ADMIN_ADD, form_data | {"duration_minutes": str(minutes), "reason": "", "notes": ""}
+            )
+
+            assert Appointment.objects.exclude(pk=booked.pk).exists() is (code is None)
+            if code is not None:
+                form = response.context["adminform"].form
+                assert [error.code for error in form.errors["start_time"].as_data()] == [code]
+
+
+@pytest.mark.both_databases
+def test_saving_without_the_form_is_refused_under_the_lock(maria, okafor, booked):
     with pytest.raises(LostRace) as lost:
         Appointment(patient=maria, doctor=okafor, start_time=start_of("10:35")).save()
 
     assert [error.code for error in lost.value.error_dict["start_time"]] == ["gap"]
 
 
-def test_gap_is_kept_between_visits_only_not_at_the_end_of_hours(okafor, maria, receptionist):
+def test_gap_is_kept_between_appointments_only_not_at_the_end_of_hours(okafor, maria, receptionist):
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
 
     assert actions.book(start_time=start_of("11:30"), **asked).pk
 
 
-def test_cancelled_visit_keeps_no_gap_and_comes_back_only_with_it(okafor, booked, maria, receptionist):
+@pytest.mark.both_databases
+def test_cancelled_appointment_keeps_no_gap_and_comes_back_only_with_it(okafor, booked, maria, receptionist):
     cancelled = actions.cancel(booked, reason="Ill", cancelled_by="patient", by=receptionist)
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
     actions.book(start_time=start_of("10:30"), **asked)
@@ -114,7 +122,7 @@ def test_cancelled_visit_keeps_no_gap_and_comes_back_only_with_it(okafor, booked
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
 
 
-def test_visits_booked_before_the_gap_was_entered_stay_editable(okafor, booked):
+def test_appointments_booked_before_the_gap_was_entered_stay_editable(okafor, booked):
     okafor.gap_minutes = 0
     okafor.save()
     beside = AppointmentFactory(doctor=okafor, start_time=at(10, 30, day=25))
@@ -129,22 +137,22 @@ def test_visits_booked_before_the_gap_was_entered_stay_editable(okafor, booked):
     assert Appointment.objects.get(pk=beside.pk).reason == "Sore knee"
 
 
-def test_visit_too_close_before_the_gap_was_entered_can_be_shortened(okafor, receptionist):
+def test_appointment_too_close_before_the_gap_was_entered_can_be_shortened(okafor, receptionist):
     okafor.gap_minutes = 0
     okafor.save()
-    visits = [AppointmentFactory(doctor=okafor, start_time=at(9, minute, day=25)) for minute in (0, 30)]
+    appointments = [AppointmentFactory(doctor=okafor, start_time=at(9, minute, day=25)) for minute in (0, 30)]
     okafor.gap_minutes = 10
     okafor.save()
 
     asked = {"doctor": okafor, "start_time": at(9, day=25), "by": receptionist}
-    assert actions.move(visits[0], duration_minutes=25, **asked).duration_minutes == 25
+    assert actions.move(appointments[0], duration_minutes=25, **asked).duration_minutes == 25
     with pytest.raises(ValidationError) as refused:
-        actions.move(visits[0], duration_minutes=29, **asked)
+        actions.move(appointments[0], duration_minutes=29, **asked)
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
 
 
-def test_who_may_overrides_the_gap_with_a_reason_but_no_double_booking(in_admin, typed, booked):
-    may = typed | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
+def test_who_may_overrides_the_gap_with_a_reason_but_no_double_booking(in_admin, form_data, booked):
+    may = form_data | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
 
     shown = in_admin.post(BOOK, may | {"time": "10:15"})
     assert codes_at(shown, "time") == ["doctor_overlap"]
@@ -153,17 +161,17 @@ def test_who_may_overrides_the_gap_with_a_reason_but_no_double_booking(in_admin,
     assert Appointment.objects.get(booking_key=KEY).outside_hours_reason == "Emergency"
 
 
-def test_override_is_not_offered_where_it_could_not_help(in_admin, typed, okafor, booked):
+def test_override_is_not_offered_where_it_could_not_help(in_admin, form_data, okafor, booked):
     ClosureFactory(date=WEDNESDAY)
 
-    response = in_admin.post(BOOK, typed | {"date": "2026-11-25", "time": "10:15"})
+    response = in_admin.post(BOOK, form_data | {"date": "2026-11-25", "time": "10:15"})
 
     assert codes_at(response, "time") == ["closed", "doctor_overlap"]
     assert not response.context["form"].offers_outside_hours
 
 
-def test_reason_that_is_not_needed_is_dropped(in_admin, typed, booked):
-    may = typed | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
+def test_reason_that_is_not_needed_is_dropped(in_admin, form_data, booked):
+    may = form_data | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
 
     in_admin.post(BOOK, may | {"time": "11:00"})
 
@@ -171,10 +179,10 @@ def test_reason_that_is_not_needed_is_dropped(in_admin, typed, booked):
 
 
 def test_length_or_gap_out_of_range_is_refused_at_its_field(in_admin, okafor):
-    typed = {"full_name": "Dr Okafor", "specialization": "Cardiology", "is_active": "on", "user": ""}
+    form_data = {"full_name": "Dr Okafor", "specialization": "Cardiology", "is_active": "on", "user": ""}
 
     response = in_admin.post(
-        f"/admin/doctors/doctor/{okafor.pk}/change/", typed | {"usual_minutes": "14", "gap_minutes": "61"}
+        f"/admin/doctors/doctor/{okafor.pk}/change/", form_data | {"usual_minutes": "14", "gap_minutes": "61"}
     )
 
     errors = response.context["adminform"].form.errors.as_data()
@@ -191,7 +199,7 @@ def times_of(found):
     return [slot.time for slot in found.slots()]
 
 
-def test_free_times_keep_the_gap_and_come_as_often_as_visits_can(okafor, booked):
+def test_free_times_keep_the_gap_and_come_as_often_as_appointments_can(okafor, booked):
     found = find_free(SlotSearch(), [okafor], first_day=WEDNESDAY, days=1)
 
     assert times_of(found)[:6] == ["08:00", "08:30", "09:00", "09:30", "10:40", "11:00"]
@@ -213,6 +221,7 @@ def test_free_times_without_a_length_are_for_the_usual_one_of_each_doctor(okafor
     assert starts[slow][0] == "12:00"
 
 
+@pytest.mark.both_databases
 def test_gap_counts_over_midnight(okafor):
     night = {day: [(dt.time(0), dt.time(2)), (dt.time(20), dt.time(0))] for day in range(7)}
     doctor = DoctorFactory(gap_minutes=30)
@@ -230,44 +239,58 @@ def test_gap_counts_over_midnight(okafor):
 # Forms
 
 
-def test_booking_without_a_length_takes_the_doctors_usual_one(at_desk, typed):
-    at_desk.post(BOOK, typed | {"duration_minutes": ""})
+def test_booking_without_a_length_takes_the_doctors_usual_one(at_desk, form_data):
+    at_desk.post(BOOK, form_data | {"duration_minutes": ""})
 
     assert Appointment.objects.get().duration_minutes == 20
 
 
-@pytest.mark.parametrize("by", ["form", "admin"])
-def test_move_without_a_length_keeps_that_of_the_visit(in_admin, okafor, by):
-    visit = AppointmentFactory(doctor=okafor, start_time=at(10, day=25), duration_minutes=90)
-    if by == "form":
-        typed = {"doctor": okafor.pk, "date": "2026-11-26", "time": "10:00", "duration_minutes": "", "version": "1"}
-        in_admin.post(f"/appointments/{visit.pk}/move/", typed)
-    else:
-        typed = {"patient": visit.patient.pk, "doctor": okafor.pk, "start_time_0": "2026-11-26"}
-        typed |= {"start_time_1": "10:00", "duration_minutes": "", "reason": "", "notes": "", "seen_version": "1"}
-        in_admin.post(f"/admin/appointments/appointment/{visit.pk}/change/", typed)
+def test_move_without_a_length_keeps_that_of_the_appointment(in_admin, okafor, isolated):
+    for by in ["form", "admin"]:
+        with isolated(by=by):
+            appointment = AppointmentFactory(doctor=okafor, start_time=at(10, day=25), duration_minutes=90)
+            if by == "form":
+                form_data = {
+                    "doctor": okafor.pk,
+                    "date": "2026-11-26",
+                    "time": "10:00",
+                    "duration_minutes": "",
+                    "version": "1",
+                }
+                in_admin.post(f"/appointments/{appointment.pk}/move/", form_data)
+            else:
+                form_data = {"patient": appointment.patient.pk, "doctor": okafor.pk, "start_time_0": "2026-11-26"}
+                form_data |= {
+                    "start_time_1": "10:00",
+                    "duration_minutes": "",
+                    "reason": "",
+                    "notes": "",
+                    "seen_version": "1",
+                }
+                in_admin.post(f"/admin/appointments/appointment/{appointment.pk}/change/", form_data)
 
-    visit.refresh_from_db()
-    assert (visit.start_time, visit.duration_minutes) == (at(10, day=26), 90)
+            appointment.refresh_from_db()
+            assert (appointment.start_time, appointment.duration_minutes) == (at(10, day=26), 90)
 
 
 def test_booking_in_the_admin_without_a_length_takes_the_doctors_usual_one(in_admin, maria, okafor):
-    typed = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "10:00"}
+    form_data = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "10:00"}
 
-    in_admin.post(ADMIN_ADD, typed | {"duration_minutes": "", "reason": "", "notes": ""})
+    in_admin.post(ADMIN_ADD, form_data | {"duration_minutes": "", "reason": "", "notes": ""})
 
     assert Appointment.objects.get().duration_minutes == 20
 
 
-def test_walk_in_without_a_length_takes_the_usual_one_of_whoever_is_free(at_desk, typed):
-    at_desk.post(BOOK, typed | {"duration_minutes": "", "doctor": "", "date": "", "time": "", "walk_in": "1"})
+def test_walk_in_without_a_length_takes_the_usual_one_of_whoever_is_free(at_desk, form_data):
+    at_desk.post(BOOK, form_data | {"duration_minutes": "", "doctor": "", "date": "", "time": "", "walk_in": "1"})
 
-    visit = Appointment.objects.get()
-    assert (visit.duration_minutes, visit.status) == (20, "arrived")
+    appointment = Appointment.objects.get()
+    assert (appointment.duration_minutes, appointment.status) == (20, "arrived")
 
 
-def test_same_walk_in_without_a_length_twice_is_one_visit(at_desk, typed):
-    walk_in = typed | {"duration_minutes": "", "date": "", "time": "", "walk_in": "1"}
+@pytest.mark.both_databases
+def test_same_walk_in_without_a_length_twice_is_one_appointment(at_desk, form_data):
+    walk_in = form_data | {"duration_minutes": "", "date": "", "time": "", "walk_in": "1"}
 
     at_desk.post(BOOK, walk_in)
     at_desk.post(BOOK, walk_in)
@@ -298,18 +321,19 @@ def test_day_view_says_gap_and_too_short_where_nothing_can_be_booked(okafor, boo
     ]
 
 
-@pytest.mark.parametrize("changes", [{"gap_minutes": 5}, {"usual_minutes": 45}])
-def test_open_day_view_follows_a_changed_gap_or_length(okafor, changes):
-    before = day_version(WEDNESDAY)
+def test_open_day_view_follows_a_changed_gap_or_length(okafor, isolated):
+    for changes in [{"gap_minutes": 5}, {"usual_minutes": 45}]:
+        with isolated(changes=changes):
+            before = day_version(WEDNESDAY)
 
-    for name, value in changes.items():
-        setattr(okafor, name, value)
-    okafor.save()
+            for name, value in changes.items():
+                setattr(okafor, name, value)
+            okafor.save()
 
-    assert day_version(WEDNESDAY) != before
+            assert day_version(WEDNESDAY) != before
 
 
-def test_inactive_doctor_with_a_visit_on_the_next_day_only_has_no_column(okafor, receptionist):
+def test_inactive_doctor_with_appointments_only_tomorrow_has_no_column(okafor, receptionist):
     inactive = DoctorFactory(full_name="Dr Aaron")
     AppointmentFactory(doctor=inactive, start_time=at(0, 5, day=26))
     inactive.is_active = False

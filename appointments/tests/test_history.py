@@ -10,20 +10,15 @@ from appointments.detail.history import history_of, moves_of
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.actor import acting
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import START, fresh
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("db", "now")
 
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 
 SEES_ALL = SimpleNamespace(has_perm=lambda permission: True)
-
-
-@pytest.fixture(autouse=True)
-def frozen(now):
-    return now
 
 
 @pytest.fixture
@@ -32,15 +27,15 @@ def user():
 
 
 @pytest.fixture
-def appointment(frozen, user):
-    """A visit booked by Rita, a minute before what follows."""
+def appointment(now, user):
+    """An appointment booked by Rita, a minute before what follows."""
     with acting(user):
         appointment = AppointmentFactory(doctor=DoctorFactory(full_name="Dr Okafor"))
-    frozen.shift(MINUTE)
+    now.shift(MINUTE)
     return appointment
 
 
-def told(appointment):
+def history_texts(appointment):
     return [entry.what for entry in history_of(appointment, user=SEES_ALL)]
 
 
@@ -67,20 +62,22 @@ def test_history_of_a_user_without_a_name_shows_the_login():
     assert [entry.who for entry in history_of(appointment, user=SEES_ALL)] == ["reception"]
 
 
-def test_history_comes_latest_first(frozen, appointment, user):
+@pytest.mark.both_databases
+def test_history_comes_latest_first(now, appointment, user):
     actions.mark_arrived(appointment, by=user)
-    frozen.shift(MINUTE)
+    now.shift(MINUTE)
     actions.start(appointment, by=user)
 
-    assert told(appointment) == [["Arrived → In consultation"], ["Booked → Arrived"], ["Booked"]]
+    assert history_texts(appointment) == [["Arrived → In consultation"], ["Booked → Arrived"], ["Booked"]]
 
 
+@pytest.mark.both_databases
 def test_history_within_one_instant_comes_latest_first(appointment, user):
     actions.mark_arrived(appointment, by=user)
     actions.start(appointment, by=user)
     actions.complete(appointment, by=user)
 
-    assert told(appointment) == [
+    assert history_texts(appointment) == [
         ["In consultation → Completed"],
         ["Arrived → In consultation"],
         ["Booked → Arrived"],
@@ -94,7 +91,7 @@ def test_history_of_a_move_names_doctors_and_clinic_times(settings, appointment,
 
     actions.move(appointment, doctor=other, start_time=START + 60 * MINUTE, duration_minutes=45, by=user)
 
-    assert sorted(told(appointment)[0]) == [
+    assert sorted(history_texts(appointment)[0]) == [
         "Doctor: Dr Okafor → Dr Silva",
         "Length in minutes: 30 → 45",
         "Moved from Tue 24 Nov 2026 15:45 to Tue 24 Nov 2026 16:45",
@@ -107,15 +104,15 @@ def test_history_of_another_patient_names_both(appointment):
     appointment.patient = new
     appointment.save()
 
-    assert told(appointment)[0] == [f"Patient: {old} → Ana Silva"]
+    assert history_texts(appointment)[0] == [f"Patient: {old} → Ana Silva"]
 
 
-def test_history_of_a_cancellation_and_its_undo(frozen, appointment, user):
+def test_history_of_a_cancellation_and_its_undo(now, appointment, user):
     actions.cancel(appointment, reason="Ill", cancelled_by="patient", by=user)
-    frozen.shift(MINUTE)
+    now.shift(MINUTE)
     actions.undo(appointment, by=user)
 
-    undone, cancelled, _booked = told(appointment)
+    undone, cancelled, _booked = history_texts(appointment)
     assert sorted(cancelled) == ["Booked → Cancelled", "Called off by: the patient", "Cancel reason: – → Ill"]
     assert sorted(undone) == ["Cancel reason: Ill → –", "Cancelled → Booked", "No longer called off"]
 
@@ -124,13 +121,13 @@ def test_history_of_notes_tells_old_and_new(appointment):
     appointment.notes = "Called back"
     appointment.save()
 
-    assert told(appointment)[0] == ["Notes: – → Called back"]
+    assert history_texts(appointment)[0] == ["Notes: – → Called back"]
 
 
 def test_history_does_not_tell_of_stamps_and_counters(appointment, user):
     actions.start(appointment, by=user)
 
-    assert told(appointment)[0] == ["Booked → In consultation"]
+    assert history_texts(appointment)[0] == ["Booked → In consultation"]
 
 
 def test_history_is_of_this_appointment_only(appointment):
@@ -139,11 +136,11 @@ def test_history_is_of_this_appointment_only(appointment):
     assert len(history_of(appointment, user=SEES_ALL)) == 1
 
 
-def test_history_tells_at_most_so_many(frozen, appointment):
+def test_history_tells_at_most_so_many(now, appointment):
     for number in range(5):
         appointment.notes = f"Note {number}"
         appointment.save()
-        frozen.shift(MINUTE)
+        now.shift(MINUTE)
 
     assert [entry.what for entry in history_of(appointment, user=SEES_ALL, most=2)] == [
         ["Notes: Note 3 → Note 4"],
@@ -151,34 +148,36 @@ def test_history_tells_at_most_so_many(frozen, appointment):
     ]
 
 
-@pytest.mark.parametrize("moves", [3, 30])
-def test_history_makes_three_queries_however_long(django_assert_num_queries, user, appointment, moves):
-    doctors = [DoctorFactory(), DoctorFactory()]
-    patients = [PatientFactory(), PatientFactory()]
-    for number in range(moves):
-        with acting(user):
-            appointment.doctor, appointment.patient = doctors[number % 2], patients[number % 2]
-            appointment.save()
+def test_history_makes_three_queries_however_long(django_assert_num_queries, user, appointment, isolated):
+    for moves in [3, 30]:
+        with isolated(moves=moves):
+            doctors = [DoctorFactory(), DoctorFactory()]
+            patients = [PatientFactory(), PatientFactory()]
+            moving = fresh(appointment)
+            for number in range(moves):
+                with acting(user):
+                    moving.doctor, moving.patient = doctors[number % 2], patients[number % 2]
+                    moving.save()
 
-    with django_assert_num_queries(3):
-        assert len(history_of(appointment, user=SEES_ALL)) == moves + 1
+            with django_assert_num_queries(3):
+                assert len(history_of(appointment, user=SEES_ALL)) == moves + 1
 
 
-def test_history_for_a_doctor_begins_where_the_visit_became_this_patients(frozen, appointment, doctor_user):
+def test_history_for_a_doctor_starts_when_the_patient_took_over(now, appointment, doctor_user):
     appointment.doctor.user = doctor_user
     appointment.doctor.save()
     appointment.notes = "About somebody else"
     appointment.save()
-    frozen.shift(60)
+    now.shift(60)
     appointment.patient = PatientFactory()
     appointment.save()
-    frozen.shift(60)
+    now.shift(60)
     appointment.notes = ""
     appointment.save()
 
-    told = history_of(appointment, user=doctor_user)
+    history_texts = history_of(appointment, user=doctor_user)
 
-    assert len(told) == 1
+    assert len(history_texts) == 1
     assert len(history_of(appointment, user=SEES_ALL)) == 4
 
 
@@ -196,11 +195,12 @@ def moved(appointment, user, hour, reason=""):
     )
 
 
-def test_moves_tell_what_moved_or_cancelled_each_by_whom_and_why(frozen, appointment, user):
+@pytest.mark.both_databases
+def test_moves_tell_what_moved_or_cancelled_each_by_whom_and_why(now, appointment, user):
     other = AppointmentFactory()
     actions.mark_arrived(other, by=user)
     moved(appointment, user, 12, reason="Train late")
-    frozen.shift(MINUTE)
+    now.shift(MINUTE)
     actions.cancel(appointment, reason="Ill", cancelled_by="patient", by=user)
 
     moves = moves_of([appointment, other], user=SEES_ALL)
@@ -213,7 +213,7 @@ def test_moves_tell_what_moved_or_cancelled_each_by_whom_and_why(frozen, appoint
     }
 
 
-def test_moves_from_before_the_visit_was_the_patients_are_not_told_to_the_doctor(appointment, user):
+def test_doctor_does_not_see_moves_from_before_the_patient_took_over(appointment, user):
     moved(appointment, user, 12, reason="Private matter")
     appointment.refresh_from_db()
     appointment.patient = PatientFactory()
@@ -223,12 +223,14 @@ def test_moves_from_before_the_visit_was_the_patients_are_not_told_to_the_doctor
     assert moves_of([appointment], user=sees_own) == {appointment.pk: []}
 
 
-@pytest.mark.parametrize("count", [1, 12])
-def test_moves_of_many_take_as_many_queries_as_of_one(appointment, user, count, django_assert_num_queries):
-    visits = [moved(AppointmentFactory(), user, 12) for _ in range(count)]
-    moves_of(visits, user=SEES_ALL)  # the content type is remembered from here on
+@pytest.mark.both_databases
+def test_moves_of_many_take_as_many_queries_as_of_one(appointment, user, django_assert_num_queries, isolated):
+    for count in [1, 12]:
+        with isolated(count=count):
+            appointments = [moved(AppointmentFactory(), user, 12) for _ in range(count)]
+            moves_of(appointments, user=SEES_ALL)  # the content type is remembered from here on
 
-    with django_assert_num_queries(1):
-        moves = moves_of(visits, user=SEES_ALL)
+            with django_assert_num_queries(1):
+                moves = moves_of(appointments, user=SEES_ALL)
 
-    assert len(moves) == count
+            assert len(moves) == count

@@ -37,7 +37,7 @@ def okafor():
     return doctor
 
 
-def visit(doctor, start_time, **details):
+def create_appointment(doctor, start_time, **details):
     return AppointmentFactory(doctor=doctor, start_time=start_time, **details)
 
 
@@ -46,81 +46,82 @@ def leave(doctor, start_time, end_time, **details):
 
 
 def book_many(doctor, rows):
-    """Return visits of a quarter of an hour, nine a day, a day a week."""
+    """Return appointments of a quarter of an hour, nine a day, a day a week."""
     places = [divmod(number, 9) for number in range(rows)]
     starts = [at(8, day=25) + dt.timedelta(days=7 * week, minutes=15 * place) for week, place in places]
-    return [visit(doctor, start, duration_minutes=15) for start in starts]
+    return [create_appointment(doctor, start, duration_minutes=15) for start in starts]
 
 
 # Leave
 
 
-@pytest.mark.parametrize(
-    ("starts", "is_hit"),
-    [
+@pytest.mark.both_databases
+def test_leave_affects_the_appointments_that_share_time_with_it(okafor, isolated):
+    cases = [
         (at(9, 29, day=25), False),
         (at(9, 30, day=25), False),
         (at(9, 31, day=25), True),
         (at(10, day=25), True),
         (at(10, 59, day=25), True),
         (at(11, day=25), False),
-    ],
-)
-def test_leave_hits_the_visits_that_share_time_with_it(okafor, starts, is_hit):
-    booked = visit(okafor, starts)
+    ]
+    for starts, is_hit in cases:
+        with isolated(starts=starts, is_hit=is_hit):
+            booked = create_appointment(okafor, starts)
 
-    assert displaced_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == ([booked] if is_hit else [])
+            assert displaced_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == ([booked] if is_hit else [])
 
 
-def test_leave_hits_this_doctor_only_soonest_first(okafor):
-    later, sooner = visit(okafor, at(15, day=25)), visit(okafor, at(9, day=25))
-    visit(DoctorFactory(), at(9, day=25))
+def test_leave_affects_this_doctor_only_soonest_first(okafor):
+    later, sooner = create_appointment(okafor, at(15, day=25)), create_appointment(okafor, at(9, day=25))
+    create_appointment(DoctorFactory(), at(9, day=25))
 
     assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [sooner, later]
 
 
-@pytest.mark.parametrize("status", ["cancelled", "no_show", "completed", "in_consultation"])
-def test_visit_that_can_no_longer_be_moved_is_not_hit(okafor, status):
-    visit(okafor, at(10, day=25), status=status, cancelled_by="patient", cancel_reason="Ill")
+def test_appointment_that_can_no_longer_be_moved_is_not_affected(okafor, isolated):
+    for status in ["cancelled", "no_show", "completed", "in_consultation"]:
+        with isolated(status=status):
+            create_appointment(okafor, at(10, day=25), status=status, cancelled_by="patient", cancel_reason="Ill")
 
-    assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == []
+            assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == []
 
 
-def test_patient_who_has_arrived_and_waits_is_hit(okafor):
-    waiting = visit(okafor, at(8, 45, day=24), status="arrived", arrived_at=at(8, 40, day=24))
+def test_patient_who_has_arrived_and_waits_is_affected(okafor):
+    waiting = create_appointment(okafor, at(8, 45, day=24), status="arrived", arrived_at=at(8, 40, day=24))
 
     assert displaced_by_saving(leave(okafor, at(8, 30, day=24), at(17, day=24))) == [waiting]
 
 
-def test_patient_who_waits_beyond_the_time_is_hit_too(okafor):
-    waiting = visit(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
+def test_patient_who_waits_beyond_the_time_is_affected_too(okafor):
+    waiting = create_appointment(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
 
     assert displaced_by_saving(leave(okafor, at(0, day=24), at(0, day=25))) == [waiting]
 
 
-def test_visit_that_is_over_is_not_hit(okafor):
-    visit(okafor, at(8, 15, day=24))
+def test_appointment_that_is_over_is_not_affected(okafor):
+    create_appointment(okafor, at(8, 15, day=24))
 
     assert displaced_by_saving(leave(okafor, at(8, day=24), at(17, day=24))) == []
 
 
-def test_longer_leave_hits_only_those_it_did_not_hit_before(okafor):
-    visit(okafor, at(9, day=26))
+def test_longer_leave_affects_only_those_it_did_not_affect_before(okafor):
+    create_appointment(okafor, at(9, day=26))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=26), end_time=at(0, day=27))
-    hit = visit(okafor, at(9, day=27))
+    hit = create_appointment(okafor, at(9, day=27))
     entered.end_time = at(0, day=28)
 
     assert displaced_by_saving(entered) == [hit]
 
 
-def test_leave_hits_a_visit_that_was_booked_outside_hours_too(okafor):
-    evening = visit(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
+def test_leave_affects_an_appointment_that_was_booked_outside_hours_too(okafor):
+    evening = create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
 
     assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [evening]
 
 
 def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
-    visit(okafor, at(10, day=25))
+    create_appointment(okafor, at(10, day=25))
     entries = AuditEntry.objects.count()
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
 
@@ -132,7 +133,8 @@ def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
     assert Leave.objects.count() == 1
 
 
-def test_looking_claims_the_diary_so_that_nobody_books_in_between(okafor):
+@pytest.mark.both_databases
+def test_looking_locks_the_diary_so_that_nobody_books_in_between(okafor):
     version = Doctor.objects.get(pk=okafor.pk).diary_version
 
     displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
@@ -140,8 +142,9 @@ def test_looking_claims_the_diary_so_that_nobody_books_in_between(okafor):
     assert Doctor.objects.get(pk=okafor.pk).diary_version > version
 
 
-def test_change_that_is_refused_under_the_claim_is_a_lost_race(okafor):
-    visit(okafor, at(10, day=25))
+@pytest.mark.both_databases
+def test_change_that_is_refused_under_the_lock_is_a_lost_race(okafor):
+    create_appointment(okafor, at(10, day=25))
     LeaveFactory(doctor=okafor, start_time=at(12, day=25), end_time=at(13, day=25))
 
     with pytest.raises(LostRace):
@@ -151,15 +154,16 @@ def test_change_that_is_refused_under_the_claim_is_a_lost_race(okafor):
 # Closures, hours, doctors
 
 
-def test_closure_hits_every_doctor_on_its_date(okafor):
-    hit = [visit(okafor, at(10, day=25)), visit(DoctorFactory(), at(11, day=25))]
-    visit(okafor, at(10, day=26))
+@pytest.mark.both_databases
+def test_closure_affects_every_doctor_on_its_date(okafor):
+    hit = [create_appointment(okafor, at(10, day=25)), create_appointment(DoctorFactory(), at(11, day=25))]
+    create_appointment(okafor, at(10, day=26))
 
     assert displaced_by_saving(Closure(date=dt.date(2026, 11, 25), name="Stocktaking")) == hit
 
 
-def test_shorter_hours_hit_what_lies_outside_them(okafor):
-    inside, outside = visit(okafor, at(9, day=25)), visit(okafor, at(15, day=25))
+def test_shorter_hours_affect_what_lies_outside_them(okafor):
+    inside, outside = create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(15, day=25))
     timetable = Timetable.objects.get()
     timetable.week = {day: [(EIGHT, NOON)] for day in range(5)}
 
@@ -170,56 +174,60 @@ def test_shorter_hours_hit_what_lies_outside_them(okafor):
     assert Timetable.objects.get().week[0] == [(EIGHT, NOON)]
 
 
-def test_first_hours_of_a_doctor_hit_what_lies_outside_them():
+def test_first_hours_of_a_doctor_affect_what_lies_outside_them():
     doctor = DoctorFactory()
-    outside = visit(doctor, at(12, 15, day=25))
+    outside = create_appointment(doctor, at(12, 15, day=25))
     timetable = Timetable(doctor=doctor)
     timetable.week = WEEK
 
     assert displaced_by_saving(timetable) == [outside]
 
 
-def test_hours_deleted_hit_the_visits_of_their_dates(okafor):
+def test_hours_deleted_affect_the_appointments_of_their_dates(okafor):
     timetable = Timetable.objects.get()
     timetable.valid_until = dt.date(2026, 11, 27)
     timetable.save()
     TimetableFactory(doctor=okafor, valid_from=dt.date(2026, 11, 28))
-    hit = visit(okafor, at(9, day=25))
-    visit(okafor, at(9, day=30))
+    hit = create_appointment(okafor, at(9, day=25))
+    create_appointment(okafor, at(9, day=30))
 
     assert displaced_by_deleting(timetable) == [hit]
     assert Timetable.objects.count() == 2
 
 
 def test_last_hours_deleted_hit_nobody_because_then_any_time_can_be_booked(okafor):
-    visit(okafor, at(9, day=25))
+    create_appointment(okafor, at(9, day=25))
 
     assert displaced_by_deleting(Timetable.objects.get()) == []
 
 
-def test_deactivation_hits_all_that_is_to_come(okafor):
-    hit = [visit(okafor, at(9, day=25)), visit(okafor, at(9, day=30))]
-    visit(okafor, at(8, day=24))
+@pytest.mark.both_databases
+def test_deactivation_affects_all_that_is_to_come(okafor):
+    hit = [create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(9, day=30))]
+    create_appointment(okafor, at(8, day=24))
     okafor.is_active = False
 
     assert displaced_by_saving(okafor) == hit
     assert Doctor.objects.get(pk=okafor.pk).is_active
 
 
-@pytest.mark.parametrize("rows", [3, 30])
-def test_looking_makes_as_many_queries_for_many_visits(okafor, rows, django_assert_max_num_queries):
-    for number in range(rows):
-        visit(
-            okafor, at(8, day=25) + dt.timedelta(days=number // 9 * 7, minutes=15 * (number % 9)), duration_minutes=15
-        )
+def test_looking_makes_as_many_queries_for_many_appointments(okafor, django_assert_max_num_queries, isolated):
+    for rows in [3, 30]:
+        with isolated(rows=rows):
+            for number in range(rows):
+                create_appointment(
+                    okafor,
+                    at(8, day=25) + dt.timedelta(days=number // 9 * 7, minutes=15 * (number % 9)),
+                    duration_minutes=15,
+                )
 
-    with django_assert_max_num_queries(24):
-        assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=25) + dt.timedelta(days=60)))
+            with django_assert_max_num_queries(24):
+                assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=25) + dt.timedelta(days=60)))
 
 
 def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
-    booked = visit(okafor, at(16, 45, day=25), outside_hours_reason="Urgent")
-    fine = visit(okafor, at(9, day=25))
+    booked = create_appointment(okafor, at(16, 45, day=25), outside_hours_reason="Urgent")
+    fine = create_appointment(okafor, at(9, day=25))
     LeaveFactory(doctor=okafor, start_time=at(16, day=25), end_time=at(18, day=25))
     Doctor.objects.filter(pk=okafor.pk).update(is_active=False)
 
@@ -230,8 +238,8 @@ def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
 # What is kept of it
 
 
-def test_impact_keeps_who_was_hit_with_whom_and_when(okafor, administrator):
-    booked = visit(okafor, at(9, day=25))
+def test_impact_keeps_who_was_affected_with_whom_and_when(okafor, administrator):
+    booked = create_appointment(okafor, at(9, day=25))
 
     impact = open_schedule_change([booked], cause="Dr Okafor on leave", by=administrator)
 
@@ -240,13 +248,13 @@ def test_impact_keeps_who_was_hit_with_whom_and_when(okafor, administrator):
     assert AuditEntry.objects.filter(actor=administrator).count() == 2
 
 
-def test_change_that_hits_nobody_leaves_no_impact(administrator):
+def test_change_that_affects_nobody_leaves_no_impact(administrator):
     assert open_schedule_change([], cause="Dr Okafor on leave", by=administrator) is None
     assert not ScheduleChange.objects.exists()
 
 
 def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptionist, now):
-    moved, cancelled = visit(okafor, at(9, day=25)), visit(okafor, at(10, day=25))
+    moved, cancelled = create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(10, day=25))
     impact = open_schedule_change([moved, cancelled], cause="Dr Okafor on leave", by=receptionist)
 
     def left():
@@ -264,14 +272,15 @@ def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptioni
 
 
 def test_impact_with_a_patient_who_waits_is_not_finished(okafor, receptionist):
-    waiting = visit(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
+    waiting = create_appointment(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
     open_schedule_change([waiting], cause="Dr Okafor on leave", by=receptionist)
 
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
-def test_who_was_told_is_to_be_told_anew_when_the_visit_moves_again(okafor, receptionist):
-    booked = visit(okafor, at(9, day=25))
+@pytest.mark.both_databases
+def test_who_was_told_is_to_be_told_again_when_the_appointment_moves_again(okafor, receptionist):
+    booked = create_appointment(okafor, at(9, day=25))
     hit = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist).hits.get()
     hit.mark_informed(by=receptionist)
 
@@ -289,8 +298,9 @@ def test_who_was_told_is_to_be_told_anew_when_the_visit_moves_again(okafor, rece
     assert hit.reached_at is None
 
 
+@pytest.mark.both_databases
 def test_patient_on_two_lists_is_told_once(okafor, receptionist):
-    booked = visit(okafor, at(9, day=25))
+    booked = create_appointment(okafor, at(9, day=25))
     first = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist)
     actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     second = open_schedule_change([Appointment.objects.get()], cause="Clinic closed", by=receptionist)
@@ -300,8 +310,9 @@ def test_patient_on_two_lists_is_told_once(okafor, receptionist):
     assert first.hits.get().reached_by == receptionist
 
 
-def test_closure_on_top_of_a_leave_that_is_taken_back_leaves_the_visit_on_the_list_of_the_leave(okafor, receptionist):
-    booked = visit(okafor, at(9, day=25))
+@pytest.mark.both_databases
+def test_deleting_a_closure_over_a_leave_keeps_the_leaves_list(okafor, receptionist):
+    booked = create_appointment(okafor, at(9, day=25))
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
     on_leave = open_schedule_change(displaced_by_saving(wanted), cause=wanted.cause, by=receptionist)
     wanted.save()
@@ -317,8 +328,8 @@ def test_closure_on_top_of_a_leave_that_is_taken_back_leaves_the_visit_on_the_li
     assert not closed.hits.exists()
 
 
-def test_visit_booked_in_a_gap_on_purpose_is_hit_by_hours_like_any_other(okafor, receptionist):
-    booked = visit(okafor, at(9, day=25), outside_hours_reason="Urgent")
+def test_appointment_booked_in_a_gap_is_affected_by_changed_hours(okafor, receptionist):
+    booked = create_appointment(okafor, at(9, day=25), outside_hours_reason="Urgent")
     timetable = Timetable.objects.get()
     timetable.week = {day: [(ONE, FIVE)] for day in range(5)}
     impact = open_schedule_change(displaced_by_saving(timetable), cause="Hours", by=receptionist)
@@ -329,25 +340,29 @@ def test_visit_booked_in_a_gap_on_purpose_is_hit_by_hours_like_any_other(okafor,
     assert impact.hits.get().appointment == booked
 
 
-def test_leave_that_is_shortened_takes_off_the_list_whose_doctor_is_there_again(okafor, receptionist):
-    stays, told, away = (visit(okafor, at(hour, day=25)) for hour in (9, 10, 15))
+def test_shortened_leave_drops_appointments_that_fit_again(okafor, receptionist):
+    stays, slot_summary, away = (create_appointment(okafor, at(hour, day=25)) for hour in (9, 10, 15))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=26))
-    impact = open_schedule_change([stays, told, away], cause="Dr Okafor on leave", by=receptionist)
-    impact.hits.get(appointment=told).mark_informed(by=receptionist)
+    impact = open_schedule_change([stays, slot_summary, away], cause="Dr Okafor on leave", by=receptionist)
+    impact.hits.get(appointment=slot_summary).mark_informed(by=receptionist)
 
     entered.start_time = at(12, day=25)
     entered.save()
     follow_up([], cause="", doctors=entered.diaries(), by=receptionist)
 
     left = impact.hits.order_by("start_time")
-    assert [(hit.appointment, hit.reached_at, hit.stays) for hit in left] == [(told, None, True), (away, None, False)]
+    assert [(hit.appointment, hit.reached_at, hit.stays) for hit in left] == [
+        (slot_summary, None, True),
+        (away, None, False),
+    ]
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 2)]
-    impact.hits.get(appointment=told).mark_informed(by=receptionist)
+    impact.hits.get(appointment=slot_summary).mark_informed(by=receptionist)
     assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
-def test_visit_booked_outside_hours_on_purpose_is_off_the_list_once_the_leave_is(okafor, receptionist):
-    visit(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
+@pytest.mark.both_databases
+def test_deleted_leave_drops_appointments_booked_outside_hours(okafor, receptionist):
+    create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
     impact = open_schedule_change(displaced_by_saving(wanted), cause=wanted.cause, by=receptionist)
 
@@ -357,7 +372,7 @@ def test_visit_booked_outside_hours_on_purpose_is_off_the_list_once_the_leave_is
 
 
 def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
-    open_schedule_change([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
+    open_schedule_change([create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
 
     now.move_to(at(9, day=26))
 
@@ -365,14 +380,16 @@ def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
 
 
 def test_impact_is_told_to_those_only_who_can_do_something(okafor, receptionist, manager, doctor_user):
-    open_schedule_change([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
+    open_schedule_change([create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
 
     assert len(unfinished_for(receptionist)) == 1
     assert unfinished_for(manager) == unfinished_for(doctor_user) == []
 
 
 def test_who_reached_a_patient_first_stays_and_can_be_taken_back(okafor, receptionist, administrator):
-    impact = open_schedule_change([visit(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
+    impact = open_schedule_change(
+        [create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist
+    )
     hit = impact.hits.get()
 
     hit.mark_informed(by=receptionist)
@@ -389,99 +406,109 @@ def test_who_reached_a_patient_first_stays_and_can_be_taken_back(okafor, recepti
 
 @pytest.fixture
 def away(okafor):
-    """The doctor is away on Wednesday 25 November; visits there are saved before."""
+    """The doctor is away on Wednesday 25 November; appointments there are saved before."""
 
-    def away(*visits):
+    def away(*appointments):
         LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=26))
-        return propose(list(visits))
+        return propose(list(appointments))
 
     return away
 
 
-def told(slot):
+def slot_summary(slot):
     return slot and (slot.start.day, slot.time, slot.doctor.full_name)
 
 
-def test_proposals_are_the_nearest_times_of_the_same_doctor_and_of_a_colleague(okafor, away):
+def test_proposals_are_the_nearest_times_of_the_doctor_and_a_colleague(okafor, away):
     colleague = DoctorFactory(full_name="Dr Lindqvist")
     DoctorFactory(specialization="Cardiology")
-    booked = visit(okafor, at(9, day=25))
+    booked = create_appointment(okafor, at(9, day=25))
 
     proposal = away(booked)[booked.pk]
 
-    assert told(proposal.same) == (26, "09:00", "Dr Okafor")
-    assert told(proposal.other) == (25, "09:00", colleague.full_name)
+    assert slot_summary(proposal.same) == (26, "09:00", "Dr Okafor")
+    assert slot_summary(proposal.other) == (25, "09:00", colleague.full_name)
 
 
 def test_no_time_is_proposed_twice(okafor, away):
     DoctorFactory(full_name="Dr Lindqvist")
-    visits = [visit(okafor, at(8, 30 * number, day=25)) for number in (0, 1)] + [
-        visit(okafor, at(hour, minute, day=25)) for hour in (9, 10, 11, 13, 14, 15, 16) for minute in (0, 30)
+    appointments = [create_appointment(okafor, at(8, 30 * number, day=25)) for number in (0, 1)] + [
+        create_appointment(okafor, at(hour, minute, day=25))
+        for hour in (9, 10, 11, 13, 14, 15, 16)
+        for minute in (0, 30)
     ]
 
-    proposals = away(*visits)
+    proposals = away(*appointments)
 
     for whose in ("same", "other"):
-        spans = sorted(getattr(proposals[each.pk], whose).start for each in visits)
-        assert len(set(spans)) == len(visits) == 16
+        spans = sorted(getattr(proposals[each.pk], whose).start for each in appointments)
+        assert len(set(spans)) == len(appointments) == 16
         assert all(one + dt.timedelta(minutes=30) <= other for one, other in pairwise(spans))
 
 
+@pytest.mark.both_databases
 def test_all_proposals_can_be_booked_one_after_the_other(okafor, away, receptionist):
     okafor.gap_minutes = 10
     okafor.save()
-    visits = [visit(okafor, at(hour, day=25), duration_minutes=20) for hour in (8, 9, 10, 11, 13, 14)]
-    visit(okafor, at(9, day=26), duration_minutes=60)
+    appointments = [
+        create_appointment(okafor, at(hour, day=25), duration_minutes=20) for hour in (8, 9, 10, 11, 13, 14)
+    ]
+    create_appointment(okafor, at(9, day=26), duration_minutes=60)
 
-    proposals = away(*visits)
+    proposals = away(*appointments)
 
-    for each in visits:
+    for each in appointments:
         slot = proposals[each.pk].same
         actions.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=20, by=receptionist)
     assert not Appointment.objects.on_day(dt.date(2026, 11, 25)).exists()
 
 
-def test_patient_with_two_visits_is_proposed_what_can_be_booked(okafor, away, receptionist):
+def test_patient_with_two_appointments_is_proposed_what_can_be_booked(okafor, away, receptionist):
     DoctorFactory(full_name="Dr Lindqvist")
     maria = PatientFactory()
-    visits = [visit(okafor, at(hour, minute, day=25), patient=maria) for hour, minute in ((9, 0), (9, 30))]
+    appointments = [
+        create_appointment(okafor, at(hour, minute, day=25), patient=maria) for hour, minute in ((9, 0), (9, 30))
+    ]
 
-    proposals = away(*visits)
+    proposals = away(*appointments)
 
-    for each in visits:
+    for each in appointments:
         slot = proposals[each.pk].other
         actions.move(each, doctor=slot.doctor, start_time=slot.start, duration_minutes=30, by=receptionist)
     assert not Appointment.objects.for_doctor(okafor.pk).exists()
 
 
-def test_visits_that_want_the_same_time_are_proposed_different_ones(okafor):
+def test_appointments_that_want_the_same_time_are_proposed_different_ones(okafor):
     DoctorFactory(full_name="Dr Lindqvist")
     doctors = [okafor, *DoctorFactory.create_batch(2)]
-    visits = [visit(doctor, at(9, day=25)) for doctor in doctors]
+    appointments = [create_appointment(doctor, at(9, day=25)) for doctor in doctors]
     for doctor in doctors:
         LeaveFactory(doctor=doctor, start_time=at(0, day=25), end_time=at(0, day=26))
 
-    proposals = propose(visits)
+    proposals = propose(appointments)
 
-    assert sorted(told(proposals[each.pk].other) for each in visits) == [
+    assert sorted(slot_summary(proposals[each.pk].other) for each in appointments) == [
         *((25, time, "Dr Lindqvist") for time in ("08:30", "09:00", "09:30")),
     ]
 
 
-def test_patient_with_two_visits_is_not_proposed_two_doctors_at_once(okafor, away):
+def test_patient_with_two_appointments_is_not_proposed_two_doctors_at_once(okafor, away):
     half_an_hour = {day: [(dt.time(8, 30), dt.time(9))] for day in range(5)}
     for doctor in DoctorFactory.create_batch(2):
         TimetableFactory(doctor=doctor, week=half_an_hour)
     maria = PatientFactory()
-    visits = [visit(okafor, at(hour, day=25), patient=maria) for hour in (9, 10)]
+    appointments = [create_appointment(okafor, at(hour, day=25), patient=maria) for hour in (9, 10)]
 
-    proposals = away(*visits)
+    proposals = away(*appointments)
 
-    assert [proposals[each.pk].other.start for each in visits] == [at(8, 30, day=25), at(8, 30, day=26)]
+    assert [proposals[each.pk].other.start for each in appointments] == [at(8, 30, day=25), at(8, 30, day=26)]
 
 
 def test_proposal_lies_in_the_coming_four_weeks(okafor):
-    booked, far = visit(okafor, at(9, day=25)), visit(okafor, dt.datetime(2027, 3, 3, 9, tzinfo=dt.UTC))
+    booked, far = (
+        create_appointment(okafor, at(9, day=25)),
+        create_appointment(okafor, dt.datetime(2027, 3, 3, 9, tzinfo=dt.UTC)),
+    )
     LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=25) + dt.timedelta(days=60))
 
     proposals = propose([booked, far])
@@ -490,27 +517,27 @@ def test_proposal_lies_in_the_coming_four_weeks(okafor):
     assert proposals[far.pk].same is not None
 
 
-def test_proposal_minds_the_patients_other_visits(okafor, away):
+def test_proposal_minds_the_patients_other_appointments(okafor, away):
     maria = PatientFactory()
-    booked = visit(okafor, at(9, day=25), patient=maria)
-    visit(DoctorFactory(specialization="Cardiology"), at(9, day=26), patient=maria)
+    booked = create_appointment(okafor, at(9, day=25), patient=maria)
+    create_appointment(DoctorFactory(specialization="Cardiology"), at(9, day=26), patient=maria)
 
-    assert told(away(booked)[booked.pk].same) == (26, "08:30", "Dr Okafor")
+    assert slot_summary(away(booked)[booked.pk].same) == (26, "08:30", "Dr Okafor")
 
 
 def test_who_has_arrived_is_proposed_times_of_the_same_day_only(okafor):
     DoctorFactory(full_name="Dr Lindqvist")
-    waiting = visit(okafor, at(9, 30, day=24), status="arrived", arrived_at=at(8, 40, day=24))
+    waiting = create_appointment(okafor, at(9, 30, day=24), status="arrived", arrived_at=at(8, 40, day=24))
     LeaveFactory(doctor=okafor, start_time=at(9, day=24), end_time=at(0, day=25))
 
     proposal = propose([waiting])[waiting.pk]
 
     assert proposal.same is None
-    assert told(proposal.other) == (24, "09:30", "Dr Lindqvist")
+    assert slot_summary(proposal.other) == (24, "09:30", "Dr Lindqvist")
 
 
 def test_nothing_is_proposed_where_nothing_is_free(okafor):
-    booked = visit(okafor, at(9, day=25))
+    booked = create_appointment(okafor, at(9, day=25))
     LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=25) + dt.timedelta(days=60))
 
     assert propose([booked]) == {booked.pk: Proposal(has_colleagues=False)}
@@ -518,7 +545,7 @@ def test_nothing_is_proposed_where_nothing_is_free(okafor):
 
 
 def test_inactive_doctor_and_closed_dates_are_not_proposed(okafor):
-    booked = visit(okafor, at(9, day=25))
+    booked = create_appointment(okafor, at(9, day=25))
     okafor.is_active = False
     okafor.save()
     DoctorFactory(full_name="Dr Lindqvist")
@@ -526,18 +553,21 @@ def test_inactive_doctor_and_closed_dates_are_not_proposed(okafor):
 
     proposal = propose([booked])[booked.pk]
 
-    assert (proposal.same, told(proposal.other)) == (None, (26, "09:00", "Dr Lindqvist"))
+    assert (proposal.same, slot_summary(proposal.other)) == (None, (26, "09:00", "Dr Lindqvist"))
 
 
-@pytest.mark.parametrize("rows", [3, 30])
-def test_proposing_makes_as_many_queries_for_many_visits(okafor, rows, django_assert_num_queries):
-    DoctorFactory()
-    visits = [
-        visit(
-            okafor, at(8, day=25) + dt.timedelta(days=number // 9 * 7, minutes=15 * (number % 9)), duration_minutes=15
-        )
-        for number in range(rows)
-    ]
+def test_proposing_makes_as_many_queries_for_many_appointments(okafor, django_assert_num_queries, isolated):
+    for rows in [3, 30]:
+        with isolated(rows=rows):
+            DoctorFactory()
+            appointments = [
+                create_appointment(
+                    okafor,
+                    at(8, day=25) + dt.timedelta(days=number // 9 * 7, minutes=15 * (number % 9)),
+                    duration_minutes=15,
+                )
+                for number in range(rows)
+            ]
 
-    with django_assert_num_queries(5):
-        propose(visits)
+            with django_assert_num_queries(5):
+                propose(appointments)

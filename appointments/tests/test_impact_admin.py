@@ -29,19 +29,19 @@ def form_of(response):
     return response.context["adminform"].form
 
 
-def codes_of(response):
+def form_codes(response):
     return [error.code for error in form_of(response).non_field_errors().as_data()]
 
 
-def confirmed(client, address, typed):
+def confirmed(client, address, form_data):
     """Send a form, look at whom it hits, and send it again."""
-    shown = client.post(address, typed)
-    assert codes_of(shown) == ["hits"]
+    shown = client.post(address, form_data)
+    assert form_codes(shown) == ["hits"]
     assert "+351 912 345 001" in shown.content.decode()
-    return client.post(address, typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
+    return client.post(address, form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
 
-def leave_typed(doctor):
+def leave_data(doctor):
     return {
         "doctor": doctor.pk,
         "start_time_0": "2026-11-26",
@@ -53,7 +53,7 @@ def leave_typed(doctor):
 
 
 def test_leave(in_admin, okafor, booked, administrator):
-    response = confirmed(in_admin, f"{ADMIN}/leave/add/", leave_typed(okafor))
+    response = confirmed(in_admin, f"{ADMIN}/leave/add/", leave_data(okafor))
 
     impact = ScheduleChange.objects.get()
     assert response["Location"] == impact.get_absolute_url()
@@ -61,8 +61,8 @@ def test_leave(in_admin, okafor, booked, administrator):
     assert Leave.objects.count() == 1
 
 
-def test_leave_that_hits_nobody_is_saved_at_once(in_admin, okafor):
-    response = in_admin.post(f"{ADMIN}/leave/add/", leave_typed(okafor))
+def test_leave_that_affects_nobody_is_saved_at_once(in_admin, okafor):
+    response = in_admin.post(f"{ADMIN}/leave/add/", leave_data(okafor))
 
     assert response["Location"] == f"{ADMIN}/leave/"
     assert not ScheduleChange.objects.exists()
@@ -76,34 +76,34 @@ def test_closure(in_admin, booked):
 
 def test_shorter_hours(in_admin, okafor, booked):
     timetable = Timetable.objects.get()
-    typed = {"valid_from": "", "valid_until": "", "monday": "8-12", "seen_version": timetable.version}
+    form_data = {"valid_from": "", "valid_until": "", "monday": "8-12", "seen_version": timetable.version}
 
-    confirmed(in_admin, f"{ADMIN}/timetable/{timetable.pk}/change/", typed)
+    confirmed(in_admin, f"{ADMIN}/timetable/{timetable.pk}/change/", form_data)
 
     assert sorted(Timetable.objects.get().week) == [0]
     assert ScheduleChange.objects.get().cause == "Hours of Dr Okafor until further notice"
 
 
-def doctor_typed(**changes):
-    typed = {"full_name": "Dr Okafor", "specialization": "Cardiology", "user": ""}
-    return typed | {"usual_minutes": "30", "gap_minutes": "0"} | changes
+def doctor_data(**changes):
+    form_data = {"full_name": "Dr Okafor", "specialization": "Cardiology", "user": ""}
+    return form_data | {"usual_minutes": "30", "gap_minutes": "0"} | changes
 
 
 def test_deactivation(in_admin, okafor, booked):
-    confirmed(in_admin, f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_typed())
+    confirmed(in_admin, f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_data())
 
     assert not Doctor.objects.get(pk=okafor.pk).is_active
     assert ScheduleChange.objects.get().cause == "Dr Okafor takes no appointments any more"
 
 
 def test_change_of_an_active_doctor_asks_nothing(in_admin, okafor, booked):
-    in_admin.post(f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_typed(is_active="on", gap_minutes="10"))
+    in_admin.post(f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_data(is_active="on", gap_minutes="10"))
 
     assert Doctor.objects.get(pk=okafor.pk).gap_minutes == 10
     assert not ScheduleChange.objects.exists()
 
 
-def test_deactivation_from_the_list_leaves_doctors_with_visits_to_their_form(in_admin, okafor, booked):
+def test_bulk_deactivation_skips_doctors_with_appointments(in_admin, okafor, booked):
     free = DoctorFactory()
 
     response = in_admin.post(
@@ -117,8 +117,8 @@ def test_deactivation_from_the_list_leaves_doctors_with_visits_to_their_form(in_
     assert "1 deactivated" in text
 
 
-def test_doctor_who_is_reactivated_from_the_list_takes_the_visits_off_it(in_admin, okafor, booked):
-    confirmed(in_admin, f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_typed())
+def test_bulk_reactivation_clears_the_doctors_worklist(in_admin, okafor, booked):
+    confirmed(in_admin, f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_data())
 
     in_admin.post(f"{ADMIN}/doctor/", {"action": "reactivate", "_selected_action": [okafor.pk]})
 
@@ -136,33 +136,36 @@ def test_hours_are_deleted_on_their_own_page_only(in_admin, okafor):
     assert Timetable.objects.exists()
 
 
-@pytest.mark.parametrize("way", ["page", "list"])
-def test_leave_that_is_taken_back_takes_its_visits_off_the_list(in_admin, okafor, booked, way):
-    confirmed(in_admin, f"{ADMIN}/leave/add/", leave_typed(okafor))
-    leave = Leave.objects.get()
+def test_leave_that_is_taken_back_takes_its_appointments_off_the_list(in_admin, okafor, booked, isolated):
+    for way in ["page", "list"]:
+        with isolated(way=way):
+            confirmed(in_admin, f"{ADMIN}/leave/add/", leave_data(okafor))
+            leave = Leave.objects.get()
 
-    if way == "page":
-        in_admin.post(f"{ADMIN}/leave/{leave.pk}/delete/", {"post": "yes"})
-    else:
-        in_admin.post(f"{ADMIN}/leave/", {"action": "delete_selected", "_selected_action": [leave.pk], "post": "yes"})
+            if way == "page":
+                in_admin.post(f"{ADMIN}/leave/{leave.pk}/delete/", {"post": "yes"})
+            else:
+                in_admin.post(
+                    f"{ADMIN}/leave/", {"action": "delete_selected", "_selected_action": [leave.pk], "post": "yes"}
+                )
 
-    assert not Leave.objects.exists()
-    assert not ScheduleChange.objects.unfinished().exists()
+            assert not Leave.objects.exists()
+            assert not ScheduleChange.objects.unfinished().exists()
 
 
-def test_form_that_only_shows_who_is_hit_writes_nothing(in_admin, okafor, booked):
+def test_form_that_only_shows_who_is_affected_writes_nothing(in_admin, okafor, booked):
     version = Doctor.objects.get().diary_version
 
-    in_admin.post(f"{ADMIN}/leave/add/", leave_typed(okafor))
+    in_admin.post(f"{ADMIN}/leave/add/", leave_data(okafor))
 
     assert Doctor.objects.get().diary_version == version
 
 
 def test_form_in_a_window_of_its_own_answers_that_window(in_admin, okafor, booked):
-    typed = leave_typed(okafor) | {"_popup": "1"}
-    shown = in_admin.post(f"{ADMIN}/leave/add/", typed)
+    form_data = leave_data(okafor) | {"_popup": "1"}
+    shown = in_admin.post(f"{ADMIN}/leave/add/", form_data)
 
-    response = in_admin.post(f"{ADMIN}/leave/add/", typed | {"seen_hits": form_of(shown)["seen_hits"].value()})
+    response = in_admin.post(f"{ADMIN}/leave/add/", form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert response.status_code == 200
     assert "popup_response" in response.content.decode()

@@ -34,7 +34,7 @@ def lindqvist(okafor):
 
 
 @pytest.fixture
-def visits(okafor, lindqvist):
+def appointments(okafor, lindqvist):
     names = ("Maria Santos", "István Kovács", "Olive Brown")
     patients = [
         PatientFactory(first_name=first, last_name=last, phone_number="+351 912 345 001")
@@ -48,9 +48,9 @@ def visits(okafor, lindqvist):
 
 
 @pytest.fixture
-def impact(okafor, visits, administrator):
+def impact(okafor, appointments, administrator):
     LeaveFactory(doctor=okafor, start_time=at(0), end_time=at(0, day=26), reason="Ill")
-    return open_schedule_change(visits, cause=CAUSE, by=administrator)
+    return open_schedule_change(appointments, cause=CAUSE, by=administrator)
 
 
 def rows_of(response):
@@ -68,10 +68,12 @@ def send(client, impact, page, **button):
     return client.post(impact.get_absolute_url(), said | button)
 
 
-def where(visits):
+def where(appointments):
     return [
         (each.doctor.full_name, each.start_time)
-        for each in (Appointment.objects.select_related("doctor").get(pk=visit.pk) for visit in visits)
+        for each in (
+            Appointment.objects.select_related("doctor").get(pk=appointment.pk) for appointment in appointments
+        )
     ]
 
 
@@ -89,15 +91,18 @@ def test_page_lists_each_with_phone_and_where_it_could_go(at_desk, impact):
     assert all(each in text for each in (CAUSE, "Maria Santos", "+351 912 345 001", "3 to move or cancel"))
 
 
-@pytest.mark.parametrize("rows", [3, 30])
-def test_page_makes_as_many_queries_for_many_visits(at_desk, okafor, impact, rows, django_assert_max_num_queries):
-    for number in range(rows - 3):
-        start = at(9) + dt.timedelta(days=7 * (1 + number))
-        visit = AppointmentFactory(doctor=okafor, start_time=start)
-        DisplacedAppointment(impact=impact, appointment=visit, doctor=okafor, start_time=start).save()
+def test_page_makes_as_many_queries_for_many_appointments(
+    at_desk, okafor, impact, django_assert_max_num_queries, isolated
+):
+    for rows in [3, 30]:
+        with isolated(rows=rows):
+            for number in range(rows - 3):
+                start = at(9) + dt.timedelta(days=7 * (1 + number))
+                appointment = AppointmentFactory(doctor=okafor, start_time=start)
+                DisplacedAppointment(impact=impact, appointment=appointment, doctor=okafor, start_time=start).save()
 
-    with django_assert_max_num_queries(15 + 2):  # the entry, and whom the page names
-        assert len(rows_of(at_desk.get(impact.get_absolute_url()))) == rows
+            with django_assert_max_num_queries(15 + 2):  # the entry, and whom the page names
+                assert len(rows_of(at_desk.get(impact.get_absolute_url()))) == rows
 
 
 def test_page_of_very_many_shows_those_first_that_are_open(at_desk, impact, monkeypatch):
@@ -130,7 +135,7 @@ def test_day_view_tells_a_manager_nothing_of_it(client, manager, impact):
     assert CAUSE not in client.get("/schedule/2026-11-24/").content.decode()
 
 
-def test_call_list_names_everybody_with_phone_and_outcome(at_desk, impact, visits):
+def test_call_list_names_everybody_with_phone_and_outcome(at_desk, impact, appointments):
     press(at_desk, impact, move=f"{impact.hits.first().pk}:same")
 
     text = at_desk.get(f"{impact.get_absolute_url()}print/").content.decode()
@@ -149,21 +154,23 @@ def test_unknown_impact_is_404(at_desk):
 # Moving
 
 
-def test_one_is_moved_to_the_time_shown(at_desk, impact, visits, lindqvist):
+@pytest.mark.both_databases
+def test_one_is_moved_to_the_time_shown(at_desk, impact, appointments, lindqvist):
     first, second, _third = impact.hits.all()
 
     press(at_desk, impact, move=f"{first.pk}:same")
     response = press(at_desk, impact, move=f"{second.pk}:other")
 
     assert response.status_code == 302
-    assert where(visits) == [("Dr Okafor", at(9, day=26)), ("Dr Lindqvist", TEN), ("Dr Okafor", ELEVEN)]
+    assert where(appointments) == [("Dr Okafor", at(9, day=26)), ("Dr Lindqvist", TEN), ("Dr Okafor", ELEVEN)]
 
 
-def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, impact, visits, receptionist):
+@pytest.mark.both_databases
+def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, impact, appointments, receptionist):
     response = press(at_desk, impact, move="all:other")
 
     assert response.status_code == 302
-    assert where(visits) == [("Dr Lindqvist", each) for each in (NINE, TEN, ELEVEN)]
+    assert where(appointments) == [("Dr Lindqvist", each) for each in (NINE, TEN, ELEVEN)]
     entries = AuditEntry.objects.get_for_objects(Appointment.objects.all()).filter(action=AuditEntry.Action.UPDATE)
     assert [(entry.actor, entry.additional_data) for entry in entries] == [(receptionist, {"reason": CAUSE})] * 3
     rows = rows_of(at_desk.get(impact.get_absolute_url()))
@@ -171,32 +178,34 @@ def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, impact, vis
     assert all(row.has_left for row in rows)
 
 
-def test_what_fails_is_told_in_its_row_and_the_others_are_done(at_desk, impact, visits, lindqvist):
+@pytest.mark.both_databases
+def test_what_fails_is_told_in_its_row_and_the_others_are_done(at_desk, impact, appointments, lindqvist):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
     AppointmentFactory(doctor=lindqvist, start_time=TEN)  # somebody else was quicker
 
     response = send(at_desk, impact, page, move="all:other")
 
-    assert where(visits) == [("Dr Lindqvist", NINE), ("Dr Okafor", TEN), ("Dr Lindqvist", ELEVEN)]
+    assert where(appointments) == [("Dr Lindqvist", NINE), ("Dr Okafor", TEN), ("Dr Lindqvist", ELEVEN)]
     refused = [row.refusal for row in rows_of(response)]
     assert [bool(text) for text in refused] == [False, True, False]
     assert "Dr Lindqvist is booked 10:00–10:30" in refused[1]
     assert "1 could not be moved" in response.content.decode()
 
 
-def test_visit_that_somebody_has_changed_meanwhile_is_left_alone(at_desk, impact, visits, receptionist):
+@pytest.mark.both_databases
+def test_appointment_that_somebody_has_changed_meanwhile_is_left_alone(at_desk, impact, appointments, receptionist):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
-    visit = Appointment.objects.get(pk=visits[0].pk)
-    visit.notes = "Wants to come in the evening"
-    visit.save()
+    appointment = Appointment.objects.get(pk=appointments[0].pk)
+    appointment.notes = "Wants to come in the evening"
+    appointment.save()
 
     response = send(at_desk, impact, page, move="all:same")
 
     assert "Somebody else has changed this" in rows_of(response)[0].refusal
-    assert where(visits)[0] == ("Dr Okafor", NINE)
+    assert where(appointments)[0] == ("Dr Okafor", NINE)
 
 
-def test_all_of_a_page_that_is_out_of_date_says_that_nothing_was_done(at_desk, impact, visits):
+def test_all_of_a_page_that_is_out_of_date_says_that_nothing_was_done(at_desk, impact, appointments):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
     send(at_desk, impact, page, move="all:same")
 
@@ -207,27 +216,28 @@ def test_all_of_a_page_that_is_out_of_date_says_that_nothing_was_done(at_desk, i
     assert not Appointment.objects.filter(status="cancelled").exists()
 
 
-def test_button_of_a_row_leads_back_to_the_row(at_desk, impact, visits):
+def test_button_of_a_row_leads_back_to_the_row(at_desk, impact, appointments):
     first, second, _third = impact.hits.all()
 
     for button in ({"reached": first.pk}, {"move": f"{first.pk}:same"}, {"cancel": str(first.pk)}):
-        assert press(at_desk, impact, **button)["Location"] == f"{impact.get_absolute_url()}#v{visits[0].pk}"
+        assert press(at_desk, impact, **button)["Location"] == f"{impact.get_absolute_url()}#v{appointments[0].pk}"
     assert press(at_desk, impact, move="all:same")["Location"] == impact.get_absolute_url()
     assert second != first
 
 
-def test_same_click_twice_moves_once(at_desk, impact, visits):
+@pytest.mark.both_databases
+def test_same_click_twice_moves_once(at_desk, impact, appointments):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
 
     send(at_desk, impact, page, move="all:same")
-    moved = where(visits)
+    moved = where(appointments)
     response = send(at_desk, impact, page, move="all:same")
 
     assert response.status_code == 302
-    assert where(visits) == moved
+    assert where(appointments) == moved
 
 
-def test_who_has_no_free_time_proposed_is_told_so(at_desk, impact, visits, lindqvist):
+def test_who_has_no_free_time_proposed_is_told_so(at_desk, impact, appointments, lindqvist):
     lindqvist.delete()
 
     response = press(at_desk, impact, move=f"{impact.hits.first().pk}:other")
@@ -235,32 +245,37 @@ def test_who_has_no_free_time_proposed_is_told_so(at_desk, impact, visits, lindq
     assert "No free time" in rows_of(response)[0].refusal
     assert not rows_of(response)[0].proposal.has_colleagues
     press(at_desk, impact, move="all:other")
-    assert where(visits) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
+    assert where(appointments) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
 
 
-@pytest.mark.parametrize(
-    "said",
-    ["", "hit=x", "hit={0}&version=1&same=doctor%3D999999%26date%3D2026-11-26%26time%3D09%3A00", "hit={0}&same=%00",
-     "hit={0}&version=1&same=date%3Dnever"],
-)  # fmt: skip
-def test_forged_rows_move_nobody(at_desk, impact, visits, said):
-    row = said.format(impact.hits.first().pk)
+def test_forged_rows_move_nobody(at_desk, impact, appointments, isolated):
+    cases = [
+        "",
+        "hit=x",
+        "hit={0}&version=1&same=doctor%3D999999%26date%3D2026-11-26%26time%3D09%3A00",
+        "hit={0}&same=%00",
+        "hit={0}&version=1&same=date%3Dnever",
+    ]
+    for said in cases:
+        with isolated(said=said):
+            row = said.format(impact.hits.first().pk)
 
-    response = at_desk.post(impact.get_absolute_url(), {"row": [row], "move": "all:same"})
+            response = at_desk.post(impact.get_absolute_url(), {"row": [row], "move": "all:same"})
 
-    assert response.status_code in (200, 302)
-    assert where(visits) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
+            assert response.status_code in (200, 302)
+            assert where(appointments) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
 
 
-def test_hit_of_another_impact_cannot_be_ticked_here(at_desk, impact, visits, administrator):
-    other = open_schedule_change(visits, cause="Another", by=administrator)
+def test_affect_of_another_impact_cannot_be_ticked_here(at_desk, impact, appointments, administrator):
+    other = open_schedule_change(appointments, cause="Another", by=administrator)
 
     at_desk.post(impact.get_absolute_url(), {"reached": other.hits.first().pk})
 
     assert not DisplacedAppointment.objects.exclude(reached_at=None).exists()
 
 
-def test_press_on_a_row_that_somebody_has_moved_meanwhile_tells_how_it_stands(at_desk, impact, visits):
+@pytest.mark.both_databases
+def test_button_on_a_row_moved_meanwhile_shows_its_current_state(at_desk, impact, appointments):
     page = at_desk.get(impact.get_absolute_url()).context["page"]
     first = impact.hits.first()
     send(at_desk, impact, page, move=f"{first.pk}:same")
@@ -270,28 +285,28 @@ def test_press_on_a_row_that_somebody_has_moved_meanwhile_tells_how_it_stands(at
     )
 
     assert "Maria Santos: Moved to Thu 26 Nov 2026 09:00. Nothing was done." in response.content.decode()
-    assert where(visits)[0] == ("Dr Okafor", at(9, day=26))
+    assert where(appointments)[0] == ("Dr Okafor", at(9, day=26))
 
 
-def test_all_at_once_leaves_out_who_is_here(client, impact, visits, receptionist, now):
+def test_all_at_once_leaves_out_who_is_here(client, impact, appointments, receptionist, now):
     now.move_to(at(8, 30))
     client.force_login(receptionist)
-    actions.mark_arrived(visits[0], by=receptionist)
+    actions.mark_arrived(appointments[0], by=receptionist)
 
     page = client.get(impact.get_absolute_url()).context["page"]
     assert page.at_once == [("same", 2), ("other", 2)]
     assert send(client, impact, page, move="all:other").status_code == 302
 
-    assert where(visits) == [("Dr Okafor", NINE), ("Dr Lindqvist", TEN), ("Dr Lindqvist", ELEVEN)]
+    assert where(appointments) == [("Dr Okafor", NINE), ("Dr Lindqvist", TEN), ("Dr Lindqvist", ELEVEN)]
 
 
-def test_row_that_is_not_needless_cannot_be_taken_off(at_desk, impact, visits):
+def test_row_that_is_not_needless_cannot_be_taken_off(at_desk, impact, appointments):
     press(at_desk, impact, settled=impact.hits.first().pk)
 
     assert impact.hits.count() == 3
 
 
-def test_tick_twice_or_of_a_row_that_is_gone_is_no_error(at_desk, impact, visits):
+def test_tick_twice_or_of_a_row_that_is_gone_is_no_error(at_desk, impact, appointments):
     hit = impact.hits.first()
     press(at_desk, impact, reached=hit.pk)
     assert press(at_desk, impact, reached=hit.pk).status_code == 302
@@ -300,17 +315,17 @@ def test_tick_twice_or_of_a_row_that_is_gone_is_no_error(at_desk, impact, visits
     assert press(at_desk, impact, reached="1").status_code == 302
 
 
-def test_visits_page_says_that_it_is_hit_and_leads_to_the_list(at_desk, impact, visits):
-    text = at_desk.get(f"/appointments/{visits[0].pk}/").content.decode()
+def test_appointments_page_says_that_it_is_affected_and_leads_to_the_list(at_desk, impact, appointments):
+    text = at_desk.get(f"/appointments/{appointments[0].pk}/").content.decode()
 
     assert CAUSE in text
-    assert f'href="{impact.get_absolute_url()}#v{visits[0].pk}"' in text
+    assert f'href="{impact.get_absolute_url()}#v{appointments[0].pk}"' in text
 
 
-def test_move_out_of_a_leave_offers_no_undo(at_desk, impact, visits, okafor):
-    typed = {"doctor": okafor.pk, "date": "2026-11-27", "time": "09:00", "duration_minutes": "30", "version": "1"}
+def test_move_out_of_a_leave_offers_no_undo(at_desk, impact, appointments, okafor):
+    form_data = {"doctor": okafor.pk, "date": "2026-11-27", "time": "09:00", "duration_minutes": "30", "version": "1"}
 
-    response = at_desk.post(f"/appointments/{visits[0].pk}/move/", typed, follow=True)
+    response = at_desk.post(f"/appointments/{appointments[0].pk}/move/", form_data, follow=True)
 
     text = response.content.decode()
     assert "Moved: Maria Santos" in text
@@ -320,7 +335,7 @@ def test_move_out_of_a_leave_offers_no_undo(at_desk, impact, visits, okafor):
 # Cancelling
 
 
-def test_all_are_cancelled_with_a_reason_and_by_the_clinic(at_desk, impact, visits):
+def test_all_are_cancelled_with_a_reason_and_by_the_clinic(at_desk, impact, appointments):
     press(at_desk, impact, cancel="all", cancel_reason="Doctor is ill")
 
     assert set(Appointment.objects.values_list("status", "cancelled_by", "cancel_reason")) == {
@@ -329,33 +344,36 @@ def test_all_are_cancelled_with_a_reason_and_by_the_clinic(at_desk, impact, visi
     assert [row.outcome for row in rows_of(at_desk.get(impact.get_absolute_url()))] == ["Cancelled: Doctor is ill"] * 3
 
 
-@pytest.mark.parametrize(
-    ("reason", "code"), [(" ", "required"), ("x" * 201, "max_length"), ("a\0b", "null_characters_not_allowed")]
-)
-def test_cancelling_all_is_refused_at_the_reason(at_desk, impact, reason, code):
-    response = press(at_desk, impact, cancel="all", cancel_reason=reason)
+def test_cancelling_all_is_refused_at_the_reason(at_desk, impact, isolated):
+    cases = [(" ", "required"), ("x" * 201, "max_length"), ("a\0b", "null_characters_not_allowed")]
+    for reason, code in cases:
+        with isolated(reason=reason, code=code):
+            response = press(at_desk, impact, cancel="all", cancel_reason=reason)
 
-    why = response.context["why"]
-    assert [error.code for error in why.errors["cancel_reason"].as_data()] == [code]
-    assert why["cancel_reason"].value() == reason
-    assert set(Appointment.objects.values_list("status", flat=True)) == {"booked"}
+            why = response.context["why"]
+            assert [error.code for error in why.errors["cancel_reason"].as_data()] == [code]
+            assert why["cancel_reason"].value() == reason
+            assert set(Appointment.objects.values_list("status", flat=True)) == {"booked"}
 
 
-@pytest.mark.parametrize(
-    ("step", "typed"),
-    [
+def test_who_does_one_by_hand_is_led_back_to_the_list(at_desk, impact, appointments, okafor, isolated):
+    cases = [
         ("cancel", {"cancelled_by": "patient", "cancel_reason": "Ill"}),
         ("move", {"doctor": "{doctor}", "date": "2026-11-27", "time": "09:00", "duration_minutes": "30"}),
-    ],
-)
-def test_who_does_one_by_hand_is_led_back_to_the_list(at_desk, impact, visits, okafor, step, typed):
-    address = f"/appointments/{visits[0].pk}/{step}/"
-    form = at_desk.get(address, headers={"referer": f"http://testserver{impact.get_absolute_url()}"}).context["form"]
-    typed = {name: value.format(doctor=okafor.pk) for name, value in typed.items()}
+    ]
+    for step, form_data in cases:
+        with isolated(step=step, form_data=form_data):
+            address = f"/appointments/{appointments[0].pk}/{step}/"
+            form = at_desk.get(address, headers={"referer": f"http://testserver{impact.get_absolute_url()}"}).context[
+                "form"
+            ]
+            form_data = {name: value.format(doctor=okafor.pk) for name, value in form_data.items()}
 
-    response = at_desk.post(address, typed | {"version": form["version"].value(), "next": form["next"].value()})
+            response = at_desk.post(
+                address, form_data | {"version": form["version"].value(), "next": form["next"].value()}
+            )
 
-    assert response["Location"] == f"{impact.get_absolute_url()}#v{visits[0].pk}"
+            assert response["Location"] == f"{impact.get_absolute_url()}#v{appointments[0].pk}"
 
 
 # Reaching
@@ -374,7 +392,7 @@ def test_reached_patients_are_ticked_with_who_and_can_be_unticked(at_desk, impac
     assert hit.reached_at is None
 
 
-def test_patient_who_was_told_and_whose_doctor_is_there_again_is_to_be_told_so(at_desk, impact, visits, receptionist):
+def test_informed_patient_is_listed_again_when_the_doctor_is_back(at_desk, impact, appointments, receptionist):
     impact.hits.first().mark_informed(by=receptionist)
     leave = Leave.objects.get()
     leave.delete()
@@ -388,15 +406,15 @@ def test_patient_who_was_told_and_whose_doctor_is_there_again_is_to_be_told_so(a
     assert (listed.to_arrange, listed.to_reach) == (0, 1)
 
 
-def test_cancel_page_of_a_hit_visit_begins_with_the_clinic_and_why(at_desk, impact, visits):
-    address = f"/appointments/{visits[0].pk}/cancel/"
+def test_cancel_page_of_a_hit_appointment_begins_with_the_clinic_and_why(at_desk, impact, appointments):
+    address = f"/appointments/{appointments[0].pk}/cancel/"
 
     form = at_desk.get(address, headers={"referer": f"http://testserver{impact.get_absolute_url()}"}).context["form"]
 
     assert (form["cancelled_by"].value(), form["cancel_reason"].value()) == ("clinic", "Doctor is away")
 
 
-def test_visit_whose_doctor_is_there_again_can_be_taken_off_the_list(at_desk, impact, visits):
+def test_appointment_whose_doctor_is_there_again_can_be_taken_off_the_list(at_desk, impact, appointments):
     Leave.objects.get().delete()
 
     rows = rows_of(at_desk.get(impact.get_absolute_url()))
@@ -408,9 +426,9 @@ def test_visit_whose_doctor_is_there_again_can_be_taken_off_the_list(at_desk, im
     assert Appointment.objects.count() == 3
 
 
-def test_outcome_is_what_has_become_of_the_visit(client, impact, visits, now, receptionist):
+def test_outcome_is_what_has_become_of_the_appointment(client, impact, appointments, now, receptionist):
     now.move_to(at(9, 20))
-    actions.mark_no_show(visits[0], by=receptionist)
+    actions.mark_no_show(appointments[0], by=receptionist)
     now.move_to(at(10, 40))
     client.force_login(receptionist)
 
@@ -419,7 +437,7 @@ def test_outcome_is_what_has_become_of_the_visit(client, impact, visits, now, re
     assert outcomes == ["No-show", "The time has passed", ""]
 
 
-def test_form_without_a_button_changes_nothing(at_desk, impact, visits):
+def test_form_without_a_button_changes_nothing(at_desk, impact, appointments):
     response = at_desk.post(impact.get_absolute_url(), {"cancel_reason": "Doctor is ill"})
 
     assert response.context["why"]["cancel_reason"].value() == "Doctor is ill"

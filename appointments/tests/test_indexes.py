@@ -8,37 +8,37 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from appointments.models import Appointment
+from clinic.tests.kit import START
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)  # MariaDB commits at ANALYZE
+pytestmark = [pytest.mark.both_databases, pytest.mark.django_db(transaction=True)]  # MariaDB commits at ANALYZE
 
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 HALF_HOUR = dt.timedelta(minutes=30)
 DAY = dt.date(2026, 11, 24)
 
 
 @pytest.fixture
 def diaries():
-    """Ten doctors with ten visits a day for thirty days, twenty patients; all are booked."""
-    write_diaries(open_visits=300)
+    """Ten doctors with ten appointments a day for thirty days, twenty patients; all are booked."""
+    write_diaries(open_appointments=300)
 
 
 @pytest.fixture
 def closed_diaries():
-    """The same, but each doctor has two visits that are open: the others have an outcome."""
-    write_diaries(open_visits=2)
+    """The same, but each doctor has two appointments that are open: the others have an outcome."""
+    write_diaries(open_appointments=2)
 
 
-def write_diaries(*, open_visits):
+def write_diaries(*, open_appointments):
     doctors = [DoctorFactory() for _ in range(10)]
     patients = [PatientFactory() for _ in range(20)]
     starts = [
-        dt.datetime(2026, 11, 10, 9, 0, tzinfo=dt.UTC) + day * dt.timedelta(days=1) + visit * HALF_HOUR
+        dt.datetime(2026, 11, 10, 9, 0, tzinfo=dt.UTC) + day * dt.timedelta(days=1) + appointment * HALF_HOUR
         for day in range(30)
-        for visit in range(10)
+        for appointment in range(10)
     ]
     QuerySet(Appointment).bulk_create(
         [
@@ -48,7 +48,7 @@ def write_diaries(*, open_visits):
                 start_time=start,
                 duration_minutes=30,
                 end_time=start + HALF_HOUR,
-                status="booked" if number < open_visits else "completed",
+                status="booked" if number < open_appointments else "completed",
             )
             for place, doctor in enumerate(doctors)
             for number, start in enumerate(starts)
@@ -109,7 +109,7 @@ def test_overlap_of_a_patient_reads_a_stretch_of_the_diary(diaries):
     assert (step.index, step.is_range) == ("appointment_patient_start", True), step
 
 
-def test_overlap_query_with_the_visit_itself_left_out_reads_a_stretch_too(diaries):
+def test_overlap_query_excluding_one_appointment_reads_a_range_too(diaries):
     doctor, appointment = Doctor.objects.first(), Appointment.objects.first()
     others = Appointment.objects.exclude(pk=appointment.pk).for_doctor(doctor.pk)
 
@@ -133,9 +133,11 @@ def test_day_of_all_doctors_reads_that_day(diaries):
 
 
 @pytest.mark.parametrize(
-    "asked", [lambda visits: visits[:100], lambda visits: visits.order_by()], ids=["rows", "count"]
+    "asked",
+    [lambda appointments: appointments[:100], lambda appointments: appointments.order_by()],
+    ids=["rows", "count"],
 )
-def test_visits_without_an_outcome_are_read_by_their_status(closed_diaries, asked):
+def test_appointments_without_an_outcome_are_read_by_their_status(closed_diaries, asked):
     at = dt.datetime(2026, 12, 24, 9, 0, tzinfo=dt.UTC)
 
     step = step_of(asked(Appointment.objects.without_outcome(at=at)))

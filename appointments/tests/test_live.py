@@ -12,10 +12,9 @@ from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.schedule.day import day_version
 from appointments.tests.booking_form import BOOK
-from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import Session
-from clinic.tests.kit import elements
+from clinic.tests.kit import at, elements
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
@@ -28,12 +27,8 @@ SECOND = dt.timedelta(seconds=1)
 HTMX = {"HX-Request": "true"}
 
 
-def at(hour, minute=0, *, day=24):
-    return instant(hour, minute, day=day)
-
-
 @pytest.fixture
-def visit(okafor, maria):
+def appointment(okafor, maria):
     return AppointmentFactory(doctor=okafor, patient=maria)
 
 
@@ -44,37 +39,41 @@ def poll(client, seen, url=VERSION):
 # What makes another version
 
 CHANGES = {
-    "book": lambda visit: actions.book(
-        patient=PatientFactory(), doctor=visit.doctor, start_time=at(14), duration_minutes=30, by=None
+    "book": lambda appointment: actions.book(
+        patient=PatientFactory(), doctor=appointment.doctor, start_time=at(14), duration_minutes=30, by=None
     ),
-    "move": lambda visit: actions.move(visit, doctor=visit.doctor, start_time=at(11), duration_minutes=30, by=None),
-    "move to another doctor": lambda visit: actions.move(
-        visit, doctor=DoctorFactory(), start_time=visit.start_time, duration_minutes=30, by=None
+    "move": lambda appointment: actions.move(
+        appointment, doctor=appointment.doctor, start_time=at(11), duration_minutes=30, by=None
     ),
-    "arrive": lambda visit: actions.mark_arrived(visit, by=None),
-    "start": lambda visit: actions.start(visit, by=None),
-    "undo": lambda visit: actions.undo(actions.mark_arrived(visit, by=None), by=None),
-    "cancel": lambda visit: actions.cancel(visit, reason="Ill", cancelled_by="patient", by=None),
-    "delete": lambda visit: visit.delete(),
-    "new doctor": lambda visit: DoctorFactory(),
-    "deactivate": lambda visit: Doctor.objects.filter(pk=visit.doctor_id).update(is_active=False),
+    "move to another doctor": lambda appointment: actions.move(
+        appointment, doctor=DoctorFactory(), start_time=appointment.start_time, duration_minutes=30, by=None
+    ),
+    "arrive": lambda appointment: actions.mark_arrived(appointment, by=None),
+    "start": lambda appointment: actions.start(appointment, by=None),
+    "undo": lambda appointment: actions.undo(actions.mark_arrived(appointment, by=None), by=None),
+    "cancel": lambda appointment: actions.cancel(appointment, reason="Ill", cancelled_by="patient", by=None),
+    "delete": lambda appointment: appointment.delete(),
+    "new doctor": lambda appointment: DoctorFactory(),
+    "deactivate": lambda appointment: Doctor.objects.filter(pk=appointment.doctor_id).update(is_active=False),
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_change_makes_another_version(at_desk, visit, change):
-    seen = at_desk.get(VERSION)["ETag"]
-    assert poll(at_desk, seen).status_code == 304
+@pytest.mark.both_databases
+def test_change_makes_another_version(at_desk, appointment, isolated):
+    for change in CHANGES:
+        with isolated(change=change):
+            seen = at_desk.get(VERSION)["ETag"]
+            assert poll(at_desk, seen).status_code == 304
 
-    CHANGES[change](visit)
+            CHANGES[change](appointment)
 
-    changed = poll(at_desk, seen)
-    assert changed.status_code == 200
-    assert changed["ETag"] != seen
-    assert poll(at_desk, changed["ETag"]).status_code == 304
+            changed = poll(at_desk, seen)
+            assert changed.status_code == 200
+            assert changed["ETag"] != seen
+            assert poll(at_desk, changed["ETag"]).status_code == 304
 
 
-def test_version_is_the_one_the_day_view_carries(at_desk, visit):
+def test_version_is_the_one_the_day_view_carries(at_desk, appointment):
     page = at_desk.get(DAY)
 
     (day,) = [attrs for _tag, attrs in elements(page) if attrs.get("id") == "day"]
@@ -82,19 +81,20 @@ def test_version_is_the_one_the_day_view_carries(at_desk, visit):
     assert poll(at_desk, f'"{day["data-version"]}"').status_code == 304
 
 
-def test_version_says_nothing(at_desk, visit):
+def test_version_says_nothing(at_desk, appointment):
     response = at_desk.get(VERSION)
 
     assert response.content == b""
     assert "no-store" in response["Cache-Control"]
 
 
-def test_change_between_reading_doctors_and_visits_shows_as_one(receptionist, visit, monkeypatch):
-    """The page must never claim to show what it does not: it carries the version from before it read the visits."""
+@pytest.mark.both_databases
+def test_change_between_reading_doctors_and_appointments_shows_as_one(receptionist, appointment, monkeypatch):
+    """The page carries the version from before it read the appointments and never claims to show what it does not."""
     from appointments.schedule import day as day_module
 
     def read_then_overtaken(date, **values):
-        actions.mark_arrived(visit, by=None)
+        actions.mark_arrived(appointment, by=None)
         return read(date, **values)
 
     read = day_module._read
@@ -103,8 +103,8 @@ def test_change_between_reading_doctors_and_visits_shows_as_one(receptionist, vi
     assert day_module.day_view(TODAY, user=receptionist).version != day_version(TODAY)
 
 
-def test_version_of_today_is_another_one_every_five_minutes(at_desk, visit, now):
-    """Free times pass, and visits become late and no-shows, though nobody does anything."""
+def test_version_of_today_is_another_one_every_five_minutes(at_desk, appointment, now):
+    """Free times pass, and appointments become late and no-shows, though nobody does anything."""
     seen = at_desk.get(VERSION)["ETag"]
 
     now.move_to(at(9, 4) + 59 * SECOND)
@@ -113,22 +113,24 @@ def test_version_of_today_is_another_one_every_five_minutes(at_desk, visit, now)
     assert poll(at_desk, seen).status_code == 200
 
 
-@pytest.mark.parametrize("url", ["/schedule/2026-11-25/version/", "/schedule/2026-11-23/version/"])
-def test_version_of_another_day_does_not_follow_the_clock(at_desk, visit, now, settings, url):
-    settings.SESSION_IDLE_MINUTES = 11 * 60
-    seen = at_desk.get(url)["ETag"]
+def test_version_of_another_day_does_not_follow_the_clock(at_desk, appointment, now, settings, isolated):
+    for url in ["/schedule/2026-11-25/version/", "/schedule/2026-11-23/version/"]:
+        with isolated(url=url):
+            settings.SESSION_IDLE_MINUTES = 11 * 60
+            seen = at_desk.get(url)["ETag"]
 
-    now.move_to(at(19))
+            now.move_to(at(19))
 
-    assert poll(at_desk, seen, url).status_code == 304
+            assert poll(at_desk, seen, url).status_code == 304
 
 
-def test_version_is_another_one_when_today_becomes_another_day(visit):
+def test_version_is_another_one_when_today_becomes_another_day(appointment):
     for day in (TODAY, TOMORROW):
         assert day_version(day, at=at(23, 59)) != day_version(day, at=at(0, 0, day=25))
 
 
-def test_version_does_not_depend_on_the_order_of_reading(visit):
+@pytest.mark.both_databases
+def test_version_does_not_depend_on_the_order_of_reading(appointment):
     DoctorFactory(full_name="Dr Abel")
     before = day_version(TODAY)
 
@@ -140,23 +142,24 @@ def test_version_does_not_depend_on_the_order_of_reading(visit):
 # What it costs
 
 
-@pytest.mark.parametrize("doctors", [3, 30])
-@pytest.mark.parametrize("is_known", [True, False])
-def test_polling_makes_three_queries_and_renders_nothing(at_desk, doctors, is_known):
+def test_polling_makes_three_queries_and_renders_nothing(at_desk, isolated):
     """The session, its user, and the doctors' diary versions."""
-    for doctor in DoctorFactory.create_batch(doctors):
-        AppointmentFactory(doctor=doctor)
-    seen = at_desk.get(VERSION)["ETag"] if is_known else '"another"'
+    for doctors in [3, 30]:
+        for is_known in [True, False]:
+            with isolated(doctors=doctors, is_known=is_known):
+                for doctor in DoctorFactory.create_batch(doctors):
+                    AppointmentFactory(doctor=doctor)
+                seen = at_desk.get(VERSION)["ETag"] if is_known else '"another"'
 
-    with CaptureQueriesContext(connection) as queries:
-        response = poll(at_desk, seen)
+                with CaptureQueriesContext(connection) as queries:
+                    response = poll(at_desk, seen)
 
-    assert response.status_code == (304 if is_known else 200)
-    assert len(queries) == 3
-    assert response.templates == []
+                assert response.status_code == (304 if is_known else 200)
+                assert len(queries) == 3
+                assert response.templates == []
 
 
-def test_polling_keeps_no_idle_session_alive(at_desk, visit, now):
+def test_polling_keeps_no_idle_session_alive(at_desk, appointment, now):
     """Otherwise a day view left open would stay signed in for ever."""
     before = Session.objects.values().get()
 
@@ -169,7 +172,7 @@ def test_polling_keeps_no_idle_session_alive(at_desk, visit, now):
     assert Session.objects.values().get() == before
 
 
-def test_polling_after_the_session_has_ended_sends_to_the_login(at_desk, visit, now):
+def test_polling_after_the_session_has_ended_sends_to_the_login(at_desk, appointment, now):
     now.shift(12 * 3600 + 1)
 
     response = at_desk.get(VERSION)
@@ -177,41 +180,44 @@ def test_polling_after_the_session_has_ended_sends_to_the_login(at_desk, visit, 
     assert response["Location"].startswith("/accounts/login/")
 
 
-@pytest.mark.parametrize("url", ["/schedule/2026-02-30/version/", "/schedule/0001-01-01/version/"])
-def test_version_of_no_date_is_not_found(at_desk, url):
-    assert at_desk.get(url).status_code == 404
+def test_version_of_no_date_is_not_found(at_desk, isolated):
+    for url in ["/schedule/2026-02-30/version/", "/schedule/0001-01-01/version/"]:
+        with isolated(url=url):
+            assert at_desk.get(url).status_code == 404
 
 
-@pytest.mark.parametrize("url", ["/schedule/1900-01-01/version/", "/schedule/2199-12-31/version/"])
-def test_version_at_the_calendars_ends(at_desk, url):
-    assert at_desk.get(url).status_code == 200
+def test_version_at_the_calendars_ends(at_desk, isolated):
+    for url in ["/schedule/1900-01-01/version/", "/schedule/2199-12-31/version/"]:
+        with isolated(url=url):
+            assert at_desk.get(url).status_code == 200
 
 
 # The day fetched anew
 
 
-@pytest.mark.parametrize("query", ["", "?layout=list", "?layout=list&tab=all"])
-def test_htmx_gets_only_what_changes_by_itself(at_desk, visit, query):
-    whole = at_desk.get(DAY + query).content.decode()
+def test_htmx_gets_only_what_changes_by_itself(at_desk, appointment, isolated):
+    for query in ["", "?layout=list", "?layout=list&tab=all"]:
+        with isolated(query=query):
+            whole = at_desk.get(DAY + query).content.decode()
 
-    response = at_desk.get(DAY + query, headers=HTMX)
+            response = at_desk.get(DAY + query, headers=HTMX)
 
-    part = response.content.decode()
-    assert response.templates[0].name == "appointments/schedule/_day.html"
-    assert "base.html" not in [template.name for template in response.templates]
-    assert part.strip().startswith('<div id="day"')
-    assert part.strip() in whole
-    assert "Maria Santos" in part or query == "?layout=list"
+            part = response.content.decode()
+            assert response.templates[0].name == "appointments/schedule/_day.html"
+            assert "base.html" not in [template.name for template in response.templates]
+            assert part.strip().startswith('<div id="day"')
+            assert part.strip() in whole
+            assert "Maria Santos" in part or query == "?layout=list"
 
 
-def test_pressed_button_gets_the_page_with_its_messages(at_desk, visit):
+def test_pressed_button_gets_the_page_with_its_messages(at_desk, appointment):
     response = at_desk.get(DAY, headers=HTMX | {"HX-Trigger": "answers"})
 
     assert "base.html" in [template.name for template in response.templates]
 
 
-def test_day_fetched_anew_leaves_the_messages_to_the_page(at_desk, visit, typed):
-    at_desk.post(BOOK, typed | {"date": "2026-11-24", "time": "14:00"})
+def test_day_fetched_again_leaves_the_messages_to_the_page(at_desk, appointment, form_data):
+    at_desk.post(BOOK, form_data | {"date": "2026-11-24", "time": "14:00"})
 
     part = at_desk.get(DAY, headers=HTMX)
 
@@ -223,24 +229,24 @@ def test_day_fetched_anew_leaves_the_messages_to_the_page(at_desk, visit, typed)
     assert "Booked: Maria Santos" in page.content.decode()
 
 
-def test_day_fetched_anew_keeps_filters_and_the_visit_to_move(at_desk, visit, okafor):
+def test_day_fetched_again_keeps_filters_and_the_appointment_to_move(at_desk, appointment, okafor):
     DoctorFactory(full_name="Dr Zola")
 
-    part = at_desk.get(DAY, {"doctor": okafor.pk, "move": visit.pk}, headers=HTMX)
+    part = at_desk.get(DAY, {"doctor": okafor.pk, "move": appointment.pk}, headers=HTMX)
 
     assert [column.doctor for column in part.context["day"].columns] == [okafor]
     assert 'form="move"' in part.content.decode()
 
 
-def test_day_fetched_anew_makes_the_same_queries_for_3_and_for_30_doctors(at_desk):
-    def doctors_with_visits(count):
+def test_day_fetched_again_makes_the_same_queries_for_3_and_for_30_doctors(at_desk):
+    def doctors_with_appointments(count):
         for doctor in DoctorFactory.create_batch(count):
             AppointmentFactory(doctor=doctor)
 
-    doctors_with_visits(3)
+    doctors_with_appointments(3)
     with CaptureQueriesContext(connection) as few:
         at_desk.get(DAY, headers=HTMX)
-    doctors_with_visits(27)
+    doctors_with_appointments(27)
 
     with CaptureQueriesContext(connection) as many:
         at_desk.get(DAY, headers=HTMX)

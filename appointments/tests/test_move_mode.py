@@ -1,14 +1,13 @@
-"""Moving a visit by picking a free time in the day view."""
+"""Moving an appointment by picking a free time in the day view."""
 
 import datetime as dt
 
 import pytest
 
 from appointments.models import Appointment
-from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import codes_at, elements
+from clinic.tests.kit import at, codes_at, elements
 from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -16,22 +15,18 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 TODAY, TOMORROW = "/schedule/2026-11-24/", "/schedule/2026-11-25/"
 
 
-def at(hour, minute=0, *, day=24):
-    return instant(hour, minute, day=day)
-
-
 @pytest.fixture
-def visit(maria, okafor):
+def appointment(maria, okafor):
     """Booked for 10:00 today, 45 minutes long."""
     return AppointmentFactory(doctor=okafor, patient=maria, start_time=at(10), duration_minutes=45)
 
 
-def picking(at_desk, visit, day=TODAY, **filters):
-    return at_desk.get(day, {"move": visit.pk} | filters)
+def picking(at_desk, appointment, day=TODAY, **filters):
+    return at_desk.get(day, {"move": appointment.pk} | filters)
 
 
 def cells(response):
-    """Return the buttons that move the visit, by what they say."""
+    """Return the buttons that move the appointment, by what they say."""
     return {
         attrs["aria-label"]: attrs["value"]
         for tag, attrs in elements(response)
@@ -51,38 +46,38 @@ def links(response):
 # What is offered
 
 
-def test_free_times_are_buttons_that_move_the_visit(at_desk, visit, okafor):
-    response = picking(at_desk, visit)
+def test_free_times_are_buttons_that_move_the_appointment(at_desk, appointment, okafor):
+    response = picking(at_desk, appointment)
 
     offered = cells(response)
     assert offered["Move to 14:30, Dr Okafor"] == f"doctor={okafor.pk}&date=2026-11-24&time=14%3A30"
     (form,) = [attrs for tag, attrs in elements(response) if tag == "form" and attrs.get("id") == "move"]
-    assert (form["method"], form["action"]) == ("post", f"/appointments/{visit.pk}/move/")
+    assert (form["method"], form["action"]) == ("post", f"/appointments/{appointment.pk}/move/")
     assert not [href for href in links(response) if href.startswith("/appointments/book/?doctor")]
 
 
-def test_day_view_without_a_visit_to_move_has_no_such_buttons(at_desk, visit):
+def test_day_view_without_an_appointment_to_move_has_no_such_buttons(at_desk, appointment):
     response = at_desk.get(TODAY)
 
     assert response.context["moving"] is None
     assert cells(response) == {}
 
 
-def test_only_times_with_room_for_the_visit_are_offered(at_desk, visit, okafor):
+def test_only_times_with_room_for_the_appointment_are_offered(at_desk, appointment, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(11, 30), duration_minutes=180)
 
-    offered = cells(picking(at_desk, visit))
+    offered = cells(picking(at_desk, appointment))
 
     assert [label.split()[2].strip(",") for label in offered][:3] == ["09:05", "09:30", "10:30"]
     assert "Move to 11:00, Dr Okafor" not in offered  # 30 minutes: too short
     assert "Move to 14:30, Dr Okafor" in offered
 
 
-def test_times_at_which_the_patient_is_elsewhere_are_not_offered(at_desk, visit, maria):
+def test_times_at_which_the_patient_is_elsewhere_are_not_offered(at_desk, appointment, maria):
     zola = DoctorFactory(full_name="Dr Zola")
     AppointmentFactory(doctor=zola, patient=maria, start_time=at(14), duration_minutes=60)
 
-    offered = cells(picking(at_desk, visit))
+    offered = cells(picking(at_desk, appointment))
 
     assert "Move to 15:00, Dr Okafor" in offered
     for time in ("13:30", "14:00", "14:30"):
@@ -90,52 +85,52 @@ def test_times_at_which_the_patient_is_elsewhere_are_not_offered(at_desk, visit,
         assert f"Move to {time}, Dr Zola" not in offered
 
 
-def test_its_own_time_is_offered_with_other_doctors_only(at_desk, visit):
+def test_its_own_time_is_offered_with_other_doctors_only(at_desk, appointment):
     DoctorFactory(full_name="Dr Zola")
 
-    offered = cells(picking(at_desk, visit))
+    offered = cells(picking(at_desk, appointment))
 
     assert "Move to 10:00, Dr Zola" in offered
     assert "Move to 10:00, Dr Okafor" not in offered
 
 
-def test_the_way_to_another_day_and_doctor_keeps_the_visit_to_move(at_desk, visit, okafor):
-    response = picking(at_desk, visit, doctor=okafor.pk)
+def test_the_way_to_another_day_and_doctor_keeps_the_appointment_to_move(at_desk, appointment, okafor):
+    response = picking(at_desk, appointment, doctor=okafor.pk)
 
-    kept = f"?doctor={okafor.pk}&move={visit.pk}"
+    kept = f"?doctor={okafor.pk}&move={appointment.pk}"
     assert f"{TOMORROW}{kept}" in links(response)
     assert f"/schedule/{kept}" in links(response)
-    assert ("input", {"type": "hidden", "name": "move", "value": str(visit.pk)}) in elements(response)
+    assert ("input", {"type": "hidden", "name": "move", "value": str(appointment.pk)}) in elements(response)
     assert response.context["not_moving_url"] == f"{TODAY}?doctor={okafor.pk}"
-    assert f"{TODAY}?doctor={okafor.pk}#v{visit.pk}" in links(response)
+    assert f"{TODAY}?doctor={okafor.pk}#v{appointment.pk}" in links(response)
 
 
-def test_blocks_have_no_buttons_meanwhile(at_desk, visit):
-    page = picking(at_desk, visit).content.decode()
+def test_blocks_have_no_buttons_meanwhile(at_desk, appointment):
+    page = picking(at_desk, appointment).content.decode()
 
     assert "is-moving" in page
-    assert f"/appointments/{visit.pk}/arrive/" not in page
+    assert f"/appointments/{appointment.pk}/arrive/" not in page
 
 
 # Picking one
 
 
-def test_picked_time_keeps_the_length_and_leads_to_the_visit(at_desk, receptionist, visit):
+def test_picked_time_keeps_the_length_and_leads_to_the_appointment(at_desk, receptionist, appointment):
     zola = DoctorFactory(full_name="Dr Zola")
-    response = picking(at_desk, visit, day=TOMORROW)
+    response = picking(at_desk, appointment, day=TOMORROW)
 
     picked = {"at": cells(response)["Move to 14:30, Dr Zola"]}
-    moved = at_desk.post(f"/appointments/{visit.pk}/move/", form_of(response) | picked)
+    moved = at_desk.post(f"/appointments/{appointment.pk}/move/", form_of(response) | picked)
 
-    assert moved["Location"] == f"{TOMORROW}#v{visit.pk}"
-    visit.refresh_from_db()
-    assert (visit.doctor, visit.start_time, visit.duration_minutes) == (zola, at(14, 30, day=25), 45)
+    assert moved["Location"] == f"{TOMORROW}#v{appointment.pk}"
+    appointment.refresh_from_db()
+    assert (appointment.doctor, appointment.start_time, appointment.duration_minutes) == (zola, at(14, 30, day=25), 45)
     assert Appointment.objects.count() == 1
 
 
-def test_picked_time_keeps_the_filters_that_show_the_visit(at_desk, visit, okafor):
+def test_picked_time_keeps_the_filters_that_show_the_appointment(at_desk, appointment, okafor):
     zola = DoctorFactory(full_name="Dr Zola")
-    address = f"/appointments/{visit.pk}/move/"
+    address = f"/appointments/{appointment.pk}/move/"
     origin_url = f"{TODAY}?doctor={okafor.pk}&layout=list"
 
     stays = at_desk.post(
@@ -145,29 +140,32 @@ def test_picked_time_keeps_the_filters_that_show_the_visit(at_desk, visit, okafo
         address, {"version": 2, "next": origin_url, "at": f"doctor={zola.pk}&date=2026-11-25&time=11:00"}
     )
 
-    assert stays["Location"] == f"{TOMORROW}?doctor={okafor.pk}&layout=list#v{visit.pk}"
-    assert leaves["Location"] == f"{TOMORROW}?layout=list#v{visit.pk}"
+    assert stays["Location"] == f"{TOMORROW}?doctor={okafor.pk}&layout=list#v{appointment.pk}"
+    assert leaves["Location"] == f"{TOMORROW}?layout=list#v{appointment.pk}"
 
 
-def test_every_button_of_a_day_works(at_desk, visit, maria):
+def test_every_button_of_a_day_works(at_desk, appointment, maria):
     zola = DoctorFactory(full_name="Dr Zola")
     AppointmentFactory(doctor=zola, start_time=at(9, 20, day=25), duration_minutes=100)
     AppointmentFactory(patient=maria, start_time=at(15, 10, day=25), duration_minutes=50)
-    offered = cells(picking(at_desk, visit, day=TOMORROW)).values()
+    offered = cells(picking(at_desk, appointment, day=TOMORROW)).values()
     assert len(offered) > 30
 
     for value in offered:
-        visit.refresh_from_db()
-        response = at_desk.post(f"/appointments/{visit.pk}/move/", {"version": visit.version, "next": "", "at": value})
+        appointment.refresh_from_db()
+        response = at_desk.post(
+            f"/appointments/{appointment.pk}/move/", {"version": appointment.version, "next": "", "at": value}
+        )
         assert response.status_code == 302, value
 
 
-def test_picked_time_that_was_taken_meanwhile_shows_the_form_with_the_nearest(at_desk, visit, okafor):
-    response = picking(at_desk, visit)
+@pytest.mark.both_databases
+def test_picked_time_taken_meanwhile_shows_the_form_with_nearest_times(at_desk, appointment, okafor):
+    response = picking(at_desk, appointment)
     AppointmentFactory(doctor=okafor, start_time=at(14, 30))
     value = cells(response)["Move to 14:30, Dr Okafor"]
 
-    refused = at_desk.post(f"/appointments/{visit.pk}/move/", form_of(response) | {"at": value})
+    refused = at_desk.post(f"/appointments/{appointment.pk}/move/", form_of(response) | {"at": value})
 
     assert refused.status_code == 200
     assert codes_at(refused, "time") == ["doctor_overlap"]
@@ -179,96 +177,100 @@ def test_picked_time_that_was_taken_meanwhile_shows_the_form_with_the_nearest(at
     )
     assert form["duration_minutes"].value() == 45
     assert [slot.time for slot in refused.context["nearest"]] == ["13:30", "15:00", "15:30"]
-    visit.refresh_from_db()
-    assert visit.start_time == at(10)
+    appointment.refresh_from_db()
+    assert appointment.start_time == at(10)
 
 
-def test_picked_time_of_a_visit_that_somebody_else_has_changed_is_refused(at_desk, visit):
-    response = picking(at_desk, visit)
+@pytest.mark.both_databases
+def test_picked_time_is_refused_if_the_appointment_changed_meanwhile(at_desk, appointment):
+    response = picking(at_desk, appointment)
     sent = form_of(response) | {"at": cells(response)["Move to 14:30, Dr Okafor"]}
-    Appointment.objects.get(pk=visit.pk).save()
+    Appointment.objects.get(pk=appointment.pk).save()
 
-    refused = at_desk.post(f"/appointments/{visit.pk}/move/", sent)
+    refused = at_desk.post(f"/appointments/{appointment.pk}/move/", sent)
 
     assert codes_at(refused, "__all__") == ["stale"]
-    visit.refresh_from_db()
-    assert visit.start_time == at(10)
+    appointment.refresh_from_db()
+    assert appointment.start_time == at(10)
 
 
-@pytest.mark.parametrize("value", ["nonsense", "", "\0", "=&="])
-def test_picked_time_that_is_nonsense_moves_nothing(at_desk, visit, value):
-    response = at_desk.post(f"/appointments/{visit.pk}/move/", {"version": 1, "next": "", "at": value})
+def test_picked_time_that_is_nonsense_moves_nothing(at_desk, appointment, isolated):
+    for value in ["nonsense", "", "\0", "=&="]:
+        with isolated(value=value):
+            response = at_desk.post(f"/appointments/{appointment.pk}/move/", {"version": 1, "next": "", "at": value})
 
-    assert response.status_code == 200
-    assert set(response.context["form"].errors) == {"doctor", "date", "time"}
-    visit.refresh_from_db()
-    assert (visit.start_time, visit.version) == (at(10), 1)
+            assert response.status_code == 200
+            assert set(response.context["form"].errors) == {"doctor", "date", "time"}
+            appointment.refresh_from_db()
+            assert (appointment.start_time, appointment.version) == (at(10), 1)
 
 
 # Who may, and what
 
 
-def test_day_view_moves_nothing_for_who_may_not(client, manager, doctor_user, visit, okafor):
+def test_day_view_moves_nothing_for_who_may_not(client, manager, doctor_user, appointment, okafor):
     okafor.user = doctor_user
     okafor.save()
     for user in (manager, doctor_user, UserFactory(role=None)):
         client.force_login(user)
 
-        assert client.get(TODAY, {"move": visit.pk}).status_code == 403
+        assert client.get(TODAY, {"move": appointment.pk}).status_code == 403
 
 
-@pytest.mark.parametrize("status", ["in_consultation", "completed", "no_show", "cancelled"])
-def test_visit_that_cannot_be_moved_any_more_leads_back_to_the_day(at_desk, status):
-    visit = AppointmentFactory(status=status, cancelled_by="patient", cancel_reason="Ill")
+def test_appointment_that_cannot_be_moved_any_more_leads_back_to_the_day(at_desk, isolated):
+    for status in ["in_consultation", "completed", "no_show", "cancelled"]:
+        with isolated(status=status):
+            appointment = AppointmentFactory(status=status, cancelled_by="patient", cancel_reason="Ill")
 
-    response = at_desk.get(TODAY, {"move": visit.pk, "layout": "list"}, follow=True)
+            response = at_desk.get(TODAY, {"move": appointment.pk, "layout": "list"}, follow=True)
 
-    assert response.redirect_chain == [(f"{TODAY}?layout=list", 302)]
-    assert response.context["moving"] is None
-    assert "can no longer be moved" in response.content.decode()
-    assert cells(response) == {}
+            assert response.redirect_chain == [(f"{TODAY}?layout=list", 302)]
+            assert response.context["moving"] is None
+            assert "can no longer be moved" in response.content.decode()
+            assert cells(response) == {}
 
 
-def test_open_page_on_which_the_visit_cannot_be_moved_any_more_leaves_the_moving(at_desk):
-    visit = AppointmentFactory(status="cancelled", cancelled_by="patient", cancel_reason="Ill")
+def test_open_page_ends_move_mode_once_the_appointment_cannot_move(at_desk):
+    appointment = AppointmentFactory(status="cancelled", cancelled_by="patient", cancel_reason="Ill")
 
-    response = at_desk.get(TODAY, {"move": visit.pk}, headers={"HX-Request": "true"})
+    response = at_desk.get(TODAY, {"move": appointment.pk}, headers={"HX-Request": "true"})
 
     assert response["HX-Redirect"] == TODAY
 
 
-def test_visit_that_has_arrived_may_be_moved_within_its_day(at_desk, visit):
-    visit.status = "arrived"
-    visit.save()
+def test_appointment_that_has_arrived_may_be_moved_within_its_day(at_desk, appointment):
+    appointment.status = "arrived"
+    appointment.save()
 
-    value = cells(picking(at_desk, visit))["Move to 14:30, Dr Okafor"]
-    moved = at_desk.post(f"/appointments/{visit.pk}/move/", {"version": 2, "next": "", "at": value})
+    value = cells(picking(at_desk, appointment))["Move to 14:30, Dr Okafor"]
+    moved = at_desk.post(f"/appointments/{appointment.pk}/move/", {"version": 2, "next": "", "at": value})
 
     assert moved.status_code == 302
 
 
-def test_visit_that_is_none_is_not_found(at_desk, okafor):
+def test_appointment_that_is_none_is_not_found(at_desk, okafor):
     assert at_desk.get(TODAY, {"move": 999}).status_code == 404
 
 
-@pytest.mark.parametrize("value", ["x", "-1", "\0", "²", "99999999999999999999999"])
-def test_nonsense_leads_back_to_the_day(at_desk, visit, value):
-    response = at_desk.get(TODAY, {"move": value})
+def test_nonsense_leads_back_to_the_day(at_desk, appointment, isolated):
+    for value in ["x", "-1", "\0", "²", "99999999999999999999999"]:
+        with isolated(value=value):
+            response = at_desk.get(TODAY, {"move": value})
 
-    assert (response.status_code, response["Location"]) == (302, TODAY)
+            assert (response.status_code, response["Location"]) == (302, TODAY)
 
 
-def test_picking_changes_nothing(at_desk, visit):
+def test_picking_changes_nothing(at_desk, appointment):
     before = Appointment.objects.values().get()
 
-    picking(at_desk, visit)
+    picking(at_desk, appointment)
 
     assert Appointment.objects.values().get() == before
 
 
-def test_form_to_type_a_time_is_one_click_away_and_leads_back(at_desk, visit):
-    response = picking(at_desk, visit)
-    (typing,) = [href for href in links(response) if href.startswith(f"/appointments/{visit.pk}/move/")]
+def test_form_to_type_a_time_is_one_click_away_and_leads_back(at_desk, appointment):
+    response = picking(at_desk, appointment)
+    (typing,) = [href for href in links(response) if href.startswith(f"/appointments/{appointment.pk}/move/")]
 
     form = at_desk.get(typing).context["form"]
 

@@ -41,6 +41,7 @@ def texts_of(life):
     return [life.admin_client.get(f"{address}?as={each}").content.decode() for each in ("json", "html")]
 
 
+@pytest.mark.both_databases
 def test_files_hold_what_was_ever_held(life):
     spelled_otherwise = {"2079460123", "13/02/1961", "13 February 1961", "1961-02-13"}
     wanted = set(FORMER) - spelled_otherwise
@@ -49,6 +50,7 @@ def test_files_hold_what_was_ever_held(life):
         assert {value for value in wanted if value not in text} == set()
 
 
+@pytest.mark.both_databases
 def test_files_hold_nothing_of_another_patient(life):
     for text in texts_of(life):
         assert [value for value in OTHERS if value in text] == []
@@ -65,9 +67,9 @@ def test_files_name_no_staff(life):
 
 
 def test_history_holds_no_ids_of_staff_or_of_other_patients(data):
-    histories = [data["record_history"], *(visit["history"] for visit in data["visits"])]
-    histories += [notice["history"] for visit in data["visits"] for notice in visit["notices"]]
-    histories += [visit["history"] for visit in data["visits_no_longer_yours"]]
+    histories = [data["record_history"], *(appointment["history"] for appointment in data["visits"])]
+    histories += [notice["history"] for appointment in data["visits"] for notice in appointment["notices"]]
+    histories += [appointment["history"] for appointment in data["visits_no_longer_yours"]]
 
     changed = {field for history in histories for entry in history for field in entry["changed"]}
 
@@ -79,14 +81,15 @@ def test_record_has_every_field(data):
     assert set(data["record"]) == {field.name for field in Patient._meta.concrete_fields} - DERIVED
 
 
-def test_visits_have_every_field(life, data):
+def test_appointments_have_every_field(life, data):
     held = {field.name for field in Appointment._meta.concrete_fields} - {"patient"}
 
     assert len(data["visits"]) == Appointment.objects.for_patient(life.patient.pk).count()
-    for visit in data["visits"]:
-        assert held <= set(visit)
+    for appointment in data["visits"]:
+        assert held <= set(appointment)
 
 
+@pytest.mark.both_databases
 def test_history_says_what_changed_when_by_which_role(data):
     edit = data["record_history"][1]
 
@@ -95,9 +98,9 @@ def test_history_says_what_changed_when_by_which_role(data):
     assert edit["at"] == day(2, 8)
 
 
-def test_history_says_instants_as_instants_and_leaves_out_what_was_empty_and_stays_so(life):
+def test_history_has_instants_and_omits_fields_that_stay_empty(life):
     data = patient_data(life.patient)
-    changes = [entry["changed"] for visit in data["visits"] for entry in visit["history"]]
+    changes = [entry["changed"] for appointment in data["visits"] for entry in appointment["history"]]
 
     move = next(each for each in changes if set(each) >= {"start_time", "doctor"} and None not in each["start_time"])
     assert move["start_time"] == [day(3), day(4)]
@@ -115,14 +118,14 @@ def test_history_says_that_a_program_acted(data):
 
 
 def test_move_says_from_where_to_where_and_why(life, data):
-    (visit,) = (each for each in data["visits"] if each["id"] == life.visit.pk)
-    (move,) = (each for each in visit["history"] if "why" in each)
+    (appointment,) = (each for each in data["visits"] if each["id"] == life.appointment.pk)
+    (move,) = (each for each in appointment["history"] if "why" in each)
 
     assert move["changed"]["doctor"] == [life.doctor.full_name, life.stand_in.full_name]
     assert move["why"] == "Moved-for-a-christening"
 
 
-def test_visit_that_was_given_away_is_told_until_then(life, data):
+def test_appointment_that_was_given_away_is_told_until_then(life, data):
     (given,) = data["visits_no_longer_yours"]
 
     assert given["id"] == life.given.pk
@@ -130,13 +133,14 @@ def test_visit_that_was_given_away_is_told_until_then(life, data):
     assert given["history"][-1]["changed"]["reason"] == ["Handed-over-by-mistake", None]
 
 
-def test_visit_that_was_taken_over_is_told_from_then_on(life, data):
+def test_appointment_that_was_taken_over_is_told_from_then_on(life, data):
     (taken,) = (each for each in data["visits"] if each["id"] == life.taken.pk)
 
     assert taken["history"][0]["event"] == "the visit became yours"
     assert taken["history"][0]["changed"]["reason"] == [None, "Taken-over-and-mine-now"]
 
 
+@pytest.mark.both_databases
 def test_entries_that_name_no_patient_are_told_too(life, data):
     QuerySet(AuditEntry).filter(event="write").update(patient_id=None)
 
@@ -148,8 +152,8 @@ def as_json(data):
 
 
 def test_notice_says_whether_the_patient_was_told(life, data):
-    (visit,) = (each for each in data["visits"] if each["id"] == life.hit_visit.pk)
-    (notice,) = visit["notices"]
+    (appointment,) = (each for each in data["visits"] if each["id"] == life.hit_appointment.pk)
+    (notice,) = appointment["notices"]
 
     assert (notice["start_time"], notice["told_by"]) == (day(10), "Receptionist")
     assert notice["told_at"] == day(2, 8)
@@ -201,7 +205,7 @@ def test_html_loads_nothing_and_runs_nothing(life):
 
 
 def test_html_escapes_what_was_typed(life):
-    Appointment.objects.filter(pk=life.visit.pk).update(notes="<script>alert(1)</script>")
+    Appointment.objects.filter(pk=life.appointment.pk).update(notes="<script>alert(1)</script>")
 
     text = life.admin_client.get(f"/patients/{life.patient.pk}/data/?as=html").content.decode()
 
@@ -216,9 +220,10 @@ def test_anonymised_patient_can_be_exported_and_says_nothing(life):
         assert [value for value in [*FORMER, *OTHERS] if value in text] == []
 
 
-@pytest.mark.parametrize("as_format", ["", "?as=json", "?as=html"])
-def test_unknown_patient_is_not_found(in_admin, as_format):
-    assert in_admin.get(f"/patients/999999/data/{as_format}").status_code == 404
+def test_unknown_patient_is_not_found(in_admin, isolated):
+    for as_format in ["", "?as=json", "?as=html"]:
+        with isolated(as_format=as_format):
+            assert in_admin.get(f"/patients/999999/data/{as_format}").status_code == 404
 
 
 def test_data_makes_the_same_queries_however_much_there_is(
@@ -227,9 +232,9 @@ def test_data_makes_the_same_queries_however_much_there_is(
     with django_assert_max_num_queries(21) as few:
         patient_data(life.patient)
     for hour in range(8, 18):
-        visit = AppointmentFactory(patient=life.patient, doctor=life.doctor, start_time=day(12, hour))
-        visit.reason, visit.booked_by = "Changed", life.desk
-        visit.save()
+        appointment = AppointmentFactory(patient=life.patient, doctor=life.doctor, start_time=day(12, hour))
+        appointment.reason, appointment.booked_by = "Changed", life.desk
+        appointment.save()
 
     with django_assert_num_queries(len(few)):
         patient_data(life.patient)

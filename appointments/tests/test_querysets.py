@@ -8,23 +8,14 @@ from appointments.models import Appointment
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import START, utc
 from doctors.tests.factories import DoctorFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("db", "now")]
 
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
-
-
-def utc(*args):
-    return dt.datetime(*args, tzinfo=dt.UTC)
-
-
-@pytest.fixture(autouse=True)
-def frozen(now):
-    return now
 
 
 def test_for_doctor_and_for_patient_take_one_diary_each():
@@ -34,65 +25,61 @@ def test_for_doctor_and_for_patient_take_one_diary_each():
     assert list(Appointment.objects.for_patient(other.patient_id)) == [other]
 
 
-@pytest.mark.parametrize(
-    ("status", "count"),
-    [("booked", 1), ("arrived", 1), ("in_consultation", 1), ("completed", 1), ("no_show", 0), ("cancelled", 0)],
-)
-def test_blocking_takes_who_occupies_the_doctor(status, count):
-    AppointmentFactory(status=status)
+def test_blocking_takes_who_occupies_the_doctor(isolated):
+    cases = [("booked", 1), ("arrived", 1), ("in_consultation", 1), ("completed", 1), ("no_show", 0), ("cancelled", 0)]
+    for status, count in cases:
+        with isolated(status=status, count=count):
+            AppointmentFactory(status=status)
 
-    assert Appointment.objects.blocking().count() == count
-
-
-@pytest.mark.parametrize(
-    ("begin", "end", "count"),
-    [
-        (-30, 0, 0),
-        (-30, 1, 1),
-        (0, 60, 1),
-        (20, 40, 1),
-        (-60, 120, 1),
-        (59, 90, 1),
-        (60, 90, 0),
-        (-180, 0, 0),
-        (239, 300, 0),
-    ],
-    ids=["before", "by a minute", "equal", "inside", "containing", "last minute", "after", "long before", "long after"],
-)
-def test_overlapping_takes_who_shares_time(begin, end, count):
-    AppointmentFactory(duration_minutes=60)
-
-    found = Appointment.objects.overlapping(START + begin * MINUTE, START + end * MINUTE)
-
-    assert found.count() == count
+            assert Appointment.objects.blocking().count() == count
 
 
-@pytest.mark.parametrize(("minute", "count"), [(179, 1), (180, 0)])
-def test_overlapping_reaches_back_as_far_as_the_longest_visit(minute, count):
-    AppointmentFactory(duration_minutes=180)
+def test_overlapping_takes_who_shares_time(isolated):
+    cases = {
+        "before": (-30, 0, 0),
+        "by a minute": (-30, 1, 1),
+        "equal": (0, 60, 1),
+        "inside": (20, 40, 1),
+        "containing": (-60, 120, 1),
+        "last minute": (59, 90, 1),
+        "after": (60, 90, 0),
+        "long before": (-180, 0, 0),
+        "long after": (239, 300, 0),
+    }
+    for case, (begin, end, count) in cases.items():
+        with isolated(case):
+            AppointmentFactory(duration_minutes=60)
 
-    found = Appointment.objects.overlapping(START + minute * MINUTE, START + (minute + 15) * MINUTE)
+            found = Appointment.objects.overlapping(START + begin * MINUTE, START + end * MINUTE)
 
-    assert found.count() == count
+            assert found.count() == count
 
 
-@pytest.mark.parametrize(
-    ("day", "first", "last"),
-    [
-        (dt.date(2026, 11, 24), utc(2026, 11, 24, 0, 0), utc(2026, 11, 24, 23, 59)),
-        (dt.date(2026, 7, 1), utc(2026, 6, 30, 23, 0), utc(2026, 7, 1, 22, 59)),
-        (dt.date(2026, 3, 29), utc(2026, 3, 29, 0, 0), utc(2026, 3, 29, 22, 59)),
-        (dt.date(2026, 10, 25), utc(2026, 10, 24, 23, 0), utc(2026, 10, 25, 23, 59)),
-    ],
-    ids=["winter", "summer", "23 hours", "25 hours"],
-)
-def test_on_day_takes_who_starts_between_the_clinics_midnights(day, first, last):
-    for start_time in (first - MINUTE, first, last, last + MINUTE):
-        AppointmentFactory(start_time=start_time)
+def test_overlapping_reaches_back_as_far_as_the_longest_appointment(isolated):
+    for minute, count in [(179, 1), (180, 0)]:
+        with isolated(minute=minute, count=count):
+            AppointmentFactory(duration_minutes=180)
 
-    found = Appointment.objects.on_day(day)
+            found = Appointment.objects.overlapping(START + minute * MINUTE, START + (minute + 15) * MINUTE)
 
-    assert [appointment.start_time for appointment in found] == [first, last]
+            assert found.count() == count
+
+
+def test_on_day_takes_who_starts_between_the_clinics_midnights(isolated):
+    cases = {
+        "winter": (dt.date(2026, 11, 24), utc(2026, 11, 24, 0, 0), utc(2026, 11, 24, 23, 59)),
+        "summer": (dt.date(2026, 7, 1), utc(2026, 6, 30, 23, 0), utc(2026, 7, 1, 22, 59)),
+        "23 hours": (dt.date(2026, 3, 29), utc(2026, 3, 29, 0, 0), utc(2026, 3, 29, 22, 59)),
+        "25 hours": (dt.date(2026, 10, 25), utc(2026, 10, 24, 23, 0), utc(2026, 10, 25, 23, 59)),
+    }
+    for case, (day, first, last) in cases.items():
+        with isolated(case):
+            for start_time in (first - MINUTE, first, last, last + MINUTE):
+                AppointmentFactory(start_time=start_time)
+
+            found = Appointment.objects.on_day(day)
+
+            assert [appointment.start_time for appointment in found] == [first, last]
 
 
 def test_on_day_is_the_day_of_the_clinics_zone(settings):
@@ -113,13 +100,13 @@ def test_upcoming_and_past_part_at_the_end():
     assert list(Appointment.objects.past(at=START)) == [ending, over]
 
 
-def test_upcoming_and_past_read_the_clock(frozen):
+def test_upcoming_and_past_read_the_clock(now):
     appointment = AppointmentFactory()
 
-    frozen.move_to(START + 29 * MINUTE)
+    now.move_to(START + 29 * MINUTE)
     assert (list(Appointment.objects.upcoming()), list(Appointment.objects.past())) == ([appointment], [])
 
-    frozen.move_to(START + 30 * MINUTE)
+    now.move_to(START + 30 * MINUTE)
     assert (list(Appointment.objects.upcoming()), list(Appointment.objects.past())) == ([], [appointment])
 
 

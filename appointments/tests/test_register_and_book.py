@@ -1,4 +1,4 @@
-"""A patient registered on the booking page: together with the visit, or not at all."""
+"""A patient registered on the booking page: together with the appointment, or not at all."""
 
 import datetime as dt
 import uuid
@@ -8,11 +8,10 @@ from django.core.exceptions import ValidationError
 
 from appointments.booking import actions
 from appointments.models import Appointment
-from appointments.tests.booking_form import BOOK, KEY, at, shown
+from appointments.tests.booking_form import BOOK, KEY, at, form_values
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.kit import codes_at, codes_in, elements
-from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -20,13 +19,8 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 
 @pytest.fixture
-def okafor():
-    return DoctorFactory(full_name="Dr Okafor")
-
-
-@pytest.fixture
-def typed(okafor):
-    """What the receptionist has typed: a new patient and a visit, and nothing speaks against either."""
+def form_data(okafor):
+    """What the receptionist has typed: a new patient and an appointment, and nothing speaks against either."""
     return {
         "registers": "1",
         "new-first_name": "Ana",
@@ -70,9 +64,8 @@ def assert_neither(response):
 # Opening the form
 
 
-@pytest.mark.parametrize(
-    ("query", "begins_with"),
-    [
+def test_form_of_a_new_patient_begins_with_what_was_searched_for(at_desk, form_data, isolated):
+    cases = [
         ("Ana Silva", {"new-first_name": "Ana", "new-last_name": "Silva"}),
         ("Silva, Ana", {"new-first_name": "Ana", "new-last_name": "Silva"}),
         (" Ana Maria Silva ", {"new-first_name": "Ana Maria", "new-last_name": "Silva"}),
@@ -83,42 +76,47 @@ def assert_neither(response):
         ("ana1@example.org", {"new-email": "ana1@example.org"}),
         ("", {}),
         ("<b>", {"new-last_name": "<b>"}),
-    ],
-)
-def test_form_of_a_new_patient_begins_with_what_was_searched_for(at_desk, typed, query, begins_with):
-    blank = dict.fromkeys(["new-first_name", "new-last_name", "new-date_of_birth", "new-phone_number", "new-email"], "")
-    visit = {name: value for name, value in typed.items() if not name.startswith("new-") and name != "registers"}
+    ]
+    for query, begins_with in cases:
+        with isolated(query=query, begins_with=begins_with):
+            blank = dict.fromkeys(
+                ["new-first_name", "new-last_name", "new-date_of_birth", "new-phone_number", "new-email"], ""
+            )
+            appointment = {
+                name: value for name, value in form_data.items() if not name.startswith("new-") and name != "registers"
+            }
 
-    response = at_desk.post(BOOK, visit | {"patient": "", "patient_query": query, "register": "1"})
+            response = at_desk.post(BOOK, appointment | {"patient": "", "patient_query": query, "register": "1"})
 
-    assert typed_in(response).items() >= (blank | begins_with).items()
-    assert shown(response).items() >= visit.items()
-    assert not response.context["patient_form"].errors
-    assert not Appointment.objects.exists()
+            assert typed_in(response).items() >= (blank | begins_with).items()
+            assert form_values(response).items() >= appointment.items()
+            assert not response.context["patient_form"].errors
+            assert not Appointment.objects.exists()
 
 
-def test_steps_keep_what_was_typed_of_the_new_patient(at_desk, typed):
+def test_steps_keep_what_was_typed_of_the_new_patient(at_desk, form_data):
     for step in ({"look": "1"}, {"take": "time=11%3A00"}, {"later": "2026-12-01"}):
-        response = at_desk.post(BOOK, typed | step)
+        response = at_desk.post(BOOK, form_data | step)
 
-        assert typed_in(response).items() >= {n: v for n, v in typed.items() if n.startswith("new-")}.items()
+        assert typed_in(response).items() >= {n: v for n, v in form_data.items() if n.startswith("new-")}.items()
         assert ("input", {"type": "hidden", "name": "registers", "value": "1"}) in elements(response)
         assert not Patient.objects.exists()
 
 
-def test_search_instead_leads_back_to_the_search(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"search_again": "1"})
+def test_search_instead_leads_back_to_the_search(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"search_again": "1"})
 
     assert response.context["patient_form"] is None
     assert 'name="patient_query"' in response.content.decode()
-    assert shown(response)["reason"] == "Sore knee"
+    assert form_values(response)["reason"] == "Sore knee"
 
 
 # Both
 
 
-def test_register_and_book_does_both(at_desk, receptionist, typed, okafor):
-    response = at_desk.post(BOOK, typed)
+@pytest.mark.both_databases
+def test_register_and_book_does_both(at_desk, receptionist, form_data, okafor):
+    response = at_desk.post(BOOK, form_data)
 
     patient, appointment = Patient.objects.get(), Appointment.objects.get()
     assert response["Location"] == f"/schedule/2026-11-25/#v{appointment.pk}"
@@ -133,16 +131,16 @@ def test_register_and_book_does_both(at_desk, receptionist, typed, okafor):
     assert (appointment.booked_by, appointment.reason) == (receptionist, "Sore knee")
 
 
-def test_register_and_book_leaves_an_audit_entry_each_by_its_user(at_desk, receptionist, typed):
-    at_desk.post(BOOK, typed)
+def test_register_and_book_leaves_an_audit_entry_each_by_its_user(at_desk, receptionist, form_data):
+    at_desk.post(BOOK, form_data)
 
     for record in (Patient.objects.get(), Appointment.objects.get()):
         entry = AuditEntry.objects.get_for_object(record).get()
         assert (entry.action, entry.actor) == (entry.Action.CREATE, receptionist)
 
 
-def test_register_and_book_without_birth_date_and_phone(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"new-date_of_birth": "", "new-phone_number": ""})
+def test_register_and_book_without_birth_date_and_phone(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"new-date_of_birth": "", "new-phone_number": ""})
 
     assert response.status_code == 302
     assert Patient.objects.get().date_of_birth is None
@@ -151,43 +149,44 @@ def test_register_and_book_without_birth_date_and_phone(at_desk, typed):
 # Neither
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+@pytest.mark.both_databases
+def test_appointment_that_is_refused_leaves_no_patient(at_desk, form_data, isolated):
+    cases = [
         ({"date": "2026-11-23"}, "time", "past"),
         ({"time": ""}, "time", "required"),
         ({"doctor": ""}, "doctor", "required"),
         ({"duration_minutes": "181"}, "duration_minutes", "duration"),
         ({"reason": "x" * 201}, "reason", "max_length"),
         ({"date": "2027-10-31", "time": "01:30"}, "which", "ambiguous_time"),
-    ],
-)
-def test_visit_that_is_refused_leaves_no_patient(at_desk, typed, changes, field, code):
-    response = at_desk.post(BOOK, typed | changes)
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            response = at_desk.post(BOOK, form_data | changes)
 
-    assert codes_at(response, field) == [code]
-    assert new_patient_codes(response) == {}
-    assert typed_in(response).items() >= {n: v for n, v in typed.items() if n.startswith("new-")}.items()
-    assert_neither(response)
+            assert codes_at(response, field) == [code]
+            assert new_patient_codes(response) == {}
+            assert typed_in(response).items() >= {n: v for n, v in form_data.items() if n.startswith("new-")}.items()
+            assert_neither(response)
 
 
-def test_time_that_is_taken_leaves_no_patient_and_the_nearest_time_books_both(at_desk, typed, okafor):
+@pytest.mark.both_databases
+def test_taken_time_registers_no_patient_and_a_nearest_time_books_both(at_desk, form_data, okafor):
     in_the_way = AppointmentFactory(doctor=okafor, start_time=at(10))
 
-    refused = at_desk.post(BOOK, typed)
+    refused = at_desk.post(BOOK, form_data)
     offered = refused.context["nearest"][0]
 
     assert codes_at(refused, "time") == ["doctor_overlap"]
     assert Appointment.objects.get() == in_the_way
     assert not Patient.objects.filter(last_name="Silva").exists()
-    assert at_desk.post(BOOK, typed | {"at": offered.take}).status_code == 302
+    assert at_desk.post(BOOK, form_data | {"at": offered.take}).status_code == 302
     booked = Appointment.objects.get(booking_key=KEY)
     assert (booked.patient.full_name, booked.start_time) == ("Ana Silva", offered.start)
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+@pytest.mark.both_databases
+def test_patient_who_is_refused_leaves_no_appointment(at_desk, form_data, isolated):
+    cases = [
         ({"new-first_name": ""}, "first_name", "required"),
         ({"new-last_name": " "}, "last_name", "required"),
         ({"new-email": ""}, "email", "required"),
@@ -195,28 +194,28 @@ def test_time_that_is_taken_leaves_no_patient_and_the_nearest_time_books_both(at
         ({"new-date_of_birth": "2026-02-30"}, "date_of_birth", "invalid"),
         ({"new-date_of_birth": "2026-11-25"}, "date_of_birth", "date_of_birth"),
         ({"new-first_name": "a\0b"}, "first_name", "null_characters_not_allowed"),
-    ],
-)
-def test_patient_who_is_refused_leaves_no_visit(at_desk, typed, changes, field, code):
-    response = at_desk.post(BOOK, typed | changes)
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            response = at_desk.post(BOOK, form_data | changes)
 
-    assert new_patient_codes(response) == {field: [code]}
-    assert not response.context["form"].errors
-    assert_neither(response)
+            assert new_patient_codes(response) == {field: [code]}
+            assert not response.context["form"].errors
+            assert_neither(response)
 
 
-def test_all_that_is_wrong_of_both_is_shown_at_once(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"new-email": "", "time": ""})
+def test_all_that_is_wrong_of_both_is_shown_at_once(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"new-email": "", "time": ""})
 
     assert codes_at(response, "time") == ["required"]
     assert new_patient_codes(response) == {"email": ["required"]}
     assert_neither(response)
 
 
-def test_email_that_is_taken_is_refused_at_its_field_and_shows_whose_it_is(at_desk, typed):
+def test_email_that_is_taken_is_refused_at_its_field_and_shows_whose_it_is(at_desk, form_data):
     holder = PatientFactory(email="ana@example.org", phone_number="")
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
     assert new_patient_codes(response) == {"email": ["email_taken"]}
     assert response.context["patient_form"].duplicates == [holder]
@@ -224,7 +223,8 @@ def test_email_that_is_taken_is_refused_at_its_field_and_shows_whose_it_is(at_de
     assert_neither(response)
 
 
-def test_email_that_is_taken_between_check_and_write_is_refused_at_its_field(at_desk, typed, monkeypatch):
+@pytest.mark.both_databases
+def test_email_taken_between_check_and_write_is_refused_at_its_field(at_desk, form_data, monkeypatch):
     def overtaken(*args, **kwargs):
         PatientFactory(email="ana@example.org")
         return register_and(*args, **kwargs)
@@ -232,13 +232,14 @@ def test_email_that_is_taken_between_check_and_write_is_refused_at_its_field(at_
     register_and = actions.register_and
     monkeypatch.setattr(actions, "register_and", overtaken)
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
     assert new_patient_codes(response) == {"email": ["email_taken"]}
     assert_neither(response)
 
 
-def test_time_that_is_taken_between_check_and_write_leaves_no_patient(at_desk, typed, okafor, monkeypatch):
+@pytest.mark.both_databases
+def test_time_that_is_taken_between_check_and_write_leaves_no_patient(at_desk, form_data, okafor, monkeypatch):
     def overtaken(*args, **kwargs):
         AppointmentFactory(doctor=okafor, start_time=at(10))
         return register_and(*args, **kwargs)
@@ -246,7 +247,7 @@ def test_time_that_is_taken_between_check_and_write_leaves_no_patient(at_desk, t
     register_and = actions.register_and
     monkeypatch.setattr(actions, "register_and", overtaken)
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
     assert codes_at(response, "time") == ["doctor_overlap"]
     assert not Patient.objects.filter(last_name="Silva").exists()
@@ -255,12 +256,12 @@ def test_time_that_is_taken_between_check_and_write_leaves_no_patient(at_desk, t
 # Possible duplicates
 
 
-def test_possible_duplicates_are_shown_first(at_desk, typed):
+def test_possible_duplicates_are_shown_first(at_desk, form_data):
     namesake = PatientFactory(
         first_name="Silva", last_name="Ana", date_of_birth=dt.date(1980, 5, 17), phone_number="112"
     )
 
-    response = at_desk.post(BOOK, typed)
+    response = at_desk.post(BOOK, form_data)
 
     assert new_patient_codes(response) == {"__all__": ["possible_duplicate"]}
     assert response.context["patient_form"].duplicates == [namesake]
@@ -269,12 +270,12 @@ def test_possible_duplicates_are_shown_first(at_desk, typed):
     assert_neither(response)
 
 
-def test_possible_duplicate_is_taken_with_the_visit_as_it_was_typed(at_desk, typed, okafor):
+def test_possible_duplicate_is_taken_with_the_appointment_as_it_was_typed(at_desk, form_data, okafor):
     namesake = PatientFactory(phone_number="934111222")
-    refused = at_desk.post(BOOK, typed)
+    refused = at_desk.post(BOOK, form_data)
 
-    taken = at_desk.post(BOOK, shown(refused) | typed_in(refused) | {"registers": "1", "pick": namesake.pk})
-    response = at_desk.post(BOOK, shown(taken))
+    taken = at_desk.post(BOOK, form_values(refused) | typed_in(refused) | {"registers": "1", "pick": namesake.pk})
+    response = at_desk.post(BOOK, form_values(taken))
 
     assert taken.context["picked"] == namesake
     assert taken.context["patient_form"] is None
@@ -284,11 +285,11 @@ def test_possible_duplicate_is_taken_with_the_visit_as_it_was_typed(at_desk, typ
     assert Patient.objects.count() == 1
 
 
-def test_register_anyway_registers_and_books(at_desk, typed):
+def test_register_anyway_registers_and_books(at_desk, form_data):
     PatientFactory(phone_number="934111222")
-    refused = at_desk.post(BOOK, typed)
+    refused = at_desk.post(BOOK, form_data)
 
-    response = at_desk.post(BOOK, typed | typed_in(refused) | {"new-anyway": "1"})
+    response = at_desk.post(BOOK, form_data | typed_in(refused) | {"new-anyway": "1"})
 
     assert response.status_code == 302
     assert Patient.objects.count() == 2
@@ -298,39 +299,42 @@ def test_register_anyway_registers_and_books(at_desk, typed):
 # Sent twice
 
 
-def test_same_form_twice_is_one_patient_and_one_appointment(at_desk, typed):
-    first, second = at_desk.post(BOOK, typed), at_desk.post(BOOK, typed)
+@pytest.mark.both_databases
+def test_same_form_twice_is_one_patient_and_one_appointment(at_desk, form_data):
+    first, second = at_desk.post(BOOK, form_data), at_desk.post(BOOK, form_data)
 
     assert first["Location"] == second["Location"] == f"/schedule/2026-11-25/#v{Appointment.objects.get().pk}"
     assert Patient.objects.count() == 1
     assert AuditEntry.objects.get_for_object(Patient.objects.get()).count() == 1
 
 
-def test_same_form_with_another_time_is_refused_with_a_new_key_and_books_for_the_same_patient(at_desk, typed):
-    at_desk.post(BOOK, typed)
+@pytest.mark.both_databases
+def test_form_resent_with_another_time_gets_a_new_key_and_the_same_patient(at_desk, form_data):
+    at_desk.post(BOOK, form_data)
 
-    refused = at_desk.post(BOOK, typed | {"time": "11:00"})
-    response = at_desk.post(BOOK, shown(refused))
+    refused = at_desk.post(BOOK, form_data | {"time": "11:00"})
+    response = at_desk.post(BOOK, form_values(refused))
 
     assert codes_at(refused, "__all__") == ["booking_key_used"]
     assert refused.context["picked"] == Patient.objects.get()
     assert response.status_code == 302
-    assert [visit.start_time for visit in Patient.objects.get().appointments.all()] == [at(10), at(11)]
+    assert [appointment.start_time for appointment in Patient.objects.get().appointments.all()] == [at(10), at(11)]
 
 
-def test_same_key_with_another_email_is_another_patient_and_refused(at_desk, typed):
-    at_desk.post(BOOK, typed)
+@pytest.mark.both_databases
+def test_same_key_with_another_email_is_another_patient_and_refused(at_desk, form_data):
+    at_desk.post(BOOK, form_data)
 
     response = at_desk.post(
-        BOOK, typed | {"new-email": "other@example.org", "new-phone_number": "", "new-date_of_birth": ""}
+        BOOK, form_data | {"new-email": "other@example.org", "new-phone_number": "", "new-date_of_birth": ""}
     )
 
     assert codes_at(response, "__all__") == ["booking_key_used"]
     assert Patient.objects.count() == Appointment.objects.count() == 1
 
 
-def test_key_that_is_none_registers_nobody(at_desk, typed):
-    response = at_desk.post(BOOK, typed | {"booking_key": "x"})
+def test_key_that_is_none_registers_nobody(at_desk, form_data):
+    response = at_desk.post(BOOK, form_data | {"booking_key": "x"})
 
     assert codes_at(response, "__all__") == ["incomplete"]
     assert_neither(response)
@@ -343,7 +347,8 @@ def ana():
     return Patient(first_name="Ana", last_name="Silva", email="ana@example.org")
 
 
-def test_register_and_takes_back_the_patient_when_the_visit_fails(okafor):
+@pytest.mark.both_databases
+def test_register_and_takes_back_the_patient_when_the_appointment_fails(okafor):
     def fail(*, patient):
         assert Patient.objects.filter(pk=patient.pk).exists()
         raise ValidationError({"start_time": ValidationError("No.", code="no")})
@@ -356,6 +361,7 @@ def test_register_and_takes_back_the_patient_when_the_visit_fails(okafor):
     assert not AuditEntry.objects.filter(object_repr="Ana Silva").exists()
 
 
+@pytest.mark.both_databases
 def test_register_and_returns_what_the_key_has_arranged_before(okafor):
     def book(*, patient):
         return actions.book(
@@ -375,10 +381,11 @@ def test_register_and_returns_what_the_key_has_arranged_before(okafor):
     assert Patient.objects.count() == 1
 
 
-@pytest.mark.parametrize("email", ["ana@example.org", " ANA@example.org "])
-def test_registered_with_finds_whom_a_key_has_booked_for(email):
-    appointment = AppointmentFactory(patient=PatientFactory(email="ana@example.org"))
+def test_registered_with_finds_whom_a_key_has_booked_for(isolated):
+    for email in ["ana@example.org", " ANA@example.org "]:
+        with isolated(email=email):
+            appointment = AppointmentFactory(patient=PatientFactory(email="ana@example.org"))
 
-    assert actions.registered_with(appointment.booking_key, email=email) == appointment.patient
-    assert actions.registered_with(appointment.booking_key, email="other@example.org") is None
-    assert actions.registered_with(uuid.uuid4(), email=email) is None
+            assert actions.registered_with(appointment.booking_key, email=email) == appointment.patient
+            assert actions.registered_with(appointment.booking_key, email="other@example.org") is None
+            assert actions.registered_with(uuid.uuid4(), email=email) is None

@@ -11,12 +11,12 @@ from appointments.models import Appointment
 from appointments.retention import due_patients, kept_since, retention_page
 from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
+from clinic.tests.kit import NOW
 from clinic.tests.plans import analyze, steps_of
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 DUE = dt.datetime(2016, 11, 24, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 LONG_AGO = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
@@ -34,7 +34,7 @@ def registered(db, now):
     return register
 
 
-def visit(patient, start_time, status="completed"):
+def create_appointment(patient, start_time, status="completed"):
     cancelled = {"cancelled_by": "patient", "cancel_reason": "Ill"} if status == "cancelled" else {}
     return AppointmentFactory(patient=patient, start_time=start_time, status=status, **cancelled)
 
@@ -51,39 +51,44 @@ def test_records_are_kept_ten_years_unless_set_otherwise(settings):
     assert kept_since(dt.date(2026, 11, 24)) == dt.datetime(2023, 11, 24, tzinfo=dt.UTC)
 
 
+@pytest.mark.both_databases
 def test_leap_day_is_counted_from_the_day_after():
     assert kept_since(dt.date(2028, 2, 29)) == dt.datetime(2018, 3, 1, tzinfo=dt.UTC)
 
 
-@pytest.mark.parametrize(("last", "is_due"), [(DUE - MINUTE, True), (DUE, False), (DUE + MINUTE, False)])
-def test_last_visit_decides(registered, last, is_due):
+@pytest.mark.both_databases
+def test_last_appointment_decides(registered, isolated):
+    for last, is_due in [(DUE - MINUTE, True), (DUE, False), (DUE + MINUTE, False)]:
+        with isolated(last=last, is_due=is_due):
+            patient = registered()
+            create_appointment(patient, LONG_AGO)
+            create_appointment(patient, last)
+
+            assert (patient in due()) is is_due
+
+
+def test_registration_decides_without_an_appointment(registered, isolated):
+    for created_at, is_due in [(DUE - MINUTE, True), (DUE, False)]:
+        with isolated(created_at=created_at, is_due=is_due):
+            patient = registered(created_at)
+
+            assert (patient in due()) is is_due
+
+
+def test_cancelled_appointment_counts_as_a_sign_of_life(registered):
     patient = registered()
-    visit(patient, LONG_AGO)
-    visit(patient, last)
-
-    assert (patient in due()) is is_due
-
-
-@pytest.mark.parametrize(("created_at", "is_due"), [(DUE - MINUTE, True), (DUE, False)])
-def test_registration_decides_without_a_visit(registered, created_at, is_due):
-    patient = registered(created_at)
-
-    assert (patient in due()) is is_due
-
-
-def test_cancelled_visit_counts_as_a_sign_of_life(registered):
-    patient = registered()
-    visit(patient, DUE + MINUTE, "cancelled")
+    create_appointment(patient, DUE + MINUTE, "cancelled")
 
     assert due() == []
 
 
-@pytest.mark.parametrize("start_time", [NOW + dt.timedelta(days=1), LONG_AGO])
-def test_open_visit_keeps_the_record(registered, start_time):
-    patient = registered()
-    visit(patient, start_time, "booked")
+def test_open_appointment_keeps_the_record(registered, isolated):
+    for start_time in [NOW + dt.timedelta(days=1), LONG_AGO]:
+        with isolated(start_time=start_time):
+            patient = registered()
+            create_appointment(patient, start_time, "booked")
 
-    assert due() == []
+            assert due() == []
 
 
 def test_anonymised_patient_is_not_named(registered):
@@ -93,14 +98,16 @@ def test_anonymised_patient_is_not_named(registered):
     assert due() == []
 
 
+@pytest.mark.both_databases
 def test_those_gone_longest_come_first(registered):
     recent, oldest, middle = registered(), registered(LONG_AGO), registered(LONG_AGO - MINUTE)
-    visit(recent, DUE - MINUTE)
-    visit(oldest, LONG_AGO - 2 * MINUTE)
+    create_appointment(recent, DUE - MINUTE)
+    create_appointment(oldest, LONG_AGO - 2 * MINUTE)
 
     assert due() == [oldest, middle, recent]
 
 
+@pytest.mark.both_databases
 def test_pages_go_on_by_key_and_leave_nobody_out(registered, monkeypatch):
     monkeypatch.setattr(retention, "PER_PAGE", 2)
     patients = [registered() for _ in range(5)]  # all of the same instant
@@ -115,20 +122,21 @@ def test_pages_go_on_by_key_and_leave_nobody_out(registered, monkeypatch):
     assert after == ""
 
 
-@pytest.mark.parametrize("after", ["x", "-", "1", "1-x", "999999999999999999-1", "-5-1"])
-def test_page_that_is_none_is_the_first(registered, in_admin, after):
-    patient = registered()
+def test_page_that_is_none_is_the_first(registered, in_admin, isolated):
+    for after in ["x", "-", "1", "1-x", "999999999999999999-1", "-5-1"]:
+        with isolated(after=after):
+            patient = registered()
 
-    response = in_admin.get("/patients/retention/", {"after": after})
+            response = in_admin.get("/patients/retention/", {"after": after})
 
-    assert response.status_code == 200
-    assert patient in response.context["page"].patients or after.startswith("9999")
+            assert response.status_code == 200
+            assert patient in response.context["page"].patients or after.startswith("9999")
 
 
 def test_page_shows_numbers_and_leads_on(registered, in_admin):
     patient = registered(last_name="Longgone")
-    visit(patient, LONG_AGO)
-    visit(patient, LONG_AGO + 60 * MINUTE)
+    create_appointment(patient, LONG_AGO)
+    create_appointment(patient, LONG_AGO + 60 * MINUTE)
 
     response = in_admin.get("/patients/retention/")
 
@@ -148,12 +156,12 @@ def test_looking_anonymises_nobody(registered, in_admin):
 
 def test_page_makes_the_same_queries_for_3_and_for_30(registered, in_admin, django_assert_num_queries):
     for _ in range(3):
-        visit(registered(), LONG_AGO)
+        create_appointment(registered(), LONG_AGO)
     in_admin.get("/patients/retention/")
     with django_assert_num_queries(7) as few:  # two of them note whom it names
         in_admin.get("/patients/retention/")
     for _ in range(27):
-        visit(registered(), LONG_AGO)
+        create_appointment(registered(), LONG_AGO)
 
     with django_assert_num_queries(len(few)):
         response = in_admin.get("/patients/retention/")
@@ -161,6 +169,7 @@ def test_page_makes_the_same_queries_for_3_and_for_30(registered, in_admin, djan
     assert len(response.context["page"].patients) == 30
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_report_reads_by_index(now):
     doctor = DoctorFactory()

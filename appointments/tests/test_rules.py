@@ -10,24 +10,17 @@ from appointments import rules
 from appointments.models import Appointment
 from appointments.statuses import BLOCKING, FORWARD, OPEN, Stamped, Status, undone
 from appointments.tests.factories import AppointmentFactory
-from clinic.tests.kit import codes_of
+from clinic.tests.kit import NOW, START, codes_of
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("db", "now")
 
-NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
-START = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
 
 
-@pytest.fixture(autouse=True)
-def frozen(now):
-    return now
-
-
-def visit(patient, doctor, **values):
+def new_appointment(patient, doctor, **values):
     """Return a new appointment, not saved."""
     return Appointment(**{"patient": patient, "doctor": doctor, "start_time": START, "duration_minutes": 30} | values)
 
@@ -35,27 +28,33 @@ def visit(patient, doctor, **values):
 # duration
 
 
-@pytest.mark.parametrize("minutes", [15, 16, 30, 179, 180])
-def test_duration_of_15_to_180_minutes_is_accepted(patient, doctor, minutes):
-    assert codes_of(visit(patient, doctor, duration_minutes=minutes)) == {}
+def test_duration_of_15_to_180_minutes_is_accepted(patient, doctor, subtests):
+    for minutes in [15, 16, 30, 179, 180]:
+        with subtests.test(minutes=minutes):
+            assert codes_of(new_appointment(patient, doctor, duration_minutes=minutes)) == {}
 
 
-@pytest.mark.parametrize("minutes", [0, 1, 14, 181, 1000])
-def test_duration_of_less_or_more_is_refused(patient, doctor, minutes):
-    assert codes_of(visit(patient, doctor, duration_minutes=minutes)) == {"duration_minutes": ["duration"]}
+def test_duration_of_less_or_more_is_refused(patient, doctor, subtests):
+    for minutes in [0, 1, 14, 181, 1000]:
+        with subtests.test(minutes=minutes):
+            assert codes_of(new_appointment(patient, doctor, duration_minutes=minutes)) == {
+                "duration_minutes": ["duration"]
+            }
 
 
-@pytest.mark.parametrize("minutes", [-30, None, 2**31])
-def test_duration_that_makes_no_sense_is_refused(patient, doctor, minutes):
-    assert "duration_minutes" in codes_of(visit(patient, doctor, duration_minutes=minutes))
+def test_invalid_duration_is_refused(patient, doctor, subtests):
+    for minutes in [-30, None, 2**31]:
+        with subtests.test(minutes=minutes):
+            assert "duration_minutes" in codes_of(new_appointment(patient, doctor, duration_minutes=minutes))
 
 
-@pytest.mark.parametrize("minutes", ["half an hour", 30.5], ids=repr)
-def test_duration_that_is_no_whole_number_of_minutes_is_refused(patient, doctor, minutes):
-    assert "duration_minutes" in codes_of(visit(patient, doctor, duration_minutes=minutes))
+def test_duration_that_is_no_whole_number_of_minutes_is_refused(patient, doctor, subtests):
+    for minutes in ["half an hour", 30.5]:
+        with subtests.test(minutes=minutes):
+            assert "duration_minutes" in codes_of(new_appointment(patient, doctor, duration_minutes=minutes))
 
 
-def test_duration_of_an_old_appointment_is_checked_too(frozen):
+def test_duration_of_an_old_appointment_is_checked_too(now):
     appointment = AppointmentFactory(start_time=NOW - DAY)
 
     appointment.duration_minutes = 14
@@ -66,20 +65,24 @@ def test_duration_of_an_old_appointment_is_checked_too(frozen):
 # past
 
 
-@pytest.mark.parametrize("start_time", [NOW + MINUTE, NOW + DAY])
-def test_start_to_come_is_accepted(patient, doctor, start_time):
-    assert codes_of(visit(patient, doctor, start_time=start_time)) == {}
+def test_start_to_come_is_accepted(patient, doctor, subtests):
+    for start_time in [NOW + MINUTE, NOW + DAY]:
+        with subtests.test(start_time=start_time):
+            assert codes_of(new_appointment(patient, doctor, start_time=start_time)) == {}
 
 
-@pytest.mark.parametrize("start_time", [NOW, NOW - MINUTE, NOW - DAY])
-def test_start_that_has_passed_is_refused(patient, doctor, start_time):
-    assert codes_of(visit(patient, doctor, start_time=start_time)) == {"start_time": ["past"]}
+def test_start_that_has_passed_is_refused(patient, doctor, subtests):
+    for start_time in [NOW, NOW - MINUTE, NOW - DAY]:
+        with subtests.test(start_time=start_time):
+            assert codes_of(new_appointment(patient, doctor, start_time=start_time)) == {"start_time": ["past"]}
 
 
-def test_start_in_the_current_minute_is_refused_whatever_its_seconds(frozen, patient, doctor):
-    frozen.move_to(NOW + dt.timedelta(seconds=30))
+def test_start_in_the_current_minute_is_refused_whatever_its_seconds(now, patient, doctor):
+    now.move_to(NOW + dt.timedelta(seconds=30))
 
-    assert codes_of(visit(patient, doctor, start_time=NOW + dt.timedelta(seconds=59))) == {"start_time": ["past"]}
+    assert codes_of(new_appointment(patient, doctor, start_time=NOW + dt.timedelta(seconds=59))) == {
+        "start_time": ["past"]
+    }
 
 
 def test_start_moved_into_the_past_is_refused():
@@ -98,13 +101,14 @@ def test_start_moved_from_the_past_to_the_future_is_accepted():
     assert codes_of(appointment) == {}
 
 
-@pytest.mark.parametrize(("field", "value"), [("notes", "Called back"), ("reason", "Knee"), ("duration_minutes", 45)])
-def test_start_in_the_past_that_stays_does_not_stop_other_edits(field, value):
-    appointment = AppointmentFactory(start_time=NOW - DAY)
+def test_start_in_the_past_that_stays_does_not_stop_other_edits(isolated):
+    for field, value in [("notes", "Called back"), ("reason", "Knee"), ("duration_minutes", 45)]:
+        with isolated(field=field, value=value):
+            appointment = AppointmentFactory(start_time=NOW - DAY)
 
-    setattr(appointment, field, value)
+            setattr(appointment, field, value)
 
-    assert codes_of(appointment) == {}
+            assert codes_of(appointment) == {}
 
 
 # naive
@@ -113,47 +117,51 @@ def test_start_in_the_past_that_stays_does_not_stop_other_edits(field, value):
 def test_start_without_a_zone_is_refused(patient, doctor):
     naive = dt.datetime(2026, 11, 24, 10, 0)  # noqa: DTZ001 -- what the rule is about
 
-    assert codes_of(visit(patient, doctor, start_time=naive)) == {"start_time": ["naive"]}
+    assert codes_of(new_appointment(patient, doctor, start_time=naive)) == {"start_time": ["naive"]}
 
 
-@pytest.mark.parametrize("hours", [-11, -1, 0, 1, 5.75, 14])
-def test_start_in_any_zone_is_accepted(patient, doctor, hours):
-    zone = dt.timezone(dt.timedelta(hours=hours))
+@pytest.mark.both_databases
+def test_start_in_any_zone_is_accepted(patient, doctor, subtests):
+    for hours in [-11, -1, 0, 1, 5.75, 14]:
+        with subtests.test(hours=hours):
+            zone = dt.timezone(dt.timedelta(hours=hours))
 
-    assert codes_of(visit(patient, doctor, start_time=START.astimezone(zone))) == {}
+            assert codes_of(new_appointment(patient, doctor, start_time=START.astimezone(zone))) == {}
 
 
 # date_range
 
 
-@pytest.mark.parametrize(
-    "start_time",
-    [
+@pytest.mark.both_databases
+def test_start_beyond_the_calendar_is_refused(settings, patient, doctor, subtests):
+    start_time_cases = [
         dt.datetime(1, 1, 1, 0, 0, tzinfo=dt.UTC),
         dt.datetime(1899, 12, 30, 12, 0, tzinfo=dt.UTC),
         dt.datetime(2200, 1, 2, 0, 0, tzinfo=dt.UTC),
         dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC),
-    ],
-    ids=lambda start_time: start_time.year,
-)
-@pytest.mark.parametrize("zone", ["Europe/Lisbon", "America/Santiago", "Asia/Kathmandu"])
-def test_start_beyond_the_calendar_is_refused(settings, patient, doctor, zone, start_time):
-    settings.TIME_ZONE = zone
+    ]
+    for start_time in start_time_cases:
+        for zone in ["Europe/Lisbon", "America/Santiago", "Asia/Kathmandu"]:
+            with subtests.test(start_time=start_time, zone=zone):
+                settings.TIME_ZONE = zone
 
-    assert codes_of(visit(patient, doctor, start_time=start_time)) == {"start_time": ["date_range"]}
+                assert codes_of(new_appointment(patient, doctor, start_time=start_time)) == {
+                    "start_time": ["date_range"]
+                }
 
 
+@pytest.mark.both_databases
 def test_start_on_the_last_day_of_the_calendar_is_accepted(patient, doctor):
     last = dt.datetime(2199, 12, 31, 23, 59, tzinfo=dt.UTC)
 
-    assert codes_of(visit(patient, doctor, start_time=last)) == {}
+    assert codes_of(new_appointment(patient, doctor, start_time=last)) == {}
 
 
 # inactive
 
 
 def test_inactive_doctor_is_refused_for_a_new_appointment(patient):
-    assert codes_of(visit(patient, DoctorFactory(is_active=False))) == {"doctor": ["inactive"]}
+    assert codes_of(new_appointment(patient, DoctorFactory(is_active=False))) == {"doctor": ["inactive"]}
 
 
 def test_inactive_doctor_is_refused_for_a_move_to_the_doctor():
@@ -173,19 +181,18 @@ def test_inactive_doctor_is_refused_for_another_time():
     assert codes_of(appointment) == {"doctor": ["inactive"]}
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("notes", "Called back"), ("status", Status.ARRIVED), ("duration_minutes", 45)]
-)
-def test_inactive_doctor_does_not_stop_other_edits(field, value):
-    appointment = AppointmentFactory()
-    deactivate(appointment.doctor)
+def test_inactive_doctor_does_not_stop_other_edits(isolated):
+    for field, value in [("notes", "Called back"), ("status", Status.ARRIVED), ("duration_minutes", 45)]:
+        with isolated(field=field, value=value):
+            appointment = AppointmentFactory()
+            deactivate(appointment.doctor)
 
-    setattr(appointment, field, value)
+            setattr(appointment, field, value)
 
-    assert codes_of(appointment) == {}
+            assert codes_of(appointment) == {}
 
 
-def test_inactive_doctor_is_refused_for_a_cancelled_visit_that_comes_back():
+def test_inactive_doctor_is_refused_for_undo_of_a_cancellation():
     appointment = AppointmentFactory(status=Status.CANCELLED, cancelled_by="patient", cancel_reason="Ill")
     deactivate(appointment.doctor)
 
@@ -194,7 +201,7 @@ def test_inactive_doctor_is_refused_for_a_cancelled_visit_that_comes_back():
     assert codes_of(appointment) == {"doctor": ["inactive"]}
 
 
-def test_inactive_doctor_may_be_left():
+def test_inactive_doctor_can_be_replaced():
     appointment = AppointmentFactory()
     deactivate(appointment.doctor)
 
@@ -241,71 +248,87 @@ def at(minute):
     return START + dt.timedelta(hours=3, minutes=minute)
 
 
-@pytest.mark.parametrize(("minute", "minutes"), SHARING.values(), ids=SHARING)
-def test_doctor_overlap_of_shared_time_is_refused(patient, doctor, minute, minutes):
-    an_hour(doctor=doctor)
+@pytest.mark.both_databases
+def test_doctor_overlap_of_shared_time_is_refused(patient, doctor, isolated):
+    for case, (minute, minutes) in SHARING.items():
+        with isolated(case):
+            an_hour(doctor=doctor)
 
-    wanted = visit(patient, doctor, start_time=at(minute), duration_minutes=minutes)
+            wanted = new_appointment(patient, doctor, start_time=at(minute), duration_minutes=minutes)
 
-    assert codes_of(wanted) == {"start_time": ["doctor_overlap"]}
-
-
-@pytest.mark.parametrize(("minute", "minutes"), APART.values(), ids=APART)
-def test_doctor_overlap_of_time_that_only_touches_is_none(patient, doctor, minute, minutes):
-    an_hour(doctor=doctor)
-
-    assert codes_of(visit(patient, doctor, start_time=at(minute), duration_minutes=minutes)) == {}
+            assert codes_of(wanted) == {"start_time": ["doctor_overlap"]}
 
 
-@pytest.mark.parametrize(("minute", "minutes"), SHARING.values(), ids=SHARING)
-def test_patient_overlap_of_shared_time_is_refused(patient, doctor, minute, minutes):
-    an_hour(patient=patient)
+@pytest.mark.both_databases
+def test_doctor_time_that_only_touches_does_not_overlap(patient, doctor, isolated):
+    for case, (minute, minutes) in APART.items():
+        with isolated(case):
+            an_hour(doctor=doctor)
 
-    wanted = visit(patient, doctor, start_time=at(minute), duration_minutes=minutes)
-
-    assert codes_of(wanted) == {"start_time": ["patient_overlap"]}
-
-
-@pytest.mark.parametrize(("minute", "minutes"), APART.values(), ids=APART)
-def test_patient_overlap_of_time_that_only_touches_is_none(patient, doctor, minute, minutes):
-    an_hour(patient=patient)
-
-    assert codes_of(visit(patient, doctor, start_time=at(minute), duration_minutes=minutes)) == {}
+            assert codes_of(new_appointment(patient, doctor, start_time=at(minute), duration_minutes=minutes)) == {}
 
 
-def test_overlap_with_the_longest_visit_by_its_last_minute_is_refused(patient, doctor):
+@pytest.mark.both_databases
+def test_patient_overlap_of_shared_time_is_refused(patient, doctor, isolated):
+    for case, (minute, minutes) in SHARING.items():
+        with isolated(case):
+            an_hour(patient=patient)
+
+            wanted = new_appointment(patient, doctor, start_time=at(minute), duration_minutes=minutes)
+
+            assert codes_of(wanted) == {"start_time": ["patient_overlap"]}
+
+
+@pytest.mark.both_databases
+def test_patient_time_that_only_touches_does_not_overlap(patient, doctor, isolated):
+    for case, (minute, minutes) in APART.items():
+        with isolated(case):
+            an_hour(patient=patient)
+
+            assert codes_of(new_appointment(patient, doctor, start_time=at(minute), duration_minutes=minutes)) == {}
+
+
+@pytest.mark.both_databases
+def test_overlap_with_the_last_minute_of_the_longest_is_refused(patient, doctor):
     AppointmentFactory(doctor=doctor, start_time=START, duration_minutes=180)
 
-    by_a_minute = visit(patient, doctor, start_time=START + dt.timedelta(minutes=179))
-    touching = visit(patient, doctor, start_time=START + dt.timedelta(minutes=180))
+    by_a_minute = new_appointment(patient, doctor, start_time=START + dt.timedelta(minutes=179))
+    touching = new_appointment(patient, doctor, start_time=START + dt.timedelta(minutes=180))
 
     assert codes_of(by_a_minute) == {"start_time": ["doctor_overlap"]}
     assert codes_of(touching) == {}
 
 
-def test_overlap_of_both_is_said_of_both(patient, doctor):
+@pytest.mark.both_databases
+def test_overlap_of_doctor_and_patient_is_reported_for_both(patient, doctor):
     an_hour(patient=patient, doctor=doctor)
 
-    assert codes_of(visit(patient, doctor, start_time=at(0))) == {"start_time": ["doctor_overlap", "patient_overlap"]}
+    assert codes_of(new_appointment(patient, doctor, start_time=at(0))) == {
+        "start_time": ["doctor_overlap", "patient_overlap"]
+    }
 
 
-def test_overlap_with_another_doctors_and_patients_visit_is_none(patient, doctor):
+@pytest.mark.both_databases
+def test_overlap_with_other_doctors_and_patients_is_accepted(patient, doctor):
     an_hour()
 
-    assert codes_of(visit(patient, doctor, start_time=at(0))) == {}
+    assert codes_of(new_appointment(patient, doctor, start_time=at(0))) == {}
 
 
-@pytest.mark.parametrize("status", Status)
-def test_overlap_counts_only_statuses_that_block(patient, doctor, status):
-    an_hour(doctor=doctor, status=status)
+@pytest.mark.both_databases
+def test_overlap_counts_only_statuses_that_block(patient, doctor, isolated):
+    for status in Status:
+        with isolated(status=status):
+            an_hour(doctor=doctor, status=status)
 
-    wanted = visit(patient, doctor, start_time=at(0))
+            wanted = new_appointment(patient, doctor, start_time=at(0))
 
-    is_refused = status in {"booked", "arrived", "in_consultation", "completed"}
-    assert codes_of(wanted) == ({"start_time": ["doctor_overlap"]} if is_refused else {})
+            is_refused = status in {"booked", "arrived", "in_consultation", "completed"}
+            assert codes_of(wanted) == ({"start_time": ["doctor_overlap"]} if is_refused else {})
 
 
-def test_overlap_with_the_visit_itself_is_none():
+@pytest.mark.both_databases
+def test_appointment_does_not_overlap_itself():
     appointment = an_hour()
 
     appointment.start_time = at(15)
@@ -313,35 +336,38 @@ def test_overlap_with_the_visit_itself_is_none():
     assert codes_of(appointment) == {}
 
 
-def test_overlap_across_the_autumn_clock_change_is_of_instants(frozen, patient, doctor):
-    frozen.move_to(dt.datetime(2026, 10, 24, 9, 0, tzinfo=dt.UTC))
+@pytest.mark.both_databases
+def test_overlap_across_the_autumn_clock_change_is_of_instants(now, patient, doctor):
+    now.move_to(dt.datetime(2026, 10, 24, 9, 0, tzinfo=dt.UTC))
     first_half_past_one = dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
     AppointmentFactory(doctor=doctor, start_time=first_half_past_one)
 
-    second_half_past_one = visit(patient, doctor, start_time=first_half_past_one + dt.timedelta(hours=1))
+    second_half_past_one = new_appointment(patient, doctor, start_time=first_half_past_one + dt.timedelta(hours=1))
 
     assert codes_of(second_half_past_one) == {}
 
 
-def test_overlap_across_the_spring_clock_change_is_of_instants(frozen, patient, doctor):
-    frozen.move_to(dt.datetime(2026, 3, 28, 9, 0, tzinfo=dt.UTC))
+@pytest.mark.both_databases
+def test_overlap_across_the_spring_clock_change_is_of_instants(now, patient, doctor):
+    now.move_to(dt.datetime(2026, 3, 28, 9, 0, tzinfo=dt.UTC))
     quarter_to_one = dt.datetime(2026, 3, 29, 0, 45, tzinfo=dt.UTC)
     AppointmentFactory(doctor=doctor, start_time=quarter_to_one)  # until a quarter past two on the clock
 
-    two_o_clock = visit(patient, doctor, start_time=quarter_to_one + dt.timedelta(minutes=15))
-    quarter_past_two = visit(patient, doctor, start_time=quarter_to_one + dt.timedelta(minutes=30))
+    two_o_clock = new_appointment(patient, doctor, start_time=quarter_to_one + dt.timedelta(minutes=15))
+    quarter_past_two = new_appointment(patient, doctor, start_time=quarter_to_one + dt.timedelta(minutes=30))
 
     assert codes_of(two_o_clock) == {"start_time": ["doctor_overlap"]}
     assert codes_of(quarter_past_two) == {}
 
 
-def test_overlap_message_names_the_doctor_and_clinic_time_but_not_the_patient(settings, patient, doctor):
+@pytest.mark.both_databases
+def test_overlap_message_has_doctor_and_clinic_time_but_no_patient(settings, patient, doctor):
     settings.TIME_ZONE = "Asia/Kathmandu"
     other = PatientFactory(first_name="Secret", last_name="Person")
     an_hour(doctor=doctor, patient=other)
 
     with pytest.raises(ValidationError) as refusal:
-        visit(patient, doctor, start_time=at(0)).full_clean()
+        new_appointment(patient, doctor, start_time=at(0)).full_clean()
 
     text = " ".join(refusal.value.messages)
     assert doctor.full_name in text
@@ -399,60 +425,61 @@ def test_statuses_are_those_of_the_design():
 STAMPED = [Stamped(*each) for each in itertools.product((False, True), repeat=3)]
 
 
-@pytest.mark.parametrize("status", Status)
-@pytest.mark.parametrize("stamped", STAMPED)
-def test_undo_never_leads_on(status, stamped):
-    assert undone(status, stamped) not in FORWARD[status]
+def test_undo_never_leads_on(subtests):
+    for status in Status:
+        for stamped in STAMPED:
+            with subtests.test(status=status, stamped=stamped):
+                assert undone(status, stamped) not in FORWARD[status]
 
 
-@pytest.mark.parametrize(
-    ("stamped", "back"),
-    [
+def test_undo_of_completed_leads_back_to_where_the_appointment_had_come_to(subtests):
+    cases = [
         (Stamped(arrived=True, started=True, completed=True), "in_consultation"),
         (Stamped(completed=True), "in_consultation"),
         (Stamped(arrived=True, started=True), "in_consultation"),
         (Stamped(arrived=True), "arrived"),
         (Stamped(), "booked"),
-    ],
-)
-def test_undo_of_completed_leads_back_to_where_the_visit_had_come_to(stamped, back):
-    assert undone("completed", stamped) == back
+    ]
+    for stamped, back in cases:
+        with subtests.test(stamped=stamped, back=back):
+            assert undone("completed", stamped) == back
 
 
-@pytest.mark.parametrize(
-    ("status", "back"),
-    [
+def test_undo_of_any_other_status_does_not_look_at_the_stamps(subtests):
+    status_cases = [
         ("booked", None),
         ("arrived", "booked"),
         ("in_consultation", "arrived"),
         ("no_show", "booked"),
         ("cancelled", "booked"),
-    ],
-)
-@pytest.mark.parametrize("stamped", STAMPED)
-def test_undo_of_any_other_status_does_not_look_at_the_stamps(status, back, stamped):
-    assert undone(status, stamped) == back
+    ]
+    for status, back in status_cases:
+        for stamped in STAMPED:
+            with subtests.test(status=status, back=back, stamped=stamped):
+                assert undone(status, stamped) == back
 
 
-@pytest.mark.parametrize(("old", "new"), PAIRS)
-def test_transition_is_allowed_exactly_where_the_design_says(old, new):
-    # On its day; to come for what a cancelled visit needs, and over for a no-show or a visit that took place.
-    at = NOW if old == "cancelled" else END
+def test_transition_is_allowed_exactly_where_the_design_says(subtests):
+    for old, new in PAIRS:
+        with subtests.test(old=old, new=new):
+            # On its day: before the start for a cancelled appointment, after the end for any other.
+            at = NOW if old == "cancelled" else END
 
-    code = code_of_transition(old, new, at=at)
+            code = code_of_transition(old, new, at=at)
 
-    assert code == (None if (old, new) in ALLOWED else "transition")
+            assert code == (None if (old, new) in ALLOWED else "transition")
 
 
-@pytest.mark.parametrize(("old", "new"), [pair for pair in PAIRS if pair[0] != pair[1]])
-def test_transition_through_clean_is_allowed_exactly_where_the_design_says(frozen, old, new):
-    called_off = {"cancelled_by": "patient", "cancel_reason": "Ill"}
-    appointment = AppointmentFactory(status=old, **called_off, **SEEN_STAMPS)
-    frozen.move_to(NOW if old == "cancelled" else END)
+def test_transition_through_clean_is_allowed_exactly_where_the_design_says(now, isolated):
+    for old, new in [pair for pair in PAIRS if pair[0] != pair[1]]:
+        with isolated(old=old, new=new):
+            called_off = {"cancelled_by": "patient", "cancel_reason": "Ill"}
+            appointment = AppointmentFactory(status=old, **called_off, **SEEN_STAMPS)
+            now.move_to(NOW if old == "cancelled" else END)
 
-    appointment.status = new
+            appointment.status = new
 
-    assert codes_of(appointment) == ({} if (old, new) in ALLOWED else {"status": ["transition"]})
+            assert codes_of(appointment) == ({} if (old, new) in ALLOWED else {"status": ["transition"]})
 
 
 def test_transition_to_a_status_that_does_not_exist_is_refused():
@@ -471,91 +498,92 @@ ON_ITS_DAY = [
 ]
 
 
-@pytest.mark.parametrize(("old", "new"), ON_ITS_DAY)
-@pytest.mark.parametrize(
-    ("at", "code"),
-    [
+def test_transition_only_on_its_day_looks_at_the_clinics_day(subtests):
+    at_cases = [
         (dt.datetime(2026, 7, 1, 22, 59, tzinfo=dt.UTC), "not_today"),
         (dt.datetime(2026, 7, 1, 23, 0, tzinfo=dt.UTC), None),
         (dt.datetime(2026, 7, 2, 22, 59, tzinfo=dt.UTC), None),
         (dt.datetime(2026, 7, 2, 23, 0, tzinfo=dt.UTC), "not_today"),
-    ],
-    ids=["the minute before", "the first minute", "the last minute", "the minute after"],
-)
-def test_transition_only_on_its_day_looks_at_the_clinics_day(old, new, at, code):
-    start_time = dt.datetime(2026, 7, 2, 9, 0, tzinfo=dt.UTC)
+    ]
+    for old, new in ON_ITS_DAY:
+        for at, code in at_cases:
+            with subtests.test(old=old, new=new, at=at, code=code):
+                start_time = dt.datetime(2026, 7, 2, 9, 0, tzinfo=dt.UTC)
 
-    assert code_of_transition(old, new, start_time=start_time, at=at) == code
-
-
-@pytest.mark.parametrize(("old", "new"), sorted(ALLOWED - set(ON_ITS_DAY) - {("cancelled", "booked")}))
-def test_transition_not_bound_to_its_day_is_allowed_the_day_after(old, new):
-    assert code_of_transition(old, new, start_time=START, at=START + DAY) is None
+                assert code_of_transition(old, new, start_time=start_time, at=at) == code
 
 
-@pytest.mark.parametrize(
-    ("at", "code"), [(START - MINUTE, "not_started"), (START, None), (START + MINUTE, None), (START + DAY, None)]
-)
-def test_transition_to_no_show_waits_for_the_start(at, code):
-    assert code_of_transition("booked", "no_show", start_time=START, at=at) == code
+def test_transition_not_bound_to_its_day_is_allowed_the_day_after(isolated):
+    for old, new in sorted(ALLOWED - set(ON_ITS_DAY) - {("cancelled", "booked")}):
+        with isolated(old=old, new=new):
+            assert code_of_transition(old, new, start_time=START, at=START + DAY) is None
 
 
-@pytest.mark.parametrize("old", ["booked", "arrived"])
-@pytest.mark.parametrize(
-    ("at", "code"),
-    [(START, "not_over"), (END - MINUTE, "not_over"), (END, None), (END + MINUTE, None), (END + DAY, None)],
-)
-def test_transition_to_completed_without_a_consultation_waits_for_the_end(old, at, code):
-    assert code_of_transition(old, "completed", at=at, stamped=Stamped()) == code
+def test_transition_to_no_show_waits_for_the_start(subtests):
+    cases = [(START - MINUTE, "not_started"), (START, None), (START + MINUTE, None), (START + DAY, None)]
+    for at, code in cases:
+        with subtests.test(at=at, code=code):
+            assert code_of_transition("booked", "no_show", start_time=START, at=at) == code
 
 
-def test_transition_to_completed_without_a_consultation_waits_for_the_end_through_clean(frozen):
+def test_transition_to_completed_without_a_consultation_waits_for_the_end(subtests):
+    at_cases = [(START, "not_over"), (END - MINUTE, "not_over"), (END, None), (END + MINUTE, None), (END + DAY, None)]
+    for old in ["booked", "arrived"]:
+        for at, code in at_cases:
+            with subtests.test(old=old, at=at, code=code):
+                assert code_of_transition(old, "completed", at=at, stamped=Stamped()) == code
+
+
+def test_clean_refuses_completed_without_consultation_before_the_end(now):
     appointment = AppointmentFactory()
-    frozen.move_to(END - MINUTE)
+    now.move_to(END - MINUTE)
 
     appointment.status = Status.COMPLETED
 
     assert codes_of(appointment) == {"status": ["not_over"]}
 
 
-@pytest.mark.parametrize("at", [START, END - MINUTE, END, END + DAY])
-def test_transition_to_completed_from_a_consultation_may_come_at_any_time(at):
-    assert code_of_transition("in_consultation", "completed", at=at) is None
+def test_transition_to_completed_from_a_consultation_may_come_at_any_time(subtests):
+    for at in [START, END - MINUTE, END, END + DAY]:
+        with subtests.test(at=at):
+            assert code_of_transition("in_consultation", "completed", at=at) is None
 
 
-@pytest.mark.parametrize(
-    ("stamped", "back"),
-    [
+def test_transition_back_after_close_out_is_allowed_on_any_day(subtests):
+    cases = [
         (Stamped(), "booked"),
         (Stamped(arrived=True), "arrived"),
         (Stamped(arrived=True, started=True), "in_consultation"),
-    ],
-)
-def test_transition_back_from_a_visit_closed_out_is_allowed_on_any_day(stamped, back):
-    assert code_of_transition("completed", back, at=END + 7 * DAY, stamped=stamped) is None
+    ]
+    for stamped, back in cases:
+        with subtests.test(stamped=stamped, back=back):
+            assert code_of_transition("completed", back, at=END + 7 * DAY, stamped=stamped) is None
 
 
-@pytest.mark.parametrize("back", ["booked", "arrived"])
-def test_transition_back_from_a_completed_consultation_leads_to_the_consultation_only(back):
-    assert code_of_transition("completed", back, at=END) == "transition"
+def test_transition_back_from_a_consultation_is_to_in_consultation_only(subtests):
+    for back in ["booked", "arrived"]:
+        with subtests.test(back=back):
+            assert code_of_transition("completed", back, at=END) == "transition"
 
 
-@pytest.mark.parametrize(
-    ("at", "code"), [(START - DAY, None), (START - MINUTE, None), (START, "past"), (START + MINUTE, "past")]
-)
-def test_transition_back_from_cancelled_needs_a_start_to_come(at, code):
-    assert code_of_transition("cancelled", "booked", start_time=START, at=at) == code
+def test_transition_back_from_cancelled_needs_a_start_to_come(subtests):
+    cases = [(START - DAY, None), (START - MINUTE, None), (START, "past"), (START + MINUTE, "past")]
+    for at, code in cases:
+        with subtests.test(at=at, code=code):
+            assert code_of_transition("cancelled", "booked", start_time=START, at=at) == code
 
 
-@pytest.mark.parametrize("status", ["no_show", "cancelled"])
-def test_transition_back_to_booked_needs_free_time(frozen, status):
-    appointment = AppointmentFactory(status=status)
-    AppointmentFactory(doctor=appointment.doctor)
-    frozen.move_to(NOW if status == "cancelled" else START)
+@pytest.mark.both_databases
+def test_transition_back_to_booked_needs_free_time(now, isolated):
+    for status in ["no_show", "cancelled"]:
+        with isolated(status=status):
+            appointment = AppointmentFactory(status=status)
+            AppointmentFactory(doctor=appointment.doctor)
+            now.move_to(NOW if status == "cancelled" else START)
 
-    appointment.status = Status.BOOKED
+            appointment.status = Status.BOOKED
 
-    assert codes_of(appointment) == {"start_time": ["doctor_overlap"]}
+            assert codes_of(appointment) == {"start_time": ["doctor_overlap"]}
 
 
 # cancellation
@@ -569,83 +597,93 @@ def test_cancellation_with_reason_and_by_whom_is_accepted():
     assert codes_of(appointment) == {}
 
 
-@pytest.mark.parametrize(
-    ("cancelled_by", "cancel_reason", "codes"),
-    [
+def test_cancellation_without_reason_or_by_whom_is_refused(isolated):
+    cases = [
         ("", "Storm", {"cancelled_by": ["cancelled_by"]}),
         ("clinic", "", {"cancel_reason": ["cancel_reason"]}),
         ("clinic", " \t ", {"cancel_reason": ["cancel_reason"]}),
         ("", "", {"cancelled_by": ["cancelled_by"], "cancel_reason": ["cancel_reason"]}),
-    ],
-)
-def test_cancellation_without_reason_or_by_whom_is_refused(cancelled_by, cancel_reason, codes):
-    appointment = AppointmentFactory()
+    ]
+    for cancelled_by, cancel_reason, codes in cases:
+        with isolated(cancelled_by=cancelled_by, cancel_reason=cancel_reason, codes=codes):
+            appointment = AppointmentFactory()
 
-    appointment.status, appointment.cancelled_by, appointment.cancel_reason = "cancelled", cancelled_by, cancel_reason
+            appointment.status, appointment.cancelled_by, appointment.cancel_reason = (
+                "cancelled",
+                cancelled_by,
+                cancel_reason,
+            )
 
-    assert codes_of(appointment) == codes
+            assert codes_of(appointment) == codes
 
 
 # not_movable
 
 
-@pytest.mark.parametrize("status", Status)
-@pytest.mark.parametrize("what", ["start_time", "doctor", "patient"])
-def test_move_is_for_booked_and_arrived_visits(status, what):
-    appointment = AppointmentFactory(status=status, cancelled_by="patient", cancel_reason="Ill")
-    other = {
-        "start_time": START + dt.timedelta(hours=1),
-        "doctor": DoctorFactory(),
-        "patient": PatientFactory(),
-    }
+def test_move_is_for_booked_and_arrived_appointments(isolated):
+    for status in Status:
+        for what in ["start_time", "doctor", "patient"]:
+            with isolated(status=status, what=what):
+                appointment = AppointmentFactory(status=status, cancelled_by="patient", cancel_reason="Ill")
+                other = {
+                    "start_time": START + dt.timedelta(hours=1),
+                    "doctor": DoctorFactory(),
+                    "patient": PatientFactory(),
+                }
 
-    setattr(appointment, what, other[what])
+                setattr(appointment, what, other[what])
 
-    is_movable = status in {"booked", "arrived"}
-    assert codes_of(appointment) == ({} if is_movable else {"start_time": ["not_movable"]})
+                is_movable = status in {"booked", "arrived"}
+                assert codes_of(appointment) == ({} if is_movable else {"start_time": ["not_movable"]})
 
 
-@pytest.mark.parametrize(("status", "codes"), [("booked", {}), ("arrived", {"start_time": ["not_movable"]})])
-def test_move_to_another_day_is_not_for_who_has_arrived(status, codes):
-    appointment = AppointmentFactory(status=status)
+def test_arrived_appointment_cannot_move_to_another_day(isolated):
+    for status, codes in [("booked", {}), ("arrived", {"start_time": ["not_movable"]})]:
+        with isolated(status=status, codes=codes):
+            appointment = AppointmentFactory(status=status)
 
-    appointment.start_time = START + DAY
+            appointment.start_time = START + DAY
 
-    assert codes_of(appointment) == codes
+            assert codes_of(appointment) == codes
 
 
 # stale
 
 
-@pytest.mark.parametrize("seen", [None, 3])
-def test_version_that_was_seen_or_not_asked_for_is_accepted(seen):
-    assert rules.check_not_stale(3, seen_version=seen) is None
+def test_current_or_unknown_version_is_accepted(subtests):
+    for seen in [None, 3]:
+        with subtests.test(seen=seen):
+            assert rules.check_not_stale(3, seen_version=seen) is None
 
 
-@pytest.mark.parametrize("seen", [0, 2, 4])
-def test_version_other_than_the_one_seen_is_refused(seen):
-    with pytest.raises(ValidationError) as refusal:
-        rules.check_not_stale(3, seen_version=seen)
+def test_any_other_version_is_stale(subtests):
+    for seen in [0, 2, 4]:
+        with subtests.test(seen=seen):
+            with pytest.raises(ValidationError) as refusal:
+                rules.check_not_stale(3, seen_version=seen)
 
-    assert refusal.value.code == "stale"
+            assert refusal.value.code == "stale"
 
 
 # records that do not exist
 
 
-@pytest.mark.parametrize("field", ["doctor", "patient"])
-def test_record_that_does_not_exist_is_refused_at_its_field(patient, doctor, field):
-    appointment = visit(patient, doctor)
+@pytest.mark.both_databases
+def test_record_that_does_not_exist_is_refused_at_its_field(patient, doctor, subtests):
+    for field in ["doctor", "patient"]:
+        with subtests.test(field=field):
+            appointment = new_appointment(patient, doctor)
 
-    setattr(appointment, f"{field}_id", 999_999)
+            setattr(appointment, f"{field}_id", 999_999)
 
-    assert codes_of(appointment) == {field: ["invalid"]}
+            assert codes_of(appointment) == {field: ["invalid"]}
 
 
-@pytest.mark.parametrize("field", ["doctor", "patient", "start_time"])
-def test_record_that_is_missing_is_refused_at_its_field(patient, doctor, field):
-    appointment = visit(patient, doctor)
+def test_record_that_is_missing_is_refused_at_its_field(patient, doctor, subtests):
+    for field in ["doctor", "patient", "start_time"]:
+        with subtests.test(field=field):
+            appointment = new_appointment(patient, doctor)
 
-    setattr(appointment, field, None)
+            setattr(appointment, field, None)
 
-    assert codes_of(appointment) == {field: ["null"]}
+            assert codes_of(appointment) == {field: ["null"]}

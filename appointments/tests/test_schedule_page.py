@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
-from clinic.tests.kit import elements
+from clinic.tests.kit import at, elements
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
@@ -17,10 +17,6 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 TODAY = "/schedule/2026-11-24/"
 MAX_QUERIES = 10
-
-
-def at(hour, minute=0, *, day=24):
-    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
 
 
 def with_class(response, name):
@@ -53,19 +49,20 @@ def maria():
 # What is shown
 
 
-@pytest.mark.parametrize("address", ["/", "/schedule/", TODAY])
-def test_schedule_shows_the_day(at_desk, okafor, maria, address):
-    AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee")
-    AppointmentFactory(doctor=okafor, start_time=at(10, day=25), reason="Tomorrow")
+def test_schedule_shows_the_day(at_desk, okafor, maria, isolated):
+    for address in ["/", "/schedule/", TODAY]:
+        with isolated(address=address):
+            AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee")
+            AppointmentFactory(doctor=okafor, start_time=at(10, day=25), reason="Tomorrow")
 
-    response = at_desk.get(address)
+            response = at_desk.get(address)
 
-    assert response.context["day"].date == dt.date(2026, 11, 24)
-    assert [(block.time, block.who, block.reason) for block in response.context["day"].listed] == [
-        ("10:00", "Maria Santos", "Sore knee")
-    ]
-    assert "Maria Santos" in response.content.decode()
-    assert "Tomorrow" not in response.content.decode()
+            assert response.context["day"].date == dt.date(2026, 11, 24)
+            assert [(block.time, block.who, block.reason) for block in response.context["day"].listed] == [
+                ("10:00", "Maria Santos", "Sore knee")
+            ]
+            assert "Maria Santos" in response.content.decode()
+            assert "Tomorrow" not in response.content.decode()
 
 
 def test_block_stands_at_its_minute_for_its_minutes(at_desk, okafor):
@@ -118,7 +115,7 @@ def test_another_day_has_no_now(at_desk, okafor):
     assert with_class(at_desk.get("/schedule/2026-11-25/"), "now-line") == []
 
 
-def test_counts_are_by_status_and_visits_by_doctor(at_desk, okafor, lindgren):
+def test_counts_are_by_status_and_appointments_by_doctor(at_desk, okafor, lindgren):
     AppointmentFactory(doctor=okafor, start_time=at(8), status="arrived", arrived_at=at(8))
     AppointmentFactory(doctor=okafor, start_time=at(9))
     AppointmentFactory(doctor=okafor, start_time=at(10), status="no_show")
@@ -133,7 +130,7 @@ def test_counts_are_by_status_and_visits_by_doctor(at_desk, okafor, lindgren):
     assert [(column.doctor, column.visits) for column in day.columns] == [(lindgren, 1), (okafor, 2)]
 
 
-def test_cancelled_visit_is_listed_but_not_drawn(at_desk, okafor):
+def test_cancelled_appointment_is_listed_but_not_drawn(at_desk, okafor):
     AppointmentFactory(doctor=okafor, status="cancelled", cancelled_by="patient", cancel_reason="Ill")
 
     grid, as_list = at_desk.get(TODAY), at_desk.get(f"{TODAY}?layout=list&tab=all")
@@ -229,9 +226,10 @@ def test_unknown_specialization_shows_nobody(at_desk, okafor):
     assert shown_doctors(at_desk.get(f"{TODAY}?specialization=%00Alchemy")) == []
 
 
-@pytest.mark.parametrize("doctor", ["999", "x", "-1", "1%00", "²", "99999999999999999999999", "1.5"])
-def test_unknown_doctor_is_not_found(at_desk, okafor, doctor):
-    assert at_desk.get(f"{TODAY}?doctor={doctor}").status_code == 404
+def test_unknown_doctor_is_not_found(at_desk, okafor, isolated):
+    for doctor in ["999", "x", "-1", "1%00", "²", "99999999999999999999999", "1.5"]:
+        with isolated(doctor=doctor):
+            assert at_desk.get(f"{TODAY}?doctor={doctor}").status_code == 404
 
 
 # Going to another date
@@ -246,20 +244,29 @@ def test_date_field_goes_to_the_date_and_keeps_the_filters(at_desk, okafor):
     assert response["Location"] == f"/schedule/2026-12-01/?doctor={okafor.pk}&layout=list"
 
 
-@pytest.mark.parametrize("date", ["2026-02-30", "0001-01-01", "9999-12-31", "1899-12-31", "2200-01-01", "", "\0", "x"])
-def test_date_field_with_no_date_goes_to_today_and_says_so(at_desk, date):
-    response = at_desk.get("/schedule/", {"date": date, "layout": "list"}, follow=True)
+def test_date_field_with_no_date_goes_to_today_and_says_so(at_desk, isolated):
+    for date in ["2026-02-30", "0001-01-01", "9999-12-31", "1899-12-31", "2200-01-01", "", "\0", "x"]:
+        with isolated(date=date):
+            response = at_desk.get("/schedule/", {"date": date, "layout": "list"}, follow=True)
 
-    assert response.redirect_chain == [(f"{TODAY}?layout=list", 302)]
-    assert [message.level_tag for message in response.context["messages"]] == ["error"]
+            assert response.redirect_chain == [(f"{TODAY}?layout=list", 302)]
+            assert [message.level_tag for message in response.context["messages"]] == ["error"]
 
 
-@pytest.mark.parametrize(
-    "date",
-    ["2026-02-30", "0001-01-01", "9999-12-31", "1899-12-31", "2200-01-01", "2026-13-01", "2026-1-1", "0000-00-00"],
-)
-def test_date_in_the_address_that_is_none_is_not_found(at_desk, date):
-    assert at_desk.get(f"/schedule/{date}/").status_code == 404
+def test_invalid_date_in_the_address_is_not_found(at_desk, isolated):
+    cases = [
+        "2026-02-30",
+        "0001-01-01",
+        "9999-12-31",
+        "1899-12-31",
+        "2200-01-01",
+        "2026-13-01",
+        "2026-1-1",
+        "0000-00-00",
+    ]
+    for date in cases:
+        with isolated(date=date):
+            assert at_desk.get(f"/schedule/{date}/").status_code == 404
 
 
 def test_neighbours_keep_the_filters(at_desk, okafor):
@@ -272,28 +279,27 @@ def test_neighbours_keep_the_filters(at_desk, okafor):
     assert f"{TODAY}?doctor={okafor.pk}" in hrefs(response)
 
 
-@pytest.mark.parametrize(
-    ("date", "before", "after"),
-    [("1900-01-01", None, "1900-01-02"), ("2199-12-31", "2199-12-30", None)],
-)
-def test_calendar_ends_have_one_neighbour(at_desk, okafor, date, before, after):
-    response = at_desk.get(f"/schedule/{date}/")
+def test_calendar_ends_have_one_neighbour(at_desk, okafor, isolated):
+    for date, before, after in [("1900-01-01", None, "1900-01-02"), ("2199-12-31", "2199-12-30", None)]:
+        with isolated(date=date, before=before, after=after):
+            response = at_desk.get(f"/schedule/{date}/")
 
-    assert response.status_code == 200
-    neighbours = {attrs.get("aria-label"): attrs.get("href") for tag, attrs in elements(response) if tag == "a"}
-    assert neighbours.get("Previous day") == (before and f"/schedule/{before}/")
-    assert neighbours.get("Next day") == (after and f"/schedule/{after}/")
+            assert response.status_code == 200
+            neighbours = {attrs.get("aria-label"): attrs.get("href") for tag, attrs in elements(response) if tag == "a"}
+            assert neighbours.get("Previous day") == (before and f"/schedule/{before}/")
+            assert neighbours.get("Next day") == (after and f"/schedule/{after}/")
 
 
-@pytest.mark.parametrize(("date", "place"), [("2027-03-28", "at-h5"), ("2027-10-31", "at-h4")])
-def test_day_of_a_clock_change_places_by_clinic_time(at_desk, okafor, date, place):
-    AppointmentFactory(doctor=okafor, start_time=dt.datetime.fromisoformat(f"{date}T12:00+00:00"))
+def test_day_of_a_clock_change_places_by_clinic_time(at_desk, okafor, isolated):
+    for date, place in [("2027-03-28", "at-h5"), ("2027-10-31", "at-h4")]:
+        with isolated(date=date, place=place):
+            AppointmentFactory(doctor=okafor, start_time=dt.datetime.fromisoformat(f"{date}T12:00+00:00"))
 
-    response = at_desk.get(f"/schedule/{date}/")
+            response = at_desk.get(f"/schedule/{date}/")
 
-    assert response.context["day"].hours[0].label == "08:00"
-    (block,) = with_class(response, "block")
-    assert {place, "at-m0"} <= set(block["class"].split())
+            assert response.context["day"].hours[0].label == "08:00"
+            (block,) = with_class(response, "block")
+            assert {place, "at-m0"} <= set(block["class"].split())
 
 
 # Who sees what
@@ -336,14 +342,15 @@ def test_doctor_sees_names_in_the_own_column_only(client, doctor_user, okafor, l
         assert f"/appointments/{theirs.pk}/" not in hrefs(response)
 
 
-@pytest.mark.parametrize("role", ["manager", "doctor_user"])
-def test_who_cannot_book_is_offered_no_free_times(client, request, okafor, role):
-    client.force_login(request.getfixturevalue(role))
+def test_who_cannot_book_is_offered_no_free_times(client, request, okafor, isolated):
+    for role in ["manager", "doctor_user"]:
+        with isolated(role=role):
+            client.force_login(request.getfixturevalue(role))
 
-    response = client.get(TODAY)
+            response = client.get(TODAY)
 
-    assert with_class(response, "free") == []
-    assert [href for href in hrefs(response) if "/book/" in href] == []
+            assert with_class(response, "free") == []
+            assert [href for href in hrefs(response) if "/book/" in href] == []
 
 
 def test_receptionist_is_offered_free_times(at_desk, okafor):
@@ -371,20 +378,25 @@ def fill(doctors, per_doctor):
     )
 
 
-@pytest.mark.parametrize("layout", ["", "list"])
-@pytest.mark.parametrize("person", ["receptionist", "manager", "doctor_user"])
-def test_day_view_makes_the_same_queries_for_3_and_for_300_appointments(client, request, person, layout):
-    client.force_login(request.getfixturevalue(person))
+def test_day_view_makes_the_same_queries_for_3_and_for_300_appointments(client, receptionist, manager, doctor_user):
+    asked = [(user, layout) for user in (receptionist, manager, doctor_user) for layout in ("", "list")]
+
+    def queries(doctors, rows):
+        counts = {}
+        for user, layout in asked:
+            client.force_login(user)
+            with CaptureQueriesContext(connection) as captured:
+                response = client.get(TODAY, {"layout": layout})
+            day = response.context["day"]
+            assert (len(day.listed), len(day.columns)) == (rows, doctors)
+            counts[user.username, layout] = len(captured)
+        return counts
+
     fill(doctors=3, per_doctor=1)
-    with CaptureQueriesContext(connection) as few:
-        client.get(TODAY, {"layout": layout})
+    few = queries(doctors=3, rows=3)
     Appointment.objects.all().delete()
     Doctor.objects.all().delete()
     fill(doctors=30, per_doctor=10)
 
-    with CaptureQueriesContext(connection) as many:
-        response = client.get(TODAY, {"layout": layout})
-
-    assert len(response.context["day"].listed) == 300
-    assert len(response.context["day"].columns) == 30
-    assert len(few) == len(many) <= MAX_QUERIES
+    assert queries(doctors=30, rows=300) == few
+    assert max(few.values()) <= MAX_QUERIES

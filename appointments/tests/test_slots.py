@@ -19,6 +19,8 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
+from clinic.tests.kit import at
+from clinic.tests.properties import examples
 from doctors.availability import usual_hours
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
@@ -30,10 +32,6 @@ OPENING = (OPENS, OPENS + 10 * 60 * MINUTE)
 BEFORE = OPENS - 60 * MINUTE
 TUESDAY = dt.date(2026, 11, 24)
 LISBON, KATHMANDU, LORD_HOWE = "Europe/Lisbon", "Asia/Kathmandu", "Australia/Lord_Howe"
-
-
-def at(hour, minute=0, *, day=24):
-    return dt.datetime(2026, 11, day, hour, minute, tzinfo=dt.UTC)
 
 
 def spans(*minutes):
@@ -55,42 +53,27 @@ def test_empty_day_is_cut_at_the_half_hours():
     assert pieces() == [(0, 30), (30, 60), (60, 90), (90, 120)]
 
 
-@pytest.mark.parametrize(
-    ("taken", "expected"),
-    [
-        ([(0, 120)], []),
-        ([(-60, 180)], []),
-        ([(-60, 30), (90, 180)], [(30, 60), (60, 90)]),
-        ([(30, 60), (60, 90)], [(0, 30), (90, 120)]),
-        ([(60, 90), (30, 60)], [(0, 30), (90, 120)]),
-        ([(30, 90), (45, 60)], [(0, 30), (90, 120)]),
-        ([(45, 60), (30, 90)], [(0, 30), (90, 120)]),
-        ([(30, 75), (60, 90)], [(0, 30), (90, 120)]),
-        ([(30, 60), (30, 60)], [(0, 30), (60, 90), (90, 120)]),
-        ([(-120, -60), (180, 240)], [(0, 30), (30, 60), (60, 90), (90, 120)]),
-        ([(-30, 0), (120, 150)], [(0, 30), (30, 60), (60, 90), (90, 120)]),
-    ],
-    ids=[
-        "all day",
-        "beyond the day",
-        "over both ends",
-        "touching",
-        "unsorted",
-        "containing",
-        "contained first",
-        "overlapping",
-        "the same twice",
-        "outside",
-        "touching the ends",
-    ],
-)
-def test_what_is_taken_is_left_out(taken, expected):
-    assert pieces(*taken) == expected
+def test_what_is_taken_is_left_out(subtests):
+    cases = {
+        "all day": ([(0, 120)], []),
+        "beyond the day": ([(-60, 180)], []),
+        "over both ends": ([(-60, 30), (90, 180)], [(30, 60), (60, 90)]),
+        "touching": ([(30, 60), (60, 90)], [(0, 30), (90, 120)]),
+        "unsorted": ([(60, 90), (30, 60)], [(0, 30), (90, 120)]),
+        "containing": ([(30, 90), (45, 60)], [(0, 30), (90, 120)]),
+        "contained first": ([(45, 60), (30, 90)], [(0, 30), (90, 120)]),
+        "overlapping": ([(30, 75), (60, 90)], [(0, 30), (90, 120)]),
+        "the same twice": ([(30, 60), (30, 60)], [(0, 30), (60, 90), (90, 120)]),
+        "outside": ([(-120, -60), (180, 240)], [(0, 30), (30, 60), (60, 90), (90, 120)]),
+        "touching the ends": ([(-30, 0), (120, 150)], [(0, 30), (30, 60), (60, 90), (90, 120)]),
+    }
+    for case, (taken, expected) in cases.items():
+        with subtests.test(case):
+            assert pieces(*taken) == expected
 
 
-@pytest.mark.parametrize(
-    ("begin", "end", "expected"),
-    [
+def test_piece_too_short_for_an_appointment_joins_its_neighbour(subtests):
+    cases = [
         (0, 14, []),
         (0, 15, [(0, 15)]),
         (0, 44, [(0, 44)]),
@@ -100,25 +83,24 @@ def test_what_is_taken_is_left_out(taken, expected):
         (15, 60, [(15, 30), (30, 60)]),
         (20, 74, [(20, 74)]),
         (20, 75, [(20, 60), (60, 75)]),
-    ],
-)
-def test_piece_too_short_for_a_visit_joins_its_neighbour(begin, end, expected):
-    assert pieces((-60, begin), (end, 120)) == expected
+    ]
+    for begin, end, expected in cases:
+        with subtests.test(begin=begin, end=end, expected=expected):
+            assert pieces((-60, begin), (end, 120)) == expected
 
 
-@pytest.mark.parametrize(
-    ("minutes", "expected"),
-    [
+def test_appointment_has_room_from_the_start_of_its_piece_on(subtests):
+    cases = [
         (15, [(0, 30), (30, 60), (90, 120)]),
         (30, [(0, 30), (30, 60), (90, 120)]),
         (31, [(0, 30)]),
         (60, [(0, 30)]),
         (61, []),
         (180, []),
-    ],
-)
-def test_visit_has_room_from_the_start_of_its_piece_on(minutes, expected):
-    assert pieces((60, 90), minutes=minutes) == expected
+    ]
+    for minutes, expected in cases:
+        with subtests.test(minutes=minutes, expected=expected):
+            assert pieces((60, 90), minutes=minutes) == expected
 
 
 def test_piece_says_how_much_room_there_is():
@@ -132,27 +114,27 @@ def test_piece_says_how_much_room_there_is():
     assert Piece(OPENS, OPENS, OPENS + 59.9 * MINUTE).room_minutes == 59
 
 
-@pytest.mark.parametrize(
-    ("minute", "first"),
-    [(-5, 0), (-0.1, 0), (0, 5), (0.1, 5), (4.9, 5), (5, 10), (12, 15), (29, 30), (100, 105), (104.9, 105)],
-)
-def test_time_begins_at_the_full_five_minutes_after_now(minute, first):
-    assert pieces(at=OPENS + minute * MINUTE)[0][0] == first
+def test_time_begins_at_the_full_five_minutes_after_now(subtests):
+    cases = [(-5, 0), (-0.1, 0), (0, 5), (0.1, 5), (4.9, 5), (5, 10), (12, 15), (29, 30), (100, 105), (104.9, 105)]
+    for minute, first in cases:
+        with subtests.test(minute=minute, first=first):
+            assert pieces(at=OPENS + minute * MINUTE)[0][0] == first
 
 
-@pytest.mark.parametrize("minute", [105, 106, 120, 500])
-def test_time_is_over_when_no_visit_fits_any_more(minute):
-    assert pieces(at=OPENS + minute * MINUTE) == []
+def test_time_is_over_when_no_appointment_fits_any_more(subtests):
+    for minute in [105, 106, 120, 500]:
+        with subtests.test(minute=minute):
+            assert pieces(at=OPENS + minute * MINUTE) == []
 
 
-def test_now_within_a_visit_begins_after_it():
+def test_now_within_an_appointment_begins_after_it():
     assert pieces((0, 40), at=OPENS + 20 * MINUTE)[0] == (40, 60)
 
 
 A_SPAN = st.tuples(st.integers(-90, 690), st.integers(1, 180)).map(lambda it: (it[0], it[0] + it[1]))
 
 
-@hypothesis.settings(deadline=None, derandomize=True, max_examples=300)
+@examples(300)
 @hypothesis.given(st.lists(A_SPAN, max_size=12), st.integers(15, 180), st.floats(-120, 660, allow_nan=False, width=32))
 def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
     taken, now = spans(*taken), OPENS + now * MINUTE
@@ -168,7 +150,7 @@ def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
     assert all(one.end <= next_one.start for one, next_one in pairwise(found))
 
 
-@hypothesis.settings(deadline=None, derandomize=True, max_examples=300)
+@examples(300)
 @hypothesis.given(st.lists(A_SPAN, max_size=12), st.integers(15, 180))
 def test_no_half_hour_with_room_is_forgotten(taken, minutes):
     """What begins on the clock's half hour and fits is the start of a piece, or lies in one that has room."""
@@ -185,69 +167,64 @@ def test_no_half_hour_with_room_is_forgotten(taken, minutes):
 # In the clinic's zone
 
 
-@pytest.mark.parametrize(
-    ("zone", "day", "opens"),
-    [
+def test_times_of_a_day_are_on_the_clinics_half_hours(db, settings, isolated):
+    cases = [
         (LISBON, TUESDAY, dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)),
         (LISBON, dt.date(2026, 3, 29), dt.datetime(2026, 3, 29, 7, 0, tzinfo=dt.UTC)),
         (LISBON, dt.date(2026, 10, 25), dt.datetime(2026, 10, 25, 8, 0, tzinfo=dt.UTC)),
         (KATHMANDU, TUESDAY, dt.datetime(2026, 11, 24, 2, 15, tzinfo=dt.UTC)),
         (LORD_HOWE, dt.date(2026, 4, 5), dt.datetime(2026, 4, 4, 21, 30, tzinfo=dt.UTC)),
         (LORD_HOWE, dt.date(2026, 10, 4), dt.datetime(2026, 10, 3, 21, 0, tzinfo=dt.UTC)),
-    ],
-)
-def test_times_of_a_day_are_on_the_clinics_half_hours(db, settings, zone, day, opens):
-    settings.TIME_ZONE = zone
-    doctor = DoctorFactory()
+    ]
+    for zone, day, opens in cases:
+        with isolated(zone=zone, day=day, opens=opens):
+            settings.TIME_ZONE = zone
+            doctor = DoctorFactory()
 
-    found = find_free(SlotSearch(), [doctor], first_day=day, days=1, at=opens - 600 * MINUTE)
+            found = find_free(SlotSearch(), [doctor], first_day=day, days=1, at=opens - 600 * MINUTE)
 
-    slots = list(found.slots())
-    assert slots[0].start == opens
-    assert [slot.time for slot in slots] == [f"{hour:02}:{minute:02}" for hour in range(8, 18) for minute in (0, 30)]
-
-
-@pytest.mark.parametrize("zone", [LISBON, KATHMANDU, LORD_HOWE])
-def test_slot_is_understood_by_the_form_it_is_taken_into(settings, zone):
-    settings.TIME_ZONE = zone
-    for hours in range(0, 24 * 365, 7):
-        start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + hours * 60 * MINUTE
-
-        slot = Slot(Doctor(pk=7), start)
-
-        taken = slot_initial({name: values[0] for name, values in parse_qs(slot.take).items()})
-        assert taken["doctor"] == 7
-        assert clinic_time.instant_at(taken["date"], taken["time"], which=taken.get("which")) == start
+            slots = list(found.slots())
+            assert slots[0].start == opens
+            assert [slot.time for slot in slots] == [
+                f"{hour:02}:{minute:02}" for hour in range(8, 18) for minute in (0, 30)
+            ]
 
 
-@pytest.mark.parametrize(
-    ("start", "words"),
-    [
+def test_slot_is_understood_by_the_form_it_is_taken_into(settings, isolated):
+    for zone in [LISBON, KATHMANDU, LORD_HOWE]:
+        with isolated(zone=zone):
+            settings.TIME_ZONE = zone
+            for hours in range(0, 24 * 365, 7):
+                start = dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + hours * 60 * MINUTE
+
+                slot = Slot(Doctor(pk=7), start)
+
+                taken = slot_initial({name: values[0] for name, values in parse_qs(slot.take).items()})
+                assert taken["doctor"] == 7
+                assert clinic_time.instant_at(taken["date"], taken["time"], which=taken.get("which")) == start
+
+
+def test_slot_says_which_of_two_repeated_times(subtests):
+    cases = [
         (dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "01:30", "which": 0}),
         (dt.datetime(2026, 10, 25, 1, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "01:30", "which": 1}),
         (dt.datetime(2026, 10, 25, 2, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "02:30"}),
-    ],
-)
-def test_slot_says_which_of_two_repeated_times(start, words):
-    assert slot_words(7, start) == {"doctor": 7} | words
+    ]
+    for start, words in cases:
+        with subtests.test(start=start, words=words):
+            assert slot_words(7, start) == {"doctor": 7} | words
 
 
 # What is sought
 
 
 @pytest.fixture
-def frozen(db, now):
-    """Tuesday 24 November 2026, 09:00."""
-    return now
-
-
-@pytest.fixture
-def okafor(frozen):
+def okafor(db, now):
     return DoctorFactory(full_name="Dr Okafor")
 
 
 @pytest.fixture
-def lindgren(frozen):
+def lindgren(db, now):
     return DoctorFactory(full_name="Dr Lindgren", specialization="Dermatology")
 
 
@@ -287,39 +264,46 @@ def test_one_specialization_is_sought(okafor, lindgren):
     assert names(find(SlotSearch(specialization="Dermatology", doctor_id=okafor.pk))) == []
 
 
-@pytest.mark.parametrize(
-    ("part", "first", "last"),
-    [
+def test_part_of_day_is_sought(okafor, subtests):
+    cases = [
         ("", "08:00", "17:30"),
         ("morning", "08:00", "11:30"),
         ("afternoon", "12:00", "16:30"),
         ("evening", "17:00", "17:30"),
-    ],
-)
-def test_part_of_day_is_sought(okafor, part, first, last):
-    found = times(find(SlotSearch(part_of_day=part), first_day=dt.date(2026, 11, 25)))
+    ]
+    for part, first, last in cases:
+        with subtests.test(part=part, first=first, last=last):
+            found = times(find(SlotSearch(part_of_day=part), first_day=dt.date(2026, 11, 25)))
 
-    assert (found[0], found[-1]) == (first, last)
-
-
-@pytest.mark.parametrize(
-    ("clock", "part"),
-    [("11:59", "morning"), ("12:00", "afternoon"), ("16:59", "afternoon"), ("17:00", "evening"), ("00:00", "morning")],
-)
-def test_part_of_day_is_by_the_clinics_clock(settings, clock, part):
-    settings.TIME_ZONE = KATHMANDU
-    start = clinic_time.instant_at(TUESDAY, dt.time.fromisoformat(clock))
-
-    suited = [name for name in ("morning", "afternoon", "evening") if SlotSearch(part_of_day=name).suits_start(start)]
-
-    assert suited == [part]
+            assert (found[0], found[-1]) == (first, last)
 
 
-@pytest.mark.parametrize("weekday", range(7))
-def test_weekday_is_sought(okafor, weekday):
-    found = find(SlotSearch(weekday=weekday), days=14)
+def test_part_of_day_is_by_the_clinics_clock(settings, subtests):
+    cases = [
+        ("11:59", "morning"),
+        ("12:00", "afternoon"),
+        ("16:59", "afternoon"),
+        ("17:00", "evening"),
+        ("00:00", "morning"),
+    ]
+    for clock, part in cases:
+        with subtests.test(clock=clock, part=part):
+            settings.TIME_ZONE = KATHMANDU
+            start = clinic_time.instant_at(TUESDAY, dt.time.fromisoformat(clock))
 
-    assert [day.date.weekday() for day in found.days] == [weekday, weekday]
+            suited = [
+                name for name in ("morning", "afternoon", "evening") if SlotSearch(part_of_day=name).suits_start(start)
+            ]
+
+            assert suited == [part]
+
+
+def test_weekday_is_sought(okafor, subtests):
+    for weekday in range(7):
+        with subtests.test(weekday=weekday):
+            found = find(SlotSearch(weekday=weekday), days=14)
+
+            assert [day.date.weekday() for day in found.days] == [weekday, weekday]
 
 
 def test_weekends_are_left_out_unless_asked_for(okafor):
@@ -347,7 +331,7 @@ def test_day_without_free_time_is_left_out(okafor):
     assert [day.date.day for day in find(days=2).days] == [25]
 
 
-def test_visits_of_the_patient_take_time_with_every_doctor(okafor, lindgren):
+def test_appointments_of_the_patient_take_time_with_every_doctor(okafor, lindgren):
     patient = AppointmentFactory(doctor=lindgren, start_time=at(10), duration_minutes=60).patient
 
     of_okafor = SlotSearch(doctor_id=okafor.pk, patient_id=patient.pk)
@@ -357,7 +341,7 @@ def test_visits_of_the_patient_take_time_with_every_doctor(okafor, lindgren):
     assert "10:00" in times(find(SlotSearch(doctor_id=okafor.pk)))
 
 
-def test_visit_that_is_moving_takes_no_time_from_itself(okafor):
+def test_moving_appointment_takes_no_time_from_itself(okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(10))
     AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(11), duration_minutes=60)
@@ -369,37 +353,36 @@ def test_visit_that_is_moving_takes_no_time_from_itself(okafor):
     assert {"10:00", "10:30"}.isdisjoint(times(find(replace(own, moving=None, minutes=60))))
 
 
-def test_visit_that_is_moving_is_offered_its_time_with_another_doctor(okafor):
+def test_moving_appointment_is_offered_its_time_with_another_doctor(okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(10))
     other = DoctorFactory()
 
     assert "10:00" in times(find(SlotSearch(doctor_id=other.pk, patient_id=moving.patient_id, moving=moving)))
 
 
-@pytest.mark.parametrize(
-    ("status", "is_free"),
-    [
+def test_appointment_takes_time_while_its_status_does(okafor, isolated):
+    cases = [
         ("booked", False),
         ("arrived", False),
         ("in_consultation", False),
         ("completed", False),
         ("no_show", True),
         ("cancelled", True),
-    ],
-)
-def test_visit_takes_time_while_its_status_does(okafor, status, is_free):
-    AppointmentFactory(doctor=okafor, start_time=at(10), status=status)
+    ]
+    for status, is_free in cases:
+        with isolated(status=status, is_free=is_free):
+            AppointmentFactory(doctor=okafor, start_time=at(10), status=status)
 
-    assert ("10:00" in times(find())) is is_free
+            assert ("10:00" in times(find())) is is_free
 
 
-def test_visit_that_began_before_the_doors_open_takes_time_of_the_morning(okafor):
+def test_appointment_from_before_opening_takes_time_of_the_morning(okafor):
     AppointmentFactory(doctor=okafor, start_time=at(6, day=25), duration_minutes=180)
 
     assert times(find(first_day=dt.date(2026, 11, 25)))[0] == "09:00"
 
 
-def test_visit_over_midnight_takes_time_of_both_days(settings, okafor):
+def test_appointment_over_midnight_takes_time_of_both_days(settings, okafor):
     settings.TIME_ZONE = "Pacific/Kiritimati"  # where the usual hours, 18:00 to 04:00 in UTC, hold a UTC midnight
     AppointmentFactory(doctor=okafor, start_time=at(23, 30, day=25), duration_minutes=60)
 
@@ -424,36 +407,35 @@ def test_calendar_ends_the_search(okafor):
     assert max(day.date for day in found.days) <= last
 
 
-def test_no_doctors_find_nothing(frozen):
+def test_no_doctors_find_nothing(db, now):
     assert find(days=14).days == []
 
 
-@pytest.mark.parametrize(
-    "wish",
-    [
+def test_find_makes_four_queries_however_many_doctors_and_days(now, isolated):
+    wish_cases = [
         SlotSearch(),
         SlotSearch(specialization="General practice"),
         SlotSearch(weekday=2, part_of_day="morning"),
         SlotSearch(patient_id=1),
-    ],
-)
-@pytest.mark.parametrize("count", [3, 30])
-def test_find_makes_four_queries_however_many_doctors_and_days(frozen, wish, count):
-    doctors = DoctorFactory.create_batch(count)
+    ]
+    doctors = DoctorFactory.create_batch(30)
     for doctor in doctors[:3]:
         AppointmentFactory(doctor=doctor)
 
-    with CaptureQueriesContext(connection) as queries:
-        found = find_free(wish, doctors, first_day=TUESDAY, days=60)
-        slots = list(found.slots())
+    for wish in wish_cases:
+        for asked in [doctors[:3], doctors]:
+            with isolated(wish=wish, doctors=len(asked)):
+                with CaptureQueriesContext(connection) as queries:
+                    found = find_free(wish, asked, first_day=TUESDAY, days=60)
+                    slots = list(found.slots())
 
-    assert len(queries) == 4
-    assert {slot.doctor for slot in slots} == set(doctors)
+                assert len(queries) == 4
+                assert {slot.doctor for slot in slots} == set(asked)
 
 
 # What is offered can be booked
 
-A_VISIT = st.tuples(
+AN_APPOINTMENT = st.tuples(
     st.integers(0, 1),  # the doctor
     st.integers(0, 2),  # the patient
     st.integers(7 * 60, 18 * 60),  # the minute of the day
@@ -462,9 +444,9 @@ A_VISIT = st.tuples(
 )
 
 
-def book_what_fits(visits, doctors, patients):
+def book_what_fits(appointments, doctors, patients):
     midnight, _ = clinic_time.day_bounds(TUESDAY)
-    for doctor, patient, minute, minutes, status in visits:
+    for doctor, patient, minute, minutes, status in appointments:
         try:
             with transaction.atomic():
                 AppointmentFactory(
@@ -479,23 +461,21 @@ def book_what_fits(visits, doctors, patients):
 
 
 @pytest.fixture
-def crowd(frozen):
+def crowd(db, now):
     return DoctorFactory.create_batch(2), PatientFactory.create_batch(3)
 
 
-@hypothesis.settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=25,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+@examples(12, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.given(
+    zone=st.sampled_from([LISBON, KATHMANDU]),
+    appointments=st.lists(AN_APPOINTMENT, max_size=10),
+    minutes=st.sampled_from([15, 25, 30, 60, 180]),
 )
-@hypothesis.given(visits=st.lists(A_VISIT, max_size=10), minutes=st.sampled_from([15, 25, 30, 60, 180]))
-@pytest.mark.parametrize("zone", [LISBON, KATHMANDU])
-def test_every_time_that_is_offered_can_be_booked(crowd, settings, zone, visits, minutes):
+def test_every_time_that_is_offered_can_be_booked(crowd, settings, zone, appointments, minutes):
     settings.TIME_ZONE = zone
     doctors, patients = crowd
     with transaction.atomic():
-        book_what_fits(visits, doctors, patients)
+        book_what_fits(appointments, doctors, patients)
         now = dt.datetime.now(dt.UTC)
         opens, closes = usual_hours(TUESDAY)
 
@@ -525,16 +505,15 @@ def slots_at(*hours):
     return [Slot(doctor, at(0) + hour * 60 * MINUTE) for hour in hours]
 
 
-@pytest.mark.parametrize(
-    ("hours", "most", "expected"),
-    [
+def test_nearest_are_in_order_of_time_the_earlier_first_choice(subtests):
+    cases = [
         ([8, 9, 10, 11, 12], 3, [9, 10, 11]),
         ([12, 11, 10, 9, 8], 3, [9, 10, 11]),
         ([8, 9, 11, 12], 3, [8, 9, 11]),
         ([8, 9, 11, 12], 1, [9]),
         ([10.5, 30, 9], 5, [9, 10.5, 30]),
         ([], 3, []),
-    ],
-)
-def test_nearest_are_in_order_of_time_the_earlier_first_choice(hours, most, expected):
-    assert nearest(iter(slots_at(*hours)), at(10), most=most) == slots_at(*expected)
+    ]
+    for hours, most, expected in cases:
+        with subtests.test(hours=hours, most=most, expected=expected):
+            assert nearest(iter(slots_at(*hours)), at(10), most=most) == slots_at(*expected)

@@ -16,6 +16,7 @@ from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
 pytestmark = [
+    pytest.mark.both_databases,
     pytest.mark.stress,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor == "sqlite", reason="threads share one in-memory SQLite database"),

@@ -16,7 +16,7 @@ from appointments.models import Appointment
 from appointments.tests.front_desk_races import PRESSES, run
 from appointments.tests.test_stress_processes import output_of, process
 
-pytestmark = [pytest.mark.stress, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.both_databases, pytest.mark.stress, pytest.mark.django_db(transaction=True)]
 
 in_threads = pytest.mark.skipif(
     connection.vendor == "sqlite", reason="threads share one in-memory SQLite database; a process has a file"
@@ -38,7 +38,7 @@ def outcome_of(request, tmp_path):
     return run_in_process
 
 
-def test_one_form_that_registers_and_books_makes_one_patient_and_one_appointment(outcome_of):
+def test_form_that_registers_and_books_sent_many_times_does_so_once(outcome_of):
     assert outcome_of("register_and_book") == {
         "answers": {"booked": PRESSES},
         "patients": 1,
@@ -57,7 +57,7 @@ def test_walk_ins_of_one_doctor_come_one_after_the_other(outcome_of):
     }
 
 
-def test_one_walk_in_sent_many_times_at_once_is_one_visit(outcome_of):
+def test_walk_in_sent_many_times_at_once_is_one_appointment(outcome_of):
     assert outcome_of("same_walk_in") == {
         "answers": {"booked": PRESSES},
         "patients": 1,
@@ -84,6 +84,6 @@ def test_walk_ins_without_claim_double_book(monkeypatch):
         time.sleep(PAUSE_SECONDS)
 
     monkeypatch.setattr(Appointment, "_check_claimed", check_and_pause)
-    monkeypatch.setattr(locking, "claim", lambda **_diaries: None)
+    monkeypatch.setattr(locking, "lock_diaries", lambda **_diaries: None)
 
     assert run("walk_in")["doubles"] > 0

@@ -20,6 +20,7 @@ from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
 pytestmark = [
+    pytest.mark.both_databases,
     pytest.mark.stress,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor == "sqlite", reason="threads share one in-memory SQLite database"),
@@ -42,11 +43,11 @@ def race():
         return outcome_of(lambda: actions.book(**asked, by=None))
 
     def enter_leave():
-        typed = {"first_day": "2098-11-25", "last_day": "", "from_time": "", "until_time": "", "reason": "Ill"}
-        response = administrator.post(f"/doctors/{doctor.pk}/leave/", typed)
+        form_data = {"first_day": "2098-11-25", "last_day": "", "from_time": "", "until_time": "", "reason": "Ill"}
+        response = administrator.post(f"/doctors/{doctor.pk}/leave/", form_data)
         while response.status_code == 200:  # it shows who is hit, until it has shown all
             seen = response.context["form"]["seen_hits"].value()
-            response = administrator.post(f"/doctors/{doctor.pk}/leave/", typed | {"seen_hits": seen})
+            response = administrator.post(f"/doctors/{doctor.pk}/leave/", form_data | {"seen_hits": seen})
         return f"leave: {response.status_code}"
 
     answers = at_once(RIVALS + 1, lambda number: book(number) if number < RIVALS else enter_leave())

@@ -84,7 +84,7 @@ def test_processes_at_random_times_never_overlap(database):
     assert check_diaries(database) == (0, 0)
 
 
-def test_processes_without_claim_and_check_double_book(database):
+def test_processes_without_lock_and_check_double_book(database):
     """Control: the race is real.
 
     Here the check under the claim must go too. SQLite's IMMEDIATE transactions let one writer in at a time, so the

@@ -31,6 +31,7 @@ from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
 pytestmark = [
+    pytest.mark.both_databases,
     pytest.mark.stress,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
@@ -91,8 +92,8 @@ def slow_write(monkeypatch):
 
 
 @pytest.fixture
-def claim_off(monkeypatch):
-    monkeypatch.setattr(locking, "claim", lambda **_diaries: None)
+def disable_lock(monkeypatch):
+    monkeypatch.setattr(locking, "lock_diaries", lambda **_diaries: None)
 
 
 # The races. Each returns how many rivals ended how.
@@ -206,7 +207,7 @@ def test_race_has_one_winner(race, refusal, slow_write):
 
 
 @pytest.mark.parametrize(("race", "refusal"), RACES)
-def test_race_without_claim_double_books(race, refusal, slow_write, claim_off):
+def test_race_without_claim_double_books(race, refusal, slow_write, disable_lock):
     """Control: the same races, nothing but the claim taken away."""
     outcomes = race()
 
@@ -246,7 +247,7 @@ def test_crowd_at_random_times_never_overlaps():
     assert doubles() == 0
 
 
-def test_crowd_without_claim_double_books(slow_write, claim_off):
+def test_crowd_without_claim_double_books(slow_write, disable_lock):
     """Control: the same crowd, slowed down between check and write, without the claim."""
     crowd_at_random_times()
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from appointments.availability.search import SlotSearch
 from appointments.booking import actions
 from appointments.models import Appointment
-from appointments.tests.booking_form import BOOK, KEY, shown
+from appointments.tests.booking_form import BOOK, KEY, form_values
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
@@ -26,21 +26,21 @@ at = partial(instant, day=24)  # today
 
 
 @pytest.fixture
-def sent(typed):
+def sent(form_data):
     """The form as somebody sends it who has only found the patient."""
-    return typed | {"doctor": "", "date": "2026-11-24", "time": "", "walk_in": "1"}
+    return form_data | {"doctor": "", "date": "2026-11-24", "time": "", "walk_in": "1"}
 
 
 def test_walk_in_takes_the_next_free_time_today_and_has_arrived(at_desk, receptionist, sent, maria, okafor):
     response = at_desk.post(BOOK, sent)
 
-    visit = Appointment.objects.get()
-    assert response["Location"] == f"/schedule/2026-11-24/#v{visit.pk}"
-    assert (visit.patient, visit.doctor, visit.booked_by) == (maria, okafor, receptionist)
-    assert (visit.start_time, visit.duration_minutes) == (at(9, 5), 30)
-    assert (visit.status, visit.arrived_at) == ("arrived", at(9))
-    assert (visit.reason, visit.notes) == ("Sore knee", "Wants the ground floor")
-    assert {entry.actor for entry in AuditEntry.objects.get_for_object(visit)} == {receptionist}
+    appointment = Appointment.objects.get()
+    assert response["Location"] == f"/schedule/2026-11-24/#v{appointment.pk}"
+    assert (appointment.patient, appointment.doctor, appointment.booked_by) == (maria, okafor, receptionist)
+    assert (appointment.start_time, appointment.duration_minutes) == (at(9, 5), 30)
+    assert (appointment.status, appointment.arrived_at) == ("arrived", at(9))
+    assert (appointment.reason, appointment.notes) == ("Sore knee", "Wants the ground floor")
+    assert {entry.actor for entry in AuditEntry.objects.get_for_object(appointment)} == {receptionist}
 
 
 def test_walk_in_says_what_it_has_booked(at_desk, sent):
@@ -57,8 +57,8 @@ def test_walk_in_goes_to_who_is_free_first(at_desk, sent, okafor):
 
     at_desk.post(BOOK, sent)
 
-    visit = Appointment.objects.get(booking_key=KEY)
-    assert (visit.doctor, visit.start_time) == (okafor, at(9, 30))
+    appointment = Appointment.objects.get(booking_key=KEY)
+    assert (appointment.doctor, appointment.start_time) == (okafor, at(9, 30))
 
 
 def test_walk_in_waits_for_the_doctor_chosen(at_desk, sent, okafor):
@@ -67,8 +67,8 @@ def test_walk_in_waits_for_the_doctor_chosen(at_desk, sent, okafor):
 
     at_desk.post(BOOK, sent | {"doctor": okafor.pk})
 
-    visit = Appointment.objects.get(booking_key=KEY)
-    assert (visit.doctor, visit.start_time) == (okafor, at(10))
+    appointment = Appointment.objects.get(booking_key=KEY)
+    assert (appointment.doctor, appointment.start_time) == (okafor, at(10))
 
 
 def test_walk_in_finds_room_for_its_length(at_desk, sent, okafor):
@@ -79,7 +79,7 @@ def test_walk_in_finds_room_for_its_length(at_desk, sent, okafor):
     assert Appointment.objects.get(booking_key=KEY).start_time == at(10, 15)
 
 
-def test_walk_in_has_no_visit_elsewhere_at_that_time(at_desk, sent, maria, okafor):
+def test_walk_in_has_no_appointment_elsewhere_at_that_time(at_desk, sent, maria, okafor):
     elsewhere = DoctorFactory(full_name="Dr Zola")
     AppointmentFactory(doctor=elsewhere, patient=maria, start_time=at(9), duration_minutes=60)
 
@@ -100,8 +100,8 @@ def test_walk_in_before_the_doors_open_has_the_first_time(client, receptionist, 
 
     client.post(BOOK, sent)
 
-    visit = Appointment.objects.get()
-    assert (visit.start_time, visit.arrived_at) == (at(8), at(6, 40))
+    appointment = Appointment.objects.get()
+    assert (appointment.start_time, appointment.arrived_at) == (at(8), at(6, 40))
 
 
 # Refusals
@@ -110,16 +110,17 @@ def test_walk_in_before_the_doors_open_has_the_first_time(client, receptionist, 
 def assert_nobody_free(response, sent):
     assert codes_at(response, "time") == ["no_free_time"]
     assert list(response.context["form"].errors) == ["time"]
-    assert shown(response).items() >= {n: v for n, v in sent.items() if n != "walk_in"}.items()
+    assert form_values(response).items() >= {n: v for n, v in sent.items() if n != "walk_in"}.items()
     assert not Appointment.objects.filter(booking_key=KEY).exists()
 
 
-@pytest.mark.parametrize(("hour", "minute"), [(17, 30), (18, 0), (23, 59)])
-def test_walk_in_is_refused_when_the_day_has_no_time_left(client, receptionist, sent, now, hour, minute):
-    now.move_to(at(hour, minute))
-    client.force_login(receptionist)
+def test_walk_in_is_refused_when_the_day_has_no_time_left(client, receptionist, sent, now, isolated):
+    for hour, minute in [(17, 30), (18, 0), (23, 59)]:
+        with isolated(hour=hour, minute=minute):
+            now.move_to(at(hour, minute))
+            client.force_login(receptionist)
 
-    assert_nobody_free(client.post(BOOK, sent), sent)
+            assert_nobody_free(client.post(BOOK, sent), sent)
 
 
 def test_last_walk_in_of_the_day_ends_with_it(client, receptionist, sent, now):
@@ -148,23 +149,22 @@ def test_walk_in_is_refused_without_active_doctors(at_desk, sent, okafor):
     assert_nobody_free(at_desk.post(BOOK, sent | {"doctor": str(okafor.pk)}), sent | {"doctor": str(okafor.pk)})
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_walk_in_is_refused_at_its_field(at_desk, sent, isolated):
+    cases = [
         ({"patient": ""}, "patient", "required"),
         ({"patient": "999"}, "patient", "invalid_choice"),
         ({"duration_minutes": "14"}, "duration_minutes", "duration"),
         ({"duration_minutes": "181"}, "duration_minutes", "duration"),
         ({"reason": "x" * 201}, "reason", "max_length"),
         ({"doctor": "x"}, "doctor", "invalid_choice"),
-    ],
-)
-def test_walk_in_is_refused_at_its_field(at_desk, sent, changes, field, code):
-    response = at_desk.post(BOOK, sent | changes)
+    ]
+    for changes, field, code in cases:
+        with isolated(changes=changes, field=field, code=code):
+            response = at_desk.post(BOOK, sent | changes)
 
-    assert codes_at(response, field) == [code]
-    assert list(response.context["form"].errors) == [field]
-    assert not Appointment.objects.exists()
+            assert codes_at(response, field) == [code]
+            assert list(response.context["form"].errors) == [field]
+            assert not Appointment.objects.exists()
 
 
 def test_walk_in_with_a_search_typed_finds_the_patient_first(at_desk, sent, maria):
@@ -177,7 +177,8 @@ def test_walk_in_with_a_search_typed_finds_the_patient_first(at_desk, sent, mari
 # Sent twice
 
 
-def test_same_walk_in_twice_is_one_visit_whatever_time_it_is_by_then(at_desk, sent, now, settings):
+@pytest.mark.both_databases
+def test_same_walk_in_twice_is_one_appointment_whatever_time_it_is_by_then(at_desk, sent, now, settings):
     settings.SESSION_IDLE_MINUTES = 30
     first = at_desk.post(BOOK, sent)
     before = Appointment.objects.values().get()
@@ -189,12 +190,13 @@ def test_same_walk_in_twice_is_one_visit_whatever_time_it_is_by_then(at_desk, se
     assert Appointment.objects.values().get() == before
 
 
+@pytest.mark.both_databases
 def test_two_walk_ins_come_one_after_the_other(at_desk, sent):
     at_desk.post(BOOK, sent)
 
     at_desk.post(BOOK, sent | {"patient": PatientFactory().pk, "booking_key": str(uuid.uuid4())})
 
-    assert [visit.start_time for visit in Appointment.objects.all()] == [at(9, 5), at(9, 35)]
+    assert [appointment.start_time for appointment in Appointment.objects.all()] == [at(9, 5), at(9, 35)]
 
 
 # Registered in place
@@ -211,11 +213,16 @@ def test_walk_in_of_a_new_patient_registers_and_books(at_desk, sent, new_patient
     for _send in range(2):
         assert at_desk.post(BOOK, sent | new_patient).status_code == 302
 
-    visit = Appointment.objects.get()
-    assert (visit.patient.full_name, visit.status, visit.start_time) == ("Ana Silva", "arrived", at(9, 5))
+    appointment = Appointment.objects.get()
+    assert (appointment.patient.full_name, appointment.status, appointment.start_time) == (
+        "Ana Silva",
+        "arrived",
+        at(9, 5),
+    )
     assert Patient.objects.filter(last_name="Silva").count() == 1
 
 
+@pytest.mark.both_databases
 def test_walk_in_of_a_new_patient_with_nobody_free_registers_nobody(client, receptionist, sent, new_patient, now):
     now.move_to(at(17, 45))
     client.force_login(receptionist)
@@ -238,13 +245,14 @@ def test_walk_in_of_who_may_be_registered_already_is_one_more_click(at_desk, sen
 
     assert '<button class="btn btn-outline-secondary" name="new-anyway" value="walk_in"' in markup(refused)
     assert response.status_code == 302
-    visit = Appointment.objects.get()
-    assert (visit.patient.full_name, visit.status) == ("Ana Silva", "arrived")
+    appointment = Appointment.objects.get()
+    assert (appointment.patient.full_name, appointment.status) == ("Ana Silva", "arrived")
 
 
 # The verb
 
 
+@pytest.mark.both_databases
 def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
     def fail(*args, **kwargs):
         raise ValidationError({"status": ValidationError("No.", code="no")})
@@ -252,7 +260,7 @@ def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
     monkeypatch.setattr(actions, "mark_arrived", fail)
 
     with pytest.raises(ValidationError) as refusal:
-        actions.walk_in(patient=maria, wish=SlotSearch(), by=None)
+        actions.walk_in(patient=maria, search=SlotSearch(), by=None)
 
     assert codes_in(refusal.value) == {"status": ["no"]}
     assert not Appointment.objects.exists()
@@ -261,39 +269,44 @@ def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
 def test_verb_prefers_what_is_wished_for(maria, okafor):
     lindgren = DoctorFactory(specialization="Dermatology")
 
-    assert actions.walk_in(patient=maria, wish=SlotSearch(specialization="Dermatology"), by=None).doctor == lindgren
+    assert actions.walk_in(patient=maria, search=SlotSearch(specialization="Dermatology"), by=None).doctor == lindgren
 
 
+@pytest.mark.both_databases
 def test_verb_without_a_key_books_each_time(okafor):
-    visits = [actions.walk_in(patient=PatientFactory(), wish=SlotSearch(minutes=15), by=None) for _visit in range(3)]
+    appointments = [
+        actions.walk_in(patient=PatientFactory(), search=SlotSearch(minutes=15), by=None) for _appointment in range(3)
+    ]
 
-    assert [visit.start_time for visit in visits] == [at(9, 5), at(9, 20), at(9, 35)]
-
-
-@pytest.mark.parametrize("day", [25, 24])
-def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, typed, sent, day):
-    at_desk.post(BOOK, typed | {"date": f"2026-11-{day}", "time": "15:00"})
-    booked = Appointment.objects.values().get()
-
-    response = at_desk.post(BOOK, sent)
-
-    assert codes_at(response, "__all__") == ["booking_key_used"]
-    assert Appointment.objects.values().get() == booked
+    assert [appointment.start_time for appointment in appointments] == [at(9, 5), at(9, 20), at(9, 35)]
 
 
-@pytest.mark.parametrize(
-    "change", [{"duration_minutes": "60"}, {"reason": "Other"}, {"notes": "Other"}, {"doctor": ""}]
-)
-def test_walk_in_sent_again_with_other_wishes_is_another_one(at_desk, sent, change):
-    at_desk.post(BOOK, sent)
-    booked = Appointment.objects.values().get()
-    if "doctor" in change:
-        change = {"doctor": DoctorFactory().pk}
+@pytest.mark.both_databases
+def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, form_data, sent, isolated):
+    for day in [25, 24]:
+        with isolated(day=day):
+            at_desk.post(BOOK, form_data | {"date": f"2026-11-{day}", "time": "15:00"})
+            booked = Appointment.objects.values().get()
 
-    response = at_desk.post(BOOK, sent | change)
+            response = at_desk.post(BOOK, sent)
 
-    assert codes_at(response, "__all__") == ["booking_key_used"]
-    assert Appointment.objects.values().get() == booked
+            assert codes_at(response, "__all__") == ["booking_key_used"]
+            assert Appointment.objects.values().get() == booked
+
+
+@pytest.mark.both_databases
+def test_walk_in_sent_again_with_other_wishes_is_another_one(at_desk, sent, isolated):
+    for change in [{"duration_minutes": "60"}, {"reason": "Other"}, {"notes": "Other"}, {"doctor": ""}]:
+        with isolated(change=change):
+            at_desk.post(BOOK, sent)
+            booked = Appointment.objects.values().get()
+            if "doctor" in change:
+                change = {"doctor": DoctorFactory().pk}
+
+            response = at_desk.post(BOOK, sent | change)
+
+            assert codes_at(response, "__all__") == ["booking_key_used"]
+            assert Appointment.objects.values().get() == booked
 
 
 def test_refusal_names_the_doctor_who_was_chosen(at_desk, sent, okafor):
@@ -305,21 +318,23 @@ def test_refusal_names_the_doctor_who_was_chosen(at_desk, sent, okafor):
     assert f"{okafor} has no 30 minutes free today" in response.content.decode()
 
 
-@pytest.mark.parametrize("minutes", ["14", "181", "500", "9999999999999999999"])
-def test_walk_in_of_a_length_that_no_visit_has_is_refused_at_the_length(at_desk, sent, minutes):
-    response = at_desk.post(BOOK, sent | {"duration_minutes": minutes})
+def test_walk_in_of_an_invalid_length_is_refused_at_its_field(at_desk, sent, isolated):
+    for minutes in ["14", "181", "500", "9999999999999999999"]:
+        with isolated(minutes=minutes):
+            response = at_desk.post(BOOK, sent | {"duration_minutes": minutes})
 
-    assert len(codes_at(response, "duration_minutes")) == 1
-    assert not Appointment.objects.exists()
+            assert len(codes_at(response, "duration_minutes")) == 1
+            assert not Appointment.objects.exists()
 
 
-@pytest.mark.parametrize("typed_time", [{"time": "99:99"}, {"date": "2027-03-28", "time": "01:30"}, {"date": "x"}])
-def test_time_typed_beside_a_walk_in_is_not_looked_at_and_kept(at_desk, sent, maria, okafor, typed_time):
-    AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=180)
-    for hour in (12, 15):
-        AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180)
+def test_time_typed_beside_a_walk_in_is_not_looked_at_and_kept(at_desk, sent, maria, okafor, isolated):
+    for typed_time in [{"time": "99:99"}, {"date": "2027-03-28", "time": "01:30"}, {"date": "x"}]:
+        with isolated(typed_time=typed_time):
+            AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=180)
+            for hour in (12, 15):
+                AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180)
 
-    response = at_desk.post(BOOK, sent | typed_time)
+            response = at_desk.post(BOOK, sent | typed_time)
 
-    assert codes_at(response, "time") == ["no_free_time"]
-    assert shown(response).items() >= typed_time.items()
+            assert codes_at(response, "time") == ["no_free_time"]
+            assert form_values(response).items() >= typed_time.items()

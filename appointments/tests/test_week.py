@@ -10,10 +10,9 @@ from appointments.booking import actions
 from appointments.schedule.day import day_view
 from appointments.schedule.week import week_view
 from appointments.statuses import Status
-from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.core import clinic_time
-from clinic.tests.kit import elements
+from clinic.tests.kit import at, elements, utc
 from doctors.models import Doctor
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
@@ -26,14 +25,6 @@ MINUTE = dt.timedelta(minutes=1)
 HTMX = {"HX-Request": "true"}
 MONDAY_TO_FRIDAY = range(5)
 MAX_QUERIES = 10
-
-
-def at(hour, minute=0, *, day=24):
-    return instant(hour, minute, day=day)
-
-
-def utc(*args):
-    return dt.datetime(*args, tzinfo=dt.UTC)
 
 
 def hours(*opens_closes, days=MONDAY_TO_FRIDAY):
@@ -75,12 +66,13 @@ def with_class(response, name):
 # Which dates
 
 
-@pytest.mark.parametrize("date", ["2026-11-23", "2026-11-24", "2026-11-28", "2026-11-29"])
-def test_week_is_that_in_which_the_date_lies(at_desk, okafor, date):
-    week = at_desk.get(address(okafor, date)).context["week"]
+def test_week_is_that_in_which_the_date_lies(at_desk, okafor, isolated):
+    for date in ["2026-11-23", "2026-11-24", "2026-11-28", "2026-11-29"]:
+        with isolated(date=date):
+            week = at_desk.get(address(okafor, date)).context["week"]
 
-    assert (week.dates[0], week.dates[-1]) == (dt.date(2026, 11, 23), dt.date(2026, 11, 29))
-    assert days_of(week) == [23, 24, 25, 26, 27]
+            assert (week.dates[0], week.dates[-1]) == (dt.date(2026, 11, 23), dt.date(2026, 11, 29))
+            assert days_of(week) == [23, 24, 25, 26, 27]
 
 
 def test_week_is_of_clinic_time(settings, okafor, receptionist):
@@ -93,28 +85,35 @@ def test_week_is_of_clinic_time(settings, okafor, receptionist):
     assert [(column.date.day, block.time) for column in week.columns for block in column.blocks] == [(23, "09:00")]
 
 
-@pytest.mark.parametrize(
-    ("arrange", "shown"),
-    [
-        (lambda doctor: TimetableFactory(doctor=doctor, week=hours((9, 12), days=[5])), [23, 24, 25, 26, 27, 28]),
-        (lambda doctor: AppointmentFactory(doctor=doctor, start_time=at(10, day=29)), [23, 24, 25, 26, 27, 29]),
-        (
+def test_weekend_has_a_column_only_if_it_is_used(okafor, receptionist, isolated):
+    cases = {
+        "can be booked": (
+            lambda doctor: TimetableFactory(doctor=doctor, week=hours((9, 12), days=[5])),
+            [23, 24, 25, 26, 27, 28],
+        ),
+        "booked": (
+            lambda doctor: AppointmentFactory(doctor=doctor, start_time=at(10, day=29)),
+            [23, 24, 25, 26, 27, 29],
+        ),
+        "no-show": (
             lambda doctor: AppointmentFactory(doctor=doctor, start_time=at(10, day=29), status="no_show"),
             [23, 24, 25, 26, 27, 29],
         ),
-        (
+        "cancelled": (
             lambda doctor: AppointmentFactory(doctor=doctor, start_time=at(10, day=29), status="cancelled"),
             [23, 24, 25, 26, 27],
         ),
-        (lambda doctor: TimetableFactory(doctor=doctor), [23, 24, 25, 26, 27]),
-        (lambda doctor: TimetableFactory(doctor=doctor, week=hours((9, 12), days=[1])), [23, 24, 25, 26, 27]),
-    ],
-    ids=["can be booked", "booked", "no-show", "cancelled", "weekdays", "one weekday"],
-)
-def test_weekend_has_a_column_only_if_it_is_used(okafor, receptionist, arrange, shown):
-    arrange(okafor)
+        "weekdays": (lambda doctor: TimetableFactory(doctor=doctor), [23, 24, 25, 26, 27]),
+        "one weekday": (
+            lambda doctor: TimetableFactory(doctor=doctor, week=hours((9, 12), days=[1])),
+            [23, 24, 25, 26, 27],
+        ),
+    }
+    for case, (arrange, shown) in cases.items():
+        with isolated(case):
+            arrange(okafor)
 
-    assert days_of(week_view(okafor, TUESDAY, user=receptionist)) == shown
+            assert days_of(week_view(okafor, TUESDAY, user=receptionist)) == shown
 
 
 def test_saturday_on_leave_has_a_column_that_says_so(okafor, administrator):
@@ -132,13 +131,13 @@ def test_saturday_on_leave_has_a_column_that_says_so(okafor, administrator):
 
 def test_column_is_the_one_of_the_day_view(okafor, receptionist):
     TimetableFactory(doctor=okafor)
-    visit = AppointmentFactory(doctor=okafor, start_time=at(9, day=25), reason="Knee")
+    appointment = AppointmentFactory(doctor=okafor, start_time=at(9, day=25), reason="Knee")
     AppointmentFactory(doctor=okafor, start_time=at(9, day=26))
 
     in_week = column_on(week_view(okafor, TUESDAY, user=receptionist), 25)
 
     (in_day,) = day_view(dt.date(2026, 11, 25), user=receptionist).columns
-    assert [block.pk for block in in_week.blocks] == [visit.pk]
+    assert [block.pk for block in in_week.blocks] == [appointment.pk]
     assert in_week == in_day
 
 
@@ -157,7 +156,7 @@ def test_week_shows_only_the_doctor_and_the_week(okafor, receptionist):
     ]
 
 
-def test_visit_over_midnight_stands_on_the_day_it_begins_and_takes_time_from_the_next(okafor, receptionist):
+def test_appointment_over_midnight_is_on_its_first_day_and_blocks_the_next(okafor, receptionist):
     TimetableFactory(doctor=okafor, week={2: [(dt.time(22), dt.time.min)], 3: [(dt.time.min, dt.time(2))]})
     AppointmentFactory(doctor=okafor, start_time=at(23, 30, day=25), duration_minutes=60)
 
@@ -169,7 +168,7 @@ def test_visit_over_midnight_stands_on_the_day_it_begins_and_takes_time_from_the
     assert column_on(week, 25).blocks[0].place.minute == 23 * 60 + 30
 
 
-def test_gap_after_a_visit_of_the_week_before_is_kept(okafor, receptionist):
+def test_gap_after_an_appointment_of_the_week_before_is_kept(okafor, receptionist):
     Doctor.objects.filter(pk=okafor.pk).update(gap_minutes=30)
     okafor.refresh_from_db()
     TimetableFactory(doctor=okafor, week={0: [(dt.time.min, dt.time(4))]})
@@ -218,7 +217,7 @@ def test_week_in_which_nobody_works_shows_the_usual_hours(okafor, receptionist):
     assert {shade for column in week.columns for shade in shades(column)} == {("Not working", "")}
 
 
-def test_head_says_how_many_visits_and_how_much_of_the_hours(at_desk, okafor):
+def test_head_says_how_many_appointments_and_how_much_of_the_hours(at_desk, okafor):
     TimetableFactory(doctor=okafor)
     for hour in (8, 9):
         AppointmentFactory(doctor=okafor, start_time=at(hour, day=25), duration_minutes=60)
@@ -299,59 +298,58 @@ NIGHT = {
 }
 
 
-@pytest.mark.parametrize(("zone", "change", "minutes"), NIGHT.values(), ids=NIGHT)
-def test_week_of_a_clock_change_by_day_is_like_any_other(settings, okafor, receptionist, zone, change, minutes):
-    settings.TIME_ZONE = zone
-    TimetableFactory(doctor=okafor, week=hours((8, 18), days=range(7)))
+def test_week_of_a_clock_change_by_day_is_like_any_other(settings, okafor, receptionist, isolated):
+    for case, (zone, change, _minutes) in NIGHT.items():
+        with isolated(case):
+            settings.TIME_ZONE = zone
+            TimetableFactory(doctor=okafor, week=hours((8, 18), days=range(7)))
 
-    week = week_view(okafor, change, user=receptionist)
+            week = week_view(okafor, change, user=receptionist)
 
-    assert len(week.columns) == 7
-    for column in week.columns:
-        assert (column.length.minutes, column.marks) == (600, [])
-        assert clinic_time.time_text(column.grid.start) == "08:00"
-
-
-@pytest.mark.parametrize(("zone", "change", "minutes"), NIGHT.values(), ids=NIGHT)
-def test_day_of_a_clock_change_has_its_length_and_hours_of_its_own(
-    settings, okafor, receptionist, zone, change, minutes
-):
-    settings.TIME_ZONE = zone
-    TimetableFactory(doctor=okafor, week={day: [(dt.time.min, dt.time.min)] for day in range(7)})
-
-    week = week_view(okafor, change, user=receptionist)
-
-    assert marks(week.hours) == [(60 * hour, f"{hour:02}:00") for hour in range(24)]
-    assert week.length.minutes == max(minutes, 24 * 60)
-    for column in week.columns:
-        is_changing = column.date == change
-        midnight, next_midnight = clinic_time.day_bounds(column.date)
-        assert (column.grid.start, column.grid.end) == (midnight, next_midnight)
-        assert column.length.minutes == (minutes if is_changing else 24 * 60)
-        assert bool(column.marks) == is_changing
-        assert column.marks in ([], list(column.grid.hour_marks()))
+            assert len(week.columns) == 7
+            for column in week.columns:
+                assert (column.length.minutes, column.marks) == (600, [])
+                assert clinic_time.time_text(column.grid.start) == "08:00"
 
 
-@pytest.mark.parametrize(("zone", "change", "minutes"), NIGHT.values(), ids=NIGHT)
-def test_free_times_and_visits_of_any_day_stand_at_their_own_instant(
-    settings, okafor, receptionist, zone, change, minutes
-):
-    settings.TIME_ZONE = zone
-    TimetableFactory(doctor=okafor, week={day: [(dt.time.min, dt.time.min)] for day in range(7)})
-    midnight, _next = clinic_time.day_bounds(change)
-    visits = [
-        AppointmentFactory(doctor=okafor, start_time=midnight + number * 60 * MINUTE, duration_minutes=20)
-        for number in range(5)
-    ]
+def test_day_of_a_clock_change_has_its_length_and_hours_of_its_own(settings, okafor, receptionist, isolated):
+    for case, (zone, change, minutes) in NIGHT.items():
+        with isolated(case):
+            settings.TIME_ZONE = zone
+            TimetableFactory(doctor=okafor, week={day: [(dt.time.min, dt.time.min)] for day in range(7)})
 
-    week = week_view(okafor, change, user=receptionist, at=LONG_AGO)
+            week = week_view(okafor, change, user=receptionist)
 
-    column = next(column for column in week.columns if column.date == change)
-    starts = [column.grid.instant_at(block.place.minute) for block in column.blocks]
-    assert starts == [visit.start_time for visit in visits]
-    for each in week.columns:
-        for free in each.free:
-            assert free.time == clinic_time.time_text(each.grid.instant_at(free.place.minute))
+            assert marks(week.hours) == [(60 * hour, f"{hour:02}:00") for hour in range(24)]
+            assert week.length.minutes == max(minutes, 24 * 60)
+            for column in week.columns:
+                is_changing = column.date == change
+                midnight, next_midnight = clinic_time.day_bounds(column.date)
+                assert (column.grid.start, column.grid.end) == (midnight, next_midnight)
+                assert column.length.minutes == (minutes if is_changing else 24 * 60)
+                assert bool(column.marks) == is_changing
+                assert column.marks in ([], list(column.grid.hour_marks()))
+
+
+def test_free_times_and_appointments_of_any_day_stand_at_their_own_instant(settings, okafor, receptionist, isolated):
+    for case, (zone, change, _minutes) in NIGHT.items():
+        with isolated(case):
+            settings.TIME_ZONE = zone
+            TimetableFactory(doctor=okafor, week={day: [(dt.time.min, dt.time.min)] for day in range(7)})
+            midnight, _next = clinic_time.day_bounds(change)
+            appointments = [
+                AppointmentFactory(doctor=okafor, start_time=midnight + number * 60 * MINUTE, duration_minutes=20)
+                for number in range(5)
+            ]
+
+            week = week_view(okafor, change, user=receptionist, at=LONG_AGO)
+
+            column = next(column for column in week.columns if column.date == change)
+            starts = [column.grid.instant_at(block.place.minute) for block in column.blocks]
+            assert starts == [appointment.start_time for appointment in appointments]
+            for each in week.columns:
+                for free in each.free:
+                    assert free.time == clinic_time.time_text(each.grid.instant_at(free.place.minute))
 
 
 def test_hours_of_the_column_say_what_the_clocks_do(okafor, receptionist):
@@ -366,7 +364,7 @@ def test_hours_of_the_column_say_what_the_clocks_do(okafor, receptionist):
     assert marks(long.marks)[:3] == [(0, "01:00 WEST"), (60, "01:00 WET"), (120, "02:00")]
 
 
-def test_visit_that_ends_when_the_hour_comes_again_is_drawn_whole(okafor, receptionist):
+def test_appointment_that_ends_when_the_hour_comes_again_is_drawn_whole(okafor, receptionist):
     """Its end reads 01:00, as an hour before."""
     TimetableFactory(doctor=okafor, week={6: [(dt.time.min, dt.time(1))]})
     AppointmentFactory(doctor=okafor, start_time=utc(2026, 10, 25, 0, 30), outside_hours_reason="Urgent")
@@ -395,16 +393,16 @@ def maria(db):
 
 
 def test_receptionist_sees_names(at_desk, okafor, maria):
-    visit = AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee")
+    appointment = AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee")
 
     response = at_desk.get(address(okafor))
 
     assert "Maria Santos" in response.content.decode()
-    assert f"/appointments/{visit.pk}/" in hrefs(response)
+    assert f"/appointments/{appointment.pk}/" in hrefs(response)
 
 
 def test_manager_sees_initials_without_link_reason_and_free_times(client, manager, okafor, maria):
-    visit = AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee", start_time=at(10, day=26))
+    appointment = AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee", start_time=at(10, day=26))
     client.force_login(manager)
 
     response = client.get(address(okafor))
@@ -413,7 +411,7 @@ def test_manager_sees_initials_without_link_reason_and_free_times(client, manage
     assert "M. S." in text
     for private in ("Maria", "Santos", "Sore knee", "912 345 678"):
         assert private not in text
-    assert f"/appointments/{visit.pk}/" not in hrefs(response)
+    assert f"/appointments/{appointment.pk}/" not in hrefs(response)
     assert with_class(response, "free") == []
 
 
@@ -447,23 +445,22 @@ def test_week_leads_to_its_neighbours_to_this_week_and_to_the_doctor(at_desk, ok
     assert {f"/doctors/{okafor.pk}/week/", f"/doctors/{okafor.pk}/"} <= set(hrefs(response))
 
 
-@pytest.mark.parametrize(
-    ("date", "shown", "before", "after"),
-    [
+def test_calendar_ends_with_its_first_and_last_week(at_desk, okafor, isolated):
+    cases = [
         ("1900-01-01", [1, 2, 3, 4, 5], None, "1900-01-08"),
         ("1900-01-07", [1, 2, 3, 4, 5], None, "1900-01-08"),
         ("1900-01-10", [8, 9, 10, 11, 12], "1900-01-01", "1900-01-15"),
         ("2199-12-29", [23, 24, 25, 26, 27], "2199-12-16", "2199-12-30"),
         ("2199-12-31", [30, 31], "2199-12-23", None),
-    ],
-)
-def test_calendar_ends_with_its_first_and_last_week(at_desk, okafor, date, shown, before, after):
-    response = at_desk.get(address(okafor, date))
+    ]
+    for date, shown, before, after in cases:
+        with isolated(date=date, shown=shown, before=before, after=after):
+            response = at_desk.get(address(okafor, date))
 
-    assert days_of(response.context["week"]) == shown
-    neighbours = labelled(response)
-    assert neighbours.get("Previous week") == (before and address(okafor, before))
-    assert neighbours.get("Next week") == (after and address(okafor, after))
+            assert days_of(response.context["week"]) == shown
+            neighbours = labelled(response)
+            assert neighbours.get("Previous week") == (before and address(okafor, before))
+            assert neighbours.get("Next week") == (after and address(okafor, after))
 
 
 def test_week_without_a_date_leads_to_the_current_one(at_desk, okafor):
@@ -484,31 +481,33 @@ def test_another_doctor_and_date_can_be_picked(at_desk, okafor):
     assert response["Location"] == address(abel, "2026-12-01")
 
 
-@pytest.mark.parametrize("date", ["2026-02-30", "2200-01-01", "", "x"])
-def test_picked_date_that_is_none_leads_to_this_week_and_says_so(at_desk, okafor, date):
-    response = at_desk.get(f"/doctors/{okafor.pk}/week/", {"date": date}, follow=True)
+def test_invalid_picked_date_shows_this_week_and_says_so(at_desk, okafor, isolated):
+    for date in ["2026-02-30", "2200-01-01", "", "x"]:
+        with isolated(date=date):
+            response = at_desk.get(f"/doctors/{okafor.pk}/week/", {"date": date}, follow=True)
 
-    assert response.redirect_chain == [(address(okafor), 302)]
-    assert [message.level_tag for message in response.context["messages"]] == ["error"]
-
-
-@pytest.mark.parametrize("doctor", ["999999", "x", "-1", "", "99999999999999999999999"])
-def test_picked_doctor_who_is_unknown_is_not_found(at_desk, okafor, doctor):
-    response = at_desk.get(f"/doctors/{okafor.pk}/week/", {"date": "2026-12-01", "doctor": doctor})
-
-    assert response.status_code == 404
+            assert response.redirect_chain == [(address(okafor), 302)]
+            assert [message.level_tag for message in response.context["messages"]] == ["error"]
 
 
-@pytest.mark.parametrize(
-    "path", ["999999/week/", "999999/week/2026-11-24/", "99999999999999999999999/week/2026-11-24/"]
-)
-def test_unknown_doctor_is_not_found(at_desk, okafor, path):
-    assert at_desk.get(f"/doctors/{path}").status_code == 404
+def test_unknown_picked_doctor_is_not_found(at_desk, okafor, isolated):
+    for doctor in ["999999", "x", "-1", "", "99999999999999999999999"]:
+        with isolated(doctor=doctor):
+            response = at_desk.get(f"/doctors/{okafor.pk}/week/", {"date": "2026-12-01", "doctor": doctor})
+
+            assert response.status_code == 404
 
 
-@pytest.mark.parametrize("date", ["2026-02-30", "1899-12-31", "2200-01-01", "2026-1-1", "x"])
-def test_date_that_is_none_is_not_found(at_desk, okafor, date):
-    assert at_desk.get(address(okafor, date)).status_code == 404
+def test_unknown_doctor_is_not_found(at_desk, okafor, isolated):
+    for path in ["999999/week/", "999999/week/2026-11-24/", "99999999999999999999999/week/2026-11-24/"]:
+        with isolated(path=path):
+            assert at_desk.get(f"/doctors/{path}").status_code == 404
+
+
+def test_invalid_date_is_not_found(at_desk, okafor, isolated):
+    for date in ["2026-02-30", "1899-12-31", "2200-01-01", "2026-1-1", "x"]:
+        with isolated(date=date):
+            assert at_desk.get(address(okafor, date)).status_code == 404
 
 
 def test_doctors_page_and_day_view_lead_to_the_week(at_desk, okafor):
@@ -524,36 +523,41 @@ def version_of(response):
     return day
 
 
-@pytest.mark.parametrize(
-    ("date", "followed"),
-    [("2026-11-27", "2026-11-24"), ("2026-12-02", "2026-11-30"), ("2026-11-20", "2026-11-22")],
-    ids=["this week", "a week to come", "a week that has passed"],
-)
-def test_open_week_follows_what_others_change(at_desk, okafor, receptionist, date, followed):
-    visit = AppointmentFactory(doctor=okafor, start_time=at(10, day=24))
-    shown = version_of(at_desk.get(address(okafor, date)))
-    assert (shown["data-url"], shown["data-version-url"]) == (
-        address(okafor, date),
-        f"/schedule/{followed}/version/",
-    )
-    seen = {"If-None-Match": f'"{shown["data-version"]}"'}
-    assert at_desk.get(shown["data-version-url"], headers=seen).status_code == 304
+def test_open_week_follows_what_others_change(at_desk, okafor, receptionist, isolated):
+    cases = {
+        "this week": ("2026-11-27", "2026-11-24"),
+        "a week to come": ("2026-12-02", "2026-11-30"),
+        "a week that has passed": ("2026-11-20", "2026-11-22"),
+    }
+    for case, (date, followed) in cases.items():
+        with isolated(case):
+            appointment = AppointmentFactory(doctor=okafor, start_time=at(10, day=24))
+            shown = version_of(at_desk.get(address(okafor, date)))
+            assert (shown["data-url"], shown["data-version-url"]) == (
+                address(okafor, date),
+                f"/schedule/{followed}/version/",
+            )
+            seen = {"If-None-Match": f'"{shown["data-version"]}"'}
+            assert at_desk.get(shown["data-version-url"], headers=seen).status_code == 304
 
-    actions.mark_arrived(visit, by=receptionist)
+            actions.mark_arrived(appointment, by=receptionist)
 
-    assert at_desk.get(shown["data-version-url"], headers=seen).status_code == 200
+            assert at_desk.get(shown["data-version-url"], headers=seen).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("date", "status"), [("2026-11-27", 200), ("2026-12-02", 304)], ids=["this week", "another week"]
-)
-def test_this_week_follows_the_clock(at_desk, okafor, now, date, status):
-    shown = version_of(at_desk.get(address(okafor, date)))
+def test_this_week_follows_the_clock(at_desk, okafor, now, isolated):
+    cases = {
+        "this week": ("2026-11-27", 200),
+        "another week": ("2026-12-02", 304),
+    }
+    for case, (date, status) in cases.items():
+        with isolated(case):
+            shown = version_of(at_desk.get(address(okafor, date)))
 
-    now.shift(5 * 60)
+            now.shift(5 * 60)
 
-    seen = {"If-None-Match": f'"{shown["data-version"]}"'}
-    assert at_desk.get(shown["data-version-url"], headers=seen).status_code == status
+            seen = {"If-None-Match": f'"{shown["data-version"]}"'}
+            assert at_desk.get(shown["data-version-url"], headers=seen).status_code == status
 
 
 def test_last_week_of_the_calendar_is_followed(okafor, receptionist, now):
@@ -576,13 +580,13 @@ def test_htmx_gets_only_what_changes_by_itself(at_desk, okafor):
     assert "base.html" in [template.name for template in page.templates]
 
 
-def test_button_of_a_visit_leads_back_to_the_week(at_desk, okafor):
-    visit = AppointmentFactory(doctor=okafor, start_time=at(9))
+def test_button_of_an_appointment_leads_back_to_the_week(at_desk, okafor):
+    appointment = AppointmentFactory(doctor=okafor, start_time=at(9))
     page = at_desk.get(address(okafor))
-    sent = {"version": visit.version}
+    sent = {"version": appointment.version}
     sent |= {attrs["name"]: attrs["value"] for _tag, attrs in elements(page) if attrs.get("name") == "next"}
 
-    response = at_desk.post(f"/appointments/{visit.pk}/arrive/", sent)
+    response = at_desk.post(f"/appointments/{appointment.pk}/arrive/", sent)
 
     assert response["Location"].partition("#")[0] == address(okafor)
 
@@ -590,29 +594,30 @@ def test_button_of_a_visit_leads_back_to_the_week(at_desk, okafor):
 # Cost
 
 
-@pytest.mark.parametrize("person", ["receptionist", "manager", "doctor_user"])
-def test_week_makes_the_same_queries_for_3_and_for_30_visits(client, request, okafor, person):
-    client.force_login(request.getfixturevalue(person))
+def test_week_makes_the_same_queries_for_3_and_for_30_appointments(client, request, okafor, isolated):
+    for person in ["receptionist", "manager", "doctor_user"]:
+        with isolated(person=person):
+            client.force_login(request.getfixturevalue(person))
 
-    def fill(count):
-        for number in range(count):
-            start_time = at(8 + number % 6, day=23 + number // 6)
-            AppointmentFactory(doctor=okafor, start_time=start_time)
-            LeaveFactory(doctor=okafor, start_time=start_time + 40 * MINUTE, end_time=start_time + 50 * MINUTE)
+            def fill(count):
+                for number in range(count):
+                    start_time = at(8 + number % 6, day=23 + number // 6)
+                    AppointmentFactory(doctor=okafor, start_time=start_time)
+                    LeaveFactory(doctor=okafor, start_time=start_time + 40 * MINUTE, end_time=start_time + 50 * MINUTE)
 
-    fill(3)
-    with CaptureQueriesContext(connection) as few:
-        client.get(address(okafor))
-    okafor.appointments.all().delete()
-    okafor.leaves.all().delete()
-    DoctorFactory.create_batch(20)
-    fill(30)
+            fill(3)
+            with CaptureQueriesContext(connection) as few:
+                client.get(address(okafor))
+            okafor.appointments.all().delete()
+            okafor.leaves.all().delete()
+            DoctorFactory.create_batch(20)
+            fill(30)
 
-    with CaptureQueriesContext(connection) as many:
-        response = client.get(address(okafor))
+            with CaptureQueriesContext(connection) as many:
+                response = client.get(address(okafor))
 
-    assert sum(len(column.listed) for column in response.context["week"].columns) == 30
-    assert len(few) == len(many) <= MAX_QUERIES
+            assert sum(len(column.listed) for column in response.context["week"].columns) == 30
+            assert len(few) == len(many) <= MAX_QUERIES
 
 
 def test_week_is_read_in_five_queries(django_assert_num_queries, okafor, receptionist):

@@ -90,6 +90,7 @@ def portal() -> Iterator[Portal]:
     """Serve a new demo clinic on a free port of this machine, until the block ends; its database then goes."""
     with tempfile.TemporaryDirectory() as folder, closing((Path(folder) / "server.log").open("w")) as log:
         environment = os.environ | {
+            "ENV_FILE": os.devnull,
             "DEBUG": "off",
             "SECRET_KEY": "only-for-scanning-" + "s" * 50,
             "DATABASE_URL": f"sqlite:///{folder}/clinic.sqlite3",

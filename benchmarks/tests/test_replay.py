@@ -1,3 +1,5 @@
+"""The replay of real demand: its requests, the times it chooses, and what it books through the portal."""
+
 import datetime as dt
 import lzma
 
@@ -7,6 +9,7 @@ from django.core.management import CommandError
 from appointments.models import Appointment
 from benchmarks import replay
 from benchmarks.replay import Diaries, Outcome, Request
+from clinic.tests.kit import at, utc
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -15,7 +18,7 @@ MONDAY = dt.date(2016, 5, 16)
 TUESDAY = dt.date(2016, 5, 17)
 HEADER = "PatientId,AppointmentID,ScheduledDay,AppointmentDay,Neighbourhood"
 
-EIGHT, TWENTY_PAST, TWENTY_TO_NINE = (dt.datetime(2026, 11, 30, 8, minute, tzinfo=dt.UTC) for minute in (0, 20, 40))
+EIGHT, TWENTY_PAST, TWENTY_TO_NINE = (at(8, minute, day=30) for minute in (0, 20, 40))
 
 
 def packed(path, rows):
@@ -30,10 +33,10 @@ def row(patient, number, scheduled="2016-05-01T10:00:00Z", day=MONDAY, neighbour
 
 @pytest.fixture
 def data(tmp_path):
-    """Twenty-six visits in one neighbourhood on Monday, so two doctors, and one in another on Tuesday."""
-    visits = [row(700 + n, n) for n in range(25)]
+    """Twenty-six appointments in one neighbourhood on Monday, so two doctors, and one in another on Tuesday."""
+    monday = [row(700 + n, n) for n in range(25)]
     return packed(
-        tmp_path / "demand.csv.xz", [*visits, row(700, 25), row(800, 26, day=TUESDAY, neighbourhood="SANTA LÚCIA")]
+        tmp_path / "demand.csv.xz", [*monday, row(700, 25), row(800, 26, day=TUESDAY, neighbourhood="SANTA LÚCIA")]
     )
 
 
@@ -50,35 +53,38 @@ def test_read_requests_in_the_order_they_were_made(tmp_path):
     ]
 
 
-@pytest.mark.parametrize(("visits", "doctors"), [(1, 1), (24, 1), (25, 2), (48, 2), (49, 3)])
-def test_doctors_needed_on_the_busiest_day(visits, doctors):
+def test_doctors_needed_on_the_busiest_day():
     quiet = [Request(1, "Centro", TUESDAY)]
-    busy = [Request(n, "Centro", MONDAY) for n in range(visits)]
+    doctors_by_requests = {1: 1, 24: 1, 25: 2, 48: 2, 49: 3}
 
-    assert replay.doctors_needed([*quiet, *busy]) == {"Centro": doctors}
+    needed = {
+        count: replay.doctors_needed([*quiet, *(Request(n, "Centro", MONDAY) for n in range(count))])["Centro"]
+        for count in doctors_by_requests
+    }
+
+    assert needed == doctors_by_requests
+    assert replay.doctors_needed(quiet) == {"Centro": 1}
 
 
-@pytest.mark.parametrize(
-    ("today", "first"),
-    [
-        (dt.date(2016, 5, 14), dt.date(2016, 5, 16)),
-        (dt.date(2016, 5, 15), dt.date(2016, 5, 23)),
-        (dt.date(2026, 11, 21), dt.date(2026, 11, 23)),
-        (dt.date(2026, 11, 22), dt.date(2026, 11, 30)),
-    ],
-)
-def test_shift_to_future_goes_past_tomorrow_and_keeps_the_weekday(today, first):
-    shift = replay.shift_to_future({TUESDAY, MONDAY}, today=today)
+def test_shift_to_future_goes_past_tomorrow_and_keeps_the_weekday():
+    first_by_today = {
+        dt.date(2016, 5, 14): dt.date(2016, 5, 16),
+        dt.date(2016, 5, 15): dt.date(2016, 5, 23),
+        dt.date(2026, 11, 21): dt.date(2026, 11, 23),
+        dt.date(2026, 11, 22): dt.date(2026, 11, 30),
+    }
 
-    assert MONDAY + shift == first
+    found = {today: MONDAY + replay.shift_to_future({TUESDAY, MONDAY}, today=today) for today in first_by_today}
+
+    assert found == first_by_today
 
 
 def test_starts_on_fill_the_day_in_clinic_time():
     starts = replay.starts_on(dt.date(2026, 7, 1))
 
     assert len(starts) == 24
-    assert starts[0] == dt.datetime(2026, 7, 1, 7, 0, tzinfo=dt.UTC)
-    assert starts[-1] == dt.datetime(2026, 7, 1, 14, 40, tzinfo=dt.UTC)
+    assert starts[0] == utc(2026, 7, 1, 7, 0)
+    assert starts[-1] == utc(2026, 7, 1, 14, 40)
 
 
 def test_choose_takes_the_earliest_time_of_any_doctor():
@@ -87,13 +93,13 @@ def test_choose_takes_the_earliest_time_of_any_doctor():
     assert diaries.choose([EIGHT, TWENTY_PAST]) == (EIGHT, 2)
 
 
-def test_choose_passes_over_what_the_patient_has():
+def test_choose_skips_times_at_which_the_patient_is_busy():
     diaries = Diaries(doctors=[1, 2], doctor_taken=set(), patient_taken={EIGHT})
 
     assert diaries.choose([EIGHT, TWENTY_PAST]) == (TWENTY_PAST, 1)
 
 
-def test_choose_goes_one_further_for_each_lost_race():
+def test_choose_skips_one_more_time_for_each_lost_race():
     diaries = Diaries(doctors=[1], doctor_taken={(1, EIGHT)}, patient_taken=set())
 
     assert diaries.choose([EIGHT, TWENTY_PAST, TWENTY_TO_NINE], tried=[(EIGHT, 1)]) == (TWENTY_TO_NINE, 1)
@@ -133,6 +139,7 @@ def test_table_counts_refusals_by_reason():
     }
 
 
+@pytest.mark.both_databases
 def test_replay_books_a_day_through_the_portal(db, now, data, capsys):
     replay.main(["--data", str(data), "--day", "2016-05-16"])
 
@@ -146,6 +153,7 @@ def test_replay_books_a_day_through_the_portal(db, now, data, capsys):
     assert "/schedule/2026-11-30/" in capsys.readouterr().out
 
 
+@pytest.mark.both_databases
 def test_replay_again_registers_nobody_twice_and_counts_refusals(db, now, data, capsys):
     for _time in range(2):
         replay.main(["--data", str(data), "--day", "all"])

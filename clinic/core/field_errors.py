@@ -1,4 +1,4 @@
-"""Gather the refusals of several rules, each at its field."""
+"""Assign the refusals of rules to fields, so that a form shows each at its place."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,25 +6,34 @@ from contextlib import contextmanager
 from django.core.exceptions import ValidationError
 
 
+@contextmanager
+def at_field(field: str) -> Iterator[None]:
+    """Raise a ValidationError from inside as one of `field`, for a single check; `FieldErrors` collects several."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ValidationError({field: error.error_list}) from error
+
+
 class FieldErrors:
-    """Refusals by field, so that a person sees all that is wrong at once."""
+    """Refusals by field, so that a user sees everything that is wrong at once."""
 
     def __init__(self) -> None:
         self._errors: dict[str, list[ValidationError]] = {}
 
     @contextmanager
     def at(self, field: str) -> Iterator[None]:
-        """Keep a ValidationError raised inside under `field`, and go on."""
+        """Collect a ValidationError raised inside under `field`, and continue."""
         try:
             yield
         except ValidationError as error:
             self._errors.setdefault(field, []).extend(error.error_list)
 
     def raise_any(self) -> None:
-        """Raise one ValidationError with all that was kept, or return if nothing was."""
+        """Raise one ValidationError with everything collected, if anything was."""
         self.raise_with({})
 
     def raise_with(self, others: Mapping[str, list[ValidationError]]) -> None:
-        """Raise one ValidationError with all that was kept and what others have refused, or return if nothing was."""
+        """Raise one ValidationError with everything collected and the errors of `others`, if there are any."""
         if self._errors or others:
             raise ValidationError({**others, **self._errors})

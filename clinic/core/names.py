@@ -23,9 +23,14 @@ MAX_SORT_KEY = 255
 NO_INITIAL = "–"
 
 
+def with_single_spaces(text: str) -> str:
+    """Return the text without white space at its ends, and with single spaces inside."""
+    return " ".join(text.split())
+
+
 def clean_name(name: str) -> str:
-    """Return the name composed (NFC), without blanks at its ends and with single blanks inside."""
-    return " ".join(unicodedata.normalize("NFC", name).split())
+    """Return the name composed (NFC) and with single spaces."""
+    return with_single_spaces(unicodedata.normalize("NFC", name))
 
 
 def check_name(name: str) -> None:

@@ -1,4 +1,7 @@
-"""Records that know what their row held, so that rules can ask what a change changes."""
+"""Records that know the original values of their row, so that rules can tell what a change changes.
+
+Our own, because reading a row must stay cheap: docs/decisions/017-tracked-fields.md.
+"""
 
 from collections.abc import Collection
 from typing import Any, ClassVar, Self
@@ -7,7 +10,7 @@ from django.db import models
 
 
 class TrackedFields(models.Model):
-    """A record that remembers the columns `TRACKED_FIELDS` as they were read or last saved."""
+    """A record that tracks the columns `TRACKED_FIELDS` as they were read or last saved."""
 
     TRACKED_FIELDS: ClassVar[tuple[str, ...]] = ()
 
@@ -16,39 +19,39 @@ class TrackedFields(models.Model):
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any, **kwargs: Any) -> Self:
-        """Make a record of a row and remember what it held."""
         record = super().from_db(db, field_names, values, **kwargs)
-        record.remember()
+        record.track()
         return record
 
     def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
-        """Read the row again, or some of its columns, and remember what was read.
+        """Read the row again, or some of its columns, and track only those.
 
-        Django comes here for a deferred column too: what else has been changed meanwhile must stay known as changed.
+        Django also calls this for a deferred column: other changes must stay known as changes.
         """
         super().refresh_from_db(using, fields, from_queryset)
-        self.remember(
+        self.track(
             None if fields is None else [getattr(self._meta.get_field(name), "attname", name) for name in fields]
         )
 
-    def remember(self, names: Collection[str] | None = None) -> None:
-        """Take the present values of these columns, default all, for what the row holds."""
-        read = {name: self.__dict__[name] for name in self.TRACKED_FIELDS if name in self.__dict__}
+    def track(self, names: Collection[str] | None = None) -> None:
+        """Take the present values of these columns, by default all, as the original ones."""
+        present = {name: self.__dict__[name] for name in self.TRACKED_FIELDS if name in self.__dict__}
         if names is None:
-            self._held = read
+            self._original = present
         else:
-            self._held = getattr(self, "_held", {}) | {name: read[name] for name in names if name in read}
+            tracked = {name: present[name] for name in names if name in present}
+            self._original = getattr(self, "_original", {}) | tracked
 
     @property
-    def held(self) -> dict[str, Any]:
-        """What the row held, by column; nothing for a new record. One query, if some of it was deferred."""
+    def original(self) -> dict[str, Any]:
+        """The row's values by column; empty for a new record. One query if some columns were deferred."""
         if self._state.adding:
             return {}
-        if deferred := set(self.TRACKED_FIELDS) - self._held.keys():
-            self._held |= type(self)._default_manager.filter(pk=self.pk).values(*deferred).get()
-        return self._held
+        if deferred := set(self.TRACKED_FIELDS) - self._original.keys():
+            self._original |= type(self)._default_manager.filter(pk=self.pk).values(*deferred).get()
+        return self._original
 
     def changes(self, *names: str) -> bool:
-        """Return whether one of these columns differs from what was held; a new record differs in all."""
-        held = self.held
-        return any(name not in held or held[name] != getattr(self, name) for name in names)
+        """Return whether one of these columns differs from its original value; in a new record all do."""
+        original = self.original
+        return any(name not in original or original[name] != getattr(self, name) for name in names)

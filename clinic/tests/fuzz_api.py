@@ -30,6 +30,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         environment = os.environ | {
+            "ENV_FILE": os.devnull,
             "DEBUG": "off",
             "SECRET_KEY": "only-for-fuzzing-" + "f" * 50,
             "USE_HTTPS": "off",

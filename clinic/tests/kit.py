@@ -1,9 +1,14 @@
 """What the tests of every app share: the frozen time, and short ways to read refusals, pages and records."""
 
+import copy
 import datetime as dt
+from contextlib import contextmanager, nullcontext
 from html.parser import HTMLParser
 
+import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils import timezone
 
 # A Tuesday in winter, when Lisbon's clocks show UTC; the fixture `now` freezes the clock at it.
 NOW = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
@@ -74,3 +79,60 @@ def close(response):
     """Close the file that an answer sends; `response.close()` would end the connection, and the test's transaction."""
     for closer in response._resource_closers:
         closer()
+
+
+def refusal_code(call, *args, **kwargs):
+    """Return the code of the ValidationError that a call raises; None if it raises none."""
+    try:
+        call(*args, **kwargs)
+    except ValidationError as refusal:
+        return refusal.code
+    return None
+
+
+def codes_text(record):
+    """Return the codes with which a record is refused as `email: email_taken`, "" if it is accepted."""
+    return ", ".join(f"{field}: {code}" for field, codes in codes_of(record).items() for code in codes)
+
+
+@contextmanager
+def rolled_back():
+    """Undo what is written inside, so that the next case of a loop finds the database as it was."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+class Cases:
+    """The cases of one table, each undone before the next; all that fail are told together at the end.
+
+    Undone are the database, the cookies of a client and the time of `now`. Inside `with Cases() as case`, each case
+    is a `with case(what it is called)`.
+    """
+
+    def __init__(self, *, client=None, now=None):
+        self.client, self.now, self.wrong = client, now, []
+
+    def __enter__(self):
+        self.cookies = copy.deepcopy(self.client.cookies) if self.client else None
+        self.began = timezone.now()
+        return self
+
+    @contextmanager
+    def __call__(self, *name):
+        has_transaction = connection.in_atomic_block
+        try:
+            with transaction.atomic() if has_transaction else nullcontext():
+                yield
+                if has_transaction:
+                    transaction.set_rollback(True)
+        except (Exception, pytest.fail.Exception) as error:
+            self.wrong.append(f"{', '.join(map(ascii, name))[:200]}: {type(error).__name__}: {error}")
+        if self.client:
+            self.client.cookies = copy.deepcopy(self.cookies)
+        if self.now:
+            self.now.move_to(self.began)
+
+    def __exit__(self, kind, error, trace):
+        if kind is None and self.wrong:
+            pytest.fail("\n\n".join(self.wrong), pytrace=False)

@@ -2,7 +2,9 @@
 
 import os
 
-os.environ.setdefault("DEBUG", "off")
+# Neither a developer's .env nor DEBUG=on in the shell changes what is tested.
+os.environ["ENV_FILE"] = os.devnull
+os.environ["DEBUG"] = "off"
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "t" * 50)
 os.environ.setdefault("CLINIC_TIME_ZONE", "Europe/Lisbon")
 os.environ.setdefault("CLINIC_NAME", "Test Clinic")

@@ -19,6 +19,7 @@ from appointments.models import Appointment
 from clinic import wsgi
 from clinic.models import ApiToken, AuditEntry, KeptAnswer, User, digest_of
 from clinic.tests.api_client import ApiClient, token_of, told
+from clinic.tests.kit import Cases
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -31,21 +32,28 @@ ANA = {"first_name": "Ana", "last_name": "Lopes", "email": "ana.lopes@example.co
 # Tokens
 
 
-@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic abc", "Token {}", "{}"])
-def test_call_without_a_token_in_force_answers_401(receptionist, authorization):
-    program = ApiClient(token="")
+def test_call_without_a_token_in_force_answers_401(receptionist):
+    with Cases() as case:
+        for authorization in ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic abc", "Token {}", "{}"]:
+            with case(authorization):
+                program = ApiClient(token="")
 
-    response = program.get("/doctors", Authorization=authorization.format(token_of(receptionist)))
+                response = program.get("/doctors", Authorization=authorization.format(token_of(receptionist)))
 
-    assert (response.status_code, told(response)) == (401, [])
-    assert response["WWW-Authenticate"] == "Bearer"
-
-
-@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_call_with_a_token_is_served(receptionist, scheme):
-    assert ApiClient().get("/doctors", Authorization=f"{scheme} {token_of(receptionist)}").status_code == 200
+                assert (response.status_code, told(response)) == (401, [])
+                assert response["WWW-Authenticate"] == "Bearer"
 
 
+def test_call_with_a_token_is_served(receptionist):
+    with Cases() as case:
+        for scheme in ["Bearer", "bearer", "BEARER"]:
+            with case(scheme):
+                assert (
+                    ApiClient().get("/doctors", Authorization=f"{scheme} {token_of(receptionist)}").status_code == 200
+                )
+
+
+@pytest.mark.both_databases
 def test_token_ends_by_its_date_by_revocation_and_with_its_user(receptionist, now):
     expiring, revoked, of_user = (ApiClient(receptionist) for _ in range(3))
     ApiToken.objects.filter(digest=digest_of(expiring.token)).update(expires_at=NOW + dt.timedelta(seconds=1))
@@ -67,15 +75,17 @@ def with_tls(settings):
     settings.USE_HTTPS = settings.SECURE_SSL_REDIRECT = True
 
 
-@pytest.mark.parametrize("path", ["/doctors", "/fhir/Patient", "/openapi.json", "/nothing"])
-def test_call_in_the_clear_is_refused_and_not_led_on(receptionist, with_tls, path):
-    program = ApiClient(receptionist)
+def test_call_in_the_clear_is_refused_and_not_led_on(receptionist, with_tls):
+    with Cases() as case:
+        for path in ["/doctors", "/fhir/Patient", "/openapi.json", "/nothing"]:
+            with case(path):
+                program = ApiClient(receptionist)
 
-    response = program.get(path)
+                response = program.get(path)
 
-    assert response.status_code == 403
-    assert "Location" not in response
-    assert ApiToken.objects.get().last_used_at is None
+                assert response.status_code == 403
+                assert "Location" not in response
+                assert ApiToken.objects.get().last_used_at is None
 
 
 def test_call_with_tls_is_served(receptionist, with_tls):
@@ -110,6 +120,7 @@ def test_secret_of_a_token_is_nowhere_kept(receptionist):
     assert token.digest not in str([entry.changes for entry in AuditEntry.objects.all()])
 
 
+@pytest.mark.both_databases
 def test_use_of_a_token_is_noted_to_the_minute(receptionist, now):
     program = ApiClient(receptionist)
     seen = []
@@ -154,14 +165,15 @@ def test_command_prints_the_token_alone_in_the_last_line(receptionist):
     assert (token.name, token.user, token.expires_at) == ("Phone system", receptionist, NOW + dt.timedelta(days=90))
 
 
-@pytest.mark.parametrize(
-    "args", [("nobody",), ("reception", "--days", "0"), ("reception", "--days", "4000"), ("reception", "--name", "")]
-)
-def test_command_refuses(receptionist, args):
-    with pytest.raises(CommandError):
-        made(*args)
+def test_command_refuses(receptionist):
+    table = [("nobody",), ("reception", "--days", "0"), ("reception", "--days", "4000"), ("reception", "--name", "")]
+    with Cases() as case:
+        for args in table:
+            with case(args):
+                with pytest.raises(CommandError):
+                    made(*args)
 
-    assert not ApiToken.objects.exists()
+                assert not ApiToken.objects.exists()
 
 
 def test_administrator_makes_a_token_that_is_shown_once(in_admin, receptionist):
@@ -190,6 +202,7 @@ def test_administrator_revokes_a_token(in_admin, receptionist, administrator):
     assert AuditEntry.objects.get_for_object(token).order_by("-pk").first().actor == administrator
 
 
+@pytest.mark.both_databases
 def test_revoked_token_stays_so_when_somebody_who_saw_it_before_saves_it(in_admin, receptionist, monkeypatch):
     program = ApiClient(receptionist)
     token = ApiToken.objects.get()
@@ -287,29 +300,29 @@ def test_session_opens_nothing_of_the_api_below_a_prefix_either(at_desk):
 # Errors
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
+def test_addresses_and_methods_that_there_are_not(api):
+    table = [
         ("GET", "/nothing", 404),
         ("POST", "/nothing/at/all", 404),
         ("DELETE", "/doctors", 405),
         ("PUT", "/doctors", 405),
         ("HEAD", "/doctors", 405),
         ("OPTIONS", "/doctors", 405),
-    ],
-)
-def test_addresses_and_methods_that_there_are_not(api, method, path, status):
-    response = api.call(method, path)
+    ]
+    with Cases() as case:
+        for method, path, status in table:
+            with case(method, path, status):
+                response = api.call(method, path)
 
-    assert response.status_code == status
-    assert response["Content-Type"].startswith("application/json")
-    if status == 405:
-        assert response["Allow"] == "GET, POST"
+                assert response.status_code == status
+                assert response["Content-Type"].startswith("application/json")
+                if status == 405:
+                    assert response["Allow"] == "GET, POST"
 
 
-@pytest.mark.parametrize(
-    ("raw", "content_type", "status"),
-    [
+@pytest.mark.both_databases
+def test_bodies_that_are_none(api):
+    table = [
         ("{", "application/json", 400),
         ("", "application/json", 422),
         (b"\xff\xfe", "application/json", 400),
@@ -323,45 +336,53 @@ def test_addresses_and_methods_that_there_are_not(api, method, path, status):
         ("{}", "text/plain", 415),
         ("first_name=Ana", "application/x-www-form-urlencoded", 415),
         ("x" * 100_001, "application/json", 413),
-    ],
-)
-def test_bodies_that_are_none(api, raw, content_type, status):
-    response = api.call("POST", "/patients", raw=raw, content_type=content_type)
+    ]
+    with Cases() as case:
+        for raw, content_type, status in table:
+            with case(raw, content_type, status):
+                response = api.call("POST", "/patients", raw=raw, content_type=content_type)
 
-    assert response.status_code == status
-    told(response)
-    assert not Patient.objects.exists()
-
-
-@pytest.mark.parametrize("raw", ["{", "[" * 50_000, "9" * 5_000, b"\xff\xfe"])
-@pytest.mark.parametrize("key", [{}, {"Idempotency_Key": "0b51ec12-2f5c-4c0c-9d3f-1f1b27d1d3b4"}], ids=["", "with key"])
-def test_actions_want_no_body_that_is_none(api, raw, key):
-    visit = api.post("/appointments", booking()).json()["id"]
-
-    assert api.call("POST", f"/appointments/{visit}/arrive", raw=raw, **key).status_code == 400
+                assert response.status_code == status
+                told(response)
+                assert not Patient.objects.exists()
 
 
-@pytest.mark.parametrize(("body", "status"), [(None, 200), ({}, 200), ({"at": "10:00"}, 422), ([], 422)])
-def test_actions_need_no_body(api, body, status):
-    visit = api.post("/appointments", booking()).json()["id"]
+def test_actions_want_no_body_that_is_none(api):
+    with Cases() as case:
+        for raw in ["{", "[" * 50_000, "9" * 5_000, b"\xff\xfe"]:
+            for key in [{}, {"Idempotency_Key": "0b51ec12-2f5c-4c0c-9d3f-1f1b27d1d3b4"}]:
+                with case(raw, key):
+                    visit = api.post("/appointments", booking()).json()["id"]
 
-    assert api.post(f"/appointments/{visit}/arrive", body).status_code == status
+                    assert api.call("POST", f"/appointments/{visit}/arrive", raw=raw, **key).status_code == 400
+
+
+def test_actions_need_no_body(api):
+    with Cases() as case:
+        for body, status in [(None, 200), ({}, 200), ({"at": "10:00"}, 422), ([], 422)]:
+            with case(body, status):
+                visit = api.post("/appointments", booking()).json()["id"]
+
+                assert api.post(f"/appointments/{visit}/arrive", body).status_code == status
 
 
 def test_body_in_chunks_answers_411(api):
     assert api.post("/patients", ANA, Transfer_Encoding="chunked").status_code == 411
 
 
-@pytest.mark.parametrize("charset", ["hex", "rot13", "punycode", "utf-16", "none-such", "utf-8"])
-def test_charset_that_a_request_claims_makes_no_difference(monkeypatch, charset):
+def test_charset_that_a_request_claims_makes_no_difference(monkeypatch):
     read = []
     monkeypatch.setattr(wsgi, "_serve", lambda environ, start_response: read.append(WSGIRequest(environ)) or [])
-    environ = RequestFactory().get("/api/doctors?is_active=tr%C3%BCe").environ
+    with Cases() as case:
+        for charset in ["hex", "rot13", "punycode", "utf-16", "none-such", "utf-8"]:
+            with case(charset):
+                read.clear()
+                environ = RequestFactory().get("/api/doctors?is_active=tr%C3%BCe").environ
 
-    wsgi.application(environ | {"CONTENT_TYPE": f"application/json; charset={charset}; boundary=x"}, None)
+                wsgi.application(environ | {"CONTENT_TYPE": f"application/json; charset={charset}; boundary=x"}, None)
 
-    assert read[0].GET["is_active"] == "trüe"
-    assert (read[0].content_type, read[0].content_params) == ("application/json", {"boundary": "x"})
+                assert read[0].GET["is_active"] == "trüe"
+                assert (read[0].content_type, read[0].content_params) == ("application/json", {"boundary": "x"})
 
 
 def test_errors_are_told_up_to_a_number(api):
@@ -371,20 +392,21 @@ def test_errors_are_told_up_to_a_number(api):
     assert len(told(response)) == 20
 
 
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
+def test_names_in_a_query_that_are_not_known_are_refused(api):
+    table = [
         ("/appointments?date=2026-11-24&doctor=3", "doctor"),
         ("/doctors?active=true", "active"),
         ("/doctors/999999?verbose=1", "verbose"),
-    ],
-)
-def test_names_in_a_query_that_are_not_known_are_refused(api, path, name):
-    response = api.get(path)
+    ]
+    with Cases() as case:
+        for path, name in table:
+            with case(path, name):
+                response = api.get(path)
 
-    assert (response.status_code, told(response)) == (422, [(name, "extra_forbidden")])
+                assert (response.status_code, told(response)) == (422, [(name, "extra_forbidden")])
 
 
+@pytest.mark.both_databases
 def test_busy_database_answers_503_and_says_when_to_come_again(api, monkeypatch):
     def away(*args, **kwargs):
         raise OperationalError(2006, "Server has gone away")
@@ -427,6 +449,7 @@ def test_errors_are_no_html_while_developing_either(api, settings, path):
 # Safe repeats
 
 
+@pytest.mark.both_databases
 def test_same_key_gives_the_same_answer_and_does_nothing_more(api):
     key = str(uuid.uuid4())
 
@@ -448,6 +471,7 @@ def test_answer_with_a_key_is_that_without_one(api):
     assert with_key["ETag"] == without["ETag"]
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(
     "other", [("/patients", ANA | {"first_name": "Anna"}), ("/patients", {**ANA, "phone_number": ""})]
 )
@@ -476,6 +500,7 @@ def booking():
     return {"patient_id": PatientFactory().pk, "doctor_id": DoctorFactory().pk, "start_time": start}
 
 
+@pytest.mark.both_databases
 def test_action_sent_twice_with_a_key_is_done_once(api):
     visit = api.post("/appointments", booking()).json()["id"]
     key = str(uuid.uuid4())
@@ -487,6 +512,7 @@ def test_action_sent_twice_with_a_key_is_done_once(api):
     assert Appointment.objects.get().version == 2
 
 
+@pytest.mark.both_databases
 def test_key_of_somebody_else_is_another(api, admin_api):
     key = str(uuid.uuid4())
     api.post("/patients", ANA, Idempotency_Key=key)
@@ -496,6 +522,7 @@ def test_key_of_somebody_else_is_another(api, admin_api):
     assert response.status_code == 201
 
 
+@pytest.mark.both_databases
 def test_refusal_is_not_kept(api):
     key = str(uuid.uuid4())
     ana = Patient.objects.create(**ANA)
@@ -507,14 +534,17 @@ def test_refusal_is_not_kept(api):
     assert (refused.status_code, done.status_code) == (400, 201)
 
 
-@pytest.mark.parametrize("key", ["", "7", "not-a-uuid"])
-def test_key_that_is_no_uuid_answers_422(api, key):
-    response = api.post("/patients", ANA, Idempotency_Key=key)
+def test_key_that_is_no_uuid_answers_422(api):
+    with Cases() as case:
+        for key in ["", "7", "not-a-uuid"]:
+            with case(key):
+                response = api.post("/patients", ANA, Idempotency_Key=key)
 
-    assert response.status_code == 422
-    assert not Patient.objects.exists()
+                assert response.status_code == 422
+                assert not Patient.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_kept_answers_are_forgotten_after_a_day(api, now):
     api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4()))
     now.shift(12 * 60 * 60)
@@ -535,6 +565,7 @@ def test_kept_answers_are_forgotten_though_no_program_calls_any_more(api, client
     assert not KeptAnswer.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_work_that_fails_keeps_no_answer(api, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError

@@ -14,6 +14,7 @@ from django.utils import timezone
 from clinic.accounts.roles import DOCTOR, RECEPTIONIST
 from clinic.models import AuditEntry, Event, SeenPatient
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import rolled_back
 from clinic.tests.trail import only_entry
 from patients.models import Patient
 
@@ -25,7 +26,7 @@ def entry(patient):
     return AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk])
 
 
-def held(entry):
+def stored(entry):
     return AuditEntry.objects.filter(pk=entry.pk).values("event", "object_id", "remote_addr", "additional_data").get()
 
 
@@ -53,39 +54,49 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_entry_cannot_be_changed_or_deleted(entry, way):
-    before = held(entry)
+@pytest.mark.both_databases
+def test_entry_cannot_be_changed_or_deleted(entry):
+    before = stored(entry)
     entry.remote_addr = "192.0.2.9"
+    done = []
 
-    with pytest.raises(TypeError), transaction.atomic():
-        WAYS[way](entry)
+    for name, way in WAYS.items():
+        with rolled_back():
+            try:
+                with transaction.atomic():
+                    way(entry)
+            except TypeError:
+                if stored(entry) == before and SeenPatient.objects.count() == 1:
+                    continue
+            done.append(name)
 
-    assert held(entry) == before
-    assert SeenPatient.objects.count() == 1
+    assert done == []
 
 
+@pytest.mark.both_databases
 def test_new_entry_with_the_key_of_an_old_one_does_not_replace_it(entry):
-    before = held(entry)
+    before = stored(entry)
     other = AuditEntry(pk=entry.pk, event=Event.READ, action=3, content_type=ContentType.objects.get_for_model(Patient))
 
     with pytest.raises(IntegrityError), transaction.atomic():
         other.save()
 
-    assert held(entry) == before
+    assert stored(entry) == before
 
 
+@pytest.mark.both_databases
 def test_entry_loaded_from_a_file_does_not_replace_an_old_one(entry):
-    before = held(entry)
+    before = stored(entry)
     text = serializers.serialize("json", [AuditEntry.objects.get(pk=entry.pk)]).replace("search", "read")
 
     (loaded,) = serializers.deserialize("json", text)
     with pytest.raises(IntegrityError), transaction.atomic():
         loaded.save()
 
-    assert held(entry) == before
+    assert stored(entry) == before
 
 
+@pytest.mark.both_databases
 def test_user_with_entries_is_not_deleted_with_their_name(entry):
     user = UserFactory()
     AuditEntry.objects.create(event=Event.READ, action=3, content_type=entry.content_type, actor=user)
@@ -96,20 +107,21 @@ def test_user_with_entries_is_not_deleted_with_their_name(entry):
     assert AuditEntry.objects.filter(actor=user).exists()
 
 
-@pytest.mark.parametrize("command", ["auditlogflush", "auditlogmigratejson"])
-def test_commands_of_the_library_that_rewrite_the_trail_are_not_there(command):
-    with pytest.raises(CommandError, match="Unknown command"):
-        call_command(command)
+def test_library_commands_that_rewrite_the_trail_are_removed():
+    for command in ("auditlogflush", "auditlogmigratejson"):
+        with pytest.raises(CommandError, match="Unknown command"):
+            call_command(command)
 
 
-@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-@pytest.mark.parametrize("page", ["change", "delete", "history"])
-def test_admin_changes_no_entry_by_any_method(in_admin, entry, method, page):
-    before = held(entry)
+def test_admin_changes_no_entry_by_any_method(in_admin, entry):
+    before = stored(entry)
 
-    getattr(in_admin, method)(f"/admin/clinic/auditentry/{entry.pk}/{page}/", {"remote_addr": "192.0.2.9"})
+    for page in ("change", "delete", "history"):
+        for method in ("post", "put", "patch", "delete"):
+            getattr(in_admin, method)(f"/admin/clinic/auditentry/{entry.pk}/{page}/", {"remote_addr": "192.0.2.9"})
 
-    assert held(entry) == before
+            assert AuditEntry.objects.filter(pk=entry.pk).exists(), (page, method)
+            assert stored(entry) == before, (page, method)
 
 
 def test_admin_deletes_no_entry_by_an_action(in_admin, entry):
@@ -129,18 +141,18 @@ def test_admin_adds_no_entry(in_admin):
 # Roles of users, old and new
 
 
-def roles_told(user):
-    told = [entry.changes_dict for entry in AuditEntry.objects.get_for_object(user).writes().order_by("pk")]
-    return [changes["groups"] for changes in told if "groups" in changes]
+def role_changes(user):
+    writes = AuditEntry.objects.get_for_object(user).writes().order_by("pk")
+    return [entry.changes_dict["groups"] for entry in writes if "groups" in entry.changes_dict]
 
 
-def test_roles_given_and_taken_are_told_old_and_new():
+def test_roles_given_and_removed_are_recorded_old_and_new():
     user = UserFactory(role=DOCTOR)
     receptionist = Group.objects.get(name=RECEPTIONIST)
 
     user.groups.set([receptionist])
 
-    assert roles_told(user) == [["", "Doctor"], ["Doctor", ""], ["", "Receptionist"]]
+    assert role_changes(user) == [["", "Doctor"], ["Doctor", ""], ["", "Receptionist"]]
 
 
 def test_role_given_from_the_side_of_the_group_is_the_users_entry():
@@ -148,15 +160,15 @@ def test_role_given_from_the_side_of_the_group_is_the_users_entry():
 
     Group.objects.get(name=RECEPTIONIST).user_set.add(user)
 
-    assert roles_told(user) == [["", "Receptionist"]]
+    assert role_changes(user) == [["", "Receptionist"]]
 
 
-def test_roles_that_stay_as_they_are_leave_no_entry():
+def test_unchanged_roles_leave_no_entry():
     user = UserFactory(role=DOCTOR)
 
     user.groups.set(user.groups.all())
 
-    assert len(roles_told(user)) == 1
+    assert len(role_changes(user)) == 1
 
 
 # Pruning
@@ -182,6 +194,7 @@ def pruned(*options):
     return out.getvalue()
 
 
+@pytest.mark.both_databases
 def test_pruning_deletes_what_is_too_old_and_nothing_else(now, old_and_new):
     old, new = old_and_new
 
@@ -201,6 +214,7 @@ def test_pruning_leaves_an_entry_of_its_own(now, old_and_new):
     assert entry.additional_data["before"].startswith("2026-11-14")
 
 
+@pytest.mark.both_databases
 def test_pruning_goes_on_in_batches(now, old_and_new, monkeypatch):
     monkeypatch.setattr("clinic.audit.actor.models.PRUNED_AT_ONCE", 1)
     old, _new = old_and_new

@@ -14,6 +14,7 @@ from clinic.audit.models import AuditQuerySet
 from clinic.models import AuditEntry, Event, ImportDraft
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import Cases
 from clinic.tests.trail import entries, only_entry, seen_in
 from doctors.tests.factories import DoctorFactory, TimetableFactory
 from patients.models import Patient
@@ -64,6 +65,7 @@ def test_failing_to_sign_in_as_nobody_does_not_keep_what_was_typed(client):
     assert "my-password" not in whole_trail()
 
 
+@pytest.mark.both_databases
 def test_failing_takes_as_many_queries_whether_the_user_exists_or_not(
     client, receptionist, django_assert_num_queries, django_assert_max_num_queries
 ):
@@ -83,6 +85,7 @@ def test_signing_out_names_the_user(at_desk, receptionist):
     assert only_entry(event=Event.SIGN_OUT).actor == receptionist
 
 
+@pytest.mark.both_databases
 def test_nobody_signs_in_without_an_entry(client, receptionist, monkeypatch):
     client.raise_request_exception = False
     monkeypatch.setattr(AuditEntry, "save_base", lambda *args, **kwargs: 1 / 0)
@@ -129,53 +132,62 @@ def address_of(template, visit):
     return template.format(patient=visit.patient_id, visit=visit.pk, lonely=lonely), lonely or visit.patient_id
 
 
-@pytest.mark.parametrize("name", READS)
-def test_page_that_shows_a_record_leaves_one_entry(at_desk, receptionist, visit, name):
-    address, patient_id = address_of(READS[name], visit)
+def test_page_that_shows_a_record_leaves_one_entry(at_desk, receptionist, visit):
+    with Cases(client=at_desk) as case:
+        for name in READS:
+            with case(name):
+                address, patient_id = address_of(READS[name], visit)
 
-    response = at_desk.get(address)
+                response = at_desk.get(address)
 
-    assert response.status_code == 200
-    entry = only_entry(event=Event.READ)
-    assert (entry.actor, entry.patient_id) == (receptionist, patient_id)
-
-
-@pytest.mark.parametrize("name", ADMIN_READS)
-def test_admin_page_that_shows_a_record_leaves_one_entry(in_admin, administrator, visit, name):
-    address, patient_id = address_of(ADMIN_READS[name], visit)
-
-    response = in_admin.get(address)
-
-    assert response.status_code == 200
-    entry = only_entry(event=Event.READ)
-    assert (entry.actor, entry.patient_id) == (administrator, patient_id)
+                assert response.status_code == 200
+                entry = only_entry(event=Event.READ)
+                assert (entry.actor, entry.patient_id) == (receptionist, patient_id)
 
 
-@pytest.mark.parametrize("name", API_READS)
-def test_call_that_answers_with_a_record_leaves_one_entry_with_the_token(api, receptionist, visit, name):
-    address, patient_id = address_of(API_READS[name], visit)
+def test_admin_page_that_shows_a_record_leaves_one_entry(in_admin, administrator, visit):
+    with Cases(client=in_admin) as case:
+        for name in ADMIN_READS:
+            with case(name):
+                address, patient_id = address_of(ADMIN_READS[name], visit)
 
-    response = api.get(address)
+                response = in_admin.get(address)
 
-    assert response.status_code == 200
-    entry = only_entry(event=Event.READ)
-    token = receptionist.api_tokens.get()
-    assert (entry.actor, entry.patient_id, entry.token_id) == (receptionist, patient_id, token.pk)
+                assert response.status_code == 200
+                entry = only_entry(event=Event.READ)
+                assert (entry.actor, entry.patient_id) == (administrator, patient_id)
 
 
-@pytest.mark.parametrize("name", READS)
-def test_record_is_not_shown_when_the_entry_cannot_be_written(at_desk, visit, name, monkeypatch):
-    at_desk.raise_request_exception = False
+def test_call_that_answers_with_a_record_leaves_one_entry_with_the_token(api, receptionist, visit):
+    with Cases() as case:
+        for name in API_READS:
+            with case(name):
+                address, patient_id = address_of(API_READS[name], visit)
 
-    def down(*args, **kwargs):
-        raise OperationalError(1205, "Lock wait timeout exceeded")
+                response = api.get(address)
 
-    monkeypatch.setattr(AuditEntry, "save_base", down)
+                assert response.status_code == 200
+                entry = only_entry(event=Event.READ)
+                token = receptionist.api_tokens.get()
+                assert (entry.actor, entry.patient_id, entry.token_id) == (receptionist, patient_id, token.pk)
 
-    response = at_desk.get(address_of(READS[name], visit)[0])
 
-    assert response.status_code == 503
-    assert b"Maria" not in response.content
+@pytest.mark.both_databases
+def test_record_is_not_shown_when_the_entry_cannot_be_written(at_desk, visit, monkeypatch):
+    with Cases(client=at_desk) as case:
+        for name in READS:
+            with case(name):
+                at_desk.raise_request_exception = False
+
+                def down(*args, **kwargs):
+                    raise OperationalError(1205, "Lock wait timeout exceeded")
+
+                monkeypatch.setattr(AuditEntry, "save_base", down)
+
+                response = at_desk.get(address_of(READS[name], visit)[0])
+
+                assert response.status_code == 503
+                assert b"Maria" not in response.content
 
 
 def test_form_that_is_refused_shows_the_record_again_and_notes_it(at_desk, visit):
@@ -326,38 +338,46 @@ def look_at_hits(client, name, visit):
     return client.post(address.format(doctor=doctor.pk, hours=hours.pk), {"doctor": doctor.pk} | typed)
 
 
-@pytest.mark.parametrize("name", HITS)
-def test_form_that_shows_who_would_be_hit_notes_whom_it_names(in_admin, administrator, hit, name):
-    response = look_at_hits(in_admin, name, hit)
+def test_form_that_shows_who_would_be_hit_notes_whom_it_names(in_admin, administrator, hit):
+    with Cases(client=in_admin) as case:
+        for name in HITS:
+            with case(name):
+                response = look_at_hits(in_admin, name, hit)
 
-    assert "Maria Santos" in response.content.decode()
-    entry = only_entry(event=Event.READ)
-    assert (entry.actor, seen_in(entry)) == (administrator, {hit.patient_id})
-
-
-@pytest.mark.parametrize("name", HITS)
-def test_nobody_is_told_who_would_be_hit_without_an_entry(in_admin, hit, name, monkeypatch):
-    in_admin.raise_request_exception = False
-    monkeypatch.setattr(AuditQuerySet, "note_of", lambda *args, **kwargs: 1 / 0)
-
-    response = look_at_hits(in_admin, name, hit)
-
-    assert response.status_code == 500
-    assert b"Maria" not in response.content
+                assert "Maria Santos" in response.content.decode()
+                entry = only_entry(event=Event.READ)
+                assert (entry.actor, seen_in(entry)) == (administrator, {hit.patient_id})
 
 
-@pytest.mark.parametrize("name", HITS)
-def test_of_very_many_who_would_be_hit_the_entry_holds_those_who_are_named(in_admin, hit, name, monkeypatch):
-    monkeypatch.setattr("appointments.displaced.finder.MAX_NAMED", 1)
-    later = AppointmentFactory(doctor=hit.doctor, start_time=hit.start_time + dt.timedelta(hours=1))
+@pytest.mark.both_databases
+def test_nobody_is_told_who_would_be_hit_without_an_entry(in_admin, hit, monkeypatch):
+    with Cases(client=in_admin) as case:
+        for name in HITS:
+            with case(name):
+                in_admin.raise_request_exception = False
+                monkeypatch.setattr(AuditQuerySet, "note_of", lambda *args, **kwargs: 1 / 0)
 
-    response = look_at_hits(in_admin, name, hit)
+                response = look_at_hits(in_admin, name, hit)
 
-    assert later.patient.full_name not in response.content.decode()
-    assert "the first 1" in response.content.decode()
-    assert seen_in(only_entry(event=Event.READ)) == {hit.patient_id}
+                assert response.status_code == 500
+                assert b"Maria" not in response.content
 
 
+def test_of_very_many_who_would_be_hit_the_entry_holds_those_who_are_named(in_admin, hit, monkeypatch):
+    with Cases(client=in_admin) as case:
+        for name in HITS:
+            with case(name):
+                monkeypatch.setattr("appointments.displaced.finder.MAX_NAMED", 1)
+                later = AppointmentFactory(doctor=hit.doctor, start_time=hit.start_time + dt.timedelta(hours=1))
+
+                response = look_at_hits(in_admin, name, hit)
+
+                assert later.patient.full_name not in response.content.decode()
+                assert "the first 1" in response.content.decode()
+                assert seen_in(only_entry(event=Event.READ)) == {hit.patient_id}
+
+
+@pytest.mark.both_databases
 @pytest.mark.parametrize("name", ["leave", "admin, leave"])
 def test_those_who_would_be_hit_are_noted_in_the_same_queries_however_many(
     in_admin, hit, name, django_assert_num_queries, django_assert_max_num_queries
@@ -421,12 +441,14 @@ def test_admin_list_of_appointments_notes_their_patients(in_admin, visit):
     assert seen_in(only_entry(event=Event.READ)) == {visit.patient_id}
 
 
-@pytest.mark.parametrize("page", ["2026-11-24/print/", "next/print/", "pack/"])
-def test_printed_schedule_notes_the_dates(at_desk, visit, page):
-    at_desk.get(f"/schedule/{page}")
+def test_printed_schedule_notes_the_dates(at_desk, visit):
+    with Cases(client=at_desk) as case:
+        for page in ["2026-11-24/print/", "next/print/", "pack/"]:
+            with case(page):
+                at_desk.get(f"/schedule/{page}")
 
-    entry = only_entry(event=Event.READ)
-    assert set(entry.additional_data["printed"]) <= {"2026-11-24", "2026-11-25"}
+                entry = only_entry(event=Event.READ)
+                assert set(entry.additional_data["printed"]) <= {"2026-11-24", "2026-11-25"}
 
 
 def test_day_view_and_its_polling_leave_no_entry(at_desk, visit):
@@ -474,36 +496,43 @@ API_SEARCHES = {
 }
 
 
-@pytest.mark.parametrize("name", SEARCHES)
-def test_search_notes_whom_it_found_and_not_what_was_typed(at_desk, visit, name):
-    SEARCHES[name](at_desk)
+@pytest.mark.both_databases
+def test_search_notes_whom_it_found_and_not_what_was_typed(at_desk, visit):
+    with Cases(client=at_desk) as case:
+        for name in SEARCHES:
+            with case(name):
+                SEARCHES[name](at_desk)
 
-    entry = only_entry(event=Event.SEARCH)
-    assert seen_in(entry) == {visit.patient_id}
-    assert "santos" not in whole_trail().lower()
-
-
-@pytest.mark.parametrize("name", ADMIN_SEARCHES)
-def test_admin_search_notes_whom_it_found_and_not_what_was_typed(in_admin, visit, name):
-    PatientFactory(last_name="Other", first_name="Else")
-
-    if name == "trail":
-        in_admin.post(ADMIN_SEARCHES[name], {"query": "santos"})
-    else:
-        in_admin.get(ADMIN_SEARCHES[name])
-
-    entry = only_entry(event=Event.SEARCH)
-    assert seen_in(entry) == {visit.patient_id}
-    assert "santos" not in whole_trail().lower()
+                entry = only_entry(event=Event.SEARCH)
+                assert seen_in(entry) == {visit.patient_id}
+                assert "santos" not in whole_trail().lower()
 
 
-@pytest.mark.parametrize("name", API_SEARCHES)
-def test_search_by_a_program_notes_whom_it_found(api, visit, name):
-    response = API_SEARCHES[name](api)
+def test_admin_search_notes_whom_it_found_and_not_what_was_typed(in_admin, visit):
+    with Cases(client=in_admin) as case:
+        for name in ADMIN_SEARCHES:
+            with case(name):
+                PatientFactory(last_name="Other", first_name="Else")
 
-    assert response.status_code == 200
-    assert seen_in(only_entry(event=Event.SEARCH)) == {visit.patient_id}
-    assert "santos" not in whole_trail().lower()
+                if name == "trail":
+                    in_admin.post(ADMIN_SEARCHES[name], {"query": "santos"})
+                else:
+                    in_admin.get(ADMIN_SEARCHES[name])
+
+                entry = only_entry(event=Event.SEARCH)
+                assert seen_in(entry) == {visit.patient_id}
+                assert "santos" not in whole_trail().lower()
+
+
+def test_search_by_a_program_notes_whom_it_found(api, visit):
+    with Cases() as case:
+        for name in API_SEARCHES:
+            with case(name):
+                response = API_SEARCHES[name](api)
+
+                assert response.status_code == 200
+                assert seen_in(only_entry(event=Event.SEARCH)) == {visit.patient_id}
+                assert "santos" not in whole_trail().lower()
 
 
 def test_search_in_vain_leaves_an_entry(at_desk):
@@ -527,18 +556,23 @@ EXPORTS = {
 }
 
 
-@pytest.mark.parametrize("name", EXPORTS)
-@pytest.mark.parametrize("as_format", ["csv", "xlsx"])
-def test_export_is_noted_before_its_first_row_is_sent(in_admin, visit, name, as_format):
-    response = in_admin.get(EXPORTS[name].format(as_format))  # nothing of the stream is read
-    for close in response._resource_closers:  # not `close()`, which would end the test's connection, too
-        close()
+def test_export_is_noted_before_its_first_row_is_sent(in_admin, visit):
+    with Cases(client=in_admin) as case:
+        for name in EXPORTS:
+            for as_format in ["csv", "xlsx"]:
+                with case(name, as_format):
+                    response = in_admin.get(EXPORTS[name].format(as_format))  # nothing of the stream is read
+                    for (
+                        close
+                    ) in response._resource_closers:  # not `close()`, which would end the test's connection, too
+                        close()
 
-    entry = only_entry(event=Event.EXPORT)
-    assert entry.additional_data["rows"] == 1
-    assert entry.additional_data["format"] == as_format
+                    entry = only_entry(event=Event.EXPORT)
+                    assert entry.additional_data["rows"] == 1
+                    assert entry.additional_data["format"] == as_format
 
 
+@pytest.mark.both_databases
 def test_export_of_days_counts_what_it_sends(in_admin, visit):
     AppointmentFactory(start_time=visit.start_time + dt.timedelta(days=1))
 
@@ -550,6 +584,7 @@ def test_export_of_days_counts_what_it_sends(in_admin, visit):
     assert (entry.additional_data["first"], entry.additional_data["last"]) == ("2026-11-24", "2026-11-25")
 
 
+@pytest.mark.both_databases
 def test_nothing_is_exported_when_the_entry_cannot_be_written(in_admin, visit, monkeypatch):
     in_admin.raise_request_exception = False
     monkeypatch.setattr(AuditEntry, "save_base", lambda *args, **kwargs: 1 / 0)
@@ -584,6 +619,7 @@ def test_preview_of_an_import_notes_who_is_registered_already(in_admin, visit, t
     assert seen_in(only_entry(event=Event.SEARCH)) == {visit.patient_id}
 
 
+@pytest.mark.both_databases
 def test_list_that_names_many_holds_the_first_and_finds_all():
     patients = [PatientFactory() for _ in range(25)]
 

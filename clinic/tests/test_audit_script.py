@@ -44,7 +44,7 @@ class Clinic:
         return Patient.objects.get(email="ana@example.org")
 
     @property
-    def visit(self):
+    def appointment(self):
         return Appointment.objects.get()
 
 
@@ -81,17 +81,17 @@ def move(clinic):
         "date": "2026-11-24",
         "time": "11:00",
         "duration_minutes": "30",
-        "version": clinic.visit.version,
+        "version": clinic.appointment.version,
     }
-    clinic.people[DESK].post(f"/appointments/{clinic.visit.pk}/move/", sent)
+    clinic.people[DESK].post(f"/appointments/{clinic.appointment.pk}/move/", sent)
 
 
 def arrive(clinic):
-    clinic.people[WARD].post(f"/appointments/{clinic.visit.pk}/arrive/", {"version": clinic.visit.version})
+    clinic.people[WARD].post(f"/appointments/{clinic.appointment.pk}/arrive/", {"version": clinic.appointment.version})
 
 
 def cancel_by_program(clinic):
-    clinic.program.post(f"/appointments/{clinic.visit.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
+    clinic.program.post(f"/appointments/{clinic.appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
 
 
 def change_role(clinic):
@@ -124,10 +124,10 @@ ACTIONS = [
     move,
     at(DESK, "/schedule/2026-11-24/print/"),
     sign_in(WARD, "doctor"),
-    at(WARD, "/appointments/{c.visit.pk}/"),
+    at(WARD, "/appointments/{c.appointment.pk}/"),
     arrive,
     at(WARD, "/patients/{c.maria.pk}/"),  # who is not the doctor's patient
-    lambda c: c.program.get(f"/appointments/{c.visit.pk}"),
+    lambda c: c.program.get(f"/appointments/{c.appointment.pk}"),
     cancel_by_program,
     sign_in(OFFICE, "admin"),
     change_role,
@@ -144,15 +144,35 @@ TABLE = [
     ("read", "reception", "patient", "maria", "maria", DESK, False, set(), None),
     ("write", "reception", "patient", "ana", "ana", DESK, False, set(), {"last_name": ["None", "Lopes"]}),
     ("write", "reception", "patient", "ana", "ana", DESK, False, set(), {"last_name": ["Lopes", "Silva"]}),
-    ("write", "reception", "appointment", "visit", "ana", DESK, False, set(), {STARTS: ["None", TEN]}),
-    ("write", "reception", "appointment", "visit", "ana", DESK, False, set(), {STARTS: [TEN, ELEVEN]}),
+    ("write", "reception", "appointment", "appointment", "ana", DESK, False, set(), {STARTS: ["None", TEN]}),
+    ("write", "reception", "appointment", "appointment", "ana", DESK, False, set(), {STARTS: [TEN, ELEVEN]}),
     ("read", "reception", "appointment", None, None, DESK, False, set(), "printed 2026-11-24"),
     ("sign_in", "doctor_user", "user", "doctor_user", None, WARD, False, set(), None),
-    ("read", "doctor_user", "appointment", "visit", "ana", WARD, False, set(), None),
-    ("write", "doctor_user", "appointment", "visit", "ana", WARD, False, set(), {"status": ["booked", "arrived"]}),
+    ("read", "doctor_user", "appointment", "appointment", "ana", WARD, False, set(), None),
+    (
+        "write",
+        "doctor_user",
+        "appointment",
+        "appointment",
+        "ana",
+        WARD,
+        False,
+        set(),
+        {"status": ["booked", "arrived"]},
+    ),
     ("refusal", "doctor_user", "patient", "maria", "maria", WARD, False, set(), "status 404"),
-    ("read", "reception", "appointment", "visit", "ana", SERVER, True, set(), None),
-    ("write", "reception", "appointment", "visit", "ana", SERVER, True, set(), {"status": ["arrived", "cancelled"]}),
+    ("read", "reception", "appointment", "appointment", "ana", SERVER, True, set(), None),
+    (
+        "write",
+        "reception",
+        "appointment",
+        "appointment",
+        "ana",
+        SERVER,
+        True,
+        set(),
+        {"status": ["arrived", "cancelled"]},
+    ),
     ("sign_in", "admin", "user", "admin", None, OFFICE, False, set(), None),
     ("write", "admin", "user", "manager", None, OFFICE, False, set(), {"groups": ["Manager", "Manager, Receptionist"]}),
     (
@@ -179,7 +199,7 @@ def told(entry, clinic, expected):
         "user": people,
         "patient": patients,
         "doctor": {clinic.lopes.pk: "lopes"},
-        "appointment": {clinic.visit.pk: "visit"},
+        "appointment": {clinic.appointment.pk: "appointment"},
     }
     kind = entry.content_type.model
     seen = SeenPatient.objects.filter(entry=entry).values_list("patient_id", flat=True)

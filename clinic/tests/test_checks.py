@@ -36,25 +36,20 @@ def set_session(connection, statement):
         cursor.execute(statement)
 
 
-@pytest.mark.parametrize("level", ["repeatable read", "serializable", "read uncommitted", None])
-def test_isolation_setting_other_than_read_committed_is_refused(configure, level):
-    configure({"default": {"ENGINE": "django.db.backends.mysql", "OPTIONS": {"isolation_level": level}}})
+def test_isolation_setting_other_than_read_committed_is_refused(configure):
+    for level in ("repeatable read", "serializable", "read uncommitted", None):
+        configure({"default": {"ENGINE": "django.db.backends.mysql", "OPTIONS": {"isolation_level": level}}})
 
-    messages = check_isolation_setting()
+        messages = check_isolation_setting()
 
-    assert ids(messages) == ["clinic.E001"]
-    assert messages[0].level == checks.ERROR
+        assert [(message.id, message.level) for message in messages] == [("clinic.E001", checks.ERROR)], level
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"isolation_level": "read committed"}, {"isolation_level": "READ COMMITTED"}],
-    ids=["default", "lower", "upper"],
-)
-def test_isolation_setting_read_committed_is_fine(configure, options):
-    configure({"default": {"ENGINE": "django.db.backends.mysql", "OPTIONS": options}})
+def test_isolation_setting_read_committed_or_none_is_fine(configure):
+    for level in ({}, {"isolation_level": "read committed"}, {"isolation_level": "READ COMMITTED"}):
+        configure({"default": {"ENGINE": "django.db.backends.mysql", "OPTIONS": level}})
 
-    assert check_isolation_setting() == []
+        assert check_isolation_setting() == [], level
 
 
 def test_isolation_setting_without_options_is_fine(configure):
@@ -76,6 +71,7 @@ def test_isolation_setting_names_each_wrong_database(configure):
     assert ids(check_isolation_setting()) == ["clinic.E001", "clinic.E001"]
 
 
+@pytest.mark.both_databases
 @pytest.mark.django_db
 def test_checks_as_configured_are_fine():
     assert check_isolation_setting() == []
@@ -86,21 +82,23 @@ def test_database_session_is_not_asked_without_databases():
     assert check_database_session(None) == []
 
 
-@pytest.mark.parametrize("check", [check_isolation_setting, check_database_session, check_hosts, check_database_line])
-def test_checks_are_registered(check):
-    assert check in checks.registry.registry.get_checks(include_deployment_checks=True)
+def test_checks_are_registered():
+    registered = checks.registry.registry.get_checks(include_deployment_checks=True)
+
+    assert {check_isolation_setting, check_database_session, check_hosts, check_database_line} <= set(registered)
 
 
-@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE", "READ UNCOMMITTED"])
-def test_database_session_other_than_read_committed_is_refused(mariadb, level):
-    set_session(mariadb, f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
+@pytest.mark.both_databases
+def test_database_session_other_than_read_committed_is_refused(mariadb):
+    for level in ("REPEATABLE READ", "SERIALIZABLE", "READ UNCOMMITTED"):
+        set_session(mariadb, f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
 
-    messages = check_database_session(["default"])
+        messages = check_database_session(["default"])
 
-    assert ids(messages) == ["clinic.E001"]
-    assert messages[0].level == checks.ERROR
+        assert [(message.id, message.level) for message in messages] == [("clinic.E001", checks.ERROR)], level
 
 
+@pytest.mark.both_databases
 def test_database_session_not_strict_is_refused(mariadb):
     set_session(mariadb, "SET SESSION sql_mode = ''")
 
@@ -110,13 +108,15 @@ def test_database_session_not_strict_is_refused(mariadb):
     assert messages[0].level == checks.ERROR
 
 
-@pytest.mark.parametrize("mode", ["STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "ANSI_QUOTES,STRICT_TRANS_TABLES"])
-def test_database_session_strict_is_fine(mariadb, mode):
-    set_session(mariadb, f"SET SESSION sql_mode = '{mode}'")
+@pytest.mark.both_databases
+def test_database_session_strict_is_fine(mariadb):
+    for mode in ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "ANSI_QUOTES,STRICT_TRANS_TABLES"):
+        set_session(mariadb, f"SET SESSION sql_mode = '{mode}'")
 
-    assert check_database_session(["default"]) == []
+        assert check_database_session(["default"]) == [], mode
 
 
+@pytest.mark.both_databases
 def test_database_session_wrong_in_both_is_refused_for_both(mariadb):
     set_session(mariadb, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     set_session(mariadb, "SET SESSION sql_mode = ''")
@@ -124,18 +124,18 @@ def test_database_session_wrong_in_both_is_refused_for_both(mariadb):
     assert ids(check_database_session(["default"])) == ["clinic.E001", "clinic.E002"]
 
 
-@pytest.mark.parametrize(("hosts", "warned"), [(["*"], ["clinic.W001"]), (["a.example", "*"], ["clinic.W001"])])
-def test_portal_that_answers_to_any_host_is_warned_of(settings, hosts, warned):
-    settings.ALLOWED_HOSTS = hosts
+def test_portal_that_answers_to_any_host_is_warned_of(settings):
+    for hosts in (["*"], ["a.example", "*"]):
+        settings.ALLOWED_HOSTS = hosts
 
-    assert ids(check_hosts()) == warned
+        assert ids(check_hosts()) == ["clinic.W001"], hosts
 
 
-@pytest.mark.parametrize("hosts", [["clinic.example.org"], [".example.org"], []])
-def test_portal_that_answers_to_named_hosts_is_fine(settings, hosts):
-    settings.ALLOWED_HOSTS = hosts
+def test_portal_that_answers_to_named_hosts_is_fine(settings):
+    for hosts in (["clinic.example.org"], [".example.org"], []):
+        settings.ALLOWED_HOSTS = hosts
 
-    assert check_hosts() == []
+        assert check_hosts() == [], hosts
 
 
 @pytest.fixture
@@ -157,9 +157,8 @@ def test_database_elsewhere_without_tls_is_warned_of(database_at):
     assert ids(check_database_line(["default"])) == ["clinic.W002"]
 
 
-@pytest.mark.parametrize(
-    ("host", "cipher", "vendor"),
-    [
+def test_database_with_tls_or_on_this_machine_is_fine(database_at):
+    databases = [
         ("db.example.org", "TLS_AES_256_GCM_SHA384", "mysql"),
         ("localhost", "", "mysql"),
         ("127.0.0.1", "", "mysql"),
@@ -167,15 +166,15 @@ def test_database_elsewhere_without_tls_is_warned_of(database_at):
         ("", "", "mysql"),
         ("/run/mysqld/mysqld.sock", "", "mysql"),
         ("", "", "sqlite"),
-    ],
-)
-def test_database_with_tls_or_on_this_machine_is_fine(database_at, host, cipher, vendor):
-    database_at(host, cipher, vendor)
+    ]
+    for host, cipher, vendor in databases:
+        database_at(host, cipher, vendor)
 
-    assert check_database_line(["default"]) == []
-    assert check_database_line(None) == []
+        assert check_database_line(["default"]) == [], (host, cipher, vendor)
+        assert check_database_line(None) == []
 
 
+@pytest.mark.both_databases
 def test_cipher_is_asked_of_the_session(mariadb, monkeypatch):
     monkeypatch.setattr("clinic.checks._is_local", lambda alias: False)
     with mariadb.cursor() as cursor:

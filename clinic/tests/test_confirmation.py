@@ -10,8 +10,9 @@ from django_otp.oath import TOTP
 from appointments.models import CalendarFeed
 from clinic.accounts import second_factor
 from clinic.models import ApiToken, User
+from clinic.tests.crawl import TABLE
 from clinic.tests.factories import UserFactory
-from clinic.tests.test_access import TABLE
+from clinic.tests.kit import Cases
 from clinic.tests.test_next import TRICKS
 from clinic.web.page_access import CONFIRMED
 
@@ -77,25 +78,31 @@ def test_pages_to_be_confirmed_are_pages_of_the_portal():
     assert set(ASKED) <= set(TABLE)
 
 
-@pytest.mark.parametrize(("page", "method"), EACH)
-def test_page_asks_who_it_is_when_the_sign_in_is_a_while_ago(stale, page, method):
-    response = stale.generic(method, address_of(page))
+def test_page_asks_who_it_is_when_the_sign_in_is_a_while_ago(stale):
+    with Cases(client=stale) as case:
+        for page, method in EACH:
+            with case(page, method):
+                response = stale.generic(method, address_of(page))
 
-    led_back_to = SESSIONS if page.startswith("session_end") else address_of(page)
-    assert response["Location"].startswith(f"{CONFIRM}?next={led_back_to}")
-    assert ("sent=1" in response["Location"]) == (method == "POST")
-
-
-@pytest.mark.parametrize(("page", "method"), EACH)
-def test_page_asks_nothing_right_after_the_sign_in(in_admin, now, page, method):
-    now.shift(TEN_MINUTES - dt.timedelta(seconds=1))
-
-    assert not asks(in_admin.generic(method, address_of(page)))
+                led_back_to = SESSIONS if page.startswith("session_end") else address_of(page)
+                assert response["Location"].startswith(f"{CONFIRM}?next={led_back_to}")
+                assert ("sent=1" in response["Location"]) == (method == "POST")
 
 
-@pytest.mark.parametrize("page", ["/", "/patients/", "/admin/", "/admin/clinic/user/", "/admin/patients/patient/"])
-def test_other_page_asks_nothing(stale, page):
-    assert stale.get(page).status_code == 200
+def test_page_asks_nothing_right_after_the_sign_in(in_admin, now):
+    with Cases(client=in_admin, now=now) as case:
+        for page, method in EACH:
+            with case(page, method):
+                now.shift(TEN_MINUTES - dt.timedelta(seconds=1))
+
+                assert not asks(in_admin.generic(method, address_of(page)))
+
+
+def test_other_page_asks_nothing(stale):
+    with Cases(client=stale) as case:
+        for page in ["/", "/patients/", "/admin/", "/admin/clinic/user/", "/admin/patients/patient/"]:
+            with case(page):
+                assert stale.get(page).status_code == 200
 
 
 def test_head_asks_as_get_does(stale):
@@ -154,9 +161,8 @@ def test_ending_the_other_sessions_leads_back_to_their_list_and_goes_on_there(st
     assert not get_user(other).is_authenticated
 
 
-@pytest.mark.parametrize(
-    ("asked", "led_back_to"),
-    [
+def test_download_leads_back_to_the_page_that_offers_it(stale):
+    table = [
         ("/patients/export/?as=csv", "/patients/export/"),
         ("/patients/7/data/?as=html", "/patients/7/data/"),
         (
@@ -164,10 +170,11 @@ def test_ending_the_other_sessions_leads_back_to_their_list_and_goes_on_there(st
             "/appointments/export/?first=2026-11-23&last=2026-11-24&doctor=",
         ),
         ("/admin/clinic/user/add/?_popup=1", "/admin/clinic/user/add/?_popup=1"),
-    ],
-)
-def test_download_leads_back_to_the_page_that_offers_it(stale, asked, led_back_to):
-    assert stale.get(stale.get(asked)["Location"]).context["next"] == led_back_to
+    ]
+    with Cases(client=stale) as case:
+        for asked, led_back_to in table:
+            with case(asked, led_back_to):
+                assert stale.get(stale.get(asked)["Location"]).context["next"] == led_back_to
 
 
 def test_not_now_leads_back_to_where_one_was(stale):
@@ -178,19 +185,25 @@ def test_not_now_leads_back_to_where_one_was(stale):
     assert wrong.context["back_url"] == "/patients/?page=2"
 
 
-@pytest.mark.parametrize("before", [EXPORT, CONFIRM, "/accounts/login/", "/nowhere/", "/accounts/logout/"])
-def test_not_now_leads_to_the_schedule_from_what_asks_again_or_is_no_page(stale, before):
-    asked = stale.get(EXPORT, headers=referring_page(before))
+def test_not_now_leads_to_the_schedule_from_what_asks_again_or_is_no_page(stale):
+    with Cases(client=stale) as case:
+        for before in [EXPORT, CONFIRM, "/accounts/login/", "/nowhere/", "/accounts/logout/"]:
+            with case(before):
+                asked = stale.get(EXPORT, headers=referring_page(before))
 
-    assert stale.get(asked["Location"]).context["back_url"] == "/schedule/"
+                assert stale.get(asked["Location"]).context["back_url"] == "/schedule/"
 
 
-@pytest.mark.parametrize("target", TRICKS)
-def test_not_now_leads_to_no_other_host(stale, target):
-    asked = stale.get(EXPORT, headers={"Referer": target.encode("ascii", "ignore").decode().translate(NO_BREAKS)})
+def test_not_now_leads_to_no_other_host(stale):
+    with Cases(client=stale) as case:
+        for target in TRICKS:
+            with case(target):
+                asked = stale.get(
+                    EXPORT, headers={"Referer": target.encode("ascii", "ignore").decode().translate(NO_BREAKS)}
+                )
 
-    assert stale.get(asked["Location"]).context["back_url"] == "/schedule/"
-    assert stale.get(CONFIRM, {"next": EXPORT, "back": target}).context["back_url"] == "/schedule/"
+                assert stale.get(asked["Location"]).context["back_url"] == "/schedule/"
+                assert stale.get(CONFIRM, {"next": EXPORT, "back": target}).context["back_url"] == "/schedule/"
 
 
 def test_page_says_why_and_what_became_of_what_was_sent(stale):
@@ -232,6 +245,7 @@ def test_password_of_somebody_else_confirms_nothing(stale):
     assert error_codes(response) == {"wrong_password"}
 
 
+@pytest.mark.both_databases
 def test_wrong_passwords_count_as_those_at_the_login_do(stale):
     statuses = [stale.post(CONFIRM, {"password": "wrong"}).status_code for _ in range(5)]
 
@@ -242,6 +256,7 @@ def test_wrong_passwords_count_as_those_at_the_login_do(stale):
     assert asks(stale.get(EXPORT))
 
 
+@pytest.mark.both_databases
 def test_confirming_begins_the_count_anew(stale):
     for _ in range(2):
         for _ in range(4):

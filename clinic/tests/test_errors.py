@@ -1,6 +1,7 @@
 """Errors tell nothing: neither of the portal's making, nor of anybody's data, nor whether the database answers."""
 
 import re
+from contextlib import contextmanager
 
 import pytest
 from django.contrib.sessions.backends.base import UpdateError
@@ -11,7 +12,7 @@ from django.test import Client
 from django.utils.html import escape
 
 from clinic.tests.api_client import token_of
-from clinic.tests.kit import elements
+from clinic.tests.kit import Cases, elements
 from clinic.web.error_pages import refusal_page
 from doctors import views as doctor_views
 
@@ -28,11 +29,12 @@ def broken(error):
     return fail
 
 
-@pytest.fixture
-def database_down(db):
-    """Let every query fail as if the server had gone, until the test is over."""
+@contextmanager
+def database_down(error=None):
+    """Let every query fail as if the server had gone."""
     with pytest.MonkeyPatch.context() as patch:
-        yield lambda error=None: patch.setattr(connection, "cursor", broken(error or OperationalError(2013, SECRET)))
+        patch.setattr(connection, "cursor", broken(error or OperationalError(2013, SECRET)))
+        yield
 
 
 @pytest.fixture
@@ -52,9 +54,8 @@ def assert_styled_and_silent(response, status):
     assert [word for word in GIVEN_AWAY if word.lower() in text.lower()] == []
 
 
-@pytest.mark.parametrize(
-    ("address", "method", "sent"),
-    [
+def test_database_down_is_told_by_a_page_of_a_signed_in_user_whatever_is_asked(quiet):
+    table = [
         ("/", "GET", {}),
         ("/patients/7/", "GET", {}),
         ("/patients/new/", "POST", {}),
@@ -64,92 +65,87 @@ def assert_styled_and_silent(response, status):
         ("/admin/", "GET", {}),
         ("/admin/nowhere/", "GET", {}),
         ("/doctors/3/week/2026-11-24/", "GET", {}),
-    ],
-)
-@pytest.mark.parametrize("error", [OperationalError(2013, SECRET), InterfaceError(0, SECRET)])
-def test_database_down_is_told_by_a_page_of_a_signed_in_user_whatever_is_asked(
-    quiet, database_down, address, method, sent, error
-):
-    database_down(error)
+    ]
+    with Cases(client=quiet) as case:
+        for address, method, sent in table:
+            for error in [OperationalError(2013, SECRET), InterfaceError(0, SECRET)]:
+                with case(address, method, sent, error):
+                    with database_down(error):
+                        response = quiet.generic(method, address, **sent)
 
-    response = quiet.generic(method, address, **sent)
-
-    assert_styled_and_silent(response, 503)
-    assert response["Retry-After"]
-    assert "no-store" in response["Cache-Control"]
+                    assert_styled_and_silent(response, 503)
+                    assert response["Retry-After"]
+                    assert "no-store" in response["Cache-Control"]
 
 
-@pytest.mark.parametrize(
-    ("address", "method", "status"),
-    [
+def test_database_down_matters_to_no_stranger_who_needs_nothing_of_it():
+    table = [
         ("/accounts/login/", "GET", 200),
         ("/nowhere/", "GET", 404),
         ("/", "GET", 302),
         ("/livez", "GET", 200),
         ("/livez", "POST", 405),
-    ],
-)
-def test_database_down_matters_to_no_stranger_who_needs_nothing_of_it(database_down, address, method, status):
-    database_down()
+    ]
+    with Cases() as case:
+        for address, method, status in table:
+            with case(address, method, status):
+                with database_down():
+                    response = Client(raise_request_exception=False).generic(method, address)
 
-    response = Client(raise_request_exception=False).generic(method, address)
-
-    assert response.status_code == status
+                assert response.status_code == status
 
 
-def test_login_with_the_database_down_is_told_by_a_page(database_down):
-    database_down()
-
-    response = Client(raise_request_exception=False).post(
-        "/accounts/login/", {"username": "reception", "password": "x"}
-    )
+def test_login_with_the_database_down_is_told_by_a_page():
+    with database_down():
+        response = Client(raise_request_exception=False).post(
+            "/accounts/login/", {"username": "reception", "password": "x"}
+        )
 
     assert_styled_and_silent(response, 503)
 
 
-def test_forged_form_with_the_database_down_is_told_by_a_page(receptionist, database_down):
+def test_forged_form_with_the_database_down_is_told_by_a_page(receptionist):
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     client.force_login(receptionist)
-    database_down()
-
-    response = client.post("/patients/new/", {"first_name": "x"})
+    with database_down():
+        response = client.post("/patients/new/", {"first_name": "x"})
 
     assert_styled_and_silent(response, 503)
 
 
-@pytest.mark.parametrize("address", ["/api/doctors", "/api/fhir/Practitioner", "/api/nowhere"])
-def test_api_with_the_database_down_answers_in_its_own_form(receptionist, database_down, address):
-    headers = {"Authorization": f"Bearer {token_of(receptionist)}"}
-    database_down()
+def test_api_with_the_database_down_answers_in_its_own_form(receptionist):
+    with Cases() as case:
+        for address in ["/api/doctors", "/api/fhir/Practitioner", "/api/nowhere"]:
+            with case(address):
+                headers = {"Authorization": f"Bearer {token_of(receptionist)}"}
+                with database_down():
+                    response = Client(raise_request_exception=False).get(address, headers=headers)
 
-    response = Client(raise_request_exception=False).get(address, headers=headers)
-
-    assert response.status_code == 503
-    assert "json" in response["Content-Type"]
-    assert SECRET not in response.content.decode()
-
-
-def test_calendar_feed_with_the_database_down_is_503(database_down):
-    database_down()
-
-    assert Client(raise_request_exception=False).get("/calendar/x.ics").status_code == 503
+                assert response.status_code == 503
+                assert "json" in response["Content-Type"]
+                assert SECRET not in response.content.decode()
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
+def test_calendar_feed_with_the_database_down_is_503():
+    with database_down():
+        assert Client(raise_request_exception=False).get("/calendar/x.ics").status_code == 503
+
+
+def test_error_is_told_by_a_page_that_says_nothing_of_it(quiet, monkeypatch):
+    table = [
         (ZeroDivisionError(SECRET), 500),
         (SuspiciousOperation(SECRET), 400),
         (DisallowedHost(SECRET), 400),
         (PermissionError(SECRET), 500),
         (UnicodeDecodeError("utf-8", b"x", 0, 1, SECRET), 500),
         (RecursionError(SECRET), 500),
-    ],
-)
-def test_error_is_told_by_a_page_that_says_nothing_of_it(quiet, monkeypatch, error, status):
-    monkeypatch.setattr(doctor_views, "render", broken(error))
+    ]
+    with Cases(client=quiet) as case:
+        for error, status in table:
+            with case(error, status):
+                monkeypatch.setattr(doctor_views, "render", broken(error))
 
-    assert_styled_and_silent(quiet.get("/doctors/"), status)
+                assert_styled_and_silent(quiet.get("/doctors/"), status)
 
 
 def test_session_that_ended_meanwhile_is_told_by_a_page(quiet, monkeypatch):
@@ -169,31 +165,39 @@ def test_session_that_cannot_be_saved_is_told_by_a_page(quiet, monkeypatch):
     assert "no-store" in response["Cache-Control"]
 
 
-@pytest.mark.parametrize("status", [411, 413, 429])
-def test_refusal_needs_no_database(quiet, database_down, status):
-    request = quiet.get("/doctors/").wsgi_request
-    database_down()
+def test_refusal_needs_no_database(quiet):
+    with Cases(client=quiet) as case:
+        for status in [411, 413, 429]:
+            with case(status):
+                request = quiet.get("/doctors/").wsgi_request
+                with database_down():
+                    response = refusal_page(request, status, {"Retry-After": "60"})
 
-    response = refusal_page(request, status, {"Retry-After": "60"})
-
-    assert_styled_and_silent(response, status)
-    assert response["Retry-After"] == "60"
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["elsewhere.example", "testserver.elsewhere.example", "testserver@elsewhere.example", "a b", "[::1", "x" * 300, ""],
-)
-def test_foreign_host_is_told_nothing(quiet, host):
-    response = quiet.get("/doctors/", headers={"Host": host})
-
-    assert_styled_and_silent(response, 400)
-    assert not host or host not in response.content.decode()
+                assert_styled_and_silent(response, status)
+                assert response["Retry-After"] == "60"
 
 
-@pytest.mark.parametrize(
-    "address",
-    [
+def test_foreign_host_is_told_nothing(quiet):
+    table = [
+        "elsewhere.example",
+        "testserver.elsewhere.example",
+        "testserver@elsewhere.example",
+        "a b",
+        "[::1",
+        "x" * 300,
+        "",
+    ]
+    with Cases(client=quiet) as case:
+        for host in table:
+            with case(host):
+                response = quiet.get("/doctors/", headers={"Host": host})
+
+                assert_styled_and_silent(response, 400)
+                assert not host or host not in response.content.decode()
+
+
+def test_odd_address_is_not_found(quiet):
+    table = [
         "/%00/",
         "/patients/%00/",
         "/patients/1%00/",
@@ -207,15 +211,15 @@ def test_foreign_host_is_told_nothing(quiet, host):
         "/schedule/2026-13-45/",
         "/patients/99999999999999999999999999/",
         "/" + "a" * 7000,
-    ],
-)
-def test_odd_address_is_not_found(quiet, address):
-    assert_styled_and_silent(quiet.get(address), 404)
+    ]
+    with Cases(client=quiet) as case:
+        for address in table:
+            with case(address):
+                assert_styled_and_silent(quiet.get(address), 404)
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_odd_query_is_no_error_of_ours(quiet):
+    table = [
         "x=" + "a" * 7000,
         "&".join("a" for _ in range(900)),
         "doctor=%00",
@@ -224,23 +228,22 @@ def test_odd_address_is_not_found(quiet, address):
         "page=-1&first=%00&last=%ed%a0%80",
         "date=%00",
         "patient=1' OR '1'='1",
-    ],
-)
-@pytest.mark.parametrize(
-    "address",
-    [
+    ]
+    others = [
         "/",
         "/schedule/2026-11-24/",
         "/appointments/free/",
         "/appointments/book/",
         "/doctors/",
         "/patients/",
-    ],
-)
-def test_odd_query_is_no_error_of_ours(quiet, address, query):
-    response = quiet.get(f"{address}?{query}")
+    ]
+    with Cases(client=quiet) as case:
+        for query in table:
+            for address in others:
+                with case(address, query):
+                    response = quiet.get(f"{address}?{query}")
 
-    assert response.status_code in {200, 302, 404}
+                    assert response.status_code in {200, 302, 404}
 
 
 def test_query_of_too_many_names_is_too_large(quiet):
@@ -258,18 +261,22 @@ def test_form_without_its_token_is_told_by_a_page(receptionist):
     assert_styled_and_silent(response, 403)
 
 
-@pytest.mark.parametrize("origin", ["https://elsewhere.example", "null", "http://testserver.elsewhere.example"])
-def test_form_from_elsewhere_is_told_by_a_page(receptionist, origin):
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(receptionist)
+def test_form_from_elsewhere_is_told_by_a_page(receptionist):
+    with Cases() as case:
+        for origin in ["https://elsewhere.example", "null", "http://testserver.elsewhere.example"]:
+            with case(origin):
+                client = Client(enforce_csrf_checks=True)
+                client.force_login(receptionist)
 
-    response = client.post("/patients/new/", {"first_name": "x"}, headers={"Origin": origin})
+                response = client.post("/patients/new/", {"first_name": "x"}, headers={"Origin": origin})
 
-    assert_styled_and_silent(response, 403)
+                assert_styled_and_silent(response, 403)
 
 
-@pytest.mark.parametrize("cookie", ["", "x", "x" * 4000, "\x00", "../../x", "é", "' OR 1=1"])
-def test_made_up_session_is_a_strangers(client, cookie):
-    response = client.get("/", headers={"Cookie": f"sessionid={cookie}"})
+def test_made_up_session_is_a_strangers(client):
+    with Cases(client=client) as case:
+        for cookie in ["", "x", "x" * 4000, "\x00", "../../x", "é", "' OR 1=1"]:
+            with case(cookie):
+                response = client.get("/", headers={"Cookie": f"sessionid={cookie}"})
 
-    assert response.status_code == 302
+                assert response.status_code == 302

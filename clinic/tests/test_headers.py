@@ -1,25 +1,22 @@
-"""Headers of every answer: each address of the table for each role, errors and refusals, as production is set."""
+"""Headers of errors, refusals and files as production is set, and the score; pages of the table are in the crawl."""
 
 from dataclasses import replace
 from http.cookies import SimpleCookie
 
 import pytest
-from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.test import Client
 
 from appointments.models import CalendarFeed
+from clinic.tests.crawl import ELSEWHERE
+from clinic.tests.crawl_checks import ALWAYS, header_faults
 from clinic.tests.header_score import MODIFIERS, Answer, results, score
-from clinic.tests.kit import close
-from clinic.tests.test_access import ALL_ROLES, ANONYMOUS, TABLE, walk  # noqa: F401 -- a fixture
+from clinic.tests.kit import Cases, close
 from doctors import views as doctor_views
+from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now", "production")
-
-ELSEWHERE = "https://elsewhere.example"
-# They answer by plain HTTP, too, as load balancers ask: the Observatory judges the site's first page.
-PLAIN_TOO = {"livez", "readyz"}
 
 
 @pytest.fixture
@@ -30,78 +27,17 @@ def production(settings):
     )
 
 
-def text_of(response):
-    return "" if response.streaming else response.content.decode("utf-8", "replace")
+@pytest.fixture
+def visitor():
+    """A client whose requests come from a page of another site."""
+    return Client(raise_request_exception=False, headers={"Origin": ELSEWHERE})
 
 
-def answer_of(response, plain):
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(
-        headers,
-        text_of(response),
-        response.cookies,
-        plain_location=plain.headers.get("Location", ""),
-        is_https_only=plain.status_code in {403, 404},
-    )
+def test_feed_is_kept_from_shared_caches(visitor):
+    token = CalendarFeed.make(DoctorFactory(), by=None)
 
+    response = visitor.get(f"/calendar/{token}.ics", secure=True)
 
-def visitor(walk, role):  # noqa: F811 -- the fixture above
-    """A client of somebody with the role, and the headers of a program of theirs."""
-    client = Client(raise_request_exception=False, headers={"Origin": ELSEWHERE})
-    if role == ANONYMOUS:
-        return client, {}
-    client.cookies[settings.SESSION_COOKIE_NAME] = walk.sessions[role]
-    return client, {"Authorization": f"Bearer {walk.tokens[role]}"}
-
-
-def answers_of(walk, role):  # noqa: F811 -- the fixture above
-    """Yield the name and the answer of every address by GET, to a browser or, below the API's, to a program."""
-    for name, (template, _row) in TABLE.items():
-        client, program = visitor(walk, role)
-        address = template.format(**walk.ids)
-        headers = program if address.startswith("/api/") else {}
-        response = client.get(address, secure=True, headers=headers)
-        yield name, response, client.get("/" if name in PLAIN_TOO else address)
-
-
-@pytest.mark.parametrize("role", ALL_ROLES)
-def test_every_answer_scores_100_and_more_and_is_kept_from_caches_and_other_sites(walk, role):  # noqa: F811 -- the fixture above
-    wrong = {}
-    for name, response, plain in answers_of(walk, role):
-        answer = answer_of(response, plain)
-        if score(answer) < 100:
-            wrong[name] = results(answer)
-        for header, value in ALWAYS.items():
-            if answer.headers.get(header) != value:
-                wrong[name, header] = answer.headers.get(header)
-        if "camera=()" not in answer.headers.get("permissions-policy", ""):
-            wrong[name, "permissions"] = answer.headers.get("permissions-policy")
-        kind = answer.headers.get("content-type", "")
-        if kind.startswith("text/") and "charset=utf-8" not in kind.lower().replace(chr(34), ""):
-            wrong[name, "charset"] = kind
-        if "no-store" not in answer.headers.get("cache-control", "") and name not in OWN_CACHING:
-            wrong[name, "cache"] = answer.headers.get("cache-control")
-
-    assert wrong == {}
-
-
-ALWAYS = {
-    "x-frame-options": "DENY",
-    "x-content-type-options": "nosniff",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
-}
-# The feed is asked for with what the calendar program has, and holds initials.
-OWN_CACHING = {"appointments:calendar_feed"}
-
-
-def test_feed_is_kept_from_shared_caches(walk):  # noqa: F811 -- the fixture above
-    client, _headers = visitor(walk, ANONYMOUS)
-
-    response = client.get(f"/calendar/{walk.ids['feed_token']}.ics", secure=True)
-
-    assert CalendarFeed.objects.count() == 1
     assert response["Cache-Control"] == "private, no-cache"
     assert response["Referrer-Policy"] == "no-referrer"
 
@@ -113,29 +49,25 @@ def fail_with(error):
     return fail
 
 
-@pytest.mark.parametrize(
-    ("error", "status"), [(ZeroDivisionError(), 500), (OperationalError(2013), 503), (SuspiciousOperation(), 400)]
-)
-def test_error_scores_100_and_more(walk, monkeypatch, error, status):  # noqa: F811 -- the fixture above
-    client, _headers = visitor(walk, "Administrator")
-    monkeypatch.setattr(doctor_views, "render", fail_with(error))
+def test_error_scores_100_and_more(visitor, administrator, monkeypatch):
+    with Cases(client=visitor) as case:
+        for error, status in [(ZeroDivisionError(), 500), (OperationalError(2013), 503), (SuspiciousOperation(), 400)]:
+            with case(error, status):
+                visitor.force_login(administrator)
+                monkeypatch.setattr(doctor_views, "render", fail_with(error))
 
-    response = client.get("/doctors/", secure=True)
+                response = visitor.get("/doctors/", secure=True)
 
-    assert response.status_code == status
-    assert_whole(response, client.get("/doctors/"))
+                assert response.status_code == status
+                assert_whole(response, visitor.get("/doctors/"))
 
 
 def assert_whole(response, plain):
-    answer = answer_of(response, plain)
-    assert score(answer) >= 100, results(answer)
-    assert {name: answer.headers.get(name) for name in ALWAYS} == ALWAYS
-    assert "no-store" in answer.headers["cache-control"]
+    assert header_faults(response, plain) == {}
 
 
-@pytest.mark.parametrize(
-    ("status", "sent"),
-    [
+def test_refusal_scores_100_and_more(visitor):
+    table = [
         (404, {"path": "/nowhere/"}),
         (302, {"path": "/patients"}),  # the slash that is missing
         (405, {"path": "/livez", "method": "POST"}),
@@ -145,15 +77,16 @@ def assert_whole(response, plain):
         (401, {"path": "/api/patients/7"}),
         (401, {"path": "/api/openapi.json"}),
         (302, {"path": "/api/docs"}),
-    ],
-)
-def test_refusal_scores_100_and_more(walk, status, sent):  # noqa: F811 -- the fixture above
-    client, _headers = visitor(walk, ANONYMOUS)
+    ]
+    with Cases() as case:
+        for status, sent in table:
+            with case(status, sent):
+                response = visitor.generic(
+                    sent.get("method", "GET"), sent["path"], secure=True, headers=sent.get("headers")
+                )
 
-    response = client.generic(sent.get("method", "GET"), sent["path"], secure=True, headers=sent.get("headers"))
-
-    assert response.status_code in {status, status - 1}
-    assert_whole(response, client.get("/"))
+                assert response.status_code in {status, status - 1}
+                assert_whole(response, visitor.get("/"))
 
 
 def test_form_without_a_token_scores_100_and_more():
@@ -282,12 +215,14 @@ def test_answer_without_fault_scores_what_the_observatory_gives():
     assert score(WHOLE) == 130
 
 
-@pytest.mark.parametrize("result", FAULTS)
-def test_planted_fault_is_found_and_lowers_the_score(result):
-    faulty = FAULTS[result]
+def test_planted_fault_is_found_and_lowers_the_score():
+    with Cases() as case:
+        for result in FAULTS:
+            with case(result):
+                faulty = FAULTS[result]
 
-    assert result in results(faulty)
-    assert score(faulty) < score(WHOLE)
+                assert result in results(faulty)
+                assert score(faulty) < score(WHOLE)
 
 
 def test_frames_allowed_by_both_headers_lower_the_score():

@@ -20,6 +20,7 @@ from clinic.accounts.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.models import SavedForm, Session, User
 from clinic.sessions.saved_forms import MAX_OF_USER, SavedFormQuerySet
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import Cases
 from clinic.web import page_access
 from clinic.web.saved_forms import NEVER_KEPT
 from doctors.models import Closure, Leave, Timetable
@@ -179,6 +180,7 @@ def test_form_that_runs_out_after_the_login_is_not_shown(at_desk, edited, recept
     assert not at_desk.get(edited).context["form"].is_bound
 
 
+@pytest.mark.both_databases
 def test_forms_whose_time_is_over_are_deleted_when_anybody_signs_in(client, edited, manager, now):
     now.shift(60 * MINUTE)
 
@@ -187,6 +189,7 @@ def test_forms_whose_time_is_over_are_deleted_when_anybody_signs_in(client, edit
     assert kept() == []
 
 
+@pytest.mark.both_databases
 def test_form_sent_again_takes_the_place_of_the_first(at_desk, edited, receptionist):
     send(at_desk, edited, {"first_name": "Second"})
     sign_in(at_desk, receptionist)
@@ -256,9 +259,8 @@ def test_form_without_its_token_is_not_kept(receptionist, now):
     assert kept() == []
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
+def test_other_pages_keep_nothing(client, administrator, now):
+    table = [
         "/accounts/password_change/",
         "/admin/clinic/user/add/",
         "/patients/",
@@ -266,16 +268,19 @@ def test_form_without_its_token_is_not_kept(receptionist, now):
         "/api/doctors",
         "/appointments/7/arrive/",
         "/nowhere/",
-    ],
-)
-def test_other_pages_keep_nothing(client, administrator, now, url):
-    client.force_login(administrator)
-    end(now)
+    ]
+    with Cases(client=client, now=now) as case:
+        for url in table:
+            with case(url):
+                client.force_login(administrator)
+                end(now)
 
-    send(client, url, {"new_password1": "secret-secret-1", "query": "Maria"})
-    send(client, f"{KEEP}?{urlencode({'path': url})}", {"new_password1": "secret-secret-1", "query": "Maria"})
+                send(client, url, {"new_password1": "secret-secret-1", "query": "Maria"})
+                send(
+                    client, f"{KEEP}?{urlencode({'path': url})}", {"new_password1": "secret-secret-1", "query": "Maria"}
+                )
 
-    assert kept() == []
+                assert kept() == []
 
 
 def test_tokens_and_passwords_are_left_out(at_desk, now):
@@ -312,9 +317,8 @@ def test_empty_form_is_not_kept(at_desk, now):
     assert kept() == []
 
 
-@pytest.mark.parametrize(
-    ("role", "url"),
-    [
+def test_form_that_its_user_may_not_send_is_not_kept(client, now):
+    table = [
         (DOCTOR, BOOK),
         (DOCTOR, "/patients/7/edit/"),
         (MANAGER, "/patients/new/"),
@@ -322,18 +326,23 @@ def test_empty_form_is_not_kept(at_desk, now):
         (RECEPTIONIST, "/admin/patients/patient/add/"),
         (MANAGER, "/admin/doctors/doctor/add/"),
         (None, BOOK),
-    ],
-)
-def test_form_that_its_user_may_not_send_is_not_kept(client, now, role, url):
-    client.force_login(UserFactory(role=role) if role else UserFactory())
-    before = send(client, f"{KEEP}?{urlencode({'path': url})}", {"reason": "Knee"})
-    end(now)
+    ]
+    with Cases(client=client, now=now) as case:
+        for role, url in table:
+            with case(role, url):
+                client.force_login(UserFactory(role=role) if role else UserFactory())
+                before = send(client, f"{KEEP}?{urlencode({'path': url})}", {"reason": "Knee"})
+                end(now)
 
-    late = send(client, url, {"reason": "Knee"})
-    after = send(client, f"{KEEP}?{urlencode({'path': url})}", {"reason": "Knee"})
+                late = send(client, url, {"reason": "Knee"})
+                after = send(client, f"{KEEP}?{urlencode({'path': url})}", {"reason": "Knee"})
 
-    assert (before.status_code, late["Location"], after.status_code) == (204, "/accounts/login/?next=/", 204)
-    assert kept() == []
+                assert (before.status_code, late["Location"], after.status_code) == (
+                    204,
+                    "/accounts/login/?next=/",
+                    204,
+                )
+                assert kept() == []
 
 
 def test_form_of_who_was_made_inactive_meanwhile_is_not_kept(at_desk, receptionist, now):
@@ -358,6 +367,7 @@ def numbers_kept():
     return [int(path.split("/")[2]) for path in SavedForm.objects.order_by("created_at").values_list("path", flat=True)]
 
 
+@pytest.mark.both_databases
 def test_latest_ten_forms_of_a_user_are_kept(at_desk, now):
     for number in range(12):
         now.shift(1)
@@ -366,6 +376,7 @@ def test_latest_ten_forms_of_a_user_are_kept(at_desk, now):
     assert numbers_kept() == list(range(2, 12))
 
 
+@pytest.mark.both_databases
 def test_form_kept_again_is_no_old_one(receptionist, now):
     keep_many(receptionist, MAX_OF_USER, now)
     keep_many(receptionist, 1, now)
@@ -374,6 +385,7 @@ def test_form_kept_again_is_no_old_one(receptionist, now):
     assert numbers_kept() == [*range(2, MAX_OF_USER), 0, MAX_OF_USER]
 
 
+@pytest.mark.both_databases
 def test_forms_of_others_do_not_count(receptionist, manager, now):
     keep_many(manager, MAX_OF_USER, now)
     keep_many(receptionist, MAX_OF_USER + 1, now)
@@ -381,6 +393,7 @@ def test_forms_of_others_do_not_count(receptionist, manager, now):
     assert SavedForm.objects.filter(user=manager).count() == SavedForm.objects.filter(user=receptionist).count() == 10
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(("count", "more"), [(0, 1), (MAX_OF_USER, 2)])
 def test_counting_them_makes_a_query_and_deleting_another(receptionist, now, count, more):
     keep_many(receptionist, count, now)
@@ -394,6 +407,7 @@ def test_counting_them_makes_a_query_and_deleting_another(receptionist, now, cou
     assert len(queries) - len(alone) == more
 
 
+@pytest.mark.both_databases
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets one write after the other anyway")
 @pytest.mark.django_db(transaction=True)
 def test_two_tabs_that_keep_their_forms_at_once_leave_ten(receptionist, now, monkeypatch):
@@ -460,12 +474,14 @@ def test_stranger_keeps_nothing(client):
     assert kept() == []
 
 
-@pytest.mark.parametrize("path", ["", "//elsewhere.example/", "/patients/" + "7" * 300 + "/edit/", "\x00"])
-def test_page_that_is_none_keeps_nothing(at_desk, path):
-    response = send(at_desk, f"{KEEP}?{urlencode({'path': path})}", {"reason": "Sore knee"})
+def test_page_that_is_none_keeps_nothing(at_desk):
+    with Cases(client=at_desk) as case:
+        for path in ["", "//elsewhere.example/", "/patients/" + "7" * 300 + "/edit/", "\x00"]:
+            with case(path):
+                response = send(at_desk, f"{KEEP}?{urlencode({'path': path})}", {"reason": "Sore knee"})
 
-    assert response.status_code == 204
-    assert kept() == []
+                assert response.status_code == 204
+                assert kept() == []
 
 
 @pytest.fixture
@@ -488,6 +504,7 @@ def test_form_is_kept_below_a_prefix(at_desk, receptionist, now, prefix):
 # What it costs
 
 
+@pytest.mark.both_databases
 def test_ordinary_page_makes_no_more_queries_for_it(at_desk, django_assert_num_queries):
     with django_assert_num_queries(3):  # session, user, roles
         at_desk.get("/patients/new/")
@@ -567,38 +584,42 @@ def test_every_page_with_a_form_is_looked_at():
     assert forms - of_no_app - NEVER_KEPT == set(TYPED)
 
 
-@pytest.mark.parametrize("name", TYPED)
-def test_page_shows_what_was_kept_and_carries_nothing_out(client, administrator, addresses, now, name):
-    url, typed = addresses[name], TYPED[name]
-    assert resolve(url).view_name == name
+def test_page_shows_what_was_kept_and_carries_nothing_out(client, administrator, addresses, now):
+    with Cases(client=client, now=now) as case:
+        for name in TYPED:
+            with case(name):
+                url, typed = addresses[name], TYPED[name]
+                assert resolve(url).view_name == name
+                client.force_login(administrator)
+                before, whole = state(), whole_form(client, url, typed)
+                end(now)
+                assert send(client, url, whole)["Location"] == f"/accounts/login/?next={url}"
+                sign_in(client, administrator)
+
+                response = client.get(url)
+
+                assert response.status_code == 200
+                form = form_on(response)
+                assert {field: str(form[field].value()) for field in typed} == typed
+                assert state() == before
+
+
+def test_button_that_was_pressed_too_late_does_nothing(client, administrator, addresses, now):
     client.force_login(administrator)
-    before, whole = state(), whole_form(client, url, typed)
-    end(now)
-    assert send(client, url, whole)["Location"] == f"/accounts/login/?next={url}"
-    sign_in(client, administrator)
+    before = state()
+    forms = {name: whole_form(client, addresses[name], typed) for name, typed in TYPED.items()}
+    with Cases(client=client, now=now) as case:
+        for name, whole in forms.items():
+            for button, value in BUTTONS.items():
+                with case(name, button):
+                    end(now)
+                    send(client, addresses[name], whole | {button: value})
+                    sign_in(client, administrator)
 
-    response = client.get(url)
+                    response = client.get(addresses[name])
 
-    assert response.status_code == 200
-    form = form_on(response)
-    assert {field: str(form[field].value()) for field in typed} == typed
-    assert state() == before
-
-
-@pytest.mark.parametrize("button", BUTTONS)
-@pytest.mark.parametrize("name", TYPED)
-def test_button_that_was_pressed_too_late_does_nothing(client, administrator, addresses, now, name, button):
-    url = addresses[name]
-    client.force_login(administrator)
-    before, whole = state(), whole_form(client, url, TYPED[name])
-    end(now)
-    send(client, url, whole | {button: BUTTONS[button]})
-    sign_in(client, administrator)
-
-    response = client.get(url)
-
-    assert response.status_code == 200
-    assert state() == before
+                    assert response.status_code == 200
+                    assert state() == before
 
 
 # The admin
@@ -653,23 +674,25 @@ def test_every_form_of_a_record_in_the_admin_is_looked_at():
     assert forms - secret - read_only == set(TYPED_IN_ADMIN)
 
 
-@pytest.mark.parametrize("name", TYPED_IN_ADMIN)
-def test_admin_shows_what_was_kept_and_carries_nothing_out(client, administrator, record_of, now, name):
-    url, typed = admin_address(name, record_of), TYPED_IN_ADMIN[name]
-    client.force_login(administrator)
-    before = state()
-    end(now)
-    assert send(client, url, typed | {"_save": "Save"})["Location"] == f"/accounts/login/?next={url}"
-    sign_in(client, administrator)
+def test_admin_shows_what_was_kept_and_carries_nothing_out(client, administrator, record_of, now):
+    with Cases(client=client, now=now) as case:
+        for name in TYPED_IN_ADMIN:
+            with case(name):
+                url, typed = admin_address(name, record_of), TYPED_IN_ADMIN[name]
+                client.force_login(administrator)
+                before = state()
+                end(now)
+                assert send(client, url, typed | {"_save": "Save"})["Location"] == f"/accounts/login/?next={url}"
+                sign_in(client, administrator)
 
-    response = client.get(url)
+                response = client.get(url)
 
-    form = response.context["adminform"].form
-    assert {field: form[field].value() for field in typed} == typed
-    assert not response.context["errors"]
-    assert "has not been saved" in response.content.decode()
-    assert state() == before
-    assert kept() == []
+                form = response.context["adminform"].form
+                assert {field: form[field].value() for field in typed} == typed
+                assert not response.context["errors"]
+                assert "has not been saved" in response.content.decode()
+                assert state() == before
+                assert kept() == []
 
 
 def test_form_that_is_there_again_in_the_admin_can_be_sent(client, administrator, patient, now):
@@ -688,15 +711,17 @@ def test_form_that_is_there_again_in_the_admin_can_be_sent(client, administrator
     assert patient.first_name == "Corrected"
 
 
-@pytest.mark.parametrize("page", ["clinic_user_add", "clinic_user_change", "clinic_apitoken_add"])
-def test_admin_of_users_and_tokens_keeps_nothing(client, administrator, now, page):
-    url = reverse(f"admin:{page}", args=[administrator.pk] if page.endswith("change") else [])
-    client.force_login(administrator)
-    end(now)
+def test_admin_of_users_and_tokens_keeps_nothing(client, administrator, now):
+    with Cases(client=client, now=now) as case:
+        for page in ["clinic_user_add", "clinic_user_change", "clinic_apitoken_add"]:
+            with case(page):
+                url = reverse(f"admin:{page}", args=[administrator.pk] if page.endswith("change") else [])
+                client.force_login(administrator)
+                end(now)
 
-    send(client, url, {"username": "typed", "name": "Typed"})
+                send(client, url, {"username": "typed", "name": "Typed"})
 
-    assert kept() == []
+                assert kept() == []
 
 
 @pytest.mark.parametrize(("url", "is_said"), [("/admin/patients/patient/add/", True), ("/admin/clinic/user/", False)])
@@ -709,6 +734,7 @@ def test_page_says_whether_its_form_is_kept(client, administrator, url, is_said)
 # A patient is anonymised
 
 
+@pytest.mark.both_databases
 def test_only_forms_of_doctors_and_their_time_outlast_an_anonymising(administrator, patient, addresses):
     of_admin = [reverse(f"admin:{name}", args=[1] if name.endswith("_change") else []) for name in TYPED_IN_ADMIN]
     urls = [*addresses.values(), *of_admin]

@@ -12,7 +12,7 @@ from django.test.client import FakePayload
 from clinic.models import ImportDraft
 from clinic.ops.request_limits import MAX_FORM, MAX_UPLOAD
 from clinic.tests.api_client import token_of
-from clinic.tests.kit import elements
+from clinic.tests.kit import Cases, elements
 from patients.models import Patient
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -36,17 +36,21 @@ def send(client, address, length, *, method="POST", **headers):
     return client.generic(method, address, **environment)
 
 
-@pytest.mark.parametrize("address", PAGES)
-def test_form_over_the_limit_is_refused_unread(in_admin, address):
-    response = send(in_admin, address, MAX_FORM + 1)
+def test_form_over_the_limit_is_refused_unread(in_admin):
+    with Cases(client=in_admin) as case:
+        for address in PAGES:
+            with case(address):
+                response = send(in_admin, address, MAX_FORM + 1)
 
-    assert response.status_code == 413
-    assert ("h1", {}) in elements(response)
+                assert response.status_code == 413
+                assert ("h1", {}) in elements(response)
 
 
-@pytest.mark.parametrize("address", IMPORTS)
-def test_upload_over_the_limit_is_refused_unread(in_admin, address):
-    assert send(in_admin, address, MAX_UPLOAD + 1).status_code == 413
+def test_upload_over_the_limit_is_refused_unread(in_admin):
+    with Cases(client=in_admin) as case:
+        for address in IMPORTS:
+            with case(address):
+                assert send(in_admin, address, MAX_UPLOAD + 1).status_code == 413
 
 
 @pytest.mark.parametrize("address", ["/patients/import/7/", "/patients/new/"])
@@ -54,16 +58,23 @@ def test_upload_is_large_only_where_files_are_taken(in_admin, address):
     assert send(in_admin, address, MAX_UPLOAD).status_code == 413
 
 
-@pytest.mark.parametrize("length", ["-1", "1e3", "0x10", "٣", "lots", "9" * 5000])
-def test_length_that_is_no_number_is_refused_unread(in_admin, length):
-    assert send(in_admin, "/patients/new/", length).status_code == 413
+def test_length_that_is_no_number_is_refused_unread(in_admin):
+    with Cases(client=in_admin) as case:
+        for length in ["-1", "1e3", "0x10", "٣", "lots", "9" * 5000]:
+            with case(length):
+                assert send(in_admin, "/patients/new/", length).status_code == 413
 
 
-@pytest.mark.parametrize("length", ["-1", "٣", "9" * 5000])
-def test_api_refuses_a_length_that_is_no_number(receptionist, length):
-    headers = {"Authorization": f"Bearer {token_of(receptionist)}", "Content-Length": length}
+def test_api_refuses_a_length_that_is_no_number(receptionist):
+    with Cases() as case:
+        for length in ["-1", "٣", "9" * 5000]:
+            with case(length):
+                headers = {"Authorization": f"Bearer {token_of(receptionist)}", "Content-Length": length}
 
-    assert Client().post("/api/patients", {}, content_type="application/json", headers=headers).status_code == 413
+                assert (
+                    Client().post("/api/patients", {}, content_type="application/json", headers=headers).status_code
+                    == 413
+                )
 
 
 def test_body_in_chunks_is_refused(in_admin):
@@ -72,16 +83,20 @@ def test_body_in_chunks_is_refused(in_admin):
     assert response.status_code == 411
 
 
-@pytest.mark.parametrize("address", [*IMPORTS, *PAGES[1:]])
-def test_body_of_a_stranger_is_not_read_at_all(address):
-    response = send(Client(), address, MAX_FORM - 1)
+def test_body_of_a_stranger_is_not_read_at_all():
+    with Cases() as case:
+        for address in [*IMPORTS, *PAGES[1:]]:
+            with case(address):
+                response = send(Client(), address, MAX_FORM - 1)
 
-    assert response["Location"].startswith("/accounts/login/")
+                assert response["Location"].startswith("/accounts/login/")
 
 
-@pytest.mark.parametrize("address", IMPORTS)
-def test_body_of_who_may_not_import_is_not_read_at_all(at_desk, address):
-    assert send(at_desk, address, MAX_FORM - 1).status_code == 403
+def test_body_of_who_may_not_import_is_not_read_at_all(at_desk):
+    with Cases(client=at_desk) as case:
+        for address in IMPORTS:
+            with case(address):
+                assert send(at_desk, address, MAX_FORM - 1).status_code == 403
 
 
 def test_body_to_a_page_that_takes_none_is_not_read(in_admin):
@@ -102,19 +117,22 @@ def upload(client, size):
     return client.post("/patients/import/", {"file": file, "month_first": "day"})
 
 
-@pytest.mark.parametrize("size", [10, 3_000_000, 5 * 1024 * 1024 + 1])
-def test_upload_never_touches_the_disk(in_admin, monkeypatch, size):
-    def refuse(*args, **kwargs):
-        raise AssertionError("written to disk")
+def test_upload_never_touches_the_disk(in_admin, monkeypatch):
+    with Cases(client=in_admin) as case:
+        for size in [10, 3_000_000, 5 * 1024 * 1024 + 1]:
+            with case(size):
 
-    monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
-    monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", refuse)
+                def refuse(*args, **kwargs):
+                    raise AssertionError("written to disk")
 
-    response = upload(in_admin, size)
+                monkeypatch.setattr("tempfile.NamedTemporaryFile", refuse)
+                monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", refuse)
 
-    assert response.status_code == 200
-    assert response.context["form"].errors["file"]
-    assert not ImportDraft.objects.exists()
+                response = upload(in_admin, size)
+
+                assert response.status_code == 200
+                assert response.context["form"].errors["file"]
+                assert not ImportDraft.objects.exists()
 
 
 def test_uploads_are_kept_in_memory_by_the_one_handler_there_is():
@@ -136,9 +154,8 @@ def test_form_with_two_files_is_too_large(in_admin):
     assert in_admin.post("/patients/import/", two).status_code == 413
 
 
-@pytest.mark.parametrize(
-    ("content_type", "body"),
-    [
+def test_broken_body_is_answered_with_a_page_and_saves_nothing(in_admin):
+    table = [
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=" + "x" * 300, b"x"),
         ("multipart/form-data; boundary=é", b"x"),
@@ -154,14 +171,15 @@ def test_form_with_two_files_is_too_large(in_admin):
         ("text/plain", b"first_name=x"),
         ("", b"first_name=x"),
         ("x" * 5000, b"x"),
-    ],
-)
-def test_broken_body_is_answered_with_a_page_and_saves_nothing(in_admin, content_type, body):
-    response = in_admin.generic("POST", "/patients/new/", body, content_type=content_type)
+    ]
+    with Cases(client=in_admin) as case:
+        for content_type, body in table:
+            with case(content_type, body):
+                response = in_admin.generic("POST", "/patients/new/", body, content_type=content_type)
 
-    assert response.status_code in {200, 400, 413}
-    assert "Traceback" not in response.content.decode()
-    assert not Patient.objects.exists()
+                assert response.status_code in {200, 400, 413}
+                assert "Traceback" not in response.content.decode()
+                assert not Patient.objects.exists()
 
 
 def test_body_that_breaks_off_is_answered(in_admin):

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth import get_user
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
 
 from appointments.locking import overlapping_pairs
 from appointments.models import Appointment
@@ -18,7 +19,7 @@ from clinic.demo.plan import plan_clinic
 from clinic.management.commands.load_demo import PASSWORD
 from clinic.models import AuditEntry, User
 from clinic.tests.factories import UserFactory
-from conftest import NOW
+from clinic.tests.kit import NOW, rolled_back
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
@@ -44,12 +45,12 @@ def loaded(db, debug, today_only, now):
     call_command("load_demo")
 
 
-def ends(visit):
-    return visit.start_time + dt.timedelta(minutes=visit.duration_minutes)
+def ends(appointment):
+    return appointment.start_time + dt.timedelta(minutes=appointment.duration_minutes)
 
 
-def local_day(visit):
-    return clinic_time.local_date(visit.start_time)
+def local_day(appointment):
+    return clinic_time.local_date(appointment.start_time)
 
 
 # The plan
@@ -76,34 +77,36 @@ def test_plan_an_hour_later_differs_only_in_what_has_happened_since():
     assert {local_day(old) for old, _new in changed} == {NOW.date()}
 
 
-@pytest.mark.parametrize("at", INSTANTS)
-def test_plan_has_every_status(at):
-    assert {visit.status for visit in plan_clinic(at=at).visits} == set(Status)
+def test_plan_has_every_status():
+    for instant in INSTANTS:
+        assert {appointment.status for appointment in plan_clinic(at=instant).visits} == set(Status), instant
 
 
-@pytest.mark.parametrize("at", INSTANTS)
-@pytest.mark.parametrize("diary", ["doctor", "patient"])
-def test_plan_has_nobody_in_two_places(at, diary):
-    visits = [visit for visit in plan_clinic(at=at).visits if visit.status in BLOCKING]
+def test_plan_has_nobody_in_two_places():
+    for instant in INSTANTS:
+        appointments = [each for each in plan_clinic(at=instant).visits if each.status in BLOCKING]
+        for diary in ("doctor", "patient"):
+            rows = sorted((getattr(each, diary), each.start_time, ends(each)) for each in appointments)
+            numbered = [(owner, number, start, end) for number, (owner, start, end) in enumerate(rows)]
 
-    rows = sorted((getattr(visit, diary), visit.start_time, ends(visit)) for visit in visits)
-    numbered = [(owner, number, start, end) for number, (owner, start, end) in enumerate(rows)]
-
-    assert not list(overlapping_pairs(numbered))
-
-
-@pytest.mark.parametrize("at", INSTANTS)
-def test_plan_keeps_to_the_doctors_hours(at):
-    for visit in plan_clinic(at=at).visits:
-        doctor = demo.DOCTORS[visit.doctor]
-        start, end = clinic_time.local(visit.start_time).time(), clinic_time.local(ends(visit)).time()
-
-        assert any(opens <= start and end <= closes for opens, closes in doctor.hours)
-        assert local_day(visit).weekday() in doctor.weekdays or local_day(visit) == at.date()
+            assert not list(overlapping_pairs(numbered)), (instant, diary)
 
 
-def test_plan_on_a_sunday_has_visits_on_that_day_and_on_no_other_of_a_weekend():
-    weekend = {local_day(visit) for visit in plan_clinic(at=SUNDAY).visits if local_day(visit).weekday() > 4}
+def test_plan_keeps_to_the_doctors_hours():
+    planned = [(at, appointment) for at in INSTANTS for appointment in plan_clinic(at=at).visits]
+
+    for at, appointment in planned:
+        doctor = demo.DOCTORS[appointment.doctor]
+        start, end = clinic_time.local(appointment.start_time).time(), clinic_time.local(ends(appointment)).time()
+
+        assert any(opens <= start and end <= closes for opens, closes in doctor.hours), appointment
+        assert local_day(appointment).weekday() in doctor.weekdays or local_day(appointment) == at.date()
+
+
+def test_plan_on_a_sunday_uses_that_day_and_no_other_of_a_weekend():
+    weekend = {
+        local_day(appointment) for appointment in plan_clinic(at=SUNDAY).visits if local_day(appointment).weekday() > 4
+    }
 
     assert weekend == {SUNDAY.date()}
 
@@ -117,23 +120,31 @@ def test_plan_on_a_sunday_has_visits_on_that_day_and_on_no_other_of_a_weekend():
     ],
     ids=["morning", "before opening", "Sunday"],
 )
-def test_plan_leaves_three_past_visits_without_an_outcome(at, last_working_day, today):
-    visits = plan_clinic(at=at).visits
+def test_plan_leaves_three_past_appointments_without_an_outcome(at, last_working_day, today):
+    appointments = plan_clinic(at=at).visits
 
-    earlier = [visit for visit in visits if visit.status in OPEN and local_day(visit) < at.date()]
+    earlier = [
+        appointment for appointment in appointments if appointment.status in OPEN and local_day(appointment) < at.date()
+    ]
 
-    assert [visit.status for visit in earlier] == last_working_day
-    assert len({visit.doctor for visit in earlier}) == 2
-    assert {(at.date() - local_day(visit)).days for visit in earlier} == {2 if at == SUNDAY else 1}
-    # Who did not come is a no-show by then, and who came late is in consultation.
-    over = [visit for visit in visits if local_day(visit) == at.date() and ends(visit) + demo.NO_SHOW_AFTER <= at]
-    assert [visit.status for visit in over if visit.status == Status.BOOKED] == today
+    assert [appointment.status for appointment in earlier] == last_working_day
+    assert len({appointment.doctor for appointment in earlier}) == 2
+    assert {(at.date() - local_day(appointment)).days for appointment in earlier} == {2 if at == SUNDAY else 1}
+    # By then, patients who did not come are no-shows, and those who came late are in consultation.
+    over = [
+        appointment
+        for appointment in appointments
+        if local_day(appointment) == at.date() and ends(appointment) + demo.NO_SHOW_AFTER <= at
+    ]
+    assert [appointment.status for appointment in over if appointment.status == Status.BOOKED] == today
 
 
 def test_plan_of_past_days_is_settled_but_for_what_was_forgotten():
-    past = [visit for visit in plan_clinic(at=NOW).visits if local_day(visit) < NOW.date()]
+    past = [appointment for appointment in plan_clinic(at=NOW).visits if local_day(appointment) < NOW.date()]
 
-    shares = {status: count / len(past) for status, count in Counter(visit.status for visit in past).items()}
+    shares = {
+        status: count / len(past) for status, count in Counter(appointment.status for appointment in past).items()
+    }
 
     assert shares.keys() == {Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED, Status.BOOKED, Status.ARRIVED}
     assert 0.06 < shares[Status.NO_SHOW] < 0.1
@@ -141,21 +152,20 @@ def test_plan_of_past_days_is_settled_but_for_what_was_forgotten():
 
 
 def test_plan_of_days_to_come_is_booked_or_cancelled():
-    coming = [visit for visit in plan_clinic(at=NOW).visits if local_day(visit) > NOW.date()]
+    coming = [appointment for appointment in plan_clinic(at=NOW).visits if local_day(appointment) > NOW.date()]
 
-    assert {visit.status for visit in coming} == {Status.BOOKED, Status.CANCELLED}
+    assert {appointment.status for appointment in coming} == {Status.BOOKED, Status.CANCELLED}
 
 
 def test_plan_has_each_doctor_with_one_patient_at_most():
     in_consultation = Counter(
-        visit.doctor for visit in plan_clinic(at=NOW).visits if visit.status == Status.IN_CONSULTATION
+        appointment.doctor for appointment in plan_clinic(at=NOW).visits if appointment.status == Status.IN_CONSULTATION
     )
 
     assert set(in_consultation.values()) == {1}
 
 
-@pytest.mark.parametrize("at", INSTANTS)
-def test_plan_stamps_what_the_status_says_and_nothing_after_now(at):
+def test_plan_stamps_what_the_status_says_and_nothing_after_now():
     stamped = {
         Status.BOOKED: (),
         Status.ARRIVED: ("arrived_at",),
@@ -164,22 +174,29 @@ def test_plan_stamps_what_the_status_says_and_nothing_after_now(at):
         Status.NO_SHOW: (),
         Status.CANCELLED: ("cancelled_at",),
     }
-    for visit in plan_clinic(at=at).visits:
-        names = ("arrived_at", "started_at", "completed_at", "cancelled_at")
-        stamps = {name: getattr(visit, name) for name in names if getattr(visit, name)}
+    names = ("arrived_at", "started_at", "completed_at", "cancelled_at")
+    planned = [(at, appointment) for at in INSTANTS for appointment in plan_clinic(at=at).visits]
 
-        assert tuple(stamps) == stamped[visit.status]
-        assert list(stamps.values()) == sorted(stamps.values())
-        assert all(stamp <= at for stamp in stamps.values())
-        assert (visit.status == Status.CANCELLED) == bool(visit.cancelled_by) == bool(visit.cancel_reason)
-        assert visit.status != Status.CANCELLED or visit.cancelled_at < visit.start_time
+    for at, appointment in planned:
+        stamps = {name: getattr(appointment, name) for name in names if getattr(appointment, name)}
+        is_cancelled = appointment.status == Status.CANCELLED
+
+        assert tuple(stamps) == stamped[appointment.status], appointment
+        assert list(stamps.values()) == sorted(stamps.values()), appointment
+        assert all(stamp <= at for stamp in stamps.values()), appointment
+        assert is_cancelled == bool(appointment.cancelled_by) == bool(appointment.cancel_reason), appointment
+        assert not is_cancelled or appointment.cancelled_at < appointment.start_time, appointment
 
 
 def test_plan_sends_children_and_only_children_to_the_paediatrician():
     plan = plan_clinic(at=NOW)
     paediatrics = [number for number, doctor in enumerate(plan.doctors) if doctor.specialization == "Paediatrics"]
 
-    born = [plan.patients[visit.patient].date_of_birth for visit in plan.visits if visit.doctor in paediatrics]
+    born = [
+        plan.patients[appointment.patient].date_of_birth
+        for appointment in plan.visits
+        if appointment.doctor in paediatrics
+    ]
 
     assert born
     assert min(born) > dt.date(NOW.year - 17, 1, 1)
@@ -199,6 +216,7 @@ def test_plan_of_patients_passes_the_fields_of_a_patient(now):
 # The command
 
 
+@pytest.mark.both_databases
 def test_load_demo_writes_what_is_planned(loaded):
     plan = plan_clinic(at=NOW)
 
@@ -209,15 +227,15 @@ def test_load_demo_writes_what_is_planned(loaded):
     assert sorted(written, key=str) == sorted(
         (
             (
-                plan.doctors[visit.doctor].full_name,
-                plan.patients[visit.patient].email,
-                visit.start_time,
-                visit.duration_minutes,
-                visit.status.value,
-                visit.completed_at,
-                visit.reason,
+                plan.doctors[appointment.doctor].full_name,
+                plan.patients[appointment.patient].email,
+                appointment.start_time,
+                appointment.duration_minutes,
+                appointment.status.value,
+                appointment.completed_at,
+                appointment.reason,
             )
-            for visit in plan.visits
+            for appointment in plan.visits
         ),
         key=str,
     )
@@ -225,64 +243,55 @@ def test_load_demo_writes_what_is_planned(loaded):
     assert Patient.objects.count() == len(plan.patients)
 
 
-def test_load_demo_leaves_diaries_without_overlaps(loaded, capsys):
+def test_load_demo_leaves_a_clinic_that_can_be_used(loaded, capsys):
+    receptionist = User.objects.get(username="reception")
+    patient = Patient.objects.order_by("pk").first()
+    entries = AuditEntry.objects.get_for_model(Appointment)
+
     call_command("check_diaries")
 
-    assert capsys.readouterr().out.splitlines()[-1] == "0"
-
-
-def test_load_demo_names_the_receptionist_as_who_booked_and_in_the_audit_trail(loaded):
-    receptionist = User.objects.get(username="reception")
-
+    assert capsys.readouterr().out.splitlines()[-1] == "0"  # no overlaps
     assert not Appointment.objects.exclude(booked_by=receptionist).exists()
-    entries = AuditEntry.objects.get_for_model(Appointment)
     assert entries.count() == Appointment.objects.count()
     assert not entries.exclude(actor=receptionist).exists()
-
-
-def test_load_demo_makes_patients_that_can_be_found(loaded):
-    patient = Patient.objects.order_by("pk").first()
-
     assert patient in Patient.objects.search(patient.email)
 
 
-@pytest.mark.parametrize(
-    ("username", "role", "name"),
-    [
-        ("reception", RECEPTIONIST, "Joana Reis"),
-        ("manager", MANAGER, "Miguel Tavares"),
-        ("doctor", DOCTOR, "Amara Okafor"),
-        ("admin", ADMINISTRATOR, "Helena Duarte"),
-    ],
-)
-def test_load_demo_user_can_sign_in_and_has_the_role(loaded, client, username, role, name):
-    client.post("/accounts/login/", {"username": username, "password": PASSWORD})
+def test_load_demo_users_can_sign_in_and_have_their_roles(loaded):
+    role_and_name = {
+        "reception": (RECEPTIONIST, "Joana Reis"),
+        "manager": (MANAGER, "Miguel Tavares"),
+        "doctor": (DOCTOR, "Amara Okafor"),
+        "admin": (ADMINISTRATOR, "Helena Duarte"),
+    }
+    for username, (role, name) in role_and_name.items():
+        client = Client()
+        client.post("/accounts/login/", {"username": username, "password": PASSWORD})
 
-    user = User.objects.get(username=username)
-    assert get_user(client) == user
-    assert (user.role, user.get_full_name(), user.is_superuser) == (role, name, False)
-    assert not user.password_is_temporary
-
-
-def test_load_demo_links_the_doctors_login_to_the_first_doctor(loaded):
+        user = User.objects.get(username=username)
+        assert get_user(client) == user
+        assert (user.role, user.get_full_name(), user.is_superuser) == (role, name, False)
+        assert not user.password_is_temporary
     assert User.objects.get(username="doctor").doctor.full_name == "Dr Amara Okafor"
 
 
-def test_load_demo_prints_users_and_password(db, debug, today_only, now, capsys):
-    call_command("load_demo")
+def test_load_demo_if_empty_fills_an_empty_database_and_prints_the_users(db, debug, today_only, now, capsys):
+    call_command("load_demo", "--if-empty")
 
+    assert Appointment.objects.exists()
     printed = capsys.readouterr().out
     assert "8 doctors, 300 patients" in printed
     assert all(printed.count(word) for word in ("reception", "manager", "doctor", "admin", PASSWORD))
 
 
-@pytest.mark.parametrize("make", [UserFactory, DoctorFactory])
-def test_load_demo_refuses_a_database_that_is_not_empty(db, debug, make):
-    make()
+def test_load_demo_refuses_a_database_that_is_not_empty(db, debug):
+    for factory in (UserFactory, DoctorFactory):
+        with rolled_back():
+            factory()
 
-    with pytest.raises(CommandError, match=r"already holds 1 .*reset_database"):
-        call_command("load_demo")
-    assert not Patient.objects.exists()
+            with pytest.raises(CommandError, match=r"already holds 1 .*reset_database"):
+                call_command("load_demo")
+            assert not Patient.objects.exists(), factory
 
 
 def test_load_demo_if_empty_leaves_a_database_that_is_not_empty_as_it_is(db, debug, capsys):
@@ -294,21 +303,16 @@ def test_load_demo_if_empty_leaves_a_database_that_is_not_empty_as_it_is(db, deb
     assert User.objects.count() == 1
 
 
-def test_load_demo_if_empty_fills_an_empty_database(db, debug, today_only, now):
-    call_command("load_demo", "--if-empty")
-
-    assert Appointment.objects.exists()
-
-
-@pytest.mark.parametrize("options", [[], ["--if-empty"]])
-def test_load_demo_refuses_with_debug_off(db, settings, options):
+def test_load_demo_refuses_with_debug_off(db, settings):
     settings.DEBUG = False
 
-    with pytest.raises(CommandError, match="DEBUG is off"):
-        call_command("load_demo", *options)
-    assert not User.objects.exists()
+    for options in ([], ["--if-empty"]):
+        with pytest.raises(CommandError, match="DEBUG is off"):
+            call_command("load_demo", *options)
+        assert not User.objects.exists(), options
 
 
+@pytest.mark.both_databases
 def test_load_demo_without_tables_says_to_migrate(db, debug, monkeypatch):
     monkeypatch.setattr("django.db.connection.introspection.table_names", lambda: ["auth_group"])
 
@@ -316,6 +320,7 @@ def test_load_demo_without_tables_says_to_migrate(db, debug, monkeypatch):
         call_command("load_demo")
 
 
+@pytest.mark.both_databases
 def test_load_demo_that_fails_half_way_leaves_nothing(db, debug, today_only, now, monkeypatch):
     saves = []
 

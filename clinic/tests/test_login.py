@@ -16,6 +16,7 @@ from clinic.accounts import lockout
 from clinic.accounts.lockout import MAX_FOR_USER, MAX_FROM_ADDRESS
 from clinic.models import AuditEntry, Event
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import Cases
 from clinic.tests.whole_database import places_of
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -52,6 +53,7 @@ def hashes(monkeypatch):
 # Who is locked out
 
 
+@pytest.mark.both_databases
 def test_stock_django_accepted_30_of_30_wrong_passwords_and_here_5_are_looked_at(receptionist, hashes):
     statuses = [sign_in(password=f"guess {number}").status_code for number in range(30)]
 
@@ -77,6 +79,7 @@ def test_forged_forwarding_addresses_do_not_multiply_the_tries(receptionist):
     assert statuses.count(200) == MAX_FROM_ONE_FOR_ONE - 1
 
 
+@pytest.mark.both_databases
 def test_behind_a_proxy_the_address_that_it_has_added_counts(receptionist, settings):
     settings.BEHIND_PROXY = True
 
@@ -95,6 +98,7 @@ def test_other_user_at_the_same_address_is_let_in(receptionist, manager):
     assert is_let_in(username="manager")
 
 
+@pytest.mark.both_databases
 def test_one_user_from_many_addresses_is_locked_out(receptionist):
     for number in range(MAX_FOR_USER):
         assert sign_in(address=f"10.0.1.{number}").status_code == (429 if number == MAX_FOR_USER - 1 else 200)
@@ -109,6 +113,7 @@ def test_one_try_fewer_from_many_addresses_is_not(receptionist):
     assert is_let_in(address="10.0.2.1")
 
 
+@pytest.mark.both_databases
 def test_one_address_with_many_users_is_locked_out(receptionist):
     for number in range(MAX_FROM_ADDRESS):
         sign_in(username=f"somebody{number}")
@@ -124,6 +129,7 @@ def test_one_try_fewer_with_many_users_is_not(receptionist):
     assert is_let_in()
 
 
+@pytest.mark.both_databases
 def test_addresses_of_one_ipv6_subscriber_count_as_one(receptionist):
     for number in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(address=f"2001:db8:1:2::{number + 1}")
@@ -132,6 +138,7 @@ def test_addresses_of_one_ipv6_subscriber_count_as_one(receptionist):
     assert is_let_in(address="2001:db8:1:3::1")
 
 
+@pytest.mark.both_databases
 def test_who_comes_without_an_address_is_counted_too(receptionist):
     statuses = [sign_in(address="").status_code for _ in range(6)]
 
@@ -139,6 +146,7 @@ def test_who_comes_without_an_address_is_counted_too(receptionist):
     assert AccessAttempt.objects.count() == 1
 
 
+@pytest.mark.both_databases
 def test_spellings_of_a_name_do_not_multiply_the_tries(receptionist):
     for variant in ["reception", "Reception", "RECEPTION", "réception", "ｒｅｃｅｐｔｉｏｎ"]:
         sign_in(username=variant)
@@ -154,16 +162,20 @@ def known_by_eszett():
     return UserFactory(username="m.sassos")
 
 
-@pytest.mark.parametrize("spelled", ["m.ßassos", "m.saßsos", "m.sasßos", "m.sassoß", "M.ßaßßoß"])
-def test_letters_that_only_the_database_takes_for_one_another_do_not_multiply_the_tries(known_by_eszett, spelled):
-    for name in ["m.sassos", spelled] * 3:
-        sign_in(username=name)
+@pytest.mark.both_databases
+def test_letters_that_only_the_database_takes_for_one_another_do_not_multiply_the_tries(known_by_eszett):
+    with Cases() as case:
+        for spelled in ["m.ßassos", "m.saßsos", "m.sasßos", "m.sassoß", "M.ßaßßoß"]:
+            with case(spelled):
+                for name in ["m.sassos", spelled] * 3:
+                    sign_in(username=name)
 
-    assert AccessAttempt.objects.values_list("username", flat=True).distinct().count() == 1
-    assert not is_let_in(username="m.sassos")
-    assert not is_let_in(username=spelled)
+                assert AccessAttempt.objects.values_list("username", flat=True).distinct().count() == 1
+                assert not is_let_in(username="m.sassos")
+                assert not is_let_in(username=spelled)
 
 
+@pytest.mark.both_databases
 def test_failures_by_every_spelling_are_forgotten_with_the_users(known_by_eszett):
     sign_in(username="m.sassos")
     sign_in(username="m.ßaßßoß", address="10.0.0.2")
@@ -173,6 +185,7 @@ def test_failures_by_every_spelling_are_forgotten_with_the_users(known_by_eszett
     assert not AccessAttempt.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_name_as_long_as_the_form_allows_is_counted(receptionist):
     response = sign_in(username="ΐ" * 150)
 
@@ -183,6 +196,7 @@ def test_name_as_long_as_the_form_allows_is_counted(receptionist):
 # For how long
 
 
+@pytest.mark.both_databases
 def test_lock_ends_after_15_minutes(receptionist, now):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
@@ -204,6 +218,7 @@ def test_tries_of_who_is_locked_out_do_not_prolong_it(receptionist, now):
     assert is_let_in()
 
 
+@pytest.mark.both_databases
 def test_signing_in_begins_the_count_anew(receptionist):
     for _ in range(2):
         for _ in range(MAX_FROM_ONE_FOR_ONE - 1):
@@ -227,6 +242,7 @@ def test_signing_in_at_one_address_does_not_allow_more_guesses_from_another(rece
     assert sign_in(address="10.0.0.2").status_code == 429
 
 
+@pytest.mark.both_databases
 def test_failures_that_no_longer_count_are_removed_at_the_next_login(receptionist, now):
     sign_in(username="somebody else", address="10.0.0.9")
     now.shift(COOL_OFF + dt.timedelta(seconds=1))
@@ -255,36 +271,50 @@ def words(response):
     return response.status_code, response.context["form"].non_field_errors()
 
 
-@pytest.mark.parametrize("username", REFUSED)
-def test_refusal_has_the_same_words_whoever_it_is(users, username):
-    password = "wrong" if username == "reception" else PASSWORD
+def test_refusal_has_the_same_words_whoever_it_is(users):
+    with Cases() as case:
+        for username in REFUSED:
+            with case(username):
+                password = "wrong" if username == "reception" else PASSWORD
 
-    assert words(sign_in(username=username, password=password)) == words(sign_in(username="another", password=password))
-
-
-@pytest.mark.parametrize("username", REFUSED)
-def test_refusal_takes_as_many_hashes_whoever_it_is(users, hashes, username):
-    sign_in(username=username, password="wrong")
-
-    assert len(hashes) == 1
+                assert words(sign_in(username=username, password=password)) == words(
+                    sign_in(username="another", password=password)
+                )
 
 
-@pytest.mark.parametrize("username", REFUSED)
-def test_refusal_makes_as_many_queries_whoever_it_is(users, username):
-    with CaptureQueriesContext(connection) as of_nobody:
-        sign_in(username="another", address="10.0.0.2")
+def test_refusal_takes_as_many_hashes_whoever_it_is(users, hashes):
+    with Cases() as case:
+        for username in REFUSED:
+            with case(username):
+                hashes.clear()
 
-    with CaptureQueriesContext(connection) as made:
-        sign_in(username=username)
+                sign_in(username=username, password="wrong")
 
-    assert len(made) == len(of_nobody)
+                assert len(hashes) == 1
 
 
-@pytest.mark.parametrize("username", REFUSED)
-def test_lock_has_the_same_words_whoever_it_is(users, username):
-    told = [words(sign_in(username=username)) for _ in range(7)]
+@pytest.mark.both_databases
+def test_refusal_makes_as_many_queries_whoever_it_is(users):
+    with Cases() as case:
+        for username in REFUSED:
+            with case(username):
+                with CaptureQueriesContext(connection) as of_nobody:
+                    sign_in(username="another", address="10.0.0.2")
 
-    assert told == [words(sign_in(username="another")) for _ in range(7)]
+                with CaptureQueriesContext(connection) as made:
+                    sign_in(username=username)
+
+                assert len(made) == len(of_nobody)
+
+
+@pytest.mark.both_databases
+def test_lock_has_the_same_words_whoever_it_is(users):
+    with Cases() as case:
+        for username in REFUSED:
+            with case(username):
+                told = [words(sign_in(username=username)) for _ in range(7)]
+
+                assert told == [words(sign_in(username="another")) for _ in range(7)]
 
 
 def test_neither_log_nor_counter_holds_what_was_typed(receptionist, caplog):
@@ -306,16 +336,20 @@ def test_neither_log_nor_counter_holds_what_was_typed(receptionist, caplog):
     assert not [line for line in logged if "reception" in line or "secret" in line]
 
 
-@pytest.mark.parametrize("typed", ["MySecret-Passphrase 77", "q.featherby@example.org", "reception"])
-def test_name_that_was_typed_is_not_in_the_counter(receptionist, typed):
-    for _ in range(2):
-        sign_in(username=typed)
+@pytest.mark.both_databases
+def test_name_that_was_typed_is_not_in_the_counter(receptionist):
+    with Cases() as case:
+        for typed in ["MySecret-Passphrase 77", "q.featherby@example.org", "reception"]:
+            with case(typed):
+                for _ in range(2):
+                    sign_in(username=typed)
 
-    kept = str(list(AccessAttempt.objects.values())).casefold()
-    assert AccessAttempt.objects.get().failures_since_start == 2
-    assert not [word for word in ("secret", "passphrase", "featherby", "reception") if word in kept]
+                kept = str(list(AccessAttempt.objects.values())).casefold()
+                assert AccessAttempt.objects.get().failures_since_start == 2
+                assert not [word for word in ("secret", "passphrase", "featherby", "reception") if word in kept]
 
 
+@pytest.mark.both_databases
 def test_password_that_was_typed_as_the_name_is_nowhere():
     sign_in(username="MySecret-Passphrase 77")
 
@@ -368,6 +402,7 @@ def locked_in_list(client):
     return {user.username for user in client.get("/admin/clinic/user/").context["cl"].result_list if user.is_locked_out}
 
 
+@pytest.mark.both_databases
 def test_list_of_users_says_who_is_locked_out_now(in_admin, administrator, receptionist, manager, now):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(username="Réception")  # counted as the same name
@@ -398,9 +433,8 @@ def test_administrator_does_not_let_a_superuser_in_again(in_admin):
 # Where it leads
 
 
-@pytest.mark.parametrize(
-    ("wanted", "led_to"),
-    [
+def test_login_leads_to_the_page_asked_for_if_it_is_open_to_the_user(manager):
+    table = [
         ("/schedule/2026-11-24/?layout=list", "/schedule/2026-11-24/?layout=list"),
         ("/accounts/", "/accounts/"),
         ("http://testserver/doctors/", "http://testserver/doctors/"),
@@ -409,16 +443,19 @@ def test_administrator_does_not_let_a_superuser_in_again(in_admin):
         ("/accounts/logout/", "/"),  # nothing to look at
         ("/accounts/login/?next=/", "/"),
         ("/nowhere/", "/"),
-    ],
-)
-def test_login_leads_to_the_page_asked_for_if_it_is_open_to_the_user(manager, wanted, led_to):
-    client = Client()
+    ]
+    with Cases() as case:
+        for wanted, led_to in table:
+            with case(wanted, led_to):
+                client = Client()
 
-    signed_in = client.post("/accounts/login/", {"username": "manager", "password": PASSWORD, "next": wanted})
-    again = client.get("/accounts/login/", {"next": wanted})
+                signed_in = client.post(
+                    "/accounts/login/", {"username": "manager", "password": PASSWORD, "next": wanted}
+                )
+                again = client.get("/accounts/login/", {"next": wanted})
 
-    assert signed_in["Location"] == led_to
-    assert again["Location"] == led_to
+                assert signed_in["Location"] == led_to
+                assert again["Location"] == led_to
 
 
 def send_stale_form(user, **sent):
@@ -429,11 +466,13 @@ def send_stale_form(user, **sent):
     return client.post("/accounts/login/", {"password": PASSWORD, "csrfmiddlewaretoken": "a" * 64} | sent)
 
 
-@pytest.mark.parametrize(("wanted", "led_to"), [("/patients/", "/patients/"), ("/admin/", "/"), ("", "/")])
-def test_second_tab_at_the_login_is_led_on_once_the_first_has_signed_in(receptionist, wanted, led_to):
-    response = send_stale_form(receptionist, username="Reception", next=wanted)
+def test_second_tab_at_the_login_is_led_on_once_the_first_has_signed_in(receptionist):
+    with Cases() as case:
+        for wanted, led_to in [("/patients/", "/patients/"), ("/admin/", "/"), ("", "/")]:
+            with case(wanted, led_to):
+                response = send_stale_form(receptionist, username="Reception", next=wanted)
 
-    assert (response.status_code, response.get("Location")) == (302, led_to)
+                assert (response.status_code, response.get("Location")) == (302, led_to)
 
 
 def test_somebody_else_in_the_second_tab_does_not_go_on_as_who_is_signed_in(receptionist, manager):
@@ -452,16 +491,16 @@ def test_form_of_another_page_without_its_token_is_refused_still(receptionist):
 # One login everywhere
 
 
-@pytest.mark.parametrize(
-    ("page", "leads_to"),
-    [
+def test_page_of_the_admin_leads_to_that_of_the_portal(in_admin):
+    table = [
         ("/admin/password_change/", "/accounts/password_change/"),
         ("/admin/password_change/done/", "/accounts/password_change/done/"),
         ("/admin/login/", "/admin/"),
-    ],
-)
-def test_page_of_the_admin_leads_to_that_of_the_portal(in_admin, page, leads_to):
-    assert in_admin.get(page)["Location"] == leads_to
+    ]
+    with Cases(client=in_admin) as case:
+        for page, leads_to in table:
+            with case(page, leads_to):
+                assert in_admin.get(page)["Location"] == leads_to
 
 
 def test_admin_log_out_is_that_of_the_portal(in_admin):

@@ -7,6 +7,7 @@ from django.test import Client, RequestFactory
 
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import Cases
 from clinic.web.http import next_or
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -63,61 +64,77 @@ def assert_stays(location):
     assert not any(char in location for char in "\r\n")
 
 
-@pytest.mark.parametrize("target", TRICKS)
-def test_login_never_leads_out_of_the_portal(receptionist, target):
-    sent = {"username": "reception", "password": PASSWORD, "next": target}
+def test_login_never_leads_out_of_the_portal(receptionist):
+    with Cases() as case:
+        for target in TRICKS:
+            with case(target):
+                sent = {"username": "reception", "password": PASSWORD, "next": target}
 
-    response = Client().post(f"/accounts/login/?next={quote(target)}", sent)
+                response = Client().post(f"/accounts/login/?next={quote(target)}", sent)
 
-    if response.status_code == 302:
-        assert_stays(response["Location"])
-
-
-@pytest.mark.parametrize("target", TRICKS)
-def test_login_page_of_who_is_signed_in_never_leads_out_of_the_portal(at_desk, target):
-    response = at_desk.get(f"/accounts/login/?next={quote(target)}")
-
-    if response.status_code == 302:
-        assert_stays(response["Location"])
+                if response.status_code == 302:
+                    assert_stays(response["Location"])
 
 
-@pytest.mark.parametrize("target", TRICKS)
-def test_login_form_of_who_has_signed_in_meanwhile_never_leads_out_of_the_portal(receptionist, target):
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(receptionist)
+def test_login_page_of_who_is_signed_in_never_leads_out_of_the_portal(at_desk):
+    with Cases(client=at_desk) as case:
+        for target in TRICKS:
+            with case(target):
+                response = at_desk.get(f"/accounts/login/?next={quote(target)}")
 
-    response = client.post("/accounts/login/", {"username": "reception", "password": PASSWORD, "next": target})
-
-    assert response["Location"] == "/"
-
-
-@pytest.mark.parametrize("target", TRICKS)
-def test_logout_never_leads_out_of_the_portal(at_desk, target):
-    response = at_desk.post(f"/accounts/logout/?next={quote(target)}", {"next": target})
-
-    assert response.status_code == 302
-    assert_stays(response["Location"])
+                if response.status_code == 302:
+                    assert_stays(response["Location"])
 
 
-@pytest.mark.parametrize("target", TRICKS)
-def test_button_never_leads_out_of_the_portal(at_desk, target):
-    visit = AppointmentFactory()
+def test_login_form_of_who_has_signed_in_meanwhile_never_leads_out_of_the_portal(receptionist):
+    with Cases() as case:
+        for target in TRICKS:
+            with case(target):
+                client = Client(enforce_csrf_checks=True)
+                client.force_login(receptionist)
 
-    response = at_desk.post(f"/appointments/{visit.pk}/arrive/", {"version": visit.version, "next": target})
+                response = client.post(
+                    "/accounts/login/", {"username": "reception", "password": PASSWORD, "next": target}
+                )
 
-    assert_stays(response["Location"])
-    assert urlsplit(response["Location"]).path != target or target.startswith("/")
-
-
-@pytest.mark.parametrize("target", TRICKS)
-def test_admin_login_never_leads_out_of_the_portal(in_admin, target):
-    assert_stays(in_admin.get(f"/admin/login/?next={quote(target)}")["Location"])
-    assert_stays(Client().get(f"/admin/login/?next={quote(target)}")["Location"])
+                assert response["Location"] == "/"
 
 
-@pytest.mark.parametrize("target", ["/patients/", "/schedule/2026-11-24/?layout=list", "/appointments/7/"])
-def test_page_of_the_portal_is_led_to(target):
-    assert next_or(RequestFactory().post("/", {"next": target}), "/other/") == target
+def test_logout_never_leads_out_of_the_portal(at_desk):
+    with Cases(client=at_desk) as case:
+        for target in TRICKS:
+            with case(target):
+                response = at_desk.post(f"/accounts/logout/?next={quote(target)}", {"next": target})
+
+                assert response.status_code == 302
+                assert_stays(response["Location"])
+
+
+def test_button_never_leads_out_of_the_portal(at_desk):
+    with Cases(client=at_desk) as case:
+        for target in TRICKS:
+            with case(target):
+                visit = AppointmentFactory()
+
+                response = at_desk.post(f"/appointments/{visit.pk}/arrive/", {"version": visit.version, "next": target})
+
+                assert_stays(response["Location"])
+                assert urlsplit(response["Location"]).path != target or target.startswith("/")
+
+
+def test_admin_login_never_leads_out_of_the_portal(in_admin):
+    with Cases(client=in_admin) as case:
+        for target in TRICKS:
+            with case(target):
+                assert_stays(in_admin.get(f"/admin/login/?next={quote(target)}")["Location"])
+                assert_stays(Client().get(f"/admin/login/?next={quote(target)}")["Location"])
+
+
+def test_page_of_the_portal_is_led_to():
+    with Cases() as case:
+        for target in ["/patients/", "/schedule/2026-11-24/?layout=list", "/appointments/7/"]:
+            with case(target):
+                assert next_or(RequestFactory().post("/", {"next": target}), "/other/") == target
 
 
 def test_stranger_is_led_back_to_no_other_host(client):
@@ -131,16 +148,18 @@ def test_stranger_is_led_back_to_no_other_host(client):
 # The host and the scheme
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-Host", "X-Host", "X-Forwarded-Server", "Forwarded", "X-Original-Host"])
-def test_host_is_what_the_request_says_and_no_header_beside_it(client, administrator, header):
-    client.force_login(administrator)
+def test_host_is_what_the_request_says_and_no_header_beside_it(client, administrator):
+    with Cases(client=client) as case:
+        for header in ["X-Forwarded-Host", "X-Host", "X-Forwarded-Server", "Forwarded", "X-Original-Host"]:
+            with case(header):
+                client.force_login(administrator)
 
-    response = client.get("/admin/r/1/1/", headers={header: "evil.example"})
-    allowed = client.get("/doctors/", headers={header: "evil.example"})
+                response = client.get("/admin/r/1/1/", headers={header: "evil.example"})
+                allowed = client.get("/doctors/", headers={header: "evil.example"})
 
-    assert "evil.example" not in response.headers.get("Location", "")
-    assert allowed.status_code == 200
-    assert b"evil.example" not in allowed.content
+                assert "evil.example" not in response.headers.get("Location", "")
+                assert allowed.status_code == 200
+                assert b"evil.example" not in allowed.content
 
 
 def test_host_that_is_not_ours_is_refused(client):
@@ -166,41 +185,49 @@ def test_scheme_is_what_a_proxy_says_only_if_there_is_one(client, settings, trus
     assert response.status_code == status
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-Ssl", "X-Forwarded-Protocol", "Front-End-Https", "X-Url-Scheme"])
-def test_no_other_header_says_the_scheme(client, settings, header):
-    settings.SECURE_SSL_REDIRECT = True
-    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+def test_no_other_header_says_the_scheme(client, settings):
+    with Cases(client=client) as case:
+        for header in ["X-Forwarded-Ssl", "X-Forwarded-Protocol", "Front-End-Https", "X-Url-Scheme"]:
+            with case(header):
+                settings.SECURE_SSL_REDIRECT = True
+                settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-    assert client.get("/patients/", headers={header: "on"}).status_code == 301
+                assert client.get("/patients/", headers={header: "on"}).status_code == 301
 
 
 # Methods
 
 
-@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
-@pytest.mark.parametrize("method", ["DELETE", "PUT", "GET"])
-def test_method_is_the_requests_own(client, receptionist, patient, header, method):
-    client.force_login(receptionist)
+def test_method_is_the_requests_own(client, receptionist, patient):
+    with Cases(client=client) as case:
+        for header in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]:
+            for method in ["DELETE", "PUT", "GET"]:
+                with case(header, method):
+                    client.force_login(receptionist)
 
-    response = client.get("/accounts/logout/", headers={header: "POST"})
-    posted = client.post(f"/patients/{patient.pk}/edit/", {"_method": method}, headers={header: method})
+                    response = client.get("/accounts/logout/", headers={header: "POST"})
+                    posted = client.post(f"/patients/{patient.pk}/edit/", {"_method": method}, headers={header: method})
 
-    assert response.status_code == 405
-    assert posted.status_code == 200
-    assert posted.context["form"].errors  # it was taken for what it is, a form without its fields
+                    assert response.status_code == 405
+                    assert posted.status_code == 200
+                    assert posted.context["form"].errors  # it was taken for what it is, a form without its fields
 
 
 STOCK_DJANGO_WRITES = "/patients/new/"
 
 
-@pytest.mark.parametrize("method", ["TRACE", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BREW"])
-def test_stock_django_wrote_through_trace_without_a_form_token_and_here_nothing_is_written(method):
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(UserFactory(role="Receptionist"))
-    form = b"first_name=Ana&last_name=Silva&email=ana%40example.org"
+def test_stock_django_wrote_through_trace_without_a_form_token_and_here_nothing_is_written():
+    with Cases() as case:
+        for method in ["TRACE", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BREW"]:
+            with case(method):
+                client = Client(enforce_csrf_checks=True)
+                client.force_login(UserFactory(role="Receptionist"))
+                form = b"first_name=Ana&last_name=Silva&email=ana%40example.org"
 
-    response = client.generic(method, STOCK_DJANGO_WRITES, form, content_type="application/x-www-form-urlencoded")
+                response = client.generic(
+                    method, STOCK_DJANGO_WRITES, form, content_type="application/x-www-form-urlencoded"
+                )
 
-    assert response.status_code == 405
-    assert sorted(response["Allow"].split(", ")) == ["GET", "HEAD", "POST"]
-    assert b"Silva" not in response.content
+                assert response.status_code == 405
+                assert sorted(response["Allow"].split(", ")) == ["GET", "HEAD", "POST"]
+                assert b"Silva" not in response.content

@@ -12,7 +12,7 @@ from clinic.db.transactions import RETRY_AFTER_SECONDS
 from clinic.models import User
 from clinic.ops import health
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import elements, markup
+from clinic.tests.kit import Cases, elements, markup
 from clinic.web import error_pages
 from doctors import views as doctor_views
 
@@ -48,14 +48,16 @@ def test_login_goes_where_the_person_wanted(client, receptionist):
     assert response["Location"] == "/patients/"
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
-def test_login_goes_to_no_other_host(client, receptionist, target):
-    response = client.post(
-        f"/accounts/login/?next={target}", {"username": "reception", "password": PASSWORD, "next": target}
-    )
+def test_login_goes_to_no_other_host(client, receptionist):
+    with Cases(client=client) as case:
+        for target in ["https://evil.example/", "//evil.example/", "javascript:alert(1)"]:
+            with case(target):
+                response = client.post(
+                    f"/accounts/login/?next={target}", {"username": "reception", "password": PASSWORD, "next": target}
+                )
 
-    assert response["Location"] == "/"
-    assert get_user(client) == receptionist
+                assert response["Location"] == "/"
+                assert get_user(client) == receptionist
 
 
 def test_login_with_a_wrong_password_is_refused_and_keeps_the_name(client, receptionist):
@@ -123,9 +125,8 @@ def test_password_is_changed(at_desk, receptionist):
     assert get_user(at_desk) == receptionist
 
 
-@pytest.mark.parametrize(
-    ("changes", "field", "code"),
-    [
+def test_password_change_is_refused(at_desk):
+    table = [
         ({"old_password": "wrong"}, "old_password", "password_incorrect"),
         ({"new_password2": "another-heron-4711"}, "new_password2", "password_mismatch"),
         ({"new_password1": "blue", "new_password2": "blue"}, "new_password2", "password_too_short"),
@@ -135,13 +136,14 @@ def test_password_is_changed(at_desk, receptionist):
             "password_too_common",
         ),
         ({"new_password1": "reception-1", "new_password2": "reception-1"}, "new_password2", "password_too_similar"),
-    ],
-)
-def test_password_change_is_refused(at_desk, changes, field, code):
-    response = at_desk.post("/accounts/password_change/", new_password(**changes))
+    ]
+    with Cases(client=at_desk) as case:
+        for changes, field, code in table:
+            with case(changes, field, code):
+                response = at_desk.post("/accounts/password_change/", new_password(**changes))
 
-    assert code in error_codes(response.context["form"], field)
-    assert User.objects.get(username="reception").check_password(PASSWORD)
+                assert code in error_codes(response.context["form"], field)
+                assert User.objects.get(username="reception").check_password(PASSWORD)
 
 
 # Error pages
@@ -220,12 +222,14 @@ def test_livez_answers_without_the_database(client, django_assert_num_queries):
     assert (response.status_code, response.content) == (200, b"ok")
 
 
+@pytest.mark.both_databases
 def test_readyz_answers_ok(client):
     response = client.get("/readyz")
 
     assert (response.status_code, response.content) == (200, b"ok")
 
 
+@pytest.mark.both_databases
 def test_readyz_with_an_unapplied_migration_is_not_ready(client):
     MigrationRecorder.Migration.objects.filter(app="appointments").delete()
 
@@ -245,23 +249,27 @@ def test_readyz_without_the_database_is_not_ready(client, monkeypatch):
 # Headers
 
 
-@pytest.mark.parametrize("address", ["/", "/patients/", "/nowhere/", "/accounts/password_change/"])
-def test_headers_of_a_signed_in_page(at_desk, address):
-    response = at_desk.get(address)
+def test_headers_of_a_signed_in_page(at_desk):
+    with Cases(client=at_desk) as case:
+        for address in ["/", "/patients/", "/nowhere/", "/accounts/password_change/"]:
+            with case(address):
+                response = at_desk.get(address)
 
-    assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["X-Frame-Options"] == "DENY"
-    assert response["Referrer-Policy"] == "same-origin"
-    assert "no-store" in response["Cache-Control"]
-    assert "private" in response["Cache-Control"]
+                assert response["X-Content-Type-Options"] == "nosniff"
+                assert response["X-Frame-Options"] == "DENY"
+                assert response["Referrer-Policy"] == "same-origin"
+                assert "no-store" in response["Cache-Control"]
+                assert "private" in response["Cache-Control"]
 
 
-@pytest.mark.parametrize("address", ["/accounts/login/", "/livez", "/nowhere/"])
-def test_headers_of_a_public_page(client, address):
-    response = client.get(address)
+def test_headers_of_a_public_page(client):
+    with Cases(client=client) as case:
+        for address in ["/accounts/login/", "/livez", "/nowhere/"]:
+            with case(address):
+                response = client.get(address)
 
-    assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["X-Frame-Options"] == "DENY"
+                assert response["X-Content-Type-Options"] == "nosniff"
+                assert response["X-Frame-Options"] == "DENY"
 
 
 def test_security_policy_allows_nothing_inline_and_no_other_host(at_desk):
@@ -318,9 +326,8 @@ def visit(receptionist):
     return AppointmentFactory(reason="Sore knee", booked_by=receptionist)
 
 
-@pytest.mark.parametrize(
-    ("address", "status"),
-    [
+def test_page_has_nothing_inline(at_desk, visit):
+    table = [
         ("/", 200),
         ("/?date=nonsense", 302),
         ("/schedule/2026-11-24/?layout=list", 200),
@@ -339,21 +346,21 @@ def visit(receptionist):
         ("/accounts/password_change/done/", 200),
         ("/admin/", 403),
         ("/nowhere/", 404),
-    ],
-)
-def test_page_has_nothing_inline(at_desk, visit, address, status):
-    address = address.format(visit=visit.pk, patient=visit.patient_id, doctor=visit.doctor_id)
+    ]
+    with Cases(client=at_desk) as case:
+        for address, status in table:
+            with case(address, status):
+                address = address.format(visit=visit.pk, patient=visit.patient_id, doctor=visit.doctor_id)
 
-    response = at_desk.get(address)
+                response = at_desk.get(address)
 
-    assert response.status_code == status
-    if status != 302:
-        assert_nothing_inline(response)
+                assert response.status_code == status
+                if status != 302:
+                    assert_nothing_inline(response)
 
 
-@pytest.mark.parametrize(
-    ("address", "typed"),
-    [
+def test_refused_form_has_nothing_inline(at_desk, visit):
+    table = [
         ("/appointments/book/", {"doctor": "", "date": "2026-02-30", "time": "x", "duration_minutes": "1"}),
         ("/appointments/book/", {"doctor": "{doctor}", "date": "2027-10-31", "time": "01:30"}),
         ("/appointments/{visit}/move/", {"doctor": "", "date": "", "version": "1"}),
@@ -362,24 +369,29 @@ def test_page_has_nothing_inline(at_desk, visit, address, status):
         ("/patients/new/", {"first_name": "", "email": "x"}),
         ("/patients/{patient}/edit/", {"first_name": "", "date_of_birth": "x"}),
         ("/accounts/password_change/", {"old_password": "x"}),
-    ],
-)
-def test_refused_form_has_nothing_inline(at_desk, visit, address, typed):
-    ids = {"visit": visit.pk, "patient": visit.patient_id, "doctor": visit.doctor_id}
+    ]
+    with Cases(client=at_desk) as case:
+        for address, typed in table:
+            with case(address, typed):
+                ids = {"visit": visit.pk, "patient": visit.patient_id, "doctor": visit.doctor_id}
 
-    response = at_desk.post(address.format(**ids), {name: value.format(**ids) for name, value in typed.items()})
+                response = at_desk.post(
+                    address.format(**ids), {name: value.format(**ids) for name, value in typed.items()}
+                )
 
-    assert response.context["form"].errors
-    assert_nothing_inline(response)
+                assert response.context["form"].errors
+                assert_nothing_inline(response)
 
 
-@pytest.mark.parametrize("query", ["santos", "nobody"])
-@pytest.mark.parametrize("address", ["/patients/", "/appointments/book/"])
-def test_search_result_has_nothing_inline(at_desk, visit, address, query):
-    response = at_desk.post(address, {"find": "1", "query": query, "patient_query": query}, follow=True)
+def test_search_result_has_nothing_inline(at_desk, visit):
+    with Cases(client=at_desk) as case:
+        for query in ["santos", "nobody"]:
+            for address in ["/patients/", "/appointments/book/"]:
+                with case(address, query):
+                    response = at_desk.post(address, {"find": "1", "query": query, "patient_query": query}, follow=True)
 
-    assert bool(response.context["found"]) is (query == "santos")
-    assert_nothing_inline(response)
+                    assert bool(response.context["found"]) is (query == "santos")
+                    assert_nothing_inline(response)
 
 
 def test_login_has_nothing_inline(client):
@@ -407,21 +419,21 @@ def test_page_shows_what_was_typed_as_text(at_desk, visit):
 # Which keys there are
 
 
-@pytest.mark.parametrize(
-    ("role", "told"),
-    [
+def test_keys_are_those_that_the_role_can_use(client):
+    table = [
         (RECEPTIONIST, {"find a patient", "book", "move, cancel", "undo"}),
         (DOCTOR, {"undo"}),
         (MANAGER, set()),
-    ],
-)
-def test_keys_are_those_that_the_role_can_use(client, role, told):
-    client.force_login(UserFactory(role=role))
+    ]
+    with Cases(client=client) as case:
+        for role, told in table:
+            with case(role, told):
+                client.force_login(UserFactory(role=role))
 
-    page = markup(client.get("/doctors/"))
+                page = markup(client.get("/doctors/"))
 
-    keys = {"find a patient", "book", "move, cancel", "undo"}
-    assert {key for key in keys if f"<dd>{key}</dd>" in page} == told
+                keys = {"find a patient", "book", "move, cancel", "undo"}
+                assert {key for key in keys if f"<dd>{key}</dd>" in page} == told
 
 
 # What leaves no trace in the browser, and where an expired session leads
@@ -458,13 +470,15 @@ def test_part_of_a_page_that_is_asked_for_too_late_leads_back_to_the_page(client
     assert response["HX-Redirect"] == "/accounts/login/?next=/schedule/2026-11-24/%3Flayout%3Dlist"
 
 
-@pytest.mark.parametrize("page", ["http://evil.example/schedule/", "//evil.example/", "http://[bad", "", "\\evil"])
-def test_part_of_a_page_elsewhere_does_not_lead_there(client, page):
-    headers = {"HX-Request": "true", "HX-Current-URL": page}
+def test_part_of_a_page_elsewhere_does_not_lead_there(client):
+    with Cases(client=client) as case:
+        for page in ["http://evil.example/schedule/", "//evil.example/", "http://[bad", "", "\\evil"]:
+            with case(page):
+                headers = {"HX-Request": "true", "HX-Current-URL": page}
 
-    response = client.get("/schedule/", headers=headers)
+                response = client.get("/schedule/", headers=headers)
 
-    assert response["HX-Redirect"] == "/accounts/login/?next=/"
+                assert response["HX-Redirect"] == "/accounts/login/?next=/"
 
 
 def test_method_that_is_not_meant_is_answered_with_a_page(at_desk):

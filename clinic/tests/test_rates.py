@@ -28,7 +28,7 @@ def test_too_many_pages_are_answered_429_until_the_minute_is_over(at_desk, now):
     assert at_desk.get(PAGE).status_code == 200
 
 
-def test_too_many_pages_of_one_keep_nobody_else_out(at_desk, client):
+def test_too_many_pages_of_one_user_keep_nobody_else_out(at_desk, client):
     for _page in range(4):
         at_desk.get(PAGE)
     client.force_login(UserFactory(role="Receptionist"))
@@ -36,7 +36,7 @@ def test_too_many_pages_of_one_keep_nobody_else_out(at_desk, client):
     assert client.get(PAGE).status_code == 200
 
 
-def test_what_comes_too_often_is_not_carried_out(at_desk, patient):
+def test_request_that_comes_too_often_is_not_carried_out(at_desk, patient):
     for _page in range(3):
         at_desk.get(PAGE)
 

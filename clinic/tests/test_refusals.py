@@ -11,6 +11,7 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, Event, ImportDraft, User
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
+from clinic.tests.kit import Cases
 from clinic.tests.trail import entries, only_entry
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
@@ -36,16 +37,18 @@ def refusal():
     return entry.content_type.model_class(), entry.object_id, entry.patient_id, entry.additional_data
 
 
-@pytest.mark.parametrize("page", ["", "move/", "cancel/", "calendar.ics"])
-def test_foreign_visit_is_noted_with_its_patient(at_doctor, doctor_user, foreign, page):
-    response = at_doctor.get(f"/appointments/{foreign.pk}/{page}", REMOTE_ADDR="192.0.2.7")
+def test_foreign_visit_is_noted_with_its_patient(at_doctor, doctor_user, foreign):
+    with Cases() as case:
+        for page in ["", "move/", "cancel/", "calendar.ics"]:
+            with case(page):
+                response = at_doctor.get(f"/appointments/{foreign.pk}/{page}", REMOTE_ADDR="192.0.2.7")
 
-    assert response.status_code == 403
-    kind, pk, patient_id, told = refusal()
-    assert (kind, pk, patient_id) == (Appointment, foreign.pk, foreign.patient_id)
-    assert (told["status"], told["method"]) == (403, "GET")
-    entry = only_entry(event=Event.REFUSAL)
-    assert (entry.actor, entry.remote_addr) == (doctor_user, "192.0.2.7")
+                assert response.status_code == 403
+                kind, pk, patient_id, told = refusal()
+                assert (kind, pk, patient_id) == (Appointment, foreign.pk, foreign.patient_id)
+                assert (told["status"], told["method"]) == (403, "GET")
+                entry = only_entry(event=Event.REFUSAL)
+                assert (entry.actor, entry.remote_addr) == (doctor_user, "192.0.2.7")
 
 
 def test_foreign_patient_is_noted_although_the_answer_is_that_there_is_none(at_doctor, foreign):
@@ -100,17 +103,19 @@ def test_ids_in_the_body_of_a_program_are_noted(api, doctor):
     assert refusal()[3]["patient_id_named"] == 999999
 
 
-@pytest.mark.parametrize("send", ["get", "step", "whole"])
-def test_unknown_patient_in_the_booking_form_is_noted(at_desk, doctor, send):
-    if send == "get":
-        at_desk.get("/appointments/book/?patient=999999")
-    elif send == "step":
-        at_desk.post("/appointments/book/", {"patient": "999999", "look": "1"})
-    else:
-        sent = {"doctor": doctor.pk, "date": "2026-11-24", "time": "11:00", "duration_minutes": "30"}
-        at_desk.post("/appointments/book/", sent | {"patient": "999999", "booking_key": str(uuid.uuid4())})
+def test_unknown_patient_in_the_booking_form_is_noted(at_desk, doctor):
+    with Cases(client=at_desk) as case:
+        for send in ["get", "step", "whole"]:
+            with case(send):
+                if send == "get":
+                    at_desk.get("/appointments/book/?patient=999999")
+                elif send == "step":
+                    at_desk.post("/appointments/book/", {"patient": "999999", "look": "1"})
+                else:
+                    sent = {"doctor": doctor.pk, "date": "2026-11-24", "time": "11:00", "duration_minutes": "30"}
+                    at_desk.post("/appointments/book/", sent | {"patient": "999999", "booking_key": str(uuid.uuid4())})
 
-    assert refusal()[:3] == (Patient, 999999, None)
+                assert refusal()[:3] == (Patient, 999999, None)
 
 
 def test_patient_of_others_in_the_search_for_a_free_time_is_noted(at_doctor, foreign):
@@ -152,6 +157,7 @@ def test_refusal_in_the_admin_names_the_record(in_admin, foreign):
     assert refusal()[:3] == (Appointment, foreign.pk, foreign.patient_id)
 
 
+@pytest.mark.both_databases
 def test_refusal_outlives_what_was_rolled_back(at_desk, receptionist, foreign, monkeypatch):
     """The view writes, and is refused in the middle of its transaction."""
     from django.core.exceptions import PermissionDenied
@@ -172,11 +178,13 @@ def test_refusal_outlives_what_was_rolled_back(at_desk, receptionist, foreign, m
     assert refusal()[:2] == (Patient, foreign.patient_id)
 
 
-@pytest.mark.parametrize("address", ["/patients/7/", "/admin/", "/api/patients/7", "/api/7", "/nowhere/7/"])
-def test_strangers_leave_no_entry(client, address):
-    client.get(address)
+def test_strangers_leave_no_entry(client):
+    with Cases(client=client) as case:
+        for address in ["/patients/7/", "/admin/", "/api/patients/7", "/api/7", "/nowhere/7/"]:
+            with case(address):
+                client.get(address)
 
-    assert not AuditEntry.objects.exists()
+                assert not AuditEntry.objects.exists()
 
 
 def test_stranger_whose_form_has_no_token_leaves_no_entry():
@@ -203,6 +211,7 @@ def test_what_was_typed_is_in_no_refusal(api, at_desk, foreign):
     assert typed not in told
 
 
+@pytest.mark.both_databases
 def test_nobody_is_answered_when_the_refusal_cannot_be_written(at_desk, monkeypatch):
     at_desk.raise_request_exception = False
     monkeypatch.setattr(AuditEntry, "save_base", lambda *args, **kwargs: 1 / 0)
@@ -210,6 +219,7 @@ def test_nobody_is_answered_when_the_refusal_cannot_be_written(at_desk, monkeypa
     assert at_desk.get("/patients/999999/").status_code == 500
 
 
+@pytest.mark.both_databases
 def test_time_of_the_refusal_is_kept(at_desk):
     at_desk.get("/patients/999999/")
 

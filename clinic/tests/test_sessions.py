@@ -19,7 +19,7 @@ from clinic.models import AuditEntry, Event, Session
 from clinic.sessions.models import SessionQuerySet
 from clinic.sessions.store import SessionStore
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import elements
+from clinic.tests.kit import Cases, elements
 from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -58,6 +58,7 @@ def test_session_lasts_just_until_the_idle_limit(at_desk, now):
     assert is_signed_in(at_desk)
 
 
+@pytest.mark.both_databases
 def test_session_is_over_at_the_idle_limit(at_desk, now):
     now.shift(15 * MINUTE)
 
@@ -71,6 +72,7 @@ def test_idle_limit_is_a_setting(at_desk, now, settings):
     assert not is_signed_in(at_desk)
 
 
+@pytest.mark.both_databases
 def test_session_that_is_over_holds_nothing_any_more(at_desk, now):
     at_desk.post(PAGE, {"query": "Maria Santos"})
     now.shift(15 * MINUTE)
@@ -95,6 +97,7 @@ def test_every_page_postpones_the_end(at_desk, now):
         assert at_desk.get(PAGE).status_code == 200
 
 
+@pytest.mark.both_databases
 def test_being_there_is_noted_once_a_minute(at_desk, now):
     seen = []
     for _page in range(3):
@@ -106,6 +109,7 @@ def test_being_there_is_noted_once_a_minute(at_desk, now):
     assert seen == [0, 0, 1]
 
 
+@pytest.mark.both_databases
 def test_noting_that_is_locked_out_does_not_fail_the_page(at_desk, now, monkeypatch):
     now.shift(2 * MINUTE)
     monkeypatch.setattr(SessionQuerySet, "update", Mock(side_effect=OperationalError("database is locked")))
@@ -113,26 +117,26 @@ def test_noting_that_is_locked_out_does_not_fail_the_page(at_desk, now, monkeypa
     assert at_desk.get(PAGE).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("url", "headers"),
-    [
+def test_what_asks_by_itself_does_not_postpone_the_end(at_desk, now):
+    table = [
         (VERSION, {}),
         (LEFT, {}),
         ("/schedule/2026-11-24/", {"HX-Request": "true", "X-Background": "1"}),
         ("/accounts/login/", {}),
         ("/livez", {}),
         ("/api/doctors", {}),
-    ],
-)
-def test_what_asks_by_itself_does_not_postpone_the_end(at_desk, now, url, headers):
-    for _poll in range(14):
-        now.shift(MINUTE)
-        at_desk.get(url, headers=headers)
-    assert is_signed_in(at_desk)
+    ]
+    with Cases(client=at_desk, now=now) as case:
+        for url, headers in table:
+            with case(url, headers):
+                for _poll in range(14):
+                    now.shift(MINUTE)
+                    at_desk.get(url, headers=headers)
+                assert is_signed_in(at_desk)
 
-    now.shift(MINUTE)
+                now.shift(MINUTE)
 
-    assert not is_signed_in(at_desk)
+                assert not is_signed_in(at_desk)
 
 
 def test_livez_reads_no_session(at_desk, django_assert_num_queries):
@@ -150,6 +154,7 @@ def keep_busy(client, now, hours):
         client.post(PAGE, {"query": "Maria"})  # which saves the session
 
 
+@pytest.mark.both_databases
 def test_session_ends_twelve_hours_after_the_sign_in_whatever_it_is_used_for(at_desk, now):
     keep_busy(at_desk, now, 11)
     for _ten_minutes in range(5):
@@ -183,6 +188,7 @@ def test_changed_password_does_not_lengthen_the_session(client, receptionist, no
 # What bites at the next request
 
 
+@pytest.mark.both_databases
 def test_logout_deletes_the_session(at_desk):
     key = at_desk.cookies["session"].value
 
@@ -273,6 +279,7 @@ def test_login_says_nothing_of_it_to_others_or_after_a_logout(client, at_desk, n
 # How long is left
 
 
+@pytest.mark.both_databases
 def test_asking_how_long_is_left_tells_it_and_whose_it_is(at_desk, receptionist, now, django_assert_num_queries):
     now.shift(10 * MINUTE)
 
@@ -290,12 +297,14 @@ def test_page_tells_how_long_is_left(at_desk, now):
     assert dialog["data-seconds"] == "900"
 
 
-@pytest.mark.parametrize("url", ["/admin/", "/schedule/2026-11-24/print/", "/accounts/sessions/"])
-def test_page_of_whatever_kind_warns(in_admin, url):
-    found = elements(in_admin.get(url))
+def test_page_of_whatever_kind_warns(in_admin):
+    with Cases(client=in_admin) as case:
+        for url in ["/admin/", "/schedule/2026-11-24/print/", "/accounts/sessions/"]:
+            with case(url):
+                found = elements(in_admin.get(url))
 
-    assert [tag for tag, attrs in found if attrs.get("id") == "session"] == ["dialog"]
-    assert any(attrs.get("src") == "/static/js/session.js" for _tag, attrs in found)
+                assert [tag for tag, attrs in found if attrs.get("id") == "session"] == ["dialog"]
+                assert any(attrs.get("src") == "/static/js/session.js" for _tag, attrs in found)
 
 
 def test_stranger_is_not_warned(client):
@@ -318,13 +327,13 @@ def test_staying_counts_from_when_somebody_was_there(at_desk, now):
     assert response.json()["seconds"] == 13 * MINUTE
 
 
-@pytest.mark.parametrize(
-    ("ago", "seconds"), [("700", 5 * MINUTE), ("9" * 18, 5 * MINUTE), ("-5", 15 * MINUTE), ("much", 15 * MINUTE)]
-)
-def test_staying_understands_only_what_makes_sense(at_desk, now, ago, seconds):
-    now.shift(10 * MINUTE)
+def test_staying_understands_only_what_makes_sense(at_desk, now):
+    with Cases(client=at_desk, now=now) as case:
+        for ago, seconds in [("700", 5 * MINUTE), ("9" * 18, 5 * MINUTE), ("-5", 15 * MINUTE), ("much", 15 * MINUTE)]:
+            with case(ago, seconds):
+                now.shift(10 * MINUTE)
 
-    assert at_desk.post(STAY, {"ago": ago}).json()["seconds"] == seconds
+                assert at_desk.post(STAY, {"ago": ago}).json()["seconds"] == seconds
 
 
 def test_staying_never_brings_the_end_nearer(at_desk, now):
@@ -355,6 +364,7 @@ def test_staying_needs_a_session(client, now, receptionist):
 # The table
 
 
+@pytest.mark.both_databases
 def test_sign_in_is_noted(client, receptionist):
     client.post(
         "/accounts/login/",
@@ -370,6 +380,7 @@ def test_sign_in_is_noted(client, receptionist):
     assert (session.address, session.browser) == ("10.1.2.3", "Chrome on Windows")
 
 
+@pytest.mark.both_databases
 def test_saving_a_session_leaves_when_it_was_seen(at_desk, now):
     store = SessionStore(at_desk.session.session_key)
     store["patient_query"] = "Maria"
@@ -380,6 +391,7 @@ def test_saving_a_session_leaves_when_it_was_seen(at_desk, now):
     assert Session.objects.get().last_seen_at == dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 
 
+@pytest.mark.both_databases
 def test_session_ended_during_a_request_is_not_made_anew(at_desk, monkeypatch):
     def end_meanwhile(request, permissions):
         Session.objects.all().delete()
@@ -391,6 +403,7 @@ def test_session_ended_during_a_request_is_not_made_anew(at_desk, monkeypatch):
     assert not Session.objects.exists()
 
 
+@pytest.mark.both_databases
 def test_what_is_put_into_a_session_that_is_over_begins_a_new_one(at_desk, now):
     old = at_desk.session.session_key
     now.shift(15 * MINUTE)
@@ -413,6 +426,7 @@ def test_key_that_somebody_chose_is_not_used():
     assert Session.objects.get().pk != "chosen-by-somebody-else"
 
 
+@pytest.mark.both_databases
 def test_signing_in_anew_uses_another_key_and_leaves_nothing_of_the_old(at_desk, receptionist, now):
     old = at_desk.session.session_key
     now.shift(15 * MINUTE)
@@ -440,6 +454,7 @@ def test_session_saved_without_waiting_notes_its_user(receptionist):
     assert Session.objects.get().user == receptionist
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("clear", ["clearsessions", "sign in"])
 def test_sessions_that_are_over_are_emptied_and_then_deleted(at_desk, receptionist, now, clear):
     def do_clear():
@@ -502,6 +517,7 @@ def test_no_key_of_a_session_is_in_the_page(at_desk, elsewhere):
     assert elsewhere.session.session_key not in page
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("count", [3, 30])
 def test_list_makes_four_queries(at_desk, receptionist, django_assert_num_queries, count):
     for _session in range(count):
@@ -557,6 +573,7 @@ def test_key_of_a_session_does_not_name_it(at_desk, elsewhere):
     assert is_signed_in(elsewhere)
 
 
+@pytest.mark.both_databases
 def test_ending_all_others_leaves_the_one_in_use_and_other_people(at_desk, elsewhere, receptionist, manager):
     third, theirs = signed_in(receptionist), signed_in(manager)
 
@@ -566,10 +583,12 @@ def test_ending_all_others_leaves_the_one_in_use_and_other_people(at_desk, elsew
     assert AuditEntry.objects.get(event=Event.SIGN_OUT).additional_data == {"ended_by": "user", "sessions": 2}
 
 
-@pytest.mark.parametrize("url", ["/accounts/sessions/x/end/", "/accounts/sessions/end-others/", STAY])
-def test_looking_ends_and_postpones_nothing(at_desk, elsewhere, url):
-    assert at_desk.get(url).status_code == 405
-    assert is_signed_in(elsewhere)
+def test_looking_ends_and_postpones_nothing(at_desk, elsewhere):
+    with Cases(client=at_desk) as case:
+        for url in ["/accounts/sessions/x/end/", "/accounts/sessions/end-others/", STAY]:
+            with case(url):
+                assert at_desk.get(url).status_code == 405
+                assert is_signed_in(elsewhere)
 
 
 # The admin
@@ -611,9 +630,8 @@ def test_receptionist_ends_no_sessions_of_others(at_desk, manager):
 # What a browser calls itself
 
 
-@pytest.mark.parametrize(
-    ("user_agent", "name"),
-    [
+def test_browser_is_told_in_a_few_words():
+    table = [
         (CHROME, "Chrome on Windows"),
         (CHROME + " Edg/130.0.0.0", "Edge on Windows"),
         ("Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0", "Firefox on Linux"),
@@ -633,10 +651,11 @@ def test_receptionist_ends_no_sessions_of_others(at_desk, manager):
         ("curl/8.0", UNKNOWN),
         ("<script>alert(1)</script>", UNKNOWN),
         ("", UNKNOWN),
-    ],
-)
-def test_browser_is_told_in_a_few_words(user_agent, name):
-    assert browser_of(user_agent) == name
+    ]
+    with Cases() as case:
+        for user_agent, name in table:
+            with case(user_agent, name):
+                assert browser_of(user_agent) == name
 
 
 # Cookies

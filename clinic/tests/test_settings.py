@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 
-import pytest
 from django.conf import global_settings
 from django.contrib.auth.hashers import get_hasher
 from django.test import Client
@@ -16,51 +15,49 @@ MIN_ITERATIONS = 600_000  # of PBKDF2 with SHA-256
 
 def production(names, **environment):
     """Return settings by these names as a process sees them that has this environment and no other."""
-    told = f"import json, clinic.settings as s; print(json.dumps({{n: getattr(s, n, None) for n in {names!r}}}))"
+    script = f"import json, clinic.settings as s; print(json.dumps({{n: getattr(s, n, None) for n in {names!r}}}))"
     env = {"PATH": os.environ["PATH"], "SECRET_KEY": KEY, "DEBUG": "off", "DATABASE_URL": "sqlite://:memory:"}
-    done = subprocess.run([sys.executable, "-c", told], env=env | environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], env=env | environment, capture_output=True, text=True)
     assert done.stderr == ""
     return json.loads(done.stdout)
 
 
-def test_keys_from_before_are_none_unless_named():
+def test_earlier_keys_are_none_unless_named():
     assert production(["SECRET_KEY_FALLBACKS"]) == {"SECRET_KEY_FALLBACKS": []}
 
 
-def test_keys_from_before_are_read():
+def test_earlier_keys_are_read():
     read = production(["SECRET_KEY", "SECRET_KEY_FALLBACKS"], SECRET_KEY_FALLBACKS="old-one,older-one")
 
     assert read == {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": ["old-one", "older-one"]}
 
 
-@pytest.mark.parametrize(("before", "status"), [([], 302), (["another"], 302), (["another", "old"], 200)])
-def test_session_outlives_a_new_key_while_the_old_one_is_named(settings, receptionist, before, status):
-    settings.SECRET_KEY = "old"
-    client = Client()
-    client.force_login(receptionist)
+def test_session_outlives_a_new_key_while_the_old_one_is_named(settings, receptionist):
+    for fallbacks, status in (([], 302), (["another"], 302), (["another", "old"], 200)):
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "old", []
+        client = Client()
+        client.force_login(receptionist)
 
-    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", before
+        settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", fallbacks
 
-    assert client.get("/doctors/").status_code == status
+        assert client.get("/doctors/").status_code == status, fallbacks
 
 
-@pytest.mark.parametrize(
-    ("query", "options"),
-    [
-        ("", {}),
-        ("?ssl_mode=VERIFY_IDENTITY", {"ssl_mode": "VERIFY_IDENTITY"}),
-        (
-            "?ssl_mode=VERIFY_IDENTITY&ssl_ca=/etc/clinic/ca.pem",
-            {"ssl_mode": "VERIFY_IDENTITY", "ssl": {"ca": "/etc/clinic/ca.pem"}},
-        ),
-    ],
-)
-def test_tls_of_the_database_is_read_from_its_url(query, options):
-    url = f"mysql://portal:secret@db.example.org:3306/clinic{query}"
+def test_tls_of_the_database_is_read_from_its_url():
+    options_of = {
+        "": {},
+        "?ssl_mode=VERIFY_IDENTITY": {"ssl_mode": "VERIFY_IDENTITY"},
+        "?ssl_mode=VERIFY_IDENTITY&ssl_ca=/etc/clinic/ca.pem": {
+            "ssl_mode": "VERIFY_IDENTITY",
+            "ssl": {"ca": "/etc/clinic/ca.pem"},
+        },
+    }
+    for query, options in options_of.items():
+        url = f"mysql://portal:secret@db.example.org:3306/clinic{query}"
 
-    read = production(["DATABASES"], DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
+        read = production(["DATABASES"], DATABASE_URL=url)["DATABASES"]["default"]["OPTIONS"]
 
-    assert {name: value for name, value in read.items() if name.startswith("ssl")} == options
+        assert {name: value for name, value in read.items() if name.startswith("ssl")} == options, query
 
 
 def test_passwords_are_kept_by_a_hash_that_is_slow_enough(settings):

@@ -1,17 +1,19 @@
-"""Doctors' time: hours as instants, less leave and closures, also where clocks change by half an hour."""
+"""Doctors' availability: hours as instants, less leave and closures, also where clocks change by half an hour."""
 
 import datetime as dt
-import os
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import hypothesis
 import pytest
+from django.test import override_settings
 from hypothesis import strategies as st
 
 from appointments import rules
 from appointments.availability.search import free_pieces, widened
 from clinic.core import clinic_time
+from clinic.tests.kit import utc
+from clinic.tests.properties import examples
 from doctors.availability import (
     Absence,
     DoctorAvailability,
@@ -54,35 +56,32 @@ def every_day(text, **valid):
     return ValidWeek(valid.get("valid_from"), valid.get("valid_until"), week)
 
 
-def utc(*parts):
-    return dt.datetime(*parts, tzinfo=dt.UTC)
+def in_zone(zone, function, *args):
+    """Return what a function returns in a clinic of this zone."""
+    with override_settings(TIME_ZONE=zone):
+        return function(*args)
 
 
 # Hours as instants
 
 
-@pytest.mark.parametrize(
-    ("zone", "day", "minutes"),
-    [
-        (LISBON, dt.date(2026, 3, 29), 23 * 60),
-        (LISBON, dt.date(2026, 10, 25), 25 * 60),
-        (LORD_HOWE, dt.date(2026, 10, 4), 23 * 60 + 30),
-        (LORD_HOWE, dt.date(2026, 4, 5), 24 * 60 + 30),
-        (KATHMANDU, TUESDAY, 24 * 60),
-    ],
-)
-def test_whole_day_is_as_long_as_the_clocks_make_it(settings, zone, day, minutes):
-    settings.TIME_ZONE = zone
+def test_whole_day_is_as_long_as_the_clocks_make_it():
+    minutes = {
+        (LISBON, dt.date(2026, 3, 29)): 23 * 60,
+        (LISBON, dt.date(2026, 10, 25)): 25 * 60,
+        (LORD_HOWE, dt.date(2026, 10, 4)): 23 * 60 + 30,
+        (LORD_HOWE, dt.date(2026, 4, 5)): 24 * 60 + 30,
+        (KATHMANDU, TUESDAY): 24 * 60,
+    }
 
-    spans = interval_spans(day, hours("00:00-00:00"))
+    spans = {(zone, day): in_zone(zone, interval_spans, day, hours("00:00-00:00")) for zone, day in minutes}
 
-    assert spans == [clinic_time.day_bounds(day)]
-    assert minutes_of(spans) == minutes
+    assert spans == {(zone, day): [in_zone(zone, clinic_time.day_bounds, day)] for zone, day in minutes}
+    assert {case: minutes_of(found) for case, found in spans.items()} == minutes
 
 
-@pytest.mark.parametrize(
-    ("zone", "day", "text", "expected"),
-    [
+def test_hours_on_a_day_of_a_clock_change():
+    cases = [
         # 01:00 to 02:00 is skipped: what begins or ends in it does so at the change.
         (LISBON, dt.date(2026, 3, 29), "01:30-04:00", (utc(2026, 3, 29, 1), utc(2026, 3, 29, 3))),
         (LISBON, dt.date(2026, 3, 29), "00:30-01:30", (utc(2026, 3, 29, 0, 30), utc(2026, 3, 29, 1))),
@@ -96,12 +95,11 @@ def test_whole_day_is_as_long_as_the_clocks_make_it(settings, zone, day, minutes
         (LISBON, dt.date(2026, 10, 25), "01:30-03:00", (utc(2026, 10, 25, 0, 30), utc(2026, 10, 25, 3))),
         (LISBON, dt.date(2026, 10, 25), "00:00-01:30", (utc(2026, 10, 24, 23), utc(2026, 10, 25, 0, 30))),
         (KATHMANDU, TUESDAY, "08:00-12:00", (utc(2026, 11, 24, 2, 15), utc(2026, 11, 24, 6, 15))),
-    ],
-)
-def test_hours_on_a_day_of_a_clock_change(settings, zone, day, text, expected):
-    settings.TIME_ZONE = zone
+    ]
 
-    assert interval_spans(day, hours(text)) == ([expected] if expected else [])
+    found = [in_zone(zone, interval_spans, day, hours(text)) for zone, day, text, _span in cases]
+
+    assert found == [[span] if span else [] for _zone, _day, _text, span in cases]
 
 
 def test_touching_hours_are_one():
@@ -119,17 +117,19 @@ def test_hours_over_midnight_are_one():
 # Which hours hold
 
 
-@pytest.mark.parametrize(
-    ("day", "opens"),
-    [(dt.date(2026, 11, 23), 8), (dt.date(2026, 11, 30), 8), (dt.date(2026, 12, 1), 10), (dt.date(2026, 12, 31), 10)],
-)
-def test_timetable_holds_from_its_first_to_its_last_date(day, opens):
+def test_timetable_holds_from_its_first_to_its_last_date():
     november = every_day("08:00-12:00", valid_until=dt.date(2026, 11, 30))
     december = every_day("10:00-12:00", valid_from=dt.date(2026, 12, 1), valid_until=dt.date(2026, 12, 31))
+    opens = {
+        dt.date(2026, 11, 23): [8],
+        dt.date(2026, 11, 30): [8],
+        dt.date(2026, 12, 1): [10],
+        dt.date(2026, 12, 31): [10],
+    }
 
     time = DoctorAvailability([november, december])
 
-    assert [start.hour for start, _end in time.hours_on(day)] == [opens]
+    assert {day: [start.hour for start, _end in time.hours_on(day)] for day in opens} == opens
 
 
 def test_doctor_with_hours_on_other_dates_only_does_not_work():
@@ -139,7 +139,7 @@ def test_doctor_with_hours_on_other_dates_only_does_not_work():
     assert [away.why for away in time.away_on(TUESDAY)] == [Why.DAY_OFF]
 
 
-def test_doctor_without_any_hours_is_open_all_day_and_offered_in_the_usual_hours():
+def test_doctor_without_hours_is_open_all_day_and_offered_in_usual_hours():
     time = DoctorAvailability()
 
     assert time.open_on(TUESDAY) == [clinic_time.day_bounds(TUESDAY)]
@@ -147,15 +147,16 @@ def test_doctor_without_any_hours_is_open_all_day_and_offered_in_the_usual_hours
     assert time.away_on(TUESDAY) == []
 
 
-@pytest.mark.parametrize(("day", "works"), [(27, True), (28, False), (29, False), (30, True)])
-def test_doctor_without_any_hours_is_not_offered_at_weekends_unasked(day, works):
-    assert DoctorAvailability().works_on(dt.date(2026, 11, day)) is works
+def test_doctor_without_hours_is_not_offered_at_weekends_by_default():
+    works = {27: True, 28: False, 29: False, 30: True}
+
+    assert {day: DoctorAvailability().works_on(dt.date(2026, 11, day)) for day in works} == works
 
 
 # Why not
 
 
-def test_stretches_say_why_nobody_can_be_booked():
+def test_unavailable_times_say_why():
     training = Absence(utc(2026, 11, 24, 10), utc(2026, 11, 24, 11), "Training")
 
     away = DoctorAvailability([every_day("08:00-12:00 13:00-17:00")], [training]).away_on(TUESDAY)
@@ -181,14 +182,8 @@ A_SPAN = st.tuples(st.integers(-120, 1620), st.integers(1, 400)).map(lambda it: 
 SPANS = st.lists(A_SPAN, max_size=6)
 A_TIME = st.integers(0, 95).map(lambda quarter: dt.time(quarter // 4, quarter % 4 * 15))
 INTERVALS = st.lists(st.tuples(A_TIME, A_TIME).filter(lambda it: it[0] < it[1] or it[1] == dt.time.min), max_size=3)
-MANY = 1000 if "CI" in os.environ else 100
-EXAMPLES = hypothesis.settings(deadline=None, derandomize=True, max_examples=MANY)
-PER_DAY = hypothesis.settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=MANY,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
-)
+EXAMPLES = examples(100)
+PER_DAY = examples(100, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
 
 
 def from_midnight(day, spans):
@@ -240,7 +235,7 @@ def test_open_and_away_are_the_day(settings, zone, day, intervals, leave, is_clo
     st.sampled_from([0, 1, 10, 60]),
     st.sampled_from([15, 20, 25, 30]),
 )
-def test_every_offered_time_can_be_booked_and_every_bookable_one_is_offered(
+def test_every_offered_time_can_be_booked_and_every_bookable_is_offered(
     settings, zone, day, intervals, leave, booked, minutes, minute, gap, step
 ):
     settings.TIME_ZONE = zone
@@ -279,7 +274,7 @@ def is_open(time, start, end):
     st.dates(dt.date(2026, 1, 1), dt.date(2026, 12, 31)),
     A_TIME,
 )
-def test_first_instant_is_the_first_at_which_clocks_have_come_so_far(zone, day, time):
+def test_first_instant_is_the_first_at_which_clocks_show_the_time_or_later(zone, day, time):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clinic_time, "clinic_zone", lambda: ZoneInfo(zone))
         instant = clinic_time.first_instant_from(day, time)

@@ -24,6 +24,7 @@ def verdicts(context):
     return {row.number: row.verdict for row in context["rows"]}
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
 def test_confirmed_rows_are_doctors_and_what_is_empty_is_as_usual(in_admin, administrator, make):
     address, _context = preview(in_admin, OKAFOR, SILVA, make=make)
@@ -49,26 +50,25 @@ def test_columns_that_are_not_required_may_be_missing(in_admin):
     assert Doctor.objects.get().is_active
 
 
-@pytest.mark.parametrize(
-    ("row", "column"),
-    [
+def test_row_is_refused_by_the_rules_of_a_doctor(in_admin):
+    refusals = [
         (["", *OKAFOR[1:]], "Name"),
         ([OKAFOR[0], "", "", "", ""], "Specialization"),
         ([*OKAFOR[:2], "perhaps", "", ""], "Active"),
         ([*OKAFOR[:2], "", "14", ""], "Usual length in minutes"),
         ([*OKAFOR[:2], "", "half an hour", ""], "Usual length in minutes"),
         ([*OKAFOR[:2], "", "", "61"], "Gap in minutes"),
-    ],
-)
-def test_row_is_refused_by_the_rules_of_a_doctor(in_admin, row, column):
-    address, context = preview(in_admin, row, SILVA)
-    in_admin.post(address)
+    ]
+    for row, column in refusals:
+        address, context = preview(in_admin, row, SILVA)
+        in_admin.post(address)
 
-    assert verdicts(context) == {2: Verdict.ERROR, 3: Verdict.NEW}
-    assert [remark[0] for remark in context["rows"][0].remarks] == [column]
-    assert not Doctor.objects.exists()
+        assert verdicts(context) == {2: Verdict.ERROR, 3: Verdict.NEW}, row
+        assert [remark[0] for remark in context["rows"][0].remarks] == [column], row
+        assert not Doctor.objects.exists(), row
 
 
+@pytest.mark.both_databases
 def test_rows_are_compared_with_doctors_by_name_and_specialization(in_admin):
     kept = DoctorFactory(
         full_name="Dr Jámes Okafor", specialization="Cardiology", is_active=False, usual_minutes=20, gap_minutes=5
@@ -82,41 +82,39 @@ def test_rows_are_compared_with_doctors_by_name_and_specialization(in_admin):
     assert set(Doctor.objects.values_list("full_name", flat=True)) == {"Dr Jámes Okafor", "Dr Ana Silva"}
 
 
-@pytest.mark.parametrize(
-    ("cells", "differs"),
-    [
+def test_registered_doctor_is_shown_with_what_differs_in_the_row(in_admin):
+    stored = DoctorFactory(full_name="Dr James Okafor", specialization="Cardiology", usual_minutes=30, gap_minutes=0)
+    differences = [
         (["no", "30", "0"], "active"),
         (["", "20", ""], "usual length in minutes"),
         (["yes", "30", "10"], "gap in minutes"),
         (["no", "20", "10"], "active, usual length in minutes, gap in minutes"),
-    ],
-)
-def test_registered_doctor_whose_row_says_otherwise_is_shown_with_what_differs(in_admin, cells, differs):
-    kept = DoctorFactory(full_name="Dr James Okafor", specialization="Cardiology", usual_minutes=30, gap_minutes=0)
+    ]
+    for cells, differs in differences:
+        _address, context = preview(in_admin, [*OKAFOR[:2], *cells])
 
-    _address, context = preview(in_admin, [*OKAFOR[:2], *cells])
-
-    row = context["rows"][0]
-    assert (row.verdict, row.like) == (Verdict.DIFFERS, kept)
-    assert row.remarks[0][1].endswith(f"differs in {differs}:")
+        row = context["rows"][0]
+        assert (row.verdict, row.like) == (Verdict.DIFFERS, stored), cells
+        assert row.remarks[0][1].endswith(f"differs in {differs}:"), cells
 
 
-@pytest.mark.parametrize("cells", [["", "", ""], ["yes", "30", "0"]])
-def test_registered_doctor_whose_row_says_the_same_or_nothing_does_not_differ(in_admin, cells):
+def test_registered_doctor_with_the_same_or_empty_cells_does_not_differ(in_admin):
     DoctorFactory(full_name="Dr James Okafor", specialization="Cardiology", usual_minutes=30, gap_minutes=0)
 
-    _address, context = preview(in_admin, [*OKAFOR[:2], *cells])
+    for cells in (["", "", ""], ["yes", "30", "0"]):
+        _address, context = preview(in_admin, [*OKAFOR[:2], *cells])
 
-    assert verdicts(context) == {2: Verdict.REGISTERED}
-
-
-@pytest.mark.parametrize("cells", [["perhaps", "half an hour", "much"], ["", "", ""], ["no", "14", "61"]])
-def test_what_cannot_be_understood_or_is_empty_is_shown_as_it_was_typed(in_admin, cells):
-    _address, context = preview(in_admin, [*OKAFOR[:2], *cells])
-
-    assert [value for _label, value in context["rows"][0].labelled] == [*OKAFOR[:2], *cells]
+        assert verdicts(context) == {2: Verdict.REGISTERED}, cells
 
 
+def test_cells_not_understood_or_empty_are_shown_as_typed(in_admin):
+    for cells in (["perhaps", "half an hour", "much"], ["", "", ""], ["no", "14", "61"]):
+        _address, context = preview(in_admin, [*OKAFOR[:2], *cells])
+
+        assert [value for _label, value in context["rows"][0].labelled] == [*OKAFOR[:2], *cells]
+
+
+@pytest.mark.both_databases
 def test_rows_are_compared_with_those_before_them(in_admin):
     _address, context = preview(in_admin, SILVA, ["Dr Ana Sílva", "dermatology", "", "", ""], [SILVA[0], "Surgery"])
 
@@ -132,7 +130,7 @@ def test_namesake_is_imported_if_chosen(in_admin):
     assert Doctor.objects.filter(full_name="Dr James Okafor").count() == 2
 
 
-def test_doctor_who_was_added_since_the_preview_is_noticed(in_admin):
+def test_doctor_added_since_the_preview_is_noticed(in_admin):
     address, _context = preview(in_admin, OKAFOR, SILVA)
     DoctorFactory(full_name="Dr Ana Silva", specialization="Dermatology")
 
@@ -142,11 +140,11 @@ def test_doctor_who_was_added_since_the_preview_is_noticed(in_admin):
     assert Doctor.objects.count() == 1
 
 
-def test_doctors_list_leads_administrators_to_the_import(in_admin):
+def test_doctors_list_links_administrators_to_the_import(in_admin):
     assert f'href="{UPLOAD}"' in in_admin.get("/doctors/").content.decode()
 
 
-def test_doctors_list_leads_nobody_else_there(at_desk):
+def test_doctors_list_links_nobody_else_to_the_import(at_desk):
     assert UPLOAD not in at_desk.get("/doctors/").content.decode()
 
 

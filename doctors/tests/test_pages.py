@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from clinic.tests.kit import elements
+from clinic.tests.kit import elements, utc
 from doctors.models import Doctor
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 
@@ -37,13 +37,13 @@ def test_list_without_doctors_says_so(at_desk):
     assert "<table" not in response.content.decode()
 
 
-@pytest.mark.parametrize(("person", "offered"), [("receptionist", False), ("manager", False), ("administrator", True)])
-def test_list_offers_to_add_to_who_may(client, request, person, offered):
-    client.force_login(request.getfixturevalue(person))
+def test_list_offers_to_add_to_administrators_only(client, receptionist, manager, administrator):
+    for user, is_offered in ((receptionist, False), (manager, False), (administrator, True)):
+        client.force_login(user)
 
-    page = client.get("/doctors/").content.decode()
+        page = client.get("/doctors/").content.decode()
 
-    assert ("/admin/doctors/doctor/add/" in page) is offered
+        assert ("/admin/doctors/doctor/add/" in page) is is_offered, user
 
 
 def test_list_makes_the_same_queries_for_3_and_30_doctors(at_desk):
@@ -67,15 +67,13 @@ def test_page_shows_the_doctor_and_leads_to_the_diary(at_desk, okafor):
     assert f'href="/schedule/2026-11-24/?doctor={okafor.pk}"' in page
 
 
-@pytest.mark.parametrize(
-    ("person", "offered"), [("receptionist", False), ("doctor_user", False), ("administrator", True)]
-)
-def test_page_offers_to_edit_to_who_may(client, request, okafor, person, offered):
-    client.force_login(request.getfixturevalue(person))
+def test_page_offers_to_edit_to_administrators_only(client, receptionist, doctor_user, administrator, okafor):
+    for user, is_offered in ((receptionist, False), (doctor_user, False), (administrator, True)):
+        client.force_login(user)
 
-    page = client.get(f"/doctors/{okafor.pk}/").content.decode()
+        page = client.get(f"/doctors/{okafor.pk}/").content.decode()
 
-    assert (f"/admin/doctors/doctor/{okafor.pk}/change/" in page) is offered
+        assert (f"/admin/doctors/doctor/{okafor.pk}/change/" in page) is is_offered, user
 
 
 def test_pages_say_that_a_doctor_is_inactive(at_desk, okafor):
@@ -85,9 +83,10 @@ def test_pages_say_that_a_doctor_is_inactive(at_desk, okafor):
         assert "inactive" in at_desk.get(address).content.decode()
 
 
-@pytest.mark.parametrize("pk", ["999", "99999999999999999999999", "x", "-1"])
-def test_unknown_doctor_is_not_found(at_desk, pk):
-    assert at_desk.get(f"/doctors/{pk}/").status_code == 404
+def test_unknown_doctor_is_not_found(at_desk):
+    statuses = {pk: at_desk.get(f"/doctors/{pk}/").status_code for pk in ("999", "9" * 23, "x", "-1")}
+
+    assert statuses == dict.fromkeys(statuses, 404)
 
 
 # Hours, leave and closures
@@ -97,8 +96,7 @@ def test_page_shows_hours_leave_and_closures_that_are_to_come(at_desk, okafor):
     TimetableFactory(doctor=okafor, valid_until=dt.date(2020, 12, 31), week={6: [(dt.time(6), dt.time(7))]})
     TimetableFactory(doctor=okafor, valid_from=dt.date(2026, 1, 1), valid_until=dt.date(2026, 12, 31))
     LeaveFactory(doctor=okafor)
-    past = dt.datetime(2026, 10, 1, tzinfo=dt.UTC), dt.datetime(2026, 10, 2, tzinfo=dt.UTC)
-    LeaveFactory(doctor=okafor, start_time=past[0], end_time=past[1], reason="Long ago")
+    LeaveFactory(doctor=okafor, start_time=utc(2026, 10, 1), end_time=utc(2026, 10, 2), reason="Long ago")
     ClosureFactory()
     ClosureFactory(date=dt.date(2025, 12, 25), name="Last year")
 
@@ -111,24 +109,25 @@ def test_page_shows_hours_leave_and_closures_that_are_to_come(at_desk, okafor):
     assert not any(gone in page for gone in ("Sunday", "Long ago", "Last year"))
 
 
-@pytest.mark.parametrize(("has_ended", "says"), [(False, "at any time"), (True, "have ended")])
-def test_page_says_what_no_hours_mean(at_desk, okafor, has_ended, says):
-    if has_ended:
-        TimetableFactory(doctor=okafor, valid_until=dt.date(2020, 12, 31))
+def test_page_says_what_no_hours_mean(at_desk, okafor):
+    address = f"/doctors/{okafor.pk}/"
+    assert "at any time" in at_desk.get(address).content.decode()
 
-    assert says in at_desk.get(f"/doctors/{okafor.pk}/").content.decode()
+    TimetableFactory(doctor=okafor, valid_until=dt.date(2020, 12, 31))
+
+    assert "have ended" in at_desk.get(address).content.decode()
 
 
-@pytest.mark.parametrize(("person", "offered"), [("receptionist", False), ("administrator", True)])
-def test_page_offers_to_change_them_to_who_may(client, request, okafor, person, offered):
-    client.force_login(request.getfixturevalue(person))
+def test_page_offers_to_change_hours_to_administrators_only(client, receptionist, administrator, okafor):
+    for user, is_offered in ((receptionist, False), (administrator, True)):
+        client.force_login(user)
 
-    response = client.get(f"/doctors/{okafor.pk}/")
+        response = client.get(f"/doctors/{okafor.pk}/")
 
-    links = [
-        attrs["href"]
-        for tag, attrs in elements(response)
-        if tag == "a" and attrs["href"].endswith(("/leave/", "/hours/"))
-    ]
-    assert bool(links) is offered
-    assert all(client.get(link).status_code == 200 for link in links)
+        links = [
+            attrs["href"]
+            for tag, attrs in elements(response)
+            if tag == "a" and attrs["href"].endswith(("/leave/", "/hours/"))
+        ]
+        assert bool(links) is is_offered, user
+        assert all(client.get(link).status_code == 200 for link in links)

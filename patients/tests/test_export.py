@@ -54,40 +54,45 @@ def test_csv_opens_in_excel_and_holds_every_patient(in_admin, maria):
     assert rows[2][2:5] == ["rui@example.org", "", ""]
 
 
-@pytest.mark.parametrize("name", ["=cmd|'/C calc'!A0", "@SUM(A1)", "-1+1", "＝1", "\u00a0=1"])
-def test_name_that_begins_like_a_formula_is_harmless_in_csv(in_admin, name):
-    PatientFactory(first_name=name)
+def test_name_that_begins_like_a_formula_is_harmless_in_csv(in_admin):
+    names = ["=cmd|'/C calc'!A0", "@SUM(A1)", "-1+1", "＝1", "\u00a0=1"]
+    for name in names:
+        PatientFactory(first_name=name)
 
     rows = read_csv(in_admin.get(EXPORT, {"as": "csv"}))
 
-    assert rows[1][0] == "'" + name
+    assert sorted(row[0] for row in rows[1:]) == sorted("'" + name for name in names)
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@A1", "＝1"])
-def test_workbook_holds_texts_and_no_formulas(in_admin, name):
-    PatientFactory(first_name=name, phone_number="+351 912 345 678")
+def test_workbook_holds_texts_and_no_formulas(in_admin):
+    names = ["=1+1", "+1", "-1", "@A1", "＝1"]
+    for name in names:
+        PatientFactory(first_name=name, phone_number="+351 912 345 678")
 
     response = in_admin.get(EXPORT, {"as": "xlsx"})
 
     assert response["Content-Disposition"] == 'attachment; filename="patients-2026-11-24.xlsx"'
     assert response.streaming
-    header, row = read_xlsx(response)
+    header, *rows = read_xlsx(response)
     assert [cell.value for cell in header] == HEADER
-    assert (row[0].value, row[3].value) == (name, "+351 912 345 678")
-    assert {cell.data_type for cell in row if cell.value} == {"s"}
+    assert sorted(row[0].value for row in rows) == sorted(names)
+    assert {row[3].value for row in rows} == {"+351 912 345 678"}
+    assert {cell.data_type for row in rows for cell in row if cell.value} == {"s"}
 
 
-@pytest.mark.parametrize("as_format", ["csv", "xlsx"])
-def test_what_was_exported_can_be_imported_again(in_admin, maria, as_format):
+@pytest.mark.both_databases
+def test_exported_patients_can_be_imported_again(in_admin, maria):
     PatientFactory(first_name="'t", last_name="=Hooft", email="t@example.org", phone_number="-1234567")
     before = facts()
-    file = SimpleUploadedFile(f"patients.{as_format}", body(in_admin.get(EXPORT, {"as": as_format})))
-    Patient.objects.all().delete()
 
-    address = in_admin.post("/patients/import/", {"file": file, "month_first": "day"})["Location"]
-    in_admin.post(address)
+    for as_format in ("csv", "xlsx"):
+        file = SimpleUploadedFile(f"patients.{as_format}", body(in_admin.get(EXPORT, {"as": as_format})))
+        Patient.objects.all().delete()
 
-    assert facts() == before
+        address = in_admin.post("/patients/import/", {"file": file, "month_first": "day"})["Location"]
+        in_admin.post(address)
+
+        assert facts() == before, as_format
 
 
 def facts():
@@ -95,14 +100,15 @@ def facts():
     return list(Patient.objects.values_list("first_name", "last_name", "email", "phone_number", "date_of_birth"))
 
 
-@pytest.mark.parametrize("as_format", ["", "pdf", "CSV"])
-def test_unknown_format_sends_nothing(in_admin, maria, as_format):
-    response = in_admin.get(EXPORT, {"as": as_format})
+def test_unknown_format_sends_nothing(in_admin, maria):
+    for as_format in ("", "pdf", "CSV"):
+        response = in_admin.get(EXPORT, {"as": as_format})
 
-    assert not response.streaming
-    assert "maria@example.org" not in response.content.decode()
+        assert not response.streaming, as_format
+        assert "maria@example.org" not in response.content.decode(), as_format
 
 
+@pytest.mark.both_databases
 def test_patients_are_read_chunk_by_chunk(in_admin, monkeypatch):
     monkeypatch.setattr(transfer_views, "READ_AT_ONCE", 3)
     PatientFactory.create_batch(7)
@@ -116,7 +122,7 @@ def test_patients_are_read_chunk_by_chunk(in_admin, monkeypatch):
     assert all("LIMIT 3" in sql for sql in reading)
 
 
-def test_log_tells_who_took_how_many_and_names_nobody(in_admin, administrator, maria, caplog):
+def test_log_says_who_exported_how_many_and_names_nobody(in_admin, administrator, maria, caplog):
     with caplog.at_level("INFO"):
         body(in_admin.get(EXPORT, {"as": "csv"}))
 

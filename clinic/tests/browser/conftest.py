@@ -20,10 +20,13 @@ from pathlib import Path
 import pytest
 import time_machine
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 
-from clinic.accounts.roles import RECEPTIONIST
+from clinic.accounts.roles import DOCTOR, RECEPTIONIST
+from clinic.models import User
 from clinic.tests.browser.checks import Complaints
+from clinic.tests.browser.database import SavedStates
 from clinic.tests.browser.scene import open_clinic
 from clinic.tests.browser_answers import chromium, why_not
 from clinic.tests.factories import UserFactory
@@ -101,10 +104,52 @@ def now():
         yield traveller
 
 
+@pytest.fixture(scope="session")
+def saved_states():
+    states = SavedStates()
+    yield states
+    states.close()
+
+
 @pytest.fixture
-def clinic(transactional_db, doctor_user):
+def fresh_database(request, now, django_db_setup, django_db_blocker, saved_states):
+    """A database for this test alone, and the clinic's records if the test takes `clinic`; nobody else's rows."""
+    if connection.vendor != "sqlite":
+        # Servers have no copy that is as quick: pytest-django flushes.
+        request.getfixturevalue("_django_db_helper")
+        yield None
+        return
+    with django_db_blocker.unblock():
+        if "clinic" in request.fixturenames:
+            yield saved_states.begin_with("clinic", lambda: open_clinic(doctor_login()))
+        else:
+            yield saved_states.begin_with("empty", None)
+        saved_states.empty()
+
+
+@pytest.fixture
+def transactional_db(fresh_database):
+    """Take the place of pytest-django's fixture, which `live_server` asks for."""
+
+
+@pytest.fixture
+def db(fresh_database):
+    """Take the place of pytest-django's fixture, which the fixtures of the whole suite ask for."""
+
+
+@pytest.fixture
+def doctor_user(fresh_database):
+    return User.objects.filter(username="doctor").first() or doctor_login()
+
+
+def doctor_login():
+    return UserFactory(username="doctor", role=DOCTOR)
+
+
+@pytest.fixture
+def clinic(fresh_database, doctor_user):
     """Doctors, patients and a day in full swing; `doctor_user` is the login of the first doctor."""
-    return open_clinic(doctor_user)
+    return fresh_database or open_clinic(doctor_user)
 
 
 @pytest.fixture

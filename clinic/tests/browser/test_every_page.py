@@ -5,6 +5,7 @@ A new page is one line of `SHOWN`.
 
 import re
 from dataclasses import dataclass
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.urls import resolve
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from clinic.ops.request_limits import MAX_FORM
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
@@ -72,16 +73,20 @@ def forget_cookies(page):
 
 @dataclass(frozen=True)
 class Shown:
-    """A page: its address with the clinic's records in braces, a text it shows then, and who looks at it."""
+    """A page: its address with the clinic's records in braces, a text it shows then, and who looks at it.
+
+    `is_alone` if getting there changes what the next page would show.
+    """
 
     address: str
     text: str
     steps: tuple = ()
     who: str | None = "receptionist"
+    is_alone: bool = False
 
 
-def at(address, text, *steps, who="receptionist"):
-    return Shown(address, text, steps, who)
+def at(address, text, *steps, who="receptionist", is_alone=False):
+    return Shown(address, text, steps, who, is_alone)
 
 
 BOOK = "/appointments/book/"
@@ -111,7 +116,7 @@ SHOWN = {
         press("Log in"),
         who=None,
     ),
-    "login, locked": at("/accounts/login/", "Too many attempts", guess, who=None),
+    "login, locked": at("/accounts/login/", "Too many attempts", guess, who=None, is_alone=True),
     "password": at("/accounts/password_change/", "Change password"),
     "password, refused": at(
         "/accounts/password_change/",
@@ -179,7 +184,9 @@ SHOWN = {
     "edit, refused": at("/patients/{patients.santos.pk}/edit/", "Enter a valid", fill("E-mail", "maria"), send),
     "import patients": at("/patients/import/", "Nothing is saved before", who="administrator"),
     "import patients, refused": at("/patients/import/", "This field is required.", send, who="administrator"),
-    "import patients, preview": at("/patients/import/", "will be registered", choose(NEW), send, who="administrator"),
+    "import patients, preview": at(
+        "/patients/import/", "will be registered", choose(NEW), send, who="administrator", is_alone=True
+    ),
     "import patients, errors": at(
         "/patients/import/", "Nothing can be imported", choose(WRONG), send, who="administrator"
     ),
@@ -203,7 +210,11 @@ SHOWN = {
     "doctor of an administrator": at("/doctors/{doctors.lindqvist.pk}/", "Add leave", who="administrator"),
     "calendar feed": at("/doctors/{doctors.lindqvist.pk}/calendar/", "There is no address", who="administrator"),
     "calendar feed, made": at(
-        "/doctors/{doctors.lindqvist.pk}/calendar/", "shown only now", press("Make an address"), who="administrator"
+        "/doctors/{doctors.lindqvist.pk}/calendar/",
+        "shown only now",
+        press("Make an address"),
+        who="administrator",
+        is_alone=True,
     ),
     "calendar feed, there is one": at(
         "/doctors/{doctors.lindqvist.pk}/calendar/",
@@ -212,6 +223,7 @@ SHOWN = {
         follow("Done"),
         follow("Calendar feed"),
         who="administrator",
+        is_alone=True,
     ),
     "leave": at("/doctors/{doctors.ferreira.pk}/leave/", "Leave of Dr Ana Ferreira", who="administrator"),
     "leave, refused": at("/doctors/{doctors.ferreira.pk}/leave/", "This field is required.", send, who="administrator"),
@@ -229,7 +241,7 @@ SHOWN = {
     ),
     "impacts": at("/appointments/impacts/", "Nothing is left to do"),
     "impact": at("/appointments/impacts/{impact.pk}/", "is there again"),
-    "impact, open": at(LEAVE, "3 to move or cancel", *LEAVE_STEPS, send, send, who="administrator"),
+    "impact, open": at(LEAVE, "3 to move or cancel", *LEAVE_STEPS, send, send, who="administrator", is_alone=True),
     "impact, print": at("/appointments/impacts/{impact.pk}/print/", "To print"),
     "week": at("/doctors/{doctors.ferreira.pk}/week/2026-11-24/", "Maria Santos"),
     "week, the current one": at("/doctors/{doctors.ferreira.pk}/week/", "Tue 24 Nov"),
@@ -245,6 +257,7 @@ SHOWN = {
         forget_cookies,
         press("Log in"),
         who=None,
+        is_alone=True,
     ),
     "404": at("/nowhere/", "Not found"),
     "404, record": at("/patients/999999/", "Not found"),
@@ -270,61 +283,86 @@ ON = {"1440 pixels": SCREEN, "390 pixels": PHONE}
 on_both = pytest.mark.parametrize("screen", ON.values(), ids=ON)
 
 
+def groups():
+    """Return the pages that are looked at one after the other, by one person, in one browser; by a name for them."""
+    grouped = {}
+    for name, shown in SHOWN.items():
+        section = shown.address.split("/")[1].partition("?")[0] or "schedule"
+        group = name if shown.is_alone else f"{section} of {shown.who or 'a stranger'}"
+        grouped.setdefault(group, {})[name] = shown
+    return grouped
+
+
+GROUPS = groups()
+
+
 @pytest.fixture
-def look(request, open_page, clinic):
-    """A function that brings somebody to a page and lets them do what leads to the state that is shown."""
+def open_for(request, open_page, clinic):
+    """A function that opens a browser for whom a page is shown to; None for a stranger."""
+    return lambda who, screen: open_page(who and request.getfixturevalue(who), **screen)
 
-    def look(shown, screen):
-        page = open_page(shown.who and request.getfixturevalue(shown.who), **screen)
-        page.goto(shown.address.format(**vars(clinic)))
-        for step in shown.steps:
-            step(page)
-        expect(page.get_by_text(shown.text).locator("visible=true").first).to_be_visible()
-        return page
 
-    return look
+def show(page, shown, clinic):
+    """Bring somebody to a page and let them do what leads to the state that is shown."""
+    page.goto(shown.address.format(**vars(clinic)))
+    for step in shown.steps:
+        step(page)
+    expect(page.get_by_text(shown.text).locator("visible=true").first).to_be_visible()
+
+
+def barriers(page, shown, clinic):
+    """Return what is wrong with a page, in words."""
+    try:
+        show(page, shown, clinic)
+    except (AssertionError, Error) as error:
+        return [f"cannot be shown: {error}"]
+    found = []
+    for check in (assert_no_sideways_scroll, assert_accessible):
+        try:
+            check(page)
+        except AssertionError as error:
+            found.append(str(error))
+    return found
 
 
 @on_both
-@pytest.mark.parametrize("name", SHOWN)
-def test_page_has_no_barrier(look, name, screen):
-    page = look(SHOWN[name], screen)
+@pytest.mark.parametrize("group", GROUPS)
+def test_pages_have_no_barrier(open_for, clinic, group, screen):
+    pages = GROUPS[group]
+    page = open_for(next(iter(pages.values())).who, screen)
 
-    assert_no_sideways_scroll(page)
-    assert_accessible(page)
+    found = [f"{name}: {each}" for name, shown in pages.items() for each in barriers(page, shown, clinic)]
+
+    assert not found, "\n".join(found)
 
 
 @on_both
-@pytest.mark.parametrize(
-    ("error", "heading"),
-    [
+def test_error_pages_have_no_barrier(open_for, clinic, monkeypatch, complaints, screen):
+    page = open_for("receptionist", screen)
+    found = []
+    for error, heading in (
         (RuntimeError("ours"), "Something went wrong"),
         (OperationalError("away"), "The clinic's records cannot be reached just now"),
         (SuspiciousOperation("odd"), "Bad request"),
-    ],
-)
-def test_error_page_has_no_barrier(look, monkeypatch, complaints, error, heading, screen):
-    def fail(*args, **kwargs):
-        raise error
+    ):
+        monkeypatch.setattr(doctor_views, "render", Mock(side_effect=error))
+        found += [f"{heading}: {each}" for each in barriers(page, at("/doctors/", heading), clinic)]
+        others = [each for each in complaints if not re.search(rf"{page.url}: 50\d$", each)]
+        found += [f"{heading}: {each}" for each in others]
+        complaints.clear()  # of the answer that is looked at
 
-    monkeypatch.setattr(doctor_views, "render", fail)
-
-    page = look(at("/doctors/", heading), screen)
-
-    assert_no_sideways_scroll(page)
-    assert_accessible(page)
-    complaints.clear()  # of the answer 500 that is looked at
+    assert not found, "\n".join(found)
 
 
 @on_both
-@pytest.mark.parametrize(("status", "heading"), [(413, "That is too large"), (429, "Too many requests")])
-def test_refusal_without_database_has_no_barrier(look, monkeypatch, status, heading, screen):
-    monkeypatch.setattr(doctor_views, "render", lambda request, *args: refusal_page(request, status))
+def test_refusals_without_database_have_no_barrier(open_for, clinic, monkeypatch, screen):
+    page = open_for("receptionist", screen)
+    found = []
+    for status, heading in ((413, "That is too large"), (429, "Too many requests")):
+        monkeypatch.setattr(doctor_views, "render", lambda request, *args, status=status: refusal_page(request, status))
+        found += [f"{heading}: {each}" for each in barriers(page, at("/doctors/", heading), clinic)]
 
-    page = look(at("/doctors/", heading), screen)
-
-    assert_no_sideways_scroll(page)
-    assert_accessible(page)
+    assert not found, "\n".join(found)
 
 
 def test_every_page_is_looked_at():
@@ -343,8 +381,9 @@ def test_every_page_is_looked_at():
 # What is not to be found by looking at the markup
 
 
-def test_wrong_password_is_told_where_the_password_is_typed_again(look):
-    page = look(SHOWN["login, wrong password"], SCREEN)
+def test_wrong_password_is_told_where_the_password_is_typed_again(stranger, clinic):
+    page = stranger
+    show(page, SHOWN["login, wrong password"], clinic)
 
     password = page.get_by_label("Password", exact=True)
     expect(password).to_be_focused()

@@ -124,6 +124,8 @@ def deviations(page, where, short):
         if is_inside != bool(room):
             wrong.append(f"{where}, {name}: Tab leads {'past its buttons' if room else 'to a hidden button'}")
         compare(block, before, f"{name} with a button in focus")
+        if room:
+            wrong += [f"{where}, {name} in focus: {each}" for each in block.evaluate(OBSTACLES)["found"]]
     return wrong
 
 

@@ -1,0 +1,300 @@
+"""What the crawl asks of every answer. Each check returns what is wrong with a call, or nothing."""
+
+import re
+from urllib.parse import urlsplit
+
+from clinic.models import Event
+from clinic.tests.crawl import (
+    ADMINISTRATOR,
+    ANONYMOUS,
+    DOCTOR,
+    EVERYBODY,
+    FAR,
+    MANAGER,
+    NO_ROLE,
+    NOBODY,
+    RECEPTIONIST,
+    TABLE,
+    words_of,
+)
+from clinic.tests.header_score import Answer, results, score
+
+# Who is served what
+
+# What a doctor hears at pages that are open to doctors, of a record that is not the own one. At others all are served.
+FOREIGN_TO_A_DOCTOR = {
+    "appointments:appointment_detail": "403",
+    "appointments:appointment_calendar": "403",
+    "appointments:appointment_arrive": "403",
+    "appointments:appointment_no_show": "403",
+    "appointments:appointment_start": "403",
+    "appointments:appointment_complete": "403",
+    "appointments:appointment_attended": "403",
+    "appointments:appointment_undo": "403",
+    "appointments:calendar_feed_edit": "403",
+    "patients:patient_detail": "404",
+    "api:patient": "404",
+    "api:appointment": "403",
+    "api:appointment_arrive": "403",
+    "api:appointment_no_show": "403",
+    "api:appointment_start": "403",
+    "api:appointment_complete": "403",
+    "fhir:patient_read": "404",
+    "fhir:appointment_read": "404",
+}
+# What is heard of a record that does not exist, by who may use the page; at others 404.
+UNKNOWN = {
+    "admin:view_on_site": "404",
+    **dict.fromkeys(
+        [name for name in TABLE if re.fullmatch(r"admin:\w+_(change|delete|history)", name)], "to the index"
+    ),
+    "admin:auth_user_password_change": "404",
+    "api:appointment_cancel": "served",  # 422: what the body lacks is said before
+}
+# To everybody else, whatever the role, they are as good as gone. The "own" records are the doctor's.
+ONLY_OWN = {"session_end"}
+
+
+def expected(row, role, method):
+    """Return what a page may answer: exactly one thing, but for outsiders by a method nobody should use.
+
+    A page for everybody says to everybody which methods it knows.
+    """
+    if role in row.get(method, NOBODY):
+        return {"served"}
+    if EVERYBODY in row.values():
+        return {"405"}
+    if role == ANONYMOUS:
+        return {"to the login"}
+    if method in row:
+        return {"403"}
+    uses_the_page = any(role in roles for roles in row.values())
+    return {"405"} if uses_the_page else {"403", "405"}
+
+
+def expected_of(call):
+    """Return what may be answered: written down in the table for the page, above for the record."""
+    meant = expected(call.row, call.role, call.method)
+    if meant != {"served"}:
+        return meant
+    if call.name == "readyz" and call.remote == FAR:
+        return {"404"}
+    if call.whose == "unknown":
+        return {UNKNOWN.get(call.name, "404")}
+    if call.name in ONLY_OWN:
+        return {"served" if (call.whose, call.role) == ("own", DOCTOR) else "404"}
+    if call.whose == "foreign" and call.role == DOCTOR:
+        return {FOREIGN_TO_A_DOCTOR.get(call.name, "served")}
+    return meant
+
+
+def outcome(call):
+    """Return what was answered; where no record is named, 404 counts as served: of a draft, or of no page at all."""
+    response = call.response
+    location = response.headers.get("Location", "")
+    if response.status_code == 401 and response["WWW-Authenticate"] == "Bearer":
+        return "to the login"
+    if response.status_code == 302 and location.startswith("/accounts/login/?next="):
+        return "to the login"
+    if call.whose and response.status_code == 302 and location == "/admin/":
+        return "to the index"
+    told = {400, 403, 404, 405} if call.whose or call.name == "readyz" else {403, 405}
+    return str(response.status_code) if response.status_code in told else "served"
+
+
+def is_refused(call):
+    return bool(call.name) and "served" not in expected_of(call)
+
+
+def served_to_its_roles_alone(call):
+    if call.response.status_code >= 500:
+        return str(call.response.status_code)
+    if not call.name or call.by_htmx:
+        return None
+    meant, got = expected_of(call), outcome(call)
+    return None if got in meant else f"{got}, not {' or '.join(sorted(meant))}"
+
+
+def refusal_names_the_methods(call):
+    if call.response.status_code != 405:
+        return None
+    named = set(call.response["Allow"].replace(" ", "").split(","))
+    meant = {*call.row, "HEAD"} if "GET" in call.row and not call.is_api else {*call.row}
+    if call.address.startswith("/admin/"):  # all of it is open by GET and POST, and the admin tells some of the rest
+        return None if named <= {"GET", "HEAD", "POST", "OPTIONS"} else f"allows {sorted(named)}"
+    return None if named == meant else f"allows {sorted(named)}, not {sorted(meant)}"
+
+
+# A refusal changes nothing, names nobody and is in the trail
+
+# That somebody was here and was refused, and that a token or a session was used, is noted of any call.
+# Any call of a program also deletes the answers that were kept for a day.
+NOTED = {
+    ("INSERT", "clinic_auditentry"),
+    ("UPDATE", "clinic_session"),
+    ("UPDATE", "clinic_apitoken"),
+    ("DELETE", "clinic_keptanswer"),
+}
+
+
+def refusal_changes_nothing(call):
+    if not is_refused(call):
+        return None
+    changed = [
+        (verb, table, columns)
+        for verb, table, columns in call.writes
+        if (verb, table) not in NOTED or (table == "clinic_apitoken" and set(columns) != {"last_used_at"})
+    ]
+    if any(event == Event.WRITE for event, _actor in call.entries):
+        changed.append("an entry of a change")
+    return f"changed {changed}" if changed else None
+
+
+def refusal_is_in_the_trail(call):
+    """Of who is signed in: every 403, and 404 where the address names a record by its number."""
+    refused = [actor for event, actor in call.entries if event == Event.REFUSAL]
+    status = call.response.status_code
+    names_a_record = call.whose and re.search(r"/\d+[/.]|/\d+$", call.address)
+    if call.role == ANONYMOUS or status in {401, 405}:
+        return f"noted {call.entries}" if refused else None
+    if status == 403 or (status == 404 and names_a_record):
+        return None if len(refused) == 1 and refused[0] else f"noted {call.entries}"
+    return None
+
+
+# Words
+
+OWN, FOREIGN = words_of("own"), words_of("foreign")
+OWN_LEAVE, FOREIGN_LEAVE = words_of("own", ("leave",)), words_of("foreign", ("leave",))
+ALL_WORDS = OWN | FOREIGN | OWN_LEAVE | FOREIGN_LEAVE
+SEEN = {
+    ANONYMOUS: set(),
+    NO_ROLE: set(),
+    MANAGER: set(),
+    RECEPTIONIST: OWN | FOREIGN,
+    DOCTOR: OWN | OWN_LEAVE,
+    ADMINISTRATOR: ALL_WORDS,
+}
+
+
+def words_in(call):
+    """Return the words of the patients, their appointments and the doctors' leave that the answer tells."""
+    text = call.text.replace(" ", "").lower()
+    return {word for word in ALL_WORDS if word in text}
+
+
+def tells_only_what_the_role_may_know(call):
+    words = words_in(call) - (set() if is_refused(call) else SEEN[call.role])
+    return f"told {sorted(words)}" if words else None
+
+
+# Where it leads
+
+
+def leads_outside(location):
+    """Return whether a browser that follows this leaves the portal, tabs and line breaks left out as it does."""
+    seen = "".join(char for char in location if char not in "\t\r\n").strip().replace("\\", "/")
+    parts = urlsplit(seen)
+    return (
+        parts.scheme not in {"", "http", "https"}
+        or parts.netloc not in {"", "testserver"}
+        or seen.startswith("//")
+        or any(char in location for char in "\r\n")
+    )
+
+
+def leads_nowhere_else(call):
+    for header in ("Location", "HX-Redirect"):
+        location = call.response.headers.get(header, "")
+        if leads_outside(location):
+            return f"leads to {location}"
+    return None
+
+
+# Headers
+
+ALWAYS = {
+    "x-frame-options": "DENY",
+    "x-content-type-options": "nosniff",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
+}
+# The feed is asked for with what the calendar program has, and holds initials.
+OWN_CACHING = {"appointments:calendar_feed"}
+
+
+def answer_of(response, plain):
+    """Return an answer as the score judges it."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    text = "" if response.streaming else response.content.decode("utf-8", "replace")
+    is_https_only = plain.status_code in {403, 404}
+    return Answer(
+        headers, text, response.cookies, plain_location=plain.headers.get("Location", ""), is_https_only=is_https_only
+    )
+
+
+def header_faults(response, plain, *, own_caching=False):
+    """Return which headers an answer lacks or has wrong."""
+    answer = answer_of(response, plain)
+    wrong = {
+        header: answer.headers.get(header) for header, value in ALWAYS.items() if answer.headers.get(header) != value
+    }
+    if score(answer) < 100:
+        wrong["score"] = results(answer)
+    if "camera=()" not in answer.headers.get("permissions-policy", ""):
+        wrong["permissions"] = answer.headers.get("permissions-policy")
+    kind = answer.headers.get("content-type", "")
+    if kind.startswith("text/") and "charset=utf-8" not in kind.lower().replace(chr(34), ""):
+        wrong["charset"] = kind
+    if "no-store" not in answer.headers.get("cache-control", "") and not own_caching:
+        wrong["cache"] = answer.headers.get("cache-control")
+    return wrong
+
+
+def has_all_headers(call):
+    if call.plain is None:
+        return None
+    return header_faults(call.response, call.plain, own_caching=call.name in OWN_CACHING) or None
+
+
+# Strangers on another machine
+
+LOGINS = {"registration/login.html", "accounts/login_late.html"}
+# A calendar program has no login: who knows the address is no stranger to it.
+BY_KEY = "appointments:calendar_feed"
+
+
+def kind_of(response):
+    """Return what an answer is to a stranger: a login, 401, 404, or what it should not be."""
+    if response.status_code == 200 and LOGINS & {each.name for each in response.templates}:
+        return "a login"
+    if response.status_code == 401 and response["WWW-Authenticate"] == "Bearer":
+        return "a login"
+    location = response.headers.get("Location", "")
+    if response.status_code == 302 and (
+        location.startswith("/accounts/login/?next=") or location == "/accounts/login/"
+    ):
+        return "a login"
+    return str(response.status_code)
+
+
+def stranger_hears_nothing(call):
+    """From far away: a login, 401 or 404, and by other methods than GET that a page does not know them."""
+    if call.remote != FAR or call.name in {"livez", BY_KEY} or call.by_htmx:
+        return None
+    heard = kind_of(call.response)
+    allowed = {"a login", "404"} if call.method == "GET" else {"a login", "404", "405"}
+    return None if heard in allowed else heard
+
+
+CHECKS = (
+    served_to_its_roles_alone,
+    refusal_names_the_methods,
+    refusal_changes_nothing,
+    refusal_is_in_the_trail,
+    tells_only_what_the_role_may_know,
+    leads_nowhere_else,
+    has_all_headers,
+    stranger_hears_nothing,
+)

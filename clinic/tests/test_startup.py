@@ -1,0 +1,160 @@
+"""The first steps: `.env`, `make run`, `make serve`, and what is said when a setting is wrong."""
+
+import os
+import re
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from clinic.ops import first_run
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "only-for-this-test-" + "k" * 50
+GUNICORN = [Path(sys.executable).with_name("gunicorn"), "clinic.wsgi", "--bind=127.0.0.1:0", "--no-control-socket"]
+DEBUG_IS_ON = "DEBUG is on, which is for development only. Set DEBUG=off in .env, or start with: DEBUG=off make serve"
+
+
+def run(*command, **settings):
+    """Run a command in the project folder with these settings and no others; None leaves a usual one out."""
+    usual = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "SECRET_KEY": KEY, "DEBUG": "off"}
+    environment = {name: value for name, value in (usual | settings).items() if value is not None}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def settings_read(package, *names, **settings):
+    """Return these settings, as text, of a process that has this environment and no other."""
+    values = ", ".join(f"settings.{name}" for name in names)
+    done = run(sys.executable, "-c", f"from {package} import settings; print({values})", **settings)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_unreadable_setting_is_named_in_one_line():
+    table = {
+        "SECRET_KEY": ("", "SECRET_KEY is not set."),
+        "DEBUG": ("maybe", "on or off"),
+        "USE_HTTPS": ("onn", "on or off"),
+        "SESSION_IDLE_MINUTES": ("abc", "a whole number from 1 to 1440"),
+        "API_CALLS_A_MINUTE": ("-1", "a whole number from 0 to 1000000"),
+        "PATIENT_RETENTION_YEARS": ("151", "a whole number from 1 to 150"),
+        "CLINIC_TIME_ZONE": ("Mars/Base", "the name of a time zone, such as Europe/Lisbon"),
+        "READY_FROM": ("10.0.0.0/8,xyz", "networks such as 10.20.0.0/16"),
+        "CSRF_TRUSTED_ORIGINS": ("clinic.example.org", "origins such as https://clinic.example.org"),
+        "DATABASE_URL": ("postgres://portal:pass-word@localhost/clinic", "mysql://user:password@host:3306/name"),
+        "CACHE_URL": ("nonsense", "a cache URL such as"),
+        "EMAIL_URL": ("smtp://portal:pass-word@localhost:port", "an e-mail URL such as"),
+        "ENV_FILE": ("/no/such/file", "the path of a file that exists"),
+    }
+    for name, (value, expected) in table.items():
+        done = run(sys.executable, "manage.py", "check", **{name: value})
+
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1), (name, done.stderr)
+        assert done.stderr.startswith(name), done.stderr
+        assert expected in done.stderr
+        assert "pass-word" not in done.stderr
+
+
+def test_database_url_that_means_nothing_is_refused():
+    for value in ("nonsense", "mysql://", "mysql://portal@localhost:port/clinic", "sqlite://clinic.sqlite3"):
+        done = run(sys.executable, "manage.py", "migrate", DATABASE_URL=value)
+
+        assert done.stderr.startswith("DATABASE_URL cannot be read."), value
+        assert done.stderr.count("\n") == 1, value
+
+
+def test_empty_setting_counts_as_not_set():
+    names = ("DEBUG", "SESSION_IDLE_MINUTES", "CLINIC_TIME_ZONE", "READY_FROM", "DATABASE_URL", "EMAIL_URL")
+
+    read = settings_read("clinic", "DEBUG", "SESSION_IDLE_MINUTES", **dict.fromkeys(names, ""))
+
+    assert read == ["False", "15"]
+
+
+def test_gunicorn_refuses_debug_in_one_line():
+    done = run(*GUNICORN, DEBUG="on")
+
+    assert (done.returncode, done.stderr) == (1, f"{DEBUG_IS_ON}\n")
+
+
+def test_gunicorn_names_an_unreadable_setting_in_one_line():
+    done = run(*GUNICORN, SESSION_IDLE_MINUTES="abc")
+
+    assert done.returncode == 1
+    assert done.stderr == "SESSION_IDLE_MINUTES cannot be read. Expected: a whole number from 1 to 1440.\n"
+
+
+def test_gunicorn_with_another_configuration_refuses_debug(tmp_path):
+    (tmp_path / "other.py").touch()
+
+    done = run(*GUNICORN, f"--config={tmp_path / 'other.py'}", DEBUG="on")
+
+    assert done.returncode != 0
+    assert DEBUG_IS_ON in done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+
+
+def test_other_servers_load_the_portal_with_debug_on():
+    done = run(sys.executable, "-c", "import clinic.wsgi", DEBUG="on", DATABASE_URL="sqlite://:memory:")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_first_run_writes_settings_that_only_the_owner_can_read(tmp_path):
+    file = tmp_path / ".env"
+
+    assert first_run.write_env(file)
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    debug, key = settings_read("clinic", "DEBUG", "SECRET_KEY", ENV_FILE=str(file), DEBUG=None, SECRET_KEY=None)
+    assert debug == "True"
+    assert len(key) == 86
+
+
+def test_first_run_never_changes_existing_settings(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("DEBUG=off\n")
+
+    assert not first_run.write_env(file)
+
+    assert file.read_text() == "DEBUG=off\n"
+
+
+def test_make_run_says_which_port_to_choose_when_one_is_in_use():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        # The environment is the tests' own: nothing is installed for this.
+        done = run("make", "--old-file=.venv/base", "run", f"python={sys.executable}", f"PORT={port}")
+
+    wanted = port + 1 if port < 65_535 else 8001
+    assert done.stderr.splitlines()[0] == f"Port {port} is in use. Choose another: make run PORT={wanted}"
+    assert done.stdout == ""
+
+
+def test_only_a_free_port_of_this_machine_is_accepted():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    assert first_run.why_not("127.0.0.1", str(port)) is None
+    assert first_run.why_not("127.0.0.1", "http").startswith("PORT=http is not a port.")
+    assert first_run.why_not("192.0.2.1", str(port)).startswith("HOST=192.0.2.1 is not an address of this machine.")
+
+
+def test_a_developers_settings_do_not_change_what_is_tested(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("DEBUG=on\nDATABASE_URL=mysql://root@db.example.org/clinic\nSESSION_IDLE_MINUTES=3\n")
+
+    engine = "DATABASES['default']['ENGINE']"
+    read = settings_read("clinic.tests", "DEBUG", engine, "SESSION_IDLE_MINUTES", ENV_FILE=str(file), DEBUG="on")
+
+    assert read == ["False", "django.db.backends.sqlite3", "15"]
+
+
+def test_make_help_lists_every_target():
+    targets = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1].split()
+
+    listed = [line.split()[0] for line in run("make", "help").stdout.splitlines()]
+
+    assert sorted(listed) == sorted(targets)

@@ -92,7 +92,7 @@ test-server: $(venv)/dev ## on MariaDB/MySQL, the tests that test runs on SQLite
 fuzz: $(venv)/dev ## the running API against its description, 200 examples a call (EXAMPLES=)
 	$(python) -m clinic.tests.fuzz_api $(EXAMPLES)
 
-check: $(venv)/dev ## lint, format, security, types, import direction, migrations, templates
+check: $(venv)/dev ## lint, format, security, types, import direction, migrations, templates, scripts
 	$(venv)/bin/ruff check .
 	$(venv)/bin/ruff format --check .
 	$(venv)/bin/bandit --quiet --configfile pyproject.toml --recursive clinic patients doctors appointments manage.py
@@ -100,7 +100,9 @@ check: $(venv)/dev ## lint, format, security, types, import direction, migration
 	PYTHONPATH=. $(venv)/bin/lint-imports --no-cache
 	$(production) DATABASE_URL=sqlite://:memory: $(python) manage.py makemigrations --check --dry-run
 	$(production) DATABASE_URL=sqlite://:memory: $(python) manage.py check --deploy --fail-level WARNING
+	$(venv)/bin/djlint templates --check --quiet
 	$(venv)/bin/djlint templates --lint --quiet
+	$(venv)/bin/oxlint --deny-warnings static/js
 
 mysql: $(venv)/dev ## the driver for MariaDB and MySQL
 	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements/mysql.txt || { \

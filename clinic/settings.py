@@ -308,7 +308,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 if not DEBUG:
     STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+        "staticfiles": {"BACKEND": "clinic.web.static_files.StaticFilesStorage"},
     }
 
 # Logs say what happened and to which id, never to whom: no names, contacts or notes, and no address that is a key.

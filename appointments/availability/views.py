@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.http import urlencode
 
 from appointments.availability.forms import FindFreeForm
 from appointments.availability.search import SlotSearch, SlotSearchResult, find_free, first_working_day
@@ -28,10 +29,11 @@ def free_times(request: StaffRequest) -> HttpResponse:
     minutes = filters.cleaned_data.get("minutes")
     wish = filters.wish(minutes=minutes, patient_id=patient.pk if patient else None)
     first_day = known_day(filters.cleaned_data.get("date")) or clinic_time.today()
+    booking = {"minutes": minutes, "patient": patient.pk if patient else None}
     context = {
         "filters": filters,
-        "minutes": minutes,
         "patient": patient,
+        "booking_query": urlencode({name: value for name, value in booking.items() if value}),
         **shown_times(find_free(wish, doctors, first_day=first_day), wish, first_day),
     }
     return render(request, "appointments/availability/free_times.html", context)

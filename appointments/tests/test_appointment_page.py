@@ -8,7 +8,7 @@ from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.kit import at, codes_at, elements, fresh
+from clinic.tests.kit import at, codes_at, elements, fresh, markup
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -321,7 +321,7 @@ def test_double_click_on_undo_takes_back_one_status(in_admin):
 def test_undo_button_carries_the_version(in_admin):
     appointment = create_appointment("arrived")
 
-    page = in_admin.get(address(appointment)).content.decode()
+    page = markup(in_admin.get(address(appointment)))
 
     assert f'formaction="{address(appointment, "undo/")}" name="version" value="{appointment.version}"' in page
 
@@ -451,7 +451,7 @@ def test_quick_reason_button_sets_who_and_why(at_desk, appointment, isolated):
     for who, why in cases:
         with isolated(who=who, why=why):
             page = at_desk.get(address(appointment, "cancel/"))
-            assert f'name="quick" value="{who}:{why}"' in page.content.decode()
+            assert f'name="quick" value="{who}:{why}"' in markup(page)
 
             # The button is sent with the fields as they stand: one chosen, the reason empty.
             response = at_desk.post(

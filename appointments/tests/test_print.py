@@ -10,7 +10,7 @@ from appointments.models import Appointment
 from appointments.schedule.day import day_view
 from appointments.schedule.sheets import next_working_day, sheets
 from appointments.tests.factories import AppointmentFactory
-from clinic.tests.kit import at, elements
+from clinic.tests.kit import at, elements, markup
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
@@ -146,7 +146,7 @@ def test_cancelled_appointment_is_printed_apart_and_its_time_is_free(at_desk, ok
     (sheet,) = response.context["sheets"]
     assert printed(sheet) == [("08:00–18:00", "free")]
     assert [(line.time, line.block.who) for line in sheet.cancelled] == [("10:15–10:45", "Maria Santos")]
-    assert "Cancelled: 10:15–10:45 <bdi>Maria Santos</bdi>" in response.content.decode()
+    assert "Cancelled: 10:15–10:45 <bdi>Maria Santos</bdi>" in markup(response)
 
 
 def test_inactive_doctor_has_a_sheet_with_what_is_booked_only(at_desk, okafor, lindgren, maria):

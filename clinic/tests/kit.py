@@ -62,6 +62,14 @@ def elements(response):
     return found
 
 
+def markup(response):
+    """Return a page's source as one line, without the white space at the ends of its lines."""
+    page = ""
+    for line in filter(None, map(str.strip, response.content.decode().splitlines())):
+        page += line if page.endswith(">") or line.startswith("<") else f" {line}"
+    return page
+
+
 def seen(patient):
     """Return what a form of this patient carries about when it was shown."""
     return {"seen_at": type(patient).objects.get(pk=patient.pk).updated_at.isoformat()}

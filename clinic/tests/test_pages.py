@@ -12,7 +12,7 @@ from clinic.db.transactions import RETRY_AFTER_SECONDS
 from clinic.models import User
 from clinic.ops import health
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import Cases, elements
+from clinic.tests.kit import Cases, elements, markup
 from clinic.web import error_pages
 from doctors import views as doctor_views
 
@@ -158,7 +158,7 @@ def broken(error):
 
 def assert_is_ours(response, status, heading):
     assert response.status_code == status
-    assert f"<h1>{heading}</h1>" in response.content.decode()
+    assert f"<h1>{heading}</h1>" in markup(response)
     assert "/static/css/portal.css" in stylesheets(response)
 
 
@@ -430,7 +430,7 @@ def test_keys_are_those_that_the_role_can_use(client):
             with case(role, told):
                 client.force_login(UserFactory(role=role))
 
-                page = client.get("/doctors/").content.decode()
+                page = markup(client.get("/doctors/"))
 
                 keys = {"find a patient", "book", "move, cancel", "undo"}
                 assert {key for key in keys if f"<dd>{key}</dd>" in page} == told

@@ -17,7 +17,7 @@ from clinic.accounts.roles import ADMINISTRATOR
 from clinic.models import AuditEntry, ImportDraft, ImportRow, Verdict
 from clinic.spreadsheets.drafts import open_draft
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import rolled_back
+from clinic.tests.kit import markup, rolled_back
 from clinic.tests.sheets import csv_file, csv_rows, xlsx_rows
 from patients.imports import PatientImporter
 from patients.models import Patient, SearchKey
@@ -559,7 +559,7 @@ def test_button_speaks_of_ticks_only_where_there_are_any(in_admin, maria):
     for rows, wording in wordings:
         address, _context = preview(in_admin, *rows)
 
-        assert wording in in_admin.get(address).content.decode(), rows
+        assert wording in markup(in_admin.get(address)), rows
 
 
 def test_ticks_stay_when_other_rows_are_looked_at(in_admin, maria):

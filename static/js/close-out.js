@@ -1,59 +1,58 @@
-// The close-out page: the focus goes on to the next visit with each outcome, be it by key or by click. What is sent,
-// and in which order, is act.js's.
-"use strict";
+// The close-out page: each outcome, by key or by click, moves the focus to the next appointment. Sending the outcomes is
+// the work of status-buttons.js.
 
 let focusId = "";
-const sent = new Set(); // ids of visits whose outcome is on its way
+const sent = new Set(); // element ids of appointments whose outcome is being sent
 
-const visits = () => [...document.querySelectorAll("#close-out .open-visit")];
-const unsent = () => visits().filter((visit) => !sent.has(visit.id));
+const rows = () => [...document.querySelectorAll("#close-out .open-visit")];
+const unsent = () => rows().filter((row) => !sent.has(row.id));
 
-// Of the lines one is in the order of tabbing, beside all buttons and links.
-function rove(visit) {
-  for (const each of visits()) each.tabIndex = each === visit ? 0 : -1;
-  focusId = visit ? visit.id : "";
+// Only one of the rows can be reached with Tab, besides all buttons and links.
+function makeTabStop(row) {
+  for (const each of rows()) each.tabIndex = each === row ? 0 : -1;
+  focusId = row ? row.id : "";
 }
 
-function focusOn(visit) {
-  rove(visit);
-  (visit ?? document.querySelector("#close-out h1"))?.focus();
+function focusOn(row) {
+  makeTabStop(row);
+  (row ?? document.querySelector("#close-out h1"))?.focus();
 }
 
 function markSent() {
-  for (const visit of visits()) visit.classList.toggle("is-sent", sent.has(visit.id));
+  for (const row of rows()) row.classList.toggle("is-sent", sent.has(row.id));
 }
 
 document.getElementById("act").addEventListener("submit", (event) => {
-  const visit = event.submitter.closest(".open-visit");
-  if (!visit) return;
-  if (sent.has(visit.id)) {
+  const row = event.submitter.closest(".open-visit");
+  if (!row) return;
+  if (sent.has(row.id)) {
     event.preventDefault();
-    event.stopImmediatePropagation(); // one outcome is enough
+    event.stopImmediatePropagation(); // one outcome for each appointment
     return;
   }
   const rest = unsent();
-  const place = rest.indexOf(visit);
-  sent.add(visit.id);
+  const place = rest.indexOf(row);
+  sent.add(row.id);
   markSent();
   focusOn(rest[place + 1] ?? rest[place - 1]);
 }, true);
 
 document.addEventListener("keydown", (event) => {
-  const visit = event.target.closest?.("#close-out .open-visit");
-  if (!visit || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
+  const row = event.target.closest?.("#close-out .open-visit");
+  if (!row || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step) return;
-  const all = visits();
-  focusOn(all[all.indexOf(visit) + step] ?? visit);
+  const all = rows();
+  focusOn(all[all.indexOf(row) + step] ?? row);
   event.preventDefault();
 });
 
 document.addEventListener("focusin", (event) => {
-  const visit = event.target.closest?.("#close-out .open-visit");
-  if (visit) rove(visit);
+  const row = event.target.closest?.("#close-out .open-visit");
+  if (row) makeTabStop(row);
 });
 
-// Who has gone elsewhere meanwhile, to the search, say, is left there.
+// If the user has moved the focus elsewhere meanwhile, for example to the search box, leave it there.
 let isElsewhere = false;
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id !== "close-out") return;
@@ -61,14 +60,14 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   isElsewhere = focused !== document.body && !focused.closest("#close-out, #messages");
 });
 
-// The list has come anew. What it still holds of those sent was refused, or waits its turn.
+// The list has been replaced. Appointments still in it although sent were refused, or are waiting to be sent.
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "close-out") return;
   const answered = event.detail.requestConfig.path.split("/").at(-3); // …/appointments/7/no-show/
   sent.delete(`visit-${answered}`);
   markSent();
   const next = document.getElementById(focusId) ?? unsent()[0];
-  if (isElsewhere) rove(next);
+  if (isElsewhere) makeTabStop(next);
   else focusOn(next);
 });
 
@@ -77,4 +76,4 @@ document.addEventListener("act:failed", () => {
   markSent();
 });
 
-if (document.activeElement === document.body && !location.hash) focusOn(visits()[0]);
+if (document.activeElement === document.body && !location.hash) focusOn(rows()[0]);

@@ -1,22 +1,23 @@
-// Forms: quicker by hand. Every page works without it.
-"use strict";
+// Forms: shortcuts for people who fill them in all day. Every form works without this script.
 
-// A filter or date picked by mouse or finger shows at once. By keyboard it waits for Enter or the button: a date being
-// typed, and a list walked through with the arrows, change with every key.
+import { REQUEST_FAILURES, showError } from "./messages.js";
+
+// A filter or date picked with the mouse or a finger applies at once. With the keyboard it waits for Enter or the button:
+// a date being typed, and a list moved through with the arrow keys, change with every key.
 for (const form of document.querySelectorAll("form[data-submit-on-pick]")) {
   let picked = false;
   form.addEventListener("pointerdown", () => { picked = true; });
   form.addEventListener("keydown", () => { picked = false; });
   form.addEventListener("change", (event) => {
-    // A choice among many takes back the one of a single one, which it would not go with.
+    // Choosing a specialization clears the doctor, who may be of another one.
     const { clears } = event.target.dataset;
     if (clears) form.elements[clears].value = "";
     if (picked && !event.target.matches("[type=checkbox]")) form.requestSubmit();
   });
 }
 
-// A button pressed twice sends its form once: what only the first answer shows, such as recovery codes, is not missed.
-// After a while it may be sent again, should the portal not have answered.
+// A button pressed twice sends its form once, because only the first answer shows such things as recovery codes. After
+// a while the form may be sent again, in case the portal did not answer.
 {
   const AGAIN_AFTER = 5000;
   const sent = new WeakMap(); // form -> the button, and when
@@ -30,7 +31,7 @@ for (const form of document.querySelectorAll("form[data-submit-on-pick]")) {
   });
 }
 
-// Lengths to click beside the number.
+// Buttons for common lengths, next to the number field.
 function showLengths() {
   for (const lengths of document.querySelectorAll(".lengths")) lengths.hidden = false;
 }
@@ -43,57 +44,57 @@ document.addEventListener("click", (event) => {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-// What is typed while the form is under way outlives its answer, and so does the focus of who types.
+// Text typed while the form is being sent survives its answer, and so does the focus of the field it is typed into.
 
-let underWay = null; // what the form said, and where the focus was, when it left
-let typesOn = false;
+let sentState = null; // the values of the form and the focused element when it was sent
+let isTypingOn = false;
 const isField = (element) => element.name && element.matches("input:not([type=hidden], [type=radio]), select, textarea");
 const fieldsOf = (form) => [...form.elements].filter(isField);
 
 document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
   if (elt.id !== "slot-form") return;
-  underWay = { said: new Map(fieldsOf(elt).map((field) => [field.name, field.value])), focused: document.activeElement };
+  sentState = { values: new Map(fieldsOf(elt).map((field) => [field.name, field.value])), focused: document.activeElement };
 });
 
 document.addEventListener("htmx:beforeSwap", ({ detail: { requestConfig: { elt }, shouldSwap } }) => {
   if (elt.id !== "slot-form" || !shouldSwap) return;
-  const changed = fieldsOf(elt).filter((field) => field.value !== underWay.said.get(field.name));
+  const changed = fieldsOf(elt).filter((field) => field.value !== sentState.values.get(field.name));
   const focused = document.activeElement;
-  const goesOn = fieldsOf(elt).includes(focused) && (focused !== underWay.focused || changed.includes(focused));
-  document.addEventListener("htmx:afterSwap", () => carryOver(changed, goesOn ? focused.name : ""), { once: true });
+  const keepsFocus = fieldsOf(elt).includes(focused) && (focused !== sentState.focused || changed.includes(focused));
+  document.addEventListener("htmx:afterSwap", () => carryOver(changed, keepsFocus ? focused.name : ""), { once: true });
 });
 
 function carryOver(changed, focusedName) {
   const fields = document.getElementById("slot-form")?.elements;
   for (const { name, value } of changed) if (fields?.[name]) fields[name].value = value;
-  typesOn = Boolean(fields?.[focusedName]);
-  if (!typesOn) return;
+  isTypingOn = Boolean(fields?.[focusedName]);
+  if (!isTypingOn) return;
   for (const each of document.querySelectorAll("main [autofocus]")) each.removeAttribute("autofocus");
   fields[focusedName].focus();
 }
 
-// What is typed on the way, such as why a visit is moved, stays with its matter from page to page, in this tab. It is
-// forgotten on the first page that is about something else.
-function keepOnTheWay() {
+// A note typed into a field with `data-kept-as`, such as why an appointment is moved, is kept in this tab while its user
+// goes from page to page. The first page without such a field drops it.
+function restoreNotes() {
   const fields = [...document.querySelectorAll("[data-kept-as]")];
   const names = fields.map((field) => field.dataset.keptAs);
   for (const name of Object.keys(sessionStorage)) if (!names.includes(name)) sessionStorage.removeItem(name);
   for (const field of fields) {
     field.value ||= sessionStorage.getItem(field.dataset.keptAs) ?? "";
-    keep(field); // it may have been typed before this script ran
+    storeNote(field); // it may have been typed before this script ran
   }
 }
 
-function keep(field) {
+function storeNote(field) {
   if (field.dataset.keptAs) sessionStorage.setItem(field.dataset.keptAs, field.value);
 }
 
-document.addEventListener("input", ({ target }) => keep(target));
+document.addEventListener("input", ({ target }) => storeNote(target));
 
-// The keyboard goes on where something is missing: at the first field that was refused, or the first empty one of a form
-// that has just been opened (`data-begin`).
-function beginTyping() {
-  if (typesOn || document.querySelector("main [autofocus]")) return;
+// Focus where something is missing: the first field with an error, or the first empty field of a form that has just been
+// opened (`data-begin`).
+function focusFirstGap() {
+  if (isTypingOn || document.querySelector("main [autofocus]")) return;
   const refused = document.querySelector("main .is-invalid, main [aria-invalid=true]");
   const empty = [...document.querySelectorAll("main [data-begin] input:not([type=hidden])")].find((field) => !field.value);
   const alert = document.querySelector("main form .alert");
@@ -101,24 +102,24 @@ function beginTyping() {
   (refused ?? empty ?? alert)?.focus();
 }
 
-// A page as it has come, or come anew in answer to its form.
-function beginPage() {
+// For a new page, and for one that an answer to its form has replaced.
+function preparePage() {
   showLengths();
-  keepOnTheWay();
-  beginTyping();
+  restoreNotes();
+  focusFirstGap();
 }
 
-beginPage();
-document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "main") beginPage(); });
+preparePage();
+document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target.id === "main") preparePage(); });
 
-// Ctrl+Enter sends the form one is in.
+// Ctrl+Enter sends the form that has the focus.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) {
     event.target.form.querySelector("[data-default]")?.click();
   }
 });
 
-// Down and up lead through the patients found, from the box they were typed into.
+// The down and up arrows move through the matching patients, starting from the search box.
 document.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   const box = document.getElementById("patient-query");
@@ -128,23 +129,13 @@ document.addEventListener("keydown", (event) => {
   stops[stops.indexOf(event.target) + step]?.focus();
 });
 
-// What could not be sent, or was not answered, stays as it was typed. Sent again it is known by its key or its version.
+// A form that could not be sent keeps its text. When it is sent again, the portal recognises it by its key or version.
 
 const NOT_ANSWERED = "The portal did not answer. What you typed is still here: send it again, nothing is done twice.";
-const NOT_ALLOWED = "The portal refused that. Perhaps you have signed in anew in another window: reload the page.";
+const NOT_ALLOWED = "The portal refused that. Perhaps you have signed in again in another window: reload the page.";
 
-function say(text) {
-  const message = document.createElement("p");
-  message.className = "message error";
-  message.setAttribute("role", "alert");
-  message.textContent = text;
-  document.getElementById("messages").replaceChildren(message);
-  message.scrollIntoView({ block: "nearest" });
-}
-
-const FAILURES = ["htmx:sendError", "htmx:responseError", "htmx:timeout"];
-for (const failure of FAILURES) {
+for (const failure of REQUEST_FAILURES) {
   document.addEventListener(failure, ({ detail: { elt, xhr } }) => {
-    if (elt.closest("main")) say(xhr.status === 403 ? NOT_ALLOWED : NOT_ANSWERED);
+    if (elt.closest("main")) showError(xhr.status === 403 ? NOT_ALLOWED : NOT_ANSWERED);
   });
 }

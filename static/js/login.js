@@ -1,4 +1,3 @@
-// The login: other tabs may still show a page of somebody who has just logged out here. They ask the portal at once.
-"use strict";
+// The login page: other tabs may still show pages of a user who has just logged out here. Make them check at once.
 
 if ("BroadcastChannel" in window) new BroadcastChannel("session").postMessage("ask");

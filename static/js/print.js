@@ -1,5 +1,4 @@
-// Sheets to print: the button, and the print dialog by itself for who came by "Print" (`?now=1`).
-"use strict";
+// Pages to print: the Print button, and the print dialog opened at once when the address asks for it (`?now=1`).
 
 const button = document.querySelector("[data-print]");
 
@@ -9,7 +8,7 @@ if (button) {
 
   const address = new URL(window.location);
   if (address.searchParams.has("now")) {
-    // Once: reloading the page, or coming back to it, finds the address without the wish.
+    // Only once: without the parameter, reloading the page or coming back to it does not print again.
     address.searchParams.delete("now");
     history.replaceState(null, "", address);
     window.addEventListener("load", () => window.print());

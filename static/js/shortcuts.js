@@ -1,16 +1,15 @@
-// Single keys. `data-key` names the key of a button, link or field of the page; `data-own-key` that of one inside the
-// line or block (`data-keys`) that has the focus, which comes first.
-"use strict";
+// Single-key shortcuts. `data-key` names the key of a button, link or field of the page; `data-own-key` the key of one
+// inside the row or block (`data-keys`) that has the focus, which comes first.
 
-const VISIT_KEYS = ["a", "s", "d", "n"];
+const APPOINTMENT_KEYS = ["a", "s", "d", "n"];
 const keysDialog = document.getElementById("keys");
 const singleKeys = document.getElementById("single-keys");
 
 const isDialogOpen = () => document.querySelector("dialog[open]") !== null;
 
-// A page without the list of keys, such as one to print, has no way to turn them off, and few. While a form is under
-// way, with the focus on a button that takes nothing, a letter must not lead away from it.
-function keysAreOff() {
+// Pages without the list of keys, such as pages to print, have few keys and no way to turn them off. While a form is
+// being sent, with the focus on a disabled button, a letter must not leave the page.
+export function shortcutsAreOff() {
   return isDialogOpen() || singleKeys?.checked === false || document.querySelector("form.htmx-request") !== null;
 }
 
@@ -18,16 +17,21 @@ function isTyping(element) {
   return element.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]");
 }
 
-// On a button of a form that is being filled in, a stray letter must not lead away from it.
+// On a button of a form that is being filled in, a stray letter must not leave the page.
 function isFillingIn(element) {
   return isTyping(element) || element.closest("main form[method=post]");
 }
 
-// The id of the visit to which the page has led the focus, because the one acted on has left the list, until one goes
-// elsewhere. Undo is then about the one that has left.
-let ledTo = "";
+// The id of the appointment that got the focus because the one acted on has left the list. Until the focus moves on,
+// undo is about the one that left.
+let standInId = "";
+
+export function setStandIn(id) {
+  standInId = id;
+}
+
 document.addEventListener("focusin", (event) => {
-  if (event.target.closest("[data-keys]")?.id !== ledTo) ledTo = "";
+  if (event.target.closest("[data-keys]")?.id !== standInId) standInId = "";
 });
 
 function nameOf(event) {
@@ -41,16 +45,16 @@ function firstShown(selector) {
 
 function elementFor(key, focused) {
   const named = CSS.escape(key);
-  const visit = focused.closest("[data-keys]");
-  const own = key === "u" && visit?.id === ledTo ? null : visit?.querySelector(`[data-own-key="${named}"]`);
-  if (own || (visit && VISIT_KEYS.includes(key))) return own;
+  const appointment = focused.closest("[data-keys]");
+  const own = key === "u" && appointment?.id === standInId ? null : appointment?.querySelector(`[data-own-key="${named}"]`);
+  if (own || (appointment && APPOINTMENT_KEYS.includes(key))) return own;
   return firstShown(`main [data-key="${named}"]`)
     ?? firstShown(`[data-key="${named}"]`);
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
-  if (keysAreOff() || isFillingIn(event.target)) return;
+  if (shortcutsAreOff() || isFillingIn(event.target)) return;
   const key = nameOf(event);
   const element = key && elementFor(key, event.target);
   if (!element) return;
@@ -69,7 +73,7 @@ if (keysDialog) {
   });
 }
 
-// Escape leaves what has a way out.
+// Escape follows the link that leaves the page's task, such as Back.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !isDialogOpen() && !isTyping(event.target)) {
     document.querySelector("[data-escape]")?.click();

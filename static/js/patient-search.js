@@ -1,16 +1,17 @@
-// The box of the top bar: whom one is typing about hangs under it, as a list of links to walk through with the arrows.
-"use strict";
+// The search box of the top bar: matching patients are listed under it, and the arrow keys move through them.
 
-function hangFoundUnder(form) {
+import { REQUEST_FAILURES } from "./messages.js";
+
+function listMatchesUnder(form) {
   const box = form.elements.query;
   const found = form.querySelector(".found");
-  let asked = null; // what was typed when the last request left
-  let answered = null; // what was typed when what hangs there was asked for
-  let isEntered = false; // Enter was pressed, and the answer to it is under way
+  let requested = null; // the text that the request under way searches for
+  let listed = null; // the text whose matches are listed
+  let opensResult = false; // Enter was pressed, and its answer has not come yet
   let isDismissed = false; // Escape was pressed, and nothing typed since
 
   const rows = () => [...found.querySelectorAll(".found-row:has(a, button)")];
-  const ask = () => htmx.trigger(box, "ask");
+  const search = () => htmx.trigger(box, "ask");
 
   function show() {
     found.hidden = !found.childElementCount || !form.contains(document.activeElement);
@@ -19,10 +20,10 @@ function hangFoundUnder(form) {
   function dismiss() {
     found.replaceChildren();
     found.hidden = isDismissed = true;
-    answered = null;
+    listed = null;
   }
 
-  // Enter opens the only patient there is; several, or nobody, are shown on the page of patients.
+  // Enter opens the only match; with several matches or none it goes to the patients page.
   function open() {
     const only = found.querySelectorAll("li");
     if (only.length === 1) location.assign(only[0].querySelector("a").href);
@@ -36,7 +37,7 @@ function hangFoundUnder(form) {
     event.preventDefault();
     if (at < 0 && !all.length) {
       isDismissed = false;
-      if (box.value.trim()) ask();
+      if (box.value.trim()) search();
     } else if (!down && at === 0) box.focus();
     else all[at + (down ? 1 : -1)]?.querySelector("a, button").focus();
   }
@@ -46,47 +47,47 @@ function hangFoundUnder(form) {
     if (event.key === "ArrowDown") step(event, true);
     else if (event.key === "ArrowUp") step(event, false);
     else if (event.key === "Escape" && !found.hidden) {
-      event.preventDefault(); // with nothing hanging there, the browser empties the box
+      event.preventDefault(); // when no list is shown, the browser empties the box
       dismiss();
       box.focus();
     }
   });
 
-  // Whoever types and presses Enter at once is taken where the finished search leads, not where the unfinished one did.
+  // Enter right after typing waits for the search for the whole text, and does not open an earlier match.
   form.addEventListener("submit", (event) => {
     if (!box.value.trim()) return;
     event.preventDefault();
     isDismissed = false;
-    if (answered === box.value) {
+    if (listed === box.value) {
       open();
     } else {
-      isEntered = true;
-      if (asked !== box.value) ask();
+      opensResult = true;
+      if (requested !== box.value) search();
     }
   });
 
-  box.addEventListener("input", () => { isDismissed = isEntered = false; });
-  form.addEventListener("htmx:beforeRequest", () => { asked = box.value; });
+  box.addEventListener("input", () => { isDismissed = opensResult = false; });
+  form.addEventListener("htmx:beforeRequest", () => { requested = box.value; });
   found.addEventListener("htmx:beforeSwap", () => {
-    if (found.contains(document.activeElement)) box.focus(); // the link one is on goes away
+    if (found.contains(document.activeElement)) box.focus(); // the focused link is about to be replaced
   });
   found.addEventListener("htmx:afterSwap", () => {
-    answered = asked;
-    asked = null;
-    if (isEntered && answered === box.value) open();
+    listed = requested;
+    requested = null;
+    if (opensResult && listed === box.value) open();
     else if (isDismissed) dismiss();
     else show();
   });
-  for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  for (const failure of REQUEST_FAILURES) {
     form.addEventListener(failure, () => {
-      asked = null;
-      if (isEntered) form.submit();
+      requested = null;
+      if (opensResult) form.submit();
     });
   }
 
   form.addEventListener("focusin", show);
   form.addEventListener("focusout", (event) => {
-    // Some browsers focus no link that is clicked, and say then that nothing is next.
+    // Some browsers do not focus a link on click; relatedTarget is then null.
     if (event.relatedTarget && !form.contains(event.relatedTarget)) found.hidden = true;
   });
   document.addEventListener("pointerdown", (event) => {
@@ -94,9 +95,9 @@ function hangFoundUnder(form) {
   });
 }
 
-for (const form of document.querySelectorAll("form.find")) hangFoundUnder(form);
+for (const form of document.querySelectorAll("form.find")) listMatchesUnder(form);
 
-// What was typed into the booking form's box before anything listened.
+// Search for what was typed into the booking form's search box before this script ran.
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {
   const box = elt.querySelector?.("#patient-query");
   if (box && box.value !== box.defaultValue) htmx.trigger(box, "ask");

@@ -1,0 +1,70 @@
+// Buttons that change an appointment's status. Where the page says what an answer replaces (#answers), they are sent one
+// after the other, each as it was when it was pressed; pressing the same button twice sends it once. htmx does not send
+// the form itself: it would post every press to the address of the button that was pressed last.
+
+import { REQUEST_FAILURES, showError } from "./messages.js";
+
+const form = document.getElementById("act");
+const answers = document.getElementById("answers");
+const pending = []; // { url, version } in the order of pressing, until they are answered
+let refusals = []; // error messages since the queue was last empty: the answer to a later press must not remove them
+
+// One request at a time, also for other parts of the page: an answer for an element that is gone would be lost.
+let lastRequest = Promise.resolve();
+
+export function enqueue(request) {
+  lastRequest = lastRequest.then(request).catch(() => {});
+  return lastRequest;
+}
+
+export const isSending = () => pending.length > 0;
+
+async function send(press) {
+  if (!pending.includes(press)) return; // an earlier press failed, which cleared the queue
+  const target = answers.getAttribute("hx-select");
+  const values = { ...Object.fromEntries(new FormData(form)), version: press.version };
+  await htmx.ajax("POST", press.url, { source: answers, target, swap: "outerHTML", values }).catch(() => {});
+  keepRefusals();
+  pending.shift();
+  if (!pending.length) refusals = [];
+}
+
+function keepRefusals() {
+  const messages = document.getElementById("messages");
+  refusals.push(...messages.querySelectorAll(".error"));
+  messages.prepend(...refusals);
+}
+
+form.addEventListener("submit", (event) => {
+  const { formAction: url, name, value: version } = event.submitter;
+  if (!answers || name !== "version") return; // the answer is a whole page: the browser sends the form
+  event.preventDefault();
+  if (pending.some((each) => each.url === url && each.version === version)) return;
+  const press = { url, version };
+  pending.push(press);
+  enqueue(() => send(press));
+});
+
+// Ask before the user leaves the page with unsent presses, unless the portal itself redirects to the login.
+addEventListener("beforeunload", (event) => { if (pending.length) event.preventDefault(); });
+document.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => {
+  if (xhr.getResponseHeader("HX-Redirect")) pending.length = 0;
+});
+
+document.addEventListener("session:over", () => { pending.length = 0; });
+
+// The second click of a double click would hit whatever has moved under the mouse: another appointment, or a free time.
+document.addEventListener("click", (event) => {
+  if (event.detail < 2 || !event.target.closest("#day, #close-out")) return;
+  event.preventDefault();
+  event.stopPropagation();
+}, true);
+
+for (const failure of REQUEST_FAILURES) {
+  document.addEventListener(failure, ({ detail: { elt } }) => {
+    if (elt !== answers) return;
+    pending.length = 0;
+    showError("The portal did not answer, so that was perhaps not carried out. Press it again: nothing is done twice.");
+    document.dispatchEvent(new Event("act:failed"));
+  });
+}

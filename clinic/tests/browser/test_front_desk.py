@@ -385,7 +385,7 @@ def test_refusal_outlives_the_answers_to_what_was_pressed_after_it(desk, clinic,
     posts.set()
 
     assert_says(desk, "Zoë Müller: arrived.")
-    assert_says(desk, "Maria Santos: Somebody else has changed this appointment meanwhile.")
+    assert_says(desk, "Maria Santos: Somebody else has changed this appointment.")
 
 
 def test_who_leaves_before_all_is_sent_is_asked_and_can_stay(desk, clinic, answers_to):
@@ -510,7 +510,7 @@ def test_change_of_what_somebody_else_has_changed_is_refused_and_shown(desk, sec
 
     act(second_desk, clinic.overdue, "No-show")
 
-    assert_says(second_desk, "Somebody else has changed this appointment meanwhile.")
+    assert_says(second_desk, "Somebody else has changed this appointment.")
     assert_status(second_desk, clinic.overdue, "arrived")
 
 

@@ -427,6 +427,13 @@ def fill_trail():
 # Entries from before
 
 
+class AppsOfThen:
+    """The models under the names that they had at the time of the migration."""
+
+    def get_model(self, app, name):
+        return apps.get_model(app, {"Hit": "DisplacedAppointment"}.get(name, name))
+
+
 @pytest.mark.both_databases
 def test_migration_adds_the_patient_to_earlier_entries():
     appointment = AppointmentFactory()
@@ -434,7 +441,9 @@ def test_migration_adds_the_patient_to_earlier_entries():
     QuerySet(AuditEntry).update(patient_id=None)
     fill = importlib.import_module("clinic.migrations.0006_audit_patients").fill
 
-    fill(apps, None)
+    ContentType.objects.filter(app_label="appointments", model="displacedappointment").update(model="hit")
+    fill(AppsOfThen(), None)
+    ContentType.objects.filter(app_label="appointments", model="hit").update(model="displacedappointment")
 
     for record in (appointment.patient, appointment, DisplacedAppointment.objects.get()):
         assert AuditEntry.objects.get_for_object(record).get().patient_id == appointment.patient_id, record

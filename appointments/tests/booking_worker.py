@@ -75,7 +75,7 @@ def disable_lock_and_check():
         time.sleep(0.02)
 
     locking.lock_diaries = claim_nothing
-    Appointment._check_claimed = check_nothing
+    Appointment._check_under_lock = check_nothing
 
 
 def main():

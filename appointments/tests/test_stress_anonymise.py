@@ -35,7 +35,7 @@ RACES = 10
 @pytest.fixture
 def slow(monkeypatch):
     """Wait between check and write, on both sides."""
-    check_claimed, anonymise_trail = Appointment._check_claimed, rights._anonymise_trail
+    check_claimed, anonymise_trail = Appointment._check_under_lock, rights._anonymise_trail
 
     def check_and_pause(appointment):
         check_claimed(appointment)
@@ -45,7 +45,7 @@ def slow(monkeypatch):
         time.sleep(PAUSE_SECONDS)
         anonymise_trail(trail)
 
-    monkeypatch.setattr(Appointment, "_check_claimed", check_and_pause)
+    monkeypatch.setattr(Appointment, "_check_under_lock", check_and_pause)
     monkeypatch.setattr(rights, "_anonymise_trail", pause_and_anonymise)
 
 

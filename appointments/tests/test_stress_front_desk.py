@@ -77,13 +77,13 @@ def test_form_that_is_not_recognized_as_sent_before_is_refused(monkeypatch):
 @in_threads
 def test_walk_ins_without_claim_double_book(monkeypatch):
     """Control: the same walk-ins, slowed down between check and write, without the claim."""
-    check_claimed = Appointment._check_claimed
+    check_claimed = Appointment._check_under_lock
 
     def check_and_pause(appointment):
         check_claimed(appointment)
         time.sleep(PAUSE_SECONDS)
 
-    monkeypatch.setattr(Appointment, "_check_claimed", check_and_pause)
+    monkeypatch.setattr(Appointment, "_check_under_lock", check_and_pause)
     monkeypatch.setattr(locking, "lock_diaries", lambda **_diaries: None)
 
     assert run("walk_in")["doubles"] > 0

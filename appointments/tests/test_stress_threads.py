@@ -82,13 +82,13 @@ def doubles():
 
 @pytest.fixture
 def slow_write(monkeypatch):
-    check_claimed = Appointment._check_claimed
+    check_claimed = Appointment._check_under_lock
 
     def check_and_pause(appointment):
         check_claimed(appointment)
         time.sleep(PAUSE_SECONDS)
 
-    monkeypatch.setattr(Appointment, "_check_claimed", check_and_pause)
+    monkeypatch.setattr(Appointment, "_check_under_lock", check_and_pause)
 
 
 @pytest.fixture

@@ -155,9 +155,9 @@ class SlotForm(OverrideReasonMixin, DefaultDurationMixin, ActionForm):
         ),
     )
 
-    outside_hours = forms.BooleanField(label="Book it nevertheless", required=False)
+    outside_hours = forms.BooleanField(label="Book outside hours", required=False)
     outside_hours_reason = forms.CharField(
-        label="Why nevertheless", max_length=_MODEL.get_field("outside_hours_reason").max_length, required=False
+        label="Reason for the exception", max_length=_MODEL.get_field("outside_hours_reason").max_length, required=False
     )
 
     @property

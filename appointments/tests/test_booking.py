@@ -1,12 +1,14 @@
 """The verbs of the front desk: effect, stamps, audit entry, refusals, and what is sent twice."""
 
 import datetime as dt
+import sys
 import uuid
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import OperationalError, transaction
 
+from appointments import locking, rules
 from appointments.booking import actions
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy, Status
@@ -68,6 +70,27 @@ def test_book_stores_the_appointment(patient, doctor, user):
     assert (held.patient, held.doctor, held.booked_by) == (patient, doctor, user)
     assert (held.start_time, held.duration_minutes, held.end_time) == (START, 45, START + 45 * MINUTE)
     assert (held.status, held.reason, held.notes) == ("booked", "Knee", "Brings X-rays")
+
+
+def test_start_and_length_are_checked_once_before_and_once_under_the_lock(patient, doctor):
+    watched = {
+        rules.check_aware.__code__: "aware",
+        rules.check_whole_minutes.__code__: "whole minutes",
+        locking.lock_diaries.__code__: "lock",
+    }
+    called = []
+
+    def note(frame, event, _argument):
+        if event == "call" and frame.f_code in watched:
+            called.append(watched[frame.f_code])
+
+    sys.setprofile(note)
+    try:
+        book(patient, doctor)
+    finally:
+        sys.setprofile(None)
+
+    assert called == ["aware", "whole minutes", "lock", "whole minutes", "aware"]
 
 
 def test_book_leaves_an_audit_entry_with_the_actor(patient, doctor, user):

@@ -22,7 +22,7 @@ def write_env(file: Path) -> bool:
         return False
     with os.fdopen(descriptor, "w") as opened:
         opened.write(
-            "# Settings of this machine, for development. README.md lists them all.\n"
+            "# Settings of this machine, for development. docs/settings.md lists them all.\n"
             f"DEBUG=on\nSECRET_KEY={secrets.token_urlsafe(64)}\n"
         )
     return True

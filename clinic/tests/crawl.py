@@ -382,6 +382,8 @@ def calls_of(role, objects, remote):
             yield Call(role, remote, name, method, template.format(**objects["own"]), whose)
         if name in WITH_IDS:
             for whose, method in OF_OTHERS[role == DOCTOR]:
+                if method not in row and whose == "unknown":
+                    continue  # refused before anybody looks for the record
                 yield Call(role, remote, name, method, template.format(**objects[whose]), whose)
     more = [*MORE, *(template.format(**objects[whose]) for template in MORE_WITH_IDS for whose in ("own", "foreign"))]
     for address in more:

@@ -94,7 +94,7 @@ class AppointmentAdmin(SafeModelAdmin):
     list_select_related = ["patient", "doctor"]
     date_hierarchy = "start_time"
     search_fields = ["reason"]
-    search_help_text = "Patient's name, e-mail or phone number, or the reason of the visit"
+    search_help_text = "Patient's name, e-mail or phone number, or the reason of the appointment"
     autocomplete_fields = ["patient", "doctor"]
     ordering = ["-start_time", "-pk"]
     actions = ["mark_arrived", "start_consultation", "complete", "mark_no_show", "undo"]
@@ -119,7 +119,7 @@ class AppointmentAdmin(SafeModelAdmin):
     ]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: a visit is cancelled, which keeps the record."""
+        """Refuse: an appointment is cancelled, which keeps the record."""
         return False
 
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:

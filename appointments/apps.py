@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class AppointmentsConfig(AppConfig):
-    """Visits of patients to doctors."""
+    """Appointments of patients to doctors."""
 
     name = "appointments"

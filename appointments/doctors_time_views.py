@@ -117,7 +117,7 @@ def _edited(
 
 
 def _deleted(request: StaffRequest, record: AvailabilityRecord, context: dict[str, Any]) -> HttpResponse:
-    """Delete a record; if that hits visits, as when hours end, show them first."""
+    """Delete a record; if that hits appointments, as when hours end, show them first."""
     with transaction.atomic():
         hits = displaced_by_deleting(record)
         try:
@@ -126,7 +126,7 @@ def _deleted(request: StaffRequest, record: AvailabilityRecord, context: dict[st
             messages.error(request, stale.messages[0])
             transaction.set_rollback(True)
             return redirect(request.path)
-        if {visit.pk for visit in hits} <= seen_in(request.POST.get("seen_hits", "")):
+        if {appointment.pk for appointment in hits} <= seen_in(request.POST.get("seen_hits", "")):
             told, cause = f"Deleted: {record}.", f"Deleted: {record.cause}"
             record.delete()
             return _done(request, told, hits, record, cause=cause, way_back=context["way_back"])
@@ -168,7 +168,7 @@ def closure_holidays(request: StaffRequest) -> HttpResponse:
         chosen = _chosen(request.POST, [each for each in found if each.date not in closed]) if is_sent else []
         if chosen:
             hits = displaced_by_closing(chosen)
-            if {visit.pk for visit in hits} <= seen_in(request.POST.get("seen_hits", "")):
+            if {appointment.pk for appointment in hits} <= seen_in(request.POST.get("seen_hits", "")):
                 return _closed(request, chosen, hits)
             transaction.set_rollback(True)
     if is_sent and not chosen:

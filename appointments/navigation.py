@@ -70,10 +70,10 @@ def _filters_named(address: str) -> dict[str, str]:
 
 
 def appointment_url(appointment: Appointment, *, origin_url: str = "", move: bool = False) -> str:
-    """Return the visit's place in the day view, with those filters of the day view one came from that show it.
+    """Return the appointment's place in the day view, with those filters of the day view one came from that show it.
 
-    Who came from a week is led to the week of the visit, and who came from an impact page back there. With `move`, it
-    is the day view in which a new time is picked for it.
+    Who came from a week is led to the week of the appointment, and who came from an impact page back there. With
+    `move`, it is the day view in which a new time is picked for it.
     """
     day = clinic_time.local_date(appointment.start_time)
     if not move and (impact_id := _named(origin_url, "impact_detail")) is not None:

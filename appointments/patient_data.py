@@ -1,7 +1,7 @@
 """All that is held on one patient, for the patient: as data for a program and for people to read.
 
-Only this patient's: a visit that was another's before, or is by now, is told as far as it was this one's. Staff are
-named by their role: whom the clinic employs is no data about the patient.
+Only this patient's: an appointment that was another's before, or is by now, is told as far as it was this one's. Staff
+are named by their role: whom the clinic employs is no data about the patient.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ from patients.models import Patient
 Data = dict[str, Any]
 
 SEARCH_KEYS_ARE_FOR = "Made from name, e-mail and phone number, so that the record is found by parts of them."
-# Whose values are ids of staff, or of the visit and the list it stands on.
+# Whose values are ids of staff, or of the appointment and the list it stands on.
 _NOT_TOLD = frozenset({"id", "booked_by", "reached_by", "impact", "appointment"})
 _NOTHING = frozenset({None, "None", ""})  # as the trail holds it
 
@@ -31,19 +31,22 @@ _NOTHING = frozenset({None, "None", ""})  # as the trail holds it
 def patient_data(patient: Patient, *, at: dt.datetime | None = None) -> Data:
     """Return all that is held, as JSON can hold it but for instants and dates. Sixteen queries, however much it is."""
     trail = trail_of(patient)
-    visits = Appointment.objects.for_patient(patient.pk).select_related("doctor", "booked_by")
+    appointments = Appointment.objects.for_patient(patient.pk).select_related("doctor", "booked_by")
     doctors = _doctors_in(trail)
     notices = _notices_of(patient, trail, doctors)
-    own = [_visit(visit, notices, trail, doctors) for visit in visits.prefetch_related("booked_by__groups")]
-    own_ids = {visit["id"] for visit in own}
+    own = [
+        _appointment(appointment, notices, trail, doctors)
+        for appointment in appointments.prefetch_related("booked_by__groups")
+    ]
+    own_ids = {appointment["id"] for appointment in own}
     return {
         "about": {"patient": patient.pk, "clinic": settings.CLINIC_NAME, "made_at": at or timezone.now()},
         "record": _record(patient),
         "record_history": [_change(told, doctors) for told in trail.record if told.entry.event == Event.WRITE],
-        "visits": own,
-        "visits_no_longer_yours": [
+        "appointments": own,
+        "appointments_no_longer_yours": [
             {"id": pk, "history": _history(entries, doctors)}
-            for pk, entries in sorted(trail.visits.items())
+            for pk, entries in sorted(trail.appointments.items())
             if pk not in own_ids
         ],
         "who_looked": [_event(told) for told in trail if told.entry.event != Event.WRITE],
@@ -59,8 +62,8 @@ def kept_for() -> dict[str, str]:
     """Return how long the clinic keeps what, in words."""
     trail_days = getattr(settings, "AUDIT_RETENTION_DAYS", None)
     return {
-        "record and visits": "Until the record is anonymised. The clinic looks at it "
-        f"{settings.PATIENT_RETENTION_YEARS} years after the last visit, or earlier if you ask.",
+        "record and appointments": "Until the record is anonymised. The clinic looks at it "
+        f"{settings.PATIENT_RETENTION_YEARS} years after the last appointment, or earlier if you ask.",
         "history, and who looked": f"{trail_days} days." if trail_days else "As long as the law asks for.",
         "what staff searched for, and messages on their screens": "Until they log out.",
         "files that are about to be imported": "One hour.",
@@ -73,21 +76,25 @@ def _record(patient: Patient) -> Data:
     return {field.name: getattr(patient, field.attname) for field in _fields(Patient) if field.name not in left_out}
 
 
-def _visit(visit: Appointment, notices: dict[int, list[Data]], trail: PatientTrail, doctors: dict[str, str]) -> Data:
+def _appointment(
+    appointment: Appointment, notices: dict[int, list[Data]], trail: PatientTrail, doctors: dict[str, str]
+) -> Data:
     left_out = {"patient", "doctor", "booked_by"}
-    fields = {field.name: getattr(visit, field.attname) for field in _fields(Appointment) if field.name not in left_out}
+    fields = {
+        field.name: getattr(appointment, field.attname) for field in _fields(Appointment) if field.name not in left_out
+    }
     return {
         **fields,
-        "doctor": visit.doctor.full_name,
-        "specialization": visit.doctor.specialization,
-        "booked_by": role_of(visit.booked_by),
-        "notices": notices.get(visit.pk, []),
-        "history": _history(trail.visits.get(visit.pk, []), doctors),
+        "doctor": appointment.doctor.full_name,
+        "specialization": appointment.doctor.specialization,
+        "booked_by": role_of(appointment.booked_by),
+        "notices": notices.get(appointment.pk, []),
+        "history": _history(trail.appointments.get(appointment.pk, []), doctors),
     }
 
 
 def _notices_of(patient: Patient, trail: PatientTrail, doctors: dict[str, str]) -> dict[int, list[Data]]:
-    """Return, by visit, when the doctor was not to be there, and whether the patient has been told."""
+    """Return, by appointment, when the doctor was not to be there, and whether the patient has been told."""
     hits = DisplacedAppointment.objects.filter(appointment__patient=patient).select_related("doctor", "reached_by")
     found: dict[int, list[Data]] = {}
     for hit in hits.prefetch_related("reached_by__groups"):
@@ -119,7 +126,7 @@ def _change(told: RelevantEntry, doctors: dict[str, str]) -> Data:
     }
     event = _event(told) | {"event": told.entry.get_action_display(), "changed": changed}
     if "patient" in told.changes and not told.is_whole:
-        event["event"] = "the visit became yours" if told.new else "the visit became another patient's"
+        event["event"] = "the appointment became yours" if told.new else "the appointment became another patient's"
     elif reason := (told.entry.additional_data or {}).get("reason"):
         event["why"] = reason  # of an entry that is about two patients it could name the other
     return event

@@ -1,7 +1,7 @@
 """What of the audit trail is about one patient.
 
-A visit may have been another patient's before, or be another's by now. Which of its entries, and of the entry that
-gave it away which values, are about whom, its own history says. It is asked even where an entry names its patient:
+An appointment may have been another patient's before, or be another's by now. Which of its entries, and of the entry
+that gave it away which values, are about whom, its own history says. It is asked even where an entry names its patient:
 those from before the trail did so name nobody.
 """
 
@@ -43,18 +43,18 @@ class RelevantEntry:
 
 @dataclass(frozen=True)
 class PatientTrail:
-    """Entries in the order in which they were written, of visits and hits by the visit's id."""
+    """Entries in the order in which they were written, of appointments and hits by the appointment's id."""
 
     record: list[RelevantEntry]
-    visits: dict[int, list[RelevantEntry]]
+    appointments: dict[int, list[RelevantEntry]]
     hits: dict[int, list[RelevantEntry]]
     others: list[RelevantEntry]
 
     def __iter__(self) -> Iterator[RelevantEntry]:
         """Yield them all."""
         yield from self.record
-        for by_visit in (self.visits, self.hits):
-            for entries in by_visit.values():
+        for by_appointment in (self.appointments, self.hits):
+            for entries in by_appointment.values():
                 yield from entries
         yield from self.others
 
@@ -68,29 +68,29 @@ def trail_of(patient: Patient) -> PatientTrail:
         for each in named
         if each.content_type_id not in map(_type_id, (Patient, Appointment, DisplacedAppointment))
     ]
-    visits = _of_visits(patient, named)
+    appointments = _of_appointments(patient, named)
     return PatientTrail(
         record=[RelevantEntry(each) for each in _together(of_record, _of(Patient, [patient.pk]))],
-        visits=visits,
+        appointments=appointments,
         hits=_of_hits(patient),
         others=[RelevantEntry(each) for each in others],
     )
 
 
-def _of_visits(patient: Patient, named: list[Any]) -> dict[int, list[RelevantEntry]]:
+def _of_appointments(patient: Patient, named: list[Any]) -> dict[int, list[RelevantEntry]]:
     now_own = Appointment.objects.for_patient(patient.pk).order_by()
     ids = {each.object_id for each in named if each.content_type_id == _type_id(Appointment)}
-    ids |= set(now_own.values_list("pk", flat=True)) | _unnamed_visits(patient.pk)
+    ids |= set(now_own.values_list("pk", flat=True)) | _unnamed_appointments(patient.pk)
     owners = dict(Appointment.objects.filter(pk__in=ids).order_by().values_list("pk", "patient_id"))
-    by_visit: dict[int, list[Any]] = defaultdict(list)
+    by_appointment: dict[int, list[Any]] = defaultdict(list)
     for entry in _of(Appointment, ids):
-        by_visit[entry.object_id].append(entry)
-    told = {pk: list(_about(patient.pk, entries, owners.get(pk))) for pk, entries in by_visit.items()}
+        by_appointment[entry.object_id].append(entry)
+    told = {pk: list(_about(patient.pk, entries, owners.get(pk))) for pk, entries in by_appointment.items()}
     return {pk: entries for pk, entries in told.items() if entries}
 
 
 def _about(patient_id: int, entries: list[Any], owner_now: int | None) -> Iterator[RelevantEntry]:
-    """Yield those of a visit's entries that are about the patient, following whose visit it was."""
+    """Yield those of an appointment's entries that are about the patient, following whose appointment it was."""
     wanted = str(patient_id)
     owner = _first_owner(entries, owner_now)
     for entry in entries:
@@ -111,20 +111,20 @@ def _first_owner(entries: list[Any], owner_now: int | None) -> str:
 
 
 def _of_hits(patient: Patient) -> dict[int, list[RelevantEntry]]:
-    """Return the entries of hits of the patient's visits, also of those that were taken back."""
-    visits = dict(
+    """Return the entries of hits of the patient's appointments, also of those that were taken back."""
+    appointments = dict(
         DisplacedAppointment.objects.filter(appointment__patient=patient).order_by().values_list("pk", "appointment_id")
     )
     named = {each.pk: each for each in _entries(Q(patient_id=patient.pk, content_type=_type_id(DisplacedAppointment)))}
     found: dict[int, list[RelevantEntry]] = defaultdict(list)
-    for entry in _together(named.values(), _of(DisplacedAppointment, visits)):
-        visit_id = visits.get(entry.object_id) or entry.changes_dict.get("appointment", (None, 0))[1]
-        found[int(visit_id or 0)].append(RelevantEntry(entry))
+    for entry in _together(named.values(), _of(DisplacedAppointment, appointments)):
+        appointment_id = appointments.get(entry.object_id) or entry.changes_dict.get("appointment", (None, 0))[1]
+        found[int(appointment_id or 0)].append(RelevantEntry(entry))
     return found
 
 
-def _unnamed_visits(patient_id: int) -> set[int]:
-    """Return the visits that entries which name no patient say were this one's once."""
+def _unnamed_appointments(patient_id: int) -> set[int]:
+    """Return the appointments that entries which name no patient say were this one's once."""
     was_own = Q(changes__patient__0=str(patient_id)) | Q(changes__patient__1=str(patient_id))
     unnamed = AuditEntry.objects.filter(was_own, patient_id=None, content_type=_type_id(Appointment))
     return set(unnamed.order_by().values_list("object_id", flat=True))

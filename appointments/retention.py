@@ -25,7 +25,7 @@ class RetentionPage(NamedTuple):
 
 
 def kept_since(today: dt.date) -> dt.datetime:
-    """Return the instant before which a patient's last visit is due: the beginning of this day so many years ago."""
+    """Return the start of the same day `PATIENT_RETENTION_YEARS` ago; a last appointment before it is due."""
     year = today.year - settings.PATIENT_RETENTION_YEARS
     is_leap_day = (today.month, today.day) == (2, 29)
     day = dt.date(year, 3, 1) if is_leap_day else today.replace(year=year)
@@ -33,30 +33,30 @@ def kept_since(today: dt.date) -> dt.datetime:
 
 
 def due_patients(*, before: dt.datetime) -> QuerySet[Any]:
-    """Return the patients registered before an instant, and since then without any visit, be it cancelled, or open one.
+    """Return the patients registered before an instant who have had no appointment since and have none open.
 
-    `last_contact` is the start of the last visit, or the registration of who had none.
+    `last_contact` is the start of the last appointment, or the registration of who had none.
     """
-    visits = Appointment.objects.filter(patient=OuterRef("pk")).order_by()
-    last_visit = visits.order_by("-start_time").values("start_time")[:1]
+    appointments = Appointment.objects.filter(patient=OuterRef("pk")).order_by()
+    last_appointment = appointments.order_by("-start_time").values("start_time")[:1]
     return (
         Patient.objects.not_anonymised()
         .filter(created_at__lt=before)
-        .exclude(Exists(visits.filter(start_time__gte=before)))
-        .exclude(Exists(visits.open()))
-        .annotate(last_contact=Coalesce(Subquery(last_visit), F("created_at")))
+        .exclude(Exists(appointments.filter(start_time__gte=before)))
+        .exclude(Exists(appointments.open()))
+        .annotate(last_contact=Coalesce(Subquery(last_appointment), F("created_at")))
         .order_by("last_contact", "pk")
     )
 
 
 def retention_page(*, before: dt.datetime, after: str = "") -> RetentionPage:
-    """Return the due patients who come after a place in the list, each with `visit_count`. One query."""
+    """Return the due patients who come after a place in the list, each with `appointment_count`. One query."""
     due = due_patients(before=before)
     if (place := _place(after)) is not None:
         instant, pk = place
         due = due.filter(Q(last_contact__gt=instant) | Q(last_contact=instant, pk__gt=pk))
     counted = Appointment.objects.filter(patient=OuterRef("pk")).order_by().values("patient").values(n=Count("pk"))
-    found = list(due.annotate(visit_count=Coalesce(Subquery(counted), 0))[: PER_PAGE + 1])
+    found = list(due.annotate(appointment_count=Coalesce(Subquery(counted), 0))[: PER_PAGE + 1])
     shown = found[:PER_PAGE]
     return RetentionPage(shown, _place_of(shown[-1]) if len(found) > PER_PAGE else "")
 

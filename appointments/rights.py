@@ -13,7 +13,7 @@ from django.utils import timezone
 from appointments import locking
 from appointments.models import Appointment
 from appointments.patient_trail import PatientTrail, trail_of
-from appointments.rights_rules import TEXTS, check_no_open_visits
+from appointments.rights_rules import TEXTS, check_no_open_appointments
 from appointments.short_lived import FormerValues, forget
 from clinic.audit.actor import ANONYMISED, acting
 from clinic.core import clinic_time
@@ -25,7 +25,7 @@ from patients.rules import check_not_anonymised
 if TYPE_CHECKING:
     from clinic.models import User
 
-# They say that a visit was cancelled for a reason, or booked outside hours: that stays, and what was said goes.
+# They say that an appointment was cancelled for a reason, or booked outside hours: that stays, and what was said goes.
 _KEPT_AS_A_MARK = ("cancel_reason", "outside_hours_reason")
 
 
@@ -38,26 +38,26 @@ def check_may_anonymise(patient: Patient) -> None:
     """Check that a patient can be anonymised now. It only looks; `anonymise` looks again under the claim.
 
     Raises:
-        ValidationError: `anonymised`, `open_visits`.
+        ValidationError: `anonymised`, `open_appointments`.
     """
     check_not_anonymised(patient.anonymised_at)
-    open_visits = Appointment.objects.for_patient(patient.pk).open().select_related("doctor")
-    check_no_open_visits(open_visits, today=clinic_time.today())
+    open_appointments = Appointment.objects.for_patient(patient.pk).open().select_related("doctor")
+    check_no_open_appointments(open_appointments, today=clinic_time.today())
 
 
 @retrying
 def anonymise(patient: Patient, *, by: "User | None") -> Patient:
     """Take from all that the portal holds who the patient was, for good, and return the record as it is then.
 
-    Doctors, times and statuses of visits stay, for statistics, as does in the audit trail that something was changed,
-    when and by whom. The act leaves one entry.
+    Doctors, times and statuses of appointments stay, for statistics, as does in the audit trail that something was
+    changed, when and by whom. The act leaves one entry.
 
     Locks: the diaries of all doctors whom the patient has seen, and the patient's: a booking at the same moment comes
-    before and is then an open visit, or after and is refused; an edit of an old visit likewise.
+    before and is then an open appointment, or after and is refused; an edit of an old appointment likewise.
 
     Raises:
-        ValidationError: `anonymised`, `open_visits`.
-        LostRace: if a visit to yet another doctor came in between.
+        ValidationError: `anonymised`, `open_appointments`.
+        LostRace: if an appointment to yet another doctor came in between.
     """
     with acting(by), transaction.atomic():
         _claim(patient.pk)
@@ -66,7 +66,7 @@ def anonymise(patient: Patient, *, by: "User | None") -> Patient:
         trail = trail_of(current)
         former = FormerValues(current, trail)
         _anonymise_trail(trail)
-        _anonymise_visits(current.pk)
+        _anonymise_appointments(current.pk)
         now = timezone.now()
         Patient.objects.anonymise(current.pk, at=now)
         forget(former)
@@ -81,7 +81,7 @@ def _claim(patient_id: int) -> None:
     doctor_ids = set(seen)
     locking.lock_diaries(doctor_ids=doctor_ids, patient_ids=[patient_id])
     if set(seen.all()) != doctor_ids:
-        raise LostRace("A visit has come in between.", code="stale")
+        raise LostRace("An appointment has come in between.", code="stale")
 
 
 def _anonymise_trail(trail: PatientTrail) -> None:
@@ -92,12 +92,12 @@ def _anonymise_trail(trail: PatientTrail) -> None:
         AuditEntry.objects.filter(pk__in=ids).anonymise(old=old, new=new)
 
 
-def _anonymise_visits(patient_id: int) -> None:
-    """Take what was written about the visits. Not by `save()`, whose audit entries would hold it.
+def _anonymise_appointments(patient_id: int) -> None:
+    """Take what was written about the appointments. Not by `save()`, whose audit entries would hold it.
 
     The version goes up, so that a form opened before is refused as out of date.
     """
     emptied: dict[str, Any] = dict.fromkeys(set(TEXTS) - set(_KEPT_AS_A_MARK), "")
     marked = {name: Case(When(**{name: ""}, then=Value("")), default=Value(ANONYMISED)) for name in _KEPT_AS_A_MARK}
-    visits = Appointment.objects.for_patient(patient_id).order_by()
-    visits.update(**emptied, **marked, version=F("version") + 1, updated_at=timezone.now())
+    appointments = Appointment.objects.for_patient(patient_id).order_by()
+    appointments.update(**emptied, **marked, version=F("version") + 1, updated_at=timezone.now())

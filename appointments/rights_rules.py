@@ -12,36 +12,37 @@ from clinic.core import clinic_time
 if TYPE_CHECKING:
     from appointments.querysets import AppointmentQuerySet
 
-# What people write about a visit in their own words.
+# What people write about an appointment in their own words.
 TEXTS = ("reason", "notes", "cancel_reason", "outside_hours_reason")
 
 MAX_EMERGENCY = dt.timedelta(hours=24)
 
 
-def check_no_open_visits(open_visits: "AppointmentQuerySet", *, today: dt.date) -> None:
-    """Check that a patient has no visit today or to come whose end is not known yet.
+def check_no_open_appointments(open_appointments: "AppointmentQuerySet", *, today: dt.date) -> None:
+    """Check that a patient has no appointment today or to come whose end is not known yet.
 
     Raises:
-        ValidationError: `open_visits`.
+        ValidationError: `open_appointments`.
     """
     start, _end = clinic_time.day_bounds(today)
-    if (visit := open_visits.filter(end_time__gt=start).order_by("start_time").first()) is not None:
+    if (appointment := open_appointments.filter(end_time__gt=start).order_by("start_time").first()) is not None:
         raise ValidationError(
-            _("A visit is still open: %(visit)s. Say first how it ended, or cancel it."),
-            code="open_visits",
-            params={"visit": visit},
+            _("An appointment is still open: %(appointment)s. Say first how it ended, or cancel it."),
+            code="open_appointments",
+            params={"appointment": appointment},
         )
 
 
 def check_no_text_for_anonymised(text: str, *, of_nobody: bool) -> None:
-    """Check that nothing is written about a visit `of_nobody`, whose patient has been anonymised.
+    """Check that nothing is written about an appointment `of_nobody`, whose patient has been anonymised.
 
     Raises:
         ValidationError: `anonymised`.
     """
     if of_nobody and text not in ("", ANONYMISED):
         raise ValidationError(
-            _("The patient of this visit has been anonymised, so nothing can be written about it."), code="anonymised"
+            _("The patient of this appointment has been anonymised, so nothing can be written about it."),
+            code="anonymised",
         )
 
 

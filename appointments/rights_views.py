@@ -61,7 +61,7 @@ def patient_anonymise(request: StaffRequest, pk: int) -> HttpResponse:
             messages.success(request, f"Patient {patient.pk} is anonymised.")
             return redirect(patient)
     AuditEntry.objects.note(Event.READ, patient)
-    context = {"patient": patient, "form": form, "refusal": refusal, "visit_count": patient.appointments.count()}
+    context = {"patient": patient, "form": form, "refusal": refusal, "appointment_count": patient.appointments.count()}
     return render(request, "appointments/patient_anonymise.html", context)
 
 
@@ -75,7 +75,7 @@ def _refusal_to(act: Any, *args: Any, **kwargs: Any) -> str:
 
 
 def patient_retention(request: StaffRequest) -> HttpResponse:
-    """List whose last visit is so long ago that the record may have to go."""
+    """List whose last appointment is so long ago that the record may have to go."""
     before = kept_since(clinic_time.today())
     page = retention_page(before=before, after=request.GET.get("after", ""))
     AuditEntry.objects.record_listed(Event.READ, Patient, page.patients)

@@ -36,7 +36,7 @@ _IN_WORDS = ("first_name", "last_name", "email", "phone_number", "date_of_birth"
 
 
 class FormerValues:
-    """What a record holds and has held: names, contacts, date of birth, and what was written about visits."""
+    """What a record holds and has held: names, contacts, date of birth, and what was written about appointments."""
 
     def __init__(self, patient: Patient, trail: PatientTrail) -> None:
         self.patient_id = patient.pk
@@ -94,8 +94,8 @@ class FormerValues:
 
 
 def _written_about(trail: PatientTrail) -> Iterator[str]:
-    """Yield what people have written about the patient's visits, as the trail holds it."""
-    for entries in trail.visits.values():
+    """Yield what people have written about the patient's appointments, as the trail holds it."""
+    for entries in trail.appointments.values():
         for told in entries:
             values = [value for name in TEXTS for value in told.changes.get(name, ())]
             values += (told.entry.additional_data or {}).values()
@@ -168,7 +168,7 @@ def _tells_of(told: Any, patient_id: int) -> bool:
 
 
 def _forget_forms(former: FormerValues) -> None:
-    """Delete the half-filled forms of patients and visits, whoever they are about, and others that name the patient.
+    """Delete all saved forms of patients and appointments, and others that name the patient.
 
     The patient may be in them by a number, by the beginning of a name, or by what was heard on the telephone.
     """

@@ -6,7 +6,7 @@ from django.db.models import TextChoices
 
 
 class Status(TextChoices):
-    """Where a visit stands."""
+    """Where an appointment stands."""
 
     BOOKED = "booked", "Booked"
     ARRIVED = "arrived", "Arrived"
@@ -17,7 +17,7 @@ class Status(TextChoices):
 
 
 class Stamped(NamedTuple):
-    """Which of its steps a visit has a time for. Closing out a past visit invents none."""
+    """Which of its steps an appointment has a time for. Closing out a past appointment invents none."""
 
     arrived: bool = False
     started: bool = False
@@ -25,19 +25,19 @@ class Stamped(NamedTuple):
 
 
 class CancelledBy(TextChoices):
-    """Who called the visit off."""
+    """Who called the appointment off."""
 
     PATIENT = "patient", "The patient"
     CLINIC = "clinic", "The clinic"
 
 
-# The statuses in which a visit occupies the doctor and the patient.
+# The statuses in which an appointment occupies the doctor and the patient.
 BLOCKING = frozenset({Status.BOOKED, Status.ARRIVED, Status.IN_CONSULTATION, Status.COMPLETED})
 
-# The statuses in which a visit may still be given another time or doctor.
+# The statuses in which an appointment may still be given another time or doctor.
 MOVABLE = frozenset({Status.BOOKED, Status.ARRIVED})
 
-# The statuses in which it is still open how a visit ends.
+# The statuses in which it is still open how an appointment ends.
 OPEN = frozenset({Status.BOOKED, Status.ARRIVED, Status.IN_CONSULTATION})
 
 # Status to those it leads on to; when it may, is in rules.py.
@@ -71,5 +71,5 @@ def undone(status: str, stamped: Stamped) -> Status | None:
 
 
 def is_closed_out(status: str, stamped: Stamped) -> bool:
-    """Return whether a visit was recorded as attended after its time, and not completed by who saw the patient."""
+    """Return whether an appointment was recorded as attended only after its time had passed."""
     return status == Status.COMPLETED and not stamped.completed

@@ -30,7 +30,7 @@ from patients.models import Patient
 
 DOCTORS, DAYS, APPOINTMENTS, RUNS = 30, 14, 100_000, 30
 HOURS = [(dt.time(8), dt.time(12)), (dt.time(13), dt.time(17))]
-VISITS_A_DAY = 12  # of the 16 half hours, so that there is something to find
+APPOINTMENTS_A_DAY = 12  # of the 16 half hours, so that there is something to find
 PATIENTS = 2000
 ONE_DAY = dt.timedelta(days=1)
 
@@ -59,7 +59,7 @@ def cpu_of(work: Callable[[], object]) -> float:
 
 
 def fill() -> tuple[list[Doctor], dt.date]:
-    """Write doctors with hours, a leave each, a closure, and visits from a year ago on until there are enough."""
+    """Write doctors with hours, a leave each, a closure, and appointments from a year ago on until there are enough."""
     today = clinic_time.today()
     doctors = [Doctor(full_name=f"Dr {number:02}", specialization="General practice") for number in range(DOCTORS)]
     for number, doctor in enumerate(doctors):
@@ -72,19 +72,19 @@ def fill() -> tuple[list[Doctor], dt.date]:
         [Patient(first_name="Maria", last_name=f"Santos{n}", email=f"p{n}@example.org") for n in range(PATIENTS)]
     )
     patients = list(Patient.objects.values_list("pk", flat=True))
-    for batch in batches(islice(visits(doctors, patients, today), APPOINTMENTS)):
+    for batch in batches(islice(appointments(doctors, patients, today), APPOINTMENTS)):
         QuerySet(Appointment).bulk_create(batch)
     return doctors, today
 
 
-def visits(doctors: list[Doctor], patients: list[int], today: dt.date) -> Iterator[Appointment]:
-    """Yield unsaved visits, day by day, each in its doctor's hours."""
-    days = APPOINTMENTS // (DOCTORS * VISITS_A_DAY)
+def appointments(doctors: list[Doctor], patients: list[int], today: dt.date) -> Iterator[Appointment]:
+    """Yield unsaved appointments, day by day, each in its doctor's hours."""
+    days = APPOINTMENTS // (DOCTORS * APPOINTMENTS_A_DAY)
     day, number = today - days * 7 // 5 * ONE_DAY + 4 * DAYS * ONE_DAY, 0
     while True:
         if day.weekday() < 5:  # Monday to Friday
             for doctor in doctors:
-                for slot in range(VISITS_A_DAY):
+                for slot in range(APPOINTMENTS_A_DAY):
                     hour = 8 + slot // 2 + (slot >= 8)
                     start = clinic_time.instant_at(day, dt.time(hour, slot % 2 * 30))
                     yield Appointment(

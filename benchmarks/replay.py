@@ -39,8 +39,8 @@ from patients.models import Patient
 
 DATA = REPOSITORY.parent / "shared" / "data" / "medical-appointments-2016.csv.xz"
 OPENS = dt.time(8)
-VISIT_MINUTES = 20
-VISITS_A_DAY = 24  # of one doctor, so the last visit ends at 16:00
+APPOINTMENT_MINUTES = 20
+APPOINTMENTS_A_DAY = 24  # of one doctor, so the last appointment ends at 16:00
 MAX_TRIES = 20
 ROWS_AT_ONCE = 2000
 
@@ -60,7 +60,7 @@ LOST_RACES = frozenset({"doctor_overlap", "patient_overlap"})
 
 @dataclass(frozen=True)
 class Request:
-    """A patient, known by number, who asks for a visit on a clinic-local day in a neighbourhood."""
+    """A patient, known by number, who asks for an appointment on a clinic-local day in a neighbourhood."""
 
     patient: int
     neighbourhood: str
@@ -85,8 +85,8 @@ def read_requests(path: Path) -> list[Request]:
 def doctors_needed(requests: Iterable[Request]) -> dict[str, int]:
     """Return for each neighbourhood how many doctors its busiest day needs."""
     needed: Counter[str] = Counter()
-    for (neighbourhood, _day), visits in Counter((each.neighbourhood, each.day) for each in requests).items():
-        needed[neighbourhood] = max(needed[neighbourhood], math.ceil(visits / VISITS_A_DAY))
+    for (neighbourhood, _day), appointments in Counter((each.neighbourhood, each.day) for each in requests).items():
+        needed[neighbourhood] = max(needed[neighbourhood], math.ceil(appointments / APPOINTMENTS_A_DAY))
     return dict(needed)
 
 
@@ -180,18 +180,18 @@ class Diaries:
 
 
 def starts_on(day: dt.date) -> list[dt.datetime]:
-    """Return the starts of a doctor's visits on a clinic-local day."""
+    """Return the starts of a doctor's appointments on a clinic-local day."""
     first = clinic_time.instant_at(day, OPENS)
-    return [first + n * dt.timedelta(minutes=VISIT_MINUTES) for n in range(VISITS_A_DAY)]
+    return [first + n * dt.timedelta(minutes=APPOINTMENT_MINUTES) for n in range(APPOINTMENTS_A_DAY)]
 
 
 def read_diaries(doctors: Collection[int], patient: Patient, day: dt.date) -> Diaries:
     """Read what the doctors and the patient have on that day. Two queries."""
-    visits = Appointment.objects.blocking().on_day(day).order_by()
+    appointments = Appointment.objects.blocking().on_day(day).order_by()
     return Diaries(
         doctors=doctors,
-        doctor_taken=set(visits.filter(doctor__in=doctors).values_list("doctor_id", "start_time")),
-        patient_taken=set(visits.for_patient(patient.pk).values_list("start_time", flat=True)),
+        doctor_taken=set(appointments.filter(doctor__in=doctors).values_list("doctor_id", "start_time")),
+        patient_taken=set(appointments.for_patient(patient.pk).values_list("start_time", flat=True)),
     )
 
 
@@ -222,7 +222,9 @@ def serve(request: Request) -> Outcome:
 def ask(patient: Patient, doctor: Doctor, start_time: dt.datetime) -> str:
     """Book, and return what came of it: `OUTRUN` if somebody else has just taken the time."""
     try:
-        actions.book(patient=patient, doctor=doctor, start_time=start_time, duration_minutes=VISIT_MINUTES, by=None)
+        actions.book(
+            patient=patient, doctor=doctor, start_time=start_time, duration_minutes=APPOINTMENT_MINUTES, by=None
+        )
     except ValidationError as refusal:
         codes = codes_of(refusal)
         return OUTRUN if codes <= LOST_RACES else f"refused: {', '.join(sorted(codes))}"

@@ -296,7 +296,7 @@ READY_FROM = env.networks("READY_FROM", default=["127.0.0.1/32", "::1/128"])
 API_CALLS_A_MINUTE = env.number("API_CALLS_A_MINUTE", default=600, minimum=0, maximum=1_000_000)
 PAGES_A_MINUTE = env.number("PAGES_A_MINUTE", default=600, minimum=0, maximum=1_000_000)
 
-# After how many years without a visit the retention report names a patient.
+# After how many years without an appointment the retention report names a patient.
 PATIENT_RETENTION_YEARS = env.number("PATIENT_RETENTION_YEARS", default=10, minimum=1, maximum=150)
 
 # Static files

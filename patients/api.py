@@ -118,7 +118,7 @@ def patient_search(request: StaffRequest, response: HttpResponse, sought: Patien
     openapi_extra=has_etag(),
 )
 def patient_get(request: StaffRequest, response: HttpResponse, patient_id: IdInUrl) -> Any:
-    """Return a patient. To a doctor the patients are known who have a visit in the own diary."""
+    """Return a patient. To a doctor the patients are known who have an appointment in the own diary."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=patient_id)
     AuditEntry.objects.note(Event.READ, patient)
     return with_etag(response, PatientOut.from_orm(patient))

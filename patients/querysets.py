@@ -46,15 +46,15 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         """Return the patients whose records are still somebody's."""
         return self.filter(anonymised_at=None)
 
-    def with_next_visit(self, user: Any, *, at: dt.datetime | None = None) -> "PatientQuerySet":
-        """Read with each patient, as `next_visits`, the next visit if there is one and the user may see it.
+    def with_next_appointment(self, user: Any, *, at: dt.datetime | None = None) -> "PatientQuerySet":
+        """Read with each patient, as `next_appointments`, the next appointment if there is one and the user may see it.
 
-        One more query, and one row of it a patient, however many visits are booked.
+        One more query, and one row of it a patient, however many appointments are booked.
         """
         # The reverse relation by name: this app does not import the ones above it.
         appointment: Any = self.model._meta.get_field("appointments").related_model
         following = appointment.objects.visible_to(user).open().upcoming(at=at).select_related("doctor")[:1]
-        return self.prefetch_related(models.Prefetch("appointments", following, to_attr="next_visits"))
+        return self.prefetch_related(models.Prefetch("appointments", following, to_attr="next_appointments"))
 
     def possible_duplicates(
         self, *, first_name: str, last_name: str, date_of_birth: dt.date | None, phone_number: str, email: str

@@ -16,9 +16,9 @@ from patients.forms import PatientForm, record_from
 from patients.models import Patient
 from patients.querysets import MAX_FOUND
 
-PAST_VISITS_PER_PAGE = 20
+PAST_APPOINTMENTS_PER_PAGE = 20
 MAX_QUERY = 100
-MAX_COMING_VISITS = 50
+MAX_COMING_APPOINTMENTS = 50
 
 
 def patient_search(request: StaffRequest) -> HttpResponse:
@@ -38,8 +38,8 @@ def patient_search(request: StaffRequest) -> HttpResponse:
 
 
 def _found(query: str, user: User) -> dict[str, Any]:
-    """Return what the list of found patients shows, each with the next visit, and note it. At most four queries."""
-    found = list(Patient.objects.search(query).with_next_visit(user)[: MAX_FOUND + 1]) if query else None
+    """Return the context of the list of patients found, each with the next appointment, and record the read."""
+    found = list(Patient.objects.search(query).with_next_appointment(user)[: MAX_FOUND + 1]) if query else None
     if found is not None:
         record_found(found[:MAX_FOUND])
     return {
@@ -89,15 +89,15 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a patient's record with coming and past visits; a doctor sees those of the own patients."""
+    """Show a patient's record with coming and past appointments; a doctor sees those of the own patients."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=pk)
     AuditEntry.objects.note(Event.READ, patient)
     now = timezone.now()
-    visits = patient.appointments.visible_to(request.user).select_related("doctor")
+    appointments = patient.appointments.visible_to(request.user).select_related("doctor")
     context = {
         "patient": patient,
         "age": patient.age_on(clinic_time.today(at=now)),
-        "coming": visits.upcoming(at=now)[:MAX_COMING_VISITS],
-        "past": Paginator(visits.past(at=now), PAST_VISITS_PER_PAGE).get_page(request.GET.get("page")),
+        "coming": appointments.upcoming(at=now)[:MAX_COMING_APPOINTMENTS],
+        "past": Paginator(appointments.past(at=now), PAST_APPOINTMENTS_PER_PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "patients/patient_detail.html", context)

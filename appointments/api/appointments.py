@@ -40,7 +40,7 @@ WHY_NEVERTHELESS = "Why it is booked outside hours, in leave, closed or in a gap
 
 
 class AppointmentIn(StrictSchema):
-    """A visit to be booked."""
+    """An appointment to be booked."""
 
     patient_id: Id
     doctor_id: Id
@@ -52,7 +52,7 @@ class AppointmentIn(StrictSchema):
 
 
 class MoveIn(StrictSchema):
-    """Where a visit is to be moved; what is left out stays."""
+    """Where an appointment is to be moved; what is left out stays."""
 
     start_time: Instant = left_out()
     doctor_id: Id = left_out()
@@ -62,18 +62,18 @@ class MoveIn(StrictSchema):
 
 
 class CancelIn(StrictSchema):
-    """Why a visit does not take place."""
+    """Why an appointment does not take place."""
 
     reason: Annotated[str, text(200, least=1, example="Feels better")]
     cancelled_by: Literal["patient", "clinic"]
 
 
 class NothingIn(StrictSchema):
-    """What an action needs beside the visit: nothing. The body may be left out."""
+    """What an action needs beside the appointment: nothing. The body may be left out."""
 
 
 class AppointmentOut(Schema):
-    """A patient's visit to a doctor, from `start_time` up to but not including `end_time`. All times are in UTC."""
+    """An appointment, from `start_time` up to but not including `end_time`. All times are in UTC."""
 
     model_config = example(
         id=1,
@@ -132,7 +132,7 @@ class ConflictOut(ErrorsOut):
 )
 @repeatable
 def appointment_book(request: StaffRequest, response: HttpResponse, sent: AppointmentIn) -> Any:
-    """Book a visit. 404 if patient or doctor is not known; 409 with `alternatives` if the time is not to be had."""
+    """Book an appointment. 404 for an unknown patient or doctor; 409 with `alternatives` if the time is not free."""
     known = {"patient": _named(Patient, sent.patient_id), "doctor": _named(Doctor, sent.doctor_id)}
     fields = sent.dict(exclude={"patient_id", "doctor_id", "duration_minutes"})
     minutes = sent.duration_minutes or known["doctor"].usual_minutes
@@ -196,11 +196,11 @@ def appointment_list(
     limit: NumberInUrl = LIMIT_OF_DAY,
 ) -> Any:
     """List the appointments that start on a day, by start: whatever their status, of all doctors or one."""
-    visits = Appointment.objects.visible_to(request.user).on_day(date)
+    appointments = Appointment.objects.visible_to(request.user).on_day(date)
     if doctor_id is not None:
-        visits = visits.for_doctor(doctor_id)
-    page = page_of(visits, response, order=("start_time", "id"), cursor=cursor, limit=limit)
-    seen = [visit.patient_id for visit in page]
+        appointments = appointments.for_doctor(doctor_id)
+    page = page_of(appointments, response, order=("start_time", "id"), cursor=cursor, limit=limit)
+    seen = [appointment.patient_id for appointment in page]
     AuditEntry.objects.note(Event.READ, Appointment, patients=seen, day=str(date), doctor=doctor_id)
     return page
 
@@ -218,10 +218,10 @@ def appointment_get(request: StaffRequest, response: HttpResponse, appointment_i
     return _read(response, appointment_for(request.user, appointment_id, "view"))
 
 
-def _read(response: HttpResponse, visit: Appointment) -> Any:
-    """Return a visit that nothing is done to, and note that it is shown."""
-    AuditEntry.objects.note(Event.READ, visit)
-    return with_etag(response, AppointmentOut.from_orm(visit))
+def _read(response: HttpResponse, appointment: Appointment) -> Any:
+    """Return an appointment that nothing is done to, and note that it is shown."""
+    AuditEntry.objects.note(Event.READ, appointment)
+    return with_etag(response, AppointmentOut.from_orm(appointment))
 
 
 @router.post(
@@ -240,20 +240,20 @@ def appointment_move(
     sent: MoveIn,
     if_match: IfMatch = None,
 ) -> Any:
-    """Give a visit another time, doctor or length. 409 with `alternatives` if the time is not to be had."""
-    visit = _seen(request, appointment_id, "change", if_match)
-    doctor = visit.doctor if sent.doctor_id is None else _named(Doctor, sent.doctor_id)
-    start = sent.start_time or visit.start_time
-    minutes = sent.duration_minutes or visit.duration_minutes
-    asked, held = (doctor, start, minutes), (visit.doctor, visit.start_time, visit.duration_minutes)
-    if asked == held and visit.status in MOVABLE:
-        return _read(response, visit)  # where it is already is no move
+    """Give an appointment another time, doctor or length. 409 with `alternatives` if the time is not to be had."""
+    appointment = _seen(request, appointment_id, "change", if_match)
+    doctor = appointment.doctor if sent.doctor_id is None else _named(Doctor, sent.doctor_id)
+    start = sent.start_time or appointment.start_time
+    minutes = sent.duration_minutes or appointment.duration_minutes
+    asked, held = (doctor, start, minutes), (appointment.doctor, appointment.start_time, appointment.duration_minutes)
+    if asked == held and appointment.status in MOVABLE:
+        return _read(response, appointment)  # where it is already is no move
     reasons: dict[str, Any] = {"reason": sent.reason, "outside_hours_reason": sent.outside_hours_reason}
     verb = partial(actions.move, doctor=doctor, start_time=start, duration_minutes=minutes, **reasons)
     try:
-        return _shown(request, response, visit, verb)
+        return _shown(request, response, appointment, verb)
     except ValidationError as refusal:
-        wish = SlotSearch(minutes=minutes, patient_id=visit.patient_id, moving=visit)
+        wish = SlotSearch(minutes=minutes, patient_id=appointment.patient_id, moving=appointment)
         raise _with_alternatives(refusal, doctor, start, wish) from refusal
 
 
@@ -273,14 +273,14 @@ def appointment_cancel(
     sent: CancelIn,
     if_match: IfMatch = None,
 ) -> Any:
-    """Call a visit off. Its time is free again."""
-    visit = _seen(request, appointment_id, "change", if_match)
+    """Call an appointment off. Its time is free again."""
+    appointment = _seen(request, appointment_id, "change", if_match)
     verb = partial(actions.cancel, reason=sent.reason, cancelled_by=sent.cancelled_by)
-    return _shown(request, response, visit, verb)
+    return _shown(request, response, appointment, verb)
 
 
 def _action(path: str, verb: Callable[..., Appointment], right: str, *, summary: str, description: str) -> None:
-    """Add an operation that leads a visit on to another status."""
+    """Add an operation that leads an appointment on to another status."""
     name = path.replace("-", "_")
 
     @router.post(
@@ -308,7 +308,7 @@ _action(
     actions.mark_arrived,
     "arrive",
     summary="Mark a patient arrived",
-    description="Note that the patient is here. 409 on another day than that of the visit.",
+    description="Note that the patient is here. 409 on another day than that of the appointment.",
 )
 _action(
     "start",
@@ -329,19 +329,21 @@ _action(
     actions.mark_no_show,
     "arrive",
     summary="Mark a patient as not come",
-    description="Note that the patient did not come: 409 before the visit's start. The time is free again.",
+    description="Note that the patient did not come: 409 before the appointment's start. The time is free again.",
 )
 
 
 def _seen(request: StaffRequest, appointment_id: int, right: str, if_match: str | None) -> Appointment:
-    """Return the visit if the user has the right to it and it is what If-Match says."""
-    visit = appointment_for(request.user, appointment_id, right)
-    check_if_match(if_match, AppointmentOut.from_orm(visit))
-    return visit
+    """Return the appointment if the user has the right to it and it is what If-Match says."""
+    appointment = appointment_for(request.user, appointment_id, right)
+    check_if_match(if_match, AppointmentOut.from_orm(appointment))
+    return appointment
 
 
-def _shown(request: StaffRequest, response: HttpResponse, visit: Appointment, verb: Callable[..., Appointment]) -> Any:
-    """Carry out a verb on the visit as it was looked at here, and return what it is now."""
+def _shown(
+    request: StaffRequest, response: HttpResponse, appointment: Appointment, verb: Callable[..., Appointment]
+) -> Any:
+    """Carry out a verb on the appointment as it was looked at here, and return what it is now."""
     # With If-Match, the version is that of the ETag compared; without, a change in between is refused as well.
-    changed = verb(visit, by=request.user, version=visit.version)
+    changed = verb(appointment, by=request.user, version=appointment.version)
     return with_etag(response, AppointmentOut.from_orm(changed))

@@ -37,12 +37,13 @@ class DoctorPatch(StrictSchema):
     usual_minutes: Minutes = left_out()
     gap_minutes: GapMinutes = left_out()
     accept_hits: StrictBool = Field(
-        False, description="Deactivate the doctor though visits are booked: the portal then lists them to be arranged."
+        False,
+        description="Deactivate the doctor though appointments are booked: the portal then lists them to be arranged.",
     )
 
 
 class DisplacedAppointmentOut(Schema):
-    """A booked visit that would be left without its doctor."""
+    """A booked appointment that would be left without its doctor."""
 
     id: int
     patient_id: int
@@ -51,7 +52,7 @@ class DisplacedAppointmentOut(Schema):
 
 
 class HitsOut(ErrorsOut):
-    """Why a doctor is not deactivated: visits are booked."""
+    """Why a doctor is not deactivated: appointments are booked."""
 
     hits: list[DisplacedAppointmentOut] = Field(default_factory=list)
 
@@ -87,14 +88,14 @@ def doctor_change(
     changes: DoctorPatch,
     if_match: IfMatch = None,
 ) -> Any:
-    """Change what is named. 409 if one who is made inactive has booked visits, until `accept_hits`."""
+    """Change what is named. 409 if one who is made inactive has booked appointments, until `accept_hits`."""
     fields = changes.dict(exclude_unset=True)
     accepts_hits = fields.pop("accept_hits", False)
     doctor, hits = _changed(doctor_id, fields, if_match, accepts_hits=accepts_hits, by=request.user)
     if hits:
         record_displaced_read(hits)
-        told = refuse("is_active", "hits", f"{doctor} still has booked visits: {len(hits)}.")
-        raise RefusedWith(told, hits=[DisplacedAppointmentOut.from_orm(visit).dict() for visit in hits])
+        told = refuse("is_active", "hits", f"{doctor} still has booked appointments: {len(hits)}.")
+        raise RefusedWith(told, hits=[DisplacedAppointmentOut.from_orm(appointment).dict() for appointment in hits])
     return with_etag(response, DoctorOut.from_orm(doctor))
 
 

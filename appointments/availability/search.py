@@ -1,4 +1,4 @@
-"""Free times: at which starts a visit would fit.
+"""Free times: at which starts an appointment would fit.
 
 Spans `(start, end)` are of aware instants; they contain their start and not their end. When a doctor is there is what
 `doctors.availability` says.
@@ -33,7 +33,7 @@ EVENING = dt.time(17)
 
 
 class Piece(NamedTuple):
-    """Free time on which a visit can begin, and until when nothing is in its way."""
+    """Free time on which an appointment can begin, and until when nothing is in its way."""
 
     start: dt.datetime
     end: dt.datetime
@@ -41,7 +41,7 @@ class Piece(NamedTuple):
 
     @property
     def room_minutes(self) -> int:
-        """How long a visit that begins with the piece can last."""
+        """How long an appointment that begins with the piece can last."""
         return (self.room_until - self.start) // dt.timedelta(minutes=1)
 
 
@@ -69,7 +69,7 @@ def free_pieces(
 
 
 def _pieces(begin: dt.datetime, end: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -> Iterator[Span]:
-    """Yield free time cut at the steps; what is too short for a visit joins its neighbour."""
+    """Yield free time cut at the steps; what is too short for an appointment joins its neighbour."""
     while end - begin >= SHORTEST:
         cut = _round_up(begin + SHORTEST, step, since=since)
         if end - cut < SHORTEST:
@@ -84,7 +84,7 @@ def step_of(doctor: Doctor) -> dt.timedelta:
 
 
 def widened(span: Span, gap: dt.timedelta) -> Span:
-    """Return what a visit keeps from other visits of its doctor: its time, with the doctor's gap before and after."""
+    """Return the time that an appointment blocks for its doctor: its own, and the doctor's gap before and after."""
     return span[0] - gap, span[1] + gap
 
 
@@ -123,7 +123,7 @@ class SlotSearch:
     moving: Appointment | None = None
 
     def minutes_with(self, doctor: Doctor) -> int:
-        """Return how long the visit would be."""
+        """Return how long the appointment would be."""
         return self.minutes or doctor.usual_minutes
 
     def length_with(self, doctor: Doctor) -> dt.timedelta:
@@ -131,7 +131,7 @@ class SlotSearch:
         return dt.timedelta(minutes=self.minutes_with(doctor))
 
     def is_held(self, doctor: Doctor, start: dt.datetime) -> bool:
-        """Return whether the visit that is moved is there already, as long as it is to be."""
+        """Return whether the appointment that is moved is there already, as long as it is to be."""
         if self.moving is None:
             return False
         held = (self.moving.doctor_id, self.moving.start_time, self.moving.duration_minutes)
@@ -156,7 +156,7 @@ class SlotSearch:
 
 @dataclass(frozen=True)
 class Slot:
-    """A start at which the visit would fit."""
+    """A start at which the appointment would fit."""
 
     doctor: Doctor
     start: dt.datetime
@@ -248,7 +248,7 @@ _Taken = dict[tuple[int, dt.date], list[Span]]
 
 
 def _taken(wish: SlotSearch, sought: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
-    """Return what is taken by doctor and clinic-local date, with gaps; under 0 what the patient's own visits take."""
+    """Return the blocked time, gaps included, by doctor and clinic-local date; key 0 is the patient's own."""
     gaps = {doctor.pk: doctor.gap for doctor in sought}
     longest_gap = max(gaps.values(), default=NO_GAP)
     start, end = widened((clinic_time.day_bounds(first_day)[0], clinic_time.day_bounds(last_day)[1]), longest_gap)

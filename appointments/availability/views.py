@@ -40,7 +40,7 @@ def free_times(request: StaffRequest) -> HttpResponse:
 
 
 def _patient_in(request: StaffRequest) -> Patient | None:
-    """Return the patient for whom a time is sought, if the user books: the times tell of the patient's other visits."""
+    """Return the patient to search for, if the user may book: the times show when the patient is busy."""
     pk = parse_number(request.GET.get("patient", ""))
     if pk is None:
         return None

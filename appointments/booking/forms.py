@@ -111,10 +111,10 @@ class DefaultDurationMixin:
     """For forms in which a doctor comes before `duration_minutes`, which may stay empty."""
 
     cleaned_data: dict[str, Any]
-    held_minutes: int | None = None  # of the visit that is changed
+    held_minutes: int | None = None  # of the appointment that is changed
 
     def clean_duration_minutes(self) -> int | None:
-        """Return the length, or that of the visit that is changed, or the doctor's usual one; None without any."""
+        """Return the length entered, else that of the appointment being changed, else the doctor's usual one."""
         minutes, doctor = self.cleaned_data["duration_minutes"], self.cleaned_data.get("doctor")
         if minutes is None:
             minutes = self.held_minutes or (doctor and doctor.usual_minutes)
@@ -122,7 +122,7 @@ class DefaultDurationMixin:
 
 
 class SlotForm(OverrideReasonMixin, DefaultDurationMixin, ActionForm):
-    """Doctor, date, time and length: where and when a visit takes place.
+    """Doctor, date, time and length: where and when an appointment takes place.
 
     `cleaned_data["start_time"]` is the instant meant. Who `may_book_outside_hours` is offered to, with a tick and a
     reason, once a time was refused for that alone.
@@ -186,7 +186,7 @@ class SlotForm(OverrideReasonMixin, DefaultDurationMixin, ActionForm):
 
 
 class BookingForm(SlotForm):
-    """Book a visit. The patient is one of those found, never a list of everyone."""
+    """Book an appointment. The patient is one of those found, never a list of everyone."""
 
     patient = forms.ModelChoiceField(
         Patient.objects.all(),
@@ -237,7 +237,7 @@ class BookingForm(SlotForm):
 
 
 class MoveForm(VersionedForm, SlotForm):
-    """Give a visit another doctor, time or length."""
+    """Give an appointment another doctor, time or length."""
 
     move_reason = forms.CharField(label="Why (optional)", max_length=200, required=False)
 
@@ -272,7 +272,7 @@ def with_quick_reason(typed: dict[str, Any]) -> dict[str, Any]:
 
 
 class CancelForm(VersionedForm):
-    """Call a visit off."""
+    """Call an appointment off."""
 
     cancelled_by = forms.ChoiceField(label="Who cancels", choices=CancelledBy.choices, widget=forms.RadioSelect)
     cancel_reason = forms.CharField(label="Reason", max_length=_MODEL.get_field("cancel_reason").max_length)
@@ -319,7 +319,7 @@ def slot_initial(query: Any) -> dict[str, Any]:
 def with_slot(typed: dict[str, Any], button: str) -> dict[str, Any]:
     """Return what was typed with the time put in whose button of that name was pressed, if one was.
 
-    A button that takes a move back says, too, which version of the visit it is about.
+    A button that takes a move back says, too, which version of the appointment it is about.
     """
     taken = {name: values[0] for name, values in parse_qs(typed.get(button, "")).items()}
     if not taken:

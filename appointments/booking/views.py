@@ -36,7 +36,7 @@ _STEPS = {"find", "pick", "change_patient", "register", "search_again", "take", 
 
 
 def appointment_book(request: StaffRequest) -> HttpResponse:
-    """Book a visit, for a patient who is found or registered on the way, at a time or as a walk-in."""
+    """Book an appointment, for a patient who is found or registered on the way, at a time or as a walk-in."""
     sent = sent_data(request)
     if sent is None:
         picked = _patient_or_none(request, request.GET.get("patient", ""))
@@ -131,7 +131,7 @@ def _new_patient(form: PatientForm) -> Patient:
 
 
 def _show_refusal(refusal: ValidationError, form: BookingForm, patient_form: PatientForm | None) -> None:
-    """Show each message at its field, be it the patient's or the visit's."""
+    """Show each message at its field, be it the patient's or the appointment's."""
     errors = refusal.error_dict if hasattr(refusal, "error_dict") else {"": refusal.error_list}
     for field, at_field in errors.items():
         if patient_form is not None and field in patient_form.fields:
@@ -154,7 +154,9 @@ def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
         typed.pop("registers", None)
     query = typed.get("patient_query", "")
     searches = "find" in typed or (_STEPS.isdisjoint(typed) and _asks_for_patient(typed))
-    found = list(Patient.objects.search(query).with_next_visit(request.user)[: MAX_FOUND + 1]) if searches else None
+    found = (
+        list(Patient.objects.search(query).with_next_appointment(request.user)[: MAX_FOUND + 1]) if searches else None
+    )
     if found is not None:
         record_found(found[:MAX_FOUND])
     is_part = request.htmx and not answers_form(request)

@@ -1,4 +1,4 @@
-"""Visits as calendar programs read them (iCalendar, RFC 5545): a doctor's feed, and one visit for its patient.
+"""iCalendar (RFC 5545): a doctor's feed, and one appointment as a file for its patient.
 
 A calendar leaves the clinic, so it says as little as will do: a feed has the initials of patients, the file for a
 patient has none, and neither has reasons or notes. Instants are in UTC, which no clock change bends.
@@ -49,7 +49,7 @@ class Row(NamedTuple):
 
 
 def feed_of(doctor: Doctor, *, at: dt.datetime | None = None) -> bytes:
-    """Return the doctor's visits around `at` (default now) as a calendar, in order of time. One query."""
+    """Return the doctor's appointments around `at` (default now) as a calendar, in order of time. One query."""
     at = at or timezone.now()
     rows = map(Row._make, _around(doctor, at).order_by("start_time", "pk").values_list(*Row._fields))
     return _calendar((_event_for_doctor(row, at) for row in rows), name=_feed_name(doctor))
@@ -68,7 +68,7 @@ def feed_version(doctor: Doctor, *, at: dt.datetime | None = None) -> str:
 
 
 def file_for_patient(appointment: Appointment, *, at: dt.datetime | None = None) -> bytes:
-    """Return one visit as a calendar for its patient, made at `at` (default now)."""
+    """Return one appointment as a calendar for its patient, made at `at` (default now)."""
     mark = "Cancelled: " if appointment.status == Status.CANCELLED else ""
     event = _event(
         appointment,
@@ -104,23 +104,23 @@ def _event_for_doctor(row: Row, at: dt.datetime) -> Event:
     )
 
 
-def _event(visit: Any, *, summary: str, last_modified: dt.datetime, at: dt.datetime, location: str = "") -> Event:
+def _event(appointment: Any, *, summary: str, last_modified: dt.datetime, at: dt.datetime, location: str = "") -> Event:
     """Return an appointment, or a row of one, as an event.
 
-    The booking key is the visit's own from booking on and no other clinic's; the version grows with every change. Of a
-    no-show the time is free, but it was not called off.
+    The booking key is the appointment's own from booking on and no other clinic's; the version grows with every change.
+    Of a no-show the time is free, but it was not called off.
     """
-    is_cancelled = visit.status == Status.CANCELLED
+    is_cancelled = appointment.status == Status.CANCELLED
     return Event.new(
-        uid=visit.booking_key,
-        sequence=visit.version - 1,
+        uid=appointment.booking_key,
+        sequence=appointment.version - 1,
         stamp=at,
-        created=visit.created_at,
+        created=appointment.created_at,
         last_modified=last_modified,
-        start=visit.start_time,
-        end=visit.end_time,
+        start=appointment.start_time,
+        end=appointment.end_time,
         status=STATUS.CANCELLED if is_cancelled else STATUS.CONFIRMED,
-        transparency=TRANSP.OPAQUE if is_blocking(visit.status) else TRANSP.TRANSPARENT,
+        transparency=TRANSP.OPAQUE if is_blocking(appointment.status) else TRANSP.TRANSPARENT,
         classification=CLASS.PRIVATE,
         summary=_line(summary),
         location=_line(location) or None,

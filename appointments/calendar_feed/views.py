@@ -1,4 +1,4 @@
-"""Calendars: the feed a program fetches, the page on which its address is made, and one visit as a file.
+"""Calendars: the feed a program fetches, the page on which its address is made, and one appointment as a file.
 
 Who may call which is in `clinic.web.page_access`.
 """
@@ -20,7 +20,7 @@ from clinic.web.http import StaffRequest
 
 
 def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
-    """Answer a calendar program with the doctor's visits, or that nothing has changed.
+    """Answer a calendar program with the doctor's appointments, or that nothing has changed.
 
     404 if the feed has ended, and over a line that others can read.
     """
@@ -30,7 +30,9 @@ def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
     if feed is None or not feed.is_open:
         raise Http404
     now = timezone.now()
-    etag = f'W/"{feed_version(feed.doctor, at=now)}"'  # weak: the visits are the same, the time of the answer is not
+    etag = (
+        f'W/"{feed_version(feed.doctor, at=now)}"'  # weak: the appointments are the same, the time of the answer is not
+    )
     response = get_conditional_response(request, etag=etag)
     if response is None:
         # Who knows the address reads as nobody, so the client's own is what tells of a key in wrong hands.
@@ -66,7 +68,7 @@ def calendar_feed_edit(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def appointment_calendar(request: StaffRequest, pk: int) -> HttpResponse:
-    """Send a visit as a file that its patient's calendar program can open."""
+    """Send an appointment as a file that its patient's calendar program can open."""
     appointment = appointment_for(request.user, pk, "view")
     AuditEntry.objects.note(Event.READ, appointment)
     response = HttpResponse(file_for_patient(appointment), content_type=CONTENT_TYPE)

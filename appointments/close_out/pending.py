@@ -1,4 +1,4 @@
-"""Past visits of which nobody has said how they ended: how many there are, and what the close-out page shows."""
+"""Past appointments of which nobody has said how they ended: how many there are, and what the close-out page shows."""
 
 import datetime as dt
 from collections import Counter
@@ -17,7 +17,7 @@ MAX_COUNTED = 1000
 
 
 class OpenCount(int):
-    """How many past visits have no outcome, counted up to `MAX_COUNTED`."""
+    """How many past appointments have no outcome, counted up to `MAX_COUNTED`."""
 
     @property
     def is_capped(self) -> bool:
@@ -26,8 +26,8 @@ class OpenCount(int):
 
 
 @dataclass(frozen=True)
-class OpenVisit:
-    """A past visit without an outcome. `version` is the one its buttons speak of."""
+class OpenAppointment:
+    """A past appointment without an outcome. `version` is the one its buttons speak of."""
 
     pk: int
     version: int
@@ -47,10 +47,10 @@ class OpenVisit:
 
 @dataclass(frozen=True)
 class OpenDate:
-    """A clinic-local date with its visits, in order of time."""
+    """A clinic-local date with its appointments, in order of time."""
 
     date: dt.date
-    visits: list[OpenVisit]
+    appointments: list[OpenAppointment]
 
 
 @dataclass(frozen=True)
@@ -60,38 +60,42 @@ class CloseOut:
     dates: list[OpenDate]
     count: OpenCount  # those beyond `MAX_SHOWN` too
     today: dt.date
-    outcomes: list[tuple[str, int]]  # of today's visits
-    to_come: int  # of today's visits, those whose time has not passed
+    outcomes: list[tuple[str, int]]  # of today's appointments
+    to_come: int  # of today's appointments, those whose time has not passed
 
     @property
     def more(self) -> int:
-        """How many visits there are beyond those shown."""
+        """How many appointments there are beyond those shown."""
         return max(self.count - MAX_SHOWN, 0)
 
 
 def unrecorded_count(user: Any, at: dt.datetime | None = None) -> OpenCount:
-    """Return how many visits without an outcome have ended by `at` (default now) that the user may close out.
+    """Return how many appointments without an outcome have ended by `at` (default now) that the user may close out.
 
     One query; none for who may close out nothing.
     """
-    visits = Appointment.objects.closed_out_by(user).without_outcome(at=at).order_by()
-    return OpenCount(visits[:MAX_COUNTED].count())
+    appointments = Appointment.objects.closed_out_by(user).without_outcome(at=at).order_by()
+    return OpenCount(appointments[:MAX_COUNTED].count())
 
 
 def close_out_for(user: Any, *, at: dt.datetime | None = None) -> CloseOut:
-    """Return the past visits without an outcome that the user may close out. Five queries, however many rows."""
+    """Return the past appointments without an outcome that the user may close out. Five queries, however many rows."""
     at = at or timezone.now()
     mine = Appointment.objects.closed_out_by(user)
     # Not select_related: to join, SQLite begins with all patients and reads everybody's history.
     rows = mine.without_outcome(at=at).prefetch_related("patient", "doctor")[:MAX_SHOWN]
-    visits = sorted((_open_visit(appointment) for appointment in rows), key=lambda visit: (visit.start_time, visit.pk))
+    appointments = sorted(
+        (_open_appointment(row) for row in rows), key=lambda appointment: (appointment.start_time, appointment.pk)
+    )
     today = clinic_time.today(at=at)
     of_today = list(mine.on_day(today).order_by().values_list("status", "end_time"))
     counts = Counter(status for status, _end_time in of_today)
     return CloseOut(
         dates=[
             OpenDate(date, list(of_date))
-            for date, of_date in groupby(visits, key=lambda visit: clinic_time.local_date(visit.start_time))
+            for date, of_date in groupby(
+                appointments, key=lambda appointment: clinic_time.local_date(appointment.start_time)
+            )
         ],
         count=unrecorded_count(user, at),
         today=today,
@@ -100,8 +104,8 @@ def close_out_for(user: Any, *, at: dt.datetime | None = None) -> CloseOut:
     )
 
 
-def _open_visit(appointment: Appointment) -> OpenVisit:
-    return OpenVisit(
+def _open_appointment(appointment: Appointment) -> OpenAppointment:
+    return OpenAppointment(
         pk=appointment.pk,
         version=appointment.version,
         start_time=appointment.start_time,

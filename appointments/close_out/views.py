@@ -8,5 +8,5 @@ from clinic.web.http import StaffRequest
 
 
 def close_out(request: StaffRequest) -> HttpResponse:
-    """Show the past visits without an outcome, each with a button for how it ended."""
+    """Show the past appointments without an outcome, each with a button for how it ended."""
     return render(request, "appointments/close_out/close_out.html", {"close_out": close_out_for(request.user)})

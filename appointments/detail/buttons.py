@@ -1,4 +1,4 @@
-"""What somebody may do with a visit now: the buttons on its page, in the day view and in the lists."""
+"""What somebody may do with an appointment now: the buttons on its page, in the day view and in the lists."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from appointments.permissions import undo_asks_for
 from appointments.statuses import MOVABLE, Stamped, Status, undone
 
 
-class Visit(Protocol):
-    """A visit as far as its actions depend on it: a record, or a row that was read of one."""
+class Appointment(Protocol):
+    """An appointment as far as its actions depend on it: a record, or a row that was read of one."""
 
     @property
     def status(self) -> str:
-        """Where the visit stands."""
+        """Where the appointment stands."""
         ...
 
     @property
@@ -48,7 +48,7 @@ class Action:
 
     @property
     def path(self) -> str:
-        """What follows the address of the visit in that of the action."""
+        """What follows the address of the appointment in that of the action."""
         return f"{self.verb.replace('_', '-')}/"
 
 
@@ -61,38 +61,40 @@ ACTIONS = (
 )
 
 
-def actions_on(visit: Visit, rights: frozenset[str], *, at: dt.datetime) -> list[Action]:
+def actions_on(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> list[Action]:
     """Return the actions that lead on and would pass at `at`, as far as the clock tells, the next step first."""
     return [
         action
         for action in ACTIONS
-        if action.right in rights and visit.status in action.leads_from and _would_pass(visit, action.leads_to, at=at)
+        if action.right in rights
+        and appointment.status in action.leads_from
+        and _would_pass(appointment, action.leads_to, at=at)
     ]
 
 
-def can_undo(visit: Visit, rights: frozenset[str], *, at: dt.datetime) -> bool:
+def can_undo(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> bool:
     """Return whether the last status may be taken back; a time that was given away meanwhile shows only then."""
-    earlier = undone(visit.status, visit.stamped)
+    earlier = undone(appointment.status, appointment.stamped)
     return (
         earlier is not None
-        and undo_asks_for(visit.status, visit.stamped) in rights
-        and _would_pass(visit, earlier, at=at)
+        and undo_asks_for(appointment.status, appointment.stamped) in rights
+        and _would_pass(appointment, earlier, at=at)
     )
 
 
-def can_change(visit: Visit, rights: frozenset[str]) -> bool:
-    """Return whether the visit may be moved or cancelled."""
-    return "change" in rights and visit.status in MOVABLE
+def can_change(appointment: Appointment, rights: frozenset[str]) -> bool:
+    """Return whether the appointment may be moved or cancelled."""
+    return "change" in rights and appointment.status in MOVABLE
 
 
-def _would_pass(visit: Visit, status: Status, *, at: dt.datetime) -> bool:
+def _would_pass(appointment: Appointment, status: Status, *, at: dt.datetime) -> bool:
     try:
         rules.check_transition(
-            visit.status,
+            appointment.status,
             status,
-            stamped=visit.stamped,
-            start_time=visit.start_time,
-            end_time=visit.end_time,
+            stamped=appointment.stamped,
+            start_time=appointment.start_time,
+            end_time=appointment.end_time,
             at=at,
         )
     except ValidationError:

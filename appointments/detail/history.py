@@ -36,7 +36,7 @@ class Entry:
 def history_of(appointment: Appointment, *, user: Any, most: int = 100) -> list[Entry]:
     """Return the latest changes of an appointment, latest first. At most three queries.
 
-    Who may see only the own patients learns nothing from before the visit was this patient's.
+    Who may see only the own patients learns nothing from before the appointment was this patient's.
     """
     return _in_words(list(_entries_of([appointment])[:most]), user=user)
 

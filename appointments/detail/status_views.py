@@ -1,4 +1,4 @@
-"""Buttons that change a visit's status. Who may press which is in `clinic.web.page_access`."""
+"""Buttons that change an appointment's status. Who may press which is in `clinic.web.page_access`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from appointments.permissions import appointment_for, rights_to
 from appointments.statuses import Status
 from clinic.web.http import StaffRequest, next_or, parse_number
 
-NO_VERSION = 0  # what no visit has: a button without its version decides about nothing that anybody has seen
+NO_VERSION = 0  # what no appointment has: a button without its version decides about nothing that anybody has seen
 
 
 def appointment_arrive(request: StaffRequest, pk: int) -> HttpResponse:
@@ -42,7 +42,7 @@ def appointment_complete(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def appointment_attended(request: StaffRequest, pk: int) -> HttpResponse:
-    """Record of a past visit that it took place."""
+    """Record of a past appointment that it took place."""
     return act(request, pk, "arrive", booking.record_attended, Status.COMPLETED)
 
 

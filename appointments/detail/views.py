@@ -41,7 +41,7 @@ from doctors.models import Doctor
 
 
 def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
-    """Give a visit another doctor, time or length."""
+    """Give an appointment another doctor, time or length."""
     appointment = appointment_for(request.user, pk, "change")
     if (way_back := _not_movable(request, appointment)) is not None:
         return way_back
@@ -89,7 +89,7 @@ def _not_movable(request: StaffRequest, appointment: Appointment) -> HttpRespons
 
 
 def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> Appointment | None:
-    """Return the visit as it is after the move; None if it was refused. Where it is already is no move."""
+    """Return the appointment as it is after the move; None if it was refused. Where it is already is no move."""
     asked = (form.cleaned_data["doctor"], form.cleaned_data["start_time"], form.cleaned_data["duration_minutes"])
     held = (appointment.doctor, appointment.start_time, appointment.duration_minutes)
     if asked == held and appointment.status in MOVABLE:
@@ -114,7 +114,7 @@ def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> A
 
 
 def _moved_message(moved: Appointment, held: tuple[Doctor, dt.datetime, int]) -> str:
-    """Return what has happened, with a button that moves the visit back to what it held, while that can be had."""
+    """Return what has happened, with a button that moves the appointment back while its old time is free."""
     doctor, start_time, minutes = held
     end_time = start_time + dt.timedelta(minutes=minutes)
     if start_time <= timezone.now() or load_doctor_availability(doctor.pk, start_time, end_time).obstacles(
@@ -151,7 +151,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
-    """Call a visit off, with reason and by whom."""
+    """Call an appointment off, with reason and by whom."""
     appointment = appointment_for(request.user, pk, "change")
     if (way_back := _not_movable(request, appointment)) is not None:
         return way_back

@@ -42,7 +42,7 @@ class DisplacementAdminMixin(SafeModelAdmin):
         return response
 
     def record_form(self, request: HttpRequest, form: Any) -> None:
-        """Note whose visits are named, too."""
+        """Note whose appointments are named, too."""
         super().record_form(request, form)
         record_displaced_read(form.named_hits)
 
@@ -79,14 +79,14 @@ class DoctorAdmin(DisplacementAdminMixin, doctors_admin.DoctorAdmin):
     form = ConfirmsDisplacement
 
     def save_active(self, request: HttpRequest, doctor: Doctor) -> bool:
-        """Leave a doctor with booked visits to the doctor's own form, which shows them."""
+        """Leave a doctor with booked appointments to the doctor's own form, which shows them."""
         hits = [] if doctor.is_active else displaced_by_saving(doctor)
         if not hits:
             super().save_active(request, doctor)
             self._follow_up(request, doctor, [], cause="")
             return True
         message = format_html(
-            '{} still has booked visits: {}. <a href="{}">Open the record</a>, take “active” away and save: '
+            '{} still has booked appointments: {}. <a href="{}">Open the record</a>, take “active” away and save: '
             "it shows them.",
             doctor,
             len(hits),

@@ -14,15 +14,15 @@ from doctors.models import Doctor
 
 
 def seen_in(text: str) -> set[int | None]:
-    """Return the ids of the visits that a form says it has shown."""
+    """Return the ids of the appointments that a form says it has shown."""
     return {parse_number(part) for part in text.split(",")}
 
 
 class ConfirmsDisplacement(forms.ModelForm):
-    """A form that is refused once if saving it would hit booked visits, and shows them; sent again, it is decided.
+    """A form that is refused once if saving it would affect booked appointments, and lists them.
 
-    It remembers in `seen_hits` which visits it has shown: one that is booked meanwhile is shown, too. To be validated
-    and saved in one transaction, so that none is booked in between.
+    It remembers in `seen_hits` which appointments it has shown: one that is booked meanwhile is shown, too. To be
+    validated and saved in one transaction, so that none is booked in between.
     """
 
     seen_hits = forms.CharField(widget=forms.HiddenInput, required=False)
@@ -33,7 +33,7 @@ class ConfirmsDisplacement(forms.ModelForm):
         """Look for hits once all rules are kept."""
         super()._post_clean()  # type: ignore[misc]  # Django's own hook for this
         self.hits = [] if self.errors or not self._takes_time() else displaced_by_saving(self.instance)
-        if {visit.pk for visit in self.hits} - seen_in(self.cleaned_data.get("seen_hits", "")):
+        if {appointment.pk for appointment in self.hits} - seen_in(self.cleaned_data.get("seen_hits", "")):
             self._show_hits()
 
     def _takes_time(self) -> bool:
@@ -41,15 +41,15 @@ class ConfirmsDisplacement(forms.ModelForm):
         return not (isinstance(self.instance, Doctor) and self.instance.is_active)
 
     def _show_hits(self) -> None:
-        """Refuse, for people to look at the visits; they count as seen from now on."""
-        seen = ",".join(str(visit.pk) for visit in self.hits)
+        """Refuse, for people to look at the appointments; they count as seen from now on."""
+        seen = ",".join(str(appointment.pk) for appointment in self.hits)
         self.data = with_renewed(self.data, self.add_prefix("seen_hits"), seen)
         self.add_error(
             None,
             ValidationError(
                 ngettext(
-                    "One booked visit is hit by this. Save again to go on; it is then to be moved or cancelled.",
-                    "%(count)d booked visits are hit by this. Save again to go on; they are then to be moved or "
+                    "One booked appointment is hit by this. Save again to go on; it is then to be moved or cancelled.",
+                    "%(count)d booked appointments are hit by this. Save again to go on; they are then to be moved or "
                     "cancelled.",
                     len(self.hits),
                 ),
@@ -60,17 +60,17 @@ class ConfirmsDisplacement(forms.ModelForm):
 
     @property
     def shows_hits(self) -> bool:
-        """Whether the form waits for a decision on the visits it shows."""
+        """Whether the form waits for a decision on the appointments it shows."""
         return self.is_bound and self.has_error(NON_FIELD_ERRORS, "hits")
 
     @property
     def named_hits(self) -> list[Appointment]:
-        """The visits whose patients the form names; none if it shows no hits."""
+        """The appointments whose patients the form names; none if it shows no hits."""
         return with_patient_names(self.hits) if self.shows_hits else []
 
 
 class CancelAllForm(forms.Form):
-    """Why the clinic cancels visits whose doctor will not be there."""
+    """Why the clinic cancels appointments whose doctor will not be there."""
 
     USUAL = "Doctor is away"
 

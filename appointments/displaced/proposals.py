@@ -1,4 +1,4 @@
-"""Other times for visits that cannot stay where they are, each proposed to one visit only, so that all can be moved."""
+"""Other times for displaced appointments, each offered to one appointment only, so that all can be moved."""
 
 import datetime as dt
 from collections import defaultdict
@@ -21,38 +21,38 @@ LOOK_AHEAD_DAYS = 28
 
 @dataclass(frozen=True)
 class Proposal:
-    """Where a visit could go: the same doctor's nearest free time, and the nearest of others in the specialization."""
+    """The nearest free time of the same doctor, and the nearest of others in the specialization."""
 
     same: Slot | None = None
     other: Slot | None = None
     has_colleagues: bool = True
 
 
-def propose(visits: list[Appointment], *, at: dt.datetime | None = None) -> dict[int, Proposal]:
-    """Return a proposal by the id of each visit. Five queries, however many visits and doctors.
+def propose(appointments: list[Appointment], *, at: dt.datetime | None = None) -> dict[int, Proposal]:
+    """Return a proposal by the id of each appointment. Five queries, however many appointments and doctors.
 
-    Visits are looked at in order of time, each for `LOOK_AHEAD_DAYS` from its own clinic-local date on, not before `at`
-    (default now). On a date, the time nearest to the visit's own time of day counts. What is proposed to one is not
-    proposed to the next: all could be moved to the same doctors, or all to others.
+    Appointments are looked at in order of time, each for `LOOK_AHEAD_DAYS` from its own clinic-local date on, not
+    before `at` (default now). On a date, the time nearest to the appointment's own time of day counts. What is proposed
+    to one is not proposed to the next: all could be moved to the same doctors, or all to others.
     """
-    if not visits:
+    if not appointments:
         return {}
     at = at or timezone.now()
-    visits = sorted(visits, key=lambda visit: (visit.start_time, visit.pk))
-    specializations = {visit.doctor.specialization for visit in visits}
+    appointments = sorted(appointments, key=lambda appointment: (appointment.start_time, appointment.pk))
+    specializations = {appointment.doctor.specialization for appointment in appointments}
     doctors = list(Doctor.objects.active().filter(specialization__in=specializations))
-    first_day = max(clinic_time.local_date(visits[0].start_time), clinic_time.today(at=at))
-    last_visit = max(clinic_time.local_date(visits[-1].start_time), first_day)
-    last_day = min(last_visit + LOOK_AHEAD_DAYS * ONE_DAY, clinic_time.LAST_DATE)
+    first_day = max(clinic_time.local_date(appointments[0].start_time), clinic_time.today(at=at))
+    last_appointment = max(clinic_time.local_date(appointments[-1].start_time), first_day)
+    last_day = min(last_appointment + LOOK_AHEAD_DAYS * ONE_DAY, clinic_time.LAST_DATE)
     times = load_availability([doctor.pk for doctor in doctors], first_day, last_day)
-    taken = _taken(visits, doctors, first_day, last_day)
+    taken = _taken(appointments, doctors, first_day, last_day)
     same, others = _Planner(times, taken, at), _Planner(times, taken, at)
     proposals = {}
-    for visit in visits:
-        colleagues = [doctor for doctor in doctors if _is_colleague(doctor, visit.doctor)]
-        proposals[visit.pk] = Proposal(
-            same.place(visit, [doctor for doctor in doctors if doctor.pk == visit.doctor_id]),
-            others.place(visit, colleagues),
+    for appointment in appointments:
+        colleagues = [doctor for doctor in doctors if _is_colleague(doctor, appointment.doctor)]
+        proposals[appointment.pk] = Proposal(
+            same.place(appointment, [doctor for doctor in doctors if doctor.pk == appointment.doctor_id]),
+            others.place(appointment, colleagues),
             has_colleagues=bool(colleagues),
         )
     return proposals
@@ -66,9 +66,9 @@ def _is_colleague(doctor: Doctor, of: Doctor) -> bool:
 _Taken = dict[tuple[str, int, dt.date], list[Span]]
 
 
-def _taken(visits: list[Appointment], doctors: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
+def _taken(appointments: list[Appointment], doctors: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
     gaps = {doctor.pk: doctor.gap for doctor in doctors}
-    patients = {visit.patient_id for visit in visits}
+    patients = {appointment.patient_id for appointment in appointments}
     days = clinic_time.day_bounds(first_day)[0] - ONE_DAY, clinic_time.day_bounds(last_day)[1] + ONE_DAY
     rows = Appointment.objects.blocking().overlapping(*days).filter(Q(doctor__in=gaps) | Q(patient__in=patients))
     taken: _Taken = defaultdict(list)
@@ -90,7 +90,7 @@ def _take(taken: _Taken, whose: str, pk: int, span: Span) -> set[dt.date]:
 
 
 class _Planner:
-    """Places one visit after the other, each in what the ones before have left."""
+    """Places one appointment after the other, each in what the ones before have left."""
 
     def __init__(self, times: dict[int, DoctorAvailability], taken: _Taken, at: dt.datetime) -> None:
         self.times = times
@@ -98,44 +98,44 @@ class _Planner:
         self.at = at
         self.free: dict[tuple[int, dt.date], list[Span]] = {}
 
-    def place(self, visit: Appointment, doctors: list[Doctor]) -> Slot | None:
-        """Return the visit's new place with one of these doctors, taken from the visits that follow."""
-        for day in self._days_for(visit) if doctors else ():
-            meant = clinic_time.first_instant_from(day, clinic_time.local(visit.start_time).time())
-            slots = (slot for doctor in doctors for slot in self._free_on(day, doctor, visit))
+    def place(self, appointment: Appointment, doctors: list[Doctor]) -> Slot | None:
+        """Return the appointment's new place with one of these doctors, taken from the appointments that follow."""
+        for day in self._days_for(appointment) if doctors else ():
+            meant = clinic_time.first_instant_from(day, clinic_time.local(appointment.start_time).time())
+            slots = (slot for doctor in doctors for slot in self._free_on(day, doctor, appointment))
             slot = min(slots, key=lambda slot: (abs(slot.start - meant), slot.start), default=None)
             if slot is not None:
-                self._give(visit, slot)
+                self._give(appointment, slot)
                 return slot
         return None
 
-    def _give(self, visit: Appointment, slot: Slot) -> None:
-        span = (slot.start, slot.start + dt.timedelta(minutes=visit.duration_minutes))
+    def _give(self, appointment: Appointment, slot: Slot) -> None:
+        span = (slot.start, slot.start + dt.timedelta(minutes=appointment.duration_minutes))
         for day in _take(self.taken, "doctor", slot.doctor.pk, widened(span, slot.doctor.gap)):
             self.free.pop((slot.doctor.pk, day), None)
-        left = (visit.start_time, visit.end_time)
+        left = (appointment.start_time, appointment.end_time)
         for day in {clinic_time.local_date(instant) for instant in left}:
-            spans = self.taken["patient", visit.patient_id, day]
-            self.taken["patient", visit.patient_id, day] = [each for each in spans if each != left]
-        _take(self.taken, "patient", visit.patient_id, span)
+            spans = self.taken["patient", appointment.patient_id, day]
+            self.taken["patient", appointment.patient_id, day] = [each for each in spans if each != left]
+        _take(self.taken, "patient", appointment.patient_id, span)
 
-    def _days_for(self, visit: Appointment) -> Iterator[dt.date]:
-        """Yield the dates on which the visit may take place: who has arrived stays on the same day."""
-        own = clinic_time.local_date(visit.start_time)
+    def _days_for(self, appointment: Appointment) -> Iterator[dt.date]:
+        """Yield the dates on which the appointment may take place: who has arrived stays on the same day."""
+        own = clinic_time.local_date(appointment.start_time)
         first = max(own, clinic_time.today(at=self.at))
-        last = own if visit.status == Status.ARRIVED else first + LOOK_AHEAD_DAYS * ONE_DAY
+        last = own if appointment.status == Status.ARRIVED else first + LOOK_AHEAD_DAYS * ONE_DAY
         day = first
         while day <= min(last, clinic_time.LAST_DATE):
             yield day
             day += ONE_DAY
 
-    def _free_on(self, day: dt.date, doctor: Doctor, visit: Appointment) -> Iterator[Slot]:
-        """Yield the starts at which the doctor and the patient are free; where the visit is now, the patient is."""
-        needed = dt.timedelta(minutes=visit.duration_minutes)
+    def _free_on(self, day: dt.date, doctor: Doctor, appointment: Appointment) -> Iterator[Slot]:
+        """Yield starts at which doctor and patient are free; the appointment itself does not block its patient."""
+        needed = dt.timedelta(minutes=appointment.duration_minutes)
         free = [(start, end) for start, end in self._left_on(day, doctor) if end - start >= needed]
-        held = (visit.start_time, visit.end_time)
-        own = [span for span in self.taken["patient", visit.patient_id, day] if span != held] if free else ()
-        for piece in free_pieces(free, own, minutes=visit.duration_minutes, at=self.at, step=step_of(doctor)):
+        held = (appointment.start_time, appointment.end_time)
+        own = [span for span in self.taken["patient", appointment.patient_id, day] if span != held] if free else ()
+        for piece in free_pieces(free, own, minutes=appointment.duration_minutes, at=self.at, step=step_of(doctor)):
             yield Slot(doctor, piece.start)
 
     def _left_on(self, day: dt.date, doctor: Doctor) -> list[Span]:

@@ -61,7 +61,7 @@ def impact_detail(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _note_read(impact: ScheduleChange, page: ImpactPage) -> None:
     """Note that the patients on a list were shown, with how to reach them."""
-    AuditEntry.objects.note(Event.READ, impact, patients=[row.visit.patient_id for row in page.rows])
+    AuditEntry.objects.note(Event.READ, impact, patients=[row.appointment.patient_id for row in page.rows])
 
 
 def _row_of(impact: ScheduleChange, typed: QueryDict) -> str:
@@ -135,7 +135,7 @@ def _each(
         chosen = [row for row in shown if str(row.hit.pk) == whom]
         for row in rows:
             if str(row.hit.pk) == whom and not row.is_open:
-                messages.info(request, f"{row.visit.patient}: {row.outcome}. Nothing was done.")
+                messages.info(request, f"{row.appointment.patient}: {row.outcome}. Nothing was done.")
     refusals = {}
     for row in chosen:
         try:
@@ -150,7 +150,7 @@ def _each(
 
 
 def _moved_to(whose: str, impact: ScheduleChange, *, by: Any) -> Callable[[Row, _Said], object]:
-    """Return what moves a row's visit to the time proposed, of the same doctor or of another."""
+    """Return what moves a row's appointment to the time proposed, of the same doctor or of another."""
 
     def move(row: Row, said: _Said) -> None:
         words = slot_initial(dict(parse_qsl(said.get(whose, ""))))
@@ -158,10 +158,10 @@ def _moved_to(whose: str, impact: ScheduleChange, *, by: Any) -> Callable[[Row, 
             rules.refuse_no_proposal()
         doctor = Doctor.objects.filter(pk=words["doctor"]).first() or rules.refuse_gone("doctor")
         actions.move(
-            row.visit,
+            row.appointment,
             doctor=doctor,
             start_time=clinic_time.instant_at(words["date"], words["time"], which=words.get("which")),
-            duration_minutes=row.visit.duration_minutes,
+            duration_minutes=row.appointment.duration_minutes,
             reason=impact.cause,
             version=parse_number(said.get("version", "")) or 0,
             by=by,
@@ -171,11 +171,11 @@ def _moved_to(whose: str, impact: ScheduleChange, *, by: Any) -> Callable[[Row, 
 
 
 def _cancelled_for(reason: str, *, by: Any) -> Callable[[Row, _Said], object]:
-    """Return what cancels a row's visit for the clinic."""
+    """Return what cancels a row's appointment for the clinic."""
 
     def cancel(row: Row, said: _Said) -> None:
         actions.cancel(
-            row.visit,
+            row.appointment,
             reason=reason,
             cancelled_by=CancelledBy.CLINIC,
             version=parse_number(said.get("version", "")) or 0,

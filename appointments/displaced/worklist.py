@@ -1,4 +1,4 @@
-"""What the impact page shows: each visit that was hit, how it stands, and where it could go."""
+"""What the impact page shows: each appointment that was hit, how it stands, and where it could go."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ WITH_SAME, WITH_OTHER = "same", "other"  # doctor
 
 @dataclass(frozen=True)
 class Row:
-    """A visit that was hit. `outcome` says what has become of it; empty, it is open and has a proposal.
+    """An appointment that was hit. `outcome` says what has become of it; empty, it is open and has a proposal.
 
     `refusal` is why it could not be moved or cancelled just now.
     """
@@ -33,7 +33,7 @@ class Row:
 
     @property
     def was(self) -> str:
-        """When the visit was to take place."""
+        """When the appointment was to take place."""
         start = self.hit.start_time
         return f"{clinic_time.date_text(start)} {clinic_time.time_text(start)}"
 
@@ -43,8 +43,8 @@ class Row:
         return not self.is_open and not self.has_left and not self.hit.stays
 
     @property
-    def visit(self) -> Appointment:
-        """The visit as it is now."""
+    def appointment(self) -> Appointment:
+        """The appointment as it is now."""
         return self.hit.appointment
 
     @property
@@ -55,10 +55,10 @@ class Row:
     @property
     def is_waiting(self) -> bool:
         """Whether the patient is here."""
-        return self.visit.status == Status.ARRIVED
+        return self.appointment.status == Status.ARRIVED
 
     def could_move(self, whose: str) -> bool:
-        """Return whether all at once would move the visit to the time proposed `WITH_SAME` or `WITH_OTHER`."""
+        """Return whether all at once would move the appointment to the time proposed `WITH_SAME` or `WITH_OTHER`."""
         slot = self.proposal.same if whose == WITH_SAME else self.proposal.other
         return slot is not None and not self.is_waiting
 
@@ -67,12 +67,12 @@ class Row:
         """What the page's form says of the row: what was shown is what is done."""
         slots = {WITH_SAME: self.proposal.same, WITH_OTHER: self.proposal.other}
         proposed = {name: slot.take for name, slot in slots.items() if slot}
-        return urlencode({"hit": self.hit.pk, "version": self.visit.version, **proposed})
+        return urlencode({"hit": self.hit.pk, "version": self.appointment.version, **proposed})
 
 
 @dataclass(frozen=True)
 class ImpactPage:
-    """An impact with its visits, in the order of when they were to take place.
+    """An impact with its appointments, in the order of when they were to take place.
 
     `shown` are those of the page, as many as a form may send: the ones still to be moved or cancelled first if not all.
     """
@@ -88,7 +88,7 @@ class ImpactPage:
 
     @property
     def to_arrange(self) -> int:
-        """How many visits are still to be moved or cancelled."""
+        """How many appointments are still to be moved or cancelled."""
         return sum(row.is_open for row in self.rows)
 
     @property
@@ -111,15 +111,15 @@ class ImpactPage:
 def impact_page(
     impact: ScheduleChange, *, refusals: Mapping[int, str] | None = None, at: dt.datetime | None = None
 ) -> ImpactPage:
-    """Return what the page shows; `refusals` are by the ids of hits. At most ten queries, however many visits."""
+    """Return what the page shows; `refusals` are by the ids of hits. At most ten queries, however many appointments."""
     at = at or timezone.now()
     rows = rows_of(impact, at=at)
     shown = rows if len(rows) <= MAX_SHOWN else sorted(rows, key=lambda row: not row.is_open)[:MAX_SHOWN]
-    proposals = propose([row.visit for row in shown if row.is_open], at=at)
+    proposals = propose([row.appointment for row in shown if row.is_open], at=at)
     shown = [
         replace(
             row,
-            proposal=proposals.get(row.visit.pk, NO_PROPOSAL),
+            proposal=proposals.get(row.appointment.pk, NO_PROPOSAL),
             refusal=(refusals or {}).get(row.hit.pk, ""),
         )
         for row in shown
@@ -128,7 +128,7 @@ def impact_page(
 
 
 def rows_of(impact: ScheduleChange, *, at: dt.datetime | None = None) -> list[Row]:
-    """Return an impact's visits and how they stand, without proposals. Five queries, however many."""
+    """Return an impact's appointments and how they stand, without proposals. Five queries, however many."""
     at = at or timezone.now()
     hits = list(impact.hits.select_related("appointment__patient", "appointment__doctor", "doctor", "reached_by"))
     unmoved = [hit.appointment for hit in hits if _is_where_it_was(hit) and hit.appointment.status in MOVABLE]
@@ -148,13 +148,14 @@ def _is_where_it_was(hit: DisplacedAppointment) -> bool:
 
 
 def _outcome(hit: DisplacedAppointment, obstacles: frozenset[str], *, at: dt.datetime) -> str:
-    """Return what has become of a visit; nothing if it is still to be moved or cancelled."""
-    visit = hit.appointment
-    if visit.status not in MOVABLE:
-        return ": ".join(filter(None, [visit.get_status_display(), visit.cancel_reason]))
+    """Return what has become of an appointment; nothing if it is still to be moved or cancelled."""
+    appointment = hit.appointment
+    if appointment.status not in MOVABLE:
+        return ": ".join(filter(None, [appointment.get_status_display(), appointment.cancel_reason]))
     if not _is_where_it_was(hit):
-        doctor = "" if visit.doctor_id == hit.doctor_id else f", {visit.doctor}"
-        return f"Moved to {clinic_time.date_text(visit.start_time)} {clinic_time.time_text(visit.start_time)}{doctor}"
+        doctor = "" if appointment.doctor_id == hit.doctor_id else f", {appointment.doctor}"
+        start = appointment.start_time
+        return f"Moved to {clinic_time.date_text(start)} {clinic_time.time_text(start)}{doctor}"
     if hit.stays or not hit.still_applies(obstacles):
-        return f"Stays: {visit.doctor} is there again"
-    return "The time has passed" if visit.end_time <= at and visit.status != Status.ARRIVED else ""
+        return f"Stays: {appointment.doctor} is there again"
+    return "The time has passed" if appointment.end_time <= at and appointment.status != Status.ARRIVED else ""

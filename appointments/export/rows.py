@@ -63,9 +63,9 @@ class Export:
     def count(self) -> int:
         """Return how many appointments that are."""
         start, end = clinic_time.day_bounds(self.first_day)[0], clinic_time.day_bounds(self.last_day)[1]
-        return self._visits().filter(start_time__gte=start, start_time__lt=end).count()
+        return self._appointments().filter(start_time__gte=start, start_time__lt=end).count()
 
-    def _visits(self) -> AppointmentQuerySet:
+    def _appointments(self) -> AppointmentQuerySet:
         every: AppointmentQuerySet = Appointment.objects.all()
         return every if self.doctor_id is None else every.for_doctor(self.doctor_id)
 
@@ -73,7 +73,7 @@ class Export:
         """Yield the appointments in order of time. One query a day: a day is never too much to hold."""
         for number in range((self.last_day - self.first_day).days + 1):
             day = self.first_day + number * ONE_DAY
-            found = self._visits().on_day(day).order_by("start_time", "doctor__full_name", "pk")
+            found = self._appointments().on_day(day).order_by("start_time", "doctor__full_name", "pk")
             yield from (self._cells(ExportRow._make(row), day) for row in found.values_list(*ExportRow._fields))
 
     def _cells(self, row: ExportRow, day: dt.date) -> list[Cell]:

@@ -1,7 +1,7 @@
-"""Slots: the free times that the portal offers of a doctor, and the times that visits take.
+"""Slots: the free times that the portal offers of a doctor, and the times that appointments take.
 
 A free slot lasts the doctor's usual length from a start that is offered; where that is longer than half an hour, free
-slots overlap, and each says that a visit fits. Nothing is stored: ids tell doctor, start and length.
+slots overlap, and each says that an appointment fits. Nothing is stored: ids tell doctor, start and length.
 """
 
 import datetime as dt
@@ -81,7 +81,7 @@ def stretches(
 ) -> list[Stretch]:
     """Return the slots of doctors that begin in `[start, end)`, in order of time. At most six queries.
 
-    Free times that have passed at `at` (default now) are none any more; those that visits take remain.
+    Free times that have passed at `at` (default now) are none any more; those that appointments take remain.
     """
     if start >= end:
         return []

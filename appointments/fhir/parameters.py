@@ -190,7 +190,7 @@ APPOINTMENT = Kind(
     "Appointment",
     {
         "_id": ID,
-        "date": Parameter("date", _starts, "when the visit starts; a date is one of clinic time"),
+        "date": Parameter("date", _starts, "when the appointment starts; a date is one of clinic time"),
         "status": Parameter("token", _has_status, "FHIR codes, several with commas between"),
         "actor": Parameter(
             "reference",

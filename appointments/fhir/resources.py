@@ -27,7 +27,7 @@ FHIR_STATUS = {
     Status.NO_SHOW: "noshow",
     Status.CANCELLED: "cancelled",
 }
-# FHIR has them, the portal has no such visits: asked for, they find nothing.
+# FHIR has them, the portal has no such appointments: asked for, they find nothing.
 UNUSED_STATUSES = ("proposed", "pending", "entered-in-error", "waitlist")
 
 _CANCELLATION = {CancelledBy.PATIENT: ("pat", "Patient"), CancelledBy.CLINIC: ("prov", "Provider")}
@@ -102,28 +102,28 @@ def slot_resource(doctor_id: int, start: dt.datetime, minutes: int, status: str)
     }
 
 
-def appointment_resource(visit: Appointment, *, is_named: bool) -> Resource:
+def appointment_resource(appointment: Appointment, *, is_named: bool) -> Resource:
     """Return an Appointment; without `is_named`, neither the patient's name nor why the patient comes."""
     resource: Resource = {
         "resourceType": "Appointment",
-        "id": str(visit.pk),
-        "meta": {"versionId": str(visit.version), "lastUpdated": instant_text(visit.updated_at)},
-        "status": FHIR_STATUS[Status(visit.status)],
-        "start": instant_text(visit.start_time),
-        "end": instant_text(visit.end_time),
-        "minutesDuration": visit.duration_minutes,
-        "created": instant_text(visit.created_at),
+        "id": str(appointment.pk),
+        "meta": {"versionId": str(appointment.version), "lastUpdated": instant_text(appointment.updated_at)},
+        "status": FHIR_STATUS[Status(appointment.status)],
+        "start": instant_text(appointment.start_time),
+        "end": instant_text(appointment.end_time),
+        "minutesDuration": appointment.duration_minutes,
+        "created": instant_text(appointment.created_at),
         "participant": [
-            _participant(f"Patient/{visit.patient_id}", visit.patient.full_name if is_named else ""),
-            _participant(f"Practitioner/{visit.doctor_id}", visit.doctor.full_name),
+            _participant(f"Patient/{appointment.patient_id}", appointment.patient.full_name if is_named else ""),
+            _participant(f"Practitioner/{appointment.doctor_id}", appointment.doctor.full_name),
         ],
     }
-    if visit.status == Status.CANCELLED and (reason := _cancellation(visit, is_named=is_named)):
+    if appointment.status == Status.CANCELLED and (reason := _cancellation(appointment, is_named=is_named)):
         resource["cancelationReason"] = reason
-    if visit.reason and is_named:
-        resource["description"] = visit.reason
-    if is_blocking(visit.status):
-        slot = slot_id(visit.doctor_id, visit.start_time, visit.duration_minutes)
+    if appointment.reason and is_named:
+        resource["description"] = appointment.reason
+    if is_blocking(appointment.status):
+        slot = slot_id(appointment.doctor_id, appointment.start_time, appointment.duration_minutes)
         resource["slot"] = [{"reference": f"Slot/{slot}"}]
     return resource
 
@@ -133,12 +133,12 @@ def _participant(reference: str, display: str) -> Resource:
     return {"actor": actor, "required": "required", "status": "accepted"}
 
 
-def _cancellation(visit: Appointment, *, is_named: bool) -> Resource:
-    """Return by whom and why a visit was called off; rows written without `clean()` may say neither."""
+def _cancellation(appointment: Appointment, *, is_named: bool) -> Resource:
+    """Return by whom and why an appointment was called off; rows written without `clean()` may say neither."""
     reason: Resource = {}
-    if visit.cancelled_by:
-        code, display = _CANCELLATION[CancelledBy(visit.cancelled_by)]
+    if appointment.cancelled_by:
+        code, display = _CANCELLATION[CancelledBy(appointment.cancelled_by)]
         reason["coding"] = [{"system": CANCELLATION_SYSTEM, "code": code, "display": display}]
-    if visit.cancel_reason and is_named:
-        reason["text"] = visit.cancel_reason
+    if appointment.cancel_reason and is_named:
+        reason["text"] = appointment.cancel_reason
     return reason

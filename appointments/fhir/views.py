@@ -219,30 +219,30 @@ def appointment_search(request: StaffRequest) -> HttpResponse:
     """Search the appointments that the user may see."""
     asked = read_search(request, APPOINTMENT)
     order = ByStart(is_latest_first=asked.sort == "-date")
-    page = page_of(asked.narrowed(_visits(request)), asked, order)
-    AuditEntry.objects.note(Event.SEARCH, Appointment, patients=[visit.patient_id for visit in page.rows])
-    return _answer(searchset(asked, page, _visit_builder(request)))
+    page = page_of(asked.narrowed(_appointments(request)), asked, order)
+    AuditEntry.objects.note(Event.SEARCH, Appointment, patients=[appointment.patient_id for appointment in page.rows])
+    return _answer(searchset(asked, page, _appointment_builder(request)))
 
 
 @fhir_page
 def appointment_read(request: StaffRequest, key: str) -> HttpResponse:
     """Show an appointment that the user may see."""
-    visit = _found(_visits(request), key)
-    AuditEntry.objects.note(Event.READ, visit)
-    return _answer(_visit_builder(request)(visit), seen=visit)
+    appointment = _found(_appointments(request), key)
+    AuditEntry.objects.note(Event.READ, appointment)
+    return _answer(_appointment_builder(request)(appointment), seen=appointment)
 
 
-def _visits(request: StaffRequest) -> QuerySet[Appointment]:
+def _appointments(request: StaffRequest) -> QuerySet[Appointment]:
     return Appointment.objects.visible_to(request.user).select_related("patient", "doctor")
 
 
-def _visit_builder(request: StaffRequest) -> Callable[[Appointment], resources.Resource]:
-    """Return what makes a resource of a visit, with the patient's name for who may see the patient."""
+def _appointment_builder(request: StaffRequest) -> Callable[[Appointment], resources.Resource]:
+    """Return what makes a resource of an appointment, with the patient's name for who may see the patient."""
     user = request.user
     sees_all, sees_own = user.has_perm("patients.view_patient"), user.has_perm("patients.view_own_patient")
 
-    def build(visit: Appointment) -> resources.Resource:
-        is_named = sees_all or (sees_own and is_own_diary(visit.doctor, user))
-        return resources.appointment_resource(visit, is_named=is_named)
+    def build(appointment: Appointment) -> resources.Resource:
+        is_named = sees_all or (sees_own and is_own_diary(appointment.doctor, user))
+        return resources.appointment_resource(appointment, is_named=is_named)
 
     return build

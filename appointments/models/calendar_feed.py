@@ -1,4 +1,4 @@
-"""The secret address under which a doctor's visits can be fetched by a calendar program."""
+"""The secret address under which a doctor's appointments can be fetched by a calendar program."""
 
 import secrets
 from typing import TYPE_CHECKING
@@ -50,8 +50,8 @@ class CalendarFeed(AuditedRecord):
     def is_open(self) -> bool:
         """Whether it still answers: it shows what a doctor's login sees in the schedule, so it ends with login or role.
 
-        Be the login made inactive or taken off the doctor. It goes on while the doctor is inactive, since visits that
-        are booked still take place, and needs no login.
+        Be the login made inactive or taken off the doctor. It goes on while the doctor is inactive, since appointments
+        that are booked still take place, and needs no login.
         """
         user = self.doctor.user
         is_same = self.login_id == self.doctor.user_id

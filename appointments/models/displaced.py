@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from clinic.models import User
 
 
-# Visits that were to take place longer ago are nobody's business any more, wherever they have been moved to.
+# Appointments that were to take place longer ago are nobody's business any more, wherever they have been moved to.
 _MAX_OPEN = dt.timedelta(days=90)
 
 
 def _is_unmoved(hit: str = "") -> models.Q:
-    """Return what holds for a hit whose visit is still where it was; `hit` leads to it in a query."""
+    """Return what holds for a hit whose appointment is still where it was; `hit` leads to it in a query."""
     return models.Q(
         (f"{hit}appointment__doctor", models.F(f"{hit}doctor")),
         (f"{hit}appointment__start_time", models.F(f"{hit}start_time")),
@@ -31,7 +31,7 @@ def _is_unmoved(hit: str = "") -> models.Q:
 
 
 def _is_to_arrange(at: dt.datetime, hit: str = "") -> models.Q:
-    """Return what holds for a hit whose visit is still to be moved or cancelled: to come, or with a patient waiting."""
+    """Return the condition for appointments still to be moved or cancelled: coming, or with a patient waiting."""
     today, _ = clinic_time.day_bounds(clinic_time.local_date(at))
     is_to_come = models.Q((f"{hit}appointment__end_time__gt", at))
     is_waiting = models.Q((f"{hit}appointment__status", Status.ARRIVED), (f"{hit}start_time__gte", today))
@@ -55,7 +55,7 @@ class DisplacedAppointmentQuerySet(models.QuerySet["DisplacedAppointment"]):
     """Hits."""
 
     def to_arrange(self, *, at: dt.datetime | None = None) -> "DisplacedAppointmentQuerySet":
-        """Return those whose visits are still to be moved or cancelled, at `at` (default now)."""
+        """Return those whose appointments are still to be moved or cancelled, at `at` (default now)."""
         return self.filter(_is_to_arrange(at or timezone.now()))
 
     def unfinished(self, *, at: dt.datetime | None = None) -> "DisplacedAppointmentQuerySet":
@@ -68,7 +68,7 @@ class ScheduleChangeQuerySet(models.QuerySet["ScheduleChange"]):
     """Impacts."""
 
     def unfinished(self, *, at: dt.datetime | None = None) -> "ScheduleChangeQuerySet":
-        """Return those with visits still to be moved or cancelled, or whose patients are to be told; urgent ones first.
+        """Return those with appointments to move or cancel, or patients to inform; urgent ones first.
 
         `to_arrange` and `to_reach` count them; `soonest` is when the first of them was to take place.
         """
@@ -83,7 +83,7 @@ class ScheduleChangeQuerySet(models.QuerySet["ScheduleChange"]):
 
 
 class ScheduleChange(models.Model):
-    """A change of doctors' time that has hit booked visits: leave, a closure, shorter hours, a deactivation."""
+    """A change of doctors' time that has hit booked appointments: leave, a closure, shorter hours, a deactivation."""
 
     cause = models.CharField(max_length=255)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -106,7 +106,7 @@ class ScheduleChange(models.Model):
 
 
 class DisplacedAppointment(models.Model):
-    """A visit that an impact has hit: with whom and when it was then, and whether the patient has been told."""
+    """An appointment that an impact has hit: with whom and when it was then, and whether the patient has been told."""
 
     impact = models.ForeignKey(ScheduleChange, on_delete=models.CASCADE, related_name="hits")
     appointment = models.ForeignKey("appointments.Appointment", on_delete=models.CASCADE, related_name="hits")
@@ -134,11 +134,11 @@ class DisplacedAppointment(models.Model):
         return self.appointment.patient_id
 
     def still_applies(self, obstacles: frozenset[str]) -> bool:
-        """Return whether one of the obstacles is what has hit the visit."""
+        """Return whether one of the obstacles is what has hit the appointment."""
         return not obstacles.isdisjoint(self.because.split(","))
 
     def reinstate(self) -> None:
-        """Note that the visit stays: who was told otherwise is to be told so, and else there is nothing to do."""
+        """Note that the appointment stays: who was told otherwise is to be told so, and else there is nothing to do."""
         if self.reached_at is None and not self.stays:
             self.delete()
         else:
@@ -146,7 +146,7 @@ class DisplacedAppointment(models.Model):
             self.mark_not_informed()
 
     def mark_informed(self, *, by: "User") -> None:
-        """Note that the patient has been told, on whatever list the visit stands; who was first stays."""
+        """Note that the patient has been told, on whatever list the appointment stands; who was first stays."""
         for hit in DisplacedAppointment.objects.filter(appointment=self.appointment_id, reached_at=None).select_related(
             "appointment"
         ):

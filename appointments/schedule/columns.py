@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
     @property
     def stamped(self) -> Stamped:
-        """Which steps the visit has a time for."""
+        """Which steps the appointment has a time for."""
         return Stamped(self.arrived_at is not None, self.started_at is not None, self.completed_at is not None)
 
 
@@ -107,11 +107,11 @@ class UnavailableBlock:
 
 @dataclass(frozen=True)
 class Column:
-    """One doctor's day: all visits in order of time, cancelled ones too, the time that is free, and what is neither.
+    """One doctor's day: all appointments in order of time, cancelled ones too, free time, and unavailable time.
 
-    `hours` are those in which free times are offered; `booked_share` is how much of them visits take, in percent, None
-    of a day without any. `now` is where the day stands, if it is drawn. `marks` are the column's own hours, if they do
-    not stand where those on the time axis do.
+    `hours` are those in which free times are offered; `booked_share` is how much of them appointments take, in percent,
+    None of a day without any. `now` is where the day stands, if it is drawn. `marks` are the column's own hours, if
+    they do not stand where those on the time axis do.
     """
 
     doctor: Doctor
@@ -145,7 +145,7 @@ class Column:
         return [replace(block, has_beside=any(map(block.place.meets, beside))) for block in drawn] if beside else drawn
 
     @property
-    def visits(self) -> int:
+    def appointments(self) -> int:
         """How many appointments occupy the doctor."""
         return sum(block.status in BLOCKING for block in self.listed)
 
@@ -156,14 +156,14 @@ class Column:
 
 
 def status_counts(blocks: Iterable[Block]) -> list[tuple[Status, int]]:
-    """Return how many visits there are of each status that occurs, in the order of the statuses."""
+    """Return how many appointments there are of each status that occurs, in the order of the statuses."""
     counts = Counter(block.status for block in blocks)
     return [(status, counts[status]) for status in Status if counts[status]]
 
 
-def read_rows(visits: AppointmentQuerySet) -> Iterator[Row]:
+def read_rows(appointments: AppointmentQuerySet) -> Iterator[Row]:
     """Yield what is read of appointments, in order of time. One query."""
-    return map(Row._make, visits.values_list(*Row._fields))
+    return map(Row._make, appointments.values_list(*Row._fields))
 
 
 class ColumnBuilder:
@@ -194,7 +194,7 @@ class ColumnBuilder:
         self.soonest = at + BEGIN_STEP - (at - self.midnight) % BEGIN_STEP
         self.is_today = self.day == clinic_time.today(at=at)
         self.room_for = room_for
-        self.own = own  # the visits of the patient for whom a time is sought
+        self.own = own  # the appointments of the patient for whom a time is sought
         self.moving = moving
 
     def column(self, doctor: Doctor, rows: list[Row], time: DoctorAvailability) -> Column:
@@ -239,7 +239,7 @@ class ColumnBuilder:
         return f"from {begins}" if is_to_midnight else f"{begins}–{ends}"
 
     def _mark(self, row: Row, doctor: Doctor, away: list[Unavailability], *, is_named: bool) -> str:
-        """Return what is out of the ordinary about a visit's time; leave is, though it was booked outside hours."""
+        """Return what is unusual about an appointment's time. Leave is, even if it was booked outside hours."""
         met = {each.why for each in away if each.start < row.end_time and row.start_time < each.end}
         if row.status in MOVABLE:
             if Why.CLOSED in met:
@@ -288,7 +288,7 @@ class ColumnBuilder:
     def _free_time(
         self, rows: list[Row], doctor: Doctor, hours: list[Span]
     ) -> tuple[list[Piece], list[Unavailability]]:
-        """Return the doctor's free time from now on, in pieces on which a visit can begin, and why in the rest none."""
+        """Return the doctor's free time from now on, and why the rest is not offered."""
         taken, own = self._taken_by(rows), self._taken_by(self.own)
         kept = [widened(span, doctor.gap) for span in taken]
         pieces = list(free_pieces(hours, [*kept, *own], minutes=self.room_for, at=self.at, step=step_of(doctor)))
@@ -301,12 +301,12 @@ class ColumnBuilder:
         ]
 
     def _taken_by(self, rows: Iterable[Row]) -> list[Span]:
-        """Return what visits take, less the one that is moved."""
+        """Return what appointments take, less the one that is moved."""
         moving = self.moving and self.moving.pk
         return [(row.start_time, row.end_time) for row in rows if row.status in BLOCKING and row.pk != moving]
 
     def _is_held(self, doctor: Doctor, piece: Piece) -> bool:
-        """Return whether a piece is where the visit that is moved is already."""
+        """Return whether a piece is where the appointment that is moved is already."""
         return self.moving is not None and (doctor.pk, piece.start) == (self.moving.doctor_id, self.moving.start_time)
 
     def _free(self, doctor: Doctor, piece: Piece) -> Free:

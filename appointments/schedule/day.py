@@ -43,12 +43,12 @@ class Day:
 
     @cached_property
     def listed(self) -> list[Block]:
-        """All visits, in order of time."""
+        """All appointments, in order of time."""
         return sorted((block for column in self.columns for block in column.listed), key=lambda it: it.place.minute)
 
     @property
     def counts(self) -> list[tuple[Status, int]]:
-        """How many visits there are of each status that occurs."""
+        """How many appointments there are of each status that occurs."""
         return status_counts(self.listed)
 
     @property
@@ -72,13 +72,13 @@ class Day:
         return sorted({doctor.specialization for doctor in self.doctors})
 
     def tab(self, name: str) -> list[Block]:
-        """Return the visits of one tab of the list, one of `TABS`; under any other name all."""
+        """Return the appointments of one tab of the list, one of `TABS`; under any other name all."""
         statuses = TABS.get(name)
         return [block for block in self.listed if statuses is None or block.status in statuses]
 
     @property
     def tabs(self) -> list[tuple[str, int]]:
-        """The tabs of the list, each with its number of visits."""
+        """The tabs of the list, each with its number of appointments."""
         return [(name, len(self.tab(name))) for name in (*TABS, "all")]
 
 
@@ -96,12 +96,12 @@ def day_view(
 ) -> Day:
     """Return what a user sees of a day, for all doctors, one, or one specialization. Five queries, however many rows.
 
-    Free times are those at which a visit of `room_for` minutes would fit, for the `patient` too if one is given; the
-    visit that is `moving` takes no time from itself. The user's own column comes first, the others in order of
-    the doctors' names; blocks come in order of time. `shows_names` is for emergency access.
+    Free times are those at which an appointment of `room_for` minutes would fit, for the `patient` too if one is given;
+    the appointment that is `moving` takes no time from itself. The user's own column comes first, the others in order
+    of the doctors' names; blocks come in order of time. `shows_names` is for emergency access.
     """
     at = at or timezone.now()
-    known = list(Doctor.objects.all())  # before the visits: what is booked between the two shows as a change
+    known = list(Doctor.objects.all())  # before the appointments: what is booked between the two shows as a change
     rows = _read(day, longest_gap=max((doctor.gap for doctor in known), default=NO_GAP))
     start, end = clinic_time.day_bounds(day)
     seen = {pk for pk, diary in rows.items() if any(row.start_time < end and start < row.end_time for row in diary)}
@@ -124,7 +124,7 @@ def day_version(day: dt.date, *, at: dt.datetime | None = None) -> str:
     """Return a text that is another one when the day view would be, short of a corrected record. One query.
 
     It is, too, when a doctor's diary changes on another day: the counter is one a diary. Today it changes every
-    `BEGIN_STEP` besides, as free times pass and visits become no-shows.
+    `BEGIN_STEP` besides, as free times pass and appointments become no-shows.
     """
     return _version(Doctor.objects.values_list(*_DOCTOR_SAYS), day, at=at or timezone.now())
 
@@ -146,7 +146,7 @@ def _version(doctors: Iterable[tuple[Any, ...]], day: dt.date, *, at: dt.datetim
 
 
 def _read(day: dt.date, *, longest_gap: dt.timedelta) -> dict[int, list[Row]]:
-    """Return the day's visits by doctor, in order of time, and those of the days beside that take time from it."""
+    """Return the appointments by doctor, in order of time: the day's, and its neighbours' that reach into it."""
     found = Appointment.objects.overlapping(*widened(clinic_time.day_bounds(day), longest_gap))
     rows: dict[int, list[Row]] = defaultdict(list)
     for row in read_rows(found):

@@ -48,15 +48,15 @@ def picked_date(request: StaffRequest) -> dt.date:
 def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     """Show the schedule of one date, as a grid or as a list, for all doctors or some.
 
-    With `?move=`, its free times take the visit that is moved. A day view that asks for what has changed gets the day
-    without what stands around it; one of whose buttons was pressed gets the page, for its messages.
+    With `?move=`, its free times take the appointment that is moved. A day view that asks for what has changed gets the
+    day without what stands around it; one of whose buttons was pressed gets the page, for its messages.
     """
     now = timezone.now()
     kept, doctor = filters_of(request)
     kept |= {name: value for name in ("tab", "move") if (value := request.GET.get(name))}
     moving = _moving(request, kept)
     if moving is None and kept.pop("move", ""):
-        messages.error(request, "That visit can no longer be moved.")
+        messages.error(request, "That appointment can no longer be moved.")
         here = schedule_url(day, kept)
         return HttpResponseClientRedirect(here) if request.htmx else redirect(here)
     shown = day_view(
@@ -121,7 +121,7 @@ def _way_around(day: dt.date, kept: dict[str, str]) -> dict[str, Any]:
 
 
 def _moving(request: StaffRequest, kept: dict[str, str]) -> Appointment | None:
-    """Return the visit for which a new time is picked, if there is one that the user may move."""
+    """Return the appointment for which a new time is picked, if there is one that the user may move."""
     pk = parse_number(kept.get("move", ""))
     if pk is None:
         return None

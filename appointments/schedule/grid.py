@@ -50,14 +50,18 @@ class Grid:
     end: dt.datetime
 
     @classmethod
-    def around(cls, day: dt.date, hours: Iterable[Span], visits: Iterable[Span]) -> "Grid":
-        """Return the day from the earliest to the latest hours, stretched to the visits that begin on it.
+    def around(cls, day: dt.date, hours: Iterable[Span], appointments: Iterable[Span]) -> "Grid":
+        """Return the day from the earliest to the latest hours, stretched to the appointments that begin on it.
 
         On a day on which nobody works it is the usual hours.
         """
         midnight, next_midnight = clinic_time.day_bounds(day)
         drawn = list(hours) or [usual_hours(day)]
-        starts, ends = zip(*drawn, *(visit for visit in visits if midnight <= visit[0] < next_midnight), strict=True)
+        starts, ends = zip(
+            *drawn,
+            *(appointment for appointment in appointments if midnight <= appointment[0] < next_midnight),
+            strict=True,
+        )
         return cls(
             start=midnight + (min(starts) - midnight) // HOUR * HOUR,
             end=midnight - (midnight - max(ends)) // HOUR * HOUR,  # rounded up

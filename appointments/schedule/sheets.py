@@ -23,7 +23,7 @@ HOUR = dt.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a sheet: a visit, or without a `block` a stretch of free time."""
+    """A line of a sheet: an appointment, or without a `block` a stretch of free time."""
 
     start: dt.datetime
     end: dt.datetime
@@ -42,17 +42,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Sheet:
-    """One doctor's day on paper: visits and free time in order of time, apart from them what was cancelled."""
+    """One doctor's day on paper: appointments and free time in order of time, apart from them what was cancelled."""
 
     date: dt.date
     doctor: Doctor
-    visits: int
+    appointments: int
     lines: list[Line]
     cancelled: list[Line]
 
 
 def sheets(day: Day) -> list[Sheet]:
-    """Return a sheet for each doctor of the day who has any visit or can be booked, in the day's order. No query."""
+    """Return a sheet for each doctor who has an appointment or can be booked, in the day's order. No query."""
     return [_sheet(day, column) for column in day.columns if column.listed or column.doctor.is_active]
 
 
@@ -64,7 +64,7 @@ def _sheet(day: Day, column: Column) -> Sheet:
     lines = [line for line in listed if line not in cancelled] + free
     # A no-show comes before the free time that it leaves.
     lines.sort(key=lambda line: (line.start, line.block is None))
-    return Sheet(day.date, column.doctor, column.visits, lines, cancelled)
+    return Sheet(day.date, column.doctor, column.appointments, lines, cancelled)
 
 
 def _line(day: Day, block: Block) -> Line:
@@ -73,14 +73,14 @@ def _line(day: Day, block: Block) -> Line:
 
 
 def _free_lines(hours: list[Span], taken: list[Span]) -> Iterator[Line]:
-    """Yield what is left of the hours, where a visit would fit."""
+    """Yield what is left of the hours, where an appointment would fit."""
     for start, end in without(hours, taken):
         if end - start >= SHORTEST:
             yield Line(start, end)
 
 
 def next_working_day(day: dt.date) -> dt.date:
-    """Return the first date of the coming two weeks with visits, or else on which somebody works. At most 5 queries."""
+    """Return the first date of the coming two weeks with appointments, else with hours. At most 5 queries."""
     begin, _ = clinic_time.day_bounds(day + dt.timedelta(days=1))
     _, end = clinic_time.day_bounds(day + dt.timedelta(days=LOOK_AHEAD_DAYS))
     coming = Appointment.objects.blocking().filter(start_time__gte=begin, start_time__lt=end)

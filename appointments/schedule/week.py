@@ -43,7 +43,7 @@ class Week:
 
     @property
     def counts(self) -> list[tuple[Status, int]]:
-        """How many visits there are of each status that occurs."""
+        """How many appointments there are of each status that occurs."""
         return status_counts(block for column in self.columns for block in column.listed)
 
     @property
@@ -68,7 +68,7 @@ def week_view(doctor: Doctor, day: dt.date, *, user: Any, at: dt.datetime | None
     A Saturday or Sunday on which the doctor does not work and nothing is booked has no column.
     """
     at = at or timezone.now()
-    known = list(Doctor.objects.all())  # before the visits: what is booked between the two shows as a change
+    known = list(Doctor.objects.all())  # before the appointments: what is booked between the two shows as a change
     dates = dates_of_week(day)
     rows = _read(doctor, dates)
     time = load_availability([doctor.pk], dates[0], dates[-1])[doctor.pk]
@@ -91,7 +91,7 @@ def dates_of_week(day: dt.date) -> list[dt.date]:
 
 
 def _read(doctor: Doctor, dates: list[dt.date]) -> list[Row]:
-    """Return the week's visits, in order of time, and those of the days beside that take time from it."""
+    """Return the week's appointments, in order of time, and those of the days beside that take time from it."""
     start, end = clinic_time.day_bounds(dates[0])[0], clinic_time.day_bounds(dates[-1])[1]
     found = Appointment.objects.for_doctor(doctor.pk).overlapping(*widened((start, end), doctor.gap))
     return list(read_rows(found))
@@ -100,16 +100,16 @@ def _read(doctor: Doctor, dates: list[dt.date]) -> list[Row]:
 def _drawn(
     doctor: Doctor, dates: list[dt.date], rows: list[Row], time: DoctorAvailability
 ) -> dict[dt.date, list[Span]]:
-    """Return what is drawn on each date that has a column: the hours, also of an inactive doctor, and visits."""
-    visits: dict[dt.date, list[Span]] = defaultdict(list)
+    """Return what is drawn on each date that has a column: the hours, also of an inactive doctor, and appointments."""
+    appointments: dict[dt.date, list[Span]] = defaultdict(list)
     for row in rows:
         if row.status != Status.CANCELLED:
-            visits[clinic_time.local_date(row.start_time)].append((row.start_time, row.end_time))
+            appointments[clinic_time.local_date(row.start_time)].append((row.start_time, row.end_time))
     drawn = {}
     for day in dates:
         has_hours = doctor.is_active and time.has_hours and bool(time.hours_on(day))  # be it in a leave
-        if has_hours or visits[day] or day.weekday() in USUAL_WEEKDAYS:
-            drawn[day] = time.offered_on(day) + visits[day]
+        if has_hours or appointments[day] or day.weekday() in USUAL_WEEKDAYS:
+            drawn[day] = time.offered_on(day) + appointments[day]
     return drawn
 
 

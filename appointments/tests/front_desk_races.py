@@ -97,7 +97,7 @@ def run(race):
     return {
         "answers": RACES[race](),
         "patients": Patient.objects.count(),
-        "visits": Counter(Appointment.objects.values_list("status", flat=True)),
+        "appointments": Counter(Appointment.objects.values_list("status", flat=True)),
         "doubles": doubles(),
     }
 

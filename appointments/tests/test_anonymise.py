@@ -85,7 +85,7 @@ def test_other_patients_data_all_stay(life):
 def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, isolated):
     cases = [
         (rights, "_anonymise_trail"),
-        (rights, "_anonymise_visits"),
+        (rights, "_anonymise_appointments"),
         (rights, "forget"),
         (short_lived, "_forget_sessions"),
         (short_lived, "_forget_drafts"),
@@ -226,12 +226,12 @@ def test_draft_with_somebody_else_stays(life):
 HALF_FILLED = {
     "/appointments/book/": "patient={patient}&reason=Test+result&notes=Told+by+the+husband",
     "/portal/appointments/book/": "patient_query=07946+0123&notes=Told+by+the+husband",
-    "/appointments/{visit}/cancel/": "cancelled_by=patient&cancel_reason=Too+ill",
-    "/appointments/{visit}/move/": "move_reason=Too+ill",
+    "/appointments/{appointment}/cancel/": "cancelled_by=patient&cancel_reason=Too+ill",
+    "/appointments/{appointment}/move/": "move_reason=Too+ill",
     "/appointments/impacts/1/": "cancel_reason=Too+ill",
     "/patients/new/": "first_name=Qilon&phone_number=2079460123",
     "/patients/{patient}/edit/": "first_name=Quentin&last_name=Newname&email=new%40example.org",
-    "/admin/appointments/appointment/{visit}/change/": "notes=Told+by+the+husband",
+    "/admin/appointments/appointment/{appointment}/change/": "notes=Told+by+the+husband",
     "/admin/patients/patient/{patient}/change/": "first_name=Quentin",
     "/doctors/2/leave/": "reason=Stands+in+for+Quillon",
 }
@@ -241,7 +241,7 @@ HALF_FILLED = {
 def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, isolated):
     for path in HALF_FILLED:
         with isolated(path=path):
-            ids = {"patient": life.patient.pk, "visit": life.appointment.pk}
+            ids = {"patient": life.patient.pk, "appointment": life.appointment.pk}
             data = HALF_FILLED[path].format(**ids)
             SavedForm.objects.keep(user_id=life.desk.pk, path=path.format(**ids), data=data)
 
@@ -467,7 +467,7 @@ def test_open_appointment_today_or_to_come_is_in_the_way(frozen, patient, isolat
             with pytest.raises(ValidationError) as refusal:
                 anonymise(patient, by=None)
 
-            assert codes_in(refusal.value) == {"": ["open_visits"]}
+            assert codes_in(refusal.value) == {"": ["open_appointments"]}
             patient.refresh_from_db()
             assert patient.anonymised_at is None
 

@@ -55,14 +55,14 @@ def test_next_appointment_is_the_first_that_still_takes_place(maria):
     AppointmentFactory(patient=maria, start_time=at(9, day=25))
     AppointmentFactory(start_time=at(9, 30, day=24))
 
-    assert attendance_of(maria).next_visit == coming
+    assert attendance_of(maria).next_appointment == coming
 
 
 @pytest.mark.both_databases
 def test_appointment_under_way_is_the_next(maria):
     under_way = AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status="arrived")
 
-    assert attendance_of(maria).next_visit == under_way
+    assert attendance_of(maria).next_appointment == under_way
 
 
 def test_appointment_with_an_outcome_is_not_the_next_even_during_its_time(maria, isolated):
@@ -70,7 +70,7 @@ def test_appointment_with_an_outcome_is_not_the_next_even_during_its_time(maria,
         with isolated(status=status):
             AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status=status)
 
-            assert attendance_of(maria).next_visit is None
+            assert attendance_of(maria).next_appointment is None
 
 
 @pytest.mark.both_databases
@@ -89,7 +89,7 @@ def test_attendance_makes_two_queries(maria, django_assert_num_queries, isolated
 
             with django_assert_num_queries(2):
                 attendance = attendance_of(maria)
-                assert attendance.next_visit.doctor.full_name
+                assert attendance.next_appointment.doctor.full_name
 
 
 # The line on the page
@@ -118,7 +118,7 @@ def test_page_says_nothing_of_who_missed_none(at_desk, maria):
     said = line(at_desk.get(BOOK, {"patient": maria.pk}))
 
     assert "Missed" not in said
-    assert "No visit is booked." in said
+    assert "No appointment is booked." in said
 
 
 def test_line_stays_through_steps_and_refusals(at_desk, form_data, maria):

@@ -239,8 +239,8 @@ def test_matches_show_next_appointments_with_two_queries(at_desk, form_data, mar
 
     page = response.content.decode()
     assert page.count('name="pick"') == 11
-    assert "Next visit Thu 26 Nov, 14:15, Dr Lindgren" in page
-    assert page.count("Next visit") == 11
+    assert "Next appointment Thu 26 Nov, 14:15, Dr Lindgren" in page
+    assert page.count("Next appointment") == 11
     assert len(for_one) == len(for_many)
 
 

@@ -41,7 +41,7 @@ def create_appointment(days_ago=1, hour=10, minute=0, **values):
 
 def listed_ids(response):
     """Return the keys of the appointments on the page, in order."""
-    return [each.pk for date in response.context["close_out"].dates for each in date.visits]
+    return [each.pk for date in response.context["close_out"].dates for each in date.appointments]
 
 
 def buttons(response, appointment):
@@ -132,7 +132,7 @@ def test_banner_stops_counting(monkeypatch, receptionist):
     count = unrecorded_count(receptionist)
 
     assert (count, count.is_capped) == (2, True)
-    assert "2 or more past visits" in banner(count)
+    assert "2 or more past appointments" in banner(count)
 
 
 def banner(count):
@@ -140,7 +140,7 @@ def banner(count):
 
 
 def test_banner_says_how_many_and_leads_to_the_page(subtests):
-    for number, text in [(1, "One past visit has no outcome"), (7, "7 past visits have no outcome")]:
+    for number, text in [(1, "One past appointment has no outcome"), (7, "7 past appointments have no outcome")]:
         with subtests.test(number=number, text=text):
             page = banner(pending.OpenCount(number))
 
@@ -161,7 +161,7 @@ def test_page_groups_appointments_by_clinic_date_oldest_first(at_desk, settings)
 
     dates = at_desk.get(URL).context["close_out"].dates
 
-    assert [(date.date.day, [each.pk for each in date.visits]) for date in dates] == [
+    assert [(date.date.day, [each.pk for each in date.appointments]) for date in dates] == [
         (17, [last_week.pk]),
         (23, [late.pk, next_morning.pk]),
     ]
@@ -303,7 +303,7 @@ def test_page_without_open_appointments_says_the_day_is_closed_with_counts(at_de
 
     page = closed(at_desk.get(URL))
 
-    assert "Every past visit has an outcome" in page
+    assert "Every past appointment has an outcome" in page
     assert "Day closed: 2 completed, 1 no-show, 1 cancelled." in page
 
 
@@ -319,7 +319,7 @@ def test_page_without_open_appointments_says_what_is_still_to_come(at_desk):
 
 
 def test_page_of_a_day_without_appointments_says_so(at_desk):
-    assert "Day closed: no visits." in closed(at_desk.get(URL))
+    assert "Day closed: no appointments." in closed(at_desk.get(URL))
 
 
 def test_page_counts_a_doctors_own_outcomes_only(client, doctor_user, own_diary):

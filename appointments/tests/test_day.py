@@ -300,7 +300,7 @@ def test_appointments_count_who_occupies_the_doctor(doctor, receptionist):
 
     (column,) = day_view(DAY, user=receptionist).columns
 
-    assert column.visits == 2
+    assert column.appointments == 2
 
 
 def test_counts_are_in_order_of_the_statuses_without_zeros(doctor, receptionist):

@@ -369,7 +369,7 @@ def test_empty_tab_says_that_there_are_others(at_desk, okafor):
 
     page = at_desk.get(DAY, {"layout": "list"}).content.decode()
 
-    assert "No visit of this day is here; there are 1 in all." in page
+    assert "No appointment of this day is here; there are 1 in all." in page
     assert "Nothing is booked on this day." in at_desk.get(TOMORROW, {"layout": "list"}).content.decode()
 
 

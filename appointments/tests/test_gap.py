@@ -24,9 +24,9 @@ ADMIN_ADD = "/admin/appointments/appointment/add/"
 CASES = {
     "touching the gap before": ("09:20", 30, None),
     "a minute into the gap before": ("09:21", 30, "gap"),
-    "touching the visit": ("09:30", 30, "gap"),
-    "within the visit": ("10:05", 15, "doctor_overlap"),
-    "touching the visit's end": ("10:30", 30, "gap"),
+    "touching the appointment": ("09:30", 30, "gap"),
+    "within the appointment": ("10:05", 15, "doctor_overlap"),
+    "touching the appointment's end": ("10:30", 30, "gap"),
     "a minute before the gap ends": ("10:39", 30, "gap"),
     "touching the end of the gap": ("10:40", 30, None),
 }

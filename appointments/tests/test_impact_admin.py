@@ -112,7 +112,7 @@ def test_bulk_deactivation_skips_doctors_with_appointments(in_admin, okafor, boo
 
     assert list(Doctor.objects.active()) == [okafor]
     text = response.content.decode()
-    assert "Dr Okafor still has booked visits: 1." in text
+    assert "Dr Okafor still has booked appointments: 1." in text
     assert f'href="{ADMIN}/doctor/{okafor.pk}/change/"' in text
     assert "1 deactivated" in text
 

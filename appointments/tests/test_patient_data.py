@@ -67,9 +67,9 @@ def test_files_name_no_staff(life):
 
 
 def test_history_holds_no_ids_of_staff_or_of_other_patients(data):
-    histories = [data["record_history"], *(appointment["history"] for appointment in data["visits"])]
-    histories += [notice["history"] for appointment in data["visits"] for notice in appointment["notices"]]
-    histories += [appointment["history"] for appointment in data["visits_no_longer_yours"]]
+    histories = [data["record_history"], *(appointment["history"] for appointment in data["appointments"])]
+    histories += [notice["history"] for appointment in data["appointments"] for notice in appointment["notices"]]
+    histories += [appointment["history"] for appointment in data["appointments_no_longer_yours"]]
 
     changed = {field for history in histories for entry in history for field in entry["changed"]}
 
@@ -84,8 +84,8 @@ def test_record_has_every_field(data):
 def test_appointments_have_every_field(life, data):
     held = {field.name for field in Appointment._meta.concrete_fields} - {"patient"}
 
-    assert len(data["visits"]) == Appointment.objects.for_patient(life.patient.pk).count()
-    for appointment in data["visits"]:
+    assert len(data["appointments"]) == Appointment.objects.for_patient(life.patient.pk).count()
+    for appointment in data["appointments"]:
         assert held <= set(appointment)
 
 
@@ -100,7 +100,7 @@ def test_history_says_what_changed_when_by_which_role(data):
 
 def test_history_has_instants_and_omits_fields_that_stay_empty(life):
     data = patient_data(life.patient)
-    changes = [entry["changed"] for appointment in data["visits"] for entry in appointment["history"]]
+    changes = [entry["changed"] for appointment in data["appointments"] for entry in appointment["history"]]
 
     move = next(each for each in changes if set(each) >= {"start_time", "doctor"} and None not in each["start_time"])
     assert move["start_time"] == [day(3), day(4)]
@@ -110,7 +110,7 @@ def test_history_has_instants_and_omits_fields_that_stay_empty(life):
 def test_history_of_an_anonymised_patient_can_be_made(life):
     anonymise(life.patient, by=life.admin)
 
-    assert patient_data(life.patient)["visits"]
+    assert patient_data(life.patient)["appointments"]
 
 
 def test_history_says_that_a_program_acted(data):
@@ -118,7 +118,7 @@ def test_history_says_that_a_program_acted(data):
 
 
 def test_move_says_from_where_to_where_and_why(life, data):
-    (appointment,) = (each for each in data["visits"] if each["id"] == life.appointment.pk)
+    (appointment,) = (each for each in data["appointments"] if each["id"] == life.appointment.pk)
     (move,) = (each for each in appointment["history"] if "why" in each)
 
     assert move["changed"]["doctor"] == [life.doctor.full_name, life.stand_in.full_name]
@@ -126,17 +126,17 @@ def test_move_says_from_where_to_where_and_why(life, data):
 
 
 def test_appointment_that_was_given_away_is_told_until_then(life, data):
-    (given,) = data["visits_no_longer_yours"]
+    (given,) = data["appointments_no_longer_yours"]
 
     assert given["id"] == life.given.pk
-    assert [each["event"] for each in given["history"]] == ["create", "the visit became another patient's"]
+    assert [each["event"] for each in given["history"]] == ["create", "the appointment became another patient's"]
     assert given["history"][-1]["changed"]["reason"] == ["Handed-over-by-mistake", None]
 
 
 def test_appointment_that_was_taken_over_is_told_from_then_on(life, data):
-    (taken,) = (each for each in data["visits"] if each["id"] == life.taken.pk)
+    (taken,) = (each for each in data["appointments"] if each["id"] == life.taken.pk)
 
-    assert taken["history"][0]["event"] == "the visit became yours"
+    assert taken["history"][0]["event"] == "the appointment became yours"
     assert taken["history"][0]["changed"]["reason"] == [None, "Taken-over-and-mine-now"]
 
 
@@ -152,7 +152,7 @@ def as_json(data):
 
 
 def test_notice_says_whether_the_patient_was_told(life, data):
-    (appointment,) = (each for each in data["visits"] if each["id"] == life.hit_appointment.pk)
+    (appointment,) = (each for each in data["appointments"] if each["id"] == life.hit_appointment.pk)
     (notice,) = appointment["notices"]
 
     assert (notice["start_time"], notice["told_by"]) == (day(10), "Receptionist")

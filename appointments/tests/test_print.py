@@ -117,7 +117,7 @@ def test_doctor_without_appointments_has_a_sheet_with_the_day_free(okafor, sheet
     sheet = sheet_of_the_day()
 
     assert printed(sheet) == [("08:00–18:00", "free")]
-    assert sheet.visits == 0
+    assert sheet.appointments == 0
 
 
 def test_free_time_has_a_line_to_write_on_for_each_hour_but_at_least_one(okafor, sheet_of_the_day, isolated):
@@ -463,7 +463,7 @@ def test_printing_makes_the_same_queries_for_3_and_for_30_doctors(client, recept
             client.force_login(user)
             with CaptureQueriesContext(connection) as captured:
                 response = client.get(address)
-            assert sum(sheet.visits for sheet in response.context["sheets"]) == rows
+            assert sum(sheet.appointments for sheet in response.context["sheets"]) == rows
             counts[user.username, address] = len(captured)
         return counts
 

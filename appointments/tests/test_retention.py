@@ -141,7 +141,7 @@ def test_page_shows_numbers_and_leads_on(registered, in_admin):
     response = in_admin.get("/patients/retention/")
 
     (shown,) = response.context["page"].patients
-    assert (shown.visit_count, shown.last_contact, response.context["count"]) == (2, LONG_AGO + 60 * MINUTE, 1)
+    assert (shown.appointment_count, shown.last_contact, response.context["count"]) == (2, LONG_AGO + 60 * MINUTE, 1)
     assert f'href="/patients/{patient.pk}/anonymise/"' in response.content.decode()
 
 

@@ -127,7 +127,7 @@ def test_counts_are_by_status_and_appointments_by_doctor(at_desk, okafor, lindgr
     day = at_desk.get(TODAY).context["day"]
 
     assert day.counts == [("booked", 2), ("arrived", 1), ("no_show", 1), ("cancelled", 1)]
-    assert [(column.doctor, column.visits) for column in day.columns] == [(lindgren, 1), (okafor, 2)]
+    assert [(column.doctor, column.appointments) for column in day.columns] == [(lindgren, 1), (okafor, 2)]
 
 
 def test_cancelled_appointment_is_listed_but_not_drawn(at_desk, okafor):

@@ -93,7 +93,7 @@ def edit_against_anonymise():
 def test_booking_and_anonymising_at_once_never_both_happen(slow):
     outcomes = Counter(book_against_anonymise() for _race in range(RACES))
 
-    assert set(outcomes) <= {("done", "open_visits"), ("anonymised", "done")}
+    assert set(outcomes) <= {("done", "open_appointments"), ("anonymised", "done")}
     assert not Appointment.objects.exclude(patient__anonymised_at=None).exists()
 
 

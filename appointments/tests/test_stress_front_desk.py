@@ -42,7 +42,7 @@ def test_form_that_registers_and_books_sent_many_times_does_so_once(outcome_of):
     assert outcome_of("register_and_book") == {
         "answers": {"booked": PRESSES},
         "patients": 1,
-        "visits": {"booked": 1},
+        "appointments": {"booked": 1},
         "doubles": 0,
     }
 
@@ -52,7 +52,7 @@ def test_walk_ins_of_one_doctor_come_one_after_the_other(outcome_of):
     assert outcome_of("walk_in") == {
         "answers": {"booked": PRESSES},
         "patients": PRESSES,
-        "visits": {"arrived": PRESSES},
+        "appointments": {"arrived": PRESSES},
         "doubles": 0,
     }
 
@@ -61,7 +61,7 @@ def test_walk_in_sent_many_times_at_once_is_one_appointment(outcome_of):
     assert outcome_of("same_walk_in") == {
         "answers": {"booked": PRESSES},
         "patients": 1,
-        "visits": {"arrived": 1},
+        "appointments": {"arrived": 1},
         "doubles": 0,
     }
 

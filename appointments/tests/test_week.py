@@ -225,8 +225,8 @@ def test_head_says_how_many_appointments_and_how_much_of_the_hours(at_desk, okaf
     response = at_desk.get(address(okafor))
 
     column = column_on(response.context["week"], 25)
-    assert (column.visits, column.booked_share) == (2, 25)
-    assert "2 visits" in response.content.decode()
+    assert (column.appointments, column.booked_share) == (2, 25)
+    assert "2 appointments" in response.content.decode()
     assert ">25%<" in response.content.decode()
 
 

@@ -14,7 +14,7 @@ LONGEST = dt.timedelta(minutes=MAX_MINUTES)
 
 
 def check_duration(minutes: int) -> None:
-    """Check that a visit lasts 15 to 180 minutes, both included.
+    """Check that an appointment lasts 15 to 180 minutes, both included.
 
     Raises:
         ValidationError: `duration`.

@@ -1,8 +1,8 @@
 """A believable clinic to try the portal with: planned here, written by `manage.py load_demo`.
 
 Planning is pure: it reads neither clock nor database, and the same instant gives the same clinic. A day is played
-through from its first visit to its last, so that stamps follow from one another; what lies after `at` is then taken
-away, and what is left is how the clinic would stand at that instant.
+through from its first appointment to its last, so that stamps follow from one another; what lies after `at` is then
+taken away, and what is left is how the clinic would stand at that instant.
 """
 
 import datetime as dt
@@ -20,11 +20,11 @@ DAYS_EACH_WAY = 21
 DAYS_FULLY_BOOKED_AHEAD = 2
 MIN_DEMAND = 0.45  # at the far end of the diaries, as a share of that of today
 
-FATES = {Status.COMPLETED: 85, Status.NO_SHOW: 8, Status.CANCELLED: 7}  # of a hundred visits
-REBOOKED = 0.4  # of the cancelled visits: somebody else has the time
-FORGOTTEN = (Status.BOOKED, Status.ARRIVED)  # what two visits of the last working day were left as
+FATES = {Status.COMPLETED: 85, Status.NO_SHOW: 8, Status.CANCELLED: 7}  # of a hundred appointments
+REBOOKED = 0.4  # of the cancelled appointments: somebody else has the time
+FORGOTTEN = (Status.BOOKED, Status.ARRIVED)  # what two appointments of the last working day were left as
 NO_SHOW_AFTER = dt.timedelta(minutes=20)
-FOLLOW_UP = 0.4  # of the visits of patients whom the doctor knows
+FOLLOW_UP = 0.4  # of the appointments of patients whom the doctor knows
 WITH_NOTES = 0.05
 
 CANCEL_REASONS = {
@@ -60,7 +60,7 @@ class DemoDoctor:
 
 
 @dataclass(frozen=True)
-class Visit:
+class PlannedAppointment:
     """An appointment to be written. `doctor` and `patient` are positions in the plan, the rest fields of the model."""
 
     doctor: int
@@ -83,7 +83,7 @@ class Plan(NamedTuple):
 
     doctors: tuple[DemoDoctor, ...]
     patients: list[DemoPatient]
-    visits: list[Visit]
+    appointments: list[PlannedAppointment]
 
 
 def _hours(text: str) -> tuple[tuple[dt.time, dt.time], ...]:
@@ -146,8 +146,8 @@ def plan_clinic(*, at: dt.datetime) -> Plan:
     # Not a secret: the same clinic each time is the point.
     rng = Random(SEED)  # noqa: S311  # nosec B311
     patients = plan_patients(rng, today=clinic_time.today(at=at))
-    visits = list(_Planner(rng, patients, at=at).visits())
-    return Plan(DOCTORS, patients, _with_some_forgotten(visits, today=clinic_time.today(at=at)))
+    appointments = list(_Planner(rng, patients, at=at).appointments())
+    return Plan(DOCTORS, patients, _with_some_forgotten(appointments, today=clinic_time.today(at=at)))
 
 
 class _Planner:
@@ -165,8 +165,8 @@ class _Planner:
         self.frailty = rng.choices((0, 1, 2), weights=(1, 10, 5), k=len(patients))
         self.known: set[tuple[int, int]] = set()
 
-    def visits(self) -> Iterator[Visit]:
-        """Yield the visits of all open days, in order of day and doctor."""
+    def appointments(self) -> Iterator[PlannedAppointment]:
+        """Yield the appointments of all open days, in order of day and doctor."""
         for distance in range(-DAYS_EACH_WAY, DAYS_EACH_WAY + 1):
             day = self.today + dt.timedelta(days=distance)
             coming: set[int] = set()
@@ -175,24 +175,24 @@ class _Planner:
                 if day == self.today or day.weekday() in doctor.weekdays:
                     yield from self._diary(number, day, coming)
 
-    def _diary(self, doctor: int, day: dt.date, coming: set[int]) -> Iterator[Visit]:
+    def _diary(self, doctor: int, day: dt.date, coming: set[int]) -> Iterator[PlannedAppointment]:
         """Yield one doctor's day in order, and add the patients to those `coming`."""
         doctor_free_at = clinic_time.day_bounds(day)[0]
         for start, minutes in self._times(DOCTORS[doctor], day):
             again = True
             while again:
                 patient = self._patient(doctor, coming)
-                visit = self._with_fate(
-                    Visit(doctor, patient, start, minutes, self._reason(doctor, patient), self._notes()),
+                appointment = self._with_fate(
+                    PlannedAppointment(doctor, patient, start, minutes, self._reason(doctor, patient), self._notes()),
                     doctor_free_at=doctor_free_at,
                 )
-                doctor_free_at = visit.completed_at or doctor_free_at
+                doctor_free_at = appointment.completed_at or doctor_free_at
                 coming.add(patient)
-                yield known_at(visit, self.at)
-                again = visit.status == Status.CANCELLED and self.rng.random() < REBOOKED
+                yield known_at(appointment, self.at)
+                again = appointment.status == Status.CANCELLED and self.rng.random() < REBOOKED
 
     def _times(self, doctor: DemoDoctor, day: dt.date) -> Iterator[tuple[dt.datetime, int]]:
-        """Yield start and minutes of the visits of a day, back to back or with gaps."""
+        """Yield start and minutes of the appointments of a day, back to back or with gaps."""
         booked = doctor.fullness * self._demand(day)
         for opens, closes in doctor.hours:
             start, end = (clinic_time.instant_at(day, time, which=clinic_time.FIRST) for time in (opens, closes))
@@ -223,37 +223,39 @@ class _Planner:
     def _notes(self) -> str:
         return self.rng.choice(NOTES) if self.rng.random() < WITH_NOTES else ""
 
-    def _with_fate(self, visit: Visit, *, doctor_free_at: dt.datetime) -> Visit:
-        """Return the visit as it ends: completed, missed or cancelled."""
+    def _with_fate(self, appointment: PlannedAppointment, *, doctor_free_at: dt.datetime) -> PlannedAppointment:
+        """Return the appointment as it ends: completed, missed or cancelled."""
         fate = self.rng.choices(list(FATES), weights=list(FATES.values()))[0]
         if fate == Status.CANCELLED:
-            return self._cancelled(visit)
+            return self._cancelled(appointment)
         if fate == Status.NO_SHOW:
-            return replace(visit, status=Status.NO_SHOW)
-        return self._attended(visit, doctor_free_at=doctor_free_at)
+            return replace(appointment, status=Status.NO_SHOW)
+        return self._attended(appointment, doctor_free_at=doctor_free_at)
 
-    def _cancelled(self, visit: Visit) -> Visit:
-        """Call the visit off in the opening hours of a day before it and before today."""
-        day = clinic_time.local_date(min(visit.start_time, self.at)) - dt.timedelta(days=self.rng.randint(1, 6))
+    def _cancelled(self, appointment: PlannedAppointment) -> PlannedAppointment:
+        """Call the appointment off in the opening hours of a day before it and before today."""
+        day = clinic_time.local_date(min(appointment.start_time, self.at)) - dt.timedelta(days=self.rng.randint(1, 6))
         day -= dt.timedelta(days=max(day.weekday() - 4, 0))  # from a weekend back to Friday
         hour = self.rng.randint(9, 16)
         by = self.rng.choices(list(CancelledBy), weights=(3, 1))[0]
         return replace(
-            visit,
+            appointment,
             status=Status.CANCELLED,
             cancelled_at=clinic_time.instant_at(day, dt.time(hour), which=clinic_time.FIRST) + self._minutes(0, 59),
             cancelled_by=by,
             cancel_reason=self.rng.choice(CANCEL_REASONS[by]),
         )
 
-    def _attended(self, visit: Visit, *, doctor_free_at: dt.datetime) -> Visit:
+    def _attended(self, appointment: PlannedAppointment, *, doctor_free_at: dt.datetime) -> PlannedAppointment:
         """Let the patient come, wait until the doctor is free, and be seen for about the time booked."""
-        arrived_at = visit.start_time + self._minutes(-40, 3)
-        started_at = max(visit.start_time + self._minutes(-2, 8), arrived_at + self._minutes(1, 3), doctor_free_at)
-        length = dt.timedelta(minutes=visit.duration_minutes) * self.rng.uniform(0.85, 1.15)
+        arrived_at = appointment.start_time + self._minutes(-40, 3)
+        started_at = max(
+            appointment.start_time + self._minutes(-2, 8), arrived_at + self._minutes(1, 3), doctor_free_at
+        )
+        length = dt.timedelta(minutes=appointment.duration_minutes) * self.rng.uniform(0.85, 1.15)
         completed_at = started_at + dt.timedelta(seconds=round(length.total_seconds()))
         return replace(
-            visit,
+            appointment,
             status=Status.COMPLETED,
             arrived_at=arrived_at,
             started_at=started_at,
@@ -264,28 +266,28 @@ class _Planner:
         return dt.timedelta(seconds=self.rng.randint(fewest * 60, most * 60))
 
 
-def _with_some_forgotten(visits: list[Visit], *, today: dt.date) -> list[Visit]:
-    """Return the visits with three left open for the close-out page: two of the last working day, the first of today.
+def _with_some_forgotten(appointments: list[PlannedAppointment], *, today: dt.date) -> list[PlannedAppointment]:
+    """Leave three appointments open for the close-out page: two of the last working day, the first of today.
 
     They are chosen among those completed, so that nobody is in two places whatever becomes of them.
     """
     completed: dict[dt.date, dict[int, list[int]]] = {}
-    for number, visit in enumerate(visits):
-        day = clinic_time.local_date(visit.start_time)
-        if visit.status == Status.COMPLETED and day <= today:
-            completed.setdefault(day, {}).setdefault(visit.doctor, []).append(number)
-    forgotten = list(visits)
+    for number, appointment in enumerate(appointments):
+        day = clinic_time.local_date(appointment.start_time)
+        if appointment.status == Status.COMPLETED and day <= today:
+            completed.setdefault(day, {}).setdefault(appointment.doctor, []).append(number)
+    forgotten = list(appointments)
     if earlier := max((day for day in completed if day < today), default=None):
         for status, of_doctor in zip(FORGOTTEN, completed[earlier].values(), strict=False):
-            forgotten[of_doctor[-1]] = _left_as(status, visits[of_doctor[-1]])
+            forgotten[of_doctor[-1]] = _left_as(status, appointments[of_doctor[-1]])
     for of_doctor in list(completed.get(today, {}).values())[:1]:
-        forgotten[of_doctor[0]] = _left_as(Status.BOOKED, visits[of_doctor[0]])
+        forgotten[of_doctor[0]] = _left_as(Status.BOOKED, appointments[of_doctor[0]])
     return forgotten
 
 
-def _left_as(status: Status, visit: Visit) -> Visit:
-    arrived_at = visit.arrived_at if status == Status.ARRIVED else None
-    return replace(visit, status=status, arrived_at=arrived_at, started_at=None, completed_at=None)
+def _left_as(status: Status, appointment: PlannedAppointment) -> PlannedAppointment:
+    arrived_at = appointment.arrived_at if status == Status.ARRIVED else None
+    return replace(appointment, status=status, arrived_at=arrived_at, started_at=None, completed_at=None)
 
 
 def _suits(doctor: DemoDoctor, patient: DemoPatient, *, today: dt.date) -> bool:
@@ -295,15 +297,17 @@ def _suits(doctor: DemoDoctor, patient: DemoPatient, *, today: dt.date) -> bool:
     return age in doctor.ages
 
 
-def known_at(visit: Visit, at: dt.datetime) -> Visit:
-    """Return what of a whole visit the clinic knows at an instant: stamps and status as far as they have come."""
-    if visit.status == Status.CANCELLED:
-        return visit
-    if visit.status == Status.NO_SHOW:
-        return visit if visit.start_time + NO_SHOW_AFTER <= at else replace(visit, status=Status.BOOKED)
+def known_at(appointment: PlannedAppointment, at: dt.datetime) -> PlannedAppointment:
+    """Return what of a whole appointment the clinic knows at an instant: stamps and status as far as they have come."""
+    if appointment.status == Status.CANCELLED:
+        return appointment
+    if appointment.status == Status.NO_SHOW:
+        return (
+            appointment if appointment.start_time + NO_SHOW_AFTER <= at else replace(appointment, status=Status.BOOKED)
+        )
     arrived_at, started_at, completed_at = (
         stamp if stamp is not None and stamp <= at else None
-        for stamp in (visit.arrived_at, visit.started_at, visit.completed_at)
+        for stamp in (appointment.arrived_at, appointment.started_at, appointment.completed_at)
     )
     status = Status.BOOKED
     for stamp, reached in (
@@ -312,4 +316,4 @@ def known_at(visit: Visit, at: dt.datetime) -> Visit:
         (completed_at, Status.COMPLETED),
     ):
         status = reached if stamp else status
-    return replace(visit, status=status, arrived_at=arrived_at, started_at=started_at, completed_at=completed_at)
+    return replace(appointment, status=status, arrived_at=arrived_at, started_at=started_at, completed_at=completed_at)

@@ -73,7 +73,7 @@ def production(settings):
 
 
 def diary_of(user):
-    """What is in the own diary of a doctor: one visit booked, and one of the same patient who has arrived."""
+    """What is in the own diary of a doctor: one appointment booked, and one of the same patient who has arrived."""
     doctor = DoctorFactory(full_name="Dr Own", user=user)
     appointment = AppointmentFactory(doctor=doctor)
     arrived = AppointmentFactory(
@@ -266,7 +266,7 @@ def test_doctor_finds_no_record_of_a_stranger(client, own, other, doctor_user):
     assert other.patient.last_name not in response.content.decode()
 
 
-def test_doctor_sees_a_shared_patient_without_the_other_doctors_visits(client, own, other, doctor_user):
+def test_doctor_sees_a_shared_patient_without_the_other_doctors_appointments(client, own, other, doctor_user):
     AppointmentFactory(
         doctor=other.doctor,
         patient=own.patient,
@@ -309,7 +309,7 @@ def test_setting_a_status_does_not_serve_as_undo(client, administrator):
                 assert state() == before
 
 
-def test_doctor_cannot_bring_a_cancelled_visit_back(client, doctor_user):
+def test_doctor_cannot_bring_a_cancelled_appointment_back(client, doctor_user):
     appointment = AppointmentFactory(
         doctor=DoctorFactory(user=doctor_user), status="cancelled", cancelled_by="patient", cancel_reason="Ill"
     )

@@ -352,18 +352,18 @@ def test_actions_want_no_body_that_is_none(api):
         for raw in ["{", "[" * 50_000, "9" * 5_000, b"\xff\xfe"]:
             for key in [{}, {"Idempotency_Key": "0b51ec12-2f5c-4c0c-9d3f-1f1b27d1d3b4"}]:
                 with case(raw, key):
-                    visit = api.post("/appointments", booking()).json()["id"]
+                    appointment = api.post("/appointments", booking()).json()["id"]
 
-                    assert api.call("POST", f"/appointments/{visit}/arrive", raw=raw, **key).status_code == 400
+                    assert api.call("POST", f"/appointments/{appointment}/arrive", raw=raw, **key).status_code == 400
 
 
 def test_actions_need_no_body(api):
     with Cases() as case:
         for body, status in [(None, 200), ({}, 200), ({"at": "10:00"}, 422), ([], 422)]:
             with case(body, status):
-                visit = api.post("/appointments", booking()).json()["id"]
+                appointment = api.post("/appointments", booking()).json()["id"]
 
-                assert api.post(f"/appointments/{visit}/arrive", body).status_code == status
+                assert api.post(f"/appointments/{appointment}/arrive", body).status_code == status
 
 
 def test_body_in_chunks_answers_411(api):
@@ -486,11 +486,11 @@ def test_same_key_with_other_content_answers_409(api, other):
 
 
 def test_same_key_at_another_address_answers_409(admin_api):
-    visit = admin_api.post("/appointments", booking()).json()["id"]
+    appointment = admin_api.post("/appointments", booking()).json()["id"]
     key = str(uuid.uuid4())
-    admin_api.post(f"/appointments/{visit}/arrive", Idempotency_Key=key)
+    admin_api.post(f"/appointments/{appointment}/arrive", Idempotency_Key=key)
 
-    assert admin_api.post(f"/appointments/{visit}/start", Idempotency_Key=key).status_code == 409
+    assert admin_api.post(f"/appointments/{appointment}/start", Idempotency_Key=key).status_code == 409
 
 
 def booking():
@@ -502,10 +502,10 @@ def booking():
 
 @pytest.mark.both_databases
 def test_action_sent_twice_with_a_key_is_done_once(api):
-    visit = api.post("/appointments", booking()).json()["id"]
+    appointment = api.post("/appointments", booking()).json()["id"]
     key = str(uuid.uuid4())
 
-    answers = [api.post(f"/appointments/{visit}/arrive", Idempotency_Key=key) for _ in range(2)]
+    answers = [api.post(f"/appointments/{appointment}/arrive", Idempotency_Key=key) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].content == answers[1].content

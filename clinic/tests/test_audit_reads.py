@@ -24,12 +24,12 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 
 @pytest.fixture
-def visit():
+def appointment():
     return AppointmentFactory(patient=PatientFactory(first_name="Maria", last_name="Santos"))
 
 
 @pytest.fixture
-def own_visit(doctor_user):
+def own_appointment(doctor_user):
     return AppointmentFactory(doctor=DoctorFactory(user=doctor_user))
 
 
@@ -102,10 +102,10 @@ def test_nobody_signs_in_without_an_entry(client, receptionist, monkeypatch):
 READS = {
     "patient": "/patients/{patient}/",
     "patient, edit": "/patients/{patient}/edit/",
-    "appointment": "/appointments/{visit}/",
-    "appointment, move": "/appointments/{visit}/move/",
-    "appointment, cancel": "/appointments/{visit}/cancel/",
-    "appointment, calendar": "/appointments/{visit}/calendar.ics",
+    "appointment": "/appointments/{appointment}/",
+    "appointment, move": "/appointments/{appointment}/move/",
+    "appointment, cancel": "/appointments/{appointment}/cancel/",
+    "appointment, calendar": "/appointments/{appointment}/calendar.ics",
     "book": "/appointments/book/?patient={patient}",
     "free times": "/appointments/free/?patient={patient}",
 }
@@ -113,30 +113,32 @@ ADMIN_READS = {
     "admin, patient": "/admin/patients/patient/{patient}/change/",
     "admin, patient's history": "/admin/patients/patient/{patient}/history/",
     "admin, patient to be deleted": "/admin/patients/patient/{lonely}/delete/",
-    "admin, appointment": "/admin/appointments/appointment/{visit}/change/",
-    "admin, appointment's history": "/admin/appointments/appointment/{visit}/history/",
+    "admin, appointment": "/admin/appointments/appointment/{appointment}/change/",
+    "admin, appointment's history": "/admin/appointments/appointment/{appointment}/history/",
     "admin, patient chosen for a new appointment": "/admin/appointments/appointment/add/?patient={patient}",
     "patient's data": "/patients/{patient}/data/",
     "patient to be anonymised": "/patients/{lonely}/anonymise/",
 }
 API_READS = {
     "API, patient": "/patients/{patient}",
-    "API, appointment": "/appointments/{visit}",
+    "API, appointment": "/appointments/{appointment}",
     "FHIR, patient": "/fhir/Patient/{patient}",
-    "FHIR, appointment": "/fhir/Appointment/{visit}",
+    "FHIR, appointment": "/fhir/Appointment/{appointment}",
 }
 
 
-def address_of(template, visit):
+def address_of(template, appointment):
     lonely = PatientFactory().pk if "lonely" in template else 0
-    return template.format(patient=visit.patient_id, visit=visit.pk, lonely=lonely), lonely or visit.patient_id
+    return template.format(
+        patient=appointment.patient_id, appointment=appointment.pk, lonely=lonely
+    ), lonely or appointment.patient_id
 
 
-def test_page_that_shows_a_record_leaves_one_entry(at_desk, receptionist, visit):
+def test_page_that_shows_a_record_leaves_one_entry(at_desk, receptionist, appointment):
     with Cases(client=at_desk) as case:
         for name in READS:
             with case(name):
-                address, patient_id = address_of(READS[name], visit)
+                address, patient_id = address_of(READS[name], appointment)
 
                 response = at_desk.get(address)
 
@@ -145,11 +147,11 @@ def test_page_that_shows_a_record_leaves_one_entry(at_desk, receptionist, visit)
                 assert (entry.actor, entry.patient_id) == (receptionist, patient_id)
 
 
-def test_admin_page_that_shows_a_record_leaves_one_entry(in_admin, administrator, visit):
+def test_admin_page_that_shows_a_record_leaves_one_entry(in_admin, administrator, appointment):
     with Cases(client=in_admin) as case:
         for name in ADMIN_READS:
             with case(name):
-                address, patient_id = address_of(ADMIN_READS[name], visit)
+                address, patient_id = address_of(ADMIN_READS[name], appointment)
 
                 response = in_admin.get(address)
 
@@ -158,11 +160,11 @@ def test_admin_page_that_shows_a_record_leaves_one_entry(in_admin, administrator
                 assert (entry.actor, entry.patient_id) == (administrator, patient_id)
 
 
-def test_call_that_answers_with_a_record_leaves_one_entry_with_the_token(api, receptionist, visit):
+def test_call_that_answers_with_a_record_leaves_one_entry_with_the_token(api, receptionist, appointment):
     with Cases() as case:
         for name in API_READS:
             with case(name):
-                address, patient_id = address_of(API_READS[name], visit)
+                address, patient_id = address_of(API_READS[name], appointment)
 
                 response = api.get(address)
 
@@ -173,7 +175,7 @@ def test_call_that_answers_with_a_record_leaves_one_entry_with_the_token(api, re
 
 
 @pytest.mark.both_databases
-def test_record_is_not_shown_when_the_entry_cannot_be_written(at_desk, visit, monkeypatch):
+def test_record_is_not_shown_when_the_entry_cannot_be_written(at_desk, appointment, monkeypatch):
     with Cases(client=at_desk) as case:
         for name in READS:
             with case(name):
@@ -184,22 +186,22 @@ def test_record_is_not_shown_when_the_entry_cannot_be_written(at_desk, visit, mo
 
                 monkeypatch.setattr(AuditEntry, "save_base", down)
 
-                response = at_desk.get(address_of(READS[name], visit)[0])
+                response = at_desk.get(address_of(READS[name], appointment)[0])
 
                 assert response.status_code == 503
                 assert b"Maria" not in response.content
 
 
-def test_form_that_is_refused_shows_the_record_again_and_notes_it(at_desk, visit):
-    at_desk.post(f"/patients/{visit.patient_id}/edit/", {"first_name": ""})
+def test_form_that_is_refused_shows_the_record_again_and_notes_it(at_desk, appointment):
+    at_desk.post(f"/patients/{appointment.patient_id}/edit/", {"first_name": ""})
 
-    assert only_entry(event=Event.READ).patient_id == visit.patient_id
+    assert only_entry(event=Event.READ).patient_id == appointment.patient_id
 
 
-def test_anonymising_that_is_refused_shows_the_record_again_and_notes_it(in_admin, visit):
-    in_admin.post(f"/patients/{visit.patient_id}/anonymise/", {})
+def test_anonymising_that_is_refused_shows_the_record_again_and_notes_it(in_admin, appointment):
+    in_admin.post(f"/patients/{appointment.patient_id}/anonymise/", {})
 
-    assert only_entry(event=Event.READ).patient_id == visit.patient_id
+    assert only_entry(event=Event.READ).patient_id == appointment.patient_id
 
 
 def test_anonymising_is_a_write_and_no_read(in_admin, patient):
@@ -208,35 +210,35 @@ def test_anonymising_is_a_write_and_no_read(in_admin, patient):
     assert not entries(event=Event.READ)
 
 
-VISITS_IN_ADMIN = "/admin/appointments/appointment"
+APPOINTMENTS_IN_ADMIN = "/admin/appointments/appointment"
 
 
 def test_patient_chosen_in_a_refused_form_of_the_admin_is_noted(in_admin, patient):
-    response = in_admin.post(f"{VISITS_IN_ADMIN}/add/", {"patient": patient.pk})
+    response = in_admin.post(f"{APPOINTMENTS_IN_ADMIN}/add/", {"patient": patient.pk})
 
     assert patient.option_text in response.content.decode()
     assert only_entry(event=Event.READ).patient_id == patient.pk
 
 
-def test_patient_chosen_for_a_visit_of_another_is_noted_beside_its_own(in_admin, visit, patient):
-    typed = {"patient": patient.pk, "doctor": visit.doctor_id, "seen_version": visit.version}
+def test_patient_chosen_for_an_appointment_of_another_is_noted_beside_its_own(in_admin, appointment, patient):
+    typed = {"patient": patient.pk, "doctor": appointment.doctor_id, "seen_version": appointment.version}
 
-    response = in_admin.post(f"{VISITS_IN_ADMIN}/{visit.pk}/change/", typed)
+    response = in_admin.post(f"{APPOINTMENTS_IN_ADMIN}/{appointment.pk}/change/", typed)
 
     assert patient.option_text in response.content.decode()
     read = [(entry.content_type.model_class(), entry.patient_id) for entry in entries(event=Event.READ)]
-    assert read == [(Appointment, visit.patient_id), (Patient, patient.pk)]
+    assert read == [(Appointment, appointment.patient_id), (Patient, patient.pk)]
 
 
 def test_unknown_patient_chosen_in_the_admin_is_a_refusal(in_admin):
-    in_admin.get(f"{VISITS_IN_ADMIN}/add/?patient=999999")
+    in_admin.get(f"{APPOINTMENTS_IN_ADMIN}/add/?patient=999999")
 
     assert only_entry(event=Event.REFUSAL).object_id == 999999
     assert not entries(event=Event.READ)
 
 
-def test_change_that_is_saved_is_a_write_and_no_read(at_desk, visit):
-    patient = visit.patient
+def test_change_that_is_saved_is_a_write_and_no_read(at_desk, appointment):
+    patient = appointment.patient
     sent = {
         "first_name": "Maria",
         "last_name": "Silva",
@@ -253,49 +255,49 @@ def test_change_that_is_saved_is_a_write_and_no_read(at_desk, visit):
     ]
 
 
-def test_call_that_changes_nothing_is_a_read(api, visit):
-    api.patch(f"/patients/{visit.patient_id}", {"first_name": "Maria"})
+def test_call_that_changes_nothing_is_a_read(api, appointment):
+    api.patch(f"/patients/{appointment.patient_id}", {"first_name": "Maria"})
 
-    assert only_entry(event=Event.READ).patient_id == visit.patient_id
+    assert only_entry(event=Event.READ).patient_id == appointment.patient_id
 
 
-def test_picked_patient_is_noted_where_the_form_is_shown_again(at_desk, visit):
-    at_desk.post("/appointments/book/", {"patient": visit.patient_id, "look": "1"})
+def test_picked_patient_is_noted_where_the_form_is_shown_again(at_desk, appointment):
+    at_desk.post("/appointments/book/", {"patient": appointment.patient_id, "look": "1"})
 
-    assert only_entry(event=Event.READ).patient_id == visit.patient_id
+    assert only_entry(event=Event.READ).patient_id == appointment.patient_id
 
 
 # Lists
 
 
-def test_day_by_the_api_is_one_entry_with_the_patients_in_it(api, visit):
-    other = AppointmentFactory(start_time=visit.start_time + dt.timedelta(hours=1))
+def test_day_by_the_api_is_one_entry_with_the_patients_in_it(api, appointment):
+    other = AppointmentFactory(start_time=appointment.start_time + dt.timedelta(hours=1))
 
     api.get("/appointments?date=2026-11-24")
 
     entry = only_entry(event=Event.READ)
-    assert seen_in(entry) == {visit.patient_id, other.patient_id}
+    assert seen_in(entry) == {appointment.patient_id, other.patient_id}
     assert entry.additional_data["day"] == "2026-11-24"
 
 
-def test_doctor_by_the_api_is_noted_with_the_own_patients_only(own_visit, doctor_user, visit):
+def test_doctor_by_the_api_is_noted_with_the_own_patients_only(own_appointment, doctor_user, appointment):
     ApiClient(doctor_user).get("/appointments?date=2026-11-24")
 
-    assert seen_in(only_entry(event=Event.READ)) == {own_visit.patient_id}
+    assert seen_in(only_entry(event=Event.READ)) == {own_appointment.patient_id}
 
 
 @pytest.mark.parametrize("page", ["", "print/"])
-def test_list_of_those_who_are_hit_notes_whom_it_names(at_desk, visit, page):
-    impact = open_schedule_change([visit], cause="Leave", by=None)
+def test_list_of_those_who_are_hit_notes_whom_it_names(at_desk, appointment, page):
+    impact = open_schedule_change([appointment], cause="Leave", by=None)
 
     at_desk.get(f"/appointments/impacts/{impact.pk}/{page}")
 
-    assert seen_in(only_entry(event=Event.READ)) == {visit.patient_id}
+    assert seen_in(only_entry(event=Event.READ)) == {appointment.patient_id}
 
 
 @pytest.fixture
 def hit(now):
-    """A visit on the Thursday, of a doctor whose hours end on the Monday after it, and others begin."""
+    """An appointment on the Thursday, of a doctor whose hours end on the Monday after it, and others begin."""
     doctor = DoctorFactory()
     TimetableFactory(doctor=doctor, valid_until=dt.date(2026, 11, 30))
     TimetableFactory(doctor=doctor, valid_from=dt.date(2026, 12, 1))
@@ -330,10 +332,10 @@ HITS = {
 }
 
 
-def look_at_hits(client, name, visit):
-    """Send a form that would hit a visit; it shows whom, and saves nothing."""
+def look_at_hits(client, name, appointment):
+    """Send a form that would hit an appointment; it shows whom, and saves nothing."""
     address, typed = HITS[name]
-    doctor = visit.doctor
+    doctor = appointment.doctor
     hours = doctor.timetables.order_by("pk").first()
     return client.post(address.format(doctor=doctor.pk, hours=hours.pk), {"doctor": doctor.pk} | typed)
 
@@ -429,19 +431,19 @@ def test_question_whether_to_delete_those_selected_in_the_admin_notes_whom_it_na
     assert seen_in(only_entry(event=Event.READ)) == {patient.pk}
 
 
-def test_admin_list_notes_whom_it_shows(in_admin, visit):
+def test_admin_list_notes_whom_it_shows(in_admin, appointment):
     in_admin.get("/admin/patients/patient/")
 
-    assert seen_in(only_entry(event=Event.READ)) == {visit.patient_id}
+    assert seen_in(only_entry(event=Event.READ)) == {appointment.patient_id}
 
 
-def test_admin_list_of_appointments_notes_their_patients(in_admin, visit):
+def test_admin_list_of_appointments_notes_their_patients(in_admin, appointment):
     in_admin.get("/admin/appointments/appointment/")
 
-    assert seen_in(only_entry(event=Event.READ)) == {visit.patient_id}
+    assert seen_in(only_entry(event=Event.READ)) == {appointment.patient_id}
 
 
-def test_printed_schedule_notes_the_dates(at_desk, visit):
+def test_printed_schedule_notes_the_dates(at_desk, appointment):
     with Cases(client=at_desk) as case:
         for page in ["2026-11-24/print/", "next/print/", "pack/"]:
             with case(page):
@@ -451,7 +453,7 @@ def test_printed_schedule_notes_the_dates(at_desk, visit):
                 assert set(entry.additional_data["printed"]) <= {"2026-11-24", "2026-11-25"}
 
 
-def test_day_view_and_its_polling_leave_no_entry(at_desk, visit):
+def test_day_view_and_its_polling_leave_no_entry(at_desk, appointment):
     at_desk.get("/schedule/2026-11-24/")
     at_desk.get("/schedule/2026-11-24/version/")
     at_desk.get("/schedule/2026-11-24/", headers={"HX-Request": "true"})
@@ -459,8 +461,8 @@ def test_day_view_and_its_polling_leave_no_entry(at_desk, visit):
     assert not entries(event=Event.READ)
 
 
-def test_calendar_feed_notes_who_fetched_new_visits_from_where(client, visit):
-    token = CalendarFeed.make(visit.doctor, by=None)
+def test_calendar_feed_notes_who_fetched_new_appointments_from_where(client, appointment):
+    token = CalendarFeed.make(appointment.doctor, by=None)
     first = client.get(f"/calendar/{token}.ics", REMOTE_ADDR="192.0.2.7")
     client.get(f"/calendar/{token}.ics", headers={"If-None-Match": first["ETag"]})
 
@@ -492,23 +494,23 @@ API_SEARCHES = {
     "FHIR, patients": lambda api: api.call(
         "POST", "/fhir/Patient/_search", raw="name=santos", content_type="application/x-www-form-urlencoded"
     ),
-    "FHIR, visits": lambda api: api.get("/fhir/Appointment?date=2026-11-24"),
+    "FHIR, appointments": lambda api: api.get("/fhir/Appointment?date=2026-11-24"),
 }
 
 
 @pytest.mark.both_databases
-def test_search_notes_whom_it_found_and_not_what_was_typed(at_desk, visit):
+def test_search_notes_whom_it_found_and_not_what_was_typed(at_desk, appointment):
     with Cases(client=at_desk) as case:
         for name in SEARCHES:
             with case(name):
                 SEARCHES[name](at_desk)
 
                 entry = only_entry(event=Event.SEARCH)
-                assert seen_in(entry) == {visit.patient_id}
+                assert seen_in(entry) == {appointment.patient_id}
                 assert "santos" not in whole_trail().lower()
 
 
-def test_admin_search_notes_whom_it_found_and_not_what_was_typed(in_admin, visit):
+def test_admin_search_notes_whom_it_found_and_not_what_was_typed(in_admin, appointment):
     with Cases(client=in_admin) as case:
         for name in ADMIN_SEARCHES:
             with case(name):
@@ -520,18 +522,18 @@ def test_admin_search_notes_whom_it_found_and_not_what_was_typed(in_admin, visit
                     in_admin.get(ADMIN_SEARCHES[name])
 
                 entry = only_entry(event=Event.SEARCH)
-                assert seen_in(entry) == {visit.patient_id}
+                assert seen_in(entry) == {appointment.patient_id}
                 assert "santos" not in whole_trail().lower()
 
 
-def test_search_by_a_program_notes_whom_it_found(api, visit):
+def test_search_by_a_program_notes_whom_it_found(api, appointment):
     with Cases() as case:
         for name in API_SEARCHES:
             with case(name):
                 response = API_SEARCHES[name](api)
 
                 assert response.status_code == 200
-                assert seen_in(only_entry(event=Event.SEARCH)) == {visit.patient_id}
+                assert seen_in(only_entry(event=Event.SEARCH)) == {appointment.patient_id}
                 assert "santos" not in whole_trail().lower()
 
 
@@ -556,7 +558,7 @@ EXPORTS = {
 }
 
 
-def test_export_is_noted_before_its_first_row_is_sent(in_admin, visit):
+def test_export_is_noted_before_its_first_row_is_sent(in_admin, appointment):
     with Cases(client=in_admin) as case:
         for name in EXPORTS:
             for as_format in ["csv", "xlsx"]:
@@ -573,8 +575,8 @@ def test_export_is_noted_before_its_first_row_is_sent(in_admin, visit):
 
 
 @pytest.mark.both_databases
-def test_export_of_days_counts_what_it_sends(in_admin, visit):
-    AppointmentFactory(start_time=visit.start_time + dt.timedelta(days=1))
+def test_export_of_days_counts_what_it_sends(in_admin, appointment):
+    AppointmentFactory(start_time=appointment.start_time + dt.timedelta(days=1))
 
     response = in_admin.get("/appointments/export/?first=2026-11-24&last=2026-11-25&as=csv")
 
@@ -585,7 +587,7 @@ def test_export_of_days_counts_what_it_sends(in_admin, visit):
 
 
 @pytest.mark.both_databases
-def test_nothing_is_exported_when_the_entry_cannot_be_written(in_admin, visit, monkeypatch):
+def test_nothing_is_exported_when_the_entry_cannot_be_written(in_admin, appointment, monkeypatch):
     in_admin.raise_request_exception = False
     monkeypatch.setattr(AuditEntry, "save_base", lambda *args, **kwargs: 1 / 0)
 
@@ -595,28 +597,30 @@ def test_nothing_is_exported_when_the_entry_cannot_be_written(in_admin, visit, m
 # Whose data
 
 
-def test_entry_of_a_hit_says_whose_visit_it_is(visit):
-    open_schedule_change([visit], cause="Leave", by=None)
+def test_entry_of_a_hit_says_whose_appointment_it_is(appointment):
+    open_schedule_change([appointment], cause="Leave", by=None)
 
-    assert AuditEntry.objects.get_for_object(DisplacedAppointment.objects.get()).get().patient_id == visit.patient_id
+    assert (
+        AuditEntry.objects.get_for_object(DisplacedAppointment.objects.get()).get().patient_id == appointment.patient_id
+    )
 
 
-def test_history_in_the_admin_tells_of_changes_only(in_admin, visit):
-    in_admin.get(f"/patients/{visit.patient_id}/")
+def test_history_in_the_admin_tells_of_changes_only(in_admin, appointment):
+    in_admin.get(f"/patients/{appointment.patient_id}/")
 
-    response = in_admin.get(f"/admin/patients/patient/{visit.patient_id}/history/")
+    response = in_admin.get(f"/admin/patients/patient/{appointment.patient_id}/history/")
 
     assert [entry.event for entry in response.context_data["log_entries"]] == ["write"]
 
 
-def test_preview_of_an_import_notes_who_is_registered_already(in_admin, visit, tmp_path):
-    text = f"First name,Last name,E-mail\nMaria,Santos,{visit.patient.email}\n"
+def test_preview_of_an_import_notes_who_is_registered_already(in_admin, appointment, tmp_path):
+    text = f"First name,Last name,E-mail\nMaria,Santos,{appointment.patient.email}\n"
     in_admin.post("/patients/import/", {"file": SimpleUploadedFile("p.csv", text.encode()), "month_first": "day"})
     draft = ImportDraft.objects.get()
 
     in_admin.get(f"/patients/import/{draft.pk}/")
 
-    assert seen_in(only_entry(event=Event.SEARCH)) == {visit.patient_id}
+    assert seen_in(only_entry(event=Event.SEARCH)) == {appointment.patient_id}
 
 
 @pytest.mark.both_databases
@@ -629,9 +633,9 @@ def test_list_that_names_many_holds_the_first_and_finds_all():
     assert entry.additional_data["found"] == len(seen_in(entry)) == 25
 
 
-def test_user_without_a_role_leaves_no_read(client, visit):
+def test_user_without_a_role_leaves_no_read(client, appointment):
     client.force_login(UserFactory())
 
-    client.get(f"/patients/{visit.patient_id}/")
+    client.get(f"/patients/{appointment.patient_id}/")
 
     assert not entries(event=Event.READ)

@@ -543,12 +543,12 @@ BUTTONS = {"walk_in": "1", "quick": "patient:Feels better", "delete": "1", "canc
 @pytest.fixture
 def addresses():
     doctor = DoctorFactory()
-    visit = AppointmentFactory(doctor=doctor)
+    appointment = AppointmentFactory(doctor=doctor)
     return {
         "appointments:appointment_book": BOOK,
-        "appointments:appointment_move": f"/appointments/{visit.pk}/move/",
-        "appointments:appointment_cancel": f"/appointments/{visit.pk}/cancel/",
-        "appointments:impact_detail": open_schedule_change([visit], cause="Leave", by=None).get_absolute_url(),
+        "appointments:appointment_move": f"/appointments/{appointment.pk}/move/",
+        "appointments:appointment_cancel": f"/appointments/{appointment.pk}/cancel/",
+        "appointments:impact_detail": open_schedule_change([appointment], cause="Leave", by=None).get_absolute_url(),
         "appointments:leave_add": f"/doctors/{doctor.pk}/leave/",
         "appointments:leave_edit": f"/doctors/leave/{LeaveFactory(doctor=doctor).pk}/",
         "appointments:hours_add": f"/doctors/{doctor.pk}/hours/",
@@ -645,14 +645,14 @@ TYPED_IN_ADMIN = {
 def record_of():
     """A function that returns a record of a model, with what a form of the admin could hit."""
     doctor = DoctorFactory()
-    visit = AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 12, 7, 10, 0, tzinfo=dt.UTC))
+    appointment = AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 12, 7, 10, 0, tzinfo=dt.UTC))
     records = {
-        "patient": visit.patient,
+        "patient": appointment.patient,
         "doctor": doctor,
         "timetable": TimetableFactory(doctor=doctor),
         "leave": LeaveFactory(doctor=DoctorFactory()),
         "closure": ClosureFactory(),
-        "appointment": visit,
+        "appointment": appointment,
     }
     return records.get
 
@@ -758,7 +758,7 @@ def test_only_forms_of_doctors_and_their_time_outlast_an_anonymising(administrat
 
 
 @pytest.fixture
-def visit(receptionist):
+def appointment(receptionist):
     """What stands in the booking form, ready to be sent."""
     return {
         "patient": str(PatientFactory(first_name="Maria", last_name="Santos").pk),
@@ -781,19 +781,19 @@ def booking_page_after_the_login(client, data, now):
     return client.get(BOOK)
 
 
-def test_booking_page_has_patient_doctor_and_time_again(at_desk, visit, now):
-    response = booking_page_after_the_login(at_desk, visit, now)
+def test_booking_page_has_patient_doctor_and_time_again(at_desk, appointment, now):
+    response = booking_page_after_the_login(at_desk, appointment, now)
 
     form = response.context["form"]
-    assert {name: str(form[name].value()) for name in visit} == visit
+    assert {name: str(form[name].value()) for name in appointment} == appointment
     assert response.context["picked"].first_name == "Maria"
     assert not form.is_bound
     assert not Appointment.objects.exists()
 
 
-def test_booking_form_that_is_there_again_books_once(at_desk, visit, now):
-    response = booking_page_after_the_login(at_desk, visit, now)
-    again = {name: response.context["form"][name].value() or "" for name in visit}
+def test_booking_form_that_is_there_again_books_once(at_desk, appointment, now):
+    response = booking_page_after_the_login(at_desk, appointment, now)
+    again = {name: response.context["form"][name].value() or "" for name in appointment}
 
     for _press in range(2):
         send(at_desk, BOOK, again)
@@ -801,28 +801,28 @@ def test_booking_form_that_is_there_again_books_once(at_desk, visit, now):
     assert Appointment.objects.get().reason == "Sore knee"
 
 
-def test_booking_page_has_the_time_that_was_picked_too_late(at_desk, visit, now):
-    picked = {"at": f"doctor={visit['doctor']}&date=2026-11-26&time=11:30"}
+def test_booking_page_has_the_time_that_was_picked_too_late(at_desk, appointment, now):
+    picked = {"at": f"doctor={appointment['doctor']}&date=2026-11-26&time=11:30"}
 
-    response = booking_page_after_the_login(at_desk, visit | picked, now)
+    response = booking_page_after_the_login(at_desk, appointment | picked, now)
 
     assert str(response.context["form"]["time"].value()) == "11:30:00"
     assert not Appointment.objects.exists()
 
 
-def test_booking_page_has_the_patient_to_be_registered_again(at_desk, visit, now):
+def test_booking_page_has_the_patient_to_be_registered_again(at_desk, appointment, now):
     new = {"patient": "", "registers": "1", "new-first_name": "Nuno", "new-last_name": "Costa"}
 
-    response = booking_page_after_the_login(at_desk, visit | new, now)
+    response = booking_page_after_the_login(at_desk, appointment | new, now)
 
     assert response.context["patient_form"]["first_name"].value() == "Nuno"
     assert not Patient.objects.filter(first_name="Nuno").exists()
 
 
-def test_booking_page_goes_on_with_the_search_for_a_patient(at_desk, visit, now):
+def test_booking_page_goes_on_with_the_search_for_a_patient(at_desk, appointment, now):
     PatientFactory(first_name="Mario", last_name="Santos")
 
-    response = booking_page_after_the_login(at_desk, visit | {"patient": "", "patient_query": "santos"}, now)
+    response = booking_page_after_the_login(at_desk, appointment | {"patient": "", "patient_query": "santos"}, now)
 
     assert {patient.first_name for patient in response.context["matches"]} == {"Maria", "Mario"}
 

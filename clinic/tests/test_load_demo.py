@@ -62,7 +62,7 @@ def test_plan_has_the_promised_numbers():
     assert len(plan.doctors) == 8
     assert len({doctor.specialization for doctor in plan.doctors}) == 6
     assert len(plan.patients) == 300
-    assert 2000 < len(plan.visits) < 2600
+    assert 2000 < len(plan.appointments) < 2600
 
 
 def test_plan_is_the_same_for_the_same_instant():
@@ -72,19 +72,19 @@ def test_plan_is_the_same_for_the_same_instant():
 def test_plan_an_hour_later_differs_only_in_what_has_happened_since():
     earlier, later = (plan_clinic(at=NOW + dt.timedelta(hours=hours)) for hours in (0, 1))
 
-    changed = [(old, new) for old, new in zip(earlier.visits, later.visits, strict=True) if old != new]
+    changed = [(old, new) for old, new in zip(earlier.appointments, later.appointments, strict=True) if old != new]
     assert changed
     assert {local_day(old) for old, _new in changed} == {NOW.date()}
 
 
 def test_plan_has_every_status():
     for instant in INSTANTS:
-        assert {appointment.status for appointment in plan_clinic(at=instant).visits} == set(Status), instant
+        assert {appointment.status for appointment in plan_clinic(at=instant).appointments} == set(Status), instant
 
 
 def test_plan_has_nobody_in_two_places():
     for instant in INSTANTS:
-        appointments = [each for each in plan_clinic(at=instant).visits if each.status in BLOCKING]
+        appointments = [each for each in plan_clinic(at=instant).appointments if each.status in BLOCKING]
         for diary in ("doctor", "patient"):
             rows = sorted((getattr(each, diary), each.start_time, ends(each)) for each in appointments)
             numbered = [(owner, number, start, end) for number, (owner, start, end) in enumerate(rows)]
@@ -93,7 +93,7 @@ def test_plan_has_nobody_in_two_places():
 
 
 def test_plan_keeps_to_the_doctors_hours():
-    planned = [(at, appointment) for at in INSTANTS for appointment in plan_clinic(at=at).visits]
+    planned = [(at, appointment) for at in INSTANTS for appointment in plan_clinic(at=at).appointments]
 
     for at, appointment in planned:
         doctor = demo.DOCTORS[appointment.doctor]
@@ -105,7 +105,9 @@ def test_plan_keeps_to_the_doctors_hours():
 
 def test_plan_on_a_sunday_uses_that_day_and_no_other_of_a_weekend():
     weekend = {
-        local_day(appointment) for appointment in plan_clinic(at=SUNDAY).visits if local_day(appointment).weekday() > 4
+        local_day(appointment)
+        for appointment in plan_clinic(at=SUNDAY).appointments
+        if local_day(appointment).weekday() > 4
     }
 
     assert weekend == {SUNDAY.date()}
@@ -121,7 +123,7 @@ def test_plan_on_a_sunday_uses_that_day_and_no_other_of_a_weekend():
     ids=["morning", "before opening", "Sunday"],
 )
 def test_plan_leaves_three_past_appointments_without_an_outcome(at, last_working_day, today):
-    appointments = plan_clinic(at=at).visits
+    appointments = plan_clinic(at=at).appointments
 
     earlier = [
         appointment for appointment in appointments if appointment.status in OPEN and local_day(appointment) < at.date()
@@ -140,7 +142,7 @@ def test_plan_leaves_three_past_appointments_without_an_outcome(at, last_working
 
 
 def test_plan_of_past_days_is_settled_but_for_what_was_forgotten():
-    past = [appointment for appointment in plan_clinic(at=NOW).visits if local_day(appointment) < NOW.date()]
+    past = [appointment for appointment in plan_clinic(at=NOW).appointments if local_day(appointment) < NOW.date()]
 
     shares = {
         status: count / len(past) for status, count in Counter(appointment.status for appointment in past).items()
@@ -152,14 +154,16 @@ def test_plan_of_past_days_is_settled_but_for_what_was_forgotten():
 
 
 def test_plan_of_days_to_come_is_booked_or_cancelled():
-    coming = [appointment for appointment in plan_clinic(at=NOW).visits if local_day(appointment) > NOW.date()]
+    coming = [appointment for appointment in plan_clinic(at=NOW).appointments if local_day(appointment) > NOW.date()]
 
     assert {appointment.status for appointment in coming} == {Status.BOOKED, Status.CANCELLED}
 
 
 def test_plan_has_each_doctor_with_one_patient_at_most():
     in_consultation = Counter(
-        appointment.doctor for appointment in plan_clinic(at=NOW).visits if appointment.status == Status.IN_CONSULTATION
+        appointment.doctor
+        for appointment in plan_clinic(at=NOW).appointments
+        if appointment.status == Status.IN_CONSULTATION
     )
 
     assert set(in_consultation.values()) == {1}
@@ -175,7 +179,7 @@ def test_plan_stamps_what_the_status_says_and_nothing_after_now():
         Status.CANCELLED: ("cancelled_at",),
     }
     names = ("arrived_at", "started_at", "completed_at", "cancelled_at")
-    planned = [(at, appointment) for at in INSTANTS for appointment in plan_clinic(at=at).visits]
+    planned = [(at, appointment) for at in INSTANTS for appointment in plan_clinic(at=at).appointments]
 
     for at, appointment in planned:
         stamps = {name: getattr(appointment, name) for name in names if getattr(appointment, name)}
@@ -194,7 +198,7 @@ def test_plan_sends_children_and_only_children_to_the_paediatrician():
 
     born = [
         plan.patients[appointment.patient].date_of_birth
-        for appointment in plan.visits
+        for appointment in plan.appointments
         if appointment.doctor in paediatrics
     ]
 
@@ -235,7 +239,7 @@ def test_load_demo_writes_what_is_planned(loaded):
                 appointment.completed_at,
                 appointment.reason,
             )
-            for appointment in plan.visits
+            for appointment in plan.appointments
         ),
         key=str,
     )

@@ -114,9 +114,11 @@ def test_button_never_leads_out_of_the_portal(at_desk):
     with Cases(client=at_desk) as case:
         for target in TRICKS:
             with case(target):
-                visit = AppointmentFactory()
+                appointment = AppointmentFactory()
 
-                response = at_desk.post(f"/appointments/{visit.pk}/arrive/", {"version": visit.version, "next": target})
+                response = at_desk.post(
+                    f"/appointments/{appointment.pk}/arrive/", {"version": appointment.version, "next": target}
+                )
 
                 assert_stays(response["Location"])
                 assert urlsplit(response["Location"]).path != target or target.startswith("/")

@@ -125,9 +125,9 @@ def test_key_of_somebody_elses_booking_books_nothing_and_changes_nothing(at_desk
     assert state() == before
 
 
-def test_visit_of_another_impact_is_not_decided_about(at_desk):
+def test_appointment_of_another_impact_is_not_decided_about(at_desk):
     ours, theirs = AppointmentFactory(), AppointmentFactory()
-    impact, other = (open_schedule_change([visit], cause="Leave", by=None) for visit in (ours, theirs))
+    impact, other = (open_schedule_change([appointment], cause="Leave", by=None) for appointment in (ours, theirs))
     before = state()
 
     for said in ({"reached": other.hits.get().pk}, {"cancel": str(theirs.pk), "cancel_reason": "x", "row": "1:1:1"}):
@@ -138,13 +138,13 @@ def test_visit_of_another_impact_is_not_decided_about(at_desk):
 
 @pytest.mark.both_databases
 def test_form_that_says_an_old_version_changes_nothing(at_desk):
-    visit = AppointmentFactory(start_time=dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC))
+    appointment = AppointmentFactory(start_time=dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC))
 
     for version in ("0", "99", "-1", "x", ""):
-        at_desk.post(f"/appointments/{visit.pk}/arrive/", {"version": version})
+        at_desk.post(f"/appointments/{appointment.pk}/arrive/", {"version": version})
 
-    visit.refresh_from_db()
-    assert visit.status == "booked"
+    appointment.refresh_from_db()
+    assert appointment.status == "booked"
 
 
 # What the admin tells
@@ -196,7 +196,7 @@ def test_view_on_site_leads_to_the_record_and_nowhere_else(in_admin, patient, re
 
 
 @pytest.mark.both_databases
-def test_doctor_hears_nothing_of_the_patients_visit_with_another(client, doctor_user):
+def test_doctor_hears_nothing_of_the_patients_appointment_with_another(client, doctor_user):
     here, there = DoctorFactory(user=doctor_user), DoctorFactory(full_name="Dr Elsewhere")
     at_eight = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
     missed = AppointmentFactory(doctor=here, start_time=at_eight, status="no_show")
@@ -215,7 +215,7 @@ def test_doctor_hears_nothing_of_the_patients_visit_with_another(client, doctor_
         assert b"08:15" not in response.content
 
 
-def test_receptionist_hears_which_visit_is_in_the_way(at_desk):
+def test_receptionist_hears_which_appointment_is_in_the_way(at_desk):
     at_eight = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
     missed = AppointmentFactory(start_time=at_eight, status="no_show")
     there = DoctorFactory(full_name="Dr Elsewhere")

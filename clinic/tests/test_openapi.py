@@ -124,21 +124,21 @@ def test_client_written_from_the_description_runs_a_day(description, administrat
     doctor = call("add_doctor", full_name="Dr Ngozi Okafor", specialization="Cardiology").json()
     patient = call("register_patient", first_name="Ana", last_name="Lopes", email="ana@example.com").json()
     free = call("list_free_times", doctor_id=doctor["id"], **{"from": "2026-11-24"}, days=1, minutes=30).json()
-    visit = call(
+    appointment = call(
         "book_appointment", patient_id=patient["id"], doctor_id=doctor["id"], start_time=free[0]["start_time"]
     ).json()
     clash = call("book_appointment", patient_id=patient["id"], doctor_id=doctor["id"], start_time=free[0]["start_time"])
     moved = call(
-        "move_appointment", appointment_id=visit["id"], start_time=clash.json()["alternatives"][0]["start_time"]
+        "move_appointment", appointment_id=appointment["id"], start_time=clash.json()["alternatives"][0]["start_time"]
     )
-    stale = call("arrive_appointment", appointment_id=visit["id"], if_match='"seen before the move"')
-    arrived = call("arrive_appointment", appointment_id=visit["id"], if_match=moved["ETag"])
-    started = call("start_appointment", appointment_id=visit["id"])
-    done = call("complete_appointment", appointment_id=visit["id"])
+    stale = call("arrive_appointment", appointment_id=appointment["id"], if_match='"seen before the move"')
+    arrived = call("arrive_appointment", appointment_id=appointment["id"], if_match=moved["ETag"])
+    started = call("start_appointment", appointment_id=appointment["id"])
+    done = call("complete_appointment", appointment_id=appointment["id"])
     listed = call("list_appointments", date="2026-11-24", doctor_id=doctor["id"]).json()
     found = call("search_patients", q="lopes").json()
 
-    assert visit["end_time"] == free[0]["end_time"]
+    assert appointment["end_time"] == free[0]["end_time"]
     assert (clash.status_code, stale.status_code) == (409, 412)
     assert [answer.json()["status"] for answer in (arrived, started, done)] == [
         "arrived",

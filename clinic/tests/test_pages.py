@@ -322,20 +322,20 @@ def assert_nothing_inline(response):
 
 
 @pytest.fixture
-def visit(receptionist):
+def appointment(receptionist):
     return AppointmentFactory(reason="Sore knee", booked_by=receptionist)
 
 
-def test_page_has_nothing_inline(at_desk, visit):
+def test_page_has_nothing_inline(at_desk, appointment):
     table = [
         ("/", 200),
         ("/?date=nonsense", 302),
         ("/schedule/2026-11-24/?layout=list", 200),
         ("/schedule/2026-11-25/", 200),
         ("/appointments/book/?patient={patient}&doctor={doctor}&date=2026-11-25&time=10:00", 200),
-        ("/appointments/{visit}/", 200),
-        ("/appointments/{visit}/move/", 200),
-        ("/appointments/{visit}/cancel/", 200),
+        ("/appointments/{appointment}/", 200),
+        ("/appointments/{appointment}/move/", 200),
+        ("/appointments/{appointment}/cancel/", 200),
         ("/patients/", 200),
         ("/patients/new/", 200),
         ("/patients/{patient}/", 200),
@@ -350,7 +350,9 @@ def test_page_has_nothing_inline(at_desk, visit):
     with Cases(client=at_desk) as case:
         for address, status in table:
             with case(address, status):
-                address = address.format(visit=visit.pk, patient=visit.patient_id, doctor=visit.doctor_id)
+                address = address.format(
+                    appointment=appointment.pk, patient=appointment.patient_id, doctor=appointment.doctor_id
+                )
 
                 response = at_desk.get(address)
 
@@ -359,13 +361,13 @@ def test_page_has_nothing_inline(at_desk, visit):
                     assert_nothing_inline(response)
 
 
-def test_refused_form_has_nothing_inline(at_desk, visit):
+def test_refused_form_has_nothing_inline(at_desk, appointment):
     table = [
         ("/appointments/book/", {"doctor": "", "date": "2026-02-30", "time": "x", "duration_minutes": "1"}),
         ("/appointments/book/", {"doctor": "{doctor}", "date": "2027-10-31", "time": "01:30"}),
-        ("/appointments/{visit}/move/", {"doctor": "", "date": "", "version": "1"}),
-        ("/appointments/{visit}/cancel/", {"cancelled_by": "", "version": "1"}),
-        ("/appointments/{visit}/cancel/", {"cancelled_by": "patient", "cancel_reason": "Ill", "version": "9"}),
+        ("/appointments/{appointment}/move/", {"doctor": "", "date": "", "version": "1"}),
+        ("/appointments/{appointment}/cancel/", {"cancelled_by": "", "version": "1"}),
+        ("/appointments/{appointment}/cancel/", {"cancelled_by": "patient", "cancel_reason": "Ill", "version": "9"}),
         ("/patients/new/", {"first_name": "", "email": "x"}),
         ("/patients/{patient}/edit/", {"first_name": "", "date_of_birth": "x"}),
         ("/accounts/password_change/", {"old_password": "x"}),
@@ -373,7 +375,11 @@ def test_refused_form_has_nothing_inline(at_desk, visit):
     with Cases(client=at_desk) as case:
         for address, typed in table:
             with case(address, typed):
-                ids = {"visit": visit.pk, "patient": visit.patient_id, "doctor": visit.doctor_id}
+                ids = {
+                    "appointment": appointment.pk,
+                    "patient": appointment.patient_id,
+                    "doctor": appointment.doctor_id,
+                }
 
                 response = at_desk.post(
                     address.format(**ids), {name: value.format(**ids) for name, value in typed.items()}
@@ -383,7 +389,7 @@ def test_refused_form_has_nothing_inline(at_desk, visit):
                 assert_nothing_inline(response)
 
 
-def test_search_result_has_nothing_inline(at_desk, visit):
+def test_search_result_has_nothing_inline(at_desk, appointment):
     with Cases(client=at_desk) as case:
         for query in ["santos", "nobody"]:
             for address in ["/patients/", "/appointments/book/"]:
@@ -406,9 +412,9 @@ def test_error_page_has_nothing_inline(at_desk, monkeypatch, error):
     assert_nothing_inline(at_desk.get("/doctors/"))
 
 
-def test_page_shows_what_was_typed_as_text(at_desk, visit):
-    visit.reason = "<script>alert(1)</script>"
-    visit.save()
+def test_page_shows_what_was_typed_as_text(at_desk, appointment):
+    appointment.reason = "<script>alert(1)</script>"
+    appointment.save()
 
     response = at_desk.get("/schedule/2026-11-24/")
 

@@ -59,7 +59,7 @@ def plant(text, user, other, number=0):
     timetable = TimetableFactory(doctor=doctor)
     patient = saved(Patient(first_name=cut(text, 50), last_name=cut(text, 50), email=f"o'zq+{number}@example.org"))
     said = {"reason": cut(text, 200), "notes": cut(text, 2000), "outside_hours_reason": cut(text, 200)}
-    visit = actions.book(
+    appointment = actions.book(
         patient=patient, doctor=doctor, start_time=AT_10, duration_minutes=30, by=None,
         reason=said["reason"], notes=said["notes"],
     )  # fmt: skip
@@ -73,9 +73,9 @@ def plant(text, user, other, number=0):
     token.make_text()
     saved(token)
     return {
-        "appointment": visit.pk, "arrived": arrived.pk, "patient": patient.pk, "doctor": doctor.pk,
+        "appointment": appointment.pk, "arrived": arrived.pk, "patient": patient.pk, "doctor": doctor.pk,
         "timetable": timetable.pk, "leave": leave.pk, "closure": closure.pk, "user": user.pk, "token": token.pk,
-        "impact": open_schedule_change([visit], cause=cut(text, 255), by=user).pk,
+        "impact": open_schedule_change([appointment], cause=cut(text, 255), by=user).pk,
         "feed_token": CalendarFeed.make(doctor, by=None), "patient_type": 1,
         "grant": grant_to(user), "session": Session.objects.get(pk=session_of(user)).handle,
         "entry": AuditEntry.objects.get_for_object(patient).first().pk,

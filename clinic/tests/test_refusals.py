@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 @pytest.fixture
 def foreign():
-    """A visit in the diary of some other doctor."""
+    """An appointment in the diary of some other doctor."""
     return AppointmentFactory(doctor=DoctorFactory())
 
 
@@ -37,7 +37,7 @@ def refusal():
     return entry.content_type.model_class(), entry.object_id, entry.patient_id, entry.additional_data
 
 
-def test_foreign_visit_is_noted_with_its_patient(at_doctor, doctor_user, foreign):
+def test_foreign_appointment_is_noted_with_its_patient(at_doctor, doctor_user, foreign):
     with Cases() as case:
         for page in ["", "move/", "cancel/", "calendar.ics"]:
             with case(page):
@@ -125,7 +125,7 @@ def test_patient_of_others_in_the_search_for_a_free_time_is_noted(at_doctor, for
     assert refusal()[:3] == (Patient, foreign.patient_id, foreign.patient_id)
 
 
-def test_visit_to_be_moved_that_an_address_names_is_noted(at_doctor, foreign):
+def test_appointment_to_be_moved_that_an_address_names_is_noted(at_doctor, foreign):
     at_doctor.get(f"/schedule/2026-11-24/?move={foreign.pk}")
 
     assert refusal()[3]["move_named"] == foreign.pk

@@ -73,7 +73,7 @@ class Doctor(ProtectedRecord, AuditedRecord):
 
     @property
     def cause(self) -> str:
-        """What a visit is hit by when the doctor is made inactive."""
+        """What an appointment is hit by when the doctor is made inactive."""
         return f"{self} takes no appointments any more"
 
     def diaries(self) -> DoctorQuerySet:

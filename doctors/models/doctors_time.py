@@ -31,11 +31,11 @@ class AvailabilityRecord(models.Model):
 
     @property
     def cause(self) -> str:
-        """What it is to visits that it hits, in words."""
+        """What it is to appointments that it hits, in words."""
         raise NotImplementedError
 
     def touched(self) -> list[Span] | None:
-        """Return the stretches of time that it may take from visits; None is any time."""
+        """Return the stretches of time that it may take from appointments; None is any time."""
         return None
 
     def check_apart(self) -> None:

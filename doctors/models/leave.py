@@ -42,7 +42,7 @@ class Leave(AvailabilityRecord):
 
     @property
     def cause(self) -> str:
-        """What it is to visits that it hits, in words, which everybody reads who moves them: without the reason."""
+        """The cause in words, for everyone who moves the affected appointments: without the reason of the leave."""
         return f"{self.doctor} on leave: {self.span_text}"
 
     def touched(self) -> list[Span]:
@@ -129,7 +129,7 @@ class Closure(AvailabilityRecord):
 
     @property
     def cause(self) -> str:
-        """What it is to visits that it hits, in words."""
+        """What it is to appointments that it hits, in words."""
         return f"Clinic closed: {self}"
 
     def touched(self) -> list[Span]:

@@ -51,7 +51,7 @@ class Timetable(AvailabilityRecord):
 
     @property
     def cause(self) -> str:
-        """What it is to visits that it hits, in words."""
+        """What it is to appointments that it hits, in words."""
         return str(self)
 
     @property

@@ -49,8 +49,8 @@ def links_in(response):
 
 
 def next_appointment_of(patient, user):
-    (found,) = Patient.objects.filter(pk=patient.pk).with_next_visit(user)
-    return found.next_visits
+    (found,) = Patient.objects.filter(pk=patient.pk).with_next_appointment(user)
+    return found.next_appointments
 
 
 # The box
@@ -161,7 +161,7 @@ def test_who_may_only_see_patients_is_offered_nothing_else(watcher, maria):
     found, nobody = ask(watcher, "santos"), ask(watcher, "nobody")
 
     assert links_in(found) == [f"/patients/{maria.pk}/"]
-    assert "No visit booked" not in found.content.decode()
+    assert "No appointment booked" not in found.content.decode()
     assert links_in(nobody) == []
 
 
@@ -233,10 +233,10 @@ def test_next_appointment_of_everybody_is_read_in_one_query(django_assert_num_qu
     receptionist.has_perm("appointments.view_appointment")
 
     with django_assert_num_queries(2):
-        found = list(Patient.objects.search("silva").with_next_visit(receptionist))
-        doctors = [appointment.doctor.full_name for patient in found for appointment in patient.next_visits]
+        found = list(Patient.objects.search("silva").with_next_appointment(receptionist))
+        doctors = [appointment.doctor.full_name for patient in found for appointment in patient.next_appointments]
 
-    assert {patient: patient.next_visits for patient in found} == dict(
+    assert {patient: patient.next_appointments for patient in found} == dict(
         zip(patients, [[appointments[0]], [appointments[1]], []], strict=True)
     )
     assert doctors == ["Dr Okafor", "Dr Okafor"]

@@ -4,7 +4,7 @@
 let focusId = "";
 const sent = new Set(); // element ids of appointments whose outcome is being sent
 
-const rows = () => [...document.querySelectorAll("#close-out .open-visit")];
+const rows = () => [...document.querySelectorAll("#close-out .open-appointment")];
 const unsent = () => rows().filter((row) => !sent.has(row.id));
 
 // Only one of the rows can be reached with Tab, besides all buttons and links.
@@ -23,7 +23,7 @@ function markSent() {
 }
 
 document.getElementById("act").addEventListener("submit", (event) => {
-  const row = event.submitter.closest(".open-visit");
+  const row = event.submitter.closest(".open-appointment");
   if (!row) return;
   if (sent.has(row.id)) {
     event.preventDefault();
@@ -38,7 +38,7 @@ document.getElementById("act").addEventListener("submit", (event) => {
 }, true);
 
 document.addEventListener("keydown", (event) => {
-  const row = event.target.closest?.("#close-out .open-visit");
+  const row = event.target.closest?.("#close-out .open-appointment");
   if (!row || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step) return;
@@ -48,7 +48,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("focusin", (event) => {
-  const row = event.target.closest?.("#close-out .open-visit");
+  const row = event.target.closest?.("#close-out .open-appointment");
   if (row) makeTabStop(row);
 });
 
@@ -64,7 +64,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target.id !== "close-out") return;
   const answered = event.detail.requestConfig.path.split("/").at(-3); // …/appointments/7/no-show/
-  sent.delete(`visit-${answered}`);
+  sent.delete(`appointment-${answered}`);
   markSent();
   const next = document.getElementById(focusId) ?? unsent()[0];
   if (isElsewhere) makeTabStop(next);

@@ -71,7 +71,7 @@ class Command(BaseCommand):
         self._report(plan)
 
     def _report(self, plan: Plan) -> None:
-        made = f"{len(plan.doctors)} doctors, {len(plan.patients)} patients and {len(plan.visits)} appointments"
+        made = f"{len(plan.doctors)} doctors, {len(plan.patients)} patients and {len(plan.appointments)} appointments"
         self.stdout.write(self.style.SUCCESS(f"Made {made}. Sign in as:"))
         row = "  {:<10} {:<17} {:<14} {}".format
         self.stdout.write(row("user", "password", "role", "name"))
@@ -119,9 +119,13 @@ def write_clinic(plan: Plan) -> None:
         Patient.objects.bulk_create([Patient(**asdict(planned)) for planned in plan.patients])
         by_email = {patient.email: patient for patient in Patient.objects.all()}
         patients = [by_email[planned.email] for planned in plan.patients]
-        for visit in plan.visits:
-            people = {"doctor": doctors[visit.doctor], "patient": patients[visit.patient], "booked_by": receptionist}
-            Appointment(**(asdict(visit) | people)).save()
+        for appointment in plan.appointments:
+            people = {
+                "doctor": doctors[appointment.doctor],
+                "patient": patients[appointment.patient],
+                "booked_by": receptionist,
+            }
+            Appointment(**(asdict(appointment) | people)).save()
 
 
 def write_hours(doctor: Doctor, planned: DemoDoctor, *, today: dt.date) -> None:

@@ -18,7 +18,7 @@ def at(time, day=TODAY):
 
 
 def open_clinic(doctor_user):
-    """Return the doctors and patients by last name, and the visits by what they are there for.
+    """Return the doctors and patients by last name, and the appointments by what they are there for.
 
     Ferreira and Okafor see general patients, Lindqvist sees hearts; Ferreira has a login.
 
@@ -44,15 +44,15 @@ def open_clinic(doctor_user):
         haddad=_patient("سمير", "حداد", "1977-01-21", "+351 912 345 005", email="samir.haddad@example.org"),
         brown=_patient("Olive", "Brown", None, ""),
     )
-    visits = _visits(doctors, patients)
+    appointments = _appointments(doctors, patients)
     whole_day = [(dt.time(8), dt.time(18))]
     times = {
         "timetable": TimetableFactory(doctor=doctors.lindqvist, week=dict.fromkeys(range(5), whole_day)),
         "leave": LeaveFactory(doctor=doctors.lindqvist),
         "closure": ClosureFactory(),
-        "impact": open_schedule_change([visits["unclosed"]], cause="Dr James Okafor on leave: Ill", by=None),
+        "impact": open_schedule_change([appointments["unclosed"]], cause="Dr James Okafor on leave: Ill", by=None),
     }
-    return SimpleNamespace(doctors=doctors, patients=patients, **visits, **times)
+    return SimpleNamespace(doctors=doctors, patients=patients, **appointments, **times)
 
 
 def _patient(first_name, last_name, born, phone_number, email=None):
@@ -65,32 +65,32 @@ def _patient(first_name, last_name, born, phone_number, email=None):
     )
 
 
-def _visits(doctors, patients):
+def _appointments(doctors, patients):
     ferreira, okafor = doctors.ferreira, doctors.okafor
     return {
-        "completed": _visit(
+        "completed": _appointment(
             patients.santos, ferreira, at("09:00"), Status.COMPLETED, arrived_at=at("08:55"), started_at=at("09:02"),
             completed_at=at("09:24"), reason="Blood pressure",
         ),
-        "in_consultation": _visit(
+        "in_consultation": _appointment(
             patients.muller, ferreira, at("09:30"), Status.IN_CONSULTATION, arrived_at=at("09:21"),
             started_at=at("09:41"), reason="Follow-up",
         ),
-        "arrived": _visit(patients.kovacs, ferreira, at("10:00"), Status.ARRIVED, arrived_at=at("09:48")),
-        "booked": _visit(patients.santos, ferreira, at("10:30"), reason="Results"),
-        "later": _visit(patients.brown, ferreira, at("11:00")),
-        "overdue": _visit(patients.kovacs, okafor, at("09:00")),
-        "no_show": _visit(patients.wozniak, okafor, at("09:30"), Status.NO_SHOW),
-        "cancelled": _visit(
+        "arrived": _appointment(patients.kovacs, ferreira, at("10:00"), Status.ARRIVED, arrived_at=at("09:48")),
+        "booked": _appointment(patients.santos, ferreira, at("10:30"), reason="Results"),
+        "later": _appointment(patients.brown, ferreira, at("11:00")),
+        "overdue": _appointment(patients.kovacs, okafor, at("09:00")),
+        "no_show": _appointment(patients.wozniak, okafor, at("09:30"), Status.NO_SHOW),
+        "cancelled": _appointment(
             patients.haddad, okafor, at("10:00"), Status.CANCELLED, cancelled_at=at("08:10"), cancelled_by="patient",
             cancel_reason="Has to work",
         ),
-        "due": _visit(patients.muller, okafor, at("10:30"), reason="Vaccination"),
-        "unclosed": _visit(patients.brown, okafor, at("15:00", YESTERDAY)),
-        "tomorrow": _visit(patients.wozniak, ferreira, at("09:00", TOMORROW)),
-        "thursday": _visit(patients.santos, doctors.lindqvist, at("14:00", THURSDAY), duration_minutes=45),
+        "due": _appointment(patients.muller, okafor, at("10:30"), reason="Vaccination"),
+        "unclosed": _appointment(patients.brown, okafor, at("15:00", YESTERDAY)),
+        "tomorrow": _appointment(patients.wozniak, ferreira, at("09:00", TOMORROW)),
+        "thursday": _appointment(patients.santos, doctors.lindqvist, at("14:00", THURSDAY), duration_minutes=45),
     }  # fmt: skip
 
 
-def _visit(patient, doctor, start_time, status=Status.BOOKED, **details):
+def _appointment(patient, doctor, start_time, status=Status.BOOKED, **details):
     return AppointmentFactory(patient=patient, doctor=doctor, start_time=start_time, status=status, **details)

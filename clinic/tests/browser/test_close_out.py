@@ -1,4 +1,4 @@
-"""Closing out past visits: one key each, by mouse, and without JavaScript."""
+"""Closing out past appointments: one key each, by mouse, and without JavaScript."""
 
 import datetime as dt
 
@@ -15,8 +15,8 @@ URL = "/appointments/close-out/"
 
 
 @pytest.fixture
-def visits(transactional_db):
-    """Yesterday's visits at 9:00, 10:00, 11:00 and 12:00 of which nobody has said how they ended."""
+def appointments(transactional_db):
+    """Yesterday's appointments at 9:00, 10:00, 11:00 and 12:00 of which nobody has said how they ended."""
     return [
         AppointmentFactory(
             start_time=dt.datetime(2026, 11, 23, hour, 0, tzinfo=dt.UTC),
@@ -30,11 +30,11 @@ def line(page, name):
     return page.get_by_role("listitem").filter(has_text=name)
 
 
-def statuses(visits):
-    return [Appointment.objects.get(pk=visit.pk).status for visit in visits]
+def statuses(appointments):
+    return [Appointment.objects.get(pk=appointment.pk).status for appointment in appointments]
 
 
-def test_each_visit_takes_one_key_and_the_focus_goes_on(desk, visits):
+def test_each_appointment_takes_one_key_and_the_focus_goes_on(desk, appointments):
     desk.goto(URL)
     hands = Hands(desk)
     expect(line(desk, "Ana")).to_be_focused()
@@ -47,31 +47,31 @@ def test_each_visit_takes_one_key_and_the_focus_goes_on(desk, visits):
     expect(line(desk, "Bento")).to_have_count(0)
     expect(line(desk, "Carla")).to_be_focused()
     assert hands.keys == 2
-    assert statuses(visits) == ["completed", "no_show", "booked", "booked"]
+    assert statuses(appointments) == ["completed", "no_show", "booked", "booked"]
 
 
-def test_keys_pressed_faster_than_the_portal_answers_reach_the_visit_they_were_meant_for(desk, visits):
+def test_keys_pressed_faster_than_the_portal_answers_reach_the_appointment_they_were_meant_for(desk, appointments):
     desk.goto(URL)
 
     for key in ("d", "n", "d", "n"):
         desk.keyboard.press(key)
 
-    expect(desk.get_by_text("Every past visit has an outcome")).to_be_visible()
-    expect(desk.get_by_role("heading", name="Close out past visits")).to_be_focused()
-    assert statuses(visits) == ["completed", "no_show", "completed", "no_show"]
+    expect(desk.get_by_text("Every past appointment has an outcome")).to_be_visible()
+    expect(desk.get_by_role("heading", name="Close out past appointments")).to_be_focused()
+    assert statuses(appointments) == ["completed", "no_show", "completed", "no_show"]
 
 
-def test_arrows_move_between_visits_and_a_key_acts_where_the_focus_is(desk, visits):
+def test_arrows_move_between_appointments_and_a_key_acts_where_the_focus_is(desk, appointments):
     desk.goto(URL)
 
     for key in ("ArrowDown", "ArrowDown", "ArrowUp", "n"):
         desk.keyboard.press(key)
 
     expect(line(desk, "Bento")).to_have_count(0)
-    assert statuses(visits) == ["booked", "no_show", "booked", "booked"]
+    assert statuses(appointments) == ["booked", "no_show", "booked", "booked"]
 
 
-def test_key_with_a_modifier_or_outside_the_list_does_nothing(desk, visits):
+def test_key_with_a_modifier_or_outside_the_list_does_nothing(desk, appointments):
     desk.goto(URL)
 
     desk.keyboard.press("Control+d")
@@ -79,10 +79,10 @@ def test_key_with_a_modifier_or_outside_the_list_does_nothing(desk, visits):
     desk.get_by_role("searchbox").press("n")
 
     expect(desk.get_by_role("searchbox")).to_have_value("dn")
-    assert statuses(visits) == ["booked"] * 4
+    assert statuses(appointments) == ["booked"] * 4
 
 
-def test_who_has_gone_to_the_search_is_left_there(desk, visits, answers_to):
+def test_who_has_gone_to_the_search_is_left_there(desk, appointments, answers_to):
     desk.goto(URL)
     posts = answers_to(lambda request: request.path.endswith("/attended/"))
     desk.keyboard.press("d")
@@ -94,10 +94,10 @@ def test_who_has_gone_to_the_search_is_left_there(desk, visits, answers_to):
     desk.keyboard.type("don d")
 
     expect(desk.get_by_role("searchbox")).to_have_value("brandon d")
-    assert statuses(visits) == ["completed", "booked", "booked", "booked"]
+    assert statuses(appointments) == ["completed", "booked", "booked", "booked"]
 
 
-def test_page_stays_where_it_is_scrolled_to(desk, visits):
+def test_page_stays_where_it_is_scrolled_to(desk, appointments):
     desk.set_viewport_size({"width": 1440, "height": 340})
     desk.goto(URL)
 
@@ -108,7 +108,7 @@ def test_page_stays_where_it_is_scrolled_to(desk, visits):
     assert desk.evaluate("scrollY") == 0
 
 
-def test_outcome_is_taken_back_on_the_spot(desk, visits):
+def test_outcome_is_taken_back_on_the_spot(desk, appointments):
     desk.goto(URL)
     line(desk, "Carla").get_by_role("button", name="No-show").click()
     expect(line(desk, "Carla")).to_have_count(0)
@@ -116,10 +116,10 @@ def test_outcome_is_taken_back_on_the_spot(desk, visits):
     desk.get_by_role("button", name="Undo").click()
 
     expect(line(desk, "Carla")).to_be_visible()
-    assert statuses(visits) == ["booked"] * 4
+    assert statuses(appointments) == ["booked"] * 4
 
 
-def test_outcome_is_taken_back_by_its_key(desk, visits):
+def test_outcome_is_taken_back_by_its_key(desk, appointments):
     desk.goto(URL)
     desk.keyboard.press("n")
     expect(desk.get_by_text("no-show. Undo")).to_be_visible()
@@ -127,10 +127,10 @@ def test_outcome_is_taken_back_by_its_key(desk, visits):
     desk.keyboard.press("u")
 
     expect(desk.get_by_role("listitem").filter(has_text="Silva")).to_have_count(4)
-    assert statuses(visits) == ["booked"] * 4
+    assert statuses(appointments) == ["booked"] * 4
 
 
-def test_portal_that_cannot_be_reached_is_said_and_nothing_is_lost(desk, visits, complaints):
+def test_portal_that_cannot_be_reached_is_said_and_nothing_is_lost(desk, appointments, complaints):
     desk.goto(URL)
     desk.context.set_offline(True)
     desk.keyboard.press("d")
@@ -141,25 +141,25 @@ def test_portal_that_cannot_be_reached_is_said_and_nothing_is_lost(desk, visits,
     line(desk, "Ana").get_by_role("button", name="Attended").click()
 
     expect(line(desk, "Ana")).to_have_count(0)
-    assert statuses(visits) == ["completed", "booked", "booked", "booked"]
+    assert statuses(appointments) == ["completed", "booked", "booked", "booked"]
 
 
-def test_without_javascript_each_is_a_click(plain_desk, visits):
+def test_without_javascript_each_is_a_click(plain_desk, appointments):
     plain_desk.goto(URL)
 
     line(plain_desk, "Ana").get_by_role("button", name="Attended").click()
     line(plain_desk, "Bento").get_by_role("button", name="No-show").click()
 
     expect(plain_desk.get_by_role("listitem").filter(has_text="Silva")).to_have_count(2)
-    assert statuses(visits) == ["completed", "no_show", "booked", "booked"]
+    assert statuses(appointments) == ["completed", "no_show", "booked", "booked"]
 
 
-def test_page_has_no_barrier_before_and_after_the_last_visit(desk, visits):
+def test_page_has_no_barrier_before_and_after_the_last_appointment(desk, appointments):
     desk.goto(URL)
     assert_accessible(desk)
 
-    for _ in visits:
+    for _ in appointments:
         desk.keyboard.press("d")
 
-    expect(desk.get_by_text("Every past visit has an outcome")).to_be_visible()
+    expect(desk.get_by_text("Every past appointment has an outcome")).to_be_visible()
     assert_accessible(desk)

@@ -173,28 +173,28 @@ def test_print_the_next_working_day(desk, clinic, hands):
     assert hands.clicks == clicks_of("Print the next working day")
 
 
-def test_close_out_a_past_visit(desk, clinic, hands):
+def test_close_out_a_past_appointment(desk, clinic, hands):
     desk.goto("/appointments/close-out/")
 
-    hands.click(desk.locator(".open-visit").filter(has_text="Kovács").get_by_role("button", name="Attended"))
+    hands.click(desk.locator(".open-appointment").filter(has_text="Kovács").get_by_role("button", name="Attended"))
 
     expect(desk.locator("#messages")).to_contain_text("István Kovács: completed")
-    assert hands.clicks == clicks_of("Close out a past visit")
+    assert hands.clicks == clicks_of("Close out a past appointment")
 
 
 # By keyboard
 
 
 @pytest.mark.parametrize(
-    ("task", "key", "visit", "status"),
+    ("task", "key", "name", "status"),
     [
         ("Mark arrived", "a", "booked", Status.ARRIVED),
         ("No-show", "n", "overdue", Status.NO_SHOW),
         ("Undo", "u", "arrived", Status.BOOKED),
     ],
 )
-def test_action_by_key(desk, clinic, hands, task, key, visit, status):
-    appointment = getattr(clinic, visit)
+def test_action_by_key(desk, clinic, hands, task, key, name, status):
+    appointment = getattr(clinic, name)
     desk.goto("/")
     block(desk, appointment).get_by_role("link").focus()
 

@@ -23,7 +23,7 @@ STARTS = [begin + number * HALF_HOUR for begin in (MORNING, AFTERNOON) for numbe
 
 @pytest.fixture
 def full_day(clinic):
-    """A doctor with sixteen visits tomorrow, and a colleague."""
+    """A doctor with sixteen appointments tomorrow, and a colleague."""
     doctor = DoctorFactory(full_name="Dr Sara Nunes", specialization="Dermatology")
     TimetableFactory(doctor=doctor)
     TimetableFactory(doctor=DoctorFactory(full_name="Dr Piet Vermeer", specialization="Dermatology"))
@@ -33,7 +33,7 @@ def full_day(clinic):
     return doctor
 
 
-def visits_of(doctor):
+def appointments_of(doctor):
     return Appointment.objects.for_doctor(doctor.pk).on_day(TOMORROW).filter(status="booked")
 
 
@@ -45,7 +45,7 @@ def enter_leave(page, hands, doctor):
     page.get_by_label("First day").fill(TOMORROW.isoformat())
     page.get_by_label("Reason").fill("Ill")
     hands.click(page.get_by_role("button", name="Save", exact=True).locator("visible=true").last)
-    expect(page.get_by_role("heading", name="16 booked visits are hit")).to_be_visible()
+    expect(page.get_by_role("heading", name="16 booked appointments are hit")).to_be_visible()
     assert not Leave.objects.filter(doctor=doctor).exists()
     hands.click(page.get_by_role("button", name="Save, then move or cancel 16"))
     expect(page.get_by_role("status").filter(has_text="16 to move or cancel")).to_be_visible()
@@ -60,7 +60,7 @@ def test_everyone_of_a_full_day_is_moved_in_four_clicks(admins_page, full_day, w
 
     expect(admins_page.get_by_text("16 moved.")).to_be_visible()
     expect(admins_page.get_by_text("16 patients to reach")).to_be_visible()
-    assert not visits_of(full_day).exists()
+    assert not appointments_of(full_day).exists()
     assert Appointment.objects.filter(patient__first_name="Rui", status="booked").count() == 16
     assert hands.clicks == clicks_of("Leave over a full day of 16, everyone moved")
 
@@ -93,7 +93,7 @@ def test_all_of_it_works_without_javascript_and_on_a_telephone(open_page, admini
     page.get_by_role("button", name="Cancel all 16", exact=True).click()
 
     expect(page.get_by_text("16 cancelled.")).to_be_visible()
-    assert not visits_of(full_day).exists()
+    assert not appointments_of(full_day).exists()
 
 
 def test_enter_in_the_reason_cancels_nobody(admins_page, full_day):
@@ -104,7 +104,7 @@ def test_enter_in_the_reason_cancels_nobody(admins_page, full_day):
     admins_page.wait_for_load_state()
 
     expect(admins_page.get_by_text("16 to move or cancel")).to_be_visible()
-    assert visits_of(full_day).count() == 16
+    assert appointments_of(full_day).count() == 16
 
 
 def test_hours_are_typed_once_and_copied(admins_page, full_day):

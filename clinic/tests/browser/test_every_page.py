@@ -92,7 +92,7 @@ def at(address, text, *steps, who="receptionist", is_alone=False):
 BOOK = "/appointments/book/"
 # Another patient at a time at which the doctor is booked.
 TAKEN = BOOK + "?doctor={doctors.ferreira.pk}&date=2026-11-24&time=10:30&patient={patients.wozniak.pk}"
-# A leave that hits the visits of the rest of the day.
+# A leave that hits the appointments of the rest of the day.
 LEAVE = "/doctors/{doctors.ferreira.pk}/leave/"
 LEAVE_STEPS = (fill("First day", "2026-11-24"), fill("Reason", "Ill"))
 
@@ -157,7 +157,7 @@ SHOWN = {
     "print": at("/schedule/2026-11-24/print/", "To print"),
     "print, next day": at("/schedule/next/print/", "To print"),
     "print, two days": at("/schedule/pack/", "To print"),
-    "close out": at("/appointments/close-out/", "Close out past visits"),
+    "close out": at("/appointments/close-out/", "Close out past appointments"),
     "free times": at("/appointments/free/", "Free times"),
     "free times for a patient": at("/appointments/free/?patient={patients.haddad.pk}", "سمير حداد"),
     "book": at(BOOK, "Book an appointment"),
@@ -177,7 +177,7 @@ SHOWN = {
     "patients, found": at("/patients/", "Maria Santos", fill("Name, phone or e-mail", "santos"), press("Find")),
     "patients, nobody": at("/patients/", "Nobody", fill("Name, phone or e-mail", "nobody like that"), press("Find")),
     "patient": at("/patients/{patients.santos.pk}/", "9 March 1984"),
-    "patient without visits": at("/patients/{patients.brown.pk}/", "Olive Brown"),
+    "patient without appointments": at("/patients/{patients.brown.pk}/", "Olive Brown"),
     "register": at("/patients/new/", "Register a patient"),
     "register, refused": at("/patients/new/", "This field is required.", send),
     "edit": at("/patients/{patients.santos.pk}/edit/", "Edit Maria Santos"),
@@ -193,7 +193,7 @@ SHOWN = {
     "import patients, gone": at("/patients/import/999999/", "no longer there", who="administrator"),
     "export patients": at("/patients/export/", "All 6 patients", who="administrator"),
     "all that is held": at("/patients/{patients.santos.pk}/data/", "nobody else's", who="administrator"),
-    "anonymise": at("/patients/{patients.wozniak.pk}/anonymise/", "A visit is still open", who="administrator"),
+    "anonymise": at("/patients/{patients.wozniak.pk}/anonymise/", "An appointment is still open", who="administrator"),
     "anonymise, not ticked": at(
         "/patients/{patients.haddad.pk}/anonymise/", "This field is required.", send, who="administrator"
     ),
@@ -227,7 +227,7 @@ SHOWN = {
     ),
     "leave": at("/doctors/{doctors.ferreira.pk}/leave/", "Leave of Dr Ana Ferreira", who="administrator"),
     "leave, refused": at("/doctors/{doctors.ferreira.pk}/leave/", "This field is required.", send, who="administrator"),
-    "leave, hits": at(LEAVE, "3 booked visits are hit", *LEAVE_STEPS, send, who="administrator"),
+    "leave, hits": at(LEAVE, "3 booked appointments are hit", *LEAVE_STEPS, send, who="administrator"),
     "leave, edit": at("/doctors/leave/{leave.pk}/", "Delete", who="administrator"),
     "hours": at("/doctors/{doctors.ferreira.pk}/hours/", "Copy", who="administrator"),
     "hours, refused": at("/doctors/{doctors.ferreira.pk}/hours/", "at least one day", send, who="administrator"),

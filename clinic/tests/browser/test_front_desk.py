@@ -22,7 +22,7 @@ def block(page, appointment):
     return page.locator(f"#v{appointment.pk}")
 
 
-def visit(page, appointment):
+def row_of(page, appointment):
     return block(page, appointment).get_by_role("link")
 
 
@@ -60,7 +60,7 @@ def test_known_patient_is_booked_at_one_of_the_next_free_times(desk, clinic):
     desk.goto("/appointments/book/")
     desk.get_by_label(QUERY).press_sequentially("san mar")
     desk.get_by_role("main").get_by_role("button", name="Maria Santos").click()
-    expect(desk.get_by_text("Next visit: Tue 24 Nov 2026, 10:30")).to_be_visible()
+    expect(desk.get_by_text("Next appointment: Tue 24 Nov 2026, 10:30")).to_be_visible()
     panel = desk.get_by_role("complementary", name="Free times")
     panel.get_by_label("With").select_option(label="Cardiology")
     expect(panel.get_by_role("button", name="Dr James Okafor")).to_have_count(0)
@@ -176,14 +176,14 @@ def test_back_from_the_day_after_all_steps_of_booking_is_the_form(desk, clinic):
     expect(desk.get_by_role("heading", name="Tuesday 24 November 2026")).to_be_visible()
 
 
-def test_message_and_new_visit_are_in_view_and_the_keyboard_is_on_it(desk, clinic):
+def test_message_and_new_appointment_are_in_view_and_the_keyboard_is_on_it(desk, clinic):
     desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="17:30"))
     book_button(desk).click()
     assert_says(desk, "Booked: Olive Brown")
 
     desk.wait_for_load_state()
     booked = Appointment.objects.get(start_time=at("17:30"))
-    expect(visit(desk, booked)).to_be_focused()
+    expect(row_of(desk, booked)).to_be_focused()
     expect(block(desk, booked)).to_be_in_viewport(ratio=0.9)
     expect(desk.locator("#messages p")).to_be_in_viewport()
     assert desk.evaluate("scrollY") == 0
@@ -248,7 +248,7 @@ def test_usual_length_is_one_click_at_every_step(desk, clinic):
     expect(panel.get_by_role("button", name="Take Tue 24 Nov 2026 at 10:05")).to_have_count(0)
     desk.get_by_label(QUERY).fill("brown")
     desk.get_by_role("main").get_by_role("button", name="Olive Brown").click()
-    expect(desk.get_by_text("Next visit:")).to_be_visible()
+    expect(desk.get_by_text("Next appointment:")).to_be_visible()
 
     desk.get_by_role("button", name="15", exact=True).click()
 
@@ -313,7 +313,7 @@ def test_walk_in_is_one_button(desk, clinic):
 # The day as a work list
 
 
-def test_visit_runs_from_arrival_to_its_end_and_a_step_is_taken_back(admins_page, clinic):
+def test_appointment_runs_from_arrival_to_its_end_and_a_step_is_taken_back(admins_page, clinic):
     page, appointment = admins_page, clinic.booked
     page.goto("/")
     for button, status in (("Arrived", "arrived"), ("Start", "in_consultation"), ("Done", "completed")):
@@ -341,9 +341,9 @@ def test_who_waits_and_for_how_long_is_seen_at_once(desk, clinic):
     expect(block(desk, clinic.arrived)).to_contain_text(re.compile(r"waiting 1[23] min"))
 
 
-def test_list_has_tabs_and_a_visit_leaves_its_tab_with_one_click(desk, clinic):
+def test_list_has_tabs_and_an_appointment_leaves_its_tab_with_one_click(desk, clinic):
     desk.goto("/schedule/?layout=list")
-    tabs = desk.get_by_role("navigation", name="Visits")
+    tabs = desk.get_by_role("navigation", name="Appointments")
     for tab, count in (("Remaining", 4), ("Arrived", 2), ("Done", 3), ("All", 9)):
         expect(tabs.get_by_role("link", name=f"{tab} {count}")).to_be_visible()
 
@@ -356,7 +356,7 @@ def test_list_has_tabs_and_a_visit_leaves_its_tab_with_one_click(desk, clinic):
 
 def test_keys_pressed_quicker_than_the_portal_answers_are_all_carried_out(desk, clinic):
     desk.goto("/schedule/?layout=list")
-    visits = [clinic.booked, clinic.due, clinic.later]
+    appointments = [clinic.booked, clinic.due, clinic.later]
 
     desk.evaluate(
         """ids => {
@@ -366,11 +366,11 @@ def test_keys_pressed_quicker_than_the_portal_answers_are_all_carried_out(desk, 
             link.dispatchEvent(new KeyboardEvent("keydown", { key: "a", bubbles: true, cancelable: true }));
           }
         }""",
-        [appointment.pk for appointment in visits],
+        [appointment.pk for appointment in appointments],
     )
 
-    expect(desk.get_by_role("navigation", name="Visits").get_by_role("link", name="Arrived 5")).to_be_visible()
-    for appointment in visits:
+    expect(desk.get_by_role("navigation", name="Appointments").get_by_role("link", name="Arrived 5")).to_be_visible()
+    for appointment in appointments:
         assert_status_of(appointment, "arrived")
 
 
@@ -380,7 +380,7 @@ def test_refusal_outlives_the_answers_to_what_was_pressed_after_it(desk, clinic,
     posts = answers_to(lambda request: request.method == "POST")
 
     for appointment in (clinic.booked, clinic.due):
-        visit(desk, appointment).focus()
+        row_of(desk, appointment).focus()
         desk.keyboard.press("a")
     posts.set()
 
@@ -393,45 +393,45 @@ def test_who_leaves_before_all_is_sent_is_asked_and_can_stay(desk, clinic, answe
     desk.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     desk.goto("/schedule/?layout=list")
     posts = answers_to(lambda request: request.method == "POST")
-    visits = [clinic.booked, clinic.due]
-    for appointment in visits:
-        visit(desk, appointment).focus()
+    appointments = [clinic.booked, clinic.due]
+    for appointment in appointments:
+        row_of(desk, appointment).focus()
         desk.keyboard.press("a")
 
     desk.get_by_role("link", name="Patients").click(no_wait_after=True)
     posts.set()
 
-    expect(desk.get_by_role("navigation", name="Visits").get_by_role("link", name="Arrived 4")).to_be_visible()
+    expect(desk.get_by_role("navigation", name="Appointments").get_by_role("link", name="Arrived 4")).to_be_visible()
     assert asked == ["beforeunload"]
-    for appointment in visits:
+    for appointment in appointments:
         assert_status_of(appointment, "arrived")
     desk.get_by_role("link", name="Patients").click()
     expect(desk.get_by_role("heading", name="Patients")).to_be_visible()
 
 
-def test_undo_by_key_is_about_the_visit_that_left_the_tab(admins_page, clinic):
+def test_undo_by_key_is_about_the_appointment_that_left_the_tab(admins_page, clinic):
     page = admins_page
     page.goto("/schedule/?layout=list&tab=arrived")
-    visit(page, clinic.in_consultation).focus()
+    row_of(page, clinic.in_consultation).focus()
     page.keyboard.press("d")
     expect(block(page, clinic.in_consultation)).to_have_count(0)
-    expect(visit(page, clinic.arrived)).to_be_focused()
+    expect(row_of(page, clinic.arrived)).to_be_focused()
 
     page.keyboard.press("u")
 
-    expect(visit(page, clinic.in_consultation)).to_be_visible()
+    expect(row_of(page, clinic.in_consultation)).to_be_visible()
     assert_status_of(clinic.in_consultation, "in_consultation")
     assert_status_of(clinic.arrived, "arrived")
 
 
-def test_undo_by_key_is_about_the_visit_one_has_gone_to(admins_page, clinic):
+def test_undo_by_key_is_about_the_appointment_one_has_gone_to(admins_page, clinic):
     page = admins_page
     page.goto("/schedule/?layout=list&tab=arrived")
-    visit(page, clinic.in_consultation).focus()
+    row_of(page, clinic.in_consultation).focus()
     page.keyboard.press("d")
-    expect(visit(page, clinic.arrived)).to_be_focused()
+    expect(row_of(page, clinic.arrived)).to_be_focused()
     page.get_by_label("Find patient").focus()
-    visit(page, clinic.arrived).focus()
+    row_of(page, clinic.arrived).focus()
 
     page.keyboard.press("u")
 
@@ -519,19 +519,19 @@ def test_change_of_what_somebody_else_has_changed_is_refused_and_shown(desk, sec
 
 def test_move_in_the_grid_says_from_where_to_where_who_and_why(desk, clinic, receptionist):
     desk.goto("/")
-    visit(desk, clinic.booked).click()
+    row_of(desk, clinic.booked).click()
     desk.get_by_role("link", name="Move").click()
-    desk.get_by_label("Why the visit is moved").fill("Train is late")
+    desk.get_by_label("Why the appointment is moved").fill("Train is late")
     desk.get_by_role("link", name="Next day", exact=True).click()
     expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
-    expect(desk.get_by_label("Why the visit is moved")).to_have_value("Train is late")
+    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("Train is late")
     assert_accessible(desk)
     desk.get_by_role("button", name="Move to 09:30, Dr Ana Ferreira").click()
 
     assert_says(desk, "Moved: Maria Santos, Wed 25 Nov 2026 09:30")
     expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
     told = "Moved from Tue 24 Nov 2026 10:30 to Wed 25 Nov 2026 09:30"
-    visit(desk, clinic.booked).click()
+    row_of(desk, clinic.booked).click()
     for page in (f"/appointments/{clinic.booked.pk}/", f"/patients/{clinic.patients.santos.pk}/"):
         desk.goto(page)
         expect(desk.get_by_text(told).first).to_be_visible()
@@ -541,9 +541,9 @@ def test_move_in_the_grid_says_from_where_to_where_who_and_why(desk, clinic, rec
 
 def test_enter_in_the_reason_of_a_move_moves_nothing(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
-    desk.get_by_label("Why the visit is moved").fill("Train is late")
+    desk.get_by_label("Why the appointment is moved").fill("Train is late")
 
-    desk.get_by_label("Why the visit is moved").press("Enter")
+    desk.get_by_label("Why the appointment is moved").press("Enter")
 
     desk.wait_for_timeout(500)
     expect(desk.get_by_text("Moving Maria Santos")).to_be_visible()
@@ -551,11 +551,11 @@ def test_enter_in_the_reason_of_a_move_moves_nothing(desk, clinic):
     assert clinic.booked.start_time == at("10:30")
 
 
-def test_why_a_visit_is_moved_is_kept_though_it_was_typed_before_the_scripts_came(desk, clinic):
+def test_why_an_appointment_is_moved_is_kept_though_it_was_typed_before_the_scripts_came(desk, clinic):
     held = []
     desk.route("**/js/forms*.js", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright wants a function
     desk.goto(f"/?move={clinic.booked.pk}", wait_until="commit")
-    desk.get_by_label("Why the visit is moved").fill("Train is late")
+    desk.get_by_label("Why the appointment is moved").fill("Train is late")
     held[0].continue_()
     desk.unroute("**/js/forms*.js")
     desk.wait_for_load_state()
@@ -563,20 +563,20 @@ def test_why_a_visit_is_moved_is_kept_though_it_was_typed_before_the_scripts_cam
     desk.get_by_role("link", name="Next day", exact=True).click()
 
     expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
-    expect(desk.get_by_label("Why the visit is moved")).to_have_value("Train is late")
+    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("Train is late")
 
 
-def test_why_a_visit_is_moved_is_kept_for_that_visit_only(desk, clinic):
+def test_why_an_appointment_is_moved_is_kept_for_that_appointment_only(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
-    desk.get_by_label("Why the visit is moved").fill("Train is late")
+    desk.get_by_label("Why the appointment is moved").fill("Train is late")
     desk.get_by_role("link", name="Type a time").click()
     expect(desk.get_by_label("Why (optional)")).to_have_value("Train is late")
 
     desk.goto(f"/?move={clinic.due.pk}")
 
-    expect(desk.get_by_label("Why the visit is moved")).to_have_value("")
+    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("")
     desk.goto(f"/?move={clinic.booked.pk}")
-    expect(desk.get_by_label("Why the visit is moved")).to_have_value("")
+    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("")
 
 
 def test_move_by_typing_a_time_that_is_taken_offers_others(desk, clinic):
@@ -590,10 +590,10 @@ def test_move_by_typing_a_time_that_is_taken_offers_others(desk, clinic):
     assert_says(desk, "Moved: Maria Santos")
 
 
-def test_visit_is_dragged_to_another_time(desk, clinic):
+def test_appointment_is_dragged_to_another_time(desk, clinic):
     desk.goto("/")
 
-    visit(desk, clinic.booked).drag_to(desk.get_by_role("link", name="Book 11:30, Dr Ingrid Lindqvist"))
+    row_of(desk, clinic.booked).drag_to(desk.get_by_role("link", name="Book 11:30, Dr Ingrid Lindqvist"))
 
     assert_says(desk, "Moved: Maria Santos, Tue 24 Nov 2026 11:30, Dr Ingrid Lindqvist")
     clinic.booked.refresh_from_db()
@@ -619,7 +619,7 @@ def test_move_is_taken_back_by_key_and_refused_when_the_time_has_been_given_away
     expect(desk.get_by_role("group", name="Free times near it").get_by_role("button").first).to_be_visible()
 
 
-def test_escape_leaves_the_visit_where_it_is(desk, clinic):
+def test_escape_leaves_the_appointment_where_it_is(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
     expect(desk.get_by_text("Moving Maria Santos")).to_be_visible()
 
@@ -629,9 +629,9 @@ def test_escape_leaves_the_visit_where_it_is(desk, clinic):
     expect(desk.get_by_role("link", name="Book 14:00, Dr Ingrid Lindqvist")).to_be_visible()
 
 
-def test_escape_leaves_the_visit_booked(desk, clinic):
+def test_escape_leaves_the_appointment_booked(desk, clinic):
     desk.goto("/")
-    visit(desk, clinic.later).focus()
+    row_of(desk, clinic.later).focus()
     desk.keyboard.press("c")
     expect(desk.get_by_role("button", name="Cannot come")).to_be_focused()
     desk.wait_for_load_state()
@@ -661,16 +661,16 @@ def test_cancelled_in_other_words_and_taken_back(desk, clinic):
 def test_open_day_shows_changes_of_others_and_keeps_its_place(desk, clinic, receptionist):
     desk.clock.install()
     desk.goto("/")
-    visit(desk, clinic.later).focus()
+    row_of(desk, clinic.later).focus()
     desk.locator("#day-grid").evaluate("grid => { grid.scrollTop = 40; }")
     desk.get_by_label("Find patient").fill("half typed")
-    visit(desk, clinic.later).focus()
+    row_of(desk, clinic.later).focus()
 
     actions.mark_arrived(clinic.booked, by=receptionist)
     desk.clock.fast_forward(POLL_MS)
 
     assert_status(desk, clinic.booked, "arrived")
-    expect(visit(desk, clinic.later)).to_be_focused()
+    expect(row_of(desk, clinic.later)).to_be_focused()
     assert desk.locator("#day-grid").evaluate("grid => grid.scrollTop") == 40
     expect(desk.get_by_label("Find patient")).to_have_value("half typed")
 
@@ -719,7 +719,7 @@ def test_day_that_is_open_leads_to_the_login_when_one_is_signed_out(desk, clinic
     assert "Santos" not in desk.content()
 
 
-def test_moving_ends_when_somebody_else_cancels_the_visit(desk, clinic, receptionist):
+def test_moving_ends_when_somebody_else_cancels_the_appointment(desk, clinic, receptionist):
     desk.clock.install()
     desk.goto(f"/?move={clinic.booked.pk}")
     expect(desk.get_by_role("button", name="Move to 14:00, Dr Ingrid Lindqvist")).to_be_visible()
@@ -727,7 +727,7 @@ def test_moving_ends_when_somebody_else_cancels_the_visit(desk, clinic, receptio
     actions.cancel(clinic.booked, reason="Ill", cancelled_by="patient", by=receptionist)
     desk.clock.fast_forward(POLL_MS)
 
-    assert_says(desk, "That visit can no longer be moved.")
+    assert_says(desk, "That appointment can no longer be moved.")
     expect(desk.get_by_role("link", name="Book 14:00, Dr Ingrid Lindqvist")).to_be_visible()
 
 
@@ -749,13 +749,13 @@ def test_asking_whether_the_day_has_changed_renders_nothing(desk, clinic):
 
 def test_arrows_lead_through_the_grid(desk, clinic):
     desk.goto("/")
-    visit(desk, clinic.booked).focus()
+    row_of(desk, clinic.booked).focus()
 
     desk.keyboard.press("ArrowDown")
-    expect(visit(desk, clinic.later)).to_be_focused()
+    expect(row_of(desk, clinic.later)).to_be_focused()
     desk.keyboard.press("ArrowUp")
     desk.keyboard.press("ArrowUp")
-    expect(visit(desk, clinic.arrived)).to_be_focused()
+    expect(row_of(desk, clinic.arrived)).to_be_focused()
     desk.keyboard.press("ArrowRight")
     assert desk.evaluate("document.activeElement.closest('section').ariaLabel") == "Dr Ingrid Lindqvist"
     desk.keyboard.press("ArrowLeft")
@@ -764,13 +764,13 @@ def test_arrows_lead_through_the_grid(desk, clinic):
     expect(desk).to_have_url(re.compile(r"/appointments/\d+/$"))
 
 
-def test_whole_visit_by_keys(doctors_page, clinic):
+def test_whole_appointment_by_keys(doctors_page, clinic):
     doctors_page.goto("/")
-    visit(doctors_page, clinic.booked).focus()
+    row_of(doctors_page, clinic.booked).focus()
     for key, status in (("a", "arrived"), ("s", "in_consultation"), ("d", "completed"), ("u", "in_consultation")):
         doctors_page.keyboard.press(key)
         assert_status(doctors_page, clinic.booked, status)
-        expect(visit(doctors_page, clinic.booked)).to_be_focused()
+        expect(row_of(doctors_page, clinic.booked)).to_be_focused()
 
 
 @pytest.mark.parametrize(
@@ -804,13 +804,13 @@ def test_single_keys_can_be_turned_off(desk, clinic):
     desk.get_by_label("Single keys are on").uncheck()
     desk.keyboard.press("Escape")
     desk.reload()
-    visit(desk, clinic.booked).focus()
+    row_of(desk, clinic.booked).focus()
 
     desk.keyboard.press("c")
     desk.keyboard.press("b")
 
     expect(desk.get_by_role("heading", name="Tuesday 24 November 2026")).to_be_visible()
-    expect(visit(desk, clinic.booked)).to_be_focused()
+    expect(row_of(desk, clinic.booked)).to_be_focused()
 
 
 def test_letters_typed_into_a_field_are_letters(desk, clinic):
@@ -847,7 +847,7 @@ def test_everything_goes_without_javascript(plain_desk, clinic):
     page.get_by_role("link", name="Book 13:00, Dr James Okafor").click()
     page.get_by_label(QUERY).fill("wozniak")
     page.get_by_role("button", name="Find").click()
-    expect(page.get_by_text("Next visit:")).to_be_visible()
+    expect(page.get_by_text("Next appointment:")).to_be_visible()
     book_button(page).click()
     assert_says(page, "Booked: Łucja Woźniak")
     booked = Appointment.objects.get(patient=clinic.patients.wozniak, start_time=at("13:00"))
@@ -857,12 +857,12 @@ def test_everything_goes_without_javascript(plain_desk, clinic):
     page.locator("#messages").get_by_role("button", name="Undo").click()
     assert_status(page, booked, "booked")
 
-    visit(page, booked).click()
+    row_of(page, booked).click()
     page.get_by_role("link", name="Move").click()
     page.get_by_role("button", name="Move to 14:00, Dr James Okafor").click()
     assert_says(page, "Moved: Łucja Woźniak")
 
-    visit(page, booked).click()
+    row_of(page, booked).click()
     page.get_by_role("link", name="Cancel").click()
     page.get_by_role("button", name="Cannot come").click()
     assert_says(page, "Łucja Woźniak: cancelled.")
@@ -910,7 +910,7 @@ def test_telephone_shows_one_doctor_at_a_time_and_reaches_all(phone_desk, clinic
     page.get_by_role("navigation", name="Doctors").get_by_role("link", name="Dr James Okafor").click()
 
     expect(page.get_by_role("region", name="Dr James Okafor")).to_be_in_viewport(ratio=0.1)
-    expect(visit(page, clinic.booked)).not_to_be_in_viewport()
+    expect(row_of(page, clinic.booked)).not_to_be_in_viewport()
     block(page, clinic.due).get_by_role("button", name="Arrived").click()
     assert_status(page, clinic.due, "arrived")
     assert_no_sideways_scroll(page)

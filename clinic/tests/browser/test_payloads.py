@@ -54,7 +54,7 @@ def plant(text, number, *, by):
     patient = saved(Patient(first_name=cut(text, 50), last_name=cut(text, 50), email=f"o'{number}@example.org"))
     who = {"patient": patient, "doctor": doctor, "duration_minutes": 30, "by": by}
     said = {"reason": cut(text, 200), "notes": cut(text, 2000)}
-    visit = actions.book(start_time=at("10:30"), **who, **said)
+    appointment = actions.book(start_time=at("10:30"), **who, **said)
     gone = actions.book(start_time=at("14:00"), **who, **said)
     actions.cancel(gone, reason=cut(text, 200), cancelled_by="patient", by=by)
     AppointmentFactory(patient=patient, doctor=doctor, start_time=at("15:00", YESTERDAY), reason=cut(text, 200))
@@ -64,9 +64,12 @@ def plant(text, number, *, by):
     token = ApiToken(user=user, name=cut(text, 100))
     token.make_text()
     saved(token)
-    impact = open_schedule_change([visit], cause=cut(text, 255), by=by)
+    impact = open_schedule_change([appointment], cause=cut(text, 255), by=by)
     return SimpleNamespace(
-        visit=visit.pk, gone=gone.pk, patient=patient.pk, doctor=doctor.pk, timetable=timetable.pk, leave=leave.pk,
+        appointment=appointment.pk,
+        gone=gone.pk,
+        patient=patient.pk,
+        doctor=doctor.pk, timetable=timetable.pk, leave=leave.pk,
         closure=closure.pk, token=token.pk, impact=impact.pk, user=user.pk,
     )  # fmt: skip
 
@@ -76,10 +79,10 @@ SHARED += ["/appointments/free/", "/appointments/impacts/", "/appointments/close
 OF_EACH = [
     "/patients/{0.patient}/",
     "/patients/{0.patient}/edit/",
-    "/appointments/{0.visit}/",
+    "/appointments/{0.appointment}/",
     "/appointments/{0.gone}/",
-    "/appointments/{0.visit}/move/",
-    "/appointments/{0.visit}/cancel/",
+    "/appointments/{0.appointment}/move/",
+    "/appointments/{0.appointment}/cancel/",
     "/appointments/book/?patient={0.patient}&doctor={0.doctor}&date=2026-11-24&time=10:30",
     "/appointments/impacts/{0.impact}/",
     "/doctors/{0.doctor}/",
@@ -95,7 +98,7 @@ ADMINS_OF_EACH = [
     "/doctors/closures/{0.closure}/",
     "/admin/patients/patient/{0.patient}/change/",
     "/admin/patients/patient/{0.patient}/history/",
-    "/admin/appointments/appointment/{0.visit}/change/",
+    "/admin/appointments/appointment/{0.appointment}/change/",
     "/admin/clinic/user/{0.user}/change/",
 ]
 

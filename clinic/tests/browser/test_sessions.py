@@ -303,13 +303,13 @@ def test_day_that_is_fetched_anew_just_after_the_end_is_shown_after_the_login(
 
 
 def type_why(page, clinic):
-    """Type why a visit is moved, which the tab keeps on the way to another time."""
+    """Type why an appointment is moved, which the tab keeps on the way to another time."""
     page.goto(f"/appointments/{clinic.booked.pk}/move/")
     page.get_by_label("Why (optional)").fill("Has to work")
     assert "Has to work" in page.evaluate("Object.values(sessionStorage)")
 
 
-def test_tab_forgets_why_a_visit_is_moved_at_the_logout(desk, clinic):
+def test_tab_forgets_why_an_appointment_is_moved_at_the_logout(desk, clinic):
     type_why(desk, clinic)
 
     desk.locator(".menu summary").click()
@@ -320,7 +320,7 @@ def test_tab_forgets_why_a_visit_is_moved_at_the_logout(desk, clinic):
     assert desk.evaluate("sessionStorage.length") == 0
 
 
-def test_tab_forgets_why_a_visit_is_moved_when_the_session_ends_by_itself(clocked_desk, clinic, pass_time):
+def test_tab_forgets_why_an_appointment_is_moved_when_the_session_ends_by_itself(clocked_desk, clinic, pass_time):
     type_why(clocked_desk, clinic)
 
     leave_alone(clocked_desk, pass_time)

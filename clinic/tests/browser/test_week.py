@@ -13,7 +13,7 @@ def week(clinic):
     return f"/doctors/{clinic.doctors.ferreira.pk}/week/2026-11-24/"
 
 
-def visit(page, appointment):
+def row_of(page, appointment):
     return page.locator(f"#v{appointment.pk}").get_by_role("link")
 
 
@@ -23,10 +23,10 @@ def column_in_focus(page):
 
 def test_arrows_lead_through_the_week(desk, clinic, week):
     desk.goto(week)
-    visit(desk, clinic.booked).focus()
+    row_of(desk, clinic.booked).focus()
 
     desk.keyboard.press("ArrowDown")
-    expect(visit(desk, clinic.later)).to_be_focused()
+    expect(row_of(desk, clinic.later)).to_be_focused()
     desk.keyboard.press("ArrowRight")
     assert column_in_focus(desk) == "Wednesday 25 November"
     desk.keyboard.press("ArrowLeft")
@@ -44,21 +44,21 @@ def test_keys_lead_from_week_to_week(desk, clinic, week):
     expect(desk.get_by_role("heading", level=1)).to_contain_text("23 Nov – 29 Nov 2026")
 
 
-def test_visit_is_marked_in_the_week(desk, clinic, week):
+def test_appointment_is_marked_in_the_week(desk, clinic, week):
     desk.goto(week)
-    visit(desk, clinic.booked).focus()
+    row_of(desk, clinic.booked).focus()
 
     desk.keyboard.press("a")
 
     expect(desk.locator(f"#v{clinic.booked.pk}")).to_have_class(re.compile("status-arrived"))
-    expect(visit(desk, clinic.booked)).to_be_focused()
+    expect(row_of(desk, clinic.booked)).to_be_focused()
     expect(desk).to_have_url(re.compile(week))
 
 
-def test_visit_is_dragged_to_another_day(desk, clinic, week):
+def test_appointment_is_dragged_to_another_day(desk, clinic, week):
     desk.goto(week)
 
-    visit(desk, clinic.booked).drag_to(desk.get_by_role("link", name="Book 10:30, Thu 26 Nov"))
+    row_of(desk, clinic.booked).drag_to(desk.get_by_role("link", name="Book 10:30, Thu 26 Nov"))
 
     expect(desk.get_by_role("status").filter(has_text="Moved: Maria Santos")).to_be_visible()
     expect(desk).to_have_url(re.compile(rf"/week/2026-11-26/#v{clinic.booked.pk}$"))
@@ -66,9 +66,9 @@ def test_visit_is_dragged_to_another_day(desk, clinic, week):
     assert clinic.booked.start_time == at("10:30", at("10:30").date().replace(day=26))
 
 
-def test_key_to_move_leads_to_the_day_of_the_visit(desk, clinic, week):
+def test_key_to_move_leads_to_the_day_of_the_appointment(desk, clinic, week):
     desk.goto(week)
-    visit(desk, clinic.tomorrow).focus()
+    row_of(desk, clinic.tomorrow).focus()
 
     desk.keyboard.press("m")
 
@@ -83,7 +83,7 @@ def test_week_of_another_doctor_is_picked_without_scripts(plain_desk, clinic, we
     plain_desk.get_by_role("button", name="Show").click()
 
     expect(plain_desk.get_by_role("heading", name="Dr Ingrid Lindqvist")).to_be_visible()
-    expect(visit(plain_desk, clinic.thursday)).to_be_visible()
+    expect(row_of(plain_desk, clinic.thursday)).to_be_visible()
 
 
 def test_telephone_begins_with_today(phone_desk, clinic, week):

@@ -56,7 +56,7 @@ def appointment_export(request: StaffRequest) -> HttpResponseBase:
         export = Export(first, last, user=request.user, doctor_id=doctor and doctor.pk)
         told = {"first": str(first), "last": str(last), "doctor": doctor and doctor.pk, "format": as_format}
         # Before the first row is sent: what has left the portal cannot be called back, be the download broken off.
-        AuditEntry.objects.note(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **told)
+        AuditEntry.objects.record(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **told)
         return sent_rows(
             f"appointments {first} to {last}",
             export.name,

@@ -87,7 +87,7 @@ def audit_trail(request: StaffRequest) -> HttpResponse:
     found = list(Patient.objects.search(query)[: MAX_FOUND + 1]) if query else None
     if found is not None:
         record_found(found[:MAX_FOUND])
-    AuditEntry.objects.note_of(Event.READ, AuditEntry, pk=None, patient_id=asked.patient_id, **asked.told)
+    AuditEntry.objects.record_by_id(Event.READ, AuditEntry, pk=None, patient_id=asked.patient_id, **asked.told)
     before = parse_number(request.GET.get("before", ""))
     entries, more = page_of(asked, before=before)
     context = {

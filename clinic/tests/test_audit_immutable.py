@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def entry(patient):
-    return AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk])
+    return AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk])
 
 
 def stored(entry):
@@ -182,9 +182,9 @@ def old_and_new(db, settings):
     kind = ContentType.objects.get_for_model(Patient)
     common = {"event": Event.SEARCH, "action": 3, "content_type": kind}
     old = AuditEntry.objects.create(timestamp=limit - dt.timedelta(minutes=1), **common)
-    SeenPatient.objects.note(old, [7])
+    SeenPatient.objects.record(old, [7])
     new = AuditEntry.objects.create(timestamp=limit + dt.timedelta(minutes=1), **common)
-    SeenPatient.objects.note(new, [8])
+    SeenPatient.objects.record(new, [8])
     return old, new
 
 
@@ -216,7 +216,7 @@ def test_pruning_leaves_an_entry_of_its_own(now, old_and_new):
 
 @pytest.mark.both_databases
 def test_pruning_goes_on_in_batches(now, old_and_new, monkeypatch):
-    monkeypatch.setattr("clinic.audit.models.PRUNED_AT_ONCE", 1)
+    monkeypatch.setattr("clinic.audit.models.PRUNE_BATCH", 1)
     old, _new = old_and_new
     AuditEntry.objects.create(timestamp=old.timestamp, event=Event.READ, action=3, content_type_id=old.content_type_id)
 

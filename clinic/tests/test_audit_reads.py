@@ -357,7 +357,7 @@ def test_nobody_is_told_who_would_be_hit_without_an_entry(in_admin, hit, monkeyp
         for name in HITS:
             with case(name):
                 in_admin.raise_request_exception = False
-                monkeypatch.setattr(AuditQuerySet, "note_of", lambda *args, **kwargs: 1 / 0)
+                monkeypatch.setattr(AuditQuerySet, "record_by_id", lambda *args, **kwargs: 1 / 0)
 
                 response = look_at_hits(in_admin, name, hit)
 
@@ -627,7 +627,7 @@ def test_preview_of_an_import_notes_who_is_registered_already(in_admin, appointm
 def test_list_that_names_many_holds_the_first_and_finds_all():
     patients = [PatientFactory() for _ in range(25)]
 
-    entry = AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
+    entry = AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
 
     assert len(entry.additional_data["patients"]) == 20
     assert entry.additional_data["found"] == len(seen_in(entry)) == 25

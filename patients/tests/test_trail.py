@@ -35,7 +35,7 @@ def maria():
 
 def note(event, subject, *, by=None, at=None, **details):
     """Write an entry as if somebody had done it at some time."""
-    entry = AuditEntry.objects.note(event, subject, **details)
+    entry = AuditEntry.objects.record(event, subject, **details)
     if by or at:
         values = {"actor": by} if by else {}
         QuerySet(AuditEntry).filter(pk=entry.pk).update(**values, **({"timestamp": at} if at else {}))

@@ -124,6 +124,13 @@ def test_history_of_notes_tells_old_and_new(appointment):
     assert history_texts(appointment)[0] == ["Notes: – → Called back"]
 
 
+def test_history_shows_the_note_none_as_typed(appointment):
+    appointment.notes = "None"
+    appointment.save()
+
+    assert history_texts(appointment)[0] == ["Notes: – → None"]
+
+
 def test_history_does_not_tell_of_stamps_and_counters(appointment, user):
     actions.start(appointment, by=user)
 
@@ -142,7 +149,7 @@ def test_history_tells_at_most_so_many(now, appointment):
         appointment.save()
         now.shift(MINUTE)
 
-    assert [entry.what for entry in history_of(appointment, user=SEES_ALL, most=2)] == [
+    assert [entry.what for entry in history_of(appointment, user=SEES_ALL, limit=2)] == [
         ["Notes: Note 3 → Note 4"],
         ["Notes: Note 2 → Note 3"],
     ]

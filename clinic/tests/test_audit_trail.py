@@ -15,7 +15,7 @@ from appointments.displaced.finder import open_schedule_change
 from appointments.models import Appointment, DisplacedAppointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.actor import acting
-from clinic.audit_trail.entries import Asked, page_of, rows_of
+from clinic.audit_trail.entries import AuditFilter, describe_entries, entries_page
 from clinic.models import AuditEntry, Event, SeenPatient
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import NOW, utc
@@ -46,8 +46,8 @@ def note(event, subject, *, by=None, at=None, **details):
 def shown(**filters):
     """Return the ids of the entries that the page shows, but for the looks at the page itself."""
     before = AuditEntry.objects.latest("pk").pk if AuditEntry.objects.exists() else 0
-    asked = Asked(**filters)
-    entries, _more = page_of(asked)
+    asked = AuditFilter(**filters)
+    entries, _more = entries_page(asked)
     return [entry.pk for entry in entries if entry.pk <= before and entry.event != Event.WRITE]
 
 
@@ -137,7 +137,7 @@ def test_pages_follow_one_another_without_gap_or_repeat(maria):
     ]
     found, before = [], None
     for _page in range(4):
-        entries, before = page_of(Asked(patient_id=maria.pk), before=before)
+        entries, before = entries_page(AuditFilter(patient_id=maria.pk), before=before)
         found += [entry.pk for entry in entries if entry.event != Event.WRITE]
         if before is None:
             break
@@ -191,7 +191,7 @@ def test_nonsense_in_the_address_is_no_error(in_admin):
 
 
 def row_of(entry):
-    return rows_of([AuditEntry.objects.select_related("actor", "content_type").get(pk=entry.pk)])[0]
+    return describe_entries([AuditEntry.objects.select_related("actor", "content_type").get(pk=entry.pk)])[0]
 
 
 def test_row_shows_who_where_and_old_and_new(receptionist, doctor):
@@ -265,7 +265,7 @@ def test_details_are_in_words(db):
         ({"day": "anonymised"}, ["of anonymised"]),
     ]
 
-    shown = [row_of(note(Event.READ, Patient, **data)).told for data, _words in details]
+    shown = [row_of(note(Event.READ, Patient, **data)).details for data, _words in details]
 
     assert shown == [words for _data, words in details]
 
@@ -273,7 +273,7 @@ def test_details_are_in_words(db):
 def test_records_recorded_by_id_are_shown_by_name(receptionist, doctor, maria):
     details = {"of_user": receptionist.pk, "doctor": doctor.pk, "patient_id_named": maria.pk, "doctor_named": 4711}
 
-    assert row_of(note(Event.READ, Patient, **details)).told == [
+    assert row_of(note(Event.READ, Patient, **details)).details == [
         f"only of {receptionist.display_name}",
         f"of {doctor}",
         "with Maria Santos",
@@ -387,7 +387,7 @@ def test_page_is_read_by_index():
     ]
     for filters, indexes in filters_and_indexes:
         with CaptureQueriesContext(connection) as captured:
-            page_of(Asked(**filters), before=last)
+            entries_page(AuditFilter(**filters), before=last)
 
         selects = [query["sql"] for query in captured.captured_queries if query["sql"].startswith("SELECT")]
         steps = [

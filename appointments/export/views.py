@@ -8,9 +8,10 @@ from django.core.exceptions import ValidationError
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-from appointments.export.rows import ONE_DAY, Export, check_export_span
+from appointments.export.rows import Export, check_export_span
 from appointments.models import Appointment
 from clinic.core import clinic_time
+from clinic.core.clinic_time import ONE_DAY
 from clinic.html.widgets import DateInput, make_small
 from clinic.models import AuditEntry, Event
 from clinic.spreadsheets.export import FORMATS, sent_rows

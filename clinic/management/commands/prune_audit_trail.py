@@ -1,3 +1,5 @@
+"""Delete the entries of the audit trail that are older than they must be kept."""
+
 import datetime as dt
 from typing import Any
 
@@ -9,12 +11,16 @@ from clinic.models import AuditEntry
 
 
 class Command(BaseCommand):
-    help = "Delete audit entries older than AUDIT_RETENTION_DAYS, and print their number."
+    """The only way in which entries end; it leaves one that says so."""
+
+    help = "Deletes the entries of the audit trail that are older than AUDIT_RETENTION_DAYS, and prints how many."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Print the number of entries, and delete none.")
+        """Take the option to look first."""
+        parser.add_argument("--dry-run", action="store_true", help="Print how many there are, and delete none.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Delete, or count."""
         days = settings.AUDIT_RETENTION_DAYS
         if days < 1:
             raise CommandError("AUDIT_RETENTION_DAYS must be at least 1.")

@@ -39,9 +39,12 @@ def field_values(
     for name, values in (entry.changes_dict or {}).items():
         # Old entries of many-to-many fields are in the library's own format, a dict.
         if name not in hidden and isinstance(values, list):
-            old, new = values
-            is_new, is_deleted = entry.action == entry.Action.CREATE, entry.action == entry.Action.DELETE
-            yield name, _field(kind, name), [None if is_new else old, None if is_deleted else new]
+            yield name, _field(kind, name), [_none(value, entry) for value in values]
+
+
+def _none(value: Any, entry: Any) -> Any:
+    # In these entries "None" is always a missing value; in updates it can be what somebody typed.
+    return None if value == "None" and entry.action != entry.Action.UPDATE else value
 
 
 def records_in_changes(

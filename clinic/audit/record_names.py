@@ -39,12 +39,13 @@ def field_values(
     for name, values in (entry.changes_dict or {}).items():
         # Old entries of many-to-many fields are in the library's own format, a dict.
         if name not in hidden and isinstance(values, list):
-            yield name, _field(kind, name), [_none(value, entry) for value in values]
+            yield name, _field(kind, name), _without_none(entry, *values)
 
 
-def _none(value: Any, entry: Any) -> Any:
-    # In these entries "None" is always a missing value; in updates it can be what somebody typed.
-    return None if value == "None" and entry.action != entry.Action.UPDATE else value
+def _without_none(entry: Any, old: Any, new: Any) -> list[Any]:
+    # A missing value is stored as "None", which elsewhere may be text that a user typed.
+    is_new, is_deleted = entry.action == entry.Action.CREATE, entry.action == entry.Action.DELETE
+    return [None if is_new and old == "None" else old, None if is_deleted and new == "None" else new]
 
 
 def records_in_changes(

@@ -28,7 +28,7 @@ def free_times(request: StaffRequest) -> HttpResponse:
     filters.full_clean()
     minutes = filters.cleaned_data.get("minutes")
     wish = filters.wish(minutes=minutes, patient_id=patient.pk if patient else None)
-    first_day = known_day(filters.cleaned_data.get("date")) or clinic_time.today()
+    first_day = clinic_time.known_date(filters.cleaned_data.get("date")) or clinic_time.today()
     booking = {"minutes": minutes, "patient": patient.pk if patient else None}
     context = {
         "filters": filters,
@@ -61,11 +61,6 @@ def shown_times(found: SlotSearchResult, wish: SlotSearch, first_day: dt.date) -
         "free_days": days,
         "first_day": first_day,
         "last_day": found.last_day,
-        "later": later if later <= clinic_time.LAST_DATE else None,
+        "later": clinic_time.known_date(later),
         "is_one_doctor": wish.doctor_id is not None,
     }
-
-
-def known_day(day: dt.date | None) -> dt.date | None:
-    """Return the day if it lies in the portal's calendar."""
-    return day if day and clinic_time.FIRST_DATE <= day <= clinic_time.LAST_DATE else None

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from appointments.availability.forms import FreeTimesForm
 from appointments.availability.search import SlotSearch, find_free, nearest
-from appointments.availability.views import known_day, shown_times
+from appointments.availability.views import shown_times
 from appointments.booking.forms import SlotForm
 from appointments.models import Appointment
 from clinic.core import clinic_time
@@ -70,7 +70,7 @@ def _alternatives(
 def day_of(form: SlotForm) -> dt.date:
     """Return the day the form speaks of; today if it has none, or one that has passed."""
     try:
-        day = known_day(form.fields["date"].clean(form["date"].value()))
+        day = clinic_time.known_date(form.fields["date"].clean(form["date"].value()))
     except ValidationError:
         day = None
     return max(day or clinic_time.today(), clinic_time.today())
@@ -78,7 +78,7 @@ def day_of(form: SlotForm) -> dt.date:
 
 def _day_in(text: str) -> dt.date | None:
     try:
-        return known_day(dt.date.fromisoformat(text))
+        return clinic_time.known_date(dt.date.fromisoformat(text))
     except ValueError:
         return None
 

@@ -7,6 +7,8 @@ import pytest
 from django.db.models import QuerySet
 
 from appointments.models import Appointment
+from appointments.schedule.blocks import PatientDetails
+from appointments.schedule.columns import FreeTimeQuery
 from appointments.schedule.day import day_view
 from appointments.schedule.grid import Place
 from appointments.statuses import Status
@@ -217,7 +219,7 @@ def test_patient_is_named_to_the_reception(doctor, receptionist):
 
     (block,) = day_view(DAY, user=receptionist).columns[0].blocks
 
-    assert (block.who, block.phone, block.reason) == ("Maria Santos", "112", "Knee")
+    assert (block.patient.name, block.patient.phone, block.patient.reason) == ("Maria Santos", "112", "Knee")
     assert (block.url, block.doctor_name) == (f"/appointments/{appointment.pk}/", "Dr Okafor")
 
 
@@ -227,7 +229,7 @@ def test_patient_is_initials_to_a_manager(doctor, manager):
     day = day_view(DAY, user=manager)
 
     (block,) = day.columns[0].blocks
-    assert (block.who, block.phone, block.reason, block.url) == ("M. S.", "", "", "")
+    assert (block.patient, block.url) == (PatientDetails("M. S."), "")
     assert day.listed == [block]
 
 
@@ -239,8 +241,13 @@ def test_patient_is_named_to_the_own_doctor_only(doctor_user):
     day = day_view(DAY, user=doctor_user)
 
     (own_block,), (other_block,) = (column.blocks for column in day.columns)
-    assert (own_block.who, own_block.reason, bool(own_block.url)) == ("Maria Santos", "Knee", True)
-    assert (other_block.who, other_block.reason, other_block.url, other_block.phone) == ("M. S.", "", "", "")
+    assert (own_block.patient.name, own_block.patient.reason, bool(own_block.url)) == ("Maria Santos", "Knee", True)
+    assert (other_block.patient.name, other_block.patient.reason, other_block.url, other_block.patient.phone) == (
+        "M. S.",
+        "",
+        "",
+        "",
+    )
 
 
 def test_patient_is_initials_to_who_has_no_role(doctor):
@@ -248,7 +255,7 @@ def test_patient_is_initials_to_who_has_no_role(doctor):
 
     (block,) = day_view(DAY, user=UserFactory()).columns[0].blocks
 
-    assert (block.who, block.url) == ("M. S.", "")
+    assert (block.patient.name, block.url) == ("M. S.", "")
 
 
 # Statuses
@@ -445,7 +452,7 @@ def test_free_time_has_room_for_the_length_asked_for(doctor, receptionist):
     create_appointment(doctor, 9, 0, 180)
     create_appointment(doctor, 13, 0, 180)
 
-    (column,) = day_view(DAY, user=receptionist, at=MORNING, room_for=60).columns
+    (column,) = day_view(DAY, user=receptionist, at=MORNING, free_time=FreeTimeQuery(60)).columns
 
     assert [free.time for free in column.free] == ["08:00", "12:00", "16:00", "16:30", "17:00"]
 
@@ -509,7 +516,7 @@ def test_appointment_outside_usual_hours_offers_no_free_time_there(doctor, recep
 def test_free_time_is_the_patients_too(doctor, receptionist):
     elsewhere = AppointmentFactory(start_time=utc(2026, 11, 24, 10, 0), duration_minutes=60)
 
-    day = day_view(DAY, user=receptionist, at=LONG_AGO, patient=elsewhere.patient)
+    day = day_view(DAY, user=receptionist, at=LONG_AGO, free_time=FreeTimeQuery(patient=elsewhere.patient))
 
     column = next(column for column in day.columns if column.doctor == doctor)
     assert {"10:00", "10:30"}.isdisjoint(free.time for free in column.free)
@@ -521,16 +528,12 @@ def test_moving_appointment_frees_its_time_but_is_not_offered_its_own(doctor, re
         create_appointment(doctor, hour, minute, minutes)
     moving = create_appointment(doctor, 10, 15)
 
-    (column,) = day_view(
-        DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving, room_for=30
-    ).columns
+    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO, free_time=FreeTimeQuery.for_moving(moving)).columns
 
     assert column.free[0].time == "10:00"
     moving.start_time = moving.start_time.replace(minute=0)
     moving.save()
-    (column,) = day_view(
-        DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving, room_for=30
-    ).columns
+    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO, free_time=FreeTimeQuery.for_moving(moving)).columns
     assert column.free[0].time == "11:45"
 
 

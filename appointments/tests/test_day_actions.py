@@ -105,7 +105,7 @@ OWN_DOCTOR = {
 
 
 def labels_of(block):
-    return [action.label for action in block.actions] + ["Undo"] * block.can_undo
+    return [action.label for action in block.buttons.actions] + ["Undo"] * block.buttons.can_undo
 
 
 def test_reception_has_the_buttons_of_allowed_transitions(at_desk, okafor, isolated):
@@ -151,7 +151,7 @@ def test_administrator_has_all_buttons(administrator, okafor):
 
     listed = day_view(dt.date(2026, 11, 24), user=administrator).listed
 
-    assert [(block.status, labels_of(block), block.can_change) for block in listed] == [
+    assert [(block.status, labels_of(block), block.buttons.can_change) for block in listed] == [
         ("booked", ["Arrived", "Start"], True),
         ("arrived", ["Start", "Undo"], True),
         ("in_consultation", ["Done", "Undo"], False),
@@ -243,7 +243,7 @@ def test_actions_ask_the_rules_and_not_a_table(okafor, monkeypatch):
 
 def minutes(user, day=dt.date(2026, 11, 24), **values):
     (block,) = day_view(day, user=user, **values).listed
-    return block.waiting, block.late
+    return block.remarks.minutes_waiting, block.remarks.minutes_late
 
 
 def test_who_has_arrived_waits_since_then(receptionist, okafor, isolated):
@@ -419,4 +419,4 @@ def test_user_without_a_role_has_nothing_to_press(okafor):
 
     (block,) = day_view(dt.date(2026, 11, 24), user=UserFactory()).listed
 
-    assert (block.actions, block.can_undo, block.can_change) == ([], False, False)
+    assert (block.buttons.actions, block.buttons.can_undo, block.buttons.can_change) == ([], False, False)

@@ -25,7 +25,7 @@ CANCELLED = {"status": "cancelled", "cancelled_by": "patient", "cancel_reason": 
 
 def printed(sheet):
     """Return the lines of a sheet as they are read: the time, and who or "free"."""
-    return [(line.time, line.block.who if line.block else "free") for line in sheet.lines]
+    return [(line.time, line.block.patient.name if line.block else "free") for line in sheet.lines]
 
 
 def free_on(sheet):
@@ -145,7 +145,7 @@ def test_cancelled_appointment_is_printed_apart_and_its_time_is_free(at_desk, ok
 
     (sheet,) = response.context["sheets"]
     assert printed(sheet) == [("08:00–18:00", "free")]
-    assert [(line.time, line.block.who) for line in sheet.cancelled] == [("10:15–10:45", "Maria Santos")]
+    assert [(line.time, line.block.patient.name) for line in sheet.cancelled] == [("10:15–10:45", "Maria Santos")]
     assert "Cancelled: 10:15–10:45 <bdi>Maria Santos</bdi>" in markup(response)
 
 

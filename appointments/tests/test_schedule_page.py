@@ -58,9 +58,9 @@ def test_schedule_shows_the_day(at_desk, okafor, maria, isolated):
             response = at_desk.get(address)
 
             assert response.context["day"].date == dt.date(2026, 11, 24)
-            assert [(block.time, block.who, block.reason) for block in response.context["day"].listed] == [
-                ("10:00", "Maria Santos", "Sore knee")
-            ]
+            assert [
+                (block.time, block.patient.name, block.patient.reason) for block in response.context["day"].listed
+            ] == [("10:00", "Maria Santos", "Sore knee")]
             assert "Maria Santos" in response.content.decode()
             assert "Tomorrow" not in response.content.decode()
 
@@ -204,7 +204,7 @@ def test_specialization_that_is_not_the_doctors_gives_way_to_the_doctor(at_desk,
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&specialization=Dermatology")
 
     assert shown_doctors(response) == ["Dr Okafor"]
-    assert response.context["kept"] == {"doctor": str(okafor.pk)}
+    assert response.context["filters"] == {"doctor": str(okafor.pk)}
     assert f"/schedule/2026-11-25/?doctor={okafor.pk}" in hrefs(response)
 
 
@@ -212,7 +212,7 @@ def test_specialization_of_the_doctor_stays_chosen(at_desk, okafor, lindgren):
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&specialization=Cardiology")
 
     assert shown_doctors(response) == ["Dr Okafor"]
-    assert response.context["kept"] == {"doctor": str(okafor.pk), "specialization": "Cardiology"}
+    assert response.context["filters"] == {"doctor": str(okafor.pk), "specialization": "Cardiology"}
 
 
 def test_filter_that_shows_nobody_offers_all(at_desk, okafor):

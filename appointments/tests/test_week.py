@@ -44,7 +44,7 @@ def column_on(week, day):
 
 
 def shades(column):
-    return [(shade.text, shade.span) for shade in column.shades]
+    return [(each.text, each.span) for each in column.unavailable]
 
 
 def marks(items):
@@ -214,7 +214,7 @@ def test_week_in_which_nobody_works_shows_the_usual_hours(okafor, receptionist):
     week = week_view(okafor, TUESDAY, user=receptionist)
 
     assert (week.hours[0].label, week.hours[-1].label) == ("08:00", "17:00")
-    assert {shade for column in week.columns for shade in shades(column)} == {("Not working", "")}
+    assert {each for column in week.columns for each in shades(column)} == {("Not working", "")}
 
 
 def test_head_says_how_many_appointments_and_how_much_of_the_hours(at_desk, okafor):

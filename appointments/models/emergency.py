@@ -1,4 +1,4 @@
-"""Emergency access: names and phone numbers in the downtime pack, for who does not see them otherwise."""
+"""Emergency access: names and phone numbers in the paper backup, for who does not see them otherwise."""
 
 import datetime as dt
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ class EmergencyGrantQuerySet(models.QuerySet["EmergencyGrant"]):
 
 
 class EmergencyGrant(AuditedRecord):
-    """What an administrator allows a user for at most a day: the downtime pack with the names and phone numbers."""
+    """What an administrator allows a user for at most a day: the paper backup with the names and phone numbers."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="emergency_grants")
     granted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, editable=False, related_name="+")

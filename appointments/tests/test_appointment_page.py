@@ -435,7 +435,7 @@ def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, appoi
     assert response.context["history"][0].what == [
         "Moved from Tue 24 Nov 2026 10:00 to Tue 24 Nov 2026 11:00",
     ]
-    assert 'aria-label="Changed meanwhile"' in response.content.decode()
+    assert 'aria-label="Latest changes"' in response.content.decode()
     assert response.context["form"]["cancel_reason"].value() == "Feels better"
     assert row(appointment) == before
 
@@ -766,7 +766,7 @@ def test_move_of_what_somebody_else_has_changed_is_refused(at_desk, now, appoint
 
     assert codes_at(response, "__all__") == ["stale"]
     assert "Booked → Cancelled" in response.context["history"][0].what
-    assert 'aria-label="Changed meanwhile"' in response.content.decode()
+    assert 'aria-label="Latest changes"' in response.content.decode()
     form = response.context["form"]
     form_data = {name: str(form[name].value()) for name in wanted}
     assert form_data == wanted | {"version": str(before["version"])}  # sent again, it counts as decided

@@ -627,7 +627,7 @@ def test_page_that_is_sent_again_replaces_nothing(in_admin, client, okafor, isol
 def test_page_tells_that_the_feed_is_closed(in_admin, okafor, doctor_user):
     Doctor.objects.update(user=doctor_user)
     in_admin.post(page_of(okafor), {"make": ""})
-    says = "At present it does not answer"
+    says = "The feed is closed"
     open_page = in_admin.get(page_of(okafor)).content.decode()
     doctor_user.is_active = False
     doctor_user.save()

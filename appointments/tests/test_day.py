@@ -242,12 +242,7 @@ def test_patient_is_named_to_the_own_doctor_only(doctor_user):
 
     (own_block,), (other_block,) = (column.blocks for column in day.columns)
     assert (own_block.patient.name, own_block.patient.reason, bool(own_block.url)) == ("Maria Santos", "Knee", True)
-    assert (other_block.patient.name, other_block.patient.reason, other_block.url, other_block.patient.phone) == (
-        "M. S.",
-        "",
-        "",
-        "",
-    )
+    assert (other_block.patient, other_block.url) == (PatientDetails("M. S."), "")
 
 
 def test_patient_is_initials_to_who_has_no_role(doctor):

@@ -69,15 +69,15 @@ def buttons(response):
 def test_each_action_has_its_own_address(subtests):
     for action in ACTIONS:
         with subtests.test(action=action):
-            url = reverse(f"appointments:appointment_{action.verb}", args=[7])
+            url = reverse(f"appointments:appointment_{action.name}", args=[7])
 
             assert f"/appointments/7/{action.path}" == url
-            assert resolve(url).url_name == f"appointment_{action.verb}"
+            assert resolve(url).url_name == f"appointment_{action.name}"
 
 
 def test_keys_of_the_actions_of_one_appointment_differ():
     for status in Status:
-        keys = Counter(action.key for action in ACTIONS if status in action.leads_from)
+        keys = Counter(action.key for action in ACTIONS if status in action.from_statuses)
         assert set(keys.values()) <= {1}, status
 
 
@@ -369,8 +369,8 @@ def test_empty_tab_says_that_there_are_others(at_desk, okafor):
 
     page = at_desk.get(DAY, {"layout": "list"}).content.decode()
 
-    assert "No appointment of this day is here; there are 1 in all." in page
-    assert "Nothing is booked on this day." in at_desk.get(TOMORROW, {"layout": "list"}).content.decode()
+    assert "No appointments in this tab. There is 1 on this day." in page
+    assert "No appointments on this day." in at_desk.get(TOMORROW, {"layout": "list"}).content.decode()
 
 
 def test_grid_shows_all_whatever_the_tab(at_desk, appointments_of_every_kind):

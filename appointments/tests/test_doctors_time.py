@@ -432,9 +432,8 @@ def test_day_marks_appointments_outside_hours_or_in_an_absence(okafor, reception
     AppointmentFactory(doctor=okafor, start_time=at(15))
     LeaveFactory(doctor=okafor, start_time=at(15), end_time=at(16))
 
-    seen = [
-        [block.remarks.exception for block in column_of(WEDNESDAY, user)[1].listed] for user in (receptionist, manager)
-    ]
+    columns = [column_of(WEDNESDAY, user)[1] for user in (receptionist, manager)]
+    seen = [[block.remarks.exception for block in column.listed] for column in columns]
 
     assert seen == [["", "doctor away", f"outside hours: {WHY}"], ["", "doctor away", "outside hours"]]
 

@@ -1,4 +1,4 @@
-"""Emergency access: the downtime pack with all names, granted to another for a day at most, and noted at each use."""
+"""Emergency access: the paper backup with all names, granted to another for a day at most, and noted at each use."""
 
 import datetime as dt
 
@@ -146,7 +146,7 @@ def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, m
                 text = page_text(client, address)
 
                 assert "Emergency access until Tue 24 Nov, 10:00" in text
-                assert f'<a href="{PACK}?now=1">downtime pack</a>' in text
+                assert f'<a href="{PACK}?now=1">paper backup</a>' in text
 
 
 def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager, isolated):

@@ -306,8 +306,8 @@ def test_day_view_says_gap_and_too_short_where_nothing_can_be_booked(okafor, boo
 
     (column,) = day_view(WEDNESDAY, user=receptionist).columns
 
-    shades = [(each.text, each.span) for each in column.unavailable if each.why in {"gap", "too_short"}]
-    assert shades == [
+    unavailable = [(each.text, each.span) for each in column.unavailable if each.why in {"gap", "too_short"}]
+    assert unavailable == [
         ("Gap", "09:50–10:00"),
         ("Gap", "10:30–10:40"),
         ("Gap", "11:00–11:10"),

@@ -58,9 +58,8 @@ def test_schedule_shows_the_day(at_desk, okafor, maria, isolated):
             response = at_desk.get(address)
 
             assert response.context["day"].date == dt.date(2026, 11, 24)
-            assert [
-                (block.time, block.patient.name, block.patient.reason) for block in response.context["day"].listed
-            ] == [("10:00", "Maria Santos", "Sore knee")]
+            (block,) = response.context["day"].listed
+            assert (block.time, block.patient.name, block.patient.reason) == ("10:00", "Maria Santos", "Sore knee")
             assert "Maria Santos" in response.content.decode()
             assert "Tomorrow" not in response.content.decode()
 

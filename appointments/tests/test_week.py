@@ -43,7 +43,7 @@ def column_on(week, day):
     return next(column for column in week.columns if column.date.day == day)
 
 
-def shades(column):
+def unavailable_in(column):
     return [(each.text, each.span) for each in column.unavailable]
 
 
@@ -123,7 +123,7 @@ def test_saturday_on_leave_has_a_column_that_says_so(okafor, administrator):
     week = week_view(okafor, TUESDAY, user=administrator)
 
     assert days_of(week) == [23, 24, 25, 26, 27, 28]
-    assert shades(column_on(week, 28)) == [("Leave: Training", "")]
+    assert unavailable_in(column_on(week, 28)) == [("Leave: Training", "")]
 
 
 # What a column shows
@@ -186,7 +186,7 @@ def test_columns_say_why_the_doctor_cannot_be_booked(okafor, administrator):
 
     week = week_view(okafor, TUESDAY, user=administrator, at=LONG_AGO)
 
-    assert {column.date.day: shades(column) for column in week.columns} == {
+    assert {column.date.day: unavailable_in(column) for column in week.columns} == {
         23: [("Break", "12:00–13:00")],
         24: [("Before hours", "until 10:00"), ("After hours", "from 16:00")],
         25: [("Break", "12:00–13:00"), ("Leave: Training", "from 14:00")],
@@ -214,7 +214,7 @@ def test_week_in_which_nobody_works_shows_the_usual_hours(okafor, receptionist):
     week = week_view(okafor, TUESDAY, user=receptionist)
 
     assert (week.hours[0].label, week.hours[-1].label) == ("08:00", "17:00")
-    assert {each for column in week.columns for each in shades(column)} == {("Not working", "")}
+    assert {each for column in week.columns for each in unavailable_in(column)} == {("Not working", "")}
 
 
 def test_head_says_how_many_appointments_and_how_much_of_the_hours(at_desk, okafor):

@@ -493,7 +493,7 @@ def test_change_that_does_not_reach_the_portal_is_said(desk, clinic, complaints)
     desk.goto("/")
     desk.context.set_offline(True)
     act(desk, clinic.booked, "Arrived")
-    assert_says(desk, "The portal did not answer")
+    assert_says(desk, "The portal did not respond")
     desk.context.set_offline(False)
     complaints.clear()
 
@@ -521,10 +521,10 @@ def test_move_in_the_grid_says_from_where_to_where_who_and_why(desk, clinic, rec
     desk.goto("/")
     row_of(desk, clinic.booked).click()
     desk.get_by_role("link", name="Move").click()
-    desk.get_by_label("Why the appointment is moved").fill("Train is late")
+    desk.get_by_label("Reason for the move").fill("Train is late")
     desk.get_by_role("link", name="Next day", exact=True).click()
     expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
-    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("Train is late")
+    expect(desk.get_by_label("Reason for the move")).to_have_value("Train is late")
     assert_accessible(desk)
     desk.get_by_role("button", name="Move to 09:30, Dr Ana Ferreira").click()
 
@@ -541,9 +541,9 @@ def test_move_in_the_grid_says_from_where_to_where_who_and_why(desk, clinic, rec
 
 def test_enter_in_the_reason_of_a_move_moves_nothing(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
-    desk.get_by_label("Why the appointment is moved").fill("Train is late")
+    desk.get_by_label("Reason for the move").fill("Train is late")
 
-    desk.get_by_label("Why the appointment is moved").press("Enter")
+    desk.get_by_label("Reason for the move").press("Enter")
 
     desk.wait_for_timeout(500)
     expect(desk.get_by_text("Moving Maria Santos")).to_be_visible()
@@ -555,7 +555,7 @@ def test_why_an_appointment_is_moved_is_kept_though_it_was_typed_before_the_scri
     held = []
     desk.route("**/js/forms*.js", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright wants a function
     desk.goto(f"/?move={clinic.booked.pk}", wait_until="commit")
-    desk.get_by_label("Why the appointment is moved").fill("Train is late")
+    desk.get_by_label("Reason for the move").fill("Train is late")
     held[0].continue_()
     desk.unroute("**/js/forms*.js")
     desk.wait_for_load_state()
@@ -563,20 +563,20 @@ def test_why_an_appointment_is_moved_is_kept_though_it_was_typed_before_the_scri
     desk.get_by_role("link", name="Next day", exact=True).click()
 
     expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
-    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("Train is late")
+    expect(desk.get_by_label("Reason for the move")).to_have_value("Train is late")
 
 
 def test_why_an_appointment_is_moved_is_kept_for_that_appointment_only(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
-    desk.get_by_label("Why the appointment is moved").fill("Train is late")
-    desk.get_by_role("link", name="Type a time").click()
+    desk.get_by_label("Reason for the move").fill("Train is late")
+    desk.get_by_role("link", name="Enter a time").click()
     expect(desk.get_by_label("Why (optional)")).to_have_value("Train is late")
 
     desk.goto(f"/?move={clinic.due.pk}")
 
-    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("")
+    expect(desk.get_by_label("Reason for the move")).to_have_value("")
     desk.goto(f"/?move={clinic.booked.pk}")
-    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("")
+    expect(desk.get_by_label("Reason for the move")).to_have_value("")
 
 
 def test_move_by_typing_a_time_that_is_taken_offers_others(desk, clinic):
@@ -680,15 +680,15 @@ def test_day_that_is_open_says_when_the_portal_does_not_answer(desk, clinic, com
     desk.goto("/")
     desk.context.set_offline(True)
     for _time in range(2):
-        expect(desk.get_by_text("The portal does not answer.")).to_be_hidden()
+        expect(desk.get_by_text("The portal is not responding.")).to_be_hidden()
         with desk.expect_event("requestfailed"):
             desk.clock.fast_forward(POLL_MS)
-    expect(desk.get_by_text("The portal does not answer.")).to_be_visible()
+    expect(desk.get_by_text("The portal is not responding.")).to_be_visible()
 
     desk.context.set_offline(False)
     desk.clock.fast_forward(POLL_MS)
 
-    expect(desk.get_by_text("The portal does not answer.")).to_be_hidden()
+    expect(desk.get_by_text("The portal is not responding.")).to_be_hidden()
     complaints.clear()
 
 

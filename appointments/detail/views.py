@@ -134,7 +134,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "actions": actions_on(appointment, rights, at=now),
         "can_change": can_change(appointment, rights),
         "can_undo": can_undo(appointment, rights, at=now),
-        "displaced": unfinished_hit_of(appointment, request.user, at=now),
+        "hit": unfinished_hit_of(appointment, request.user, at=now),
     }
     return render(request, "appointments/detail/appointment_detail.html", context)
 

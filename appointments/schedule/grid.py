@@ -42,8 +42,6 @@ class Mark:
 
 @dataclass(frozen=True)
 class Grid:
-    """The time that is drawn, in full hours after midnight."""
-
     start: dt.datetime
     end: dt.datetime
 

@@ -18,14 +18,12 @@ from clinic.web.http import StaffRequest
 
 
 def schedule_print(request: StaffRequest, day: dt.date) -> HttpResponse:
-    """Print a day, for all doctors or those of a filter."""
     url_filters, doctor = filters_of(request)
     day_filters = {"doctor_id": doctor and doctor.pk, "specialization": url_filters.get("specialization", "")}
     return _print_page(request, [day], day_filters, back_url=schedule_url(day, url_filters), at=timezone.now())
 
 
 def schedule_print_next(request: StaffRequest) -> HttpResponse:
-    """Print the next working day."""
     return schedule_print(request, next_working_day(clinic_time.today()))
 
 
@@ -52,8 +50,8 @@ def _print_page(
     at: dt.datetime,
     grant: EmergencyGrant | None = None,
 ) -> HttpResponse:
-    doctor_id = filters.get("doctor_id")
-    AuditEntry.objects.note(Event.READ, Appointment, printed=[str(day) for day in days], doctor=doctor_id)
+    printed, doctor_id = [str(day) for day in days], filters.get("doctor_id")
+    AuditEntry.objects.note(Event.READ, Appointment, printed=printed, doctor=doctor_id)
     views = [day_view(day, user=request.user, at=at, shows_names=grant is not None, **filters) for day in days]
     context = {
         "days": days,

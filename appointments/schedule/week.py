@@ -22,15 +22,12 @@ from doctors.models import Doctor
 
 @dataclass(frozen=True)
 class Week:
-    """One doctor's clinic-local week, as it stands at `at`.
-
-    `axis` is the grid of a date without a clock change. `version` is that of the day view of `version_date`.
-    """
+    """One doctor's week, as it stands at `at`. `version` is that of the day view of `version_date`."""
 
     doctor: Doctor
     dates: list[dt.date]  # Monday to Sunday within the calendar, also those without a column
     at: dt.datetime
-    axis: Grid
+    axis: Grid  # that of a date without a clock change
     columns: list[Column]
     doctors: list[Doctor]  # to choose from
     version_date: dt.date

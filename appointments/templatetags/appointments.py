@@ -11,7 +11,7 @@ register = template.Library()
 
 @register.simple_tag
 def with_moves(appointments: Any, user: Any) -> list[Any]:
-    """Return the appointments, each with `moves`: its history entries of moves and cancellations, latest first."""
+    """Add `moves` to each appointment: the history of moves and cancellations, latest first."""
     listed = list(appointments)
     moves = moves_of(listed, user=user) if listed else {}
     for appointment in listed:

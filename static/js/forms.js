@@ -73,20 +73,20 @@ function carryOver(changed, focusedName) {
   fields[focusedName].focus();
 }
 
-// A note typed into a field with `data-kept-as`, such as why an appointment is moved, is kept in this tab while its user
-// goes from page to page. The first page without such a field drops it.
+// Text typed into a field with `data-draft-key`, such as the reason for a move, is kept in this tab while its user goes
+// from page to page. The first page without such a field drops it.
 function restoreNotes() {
-  const fields = [...document.querySelectorAll("[data-kept-as]")];
-  const names = fields.map((field) => field.dataset.keptAs);
-  for (const name of Object.keys(sessionStorage)) if (!names.includes(name)) sessionStorage.removeItem(name);
+  const fields = [...document.querySelectorAll("[data-draft-key]")];
+  const keys = fields.map((field) => field.dataset.draftKey);
+  for (const name of Object.keys(sessionStorage)) if (!keys.includes(name)) sessionStorage.removeItem(name);
   for (const field of fields) {
-    field.value ||= sessionStorage.getItem(field.dataset.keptAs) ?? "";
+    field.value ||= sessionStorage.getItem(field.dataset.draftKey) ?? "";
     storeNote(field); // it may have been typed before this script ran
   }
 }
 
 function storeNote(field) {
-  if (field.dataset.keptAs) sessionStorage.setItem(field.dataset.keptAs, field.value);
+  if (field.dataset.draftKey) sessionStorage.setItem(field.dataset.draftKey, field.value);
 }
 
 document.addEventListener("input", ({ target }) => storeNote(target));

@@ -381,7 +381,7 @@ def test_every_page_is_looked_at():
 # What is not to be found by looking at the markup
 
 
-def test_wrong_password_is_told_where_the_password_is_typed_again(stranger, clinic):
+def test_wrong_password_is_reported_at_the_password_field(stranger, clinic):
     page = stranger
     show(page, SHOWN["login, wrong password"], clinic)
 

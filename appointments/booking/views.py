@@ -15,10 +15,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from appointments.availability.search import SlotSearch, first_working_day
-from appointments.booking import actions
+from appointments.booking import actions, registration
 from appointments.booking.attendance import attendance_of
 from appointments.booking.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
 from appointments.booking.free_panel import day_of, free_panel
+from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
 from appointments.navigation import appointment_url, day_url, origin_url
 from clinic.core import clinic_time
@@ -98,7 +99,7 @@ def _with_registered(typed: dict[str, Any]) -> dict[str, Any]:
     if "registers" in typed:
         with suppress(ValueError):
             key = uuid.UUID(typed.get("booking_key", ""))
-            known = actions.registered_with(key, email=typed.get("new-email", ""))
+            known = registration.registered_with(key, email=typed.get("new-email", ""))
     if known is None:
         return typed
     return {name: value for name, value in typed.items() if name != "registers"} | {"patient": known.pk}
@@ -110,7 +111,7 @@ def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: b
     common = {"by": by, "booking_key": sent["booking_key"], "reason": sent["reason"], "notes": sent["notes"]}
     if walks_in:
         wish = SlotSearch(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
-        arrange = partial(actions.walk_in, search=wish, **common)
+        arrange = partial(walk_in, search=wish, **common)
     else:
         arrange = partial(
             actions.book,
@@ -123,7 +124,7 @@ def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: b
     if patient_form is None:
         return arrange(patient=sent["patient"])
     new_patient = partial(_new_patient, patient_form)
-    return actions.register_and(arrange, new_patient=new_patient, booking_key=sent["booking_key"], by=by)
+    return registration.register_and_book(arrange, new_patient=new_patient, booking_key=sent["booking_key"], by=by)
 
 
 def _new_patient(form: PatientForm) -> Patient:

@@ -139,8 +139,8 @@ def appointment_book(request: StaffRequest, response: HttpResponse, sent: Appoin
     try:
         booked = actions.book(**known, **fields, duration_minutes=minutes, by=request.user)
     except ValidationError as refusal:
-        wish = SlotSearch(minutes=minutes, patient_id=sent.patient_id)
-        raise _with_alternatives(refusal, known["doctor"], sent.start_time, wish) from refusal
+        search = SlotSearch(minutes=minutes, patient_id=sent.patient_id)
+        raise _with_alternatives(refusal, known["doctor"], sent.start_time, search) from refusal
     return created(response, AppointmentOut.from_orm(booked), pk=booked.pk, url_name="api:appointment")
 
 
@@ -158,7 +158,7 @@ def _named(model: Any, pk: int) -> Any:
 
 
 def _with_alternatives(
-    refusal: ValidationError, doctor: Doctor, start: dt.datetime, wish: SlotSearch
+    refusal: ValidationError, doctor: Doctor, start: dt.datetime, search: SlotSearch
 ) -> ValidationError:
     """Return the refusal of a time with the free times nearest to it; another refusal as it is.
 
@@ -168,14 +168,14 @@ def _with_alternatives(
     codes = {error.code for errors in told.values() for error in errors}
     if not codes or not codes <= rules.TIME_IN_THE_WAY:
         return refusal
-    wish = replace(wish, specialization=doctor.specialization)
+    search = replace(search, specialization=doctor.specialization)
     first_day = max(clinic_time.local_date(start), clinic_time.today())
-    slots = list(find_free(wish, list(Doctor.objects.active()), first_day=first_day).slots())
+    slots = list(find_free(search, list(Doctor.objects.active()), first_day=first_day).slots())
     same = nearest((slot for slot in slots if slot.doctor == doctor), start)
     others = nearest((slot for slot in slots if slot.doctor != doctor), start)
     return RefusedWith(
         refusal,
-        alternatives=[free_time(slot, wish) for slot in (*same, *others)],
+        alternatives=[free_time(slot, search) for slot in (*same, *others)],
     )
 
 
@@ -253,8 +253,8 @@ def appointment_move(
     try:
         return _shown(request, response, appointment, verb)
     except ValidationError as refusal:
-        wish = SlotSearch(minutes=minutes, patient_id=appointment.patient_id, moving=appointment)
-        raise _with_alternatives(refusal, doctor, start, wish) from refusal
+        search = SlotSearch(minutes=minutes, patient_id=appointment.patient_id, moving=appointment)
+        raise _with_alternatives(refusal, doctor, start, search) from refusal
 
 
 @router.post(

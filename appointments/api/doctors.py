@@ -67,9 +67,9 @@ class FreeTimeOut(Schema):
     end_time: dt.datetime
 
 
-def free_time(slot: Slot, wish: SlotSearch) -> dict[str, Any]:
+def free_time(slot: Slot, search: SlotSearch) -> dict[str, Any]:
     """Return a free time as the API shows it, as long as the appointment would be."""
-    end_time = slot.start + wish.length_with(slot.doctor)
+    end_time = slot.start + search.length_with(slot.doctor)
     return {"doctor_id": slot.doctor.pk, "start_time": slot.start, "end_time": end_time}
 
 
@@ -149,6 +149,6 @@ def doctor_free(
     """
     doctor = get_object_or_404(Doctor, pk=doctor_id)
     begin = first_day or clinic_time.today()
-    wish = SlotSearch(minutes=minutes, doctor_id=doctor.pk)
-    found = find_free(wish, [doctor] if doctor.is_active else [], first_day=begin, days=days)
-    return [free_time(slot, wish) for slot in found.slots()]
+    search = SlotSearch(minutes=minutes, doctor_id=doctor.pk)
+    found = find_free(search, [doctor] if doctor.is_active else [], first_day=begin, days=days)
+    return [free_time(slot, search) for slot in found.slots()]

@@ -46,7 +46,7 @@ class FreeTimesForm(forms.Form):
                 field.widget.attrs["form"] = sent_with
         make_small(self)
 
-    def wish(self, *, minutes: int | None, doctor_id: int | None = None, **known: Any) -> SlotSearch:
+    def slot_search(self, *, minutes: int | None, doctor_id: int | None = None, **known: Any) -> SlotSearch:
         """Return what is sought; `doctor_id` is the one that an empty `who` stands for."""
         self.full_clean()
         who = self.cleaned_data.get("who", "")

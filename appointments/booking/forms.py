@@ -111,13 +111,13 @@ class DefaultDurationMixin:
     """For forms in which a doctor comes before `duration_minutes`, which may stay empty."""
 
     cleaned_data: dict[str, Any]
-    held_minutes: int | None = None  # of the appointment that is changed
+    current_minutes: int | None = None  # of the appointment that is changed
 
     def clean_duration_minutes(self) -> int | None:
         """Return the length entered, else that of the appointment being changed, else the doctor's usual one."""
         minutes, doctor = self.cleaned_data["duration_minutes"], self.cleaned_data.get("doctor")
         if minutes is None:
-            minutes = self.held_minutes or (doctor and doctor.usual_minutes)
+            minutes = self.current_minutes or (doctor and doctor.usual_minutes)
         return minutes
 
 
@@ -252,7 +252,7 @@ class MoveForm(VersionedForm, SlotForm):
             "version": appointment.version,
         }
         super().__init__(data, initial=held | (initial or {}))
-        self.held_minutes = appointment.duration_minutes
+        self.current_minutes = appointment.duration_minutes
         self.helper = bare_helper()
         self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "move_reason", "version", "next")
         self.fields["move_reason"].widget.attrs["data-kept-as"] = f"move-{appointment.pk}"

@@ -24,8 +24,8 @@ def free_panel(
     doctors = list(Doctor.objects.active())
     filters = FreeTimesForm(data, doctors=doctors, default="The doctor chosen, or anyone", sent_with="slot-form")
     chosen = parse_number(str(form["doctor"].value()))
-    wish = filters.wish(
-        minutes=_minutes_of(form) or form.held_minutes,
+    search = filters.slot_search(
+        minutes=_minutes_of(form) or form.current_minutes,
         doctor_id=chosen,
         patient_id=patient.pk if patient else None,
         moving=moving,
@@ -33,9 +33,9 @@ def free_panel(
     first_day = _day_in(data.get("later", "")) or day_of(form)
     return {
         "filters": filters,
-        "length": wish.minutes
-        or next((doctor.usual_minutes for doctor in doctors if doctor.pk == wish.doctor_id), None),
-        **shown_times(find_free(wish, doctors, first_day=first_day), wish, first_day),
+        "length": search.minutes
+        or next((doctor.usual_minutes for doctor in doctors if doctor.pk == search.doctor_id), None),
+        **shown_times(find_free(search, doctors, first_day=first_day), search, first_day),
         **_alternatives(form, doctors, patient=patient, moving=moving),
     }
 
@@ -51,14 +51,14 @@ def _alternatives(
     doctor = None if chosen is None else Doctor.objects.filter(pk=chosen).first()
     if doctor is None:
         return {}
-    wish = SlotSearch(
-        minutes=_minutes_of(form) or form.held_minutes or doctor.usual_minutes,
+    search = SlotSearch(
+        minutes=_minutes_of(form) or form.current_minutes or doctor.usual_minutes,
         specialization=doctor.specialization,
         patient_id=patient.pk if patient else None,
         moving=moving,
     )
     first_day = max(clinic_time.local_date(start), clinic_time.today())
-    slots = list(find_free(wish, doctors, first_day=first_day).slots())
+    slots = list(find_free(search, doctors, first_day=first_day).slots())
     return {
         "refused_date": clinic_time.date_text(start),
         "nearest": nearest((slot for slot in slots if slot.doctor == doctor), start),

@@ -110,8 +110,8 @@ def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: b
     sent = form.cleaned_data
     common = {"by": by, "booking_key": sent["booking_key"], "reason": sent["reason"], "notes": sent["notes"]}
     if walks_in:
-        wish = SlotSearch(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
-        arrange = partial(walk_in, search=wish, **common)
+        search = SlotSearch(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
+        arrange = partial(walk_in, search=search, **common)
     else:
         arrange = partial(
             actions.book,

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from appointments.availability.search import slot_words
+from appointments.availability.search import slot_parameters
 from appointments.booking import actions as booking
 from appointments.booking.forms import (
     COMMON_LENGTHS,
@@ -121,7 +121,7 @@ def _moved_message(moved: Appointment, held: tuple[Doctor, dt.datetime, int]) ->
         start_time, end_time
     ):
         return f"Moved: {moved.patient}, {moved}."
-    back = slot_words(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
+    back = slot_parameters(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
     move_url = reverse("appointments:appointment_move", args=[moved.pk])
     return format_html("Moved: {}, {}. {}", moved.patient, moved, undo_button(move_url, at=urlencode(back)))
 

@@ -278,7 +278,7 @@ class Appointment(TrackedFields):
         is_longer = self.duration_minutes > self.original.get("duration_minutes", 0)
         is_future_change = (is_new_start or is_longer) and self.start_time > timezone.now()
         is_overridden = is_future_change and self._check_availability(errors, doctor)
-        is_overridden |= self._check_free(errors, doctor, with_gap=is_future_change)
+        is_overridden |= self._check_free(errors, doctor, checks_gap=is_future_change)
         if is_future_change and not is_overridden:
             self.outside_hours_reason = ""  # not needed
 
@@ -292,14 +292,14 @@ class Appointment(TrackedFields):
             return self._overrides(partial(rules.check_open, time, self.start_time, self.end_time, doctor=doctor))
         return False
 
-    def _check_free(self, errors: FieldErrors, doctor: Doctor, *, with_gap: bool) -> bool:
+    def _check_free(self, errors: FieldErrors, doctor: Doctor, *, checks_gap: bool) -> bool:
         """Check that doctor and patient are free; return whether the reason for an exception was needed."""
         is_overridden = False
         others = Appointment.objects.exclude(pk=self.pk)
         in_diary, span = others.for_doctor(self.doctor_id), (self.start_time, self.end_time)
         with errors.at("start_time"):
             rules.check_doctor_free(in_diary, *span)
-            if with_gap:
+            if checks_gap:
                 is_overridden = self._overrides(partial(rules.check_gap_kept, in_diary, *span, doctor=doctor))
         with errors.at("start_time"):
             rules.check_patient_free(others.for_patient(self.patient_id), *span)

@@ -9,7 +9,14 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from appointments.availability.search import BEGIN_STEP, Piece, free_pieces, slot_words, step_of, widened
+from appointments.availability.search import (
+    BEGIN_STEP,
+    FreeInterval,
+    free_intervals,
+    slot_parameters,
+    step_of,
+    with_gap,
+)
 from appointments.detail.buttons import Action, actions_on, can_change, can_undo
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary, rights_of
@@ -287,11 +294,11 @@ class ColumnBuilder:
 
     def _free_time(
         self, rows: list[Row], doctor: Doctor, hours: list[Span]
-    ) -> tuple[list[Piece], list[Unavailability]]:
+    ) -> tuple[list[FreeInterval], list[Unavailability]]:
         """Return the doctor's free time from now on, and why the rest is not offered."""
         taken, own = self._taken_by(rows), self._taken_by(self.own)
-        kept = [widened(span, doctor.gap) for span in taken]
-        pieces = list(free_pieces(hours, [*kept, *own], minutes=self.room_for, at=self.at, step=step_of(doctor)))
+        kept = [with_gap(span, doctor.gap) for span in taken]
+        pieces = list(free_intervals(hours, [*kept, *own], minutes=self.room_for, at=self.at, step=step_of(doctor)))
         to_come = shared(hours, [(self.soonest, self.next_midnight)])
         gaps = without(shared(to_come, kept), taken)
         rest = without(to_come, [*kept, *own, *((piece.start, piece.end) for piece in pieces)])
@@ -305,14 +312,14 @@ class ColumnBuilder:
         moving = self.moving and self.moving.pk
         return [(row.start_time, row.end_time) for row in rows if row.status in BLOCKING and row.pk != moving]
 
-    def _is_held(self, doctor: Doctor, piece: Piece) -> bool:
+    def _is_held(self, doctor: Doctor, piece: FreeInterval) -> bool:
         """Return whether a piece is where the appointment that is moved is already."""
         return self.moving is not None and (doctor.pk, piece.start) == (self.moving.doctor_id, self.moving.start_time)
 
-    def _free(self, doctor: Doctor, piece: Piece) -> Free:
-        slot = slot_words(doctor.pk, piece.start)
+    def _free(self, doctor: Doctor, piece: FreeInterval) -> Free:
+        slot = slot_parameters(doctor.pk, piece.start)
         take = urlencode(slot)
-        if piece.room_minutes < doctor.usual_minutes:
-            slot["minutes"] = piece.room_minutes
+        if piece.max_minutes < doctor.usual_minutes:
+            slot["minutes"] = piece.max_minutes
         place = self.grid.place_of(piece.start, piece.end)
         return Free(place, clinic_time.time_text(piece.start), f"{self.book_url}?{urlencode(slot)}", take)

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from appointments.availability.search import BEGIN_STEP, NO_GAP, widened
+from appointments.availability.search import BEGIN_STEP, NO_GAP, with_gap
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary
 from appointments.schedule.columns import Block, Column, ColumnBuilder, Row, read_rows, status_counts
@@ -147,7 +147,7 @@ def _version(doctors: Iterable[tuple[Any, ...]], day: dt.date, *, at: dt.datetim
 
 def _read(day: dt.date, *, longest_gap: dt.timedelta) -> dict[int, list[Row]]:
     """Return the appointments by doctor, in order of time: the day's, and its neighbours' that reach into it."""
-    found = Appointment.objects.overlapping(*widened(clinic_time.day_bounds(day), longest_gap))
+    found = Appointment.objects.overlapping(*with_gap(clinic_time.day_bounds(day), longest_gap))
     rows: dict[int, list[Row]] = defaultdict(list)
     for row in read_rows(found):
         rows[row.doctor_id].append(row)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from appointments.availability.search import widened
+from appointments.availability.search import with_gap
 from appointments.models import Appointment
 from appointments.schedule.columns import Column, ColumnBuilder, Row, read_rows, status_counts
 from appointments.schedule.day import version_of
@@ -93,7 +93,7 @@ def dates_of_week(day: dt.date) -> list[dt.date]:
 def _read(doctor: Doctor, dates: list[dt.date]) -> list[Row]:
     """Return the week's appointments, in order of time, and those of the days beside that take time from it."""
     start, end = clinic_time.day_bounds(dates[0])[0], clinic_time.day_bounds(dates[-1])[1]
-    found = Appointment.objects.for_doctor(doctor.pk).overlapping(*widened((start, end), doctor.gap))
+    found = Appointment.objects.for_doctor(doctor.pk).overlapping(*with_gap((start, end), doctor.gap))
     return list(read_rows(found))
 
 

@@ -179,7 +179,7 @@ def test_taken_time_registers_no_patient_and_a_nearest_time_books_both(at_desk, 
     assert codes_at(refused, "time") == ["doctor_overlap"]
     assert Appointment.objects.get() == in_the_way
     assert not Patient.objects.filter(last_name="Silva").exists()
-    assert at_desk.post(BOOK, form_data | {"at": offered.take}).status_code == 302
+    assert at_desk.post(BOOK, form_data | {"at": offered.query}).status_code == 302
     booked = Appointment.objects.get(booking_key=KEY)
     assert (booked.patient.full_name, booked.start_time) == ("Ana Silva", offered.start)
 

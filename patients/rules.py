@@ -3,7 +3,7 @@
 import datetime as dt
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -28,7 +28,7 @@ def check_email_characters(email: str) -> None:
         )
 
 
-def check_email_free(email: str, others: QuerySet) -> None:
+def check_email_free(email: str, others: QuerySet[Model]) -> None:
     """Check that none of `others` holds the e-mail, which is already trimmed and lower-cased.
 
     Raises:

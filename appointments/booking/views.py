@@ -23,7 +23,7 @@ from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
 from appointments.navigation import appointment_url, day_url, origin_url
 from clinic.core import clinic_time
-from clinic.models import AuditEntry, Event
+from clinic.models import AuditEntry, Event, User
 from clinic.web.denied_access import record_refused
 from clinic.web.http import StaffRequest, answers_form, parse_number, redirect_or_reload, sent_data
 from doctors.models import Doctor
@@ -105,7 +105,7 @@ def _with_registered(typed: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in typed.items() if name != "registers"} | {"patient": known.pk}
 
 
-def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: bool, by: Any) -> Appointment:
+def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: bool, by: User) -> Appointment:
     """Carry out what the form asks for: all of it or nothing."""
     sent = form.cleaned_data
     common = {"by": by, "booking_key": sent["booking_key"], "reason": sent["reason"], "notes": sent["notes"]}

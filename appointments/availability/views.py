@@ -20,10 +20,10 @@ DAYS_SHOWN = 5
 
 
 def free_times(request: StaffRequest) -> HttpResponse:
-    """Show the free times of the coming days, of all doctors or of those sought."""
+    """Show the free times of the next days that match the filters."""
     doctors = list(Doctor.objects.active())
-    usual = {"date": first_working_day(doctors, clinic_time.today()).isoformat()}
-    filters = FindFreeForm(usual | request.GET.dict(), doctors=doctors, default="Anyone")
+    defaults = {"date": first_working_day(doctors, clinic_time.today()).isoformat()}
+    filters = FindFreeForm(defaults | request.GET.dict(), doctors=doctors, default="Anyone")
     patient = _patient_in(request)
     filters.full_clean()
     minutes = filters.cleaned_data.get("minutes")
@@ -67,5 +67,5 @@ def shown_times(found: SlotSearchResult, search: SlotSearch, first_day: dt.date)
 
 
 def known_day(day: dt.date | None) -> dt.date | None:
-    """Return the day if it lies in the portal's calendar."""
+    """Return the date if it lies in the portal's calendar."""
     return day if day and clinic_time.FIRST_DATE <= day <= clinic_time.LAST_DATE else None

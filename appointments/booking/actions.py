@@ -1,8 +1,7 @@
-"""What users do with appointments: book, move, cancel, and record how they go.
+"""What users do with appointments: book, move, cancel, and change the status.
 
-Each action is a unit of work: it reads the row again, checks every rule, writes, and leaves an audit entry in the same
-transaction, with `by` as the actor. Refusals are ValidationErrors by field, and nothing is saved then. An action that
-changes an appointment takes the `version` that the user was shown; None skips that check (`stale`).
+Each action reads the row again, checks every rule, writes, and audits in one transaction, with `by` as the actor. It
+raises ValidationErrors by field. `version` is the one that the user was shown; None skips that check (`stale`).
 """
 
 import datetime as dt
@@ -143,9 +142,9 @@ def move(
     outside_hours_reason: str = "",
     version: int | None = None,
 ) -> Appointment:
-    """Give an appointment another doctor, start or length. The audit trail has old and new values, and the reason.
+    """Change doctor, start or length. The audit trail has old and new values, and the reason.
 
-    The former `outside_hours_reason` is kept only while doctor and start are; a new time needs its own, as in `book`.
+    A new doctor or start needs its own `outside_hours_reason`, as in `book`.
 
     Raises:
         ValidationError: by field, with the codes of `rules`.

@@ -20,7 +20,7 @@ from patients.models import Patient
 def free_panel(
     data: Any, form: SlotForm, *, patient: Patient | None, moving: Appointment | None = None
 ) -> dict[str, Any]:
-    """Return what stands beside a form: the next free times that suit what it says so far."""
+    """Return the template context of the next free times that match the form as filled in so far."""
     doctors = list(Doctor.objects.active())
     filters = FreeTimesForm(data, doctors=doctors, default="The doctor chosen, or anyone", sent_with="slot-form")
     chosen = parse_number(str(form["doctor"].value()))
@@ -43,7 +43,7 @@ def free_panel(
 def _alternatives(
     form: SlotForm, doctors: list[Doctor], *, patient: Patient | None, moving: Appointment | None
 ) -> dict[str, Any]:
-    """Return the times nearest to one that was refused: of the same doctor, and of others in the specialization."""
+    """Return the free times nearest to a refused one: of the same doctor, and of others in the specialization."""
     start = getattr(form, "cleaned_data", {}).get("start_time")
     if start is None or not {"doctor", "time"} & form.errors.keys():
         return {}
@@ -68,7 +68,7 @@ def _alternatives(
 
 
 def day_of(form: SlotForm) -> dt.date:
-    """Return the day the form speaks of; today if it has none, or one that has passed."""
+    """Return the form's date; today if it has none, or a past one."""
     try:
         day = known_day(form.fields["date"].clean(form["date"].value()))
     except ValidationError:
@@ -84,7 +84,7 @@ def _day_in(text: str) -> dt.date | None:
 
 
 def _minutes_of(form: SlotForm) -> int | None:
-    """Return the length the form asks for, None for the usual one, and the shortest if it makes no sense yet."""
+    """Return the length typed; None for the usual one, and the shortest if it is invalid."""
     typed = form["duration_minutes"].value()
     if typed in (None, ""):
         return None

@@ -23,12 +23,10 @@ def register_and_book(
     booking_key: uuid.UUID,
     by: "User | None",
 ) -> Appointment:
-    """Register a patient and arrange an appointment (`book` or `walk_in`, called with `patient`), both or neither.
+    """Register a patient and call `arrange` (`book` or `walk_in`) with `patient`: both or neither.
 
-    A repeated `booking_key` takes the patient whom it registered. `new_patient` makes the unsaved record at each try.
-
-    Raises:
-        ValidationError: by field, of the patient's rules or of the appointment's.
+    A repeated `booking_key` uses the patient whom it registered. `new_patient` makes the unsaved record at each try.
+    Raises the ValidationErrors of the patient and of the appointment.
     """
 
     @retrying

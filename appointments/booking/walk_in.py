@@ -31,13 +31,12 @@ def walk_in(
     notes: str = "",
     booking_key: uuid.UUID | None = None,
 ) -> Appointment:
-    """Book today's next free time that matches, for a patient who is here, and mark it as arrived.
+    """Book today's next matching free time for a patient who is here, and mark the patient as arrived.
 
-    If this `booking_key` has booked a walk-in of the patient before, that one is returned.
+    A repeated `booking_key` returns the walk-in that it booked.
 
     Raises:
-        ValidationError: `no_free_time` if no matching doctor has time left today; `booking_key_used` if the key booked
-            something else; otherwise as `book`.
+        ValidationError: `no_free_time` if no matching doctor has time left today; otherwise as `book`.
     """
     if search.minutes is not None:
         with at_field("duration_minutes"):

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from appointments.availability.search import slot_words
+from appointments.availability.search import slot_parameters
 from appointments.booking import actions as booking
 from appointments.booking.forms import (
     COMMON_LENGTHS,
@@ -107,7 +107,7 @@ def _moved_message(moved: Appointment, doctor: Doctor, start_time: dt.datetime, 
         start_time, end_time
     ):
         return f"Moved: {moved.patient}, {moved}."
-    old_slot = slot_words(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
+    old_slot = slot_parameters(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
     move_url = reverse("appointments:appointment_move", args=[moved.pk])
     return format_html("Moved: {}, {}. {}", moved.patient, moved, undo_button(move_url, "at", urlencode(old_slot)))
 

@@ -7,7 +7,14 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from appointments.availability.search import BEGIN_STEP, Piece, free_pieces, slot_words, step_of, widened
+from appointments.availability.search import (
+    BEGIN_STEP,
+    FreeInterval,
+    free_intervals,
+    slot_parameters,
+    step_of,
+    with_gap,
+)
 from appointments.models import Appointment
 from appointments.schedule.blocks import Block, BlockBuilder, ColumnRow, Viewer
 from appointments.schedule.grid import Grid, Mark, Place
@@ -152,12 +159,12 @@ class ColumnBuilder:
 
     def _free_time(
         self, rows: list[ColumnRow], doctor: Doctor, hours: list[Span]
-    ) -> tuple[list[Piece], list[Unavailability]]:
+    ) -> tuple[list[FreeInterval], list[Unavailability]]:
         """Return the doctor's free time from now on, and the gaps and intervals that are too short to be offered."""
         booked, patient_booked = self._blocked_by(rows), self._blocked_by(self.patient_rows)
-        booked_with_gaps = [widened(span, doctor.gap) for span in booked]
+        booked_with_gaps = [with_gap(span, doctor.gap) for span in booked]
         blocked = [*booked_with_gaps, *patient_booked]
-        free = list(free_pieces(hours, blocked, minutes=self.query.minutes, at=self.at, step=step_of(doctor)))
+        free = list(free_intervals(hours, blocked, minutes=self.query.minutes, at=self.at, step=step_of(doctor)))
         remaining_hours = shared(hours, [(self.earliest_start, self.next_midnight)])
         gaps = without(shared(remaining_hours, booked_with_gaps), booked)
         too_short = without(remaining_hours, [*blocked, *((each.start, each.end) for each in free)])
@@ -170,17 +177,17 @@ class ColumnBuilder:
         moving = self.query.moving and self.query.moving.pk
         return _blocked_spans(row for row in rows if row.pk != moving)
 
-    def _is_offered(self, doctor: Doctor, free: Piece) -> bool:
+    def _is_offered(self, doctor: Doctor, free: FreeInterval) -> bool:
         """Return whether to offer a free interval: not the present time of the appointment that is moved."""
         moving = self.query.moving
         is_present_time = moving is not None and (doctor.pk, free.start) == (moving.doctor_id, moving.start_time)
         return self.viewer.can_book and not is_present_time
 
-    def _free_block(self, doctor: Doctor, free: Piece) -> FreeBlock:
-        slot = slot_words(doctor.pk, free.start)
+    def _free_block(self, doctor: Doctor, free: FreeInterval) -> FreeBlock:
+        slot = slot_parameters(doctor.pk, free.start)
         take = urlencode(slot)
-        if free.room_minutes < doctor.usual_minutes:
-            slot["minutes"] = free.room_minutes
+        if free.max_minutes < doctor.usual_minutes:
+            slot["minutes"] = free.max_minutes
         place = self.grid.place_of(free.start, free.end)
         return FreeBlock(place, clinic_time.time_text(free.start), f"{self.book_url}?{urlencode(slot)}", take)
 

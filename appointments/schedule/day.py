@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from appointments.availability.search import BEGIN_STEP, NO_GAP, widened
+from appointments.availability.search import BEGIN_STEP, NO_GAP, with_gap
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary
 from appointments.schedule.blocks import Block, ColumnRow, Viewer, read_rows, status_counts
@@ -112,7 +112,7 @@ _Rows = dict[int, list[ColumnRow]]  # by doctor, in order of time
 
 def _read(day: dt.date, *, max_gap: dt.timedelta) -> _Rows:
     """Return the day's appointments, and those of its neighbours whose gap reaches into it. One query."""
-    appointments = Appointment.objects.overlapping(*widened(clinic_time.day_bounds(day), max_gap))
+    appointments = Appointment.objects.overlapping(*with_gap(clinic_time.day_bounds(day), max_gap))
     rows: _Rows = defaultdict(list)
     for row in read_rows(appointments):
         rows[row.doctor_id].append(row)

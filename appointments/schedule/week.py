@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from appointments.availability.search import widened
+from appointments.availability.search import with_gap
 from appointments.models import Appointment
 from appointments.schedule.blocks import ColumnRow, Viewer, read_rows, status_counts
 from appointments.schedule.columns import Column, ColumnBuilder
@@ -84,7 +84,7 @@ def dates_of_week(day: dt.date) -> list[dt.date]:
 def _read(doctor: Doctor, dates: list[dt.date]) -> list[ColumnRow]:
     """Return the week's appointments, and those before and after it whose gap reaches into it. One query."""
     start, end = clinic_time.day_bounds(dates[0])[0], clinic_time.day_bounds(dates[-1])[1]
-    appointments = Appointment.objects.for_doctor(doctor.pk).overlapping(*widened((start, end), doctor.gap))
+    appointments = Appointment.objects.for_doctor(doctor.pk).overlapping(*with_gap((start, end), doctor.gap))
     return list(read_rows(appointments))
 
 

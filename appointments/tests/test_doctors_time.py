@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from appointments.availability.search import SlotSearch, find_free, first_working_day
 from appointments.booking import actions
+from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
 from appointments.schedule.day import day_view
 from appointments.tests.booking_form import BOOK, KEY, at
@@ -206,7 +207,7 @@ def test_walk_in_after_hours_finds_nobody(okafor, maria, receptionist, now):
     now.move_to(at(16, 50, day=24))
 
     with pytest.raises(ValidationError) as refused:
-        actions.walk_in(patient=maria, search=SlotSearch(minutes=30), by=receptionist)
+        walk_in(patient=maria, search=SlotSearch(minutes=30), by=receptionist)
 
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["no_free_time"]
 

@@ -244,7 +244,7 @@ class MoveForm(VersionedForm, SlotForm):
         self.current_minutes = appointment.duration_minutes
         self.helper = bare_helper()
         self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "move_reason", "version", "next")
-        self.fields["move_reason"].widget.attrs["data-draft-key"] = f"move-{appointment.pk}"
+        self.fields["move_reason"].widget.attrs["data-saved-as"] = f"move-{appointment.pk}"
 
 
 # The most frequent reasons, by who cancels: one click each.

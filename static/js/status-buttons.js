@@ -64,7 +64,7 @@ for (const failure of REQUEST_FAILURES) {
   document.addEventListener(failure, ({ detail: { elt } }) => {
     if (elt !== answers) return;
     pending.length = 0;
-    showError("The portal did not respond, so your change may not have been saved. Press the button again: it is never saved twice.");
+    showError("The portal did not respond, so this may not have been done. Press the button again: nothing is done twice.");
     document.dispatchEvent(new Event("act:failed"));
   });
 }

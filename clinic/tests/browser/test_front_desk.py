@@ -261,7 +261,7 @@ def test_unanswered_form_keeps_its_text_and_can_be_sent_again(desk, clinic, comp
     desk.get_by_label("Reason").fill("Sore knee")
     desk.context.set_offline(True)
     book_button(desk).click()
-    assert_says(desk, "The portal did not answer.")
+    assert_says(desk, "The portal did not respond.")
     expect(desk.locator("#messages p")).to_be_in_viewport()
     assert_accessible(desk)
     desk.context.set_offline(False)
@@ -282,7 +282,7 @@ def test_busy_portal_shows_an_error(desk, clinic, complaints, before_answering):
     before_answering(refuse)
     book_button(desk).click()
 
-    assert_says(desk, "The portal did not answer.")
+    assert_says(desk, "The portal did not respond.")
     complaints.clear()
 
 

@@ -69,7 +69,7 @@ class AppointmentAdminForm(OverrideReasonMixin, DefaultDurationMixin, forms.Mode
         if "outside_hours" in self.fields:
             self.fields["outside_hours"].initial = bool(self.instance.outside_hours_reason)
         if self.instance.pk:
-            self.held_minutes = self.instance.duration_minutes
+            self.current_minutes = self.instance.duration_minutes
             start_time: Any = self.fields.get("start_time")
             if start_time is not None:
                 start_time.held = self.instance.start_time

@@ -13,7 +13,7 @@ from clinic.administration.base import SafeModelAdmin
 
 USUAL_SPAN = dt.timedelta(hours=8)
 OPENS = (
-    "Until it ends, the downtime pack (today and the next working day on paper) shows the user all names and phone "
+    "Until it ends, the paper backup (today and the next working day on paper) shows the user all names and phone "
     "numbers; nothing else changes. It is for managers and doctors: who works at the desk or administers sees all "
     "names anyway. The user is told on the schedule, and each use is in the audit trail."
 )

@@ -4,7 +4,7 @@
 `<action>_own_<model>` covers those in the doctor's own diary.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
@@ -12,6 +12,9 @@ from django.shortcuts import get_object_or_404
 from appointments.models import Appointment
 from appointments.statuses import Stamped, Status, is_closed_out
 from doctors.models import Doctor
+
+if TYPE_CHECKING:
+    from clinic.models import User
 
 _UNDO_RIGHT = {
     Status.ARRIVED: "arrive",
@@ -25,7 +28,7 @@ _UNDO_RIGHT = {
 RIGHTS = ("view", "arrive", "treat", "change")
 
 
-def rights_of(user: Any, *, is_own: bool) -> frozenset[str]:
+def rights_of(user: "User", *, is_own: bool) -> frozenset[str]:
     """Return which of `RIGHTS` the user has to appointments, those in the own diary or others."""
     return frozenset(
         right
@@ -35,17 +38,17 @@ def rights_of(user: Any, *, is_own: bool) -> frozenset[str]:
     )
 
 
-def rights_to(appointment: Appointment, user: Any) -> frozenset[str]:
+def rights_to(appointment: Appointment, user: "User") -> frozenset[str]:
     """Return which of `RIGHTS` the user has to this appointment."""
     return rights_of(user, is_own=is_own_diary(appointment.doctor, user))
 
 
-def is_own_diary(doctor: Doctor, user: Any) -> bool:
+def is_own_diary(doctor: Doctor, user: "User") -> bool:
     """Return whether the diary is that of the user, who is a doctor then."""
     return doctor.user_id is not None and doctor.user_id == user.pk
 
 
-def may(user: Any, action: str, appointment: Appointment) -> bool:
+def may(user: "User", action: str, appointment: Appointment) -> bool:
     """Return whether the user may `arrive`, `treat`, `change`, `view` or `undo` this appointment."""
     right = undo_asks_for(appointment.status, appointment.stamped) if action == "undo" else action
     return right in rights_to(appointment, user)
@@ -56,7 +59,7 @@ def undo_asks_for(status: str, stamped: Stamped) -> str:
     return "arrive" if is_closed_out(status, stamped) else _UNDO_RIGHT.get(Status(status), "change")
 
 
-def appointment_for(user: Any, pk: int, action: str) -> Appointment:
+def appointment_for(user: "User", pk: int, action: str) -> Appointment:
     """Return the appointment if the user may do this to it; 404 if there is none.
 
     Raises:
@@ -68,7 +71,7 @@ def appointment_for(user: Any, pk: int, action: str) -> Appointment:
     return appointment
 
 
-def doctor_with_feed(user: Any, pk: int) -> Doctor:
+def doctor_with_feed(user: "User", pk: int) -> Doctor:
     """Return the doctor if the user may make and revoke the calendar feed: of any doctor, or the own; 404 if none.
 
     Raises:

@@ -14,6 +14,7 @@ from clinic.db.local_dates import LocalDates
 
 if TYPE_CHECKING:
     from appointments.models import Appointment  # noqa: F401 -- for the annotation below only
+    from clinic.models import User
 
 SLOT_COLUMNS = frozenset(
     {"doctor", "doctor_id", "patient", "patient_id", "start_time", "end_time", "duration_minutes", "status"}
@@ -82,7 +83,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         at = at or timezone.now()
         return self.open().filter(start_time__lt=at, end_time__lte=at).order_by("end_time", "pk")
 
-    def closed_out_by(self, user: Any) -> "AppointmentQuerySet":
+    def closed_out_by(self, user: "User") -> "AppointmentQuerySet":
         """Return the appointments whose outcome the user may record: all, those of the own diary, or none."""
         if user.has_perm("appointments.arrive_appointment"):
             return self.all()
@@ -90,7 +91,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
             return self.filter(doctor__user=user)
         return self.none()
 
-    def visible_to(self, user: Any) -> "AppointmentQuerySet":
+    def visible_to(self, user: "User") -> "AppointmentQuerySet":
         """Return the appointments whose page the user may open: all, those of the own diary, or none."""
         if user.has_perm("appointments.view_appointment"):
             return self.all()

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from appointments.statuses import BLOCKING, FORWARD, MOVABLE, Stamped, Status, is_closed_out, undone
 from clinic.core import clinic_time
 from clinic.core.appointment_length import check_duration as check_duration  # also a rule of doctors' default lengths
+from clinic.db.versions import check_unchanged
 
 if TYPE_CHECKING:
     from appointments.models import Appointment
@@ -335,11 +336,8 @@ def refuse_gone(what: str) -> NoReturn:
 
 def check_not_stale(current_version: int, *, seen_version: int | None) -> None:
     """Refuse a change if the record was changed since it was shown; None skips the check: `stale`."""
-    if seen_version not in (None, current_version):
-        raise ValidationError(
-            _("Somebody else has changed this appointment. Check it as it is now, then decide again."),
-            code="stale",
-        )
+    message = _("Somebody else has changed this appointment. Check it as it is now, then decide again.")
+    check_unchanged(current_version, seen=seen_version, message=message)
 
 
 def is_blocking(status: str) -> bool:

@@ -13,6 +13,7 @@ from clinic.db.protected import ProtectedQuerySet
 from patients.search_keys import AFTER_EVERY_CHARACTER, phone_keys_to_compare, sought
 
 if TYPE_CHECKING:
+    from clinic.models import User
     from patients.models import Patient  # noqa: F401 -- for the annotation below only
 
 MAX_FOUND = 20
@@ -46,7 +47,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         """Return the patients whose records are still somebody's."""
         return self.filter(anonymised_at=None)
 
-    def with_next_appointment(self, user: Any, *, at: dt.datetime | None = None) -> "PatientQuerySet":
+    def with_next_appointment(self, user: "User", *, at: dt.datetime | None = None) -> "PatientQuerySet":
         """Read with each patient, as `next_appointments`, the next appointment if there is one and the user may see it.
 
         One more query, and one row of it a patient, however many appointments are booked.
@@ -92,7 +93,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         keys = phone_keys_to_compare(phone_number)
         return self.filter(pk__in=SearchKey.objects.filter(key__in=keys).values("patient")) if keys else self.none()
 
-    def visible_to(self, user: Any) -> "PatientQuerySet":
+    def visible_to(self, user: "User") -> "PatientQuerySet":
         """Return the patients whose record the user may see: all, one's own as a doctor, or none."""
         if user.has_perm("patients.view_patient"):
             return self.all()

@@ -3,9 +3,11 @@
 import datetime as dt
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from clinic.db.versions import check_unchanged
 
 LINKED = gettext_lazy(
     "This patient has appointments, so the record is kept and cannot be deleted. "
@@ -28,7 +30,7 @@ def check_email_characters(email: str) -> None:
         )
 
 
-def check_email_free(email: str, others: QuerySet) -> None:
+def check_email_free(email: str, others: QuerySet[Model]) -> None:
     """Check that none of `others` holds the e-mail, which is already trimmed and lower-cased.
 
     Raises:
@@ -88,11 +90,8 @@ def check_not_stale(*, held_at: str, seen_at: str) -> None:
     Raises:
         ValidationError: `stale`.
     """
-    if seen_at != held_at:
-        raise ValidationError(
-            _(
-                "Somebody else has changed this record meanwhile. Open it in another tab to see it as it is now. "
-                "Saving again replaces it with what stands here."
-            ),
-            code="stale",
-        )
+    message = _(
+        "Somebody else has changed this record meanwhile. Open it in another tab to see it as it is now. "
+        "Saving again replaces it with what stands here."
+    )
+    check_unchanged(held_at, seen=seen_at, message=message)

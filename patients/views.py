@@ -88,7 +88,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "patients/patient_edit.html", context)
 
 
-def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
+def patient_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """Show a patient's record with coming and past appointments; a doctor sees those of the own patients."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=pk)
     AuditEntry.objects.record(Event.READ, patient)

@@ -97,8 +97,8 @@ def _free(doctor_ids: Collection[int], start: dt.datetime, end: dt.datetime, *, 
     # From the day before: of a doctor without hours a weekend would be offered as the first day, and only then.
     first_day = clinic_time.local_date(start) - clinic_time.ONE_DAY
     last_day = clinic_time.local_date(end - dt.timedelta(microseconds=1))
-    wish = SlotSearch(doctor_id=doctors[0].pk if len(doctors) == 1 else None)
-    for slot in find_free(wish, doctors, first_day=first_day, days=(last_day - first_day).days + 1, at=at).slots():
+    search = SlotSearch(doctor_id=doctors[0].pk if len(doctors) == 1 else None)
+    for slot in find_free(search, doctors, first_day=first_day, days=(last_day - first_day).days + 1, at=at).slots():
         if start <= slot.start < end:
             yield Stretch(slot.start, slot.doctor.pk, slot.doctor.usual_minutes, FREE)
 

@@ -1,7 +1,7 @@
-"""Emergency access: names and phone numbers in the downtime pack, for who does not see them otherwise."""
+"""Emergency access: names and phone numbers in the paper backup, for who does not see them otherwise."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditlog.registry import auditlog
 from django.conf import settings
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 class EmergencyGrantQuerySet(models.QuerySet["EmergencyGrant"]):
     """Grants of emergency access."""
 
-    def in_force(self, user: Any, *, at: dt.datetime) -> "EmergencyGrant | None":
+    def in_force(self, user: "User", *, at: dt.datetime) -> "EmergencyGrant | None":
         """Return the grant by which the user sees names in the pack at `at`, if there is one. One query."""
         found = self.filter(user=user, user__is_active=True, ended_at=None, granted_at__lte=at, ends_at__gt=at)
         return found.order_by("-ends_at").first()
 
 
 class EmergencyGrant(AuditedRecord):
-    """What an administrator allows a user for at most a day: the downtime pack with the names and phone numbers."""
+    """What an administrator allows a user for at most a day: the paper backup with the names and phone numbers."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="emergency_grants")
     granted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, editable=False, related_name="+")

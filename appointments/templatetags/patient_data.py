@@ -1,4 +1,4 @@
-"""Values of a patient's data, for people to read."""
+"""Filters that show a patient's data as text."""
 
 import datetime as dt
 from typing import Any
@@ -13,7 +13,6 @@ register = template.Library()
 
 @register.filter
 def as_words(name: str) -> str:
-    """Return the name of a field as words."""
     return name.replace("_", " ").capitalize()
 
 

@@ -417,7 +417,7 @@ def test_schedule_of_the_past_still_counts_the_appointments(life):
 
     response = life.desk_client.get("/schedule/2026-11-04/?layout=list")
 
-    assert [block.who for block in response.context["day"].listed] == [f"Anonymised patient {life.patient.pk}"]
+    assert [block.patient.name for block in response.context["day"].listed] == [f"Anonymised patient {life.patient.pk}"]
 
 
 @pytest.mark.both_databases

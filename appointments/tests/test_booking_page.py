@@ -288,7 +288,7 @@ def test_offered_free_time_can_be_taken_and_booked(at_desk, form_data, okafor):
     first_day = at_desk.get(BOOK, {"date": "2026-11-25"}).context["free_days"][0]
     (_doctor, (offered, *_later)), *_others = first_day.doctors
 
-    taken = form_values(at_desk.post(BOOK, form_data | {"take": offered.take}))
+    taken = form_values(at_desk.post(BOOK, form_data | {"take": offered.query}))
     response = at_desk.post(BOOK, taken)
 
     assert response.status_code == 302

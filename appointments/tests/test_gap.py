@@ -306,8 +306,8 @@ def test_day_view_says_gap_and_too_short_where_nothing_can_be_booked(okafor, boo
 
     (column,) = day_view(WEDNESDAY, user=receptionist).columns
 
-    shades = [(shade.text, shade.span) for shade in column.shades if shade.why in {"gap", "too_short"}]
-    assert shades == [
+    unavailable = [(each.text, each.span) for each in column.unavailable if each.why in {"gap", "too_short"}]
+    assert unavailable == [
         ("Gap", "09:50–10:00"),
         ("Gap", "10:30–10:40"),
         ("Gap", "11:00–11:10"),
@@ -347,4 +347,4 @@ def test_gap_of_time_that_has_passed_is_not_shown(okafor, receptionist):
 
     (column,) = day_view(dt.date(2026, 11, 24), user=receptionist).columns
 
-    assert [shade.why for shade in column.shades] == ["break"]
+    assert [each.why for each in column.unavailable] == ["break"]

@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 
 from appointments.availability.search import SlotSearch
 from appointments.booking import actions
+from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, form_values
 from appointments.tests.booking_form import at as instant
@@ -260,7 +261,7 @@ def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
     monkeypatch.setattr(actions, "mark_arrived", fail)
 
     with pytest.raises(ValidationError) as refusal:
-        actions.walk_in(patient=maria, search=SlotSearch(), by=None)
+        walk_in(patient=maria, search=SlotSearch(), by=None)
 
     assert codes_in(refusal.value) == {"status": ["no"]}
     assert not Appointment.objects.exists()
@@ -269,13 +270,13 @@ def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
 def test_verb_prefers_what_is_wished_for(maria, okafor):
     lindgren = DoctorFactory(specialization="Dermatology")
 
-    assert actions.walk_in(patient=maria, search=SlotSearch(specialization="Dermatology"), by=None).doctor == lindgren
+    assert walk_in(patient=maria, search=SlotSearch(specialization="Dermatology"), by=None).doctor == lindgren
 
 
 @pytest.mark.both_databases
 def test_verb_without_a_key_books_each_time(okafor):
     appointments = [
-        actions.walk_in(patient=PatientFactory(), search=SlotSearch(minutes=15), by=None) for _appointment in range(3)
+        walk_in(patient=PatientFactory(), search=SlotSearch(minutes=15), by=None) for _appointment in range(3)
     ]
 
     assert [appointment.start_time for appointment in appointments] == [at(9, 5), at(9, 20), at(9, 35)]

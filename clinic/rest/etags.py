@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from django.http import HttpResponse
 from ninja import Header, Schema
 
-from clinic.rest.errors import refuse
+from clinic.db.versions import check_unchanged
 
 IfMatch = Annotated[
     str | None,
@@ -44,5 +44,6 @@ def check_if_match(if_match: str | None, record: Schema) -> None:
     if if_match is None or if_match.strip() == "*":
         return
     # A proxy that compresses weakens ETags; ours are of the record, whatever its bytes.
-    if etag_of(record) not in {each.strip().removeprefix("W/") for each in if_match.split(",")}:
-        raise refuse(None, "stale", "Somebody else has changed this meanwhile. Read it again, then decide again.")
+    current, seen = etag_of(record), {each.strip().removeprefix("W/") for each in if_match.split(",")}
+    message = "Somebody else has changed this meanwhile. Read it again, then decide again."
+    check_unchanged(current, seen=current if current in seen else if_match, message=message)

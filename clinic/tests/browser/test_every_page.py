@@ -153,7 +153,7 @@ SHOWN = {
     "day, list": at("/schedule/?layout=list", "Zoë Müller"),
     "day, one doctor": at("/schedule/2026-11-24/?doctor={doctors.okafor.pk}", "Dr James Okafor"),
     "day, empty": at("/schedule/2026-12-08/", "Tuesday 8 December 2026"),
-    "day, empty list": at("/schedule/2026-12-08/?layout=list", "Nothing is booked on this day."),
+    "day, empty list": at("/schedule/2026-12-08/?layout=list", "No appointments on this day."),
     "print": at("/schedule/2026-11-24/print/", "To print"),
     "print, next day": at("/schedule/next/print/", "To print"),
     "print, two days": at("/schedule/pack/", "To print"),
@@ -212,14 +212,14 @@ SHOWN = {
     "calendar feed, made": at(
         "/doctors/{doctors.lindqvist.pk}/calendar/",
         "shown only now",
-        press("Make an address"),
+        press("Create an address"),
         who="administrator",
         is_alone=True,
     ),
     "calendar feed, there is one": at(
         "/doctors/{doctors.lindqvist.pk}/calendar/",
         "Revoke",
-        press("Make an address"),
+        press("Create an address"),
         follow("Done"),
         follow("Calendar feed"),
         who="administrator",
@@ -381,7 +381,7 @@ def test_every_page_is_looked_at():
 # What is not to be found by looking at the markup
 
 
-def test_wrong_password_is_told_where_the_password_is_typed_again(stranger, clinic):
+def test_wrong_password_is_reported_at_the_password_field(stranger, clinic):
     page = stranger
     show(page, SHOWN["login, wrong password"], clinic)
 

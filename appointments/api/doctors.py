@@ -139,7 +139,7 @@ def doctor_free(
     request: StaffRequest,
     doctor_id: IdInUrl,
     first_day: Day | None = Query(None, alias="from", description="A date in clinic time. Default: today."),
-    days: NumberInUrl = Query(LOOK_AHEAD_DAYS, ge=1, le=MAX_DAYS),
+    days: NumberInUrl = Query(LOOK_AHEAD_DAYS, ge=1, le=MAX_SEARCH_DAYS),
     minutes: MinutesInUrl | None = Query(None, description="Default: the doctor's usual length."),
 ) -> Any:
     """List the starts at which an appointment would fit, soonest first. Empty for an inactive doctor.

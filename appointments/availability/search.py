@@ -18,7 +18,8 @@ from appointments.models import Appointment
 from appointments.querysets import AppointmentQuerySet
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
-from doctors.availability import ONE_DAY, DoctorAvailability, Span, without
+from clinic.core.clinic_time import ONE_DAY
+from doctors.availability import DoctorAvailability, Span, without
 from doctors.availability_loader import load_availability
 from doctors.models import Doctor
 

@@ -28,7 +28,7 @@ def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
     response = get_conditional_response(request, etag=etag)
     if response is None:
         # There is no user: only the client's address in the audit trail can reveal a stolen token.
-        AuditEntry.objects.note(Event.READ, feed)
+        AuditEntry.objects.record(Event.READ, feed)
         response = HttpResponse(feed_of(feed.doctor, at=now), content_type=CONTENT_TYPE)
         # Otherwise a browser would name the file after the token.
         response["Content-Disposition"] = 'attachment; filename="diary.ics"'

@@ -53,7 +53,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     panel = free_panel(sent or {}, form, patient=appointment.patient, moving=appointment)
     if request.htmx and not answers_form(request):
         return render(request, "appointments/availability/_free_times.html", panel)
-    AuditEntry.objects.note(Event.READ, appointment)
+    AuditEntry.objects.record(Event.READ, appointment)
     context = _form_context(request, form, appointment) | {"lengths": COMMON_LENGTHS} | panel
     return render(request, "appointments/detail/appointment_move.html", context)
 
@@ -122,7 +122,7 @@ def _form_context(request: StaffRequest, form: Any, appointment: Appointment) ->
 def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """Show an appointment with its buttons and its history."""
     appointment = appointment_for(request.user, pk, "view")
-    AuditEntry.objects.note(Event.READ, appointment)
+    AuditEntry.objects.record(Event.READ, appointment)
     rights, now, origin = rights_to(appointment, request.user), timezone.now(), origin_url(request)
     context = {
         "appointment": appointment,
@@ -150,7 +150,7 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
         return redirect(appointment)
     if request.method == "POST" and form.is_valid() and (cancelled := _cancelled(request, appointment, form)):
         return redirect(appointment_url(cancelled, origin_url=form.cleaned_data["next"]))
-    AuditEntry.objects.note(Event.READ, appointment)
+    AuditEntry.objects.record(Event.READ, appointment)
     context = _form_context(request, form, appointment) | {"quick_reasons": QUICK_REASONS}
     return render(request, "appointments/detail/appointment_cancel.html", context)
 

@@ -13,9 +13,8 @@ from appointments.statuses import Status
 from clinic.core import clinic_time, names
 from clinic.core.clinic_time import ONE_DAY
 from clinic.spreadsheets.export import Cell
-from doctors.availability import ONE_DAY
 
-MAX_DAYS = 366
+MAX_EXPORT_DAYS = 366
 
 _TIME_HEADER = ["Date", "Start", "End", "Minutes", "Starts at", "Ends at"]
 _OPEN_HEADER = [*_TIME_HEADER, "Doctor", "Specialization", "Status", "Patient"]
@@ -94,7 +93,7 @@ class Export:
 
 
 def check_export_span(first_day: dt.date, last_day: dt.date) -> None:
-    """Check that the days are in order, within the calendar, and at most `MAX_DAYS`.
+    """Check that the days are in order, within the calendar, and at most `MAX_EXPORT_DAYS`.
 
     Raises:
         ValidationError: `date_range`, `export_span`.
@@ -103,7 +102,7 @@ def check_export_span(first_day: dt.date, last_day: dt.date) -> None:
         clinic_time.check_date(day)
     if last_day < first_day:
         raise ValidationError(_("The last day is before the first day."), code="export_span")
-    if (last_day - first_day).days >= MAX_DAYS:
+    if (last_day - first_day).days >= MAX_EXPORT_DAYS:
         raise ValidationError(
             _("An export can include at most %(most)d days. Export the rest separately."),
             code="export_span",

@@ -16,7 +16,6 @@ from clinic.html.widgets import DateInput, make_small
 from clinic.models import AuditEntry, Event
 from clinic.spreadsheets.export import FORMATS, sent_rows
 from clinic.web.http import StaffRequest
-from doctors.availability import ONE_DAY
 from doctors.models import Doctor
 
 A_WEEK = dt.timedelta(days=6)  # from its first day to its last
@@ -64,7 +63,7 @@ def _export_file(request: StaffRequest, form: ExportForm, as_format: str) -> Htt
     export = Export(first, last, user=request.user, doctor_id=doctor_id)
     details = {"first": str(first), "last": str(last), "doctor": doctor_id, "format": as_format}
     # Recorded before the first row is sent, since a broken download has left the portal, too.
-    AuditEntry.objects.note(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **details)
+    AuditEntry.objects.record(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **details)
     title = f"appointments {first} to {last}"
     return sent_rows(title, export.name, export.header, export.rows(), user=request.user, as_format=as_format)
 

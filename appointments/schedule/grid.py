@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from clinic.core import clinic_time
-from clinic.core.clinic_time import MINUTE
-from doctors.availability import ONE_DAY, Span, usual_hours
-
-HOUR = dt.timedelta(hours=1)
+from clinic.core.clinic_time import HOUR, MINUTE, ONE_DAY
+from doctors.availability import Span, usual_hours
 
 
 @dataclass(frozen=True, order=True)

@@ -37,7 +37,7 @@ def schedule_pack(request: StaffRequest) -> HttpResponse:
     days = [today, next_working_day(today)]
     grant = may_see_names(request.user, at=at)
     if grant is not None:
-        AuditEntry.objects.note(Event.EMERGENCY, grant, days=[day.isoformat() for day in days])
+        AuditEntry.objects.record(Event.EMERGENCY, grant, days=[day.isoformat() for day in days])
     return _print_page(request, days, {}, back_url=schedule_url(None, {}), at=at, grant=grant)
 
 
@@ -51,7 +51,7 @@ def _print_page(
     grant: EmergencyGrant | None = None,
 ) -> HttpResponse:
     printed, doctor_id = [str(day) for day in days], filters.get("doctor_id")
-    AuditEntry.objects.note(Event.READ, Appointment, printed=printed, doctor=doctor_id)
+    AuditEntry.objects.record(Event.READ, Appointment, printed=printed, doctor=doctor_id)
     views = [day_view(day, user=request.user, at=at, shows_names=grant is not None, **filters) for day in days]
     context = {
         "days": days,

@@ -9,10 +9,10 @@ from appointments.models import Appointment
 from appointments.schedule.blocks import Block
 from appointments.schedule.columns import Column
 from appointments.schedule.day import Day
-from appointments.schedule.grid import HOUR
 from appointments.statuses import BLOCKING, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
+from clinic.core.clinic_time import HOUR
 from doctors.availability import Span, without
 from doctors.models import Doctor
 

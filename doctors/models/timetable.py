@@ -7,7 +7,7 @@ from auditlog.registry import auditlog
 from django.db import models
 from django.utils.formats import date_format
 
-from clinic.core.clinic_time import FIRST_DATE, LAST_DATE
+from clinic.core.clinic_time import FIRST_DATE, LAST_DATE, ONE_DAY
 from clinic.core.field_errors import FieldErrors, at_field
 from doctors import rules
 from doctors.availability import Interval, Week, week_of

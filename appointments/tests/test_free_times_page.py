@@ -206,7 +206,7 @@ def test_later_days_follow_those_shown(at_desk, okafor):
 
 def test_later_days_follow_those_in_which_nothing_was_found(at_desk):
     assert taken_by(at_desk.get(FREE), "date") == ["2026-12-08"]
-    assert "up to Mon 7 Dec 2026" in at_desk.get(FREE).content.decode()
+    assert "until Mon 7 Dec 2026" in at_desk.get(FREE).content.decode()
 
 
 def test_no_later_days_at_the_calendars_end(at_desk, okafor):
@@ -340,7 +340,7 @@ def test_panel_says_when_nothing_suits(at_desk, form_data, okafor):
     response = look(at_desk, form_data | {"doctor": "999"})
 
     assert response.context["free_days"] == []
-    assert "Nothing that suits is free up to Tue 8 Dec 2026." in response.content.decode()
+    assert "No matching free times until Tue 8 Dec 2026." in response.content.decode()
 
 
 def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, form_data):

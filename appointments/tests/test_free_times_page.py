@@ -66,7 +66,7 @@ def test_page_shows_the_next_days_with_free_time_of_all_doctors(at_desk, okafor,
     assert times(response)[0] == "08:00"
 
 
-def test_page_leads_to_the_booking_form_filled_in(at_desk, okafor):
+def test_page_links_to_the_booking_form_filled_in(at_desk, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(8, day=24), duration_minutes=120)
 
     response = at_desk.get(FREE, {"minutes": "45"})
@@ -98,7 +98,7 @@ def test_page_for_a_patient_leaves_out_the_appointments_of_that_patient(at_desk,
     assert "Maria Santos" in response.content.decode()
 
 
-def test_page_for_a_patient_one_may_not_see_names_nobody(client, doctor_user, okafor, maria):
+def test_page_for_a_patient_not_visible_to_the_user_shows_no_name(client, doctor_user, okafor, maria):
     client.force_login(doctor_user)
 
     response = client.get(FREE, {"patient": maria.pk})

@@ -92,10 +92,8 @@ def check_not_closed(time: "DoctorAvailability", start_time: dt.datetime, end_ti
 def check_not_on_leave(
     time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Refuse an appointment that shares time with the doctor's leave; touching is allowed: `leave`, with its end.
-
-    The reason of a leave is private, and booking does not need it.
-    """
+    """Refuse an appointment that shares time with the doctor's leave; touching is allowed: `leave`."""
+    # The message gives the end of the leave but not its reason, which is private.
     leave = time.absence_in(start_time, end_time)
     if leave is not None:
         raise ValidationError(
@@ -112,10 +110,7 @@ def check_not_on_leave(
 def check_in_hours(
     time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Refuse an appointment outside a single working interval: `hours`, with those of the day.
-
-    A doctor without any hours can be booked at any time.
-    """
+    """Refuse an appointment outside a single working interval, if the doctor has any hours: `hours`."""
     if time.has_inside_hours(start_time, end_time):
         return
     hours = time.hours_on(clinic_time.local_date(start_time))
@@ -142,10 +137,7 @@ def check_outside_hours_reason(reason: str, *, is_ticked: bool) -> None:
 
 
 def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:
-    """Refuse an appointment that overlaps another of the doctor: `doctor_overlap`. One query.
-
-    The message names the doctor and the time, never the other patient.
-    """
+    """Refuse an appointment that overlaps another of the doctor: `doctor_overlap`. One query."""
     other = others.blocking().overlapping(start_time, end_time).select_related("doctor").first()
     if other is not None:
         raise ValidationError(
@@ -158,10 +150,7 @@ def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, en
 def check_gap_kept(
     others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Refuse an appointment within the doctor's gap before or after another: `gap`. At most one query.
-
-    The message names the doctor and the time, never the other patient.
-    """
+    """Refuse an appointment within the doctor's gap before or after another: `gap`. At most one query."""
     if not doctor.gap_minutes:
         return
     other = others.blocking().overlapping(start_time - doctor.gap, end_time + doctor.gap).first()
@@ -178,7 +167,7 @@ def check_gap_kept(
 
 
 def _in_the_way(other: "Appointment") -> dict[str, Any]:
-    """Return the span of a conflicting appointment: in words, and as instants for programs."""
+    """Return the span of a conflicting appointment, in words and as instants, without the patient."""
     span = clinic_time.span_text(other.start_time, other.end_time)
     return {"span": span, "start_time": other.start_time, "end_time": other.end_time}
 
@@ -202,10 +191,7 @@ def without_other_appointment(refusal: ValidationError) -> ValidationError:
 
 
 def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime) -> None:
-    """Refuse to change time, doctor or patient in a final status: `not_movable`.
-
-    After the arrival, an appointment can only be moved within its day.
-    """
+    """Refuse to change time, doctor or patient in a final status, or the day after the arrival: `not_movable`."""
     if status not in MOVABLE:
         raise ValidationError(
             _("This appointment is %(status)s and can no longer be moved. Undo that first, or book a new one."),
@@ -223,9 +209,8 @@ def check_transition(
 ) -> None:
     """Refuse a change of status that is not allowed, or not now.
 
-    `stamped` tells which timestamps the appointment had in its old status. Codes: `transition` if never; `not_today` if
-    only on the appointment's clinic-local day; `not_started` for a no-show before the start; `not_over` for attendance
-    recorded before the end; `past` for reinstating a cancelled appointment whose time has passed.
+    `transition` if never; `not_today` if only on the appointment's clinic-local day; `not_started` for a no-show before
+    the start; `not_over` for attendance recorded before the end; `past` for reinstating a cancelled past appointment.
     """
     if undone(old, stamped) != new:
         check_forward(old, new)
@@ -341,5 +326,4 @@ def check_not_stale(current_version: int, *, seen_version: int | None) -> None:
 
 
 def is_blocking(status: str) -> bool:
-    """Return whether an appointment in this status takes time of the doctor and the patient."""
     return status in BLOCKING

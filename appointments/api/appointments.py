@@ -36,9 +36,7 @@ router = Router(tags=["appointments"])
 
 Reason = Annotated[str, text(200, example="Check-up")]
 Notes = Annotated[str, text(MAX_NOTES)]
-OUTSIDE_HOURS_REASON = (
-    "Reason for booking outside hours, in leave, on a closing day or in a gap; needs that permission."
-)
+OUTSIDE_HOURS_REASON = "Reason for booking outside hours, in leave, on a closing day or in a gap; needs permission."
 
 
 class AppointmentIn(StrictSchema):

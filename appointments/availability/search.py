@@ -1,8 +1,4 @@
-"""Free times: at which starts an appointment would fit.
-
-Spans `(start, end)` are of aware instants; they contain their start and not their end. When a doctor is available is
-what `doctors.availability` says.
-"""
+"""Free times: at which starts an appointment would fit. Spans are as in `doctors.availability`."""
 
 import datetime as dt
 from collections import defaultdict
@@ -160,12 +156,12 @@ class Slot:
 
     @property
     def time(self) -> str:
-        """The clinic-local time of day."""
+        """In clinic time."""
         return clinic_time.time_text(self.start)
 
     @property
     def day(self) -> str:
-        """The clinic-local date with its weekday."""
+        """In clinic time."""
         return clinic_time.date_text(self.start)
 
     @property

@@ -47,8 +47,6 @@ def book(
 ) -> Appointment:
     """Book an appointment, or return the one that this `booking_key` has booked before.
 
-    With `outside_hours_reason`, users with that permission may book when the doctor is not available.
-
     Raises:
         ValidationError: by field, with the codes of `rules`; `booking_key_used` if the key booked something else.
         DatabaseError: if the database stays busy or away; sending the same key again is safe.
@@ -145,9 +143,6 @@ def move(
     """Change doctor, start or length. The audit trail has old and new values, and the reason.
 
     A new doctor or start needs its own `outside_hours_reason`, as in `book`.
-
-    Raises:
-        ValidationError: by field, with the codes of `rules`.
     """
     _check_may_book_outside_hours(outside_hours_reason, by=by)
 
@@ -179,10 +174,7 @@ def cancel(
 
 
 def mark_arrived(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Mark the patient as arrived: `transition`, `not_today`.
-
-    A no-show whose time was booked in the meantime is refused: `doctor_overlap`, `patient_overlap`.
-    """
+    """Mark the patient as arrived: `transition`, `not_today`; from no-show also `doctor_overlap`, `patient_overlap`."""
 
     def change(current: Appointment) -> None:
         _advance_status(current, Status.ARRIVED)
@@ -215,10 +207,7 @@ def complete(appointment: Appointment, *, by: "User | None", version: int | None
 
 
 def record_attended(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Mark a past appointment as attended: `transition`, `not_over`.
-
-    The real times are unknown, so no timestamps are set.
-    """
+    """Mark a past appointment as attended, without timestamps, which are unknown: `transition`, `not_over`."""
 
     def change(current: Appointment) -> None:
         _advance_status(current, Status.COMPLETED)
@@ -238,10 +227,7 @@ def mark_no_show(appointment: Appointment, *, by: "User | None", version: int | 
 
 
 def undo(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Restore the previous status and clear the last one's timestamps; `transition` if there is nothing to undo.
-
-    If the last status freed the time, the rules of booking apply again: `past`, `doctor_overlap` and the like.
-    """
+    """Restore the previous status: `transition`. If the last one freed the time, all rules of booking apply again."""
 
     def change(current: Appointment) -> None:
         last = Status(current.status)

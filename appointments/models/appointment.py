@@ -131,14 +131,13 @@ class Appointment(TrackedFields):
 
     @property
     def trail_patient_id(self) -> int:
-        """The patient whose data the audit entries of this record contain."""
+        """The patient whose data the audit entries contain."""
         return self.patient_id
 
     def get_absolute_url(self) -> str:
         return reverse("appointments:appointment_detail", args=[self.pk])
 
     def get_additional_data(self) -> dict[str, str] | None:
-        """Return what auditlog stores with the change."""
         return {"reason": self.reason_of_change} if self.reason_of_change else None
 
     @property
@@ -333,9 +332,8 @@ class Appointment(TrackedFields):
 
         Raises:
             ValidationError: `status`.
-            LostRace: `naive`, or `duration` for a fraction of a minute; `doctor_overlap`, `patient_overlap` or
-                `inactive`; `stale` if the row has changed since it was read; `gone` if it, doctor or patient no longer
-                exist; `anonymised`. Nothing is written.
+            LostRace: `naive`, `duration`, `doctor_overlap`, `patient_overlap`, `inactive`, `anonymised`; `stale` if the
+                row has changed since it was read; `gone` if it, doctor or patient no longer exist.
         """
         rules.check_status(self.status)
         with self._restored_if_refused(), transaction.atomic():
@@ -375,11 +373,11 @@ class Appointment(TrackedFields):
 
     def _mark_not_informed(self) -> None:
         """Ask for a patient who was already informed about the former time to be informed again."""
-        for hit in self.hits.exclude(reached_at=None):
-            hit.mark_not_informed()
+        for displaced in self.hits.exclude(reached_at=None):
+            displaced.mark_not_informed()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the appointment under the doctor's lock. Users cancel instead, which keeps the record."""
+        """Delete under the doctor's lock. Users cancel instead, which keeps the record."""
         with transaction.atomic():
             locking.lock_diaries(doctor_ids=[self.doctor_id], patient_ids=())
             return super().delete(*args, **kwargs)

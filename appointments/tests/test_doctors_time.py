@@ -69,7 +69,7 @@ def start_of(day, time):
 
 
 @pytest.mark.both_databases
-def test_booking_by_the_verb(maria, okafor, receptionist, isolated):
+def test_booking_by_the_action(maria, okafor, receptionist, isolated):
     for day, time, minutes, code in EVERY_CASE:
         with isolated(day=day, time=time, minutes=minutes, code=code):
             asked = {"patient": maria, "doctor": okafor, "start_time": start_of(day, time), "duration_minutes": minutes}

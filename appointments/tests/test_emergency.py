@@ -117,7 +117,7 @@ def test_inactive_user_sees_nothing_by_a_grant(client, manager):
     assert EmergencyGrant.objects.in_force(manager, at=NOW) is None
 
 
-def test_grant_gives_no_permission_to_open_the_paper_backup(client):
+def test_grant_does_not_give_access_to_the_page_itself(client):
     user = UserFactory()
     grant_to(user)
     client.force_login(user)
@@ -158,7 +158,7 @@ def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager,
             assert "Emergency access" not in page_text(client, "/")
 
 
-def test_schedule_of_a_user_who_sees_all_names_queries_no_grant(client, request, isolated):
+def test_schedule_does_not_query_grants_for_users_who_see_all_names(client, request, isolated):
     for person in ["receptionist", "administrator"]:
         with isolated(person=person):
             client.force_login(request.getfixturevalue(person))
@@ -230,7 +230,7 @@ def test_database_takes_no_longer_grant(manager):
         grant_to(manager, ends_at=NOW + dt.timedelta(hours=25))
 
 
-def test_own_grant_is_refused(administrator):
+def test_users_cannot_grant_access_to_themselves(administrator):
     grant = EmergencyGrant(user=administrator, granted_by=administrator, reason="Flood", ends_at=NOW + HOUR)
 
     with pytest.raises(ValidationError) as refusal:

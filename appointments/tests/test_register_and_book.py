@@ -185,7 +185,7 @@ def test_taken_time_registers_no_patient_and_a_nearest_time_books_both(at_desk, 
 
 
 @pytest.mark.both_databases
-def test_patient_who_is_refused_leaves_no_appointment(at_desk, form_data, isolated):
+def test_refused_patient_leaves_no_appointment(at_desk, form_data, isolated):
     cases = [
         ({"new-first_name": ""}, "first_name", "required"),
         ({"new-last_name": " "}, "last_name", "required"),
@@ -333,7 +333,7 @@ def test_same_key_with_another_email_is_another_patient_and_refused(at_desk, for
     assert Patient.objects.count() == Appointment.objects.count() == 1
 
 
-def test_key_that_is_none_registers_nobody(at_desk, form_data):
+def test_invalid_key_registers_no_patient(at_desk, form_data):
     response = at_desk.post(BOOK, form_data | {"booking_key": "x"})
 
     assert codes_at(response, "__all__") == ["incomplete"]

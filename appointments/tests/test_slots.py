@@ -248,7 +248,7 @@ def times(found):
     return sorted(slot.time for slot in found.slots())
 
 
-def test_all_active_doctors_are_sought_who_is_free_first_comes_first(okafor, lindgren):
+def test_search_lists_active_doctors_by_their_first_free_time(okafor, lindgren):
     DoctorFactory(full_name="Dr Gone", is_active=False)
     AppointmentFactory(doctor=lindgren, start_time=at(9), duration_minutes=60)
 
@@ -262,17 +262,17 @@ def test_doctors_come_by_name_while_free_at_the_same_time(okafor, lindgren):
     assert names(find()) == ["Dr Lindgren", "Dr Okafor"]
 
 
-def test_one_doctor_is_sought(okafor, lindgren):
+def test_search_for_one_doctor(okafor, lindgren):
     assert names(find(SlotSearch(doctor_id=okafor.pk))) == ["Dr Okafor"]
     assert names(find(SlotSearch(doctor_id=999))) == []
 
 
-def test_one_specialization_is_sought(okafor, lindgren):
+def test_search_for_one_specialization(okafor, lindgren):
     assert names(find(SlotSearch(specialization="Dermatology"))) == ["Dr Lindgren"]
     assert names(find(SlotSearch(specialization="Dermatology", doctor_id=okafor.pk))) == []
 
 
-def test_part_of_day_is_sought(okafor, subtests):
+def test_search_by_part_of_day(okafor, subtests):
     cases = [
         ("", "08:00", "17:30"),
         ("morning", "08:00", "11:30"),
@@ -306,7 +306,7 @@ def test_part_of_day_is_by_the_clinics_clock(settings, subtests):
             assert suited == [part]
 
 
-def test_weekday_is_sought(okafor, subtests):
+def test_search_by_weekday(okafor, subtests):
     for weekday in range(7):
         with subtests.test(weekday=weekday):
             found = find(SlotSearch(weekday=weekday), days=14)

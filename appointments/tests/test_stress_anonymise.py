@@ -97,7 +97,7 @@ def test_booking_and_anonymising_at_once_never_both_happen(slow):
     assert not Appointment.objects.exclude(patient__anonymised_at=None).exists()
 
 
-def test_booking_and_anonymising_at_once_both_happen_without_the_claim(slow, disable_lock):
+def test_without_the_lock_booking_and_anonymising_both_happen(slow, disable_lock):
     outcomes = Counter(book_against_anonymise() for _race in range(RACES))
 
     assert ("done", "done") in outcomes

@@ -75,7 +75,7 @@ def test_form_that_is_not_recognized_as_sent_before_is_refused(monkeypatch):
 
 
 @in_threads
-def test_walk_ins_without_claim_double_book(monkeypatch):
+def test_walk_ins_without_lock_double_book(monkeypatch):
     """Control: the same walk-ins, slowed down between check and write, without the claim."""
     check_claimed = Appointment._check_under_lock
 

@@ -51,7 +51,7 @@ def slot_key(text: str) -> SlotTime | None:
 
 
 def span_of(ranges: Collection[Range]) -> tuple[dt.datetime, dt.datetime]:
-    """Return start and end of what all ranges share; both are required, and at most `MAX_DAYS` apart."""
+    """Return start and end of what all ranges share; both are required, and at most `MAX_SEARCH_DAYS` apart."""
     starts = [each.start for each in ranges if each.start is not None]
     ends = [each.end for each in ranges if each.end is not None]
     if not starts or not ends or any(each.is_outside for each in ranges):
@@ -88,7 +88,7 @@ def find_slots(
 def _free(doctor_ids: Collection[int], start: dt.datetime, end: dt.datetime, *, at: dt.datetime) -> Iterator[SlotTime]:
     doctors = list(Doctor.objects.active().filter(pk__in=doctor_ids))
     # From the day before: for a doctor without hours, a weekend is offered only as the first day.
-    first_day = clinic_time.local_date(start) - _ONE_DAY
+    first_day = clinic_time.local_date(start) - clinic_time.ONE_DAY
     last_day = clinic_time.local_date(end - dt.timedelta(microseconds=1))
     search = SlotSearch(doctor_id=doctors[0].pk if len(doctors) == 1 else None)
     for free in find_free(search, doctors, first_day=first_day, days=(last_day - first_day).days + 1, at=at).slots():

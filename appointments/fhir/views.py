@@ -125,7 +125,7 @@ def patient_search(request: StaffRequest) -> HttpResponse:
     rows = Patient.objects.visible_to(request.user)
     query = without_personal(sent, rows) if sent.is_personal else sent
     page = page_of(query.narrowed(rows), query, ByKey())
-    AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in page.rows])
+    AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in page.rows])
     return _answer(searchset(query, page, resources.patient_resource, self_query=sent))
 
 
@@ -218,7 +218,7 @@ def appointment_search(request: StaffRequest) -> HttpResponse:
     query = read_search(request, APPOINTMENT)
     order = ByStart(is_latest_first=query.sort == "-date")
     page = page_of(query.narrowed(_appointments(request)), query, order)
-    AuditEntry.objects.note(Event.SEARCH, Appointment, patients=[appointment.patient_id for appointment in page.rows])
+    AuditEntry.objects.record(Event.SEARCH, Appointment, patients=[appointment.patient_id for appointment in page.rows])
     return _answer(searchset(query, page, _appointment_builder(request)))
 
 

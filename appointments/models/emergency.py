@@ -75,12 +75,7 @@ class EmergencyGrant(AuditedRecord):
         errors.raise_any()
 
     def state(self, *, at: dt.datetime) -> str:
-        """Return for display whether the grant is in force at `at`, or why not; see `in_force`."""
-        if self.ended_at is not None:
-            return "ended"
-        if self.ends_at <= at:
-            return "expired"
-        return "in force" if self.user.is_active else "user not active"
+        return access_state(self.user, ended_at=self.ended_at, expires_at=self.ends_at, at=at)
 
     def end(self) -> None:
         if self.ended_at is None:

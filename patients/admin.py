@@ -1,19 +1,17 @@
-"""Admin of patients, as far as it is theirs alone.
-
-`appointments.patient_admin` registers it: there it is known what is kept of them beside the record.
-"""
-
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 
 from clinic.administration.base import ProtectedModelAdmin
 from patients.forms import SeenPatientForm
+from patients.models import Patient
+from patients.privacy.anonymise import former_values_of
+from patients.privacy.temporary_data import forget, forget_in_session
 
 
+@admin.register(Patient)
 class PatientAdmin(ProtectedModelAdmin):
-    """Patients, found by the same folded keys as at the front desk."""
-
     form = SeenPatientForm
     list_display = ["last_name", "first_name", "date_of_birth", "phone_number", "email", "created_at"]
     list_display_links = ["last_name", "first_name"]
@@ -27,3 +25,15 @@ class PatientAdmin(ProtectedModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Find by name, e-mail or phone, as everywhere; without a term, list everyone."""
         return (queryset.search(search_term) if search_term.strip() else queryset), False
+
+    def delete_model(self, request: HttpRequest, obj: Patient) -> None:
+        """Delete the former values too, as anonymising does; the audit trail keeps them."""
+        former = former_values_of(obj)
+        super().delete_model(request, obj)
+        forget(former)
+        # This request's own session would be saved as it was read.
+        forget_in_session(request.session, former)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for patient in queryset:
+            self.delete_model(request, patient)

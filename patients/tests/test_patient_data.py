@@ -8,13 +8,13 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 
 from appointments.models import Appointment
-from appointments.patient_data import patient_data
-from appointments.rights import anonymise
-from appointments.tests.a_patients_life import FORMER, Life, day
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, Event
 from clinic.tests.kit import elements
 from patients.models import Patient
+from patients.privacy.anonymise import anonymise
+from patients.privacy.subject_access import export_patient_data
+from patients.tests.a_patients_life import FORMER, Life, day
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -32,7 +32,7 @@ def life():
 
 @pytest.fixture
 def data(life):
-    return patient_data(life.patient)
+    return export_patient_data(life.patient)
 
 
 def texts_of(life):
@@ -99,7 +99,7 @@ def test_history_says_what_changed_when_by_which_role(data):
 
 
 def test_history_has_instants_and_omits_fields_that_stay_empty(life):
-    data = patient_data(life.patient)
+    data = export_patient_data(life.patient)
     changes = [entry["changed"] for appointment in data["appointments"] for entry in appointment["history"]]
 
     move = next(each for each in changes if set(each) >= {"start_time", "doctor"} and None not in each["start_time"])
@@ -110,7 +110,7 @@ def test_history_has_instants_and_omits_fields_that_stay_empty(life):
 def test_history_of_an_anonymised_patient_can_be_made(life):
     anonymise(life.patient, by=life.admin)
 
-    assert patient_data(life.patient)["appointments"]
+    assert export_patient_data(life.patient)["appointments"]
 
 
 def test_history_says_that_a_program_acted(data):
@@ -144,7 +144,7 @@ def test_appointment_that_was_taken_over_is_told_from_then_on(life, data):
 def test_entries_that_name_no_patient_are_told_too(life, data):
     QuerySet(AuditEntry).filter(event="write").update(patient_id=None)
 
-    assert as_json(patient_data(life.patient)) == as_json(data)
+    assert as_json(export_patient_data(life.patient)) == as_json(data)
 
 
 def as_json(data):
@@ -164,7 +164,7 @@ def test_reading_and_exporting_is_told(life):
     AuditEntry.objects.note(Event.READ, life.patient)
     AuditEntry.objects.note(Event.READ, life.other)
 
-    data = patient_data(life.patient)
+    data = export_patient_data(life.patient)
 
     assert [(each["event"], each["by"]) for each in data["who_looked"]] == [("read", "The system")]
 
@@ -230,14 +230,14 @@ def test_data_makes_the_same_queries_however_much_there_is(
     life, django_assert_max_num_queries, django_assert_num_queries
 ):
     with django_assert_max_num_queries(21) as few:
-        patient_data(life.patient)
+        export_patient_data(life.patient)
     for hour in range(8, 18):
         appointment = AppointmentFactory(patient=life.patient, doctor=life.doctor, start_time=day(12, hour))
         appointment.reason, appointment.booked_by = "Changed", life.desk
         appointment.save()
 
     with django_assert_num_queries(len(few)):
-        patient_data(life.patient)
+        export_patient_data(life.patient)
 
 
 def test_patient_without_anything_has_a_page(in_admin):

@@ -14,13 +14,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import QuerySet
 from django.test import Client
 
-from appointments import rights, short_lived
 from appointments.booking import actions
 from appointments.detail.history import history_of
 from appointments.models import Appointment, ScheduleChange
-from appointments.patient_trail import trail_of
-from appointments.rights import anonymise
-from appointments.tests.a_patients_life import FORMER, Life, day
+from appointments.personal_data import AppointmentData
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry, ImportDraft, KeptAnswer, SavedForm
@@ -29,6 +26,11 @@ from clinic.tests.kit import codes_in, markup
 from clinic.tests.whole_database import places_of
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient, SearchKey
+from patients.privacy import anonymise as anonymising
+from patients.privacy import temporary_data
+from patients.privacy.anonymise import anonymise
+from patients.privacy.trail import trail_of
+from patients.tests.a_patients_life import FORMER, Life, day
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -84,12 +86,12 @@ def test_other_patients_data_all_stay(life):
 @pytest.mark.both_databases
 def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, isolated):
     cases = [
-        (rights, "_anonymise_trail"),
-        (rights, "_anonymise_appointments"),
-        (rights, "forget"),
-        (short_lived, "_forget_sessions"),
-        (short_lived, "_forget_drafts"),
-        (short_lived, "_forget_answers"),
+        (anonymising, "_anonymise_trail"),
+        (AppointmentData, "erase"),
+        (anonymising, "forget"),
+        (temporary_data, "_forget_sessions"),
+        (temporary_data, "_forget_drafts"),
+        (temporary_data, "_forget_answers"),
     ]
     for module, left_out in cases:
         with isolated(left_out), monkeypatch.context() as patch:

@@ -6,15 +6,15 @@ import pytest
 import time_machine
 from django.db.models import QuerySet
 
-from appointments import retention
 from appointments.models import Appointment
-from appointments.retention import due_patients, kept_since, retention_page
-from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.kit import NOW
 from clinic.tests.plans import analyze, steps_of
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
+from patients.privacy import retention
+from patients.privacy.anonymise import anonymise
+from patients.privacy.retention import due_patients, retention_limit, retention_page
 from patients.tests.factories import PatientFactory
 
 DUE = dt.datetime(2016, 11, 24, tzinfo=dt.UTC)
@@ -40,20 +40,20 @@ def create_appointment(patient, start_time, status="completed"):
 
 
 def due():
-    return list(due_patients(before=kept_since(dt.date(2026, 11, 24))))
+    return list(due_patients(before=retention_limit(dt.date(2026, 11, 24))))
 
 
 def test_records_are_kept_ten_years_unless_set_otherwise(settings):
-    assert kept_since(dt.date(2026, 11, 24)) == DUE
+    assert retention_limit(dt.date(2026, 11, 24)) == DUE
 
     settings.PATIENT_RETENTION_YEARS = 3
 
-    assert kept_since(dt.date(2026, 11, 24)) == dt.datetime(2023, 11, 24, tzinfo=dt.UTC)
+    assert retention_limit(dt.date(2026, 11, 24)) == dt.datetime(2023, 11, 24, tzinfo=dt.UTC)
 
 
 @pytest.mark.both_databases
 def test_leap_day_is_counted_from_the_day_after():
-    assert kept_since(dt.date(2028, 2, 29)) == dt.datetime(2018, 3, 1, tzinfo=dt.UTC)
+    assert retention_limit(dt.date(2028, 2, 29)) == dt.datetime(2018, 3, 1, tzinfo=dt.UTC)
 
 
 @pytest.mark.both_databases

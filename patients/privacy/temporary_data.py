@@ -5,7 +5,6 @@ Sessions, drafts of imports, answers to programs, half-filled forms: who is anon
 
 import datetime as dt
 import json
-import re
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from typing import Any
@@ -16,12 +15,12 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages.storage.session import SessionStorage
 
-from appointments.patient_trail import PatientTrail
-from appointments.rights_rules import TEXTS
 from clinic.audit.actor import ANONYMISED
 from clinic.core.names import fold
 from clinic.models import ImportDraft, ImportRow, KeptAnswer, SavedForm
 from patients.models import Patient
+from patients.privacy.holders import registered_holders
+from patients.privacy.trail import PatientTrail
 from patients.search_keys import keys_for, phone_keys_to_compare, sought
 
 READ_AT_ONCE = 500
@@ -29,8 +28,6 @@ SEARCHED = "patient_query"  # under which a session keeps the last search
 # What of a session can hold a patient. The rest says who is signed in, from where and until when, and is never
 # dropped: a browser may be called as a patient is, and a date hold the same number as a note.
 _OF_PATIENTS = (SEARCHED, SessionStorage.session_key)
-# Addresses of forms about patients, those of the admin included. Those of doctors' time are below /doctors/.
-_ABOUT_PATIENTS = re.compile("/(?:patients|appointments)/")
 _DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y", "%d %B %Y", "%d %b %Y")
 _IN_WORDS = ("first_name", "last_name", "email", "phone_number", "date_of_birth")
 
@@ -47,7 +44,7 @@ class FormerValues:
             for name in self.held.keys() & told.changes.keys():
                 for value in told.changes[name]:
                     self._add(name, value)
-        texts = set().union(*self.held.values()) | set(self._births()) | set(_written_about(trail))
+        texts = set().union(*self.held.values()) | set(self._births()) | set(_texts_in(trail))
         self._words = {f" {folded} " for text in texts if (folded := fold(text))}
         self.keys = self._search_keys()
 
@@ -93,13 +90,9 @@ class FormerValues:
         return "email" in has or {"first_name", "last_name"} <= has or not phones.isdisjoint(self.keys)
 
 
-def _written_about(trail: PatientTrail) -> Iterator[str]:
-    """Yield what people have written about the patient's appointments, as the trail holds it."""
-    for entries in trail.appointments.values():
-        for told in entries:
-            values = [value for name in TEXTS for value in told.changes.get(name, ())]
-            values += (told.entry.additional_data or {}).values()
-            yield from (value for value in values if isinstance(value, str) and value not in ("None", ANONYMISED))
+def _texts_in(trail: PatientTrail) -> Iterator[str]:
+    for holder in registered_holders():
+        yield from holder.texts(trail)
 
 
 def forget(former: FormerValues) -> None:
@@ -173,5 +166,11 @@ def _forget_forms(former: FormerValues) -> None:
     The patient may be in them by a number, by the beginning of a name, or by what was heard on the telephone.
     """
     forms = SavedForm.objects.all()
-    stale = [form.pk for form in forms if _ABOUT_PATIENTS.search(form.path) or former.mentions(form.data)]
+    stale = [form.pk for form in forms if _is_about_patients(form.path) or former.mentions(form.data)]
     forms.filter(pk__in=stale).delete()
+
+
+def _is_about_patients(path: str) -> bool:
+    """Return whether it is the address of a form about patients, the admin's forms included."""
+    holder_paths = (part for holder in registered_holders() for part in holder.form_paths)
+    return any(part in path for part in ("/patients/", *holder_paths))

@@ -205,10 +205,10 @@ def _notices_of(patient: Patient, trail: PatientTrail, doctors: dict[str, str]) 
             {
                 "doctor": displaced.doctor.full_name,
                 "start_time": displaced.start_time,
-                "because": displaced.because.split(","),
-                "stays": displaced.stays,
-                "told_at": displaced.reached_at,
-                "told_by": role_of(displaced.reached_by),
+                "reasons": displaced.because.split(","),
+                "reinstated": displaced.stays,
+                "informed_at": displaced.reached_at,
+                "informed_by": role_of(displaced.reached_by),
                 "history": _history(own_entries, doctors),
             }
         )

@@ -1,5 +1,3 @@
-"""Addresses of patients."""
-
 from django.urls import path
 
 from patients import transfer_views, views

@@ -11,7 +11,7 @@ from clinic.db.transactions import retrying
 from clinic.models import AuditEntry
 from patients.models import Patient
 from patients.privacy.holders import registered_holders
-from patients.privacy.temporary_data import FormerValues, forget
+from patients.privacy.temporary_data import FormerValues, erase_temporary_data
 from patients.privacy.trail import PatientTrail, trail_of
 from patients.rules import check_not_anonymised
 
@@ -65,7 +65,7 @@ def _erase(patient: Patient) -> None:
         holder.erase(patient.pk)
     now = timezone.now()
     Patient.objects.anonymise(patient.pk, at=now)
-    forget(former)
+    erase_temporary_data(former)
     patient.refresh_from_db()
     changes = {"anonymised_at": ["None", now.isoformat()]}
     AuditEntry.objects.log_create(patient, action=AbstractLogEntry.Action.UPDATE, changes=changes)

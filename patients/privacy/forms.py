@@ -2,4 +2,4 @@ from django import forms
 
 
 class AnonymiseForm(forms.Form):
-    checked = forms.BooleanField(label="I have checked that nothing has to be kept by law")
+    checked = forms.BooleanField(label="I have checked that the law does not require us to keep this data")

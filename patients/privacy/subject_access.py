@@ -20,7 +20,7 @@ from patients.privacy.trail import RelevantEntry, trail_of
 
 Data = dict[str, Any]
 
-SEARCH_KEYS_ARE_FOR = "Made from name, e-mail and phone number, so that the record is found by parts of them."
+SEARCH_KEYS_ARE_FOR = "Created from the name, e-mail and phone number, to find the record by parts of them."
 HIDDEN_FIELDS = frozenset({"id"})
 _EMPTY = frozenset({None, "None", ""})  # as the trail stores it
 
@@ -41,7 +41,7 @@ def export_patient_data(patient: Patient, *, at: dt.datetime | None = None) -> D
             "what_for": SEARCH_KEYS_ARE_FOR,
             "keys": sorted({patient.name_key, *patient.search_keys.values_list("key", flat=True)}),
         },
-        "kept": retention_periods(),
+        "retention": retention_periods(),
     }
 
 
@@ -51,10 +51,10 @@ def retention_periods() -> dict[str, str]:
     return {
         "record and appointments": "Until the record is anonymised. The clinic reviews it "
         f"{settings.PATIENT_RETENTION_YEARS} years after the last appointment, or earlier if you ask.",
-        "history, and who looked": f"{trail_days} days." if trail_days else "As long as the law requires.",
-        "what staff searched for, and messages on their screens": "Until they log out.",
-        "files that are about to be imported": "One hour.",
-        "answers to programs, for when they ask again": "One day.",
+        "history, and who viewed the data": f"{trail_days} days." if trail_days else "As long as the law requires.",
+        "searches by staff, and messages on their screens": "Until they log out.",
+        "files being imported": "One hour.",
+        "answers to programs, in case they repeat a request": "One day.",
     }
 
 

@@ -17,7 +17,7 @@ from patients.privacy.anonymise import anonymise, check_may_anonymise, former_va
 from patients.privacy.forms import AnonymiseForm
 from patients.privacy.retention import due_patients, retention_limit, retention_page
 from patients.privacy.subject_access import export_patient_data
-from patients.privacy.temporary_data import forget_in_session
+from patients.privacy.temporary_data import erase_from_session
 
 AS_JSON, AS_HTML = "json", "html"
 
@@ -51,8 +51,8 @@ def patient_anonymise(request: StaffRequest, pk: int) -> HttpResponse:
         refusal = _refusal_of(anonymise, patient, by=request.user)
         if not refusal:
             # This request's own session would be saved as it was read.
-            forget_in_session(request.session, former)
-            messages.success(request, f"Patient {patient.pk} is anonymised.")
+            erase_from_session(request.session, former)
+            messages.success(request, f"Patient {patient.pk} has been anonymised.")
             return redirect(patient)
     AuditEntry.objects.note(Event.READ, patient)
     context = {"patient": patient, "form": form, "refusal": refusal, "appointment_count": patient.appointments.count()}

@@ -1,4 +1,4 @@
-"""Anonymising a patient: nothing that was held is found anywhere, and what stays is nobody's."""
+"""Anonymising a patient: no former value is found anywhere, and the other data stays."""
 
 import datetime as dt
 import json
@@ -61,7 +61,7 @@ def test_each_former_value_is_found_before(life):
 
 
 @pytest.mark.both_databases
-def test_search_of_the_whole_database_for_any_former_value_finds_nothing(life):
+def test_no_former_value_remains_in_the_database(life):
     anonymise(life.patient, by=life.admin)
 
     assert places_of(*FORMER) == []
@@ -84,14 +84,14 @@ def test_other_patients_data_all_stay(life):
 
 
 @pytest.mark.both_databases
-def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, isolated):
+def test_former_values_remain_if_one_step_is_left_out(life, monkeypatch, isolated):
     cases = [
         (anonymising, "_anonymise_trail"),
         (AppointmentData, "erase"),
-        (anonymising, "forget"),
-        (temporary_data, "_forget_sessions"),
-        (temporary_data, "_forget_drafts"),
-        (temporary_data, "_forget_answers"),
+        (anonymising, "erase_temporary_data"),
+        (temporary_data, "_erase_from_sessions"),
+        (temporary_data, "_erase_from_drafts"),
+        (temporary_data, "_erase_from_answers"),
     ]
     for module, left_out in cases:
         with isolated(left_out), monkeypatch.context() as patch:
@@ -102,7 +102,7 @@ def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, is
             assert places_of(*FORMER)
 
 
-def test_page_leaves_nothing_in_its_own_session(life):
+def test_own_session_contains_no_former_value(life):
     life.admin_client.post("/patients/", {"query": "Quillon"})
 
     response = life.admin_client.post(f"/patients/{life.patient.pk}/anonymise/", {"checked": "on"})
@@ -113,7 +113,7 @@ def test_page_leaves_nothing_in_its_own_session(life):
 
 
 @pytest.mark.both_databases
-def test_page_finds_entries_that_name_no_patient(life):
+def test_entries_without_a_patient_are_anonymised(life):
     QuerySet(AuditEntry).filter(patient_id=life.patient.pk).update(patient_id=None)
 
     anonymise(life.patient, by=life.admin)
@@ -121,7 +121,7 @@ def test_page_finds_entries_that_name_no_patient(life):
     assert places_of(*FORMER) == []
 
 
-def test_beginning_of_a_name_that_was_searched_for_is_forgotten(life):
+def test_last_search_by_the_beginning_of_the_name_is_deleted(life):
     life.desk_client.post("/patients/", {"query": "quil"})
 
     anonymise(life.patient, by=life.admin)
@@ -130,7 +130,7 @@ def test_beginning_of_a_name_that_was_searched_for_is_forgotten(life):
 
 
 @pytest.mark.both_databases
-def test_session_goes_on_without_what_it_held(life):
+def test_session_continues_without_the_patients_data(life):
     anonymise(life.patient, by=life.admin)
 
     assert life.desk_client.get("/patients/").status_code == 200
@@ -145,7 +145,7 @@ def test_session_without_the_patient_stays_as_it_was(life):
     assert session_of(life.desk_client)["patient_query"] == before["patient_query"] == "brackwater"
 
 
-def test_session_keeps_user_address_and_expiry_whatever_the_patients_name(frozen, receptionist):
+def test_session_keeps_user_address_and_expiry(frozen, receptionist):
     client = Client(headers={"user-agent": "Mozilla/5.0 (Macintosh) Chrome/1 Safari/1"})
     client.post("/accounts/login/", {"username": "reception", "password": "demo-clinic-2026"})
     session = client.session
@@ -168,7 +168,7 @@ def session_of(client):
 
 
 @pytest.mark.both_databases
-def test_name_in_the_admins_own_log_goes(life):
+def test_name_in_the_admin_log_is_removed(life):
     LogEntry.objects.create(
         user=life.admin,
         content_type=ContentType.objects.get_for_model(Patient),
@@ -182,7 +182,7 @@ def test_name_in_the_admins_own_log_goes(life):
     assert LogEntry.objects.get().object_repr == "anonymised"
 
 
-def test_patient_who_is_deleted_in_the_admin_stays_in_the_audit_trail_only(frozen, in_admin, receptionist, isolated):
+def test_patient_deleted_in_the_admin_stays_only_in_the_audit_trail(frozen, in_admin, receptionist, isolated):
     for way in ["page", "selection"]:
         with isolated(way=way):
             patient = PatientFactory(first_name="Quillon", last_name="Featherby", email="quillon.old@example.org")
@@ -202,7 +202,7 @@ def test_patient_who_is_deleted_in_the_admin_stays_in_the_audit_trail_only(froze
             assert {table for table, _column, _text in places_of("quillon", "featherby")} == {"clinic_auditentry"}
 
 
-def test_kept_answer_stays_so_that_nobody_is_registered_again(life):
+def test_repeated_request_does_not_register_the_patient_again(life):
     anonymise(life.patient, by=life.admin)
     body = {"first_name": "Quillon", "last_name": "Featherby", "email": "quillon.old@example.org"}
     body |= {"phone_number": "0044 20 7946 9999", "date_of_birth": "1961-02-13"}
@@ -214,7 +214,7 @@ def test_kept_answer_stays_so_that_nobody_is_registered_again(life):
     assert Patient.objects.count() == 2
 
 
-def test_draft_with_somebody_else_stays(life):
+def test_draft_with_another_person_stays(life):
     ImportDraft.objects.all().delete()
     draft = ImportDraft.objects.create(owner=life.admin, kind="patients", said={"sample": "Nora New"})
     cells = {"first_name": "Quillon", "last_name": "Other", "email": "other@example.org", "phone_number": ""}
@@ -240,7 +240,7 @@ HALF_FILLED = {
 
 
 @pytest.mark.both_databases
-def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, isolated):
+def test_saved_form_about_the_patient_is_deleted(life, isolated):
     for path in HALF_FILLED:
         with isolated(path=path):
             ids = {"patient": life.patient.pk, "appointment": life.appointment.pk}
@@ -252,7 +252,7 @@ def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, is
             assert not SavedForm.objects.exists()
 
 
-def test_half_filled_form_of_doctors_time_stays(life):
+def test_saved_form_about_a_leave_stays(life):
     SavedForm.objects.keep(user_id=life.manager.pk, path="/doctors/2/leave/", data="reason=Skiing")
 
     anonymise(life.patient, by=life.admin)
@@ -263,7 +263,7 @@ def test_half_filled_form_of_doctors_time_stays(life):
 # What stays
 
 
-def test_record_is_nobodys(life):
+def test_record_no_longer_identifies_the_patient(life):
     anonymised = anonymise(life.patient, by=life.admin)
 
     assert anonymised.full_name == str(anonymised) == f"Anonymised patient {life.patient.pk}"
@@ -273,7 +273,7 @@ def test_record_is_nobodys(life):
     assert not SearchKey.objects.filter(patient=life.patient).exists()
 
 
-def test_e_mail_is_free_for_others(life):
+def test_email_can_be_used_for_another_patient(life):
     anonymise(life.patient, by=life.admin)
 
     other = Patient(first_name="Ana", last_name="Silva", email="q.featherby@example.org")
@@ -292,7 +292,7 @@ def test_times_doctors_and_statuses_of_appointments_stay(life):
     assert list(Appointment.objects.order_by("pk").values_list(*columns)) == before
 
 
-def test_marks_of_appointments_stay_and_their_texts_go(life):
+def test_texts_of_appointments_are_replaced_by_marks(life):
     anonymise(life.patient, by=life.admin)
 
     life.appointment.refresh_from_db()
@@ -302,7 +302,7 @@ def test_marks_of_appointments_stay_and_their_texts_go(life):
     assert life.cancelled.cancel_reason == "anonymised"
 
 
-def test_trail_still_says_what_happened_when_by_whom_and_in_which_fields(life):
+def test_trail_keeps_events_times_users_and_fields(life):
     def kept():
         entries = AuditEntry.objects.exclude(changes__has_key="anonymised_at").order_by("pk")
         return [
@@ -327,7 +327,7 @@ def test_trail_of_the_record_says_anonymised(life):
     assert edit.object_repr == "anonymised"
 
 
-def test_act_leaves_one_entry(life):
+def test_anonymising_adds_one_audit_entry(life):
     before = AuditEntry.objects.count()
 
     anonymise(life.patient, by=life.admin)
@@ -338,7 +338,7 @@ def test_act_leaves_one_entry(life):
     assert entry.object_repr == f"Anonymised patient {life.patient.pk}"
 
 
-def test_appointment_that_was_given_away_keeps_what_is_the_others(life):
+def test_transferred_appointment_keeps_the_other_patients_data(life):
     anonymise(life.patient, by=life.admin)
 
     swap = AuditEntry.objects.get_for_object(life.given).filter(changes__has_key="patient").order_by("pk")[1]
@@ -348,7 +348,7 @@ def test_appointment_that_was_given_away_keeps_what_is_the_others(life):
     assert life.given.reason == "Ottoline's own"
 
 
-def test_other_of_the_swap_can_be_anonymised_too(life):
+def test_other_patient_of_the_swap_can_be_anonymised_too(life):
     anonymise(life.patient, by=life.admin)
 
     anonymise(life.other, by=life.admin)
@@ -395,7 +395,7 @@ def test_every_page_about_the_patient_is_served_without_a_former_value(life):
         assert [value for value in FORMER if value in text] == [], page
 
 
-def test_page_that_could_only_refuse_leads_to_the_record_which_says_why(life, isolated):
+def test_edit_and_booking_pages_redirect_to_the_record_which_says_why(life, isolated):
     for page in ["/patients/{pk}/edit/", "/appointments/book/?patient={pk}"]:
         with isolated(page=page):
             anonymise(life.patient, by=life.admin)
@@ -406,7 +406,7 @@ def test_page_that_could_only_refuse_leads_to_the_record_which_says_why(life, is
             assert "cannot be changed or booked" in response.content.decode()
 
 
-def test_page_tells_namesakes_apart(life):
+def test_page_distinguishes_namesakes(life):
     text = markup(life.admin_client.get(f"/patients/{life.patient.pk}/anonymise/"))
 
     assert "13 February 1961" in text
@@ -430,7 +430,7 @@ def test_trail_itself_still_refuses_every_other_change(life):
         AuditEntry.objects.first().save()
 
 
-def test_trail_of_a_patient_makes_the_same_queries_however_much_there_is(
+def test_trail_makes_the_same_queries_for_any_amount_of_data(
     life, django_assert_num_queries, django_assert_max_num_queries
 ):
     with django_assert_max_num_queries(14) as few:
@@ -445,7 +445,7 @@ def test_trail_of_a_patient_makes_the_same_queries_however_much_there_is(
 # Who cannot be anonymised
 
 
-def test_open_appointment_today_or_to_come_is_in_the_way(frozen, patient, isolated):
+def test_open_appointment_today_or_later_prevents_anonymising(frozen, patient, isolated):
     cases = [
         (day(26), "booked", True),
         (day(25, 15), "booked", True),
@@ -487,7 +487,7 @@ def test_anonymising_again_is_refused_and_leaves_no_entry(frozen, patient):
 
 
 @pytest.mark.both_databases
-def test_what_fails_half_way_changes_nothing(life, monkeypatch):
+def test_error_half_way_changes_nothing(life, monkeypatch):
     held = places_of(*FORMER)
     monkeypatch.setattr(AuditEntry, "save", lambda *_args, **_kwargs: 1 / 0)
 
@@ -579,7 +579,7 @@ def test_import_leaves_the_record_alone(anonymised, in_admin):
     assert anonymised.full_name == f"Anonymised patient {anonymised.pk}"
 
 
-def test_verb_refuses_to_book(anonymised):
+def test_booking_is_refused(anonymised):
     with pytest.raises(ValidationError) as refusal:
         actions.book(patient=anonymised, doctor=DoctorFactory(), start_time=day(26), duration_minutes=30, by=None)
 
@@ -650,7 +650,7 @@ def test_nothing_is_written_about_an_anonymised_patients_appointment(life, isola
             assert codes_in(refusal.value) == {name: ["anonymised"]}
 
 
-def test_open_past_appointment_of_an_anonymised_patient_can_be_closed_out(frozen, patient):
+def test_past_appointment_of_an_anonymised_patient_can_be_closed_out(frozen, patient):
     appointment = AppointmentFactory(patient=patient, start_time=day(20))
     anonymise(patient, by=None)
 

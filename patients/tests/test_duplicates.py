@@ -104,7 +104,7 @@ def test_another_email_is_no_duplicate(maria):
         assert duplicates(email=email) == [], email
 
 
-def test_duplicates_are_five_at_most_the_surest_first_and_nobody_twice(maria):
+def test_at_most_five_duplicates_are_found_best_match_first(maria):
     family = [PatientFactory(last_name=f"Silva{number}", phone_number="912345678") for number in range(6)]
     holder = PatientFactory(last_name="Zola", email="family@example.org", phone_number="912345678")
 
@@ -153,7 +153,7 @@ def sent_again(response, **changes):
     return {name: form[name].value() or "" for name in form.fields} | changes
 
 
-def test_register_of_somebody_alike_is_refused_and_shows_who_it_may_be(at_desk, maria):
+def test_possible_duplicate_is_refused_and_shown(at_desk, maria):
     for like in (SAME_PERSON, SAME_PHONE):
         sent = typed(**like)
 
@@ -171,7 +171,7 @@ def test_register_of_somebody_alike_is_refused_and_shows_who_it_may_be(at_desk, 
         assert Patient.objects.count() == 1, like
 
 
-def test_register_of_somebody_like_nobody_shows_nobody(at_desk, maria):
+def test_patient_without_duplicates_is_registered(at_desk, maria):
     response = at_desk.post(NEW, typed(email="nobody"))
 
     assert response.context["form"].duplicates == []
@@ -277,7 +277,7 @@ def inside(**data):
 def test_form_with_a_prefix_goes_the_same_way(maria):
     form = PatientForm(inside(**typed(**SAME_PERSON)), prefix="new")
     assert not form.is_valid()
-    assert (form.duplicates, form.can_be_sent_anyway) == ([maria], True)
+    assert (form.duplicates, form.can_register_anyway) == ([maria], True)
     assert form.anyway_name == "new-anyway"
     again = {name: form[name].value() or "" for name in form.fields} | {"anyway": "1"}
 
@@ -294,4 +294,4 @@ def test_form_with_a_prefix_ignores_anyway_of_the_form_around_it(maria):
     form = PatientForm(sent, prefix="new")
 
     assert not form.is_valid()
-    assert form.can_be_sent_anyway
+    assert form.can_register_anyway

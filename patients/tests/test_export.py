@@ -110,7 +110,7 @@ def test_unknown_format_sends_nothing(in_admin, maria):
 
 @pytest.mark.both_databases
 def test_patients_are_read_chunk_by_chunk(in_admin, monkeypatch):
-    monkeypatch.setattr(transfer_views, "READ_AT_ONCE", 3)
+    monkeypatch.setattr(transfer_views, "CHUNK_SIZE", 3)
     PatientFactory.create_batch(7)
 
     with CaptureQueriesContext(connection) as queries:
@@ -122,7 +122,7 @@ def test_patients_are_read_chunk_by_chunk(in_admin, monkeypatch):
     assert all("LIMIT 3" in sql for sql in reading)
 
 
-def test_log_says_who_exported_how_many_and_names_nobody(in_admin, administrator, maria, caplog):
+def test_log_has_user_and_count_of_an_export_but_no_names(in_admin, administrator, maria, caplog):
     with caplog.at_level("INFO"):
         body(in_admin.get(EXPORT, {"as": "csv"}))
 

@@ -537,7 +537,7 @@ def test_preview_that_is_not_confirmed_cannot_be_dismissed(in_admin):
     assert ImportRow.objects.count() == 1
 
 
-def test_nothing_ticked_and_nobody_new_keeps_the_preview(in_admin, maria):
+def test_preview_stays_if_no_row_is_ticked_or_new(in_admin, maria):
     address, _context = preview(in_admin, ["Maria", "Santos", "other@example.org", "", "1984-03-09"])
 
     response = in_admin.post(address, follow=True)

@@ -1,6 +1,6 @@
-"""A patient is anonymised while somebody books, edits or moves: one comes first, and the other is told.
+"""A patient is anonymised while an appointment is booked, edited or moved: the later change is refused.
 
-Each race runs twice, the second time with the claim switched off, which shows that it can be lost.
+Each race runs twice; without the lock it is lost, which proves that the test can fail.
 """
 
 import datetime as dt
@@ -98,7 +98,7 @@ def test_booking_and_anonymising_at_once_never_both_happen(slow):
     assert not Appointment.objects.exclude(patient__anonymised_at=None).exists()
 
 
-def test_booking_and_anonymising_at_once_both_happen_without_the_claim(slow, disable_lock):
+def test_booking_and_anonymising_at_once_both_happen_without_the_lock(slow, disable_lock):
     outcomes = Counter(book_against_anonymise() for _race in range(RACES))
 
     assert ("done", "done") in outcomes

@@ -48,7 +48,7 @@ def test_typing_shows_who_is_found_and_an_empty_box_nobody(box, found, desk):
 
 def test_nobody_found_is_said_and_the_arrow_leads_to_registering(box, found, desk):
     box.fill("nobody")
-    expect(found).to_contain_text("Nobody is registered like that")
+    expect(found).to_contain_text("No patients match")
     box.press("ArrowDown")
     desk.keyboard.press("Enter")
 

@@ -41,10 +41,10 @@ class Patient(ProtectedRecord, AuditedRecord):
         ordering = ["name_key", "pk"]
         constraints = [models.UniqueConstraint(fields=["email"], name="patient_email_unique")]
         permissions = [
-            ("view_own_patient", "Can view patients who have an appointment in one's own diary"),
+            ("view_own_patient", "Can view patients who have an appointment with the user"),
             ("import_patient", "Can import patients from a file"),
             ("export_patient", "Can export all patients to a file"),
-            ("anonymise_patient", "Can anonymise patients, for good"),
+            ("anonymise_patient", "Can permanently anonymise patients"),
         ]
 
     def __str__(self) -> str:

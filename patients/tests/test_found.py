@@ -171,7 +171,7 @@ def test_typing_shows_twenty_and_says_that_there_are_more(at_desk):
         response = ask(at_desk, "silva")
 
         assert len([tag for tag, _attrs in elements(response) if tag == "li"]) == MAX_FOUND
-        assert ("There are more." in response.content.decode()) is more
+        assert ("There are more matches." in response.content.decode()) is more
         PatientFactory(last_name="Silva")
 
 

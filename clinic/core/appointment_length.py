@@ -1,5 +1,3 @@
-"""How long appointments last."""
-
 import datetime as dt
 
 from django.core.exceptions import ValidationError

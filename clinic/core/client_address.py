@@ -1,5 +1,3 @@
-"""Where a request comes from."""
-
 import ipaddress
 from collections.abc import Iterable
 
@@ -8,19 +6,19 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the address of the client, which nobody can choose; None if the server does not know it.
+    """Return the address of the client, or None if the server does not know it.
 
     Without a proxy it is the connection's. Behind one, it is the last address of `X-Forwarded-For`, which the proxy
-    itself has added: those before it are what the client says.
+    adds: clients can invent the ones before it.
     """
     forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
     return _address(forwarded.rpartition(",")[2]) or _address(request.META.get("REMOTE_ADDR", ""))
 
 
 def is_in_the_clear(request: HttpRequest) -> bool:
-    """Return whether a request came without TLS where there should be some.
+    """Return whether a request came without TLS although the portal uses it.
 
-    Who sends a secret so is refused and not redirected: a redirect would hide that the secret has been seen.
+    Such a request with a secret is refused, not redirected: a redirect would hide that the secret has been exposed.
     """
     return settings.USE_HTTPS and not request.is_secure()
 
@@ -33,7 +31,7 @@ def is_among(address: str | None, networks: Iterable[str]) -> bool:
 
 
 def _address(text: str) -> str | None:
-    """Return an address as the database holds it, without a zone; None for anything else."""
+    """Return an address in the form the database stores, without a zone; None for anything else."""
     try:
         address = ipaddress.ip_address(text.strip().partition("%")[0])
     except ValueError:

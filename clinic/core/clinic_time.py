@@ -1,8 +1,4 @@
-"""Clinic time: the one place where local dates and times become instants and back.
-
-An instant is an aware datetime, in UTC wherever it is stored. Clinic time is the zone in `CLINIC_TIME_ZONE`, which
-Django holds as its time zone. Nothing else in the portal converts.
-"""
+"""Clinic time, the zone in `CLINIC_TIME_ZONE`: the only place that converts between it and aware datetimes in UTC."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -21,7 +17,6 @@ FIRST, SECOND = 0, 1  # which of the two, for a local time that the clock change
 
 
 def clinic_zone() -> ZoneInfo:
-    """Return the clinic's time zone."""
     return timezone.get_default_timezone()
 
 
@@ -31,7 +26,6 @@ def local(instant: dt.datetime) -> dt.datetime:
 
 
 def local_date(instant: dt.datetime) -> dt.date:
-    """Return the clinic-local date of an instant."""
     return local(instant).date()
 
 
@@ -41,10 +35,7 @@ def today(*, at: dt.datetime | None = None) -> dt.date:
 
 
 def whole_minute(instant: dt.datetime) -> dt.datetime:
-    """Return the instant cut to its minute.
-
-    With seconds, a database constraint on whole minutes passed on MariaDB and failed on SQLite.
-    """
+    """Return the instant without seconds: MariaDB and SQLite compare them differently in a constraint."""
     return instant.replace(second=0, microsecond=0)
 
 

@@ -1,5 +1,3 @@
-"""Path converters."""
-
 import datetime as dt
 
 from django.core.exceptions import ValidationError
@@ -8,16 +6,11 @@ from clinic.core.clinic_time import check_date
 
 
 class DateConverter:
-    """A date of the portal's calendar, as 2026-11-24; anything else is no address, so 404."""
+    """A date of the portal's calendar, as 2026-11-24. Others, such as 30 February, do not match, so 404."""
 
     regex = r"\d{4}-\d{2}-\d{2}"
 
     def to_python(self, value: str) -> dt.date:
-        """Return the date.
-
-        Raises:
-            ValueError: for 30 February and for years beyond the calendar.
-        """
         day = dt.date.fromisoformat(value)
         try:
             check_date(day)
@@ -26,5 +19,4 @@ class DateConverter:
         return day
 
     def to_url(self, value: dt.date) -> str:
-        """Return the date as it stands in an address."""
         return value.isoformat()

@@ -1,5 +1,3 @@
-"""Assign the refusals of rules to fields, so that a form shows each at its place."""
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -8,7 +6,7 @@ from django.core.exceptions import ValidationError
 
 @contextmanager
 def at_field(field: str) -> Iterator[None]:
-    """Raise a ValidationError from inside as one of `field`, for a single check; `FieldErrors` collects several."""
+    """Assign a ValidationError raised inside to `field`, for a single check; `FieldErrors` collects several."""
     try:
         yield
     except ValidationError as error:
@@ -16,7 +14,7 @@ def at_field(field: str) -> Iterator[None]:
 
 
 class FieldErrors:
-    """Refusals by field, so that a user sees everything that is wrong at once."""
+    """Validation errors by field, so that a user sees all of them at once."""
 
     def __init__(self) -> None:
         self._errors: dict[str, list[ValidationError]] = {}

@@ -1,4 +1,4 @@
-"""Names of people, as typed by people: cleaned, checked, and folded for search."""
+"""Names of people: cleaned, checked, and folded for search."""
 
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -24,7 +24,6 @@ NO_INITIAL = "–"
 
 
 def with_single_spaces(text: str) -> str:
-    """Return the text without white space at its ends, and with single spaces inside."""
     return " ".join(text.split())
 
 
@@ -34,7 +33,7 @@ def clean_name(name: str) -> str:
 
 
 def check_name(name: str) -> None:
-    """Check that something of the name can be seen and nothing in it misleads.
+    """Check that a name is visible and contains nothing that misleads.
 
     Raises:
         ValidationError: `blank_name` if only blanks, marks or zero-width characters; `bad_character` for control
@@ -47,9 +46,7 @@ def check_name(name: str) -> None:
 
 
 def check_fields_with_names(clean_fields: Callable[..., None], record: Any, names: Iterable[str], exclude: Any) -> None:
-    """Run a model's `clean_fields`, and check the fields that hold names, or what is read like one.
-
-    Not as validators of the fields: Django's own, and those of free text, are to hold beside it.
+    """Run a model's `clean_fields`, then `check_name` on the named fields that passed it.
 
     Raises:
         ValidationError: by field.
@@ -72,7 +69,7 @@ def _is_visible(char: str) -> bool:
 
 
 def initials(first_name: str, last_name: str) -> str:
-    """Return `M. S.`, for who may see that somebody comes but not who; a name of one letter is not told at all."""
+    """Return `M. S.`, for users who may not see the name; a name of one letter is shown as a dash."""
     return f"{_initial(first_name)}. {_initial(last_name)}."
 
 
@@ -82,10 +79,7 @@ def _initial(name: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return the text as it is searched: without case and marks, ß as ss, ø as o, ł as l, words apart by one blank.
-
-    Apostrophes and zero-width characters vanish, hyphens and other punctuation part words.
-    """
+    """Return the text for searching: no case, marks or apostrophes, ß as ss, ø as o, ł as l, words split by one space."""
     # Twice, since a capital may come to light only when a character is taken apart, as in 𝐌aria.
     plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
     decomposed = unicodedata.normalize("NFKD", plain).translate(_FOLDED_LETTERS)

@@ -1,5 +1,3 @@
-"""What a browser calls itself, in the few words by which people know it."""
-
 # The first that is found counts: browsers name their ancestors too, and telephones their systems'.
 _BROWSERS = (
     ("Edg", "Edge"),
@@ -24,10 +22,7 @@ UNKNOWN = "Another program"
 
 
 def browser_of(user_agent: str) -> str:
-    """Return the browser and the system that a User-Agent names, such as "Chrome on Windows".
-
-    Nothing of the text itself is passed on: it says what whoever sent it likes.
-    """
+    """Return browser and system of a User-Agent, as "Chrome on Windows". Only known names: the client sends any text."""
     browser = _first(_BROWSERS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     if not browser:

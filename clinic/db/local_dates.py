@@ -1,5 +1,3 @@
-"""Which years, months and days hold records, in clinic time and on every database."""
-
 import datetime as dt
 from typing import Any
 
@@ -9,17 +7,14 @@ from clinic.core import clinic_time
 
 
 class LocalDates:
-    """For querysets: the periods that the admin's date hierarchy asks for.
+    """A queryset mixin that finds the admin's date hierarchy without the database's time zone tables.
 
-    Django lets the database convert, and MariaDB and MySQL can only after their time zone tables have been loaded,
-    which a plain installation has not done: every list with a hierarchy was then an error.
+    Django lets the database convert. MariaDB and MySQL can only after their time zone tables have been loaded, which a
+    plain installation has not done: every list with a hierarchy was then an error.
     """
 
     def datetimes(self: Any, field_name: str, kind: Any, order: Any = "ASC", tzinfo: dt.tzinfo | None = None) -> Any:
-        """Return as a list the first instant, in clinic time, of each `year`, `month` or `day` that holds a record.
-
-        One query a period, each a step in the index: at most 31 within a month.
-        """
+        """Return the first instant, in clinic time, of each `year`, `month` or `day` with records. One query each."""
         starts = []
         later = self
         while (first := later.order_by().aggregate(first=Min(field_name))["first"]) is not None:

@@ -1,5 +1,3 @@
-"""Records that appointments hold on to: deleting one says what to do instead."""
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -8,10 +6,11 @@ from django.db.models import ProtectedError
 
 
 class ProtectedQuerySet:
-    """For querysets of such records."""
+    """A queryset of records that cannot be deleted while they have appointments."""
 
     def delete(self: Any) -> tuple[int, dict[str, int]]:
-        """Delete those without appointments.
+        """Delete all, or none if one of them has appointments.
+
 
         Raises:
             ProtectedError: if one of them has appointments, with the advice as message; nothing is then deleted.
@@ -23,23 +22,18 @@ class ProtectedQuerySet:
 
 
 class ProtectedRecord:
-    """For models of such records. `linked_advice` is for people."""
+    """A record that cannot be deleted while it has appointments; `linked_advice` says what to do instead."""
 
     linked_advice: ClassVar[Any]
 
     def delete(self: Any, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the record if it has no appointments.
-
-        Raises:
-            ProtectedError: if it has, with the advice as message.
-        """
         with _explained(self.linked_advice):
             return super().delete(*args, **kwargs)  # type: ignore[misc]  # the model this is mixed into has it
 
 
 @contextmanager
 def _explained(advice: Any) -> Iterator[None]:
-    """Give Django's ProtectedError a message for people; type and protected objects stay."""
+    """Replace the message of Django's ProtectedError; type and protected objects stay."""
     try:
         yield
     except ProtectedError as error:

@@ -1,5 +1,3 @@
-"""Permissions of a model that a migration renames: Django renames its content type, and not these."""
-
 from typing import Any
 
 from django.db.migrations import RunPython
@@ -8,10 +6,10 @@ _ACTIONS = ("add", "change", "delete", "view")
 
 
 def rename_permissions(app_label: str, old: str, new: str) -> RunPython:
-    """Return an operation, to follow `RenameModel`, that renames a model's four permissions and can be reversed.
+    """Return a reversible operation that renames a model's four permissions, to follow `RenameModel`.
 
-    `old` and `new` are verbose names, such as "saved form". Groups keep their permissions, because the rows stay. A new
-    database has none yet, and nothing happens.
+    Django renames only the content type. `old` and `new` are verbose names, such as "saved form". Groups keep their
+    permissions, because the rows stay. A new database has none yet, and nothing happens.
     """
 
     def renaming(old: str, new: str) -> Any:

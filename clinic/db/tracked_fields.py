@@ -1,8 +1,3 @@
-"""Records that know the original values of their row, so that rules can tell what a change changes.
-
-Our own, because reading a row must stay cheap: docs/decisions/017-tracked-fields.md.
-"""
-
 from collections.abc import Collection
 from typing import Any, ClassVar, Self
 
@@ -10,7 +5,10 @@ from django.db import models
 
 
 class TrackedFields(models.Model):
-    """A record that tracks the columns `TRACKED_FIELDS` as they were read or last saved."""
+    """A record that remembers the columns `TRACKED_FIELDS` as they were read or last saved.
+
+    Why not a library: docs/decisions/017-tracked-fields.md.
+    """
 
     TRACKED_FIELDS: ClassVar[tuple[str, ...]] = ()
 
@@ -24,10 +22,7 @@ class TrackedFields(models.Model):
         return record
 
     def refresh_from_db(self, using: Any = None, fields: Any = None, from_queryset: Any = None) -> None:
-        """Read the row again, or some of its columns, and track only those.
-
-        Django also calls this for a deferred column: other changes must stay known as changes.
-        """
+        """Read the row again, or some columns, and track only those: Django also calls this for a deferred column."""
         super().refresh_from_db(using, fields, from_queryset)
         self.track(
             None if fields is None else [getattr(self._meta.get_field(name), "attname", name) for name in fields]

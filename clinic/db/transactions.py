@@ -1,8 +1,4 @@
-"""Units of work that survive a lost race: roll back everything, wait, do it again.
-
-A unit of work is a function that reads the database afresh each time it is called and opens its own transaction.
-Facts and measurements: docs/decisions/001-locking.md.
-"""
+"""Retry a unit of work that lost a race. Facts and measurements: docs/decisions/001-locking.md."""
 
 import functools
 import random
@@ -27,7 +23,7 @@ _LOST_CONNECTION = frozenset({2002, 2003, 2006, 2013})
 
 
 class LostRace(ValidationError):
-    """A rule that held when the form was checked no longer holds under the claim: somebody else was quicker."""
+    """A rule passed when the form was checked but fails under the lock: another request was quicker."""
 
 
 def is_lock_conflict(error: BaseException) -> bool:
@@ -44,11 +40,11 @@ def is_lost_connection(error: BaseException) -> bool:
 
 
 def retrying(work: Callable[P, R]) -> Callable[P, R]:
-    """Decorate the outermost unit of work, so that losing a race shows as an ordinary answer.
+    """Decorate the outermost unit of work, which opens its own transaction and reads the database afresh each time.
 
-    Lock conflicts are tried again with growing, jittered waits, up to `MAX_TRIES` times. After a LostRace or an
-    IntegrityError the work runs once more: its own checks then see the winner and refuse in the ordinary way. Inside
-    a transaction nothing is retried, since only the outermost work can roll everything back.
+    Lock conflicts are retried with growing, jittered waits, up to `MAX_TRIES` times. After a LostRace or an
+    IntegrityError the work runs once more: its own checks then see the winner and refuse in the ordinary way. Inside a
+    transaction nothing is retried, since only the outermost work can roll everything back.
 
     Raises:
         DatabaseError: when the tries are used up; the portal answers 503.

@@ -1,5 +1,3 @@
-"""How the portal's forms are laid out by crispy."""
-
 from crispy_forms.helper import FormHelper
 
 

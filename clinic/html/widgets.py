@@ -1,13 +1,9 @@
-"""Fields as browsers have them, and small ones for a row of filters."""
-
 from typing import Any
 
 from django import forms
 
 
 class DateInput(forms.DateInput):
-    """The browser's own field for a date."""
-
     input_type = "date"
 
     def __init__(self, **attrs: Any) -> None:
@@ -15,8 +11,6 @@ class DateInput(forms.DateInput):
 
 
 class TimeInput(forms.TimeInput):
-    """The browser's own field for a time of day."""
-
     input_type = "time"
 
     def __init__(self, **attrs: Any) -> None:
@@ -24,7 +18,7 @@ class TimeInput(forms.TimeInput):
 
 
 def make_small(form: forms.Form) -> None:
-    """Have all fields of a form drawn small."""
+    """Use Bootstrap's small variant for all fields of a form."""
     for field in form.fields.values():
         look = "form-select" if isinstance(field.widget, forms.Select) else "form-control"
         field.widget.attrs["class"] = f"{look} {look}-sm"

@@ -1,6 +1,6 @@
-"""Reads settings from the environment. A value that cannot be read is refused with its name and what is expected.
+"""Read settings from the environment; an empty value counts as not set.
 
-The message is one line and never repeats the value, which may hold a password. An empty value counts as not set.
+A value that cannot be read raises a SettingError of one line, which never repeats the value: it may be a password.
 """
 
 import ipaddress
@@ -21,18 +21,12 @@ _ORIGIN = re.compile(r"https?://[^/\s]+")
 
 
 class SettingError(ImproperlyConfigured):
-    """A setting is missing or cannot be read."""
-
     def __init__(self, name: str, expected: str) -> None:
         super().__init__(f"{name} cannot be read. Expected: {expected}.")
 
 
 def read_file(default: Path) -> None:
-    """Add to the environment what a file sets and the environment does not. `ENV_FILE` may name another file.
-
-    Raises:
-        SettingError: `ENV_FILE` names a file that does not exist.
-    """
+    """Add a file's settings to the environment, which has priority. `ENV_FILE` may name another file."""
     file = Path(text("ENV_FILE", str(default)))
     if file.exists():
         environ.Env.read_env(file)
@@ -41,7 +35,6 @@ def read_file(default: Path) -> None:
 
 
 def text(name: str, default: str) -> str:
-    """Return a setting as it stands."""
     return os.environ.get(name) or default
 
 
@@ -52,11 +45,6 @@ def texts(name: str, default: list[str]) -> list[str]:
 
 
 def switch(name: str, *, default: bool) -> bool:
-    """Return whether a setting is on.
-
-    Raises:
-        SettingError: The value is neither on nor off, nor another usual word for these.
-    """
     value = text(name, "on" if default else "off").lower()
     if value not in _ON | _OFF:
         raise SettingError(name, "on or off")
@@ -64,11 +52,7 @@ def switch(name: str, *, default: bool) -> bool:
 
 
 def number(name: str, default: int, *, minimum: int, maximum: int) -> int:
-    """Return a setting that is a whole number.
-
-    Raises:
-        SettingError: The value is not a whole number from `minimum` to `maximum`, both included.
-    """
+    """Return a whole number from `minimum` to `maximum`, both included."""
     value = text(name, str(default))
     if not re.fullmatch(r"[0-9]{1,9}", value) or not minimum <= int(value) <= maximum:
         raise SettingError(name, f"a whole number from {minimum} to {maximum}")
@@ -76,11 +60,6 @@ def number(name: str, default: int, *, minimum: int, maximum: int) -> int:
 
 
 def time_zone(name: str, default: str) -> str:
-    """Return the name of a time zone.
-
-    Raises:
-        SettingError: No time zone has this name.
-    """
     value = text(name, default)
     try:
         ZoneInfo(value)
@@ -90,11 +69,7 @@ def time_zone(name: str, default: str) -> str:
 
 
 def networks(name: str, default: list[str]) -> list[str]:
-    """Return a comma-separated list of networks such as `10.20.0.0/16`.
-
-    Raises:
-        SettingError: A part is not a network.
-    """
+    """Return a comma-separated list of networks such as `10.20.0.0/16`."""
     values = texts(name, default)
     try:
         for value in values:
@@ -105,11 +80,7 @@ def networks(name: str, default: list[str]) -> list[str]:
 
 
 def origins(name: str) -> list[str]:
-    """Return a comma-separated list of origins such as `https://clinic.example.org`.
-
-    Raises:
-        SettingError: A part is not an origin.
-    """
+    """Return a comma-separated list of origins such as `https://clinic.example.org`."""
     values = texts(name, [])
     if not all(_ORIGIN.fullmatch(value) for value in values):
         raise SettingError(name, "origins such as https://clinic.example.org, separated by commas")
@@ -117,11 +88,7 @@ def origins(name: str) -> list[str]:
 
 
 def database(name: str, default: str) -> dict[str, Any]:
-    """Return Django's settings for a SQLite, MariaDB or MySQL database.
-
-    Raises:
-        SettingError: The value is not a URL of such a database.
-    """
+    """Return Django's settings for a SQLite, MariaDB or MySQL database."""
     expected = "sqlite:////path/to/file or mysql://user:password@host:3306/name"
     found = _from_url(name, expected, environ.Env.db_url_config, text(name, default))
     if found.get("ENGINE") not in _ENGINES or not found["NAME"]:
@@ -130,21 +97,11 @@ def database(name: str, default: str) -> dict[str, Any]:
 
 
 def cache(name: str, default: str) -> dict[str, Any]:
-    """Return Django's settings for a cache.
-
-    Raises:
-        SettingError: The value is not a cache URL.
-    """
     expected = "a cache URL such as locmemcache:// or redis://host:6379/1"
     return _from_url(name, expected, environ.Env.cache_url_config, text(name, default))
 
 
 def email(name: str, default: str) -> dict[str, Any]:
-    """Return Django's settings for sending e-mail.
-
-    Raises:
-        SettingError: The value is not an e-mail URL.
-    """
     expected = "an e-mail URL such as smtp://user:password@host:25 or consolemail://"
     return _from_url(name, expected, environ.Env.email_url_config, text(name, default))
 

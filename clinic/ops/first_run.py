@@ -48,7 +48,6 @@ def why_not(host: str, port: str) -> str | None:
 
 
 def main(host: str, port: str) -> str | None:
-    """Return why the portal cannot be started, or None if it can."""
     if reason := why_not(host, port):
         return reason
     if write_env(ENV_FILE):

@@ -1,5 +1,3 @@
-"""Health for load balancers."""
-
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
@@ -12,15 +10,11 @@ TEXT = "text/plain; charset=utf-8"
 
 
 def livez(request: HttpRequest) -> HttpResponse:
-    """Answer that the process is up."""
     return HttpResponse("ok", content_type=TEXT)
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer a probe whether requests can be served: the database answers and every migration is applied.
-
-    404 to anybody who does not ask from one of the networks in `READY_FROM`.
-    """
+    """Answer 200 if the database answers and all migrations are applied, else 503; 404 outside `READY_FROM`."""
     if not is_among(client_address(request), settings.READY_FROM):
         raise Http404
     try:

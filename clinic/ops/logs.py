@@ -1,8 +1,7 @@
-"""The log of the process: a line of JSON for each record, with ids and codes, and never with what people typed.
+"""The log: one line of JSON per record, with ids and codes, never names, contacts, notes, addresses or queries.
 
-A line says when, how bad, by which logger, what, in which request and by which user. It holds no names, contacts,
-notes, addresses or query strings: messages of other packages are kept without the texts put into them. Of an exception
-it tells types and places, since the message may quote the database.
+Messages of other packages are logged without their arguments, and exceptions by type and place, because their texts may
+quote data.
 """
 
 import datetime as dt
@@ -29,14 +28,14 @@ _WARNING = re.compile(r"(.+?:\d+: \w+): .*", re.DOTALL)  # of Python: place and 
 
 
 class _Request:
-    """What the log says of the request that is being answered. The user may be known only later than its id."""
+    """The request being answered, as the log shows it."""
 
     def __init__(self, request_id: str, request: Any) -> None:
         self.id, self._request = request_id, request
 
     @property
     def user_id(self) -> int | None:
-        """Whose request it is, if that has been asked already: the log starts no query."""
+        """The user's id, if the user has been read already: the log starts no query."""
         token = getattr(self._request, "api_token", None)
         user = getattr(self._request, "_cached_user", None)
         return token.user_id if token is not None else getattr(user, "pk", None)
@@ -47,7 +46,7 @@ _request: ContextVar[_Request | None] = ContextVar("logged_request", default=Non
 
 @contextmanager
 def answering(request: Any, request_id: str) -> Iterator[_Request]:
-    """Say of all that is logged inside that it belongs to this request."""
+    """Add this request's id and user to everything logged inside."""
     answered = _Request(request_id, request)
     request.logged = answered  # Django notes refusals when all middleware is through
     reset = _request.set(answered)
@@ -58,13 +57,12 @@ def answering(request: Any, request_id: str) -> Iterator[_Request]:
 
 
 class JsonLines(JsonFormatter):
-    """Writes a record as one line of JSON in ASCII, so that nothing in it begins another line or moves the cursor."""
+    """Formats a record as one line of JSON in ASCII, so that no input can forge a line or move the cursor."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, json_ensure_ascii=True, **kwargs)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
         answered = _request.get() or getattr(getattr(record, "request", None), "logged", None)
         said: dict[str, Any] = {
             "time": self.formatTime(record),
@@ -82,12 +80,12 @@ class JsonLines(JsonFormatter):
         return self.serialize_log_record(said)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 -- logging's name
-        """Return when, in UTC."""
+        """Return the time in UTC."""
         return dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(timespec="milliseconds")
 
 
 def message_of(record: logging.LogRecord) -> str:
-    """Return what a record says, without what was typed."""
+    """Return a record's message, without anything users typed."""
     if hasattr(record, "request") and record.name.startswith("django."):
         status = getattr(record, "status_code", None) or _SERVER_ERROR
         return _REFUSED.get(status, "Server error" if status >= _SERVER_ERROR else f"Refused, {status}")
@@ -102,7 +100,7 @@ def message_of(record: logging.LogRecord) -> str:
 
 
 def _without_texts(args: Any, *, is_quiet: bool) -> Any:
-    """Return the arguments of a message with only numbers left; those of plain information are the package's own."""
+    """Replace the texts among a message's arguments; at level INFO and below they are the package's own."""
     if isinstance(args, dict):
         return {name: _kept(each, is_quiet=is_quiet) for name, each in args.items()}
     return tuple(_kept(each, is_quiet=is_quiet) for each in args)
@@ -113,7 +111,7 @@ def _kept(value: Any, *, is_quiet: bool) -> Any:
 
 
 def place_of(request: Any) -> dict[str, Any]:
-    """Return where a request was answered: the view's name and the ids in the address, but for nothing else in it."""
+    """Return the view's name and the ids in the URL, and nothing else from it."""
     match = request.resolver_match
     if match is None:
         return {"view": None, "ids": {}}
@@ -122,7 +120,7 @@ def place_of(request: Any) -> dict[str, Any]:
 
 
 def _told(error: BaseException | None) -> Iterator[dict[str, Any]]:
-    """Yield types and places of an exception and of those that led to it, the outermost first."""
+    """Yield types and places of an exception and of its causes, the outermost first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -136,10 +134,9 @@ _FEED = re.compile(r"(?<=/calendar/)[^/\s]+")
 
 
 class HideFeedTokens(logging.Filter):
-    """Takes the token out of the address of a calendar feed, for handlers that write whole addresses."""
+    """Removes calendar feed tokens, for handlers that log whole URLs."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, without the token."""
         text = record.getMessage()
         if (hidden := _FEED.sub("…", text)) != text:
             record.msg, record.args = hidden, ()

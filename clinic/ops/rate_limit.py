@@ -1,5 +1,3 @@
-"""How often somebody may call in a minute."""
-
 import time
 
 from django.core.cache import cache
@@ -8,10 +6,9 @@ MINUTE = 60  # seconds
 
 
 def seconds_to_wait(who: str, *, most: int) -> int:
-    """Count a call, and return how long the caller must wait: 0 while within `most` calls a minute, or if that is 0.
+    """Count a call and return the seconds to wait: 0 within `most` calls a minute; if `most` is 0 there is no limit.
 
-    Calls are counted by minute, in one step if the cache is in memory, memcached or Redis. Each process counts for
-    itself unless the cache is one that they share.
+    Each process counts for itself unless they share a cache.
     """
     if not most:
         return 0

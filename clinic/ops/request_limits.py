@@ -1,4 +1,4 @@
-"""How much may be sent to the portal's pages. What the API takes is in `clinic.rest.bodies`."""
+"""Size limits of pages; those of the API are in `clinic.rest.bodies`."""
 
 from django.http import HttpRequest
 
@@ -10,7 +10,7 @@ UPLOADS = frozenset({"patients:patient_import", "doctors:doctor_import"})
 
 
 def refused_length(request: HttpRequest) -> int:
-    """Return the status with which a body is refused by what its headers say of its length, or 0."""
+    """Return the status that refuses the request for the length its headers give, or 0."""
     if "Transfer-Encoding" in request.headers:
         return 411  # Django would take such a body for none
     page = request.resolver_match
@@ -20,7 +20,7 @@ def refused_length(request: HttpRequest) -> int:
 
 
 def length_of(request: HttpRequest) -> int | None:
-    """Return how many bytes the body has by its header; None if that says no number, or an absurd one."""
+    """Return the body's length by its header; None if that is not a number, or an absurd one."""
     length = request.headers.get("Content-Length") or "0"
     is_number = length.isascii() and length.isdecimal() and len(length) <= MAX_LENGTH
     return int(length) if is_number else None

@@ -1,5 +1,3 @@
-"""The sessions of people who are signed in."""
-
 import datetime as dt
 import secrets
 from typing import Any, ClassVar
@@ -16,20 +14,17 @@ ENDED_KEPT = dt.timedelta(hours=1)
 
 
 def idle_limit() -> dt.timedelta:
-    """Return how long a session lasts without anybody being there."""
     return dt.timedelta(minutes=settings.SESSION_IDLE_MINUTES)
 
 
 def new_handle() -> str:
-    """Return a name for a session that opens nothing."""
+    """Return a public id for a session, which does not give access to it."""
     return secrets.token_urlsafe(12)
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
-    """Sessions."""
-
     def in_force(self, *, at: dt.datetime) -> "SessionQuerySet":
-        """Return those within their limits at `at`, as `Session.is_over` says of one."""
+        """Return those within their limits at `at`, as `Session.is_over` does for one."""
         within = self.filter(expire_date__gt=at, last_seen_at__gt=at - idle_limit())
         return within.exclude(session_data="")
 
@@ -38,9 +33,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(models.Q(expire_date__lte=at) | models.Q(last_seen_at__lte=at - idle_limit()))
 
     def purge(self) -> None:
-        """Empty the sessions that are over, and delete those that nobody comes back to.
+        """Empty the sessions that have ended, and delete them after an hour.
 
-        What is left of one for a while says whose it was, so that the form that was open then can be kept.
+        Until then a form that was open in one can still be saved for its user.
         """
         now = timezone.now()
         self.over(at=now - ENDED_KEPT).delete()
@@ -48,9 +43,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(AbstractBaseSession):
-    """A session, and of somebody who is signed in, whose it is and from where. Its key stays with the browser.
+    """A session; once signed in, with its user and where it is used.
 
-    It ends when nobody has been there for the idle limit, and at the latest at `expire_date`, which the sign-in sets.
+    It ends after the idle limit, and at the latest at `expire_date`, which is set at sign-in.
     """
 
     handle = models.CharField(max_length=16, unique=True, default=new_handle, editable=False)
@@ -64,13 +59,12 @@ class Session(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> Any:
-        """Return the engine that reads and writes these."""
         from clinic.sessions.store import SessionStore
 
         return SessionStore
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; of one that exists, what the session says, and not when it was seen, which others note meanwhile."""
+        """Save; an update leaves out `last_seen_at`, which other requests write meanwhile."""
         if kwargs.get("force_update"):
             kwargs["update_fields"] = (
                 "session_data",
@@ -83,7 +77,7 @@ class Session(AbstractBaseSession):
         super().save(*args, **kwargs)
 
     def ends_at(self) -> dt.datetime:
-        """Return when the session ends unless somebody is there before."""
+        """Return when the session ends if it is not used before."""
         return min(self.expire_date, self.last_seen_at + idle_limit())
 
     def is_over(self, *, at: dt.datetime) -> bool:
@@ -91,13 +85,13 @@ class Session(AbstractBaseSession):
         return not self.session_data or self.ends_at() <= at
 
     def end(self) -> None:
-        """Empty the session: what is left says whose it was, and opens nothing."""
+        """Empty the session, but leave the row, which says whose it was."""
         if self.session_data:
             Session.objects.filter(pk=self.pk).update(session_data="")
             self.session_data = ""
 
     def record_seen(self, at: dt.datetime) -> None:
-        """Note that somebody was there; not worth failing for, so who finds the row locked leaves it."""
+        """Record activity. Not worth failing for: a locked row is skipped."""
         try:
             Session.objects.filter(pk=self.pk, last_seen_at__lt=at).update(last_seen_at=at)
         except DatabaseError as error:

@@ -1,5 +1,3 @@
-"""What somebody had typed when the session ended."""
-
 import datetime as dt
 from typing import Any
 
@@ -13,17 +11,17 @@ MAX_OF_USER = 10  # more tabs than anybody fills in at once
 
 
 class SavedFormQuerySet(models.QuerySet["SavedForm"]):
-    """Kept forms. They hold patients' data that is in no record, so they do not last."""
+    """Saved forms. They contain patients' data that is in no record, so they are deleted within an hour."""
 
     def of(self, user: Any) -> "SavedFormQuerySet":
-        """Return those that are there for a user."""
+        """Return a user's forms that have not expired."""
         return self.filter(user=user, created_at__gt=timezone.now() - FORM_LASTS)
 
     def keep(self, *, user_id: int, path: str, data: str) -> None:
-        """Keep what a form says, in place of what the same page's form said before; the user's oldest make room.
+        """Save a page's form in place of an earlier one, and delete the user's oldest beyond `MAX_OF_USER`.
 
-        Two tabs at once leave no more either: each counts once its own is committed, so the last counts both. Not to be
-        called within a transaction, where that would not hold.
+        Not to be called in a transaction: two tabs at once stay within the limit because each counts after its own
+        commit.
         """
         said = {"data": data, "created_at": timezone.now()}
         self.update_or_create(user_id=user_id, path=path, defaults=said)
@@ -32,12 +30,11 @@ class SavedFormQuerySet(models.QuerySet["SavedForm"]):
             self.filter(pk__in=surplus).delete()
 
     def purge(self) -> None:
-        """Delete the forms whose time is over."""
         self.filter(created_at__lte=timezone.now() - FORM_LASTS).delete()
 
 
 class SavedForm(models.Model):
-    """A half-filled form, kept for its user only: until the page is opened after the next login, at most an hour."""
+    """A half-filled form, shown to its user once when the page is opened after the next login, for an hour at most."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     path = models.CharField(max_length=200)

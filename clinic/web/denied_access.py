@@ -1,8 +1,7 @@
-"""Refusals in the audit trail: who asked for what they may not have, or for what is not there.
+"""Write denied requests of signed-in users to the audit trail.
 
-In one place, after everything else has been rolled back: every 403 of a signed-in person, every 404 at an address that
-names a record, and what a view says it has refused although its answer is a page (`record_refused`). What strangers are
-refused is not in it: they hear the same of every address, and the process log counts them.
+That is every 403, every 404 at an address that names a record, and what views report with `record_refused`. It happens
+after everything else has been rolled back. Denied requests of anonymous users are only counted in the process log.
 """
 
 import json
@@ -48,18 +47,17 @@ Refused = tuple[type[Model], int | None]  # a kind of record, and the id of the 
 
 
 def record_refused(request: HttpRequest, kind: type[Model], pk: int) -> None:
-    """Have the audit trail say that the user was refused this record, whatever the answer looks like."""
+    """Have the audit trail record that the user was denied this record, whatever the answer looks like."""
     vars(request).setdefault("refused_records", []).append((kind, pk))
 
 
 class RefusalMiddleware:
-    """Writes refusals, when all that the request did is done or rolled back."""
+    """Records denied requests once everything the request did is committed or rolled back."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on, and look at its answer."""
         response = self.get_response(request)
         refused: list[Refused] = getattr(request, "refused_records", [])
         match = request.resolver_match
@@ -73,7 +71,7 @@ class RefusalMiddleware:
 
 
 def names_record(request: HttpRequest, match: ResolverMatch) -> bool:
-    """Return whether an address, or what a program sent to it, names a record by its id."""
+    """Return whether the URL, or what an API client sent, names a record by its id."""
     return any(True for _name, _pk in _ids_in(match)) or (is_api(request) and bool(_ids_sent(request)))
 
 
@@ -85,7 +83,7 @@ def _ids_in(match: ResolverMatch) -> Iterator[tuple[str, int]]:
 
 
 def _ids_sent(request: HttpRequest) -> dict[str, int]:
-    """Return the ids that the address or the body names beside the route; nothing else that was typed."""
+    """Return the ids in the query or body; nothing else that was sent."""
     sent: dict[str, Any] = {**request.GET.dict(), **_body(request)}
     numbers = {name: parse_number(str(sent[name])) for name in _NAMES if name in sent}
     return {name: number for name, number in numbers.items() if number is not None}
@@ -105,7 +103,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 
 def _asked_for(match: ResolverMatch | None) -> Refused:
-    """Return the kind and the id of the record that an address names; if it names none, users without an id."""
+    """Return model and id of the record that the URL names; without one, the user model and None."""
     if match is None:
         return User, None
     name = match.url_name or ""
@@ -135,6 +133,6 @@ def _write(request: HttpRequest, status: int, kind: type[Model], pk: int | None)
 
 
 def known_method(request: HttpRequest) -> str:
-    """Return the method of a request; of one that nobody knows, no word: it was typed."""
+    """Return the request's method, or `other` for an unknown one, which could be any text."""
     known = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
     return request.method if request.method in known else "other"

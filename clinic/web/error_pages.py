@@ -1,4 +1,4 @@
-"""What is answered in place of a page: HTML to people, the API's error body to programs."""
+"""Error responses: HTML for people, the API's error body for programs."""
 
 import sys
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def refusal_page(request: HttpRequest, status: int, headers: Mapping[str, str] |
 
 
 def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:
-    """Answer 400, or 413 to what has too many fields or too long ones."""
+    """Answer 400, or 413 for too many fields or too much data."""
     status = 413 if isinstance(exception, _TOO_LARGE) else 400
     if is_api(request):
         return refuse_call(request, status)
@@ -32,23 +32,21 @@ def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Any) -> HttpResponse:
-    """Answer 403."""
     return refuse_call(request, 403) if is_api(request) else defaults.permission_denied(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Any = None) -> HttpResponse:
-    """Answer 404."""
     return refuse_call(request, 404) if is_api(request) else defaults.page_not_found(request, exception)
 
 
 @csrf_exempt
 def unknown_api(request: HttpRequest, unknown: str) -> HttpResponse:
-    """Answer 404 at an address below the API's that is none: while developing, Django would send a page of its own."""
+    """Answer 404 below the API's address; with DEBUG on, Django would send a page of its own."""
     return refuse_call(request, 404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 503 with Retry-After while the database is busy or away, and 500 for our own mistakes.
+    """Answer 503 with Retry-After while the database is busy or down, and 500 for a bug.
 
     Django calls it inside its `except`; the page is rendered without context, which could need the database again.
     """

@@ -1,5 +1,3 @@
-"""Requests as the portal's views know them, and what they send."""
-
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +15,7 @@ MAX_ID_DIGITS = 18  # digits that fit a database's big integer
 
 
 class StaffRequest(HttpRequest):
-    """A request of a signed-in user: `clinic.web.page_access` lets no other through to the pages that say so."""
+    """A request of a signed-in user: `clinic.web.page_access` lets only these through to such pages."""
 
     user: User
     session: SessionStore
@@ -25,52 +23,52 @@ class StaffRequest(HttpRequest):
 
 
 def sent_data(request: HttpRequest) -> Any:
-    """Return what a form sent, be it nothing at all, or None if no form was sent.
+    """Return the submitted form's data, even if empty, or None if no form was submitted.
 
-    On a GET, what was kept of the page's form when its user's session ended: to be shown, never to be carried out.
+    On a GET, return this page's saved form, from when the user's session ended: to be shown, not processed.
     """
     return request.POST if request.method == "POST" else taken_from(request)
 
 
 def answers_form(request: StaffRequest) -> bool:
-    """Return whether htmx has sent a whole form, which leaves nothing in the history, and not asked for a part."""
+    """Return whether htmx submitted the whole form, and did not just ask for a part of the page."""
     return bool(request.htmx) and request.htmx.trigger == "slot-form"
 
 
 def redirect_or_reload(request: StaffRequest, url: str) -> HttpResponse:
-    """Lead to another page, be it the browser that asked or htmx, which would only fetch it."""
+    """Redirect; for htmx let the browser load the page, because htmx would follow a redirect itself."""
     return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
 
 
 def with_renewed(data: Any, name: str, value: str) -> Any:
-    """Return what a form sent with one of its values as it is now, whatever else was sent several times."""
+    """Return a copy of the form data with one value replaced."""
     renewed = data.copy()
     renewed[name] = value
     return renewed
 
 
 def parse_number(text: str) -> int | None:
-    """Return the whole number that somebody's text stands for, or None; never one too large for an id."""
+    """Return the text as a whole number; None if it is not one, or too large for an id."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_ID_DIGITS
     return int(text) if is_number else None
 
 
 def next_or(request: HttpRequest, default: str) -> str:
-    """Return the page of the portal that the form asks to be led to next, or the default."""
+    """Return the `next` URL that the form sent, if it is a path of the portal, else the default."""
     url = request.POST.get("next", "")
     return url if is_local_path(url) else default
 
 
 def is_local_path(url: str) -> bool:
-    """Return whether an address is a path of the portal, and names no host.
+    """Return whether a URL is a path of the portal without a host.
 
-    Anything else `redirect` could take for the name of a page.
+    `redirect` could take anything else for the name of a view.
     """
     return url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
 
 
 def referring_page(request: HttpRequest) -> str:
-    """Return the page of the portal that somebody had before them, as the browser says, or nothing."""
+    """Return the portal's page that the browser names as referrer, or an empty string."""
     try:
         parts = urlsplit(request.headers.get("Referer", ""))
     except ValueError:
@@ -80,6 +78,6 @@ def referring_page(request: HttpRequest) -> str:
 
 
 def may_open(request: HttpRequest, url: str) -> bool:
-    """Return whether an address names a page that the user, who is signed in, may look at; a login is none."""
+    """Return whether a signed-in user may GET the page at this URL; public pages such as the login do not count."""
     permissions = methods_of(page_at(urlsplit(url).path)).get("GET", PUBLIC)
     return permissions != PUBLIC and is_open_to(request.user, permissions)

@@ -1,5 +1,3 @@
-"""What every request passes through."""
-
 import logging
 import time
 import uuid
@@ -39,16 +37,15 @@ ISOLATION = {
 
 
 class LogMiddleware:
-    """Gives each request an id in the log, and the log a line for each: which view, how it ended, how long it took.
+    """Logs a line per request under a new request id: view, status, milliseconds.
 
-    The id is the portal's own: one that the client sends could be anything.
+    Ids sent by clients are ignored, since they could contain anything.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request, and log it."""
         began = time.perf_counter()
         with answering(request, uuid.uuid4().hex):
             response = self.get_response(request)
@@ -60,20 +57,16 @@ class LogMiddleware:
 
 
 class AccessMiddleware:
-    """Serve a page only by a method and to a person that the table in `clinic.web.page_access` names."""
+    """Serve a page only for the methods and users in the table of `clinic.web.page_access`."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on; the page is known only in `process_view`."""
         return self.get_response(request)
 
     def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Answer in the view's place: 302 to the login or to what comes first, 403, or 405.
-
-        Programs get 401, 403, 405, 413 or 415.
-        """
+        """Answer in place of the view: 302 to the login or a required step, 403 or 405; for the API 401 or 403 to 415."""
         methods = methods_of(request.resolver_match)
         is_head = request.method == "HEAD" and not is_api(request)
         permissions = methods.get("GET" if is_head else str(request.method))
@@ -96,7 +89,7 @@ class AccessMiddleware:
 
 
 def _too_often(request: HttpRequest, user_id: int) -> HttpResponse | None:
-    """Refuse who opens more pages than people can read, or keeps more forms; programs have a rate of their own."""
+    """Refuse a user who opens more pages than anyone can read; the API has a limit of its own."""
     if is_api(request):
         return None
     wait = seconds_to_wait(f"user-{user_id}", most=settings.PAGES_A_MINUTE)
@@ -104,13 +97,13 @@ def _too_often(request: HttpRequest, user_id: int) -> HttpResponse | None:
 
 
 def _first_step(request: Any, permissions: Permissions) -> HttpResponse | None:
-    """Lead to what the user has to do before the page is served; programs have nothing to do."""
+    """Redirect to what the user has to do before the page is served; API calls have no such steps."""
     first = None if is_api(request) else required_step(request, permissions)
     return redirect_or_reload(request, first) if first else None
 
 
 def _closed(request: Any) -> HttpResponse:
-    """Refuse a page that is not for the user; who has yet to choose a password is led to that, be there no role yet."""
+    """Refuse a page; a user with a temporary password is redirected to choose a new one, with or without a role."""
     first = None if is_api(request) else own_password_first(request)
     if first is None:
         raise PermissionDenied
@@ -118,7 +111,7 @@ def _closed(request: Any) -> HttpResponse:
 
 
 def _body_refused(request: HttpRequest) -> HttpResponse | None:
-    """Refuse a body before any of it is read; whoever may not send one at all has been refused already."""
+    """Refuse a body before any of it is read."""
     if is_api(request):
         is_nowhere = request.resolver_match is not None and request.resolver_match.view_name == "api_unknown"
         return None if is_nowhere else body_refused(request)
@@ -133,36 +126,34 @@ def _not_allowed(request: HttpRequest, allowed: list[str]) -> HttpResponse:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Send a stranger to the login; a program is told to send a token."""
+    """Redirect an anonymous user to the login; answer 401 to a program."""
     if is_api(request) and request.path_info not in READ_BY_PEOPLE:
         return refuse_call(request, 401, {"WWW-Authenticate": "Bearer"})
     return to_login(request)
 
 
 class AuditOriginMiddleware:
-    """Note the signed-in user, the token of a program and the client's address beside all that the request does."""
+    """Record the user, API token and client address with every audit entry of the request."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer the request as its user."""
         token = getattr(request, "api_token", None)
         with acting(request.user, address=client_address(request), token=token and token.pk):
             return self.get_response(request)
 
 
 class IsolationMiddleware:
-    """Let no other site embed an answer or read it by a side channel, and give refusals by what follows the rest.
+    """Adds headers that stop other sites from embedding a response or reading it by a side channel.
 
-    Django's own middleware adds its headers to answers, but not to one that stands for an error in that middleware.
+    It also covers responses that later middleware makes for an error, which Django's own middleware misses.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Add to the response what it lacks."""
         response = self.get_response(request)
         for name, value in ISOLATION.items():
             response.headers.setdefault(name, value)
@@ -170,13 +161,12 @@ class IsolationMiddleware:
 
 
 class PrivateResponseMiddleware:
-    """Keep pages of signed-in people out of every cache, the browser's back button included."""
+    """Keeps pages out of every cache, including the browser's back button, unless a view says otherwise."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Mark the response unless a view has said otherwise."""
         response = self.get_response(request)
         if not response.has_header("Cache-Control"):
             add_never_cache_headers(response)

@@ -1,9 +1,8 @@
-"""Who may call which page by which method: the one table, and nothing outside it is served.
+"""The access table: which permissions open which page, by method. Pages that are not in it are not served.
 
-A page maps each method it answers to the permissions that open it; any one of them is enough. HEAD counts as GET, but
-below `/api/`, where nobody needs it.
-`PUBLIC` pages need no login, `SIGNED_IN` ones no particular role. Where a permission is an `own` one, the view looks
-at the record as well. Admin pages ask for `clinic.use_admin` here and check the rest themselves.
+Any one of the permissions is enough. HEAD counts as GET, except below `/api/`. `PUBLIC` pages need no login,
+`SIGNED_IN` ones no particular role. With an `own` permission, the view checks the record as well. Admin pages need
+`clinic.use_admin` here and check the rest themselves.
 """
 
 from urllib.parse import unquote
@@ -182,12 +181,12 @@ def page_at(path: str) -> ResolverMatch | None:
 
 
 def methods_of(page: ResolverMatch | None) -> dict[str, Permissions]:
-    """Return the methods a page answers with what opens them; none for a page that is not in the table."""
+    """Return the permissions by method; empty for a page that is not in the table."""
     if page is None:
         return {}
     return _ADMIN if page.namespaces == ["admin"] else PAGES.get(page.view_name, {})
 
 
 def is_open_to(user: PermissionsMixin | AnonymousUser, permissions: Permissions) -> bool:
-    """Return whether one of the permissions, or being signed in at all, opens the page to a user who is signed in."""
+    """Return whether a signed-in user has one of the permissions, or needs none."""
     return permissions == SIGNED_IN or any(user.has_perm(permission) for permission in permissions)

@@ -1,4 +1,4 @@
-"""What comes before a page: a password of one's own, the second factor of who must have it, a confirmation."""
+"""What a user must do before a page: choose a password, set up or use the second factor, confirm."""
 
 from urllib.parse import urlencode
 
@@ -16,9 +16,9 @@ _FORMAT = "as"  # what the address of a download says beside that of the page th
 
 
 def required_step(request: StaffRequest, permissions: Permissions) -> str | None:
-    """Return the address of what the user has to do before the page is served; None if nothing. No query.
+    """Return the URL of what the user must do before the page is served, or None. No query.
 
-    Pages for everybody who is signed in, where the account is kept, are open without the second factor.
+    `SIGNED_IN` pages, such as the account's, are open without the second factor.
     """
     if first := own_password_first(request):
         return first
@@ -31,7 +31,7 @@ def required_step(request: StaffRequest, permissions: Permissions) -> str | None
 
 
 def own_password_first(request: StaffRequest) -> str | None:
-    """Return where somebody whose password somebody else has set chooses another; None if there is no need."""
+    """Return the password page's URL if the user has a temporary password and must change it first."""
     is_needed = request.user.password_is_temporary and _name_of(request) not in _OPEN_WITH_TEMPORARY_PASSWORD
     return reverse("password_change") if is_needed else None
 
@@ -41,7 +41,7 @@ def _name_of(request: HttpRequest) -> str:
 
 
 def _to_confirm(request: HttpRequest) -> str:
-    """Lead back to what was looked at; what was sent is not carried out, and the page says so."""
+    """Return the confirmation page's URL, which leads back; a form that was sent is not processed, and it says so."""
     said = {"next": _led_back_to(request)} | ({} if request.method in ("GET", "HEAD") else {"sent": "1"})
     if before := referring_page(request):
         said["back"] = before

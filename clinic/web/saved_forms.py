@@ -1,4 +1,4 @@
-"""Half-filled forms: what is kept when a session ends, and how its user finds it again after the next login."""
+"""Half-filled forms, saved when a session ends and shown to the same user after the next login."""
 
 import re
 from typing import Any
@@ -36,15 +36,12 @@ _ADMIN_FORM = re.compile(r"(?:patients|doctors|appointments)_[a-z]+_(?:add|chang
 
 
 def is_kept(path: str) -> bool:
-    """Return whether an address is that of a page whose form is kept.
-
-    Pages of accounts, which belong to no app, never are, for the sake of their passwords.
-    """
+    """Return whether the form of the page at this path is saved. Account pages never are, because of passwords."""
     return _kept_page(path) is not None
 
 
 def _kept_page(path: str) -> ResolverMatch | None:
-    """Return the page of an address, if its form is kept."""
+    """Return the page at this path, if its form is saved."""
     page = page_at(path)
     longest = SavedForm._meta.get_field("path").max_length or 0
     if page is None or len(path) > longest:
@@ -63,9 +60,9 @@ def _is_form_of_app(page: ResolverMatch) -> bool:
 
 
 def keep(request: HttpRequest, path: str, *, user: User) -> bool:
-    """Keep what the request sends of the form of a page, and return whether it is: no passwords, files or tokens.
+    """Save the form data a request sent for a page, without passwords, files and tokens; return whether it was saved.
 
-    Nothing is kept of a form that the user may not send.
+    A form that the user may not submit is not saved.
     """
     page = _kept_page(path)
     if page is None or request.content_type != _URLENCODED:
@@ -82,18 +79,18 @@ def keep(request: HttpRequest, path: str, *, user: User) -> bool:
 
 
 def answer_keeping(request: HttpRequest, *, user: User) -> HttpResponse:
-    """Keep the form of the page that `?path=` names, and answer 201 if it is kept, else 204."""
+    """Save the form of the page in `?path=`; answer 201 if it was saved, else 204."""
     return HttpResponse(status=201 if keep(request, request.GET.get("path", ""), user=user) else 204)
 
 
 def remind(session: Any, user: Any) -> None:
-    """Note in a session which pages' forms wait for its user. One query; others are made only at these pages."""
+    """Store in the session which pages have a saved form of this user. One query; other pages then make none."""
     if paths := list(SavedForm.objects.of(user).values_list("path", flat=True)):
         session[_REMINDER] = paths
 
 
 def taken_from(request: HttpRequest) -> QueryDict | None:
-    """Return what was kept of this page's form for its user, and keep it no longer; None if there is nothing."""
+    """Return the user's saved form of this page and delete it; None if there is none."""
     known: Any = request  # a view that is run again, because a race was lost, finds it there
     if not hasattr(known, "kept_form"):
         known.kept_form = _take(request)
@@ -114,9 +111,9 @@ def _take(request: HttpRequest) -> QueryDict | None:
 
 
 def as_typed(form: Any, data: QueryDict) -> Any:
-    """Return a class of a model's form that shows what was typed into it, and is looked at only once it is sent.
+    """Return a subclass of a model form that shows the data unvalidated.
 
-    To look at a form can need a transaction, and locks: whoever has just come back has sent nothing.
+    Validation can need a transaction and locks, and the user has not submitted anything yet.
     """
 
     class AsTyped(form):

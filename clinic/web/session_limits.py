@@ -1,5 +1,3 @@
-"""What the limits of sessions ask of every request."""
-
 from collections.abc import Callable
 from typing import Any
 
@@ -18,20 +16,19 @@ BACKGROUND = "X-Background"
 
 
 class SessionLimitMiddleware:
-    """Note that people are there, and keep the form of somebody whose session has ended before it was sent.
+    """Records activity, and saves the form of a user whose session ended before it was sent.
 
-    That no session is used past its limits is the engine's work, `clinic.sessions.store`.
+    `clinic.sessions.store` makes sure that no session is used past its limits.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on; the page is known only in `process_view`."""
         return self.get_response(request)
 
     def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Note the request, or keep its form and lead to the login; the token of the form has been checked by now."""
+        """Record the request, or save its form and redirect to the login; CSRF has been checked by now."""
         methods = methods_of(request.resolver_match)
         if is_api(request) or methods.get("GET" if request.method == "HEAD" else str(request.method)) == PUBLIC:
             return None  # these open no session
@@ -43,17 +40,17 @@ class SessionLimitMiddleware:
 
 
 def is_too_late(request: Any) -> bool:
-    """Return whether a form was sent by somebody whose session has ended, and whose no request is any more."""
+    """Return whether a form was sent after its user's session had ended."""
     return request.method == "POST" and not request.user.is_authenticated and request.session.ended_for is not None
 
 
 def to_login(request: Any, *, back_to: str = "") -> HttpResponse:
-    """Lead to the login, and after it back to what was looked at; an action is not carried out later."""
+    """Redirect to the login, and from there back to the page; an action is not repeated."""
     return redirect_or_reload(request, redirect_to_login(back_to or _looked_at(request)).url)
 
 
 def _looked_at(request: Any) -> str:
-    """Return the page that somebody had before them: for a part of one, be it asked for or sent, the page around it."""
+    """Return the URL of the page the user had open; for a part of a page, the page around it."""
     if request.htmx:
         try:
             return request.htmx.current_url_abs_path or "/"
@@ -68,7 +65,7 @@ def _is_background(request: HttpRequest) -> bool:
 
 
 def _kept(request: HttpRequest, *, user: User) -> HttpResponse:
-    """Keep the form and lead to the login, and from there to its page. Never the view's turn: nobody is signed in."""
+    """Save the form and redirect to the login, and from there to its page."""
     match = request.resolver_match
     if match is not None and match.view_name == "form_keep":
         return answer_keeping(request, user=user)

@@ -1,12 +1,10 @@
-"""Static files in production: compressed, and under names that change with their content."""
-
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):
-    """Rewrites the imports between the portal's own JavaScript modules to the hashed names.
+    """Compressed and hashed static files, with imports between the portal's own modules rewritten.
 
-    Scripts of libraries are left as they are: bundles may hold text that only looks like an import.
+    Scripts of libraries are left as they are: bundles may contain text that only looks like an import.
     """
 
     support_js_module_import_aggregation = True

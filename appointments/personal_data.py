@@ -1,7 +1,7 @@
 """What appointments store about a patient, for `patients.privacy`.
 
-An appointment may have been another patient's before, or be another's by now: its own history says which of its
-entries, and which values of them, are about whom. Entries from before the trail named patients are found that way, too.
+An appointment may have belonged to several patients: its own history says which entries and values are about whom, as
+entries from before the trail named patients do not.
 """
 
 import datetime as dt
@@ -65,10 +65,7 @@ class AppointmentData(PersonalDataHolder):
         check_no_open_appointments(open_appointments, today=clinic_time.today())
 
     def erase(self, patient_id: int) -> None:
-        """Empty the texts of the appointments. Not by `save()`, whose audit entries would hold them.
-
-        The version goes up, so that a form opened before is refused as out of date.
-        """
+        """Empty the texts of the appointments, without audit entries. Forms opened before become outdated."""
         emptied: dict[str, Any] = dict.fromkeys(set(TEXTS) - set(_MARKS), "")
         marked = {name: Case(When(**{name: ""}, then=Value("")), default=Value(ANONYMISED)) for name in _MARKS}
         appointments = _appointments_of(patient_id)

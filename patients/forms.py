@@ -85,10 +85,6 @@ class PatientForm(VersionedPatientForm):
         return self.has_error(NON_FIELD_ERRORS, "possible_duplicate")
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse to register a patient with possible duplicates that the user has not seen: `possible_duplicate`.
-
-        A patient with the same e-mail is listed with them, but refused by the rule of that field.
-        """
         cleaned = super().clean()
         if not self.instance.pk:
             self._check_duplicates(cleaned or {})
@@ -103,6 +99,7 @@ class PatientForm(VersionedPatientForm):
             phone_number=cleaned.get("phone_number") or "",
             email=email,
         )
+        # The rule of the e-mail field refuses the same e-mail.
         unconfirmed = {str(patient.pk) for patient in self.duplicates if patient.email != email}
         seen = set(cleaned.get("duplicates_shown", "").split(",")) if self.anyway_name in self.data else set()
         if not unconfirmed <= seen:

@@ -42,10 +42,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         return self.filter(anonymised_at=None)
 
     def with_next_appointment(self, user: Any, *, at: dt.datetime | None = None) -> "PatientQuerySet":
-        """Prefetch the next appointment of each patient, if the user may see it, as a list `next_appointments`.
-
-        One more query, with one row per patient.
-        """
+        """Prefetch the next appointment that the user may see, as a list `next_appointments`. One query."""
         # The reverse relation by name: this app does not import the ones above it.
         appointment: Any = self.model._meta.get_field("appointments").related_model
         following = appointment.objects.visible_to(user).open().upcoming(at=at).select_related("doctor")[:1]
@@ -54,9 +51,9 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
     def possible_duplicates(
         self, *, first_name: str, last_name: str, date_of_birth: dt.date | None, phone_number: str, email: str
     ) -> list["Patient"]:
-        """Return at most `MAX_DUPLICATES` patients with the same e-mail, name and date of birth, or phone number.
+        """Return at most `MAX_DUPLICATES` patients with the same e-mail, name and birth date, or phone number.
 
-        In this order. First and last name may be swapped; empty values are not compared. At most three queries.
+        First and last name may be swapped; empty values are not compared. At most three queries.
         """
         found: dict[int, Patient] = {}
         for matches in (
@@ -128,13 +125,10 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         return dict(self.filter(email__in=[patient.email for patient in patients]).values_list("email", "pk"))
 
     def anonymise(self, pk: int, *, at: dt.datetime) -> None:
-        """Overwrite the patient's identity and delete the search keys.
-
-        Not by `save()`, whose audit entry would contain the former values. The new e-mail cannot be a real one
-        (RFC 2606), and is random so that it cannot be registered before.
-        """
+        """Overwrite the patient's identity and delete the search keys. Adds no audit entry."""
         from patients.models import SearchKey
 
+        # RFC 2606 reserves `.invalid`; a random address cannot have been registered before.
         first_name, last_name = "Anonymised", f"patient {pk}"
         super(PatientQuerySet, self.filter(pk=pk)).update(
             first_name=first_name,

@@ -22,16 +22,13 @@ MAX_FUTURE_APPOINTMENTS = 50
 
 
 def patient_search(request: StaffRequest) -> HttpResponse:
-    """Find patients.
-
-    The query is sent by POST and stored in the session, as addresses are logged. The redirect lets Back return from a
-    record to the results. For the search box of the top bar, only the list is returned.
-    """
+    """Find patients. The query is sent by POST and stored in the session, as addresses are logged."""
     if request.method == "POST":
         query = request.POST.get("query", "").strip()[:MAX_QUERY]
         if request.htmx:
             return render(request, "patients/_patient_found.html", _found(query, request.user))
         request.session["patient_query"] = query
+        # So that Back returns from a record to the results.
         return redirect("patients:patient_search")
     query = request.session.get("patient_query", "")
     return render(request, "patients/patient_search.html", _found(query, request.user))

@@ -25,11 +25,7 @@ def former_values_of(patient: Patient) -> FormerValues:
 
 
 def check_may_anonymise(patient: Patient) -> None:
-    """Check that a patient can be anonymised now. Without a lock: `anonymise` checks again.
-
-    Raises:
-        ValidationError: `anonymised`, or what a holder of personal data refuses, as `open_appointments`.
-    """
+    """Refuse if the patient cannot be anonymised now: `anonymised`, `open_appointments`. No lock."""
     check_not_anonymised(patient.anonymised_at)
     for holder in registered_holders():
         holder.check_may_anonymise(patient)
@@ -37,16 +33,13 @@ def check_may_anonymise(patient: Patient) -> None:
 
 @retrying
 def anonymise(patient: Patient, *, by: "User | None") -> Patient:
-    """Remove the patient's identity from everything the portal stores, for good, and return the record as it is then.
-
-    Doctors, times and statuses of appointments stay, for statistics; so do actor, time and fields of audit entries.
-    Adds one audit entry.
+    """Permanently remove the patient's identity from everything the portal stores, and return the new record.
 
     Locks: what the holders of personal data lock (the diaries of the patient's doctors), then the patient.
 
     Raises:
         ValidationError: `anonymised`, `open_appointments`.
-        LostRace: if a holder finds that its data has changed before it got its locks.
+        LostRace: if an appointment was booked before the locks were taken.
     """
     with acting(by), transaction.atomic():
         for holder in registered_holders():

@@ -159,16 +159,12 @@ def _is_about_patient(body: Any, patient_id: int) -> bool:
 
 
 def _erase_from_forms(former: FormerValues) -> None:
-    """Delete all saved forms about patients and appointments, and others that mention the patient.
-
-    A form may refer to the patient by an id, by the beginning of a name, or by a name misheard on the telephone.
-    """
+    # All forms about patients, as they may refer to this one by an id, or by part of a name, or misspelled.
     forms = SavedForm.objects.all()
     stale = [form.pk for form in forms if _is_patient_form(form.path) or former.mentioned_in(form.data)]
     forms.filter(pk__in=stale).delete()
 
 
 def _is_patient_form(path: str) -> bool:
-    """Return whether it is the address of a form about patients, the admin's forms included."""
     holder_paths = (part for holder in registered_holders() for part in holder.form_paths)
     return any(part in path for part in ("/patients/", *holder_paths))

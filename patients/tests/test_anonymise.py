@@ -54,7 +54,7 @@ def frozen():
 # Nothing is found
 
 
-def test_each_former_value_is_found_before(life):
+def test_each_former_value_is_found_before_anonymising(life):
     missing = [value for value in FORMER if not places_of(value) and value not in ("13/02/1961", "13 February 1961")]
 
     assert missing == []
@@ -68,16 +68,16 @@ def test_no_former_value_remains_in_the_database(life):
 
 
 @pytest.mark.both_databases
-def test_other_patients_data_all_stay(life):
-    def held():
+def test_other_patients_data_stays(life):
+    def remaining():
         # Messages of a session go as a whole.
         return [table for table, _column, _text in places_of("Brackwater") if table != "clinic_session"]
 
-    before = held()
+    before = remaining()
 
     anonymise(life.patient, by=life.admin)
 
-    assert held() == before
+    assert remaining() == before
     assert places_of("Ottoline's own")
     life.other.refresh_from_db()
     assert life.other.full_name == "Ottoline Brackwater"
@@ -303,7 +303,7 @@ def test_texts_of_appointments_are_replaced_by_marks(life):
 
 
 def test_trail_keeps_events_times_users_and_fields(life):
-    def kept():
+    def entries_of_the_trail():
         entries = AuditEntry.objects.exclude(changes__has_key="anonymised_at").order_by("pk")
         return [
             (each.pk, each.event, each.action, each.timestamp, each.actor_id, each.remote_addr, each.object_id,
@@ -311,11 +311,11 @@ def test_trail_keeps_events_times_users_and_fields(life):
             for each in entries
         ]  # fmt: skip
 
-    before = kept()
+    before = entries_of_the_trail()
 
     anonymise(life.patient, by=life.admin)
 
-    assert kept() == before
+    assert entries_of_the_trail() == before
 
 
 def test_trail_of_the_record_says_anonymised(life):
@@ -488,13 +488,13 @@ def test_anonymising_again_is_refused_and_leaves_no_entry(frozen, patient):
 
 @pytest.mark.both_databases
 def test_error_half_way_changes_nothing(life, monkeypatch):
-    held = places_of(*FORMER)
+    before = places_of(*FORMER)
     monkeypatch.setattr(AuditEntry, "save", lambda *_args, **_kwargs: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         anonymise(life.patient, by=life.admin)
 
-    assert places_of(*FORMER) == held
+    assert places_of(*FORMER) == before
 
 
 # What an anonymised patient no longer can
@@ -528,7 +528,7 @@ def test_anonymised_patient_cannot_be_cleaned(anonymised):
 
 
 @pytest.mark.both_databases
-def test_edit_that_was_read_before_is_refused(frozen, patient):
+def test_edit_of_a_record_read_before_is_refused(frozen, patient):
     read_before = Patient.objects.get(pk=patient.pk)
     anonymise(patient, by=None)
     read_before.last_name = "Santos again"
@@ -587,7 +587,7 @@ def test_booking_is_refused(anonymised):
 
 
 @pytest.mark.both_databases
-def test_save_refuses_to_book_who_was_read_before(frozen, patient):
+def test_save_refuses_to_book_for_a_patient_read_before(frozen, patient):
     read_before = Patient.objects.get(pk=patient.pk)
     anonymise(patient, by=None)
 
@@ -614,7 +614,7 @@ def test_api_refuses_to_book(anonymised, api):
     assert [error["code"] for error in answer.json()["errors"]] == ["anonymised"]
 
 
-def test_no_appointment_is_given_to_an_anonymised_patient(anonymised):
+def test_appointment_cannot_be_transferred_to_an_anonymised_patient(anonymised):
     appointment = AppointmentFactory(start_time=day(26))
     appointment.patient = anonymised
 
@@ -627,7 +627,7 @@ def test_no_appointment_is_given_to_an_anonymised_patient(anonymised):
 
 
 @pytest.mark.both_databases
-def test_appointment_opened_before_cannot_bring_its_notes_back(life):
+def test_form_opened_before_cannot_restore_notes(life):
     read_before = Appointment.objects.get(pk=life.appointment.pk)
     anonymise(life.patient, by=life.admin)
 
@@ -637,7 +637,7 @@ def test_appointment_opened_before_cannot_bring_its_notes_back(life):
     assert places_of(*FORMER) == []
 
 
-def test_nothing_is_written_about_an_anonymised_patients_appointment(life, isolated):
+def test_texts_about_an_anonymised_patients_appointment_are_refused(life, isolated):
     for name in ["reason", "notes"]:
         with isolated(name=name):
             anonymise(life.patient, by=life.admin)
@@ -660,7 +660,7 @@ def test_past_appointment_of_an_anonymised_patient_can_be_closed_out(frozen, pat
     assert appointment.status == "no_show"
 
 
-def test_fhir_says_that_the_record_is_out_of_use(anonymised, api):
+def test_fhir_patient_is_inactive(anonymised, api):
     resource = json.loads(api.call("GET", f"/fhir/Patient/{anonymised.pk}").content)
 
     assert resource["active"] is False
@@ -669,7 +669,7 @@ def test_fhir_says_that_the_record_is_out_of_use(anonymised, api):
 # The page
 
 
-def test_page_asks_for_the_tick(frozen, in_admin, patient):
+def test_page_requires_the_tick(frozen, in_admin, patient):
     response = in_admin.post(f"/patients/{patient.pk}/anonymise/", {})
 
     assert response.context["form"].has_error("checked", "required")
@@ -677,7 +677,7 @@ def test_page_asks_for_the_tick(frozen, in_admin, patient):
     assert patient.anonymised_at is None
 
 
-def test_page_looked_at_changes_nothing(frozen, in_admin, patient):
+def test_opening_the_page_changes_nothing(frozen, in_admin, patient):
     response = in_admin.get(f"/patients/{patient.pk}/anonymise/")
 
     assert response.status_code == 200
@@ -685,7 +685,7 @@ def test_page_looked_at_changes_nothing(frozen, in_admin, patient):
     assert patient.anonymised_at is None
 
 
-def test_page_says_what_is_in_the_way(frozen, in_admin, patient):
+def test_page_says_why_it_is_refused(frozen, in_admin, patient):
     AppointmentFactory(patient=patient, start_time=day(26))
 
     for response in (
@@ -701,7 +701,7 @@ def test_page_of_an_unknown_patient_is_not_found(in_admin):
     assert in_admin.post("/patients/999999/anonymise/", {"checked": "on"}).status_code == 404
 
 
-def test_record_offers_nothing_that_is_refused(anonymised, in_admin):
+def test_record_has_no_buttons_that_would_be_refused(anonymised, in_admin):
     page = in_admin.get(f"/patients/{anonymised.pk}/").content.decode()
 
     assert f"/patients/{anonymised.pk}/edit/" not in page
@@ -710,7 +710,7 @@ def test_record_offers_nothing_that_is_refused(anonymised, in_admin):
     assert anonymised.email not in page
 
 
-def test_receptionist_is_offered_neither(at_desk, patient):
+def test_receptionist_sees_neither_button(at_desk, patient):
     page = at_desk.get(f"/patients/{patient.pk}/").content.decode()
 
     assert f"/patients/{patient.pk}/anonymise/" not in page

@@ -36,7 +36,7 @@ def test_page_asks_for_the_format_and_sends_nothing(in_admin, maria):
     assert "maria@example.org" not in page
 
 
-def test_csv_opens_in_excel_and_holds_every_patient(in_admin, maria):
+def test_csv_opens_in_excel_and_has_every_patient(in_admin, maria):
     PatientFactory(email="rui@example.org", phone_number="", date_of_birth=None)
 
     response = in_admin.get(EXPORT, {"as": "csv"})
@@ -64,7 +64,7 @@ def test_name_that_begins_like_a_formula_is_harmless_in_csv(in_admin):
     assert sorted(row[0] for row in rows[1:]) == sorted("'" + name for name in names)
 
 
-def test_workbook_holds_texts_and_no_formulas(in_admin):
+def test_workbook_has_texts_and_no_formulas(in_admin):
     names = ["=1+1", "+1", "-1", "@A1", "＝1"]
     for name in names:
         PatientFactory(first_name=name, phone_number="+351 912 345 678")

@@ -82,11 +82,11 @@ def test_record_has_every_field(data):
 
 
 def test_appointments_have_every_field(life, data):
-    held = {field.name for field in Appointment._meta.concrete_fields} - {"patient"}
+    names = {field.name for field in Appointment._meta.concrete_fields} - {"patient"}
 
     assert len(data["appointments"]) == Appointment.objects.for_patient(life.patient.pk).count()
     for appointment in data["appointments"]:
-        assert held <= set(appointment)
+        assert names <= set(appointment)
 
 
 @pytest.mark.both_databases

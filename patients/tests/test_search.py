@@ -1,4 +1,4 @@
-"""Search for patients: everyone it should find, nobody else, in one query, by index."""
+"""Search for patients: finds all matches and no others, in one query, by index."""
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_search_by_the_middle_of_a_word_finds_no_patient(jose):
     assert {text: found(text) for text in texts if found(text)} == {}
 
 
-def test_search_treats_signs_as_blanks(jose):
+def test_search_treats_symbols_as_spaces(jose):
     texts = ["j%", "jose\\", "jose*", "jose; --"]
 
     assert {text: found(text) for text in texts if found(text) != [str(jose)]} == {}
@@ -226,5 +226,5 @@ def test_user_without_a_role_sees_no_patient(jose):
     assert list(Patient.objects.visible_to(UserFactory())) == []
 
 
-def test_visible_to_the_reception_is_everybody(jose, receptionist):
+def test_receptionist_sees_all_patients(jose, receptionist):
     assert Patient.objects.visible_to(receptionist).count() == 2

@@ -105,7 +105,7 @@ def patient_search(request: StaffRequest, response: HttpResponse, search: Patien
     """List the patients found, by last and first name. A POST, so that addresses contain no personal data."""
     found = Patient.objects.search(search.q)
     page = page_of(found, response, order=("name_key", "id"), cursor=search.cursor, limit=search.limit)
-    AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in page])
+    AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in page])
     return page
 
 
@@ -120,7 +120,7 @@ def patient_search(request: StaffRequest, response: HttpResponse, search: Patien
 def patient_get(request: StaffRequest, response: HttpResponse, patient_id: IdInUrl) -> Any:
     """Return a patient. Doctors can read the patients who have an appointment with them."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=patient_id)
-    AuditEntry.objects.note(Event.READ, patient)
+    AuditEntry.objects.record(Event.READ, patient)
     return with_etag(response, PatientOut.from_orm(patient))
 
 
@@ -157,5 +157,5 @@ def _changed(patient_id: int, changes: dict[str, Any], if_match: str | None) -> 
         if PatientOut.from_orm(patient) != before:  # a request without changes must not make other copies outdated
             patient.save()
         else:
-            AuditEntry.objects.note(Event.READ, patient)  # the answer shows the record
+            AuditEntry.objects.record(Event.READ, patient)  # the answer shows the record
     return patient

@@ -49,7 +49,7 @@ def _found(query: str, user: User) -> dict[str, Any]:
 
 def record_found(patients: list[Patient]) -> None:
     """Record in the audit trail which patients were shown, without the query."""
-    AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
+    AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
 
 
 @retrying
@@ -79,7 +79,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
         form.save()
         messages.success(request, "Saved.")
         return redirect(patient)
-    AuditEntry.objects.note(Event.READ, patient)
+    AuditEntry.objects.record(Event.READ, patient)
     context = {"form": form, "title": f"Edit {name}", "patient": patient}
     return render(request, "patients/patient_edit.html", context)
 
@@ -87,7 +87,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a patient's record with future and past appointments; doctors see only their own patients."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=pk)
-    AuditEntry.objects.note(Event.READ, patient)
+    AuditEntry.objects.record(Event.READ, patient)
     now = timezone.now()
     appointments = patient.appointments.visible_to(request.user).select_related("doctor")
     context = {

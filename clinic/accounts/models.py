@@ -37,7 +37,7 @@ class User(AuditedRecord, AbstractUser):
         with transaction.atomic():
             super().save(*args, **kwargs)
             if is_set_anew:
-                AuditEntry.objects.note(Event.CREDENTIAL, self, what="password_set")
+                AuditEntry.objects.record(Event.CREDENTIAL, self, what="password_set")
 
     def _end_of_password(self) -> dt.datetime | None:
         """Return until when a new password can be used: for good if its owner, or nobody's session, sets it."""

@@ -55,7 +55,7 @@ def _use_recovery_code(user: User, text: str) -> bool:
     with transaction.atomic(), acting(user):
         is_one = RecoveryCode.objects.use(user, text)
         if is_one:
-            AuditEntry.objects.note(Event.CREDENTIAL, user, what="recovery_code_used")
+            AuditEntry.objects.record(Event.CREDENTIAL, user, what="recovery_code_used")
     return is_one
 
 
@@ -129,7 +129,7 @@ def remove(user: User) -> bool:
 
 
 def _note(user: User, what: str) -> None:
-    AuditEntry.objects.note(Event.CREDENTIAL, user, what=what)
+    AuditEntry.objects.record(Event.CREDENTIAL, user, what=what)
 
 
 # To be seen

@@ -14,7 +14,7 @@ def record_sign_in(*, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Write that somebody has signed in, and whether by a second factor; the request is still a stranger's."""
     told = {"second_factor": True} if has_shown_second_factor(request) else {}
     with acting(user):
-        AuditEntry.objects.note(Event.SIGN_IN, user, **told)
+        AuditEntry.objects.record(Event.SIGN_IN, user, **told)
 
 
 def record_failed_sign_in(*, credentials: dict[str, Any], **kwargs: Any) -> None:
@@ -24,11 +24,11 @@ def record_failed_sign_in(*, credentials: dict[str, Any], **kwargs: Any) -> None
     """
     typed = credentials.get(User.USERNAME_FIELD) or ""
     user = User.objects.filter(**{User.USERNAME_FIELD: typed}).first()
-    AuditEntry.objects.note(Event.SIGN_IN_FAILED, user or User)
+    AuditEntry.objects.record(Event.SIGN_IN_FAILED, user or User)
 
 
 def record_sign_out(*, user: User | None, **kwargs: Any) -> None:
     """Write that somebody has signed out."""
     if user is not None:
         with acting(user):
-            AuditEntry.objects.note(Event.SIGN_OUT, user)
+            AuditEntry.objects.record(Event.SIGN_OUT, user)

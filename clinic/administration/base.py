@@ -76,7 +76,7 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
     def _note_read(self, record: Any) -> None:
         """Note that a record is shown, if it is one that holds a patient's data, or the trail itself."""
         if isinstance(record, AuditEntry) or patient_id_of(record) is not None:
-            AuditEntry.objects.note(Event.READ, record)
+            AuditEntry.objects.record(Event.READ, record)
 
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
         if (pk := parse_number(unquote(object_id))) is not None:

@@ -10,6 +10,7 @@ from django.db import DatabaseError, models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from clinic.accounts.access_state import access_state
 from clinic.accounts.models import User
 from clinic.core.field_errors import FieldErrors
 from clinic.core.names import check_name
@@ -71,10 +72,7 @@ class ApiToken(AuditedRecord):
         return text
 
     def state(self, *, at: dt.datetime) -> str:
-        """Return for people whether the token may be used at `at`, as `in_force` asks the database, or why not."""
-        if self.has_ended(at=at):
-            return "revoked" if self.revoked_at is not None else "expired"
-        return "in force" if self.user.is_active else "user not active"
+        return access_state(self.user, ended_at=self.revoked_at, expires_at=self.expires_at, at=at, ended="revoked")
 
     def has_ended(self, *, at: dt.datetime) -> bool:
         """Return whether the token is over for good: revoked, or past its date."""

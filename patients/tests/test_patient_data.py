@@ -161,8 +161,8 @@ def test_notice_says_whether_the_patient_was_informed(life, data):
 
 
 def test_views_and_exports_are_listed(life):
-    AuditEntry.objects.note(Event.READ, life.patient)
-    AuditEntry.objects.note(Event.READ, life.other)
+    AuditEntry.objects.record(Event.READ, life.patient)
+    AuditEntry.objects.record(Event.READ, life.other)
 
     data = export_patient_data(life.patient)
 

@@ -10,12 +10,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
-from appointments import emergency_admin as emergency_admin  # Django looks for admin classes here
-from appointments import patient_admin as patient_admin
 from appointments import rules
 from appointments.booking import actions as booking
 from appointments.booking.forms import DefaultDurationMixin, OverrideReasonMixin
-from appointments.displaced import admin as displaced_admin  # noqa: F401 -- the same
+from appointments.displaced import admin as displaced_admin  # noqa: F401 -- Django looks for admin classes here
+from appointments.emergency_access import admin as emergency_admin  # noqa: F401 -- the same
 from appointments.models import Appointment
 from clinic.administration.base import SafeModelAdmin, refusals_of
 from clinic.core import clinic_time

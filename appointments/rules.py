@@ -13,6 +13,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from appointments.statuses import BLOCKING, FORWARD, MOVABLE, Stamped, Status, is_closed_out, undone
+from clinic.audit.actor import ANONYMISED
 from clinic.core import clinic_time
 from clinic.core.appointment_length import check_duration as check_duration  # also a rule of doctors' default lengths
 from clinic.db.versions import check_unchanged
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # Rules that a reason may override; and all rules after which another time or doctor helps.
 OUTSIDE_HOURS = frozenset({"hours", "leave", "closed", "gap"})
 TIME_IN_THE_WAY = OUTSIDE_HOURS | {"doctor_overlap", "patient_overlap", "inactive"}
+# What people write about an appointment in their own words.
+TEXTS = ("reason", "notes", "cancel_reason", "outside_hours_reason")
 
 
 def check_aware(start_time: dt.datetime) -> None:
@@ -323,6 +326,26 @@ def check_not_stale(current_version: int, *, seen_version: int | None) -> None:
     """Refuse a change if the record was changed since it was shown; None skips the check: `stale`."""
     message = _("Somebody else has changed this appointment. Check it as it is now, then decide again.")
     check_unchanged(current_version, seen=seen_version, message=message)
+
+
+def check_no_text_for_anonymised(text: str, *, is_anonymised: bool) -> None:
+    """Refuse to write about the appointment of an anonymised patient: `anonymised`."""
+    if is_anonymised and text not in ("", ANONYMISED):
+        raise ValidationError(
+            _("The patient of this appointment has been anonymised, so nothing can be written about it."),
+            code="anonymised",
+        )
+
+
+def check_no_open_appointments(open_appointments: "AppointmentQuerySet", *, today: dt.date) -> None:
+    """Refuse to anonymise a patient with an open appointment that ends `today` or later: `open_appointments`."""
+    start, _end = clinic_time.day_bounds(today)
+    if (appointment := open_appointments.filter(end_time__gt=start).order_by("start_time").first()) is not None:
+        raise ValidationError(
+            _("An appointment is still open: %(appointment)s. Record how it ended, or cancel it, first."),
+            code="open_appointments",
+            params={"appointment": appointment},
+        )
 
 
 def is_blocking(status: str) -> bool:

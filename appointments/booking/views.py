@@ -27,7 +27,7 @@ from clinic.models import AuditEntry, Event, User
 from clinic.web.denied_access import record_refused
 from clinic.web.http import StaffRequest, answers_form, parse_number, redirect_or_reload, sent_data
 from doctors.models import Doctor
-from patients.forms import PatientForm, record_from
+from patients.forms import PatientForm, initial_from_query
 from patients.models import Patient
 from patients.querysets import MAX_FOUND
 from patients.views import record_found
@@ -179,7 +179,7 @@ def _patient_form_of(typed: dict[str, Any], query: str) -> PatientForm | None:
     if "registers" in typed:
         return PatientForm(prefix="new", initial={name.removeprefix("new-"): value for name, value in typed.items()})
     if "register" in typed:
-        return PatientForm(prefix="new", initial=record_from(query))
+        return PatientForm(prefix="new", initial=initial_from_query(query))
     return None
 
 

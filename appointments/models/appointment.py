@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from appointments import locking, rules
 from appointments.querysets import AppointmentQuerySet
-from appointments.rights_rules import TEXTS, check_no_text_for_anonymised
 from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST, MAX_MINUTES, MIN_MINUTES, USUAL_MINUTES
@@ -240,9 +239,11 @@ class Appointment(TrackedFields):
         if self._state.adding or self.takes_patient:
             with errors.at("patient"):
                 check_not_anonymised(self.patient.anonymised_at)
-        for name in TEXTS:
+        for name in rules.TEXTS:
             with errors.at(name):
-                check_no_text_for_anonymised(getattr(self, name), of_nobody=self.patient.anonymised_at is not None)
+                rules.check_no_text_for_anonymised(
+                    getattr(self, name), is_anonymised=self.patient.anonymised_at is not None
+                )
 
     def _check_change(self, errors: FieldErrors, now: dt.datetime) -> None:
         if self.changes("start_time"):

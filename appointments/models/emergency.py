@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from appointments import rights_rules as rules
+from appointments.emergency_access import rules
 from clinic.accounts.access_state import access_state
 from clinic.core.field_errors import FieldErrors
 from clinic.db.atomic_save import AuditedRecord

@@ -374,5 +374,5 @@ def test_refused_period_explains_the_limit(manager, administrator, subtests):
         with subtests.test(ends_at=ends_at):
             grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=ends_at)
 
-            with pytest.raises(ValidationError, match="has to end within the coming 24 hours"):
+            with pytest.raises(ValidationError, match="must end within the next 24 hours"):
                 grant.full_clean()

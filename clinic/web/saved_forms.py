@@ -23,7 +23,7 @@ _NOT_SENT = "This is what you had typed when you were logged out. It has not bee
 NEVER_KEPT = frozenset(
     {
         "appointments:calendar_feed_edit",
-        "appointments:patient_anonymise",
+        "patients:patient_anonymise",
         "doctors:doctor_import",
         "doctors:doctor_import_preview",
         "patients:patient_import",

@@ -192,12 +192,12 @@ SHOWN = {
     ),
     "import patients, gone": at("/patients/import/999999/", "no longer there", who="administrator"),
     "export patients": at("/patients/export/", "All 6 patients", who="administrator"),
-    "all that is held": at("/patients/{patients.santos.pk}/data/", "nobody else's", who="administrator"),
+    "export patient data": at("/patients/{patients.santos.pk}/data/", "no other patient's data", who="administrator"),
     "anonymise": at("/patients/{patients.wozniak.pk}/anonymise/", "An appointment is still open", who="administrator"),
     "anonymise, not ticked": at(
         "/patients/{patients.haddad.pk}/anonymise/", "This field is required.", send, who="administrator"
     ),
-    "retention": at("/patients/retention/", "Records that may have to go", who="administrator"),
+    "retention": at("/patients/retention/", "Retention review", who="administrator"),
     "import doctors": at("/doctors/import/", "Nothing is saved before", who="administrator"),
     "import doctors, gone": at("/doctors/import/999999/", "no longer there", who="administrator"),
     "export appointments": at("/appointments/export/", "Export appointments", who="administrator"),

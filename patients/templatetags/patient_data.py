@@ -1,5 +1,3 @@
-"""Filters that show a patient's data as text."""
-
 import datetime as dt
 from typing import Any
 
@@ -18,7 +16,7 @@ def as_words(name: str) -> str:
 
 @register.filter
 def as_text(value: Any) -> str:
-    """Return a value as text: instants in clinic time, and a dash for nothing."""
+    """Return a value as text: times in the clinic's zone, and a dash for an empty value."""
     if isinstance(value, dt.datetime):
         return f"{clinic_time.date_text(value)} {clinic_time.time_text(value)}"
     if isinstance(value, dt.date):

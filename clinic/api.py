@@ -1,4 +1,4 @@
-"""The JSON API: the routers of all apps, as one address and one description."""
+"""The JSON API: the routers of all apps."""
 
 from functools import cached_property
 from typing import Any
@@ -35,11 +35,11 @@ REFUSAL_HEADERS: dict[int, Any] = {401: _AUTHENTICATE, 429: _RETRY_AFTER, 503: _
 
 
 class ClinicAPI(NinjaAPI):
-    """The API, described as it is."""
+    """The API with a corrected OpenAPI schema."""
 
     @cached_property
     def description_of_all(self) -> Any:
-        """The description, made once. What may be left out is not called null: no address can say that."""
+        """The schema, made once. Optional query parameters are not nullable: a URL cannot express null."""
         schema = super().get_openapi_schema()
         for operation in (each for path in schema["paths"].values() for each in path.values()):
             for parameter in operation["parameters"]:
@@ -49,7 +49,6 @@ class ClinicAPI(NinjaAPI):
         return schema
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
-        """Return the description."""
         return self.description_of_all
 
 
@@ -76,5 +75,4 @@ api.add_router("/appointments", appointments.api.appointments.router)
 
 
 def to_docs(request: HttpRequest) -> HttpResponseRedirect:
-    """Lead on to the description for people."""
     return HttpResponseRedirect(reverse("api:openapi-view"))

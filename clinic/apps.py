@@ -1,5 +1,3 @@
-"""The clinic's own app."""
-
 import logging
 from typing import Any
 
@@ -10,12 +8,10 @@ from django.db.models.signals import post_migrate
 
 
 class ClinicConfig(AppConfig):
-    """Users, roles, audit trail and what spans the other apps."""
-
     name = "clinic"
 
     def ready(self) -> None:
-        """Register the system checks, keep groups in step with roles after every `migrate`, note who signs in."""
+        """Connect signal handlers, and remove two commands of auditlog that rewrite the audit trail."""
         from clinic.accounts import sign_ins
         from clinic.accounts.confirmation import stamp_sign_in
         from clinic.accounts.roles import sync_roles
@@ -33,7 +29,7 @@ class ClinicConfig(AppConfig):
 
 
 def _forget_what_is_over(**kwargs: Any) -> None:
-    """Delete what is kept for a while and whose time is over, be there no import and no call for months."""
+    """Delete expired temporary data at each sign-in, so that no scheduled job is needed."""
     from clinic.rest.models import KeptAnswer
     from clinic.sessions.models import Session
     from clinic.sessions.saved_forms import SavedForm
@@ -46,7 +42,7 @@ def _forget_what_is_over(**kwargs: Any) -> None:
 
 
 def _begin_session(request: Any, user: Any, **kwargs: Any) -> None:
-    """Note the sign-in in its session, and which half-filled forms wait for this user."""
+    """Store the sign-in in its session, and which saved forms this user has."""
     from clinic.web.saved_forms import remind
 
     request.session.begin(request)

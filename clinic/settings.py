@@ -1,8 +1,4 @@
-"""Settings of the Patient Encounter System, every one of them from the environment.
-
-A `.env` file beside `manage.py`, or the file that `ENV_FILE` names, is read too; real environment variables win.
-docs/settings.md lists them.
-"""
+"""Settings, all from the environment or a `.env` file; docs/settings.md lists them."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -122,10 +118,7 @@ def database_options(engine: str) -> dict[str, Any]:
 
 
 def with_certificate(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with the authority for the server's certificate where the driver looks for it.
-
-    A URL can say `ssl_ca=` only flatly.
-    """
+    """Return the options with the certificate authority where the driver expects it: a URL only has `ssl_ca=`."""
     kept = dict(options)
     authority = kept.pop("ssl_ca", "")
     return kept | {"ssl": {"ca": authority}} if authority else kept

@@ -1,5 +1,3 @@
-"""The WSGI application, for gunicorn and other servers."""
-
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -39,8 +37,8 @@ _serve = _load()
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Serve a request, read as UTF-8 whatever charset it claims to have.
 
-    Python knows charsets that are none of texts, such as `hex`; with one of these Django fails before any of our
-    error pages is there to answer.
+    Python has charsets that are not for text, such as `hex`; with one of these Django fails before the portal's error
+    pages can answer.
     """
     content_type, parameters = parse_header_parameters(environ.get("CONTENT_TYPE", ""))
     if "charset" in parameters:

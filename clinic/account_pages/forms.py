@@ -1,5 +1,3 @@
-"""Forms of signing in and of the own account."""
-
 from typing import Any
 
 from django import forms
@@ -26,16 +24,15 @@ TEMPORARY_TEXT = f"The password is temporary: it lasts {_DAYS} days, and has to 
 
 
 class LoginForm(AuthenticationForm):
-    """Name and password. What is said is the same whether the user exists or not."""
+    """Username and password. The error is the same whether the user exists or not."""
 
     def get_invalid_login_error(self) -> ValidationError:
-        """Return what is said of a refusal."""
         is_locked_out = self.request is not None and lockout.is_locked_out(self.request)
         return lockout.locked_error() if is_locked_out else super().get_invalid_login_error()
 
 
 class CodeField(forms.CharField):
-    """A code of the app, or a recovery code."""
+    """A code from the authenticator app, or a recovery code."""
 
     def __init__(self, **kwargs: Any) -> None:
         shown = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
@@ -52,18 +49,13 @@ class CodeForm(forms.Form):
         self.request, self.user = request, user
 
     def clean_code(self) -> str:
-        """Check the code.
-
-        Raises:
-            ValidationError: `locked`, `wrong_code`.
-        """
         code: str = self.cleaned_data["code"]
         _check_code(self.request, self.user, code)
         return code
 
 
 class ConfirmForm(forms.Form):
-    """Password and, of who has a second factor, a code: it is still they."""
+    """Password and, with a second factor, a code: proof that it is still the same person."""
 
     password = forms.CharField(
         label=_("Password"),
@@ -93,25 +85,20 @@ class ConfirmForm(forms.Form):
 
 
 class OwnPasswordForm(PasswordChangeForm):
-    """A new password, with the old one: guesses at it count as those at the login do."""
+    """A new password, with the old one: wrong guesses count as at the login."""
 
     def __init__(self, request: HttpRequest, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
         self.request = request
 
     def clean_old_password(self) -> str:
-        """Check the old password.
-
-        Raises:
-            ValidationError: `locked`, `password_incorrect`.
-        """
         old_password: str = self.cleaned_data["old_password"]
         if not _is_password_of(self.request, self.user, old_password):
             raise _refusal(self.request, str(self.error_messages["password_incorrect"]), "password_incorrect")
         return old_password
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse the old password as the new one: whoever has set a temporary one would know it for good.
+        """Refuse the old password as the new one: whoever set a temporary one would know it for good.
 
         Raises:
             ValidationError: `new_password1`: `password_unchanged`.
@@ -124,18 +111,18 @@ class OwnPasswordForm(PasswordChangeForm):
 
 
 class SetUpForm(forms.Form):
-    """A code that shows that the app has the secret, which the form carries."""
+    """A code that proves that the app has the secret, which the form carries."""
 
     secret = forms.CharField(widget=forms.HiddenInput)
     code = CodeField(label=_("Code that the app shows now"))
 
 
 class NewUserForm(UserCreationForm):
-    """A new user in the admin, who has a password: there is no other way to log in."""
+    """A new user in the admin, who needs a password: there is no other way to log in."""
 
 
 class OthersPasswordForm(AdminPasswordChangeForm):
-    """A new password that somebody who administers sets for a user."""
+    """A new password that an administrator sets for a user."""
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
@@ -145,16 +132,14 @@ class OthersPasswordForm(AdminPasswordChangeForm):
 
     @property
     def told(self) -> str:
-        """What it means that somebody else sets the password; nothing of one's own."""
+        """What setting somebody else's password means; empty for one's own."""
         actor = current_origin().actor
         return "" if actor is not None and actor.pk == self.user.pk else TEMPORARY_TEXT
 
 
 class UserAccessForm(UserChangeForm):
-    """A user in the admin."""
-
     def clean(self) -> dict[str, Any] | None:
-        """Keep people from locking themselves out: perhaps nobody else could let them in again.
+        """Keep administrators from locking themselves out: there may be no other to let them in again.
 
         Raises:
             ValidationError: by field: `own_access`.
@@ -192,5 +177,5 @@ def _check_code(request: HttpRequest, user: User, code: str) -> None:
 
 
 def _refusal(request: HttpRequest, text: str, code: str) -> ValidationError:
-    """Return what is said: that it is wrong or, if that was one too many, that one has to wait."""
+    """Return the error, or the lockout's error if this attempt was one too many."""
     return lockout.locked_error() if lockout.is_locked_out(request) else ValidationError(text, code=code)

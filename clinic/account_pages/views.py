@@ -1,4 +1,4 @@
-"""Signing in by two steps, confirming that it is you, and the own account."""
+"""Signing in with one or two factors, confirming the password, and the user's own account."""
 
 import time
 from typing import Any
@@ -30,22 +30,20 @@ _BACKEND = "clinic.backends.RolesBackend"
 
 
 class PortalLoginView(LoginView):
-    """The login; who has a second factor is asked for it on the next page, and is not signed in before."""
+    """The login; users with a second factor are asked for it on the next page and signed in only then."""
 
     authentication_form = LoginForm
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Tell who comes because a session has ended by itself; whose it was is not said."""
         session: Any = self.request.session
         return super().get_context_data(**kwargs) | {"has_ended": session.ended_for is not None}
 
     def get_success_url(self) -> str:
-        """Return the page asked for, if it is one that the user may look at; another one may have been there before."""
+        """Return the page asked for, if the user may open it: another user may have asked for it."""
         return _led_on_to(self.request, self.get_redirect_url())
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Sign in, or go on to the second step."""
         user = form.get_user()
         if second_factor.device_of(user) is None:
             return super().form_valid(form)
@@ -60,7 +58,7 @@ class PortalLoginView(LoginView):
 
 
 def login_code(request: HttpRequest) -> HttpResponse:
-    """Ask for the code; who has not given the password a short while ago begins anew."""
+    """Ask for the code; without a recent password step, start again."""
     user = _half_signed_in(request)
     if user is None and request.user.is_authenticated:
         return redirect(settings.LOGIN_REDIRECT_URL)  # the button was pressed twice
@@ -78,12 +76,12 @@ def login_code(request: HttpRequest) -> HttpResponse:
 
 
 def _led_on_to(request: HttpRequest, url: str) -> str:
-    """Return an address that has been checked to be the portal's, if the user may look at it; else the first page."""
+    """Return a URL that was checked to be local, if the user may open it; else the first page."""
     return url if may_open(request, url) else resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form without a valid token; who has just signed in, in another tab or by a first click, is led on."""
+    """Answer a form without a valid token; a user who has just logged in, such as in another tab, is redirected."""
     page = request.resolver_match.view_name if request.resolver_match else ""
     if request.user.is_authenticated and page == "login" and _names_user(request):
         login_view = PortalLoginView()
@@ -95,12 +93,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _names_user(request: HttpRequest) -> bool:
-    """Return whether the name typed is that of who is signed in: another must not go on in that session unknowingly."""
+    """Return whether the username typed is the logged-in user's: nobody else may continue in that session."""
     return request.POST.get("username", "").strip().casefold() == request.user.get_username().casefold()
 
 
 def _half_signed_in(request: HttpRequest) -> User | None:
-    """Return who has given the right password in this session, if it is still right and the code still awaited."""
+    """Return the user who gave the right password in this session, if it is still valid and not too long ago."""
     step = request.session.get(_SECOND_STEP)
     if step is None or time.time() - step["at"] > SECOND_STEP_SECONDS:
         return None
@@ -111,14 +109,14 @@ def _half_signed_in(request: HttpRequest) -> User | None:
 
 
 def _tell_of_recovery_code(request: HttpRequest, user: User, form: CodeForm | ConfirmForm) -> None:
-    """Say on the next page how many recovery codes are left, if one has been used just now."""
+    """Show on the next page how many recovery codes are left, if one was just used."""
     code = form.cleaned_data.get("code")
     if code is not None and not second_factor.is_code_of_app(code):
         messages.warning(request, second_factor.recovery_code_used_text(user))
 
 
 def confirm(request: StaffRequest) -> HttpResponse:
-    """Have somebody who is signed in show that it is still they, and lead back to what they wanted."""
+    """Ask for password and code again, and redirect to the page that needs it."""
     with_code = second_factor.device_of(request.user) is not None
     form = ConfirmForm(request, request.user, with_code=with_code, data=sent_data(request))
     if request.method == "POST" and form.is_valid():
@@ -132,7 +130,7 @@ def confirm(request: StaffRequest) -> HttpResponse:
 
 
 def _not_now(request: StaffRequest) -> str:
-    """Return where somebody was who does not want to confirm, unless that page asks for it, too; else the schedule."""
+    """Return the page the user came from, unless it needs confirmation too; else the schedule."""
     back = request.GET.get("back", "")
     if is_local_path(back) and may_open(request, back) and not _asks(back):
         return back
@@ -145,22 +143,18 @@ def _asks(url: str) -> bool:
 
 
 class OwnPasswordView(PasswordChangeView):
-    """Changing one's own password."""
-
     form_class = OwnPasswordForm
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Give the form the request, by which guesses are counted."""
         return super().get_form_kwargs() | {"request": self.request}
 
 
 def account(request: StaffRequest) -> HttpResponse:
-    """Show what belongs to the user's login."""
     return render(request, "accounts/account.html", _factor_state(request))
 
 
 def set_up_second_factor(request: StaffRequest) -> HttpResponse:
-    """Set up the second factor, put another telephone in its place, renew the recovery codes, or turn it off."""
+    """Set up the second factor, replace the phone, renew the recovery codes, or turn it off."""
     device = second_factor.device_of(request.user)
     if request.method == "POST" and "secret" in request.POST:
         return _finish_set_up(request, device)
@@ -192,7 +186,7 @@ def _show_set_up(request: StaffRequest, device: Any, form: SetUpForm) -> HttpRes
 
 
 def _finish_set_up(request: StaffRequest, held: Any) -> HttpResponse:
-    """Save the secret if the code shows that the app has it; sent again, it is not set up twice."""
+    """Save the secret if the code proves that the app has it; a repeated submit sets up nothing twice."""
     form = SetUpForm(request.POST)
     device = second_factor.from_signed(request.user, request.POST["secret"])
     if device is None:
@@ -224,5 +218,5 @@ def _change_second_factor(request: StaffRequest) -> HttpResponse:
 
 
 def _show_codes(request: StaffRequest, codes: list[str]) -> HttpResponse:
-    """Show new recovery codes, in this answer only."""
+    """Show new recovery codes, in this response only."""
     return render(request, "accounts/recovery_codes.html", {"codes": codes})

@@ -1,5 +1,3 @@
-"""The people who sign in."""
-
 import datetime as dt
 from typing import Any
 
@@ -18,7 +16,7 @@ TEMPORARY_PASSWORD_LASTS = dt.timedelta(days=3)
 
 
 class User(AuditedRecord, AbstractUser):
-    """A person who signs in. What one may do comes from the role, which is a group of `clinic.accounts.roles`."""
+    """A person who signs in. Permissions come only from roles, which are the groups in `clinic.accounts.roles`."""
 
     _password: str | None  # what `set_password` was given, until it is saved
 
@@ -28,7 +26,7 @@ class User(AuditedRecord, AbstractUser):
         permissions = [("use_admin", "Can use the administration pages")]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; of a password that is set anew, note that it was and whether it has to be changed."""
+        """Save; a new password is recorded in the audit trail, and temporary if somebody else set it."""
         is_set_anew = self._password is not None
         if is_set_anew:
             self.temporary_password_until = self._end_of_password()
@@ -40,22 +38,22 @@ class User(AuditedRecord, AbstractUser):
                 AuditEntry.objects.note(Event.CREDENTIAL, self, what="password_set")
 
     def _end_of_password(self) -> dt.datetime | None:
-        """Return until when a new password can be used: for good if its owner, or nobody's session, sets it."""
+        """Return when a new password expires: never if its owner or a command sets it."""
         actor = current_origin().actor
         is_by_other = actor is not None and actor.is_authenticated and actor.pk != self.pk
         return timezone.now() + TEMPORARY_PASSWORD_LASTS if is_by_other else None
 
     @property
     def password_is_temporary(self) -> bool:
-        """Whether somebody else has set the password, so that it has to be changed before anything else."""
+        """Whether somebody else set the password, so that it has to be changed before anything else."""
         return self.temporary_password_until is not None
 
     def has_overdue_password(self, *, at: dt.datetime) -> bool:
-        """Return whether the password was temporary and its time is over."""
+        """Return whether the password was temporary and has expired."""
         return self.temporary_password_until is not None and self.temporary_password_until <= at
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Check that the names can be read: Django takes some for letters that nobody sees.
+        """Check that the names are visible: Django allows some letters that are not.
 
         Raises:
             ValidationError: by field: `blank_name`, `bad_character`.
@@ -64,7 +62,7 @@ class User(AuditedRecord, AbstractUser):
 
     @cached_property
     def roles_held(self) -> dict[str, set[str]]:
-        """The user's roles by name, with the permissions of each. One query, kept as long as this object."""
+        """Permissions by role name. One query for the lifetime of this object."""
         held: dict[str, set[str]] = {}
         permission = ("permissions__content_type__app_label", "permissions__codename")
         for name, app, codename in self.groups.order_by("name").values_list("name", *permission):
@@ -75,12 +73,12 @@ class User(AuditedRecord, AbstractUser):
 
     @property
     def role(self) -> str:
-        """The names of the user's roles, for people to read."""
+        """The names of the user's roles, for display."""
         return ", ".join(self.roles_held)
 
     @property
     def display_name(self) -> str:
-        """The full name, or the login name of who has none."""
+        """The full name, or else the username."""
         return self.get_full_name() or self.get_username()
 
 

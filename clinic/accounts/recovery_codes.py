@@ -1,5 +1,3 @@
-"""Codes that stand in for a lost second factor."""
-
 import secrets
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -16,14 +14,11 @@ ROUNDS = 100_000
 
 
 class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
-    """Recovery codes."""
-
     def unused(self) -> "RecoveryCodeQuerySet":
-        """Return those that still work."""
         return self.filter(used_at=None)
 
     def renew(self, user: User) -> list[str]:
-        """Give the user ten new codes in place of all old ones, and return their texts, which are kept nowhere."""
+        """Replace the user's codes by ten new ones, and return their texts, which are not stored."""
         texts = [_new_text(number) for number in range(HOW_MANY)]
         codes = [RecoveryCode(user=user, number=number, digest=_digest(text)) for number, text in enumerate(texts)]
         with transaction.atomic():
@@ -32,7 +27,7 @@ class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
         return [f"{text[:5]}-{text[5:9]}-{text[9:]}" for text in texts]
 
     def use(self, user: User, typed: str) -> bool:
-        """Return whether the text is a code of the user that had not been used; it is then. One hash at most."""
+        """Return whether the text is an unused code of the user, and mark it used. One hash at most."""
         text = "".join(char for char in typed.casefold() if char in LETTERS)
         if len(text) != RANDOM_LETTERS + 1:
             return False
@@ -44,9 +39,9 @@ class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
 
 
 class RecoveryCode(models.Model):
-    """A code that is shown once, works once, and is kept as a salted hash.
+    """A code that is shown once, works once, and is stored as a salted hash.
 
-    Its first letter says which of the ten it is, so that checking one takes one hash, and each has a salt of its own.
+    Its first letter is its number, so that checking a code takes one hash although each has a salt of its own.
     """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")

@@ -79,7 +79,7 @@ def _initial(name: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return the text for searching: no case, marks or apostrophes, ß as ss, ø as o, ł as l, words split by one space."""
+    """Return the text for searching: no case, marks or apostrophes, ß as ss, ø as o, words split by one space."""
     # Twice, since a capital may come to light only when a character is taken apart, as in 𝐌aria.
     plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
     decomposed = unicodedata.normalize("NFKD", plain).translate(_FOLDED_LETTERS)

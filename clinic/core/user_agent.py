@@ -22,7 +22,7 @@ UNKNOWN = "Another program"
 
 
 def browser_of(user_agent: str) -> str:
-    """Return browser and system of a User-Agent, as "Chrome on Windows". Only known names: the client sends any text."""
+    """Return browser and system, as "Chrome on Windows". Only known names: a User-Agent can be any text."""
     browser = _first(_BROWSERS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     if not browser:

@@ -11,7 +11,6 @@ class ProtectedQuerySet:
     def delete(self: Any) -> tuple[int, dict[str, int]]:
         """Delete all, or none if one of them has appointments.
 
-
         Raises:
             ProtectedError: if one of them has appointments, with the advice as message; nothing is then deleted.
         """

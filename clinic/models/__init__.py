@@ -1,4 +1,4 @@
-"""Users and their sessions, tokens of programs that act for them, the audit trail, and what is kept for an hour."""
+"""All models of the clinic app, imported here because Django looks for them here."""
 
 from clinic.accounts.models import TEMPORARY_PASSWORD_LASTS, User
 from clinic.accounts.recovery_codes import RecoveryCode

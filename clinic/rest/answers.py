@@ -1,4 +1,4 @@
-"""The refusals in the description of the API: which an operation may answer with, and what they look like."""
+"""Error responses in the description of the API."""
 
 import datetime as dt
 from typing import Any
@@ -28,5 +28,5 @@ class ErrorsOut(Schema):
 
 
 def refusals(*codes: int, conflict: Any = ErrorsOut) -> dict[Any, Any]:
-    """Return the refusals of an operation, for its `response`: those of every operation, and these."""
+    """Return the error responses of an operation, for its `response`: those of every operation, and these."""
     return {code: conflict if code == 409 else ErrorsOut for code in sorted({*_ALWAYS, *codes})}

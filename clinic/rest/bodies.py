@@ -1,5 +1,3 @@
-"""What may be sent to the API at all."""
-
 from django.http import HttpRequest, HttpResponse
 
 from clinic.ops.request_limits import length_of
@@ -11,7 +9,7 @@ JSON = "application/json"
 
 
 def body_refused(request: HttpRequest) -> HttpResponse | None:
-    """Refuse a body that is too large, or in no format that is understood there, before it is read."""
+    """Refuse a body that is too large, or in the wrong format, before it is read."""
     if "Transfer-Encoding" in request.headers:
         return refuse_call(request, 411)  # Django would take such a body for none
     length = length_of(request)

@@ -1,7 +1,4 @@
-"""Refusals of the API: one body for all of them, be it a rule, a role, a shape or a server at its limits that refuses.
-
-The body is `{"detail", "errors": [{"field", "code", "message"}]}`; what `details_of` finds in an error comes beside.
-"""
+"""Errors of the API: all have the body `{"detail", "errors": [{"field", "code", "message"}]}`, some with more fields."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -101,7 +98,7 @@ _FHIR_DETAIL = {415: "Send a search as a form: application/x-www-form-urlencoded
 
 
 class RefusedWith(ValidationError):
-    """A refusal by the rules, with what helps beside it, such as `alternatives`."""
+    """A rule's error with extra fields for the response, such as `alternatives`."""
 
     def __init__(self, refusal: ValidationError, **beside: Any) -> None:
         super().__init__(refusal)
@@ -109,12 +106,11 @@ class RefusedWith(ValidationError):
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Return whether an address is the API's, where nobody reads HTML."""
     return request.path_info.startswith(API_ROOT)
 
 
 def refuse(field: str | None, code: str, message: str) -> ValidationError:
-    """Return one refusal, of a field or of the whole request, to be raised."""
+    """Return an error of a field or of the whole request, to be raised."""
     error = ValidationError(message, code=code)
     return ValidationError({field: [error]}) if field else error
 
@@ -127,7 +123,7 @@ def refusal(
     headers: Mapping[str, str] | None = None,
     **beside: Any,
 ) -> HttpResponse:
-    """Return the answer to what is refused."""
+    """Return an error response."""
     body = {"detail": detail or _DETAIL[status], "errors": list(errors), **beside}
     return Response(body, status=status, headers=headers)
 
@@ -135,7 +131,7 @@ def refusal(
 def refuse_call(
     request: HttpRequest, status: int, headers: Mapping[str, str] | None = None, *, detail: str = ""
 ) -> HttpResponse:
-    """Return the answer to a call that no operation has answered, in the form that its client understands."""
+    """Return the error response for a call that reached no operation, as JSON or for FHIR clients."""
     if request.path_info.startswith(FHIR_ROOT):
         detail = detail or _FHIR_DETAIL.get(status, _DETAIL[status])
         return outcome_response(status, _ISSUES[status], detail, headers)
@@ -143,20 +139,20 @@ def refuse_call(
 
 
 def refusal_of(error: ValidationError) -> HttpResponse:
-    """Return the answer to what a rule refuses."""
+    """Return the response to a rule's error."""
     told = list(_told(error))
     detail = " ".join(dict.fromkeys(each["message"] for each in told))
     return refusal(status_of(error), told, detail=detail, **getattr(error, "beside", {}))
 
 
 def status_of(error: ValidationError) -> int:
-    """Return what a rule's refusal is answered with."""
+    """Return the HTTP status for a rule's error."""
     found = {_STATUS.get(each["code"], UNPROCESSABLE) for each in _told(error)}
     return next(status for status in _FIRST if status in found)
 
 
 def _told(error: ValidationError) -> Iterator[dict[str, Any]]:
-    """Yield a refusal's messages by field; of an appointment in the way, from when to when it is."""
+    """Yield the messages by field; with start and end for an appointment in the way."""
     by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
     for field, errors in by_field.items():
         for each in errors:
@@ -167,7 +163,7 @@ def _told(error: ValidationError) -> Iterator[dict[str, Any]]:
 
 
 def shape_refusal(error: ShapeError) -> HttpResponse:
-    """Return the answer to a request of another shape than the API's description says."""
+    """Return the response to a request that does not match the API's schema."""
     told = [
         {"field": _place(each["loc"]), "code": each["type"], "message": _SHAPES.get(each["type"], each["msg"])}
         for each in error.errors[:MAX_TOLD]
@@ -177,13 +173,13 @@ def shape_refusal(error: ShapeError) -> HttpResponse:
 
 
 def _place(loc: Iterable[Any]) -> str | None:
-    """Return the name of the field that ninja's path to it leads to: source, argument, names."""
+    """Return the field's name from ninja's path to it: source, argument, names."""
     source, *names = map(str, loc)
     return ".".join(names[1:] if source == "body" else names) or None
 
 
 def add_handlers(api: NinjaAPI) -> None:
-    """Let every error of an operation be answered in the one form; what is nobody's refusal goes on to Django."""
+    """Answer every error of an operation in the one form; unexpected ones go to Django."""
     answers: dict[type[Exception], Callable[[Any], HttpResponse]] = {
         ValidationError: refusal_of,
         ShapeError: shape_refusal,

@@ -1,4 +1,4 @@
-"""ETags: which state of a record somebody has seen, so that nobody changes what they have not."""
+"""ETags, against overwriting a change that the client has not seen."""
 
 import hashlib
 from typing import Annotated, Any
@@ -20,23 +20,23 @@ CREATED = 201
 
 
 def has_etag(status: int = 200) -> dict[str, Any]:
-    """Return what the description of an operation says of the ETag that this answer carries; of a new record, where."""
+    """Return the OpenAPI description of a response with an ETag; for a new record also with its Location."""
     return {"responses": {status: {"headers": _ETAG | (_LOCATION if status == CREATED else {})}}}
 
 
 def etag_of(record: Schema) -> str:
-    """Return the ETag of a record as the API shows it: another one whenever anything in it is another."""
+    """Return the ETag of a record as the API shows it: it changes with any field."""
     return f'"{hashlib.sha256(record.model_dump_json().encode()).hexdigest()[:20]}"'
 
 
 def with_etag(response: HttpResponse, record: Schema) -> Any:
-    """Return the record, and let the answer carry its ETag."""
+    """Set the response's ETag and return the record."""
     response["ETag"] = etag_of(record)
     return record
 
 
 def check_if_match(if_match: str | None, record: Schema) -> None:
-    """Check that the record is in one of the states that If-Match names; without it, any state will do.
+    """Check that If-Match names the record's present ETag; without the header, any state will do.
 
     Raises:
         ValidationError: `stale`.

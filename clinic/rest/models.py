@@ -1,5 +1,3 @@
-"""Tokens of programs, and what was answered to them."""
-
 import datetime as dt
 import hashlib
 import secrets
@@ -25,10 +23,8 @@ ANSWERS_KEPT = dt.timedelta(days=1)
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    """Tokens."""
-
     def in_force(self, text: str, *, at: dt.datetime) -> "ApiToken | None":
-        """Return the token with this text, with its user, if it may be used at `at`. At most one query."""
+        """Return the valid token with this text at `at`, with its user. At most one query."""
         if not text.startswith(MARK):
             return None
         usable = models.Q(expires_at=None) | models.Q(expires_at__gt=at)
@@ -37,7 +33,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(AuditedRecord):
-    """What a program sends to call the API with the rights of a user. Its text is shown once, and nowhere kept."""
+    """A program's key to the API, with the permissions of a user. Its text is shown once and not stored."""
 
     user = models.ForeignKey(
         User,
@@ -65,29 +61,28 @@ class ApiToken(AuditedRecord):
         return f"{self.name} ({self.beginning}…)"
 
     def make_text(self) -> str:
-        """Give the token a new secret, of 256 random bits, and return its text. It is not saved yet."""
+        """Give the token a new secret of 256 random bits, and return its text. The token is not saved."""
         text = MARK + secrets.token_urlsafe(TOKEN_BYTES)
         self.beginning, self.digest = text[:SHOWN_CHARACTERS], digest_of(text)
         return text
 
     def state(self, *, at: dt.datetime) -> str:
-        """Return for people whether the token may be used at `at`, as `in_force` asks the database, or why not."""
+        """Return for display whether the token is valid at `at`, as `in_force` asks the database, or why not."""
         if self.has_ended(at=at):
             return "revoked" if self.revoked_at is not None else "expired"
         return "in force" if self.user.is_active else "user not active"
 
     def has_ended(self, *, at: dt.datetime) -> bool:
-        """Return whether the token is over for good: revoked, or past its date."""
+        """Return whether the token is revoked or expired."""
         return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= at)
 
     def revoke(self) -> None:
-        """End the token for good."""
         if self.revoked_at is None:
             self.revoked_at = timezone.now()
             self.save(update_fields=["revoked_at"])
 
     def clean(self) -> None:
-        """Check that a new token would open something.
+        """Check that a new token would be valid.
 
         Raises:
             ValidationError: by field: `past`, `inactive_user`.
@@ -106,10 +101,7 @@ class ApiToken(AuditedRecord):
         errors.raise_any()
 
     def record_use(self) -> bool:
-        """Note that the token is used, to the minute, so that reading does not write each time; return whether it was.
-
-        It is not worth failing for: who finds the row locked leaves it.
-        """
+        """Record the use, at most once a minute; return whether it was due. A locked row is skipped."""
         now = timezone.now()
         if self.last_used_at is not None and now - self.last_used_at < USE_NOTED_EVERY:
             return False
@@ -122,20 +114,18 @@ class ApiToken(AuditedRecord):
 
 
 def digest_of(text: str) -> str:
-    """Return what is kept of a secret that nobody could guess: such a one needs no salt and no slow hash."""
+    """Return the stored hash of a secret: a random one needs no salt and no slow hash."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 class KeptAnswerQuerySet(models.QuerySet["KeptAnswer"]):
-    """Kept answers."""
-
     def purge(self) -> None:
-        """Delete those that nobody can ask for any more: they may name patients."""
+        """Delete expired responses: they may contain patients' names."""
         self.filter(created_at__lt=timezone.now() - ANSWERS_KEPT).delete()
 
 
 class KeptAnswer(models.Model):
-    """What was answered to a request that came with a key, for when it is sent again."""
+    """The response to a request with an Idempotency-Key, for when the request is repeated."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     key = models.UUIDField()

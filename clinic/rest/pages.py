@@ -1,4 +1,4 @@
-"""Lists in pages: a header says where the next one begins, so that the body stays the list it always was."""
+"""Keyset pagination: a header carries the next cursor, so that the body is still a plain list."""
 
 import base64
 import binascii
@@ -31,7 +31,7 @@ LIMIT_OF_DAY: Any = Query(MAX_ON_A_DAY, **_LIMIT | {"le": MAX_ON_A_DAY})
 
 
 class PageIn(StrictSchema):
-    """Which page is asked for, of a list whose wishes stand in the body; its cursors may hold names, and be long."""
+    """Page and cursor of a list that is asked for with a body; its cursors may contain names, and be long."""
 
     cursor: Annotated[str, Field(max_length=2000, **_CURSOR)] = ""
     limit: Annotated[StrictInt, Field(**_LIMIT)] = MAX_ROWS
@@ -53,9 +53,9 @@ IN_PAGES: dict[str, Any] = {
 
 
 def page_of(rows: QuerySet, response: HttpResponse, *, order: tuple[str, ...], cursor: str, limit: int) -> list[Any]:
-    """Return the rows after the cursor in this order, ascending and unique, and tell the response of more. One query.
+    """Return the rows after the cursor in this unique, ascending order, and set the next cursor. One query.
 
-    What is inserted or changed meanwhile moves no other row from one page to another.
+    Rows inserted or changed meanwhile move no other row from one page to another.
 
     Raises:
         ValidationError: `cursor`.
@@ -71,7 +71,7 @@ def page_of(rows: QuerySet, response: HttpResponse, *, order: tuple[str, ...], c
 
 
 def _after(order: tuple[str, ...], values: list[Any]) -> Q:
-    """Return the condition for rows that come after these values; the first bound stands alone for the index."""
+    """Return the condition for rows after these values; the first bound is repeated alone for the index."""
     after = Q()
     for number, name in enumerate(order):
         equal = dict(zip(order[:number], values[:number], strict=True))
@@ -96,7 +96,7 @@ def _read(cursor: str, order: tuple[str, ...], rows: QuerySet) -> list[Any]:
 
 
 def _value(rows: QuerySet, name: str, value: Any) -> Any:
-    """Return what a cursor says of a column, if it can be of that column."""
+    """Return a cursor's value for a column, if it can be one."""
     kind = rows.model._meta.get_field(name).get_internal_type()
     if kind == "DateTimeField":
         instant = dt.datetime.fromisoformat(value)

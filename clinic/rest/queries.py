@@ -1,5 +1,3 @@
-"""Queries of the API: a name that is not known is a typing error, and would list more than was asked for."""
-
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +8,10 @@ from clinic.rest.errors import MAX_TOLD, UNPROCESSABLE, refusal
 
 
 def refusing_unknown_names(run: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Decorate the run of a ninja operation, so that names in a query that it does not take are refused."""
+    """Decorate the run of a ninja operation to refuse unknown query parameters.
+
+    One is probably a typing error, and ignoring it would list more than was asked for.
+    """
     operation: Any = run.__self__  # type: ignore[attr-defined]  # a bound method, as ninja hands it over
     queries = [model for model in operation.models if model.__ninja_param_source__ == "query"]
     known = {name for model in queries for name in model.__ninja_flatten_map__}

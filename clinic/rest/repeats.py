@@ -1,7 +1,7 @@
-"""Safe repeats: a POST with an Idempotency-Key is carried out once, however often it is sent.
+"""Idempotency keys: a POST with one is carried out once, however often it is sent.
 
-What was done and the answer to it are written in one transaction, so that there is never the one without the other. A
-refusal has changed nothing and is not kept: sent again, the request is looked at anew.
+The work and its response are written in one transaction. A refused request is not stored: sent again, it is processed
+again.
 """
 
 import functools
@@ -50,9 +50,9 @@ def repeatable(operation: Callable[..., Any]) -> Callable[..., Any]:
 
 @retrying
 def _carried_out(operation: Callable[[], Any], request: Any, response: HttpResponse, key: uuid.UUID) -> KeptAnswer:
-    """Return the answer to a request, be it from the first time that it was sent.
+    """Return the response, from the first time the request was sent if it was sent before.
 
-    Locks: the key's row, for which the same request sent at once waits.
+    Locks the key's row: the same request at the same time waits.
 
     Raises:
         ValidationError: `idempotency_key_used` if the key came with another request; what the operation refuses.
@@ -72,6 +72,6 @@ def _carried_out(operation: Callable[[], Any], request: Any, response: HttpRespo
 
 
 def _digest(request: HttpRequest) -> str:
-    """Return a text that is the same for the same request, whatever the order and the blanks of its body."""
+    """Return a hash of the request that ignores key order and white space in its body."""
     body = json.dumps(json.loads(request.body), sort_keys=True) if request.body else ""  # ninja has read it: it is JSON
     return hashlib.sha256(f"{request.path}\n{body}".encode()).hexdigest()

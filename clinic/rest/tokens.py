@@ -1,5 +1,3 @@
-"""Who calls the API: tokens, and how often they may be used."""
-
 from collections.abc import Callable
 from typing import Any
 
@@ -20,16 +18,15 @@ DESCRIBING = READ_BY_PEOPLE | {DESCRIPTION}
 
 
 class TokenMiddleware:
-    """Sign in who calls the API by the token alone: a browser's session counts for nothing there, nor do its forms.
+    """Authenticates API calls by token only: a browser's session does not count, so there is no CSRF.
 
-    Only to read the documentation and the description is a session enough, as it is for any page.
+    Only the documentation and its schema are also open with a session.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> HttpResponse:
-        """Pass a call of the API on as that of the token's user, or refuse it as one too many."""
         if not is_api(request):
             return self.get_response(request)
         if is_in_the_clear(request):
@@ -58,5 +55,4 @@ class BearerToken(HttpBearer):
     """Documents in the API schema that calls need a token. `clinic.web.middleware` has refused calls without one."""
 
     def authenticate(self, request: Any, token: str) -> ApiToken:
-        """Return the token that was found to be in force."""
         return request.api_token

@@ -1,7 +1,6 @@
-"""Types of what the API takes, stricter than Python's: a number is no name, a list no date, true no number.
+"""Types of the API's input, stricter than Pydantic's: no conversion between strings, numbers, booleans and dates.
 
-Lengths and ranges stand in the description of the API; the rules themselves are in the models, which have the last
-word and give the codes.
+Lengths and ranges are in the schema; the models' rules have the last word and give the codes.
 """
 
 import datetime as dt
@@ -28,13 +27,13 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class StrictSchema(Schema):
-    """What is sent: a name that is not known is a typing error, and no silence."""
+    """Input that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def _number(value: Any) -> Any:
-    """Take the number that an address or a query spells out; of JSON only a number is one."""
+    """Convert digits from a URL; in JSON only a number is a number."""
     return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
 
 
@@ -83,7 +82,7 @@ NumberInUrl = Annotated[int, Strict(), BeforeValidator(_number)]
 
 
 def by_rule(check: Callable[[Any], None]) -> AfterValidator:
-    """Return what lets a rule of the models refuse a value, with its own code, before anything else is looked at."""
+    """Return a validator that applies a rule of the models, with the rule's own code."""
 
     def checked(value: Any) -> Any:
         try:
@@ -96,13 +95,13 @@ def by_rule(check: Callable[[Any], None]) -> AfterValidator:
 
 
 def text(most: int, *, least: int = 0, example: str = "", pattern: str = _NO_CONTROLS) -> Any:
-    """Return what is true of a text of so many characters, without control characters; lone surrogates are none."""
+    """Return the Field of a text with these lengths and without control characters."""
     limits: dict[str, Any] = {"strict": True, "min_length": least, "max_length": most, "pattern": pattern}
     return Field(**limits, examples=[example] if example else None)
 
 
 def left_out(description: str = "") -> Any:
-    """Return the default of a field that need not be sent, but if it is, not as null."""
+    """Return the default of an optional field that may not be null."""
     return Field(None, description=description or None)
 
 
@@ -115,5 +114,5 @@ Day = Annotated[Date, by_rule(clinic_time.check_date)]
 
 
 def example(**fields: Any) -> ConfigDict:
-    """Return the configuration of a schema that shows what a record looks like."""
+    """Return the configuration of a schema with an example record."""
     return ConfigDict(json_schema_extra={"examples": [fields]})

@@ -66,7 +66,7 @@ class AccessMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Answer in place of the view: 302 to the login or a required step, 403 or 405; for the API 401 or 403 to 415."""
+        """Answer in place of the view: 302 to the login or a required step, 403, 405; for the API 401 or 403 to 415."""
         methods = methods_of(request.resolver_match)
         is_head = request.method == "HEAD" and not is_api(request)
         permissions = methods.get("GET" if is_head else str(request.method))

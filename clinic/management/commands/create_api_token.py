@@ -1,5 +1,3 @@
-"""Make a token with which a program may call the API."""
-
 import datetime as dt
 from argparse import ArgumentParser
 from typing import Any
@@ -20,13 +18,11 @@ class Command(BaseCommand):
     help = "Make a token for the API with the rights of a user. It is shown once: as the last line, alone."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the user, and what the token is for."""
         parser.add_argument("username", help="whose rights the token has")
         parser.add_argument("--name", default="made on the command line", help="of the program that uses it")
         parser.add_argument("--days", type=int, default=USUAL_DAYS, help=f"until it expires (default {USUAL_DAYS})")
 
     def handle(self, *args: Any, username: str, name: str, days: int, **options: Any) -> None:
-        """Make the token and print it."""
         user = User.objects.filter(username=username).first()
         if user is None:
             raise CommandError(f"There is no user {username}.")

@@ -1,5 +1,3 @@
-"""Throw the portal's tables away and make them anew, empty."""
-
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +14,6 @@ class Command(BaseCommand):
     help = "Delete all data of the portal: drops its tables and runs migrate. Asks first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Two locks, each with its own key: the question, and DEBUG."""
         parser.add_argument("--no-input", "--noinput", action="store_true", help="do not ask")
         parser.add_argument("--force", action="store_true", help="do it even though DEBUG is off")
 
@@ -52,7 +49,7 @@ class Command(BaseCommand):
 
 
 def database_text() -> str:
-    """Return the database's kind, name and host, for people to read; no user and no password."""
+    """Return kind, name and host of the database, without user and password."""
     held = connection.settings_dict
     host = f" on {held['HOST']}" if held["HOST"] else ""
     return f"the {connection.display_name} database {held['NAME']}{host}"
@@ -66,7 +63,7 @@ def portal_tables() -> list[str]:
 
 
 def check_unreferenced(tables: list[str]) -> None:
-    """Check that no other table refers to these: its rows would point nowhere, and SQLite would refuse to migrate.
+    """Check that no other table refers to these: its rows would point nowhere, and SQLite would not migrate.
 
     Raises:
         CommandError: naming the first such table.
@@ -82,10 +79,7 @@ def check_unreferenced(tables: list[str]) -> None:
 
 
 def drop(tables: list[str]) -> None:
-    """Drop tables that refer to one another, in any order. SQLite drops all or none; MariaDB commits after each.
-
-    The checks go off before the transaction begins: inside one, SQLite would ignore that.
-    """
+    """Drop tables that refer to one another, in any order. SQLite drops all or none; MariaDB commits after each."""
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"DROP TABLE {connection.ops.quote_name(table)}")

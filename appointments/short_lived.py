@@ -20,7 +20,7 @@ from appointments.patient_trail import PatientTrail
 from appointments.rights_rules import TEXTS
 from clinic.audit.actor import ANONYMISED
 from clinic.core.names import fold
-from clinic.models import ImportDraft, ImportRow, KeptAnswer, SavedForm
+from clinic.models import ImportDraft, ImportRow, SavedForm, StoredResponse
 from patients.models import Patient
 from patients.search_keys import keys_for, phone_keys_to_compare, sought
 
@@ -152,11 +152,11 @@ def _forget_drafts(former: FormerValues) -> None:
 
 def _forget_answers(patient_id: int) -> None:
     """Blank the answers to programs that tell of the patient. They stay: sent again, a request is not carried out."""
-    for kept in KeptAnswer.objects.iterator(chunk_size=READ_AT_ONCE):
+    for kept in StoredResponse.objects.iterator(chunk_size=READ_AT_ONCE):
         told = json.loads(kept.body or "null")
         if _tells_of(told, patient_id):
             body = {name: ANONYMISED if isinstance(value, str) else value for name, value in told.items()}
-            KeptAnswer.objects.filter(pk=kept.pk).update(body=json.dumps(body))
+            StoredResponse.objects.filter(pk=kept.pk).update(body=json.dumps(body))
 
 
 def _tells_of(told: Any, patient_id: int) -> bool:

@@ -16,12 +16,12 @@ from clinic.accounts.models import User
 from clinic.administration.base import SafeModelAdmin
 from clinic.audit.models import AuditEntry, Event
 from clinic.core import clinic_time
-from clinic.rest.models import USUAL_LIFE, ApiToken
+from clinic.rest.models import DEFAULT_LIFETIME, ApiToken
 from clinic.sessions.models import Session
 
 admin.site.unregister(Group)
 admin.site.unregister(AuditEntry)
-admin.site.unregister(TOTPDevice)  # nobody looks at the secret of another
+admin.site.unregister(TOTPDevice)  # its secret is for its owner only
 
 
 def _is_above(user: User | None, request: HttpRequest) -> bool:
@@ -81,8 +81,8 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         return ", ".join(sorted(group.name for group in user.groups.all()))
 
     @admin.display(description="second factor", boolean=True)
-    def has_second_factor(self, user: Any) -> bool:
-        return bool(user.totpdevice_set.all())
+    def has_second_factor(self, user: User) -> bool:
+        return bool(user.totpdevice_set.all())  # type: ignore[attr-defined]  # otp's relation, prefetched above
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Look up the lockouts of all rows at once, after reading the rows once."""
@@ -103,8 +103,8 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         return f"over since {text}" if is_over else f"temporary until {text}"
 
     @admin.display(description="locked")
-    def has_to_wait(self, user: Any) -> str:
-        return "now" if user.is_locked_out else ""
+    def has_to_wait(self, user: User) -> str:
+        return "now" if user.is_locked_out else ""  # type: ignore[attr-defined]  # set by get_changelist_instance
 
     @admin.action(description="Allow to log in again", permissions=["change"])
     def allow_again(self, request: HttpRequest, queryset: Any) -> None:
@@ -119,7 +119,7 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         if others := len(users) - len(locked):
             self.message_user(request, f"{others} {'was' if others == 1 else 'were'} not locked out.", messages.INFO)
 
-    @admin.action(description="Remove the second factor (telephone lost)", permissions=["change"])
+    @admin.action(description="Remove the second factor (phone lost)", permissions=["change"])
     def remove_second_factor(self, request: HttpRequest, queryset: Any) -> None:
         """Let the selected users sign in without the phone that they have lost."""
         others = [user for user in self._changeable(request, queryset) if user != request.user]
@@ -127,7 +127,7 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         self._end_sessions(request, removed)
         self.message_user(request, f"The second factor of {len(removed)} is removed.", messages.SUCCESS)
         if request.user in queryset:
-            self.message_user(request, "Your own second factor is changed on “Your account”.", messages.WARNING)
+            self.message_user(request, "Change your own second factor in “Your account”.", messages.WARNING)
 
     def _changeable(self, request: HttpRequest, users: Any) -> list[User]:
         return [user for user in users if self.has_change_permission(request, user)]
@@ -193,7 +193,7 @@ class ApiTokenAdmin(SafeModelAdmin):
         return False
 
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:
-        return {"expires_at": timezone.now() + USUAL_LIFE} | super().get_changeform_initial_data(request)
+        return {"expires_at": timezone.now() + DEFAULT_LIFETIME} | super().get_changeform_initial_data(request)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         """Give a new token its secret. Of an old one save only changed fields: a revocation in between stays."""

@@ -55,7 +55,7 @@ def check_hosts(**kwargs: Any) -> list[CheckMessage]:
     """Warn if every host name is accepted: links in pages could lead elsewhere."""
     if "*" not in settings.ALLOWED_HOSTS:
         return []
-    return [Warning("The portal answers to any host name.", hint="Name its own in ALLOWED_HOSTS.", id="clinic.W001")]
+    return [Warning("The portal accepts any host name.", hint="List its own in ALLOWED_HOSTS.", id="clinic.W001")]
 
 
 @register(Tags.database, deploy=True)
@@ -65,7 +65,7 @@ def check_database_line(databases: Sequence[str] | None = None, **kwargs: Any) -
     The settings are not enough: with `ssl_mode=REQUIRED` MariaDB's driver goes on without TLS if the server has none.
     """
     return [
-        Warning(f"What goes to and from database '{alias}' can be read on the way.", hint=_TLS_HINT, id="clinic.W002")
+        Warning(f"The connection to database '{alias}' is not encrypted.", hint=_TLS_HINT, id="clinic.W002")
         for alias in databases or ()
         if connections[alias].vendor == "mysql" and not _is_local(alias) and not _cipher(alias)
     ]

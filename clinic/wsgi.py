@@ -42,6 +42,6 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     """
     content_type, parameters = parse_header_parameters(environ.get("CONTENT_TYPE", ""))
     if "charset" in parameters:
-        kept = [f'{name}="{value}"' for name, value in parameters.items() if name != "charset"]
-        environ["CONTENT_TYPE"] = "; ".join([content_type, *kept])
+        others = [f'{name}="{value}"' for name, value in parameters.items() if name != "charset"]
+        environ["CONTENT_TYPE"] = "; ".join([content_type, *others])
     return _serve(environ, start_response)

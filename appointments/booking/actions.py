@@ -23,7 +23,7 @@ from appointments.models import Appointment
 from appointments.statuses import Status
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
-from clinic.core.appointment_length import USUAL_MINUTES
+from clinic.core.appointment_length import DEFAULT_MINUTES
 from clinic.core.field_errors import at_field
 from clinic.core.names import with_single_spaces
 from clinic.db.transactions import is_lost_connection, retrying
@@ -192,7 +192,7 @@ def _next_free_today(search: SlotSearch) -> Slot:
     slot = min(found.slots(), key=lambda slot: slot.start, default=None)
     if slot is None:
         matching = [doctor for doctor in doctors if search.suits_doctor(doctor)]
-        minutes = min(map(search.minutes_with, matching), default=USUAL_MINUTES)
+        minutes = min(map(search.minutes_with, matching), default=DEFAULT_MINUTES)
         with at_field("start_time"):
             rules.refuse_no_free_time(
                 minutes, doctor_name=matching[0].full_name if search.doctor_id and matching else ""

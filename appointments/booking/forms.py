@@ -255,7 +255,7 @@ class MoveForm(VersionedForm, SlotForm):
         self.held_minutes = appointment.duration_minutes
         self.helper = bare_helper()
         self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "move_reason", "version", "next")
-        self.fields["move_reason"].widget.attrs["data-kept-as"] = f"move-{appointment.pk}"
+        self.fields["move_reason"].widget.attrs["data-saved-as"] = f"move-{appointment.pk}"
 
 
 # What callers say most, with who it is that cancels: one click each.

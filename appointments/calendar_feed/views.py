@@ -13,7 +13,7 @@ from django.utils.cache import get_conditional_response
 from appointments.calendar_feed.ical import CONTENT_TYPE, feed_of, feed_version, file_for_patient
 from appointments.models import CalendarFeed
 from appointments.permissions import appointment_for, doctor_with_feed
-from clinic.core.client_address import is_in_the_clear
+from clinic.core.client_address import is_unencrypted
 from clinic.db.transactions import retrying
 from clinic.models import AuditEntry, Event
 from clinic.web.http import StaffRequest
@@ -24,7 +24,7 @@ def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
 
     404 if the feed has ended, and over a line that others can read.
     """
-    if is_in_the_clear(request):
+    if is_unencrypted(request):
         raise Http404
     feed = CalendarFeed.objects.with_token(token).select_related("doctor__user").first()
     if feed is None or not feed.is_open:

@@ -41,9 +41,9 @@ class DisplacementAdminMixin(SafeModelAdmin):
             transaction.set_rollback(True)
         return response
 
-    def record_form(self, request: HttpRequest, form: Any) -> None:
+    def record_form_read(self, request: HttpRequest, form: Any) -> None:
         """Note whose appointments are named, too."""
-        super().record_form(request, form)
+        super().record_form_read(request, form)
         record_displaced_read(form.named_hits)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

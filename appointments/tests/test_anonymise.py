@@ -23,7 +23,7 @@ from appointments.rights import anonymise
 from appointments.tests.a_patients_life import FORMER, Life, day
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
-from clinic.models import AuditEntry, ImportDraft, KeptAnswer, SavedForm
+from clinic.models import AuditEntry, ImportDraft, SavedForm, StoredResponse
 from clinic.tests.api_client import ApiClient
 from clinic.tests.kit import codes_in, markup
 from clinic.tests.whole_database import places_of
@@ -721,4 +721,4 @@ def test_answers_to_other_requests_stay(life):
 
     anonymise(life.patient, by=life.admin)
 
-    assert KeptAnswer.objects.filter(body__contains="nora@example.org").count() == 1
+    assert StoredResponse.objects.filter(body__contains="nora@example.org").count() == 1

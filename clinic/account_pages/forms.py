@@ -20,7 +20,7 @@ from clinic.audit.actor import current_origin
 
 MAX_CODE = 40
 _DAYS = TEMPORARY_PASSWORD_LASTS.days
-TEMPORARY_TEXT = f"The password is temporary: it lasts {_DAYS} days, and has to be changed at the first login."
+TEMPORARY_TEXT = f"The password is temporary: it expires after {_DAYS} days and must be changed at the first login."
 
 
 class LoginForm(AuthenticationForm):
@@ -35,8 +35,8 @@ class CodeField(forms.CharField):
     """A code from the authenticator app, or a recovery code."""
 
     def __init__(self, **kwargs: Any) -> None:
-        shown = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
-        super().__init__(max_length=MAX_CODE, widget=forms.TextInput(attrs=shown), **kwargs)
+        attrs = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
+        super().__init__(max_length=MAX_CODE, widget=forms.TextInput(attrs=attrs), **kwargs)
 
 
 class CodeForm(forms.Form):
@@ -78,7 +78,7 @@ class ConfirmForm(forms.Form):
         """
         if not self.errors:
             if not _is_password_of(self.request, self.user, self.cleaned_data["password"]):
-                raise _refusal(self.request, _("That is not your password."), "wrong_password")
+                raise _refusal(self.request, _("This is not your password."), "wrong_password")
             if "code" in self.fields:
                 _check_code(self.request, self.user, self.cleaned_data["code"])
         return super().clean()
@@ -126,12 +126,12 @@ class OthersPasswordForm(AdminPasswordChangeForm):
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
-        self.fields.pop("usable_password", None)  # whoever is to stay out is made inactive
+        self.fields.pop("usable_password", None)  # to lock somebody out, make the user inactive
         for field in self.fields.values():
             field.required = True
 
     @property
-    def told(self) -> str:
+    def hint(self) -> str:
         """What setting somebody else's password means; empty for one's own."""
         actor = current_origin().actor
         return "" if actor is not None and actor.pk == self.user.pk else TEMPORARY_TEXT
@@ -150,18 +150,22 @@ class UserAccessForm(UserChangeForm):
             return cleaned
         if self.cleaned_data.get("is_active") is False:
             self.add_error("is_active", _own_access())
-        held = self.cleaned_data.get("groups")
-        if held is not None and ADMINISTRATOR in actor.roles_held and not held.filter(name=ADMINISTRATOR).exists():
+        groups = self.cleaned_data.get("groups")
+        if (
+            groups is not None
+            and ADMINISTRATOR in actor.permissions_by_role
+            and not groups.filter(name=ADMINISTRATOR).exists()
+        ):
             self.add_error("groups", _own_access())
         return cleaned
 
 
 def _own_access() -> ValidationError:
-    return ValidationError(_("Nobody takes away their own access: ask another administrator."), code="own_access")
+    return ValidationError(_("You can't remove your own access. Ask another administrator."), code="own_access")
 
 
 def _unchanged() -> ValidationError:
-    return ValidationError(_("This is your old password. Take another one."), code="password_unchanged")
+    return ValidationError(_("This is your old password. Choose a different one."), code="password_unchanged")
 
 
 def _is_password_of(request: HttpRequest, user: User, password: str) -> bool:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from clinic.audit.models import AuditEntry, Event
 from clinic.sessions.models import Session
 from clinic.web.http import StaffRequest, parse_number
-from clinic.web.saved_forms import answer_keeping, remind
+from clinic.web.saved_forms import remember_saved_forms, save_sent_form
 
 MAX_AGO = 24 * 60 * 60  # seconds; longer than any session
 
@@ -38,7 +38,7 @@ def session_end(request: StaffRequest, handle: str) -> HttpResponse:
         logout(request)
         return redirect("login")
     _end(request, [session])
-    messages.success(request, "That session is ended.")
+    messages.success(request, "The session has ended.")
     return redirect("session_list")
 
 
@@ -77,6 +77,6 @@ def session_stay(request: StaffRequest) -> HttpResponse:
 
 def form_keep(request: StaffRequest) -> HttpResponse:
     """Save a page's form for after the next login. `clinic.web.session_limits` does so once a session has ended."""
-    answer = answer_keeping(request, user=request.user)
-    remind(request.session, request.user)
+    answer = save_sent_form(request, user=request.user)
+    remember_saved_forms(request.session, request.user)
     return answer

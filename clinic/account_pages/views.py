@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure as default_csrf_failure
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from clinic.account_pages.forms import CodeForm, ConfirmForm, LoginForm, OwnPasswordForm, SetUpForm
 from clinic.account_pages.session_views import end_others
@@ -41,7 +42,7 @@ class PortalLoginView(LoginView):
 
     def get_success_url(self) -> str:
         """Return the page asked for, if the user may open it: another user may have asked for it."""
-        return _led_on_to(self.request, self.get_redirect_url())
+        return _allowed_url(self.request, self.get_redirect_url())
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
@@ -59,7 +60,7 @@ class PortalLoginView(LoginView):
 
 def login_code(request: HttpRequest) -> HttpResponse:
     """Ask for the code; without a recent password step, start again."""
-    user = _half_signed_in(request)
+    user = _user_before_second_step(request)
     if user is None and request.user.is_authenticated:
         return redirect(settings.LOGIN_REDIRECT_URL)  # the button was pressed twice
     if user is None:
@@ -68,14 +69,14 @@ def login_code(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request, user, data=sent_data(request))
     if request.method == "POST" and form.is_valid():
         step = request.session.pop(_SECOND_STEP)
-        record_second_factor(request)  # before, so that the audit trail tells
+        record_second_factor(request)  # before the login, for its audit entry
         login(request, user, backend=_BACKEND)
-        _tell_of_recovery_code(request, user, form)
-        return redirect(_led_on_to(request, step["next"]))
+        _warn_if_recovery_code(request, user, form)
+        return redirect(_allowed_url(request, step["next"]))
     return render(request, "accounts/login_code.html", {"form": form})
 
 
-def _led_on_to(request: HttpRequest, url: str) -> str:
+def _allowed_url(request: HttpRequest, url: str) -> str:
     """Return a URL that was checked to be local, if the user may open it; else the first page."""
     return url if may_open(request, url) else resolve_url(settings.LOGIN_REDIRECT_URL)
 
@@ -97,7 +98,7 @@ def _names_user(request: HttpRequest) -> bool:
     return request.POST.get("username", "").strip().casefold() == request.user.get_username().casefold()
 
 
-def _half_signed_in(request: HttpRequest) -> User | None:
+def _user_before_second_step(request: HttpRequest) -> User | None:
     """Return the user who gave the right password in this session, if it is still valid and not too long ago."""
     step = request.session.get(_SECOND_STEP)
     if step is None or time.time() - step["at"] > SECOND_STEP_SECONDS:
@@ -108,7 +109,7 @@ def _half_signed_in(request: HttpRequest) -> User | None:
     return user
 
 
-def _tell_of_recovery_code(request: HttpRequest, user: User, form: CodeForm | ConfirmForm) -> None:
+def _warn_if_recovery_code(request: HttpRequest, user: User, form: CodeForm | ConfirmForm) -> None:
     """Show on the next page how many recovery codes are left, if one was just used."""
     code = form.cleaned_data.get("code")
     if code is not None and not second_factor.is_code_of_app(code):
@@ -121,23 +122,23 @@ def confirm(request: StaffRequest) -> HttpResponse:
     form = ConfirmForm(request, request.user, with_code=with_code, data=sent_data(request))
     if request.method == "POST" and form.is_valid():
         confirm_session(request, by_second_factor=with_code)
-        _tell_of_recovery_code(request, request.user, form)
+        _warn_if_recovery_code(request, request.user, form)
         lockout.forget_failures(request, request.user)
         return redirect(next_or(request, resolve_url("account")))
-    wanted = request.POST.get("next") or request.GET.get("next", "")
-    context = {"form": form, "next": wanted, "was_sent": "sent" in request.GET, "back_url": _not_now(request)}
+    next_url = request.POST.get("next") or request.GET.get("next", "")
+    context = {"form": form, "next": next_url, "was_sent": "sent" in request.GET, "back_url": _cancel_url(request)}
     return render(request, "accounts/confirm.html", context)
 
 
-def _not_now(request: StaffRequest) -> str:
+def _cancel_url(request: StaffRequest) -> str:
     """Return the page the user came from, unless it needs confirmation too; else the schedule."""
     back = request.GET.get("back", "")
-    if is_local_path(back) and may_open(request, back) and not _asks(back):
+    if is_local_path(back) and may_open(request, back) and not _needs_confirmation(back):
         return back
     return resolve_url("appointments:schedule_now")
 
 
-def _asks(url: str) -> bool:
+def _needs_confirmation(url: str) -> bool:
     page = page_at(urlsplit(url).path)
     return page is None or page.view_name == "confirm" or (page.view_name, "GET") in CONFIRMED
 
@@ -173,7 +174,7 @@ def _factor_state(request: StaffRequest) -> dict[str, Any]:
     }
 
 
-def _show_set_up(request: StaffRequest, device: Any, form: SetUpForm) -> HttpResponse:
+def _show_set_up(request: StaffRequest, device: TOTPDevice, form: SetUpForm) -> HttpResponse:
     context = {
         "form": form,
         "signed": second_factor.as_signed(device),
@@ -185,15 +186,15 @@ def _show_set_up(request: StaffRequest, device: Any, form: SetUpForm) -> HttpRes
     return render(request, "accounts/second_factor_set_up.html", context)
 
 
-def _finish_set_up(request: StaffRequest, held: Any) -> HttpResponse:
+def _finish_set_up(request: StaffRequest, current: TOTPDevice | None) -> HttpResponse:
     """Save the secret if the code proves that the app has it; a repeated submit sets up nothing twice."""
     form = SetUpForm(request.POST)
     device = second_factor.from_signed(request.user, request.POST["secret"])
     if device is None:
-        messages.error(request, _("That took too long. Scan the new code."))
+        messages.error(request, _("The code has expired. Scan the new one."))
         return redirect(request.get_full_path())
-    if held is not None and held.key == device.key:
-        messages.info(request, _("The second factor is on. If you have not seen your recovery codes, make new ones."))
+    if current is not None and current.key == device.key:
+        messages.info(request, _("The second factor is on. If you have not seen your recovery codes, create new ones."))
         return redirect("second_factor")
     if form.is_valid() and second_factor.knows_secret(device, form.cleaned_data["code"]):
         codes = second_factor.set_up(device)

@@ -23,9 +23,9 @@ from clinic.core.names import fold
 from clinic.db.transactions import retrying
 
 MAX_FOR_USER = 15  # whatever the addresses
-MAX_FROM_ADDRESS = 30  # whoever the users: all desks of a clinic may share one
-IPV6_SITE = 64  # bits of an address that one subscriber cannot choose
-UNKNOWN_ADDRESS = "::"  # a server behind a socket file says none
+MAX_FROM_ADDRESS = 30  # for any users: all desks of a clinic may share one address
+IPV6_SITE = 64  # bits of an address that a subscriber cannot choose
+UNKNOWN_ADDRESS = "::"  # behind a Unix socket there is none
 
 
 class LockoutHandler(AxesDatabaseHandler):
@@ -78,7 +78,7 @@ def address_key(request: HttpRequest) -> str:
     return str(address)
 
 
-def locked_answer(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
+def locked_response(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
     """Answer 429 with the form's page."""
     response.status_code = 429
     response["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))
@@ -123,7 +123,7 @@ def locked_out(users: Iterable[AbstractBaseUser], *, at: dt.datetime) -> set[int
     return {
         ids[key]
         for key, counts in failed.items()
-        # A MariaDB takes more for the same name than `fold` does, such as blanks at its end.
+        # MariaDB finds more names equal than `fold` does, such as with trailing spaces.
         if key in ids and (max(counts) >= settings.AXES_FAILURE_LIMIT or sum(counts) >= MAX_FOR_USER)
     }
 

@@ -27,14 +27,14 @@ class User(AuditedRecord, AbstractUser):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; a new password is recorded in the audit trail, and temporary if somebody else set it."""
-        is_set_anew = self._password is not None
-        if is_set_anew:
+        is_new_password = self._password is not None
+        if is_new_password:
             self.temporary_password_until = self._end_of_password()
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "temporary_password_until"}
         with transaction.atomic():
             super().save(*args, **kwargs)
-            if is_set_anew:
+            if is_new_password:
                 AuditEntry.objects.note(Event.CREDENTIAL, self, what="password_set")
 
     def _end_of_password(self) -> dt.datetime | None:
@@ -61,20 +61,20 @@ class User(AuditedRecord, AbstractUser):
         check_fields_with_names(super().clean_fields, self, ("username", "first_name", "last_name"), exclude)
 
     @cached_property
-    def roles_held(self) -> dict[str, set[str]]:
+    def permissions_by_role(self) -> dict[str, set[str]]:
         """Permissions by role name. One query for the lifetime of this object."""
-        held: dict[str, set[str]] = {}
+        permissions: dict[str, set[str]] = {}
         permission = ("permissions__content_type__app_label", "permissions__codename")
         for name, app, codename in self.groups.order_by("name").values_list("name", *permission):
-            allowed = held.setdefault(name, set())
+            allowed = permissions.setdefault(name, set())
             if codename is not None:
                 allowed.add(f"{app}.{codename}")
-        return held
+        return permissions
 
     @property
     def role(self) -> str:
         """The names of the user's roles, for display."""
-        return ", ".join(self.roles_held)
+        return ", ".join(self.permissions_by_role)
 
     @property
     def display_name(self) -> str:
@@ -87,7 +87,7 @@ auditlog.register(
     exclude_fields=[
         "password",
         "last_login",
-        # What points at a user is no value of the user's, though the library would write it down as one.
+        # Relations from other models, which the library would record as values of the user.
         "doctor",
         "booked_appointments",
         "api_tokens",

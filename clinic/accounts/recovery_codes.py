@@ -6,10 +6,10 @@ from django.utils import timezone
 
 from clinic.accounts.models import User
 
-HOW_MANY = 10
-LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that are read as another
+CODE_COUNT = 10
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without letters that look alike
 RANDOM_LETTERS = 12  # 59 bits
-# Fewer than for passwords, which people choose: these are random, and a set of ten is made at once.
+# Fewer than for passwords: the codes are random, and ten are hashed at once.
 ROUNDS = 100_000
 
 
@@ -19,7 +19,7 @@ class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
 
     def renew(self, user: User) -> list[str]:
         """Replace the user's codes by ten new ones, and return their texts, which are not stored."""
-        texts = [_new_text(number) for number in range(HOW_MANY)]
+        texts = [_new_text(number) for number in range(CODE_COUNT)]
         codes = [RecoveryCode(user=user, number=number, digest=_digest(text)) for number, text in enumerate(texts)]
         with transaction.atomic():
             self.filter(user=user).delete()
@@ -34,7 +34,7 @@ class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
         code = self.unused().filter(user=user, number=LETTERS.index(text[0])).first()
         if code is None or not PBKDF2PasswordHasher().verify(text, code.digest):
             return False
-        # Of two at once, one finds it unused.
+        # Only one of two simultaneous requests finds it unused.
         return bool(self.unused().filter(pk=code.pk).update(used_at=timezone.now()))
 
 

@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from qrcode.image.svg import SvgPathImage
 
 from clinic.accounts.models import User
-from clinic.accounts.recovery_codes import HOW_MANY, RecoveryCode
+from clinic.accounts.recovery_codes import CODE_COUNT, RecoveryCode
 from clinic.audit.actor import acting
 from clinic.audit.models import AuditEntry, Event
 from clinic.db.transactions import retrying
@@ -53,13 +53,13 @@ def is_code_of_app(text: str) -> bool:
 @retrying
 def _use_recovery_code(user: User, text: str) -> bool:
     with transaction.atomic(), acting(user):
-        is_one = RecoveryCode.objects.use(user, text)
-        if is_one:
+        is_valid = RecoveryCode.objects.use(user, text)
+        if is_valid:
             AuditEntry.objects.note(Event.CREDENTIAL, user, what="recovery_code_used")
-    return is_one
+    return is_valid
 
 
-# Setting up. Until a code has shown that the app has the secret, it is kept in the form alone, signed.
+# Setting up. Until a code has proved that the app has the secret, only the form carries it, signed.
 
 
 def new_device(user: User) -> TOTPDevice:
@@ -105,14 +105,14 @@ def set_up(device: TOTPDevice) -> list[str]:
         replaced, _by_model = TOTPDevice.objects.filter(user=user).delete()
         device.pk = None
         device.save(force_insert=True)
-        _note(user, "second_factor_replaced" if replaced else "second_factor_added")
+        _record(user, "second_factor_replaced" if replaced else "second_factor_added")
         return RecoveryCode.objects.renew(user)
 
 
 @retrying
 def renew_codes(user: User) -> list[str]:
     with transaction.atomic():
-        _note(user, "recovery_codes_renewed")
+        _record(user, "recovery_codes_renewed")
         return RecoveryCode.objects.renew(user)
 
 
@@ -123,15 +123,15 @@ def remove(user: User) -> bool:
         removed, _by_model = TOTPDevice.objects.filter(user=user).delete()
         RecoveryCode.objects.filter(user=user).delete()
         if removed:
-            _note(user, "second_factor_removed")
+            _record(user, "second_factor_removed")
     return bool(removed)
 
 
-def _note(user: User, what: str) -> None:
+def _record(user: User, what: str) -> None:
     AuditEntry.objects.note(Event.CREDENTIAL, user, what=what)
 
 
-# To be seen
+# For display
 
 
 def qr_image(device: TOTPDevice) -> str:
@@ -149,20 +149,20 @@ def secret_text(device: TOTPDevice) -> str:
 
 
 def wrong_app_code_text() -> str:
-    return _("That code is not right, or has been used already. Wait for the next one.")
+    return _("This code is wrong or has already been used. Wait for the next one.")
 
 
 def wrong_code_text(text: str) -> str:
     """Return the error for a wrong code, which differs for app and recovery codes."""
     if is_code_of_app(text):
         return wrong_app_code_text()
-    return _("That is neither the six digits of the app nor a recovery code that is still unused.")
+    return _("This is neither a six-digit code from the app nor an unused recovery code.")
 
 
 def recovery_code_used_text(user: User) -> str:
     """Return the warning after a recovery code was used. One query."""
     left = RecoveryCode.objects.unused().filter(user=user).count()
     return _(
-        "That was a recovery code: %(left)s of %(all)s are left. "
-        "In “Your account” you can set up another telephone, or make new codes."
-    ) % {"left": left, "all": HOW_MANY}
+        "You used a recovery code: %(left)s of %(all)s are left. "
+        "In “Your account” you can set up another phone or create new codes."
+    ) % {"left": left, "all": CODE_COUNT}

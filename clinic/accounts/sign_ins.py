@@ -12,9 +12,9 @@ from clinic.audit.models import AuditEntry, Event
 
 def record_sign_in(*, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Record a sign-in with its user as actor: the request is still anonymous."""
-    told = {"second_factor": True} if has_shown_second_factor(request) else {}
+    details = {"second_factor": True} if has_shown_second_factor(request) else {}
     with acting(user):
-        AuditEntry.objects.note(Event.SIGN_IN, user, **told)
+        AuditEntry.objects.note(Event.SIGN_IN, user, **details)
 
 
 def record_failed_sign_in(*, credentials: dict[str, Any], **kwargs: Any) -> None:

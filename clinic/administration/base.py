@@ -17,7 +17,7 @@ from clinic.audit.models import AuditEntry, Event, patient_id_of
 from clinic.db.transactions import retrying
 from clinic.web.denied_access import record_refused
 from clinic.web.http import parse_number
-from clinic.web.saved_forms import as_typed, taken_from
+from clinic.web.saved_forms import prefilled_form, take_saved_form
 
 SECRETS = frozenset({"password", "digest", "session_data", "key"})
 
@@ -28,8 +28,8 @@ class IdAutocompleteSelect(AutocompleteSelect):
     """An autocomplete field that ignores values that are no id; Django's looks them up and fails."""
 
     def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
-        possible = [each for each in value if not each or parse_number(each) is not None]
-        return super().optgroups(name, possible, attrs)
+        ids = [each for each in value if not each or parse_number(each) is not None]
+        return super().optgroups(name, ids, attrs)
 
 
 class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
@@ -67,44 +67,45 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
             "pagination_required": paginator.count > self.auditlog_history_per_page,
         }
         response: HttpResponse = super().auditlog_history_view(request, object_id, changes | (extra_context or {}))
-        self._note_read(record)
+        self._record_read(record)
         return response
 
-    def _note_read(self, record: Any) -> None:
+    def _record_read(self, record: Any) -> None:
         """Record a read, if the record contains a patient's data or is an audit entry."""
         if isinstance(record, AuditEntry) or patient_id_of(record) is not None:
             AuditEntry.objects.note(Event.READ, record)
 
+    # The only place where Django knows that an admin page's record does not exist; test_refusals.py fails without it.
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
         if (pk := parse_number(unquote(object_id))) is not None:
             record_refused(request, self.model, pk)
         response: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
         return response
 
-    def record_form(self, request: HttpRequest, form: Any) -> None:
+    def record_form_read(self, request: HttpRequest, form: Any) -> None:
         """Record whose data a form shows: the record's own patient, and others chosen in it."""
         record = form.instance if form.instance.pk else None
         if form.is_bound and patient_id_of(record) is not None:
-            # What was sent stands in the record already, be it somebody else's id.
+            # The bound form has already changed its record, perhaps to another patient's id.
             record = self.model._default_manager.filter(pk=form.instance.pk).first()
-        self._note_read(record)
-        for choices, pk in _newly_chosen(form):
+        self._record_read(record)
+        for choices, pk in _newly_chosen_patients(form):
             chosen = choices.filter(pk=pk).first()
             if chosen is None:
                 record_refused(request, choices.model, pk)
             else:
-                self._note_read(chosen)
+                self._record_read(chosen)
 
     def render_delete_form(self, request: HttpRequest, context: Any) -> HttpResponse:
-        self._note_read(context["object"])
+        self._record_read(context["object"])
         response: HttpResponse = super().render_delete_form(request, context)
         return response
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Return the form, filled in as the user left it when their session ended."""
         form = super().get_form(request, *args, **kwargs)
-        typed = taken_from(request)
-        return form if typed is None else as_typed(form, typed)
+        typed = take_saved_form(request)
+        return form if typed is None else prefilled_form(form, typed)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Use a widget that refuses a forged id which is no number at its field."""
@@ -125,7 +126,7 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         def view() -> HttpResponse:
             response = super(SafeModelAdmin, self).changeform_view(request, *args, **kwargs)
             if (shown := _context_of(response).get("adminform")) is not None:
-                self.record_form(request, shown.form)
+                self.record_form_read(request, shown.form)
             return response
 
         return _retrying_view(request, view)
@@ -144,17 +145,17 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
 
         try:
             response = _retrying_view(request, view)
-            self._note_listed(request, response)
+            self._record_listed(request, response)
             return response
         except (ValueError, OverflowError) as error:
-            # Filters, hierarchy and actions look up what the address and the boxes say, be it no number or no date.
+            # Filters, hierarchy and actions look up any text from the URL and the form, also what is no number or date.
             if not (request.GET or request.POST):
                 raise
             logger.warning("A list at %s could not be shown as asked: %s", request.path, type(error).__name__)
-            self.message_user(request, "That could not be understood, so this is the whole list.", messages.ERROR)
+            self.message_user(request, "The filter is not valid: showing the whole list instead.", messages.ERROR)
             return redirect(request.path)
 
-    def _note_listed(self, request: HttpRequest, response: HttpResponse) -> None:
+    def _record_listed(self, request: HttpRequest, response: HttpResponse) -> None:
         """Record whose data a list, or the confirmation of an action, shows. The rows are read once, here."""
         context = _context_of(response)
         if "queryset" in context:
@@ -170,7 +171,7 @@ def _context_of(response: HttpResponse) -> dict[str, Any]:
     return getattr(response, "context_data", None) or {}
 
 
-def _newly_chosen(form: Any) -> Iterator[tuple[Any, int]]:
+def _newly_chosen_patients(form: Any) -> Iterator[tuple[Any, int]]:
     """Yield choices and chosen id of each field where another patient's record was chosen than before."""
     for name, field in form.fields.items():
         choices = getattr(field, "queryset", None)
@@ -186,7 +187,7 @@ def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:
     @retrying
     def run() -> HttpResponse:
         storage: Any = messages.get_messages(request)
-        storage._queued_messages = []  # there is no public way to take one back
+        storage._queued_messages = []  # no public way to remove one; tests of lost races in the admin fail without it
         return view()
 
     return run()
@@ -199,7 +200,7 @@ class ProtectedModelAdmin(SafeModelAdmin):
         """Put the advice before the list of protected objects."""
         to_delete, model_count, perms_needed, protected = super().get_deleted_objects(objs, request)
         if protected:
-            return to_delete, model_count, set(), [self.model.linked_advice, *protected]
+            return to_delete, model_count, set(), [self.model.delete_advice, *protected]
         return to_delete, model_count, perms_needed, protected
 
 

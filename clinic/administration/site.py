@@ -19,7 +19,7 @@ def option_text(record: Model) -> str:
     return getattr(record, "option_text", str(record))
 
 
-class TellingAutocompleteView(AutocompleteJsonView):
+class RecordingAutocompleteView(AutocompleteJsonView):
     """Autocomplete with distinct labels, which records whose data it has shown."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -46,7 +46,7 @@ class ClinicAdminSite(AdminSite):
         return request.user.is_active and request.user.has_perm("clinic.use_admin")
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
-        return TellingAutocompleteView.as_view(admin_site=self)(request)
+        return RecordingAutocompleteView.as_view(admin_site=self)(request)
 
     def login(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:
         if self.has_permission(request):

@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 MIN_MINUTES = 15
-USUAL_MINUTES = 30  # unless the doctor has another usual length
+DEFAULT_MINUTES = 30  # unless the doctor has another usual length
 MAX_MINUTES = 180
 
 SHORTEST = dt.timedelta(minutes=MIN_MINUTES)

@@ -15,7 +15,7 @@ def client_address(request: HttpRequest) -> str | None:
     return _address(forwarded.rpartition(",")[2]) or _address(request.META.get("REMOTE_ADDR", ""))
 
 
-def is_in_the_clear(request: HttpRequest) -> bool:
+def is_unencrypted(request: HttpRequest) -> bool:
     """Return whether a request came without TLS although the portal uses it.
 
     Such a request with a secret is refused, not redirected: a redirect would hide that the secret has been exposed.

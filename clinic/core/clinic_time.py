@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-# The calendar the portal knows. Beyond it lie typing errors, and dates whose conversion to UTC would overflow.
+# Dates beyond these are typing errors, or overflow when converted to UTC.
 FIRST_DATE = dt.date(1900, 1, 1)
 LAST_DATE = dt.date(2199, 12, 31)
 

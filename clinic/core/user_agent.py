@@ -1,4 +1,4 @@
-# The first that is found counts: browsers name their ancestors too, and telephones their systems'.
+# The first match counts: browsers also name their ancestors, and phones their operating system's.
 _BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -18,7 +18,7 @@ _SYSTEMS = (
     ("Macintosh", "Mac"),
     ("Linux", "Linux"),
 )
-UNKNOWN = "Another program"
+UNKNOWN = "Unknown browser"
 
 
 def browser_of(user_agent: str) -> str:

@@ -43,6 +43,6 @@ def check_if_match(if_match: str | None, record: Schema) -> None:
     """
     if if_match is None or if_match.strip() == "*":
         return
-    # A proxy that compresses weakens ETags; ours are of the record, whatever its bytes.
+    # A compressing proxy weakens ETags; these identify the record, not its bytes.
     if etag_of(record) not in {each.strip().removeprefix("W/") for each in if_match.split(",")}:
-        raise refuse(None, "stale", "Somebody else has changed this meanwhile. Read it again, then decide again.")
+        raise refuse(None, "stale", "Somebody else has changed this record. Read it again before you change it.")

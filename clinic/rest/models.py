@@ -15,11 +15,11 @@ from clinic.db.atomic_save import AuditedRecord
 from clinic.db.transactions import is_lock_conflict
 
 TOKEN_BYTES = 32
-MARK = "pes_"  # what every token begins with, so that a scanner for leaked secrets can know them
-SHOWN_CHARACTERS = 10  # of a token, to tell it from others
-USUAL_LIFE = dt.timedelta(days=365)
-USE_NOTED_EVERY = dt.timedelta(minutes=1)
-ANSWERS_KEPT = dt.timedelta(days=1)
+MARK = "pes_"  # the prefix by which scanners for leaked secrets can recognise a token
+SHOWN_CHARACTERS = 10  # of a token, to distinguish it from others
+DEFAULT_LIFETIME = dt.timedelta(days=365)
+USE_RECORDED_EVERY = dt.timedelta(minutes=1)
+RESPONSE_LASTS = dt.timedelta(days=1)
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -51,7 +51,7 @@ class ApiToken(AuditedRecord):
 
     objects = ApiTokenQuerySet.as_manager()
 
-    text_to_show = ""  # of a token that has just been made
+    text_to_show = ""  # of a new token
 
     class Meta:
         verbose_name = "API token"
@@ -95,15 +95,13 @@ class ApiToken(AuditedRecord):
                 raise ValidationError(_("That has already passed. Check the date."), code="past")
         with errors.at("user"):
             if self.user_id is not None and not self.user.is_active:
-                raise ValidationError(
-                    _("This user is not active, so a token would open nothing."), code="inactive_user"
-                )
+                raise ValidationError(_("This user is not active, so a token would not work."), code="inactive_user")
         errors.raise_any()
 
     def record_use(self) -> bool:
         """Record the use, at most once a minute; return whether it was due. A locked row is skipped."""
         now = timezone.now()
-        if self.last_used_at is not None and now - self.last_used_at < USE_NOTED_EVERY:
+        if self.last_used_at is not None and now - self.last_used_at < USE_RECORDED_EVERY:
             return False
         try:
             ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
@@ -118,13 +116,13 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class KeptAnswerQuerySet(models.QuerySet["KeptAnswer"]):
+class StoredResponseQuerySet(models.QuerySet["StoredResponse"]):
     def purge(self) -> None:
         """Delete expired responses: they may contain patients' names."""
-        self.filter(created_at__lt=timezone.now() - ANSWERS_KEPT).delete()
+        self.filter(created_at__lt=timezone.now() - RESPONSE_LASTS).delete()
 
 
-class KeptAnswer(models.Model):
+class StoredResponse(models.Model):
     """The response to a request with an Idempotency-Key, for when the request is repeated."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -135,13 +133,14 @@ class KeptAnswer(models.Model):
     body = models.TextField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
-    objects = KeptAnswerQuerySet.as_manager()
+    objects = StoredResponseQuerySet.as_manager()
 
     class Meta:
+        db_table = "clinic_keptanswer"  # its name when the table was made
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="kept_answer_key_unique")]
 
     def __str__(self) -> str:
-        return f"answer {self.pk}"
+        return f"response {self.pk}"
 
 
 auditlog.register(ApiToken, exclude_fields=["digest", "last_used_at"])

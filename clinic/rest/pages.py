@@ -19,13 +19,13 @@ MAX_ROWS = 500
 NEXT_CURSOR = "Next-Cursor"
 _CURSOR: dict[str, Any] = {
     "pattern": "^[A-Za-z0-9_-]*$",
-    "description": f"What the page before said in its header {NEXT_CURSOR}; empty: the first page.",
+    "description": f"The {NEXT_CURSOR} header of the previous page; empty for the first page.",
 }
-_LIMIT: dict[str, Any] = {"ge": 1, "le": MAX_ROWS, "description": "How many records a page holds at most."}
+_LIMIT: dict[str, Any] = {"ge": 1, "le": MAX_ROWS, "description": "Maximum number of records per page."}
 # The defaults of the two in a query; ninja and Pydantic lose them if they stand beside `Annotated[…, Query()]`.
 CURSOR: Any = Query("", max_length=100, **_CURSOR)
 LIMIT: Any = Query(MAX_ROWS, **_LIMIT)
-# Of a day all, as clients of the service before expect, who know no pages.
+# All of a day, as clients of the old service expect, which had no pages.
 MAX_ON_A_DAY = 5000
 LIMIT_OF_DAY: Any = Query(MAX_ON_A_DAY, **_LIMIT | {"le": MAX_ON_A_DAY})
 
@@ -37,13 +37,13 @@ class PageIn(StrictSchema):
     limit: Annotated[StrictInt, Field(**_LIMIT)] = MAX_ROWS
 
 
-# For the description of an operation that answers with a page.
+# The OpenAPI description of a paginated response.
 IN_PAGES: dict[str, Any] = {
     "responses": {
         200: {
             "headers": {
                 NEXT_CURSOR: {
-                    "description": "Send it as `cursor` for the next page; there is none after the last.",
+                    "description": "Send it as `cursor` to get the next page; missing on the last page.",
                     "schema": {"type": "string"},
                 }
             }
@@ -92,7 +92,7 @@ def _read(cursor: str, order: tuple[str, ...], rows: QuerySet) -> list[Any]:
             raise ValueError("not of this list")
         return [_value(rows, name, value) for name, value in zip(order, values, strict=True)]
     except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
-        raise refuse("cursor", "cursor", "This cursor is not one that a page has given.") from error
+        raise refuse("cursor", "cursor", "This is not a cursor of this list.") from error
 
 
 def _value(rows: QuerySet, name: str, value: Any) -> Any:

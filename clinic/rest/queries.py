@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from clinic.rest.errors import MAX_TOLD, UNPROCESSABLE, refusal
+from clinic.rest.errors import MAX_ERRORS, UNPROCESSABLE, refusal
 
 
 def refusing_unknown_names(run: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -18,11 +18,11 @@ def refusing_unknown_names(run: Callable[..., HttpResponse]) -> Callable[..., Ht
 
     @functools.wraps(run)
     def checked(request: HttpRequest, **path: Any) -> HttpResponse:
-        unknown = [name for name in request.GET if name not in known][:MAX_TOLD]
+        unknown = [name for name in request.GET if name not in known][:MAX_ERRORS]
         if unknown:
-            message = "The call knows no such name."
-            told = [{"field": name, "code": "extra_forbidden", "message": message} for name in unknown]
-            return refusal(UNPROCESSABLE, told, detail=f"{', '.join(unknown)}: {message}")
+            message = "There is no such parameter."
+            errors = [{"field": name, "code": "extra_forbidden", "message": message} for name in unknown]
+            return refusal(UNPROCESSABLE, errors, detail=f"{', '.join(unknown)}: {message}")
         return run(request, **path)
 
     return checked

@@ -19,9 +19,9 @@ from ninja.utils import contribute_operation_args
 
 from clinic.db.transactions import retrying
 from clinic.rest.errors import refuse
-from clinic.rest.models import KeptAnswer
+from clinic.rest.models import StoredResponse
 
-_KEPT_HEADERS = ("ETag", "Location")
+_STORED_HEADERS = ("ETag", "Location")
 
 _KEY = Header(
     None,
@@ -39,17 +39,15 @@ def repeatable(operation: Callable[..., Any]) -> Callable[..., Any]:
     def answer(request: HttpRequest, response: HttpResponse, *, idempotency_key: uuid.UUID | None, **given: Any) -> Any:
         if idempotency_key is None:
             return operation(request, response, **given)
-        kept = _carried_out(
-            functools.partial(operation, request, response, **given), request, response, idempotency_key
-        )
-        return HttpResponse(kept.body, status=kept.status, headers=kept.headers, content_type="application/json")
+        stored = _run_once(functools.partial(operation, request, response, **given), request, response, idempotency_key)
+        return HttpResponse(stored.body, status=stored.status, headers=stored.headers, content_type="application/json")
 
     contribute_operation_args(answer, "idempotency_key", _KeyType, _KEY)
     return answer
 
 
 @retrying
-def _carried_out(operation: Callable[[], Any], request: Any, response: HttpResponse, key: uuid.UUID) -> KeptAnswer:
+def _run_once(operation: Callable[[], Any], request: Any, response: HttpResponse, key: uuid.UUID) -> StoredResponse:
     """Return the response, from the first time the request was sent if it was sent before.
 
     Locks the key's row: the same request at the same time waits.
@@ -59,16 +57,16 @@ def _carried_out(operation: Callable[[], Any], request: Any, response: HttpRespo
     """
     digest = _digest(request)
     with transaction.atomic():
-        kept, is_new = KeptAnswer.objects.get_or_create(user=request.user, key=key, defaults={"digest": digest})
+        stored, is_new = StoredResponse.objects.get_or_create(user=request.user, key=key, defaults={"digest": digest})
         if is_new:
             result = operation()
             status, record = (result.status_code, result.value) if isinstance(result, Status) else (200, result)
-            kept.status, kept.body = status, json.dumps(record, cls=NinjaJSONEncoder)
-            kept.headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
-            kept.save()
-    if kept.digest != digest:
-        raise refuse(None, "idempotency_key_used", "This Idempotency-Key came with another request before.")
-    return kept
+            stored.status, stored.body = status, json.dumps(record, cls=NinjaJSONEncoder)
+            stored.headers = {name: response[name] for name in _STORED_HEADERS if name in response}
+            stored.save()
+    if stored.digest != digest:
+        raise refuse(None, "idempotency_key_used", "This Idempotency-Key was used for a different request.")
+    return stored
 
 
 def _digest(request: HttpRequest) -> str:

@@ -7,13 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja.security import HttpBearer
 
-from clinic.core.client_address import is_in_the_clear
+from clinic.core.client_address import is_unencrypted
 from clinic.db.transactions import retrying
 from clinic.ops.rate_limit import seconds_to_wait
 from clinic.rest.errors import DESCRIPTION, READ_BY_PEOPLE, is_api, refuse_call
-from clinic.rest.models import ApiToken, KeptAnswer
+from clinic.rest.models import ApiToken, StoredResponse
 
-IN_THE_CLEAR = "This came without TLS: call https://, and replace the token, which others may have read."
+UNENCRYPTED = "This request was not encrypted. Use https://, and replace the token: others may have read it."
 DESCRIBING = READ_BY_PEOPLE | {DESCRIPTION}
 
 
@@ -29,9 +29,9 @@ class TokenMiddleware:
     def __call__(self, request: Any) -> HttpResponse:
         if not is_api(request):
             return self.get_response(request)
-        if is_in_the_clear(request):
+        if is_unencrypted(request):
             request.user, request.api_token = AnonymousUser(), None
-            return refuse_call(request, 403, detail=IN_THE_CLEAR)
+            return refuse_call(request, 403, detail=UNENCRYPTED)
         request.api_token = _token_of(request)
         if request.api_token is None:
             if not (request.method == "GET" and request.path_info in DESCRIBING):
@@ -41,7 +41,7 @@ class TokenMiddleware:
         if wait:
             return refuse_call(request, 429, {"Retry-After": str(wait)})
         if request.api_token.record_use():
-            retrying(KeptAnswer.objects.purge)()
+            retrying(StoredResponse.objects.purge)()
         request.user = request.api_token.user
         return self.get_response(request)
 

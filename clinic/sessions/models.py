@@ -10,7 +10,7 @@ from django.utils import timezone
 from clinic.accounts.models import User
 from clinic.db.transactions import is_lock_conflict
 
-ENDED_KEPT = dt.timedelta(hours=1)
+ENDED_SESSION_LASTS = dt.timedelta(hours=1)
 
 
 def idle_limit() -> dt.timedelta:
@@ -38,7 +38,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         Until then a form that was open in one can still be saved for its user.
         """
         now = timezone.now()
-        self.over(at=now - ENDED_KEPT).delete()
+        self.over(at=now - ENDED_SESSION_LASTS).delete()
         self.over(at=now).exclude(session_data="").update(session_data="")
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from appointments.models import Appointment
 from clinic import wsgi
-from clinic.models import ApiToken, AuditEntry, KeptAnswer, User, digest_of
+from clinic.models import ApiToken, AuditEntry, StoredResponse, User, digest_of
 from clinic.tests.api_client import ApiClient, token_of, told
 from clinic.tests.kit import Cases
 from patients.models import Patient
@@ -553,7 +553,7 @@ def test_kept_answers_are_forgotten_after_a_day(api, now):
 
     api.get("/doctors")
 
-    assert [json.loads(kept.body)["email"] for kept in KeptAnswer.objects.all()] == ["other@example.com"]
+    assert [json.loads(kept.body)["email"] for kept in StoredResponse.objects.all()] == ["other@example.com"]
 
 
 def test_kept_answers_are_forgotten_though_no_program_calls_any_more(api, client, receptionist, now):
@@ -562,7 +562,7 @@ def test_kept_answers_are_forgotten_though_no_program_calls_any_more(api, client
 
     client.post("/accounts/login/", {"username": "reception", "password": "demo-clinic-2026"})
 
-    assert not KeptAnswer.objects.exists()
+    assert not StoredResponse.objects.exists()
 
 
 @pytest.mark.both_databases
@@ -570,7 +570,7 @@ def test_work_that_fails_keeps_no_answer(api, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError
 
-    monkeypatch.setattr(KeptAnswer, "save", fail)
+    monkeypatch.setattr(StoredResponse, "save", fail)
 
     assert api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4())).status_code == 500
-    assert (Patient.objects.count(), KeptAnswer.objects.count()) == (0, 0)
+    assert (Patient.objects.count(), StoredResponse.objects.count()) == (0, 0)

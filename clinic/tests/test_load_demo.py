@@ -293,7 +293,7 @@ def test_load_demo_refuses_a_database_that_is_not_empty(db, debug):
         with rolled_back():
             factory()
 
-            with pytest.raises(CommandError, match=r"already holds 1 .*reset_database"):
+            with pytest.raises(CommandError, match=r"already has 1 .*reset_database"):
                 call_command("load_demo")
             assert not Patient.objects.exists(), factory
 

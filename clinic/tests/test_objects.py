@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from appointments.displaced.finder import open_schedule_change
 from appointments.models import Appointment, CalendarFeed, ScheduleChange
 from appointments.tests.factories import AppointmentFactory
-from clinic.models import ApiToken, AuditEntry, ImportDraft, ImportRow, KeptAnswer, User
+from clinic.models import ApiToken, AuditEntry, ImportDraft, ImportRow, StoredResponse, User
 from clinic.spreadsheets.drafts import open_draft
 from clinic.tests.api_client import ApiClient
 from clinic.tests.crawl import ADMINISTRATOR, DOCTOR, MANAGER, NO_ROLE, RECEPTIONIST
@@ -62,7 +62,7 @@ def test_answer_kept_for_somebody_elses_key_is_not_given_away(receptionist, admi
 
     assert response.status_code == 400
     assert b"Zenobia" not in response.content
-    assert KeptAnswer.objects.count() == 1
+    assert StoredResponse.objects.count() == 1
 
 
 def test_booking_for_anybody_is_refused_to_who_may_not_book(client, patient, doctor):

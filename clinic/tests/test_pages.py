@@ -177,7 +177,7 @@ def test_unknown_host_shows_our_page(client):
 def test_page_of_another_role_shows_our_page(client, manager):
     client.force_login(manager)
 
-    assert_is_ours(client.get("/patients/"), 403, "Not for your role")
+    assert_is_ours(client.get("/patients/"), 403, "You don't have access to this page")
 
 
 def test_our_mistake_shows_our_page(at_desk, monkeypatch):
@@ -198,7 +198,7 @@ def test_database_away_shows_our_page_and_says_when_to_try_again(at_desk, monkey
 
     response = at_desk.get("/doctors/")
 
-    assert_is_ours(response, 503, "The clinic's records cannot be reached just now")
+    assert_is_ours(response, 503, "The clinic's records are not available at the moment")
     assert response["Retry-After"] == str(RETRY_AFTER_SECONDS)
     assert "Maria Santos" not in response.content.decode()
 
@@ -491,7 +491,7 @@ def test_method_that_is_not_meant_is_answered_with_a_page(at_desk):
     response = at_desk.get("/accounts/logout/")
 
     assert response.status_code == 405
-    assert "Not like that" in response.content.decode()
+    assert "This page can't be used that way" in response.content.decode()
 
 
 def test_user_without_a_role_is_told_so(client, db):

@@ -289,7 +289,7 @@ def test_password_set_in_the_admin_for_another_is_temporary_and_ends_sessions(in
 def test_admin_says_where_it_sets_a_password_that_it_is_temporary(in_admin, receptionist, page):
     text = in_admin.get(page or password_page(receptionist)).content.decode()
 
-    assert "The password is temporary: it lasts 3 days" in text
+    assert "The password is temporary: it expires after 3 days" in text
 
 
 def test_admin_does_not_say_so_of_ones_own(in_admin, administrator):

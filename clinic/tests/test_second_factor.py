@@ -11,7 +11,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from clinic.accounts import second_factor
-from clinic.accounts.recovery_codes import HOW_MANY, PBKDF2PasswordHasher
+from clinic.accounts.recovery_codes import CODE_COUNT, PBKDF2PasswordHasher
 from clinic.models import AuditEntry, Event, RecoveryCode
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
@@ -273,7 +273,7 @@ def test_recovery_code_signs_in_once(codes, receptionist):
     enter(again, codes[3])
 
     assert (is_in(first), is_in(again)) == (True, False)
-    assert RecoveryCode.objects.unused().count() == HOW_MANY - 1
+    assert RecoveryCode.objects.unused().count() == CODE_COUNT - 1
     assert told(receptionist) == [(receptionist, "recovery_code_used")]
 
 
@@ -340,8 +340,8 @@ def test_recovery_code_of_somebody_else_does_not_work(device, manager):
 def test_recovery_codes_are_kept_as_salted_hashes(codes, receptionist):
     kept = list(RecoveryCode.objects.filter(user=receptionist).values_list("digest", flat=True))
 
-    assert len(kept) == len(set(codes)) == HOW_MANY
-    assert len({digest.split("$")[2] for digest in kept}) == HOW_MANY
+    assert len(kept) == len(set(codes)) == CODE_COUNT
+    assert len({digest.split("$")[2] for digest in kept}) == CODE_COUNT
     assert not [code for code in codes for digest in kept if code.replace("-", "") in digest]
 
 
@@ -364,7 +364,7 @@ def test_renewed_recovery_codes_take_the_place_of_the_old(device, codes, client,
     response = client.post(PAGE, {"renew": "1"})
 
     new = response.context["codes"]
-    assert len(new) == HOW_MANY
+    assert len(new) == CODE_COUNT
     assert not second_factor.accepts(receptionist, codes[0])
     assert second_factor.accepts(receptionist, new[0])
     assert (receptionist, "recovery_codes_renewed") in told(receptionist)
@@ -402,7 +402,7 @@ def test_code_of_the_app_turns_the_second_factor_on(at_desk, receptionist):
 
     response = at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
 
-    assert len(response.context["codes"]) == HOW_MANY
+    assert len(response.context["codes"]) == CODE_COUNT
     assert second_factor.device_of(receptionist).key == app.key
     assert told(receptionist) == [(receptionist, "second_factor_added")]
 

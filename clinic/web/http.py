@@ -9,7 +9,7 @@ from django_htmx.middleware import HtmxDetails
 from clinic.accounts.models import User
 from clinic.sessions.store import SessionStore
 from clinic.web.page_access import PUBLIC, is_open_to, methods_of, page_at
-from clinic.web.saved_forms import taken_from
+from clinic.web.saved_forms import take_saved_form
 
 MAX_ID_DIGITS = 18  # digits that fit a database's big integer
 
@@ -27,10 +27,10 @@ def sent_data(request: HttpRequest) -> Any:
 
     On a GET, return this page's saved form, from when the user's session ended: to be shown, not processed.
     """
-    return request.POST if request.method == "POST" else taken_from(request)
+    return request.POST if request.method == "POST" else take_saved_form(request)
 
 
-def answers_form(request: StaffRequest) -> bool:
+def is_form_submission(request: StaffRequest) -> bool:
     """Return whether htmx submitted the whole form, and did not just ask for a part of the page."""
     return bool(request.htmx) and request.htmx.trigger == "slot-form"
 

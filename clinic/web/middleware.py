@@ -21,8 +21,8 @@ from clinic.web.denied_access import known_method
 from clinic.web.error_pages import refusal_page
 from clinic.web.http import redirect_or_reload
 from clinic.web.page_access import PUBLIC, Permissions, is_open_to, methods_of
-from clinic.web.required_steps import own_password_first, required_step
-from clinic.web.session_limits import is_too_late, to_login
+from clinic.web.required_steps import required_password_change, required_step
+from clinic.web.session_limits import is_after_session_end, to_login
 
 log = logging.getLogger("clinic.access_log")
 
@@ -51,8 +51,8 @@ class LogMiddleware:
             response = self.get_response(request)
             if not request.path_info.startswith(f"/{settings.STATIC_URL.lstrip('/')}"):
                 took_ms = round((time.perf_counter() - began) * 1000)
-                beside = {"method": known_method(request), "status": response.status_code, "ms": took_ms}
-                log.info("answered", extra=beside | place_of(request))
+                fields = {"method": known_method(request), "status": response.status_code, "ms": took_ms}
+                log.info("answered", extra=fields | place_of(request))
         return response
 
 
@@ -70,12 +70,12 @@ class AccessMiddleware:
         methods = methods_of(request.resolver_match)
         is_head = request.method == "HEAD" and not is_api(request)
         permissions = methods.get("GET" if is_head else str(request.method))
-        # Which methods a page answers anybody may hear, if anybody may open it at all.
-        is_for_all = permissions == PUBLIC or (permissions is None and PUBLIC in methods.values())
-        if not is_for_all and not request.user.is_authenticated:
-            if not is_too_late(request):
+        # A page that is public for one method may tell everyone which methods it answers.
+        is_public = permissions == PUBLIC or (permissions is None and PUBLIC in methods.values())
+        if not is_public and not request.user.is_authenticated:
+            if not is_after_session_end(request):
                 return _to_sign_in(request)
-            return _body_refused(request) or _too_often(request, request.session.ended_for)
+            return _body_refused(request) or _rate_limited(request, request.session.ended_for)
         if not methods:
             raise PermissionDenied
         if permissions is None:
@@ -84,11 +84,11 @@ class AccessMiddleware:
         if permissions == PUBLIC:
             return _body_refused(request)
         if not is_open_to(request.user, permissions):
-            return _closed(request)
-        return _body_refused(request) or _too_often(request, request.user.pk) or _first_step(request, permissions)
+            return _deny(request)
+        return _body_refused(request) or _rate_limited(request, request.user.pk) or _required_step(request, permissions)
 
 
-def _too_often(request: HttpRequest, user_id: int) -> HttpResponse | None:
+def _rate_limited(request: HttpRequest, user_id: int) -> HttpResponse | None:
     """Refuse a user who opens more pages than anyone can read; the API has a limit of its own."""
     if is_api(request):
         return None
@@ -96,15 +96,15 @@ def _too_often(request: HttpRequest, user_id: int) -> HttpResponse | None:
     return refusal_page(request, 429, {"Retry-After": str(wait)}) if wait else None
 
 
-def _first_step(request: Any, permissions: Permissions) -> HttpResponse | None:
+def _required_step(request: Any, permissions: Permissions) -> HttpResponse | None:
     """Redirect to what the user has to do before the page is served; API calls have no such steps."""
     first = None if is_api(request) else required_step(request, permissions)
     return redirect_or_reload(request, first) if first else None
 
 
-def _closed(request: Any) -> HttpResponse:
+def _deny(request: Any) -> HttpResponse:
     """Refuse a page; a user with a temporary password is redirected to choose a new one, with or without a role."""
-    first = None if is_api(request) else own_password_first(request)
+    first = None if is_api(request) else required_password_change(request)
     if first is None:
         raise PermissionDenied
     return redirect_or_reload(request, first)
@@ -113,8 +113,8 @@ def _closed(request: Any) -> HttpResponse:
 def _body_refused(request: HttpRequest) -> HttpResponse | None:
     """Refuse a body before any of it is read."""
     if is_api(request):
-        is_nowhere = request.resolver_match is not None and request.resolver_match.view_name == "api_unknown"
-        return None if is_nowhere else body_refused(request)
+        is_unknown = request.resolver_match is not None and request.resolver_match.view_name == "api_unknown"
+        return None if is_unknown else body_refused(request)
     status = refused_length(request)
     return refusal_page(request, status) if status else None
 

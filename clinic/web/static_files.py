@@ -8,6 +8,7 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):
     """
 
     support_js_module_import_aggregation = True
+    # Private to Django, to leave out vendored scripts; test_static_files.py fails if it changes.
     _js_module_import_aggregation_patterns = (
         "js/*",
         CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns[1],

@@ -64,7 +64,7 @@ for (const failure of REQUEST_FAILURES) {
   document.addEventListener(failure, ({ detail: { elt } }) => {
     if (elt !== answers) return;
     pending.length = 0;
-    showError("The portal did not answer, so that was perhaps not carried out. Press it again: nothing is done twice.");
+    showError("The portal did not respond, so this may not have been done. Press the button again: nothing is done twice.");
     document.dispatchEvent(new Event("act:failed"));
   });
 }

@@ -54,22 +54,23 @@ class Command(BaseCommand):
             )
         check_migrated()
         with transaction.atomic():
-            if held := held_already():
+            if existing := existing_records():
                 if if_empty:
-                    self.stdout.write(f"The database holds {held}: no demo clinic made.")
+                    self.stdout.write(f"The database already has {existing}: no demo clinic created.")
                     return
                 raise CommandError(
-                    f"The database already holds {held}. Choose another one with DATABASE_URL, or empty this one with "
-                    "`manage.py reset_database`. With --if-empty this is no error."
+                    f"The database already has {existing}. Choose another one with DATABASE_URL, or empty this one "
+                    "with `manage.py reset_database`. With --if-empty this is not an error."
                 )
-            self.stdout.write("Making the demo clinic takes some seconds …")
+            self.stdout.write("Creating the demo clinic takes a few seconds …")
             plan = plan_clinic(at=timezone.now())
             write_clinic(plan)
         self._report(plan)
 
     def _report(self, plan: Plan) -> None:
-        made = f"{len(plan.doctors)} doctors, {len(plan.patients)} patients and {len(plan.appointments)} appointments"
-        self.stdout.write(self.style.SUCCESS(f"Made {made}. Sign in as:"))
+        appointments = f"{len(plan.appointments)} appointments"
+        created = f"{len(plan.doctors)} doctors, {len(plan.patients)} patients and {appointments}"
+        self.stdout.write(self.style.SUCCESS(f"Created {created}. Sign in as:"))
         row = "  {:<10} {:<17} {:<14} {}".format
         self.stdout.write(row("user", "password", "role", "name"))
         for username, role, first_name, last_name in USERS:
@@ -82,7 +83,7 @@ def check_migrated() -> None:
         raise CommandError("The database has no tables yet. Run `manage.py migrate` first.")
 
 
-def held_already() -> str:
+def existing_records() -> str:
     """Return the numbers of existing users, doctors, patients and appointments as text; empty if none."""
     counts = ((model.objects.count(), model._meta) for model in (User, Doctor, Patient, Appointment))
     return ", ".join(

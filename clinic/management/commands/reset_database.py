@@ -26,8 +26,8 @@ class Command(BaseCommand):
         """
         if not settings.DEBUG and not force:
             raise CommandError(
-                f"DEBUG is off, so {database_text()} may hold real patients. Nothing was changed. "
-                "Add --force if all of its data is to go."
+                f"DEBUG is off, so {database_text()} may contain real patients. Nothing was changed. "
+                "Add --force to delete all of its data."
             )
         tables = portal_tables()
         check_unreferenced(tables)
@@ -41,18 +41,18 @@ class Command(BaseCommand):
     def _ask(self, count: int) -> None:
         self.stdout.write(f"This deletes ALL data of the portal: {count} tables of {database_text()}.")
         try:
-            answer = input('Type "yes" to go on: ')
+            answer = input('Type "yes" to continue: ')
         except EOFError:
-            raise CommandError("There is nobody to ask. Nothing was changed. --no-input skips the question.") from None
+            raise CommandError("No input is possible. Nothing was changed. --no-input skips the question.") from None
         if answer.strip() != "yes":
             raise CommandError("Nothing was changed.")
 
 
 def database_text() -> str:
     """Return kind, name and host of the database, without user and password."""
-    held = connection.settings_dict
-    host = f" on {held['HOST']}" if held["HOST"] else ""
-    return f"the {connection.display_name} database {held['NAME']}{host}"
+    database = connection.settings_dict
+    host = f" on {database['HOST']}" if database["HOST"] else ""
+    return f"the {connection.display_name} database {database['NAME']}{host}"
 
 
 def portal_tables() -> list[str]:

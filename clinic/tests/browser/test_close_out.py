@@ -134,7 +134,7 @@ def test_portal_that_cannot_be_reached_is_said_and_nothing_is_lost(desk, appoint
     desk.goto(URL)
     desk.context.set_offline(True)
     desk.keyboard.press("d")
-    expect(desk.get_by_role("alert")).to_contain_text("The portal did not answer")
+    expect(desk.get_by_role("alert")).to_contain_text("The portal did not respond")
     desk.context.set_offline(False)
     complaints.clear()
 

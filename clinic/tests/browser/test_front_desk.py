@@ -261,7 +261,7 @@ def test_form_that_is_not_answered_says_so_keeps_what_was_typed_and_can_be_sent_
     desk.get_by_label("Reason").fill("Sore knee")
     desk.context.set_offline(True)
     book_button(desk).click()
-    assert_says(desk, "The portal did not answer.")
+    assert_says(desk, "The portal did not respond.")
     expect(desk.locator("#messages p")).to_be_in_viewport()
     assert_accessible(desk)
     desk.context.set_offline(False)
@@ -282,7 +282,7 @@ def test_busy_portal_is_said_too(desk, clinic, complaints, before_answering):
     before_answering(refuse)
     book_button(desk).click()
 
-    assert_says(desk, "The portal did not answer.")
+    assert_says(desk, "The portal did not respond.")
     complaints.clear()
 
 
@@ -493,7 +493,7 @@ def test_change_that_does_not_reach_the_portal_is_said(desk, clinic, complaints)
     desk.goto("/")
     desk.context.set_offline(True)
     act(desk, clinic.booked, "Arrived")
-    assert_says(desk, "The portal did not answer")
+    assert_says(desk, "The portal did not respond")
     desk.context.set_offline(False)
     complaints.clear()
 
@@ -775,7 +775,7 @@ def test_whole_appointment_by_keys(doctors_page, clinic):
 
 @pytest.mark.parametrize(
     ("key", "shown"),
-    [("t", "Tuesday 24 November 2026"), ("b", "Book an appointment"), ("f", "Free times"), ("?", "Keys")],
+    [("t", "Tuesday 24 November 2026"), ("b", "Book an appointment"), ("f", "Free times"), ("?", "Keyboard shortcuts")],
 )
 def test_key_leads_from_any_page(desk, clinic, key, shown):
     desk.goto("/schedule/2026-12-01/")
@@ -801,7 +801,7 @@ def test_single_keys_can_be_turned_off(desk, clinic):
     desk.goto("/")
     desk.keyboard.press("?")
     assert_accessible(desk)
-    desk.get_by_label("Single keys are on").uncheck()
+    desk.get_by_label("Use single-key shortcuts").uncheck()
     desk.keyboard.press("Escape")
     desk.reload()
     row_of(desk, clinic.booked).focus()

@@ -22,7 +22,7 @@ from clinic.sessions.saved_forms import MAX_OF_USER, SavedFormQuerySet
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import Cases
 from clinic.web import page_access
-from clinic.web.saved_forms import NEVER_KEPT
+from clinic.web.saved_forms import NEVER_SAVED
 from doctors.models import Closure, Leave, Timetable
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.models import Patient
@@ -291,14 +291,14 @@ def test_tokens_and_passwords_are_left_out(at_desk, now):
     assert SavedForm.objects.get().data == "reason=Knee"
 
 
-@pytest.mark.parametrize(("length", "is_kept"), [(100_000 - len("notes="), True), (100_000, False)])
-def test_form_that_is_too_long_is_not_kept(at_desk, now, length, is_kept):
+@pytest.mark.parametrize(("length", "is_saved"), [(100_000 - len("notes="), True), (100_000, False)])
+def test_form_that_is_too_long_is_not_kept(at_desk, now, length, is_saved):
     end(now)
 
     response = send(at_desk, BOOK, {"notes": "n" * length})
 
     assert response.status_code == 302
-    assert bool(kept()) is is_kept
+    assert bool(kept()) is is_saved
 
 
 def test_files_and_what_comes_with_them_are_not_kept(at_desk, now):
@@ -581,7 +581,7 @@ def test_every_page_with_a_form_is_looked_at():
     forms = {name for name, methods in page_access.PAGES.items() if {"GET", "POST"} <= methods.keys()}
     of_no_app = {name for name in forms if ":" not in name or name.startswith("api:")}
 
-    assert forms - of_no_app - NEVER_KEPT == set(TYPED)
+    assert forms - of_no_app - NEVER_SAVED == set(TYPED)
 
 
 def test_page_shows_what_was_kept_and_carries_nothing_out(client, administrator, addresses, now):
@@ -728,7 +728,7 @@ def test_admin_of_users_and_tokens_keeps_nothing(client, administrator, now):
 def test_page_says_whether_its_form_is_kept(client, administrator, url, is_said):
     client.force_login(administrator)
 
-    assert ("is kept for your next login" in client.get(url).content.decode()) is is_said
+    assert ("saved for your next login" in client.get(url).content.decode()) is is_said
 
 
 # A patient is anonymised

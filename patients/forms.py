@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
 
+from clinic.html.bound_data import replace_value
 from clinic.html.crispy import bare_helper
 from clinic.html.widgets import DateInput
 from patients import rules
@@ -36,7 +37,7 @@ class SeenPatientForm(forms.ModelForm):
             try:
                 rules.check_not_stale(held_at=held_at, seen_at=self.cleaned_data.get("seen_at", ""))
             except ValidationError:
-                self.data = {**dict(self.data.items()), "seen_at": held_at}
+                replace_value(self, "seen_at", held_at)
                 raise
         return cleaned
 
@@ -112,7 +113,7 @@ class PatientForm(SeenPatientForm):
         seen = set(cleaned.get("duplicates_shown", "").split(",")) if self.anyway_name in self.data else set()
         if not alike <= seen:
             shown = ",".join(str(patient.pk) for patient in self.duplicates)
-            self.data = {**dict(self.data.items()), self.add_prefix("duplicates_shown"): shown}
+            replace_value(self, "duplicates_shown", shown)
             raise ValidationError(
                 _("Is it the same person? Then no second record is needed."),
                 code="possible_duplicate",

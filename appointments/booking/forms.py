@@ -16,6 +16,7 @@ from appointments.models import Appointment
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
 from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
+from clinic.html.bound_data import replace_value
 from clinic.html.crispy import bare_helper
 from clinic.html.widgets import DateInput, TimeInput
 from clinic.web.http import parse_number
@@ -71,8 +72,7 @@ class ActionForm(forms.Form):
 
     def renew(self, name: str) -> None:
         """Let a field be shown as in a form that has just been opened."""
-        initial = self.get_initial_for_field(self.fields[name], name)
-        self.data = {**dict(self.data.items()), name: "" if initial is None else str(initial)}
+        replace_value(self, name, self.get_initial_for_field(self.fields[name], name))
 
     def add_refusal(self, refusal: ValidationError) -> None:
         """Show each message at the field it is about, or above the form if it has no such field."""

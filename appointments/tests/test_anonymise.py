@@ -243,7 +243,7 @@ def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, is
         with isolated(path=path):
             ids = {"patient": life.patient.pk, "appointment": life.appointment.pk}
             data = HALF_FILLED[path].format(**ids)
-            SavedForm.objects.keep(user_id=life.desk.pk, path=path.format(**ids), data=data)
+            SavedForm.objects.store(user_id=life.desk.pk, path=path.format(**ids), data=data)
 
             anonymise(life.patient, by=life.admin)
 
@@ -251,7 +251,7 @@ def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, is
 
 
 def test_half_filled_form_of_doctors_time_stays(life):
-    SavedForm.objects.keep(user_id=life.manager.pk, path="/doctors/2/leave/", data="reason=Skiing")
+    SavedForm.objects.store(user_id=life.manager.pk, path="/doctors/2/leave/", data="reason=Skiing")
 
     anonymise(life.patient, by=life.admin)
 

@@ -10,7 +10,7 @@ from appointments.models import Appointment
 from appointments.tests.test_stress_threads import CROWD, START, at_once, doubles
 from clinic.models import StoredResponse
 from clinic.rest.models import StoredResponseQuerySet
-from clinic.tests.api_client import ApiClient, told
+from clinic.tests.api_client import ApiClient, error_codes
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -40,7 +40,7 @@ def test_fifty_clients_at_one_time_book_once(programs, doctor):
 
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: CROWD - 1}
     refusals = [answer for answer in answers if answer.status_code == 409]
-    assert {code for answer in refusals for _field, code in told(answer)} == {"doctor_overlap"}
+    assert {code for answer in refusals for _field, code in error_codes(answer)} == {"doctor_overlap"}
     assert all(answer.json()["alternatives"] for answer in refusals)
     assert (Appointment.objects.count(), doubles()) == (1, 0)
 

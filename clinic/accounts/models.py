@@ -18,7 +18,7 @@ TEMPORARY_PASSWORD_LASTS = dt.timedelta(days=3)
 class User(AuditedRecord, AbstractUser):
     """A person who signs in. Permissions come only from roles, which are the groups in `clinic.accounts.roles`."""
 
-    _password: str | None  # what `set_password` was given, until it is saved
+    _password: str | None  # Django's: a new password until it is saved; test_passwords.py fails if it changes
 
     temporary_password_until = models.DateTimeField(null=True, blank=True, editable=False)
 

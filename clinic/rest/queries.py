@@ -13,6 +13,7 @@ def refusing_unknown_names(run: Callable[..., HttpResponse]) -> Callable[..., Ht
     One is probably a typing error, and ignoring it would list more than was asked for.
     """
     operation: Any = run.__self__  # type: ignore[attr-defined]  # a bound method, as ninja hands it over
+    # ninja has no public list of an operation's parameters; test_api.py fails if these names change.
     queries = [model for model in operation.models if model.__ninja_param_source__ == "query"]
     known = {name for model in queries for name in model.__ninja_flatten_map__}
 

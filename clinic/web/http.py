@@ -40,13 +40,6 @@ def redirect_or_reload(request: StaffRequest, url: str) -> HttpResponse:
     return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
 
 
-def with_renewed(data: Any, name: str, value: str) -> Any:
-    """Return a copy of the form data with one value replaced."""
-    renewed = data.copy()
-    renewed[name] = value
-    return renewed
-
-
 def parse_number(text: str) -> int | None:
     """Return the text as a whole number; None if it is not one, or too large for an id."""
     is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_ID_DIGITS

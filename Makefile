@@ -10,13 +10,13 @@ venv := .venv
 python := $(venv)/bin/python
 comma := ,
 hosts := $(if $(filter 0.0.0.0 ::,$(HOST)),*,127.0.0.1$(comma)localhost$(comma)$(HOST))
-# What the checks see is production; the key is for them only.
+# The checks run with production settings; this key is used nowhere else.
 production := ENV_FILE=/dev/null DEBUG=off SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ
 
 pytest = $(python) -m pytest -n auto --dist worksteal
-# Coverage adds up from run to run; only the report at the end asks for its 95 percent.
+# Coverage accumulates over the runs; only the final report requires 95 percent.
 measured = $(pytest) $(if $(COVERAGE),--cov --cov-append --cov-report= --cov-fail-under=0)
-# $(call on_server,COMMAND,MARKS) runs the tests with these marks on MariaDB/MySQL, or says why it cannot.
+# $(call on_server,COMMAND,MARKS): run the tests with these marks on MariaDB/MySQL, or print why that is impossible.
 define on_server
 @if reason=$$(DATABASE_URL=$(TEST_DATABASE_URL) $(python) -m clinic.tests.database_answers); then \
 	echo "Now on MariaDB/MySQL: $(2)"; \
@@ -27,20 +27,20 @@ else \
 	echo "SKIPPED: the tests on MariaDB/MySQL: $$reason"; \
 fi
 endef
-# With options of your own, such as PYTEST="-k booking", a run may select no test (5); without, that is a failure.
+# With PYTEST="-k booking" or the like, a run may select no tests (exit code 5); otherwise that is a failure.
 none_is_fine = { code=$$?; [ $$code = 5 ] && [ -n "$(PYTEST)" ]; } || exit 1
-# Bytecode is kept even where the environment forbids it: else each process of the tests compiles them and Django anew.
+# Write bytecode even if the environment forbids it: otherwise each test process compiles Django and the tests again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all test-more test-server fuzz check mysql browser serve requirements outdated clean
 
-help: ## list these commands
+help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 $(python):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 …"; exit 1; }
-	@$(PYTHON) -m venv $(venv) || { echo "Could not make $(venv). On Debian: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(venv) || { echo "Could not create $(venv). On Debian: apt-get install python3-venv"; exit 1; }
 
 $(venv)/base: requirements/base.txt | $(python)
 	$(python) -m pip install --quiet --disable-pip-version-check -r requirements/base.txt
@@ -54,24 +54,24 @@ $(venv)/browser: requirements/browser.txt | $(python)
 	$(python) -m pip install --quiet --disable-pip-version-check -r requirements/browser.txt
 	@touch $@
 
-run: $(venv)/base ## the portal with demo data on http://127.0.0.1:8000 (HOST=, PORT=)
+run: $(venv)/base ## serve the portal with demo data on http://127.0.0.1:8000 (HOST=, PORT=)
 	@$(python) -m clinic.ops.first_run "$(HOST)" "$(PORT)"
 	@DEBUG=on $(python) manage.py migrate --verbosity 0
 	@DEBUG=on $(python) manage.py load_demo --if-empty
-	@echo "Demo users: reception, manager, doctor, admin; the password of each: demo-clinic-2026"
+	@echo "Demo users: reception, manager, doctor, admin. Password: demo-clinic-2026"
 	DEBUG=on ALLOWED_HOSTS="$(hosts)" $(python) manage.py runserver $(HOST):$(PORT)
 
-test: $(venv)/dev ## the tests in minutes: all on SQLite, those marked both_databases on MariaDB/MySQL if one answers
+test: $(venv)/dev ## run all tests on SQLite, and those marked both_databases on MariaDB/MySQL if one is running
 	@rm -f .coverage .coverage.*
 	DATABASE_URL=sqlite://:memory: $(measured) -m "not stress" $(PYTEST) || $(none_is_fine)
 	$(call on_server,$(measured),both_databases and not stress)
-	$(if $(COVERAGE),,@echo "Passed. make test-all adds the stress tests, ten times the examples, coverage, Chromium and fuzzing.")
+	$(if $(COVERAGE),,@echo "Passed. make test-all adds stress tests, ten times the examples, coverage, Chromium and fuzzing.")
 
-test-all: ## test and test-more, with coverage of both
+test-all: ## run test and test-more, and measure their coverage
 	@$(MAKE) test COVERAGE=on
 	@$(MAKE) test-more COVERAGE=on
 
-test-more: $(venv)/dev ## what test leaves out: stress, long property runs, Chromium, fuzzing
+test-more: $(venv)/dev ## run what test leaves out: stress tests, long property tests, Chromium, fuzzing
 	DATABASE_URL=sqlite://:memory: $(measured) -m stress $(PYTEST) || $(none_is_fine)
 	$(call on_server,$(measured),stress)
 	$(if $(COVERAGE),$(python) -m coverage report)
@@ -86,13 +86,13 @@ test-more: $(venv)/dev ## what test leaves out: stress, long property runs, Chro
 	fi
 	@$(MAKE) fuzz
 
-test-server: $(venv)/dev ## on MariaDB/MySQL, the tests that test runs on SQLite only
+test-server: $(venv)/dev ## run on MariaDB/MySQL the tests that test runs on SQLite only
 	$(call on_server,$(pytest),not both_databases and not stress)
 
-fuzz: $(venv)/dev ## the running API against its description, 200 examples a call (EXAMPLES=)
+fuzz: $(venv)/dev ## test the API against its OpenAPI description, 200 requests for each operation (EXAMPLES=)
 	$(python) -m clinic.tests.fuzz_api $(EXAMPLES)
 
-check: $(venv)/dev ## lint, format, security, types, import direction, migrations, templates, scripts
+check: $(venv)/dev ## check lint, format, security, types, import direction, migrations, templates, scripts
 	$(venv)/bin/ruff check .
 	$(venv)/bin/ruff format --check .
 	$(venv)/bin/bandit --quiet --configfile pyproject.toml --recursive clinic patients doctors appointments manage.py
@@ -104,24 +104,24 @@ check: $(venv)/dev ## lint, format, security, types, import direction, migration
 	$(venv)/bin/djlint templates --lint --quiet
 	$(venv)/bin/oxlint --deny-warnings static/js
 
-mysql: $(venv)/dev ## the driver for MariaDB and MySQL
+mysql: $(venv)/dev ## install the driver for MariaDB and MySQL
 	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements/mysql.txt || { \
-		echo "The driver is built here and needs headers. On Debian: apt-get install libmariadb-dev pkg-config gcc python3-dev"; \
+		echo "The driver is compiled and needs headers. On Debian: apt-get install libmariadb-dev pkg-config gcc python3-dev"; \
 		exit 1; }
 	@echo "mysqlclient is installed"
 
-browser: $(venv)/dev $(venv)/browser ## what the browser tests need beside Chromium itself
+browser: $(venv)/dev $(venv)/browser ## install what the browser tests need besides Chromium itself
 	@$(python) -m clinic.tests.browser_answers && echo "The browser tests can run"
 
-serve: $(venv)/base ## gunicorn with production settings, for a TLS proxy in front (without one: USE_HTTPS=off)
+serve: $(venv)/base ## run gunicorn with production settings behind a TLS proxy (without a proxy: USE_HTTPS=off)
 	@$(python) -m clinic.ops.serving
 	$(python) manage.py check --deploy --database default
 	@$(python) manage.py migrate --check || { echo "The database is not migrated: $(python) manage.py migrate"; exit 1; }
 	$(python) manage.py collectstatic --noinput --verbosity 0
 	$(venv)/bin/gunicorn clinic.wsgi --bind $(HOST):$(PORT) --workers $(WORKERS) --timeout 120 --no-control-socket --limit-request-line 8190 --limit-request-fields 60 --limit-request-field_size 8190 --forwarded-allow-ips=''
 
-# Extras stay in the pins: without them pip 23 refuses the hashes once a newer version exists. Constraints may have none.
-requirements: $(python) ## pin anew what pyproject.toml asks for
+# Pins keep their extras: without them pip 23 refuses the hashes once a newer version exists. Constraints cannot have any.
+requirements: $(python) ## update the pinned versions within the ranges in pyproject.toml
 	$(python) -m pip install --quiet --disable-pip-version-check pip-tools
 	cd requirements && trap 'rm -f versions.txt' EXIT && for pins in "base" "mysql --extra mysql" "dev --extra dev" "browser --extra browser --constraint versions.txt"; do \
 		set -- $$pins; name=$$1; shift; \
@@ -130,8 +130,8 @@ requirements: $(python) ## pin anew what pyproject.toml asks for
 			--no-header --output-file $$name.txt "$$@" ../pyproject.toml || exit 1; \
 	done
 
-outdated: $(venv)/base ## pins that are behind the newest patch of their series, and newer series; a report
+outdated: $(venv)/base ## report pins that are behind the newest patch of their series, and newer series
 	@$(python) requirements/outdated.py
 
-clean: ## remove what can be made again, but no data
+clean: ## remove generated files, but no data
 	rm -rf $(venv) staticfiles .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache

@@ -25,9 +25,9 @@ from appointments.displaced.forms import seen_in
 from appointments.doctors_time_forms import ClosureForm, HolidaysForm, HoursForm, LeaveForm, with_copied_day
 from appointments.models import Appointment
 from clinic.core import clinic_time
+from clinic.core.clinic_time import ONE_DAY
 from clinic.db.transactions import retrying
 from clinic.web.http import StaffRequest, parse_number, sent_data
-from doctors.availability import ONE_DAY
 from doctors.models import AvailabilityRecord, Closure, Doctor, Leave, Timetable
 from doctors.public_holidays import PublicHoliday
 

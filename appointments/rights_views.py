@@ -28,9 +28,9 @@ def patient_data(request: StaffRequest, pk: int) -> HttpResponse:
     as_format = request.GET.get("as")
     data = data_of(patient)
     if as_format not in (AS_JSON, AS_HTML):
-        AuditEntry.objects.note(Event.READ, patient)
+        AuditEntry.objects.record(Event.READ, patient)
         return render(request, "appointments/patient_data.html", {"patient": patient, "data": data, "kept": kept_for()})
-    AuditEntry.objects.note(Event.EXPORT, patient, format=as_format)
+    AuditEntry.objects.record(Event.EXPORT, patient, format=as_format)
     response = (
         JsonResponse(data, encoder=DjangoJSONEncoder, json_dumps_params={"indent": 2, "ensure_ascii": False})
         if as_format == AS_JSON
@@ -60,7 +60,7 @@ def patient_anonymise(request: StaffRequest, pk: int) -> HttpResponse:
             forget_in_session(request.session, former)
             messages.success(request, f"Patient {patient.pk} is anonymised.")
             return redirect(patient)
-    AuditEntry.objects.note(Event.READ, patient)
+    AuditEntry.objects.record(Event.READ, patient)
     context = {"patient": patient, "form": form, "refusal": refusal, "appointment_count": patient.appointments.count()}
     return render(request, "appointments/patient_anonymise.html", context)
 

@@ -25,6 +25,7 @@ django.setup()
 from appointments.availability.search import SlotSearch, find_free
 from appointments.models import Appointment
 from clinic.core import clinic_time
+from clinic.core.clinic_time import ONE_DAY
 from doctors.models import Closure, Doctor, Leave, Timetable
 from patients.models import Patient
 
@@ -32,7 +33,6 @@ DOCTORS, DAYS, APPOINTMENTS, RUNS = 30, 14, 100_000, 30
 HOURS = [(dt.time(8), dt.time(12)), (dt.time(13), dt.time(17))]
 APPOINTMENTS_A_DAY = 12  # of the 16 half hours, so that there is something to find
 PATIENTS = 2000
-ONE_DAY = dt.timedelta(days=1)
 
 
 def main() -> None:

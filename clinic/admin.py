@@ -113,7 +113,7 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         locked = lockout.locked_out(users, at=timezone.now())
         for user in users:
             lockout.allow_again(user)
-            AuditEntry.objects.note(Event.CREDENTIAL, user, what="allowed_again")
+            AuditEntry.objects.record(Event.CREDENTIAL, user, what="allowed_again")
         if locked:
             self.message_user(request, f"{len(locked)} can log in again.", messages.SUCCESS)
         if others := len(users) - len(locked):
@@ -146,7 +146,7 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
             own = sessions.filter(user=user)
             count = own.in_force(at=timezone.now()).count()
             own.delete()
-            AuditEntry.objects.note(Event.SIGN_OUT, user, ended_by="administrator", sessions=count)
+            AuditEntry.objects.record(Event.SIGN_OUT, user, ended_by="administrator", sessions=count)
             ended += count
         return ended
 

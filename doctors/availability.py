@@ -14,12 +14,12 @@ from typing import NamedTuple
 from django.db.models import TextChoices
 
 from clinic.core import clinic_time
+from clinic.core.clinic_time import ONE_DAY
 
 Span = tuple[dt.datetime, dt.datetime]
 Interval = tuple[dt.time, dt.time]  # of clinic-local times on one date; an end of 00:00 is the midnight that follows
 Week = Mapping[int, Sequence[Interval]]  # by weekday, Monday is 0
 
-ONE_DAY = dt.timedelta(days=1)
 
 # When free times are offered of doctors without any hours, who can be booked at any time.
 USUAL_OPENS = dt.time(8)

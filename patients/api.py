@@ -105,7 +105,7 @@ def patient_search(request: StaffRequest, response: HttpResponse, sought: Patien
     """List the patients found, by last and first name. It is a POST so that no personal data stands in an address."""
     found = Patient.objects.search(sought.q)
     page = page_of(found, response, order=("name_key", "id"), cursor=sought.cursor, limit=sought.limit)
-    AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in page])
+    AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in page])
     return page
 
 
@@ -120,7 +120,7 @@ def patient_search(request: StaffRequest, response: HttpResponse, sought: Patien
 def patient_get(request: StaffRequest, response: HttpResponse, patient_id: IdInUrl) -> Any:
     """Return a patient. To a doctor the patients are known who have an appointment in the own diary."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=patient_id)
-    AuditEntry.objects.note(Event.READ, patient)
+    AuditEntry.objects.record(Event.READ, patient)
     return with_etag(response, PatientOut.from_orm(patient))
 
 
@@ -157,5 +157,5 @@ def _changed(patient_id: int, changes: dict[str, Any], if_match: str | None) -> 
         if PatientOut.from_orm(patient) != before:  # who changes nothing makes nobody's copy old
             patient.save()
         else:
-            AuditEntry.objects.note(Event.READ, patient)  # it is shown all the same
+            AuditEntry.objects.record(Event.READ, patient)  # it is shown all the same
     return patient

@@ -36,7 +36,7 @@ def patient_export(request: StaffRequest) -> HttpResponseBase:
     if as_format not in FORMATS:
         return render(request, "patients/patient_export.html", {"count": Patient.objects.not_anonymised().count()})
     # Before the first row is sent: what has left the portal cannot be called back, be the download broken off.
-    AuditEntry.objects.note(Event.EXPORT, Patient, rows=Patient.objects.not_anonymised().count(), format=as_format)
+    AuditEntry.objects.record(Event.EXPORT, Patient, rows=Patient.objects.not_anonymised().count(), format=as_format)
     return sent_rows(
         "patients",
         f"patients-{clinic_time.today()}",

@@ -52,7 +52,7 @@ def _found(query: str, user: User) -> dict[str, Any]:
 
 def record_found(patients: list[Patient]) -> None:
     """Note in the audit trail that patients were found and shown; not by what."""
-    AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
+    AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
 
 
 @retrying
@@ -83,7 +83,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
         form.save()
         messages.success(request, "Saved.")
         return redirect(patient)
-    AuditEntry.objects.note(Event.READ, patient)
+    AuditEntry.objects.record(Event.READ, patient)
     context = {"form": form, "title": f"Edit {name}", "patient": patient}
     return render(request, "patients/patient_edit.html", context)
 
@@ -91,7 +91,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
 def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """Show a patient's record with coming and past appointments; a doctor sees those of the own patients."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=pk)
-    AuditEntry.objects.note(Event.READ, patient)
+    AuditEntry.objects.record(Event.READ, patient)
     now = timezone.now()
     appointments = patient.appointments.visible_to(request.user).select_related("doctor")
     context = {

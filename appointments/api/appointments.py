@@ -201,7 +201,7 @@ def appointment_list(
         appointments = appointments.for_doctor(doctor_id)
     page = page_of(appointments, response, order=("start_time", "id"), cursor=cursor, limit=limit)
     seen = [appointment.patient_id for appointment in page]
-    AuditEntry.objects.note(Event.READ, Appointment, patients=seen, day=str(date), doctor=doctor_id)
+    AuditEntry.objects.record(Event.READ, Appointment, patients=seen, day=str(date), doctor=doctor_id)
     return page
 
 
@@ -220,7 +220,7 @@ def appointment_get(request: StaffRequest, response: HttpResponse, appointment_i
 
 def _read(response: HttpResponse, appointment: Appointment) -> Any:
     """Return an appointment that nothing is done to, and note that it is shown."""
-    AuditEntry.objects.note(Event.READ, appointment)
+    AuditEntry.objects.record(Event.READ, appointment)
     return with_etag(response, AppointmentOut.from_orm(appointment))
 
 

@@ -25,7 +25,7 @@ from clinic.web.http import StaffRequest
 from doctors.api import DoctorOut, FullName, GapMinutes, Specialization, router
 from doctors.models import Doctor
 
-MAX_DAYS = 31
+MAX_SEARCH_DAYS = 31
 
 
 class DoctorPatch(StrictSchema):
@@ -141,7 +141,7 @@ def doctor_free(
     request: StaffRequest,
     doctor_id: IdInUrl,
     first_day: Day | None = Query(None, alias="from", description="A clinic-local date; left out, today."),
-    days: NumberInUrl = Query(LOOK_AHEAD_DAYS, ge=1, le=MAX_DAYS),
+    days: NumberInUrl = Query(LOOK_AHEAD_DAYS, ge=1, le=MAX_SEARCH_DAYS),
     minutes: MinutesInUrl | None = Query(None, description="Left out, the doctor's usual length."),
 ) -> Any:
     """List the starts at which an appointment would fit, soonest first; none of a doctor who is not active.

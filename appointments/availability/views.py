@@ -49,7 +49,7 @@ def _patient_in(request: StaffRequest) -> Patient | None:
     if patient is None:
         record_refused(request, Patient, pk)
     else:
-        AuditEntry.objects.note(Event.READ, patient)
+        AuditEntry.objects.record(Event.READ, patient)
     return patient
 
 

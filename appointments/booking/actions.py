@@ -25,7 +25,7 @@ from clinic.audit.actor import acting
 from clinic.core import clinic_time
 from clinic.core.appointment_length import DEFAULT_MINUTES
 from clinic.core.field_errors import at_field
-from clinic.core.names import with_single_spaces
+from clinic.core.names import clean_line
 from clinic.db.transactions import is_lost_connection, retrying
 from doctors.models import Doctor
 from patients.models import Patient
@@ -267,7 +267,7 @@ def move(
         current.duration_minutes = duration_minutes
         if current.changes("doctor_id", "start_time") or outside_hours_reason:
             current.outside_hours_reason = outside_hours_reason
-        current.reason_of_change = with_single_spaces(reason)
+        current.reason_of_change = clean_line(reason)
 
     return _change(appointment, change, by=by, version=version)
 

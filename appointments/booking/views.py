@@ -213,7 +213,7 @@ def _booking_page(
 ) -> HttpResponse:
     form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
     if picked:
-        AuditEntry.objects.note(Event.READ, picked)
+        AuditEntry.objects.record(Event.READ, picked)
     elif patient_form and patient_form.duplicates:
         record_found(patient_form.duplicates)
     has_time = bool(form["doctor"].value() and form["time"].value())

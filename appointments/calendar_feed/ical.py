@@ -150,4 +150,4 @@ def _calendar(events: Any, *, name: str = "") -> bytes:
 
 def _line(text: str) -> str:
     """Return the text on one line, without control characters: no calendar may hold them."""
-    return "".join(char for char in " ".join(text.split()) if unicodedata.category(char) != "Cc")
+    return "".join(char for char in names.clean_line(text) if unicodedata.category(char) != "Cc")

@@ -36,7 +36,7 @@ def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
     response = get_conditional_response(request, etag=etag)
     if response is None:
         # Who knows the address reads as nobody, so the client's own is what tells of a key in wrong hands.
-        AuditEntry.objects.note(Event.READ, feed)
+        AuditEntry.objects.record(Event.READ, feed)
         response = HttpResponse(feed_of(feed.doctor, at=now), content_type=CONTENT_TYPE)
         # Else a browser would name the file after the token.
         response["Content-Disposition"] = 'attachment; filename="diary.ics"'
@@ -70,7 +70,7 @@ def calendar_feed_edit(request: StaffRequest, pk: int) -> HttpResponse:
 def appointment_calendar(request: StaffRequest, pk: int) -> HttpResponse:
     """Send an appointment as a file that its patient's calendar program can open."""
     appointment = appointment_for(request.user, pk, "view")
-    AuditEntry.objects.note(Event.READ, appointment)
+    AuditEntry.objects.record(Event.READ, appointment)
     response = HttpResponse(file_for_patient(appointment), content_type=CONTENT_TYPE)
     response["Content-Disposition"] = 'attachment; filename="appointment.ics"'
     return response

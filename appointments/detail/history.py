@@ -11,47 +11,42 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 
 from appointments.models import Appointment
-from appointments.statuses import CancelledBy, Status
+from appointments.statuses import Status
 from clinic.audit.actor import ANONYMISED
-from clinic.audit.wording import instant_text
+from clinic.audit.record_names import RecordNames, field_values, records_in_changes
+from clinic.audit.wording import EMPTY, describe_actor, describe_value, field_label
 from clinic.models import AuditEntry
-from doctors.models import Doctor
-from patients.models import Patient
 
-_NOT_TOLD = frozenset({"id", "booked_by", "created_at", "arrived_at", "started_at", "completed_at", "cancelled_at"})
-
-
+HIDDEN_FIELDS = frozenset({"id", "booked_by", "created_at", "arrived_at", "started_at", "completed_at", "cancelled_at"})
 _SLOT = frozenset({"doctor", "patient", "start_time"})
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One change: when, by whom, and what changed, in sentences."""
-
+class HistoryEntry:
     at: dt.datetime
     who: str
-    what: list[str]
+    what: list[str]  # sentences
 
 
-def history_of(appointment: Appointment, *, user: Any, most: int = 100) -> list[Entry]:
+def history_of(appointment: Appointment, *, user: Any, limit: int = 100) -> list[HistoryEntry]:
     """Return the latest changes of an appointment, latest first. At most three queries.
 
-    Who may see only the own patients learns nothing from before the appointment was this patient's.
+    Users who may see only their own patients do not see changes from before the appointment was given to this patient.
     """
-    return _in_words(list(_entries_of([appointment])[:most]), user=user)
+    return _in_words(list(_entries_of([appointment])[:limit]), user=user)
 
 
-def moves_of(appointments: list[Appointment], *, user: Any) -> dict[int, list[Entry]]:
-    """Return, by the ids of appointments, what moved or cancelled each, latest first. At most three queries.
+def moves_of(appointments: list[Appointment], *, user: Any) -> dict[int, list[HistoryEntry]]:
+    """Return the moves and cancellations by appointment id, latest first, limited as in `history_of`.
 
-    As with `history_of`, who may see only the own patients learns nothing from before.
+    At most three queries.
     """
-    entries = [entry for entry in _entries_of(appointments) if _tells_of_a_move(entry)]
     by_appointment = defaultdict(list)
-    for entry in entries:
-        by_appointment[entry.object_id].append(entry)
-    names = _names_in(entries)
-    return {pk: _in_words(of_one, user=user, names=names) for pk, of_one in by_appointment.items()}
+    for entry in _entries_of(appointments):
+        if _is_move_or_cancellation(entry):
+            by_appointment[entry.object_id].append(entry)
+    names = _names_in([entry for entries in by_appointment.values() for entry in entries])
+    return {pk: _in_words(entries, user=user, names=names) for pk, entries in by_appointment.items()}
 
 
 def _entries_of(appointments: list[Appointment]) -> QuerySet:
@@ -61,64 +56,55 @@ def _entries_of(appointments: list[Appointment]) -> QuerySet:
     return entries.select_related("actor").order_by("-pk")
 
 
-def _tells_of_a_move(entry: Any) -> bool:
+def _is_move_or_cancellation(entry: Any) -> bool:
     changes = entry.changes_dict
     is_cancelled = Status.CANCELLED in changes.get("status", ())
     return entry.action == entry.Action.UPDATE and (is_cancelled or not _SLOT.isdisjoint(changes))
 
 
-def _in_words(entries: list[Any], *, user: Any, names: dict[tuple[str, str], str] | None = None) -> list[Entry]:
+def _in_words(entries: list[Any], *, user: Any, names: RecordNames | None = None) -> list[HistoryEntry]:
     if not user.has_perm("appointments.view_appointment"):
-        entries = list(takewhile(lambda entry: not _gave_to_other_patient(entry), entries))
-    known = _names_in(entries) if names is None else names
+        entries = list(takewhile(lambda entry: not _changes_patient(entry), entries))
+    known = names or _names_in(entries)
     return [
-        Entry(
+        HistoryEntry(
             at=entry.timestamp,
-            who=entry.actor.display_name if entry.actor else entry.actor_email or "The system",
-            what=["Booked"] if entry.action == entry.Action.CREATE else list(_told(entry, known)),
+            who=describe_actor(entry) or "The system",
+            what=["Booked"] if entry.action == entry.Action.CREATE else list(_sentences(entry, known)),
         )
         for entry in entries
     ]
 
 
-def _gave_to_other_patient(entry: Any) -> bool:
+def _changes_patient(entry: Any) -> bool:
     return entry.action == entry.Action.UPDATE and "patient" in entry.changes_dict
 
 
-def _names_in(entries: list[Any]) -> dict[tuple[str, str], str]:
-    """Return the names of the doctors and patients whom the entries mention by id."""
-    names: dict[tuple[str, str], str] = {}
-    for field, model in (("doctor", Doctor), ("patient", Patient)):
-        ids = {
-            value
-            for entry in entries
-            if entry.action == entry.Action.UPDATE
-            for value in entry.changes_dict.get(field, ())
-            if value != ANONYMISED
-        }
-        if ids:
-            names |= {(field, str(pk)): str(found) for pk, found in model._default_manager.in_bulk(ids).items()}
-    return names
+def _names_in(entries: list[Any]) -> RecordNames:
+    updates = [entry for entry in entries if entry.action == entry.Action.UPDATE]
+    return RecordNames(
+        pair for entry in updates for pair in records_in_changes(entry, Appointment, hidden=HIDDEN_FIELDS)
+    )
 
 
-def _told(entry: Any, names: dict[tuple[str, str], str]) -> Iterator[str]:
-    in_order = [field.name for field in Appointment._meta.get_fields()]  # auditlog's own order is one of chance
-    for field, (old, new) in sorted(entry.changes_dict.items(), key=lambda each: in_order.index(each[0])):
-        if ANONYMISED in (old, new):
-            yield f"{_label(field)}: {ANONYMISED}"
-        elif field == "status":
-            yield f"{Status(old).label} → {Status(new).label}"
-        elif field == "start_time":
-            yield f"Moved from {instant_text(old)} to {instant_text(new)}"
-        elif field in {"doctor", "patient"}:
-            yield f"{field.capitalize()}: {names.get((field, old), old)} → {names.get((field, new), new)}"
-        elif field == "cancelled_by":
-            yield f"Called off by: {CancelledBy(new).label.lower()}" if new else "No longer called off"
-        elif field not in _NOT_TOLD:
-            yield f"{_label(field)}: {old or '–'} → {new or '–'}"
+def _sentences(entry: Any, names: RecordNames) -> Iterator[str]:
+    order = [field.name for field in Appointment._meta.get_fields()]  # auditlog stores fields in no fixed order
+    changed = field_values(entry, Appointment, hidden=HIDDEN_FIELDS)
+    for name, field, values in sorted(changed, key=lambda each: order.index(each[0])):
+        if ANONYMISED in values:
+            yield f"{field_label(name, field).capitalize()}: {ANONYMISED}"
+        else:
+            old, new = (describe_value(field, value, name_of=names.name) for value in values)
+            yield _sentence(field, old, new)
     if reason := (entry.additional_data or {}).get("reason"):
         yield f"Why: {reason}"
 
 
-def _label(field: str) -> str:
-    return str(getattr(Appointment._meta.get_field(field), "verbose_name", field)).capitalize()
+def _sentence(field: Any, old: str, new: str) -> str:
+    if field.name == "status":
+        return f"{old} → {new}"
+    if field.name == "start_time":
+        return f"Moved from {old} to {new}"
+    if field.name == "cancelled_by":
+        return "No longer called off" if new == EMPTY else f"Called off by: {new.lower()}"
+    return f"{field_label(field.name, field).capitalize()}: {old} → {new}"

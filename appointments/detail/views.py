@@ -53,7 +53,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     panel = free_panel(sent or {}, form, patient=appointment.patient, moving=appointment)
     if request.htmx and not is_form_submission(request):
         return render(request, "appointments/availability/_free_times.html", panel)
-    AuditEntry.objects.note(Event.READ, appointment)
+    AuditEntry.objects.record(Event.READ, appointment)
     context = {
         "form": form,
         "appointment": appointment,
@@ -133,7 +133,7 @@ def _is_stale(form: Any) -> bool:
 def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """Show one appointment with its actions and its history."""
     appointment = appointment_for(request.user, pk, "view")
-    AuditEntry.objects.note(Event.READ, appointment)
+    AuditEntry.objects.record(Event.READ, appointment)
     rights, now, day_before = rights_to(appointment, request.user), timezone.now(), origin_url(request)
     context = {
         "appointment": appointment,
@@ -178,7 +178,7 @@ def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, done_message(cancelled, request.user))
             return redirect(appointment_url(cancelled, origin_url=form.cleaned_data["next"]))
-    AuditEntry.objects.note(Event.READ, appointment)
+    AuditEntry.objects.record(Event.READ, appointment)
     context = {
         "form": form,
         "appointment": appointment,

@@ -121,7 +121,7 @@ def record_displaced_read(appointments: list[Appointment]) -> None:
     To be called outside the transaction in which they were looked for: that is taken back, and this is to stay.
     """
     if appointments:
-        AuditEntry.objects.note(
+        AuditEntry.objects.record(
             Event.READ, Appointment, patients=[appointment.patient_id for appointment in appointments]
         )
 

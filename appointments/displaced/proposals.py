@@ -12,11 +12,12 @@ from appointments.availability.search import Slot, free_pieces, step_of, widened
 from appointments.models import Appointment
 from appointments.statuses import Status
 from clinic.core import clinic_time
-from doctors.availability import ONE_DAY, DoctorAvailability, Span, without
+from clinic.core.clinic_time import ONE_DAY
+from doctors.availability import DoctorAvailability, Span, without
 from doctors.availability_loader import load_availability
 from doctors.models import Doctor
 
-LOOK_AHEAD_DAYS = 28
+MAX_POSTPONEMENT_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Proposal:
 def propose(appointments: list[Appointment], *, at: dt.datetime | None = None) -> dict[int, Proposal]:
     """Return a proposal by the id of each appointment. Five queries, however many appointments and doctors.
 
-    Appointments are looked at in order of time, each for `LOOK_AHEAD_DAYS` from its own clinic-local date on, not
+    Appointments are looked at in order of time, each for `MAX_POSTPONEMENT_DAYS` from its own clinic-local date on, not
     before `at` (default now). On a date, the time nearest to the appointment's own time of day counts. What is proposed
     to one is not proposed to the next: all could be moved to the same doctors, or all to others.
     """
@@ -43,7 +44,7 @@ def propose(appointments: list[Appointment], *, at: dt.datetime | None = None) -
     doctors = list(Doctor.objects.active().filter(specialization__in=specializations))
     first_day = max(clinic_time.local_date(appointments[0].start_time), clinic_time.today(at=at))
     last_appointment = max(clinic_time.local_date(appointments[-1].start_time), first_day)
-    last_day = min(last_appointment + LOOK_AHEAD_DAYS * ONE_DAY, clinic_time.LAST_DATE)
+    last_day = min(last_appointment + MAX_POSTPONEMENT_DAYS * ONE_DAY, clinic_time.LAST_DATE)
     times = load_availability([doctor.pk for doctor in doctors], first_day, last_day)
     taken = _taken(appointments, doctors, first_day, last_day)
     same, others = _Planner(times, taken, at), _Planner(times, taken, at)
@@ -123,7 +124,7 @@ class _Planner:
         """Yield the dates on which the appointment may take place: who has arrived stays on the same day."""
         own = clinic_time.local_date(appointment.start_time)
         first = max(own, clinic_time.today(at=self.at))
-        last = own if appointment.status == Status.ARRIVED else first + LOOK_AHEAD_DAYS * ONE_DAY
+        last = own if appointment.status == Status.ARRIVED else first + MAX_POSTPONEMENT_DAYS * ONE_DAY
         day = first
         while day <= min(last, clinic_time.LAST_DATE):
             yield day

@@ -61,7 +61,7 @@ def impact_detail(request: StaffRequest, pk: int) -> HttpResponse:
 
 def _note_read(impact: ScheduleChange, page: ImpactPage) -> None:
     """Note that the patients on a list were shown, with how to reach them."""
-    AuditEntry.objects.note(Event.READ, impact, patients=[row.appointment.patient_id for row in page.rows])
+    AuditEntry.objects.record(Event.READ, impact, patients=[row.appointment.patient_id for row in page.rows])
 
 
 def _row_of(impact: ScheduleChange, typed: QueryDict) -> str:

@@ -11,10 +11,10 @@ from appointments.models import Appointment
 from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import Status
 from clinic.core import clinic_time, names
+from clinic.core.clinic_time import ONE_DAY
 from clinic.spreadsheets.export import Cell
 
-MAX_DAYS = 366
-ONE_DAY = dt.timedelta(days=1)
+MAX_EXPORT_DAYS = 366
 
 _TIME_HEADER = ["Date", "Start", "End", "Minutes", "Starts at", "Ends at"]
 _OPEN_HEADER = [*_TIME_HEADER, "Doctor", "Specialization", "Status", "Patient"]
@@ -107,9 +107,9 @@ def check_export_span(first_day: dt.date, last_day: dt.date) -> None:
         clinic_time.check_date(day)
     if last_day < first_day:
         raise ValidationError(_("The last day is before the first."), code="export_span")
-    if (last_day - first_day).days >= MAX_DAYS:
+    if (last_day - first_day).days >= MAX_EXPORT_DAYS:
         raise ValidationError(
             _("An export has at most %(most)d days. Export the rest after it."),
             code="export_span",
-            params={"most": MAX_DAYS},
+            params={"most": MAX_EXPORT_DAYS},
         )

@@ -8,9 +8,10 @@ from django.core.exceptions import ValidationError
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
-from appointments.export.rows import ONE_DAY, Export, check_export_span
+from appointments.export.rows import Export, check_export_span
 from appointments.models import Appointment
 from clinic.core import clinic_time
+from clinic.core.clinic_time import ONE_DAY
 from clinic.html.widgets import DateInput, make_small
 from clinic.models import AuditEntry, Event
 from clinic.spreadsheets.export import FORMATS, sent_rows
@@ -56,7 +57,7 @@ def appointment_export(request: StaffRequest) -> HttpResponseBase:
         export = Export(first, last, user=request.user, doctor_id=doctor and doctor.pk)
         told = {"first": str(first), "last": str(last), "doctor": doctor and doctor.pk, "format": as_format}
         # Before the first row is sent: what has left the portal cannot be called back, be the download broken off.
-        AuditEntry.objects.note(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **told)
+        AuditEntry.objects.record(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **told)
         return sent_rows(
             f"appointments {first} to {last}",
             export.name,

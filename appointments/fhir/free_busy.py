@@ -20,12 +20,10 @@ from clinic.rest.outcomes import FhirRefused
 from doctors.models import Doctor
 
 FREE, BUSY = "free", "busy"
-MAX_DAYS = 31
+MAX_SEARCH_DAYS = 31
 
 _KEY = re.compile(r"([0-9]{1,18})-(-?[0-9]{1,9})-([0-9]{1,3})")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_ONE_DAY = dt.timedelta(days=1)
-_CLOCK_CHANGE = dt.timedelta(hours=1)
 
 
 class Stretch(NamedTuple):
@@ -57,7 +55,7 @@ def span_of(ranges: Collection[Range]) -> tuple[dt.datetime, dt.datetime]:
     """Return from when and until when all ranges hold.
 
     Raises:
-        FhirRefused: without both bounds, or with more than `MAX_DAYS` between them: free times are not stored.
+        FhirRefused: without both bounds, or with more than `MAX_SEARCH_DAYS` between them: free times are not stored.
     """
     starts = [each.start for each in ranges if each.start is not None]
     ends = [each.end for each in ranges if each.end is not None]
@@ -66,8 +64,9 @@ def span_of(ranges: Collection[Range]) -> tuple[dt.datetime, dt.datetime]:
             400, "required", "start: say from when and until when, as start=ge2026-11-24&start=lt2026-12-01"
         )
     start, end = max(starts), min(ends)
-    if end - start > MAX_DAYS * _ONE_DAY + _CLOCK_CHANGE:
-        raise FhirRefused(400, "too-costly", f"start: at most {MAX_DAYS} days at once")
+    # An hour more, for days with a clock change.
+    if end - start > MAX_SEARCH_DAYS * clinic_time.ONE_DAY + clinic_time.HOUR:
+        raise FhirRefused(400, "too-costly", f"start: at most {MAX_SEARCH_DAYS} days at once")
     return start, end
 
 
@@ -96,7 +95,7 @@ def stretches(
 def _free(doctor_ids: Collection[int], start: dt.datetime, end: dt.datetime, *, at: dt.datetime) -> Iterator[Stretch]:
     doctors = list(Doctor.objects.active().filter(pk__in=doctor_ids))
     # From the day before: of a doctor without hours a weekend would be offered as the first day, and only then.
-    first_day = clinic_time.local_date(start) - _ONE_DAY
+    first_day = clinic_time.local_date(start) - clinic_time.ONE_DAY
     last_day = clinic_time.local_date(end - dt.timedelta(microseconds=1))
     wish = SlotSearch(doctor_id=doctors[0].pk if len(doctors) == 1 else None)
     for slot in find_free(wish, doctors, first_day=first_day, days=(last_day - first_day).days + 1, at=at).slots():

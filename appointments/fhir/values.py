@@ -26,7 +26,6 @@ _INSTANT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?"
 )
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
-_ONE_DAY = dt.timedelta(days=1)
 
 
 def bad_value(name: str, why: str) -> FhirRefused:
@@ -88,7 +87,7 @@ def instants_asked(name: str, text: str) -> Range:
     prefix, value = _prefix_of(name, text)
     if _DAYS.fullmatch(value):
         first, after = _days(name, value)
-        return _range(prefix, clinic_time.day_bounds(first)[0], clinic_time.day_bounds(after - _ONE_DAY)[1])
+        return _range(prefix, clinic_time.day_bounds(first)[0], clinic_time.day_bounds(after - clinic_time.ONE_DAY)[1])
     return _range(prefix, *_instants(name, value))
 
 
@@ -128,7 +127,7 @@ def _days(name: str, value: str) -> tuple[dt.date, dt.date]:
     except (ValueError, ValidationError):
         raise bad_value(name, "no such date between 1900 and 2199") from None
     if day:
-        return first, first + _ONE_DAY
+        return first, first + clinic_time.ONE_DAY
     is_within_year = month and first.month < 12
     return first, dt.date(first.year, first.month + 1, 1) if is_within_year else dt.date(first.year + 1, 1, 1)
 

@@ -119,7 +119,7 @@ def patient_search(request: StaffRequest) -> HttpResponse:
     rows = Patient.objects.visible_to(request.user)
     asked = without_personal(sent, rows) if sent.is_personal else sent
     page = page_of(asked.narrowed(rows), asked, ByKey())
-    AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in page.rows])
+    AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in page.rows])
     return _answer(searchset(asked, page, resources.patient_resource, self_asked=sent))
 
 
@@ -127,7 +127,7 @@ def patient_search(request: StaffRequest) -> HttpResponse:
 def patient_read(request: StaffRequest, key: str) -> HttpResponse:
     """Show a patient whose record the user may see."""
     patient = _found(Patient.objects.visible_to(request.user), key)
-    AuditEntry.objects.note(Event.READ, patient)
+    AuditEntry.objects.record(Event.READ, patient)
     return _answer(resources.patient_resource(patient), seen=patient)
 
 
@@ -220,7 +220,7 @@ def appointment_search(request: StaffRequest) -> HttpResponse:
     asked = read_search(request, APPOINTMENT)
     order = ByStart(is_latest_first=asked.sort == "-date")
     page = page_of(asked.narrowed(_appointments(request)), asked, order)
-    AuditEntry.objects.note(Event.SEARCH, Appointment, patients=[appointment.patient_id for appointment in page.rows])
+    AuditEntry.objects.record(Event.SEARCH, Appointment, patients=[appointment.patient_id for appointment in page.rows])
     return _answer(searchset(asked, page, _appointment_builder(request)))
 
 
@@ -228,7 +228,7 @@ def appointment_search(request: StaffRequest) -> HttpResponse:
 def appointment_read(request: StaffRequest, key: str) -> HttpResponse:
     """Show an appointment that the user may see."""
     appointment = _found(_appointments(request), key)
-    AuditEntry.objects.note(Event.READ, appointment)
+    AuditEntry.objects.record(Event.READ, appointment)
     return _answer(_appointment_builder(request)(appointment), seen=appointment)
 
 

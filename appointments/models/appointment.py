@@ -22,7 +22,7 @@ from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import DEFAULT_MINUTES, LONGEST, MAX_MINUTES, MIN_MINUTES
 from clinic.core.field_errors import FieldErrors
-from clinic.core.names import with_single_spaces
+from clinic.core.names import clean_line
 from clinic.db.constraints import CheckConstraintWithoutValidation
 from clinic.db.tracked_fields import TrackedFields
 from clinic.db.transactions import LostRace
@@ -173,9 +173,9 @@ class Appointment(TrackedFields):
     def clean_fields(self, exclude: Any = None) -> None:
         """Tidy the texts and check each field by itself; a naive time must not be taken for clinic time."""
         self._refused: frozenset[str] = frozenset()
-        self.reason = with_single_spaces(self.reason or "")
-        self.cancel_reason = with_single_spaces(self.cancel_reason or "")
-        self.outside_hours_reason = with_single_spaces(self.outside_hours_reason or "")
+        self.reason = clean_line(self.reason or "")
+        self.cancel_reason = clean_line(self.cancel_reason or "")
+        self.outside_hours_reason = clean_line(self.outside_hours_reason or "")
         errors = FieldErrors()
         with errors.at("start_time"):
             rules.check_aware(self.start_time)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from appointments import rights_rules as rules
+from clinic.accounts.access_state import access_state
 from clinic.core.field_errors import FieldErrors
 from clinic.db.atomic_save import AuditedRecord
 from clinic.db.constraints import CheckConstraintWithoutValidation
@@ -76,12 +77,7 @@ class EmergencyGrant(AuditedRecord):
         errors.raise_any()
 
     def state(self, *, at: dt.datetime) -> str:
-        """Return for people whether the grant is in force at `at`, as `in_force` asks the database, or why not."""
-        if self.ended_at is not None:
-            return "ended"
-        if self.ends_at <= at:
-            return "expired"
-        return "in force" if self.user.is_active else "user not active"
+        return access_state(self.user, ended_at=self.ended_at, expires_at=self.ends_at, at=at)
 
     def end(self) -> None:
         """End the grant for good."""

@@ -39,7 +39,7 @@ def schedule_pack(request: StaffRequest) -> HttpResponse:
     days = [today, next_working_day(today)]
     grant = may_see_names(request.user, at=at)
     if grant is not None:
-        AuditEntry.objects.note(Event.EMERGENCY, grant, days=[day.isoformat() for day in days])
+        AuditEntry.objects.record(Event.EMERGENCY, grant, days=[day.isoformat() for day in days])
     return _printed(request, days, {}, back_url=schedule_url(None, {}), at=at, grant=grant)
 
 
@@ -54,7 +54,7 @@ def _printed(
 ) -> HttpResponse:
     """Show the sheets of some days as they stand at an instant, with all names by a grant of emergency access."""
     doctor_id = filters.get("doctor_id")
-    AuditEntry.objects.note(Event.READ, Appointment, printed=[str(day) for day in days], doctor=doctor_id)
+    AuditEntry.objects.record(Event.READ, Appointment, printed=[str(day) for day in days], doctor=doctor_id)
     views = [day_view(day, user=request.user, at=at, shows_names=grant is not None, **filters) for day in days]
     context = {
         "days": days,

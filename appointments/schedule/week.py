@@ -14,7 +14,8 @@ from appointments.schedule.day import version_of
 from appointments.schedule.grid import Grid, Mark, Place, side_by_side
 from appointments.statuses import Status
 from clinic.core import clinic_time
-from doctors.availability import ONE_DAY, USUAL_WEEKDAYS, DoctorAvailability, Span
+from clinic.core.clinic_time import ONE_DAY
+from doctors.availability import USUAL_WEEKDAYS, DoctorAvailability, Span
 from doctors.availability_loader import load_availability
 from doctors.models import Doctor
 

@@ -49,7 +49,7 @@ def test_history_begins_with_the_booking(appointment):
     )
 
 
-def test_history_without_an_actor_is_the_systems():
+def test_history_without_an_actor_names_the_system():
     appointment = AppointmentFactory()
 
     assert [entry.who for entry in history_of(appointment, user=SEES_ALL)] == ["The system"]
@@ -117,14 +117,21 @@ def test_history_of_a_cancellation_and_its_undo(now, appointment, user):
     assert sorted(undone) == ["Cancel reason: Ill → –", "Cancelled → Booked", "No longer called off"]
 
 
-def test_history_of_notes_tells_old_and_new(appointment):
+def test_history_shows_old_and_new_notes(appointment):
     appointment.notes = "Called back"
     appointment.save()
 
     assert history_texts(appointment)[0] == ["Notes: – → Called back"]
 
 
-def test_history_does_not_tell_of_stamps_and_counters(appointment, user):
+def test_history_shows_the_note_none_as_typed(appointment):
+    appointment.notes = "None"
+    appointment.save()
+
+    assert history_texts(appointment)[0] == ["Notes: – → None"]
+
+
+def test_history_leaves_out_timestamps_and_counters(appointment, user):
     actions.start(appointment, by=user)
 
     assert history_texts(appointment)[0] == ["Booked → In consultation"]
@@ -136,19 +143,19 @@ def test_history_is_of_this_appointment_only(appointment):
     assert len(history_of(appointment, user=SEES_ALL)) == 1
 
 
-def test_history_tells_at_most_so_many(now, appointment):
+def test_history_is_limited(now, appointment):
     for number in range(5):
         appointment.notes = f"Note {number}"
         appointment.save()
         now.shift(MINUTE)
 
-    assert [entry.what for entry in history_of(appointment, user=SEES_ALL, most=2)] == [
+    assert [entry.what for entry in history_of(appointment, user=SEES_ALL, limit=2)] == [
         ["Notes: Note 3 → Note 4"],
         ["Notes: Note 2 → Note 3"],
     ]
 
 
-def test_history_makes_three_queries_however_long(django_assert_num_queries, user, appointment, isolated):
+def test_history_makes_three_queries_for_3_and_30_moves(django_assert_num_queries, user, appointment, isolated):
     for moves in [3, 30]:
         with isolated(moves=moves):
             doctors = [DoctorFactory(), DoctorFactory()]
@@ -196,7 +203,7 @@ def moved(appointment, user, hour, reason=""):
 
 
 @pytest.mark.both_databases
-def test_moves_tell_what_moved_or_cancelled_each_by_whom_and_why(now, appointment, user):
+def test_moves_include_moves_and_cancellations_with_user_and_reason(now, appointment, user):
     other = AppointmentFactory()
     actions.mark_arrived(other, by=user)
     moved(appointment, user, 12, reason="Train late")
@@ -224,7 +231,7 @@ def test_doctor_does_not_see_moves_from_before_the_patient_took_over(appointment
 
 
 @pytest.mark.both_databases
-def test_moves_of_many_take_as_many_queries_as_of_one(appointment, user, django_assert_num_queries, isolated):
+def test_moves_of_12_appointments_take_as_many_queries_as_of_1(appointment, user, django_assert_num_queries, isolated):
     for count in [1, 12]:
         with isolated(count=count):
             appointments = [moved(AppointmentFactory(), user, 12) for _ in range(count)]

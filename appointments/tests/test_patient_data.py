@@ -161,8 +161,8 @@ def test_notice_says_whether_the_patient_was_told(life, data):
 
 
 def test_reading_and_exporting_is_told(life):
-    AuditEntry.objects.note(Event.READ, life.patient)
-    AuditEntry.objects.note(Event.READ, life.other)
+    AuditEntry.objects.record(Event.READ, life.patient)
+    AuditEntry.objects.record(Event.READ, life.other)
 
     data = patient_data(life.patient)
 

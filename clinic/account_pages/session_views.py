@@ -58,7 +58,7 @@ def _end(request: StaffRequest, sessions: list[Session]) -> int:
     """Delete sessions and record it in the audit trail; return how many there were."""
     if sessions:
         Session.objects.filter(pk__in=[session.pk for session in sessions]).delete()
-        AuditEntry.objects.note(Event.SIGN_OUT, request.user, ended_by="user", sessions=len(sessions))
+        AuditEntry.objects.record(Event.SIGN_OUT, request.user, ended_by="user", sessions=len(sessions))
     return len(sessions)
 
 

@@ -35,7 +35,7 @@ class User(AuditedRecord, AbstractUser):
         with transaction.atomic():
             super().save(*args, **kwargs)
             if is_new_password:
-                AuditEntry.objects.note(Event.CREDENTIAL, self, what="password_set")
+                AuditEntry.objects.record(Event.CREDENTIAL, self, what="password_set")
 
     def _end_of_password(self) -> dt.datetime | None:
         """Return when a new password expires: never if its owner or a command sets it."""

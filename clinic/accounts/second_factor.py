@@ -55,7 +55,7 @@ def _use_recovery_code(user: User, text: str) -> bool:
     with transaction.atomic(), acting(user):
         is_valid = RecoveryCode.objects.use(user, text)
         if is_valid:
-            AuditEntry.objects.note(Event.CREDENTIAL, user, what="recovery_code_used")
+            AuditEntry.objects.record(Event.CREDENTIAL, user, what="recovery_code_used")
     return is_valid
 
 
@@ -128,7 +128,7 @@ def remove(user: User) -> bool:
 
 
 def _record(user: User, what: str) -> None:
-    AuditEntry.objects.note(Event.CREDENTIAL, user, what=what)
+    AuditEntry.objects.record(Event.CREDENTIAL, user, what=what)
 
 
 # For display

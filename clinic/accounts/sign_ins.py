@@ -14,7 +14,7 @@ def record_sign_in(*, request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Record a sign-in with its user as actor: the request is still anonymous."""
     details = {"second_factor": True} if has_shown_second_factor(request) else {}
     with acting(user):
-        AuditEntry.objects.note(Event.SIGN_IN, user, **details)
+        AuditEntry.objects.record(Event.SIGN_IN, user, **details)
 
 
 def record_failed_sign_in(*, credentials: dict[str, Any], **kwargs: Any) -> None:
@@ -25,10 +25,10 @@ def record_failed_sign_in(*, credentials: dict[str, Any], **kwargs: Any) -> None
     """
     typed = credentials.get(User.USERNAME_FIELD) or ""
     user = User.objects.filter(**{User.USERNAME_FIELD: typed}).first()
-    AuditEntry.objects.note(Event.SIGN_IN_FAILED, user or User)
+    AuditEntry.objects.record(Event.SIGN_IN_FAILED, user or User)
 
 
 def record_sign_out(*, user: User | None, **kwargs: Any) -> None:
     if user is not None:
         with acting(user):
-            AuditEntry.objects.note(Event.SIGN_OUT, user)
+            AuditEntry.objects.record(Event.SIGN_OUT, user)

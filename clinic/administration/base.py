@@ -73,7 +73,7 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
     def _record_read(self, record: Any) -> None:
         """Record a read, if the record contains a patient's data or is an audit entry."""
         if isinstance(record, AuditEntry) or patient_id_of(record) is not None:
-            AuditEntry.objects.note(Event.READ, record)
+            AuditEntry.objects.record(Event.READ, record)
 
     # The only place where Django knows that an admin page's record does not exist; test_refusals.py fails without it.
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:

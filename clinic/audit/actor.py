@@ -1,7 +1,4 @@
-"""Who is acting: the user, token and address that the audit trail notes beside everything.
-
-A context variable of our own, because django-auditlog's `set_actor` forgets the outer actor once an inner one ends.
-"""
+"""Who is acting: the user, token and address in every audit entry."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -10,11 +7,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-ANONYMISED = "anonymised"  # what stands in place of each value that was a patient's
+ANONYMISED = "anonymised"  # replaces the values of an anonymised patient
 
 
 def stored_instant(value: str) -> dt.datetime | None:
-    """Return an instant that the trail holds, UTC if it does not say so; None if it is none, as once anonymised."""
+    """Parse an instant of the trail, in UTC unless it has an offset; None for anything else, as anonymised values."""
     try:
         instant = dt.datetime.fromisoformat(value)
     except ValueError:
@@ -24,27 +21,22 @@ def stored_instant(value: str) -> dt.datetime | None:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where something comes from: a user (None for the system itself) and, in a request, the address.
-
-    `token` is the id of the API token that a program acts by in the user's name.
-    """
-
-    actor: Any = None
-    address: str | None = None
-    token: int | None = None
+    actor: Any = None  # a user; None for the system
+    address: str | None = None  # in a request
+    token: int | None = None  # id of the API token
 
 
+# Not django-auditlog's `set_actor`, which loses the outer actor when an inner one ends.
 _origin: ContextVar[Origin] = ContextVar("audit_origin", default=Origin())  # noqa: B039 -- Origin is frozen
 
 
 def current_origin() -> Origin:
-    """Return the innermost origin in force."""
     return _origin.get()
 
 
 @contextmanager
 def acting(by: Any, *, address: str | None = None, token: int | None = None) -> Iterator[None]:
-    """Note `by` as the actor of all that happens inside; an outer address or token stays in force unless given anew."""
+    """Make `by` the actor inside the block. The address and token of an outer block apply unless given."""
     outer = current_origin()
     reset = _origin.set(Origin(by, address or outer.address, token or outer.token))
     try:

@@ -1,4 +1,4 @@
-"""What an entry of the audit trail tells beside its record, in words. No query: names of records are handed in."""
+"""Audit entries in words. Nothing here makes a query: names of records are passed in."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -10,12 +10,14 @@ from django.utils.formats import date_format
 
 from clinic.audit.actor import stored_instant
 from clinic.audit.models import Event
+from clinic.audit.record_names import named_model
 from clinic.core import clinic_time
 
-MAX_CHARACTERS = 200  # of a value; notes are longer
+MAX_CHARACTERS = 200  # of a value on the page of the trail; notes are longer
+EMPTY = "–"
 NameOf = Callable[[type[models.Model], int], str]
 
-_IN_WORDS: dict[str, dict[str, str]] = {
+_SPECIAL_VALUES: dict[str, dict[str, str]] = {
     "status": {"403": "not allowed", "404": "not found"},
     "method": {"GET": "tried to open", "HEAD": "tried to open"}
     | dict.fromkeys(["POST", "PUT", "PATCH"], "tried to send"),
@@ -27,11 +29,11 @@ _IN_WORDS: dict[str, dict[str, str]] = {
     "rows": {"1": "1 row"},
     "sessions": {"1": "1 session"},
 }
-# What a refused address or form named beside the record.
-_NAMED = dict.fromkeys(["doctor_named", "doctor_id_named"], "doctors.Doctor") | dict.fromkeys(
+# Other records that a refused address or form named.
+_REFUSED_IDS = dict.fromkeys(["doctor_named", "doctor_id_named"], "doctors.Doctor") | dict.fromkeys(
     ["patient_named", "patient_id_named", "pick_named"], "patients.Patient"
 )
-_TOLD = {
+_TEMPLATES = {
     "rows": "{} rows",
     "sessions": "{} sessions",
     "format": "as {}",
@@ -49,49 +51,75 @@ _TOLD = {
     "of_user": "only of {}",
     "doctor": "of {}",
     "reason": "why: {}",
-    **dict.fromkeys(_NAMED, "with {}"),
+    **dict.fromkeys(_REFUSED_IDS, "with {}"),
 }
-_DAYS = {"day", "days", "printed", "first", "last"}
-# What is told by the id of a record, and of which kind that is.
-_KINDS = {
-    "of_user": "clinic.User",
-    "doctor": "doctors.Doctor",
-    **_NAMED,
-}
+_DATES = {"day", "days", "printed", "first", "last"}
+_MODELS_OF_IDS = {"of_user": "clinic.User", "doctor": "doctors.Doctor", **_REFUSED_IDS}
 
 
-def records_told(told: dict[str, Any]) -> Iterator[tuple[type[models.Model], int]]:
-    """Yield the records that an entry tells by their ids."""
-    for name, value in told.items():
-        if name in _KINDS and str(value).isdecimal():
-            yield apps.get_model(_KINDS[name]), int(value)
+def describe_actor(entry: Any) -> str:
+    """Return who acted; empty for the system and for people who are not logged in."""
+    return entry.actor.display_name if entry.actor else entry.actor_email or ""
 
 
-def told_text(name: str, value: Any, *, name_of: NameOf) -> str:
-    """Return in words what an entry tells under a name."""
-    if (known := _IN_WORDS.get(name, {}).get(str(value))) is not None:
-        return known
-    texts = [_value_text(name, each, name_of) for each in (value if isinstance(value, list) else [value])]
+def field_label(name: str, field: Any) -> str:
+    return str(getattr(field, "verbose_name", name.replace("_", " ")))
+
+
+def describe_value(field: Any, value: Any, *, name_of: NameOf) -> str:
+    """Return an old or new value of a field. Text is not shortened."""
+    if value in (None, "") or (value == "None" and not _is_required_text(field)):
+        return EMPTY
+    text = str(value)
+    related = named_model(field)
+    if related is not None and text.isdecimal():
+        return name_of(related, int(text))
+    if isinstance(field, models.DateTimeField):
+        return describe_instant(text)
+    if isinstance(field, models.DateField):
+        return describe_date(text)
+    if isinstance(field, models.BooleanField):
+        return describe_bool(text)
+    labels = {str(choice): str(label) for choice, label in getattr(field, "flatchoices", ())}
+    return labels.get(text, text)
+
+
+def _is_required_text(field: Any) -> bool:
+    # Only in such a field is a stored "None" what somebody typed.
+    return isinstance(field, models.CharField | models.TextField) and not field.null
+
+
+def records_in_details(details: dict[str, Any]) -> Iterator[tuple[type[models.Model], int]]:
+    """Yield the model and id of the records that an entry's details mention."""
+    for name, value in details.items():
+        if name in _MODELS_OF_IDS and str(value).isdecimal():
+            yield apps.get_model(_MODELS_OF_IDS[name]), int(value)
+
+
+def describe_detail(name: str, value: Any, *, name_of: NameOf) -> str:
+    if (special := _SPECIAL_VALUES.get(name, {}).get(str(value))) is not None:
+        return special
+    texts = [_describe_one(name, each, name_of) for each in (value if isinstance(value, list) else [value])]
     label = name.removesuffix("_named").removesuffix("_id").replace("_", " ")
-    return _TOLD.get(name, f"{label} {{}}").format(", ".join(texts)[:MAX_CHARACTERS])
+    return _TEMPLATES.get(name, f"{label} {{}}").format(", ".join(texts)[:MAX_CHARACTERS])
 
 
-def _value_text(name: str, value: Any, name_of: NameOf) -> str:
-    if name in _KINDS and str(value).isdecimal():
-        return name_of(apps.get_model(_KINDS[name]), int(value))
+def _describe_one(name: str, value: Any, name_of: NameOf) -> str:
+    if name in _MODELS_OF_IDS and str(value).isdecimal():
+        return name_of(apps.get_model(_MODELS_OF_IDS[name]), int(value))
     if name == "view":
-        return page_text(value)
+        return describe_page(value)
     if name == "what":
         return str(value).replace("_", " ")
     if name == "before":
-        return instant_text(str(value))
-    if name in _DAYS:
-        return day_text(str(value))
-    return yes_or_no(str(value)) if isinstance(value, bool) else str(value)
+        return describe_instant(str(value))
+    if name in _DATES:
+        return describe_date(str(value))
+    return describe_bool(str(value)) if isinstance(value, bool) else str(value)
 
 
-def page_text(view: str) -> str:
-    """Return in words which page an address is of, as `patient retention` or `admin: user, list`."""
+def describe_page(view: str) -> str:
+    """Return the page of a view name, as `patient retention` or `admin: user, list`."""
     namespace, _colon, name = view.rpartition(":")
     app, _line, rest = name.partition("_")
     model, _line, verb = rest.partition("_")
@@ -101,20 +129,21 @@ def page_text(view: str) -> str:
     return f"{part}{words}".replace("_", " ")
 
 
-def yes_or_no(value: str) -> str:
-    """Return what the trail holds of a yes or no; what is neither as it is."""
+# Stored values that cannot be read, as anonymised ones, are returned unchanged.
+
+
+def describe_bool(value: str) -> str:
     return {"True": "yes", "False": "no"}.get(value, value)
 
 
-def day_text(value: str) -> str:
-    """Return a date of the trail as the clinic writes it; what is none as it is."""
+def describe_date(value: str) -> str:
     try:
         return date_format(dt.date.fromisoformat(value), "D j M Y")
     except ValueError:
         return value
 
 
-def instant_text(value: str) -> str:
-    """Return an instant of the trail in clinic time; what is none, as of a record that was anonymised, as it is."""
+def describe_instant(value: str) -> str:
+    """Return an instant in clinic time."""
     instant = stored_instant(value)
     return f"{clinic_time.date_text(instant)} {clinic_time.time_text(instant)}" if instant else value

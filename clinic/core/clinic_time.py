@@ -13,6 +13,8 @@ FIRST_DATE = dt.date(1900, 1, 1)
 LAST_DATE = dt.date(2199, 12, 31)
 
 MINUTE = dt.timedelta(minutes=1)
+HOUR = dt.timedelta(hours=1)
+ONE_DAY = dt.timedelta(days=1)  # 24 hours; a clinic-local day has 23 to 25
 FIRST, SECOND = 0, 1  # which of the two, for a local time that the clock change repeats
 
 
@@ -58,7 +60,7 @@ def day_bounds(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
 
     Where the clock change skips midnight, the day begins at the instant of the change.
     """
-    return _midnight(day), _midnight(day + dt.timedelta(days=1))
+    return _midnight(day), _midnight(day + ONE_DAY)
 
 
 def _midnight(day: dt.date) -> dt.datetime:

@@ -23,13 +23,14 @@ MAX_SORT_KEY = 255
 NO_INITIAL = "–"
 
 
-def with_single_spaces(text: str) -> str:
+def clean_line(text: str) -> str:
+    """Return the text on one line, with single spaces."""
     return " ".join(text.split())
 
 
 def clean_name(name: str) -> str:
     """Return the name composed (NFC) and with single spaces."""
-    return with_single_spaces(unicodedata.normalize("NFC", name))
+    return clean_line(unicodedata.normalize("NFC", name))
 
 
 def check_name(name: str) -> None:
@@ -85,7 +86,7 @@ def fold(text: str) -> str:
     # Twice, because decomposing may yield a capital, as in 𝐌aria.
     plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
     decomposed = unicodedata.normalize("NFKD", plain).translate(_FOLDED_LETTERS)
-    return " ".join("".join(_folded_char(char) for char in decomposed).split())
+    return clean_line("".join(_folded_char(char) for char in decomposed))
 
 
 def sort_key(first_name: str, last_name: str) -> str:

@@ -8,6 +8,7 @@ from django.db import DatabaseError, models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from clinic.accounts.access_state import access_state
 from clinic.accounts.models import User
 from clinic.core.field_errors import FieldErrors
 from clinic.core.names import check_name
@@ -68,9 +69,7 @@ class ApiToken(AuditedRecord):
 
     def state(self, *, at: dt.datetime) -> str:
         """Return for display whether the token is valid at `at`, as `in_force` asks the database, or why not."""
-        if self.has_ended(at=at):
-            return "revoked" if self.revoked_at is not None else "expired"
-        return "in force" if self.user.is_active else "user not active"
+        return access_state(self.user, ended_at=self.revoked_at, expires_at=self.expires_at, at=at, ended="revoked")
 
     def has_ended(self, *, at: dt.datetime) -> bool:
         """Return whether the token is revoked or expired."""

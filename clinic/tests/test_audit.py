@@ -1,4 +1,4 @@
-"""The audit trail: who acted, from where, and that no change stays without its entry."""
+"""Who acted and from where, and that no change is saved without its entry."""
 
 import pytest
 from auditlog import get_logentry_model
@@ -25,7 +25,7 @@ class AuditTrailDown(Exception):
 
 @pytest.fixture
 def break_trail(monkeypatch):
-    """Return a function after whose call no audit entry can be saved."""
+    """Return a function that makes saving any audit entry fail."""
 
     def fail(self, *args, **kwargs):
         raise AuditTrailDown
@@ -40,11 +40,11 @@ def last_entry(record):
 # Who is acting
 
 
-def test_origin_outside_a_request_is_nobody():
+def test_origin_outside_a_request_has_no_actor():
     assert current_origin() == Origin(actor=None, address=None)
 
 
-def test_acting_names_the_actor_inside_only():
+def test_acting_sets_the_actor_inside_the_block_only():
     with acting("outer"):
         inside = current_origin().actor
 
@@ -63,7 +63,7 @@ def test_acting_nested_restores_the_outer_actor():
     assert seen == ["inner", "outer"]
 
 
-def test_acting_that_fails_restores_the_outer_actor():
+def test_acting_restores_the_outer_actor_after_an_error():
     with acting("outer"):
         with pytest.raises(ValueError, match="inside"), acting("inner"):
             raise ValueError("inside")
@@ -76,7 +76,7 @@ def test_acting_nested_keeps_the_address():
         assert current_origin() == Origin("inner", "192.0.2.7")
 
 
-def test_acting_nested_with_an_address_of_its_own_uses_it_inside_only():
+def test_acting_nested_uses_its_own_address_inside_only():
     with acting("outer", address="192.0.2.7"):
         with acting("inner", address="192.0.2.8"):
             assert current_origin().address == "192.0.2.8"
@@ -84,7 +84,7 @@ def test_acting_nested_with_an_address_of_its_own_uses_it_inside_only():
         assert current_origin().address == "192.0.2.7"
 
 
-def test_acting_as_the_system_inside_a_user_is_nobody():
+def test_acting_as_the_system_inside_a_user_has_no_actor():
     with acting("outer"), acting(None):
         assert current_origin().actor is None
 
@@ -92,7 +92,7 @@ def test_acting_as_the_system_inside_a_user_is_nobody():
 # What is written
 
 
-def test_audit_entry_notes_actor_e_mail_and_address(db):
+def test_audit_entry_has_actor_e_mail_and_address(db):
     user = UserFactory(email="reception@example.org")
 
     with acting(user, address="192.0.2.7"):
@@ -110,7 +110,7 @@ def test_audit_entry_outside_has_no_actor(db):
     assert (entry.actor, entry.actor_email, entry.remote_addr) == (None, None, None)
 
 
-def test_audit_entry_of_somebody_not_signed_in_has_an_address_only(db):
+def test_audit_entry_of_an_anonymous_user_has_an_address_only(db):
     with acting(AnonymousUser(), address="192.0.2.7"):
         patient = PatientFactory()
 
@@ -118,7 +118,7 @@ def test_audit_entry_of_somebody_not_signed_in_has_an_address_only(db):
     assert (entry.actor, entry.remote_addr) == (None, "192.0.2.7")
 
 
-def test_audit_entry_nested_notes_the_inner_actor_and_then_the_outer(db):
+def test_audit_entry_inside_a_nested_block_has_the_inner_actor(db):
     outer, inner = UserFactory(), UserFactory()
 
     with acting(outer):
@@ -130,7 +130,7 @@ def test_audit_entry_nested_notes_the_inner_actor_and_then_the_outer(db):
     assert last_entry(second).actor == outer
 
 
-def test_audit_entry_holds_old_and_new(db):
+def test_audit_entry_has_old_and_new_values(db):
     patient = PatientFactory(last_name="Santos")
 
     patient.last_name = "Silva"
@@ -147,7 +147,7 @@ def test_audit_entry_of_a_patient_omits_derived_fields(db):
     assert not {"name_key", "diary_version", "updated_at", "search_keys"} & last_entry(patient).changes_dict.keys()
 
 
-def test_audit_entry_of_a_user_does_not_hold_the_password(db):
+def test_audit_entry_of_a_user_does_not_contain_the_password(db):
     user = UserFactory()
 
     user.set_password("another-long-password")
@@ -159,7 +159,7 @@ def test_audit_entry_of_a_user_does_not_hold_the_password(db):
     assert password_set.additional_data == {"what": "password_set"}
 
 
-def test_audit_entry_of_a_new_record_holds_columns_only():
+def test_audit_entry_of_a_new_record_contains_columns_only():
     audited = [model for model in apps.get_models() if auditlog.contains(model)]
 
     extra = {
@@ -171,7 +171,7 @@ def test_audit_entry_of_a_new_record_holds_columns_only():
     assert {name: fields for name, fields in extra.items() if fields} == {}
 
 
-def test_audit_entry_of_a_deleted_patient_stays(db):
+def test_audit_entry_of_a_deleted_patient_remains(db):
     user = UserFactory()
     patient = PatientFactory()
     pk = patient.pk
@@ -187,12 +187,12 @@ def test_audit_trail_is_the_clinics_own_table():
     assert get_logentry_model() is AuditEntry
 
 
-# No change without its entry
+# Rollback
 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_booking_whose_audit_entry_fails_leaves_no_appointment(now, break_trail):
+def test_booking_is_rolled_back_when_its_audit_entry_fails(now, break_trail):
     patient, doctor = PatientFactory(), DoctorFactory()
     break_trail()
 
@@ -206,7 +206,7 @@ def test_booking_whose_audit_entry_fails_leaves_no_appointment(now, break_trail)
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_booking_whose_audit_entry_fails_can_be_sent_again(now, break_trail, monkeypatch):
+def test_booking_can_be_repeated_after_its_audit_entry_failed(now, break_trail, monkeypatch):
     patient, doctor = PatientFactory(), DoctorFactory()
     break_trail()
     with pytest.raises(AuditTrailDown):
@@ -220,7 +220,7 @@ def test_booking_whose_audit_entry_fails_can_be_sent_again(now, break_trail, mon
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_cancelling_whose_audit_entry_fails_changes_nothing(now, break_trail):
+def test_cancelling_is_rolled_back_when_its_audit_entry_fails(now, break_trail):
     appointment = AppointmentFactory()
     break_trail()
 
@@ -233,7 +233,7 @@ def test_cancelling_whose_audit_entry_fails_changes_nothing(now, break_trail):
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_registering_a_patient_whose_audit_entry_fails_leaves_nothing(break_trail):
+def test_registration_is_rolled_back_when_its_audit_entry_fails(break_trail):
     break_trail()
 
     with pytest.raises(AuditTrailDown):

@@ -1,4 +1,4 @@
-"""Nobody changes or deletes what the audit trail holds, but for the command that prunes it."""
+"""The audit trail cannot be changed or deleted, except by the command that prunes it."""
 
 import datetime as dt
 from io import StringIO
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def entry(patient):
-    return AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk])
+    return AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk])
 
 
 def stored(entry):
@@ -74,7 +74,7 @@ def test_entry_cannot_be_changed_or_deleted(entry):
 
 
 @pytest.mark.both_databases
-def test_new_entry_with_the_key_of_an_old_one_does_not_replace_it(entry):
+def test_new_entry_with_an_existing_key_is_refused(entry):
     before = stored(entry)
     other = AuditEntry(pk=entry.pk, event=Event.READ, action=3, content_type=ContentType.objects.get_for_model(Patient))
 
@@ -85,7 +85,7 @@ def test_new_entry_with_the_key_of_an_old_one_does_not_replace_it(entry):
 
 
 @pytest.mark.both_databases
-def test_entry_loaded_from_a_file_does_not_replace_an_old_one(entry):
+def test_fixture_with_an_existing_key_is_refused(entry):
     before = stored(entry)
     text = serializers.serialize("json", [AuditEntry.objects.get(pk=entry.pk)]).replace("search", "read")
 
@@ -97,7 +97,7 @@ def test_entry_loaded_from_a_file_does_not_replace_an_old_one(entry):
 
 
 @pytest.mark.both_databases
-def test_user_with_entries_is_not_deleted_with_their_name(entry):
+def test_user_with_audit_entries_cannot_be_deleted(entry):
     user = UserFactory()
     AuditEntry.objects.create(event=Event.READ, action=3, content_type=entry.content_type, actor=user)
 
@@ -113,7 +113,7 @@ def test_library_commands_that_rewrite_the_trail_are_removed():
             call_command(command)
 
 
-def test_admin_changes_no_entry_by_any_method(in_admin, entry):
+def test_admin_cannot_change_an_entry_by_any_method(in_admin, entry):
     before = stored(entry)
 
     for page in ("change", "delete", "history"):
@@ -124,7 +124,7 @@ def test_admin_changes_no_entry_by_any_method(in_admin, entry):
             assert stored(entry) == before, (page, method)
 
 
-def test_admin_deletes_no_entry_by_an_action(in_admin, entry):
+def test_admin_cannot_delete_entries_by_an_action(in_admin, entry):
     sent = {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"}
 
     in_admin.post("/admin/clinic/auditentry/", sent)
@@ -132,7 +132,7 @@ def test_admin_deletes_no_entry_by_an_action(in_admin, entry):
     assert AuditEntry.objects.filter(pk=entry.pk).exists()
 
 
-def test_admin_adds_no_entry(in_admin):
+def test_admin_cannot_add_an_entry(in_admin):
     response = in_admin.post("/admin/clinic/auditentry/add/", {})
 
     assert response.status_code == 403
@@ -146,7 +146,7 @@ def role_changes(user):
     return [entry.changes_dict["groups"] for entry in writes if "groups" in entry.changes_dict]
 
 
-def test_roles_given_and_removed_are_recorded_old_and_new():
+def test_change_of_roles_is_recorded_with_old_and_new_roles():
     user = UserFactory(role=DOCTOR)
     receptionist = Group.objects.get(name=RECEPTIONIST)
 
@@ -155,7 +155,7 @@ def test_roles_given_and_removed_are_recorded_old_and_new():
     assert role_changes(user) == [["", "Doctor"], ["Doctor", ""], ["", "Receptionist"]]
 
 
-def test_role_given_from_the_side_of_the_group_is_the_users_entry():
+def test_role_added_through_the_group_is_an_entry_of_the_user():
     user = UserFactory()
 
     Group.objects.get(name=RECEPTIONIST).user_set.add(user)
@@ -176,15 +176,15 @@ def test_unchanged_roles_leave_no_entry():
 
 @pytest.fixture
 def old_and_new(db, settings):
-    """An entry a minute too old to be kept, with a patient seen in it, and one just not."""
+    """Entries one minute older and one minute newer than the retention limit, each with a patient."""
     settings.AUDIT_RETENTION_DAYS = 10
     limit = timezone.now() - dt.timedelta(days=10)
     kind = ContentType.objects.get_for_model(Patient)
     common = {"event": Event.SEARCH, "action": 3, "content_type": kind}
     old = AuditEntry.objects.create(timestamp=limit - dt.timedelta(minutes=1), **common)
-    SeenPatient.objects.note(old, [7])
+    SeenPatient.objects.record(old, [7])
     new = AuditEntry.objects.create(timestamp=limit + dt.timedelta(minutes=1), **common)
-    SeenPatient.objects.note(new, [8])
+    SeenPatient.objects.record(new, [8])
     return old, new
 
 
@@ -195,12 +195,12 @@ def pruned(*options):
 
 
 @pytest.mark.both_databases
-def test_pruning_deletes_what_is_too_old_and_nothing_else(now, old_and_new):
+def test_pruning_deletes_only_entries_that_are_too_old(now, old_and_new):
     old, new = old_and_new
 
-    said = pruned()
+    output = pruned()
 
-    assert said.startswith("1 ")
+    assert output.startswith("1 ")
     assert not AuditEntry.objects.filter(pk=old.pk).exists()
     assert AuditEntry.objects.filter(pk=new.pk).exists()
     assert [seen.patient_id for seen in SeenPatient.objects.all()] == [8]
@@ -215,8 +215,8 @@ def test_pruning_leaves_an_entry_of_its_own(now, old_and_new):
 
 
 @pytest.mark.both_databases
-def test_pruning_goes_on_in_batches(now, old_and_new, monkeypatch):
-    monkeypatch.setattr("clinic.audit.models.PRUNED_AT_ONCE", 1)
+def test_pruning_works_in_batches(now, old_and_new, monkeypatch):
+    monkeypatch.setattr("clinic.audit.models.PRUNE_BATCH", 1)
     old, _new = old_and_new
     AuditEntry.objects.create(timestamp=old.timestamp, event=Event.READ, action=3, content_type_id=old.content_type_id)
 
@@ -224,13 +224,13 @@ def test_pruning_goes_on_in_batches(now, old_and_new, monkeypatch):
 
 
 def test_dry_run_deletes_nothing_and_leaves_no_entry(now, old_and_new):
-    said = pruned("--dry-run")
+    output = pruned("--dry-run")
 
-    assert said.startswith("1 ")
+    assert output.startswith("1 ")
     assert AuditEntry.objects.count() == 2
 
 
-def test_pruning_everything_by_mistake_is_refused(now, old_and_new, settings):
+def test_pruning_with_a_retention_of_0_days_is_refused(now, old_and_new, settings):
     settings.AUDIT_RETENTION_DAYS = 0
 
     with pytest.raises(CommandError):

@@ -1,4 +1,4 @@
-"""Who looks at what: every read, search, export and sign-in leaves its entry, in which nothing typed stands."""
+"""Every read, search, export and login leaves an entry, without typed text."""
 
 import datetime as dt
 import json
@@ -34,22 +34,22 @@ def own_appointment(doctor_user):
 
 
 def whole_trail():
-    """Return everything that entries other than changes hold, as text."""
-    told = AuditEntry.objects.exclude(event=Event.WRITE).values_list("additional_data", "object_repr", "changes")
-    return json.dumps(list(told))
+    """Return all entries but changes, as text."""
+    stored = AuditEntry.objects.exclude(event=Event.WRITE).values_list("additional_data", "object_repr", "changes")
+    return json.dumps(list(stored))
 
 
-# Signing in and out
+# Logging in and out
 
 
-def test_signing_in_names_the_user_and_the_address(client, receptionist):
+def test_login_entry_has_the_user_and_the_address(client, receptionist):
     client.post("/accounts/login/", {"username": "reception", "password": "demo-clinic-2026"}, REMOTE_ADDR="192.0.2.7")
 
     entry = only_entry(event=Event.SIGN_IN)
     assert (entry.actor, entry.object_id, entry.remote_addr) == (receptionist, receptionist.pk, "192.0.2.7")
 
 
-def test_failing_to_sign_in_names_the_user_who_was_tried_and_not_as_the_actor(client, receptionist):
+def test_failed_login_names_the_user_but_not_as_actor(client, receptionist):
     client.post("/accounts/login/", {"username": "reception", "password": "secret-typed"}, REMOTE_ADDR="192.0.2.7")
 
     entry = only_entry(event=Event.SIGN_IN_FAILED)
@@ -57,7 +57,7 @@ def test_failing_to_sign_in_names_the_user_who_was_tried_and_not_as_the_actor(cl
     assert "secret-typed" not in whole_trail()
 
 
-def test_failing_to_sign_in_as_nobody_does_not_keep_what_was_typed(client):
+def test_failed_login_of_unknown_user_does_not_store_the_name(client):
     client.post("/accounts/login/", {"username": "my-password-by-mistake", "password": "x"})
 
     entry = only_entry(event=Event.SIGN_IN_FAILED)
@@ -66,12 +66,12 @@ def test_failing_to_sign_in_as_nobody_does_not_keep_what_was_typed(client):
 
 
 @pytest.mark.both_databases
-def test_failing_takes_as_many_queries_whether_the_user_exists_or_not(
+def test_failed_login_takes_equal_queries_for_known_and_unknown_users(
     client, receptionist, django_assert_num_queries, django_assert_max_num_queries
 ):
-    client.post("/accounts/login/", {"username": "somebody", "password": "x"})  # warms what is cached
+    client.post("/accounts/login/", {"username": "unknown", "password": "x"})  # fills caches
     counts = []
-    for name in ("nobody", "reception"):
+    for name in ("unknown too", "reception"):
         with django_assert_max_num_queries(50) as captured:
             client.post("/accounts/login/", {"username": name, "password": "x"})
         counts.append(len(captured))
@@ -79,14 +79,14 @@ def test_failing_takes_as_many_queries_whether_the_user_exists_or_not(
     assert counts[0] == counts[1]
 
 
-def test_signing_out_names_the_user(at_desk, receptionist):
+def test_logout_entry_has_the_user(at_desk, receptionist):
     at_desk.post("/accounts/logout/")
 
     assert only_entry(event=Event.SIGN_OUT).actor == receptionist
 
 
 @pytest.mark.both_databases
-def test_nobody_signs_in_without_an_entry(client, receptionist, monkeypatch):
+def test_login_fails_when_the_entry_cannot_be_written(client, receptionist, monkeypatch):
     client.raise_request_exception = False
     monkeypatch.setattr(AuditEntry, "save_base", lambda *args, **kwargs: 1 / 0)
 
@@ -134,7 +134,7 @@ def address_of(template, appointment):
     ), lonely or appointment.patient_id
 
 
-def test_page_that_shows_a_record_leaves_one_entry(at_desk, receptionist, appointment):
+def test_page_with_a_record_leaves_one_entry(at_desk, receptionist, appointment):
     with Cases(client=at_desk) as case:
         for name in READS:
             with case(name):
@@ -147,7 +147,7 @@ def test_page_that_shows_a_record_leaves_one_entry(at_desk, receptionist, appoin
                 assert (entry.actor, entry.patient_id) == (receptionist, patient_id)
 
 
-def test_admin_page_that_shows_a_record_leaves_one_entry(in_admin, administrator, appointment):
+def test_admin_page_with_a_record_leaves_one_entry(in_admin, administrator, appointment):
     with Cases(client=in_admin) as case:
         for name in ADMIN_READS:
             with case(name):
@@ -160,7 +160,7 @@ def test_admin_page_that_shows_a_record_leaves_one_entry(in_admin, administrator
                 assert (entry.actor, entry.patient_id) == (administrator, patient_id)
 
 
-def test_call_that_answers_with_a_record_leaves_one_entry_with_the_token(api, receptionist, appointment):
+def test_api_response_with_a_record_leaves_one_entry_with_the_token(api, receptionist, appointment):
     with Cases() as case:
         for name in API_READS:
             with case(name):
@@ -192,19 +192,19 @@ def test_record_is_not_shown_when_the_entry_cannot_be_written(at_desk, appointme
                 assert b"Maria" not in response.content
 
 
-def test_form_that_is_refused_shows_the_record_again_and_notes_it(at_desk, appointment):
+def test_refused_form_records_that_it_shows_the_patient_again(at_desk, appointment):
     at_desk.post(f"/patients/{appointment.patient_id}/edit/", {"first_name": ""})
 
     assert only_entry(event=Event.READ).patient_id == appointment.patient_id
 
 
-def test_anonymising_that_is_refused_shows_the_record_again_and_notes_it(in_admin, appointment):
+def test_refused_anonymising_records_that_it_shows_the_patient_again(in_admin, appointment):
     in_admin.post(f"/patients/{appointment.patient_id}/anonymise/", {})
 
     assert only_entry(event=Event.READ).patient_id == appointment.patient_id
 
 
-def test_anonymising_is_a_write_and_no_read(in_admin, patient):
+def test_anonymising_is_recorded_as_write_only(in_admin, patient):
     in_admin.post(f"/patients/{patient.pk}/anonymise/", {"checked": "on"})
 
     assert not entries(event=Event.READ)
@@ -213,14 +213,14 @@ def test_anonymising_is_a_write_and_no_read(in_admin, patient):
 APPOINTMENTS_IN_ADMIN = "/admin/appointments/appointment"
 
 
-def test_patient_chosen_in_a_refused_form_of_the_admin_is_noted(in_admin, patient):
+def test_patient_chosen_in_a_refused_admin_form_is_recorded(in_admin, patient):
     response = in_admin.post(f"{APPOINTMENTS_IN_ADMIN}/add/", {"patient": patient.pk})
 
     assert patient.option_text in response.content.decode()
     assert only_entry(event=Event.READ).patient_id == patient.pk
 
 
-def test_patient_chosen_for_an_appointment_of_another_is_noted_beside_its_own(in_admin, appointment, patient):
+def test_refused_change_of_patient_records_both_patients(in_admin, appointment, patient):
     typed = {"patient": patient.pk, "doctor": appointment.doctor_id, "seen_version": appointment.version}
 
     response = in_admin.post(f"{APPOINTMENTS_IN_ADMIN}/{appointment.pk}/change/", typed)
@@ -230,14 +230,14 @@ def test_patient_chosen_for_an_appointment_of_another_is_noted_beside_its_own(in
     assert read == [(Appointment, appointment.patient_id), (Patient, patient.pk)]
 
 
-def test_unknown_patient_chosen_in_the_admin_is_a_refusal(in_admin):
+def test_unknown_patient_in_the_admin_is_recorded_as_refusal(in_admin):
     in_admin.get(f"{APPOINTMENTS_IN_ADMIN}/add/?patient=999999")
 
     assert only_entry(event=Event.REFUSAL).object_id == 999999
     assert not entries(event=Event.READ)
 
 
-def test_change_that_is_saved_is_a_write_and_no_read(at_desk, appointment):
+def test_saved_change_is_recorded_as_write_only(at_desk, appointment):
     patient = appointment.patient
     sent = {
         "first_name": "Maria",
@@ -255,13 +255,13 @@ def test_change_that_is_saved_is_a_write_and_no_read(at_desk, appointment):
     ]
 
 
-def test_call_that_changes_nothing_is_a_read(api, appointment):
+def test_api_call_that_changes_nothing_is_recorded_as_read(api, appointment):
     api.patch(f"/patients/{appointment.patient_id}", {"first_name": "Maria"})
 
     assert only_entry(event=Event.READ).patient_id == appointment.patient_id
 
 
-def test_picked_patient_is_noted_where_the_form_is_shown_again(at_desk, appointment):
+def test_picked_patient_is_recorded_when_the_form_is_shown_again(at_desk, appointment):
     at_desk.post("/appointments/book/", {"patient": appointment.patient_id, "look": "1"})
 
     assert only_entry(event=Event.READ).patient_id == appointment.patient_id
@@ -270,7 +270,7 @@ def test_picked_patient_is_noted_where_the_form_is_shown_again(at_desk, appointm
 # Lists
 
 
-def test_day_by_the_api_is_one_entry_with_the_patients_in_it(api, appointment):
+def test_api_day_list_is_one_entry_with_its_patients(api, appointment):
     other = AppointmentFactory(start_time=appointment.start_time + dt.timedelta(hours=1))
 
     api.get("/appointments?date=2026-11-24")
@@ -280,14 +280,14 @@ def test_day_by_the_api_is_one_entry_with_the_patients_in_it(api, appointment):
     assert entry.additional_data["day"] == "2026-11-24"
 
 
-def test_doctor_by_the_api_is_noted_with_the_own_patients_only(own_appointment, doctor_user, appointment):
+def test_api_list_for_a_doctor_records_own_patients_only(own_appointment, doctor_user, appointment):
     ApiClient(doctor_user).get("/appointments?date=2026-11-24")
 
     assert seen_in(only_entry(event=Event.READ)) == {own_appointment.patient_id}
 
 
 @pytest.mark.parametrize("page", ["", "print/"])
-def test_list_of_those_who_are_hit_notes_whom_it_names(at_desk, appointment, page):
+def test_list_of_displaced_appointments_records_its_patients(at_desk, appointment, page):
     impact = open_schedule_change([appointment], cause="Leave", by=None)
 
     at_desk.get(f"/appointments/impacts/{impact.pk}/{page}")
@@ -296,8 +296,8 @@ def test_list_of_those_who_are_hit_notes_whom_it_names(at_desk, appointment, pag
 
 
 @pytest.fixture
-def hit(now):
-    """An appointment on the Thursday, of a doctor whose hours end on the Monday after it, and others begin."""
+def displaced(now):
+    """An appointment on Thursday; the doctor has other hours from Tuesday on."""
     doctor = DoctorFactory()
     TimetableFactory(doctor=doctor, valid_until=dt.date(2026, 11, 30))
     TimetableFactory(doctor=doctor, valid_from=dt.date(2026, 12, 1))
@@ -319,7 +319,7 @@ LEAVE = {
     "reason": "Ill",
 }
 HOLIDAYS = {"country": "US", "region": "", "year": "2026", "shown": "US//2026", "date": [THURSDAY]}
-HITS = {
+DISPLACING_FORMS = {
     "leave": ("/doctors/{doctor}/leave/", {"first_day": THURSDAY, "last_day": THURSDAY, "reason": "Ill"}),
     "closure": ("/doctors/closures/new/", {"date": THURSDAY, "name": "Power cut"}),
     "shorter hours": ("/doctors/hours/{hours}/", HOURS),
@@ -332,86 +332,88 @@ HITS = {
 }
 
 
-def look_at_hits(client, name, appointment):
-    """Send a form that would hit an appointment; it shows whom, and saves nothing."""
-    address, typed = HITS[name]
+def send_displacing_form(client, name, appointment):
+    """Send a form that would displace an appointment. It shows the appointment and saves nothing."""
+    address, typed = DISPLACING_FORMS[name]
     doctor = appointment.doctor
     hours = doctor.timetables.order_by("pk").first()
     return client.post(address.format(doctor=doctor.pk, hours=hours.pk), {"doctor": doctor.pk} | typed)
 
 
-def test_form_that_shows_who_would_be_hit_notes_whom_it_names(in_admin, administrator, hit):
+def test_form_with_affected_appointments_records_their_patients(in_admin, administrator, displaced):
     with Cases(client=in_admin) as case:
-        for name in HITS:
+        for name in DISPLACING_FORMS:
             with case(name):
-                response = look_at_hits(in_admin, name, hit)
+                response = send_displacing_form(in_admin, name, displaced)
 
                 assert "Maria Santos" in response.content.decode()
                 entry = only_entry(event=Event.READ)
-                assert (entry.actor, seen_in(entry)) == (administrator, {hit.patient_id})
+                assert (entry.actor, seen_in(entry)) == (administrator, {displaced.patient_id})
 
 
 @pytest.mark.both_databases
-def test_nobody_is_told_who_would_be_hit_without_an_entry(in_admin, hit, monkeypatch):
+def test_affected_appointments_are_not_shown_without_an_entry(in_admin, displaced, monkeypatch):
     with Cases(client=in_admin) as case:
-        for name in HITS:
+        for name in DISPLACING_FORMS:
             with case(name):
                 in_admin.raise_request_exception = False
-                monkeypatch.setattr(AuditQuerySet, "note_of", lambda *args, **kwargs: 1 / 0)
+                monkeypatch.setattr(AuditQuerySet, "record_by_id", lambda *args, **kwargs: 1 / 0)
 
-                response = look_at_hits(in_admin, name, hit)
+                response = send_displacing_form(in_admin, name, displaced)
 
                 assert response.status_code == 500
                 assert b"Maria" not in response.content
 
 
-def test_of_very_many_who_would_be_hit_the_entry_holds_those_who_are_named(in_admin, hit, monkeypatch):
+def test_long_list_of_affected_appointments_records_only_those_shown(in_admin, displaced, monkeypatch):
     with Cases(client=in_admin) as case:
-        for name in HITS:
+        for name in DISPLACING_FORMS:
             with case(name):
                 monkeypatch.setattr("appointments.displaced.finder.MAX_NAMED", 1)
-                later = AppointmentFactory(doctor=hit.doctor, start_time=hit.start_time + dt.timedelta(hours=1))
+                later = AppointmentFactory(
+                    doctor=displaced.doctor, start_time=displaced.start_time + dt.timedelta(hours=1)
+                )
 
-                response = look_at_hits(in_admin, name, hit)
+                response = send_displacing_form(in_admin, name, displaced)
 
                 assert later.patient.full_name not in response.content.decode()
                 assert "the first 1" in response.content.decode()
-                assert seen_in(only_entry(event=Event.READ)) == {hit.patient_id}
+                assert seen_in(only_entry(event=Event.READ)) == {displaced.patient_id}
 
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("name", ["leave", "admin, leave"])
-def test_those_who_would_be_hit_are_noted_in_the_same_queries_however_many(
-    in_admin, hit, name, django_assert_num_queries, django_assert_max_num_queries
+def test_recording_10_affected_appointments_takes_as_many_queries_as_1(
+    in_admin, displaced, name, django_assert_num_queries, django_assert_max_num_queries
 ):
-    look_at_hits(in_admin, name, hit)
+    send_displacing_form(in_admin, name, displaced)
     with django_assert_max_num_queries(100) as few:
-        look_at_hits(in_admin, name, hit)
+        send_displacing_form(in_admin, name, displaced)
     for number in (-4, -3, -2, -1, 1, 2, 3, 6, 7):  # around the lunch
-        AppointmentFactory(doctor=hit.doctor, start_time=hit.start_time + number * dt.timedelta(minutes=30))
+        AppointmentFactory(doctor=displaced.doctor, start_time=displaced.start_time + number * dt.timedelta(minutes=30))
 
     with django_assert_num_queries(len(few)):
-        look_at_hits(in_admin, name, hit)
+        send_displacing_form(in_admin, name, displaced)
 
     assert len(seen_in(entries(event=Event.READ)[-1])) == 10
 
 
-def test_program_that_is_told_who_would_be_hit_leaves_an_entry(admin_api, administrator, hit):
-    response = admin_api.patch(f"/doctors/{hit.doctor_id}", {"is_active": False})
+def test_api_response_with_affected_appointments_leaves_an_entry(admin_api, administrator, displaced):
+    response = admin_api.patch(f"/doctors/{displaced.doctor_id}", {"is_active": False})
 
-    assert [each["patient_id"] for each in response.json()["hits"]] == [hit.patient_id]
+    assert [each["patient_id"] for each in response.json()["hits"]] == [displaced.patient_id]
     entry = only_entry(event=Event.READ)
-    assert (entry.actor, seen_in(entry)) == (administrator, {hit.patient_id})
+    assert (entry.actor, seen_in(entry)) == (administrator, {displaced.patient_id})
     assert entry.token_id == administrator.api_tokens.get().pk
 
 
-def test_change_that_hits_somebody_is_a_write_and_no_read(admin_api, hit):
-    admin_api.patch(f"/doctors/{hit.doctor_id}", {"is_active": False, "accept_hits": True})
+def test_accepted_displacement_is_recorded_as_write_only(admin_api, displaced):
+    admin_api.patch(f"/doctors/{displaced.doctor_id}", {"is_active": False, "accept_hits": True})
 
     assert not entries(event=Event.READ)
 
 
-def test_list_of_records_that_may_have_to_go_notes_whom_it_names(in_admin, patient):
+def test_retention_list_records_its_patients(in_admin, patient):
     Patient.objects.filter(pk=patient.pk).update(created_at=dt.datetime(2001, 1, 1, tzinfo=dt.UTC))
     PatientFactory()
 
@@ -420,7 +422,7 @@ def test_list_of_records_that_may_have_to_go_notes_whom_it_names(in_admin, patie
     assert seen_in(only_entry(event=Event.READ)) == {patient.pk}
 
 
-def test_question_whether_to_delete_those_selected_in_the_admin_notes_whom_it_names(in_admin, patient):
+def test_admin_delete_confirmation_records_the_selected_patients(in_admin, patient):
     PatientFactory()
 
     response = in_admin.post(
@@ -431,19 +433,19 @@ def test_question_whether_to_delete_those_selected_in_the_admin_notes_whom_it_na
     assert seen_in(only_entry(event=Event.READ)) == {patient.pk}
 
 
-def test_admin_list_notes_whom_it_shows(in_admin, appointment):
+def test_admin_list_records_its_patients(in_admin, appointment):
     in_admin.get("/admin/patients/patient/")
 
     assert seen_in(only_entry(event=Event.READ)) == {appointment.patient_id}
 
 
-def test_admin_list_of_appointments_notes_their_patients(in_admin, appointment):
+def test_admin_list_of_appointments_records_their_patients(in_admin, appointment):
     in_admin.get("/admin/appointments/appointment/")
 
     assert seen_in(only_entry(event=Event.READ)) == {appointment.patient_id}
 
 
-def test_printed_schedule_notes_the_dates(at_desk, appointment):
+def test_printed_schedule_records_the_dates(at_desk, appointment):
     with Cases(client=at_desk) as case:
         for page in ["2026-11-24/print/", "next/print/", "pack/"]:
             with case(page):
@@ -461,7 +463,7 @@ def test_day_view_and_its_polling_leave_no_entry(at_desk, appointment):
     assert not entries(event=Event.READ)
 
 
-def test_calendar_feed_notes_who_fetched_new_appointments_from_where(client, appointment):
+def test_calendar_feed_records_the_address_of_a_fetch(client, appointment):
     token = CalendarFeed.make(appointment.doctor, by=None)
     first = client.get(f"/calendar/{token}.ics", REMOTE_ADDR="192.0.2.7")
     client.get(f"/calendar/{token}.ics", headers={"If-None-Match": first["ETag"]})
@@ -499,7 +501,7 @@ API_SEARCHES = {
 
 
 @pytest.mark.both_databases
-def test_search_notes_whom_it_found_and_not_what_was_typed(at_desk, appointment):
+def test_search_records_the_patients_found_but_not_the_text(at_desk, appointment):
     with Cases(client=at_desk) as case:
         for name in SEARCHES:
             with case(name):
@@ -510,7 +512,7 @@ def test_search_notes_whom_it_found_and_not_what_was_typed(at_desk, appointment)
                 assert "santos" not in whole_trail().lower()
 
 
-def test_admin_search_notes_whom_it_found_and_not_what_was_typed(in_admin, appointment):
+def test_admin_search_records_the_patients_found_but_not_the_text(in_admin, appointment):
     with Cases(client=in_admin) as case:
         for name in ADMIN_SEARCHES:
             with case(name):
@@ -526,7 +528,7 @@ def test_admin_search_notes_whom_it_found_and_not_what_was_typed(in_admin, appoi
                 assert "santos" not in whole_trail().lower()
 
 
-def test_search_by_a_program_notes_whom_it_found(api, appointment):
+def test_api_search_records_the_patients_found(api, appointment):
     with Cases() as case:
         for name in API_SEARCHES:
             with case(name):
@@ -537,13 +539,13 @@ def test_search_by_a_program_notes_whom_it_found(api, appointment):
                 assert "santos" not in whole_trail().lower()
 
 
-def test_search_in_vain_leaves_an_entry(at_desk):
-    at_desk.post("/patients/", {"query": "nobody"}, follow=True)
+def test_search_without_matches_leaves_an_entry(at_desk):
+    at_desk.post("/patients/", {"query": "unknown"}, follow=True)
 
     assert only_entry(event=Event.SEARCH).additional_data["found"] == 0
 
 
-def test_page_without_a_search_leaves_none(at_desk):
+def test_search_page_without_a_search_leaves_no_entry(at_desk):
     at_desk.get("/patients/")
 
     assert not entries(event=Event.SEARCH)
@@ -558,15 +560,14 @@ EXPORTS = {
 }
 
 
-def test_export_is_noted_before_its_first_row_is_sent(in_admin, appointment):
+def test_export_is_recorded_before_its_first_row_is_sent(in_admin, appointment):
     with Cases(client=in_admin) as case:
         for name in EXPORTS:
             for as_format in ["csv", "xlsx"]:
                 with case(name, as_format):
-                    response = in_admin.get(EXPORTS[name].format(as_format))  # nothing of the stream is read
-                    for (
-                        close
-                    ) in response._resource_closers:  # not `close()`, which would end the test's connection, too
+                    response = in_admin.get(EXPORTS[name].format(as_format))  # the stream is not read
+                    # Not `response.close()`, which would also close the test's connection.
+                    for close in response._resource_closers:
                         close()
 
                     entry = only_entry(event=Event.EXPORT)
@@ -575,7 +576,7 @@ def test_export_is_noted_before_its_first_row_is_sent(in_admin, appointment):
 
 
 @pytest.mark.both_databases
-def test_export_of_days_counts_what_it_sends(in_admin, appointment):
+def test_export_entry_counts_the_rows_sent(in_admin, appointment):
     AppointmentFactory(start_time=appointment.start_time + dt.timedelta(days=1))
 
     response = in_admin.get("/appointments/export/?first=2026-11-24&last=2026-11-25&as=csv")
@@ -594,10 +595,10 @@ def test_nothing_is_exported_when_the_entry_cannot_be_written(in_admin, appointm
     assert in_admin.get(EXPORTS["patients"].format("csv")).status_code == 500
 
 
-# Whose data
+# Patients of entries
 
 
-def test_entry_of_a_hit_says_whose_appointment_it_is(appointment):
+def test_entry_of_a_displaced_appointment_has_its_patient(appointment):
     open_schedule_change([appointment], cause="Leave", by=None)
 
     assert (
@@ -605,7 +606,7 @@ def test_entry_of_a_hit_says_whose_appointment_it_is(appointment):
     )
 
 
-def test_history_in_the_admin_tells_of_changes_only(in_admin, appointment):
+def test_admin_history_lists_changes_only(in_admin, appointment):
     in_admin.get(f"/patients/{appointment.patient_id}/")
 
     response = in_admin.get(f"/admin/patients/patient/{appointment.patient_id}/history/")
@@ -613,7 +614,7 @@ def test_history_in_the_admin_tells_of_changes_only(in_admin, appointment):
     assert [entry.event for entry in response.context_data["log_entries"]] == ["write"]
 
 
-def test_preview_of_an_import_notes_who_is_registered_already(in_admin, appointment, tmp_path):
+def test_import_preview_records_the_patients_already_registered(in_admin, appointment, tmp_path):
     text = f"First name,Last name,E-mail\nMaria,Santos,{appointment.patient.email}\n"
     in_admin.post("/patients/import/", {"file": SimpleUploadedFile("p.csv", text.encode()), "month_first": "day"})
     draft = ImportDraft.objects.get()
@@ -624,16 +625,16 @@ def test_preview_of_an_import_notes_who_is_registered_already(in_admin, appointm
 
 
 @pytest.mark.both_databases
-def test_list_that_names_many_holds_the_first_and_finds_all():
+def test_entry_of_a_long_list_stores_20_ids_and_is_found_by_all():
     patients = [PatientFactory() for _ in range(25)]
 
-    entry = AuditEntry.objects.note(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
+    entry = AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
 
     assert len(entry.additional_data["patients"]) == 20
     assert entry.additional_data["found"] == len(seen_in(entry)) == 25
 
 
-def test_user_without_a_role_leaves_no_read(client, appointment):
+def test_user_without_a_role_leaves_no_read_entry(client, appointment):
     client.force_login(UserFactory())
 
     client.get(f"/patients/{appointment.patient_id}/")

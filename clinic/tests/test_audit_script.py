@@ -1,4 +1,4 @@
-"""Twenty things that people and programs do, and exactly the entries they leave: no more, no fewer, row by row."""
+"""Twenty actions of people and programs leave exactly these audit entries."""
 
 import datetime as dt
 
@@ -24,7 +24,7 @@ CARDIOLOGY = {"specialization": ["General practice", "Cardiology"]}
 
 
 class Clinic:
-    """People at their places, the records there were before, and those that are made on the way."""
+    """Users at their computers, and the records that the actions use and create."""
 
     def __init__(self):
         self.reception = UserFactory(username="reception", role=RECEPTIONIST)
@@ -109,7 +109,7 @@ def change_doctor(clinic):
 
 
 def at(place, address, **values):
-    """Return what looks at an address, named by the clinic's records."""
+    """Return an action that opens an address, filled in from the clinic."""
     return lambda clinic: clinic.people[place].get(address.format(c=clinic, **values))
 
 
@@ -126,7 +126,7 @@ ACTIONS = [
     sign_in(WARD, "doctor"),
     at(WARD, "/appointments/{c.appointment.pk}/"),
     arrive,
-    at(WARD, "/patients/{c.maria.pk}/"),  # who is not the doctor's patient
+    at(WARD, "/patients/{c.maria.pk}/"),  # not this doctor's patient
     lambda c: c.program.get(f"/appointments/{c.appointment.pk}"),
     cancel_by_program,
     sign_in(OFFICE, "admin"),
@@ -136,7 +136,7 @@ ACTIONS = [
     lambda c: c.people[OFFICE].post("/accounts/logout/"),
 ]
 
-# Event, who, kind and id of the record, patient, from where, by a token?, patients of a list, what else (old → new).
+# Event, actor, model and id of the record, patient, address, by a token?, patients in a list, details or changes.
 TABLE = [
     ("sign_in_failed", None, "user", "reception", None, DESK, False, set(), None),
     ("sign_in", "reception", "user", "reception", None, DESK, False, set(), None),
@@ -191,8 +191,8 @@ TABLE = [
 ]
 
 
-def told(entry, clinic, expected):
-    """Return an entry as a row of the table; of what it tells beside, that part of which the table speaks."""
+def row_of(entry, clinic, expected):
+    """Return an entry as a row of the table, with only those details or changes that the table has."""
     people = {getattr(clinic, name).pk: name for name in ("reception", "doctor_user", "manager", "admin")}
     patients = {clinic.maria.pk: "maria", clinic.ana.pk: "ana"}
     names = {
@@ -203,13 +203,13 @@ def told(entry, clinic, expected):
     }
     kind = entry.content_type.model
     seen = SeenPatient.objects.filter(entry=entry).values_list("patient_id", flat=True)
-    beside = None
+    details = None
     if isinstance(expected, dict):
-        beside = {name: entry.changes_dict.get(name) for name in expected}
+        details = {name: entry.changes_dict.get(name) for name in expected}
     elif expected:
         name = expected.split()[0]
         value = (entry.additional_data or {}).get(name)
-        beside = f"{name} {', '.join(value) if isinstance(value, list) else value}"
+        details = f"{name} {', '.join(value) if isinstance(value, list) else value}"
     assert entry.token_id in (None, clinic.token.pk)
     return (
         entry.event,
@@ -220,7 +220,7 @@ def told(entry, clinic, expected):
         entry.remote_addr,
         entry.token_id is not None,
         {patients[pk] for pk in seen},
-        beside,
+        details,
     )
 
 
@@ -233,7 +233,7 @@ def test_twenty_actions_leave_exactly_these_entries(now):
         now.shift(dt.timedelta(seconds=1))
 
     entries = list(AuditEntry.objects.filter(pk__gt=last).order_by("pk"))
-    found = [told(entry, clinic, row[-1]) for entry, row in zip(entries, TABLE, strict=False)]
+    found = [row_of(entry, clinic, row[-1]) for entry, row in zip(entries, TABLE, strict=False)]
     assert found == TABLE
     assert len(entries) == len(TABLE) == len(ACTIONS) == 20
     assert [entry.timestamp for entry in entries] == sorted({entry.timestamp for entry in entries})

@@ -120,7 +120,7 @@ def _write(request: HttpRequest, status: int, kind: type[Model], pk: int | None)
     match = request.resolver_match
     record = None if pk is None else kind._default_manager.filter(pk=pk).first()
     named = {name: number for name, number in _ids_in(match) if number != pk} if match else {}
-    AuditEntry.objects.note_of(
+    AuditEntry.objects.record_by_id(
         Event.REFUSAL,
         kind,
         pk=pk,

@@ -82,7 +82,7 @@ class Leave(AvailabilityRecord):
         Raises:
             ValidationError: by field: `blank_name`, `bad_character`.
         """
-        self.reason = " ".join((self.reason or "").split())
+        self.reason = names.clean_line(self.reason or "")
         names.check_fields_with_names(super().clean_fields, self, ("reason",), exclude)
 
     def clean(self) -> None:
@@ -142,7 +142,7 @@ class Closure(AvailabilityRecord):
         Raises:
             ValidationError: by field: `blank_name`, `bad_character`.
         """
-        self.name = " ".join((self.name or "").split())
+        self.name = names.clean_line(self.name or "")
         names.check_fields_with_names(super().clean_fields, self, ("name",), exclude)
 
     def clean(self) -> None:

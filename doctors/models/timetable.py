@@ -7,10 +7,10 @@ from auditlog.registry import auditlog
 from django.db import models
 from django.utils.formats import date_format
 
-from clinic.core.clinic_time import FIRST_DATE, LAST_DATE
+from clinic.core.clinic_time import FIRST_DATE, LAST_DATE, ONE_DAY
 from clinic.core.field_errors import FieldErrors
 from doctors import rules
-from doctors.availability import ONE_DAY, Interval, Week, week_of
+from doctors.availability import Interval, Week, week_of
 from doctors.models.doctor import Doctor
 from doctors.models.doctors_time import AvailabilityRecord
 from doctors.querysets import DoctorQuerySet, TimetableQuerySet

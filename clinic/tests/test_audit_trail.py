@@ -1,4 +1,4 @@
-"""The page of the audit trail: what it finds, how it reads, and what that costs."""
+"""The page of the audit trail: filters, wording and queries."""
 
 import datetime as dt
 import importlib
@@ -15,7 +15,7 @@ from appointments.displaced.finder import open_schedule_change
 from appointments.models import Appointment, DisplacedAppointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.actor import acting
-from clinic.audit_trail.entries import Asked, page_of, rows_of
+from clinic.audit_trail.entries import AuditFilter, describe_entries, entries_page
 from clinic.models import AuditEntry, Event, SeenPatient
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import NOW, utc
@@ -33,9 +33,9 @@ def maria():
     return PatientFactory(first_name="Maria", last_name="Santos")
 
 
-def note(event, subject, *, by=None, at=None, **details):
-    """Write an entry as if somebody had done it at some time."""
-    entry = AuditEntry.objects.note(event, subject, **details)
+def write_entry(event, subject, *, by=None, at=None, **details):
+    """Write an entry as if a user had acted at some time."""
+    entry = AuditEntry.objects.record(event, subject, **details)
     if by or at:
         values = {"actor": by} if by else {}
         QuerySet(AuditEntry).filter(pk=entry.pk).update(**values, **({"timestamp": at} if at else {}))
@@ -44,14 +44,13 @@ def note(event, subject, *, by=None, at=None, **details):
 
 
 def shown(**filters):
-    """Return the ids of the entries that the page shows, but for the looks at the page itself."""
+    """Return the ids of the entries on the page, without those that looking at the page writes."""
     before = AuditEntry.objects.latest("pk").pk if AuditEntry.objects.exists() else 0
-    asked = Asked(**filters)
-    entries, _more = page_of(asked)
+    entries, _more = entries_page(AuditFilter(**filters))
     return [entry.pk for entry in entries if entry.pk <= before and entry.event != Event.WRITE]
 
 
-# Who may
+# Access
 
 
 def test_trail_is_for_administrators(client, receptionist, manager, doctor_user):
@@ -62,51 +61,51 @@ def test_trail_is_for_administrators(client, receptionist, manager, doctor_user)
         assert client.post(TRAIL).status_code == 403, user
 
 
-def test_link_to_the_trail_is_shown_to_who_may_follow_it(in_admin, maria):
+def test_patient_page_links_to_the_trail_for_administrators(in_admin, maria):
     response = in_admin.get(maria.get_absolute_url())
 
     assert f"{TRAIL}?patient={maria.pk}" in response.content.decode()
 
 
-def test_no_link_for_others(at_desk, maria):
+def test_patient_page_has_no_link_to_the_trail_for_others(at_desk, maria):
     assert TRAIL not in at_desk.get(maria.get_absolute_url()).content.decode()
 
 
-# What is found
+# Filters
 
 
 @pytest.mark.both_databases
 def test_filter_by_patient_finds_reads_appointments_and_lists(maria):
     other = PatientFactory()
     appointment = AppointmentFactory(patient=maria)
-    read = note(Event.READ, maria)
-    of_appointment = note(Event.READ, appointment)
-    listed = note(Event.SEARCH, Patient, patients=[other.pk, maria.pk])
-    note(Event.READ, other)
-    note(Event.SEARCH, Patient, patients=[other.pk])
+    read = write_entry(Event.READ, maria)
+    of_appointment = write_entry(Event.READ, appointment)
+    listed = write_entry(Event.SEARCH, Patient, patients=[other.pk, maria.pk])
+    write_entry(Event.READ, other)
+    write_entry(Event.SEARCH, Patient, patients=[other.pk])
 
     assert shown(patient_id=maria.pk) == [listed.pk, of_appointment.pk, read.pk]
 
 
 def test_patient_far_down_a_long_list_is_found(maria):
     ids = [PatientFactory().pk for _ in range(30)]
-    listed = note(Event.READ, Appointment, patients=[*ids, maria.pk])
+    listed = write_entry(Event.READ, Appointment, patients=[*ids, maria.pk])
 
     assert shown(patient_id=maria.pk) == [listed.pk]
 
 
-def test_filter_by_user_finds_what_that_user_did(maria):
+def test_filter_by_user_finds_entries_of_that_user(maria):
     user, other = UserFactory(), UserFactory()
-    mine = note(Event.READ, maria, by=user)
-    note(Event.READ, maria, by=other)
+    mine = write_entry(Event.READ, maria, by=user)
+    write_entry(Event.READ, maria, by=other)
 
     assert shown(user_id=user.pk) == [mine.pk]
     assert shown(user_id=user.pk, patient_id=maria.pk) == [mine.pk]
 
 
 def test_filter_by_event_finds_its_entries(maria):
-    exported = note(Event.EXPORT, Patient, rows=3)
-    searched = note(Event.SEARCH, Patient, patients=[maria.pk])
+    exported = write_entry(Event.EXPORT, Patient, rows=3)
+    searched = write_entry(Event.SEARCH, Patient, patients=[maria.pk])
 
     assert shown(event=Event.EXPORT) == [exported.pk]
     assert shown(event=Event.SEARCH, patient_id=maria.pk) == [searched.pk]
@@ -117,10 +116,10 @@ def test_days_are_clinic_local_and_both_included(maria, settings):
     settings.TIME_ZONE = "Asia/Tokyo"  # nine hours ahead
     midnight = utc(2026, 11, 23, 15, 0)
     minute = dt.timedelta(minutes=1)
-    note(Event.READ, maria, at=midnight - minute)
-    first = note(Event.READ, maria, at=midnight)
-    last = note(Event.SEARCH, Patient, patients=[maria.pk], at=midnight + dt.timedelta(days=1) - minute)
-    note(Event.READ, maria, at=midnight + dt.timedelta(days=1))
+    write_entry(Event.READ, maria, at=midnight - minute)
+    first = write_entry(Event.READ, maria, at=midnight)
+    last = write_entry(Event.SEARCH, Patient, patients=[maria.pk], at=midnight + dt.timedelta(days=1) - minute)
+    write_entry(Event.READ, maria, at=midnight + dt.timedelta(days=1))
     day = dt.date(2026, 11, 24)
 
     assert shown(first=day, last=day) == [last.pk, first.pk]
@@ -128,16 +127,16 @@ def test_days_are_clinic_local_and_both_included(maria, settings):
 
 
 @pytest.mark.both_databases
-def test_pages_follow_one_another_without_gap_or_repeat(maria):
+def test_pages_have_no_gaps_and_no_repeats(maria):
     written = [
-        note(Event.READ, maria, at=NOW).pk
+        write_entry(Event.READ, maria, at=NOW).pk
         if number % 2
-        else note(Event.SEARCH, Patient, patients=[maria.pk], at=NOW).pk
+        else write_entry(Event.SEARCH, Patient, patients=[maria.pk], at=NOW).pk
         for number in range(120)
     ]
     found, before = [], None
     for _page in range(4):
-        entries, before = page_of(Asked(patient_id=maria.pk), before=before)
+        entries, before = entries_page(AuditFilter(patient_id=maria.pk), before=before)
         found += [entry.pk for entry in entries if entry.event != Event.WRITE]
         if before is None:
             break
@@ -145,9 +144,9 @@ def test_pages_follow_one_another_without_gap_or_repeat(maria):
     assert found == sorted(written, reverse=True)
 
 
-def test_page_links_to_the_next_by_key_and_keeps_the_filters(in_admin, maria):
+def test_page_links_to_the_next_page_with_the_same_filters(in_admin, maria):
     for _ in range(60):
-        note(Event.READ, maria)
+        write_entry(Event.READ, maria)
 
     response = in_admin.get(TRAIL, {"patient": maria.pk, "event": "read"})
 
@@ -157,9 +156,9 @@ def test_page_links_to_the_next_by_key_and_keeps_the_filters(in_admin, maria):
     assert 9 <= len(rest.context["rows"]) <= 12
 
 
-def test_later_page_links_to_the_newest_and_keeps_the_filters(in_admin, maria):
+def test_later_page_links_to_the_newest_with_the_same_filters(in_admin, maria):
     for _ in range(60):
-        note(Event.READ, maria)
+        write_entry(Event.READ, maria)
     first = in_admin.get(TRAIL, {"event": "read"})
     assert "Newest entries" not in first.content.decode()
 
@@ -169,8 +168,8 @@ def test_later_page_links_to_the_newest_and_keeps_the_filters(in_admin, maria):
     assert '<a href="?">Newest entries</a>' in in_admin.get(TRAIL, {"before": 1}).content.decode()
 
 
-def test_days_that_end_before_they_begin_are_refused_at_their_field(in_admin, maria):
-    note(Event.READ, maria)
+def test_last_day_before_first_day_is_refused_at_its_field(in_admin, maria):
+    write_entry(Event.READ, maria)
 
     response = in_admin.get(TRAIL, {"first": "2026-11-02", "last": "2026-11-01"})
 
@@ -187,14 +186,14 @@ def test_nonsense_in_the_address_is_no_error(in_admin):
     assert statuses == dict.fromkeys(queries, 200)
 
 
-# How it reads
+# Wording
 
 
 def row_of(entry):
-    return rows_of([AuditEntry.objects.select_related("actor", "content_type").get(pk=entry.pk)])[0]
+    return describe_entries([AuditEntry.objects.select_related("actor", "content_type").get(pk=entry.pk)])[0]
 
 
-def test_row_shows_who_where_and_old_and_new(receptionist, doctor):
+def test_row_shows_actor_address_and_old_and_new_values(receptionist, doctor):
     appointment = AppointmentFactory(doctor=doctor)
     with acting(receptionist, address="192.0.2.7"):
         appointment.start_time += dt.timedelta(hours=1)
@@ -211,26 +210,26 @@ def test_row_shows_who_where_and_old_and_new(receptionist, doctor):
     assert [patient.text for patient in row.patients] == [str(appointment.patient)]
 
 
-def test_name_is_the_current_one(maria):
-    entry = note(Event.READ, maria)
+def test_record_is_shown_with_its_current_name(maria):
+    entry = write_entry(Event.READ, maria)
     maria.last_name = "Silva"
     maria.save()
 
     assert row_of(entry).record.text == "Maria Silva"
 
 
-def test_deleted_record_is_named_by_its_id(maria):
-    entry = note(Event.READ, maria)
+def test_deleted_record_is_shown_by_its_id(maria):
+    entry = write_entry(Event.READ, maria)
     pk = maria.pk
     maria.delete()
 
     assert (row_of(entry).record.text, row_of(entry).record.url) == (f"patient {pk}", "")
 
 
-def test_long_list_names_some_and_counts_the_others():
+def test_long_list_names_20_patients_and_counts_the_others():
     ids = [PatientFactory().pk for _ in range(25)]
 
-    row = row_of(note(Event.SEARCH, Patient, patients=ids))
+    row = row_of(write_entry(Event.SEARCH, Patient, patients=ids))
 
     assert len(row.patients) == 20
     assert row.more_patients == 5
@@ -265,15 +264,15 @@ def test_details_are_in_words(db):
         ({"day": "anonymised"}, ["of anonymised"]),
     ]
 
-    shown = [row_of(note(Event.READ, Patient, **data)).told for data, _words in details]
+    shown = [row_of(write_entry(Event.READ, Patient, **data)).details for data, _words in details]
 
     assert shown == [words for _data, words in details]
 
 
-def test_records_recorded_by_id_are_shown_by_name(receptionist, doctor, maria):
+def test_records_in_details_are_shown_by_name(receptionist, doctor, maria):
     details = {"of_user": receptionist.pk, "doctor": doctor.pk, "patient_id_named": maria.pk, "doctor_named": 4711}
 
-    assert row_of(note(Event.READ, Patient, **details)).told == [
+    assert row_of(write_entry(Event.READ, Patient, **details)).details == [
         f"only of {receptionist.display_name}",
         f"of {doctor}",
         "with Maria Santos",
@@ -301,20 +300,20 @@ def test_changes_are_in_words(receptionist):
     assert of_patient["date of birth"] == ("–", "Sat 17 May 1980")
 
 
-def test_every_event_can_be_read(in_admin, maria):
+def test_every_event_can_be_shown(in_admin, maria):
     for event in Event:
-        note(event, maria, status=403, method="GET", view="x", rows=3)
+        write_entry(event, maria, status=403, method="GET", view="x", rows=3)
 
     assert in_admin.get(TRAIL).status_code == 200
 
 
 def test_names_are_escaped(in_admin):
-    note(Event.READ, PatientFactory(first_name="<b>Maria</b>"))
+    write_entry(Event.READ, PatientFactory(first_name="<b>Maria</b>"))
 
     assert "<b>Maria" not in in_admin.get(TRAIL).content.decode()
 
 
-# Looking at it
+# Looking at the trail
 
 
 def test_looking_at_the_trail_is_recorded(in_admin, administrator, maria):
@@ -326,7 +325,7 @@ def test_looking_at_the_trail_is_recorded(in_admin, administrator, maria):
     assert entry.additional_data == {"first": "2026-11-01"}
 
 
-def test_patient_is_picked_without_a_name_in_an_address(in_admin, maria):
+def test_patient_filter_has_an_id_and_no_name_in_the_address(in_admin, maria):
     response = in_admin.post(f"{TRAIL}?event=read", {"query": "santos"})
 
     page = response.content.decode()
@@ -334,17 +333,17 @@ def test_patient_is_picked_without_a_name_in_an_address(in_admin, maria):
     assert "query=" not in page
 
 
-def test_search_says_when_it_has_found_more_than_it_shows(in_admin):
+def test_search_says_when_there_are_more_matches(in_admin):
     PatientFactory.create_batch(20, last_name="Santos")
-    for is_said in (False, True):
+    for are_more in (False, True):
         response = in_admin.post(TRAIL, {"query": "santos"})
 
         assert len(response.context["found"]) == 20
-        assert ("There are more." in response.content.decode()) is is_said
+        assert ("There are more." in response.content.decode()) is are_more
         PatientFactory(last_name="Santos")
 
 
-# What it costs
+# Queries
 
 
 @pytest.mark.both_databases
@@ -352,12 +351,14 @@ def test_page_makes_the_same_queries_for_3_and_for_30_rows(in_admin, administrat
     def fill(count):
         for _ in range(count):
             appointment = AppointmentFactory(start_time=utc(2027, 1, 4, 10, 0))
-            note(Event.READ, appointment, by=administrator)
-            note(Event.SEARCH, Patient, patients=[appointment.patient_id])
-            note(Event.READ, AuditEntry, by=administrator, of_user=UserFactory().pk, doctor=appointment.doctor_id)
+            write_entry(Event.READ, appointment, by=administrator)
+            write_entry(Event.SEARCH, Patient, patients=[appointment.patient_id])
+            write_entry(
+                Event.READ, AuditEntry, by=administrator, of_user=UserFactory().pk, doctor=appointment.doctor_id
+            )
 
     fill(3)
-    in_admin.get(TRAIL, {"user": administrator.pk})  # warms the kinds of records
+    in_admin.get(TRAIL, {"user": administrator.pk})  # caches content types
     with CaptureQueriesContext(connection) as few:
         in_admin.get(TRAIL, {"user": administrator.pk})
     fill(27)
@@ -368,12 +369,12 @@ def test_page_makes_the_same_queries_for_3_and_for_30_rows(in_admin, administrat
     assert len(few) == len(many) <= 11
 
 
-OF_DJANGO = re.compile(r"(SEARCH|SCAN) django_|'table': 'django_")  # its indexes are named after tables of Django, too
+OF_DJANGO = re.compile(r"(SEARCH|SCAN) django_|'table': 'django_")  # its indexes have names of Django tables, too
 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_page_is_read_by_index():
+def test_page_queries_use_an_index():
     users = fill_trail()
     last = AuditEntry.objects.order_by("-pk").first().pk
     day = dt.date(2026, 11, 24)
@@ -387,7 +388,7 @@ def test_page_is_read_by_index():
     ]
     for filters, indexes in filters_and_indexes:
         with CaptureQueriesContext(connection) as captured:
-            page_of(Asked(**filters), before=last)
+            entries_page(AuditFilter(**filters), before=last)
 
         selects = [query["sql"] for query in captured.captured_queries if query["sql"].startswith("SELECT")]
         steps = [
@@ -424,25 +425,25 @@ def fill_trail():
     return users
 
 
-# Entries from before
+# Earlier entries
 
 
-class AppsOfThen:
-    """The models under the names that they had at the time of the migration."""
+class HistoricalApps:
+    """Models under the names they had at the time of the migration."""
 
     def get_model(self, app, name):
         return apps.get_model(app, {"Hit": "DisplacedAppointment"}.get(name, name))
 
 
 @pytest.mark.both_databases
-def test_migration_adds_the_patient_to_earlier_entries():
+def test_migration_fills_in_the_patient_of_earlier_entries():
     appointment = AppointmentFactory()
     open_schedule_change([appointment], cause="Leave", by=None)
     QuerySet(AuditEntry).update(patient_id=None)
     fill = importlib.import_module("clinic.migrations.0006_audit_patients").fill
 
     ContentType.objects.filter(app_label="appointments", model="displacedappointment").update(model="hit")
-    fill(AppsOfThen(), None)
+    fill(HistoricalApps(), None)
     ContentType.objects.filter(app_label="appointments", model="hit").update(model="displacedappointment")
 
     for record in (appointment.patient, appointment, DisplacedAppointment.objects.get()):

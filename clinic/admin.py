@@ -94,7 +94,6 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
 
     @admin.display(description="password", ordering="temporary_password_until")
     def password_state(self, user: User) -> str:
-        """Return when a password set by somebody else expires or expired."""
         until = user.temporary_password_until
         if until is None:
             return ""
@@ -108,7 +107,6 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
 
     @admin.action(description="Allow to log in again", permissions=["change"])
     def allow_again(self, request: HttpRequest, queryset: Any) -> None:
-        """End the lockout of the selected users."""
         users = self._changeable(request, queryset)
         locked = lockout.locked_out(users, at=timezone.now())
         for user in users:
@@ -139,7 +137,6 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         self.message_user(request, f"{ended} session{'' if ended == 1 else 's'} ended.", messages.SUCCESS)
 
     def _end_sessions(self, request: HttpRequest, users: list[User]) -> int:
-        """End all sessions of users except the current one, and return how many there were."""
         sessions = Session.objects.exclude(pk=request.session.session_key)
         ended = 0
         for user in users:
@@ -162,10 +159,7 @@ class AuditEntryAdmin(SafeModelAdmin, LogEntryAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(SafeModelAdmin):
-    """API tokens. The text is shown once; a token ends when it expires or is revoked.
-
-    Only superusers can change a superuser's token.
-    """
+    """API tokens, whose text is shown once. Only superusers can change a superuser's token."""
 
     list_display = ["name", "beginning", "user", "state", "created_at", "expires_at", "last_used_at"]
     list_filter = ["user"]

@@ -52,7 +52,6 @@ def check_database_session(databases: Sequence[str] | None = None, **kwargs: Any
 
 @register(Tags.security, deploy=True)
 def check_hosts(**kwargs: Any) -> list[CheckMessage]:
-    """Warn if every host name is accepted: links in pages could lead elsewhere."""
     if "*" not in settings.ALLOWED_HOSTS:
         return []
     return [Warning("The portal accepts any host name.", hint="List its own in ALLOWED_HOSTS.", id="clinic.W001")]

@@ -10,13 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 
 
 def _load() -> Callable[..., Any]:
-    """Return Django's application.
-
-    Gunicorn prints an AppImportError as one line; anything else would be a traceback from each worker.
-
-    Raises:
-        AppImportError: Under gunicorn, if DEBUG is on or a setting cannot be read.
-    """
+    """Return Django's application. Under gunicorn raise AppImportError, which it prints as one line."""
     if not os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn"):
         return get_wsgi_application()
     from gunicorn.errors import AppImportError

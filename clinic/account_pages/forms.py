@@ -32,16 +32,12 @@ class LoginForm(AuthenticationForm):
 
 
 class CodeField(forms.CharField):
-    """A code from the authenticator app, or a recovery code."""
-
     def __init__(self, **kwargs: Any) -> None:
         attrs = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
         super().__init__(max_length=MAX_CODE, widget=forms.TextInput(attrs=attrs), **kwargs)
 
 
 class CodeForm(forms.Form):
-    """The second step of signing in."""
-
     code = CodeField(label=_("Code from the app, or a recovery code"))
 
     def __init__(self, request: HttpRequest, user: User, **kwargs: Any) -> None:
@@ -71,11 +67,6 @@ class ConfirmForm(forms.Form):
             del self.fields["code"]
 
     def clean(self) -> dict[str, Any] | None:
-        """Check both.
-
-        Raises:
-            ValidationError: `locked`, `wrong_password`, `wrong_code`.
-        """
         if not self.errors:
             if not _is_password_of(self.request, self.user, self.cleaned_data["password"]):
                 raise _refusal(self.request, _("This is not your password."), "wrong_password")
@@ -98,11 +89,7 @@ class OwnPasswordForm(PasswordChangeForm):
         return old_password
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse the old password as the new one: whoever set a temporary one would know it for good.
-
-        Raises:
-            ValidationError: `new_password1`: `password_unchanged`.
-        """
+        """Refuse the old password as the new one: whoever set a temporary one would know it for good."""
         cleaned = super().clean()
         old = self.cleaned_data.get("old_password")
         if old is not None and old == self.cleaned_data.get("new_password1"):
@@ -111,8 +98,6 @@ class OwnPasswordForm(PasswordChangeForm):
 
 
 class SetUpForm(forms.Form):
-    """A code that proves that the app has the secret, which the form carries."""
-
     secret = forms.CharField(widget=forms.HiddenInput)
     code = CodeField(label=_("Code that the app shows now"))
 
@@ -139,11 +124,7 @@ class OthersPasswordForm(AdminPasswordChangeForm):
 
 class UserAccessForm(UserChangeForm):
     def clean(self) -> dict[str, Any] | None:
-        """Keep administrators from locking themselves out: there may be no other to let them in again.
-
-        Raises:
-            ValidationError: by field: `own_access`.
-        """
+        """Keep administrators from locking themselves out: there may be no other to let them in again."""
         cleaned = super().clean()
         actor = current_origin().actor
         if actor is None or actor.pk != self.instance.pk:
@@ -181,5 +162,5 @@ def _check_code(request: HttpRequest, user: User, code: str) -> None:
 
 
 def _refusal(request: HttpRequest, text: str, code: str) -> ValidationError:
-    """Return the error, or the lockout's error if this attempt was one too many."""
+    """Return the error, or the lockout's error after one attempt too many."""
     return lockout.locked_error() if lockout.is_locked_out(request) else ValidationError(text, code=code)

@@ -55,7 +55,6 @@ def end_others(request: StaffRequest) -> int:
 
 
 def _end(request: StaffRequest, sessions: list[Session]) -> int:
-    """Delete sessions and record it in the audit trail; return how many there were."""
     if sessions:
         Session.objects.filter(pk__in=[session.pk for session in sessions]).delete()
         AuditEntry.objects.record(Event.SIGN_OUT, request.user, ended_by="user", sessions=len(sessions))

@@ -117,7 +117,6 @@ def _warn_if_recovery_code(request: HttpRequest, user: User, form: CodeForm | Co
 
 
 def confirm(request: StaffRequest) -> HttpResponse:
-    """Ask for password and code again, and redirect to the page that needs it."""
     with_code = second_factor.device_of(request.user) is not None
     form = ConfirmForm(request, request.user, with_code=with_code, data=sent_data(request))
     if request.method == "POST" and form.is_valid():
@@ -155,7 +154,6 @@ def account(request: StaffRequest) -> HttpResponse:
 
 
 def set_up_second_factor(request: StaffRequest) -> HttpResponse:
-    """Set up the second factor, replace the phone, renew the recovery codes, or turn it off."""
     device = second_factor.device_of(request.user)
     if request.method == "POST" and "secret" in request.POST:
         return _finish_set_up(request, device)

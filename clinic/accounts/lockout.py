@@ -79,7 +79,6 @@ def address_key(request: HttpRequest) -> str:
 
 
 def locked_response(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
-    """Answer 429 with the form's page."""
     response.status_code = 429
     response["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))
     return response
@@ -99,7 +98,6 @@ def may_try(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def record_failure(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Count a wrong code like a wrong password."""
     user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=request)
 
 
@@ -110,10 +108,7 @@ def forget_failures(request: HttpRequest, user: AbstractBaseUser) -> None:
 
 
 def locked_out(users: Iterable[AbstractBaseUser], *, at: dt.datetime) -> set[int]:
-    """Return the ids of the users who are locked out at `at`. One query.
-
-    Users who have to wait because of others at the same address are not included.
-    """
+    """Return the ids of users locked out at `at` by their own failures, not by others' at their address. One query."""
     ids = {_key_of(user.get_username()): user.pk for user in users}
     since = at - settings.AXES_COOLOFF_TIME
     attempts = AccessAttempt.objects.filter(username__in=ids, attempt_time__gte=since).order_by()
@@ -129,7 +124,6 @@ def locked_out(users: Iterable[AbstractBaseUser], *, at: dt.datetime) -> set[int
 
 
 def allow_again(user: AbstractBaseUser) -> None:
-    """Forget all failures of the user, from any address."""
     AccessAttempt.objects.filter(username=_key_of(user.get_username())).delete()
 
 

@@ -53,11 +53,7 @@ class User(AuditedRecord, AbstractUser):
         return self.temporary_password_until is not None and self.temporary_password_until <= at
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Check that the names are visible: Django allows some letters that are not.
-
-        Raises:
-            ValidationError: by field: `blank_name`, `bad_character`.
-        """
+        """Check that the names are visible: Django allows some letters that are not."""
         check_fields_with_names(super().clean_fields, self, ("username", "first_name", "last_name"), exclude)
 
     @cached_property
@@ -73,12 +69,10 @@ class User(AuditedRecord, AbstractUser):
 
     @property
     def role(self) -> str:
-        """The names of the user's roles, for display."""
         return ", ".join(self.permissions_by_role)
 
     @property
     def display_name(self) -> str:
-        """The full name, or else the username."""
         return self.get_full_name() or self.get_username()
 
 

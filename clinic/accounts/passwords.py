@@ -42,11 +42,7 @@ class GuessablePasswordValidator:
     """Refuse common passwords, keyboard walks, dates, and names of the user and the clinic."""
 
     def validate(self, password: str, user: "User | None" = None) -> None:
-        """Check how many guesses the password takes without the words everyone here knows.
-
-        Raises:
-            ValidationError: `password_guessable`.
-        """
+        """Check how many guesses the password takes without the words everyone here knows."""
         words = known_words(user)
         if _score(_without(password, words), words) < MIN_SCORE:
             raise ValidationError(

@@ -39,10 +39,7 @@ class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
 
 
 class RecoveryCode(models.Model):
-    """A code that is shown once, works once, and is stored as a salted hash.
-
-    Its first letter is its number, so that checking a code takes one hash although each has a salt of its own.
-    """
+    """A code, stored as a salted hash. Its first letter is its number, so that checking it takes one hash."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
     number = models.PositiveSmallIntegerField()

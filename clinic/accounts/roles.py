@@ -66,11 +66,7 @@ ROLES: dict[str, set[str]] = {
 
 
 def sync_roles(using: str = "default", **kwargs: Any) -> None:
-    """Create the groups and give each exactly its role's permissions. Runs after every `migrate`.
-
-    Raises:
-        LookupError: if a role names a permission that does not exist.
-    """
+    """Create the groups with exactly their roles' permissions, after every `migrate`. LookupError if one is unknown."""
     from django.contrib.auth.models import Group, Permission
 
     permissions = {

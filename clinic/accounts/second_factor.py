@@ -32,7 +32,6 @@ def device_of(user: User) -> TOTPDevice | None:
 
 
 def is_required_of(user: User) -> bool:
-    """Return whether the user must have a second factor: administrators and superusers."""
     return settings.REQUIRE_SECOND_FACTOR and user.has_perm("clinic.use_admin")
 
 
@@ -63,12 +62,10 @@ def _use_recovery_code(user: User, text: str) -> bool:
 
 
 def new_device(user: User) -> TOTPDevice:
-    """Return a device with a new secret, not saved."""
     return TOTPDevice(user=user, key=default_key(), name="app", tolerance=1)
 
 
 def as_signed(device: TOTPDevice) -> str:
-    """Return the secret as the form carries it."""
     return signing.dumps({"user": device.user_id, "key": device.key}, salt=_SALT)
 
 
@@ -135,7 +132,6 @@ def _record(user: User, what: str) -> None:
 
 
 def qr_image(device: TOTPDevice) -> str:
-    """Return the secret as a QR code, as a `data:` URL."""
     image: Any = qrcode.make(device.config_url, image_factory=SvgPathImage, box_size=12)
     file = io.BytesIO()
     image.save(file)
@@ -143,7 +139,6 @@ def qr_image(device: TOTPDevice) -> str:
 
 
 def secret_text(device: TOTPDevice) -> str:
-    """Return the secret for typing, in groups of four."""
     text = base64.b32encode(device.bin_key).decode()
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 

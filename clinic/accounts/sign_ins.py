@@ -18,11 +18,7 @@ def record_sign_in(*, request: HttpRequest, user: User, **kwargs: Any) -> None:
 
 
 def record_failed_sign_in(*, credentials: dict[str, Any], **kwargs: Any) -> None:
-    """Record a failed sign-in, and for whom if there is such a user.
-
-    What was typed is not stored: it may be a password. Two queries either way, so that timing does not reveal who
-    exists.
-    """
+    """Record a failed sign-in without what was typed. Always two queries: timing must not reveal who exists."""
     typed = credentials.get(User.USERNAME_FIELD) or ""
     user = User.objects.filter(**{User.USERNAME_FIELD: typed}).first()
     AuditEntry.objects.record(Event.SIGN_IN_FAILED, user or User)

@@ -33,10 +33,7 @@ class IdAutocompleteSelect(AutocompleteSelect):
 
 
 class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
-    """Runs every write as one unit of work, again from the start if a race was lost.
-
-    The checks of the second run see the winner, so the loser gets the ordinary error at its field.
-    """
+    """Runs every write as one unit of work, and again after a lost race: the loser gets the ordinary error."""
 
     auditlog_history_template = "admin/audit_history.html"
     auditlog_history_per_page = 50
@@ -167,7 +164,6 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
 
 
 def _context_of(response: HttpResponse) -> dict[str, Any]:
-    """Return the context of a response that is not rendered yet."""
     return getattr(response, "context_data", None) or {}
 
 
@@ -194,8 +190,6 @@ def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:
 
 
 class ProtectedModelAdmin(SafeModelAdmin):
-    """Admin of records that cannot be deleted while they have appointments."""
-
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Put the advice before the list of protected objects."""
         to_delete, model_count, perms_needed, protected = super().get_deleted_objects(objs, request)
@@ -205,5 +199,4 @@ class ProtectedModelAdmin(SafeModelAdmin):
 
 
 def refusals_of(error: ValidationError) -> str:
-    """Return all messages of a refusal as one sentence for the message bar."""
     return " ".join(error.messages)

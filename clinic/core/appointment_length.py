@@ -12,11 +12,7 @@ LONGEST = dt.timedelta(minutes=MAX_MINUTES)
 
 
 def check_duration(minutes: int) -> None:
-    """Check that an appointment lasts 15 to 180 minutes, both included.
-
-    Raises:
-        ValidationError: `duration`.
-    """
+    """Check that an appointment lasts 15 to 180 minutes, both included, or raise `duration`."""
     if not MIN_MINUTES <= minutes <= MAX_MINUTES:
         raise ValidationError(
             _("An appointment lasts %(shortest)d to %(longest)d minutes."),

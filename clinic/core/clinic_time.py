@@ -56,10 +56,7 @@ def check_date(day: dt.date) -> None:
 
 
 def day_bounds(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
-    """Return the first instant of a clinic-local day and that of the next: 23, 24 or 25 hours apart.
-
-    Where the clock change skips midnight, the day begins at the instant of the change.
-    """
+    """Return the first instant of a clinic-local day and that of the next: 23, 24 or 25 hours apart."""
     return _midnight(day), _midnight(day + ONE_DAY)
 
 
@@ -97,10 +94,7 @@ def instant_at(day: dt.date, time: dt.time, *, which: int | None = None) -> dt.d
 
 
 def first_instant_from(day: dt.date, time: dt.time) -> dt.datetime:
-    """Return the first instant, in UTC, at which clinic clocks have come to this time of a date.
-
-    That is the instant of the clock change where it skips the time, and the first of two where it repeats it.
-    """
+    """Return the first instant, in UTC, at which clinic clocks show this time of a date or a later one."""
     wall = dt.datetime.combine(day, time)
     instant = wall.replace(tzinfo=clinic_zone()).astimezone(dt.UTC)
     if local(instant).replace(tzinfo=None) == wall:

@@ -49,11 +49,7 @@ def check_name(name: str) -> None:
 
 
 def check_fields_with_names(clean_fields: Callable[..., None], record: Any, names: Iterable[str], exclude: Any) -> None:
-    """Run a model's `clean_fields`, then `check_name` on the named fields that passed it.
-
-    Raises:
-        ValidationError: by field.
-    """
+    """Run a model's `clean_fields`, then `check_name` on the named fields that passed it; errors by field."""
     errors = FieldErrors()
     refused: dict[str, list[ValidationError]] = {}
     try:

@@ -6,14 +6,8 @@ from django.db.models import ProtectedError
 
 
 class ProtectedQuerySet:
-    """A queryset of records that cannot be deleted while they have appointments."""
-
     def delete(self: Any) -> tuple[int, dict[str, int]]:
-        """Delete all, or none if one of them has appointments.
-
-        Raises:
-            ProtectedError: if one of them has appointments, with the advice as message; nothing is then deleted.
-        """
+        """Delete all, or none: ProtectedError with the advice if one of them has appointments."""
         with _with_advice(self.model.delete_advice):
             deleted: tuple[int, dict[str, int]] = super().delete()  # type: ignore[misc]  # the queryset this is mixed into has it
         return deleted

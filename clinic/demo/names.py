@@ -1,8 +1,4 @@
-"""The demo clinic's patients: invented people, as varied as a clinic's.
-
-The phone numbers are from ranges reserved for fiction (Ofcom, Bundesnetzagentur, ARCEP, 555-01) or unassigned, and
-example.org and example.com receive no mail (RFC 2606).
-"""
+"""Invented patients. Phone numbers and e-mail domains are reserved for fiction (Ofcom, Bundesnetzagentur, RFC 2606)."""
 
 import datetime as dt
 from collections import Counter
@@ -14,8 +10,6 @@ from clinic.core.names import clean_name, fold
 
 @dataclass(frozen=True)
 class DemoPatient:
-    """A patient to be registered; the fields are those of `Patient`."""
-
     first_name: str
     last_name: str
     email: str

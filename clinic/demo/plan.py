@@ -1,7 +1,4 @@
-"""Plan the demo clinic that `manage.py load_demo` saves: no clock, no database, the same result for the same instant.
-
-Each day is simulated to its end; what lies after the instant is then removed.
-"""
+"""Plan the clinic that `manage.py load_demo` saves: no clock, no database, the same instant gives the same plan."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -76,8 +73,6 @@ class PlannedAppointment:
 
 
 class Plan(NamedTuple):
-    """Everything in the demo clinic except its users."""
-
     doctors: tuple[DemoDoctor, ...]
     patients: list[DemoPatient]
     appointments: list[PlannedAppointment]
@@ -163,7 +158,6 @@ class _Planner:
         self.known: set[tuple[int, int]] = set()
 
     def appointments(self) -> Iterator[PlannedAppointment]:
-        """Yield all appointments, by day and doctor."""
         for distance in range(-DAYS_EACH_WAY, DAYS_EACH_WAY + 1):
             day = self.today + dt.timedelta(days=distance)
             coming: set[int] = set()
@@ -206,7 +200,6 @@ class _Planner:
         return 1 - (1 - MIN_DEMAND) * max(ahead, 0) / farthest
 
     def _patient(self, doctor: int, coming: set[int]) -> int:
-        """Return a patient of suitable age who has no appointment on this day."""
         free = [number for number in self.suited[doctor] if number not in coming]
         return self.rng.choices(free, weights=[self.frailty[number] for number in free])[0]
 
@@ -221,7 +214,6 @@ class _Planner:
         return self.rng.choice(NOTES) if self.rng.random() < WITH_NOTES else ""
 
     def _with_fate(self, appointment: PlannedAppointment, *, doctor_free_at: dt.datetime) -> PlannedAppointment:
-        """Return the appointment as it ends: completed, missed or cancelled."""
         fate = self.rng.choices(list(FATES), weights=list(FATES.values()))[0]
         if fate == Status.CANCELLED:
             return self._cancelled(appointment)
@@ -230,7 +222,6 @@ class _Planner:
         return self._attended(appointment, doctor_free_at=doctor_free_at)
 
     def _cancelled(self, appointment: PlannedAppointment) -> PlannedAppointment:
-        """Cancel the appointment during opening hours, on a day before it and before today."""
         day = clinic_time.local_date(min(appointment.start_time, self.at)) - dt.timedelta(days=self.rng.randint(1, 6))
         day -= dt.timedelta(days=max(day.weekday() - 4, 0))  # from a weekend back to Friday
         hour = self.rng.randint(9, 16)
@@ -264,10 +255,7 @@ class _Planner:
 
 
 def _with_some_forgotten(appointments: list[PlannedAppointment], *, today: dt.date) -> list[PlannedAppointment]:
-    """Leave three appointments open for the close-out page: two of the last working day, the first of today.
-
-    Only completed ones are reopened, so that no patient is in two places at once.
-    """
+    """Leave three completed appointments open for the close-out page: two of the last working day, one of today."""
     completed: dict[dt.date, dict[int, list[int]]] = {}
     for number, appointment in enumerate(appointments):
         day = clinic_time.local_date(appointment.start_time)

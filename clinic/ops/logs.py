@@ -28,8 +28,6 @@ _WARNING = re.compile(r"(.+?:\d+: \w+): .*", re.DOTALL)  # Python's: place and c
 
 
 class _Request:
-    """The request being answered, as the log shows it."""
-
     def __init__(self, request_id: str, request: Any) -> None:
         self.id, self._request = request_id, request
 

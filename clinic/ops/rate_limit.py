@@ -6,10 +6,7 @@ MINUTE = 60  # seconds
 
 
 def seconds_to_wait(caller: str, *, most: int) -> int:
-    """Count a call and return the seconds to wait: 0 within `most` calls a minute; if `most` is 0 there is no limit.
-
-    Each process counts for itself unless they share a cache.
-    """
+    """Count a call; return seconds to wait, 0 within `most` a minute. Per process unless they share a cache."""
     if not most:
         return 0
     now = int(time.time())

@@ -28,5 +28,4 @@ class ErrorsOut(Schema):
 
 
 def refusals(*codes: int, conflict: Any = ErrorsOut) -> dict[Any, Any]:
-    """Return the error responses of an operation, for its `response`: those of every operation, and these."""
     return {code: conflict if code == 409 else ErrorsOut for code in sorted({*_ALWAYS, *codes})}

@@ -110,7 +110,6 @@ def is_api(request: HttpRequest) -> bool:
 
 
 def refuse(field: str | None, code: str, message: str) -> ValidationError:
-    """Return an error of a field or of the whole request, to be raised."""
     error = ValidationError(message, code=code)
     return ValidationError({field: [error]}) if field else error
 
@@ -123,7 +122,6 @@ def refusal(
     headers: Mapping[str, str] | None = None,
     **extra: Any,
 ) -> HttpResponse:
-    """Return an error response."""
     body = {"detail": detail or _DETAIL[status], "errors": list(errors), **extra}
     return Response(body, status=status, headers=headers)
 
@@ -139,14 +137,12 @@ def refuse_call(
 
 
 def refusal_of(error: ValidationError) -> HttpResponse:
-    """Return the response to a rule's error."""
     errors = list(_messages_by_field(error))
     detail = " ".join(dict.fromkeys(each["message"] for each in errors))
     return refusal(status_of(error), errors, detail=detail, **getattr(error, "extra", {}))
 
 
 def status_of(error: ValidationError) -> int:
-    """Return the HTTP status for a rule's error."""
     found = {_STATUS.get(each["code"], UNPROCESSABLE) for each in _messages_by_field(error)}
     return next(status for status in _FIRST if status in found)
 
@@ -163,7 +159,6 @@ def _messages_by_field(error: ValidationError) -> Iterator[dict[str, Any]]:
 
 
 def shape_refusal(error: ShapeError) -> HttpResponse:
-    """Return the response to a request that does not match the API's schema."""
     errors = [
         {"field": _place(each["loc"]), "code": each["type"], "message": _SHAPES.get(each["type"], each["msg"])}
         for each in error.errors[:MAX_ERRORS]

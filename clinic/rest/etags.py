@@ -36,11 +36,7 @@ def with_etag(response: HttpResponse, record: Schema) -> Any:
 
 
 def check_if_match(if_match: str | None, record: Schema) -> None:
-    """Check that If-Match names the record's present ETag; without the header, any state will do.
-
-    Raises:
-        ValidationError: `stale`.
-    """
+    """Raise `stale` unless If-Match, if given, names the record's present ETag."""
     if if_match is None or if_match.strip() == "*":
         return
     # A compressing proxy weakens ETags; these identify the record, not its bytes.

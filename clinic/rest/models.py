@@ -72,7 +72,6 @@ class ApiToken(AuditedRecord):
         return access_state(self.user, ended_at=self.revoked_at, expires_at=self.expires_at, at=at, ended="revoked")
 
     def has_ended(self, *, at: dt.datetime) -> bool:
-        """Return whether the token is revoked or expired."""
         return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= at)
 
     def revoke(self) -> None:
@@ -81,11 +80,6 @@ class ApiToken(AuditedRecord):
             self.save(update_fields=["revoked_at"])
 
     def clean(self) -> None:
-        """Check that a new token would be valid.
-
-        Raises:
-            ValidationError: by field: `past`, `inactive_user`.
-        """
         if not self._state.adding:
             return
         errors = FieldErrors()

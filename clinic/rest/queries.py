@@ -8,10 +8,7 @@ from clinic.rest.errors import MAX_ERRORS, UNPROCESSABLE, refusal
 
 
 def refusing_unknown_names(run: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Decorate the run of a ninja operation to refuse unknown query parameters.
-
-    One is probably a typing error, and ignoring it would list more than was asked for.
-    """
+    """Decorate a ninja operation to refuse unknown query parameters: ignored typing errors list too much."""
     operation: Any = run.__self__  # type: ignore[attr-defined]  # a bound method, as ninja hands it over
     # ninja has no public list of an operation's parameters; test_api.py fails if these names change.
     queries = [model for model in operation.models if model.__ninja_param_source__ == "query"]

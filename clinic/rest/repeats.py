@@ -1,8 +1,4 @@
-"""Idempotency keys: a POST with one is carried out once, however often it is sent.
-
-The work and its response are written in one transaction. A refused request is not stored: sent again, it is processed
-again.
-"""
+"""Idempotency keys: a POST with one is carried out once, in one transaction with its stored response."""
 
 import functools
 import hashlib

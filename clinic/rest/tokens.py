@@ -18,10 +18,7 @@ DESCRIBING = READ_BY_PEOPLE | {DESCRIPTION}
 
 
 class TokenMiddleware:
-    """Authenticates API calls by token only: a browser's session does not count, so there is no CSRF.
-
-    Only the documentation and its schema are also open with a session.
-    """
+    """Authenticates API calls by token, never by session, so without CSRF; the documentation also by session."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -1,7 +1,4 @@
-"""Types of the API's input, stricter than Pydantic's: no conversion between strings, numbers, booleans and dates.
-
-Lengths and ranges are in the schema; the models' rules have the last word and give the codes.
-"""
+"""Types of the API's input, which convert nothing between strings, numbers, booleans and dates."""
 
 import datetime as dt
 import re
@@ -114,5 +111,4 @@ Day = Annotated[Date, by_rule(clinic_time.check_date)]
 
 
 def example(**fields: Any) -> ConfigDict:
-    """Return the configuration of a schema with an example record."""
     return ConfigDict(json_schema_extra={"examples": [fields]})

@@ -93,11 +93,9 @@ class SessionStore(DatabaseStore):
             self.row.record_seen(at)
 
     def seconds_left(self) -> int:
-        """Return the seconds until the session ends if it is not used before."""
         if self.row is None:
             return 60 * settings.SESSION_IDLE_MINUTES
         return max(0, int((self.row.ends_at() - timezone.now()).total_seconds()))
 
     def can_stay(self) -> bool:
-        """Return whether activity would extend the session."""
         return self.row is None or self.row.ends_at() < self.row.expire_date

@@ -1,8 +1,4 @@
-"""Write denied requests of signed-in users to the audit trail.
-
-That is every 403, every 404 at an address that names a record, and what views report with `record_refused`. It happens
-after everything else has been rolled back. Denied requests of anonymous users are only counted in the process log.
-"""
+"""Record denied requests of signed-in users in the audit trail: 403, 404 of a record, and `record_refused`."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -23,10 +23,7 @@ class StaffRequest(HttpRequest):
 
 
 def sent_data(request: HttpRequest) -> Any:
-    """Return the submitted form's data, even if empty, or None if no form was submitted.
-
-    On a GET, return this page's saved form, from when the user's session ended: to be shown, not processed.
-    """
+    """Return the submitted data, or None. On a GET, this page's saved form: to be shown, not processed."""
     return request.POST if request.method == "POST" else take_saved_form(request)
 
 
@@ -53,10 +50,7 @@ def next_or(request: HttpRequest, default: str) -> str:
 
 
 def is_local_path(url: str) -> bool:
-    """Return whether a URL is a path of the portal without a host.
-
-    `redirect` could take anything else for the name of a view.
-    """
+    """Return whether a URL is a path of the portal without a host; `redirect` takes others for names of views."""
     return url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
 
 

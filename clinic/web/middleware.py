@@ -37,10 +37,7 @@ ISOLATION = {
 
 
 class LogMiddleware:
-    """Logs a line per request under a new request id: view, status, milliseconds.
-
-    Ids sent by clients are ignored, since they could contain anything.
-    """
+    """Logs a line per request under an id of the portal's own: view, status, milliseconds."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -126,7 +123,6 @@ def _not_allowed(request: HttpRequest, allowed: list[str]) -> HttpResponse:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Redirect an anonymous user to the login; answer 401 to a program."""
     if is_api(request) and request.path_info not in READ_BY_PEOPLE:
         return refuse_call(request, 401, {"WWW-Authenticate": "Bearer"})
     return to_login(request)
@@ -145,10 +141,7 @@ class AuditOriginMiddleware:
 
 
 class IsolationMiddleware:
-    """Adds headers that stop other sites from embedding a response or reading it by a side channel.
-
-    It also covers responses that later middleware makes for an error, which Django's own middleware misses.
-    """
+    """Adds headers against embedding and side channels, also to errors that Django's own middleware misses."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -25,7 +25,6 @@ _FEED = ("doctors.change_doctor", "appointments.view_own_appointment")
 
 
 def _by(permission: str) -> dict[str, Permissions]:
-    """Return the methods of a page with a form."""
     return {"GET": (permission,), "POST": (permission,)}
 
 

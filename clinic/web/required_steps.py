@@ -16,10 +16,7 @@ _FORMAT = "as"  # the query parameter of a download; without it, the URL is the 
 
 
 def required_step(request: StaffRequest, permissions: Permissions) -> str | None:
-    """Return the URL of what the user must do before the page is served, or None. No query.
-
-    `SIGNED_IN` pages, such as the account's, are open without the second factor.
-    """
+    """Return the URL of what the user must do first, or None; `SIGNED_IN` pages need no second factor. No query."""
     if first := required_password_change(request):
         return first
     if permissions != SIGNED_IN and not has_shown_second_factor(request) and is_required_of(request.user):

@@ -42,7 +42,6 @@ def is_saved(path: str) -> bool:
 
 
 def _page_with_saved_form(path: str) -> ResolverMatch | None:
-    """Return the page at this path, if its form is saved."""
     page = page_at(path)
     longest = SavedForm._meta.get_field("path").max_length or 0
     if page is None or len(path) > longest:
@@ -61,10 +60,7 @@ def _is_form_of_app(page: ResolverMatch) -> bool:
 
 
 def save_form(request: HttpRequest, path: str, *, user: User) -> bool:
-    """Save the form data a request sent for a page, without passwords, files and tokens; return whether it was saved.
-
-    A form that the user may not submit is not saved.
-    """
+    """Save the sent form of a page without passwords, files and tokens, if the user may send it; return whether."""
     page = _page_with_saved_form(path)
     if page is None or request.content_type != _URLENCODED:
         return False
@@ -112,10 +108,7 @@ def _take(request: HttpRequest) -> QueryDict | None:
 
 
 def prefilled_form(form: Any, data: QueryDict) -> Any:
-    """Return a subclass of a model form that shows the data unvalidated.
-
-    Validation can need a transaction and locks, and the user has not submitted anything yet.
-    """
+    """Return a subclass of a model form that shows the data unvalidated: validating can need locks."""
 
     class PrefilledForm(form):
         errors = ErrorDict()

@@ -16,10 +16,7 @@ BACKGROUND = "X-Background"
 
 
 class SessionLimitMiddleware:
-    """Records activity, and saves the form of a user whose session ended before it was sent.
-
-    `clinic.sessions.store` makes sure that no session is used past its limits.
-    """
+    """Records activity, and saves the form of a user whose session ended before it was sent."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -65,7 +62,6 @@ def _is_background(request: HttpRequest) -> bool:
 
 
 def _save_and_log_in(request: HttpRequest, *, user: User) -> HttpResponse:
-    """Save the form and redirect to the login, and from there to its page."""
     match = request.resolver_match
     if match is not None and match.view_name == "form_keep":
         return save_sent_form(request, user=user)

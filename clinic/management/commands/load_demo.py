@@ -42,11 +42,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, if_empty: bool, **options: Any) -> None:
-        """Create the demo clinic as of now.
-
-        Raises:
-            CommandError: with DEBUG off, on a database without tables, or on one that is not empty.
-        """
+        """Create the demo clinic as of now. CommandError with DEBUG off, without tables, or if it is not empty."""
         if not settings.DEBUG:
             raise CommandError(
                 "DEBUG is off. The demo's logins have a published password, so they are made only on a machine for "
@@ -138,7 +134,7 @@ def write_hours(doctor: Doctor, planned: DemoDoctor, *, today: dt.date) -> None:
 
 
 def write_users() -> dict[str, User]:
-    """Save a user of each role and return them by username. They share one hash, because hashing is slow by design."""
+    """Save a user of each role. They share one hash, because hashing is slow by design."""
     password = make_password(PASSWORD)
     users = {}
     for username, role, first_name, last_name in USERS:

@@ -18,12 +18,6 @@ class Command(BaseCommand):
         parser.add_argument("--force", action="store_true", help="do it even though DEBUG is off")
 
     def handle(self, *args: Any, no_input: bool, force: bool, verbosity: int, **options: Any) -> None:
-        """Drop, then migrate.
-
-        Raises:
-            CommandError: with DEBUG off and no --force, if a table that is not the portal's refers to one that is,
-                or if the answer is not "yes"; nothing is then changed.
-        """
         if not settings.DEBUG and not force:
             raise CommandError(
                 f"DEBUG is off, so {database_text()} may contain real patients. Nothing was changed. "
@@ -49,7 +43,6 @@ class Command(BaseCommand):
 
 
 def database_text() -> str:
-    """Return kind, name and host of the database, without user and password."""
     database = connection.settings_dict
     host = f" on {database['HOST']}" if database["HOST"] else ""
     return f"the {connection.display_name} database {database['NAME']}{host}"
@@ -63,11 +56,7 @@ def portal_tables() -> list[str]:
 
 
 def check_unreferenced(tables: list[str]) -> None:
-    """Check that no other table refers to these: its rows would point nowhere, and SQLite would not migrate.
-
-    Raises:
-        CommandError: naming the first such table.
-    """
+    """Raise CommandError if other tables refer to these: rows would point nowhere, and SQLite could not migrate."""
     with connection.cursor() as cursor:
         for other in sorted(set(connection.introspection.table_names(cursor)) - set(tables)):
             for _column, referred in connection.introspection.get_relations(cursor, other).values():

@@ -10,7 +10,7 @@ from clinic.rest.errors import refuse
 
 IfMatch = Annotated[
     str | None,
-    Header(alias="If-Match", description="The ETag of the record as it was read: 412 if it has changed since."),
+    Header(alias="If-Match", description="The ETag of the record as it was read; 412 if the record has changed."),
 ]
 
 _ETAG = {"ETag": {"description": "The state of the record, for If-Match.", "schema": {"type": "string"}}}

@@ -40,13 +40,15 @@ class ApiToken(AuditedRecord):
         User,
         on_delete=models.PROTECT,
         related_name="api_tokens",
-        help_text="What the program does, it does in this person's name and with their rights.",
+        help_text="The program acts in this user's name and with their permissions.",
     )
-    name = models.CharField(max_length=100, validators=[check_name], help_text="Of the program that uses it.")
+    name = models.CharField(max_length=100, validators=[check_name], help_text="Name of the program that uses it.")
     beginning = models.CharField(max_length=SHOWN_CHARACTERS, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField("expires", null=True, blank=True, help_text="Empty: never.")
+    expires_at = models.DateTimeField(
+        "expires", null=True, blank=True, help_text="Leave empty if the token should not expire."
+    )
     revoked_at = models.DateTimeField("revoked", null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField("last used", null=True, blank=True, editable=False)
 

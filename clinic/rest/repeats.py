@@ -22,8 +22,8 @@ _STORED_HEADERS = ("ETag", "Location")
 _KEY = Header(
     None,
     alias="Idempotency-Key",
-    description="A UUID made for this request. Sent again within a day, it gets the same answer and does nothing; "
-    "with other content, a 409.",
+    description="A UUID for this request. A repeat within a day gets the same response and does nothing; "
+    "with other content it gets 409.",
 )
 _KeyType: Any = uuid.UUID | None
 

@@ -40,7 +40,7 @@ def _date(value: Any) -> dt.date:
             return dt.date.fromisoformat(value)
     except ValueError:
         pass
-    raise PydanticCustomError("date", "Give a date as in 2026-11-24.")
+    raise PydanticCustomError("date", "Enter a date like 2026-11-24.")
 
 
 def _instant(value: Any) -> dt.datetime:
@@ -50,17 +50,17 @@ def _instant(value: Any) -> dt.datetime:
     except ValueError:
         instant = None
     if not instant:
-        raise PydanticCustomError("instant", "Give a time as in 2026-11-24T10:30:00+00:00.")
+        raise PydanticCustomError("instant", "Enter a time like 2026-11-24T10:30:00+00:00.")
     if instant.tzinfo is None:
         raise PydanticCustomError("naive", "Give the time with its offset from UTC, as in 2026-11-24T10:30:00+00:00.")
     try:
         return instant.astimezone(dt.UTC)
     except OverflowError as error:
-        raise PydanticCustomError("date_range", "Give a time of this calendar.") from error
+        raise PydanticCustomError("date_range", "Enter a valid time.") from error
 
 
 Id = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
-# In an address or a query, where everything is text. No Field: ninja would take it for the place of the argument.
+# In a path or query, where everything is text. No Field: ninja would take it for the argument's source.
 IdInUrl = Annotated[int, Strict(), Ge(1), Le(MAX_ID), BeforeValidator(_number)]
 Date = Annotated[dt.date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 Instant = Annotated[
@@ -70,7 +70,7 @@ Instant = Annotated[
         {
             "type": "string",
             "format": "date-time",
-            "description": "ISO 8601 with its offset from UTC; seconds are cut off.",
+            "description": "ISO 8601 with an offset from UTC; seconds are dropped.",
             "examples": ["2027-03-01T10:30:00+00:00"],
         }
     ),
@@ -103,10 +103,10 @@ def left_out(description: str = "") -> Any:
 
 
 _LENGTH = {"type": "integer", "minimum": MIN_MINUTES, "maximum": MAX_MINUTES, "examples": [30]}
-# The bounds are told, and refused by the rule, whose code it is.
+# The schema shows the bounds; the rule enforces them, with its own code.
 Minutes = Annotated[StrictInt, by_rule(check_duration), WithJsonSchema(_LENGTH)]
 MinutesInUrl = Annotated[int, Strict(), by_rule(check_duration), BeforeValidator(_number), WithJsonSchema(_LENGTH)]
-# A date of the portal's calendar; one of birth has a rule of its own.
+# A date of the portal's calendar; dates of birth have a rule of their own.
 Day = Annotated[Date, by_rule(clinic_time.check_date)]
 
 

@@ -22,7 +22,7 @@ from appointments.statuses import MOVABLE
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
 from clinic.rest.answers import ErrorsOut, refusals
-from clinic.rest.errors import RefusedWith, refuse
+from clinic.rest.errors import RefusalWithDetails, refuse
 from clinic.rest.etags import IfMatch, check_if_match, has_etag, with_etag
 from clinic.rest.pages import CURSOR, IN_PAGES, LIMIT_OF_DAY, page_of
 from clinic.rest.records import created
@@ -166,7 +166,7 @@ def _with_alternatives(
     slots = list(find_free(search, list(Doctor.objects.active()), first_day=first_day).slots())
     same = nearest((slot for slot in slots if slot.doctor == doctor), start)
     others = nearest((slot for slot in slots if slot.doctor != doctor), start)
-    return RefusedWith(
+    return RefusalWithDetails(
         refusal,
         alternatives=[free_time(slot, search) for slot in (*same, *others)],
     )

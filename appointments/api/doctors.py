@@ -18,7 +18,7 @@ from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.db.transactions import retrying
 from clinic.rest.answers import ErrorsOut, refusals
-from clinic.rest.errors import RefusedWith, refuse
+from clinic.rest.errors import RefusalWithDetails, refuse
 from clinic.rest.etags import IfMatch, check_if_match, has_etag, with_etag
 from clinic.rest.types import Day, IdInUrl, Minutes, MinutesInUrl, NumberInUrl, StrictSchema, example, left_out
 from clinic.web.http import StaffRequest
@@ -95,7 +95,9 @@ def doctor_change(
     if hits:
         record_displaced_read(hits)
         told = refuse("is_active", "hits", f"{doctor} still has booked appointments: {len(hits)}.")
-        raise RefusedWith(told, hits=[DisplacedAppointmentOut.from_orm(appointment).dict() for appointment in hits])
+        raise RefusalWithDetails(
+            told, hits=[DisplacedAppointmentOut.from_orm(appointment).dict() for appointment in hits]
+        )
     return with_etag(response, DoctorOut.from_orm(doctor))
 
 

@@ -16,6 +16,7 @@ from appointments.models import Appointment
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
 from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
+from clinic.html.bound_data import replace_value
 from clinic.html.crispy import bare_helper
 from clinic.html.widgets import DateInput, TimeInput
 from clinic.web.http import parse_number
@@ -64,9 +65,8 @@ class ActionForm(forms.Form):
         return cleaned
 
     def renew(self, name: str) -> None:
-        """Reset a field to its initial value."""
-        initial = self.get_initial_for_field(self.fields[name], name)
-        self.data = {**dict(self.data.items()), name: "" if initial is None else str(initial)}
+        """Let a field be shown as in a form that has just been opened."""
+        replace_value(self, name, self.get_initial_for_field(self.fields[name], name))
 
     def add_refusal(self, refusal: ValidationError) -> None:
         """Show each message at its field, or above the form if it has no such field."""

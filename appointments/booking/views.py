@@ -25,7 +25,7 @@ from appointments.navigation import appointment_url, day_url, origin_url
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event, User
 from clinic.web.denied_access import record_refused
-from clinic.web.http import StaffRequest, answers_form, parse_number, redirect_or_reload, sent_data
+from clinic.web.http import StaffRequest, is_form_submission, parse_number, redirect_or_reload, sent_data
 from doctors.models import Doctor
 from patients.forms import PatientForm, initial_from_query
 from patients.models import Patient
@@ -160,7 +160,7 @@ def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
     )
     if found is not None:
         record_found(found[:MAX_FOUND])
-    is_part = request.htmx and not answers_form(request)
+    is_part = request.htmx and not is_form_submission(request)
     if is_part and searches:
         return render(request, "appointments/booking/_patient_matches.html", _matches(found, query))
     if found is not None and len(found) == 1:

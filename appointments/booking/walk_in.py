@@ -12,7 +12,7 @@ from appointments.booking import actions
 from appointments.models import Appointment
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
-from clinic.core.appointment_length import USUAL_MINUTES
+from clinic.core.appointment_length import DEFAULT_MINUTES
 from clinic.core.field_errors import at_field
 from clinic.db.transactions import retrying
 from doctors.models import Doctor
@@ -81,7 +81,7 @@ def _next_free_today(search: SlotSearch) -> Slot:
     slot = min(found.slots(), key=lambda slot: slot.start, default=None)
     if slot is None:
         matching = [doctor for doctor in doctors if search.suits_doctor(doctor)]
-        minutes = min(map(search.minutes_with, matching), default=USUAL_MINUTES)
+        minutes = min(map(search.minutes_with, matching), default=DEFAULT_MINUTES)
         with at_field("start_time"):
             rules.refuse_no_free_time(
                 minutes, doctor_name=matching[0].full_name if search.doctor_id and matching else ""

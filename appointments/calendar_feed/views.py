@@ -10,15 +10,18 @@ from django.utils.cache import get_conditional_response
 from appointments.calendar_feed.ical import CONTENT_TYPE, feed_of, feed_version, file_for_patient
 from appointments.models import CalendarFeed
 from appointments.permissions import appointment_for, doctor_with_feed
-from clinic.core.client_address import is_in_the_clear
+from clinic.core.client_address import is_unencrypted
 from clinic.db.transactions import retrying
 from clinic.models import AuditEntry, Event
 from clinic.web.http import StaffRequest
 
 
 def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
-    """Send a doctor's appointments to a calendar program; 404 for a closed feed and over unencrypted HTTP."""
-    if is_in_the_clear(request):
+    """Answer a calendar program with the doctor's appointments, or that nothing has changed.
+
+    404 if the feed has ended, and over a line that others can read.
+    """
+    if is_unencrypted(request):
         raise Http404
     feed = CalendarFeed.objects.with_token(token).select_related("doctor__user").first()
     if feed is None or not feed.is_open:

@@ -35,7 +35,7 @@ from appointments.permissions import appointment_for, rights_to
 from appointments.statuses import MOVABLE, Status
 from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event
-from clinic.web.http import StaffRequest, answers_form, redirect_or_reload, sent_data
+from clinic.web.http import StaffRequest, is_form_submission, redirect_or_reload, sent_data
 from doctors.availability_loader import load_doctor_availability
 from doctors.models import Doctor
 
@@ -51,7 +51,7 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     if form.is_bound and form.is_valid() and (moved := _moved(request, appointment, form)):
         return redirect_or_reload(request, appointment_url(moved, origin_url=form.cleaned_data["next"]))
     panel = free_panel(sent or {}, form, patient=appointment.patient, moving=appointment)
-    if request.htmx and not answers_form(request):
+    if request.htmx and not is_form_submission(request):
         return render(request, "appointments/availability/_free_times.html", panel)
     AuditEntry.objects.record(Event.READ, appointment)
     context = _form_context(request, form, appointment) | {"lengths": COMMON_LENGTHS} | panel

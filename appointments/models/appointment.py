@@ -19,7 +19,7 @@ from appointments import locking, rules
 from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
-from clinic.core.appointment_length import LONGEST, MAX_MINUTES, MIN_MINUTES, USUAL_MINUTES
+from clinic.core.appointment_length import DEFAULT_MINUTES, LONGEST, MAX_MINUTES, MIN_MINUTES
 from clinic.core.field_errors import FieldErrors
 from clinic.core.names import clean_line
 from clinic.db.constraints import CheckConstraintWithoutValidation
@@ -58,7 +58,7 @@ class Appointment(TrackedFields):
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
     start_time = models.DateTimeField("start")
-    duration_minutes = models.PositiveSmallIntegerField("length in minutes", default=USUAL_MINUTES)
+    duration_minutes = models.PositiveSmallIntegerField("length in minutes", default=DEFAULT_MINUTES)
     end_time = models.DateTimeField("end", editable=False)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.BOOKED)
     reason = models.CharField(max_length=200, blank=True, help_text="Shown in the schedule.")

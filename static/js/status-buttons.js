@@ -53,7 +53,7 @@ document.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => {
 
 document.addEventListener("session:over", () => { pending.length = 0; });
 
-// The second click of a double click would land on whatever has moved under the mouse: another appointment, or a free time.
+// The second click of a double click would go to whatever has moved under the mouse: another appointment, or a free time.
 document.addEventListener("click", (event) => {
   if (event.detail < 2 || !event.target.closest("#day, #close-out")) return;
   event.preventDefault();

@@ -775,7 +775,7 @@ def test_whole_appointment_by_keys(doctors_page, clinic):
 
 @pytest.mark.parametrize(
     ("key", "shown"),
-    [("t", "Tuesday 24 November 2026"), ("b", "Book an appointment"), ("f", "Free times"), ("?", "Keys")],
+    [("t", "Tuesday 24 November 2026"), ("b", "Book an appointment"), ("f", "Free times"), ("?", "Keyboard shortcuts")],
 )
 def test_keys_open_pages_from_anywhere(desk, clinic, key, shown):
     desk.goto("/schedule/2026-12-01/")
@@ -801,7 +801,7 @@ def test_single_keys_can_be_turned_off(desk, clinic):
     desk.goto("/")
     desk.keyboard.press("?")
     assert_accessible(desk)
-    desk.get_by_label("Single keys are on").uncheck()
+    desk.get_by_label("Use single-key shortcuts").uncheck()
     desk.keyboard.press("Escape")
     desk.reload()
     row_of(desk, clinic.booked).focus()

@@ -217,7 +217,7 @@ def test_page_leaves_for_the_login_and_shows_no_patient(clocked_desk, clinic, pa
     leave_alone(clocked_desk, pass_time)
 
     expect(clocked_desk.get_by_label("Username")).to_be_visible()
-    expect(clocked_desk.get_by_text("The last session here has ended")).to_be_visible()
+    expect(clocked_desk.get_by_text("Your session has ended")).to_be_visible()
     assert "Santos" not in clocked_desk.content()
     log_in(clocked_desk)
     expect(clocked_desk).to_have_url(re.compile(r"/schedule/2026-11-24/\?layout=list$"))
@@ -407,7 +407,7 @@ def test_page_is_covered_while_the_portal_does_not_answer(clocked_desk, clinic, 
 
     pass_time(clocked_desk, seconds=15 * MINUTE + 1)
 
-    expect(warning(clocked_desk)).to_contain_text("covered")
+    expect(warning(clocked_desk)).to_contain_text("hidden")
     clocked_desk.context.set_offline(False)
     pass_time(clocked_desk, seconds=6)
     expect(clocked_desk.get_by_label("Username")).to_be_visible()
@@ -421,9 +421,9 @@ def test_session_elsewhere_is_ended_from_the_list(desk, open_page, receptionist,
     other = open_page(receptionist)
     other.goto("/")
     desk.goto("/accounts/sessions/")
-    expect(desk.get_by_text("this one")).to_be_visible()
+    expect(desk.get_by_text("this session")).to_be_visible()
 
-    desk.get_by_role("button", name="End all others").click()
+    desk.get_by_role("button", name="End all other sessions").click()
 
     expect(desk.locator("#messages")).to_contain_text("1 other session ended.")
     other.goto("/patients/")

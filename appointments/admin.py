@@ -15,7 +15,6 @@ from appointments import patient_admin as patient_admin
 from appointments import rules
 from appointments.booking import actions as booking
 from appointments.booking.forms import DefaultDurationMixin, OverrideReasonMixin
-from appointments.displaced import admin as displaced_admin  # noqa: F401 -- the same
 from appointments.models import Appointment
 from clinic.administration.base import SafeModelAdmin, refusals_of
 from clinic.core import clinic_time

@@ -24,7 +24,7 @@ Data = dict[str, Any]
 
 SEARCH_KEYS_ARE_FOR = "Made from name, e-mail and phone number, so that the record is found by parts of them."
 # Whose values are ids of staff, or of the appointment and the list it stands on.
-_NOT_TOLD = frozenset({"id", "booked_by", "reached_by", "impact", "appointment"})
+_NOT_TOLD = frozenset({"id", "booked_by", "informed_by", "change", "appointment"})
 _NOTHING = frozenset({None, "None", ""})  # as the trail holds it
 
 
@@ -95,18 +95,18 @@ def _appointment(
 
 def _notices_of(patient: Patient, trail: PatientTrail, doctors: dict[str, str]) -> dict[int, list[Data]]:
     """Return, by appointment, when the doctor was not to be there, and whether the patient has been told."""
-    hits = DisplacedAppointment.objects.filter(appointment__patient=patient).select_related("doctor", "reached_by")
+    hits = DisplacedAppointment.objects.filter(appointment__patient=patient).select_related("doctor", "informed_by")
     found: dict[int, list[Data]] = {}
-    for hit in hits.prefetch_related("reached_by__groups"):
+    for hit in hits.prefetch_related("informed_by__groups"):
         told = [each for each in trail.hits.get(hit.appointment_id, []) if each.entry.object_id == hit.pk]
         found.setdefault(hit.appointment_id, []).append(
             {
                 "doctor": hit.doctor.full_name,
                 "start_time": hit.start_time,
-                "because": hit.because.split(","),
-                "stays": hit.stays,
-                "told_at": hit.reached_at,
-                "told_by": role_of(hit.reached_by),
+                "because": hit.reasons.split(","),
+                "stays": hit.reinstated,
+                "told_at": hit.informed_at,
+                "told_by": role_of(hit.informed_by),
                 "history": _history(told, doctors),
             }
         )

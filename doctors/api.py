@@ -3,19 +3,23 @@
 import datetime as dt
 from typing import Annotated, Any
 
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
 from pydantic import Field, StrictBool, WithJsonSchema
 
 from clinic.core.appointment_length import USUAL_MINUTES
-from clinic.rest.answers import refusals
-from clinic.rest.etags import has_etag, with_etag
+from clinic.db.transactions import retrying
+from clinic.rest.answers import ErrorsOut, refusals
+from clinic.rest.errors import RefusedWith, refuse
+from clinic.rest.etags import IfMatch, check_if_match, has_etag, with_etag
 from clinic.rest.pages import CURSOR, IN_PAGES, LIMIT, page_of
 from clinic.rest.records import create, created
 from clinic.rest.repeats import repeatable
-from clinic.rest.types import IdInUrl, Minutes, NumberInUrl, StrictInt, StrictSchema, by_rule, example, text
+from clinic.rest.types import IdInUrl, Minutes, NumberInUrl, StrictInt, StrictSchema, by_rule, example, left_out, text
 from clinic.web.http import StaffRequest
+from doctors.displacement import displaced_by_saving, follow_up, record_displaced_read
 from doctors.models import Doctor
 from doctors.rules import MAX_GAP_MINUTES, check_gap_minutes
 
@@ -60,6 +64,35 @@ class DoctorOut(Schema):
     usual_minutes: int
     gap_minutes: int
     created_at: dt.datetime
+
+
+class DoctorPatch(StrictSchema):
+    """Fields to change. Omitted fields keep their values."""
+
+    full_name: FullName = left_out()
+    specialization: Specialization = left_out()
+    is_active: StrictBool = left_out()
+    usual_minutes: Minutes = left_out()
+    gap_minutes: GapMinutes = left_out()
+    accept_hits: StrictBool = Field(
+        False,
+        description="Deactivate the doctor despite booked appointments. The portal then lists them to rebook.",
+    )
+
+
+class DisplacedAppointmentOut(Schema):
+    """A booked appointment whose doctor would be inactive."""
+
+    id: int
+    patient_id: int
+    start_time: dt.datetime
+    end_time: dt.datetime
+
+
+class DisplacementOut(ErrorsOut):
+    """The doctor was not deactivated, because of these booked appointments."""
+
+    hits: list[DisplacedAppointmentOut] = Field(default_factory=list)
 
 
 @router.post(
@@ -113,3 +146,59 @@ def doctor_list(
 def doctor_get(request: StaffRequest, response: HttpResponse, doctor_id: IdInUrl) -> Any:
     """Return a doctor."""
     return with_etag(response, DoctorOut.from_orm(get_object_or_404(Doctor, pk=doctor_id)))
+
+
+@router.patch(
+    "/{doctor_id}",
+    url_name="doctor",
+    operation_id="change_doctor",
+    summary="Change a doctor",
+    response={200: DoctorOut, **refusals(404, 409, 412, conflict=DisplacementOut)},
+    openapi_extra=has_etag(),
+)
+def doctor_change(
+    request: StaffRequest,
+    response: HttpResponse,
+    doctor_id: IdInUrl,
+    changes: DoctorPatch,
+    if_match: IfMatch = None,
+) -> Any:
+    """Change the fields sent. 409 if a doctor with booked appointments is deactivated without `accept_hits`."""
+    fields = changes.dict(exclude_unset=True)
+    accepts = fields.pop("accept_hits", False)
+    doctor, displaced = _change(doctor_id, fields, if_match, accepts_displacement=accepts, by=request.user)
+    if displaced:
+        record_displaced_read(displaced)
+        refusal = refuse("is_active", "hits", f"{doctor} still has booked appointments: {len(displaced)}.")
+        shown = [DisplacedAppointmentOut.from_orm(appointment).dict() for appointment in displaced]
+        raise RefusedWith(refusal, hits=shown)
+    return with_etag(response, DoctorOut.from_orm(doctor))
+
+
+@retrying
+def _change(
+    doctor_id: int, changes: dict[str, Any], if_match: str | None, *, accepts_displacement: bool, by: Any
+) -> tuple[Doctor, list[Any]]:
+    """Change a record, or return the displaced appointments because of which nothing was changed.
+
+    Locks the diary, so that nobody books between the look at what is displaced and the change.
+    """
+    with transaction.atomic():
+        get_object_or_404(Doctor, pk=doctor_id)
+        Doctor.objects.filter(pk=doctor_id).claim()
+        doctor = Doctor.objects.get(pk=doctor_id)
+        before = DoctorOut.from_orm(doctor)
+        check_if_match(if_match, before)
+        was_active = doctor.is_active
+        for name, value in changes.items():
+            setattr(doctor, name, value)
+        doctor.full_clean()
+        displaced = displaced_by_saving(doctor) if was_active and not doctor.is_active else []
+        if displaced and not accepts_displacement:
+            transaction.set_rollback(True)
+            return doctor, displaced
+        if DoctorOut.from_orm(doctor) != before:
+            doctor.save()
+        if was_active != doctor.is_active:
+            follow_up(displaced, cause=doctor.cause, doctors=doctor.diaries(), by=by)
+    return doctor, []

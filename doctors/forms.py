@@ -1,4 +1,4 @@
-"""Forms of doctors' time."""
+"""Forms of doctors and their availability."""
 
 import datetime as dt
 import re
@@ -7,11 +7,13 @@ from typing import Any, NoReturn
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from clinic.web.http import with_renewed
+from clinic.web.http import parse_number, with_renewed
 from doctors import rules
 from doctors.availability import Interval
-from doctors.models import Timetable, Weekday
+from doctors.displacement import displaced_by_saving, named_appointments
+from doctors.models import Doctor, Timetable, Weekday
 
 _TIME = r"(\d{1,2})(?:[:.h](\d{2}))?"
 _INTERVAL = re.compile(rf"{_TIME}\s*(?:-|–|—|to)\s*{_TIME}(?!\d)")
@@ -65,7 +67,7 @@ def _refuse(text: str) -> NoReturn:
     )
 
 
-class SeenForm(forms.ModelForm):
+class VersionedForm(forms.ModelForm):
     """A record of doctors' time with the version it was shown in, so that nobody overwrites another's change."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -89,11 +91,65 @@ class SeenForm(forms.ModelForm):
         return cleaned
 
 
+def ids_in(text: str) -> set[int | None]:
+    """Return the ids of the appointments that a form has shown, as its hidden field says."""
+    return {parse_number(part) for part in text.split(",")}
+
+
+class ConfirmsDisplacement(forms.ModelForm):
+    """A form that is refused once if saving it would displace booked appointments, and lists them.
+
+    `seen_hits` holds the ids it has shown, so that one booked meanwhile is shown, too. Validate and save it in one
+    transaction, so that none is booked in between.
+    """
+
+    seen_hits = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    displaced: list[Any]
+
+    def _post_clean(self) -> None:
+        """Look for displaced appointments once all rules pass."""
+        super()._post_clean()  # type: ignore[misc]  # Django's own hook for this
+        self.displaced = [] if self.errors or not self._may_displace() else displaced_by_saving(self.instance)
+        if {appointment.pk for appointment in self.displaced} - ids_in(self.cleaned_data.get("seen_hits", "")):
+            self._ask_to_confirm()
+
+    def _may_displace(self) -> bool:
+        return not (isinstance(self.instance, Doctor) and self.instance.is_active)
+
+    def _ask_to_confirm(self) -> None:
+        """Refuse, and count the appointments as shown from now on."""
+        shown = ",".join(str(appointment.pk) for appointment in self.displaced)
+        self.data = with_renewed(self.data, self.add_prefix("seen_hits"), shown)
+        message = ngettext(
+            "This affects %(count)d booked appointment. Save again to confirm; you will then need to move or cancel "
+            "it.",
+            "This affects %(count)d booked appointments. Save again to confirm; you will then need to move or cancel "
+            "them.",
+            len(self.displaced),
+        )
+        self.add_error(None, ValidationError(message, code="hits", params={"count": len(self.displaced)}))
+
+    @property
+    def needs_confirmation(self) -> bool:
+        """Whether the form waits for a decision on the appointments it shows."""
+        return self.is_bound and self.has_error(NON_FIELD_ERRORS, "hits")
+
+    @property
+    def named(self) -> list[Any]:
+        """The displaced appointments whose patients the form names."""
+        return named_appointments(self.displaced) if self.needs_confirmation else []
+
+
+class AvailabilityForm(ConfirmsDisplacement, VersionedForm):
+    """A leave or a closure."""
+
+
 def _day_field(label: str) -> IntervalsField:
     return IntervalsField(label=label, widget=forms.TextInput(attrs={"placeholder": "not working", "size": 40}))
 
 
-class TimetableForm(SeenForm):
+class TimetableForm(VersionedForm):
     """The hours of a doctor's week, a line a day."""
 
     monday = _day_field("Monday")
@@ -120,3 +176,7 @@ class TimetableForm(SeenForm):
         if not self.errors.keys() & set(names.values()):
             self.instance.week = {day: self.cleaned_data.get(name) or [] for day, name in names.items()}
             super()._post_clean()  # type: ignore[misc]  # Django's own hook for this
+
+
+class TimetableAdminForm(ConfirmsDisplacement, TimetableForm):
+    """The hours of a doctor's week, in the admin."""

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy, Status
 from clinic.audit.actor import ANONYMISED
+from clinic.audit.former_names import changes_of
 from clinic.audit.wording import instant_text
 from clinic.models import AuditEntry
 from doctors.models import Doctor
@@ -103,7 +104,7 @@ def _names_in(entries: list[Any]) -> dict[tuple[str, str], str]:
 
 def _told(entry: Any, names: dict[tuple[str, str], str]) -> Iterator[str]:
     in_order = [field.name for field in Appointment._meta.get_fields()]  # auditlog's own order is one of chance
-    for field, (old, new) in sorted(entry.changes_dict.items(), key=lambda each: in_order.index(each[0])):
+    for field, (old, new) in sorted(changes_of(entry).items(), key=lambda each: in_order.index(each[0])):
         if ANONYMISED in (old, new):
             yield f"{_label(field)}: {ANONYMISED}"
         elif field == "status":

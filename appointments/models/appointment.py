@@ -54,7 +54,7 @@ class Appointment(TrackedFields):
     reason_of_change = ""
 
     # Why a change of the doctor's availability displaces the appointment, set by `appointments.displaced.finder`.
-    hit_because: frozenset[str] = frozenset()
+    displaced_reasons: frozenset[str] = frozenset()
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
@@ -348,8 +348,9 @@ class Appointment(TrackedFields):
                 update_fields=update_fields,
             )
             if is_rearranged:
-                for hit in self.hits.exclude(reached_at=None):  # a patient who was informed must be informed again
-                    hit.mark_not_informed()
+                # A patient who was informed must be informed again.
+                for displacement in self.displacements.exclude(informed_at=None):
+                    displacement.mark_not_informed()
         self.track()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
@@ -391,4 +392,4 @@ class Appointment(TrackedFields):
         errors.raise_any()
 
 
-auditlog.register(Appointment, exclude_fields=["version", "updated_at", "booking_key", "end_time", "hits"])
+auditlog.register(Appointment, exclude_fields=["version", "updated_at", "booking_key", "end_time", "displacements"])

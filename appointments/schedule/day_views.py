@@ -76,7 +76,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
         "doctor_id": doctor and doctor.pk,
         "grant": may_see_names(request.user, at=now),
         "open_past": unrecorded_count(request.user, now),
-        "impacts": unfinished_for(request.user, at=now),
+        "changes": unfinished_for(request.user, at=now),
     }
     return render(request, "appointments/schedule/schedule_day.html", context | _way_around(day, kept))
 

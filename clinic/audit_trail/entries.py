@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.urls import NoReverseMatch
 
 from clinic.accounts.models import User
+from clinic.audit.former_names import changes_of
 from clinic.audit.models import AuditEntry, Event, SeenPatient
 from clinic.audit.wording import MAX_CHARACTERS, day_text, instant_text, records_told, told_text, yes_or_no
 from clinic.core import clinic_time
@@ -178,8 +179,9 @@ def _related(entry: Any, name: str) -> type[models.Model] | None:
 
 def _changes(entry: Any) -> dict[str, list[Any]]:
     """Return old and new values by field; of those that the library wrote in other words, none."""
-    changes: dict[str, Any] = entry.changes_dict or {}
-    return {name: values for name, values in changes.items() if isinstance(values, list) and name not in _NOT_TOLD}
+    return {
+        name: values for name, values in changes_of(entry).items() if isinstance(values, list) and name not in _NOT_TOLD
+    }
 
 
 def _row(entry: Any, names: _Names) -> Row:

@@ -369,7 +369,7 @@ def test_of_very_many_who_would_be_hit_the_entry_holds_those_who_are_named(in_ad
     with Cases(client=in_admin) as case:
         for name in HITS:
             with case(name):
-                monkeypatch.setattr("appointments.displaced.finder.MAX_NAMED", 1)
+                monkeypatch.setattr("doctors.displacement.MAX_NAMED", 1)
                 later = AppointmentFactory(doctor=hit.doctor, start_time=hit.start_time + dt.timedelta(hours=1))
 
                 response = look_at_hits(in_admin, name, hit)

@@ -130,7 +130,10 @@ def test_appointment_of_another_impact_is_not_decided_about(at_desk):
     impact, other = (open_schedule_change([appointment], cause="Leave", by=None) for appointment in (ours, theirs))
     before = state()
 
-    for said in ({"reached": other.hits.get().pk}, {"cancel": str(theirs.pk), "cancel_reason": "x", "row": "1:1:1"}):
+    for said in (
+        {"reached": other.displaced.get().pk},
+        {"cancel": str(theirs.pk), "cancel_reason": "x", "row": "1:1:1"},
+    ):
         at_desk.post(impact.get_absolute_url(), said)
 
     assert state() == before

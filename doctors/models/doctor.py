@@ -84,6 +84,12 @@ class Doctor(ProtectedRecord, AuditedRecord):
         """Return None: being active concerns all dates."""
         return None
 
+    def check_under_lock(self) -> None:
+        """Check nothing: no other row contradicts a doctor."""
+
+    def rows_after_saving(self) -> list["Doctor"]:
+        return [self]
+
     def get_absolute_url(self) -> str:
         """Return the address of the doctor's page."""
         return reverse("doctors:doctor_detail", args=[self.pk])

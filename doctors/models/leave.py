@@ -13,8 +13,8 @@ from clinic.core import clinic_time, names
 from clinic.core.field_errors import FieldErrors
 from doctors import rules
 from doctors.availability import Span
+from doctors.models.availability_record import AvailabilityRecord
 from doctors.models.doctor import Doctor
-from doctors.models.doctors_time import AvailabilityRecord
 from doctors.querysets import ClosureQuerySet, DoctorQuerySet, LeaveQuerySet
 
 

@@ -11,8 +11,8 @@ from clinic.core.clinic_time import FIRST_DATE, LAST_DATE
 from clinic.core.field_errors import FieldErrors
 from doctors import rules
 from doctors.availability import ONE_DAY, Interval, Week, week_of
+from doctors.models.availability_record import AvailabilityRecord
 from doctors.models.doctor import Doctor
-from doctors.models.doctors_time import AvailabilityRecord
 from doctors.querysets import DoctorQuerySet, TimetableQuerySet
 
 
@@ -140,29 +140,43 @@ class Timetable(AvailabilityRecord):
             return False
         return other.valid_until is None or self.valid_until < other.valid_until
 
-    def _displace(self, other: "Timetable") -> None:
-        """Let other hours end the day before these begin, and go on the day after they end."""
+    def rows_after_saving(self) -> list["Timetable"]:
+        """Return these hours, and other hours that make room for them, if they are to."""
+        others = self._displaced() if self.displaces_others else []
+        return [self, *(part for other in others for part in self._parts_beside(other))]
+
+    def _parts_beside(self, other: "Timetable") -> list["Timetable"]:
+        """Return other hours as they end the day before these begin, and go on the day after these end."""
+        rest = other
         if self._begins_after(other) and self._ends_before(other):
             rest = Timetable(doctor_id=other.doctor_id, valid_until=other.valid_until)
             rest.week = other.week
-        else:
-            rest = other
+        parts = []
         if self.valid_from is not None and self._begins_after(other):
             other.valid_until = self.valid_from - ONE_DAY
-            other.save()
+            parts.append(other)
         if self.valid_until is not None and self._ends_before(rest):
             rest.valid_from = self.valid_until + ONE_DAY
-            rest.save()
+            parts.append(rest)
+        return parts
+
+    def rows_after_deleting(self) -> tuple[list["Timetable"], list["Timetable"]]:
+        """Return these hours as deleted; the same hours on the dates before and after them become one again."""
+        before, after = self._neighbours()
+        if before is None or after is None or before.week != after.week:
+            return [], [self]
+        before.valid_until = after.valid_until
+        return [before], [self, after]
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete under the claim; the same hours on the dates before and after it are then one again."""
+        """Delete under the lock, and join the hours before and after."""
         with self._claimed():
-            before, after = self._neighbours()
+            written, gone = self.rows_after_deleting()
             deleted = super().delete(*args, **kwargs)
-            if before is not None and after is not None and before.week == after.week:
-                super(Timetable, after).delete()
-                before.valid_until = after.valid_until
-                before.save()
+            for other in gone[1:]:
+                super(Timetable, other).delete()
+            for other in written:
+                other.save()
             return deleted
 
     def _neighbours(self) -> tuple["Timetable | None", "Timetable | None"]:
@@ -173,9 +187,9 @@ class Timetable(AvailabilityRecord):
         return before or None, after or None
 
     def write_parts(self) -> None:
-        """Replace the rows of hours that differ, if a week was set; let other hours make room, if they are to."""
-        for other in self._displaced() if self.displaces_others else ():
-            self._displace(other)
+        """Save other hours that make room, and replace the rows of hours that differ, if a week was set."""
+        for other in self.rows_after_saving()[1:]:
+            other.save()
         self._write_week()
 
     def _write_week(self) -> None:

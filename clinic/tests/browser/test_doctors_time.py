@@ -77,7 +77,7 @@ def test_receptionist_is_led_from_the_day_to_the_list_and_ticks_who_was_reached(
 
     expect(desk.get_by_role("button", name="Not reached after all: Rui Alves a")).to_be_visible()
     expect(desk.get_by_text("15 patients to reach")).to_be_visible()
-    assert DisplacedAppointment.objects.exclude(reached_at=None).get().reached_by.username == "reception"
+    assert DisplacedAppointment.objects.exclude(informed_at=None).get().informed_by.username == "reception"
 
 
 def test_all_of_it_works_without_javascript_and_on_a_telephone(open_page, administrator, full_day):

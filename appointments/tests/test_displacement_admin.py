@@ -55,9 +55,9 @@ def leave_data(doctor):
 def test_leave(in_admin, okafor, booked, administrator):
     response = confirmed(in_admin, f"{ADMIN}/leave/add/", leave_data(okafor))
 
-    impact = ScheduleChange.objects.get()
-    assert response["Location"] == impact.get_absolute_url()
-    assert (impact.created_by, impact.hits.get().appointment) == (administrator, booked)
+    change = ScheduleChange.objects.get()
+    assert response["Location"] == change.get_absolute_url()
+    assert (change.created_by, change.displaced.get().appointment) == (administrator, booked)
     assert Leave.objects.count() == 1
 
 

@@ -7,8 +7,6 @@ import pytest
 
 from appointments.booking import actions
 from appointments.displaced.finder import (
-    displaced_by_deleting,
-    displaced_by_saving,
     follow_up,
     obstacles_to,
     open_schedule_change,
@@ -20,6 +18,7 @@ from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry
+from doctors.displacement import displaced_by_deleting, displaced_by_saving
 from doctors.models import Closure, Doctor, Leave, Timetable
 from doctors.tests.factories import DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
@@ -241,10 +240,10 @@ def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
 def test_impact_keeps_who_was_affected_with_whom_and_when(okafor, administrator):
     booked = create_appointment(okafor, at(9, day=25))
 
-    impact = open_schedule_change([booked], cause="Dr Okafor on leave", by=administrator)
+    change = open_schedule_change([booked], cause="Dr Okafor on leave", by=administrator)
 
-    (hit,) = impact.hits.all()
-    assert (hit.appointment, hit.doctor, hit.start_time, hit.reached_at) == (booked, okafor, at(9, day=25), None)
+    (hit,) = change.displaced.all()
+    assert (hit.appointment, hit.doctor, hit.start_time, hit.informed_at) == (booked, okafor, at(9, day=25), None)
     assert AuditEntry.objects.filter(actor=administrator).count() == 2
 
 
@@ -255,16 +254,16 @@ def test_change_that_affects_nobody_leaves_no_impact(administrator):
 
 def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptionist, now):
     moved, cancelled = create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(10, day=25))
-    impact = open_schedule_change([moved, cancelled], cause="Dr Okafor on leave", by=receptionist)
+    change = open_schedule_change([moved, cancelled], cause="Dr Okafor on leave", by=receptionist)
 
     def left():
-        return [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)]
+        return [(each.to_rebook, each.to_inform) for each in unfinished_for(receptionist)]
 
     assert left() == [(2, 2)]
     actions.move(moved, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     assert left() == [(1, 2)]
     actions.cancel(cancelled, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
-    first, second = impact.hits.all()
+    first, second = change.displaced.all()
     first.mark_informed(by=receptionist)
     assert left() == [(0, 1)]
     second.mark_informed(by=receptionist)
@@ -275,27 +274,27 @@ def test_impact_with_a_patient_who_waits_is_not_finished(okafor, receptionist):
     waiting = create_appointment(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
     open_schedule_change([waiting], cause="Dr Okafor on leave", by=receptionist)
 
-    assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
+    assert [(each.to_rebook, each.to_inform) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
 @pytest.mark.both_databases
 def test_who_was_told_is_to_be_told_again_when_the_appointment_moves_again(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
-    hit = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist).hits.get()
+    hit = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist).displaced.get()
     hit.mark_informed(by=receptionist)
 
     booked.notes = "Wants the ground floor"
     booked.save()
     hit.refresh_from_db()
-    assert hit.reached_at is not None
+    assert hit.informed_at is not None
     moved = actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     hit.refresh_from_db()
-    assert hit.reached_at is None
+    assert hit.informed_at is None
     hit.mark_informed(by=receptionist)
     actions.cancel(moved, reason="Ill", cancelled_by="patient", by=receptionist)
     hit.refresh_from_db()
 
-    assert hit.reached_at is None
+    assert hit.informed_at is None
 
 
 @pytest.mark.both_databases
@@ -305,9 +304,9 @@ def test_patient_on_two_lists_is_told_once(okafor, receptionist):
     actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     second = open_schedule_change([Appointment.objects.get()], cause="Clinic closed", by=receptionist)
 
-    second.hits.get().mark_informed(by=receptionist)
+    second.displaced.get().mark_informed(by=receptionist)
 
-    assert first.hits.get().reached_by == receptionist
+    assert first.displaced.get().informed_by == receptionist
 
 
 @pytest.mark.both_databases
@@ -319,56 +318,56 @@ def test_deleting_a_closure_over_a_leave_keeps_the_leaves_list(okafor, reception
     closure = Closure(date=dt.date(2026, 11, 25), name="Strike")
     closed = open_schedule_change(displaced_by_saving(closure), cause=closure.cause, by=receptionist)
     closure.save()
-    assert [impact.hits.get().because for impact in (on_leave, closed)] == ["leave", "closed"]
+    assert [change.displaced.get().reasons for change in (on_leave, closed)] == ["leave", "closed"]
 
     closure.delete()
     follow_up([], cause="", doctors=closure.diaries(), by=receptionist)
 
-    assert on_leave.hits.get().appointment == booked
-    assert not closed.hits.exists()
+    assert on_leave.displaced.get().appointment == booked
+    assert not closed.displaced.exists()
 
 
 def test_appointment_booked_in_a_gap_is_affected_by_changed_hours(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25), outside_hours_reason="Urgent")
     timetable = Timetable.objects.get()
     timetable.week = {day: [(ONE, FIVE)] for day in range(5)}
-    impact = open_schedule_change(displaced_by_saving(timetable), cause="Hours", by=receptionist)
+    change = open_schedule_change(displaced_by_saving(timetable), cause="Hours", by=receptionist)
     timetable.save()
 
     follow_up([], cause="", doctors=Doctor.objects.all(), by=receptionist)
 
-    assert impact.hits.get().appointment == booked
+    assert change.displaced.get().appointment == booked
 
 
 def test_shortened_leave_drops_appointments_that_fit_again(okafor, receptionist):
     stays, slot_summary, away = (create_appointment(okafor, at(hour, day=25)) for hour in (9, 10, 15))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=26))
-    impact = open_schedule_change([stays, slot_summary, away], cause="Dr Okafor on leave", by=receptionist)
-    impact.hits.get(appointment=slot_summary).mark_informed(by=receptionist)
+    change = open_schedule_change([stays, slot_summary, away], cause="Dr Okafor on leave", by=receptionist)
+    change.displaced.get(appointment=slot_summary).mark_informed(by=receptionist)
 
     entered.start_time = at(12, day=25)
     entered.save()
     follow_up([], cause="", doctors=entered.diaries(), by=receptionist)
 
-    left = impact.hits.order_by("start_time")
-    assert [(hit.appointment, hit.reached_at, hit.stays) for hit in left] == [
+    left = change.displaced.order_by("start_time")
+    assert [(hit.appointment, hit.informed_at, hit.reinstated) for hit in left] == [
         (slot_summary, None, True),
         (away, None, False),
     ]
-    assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 2)]
-    impact.hits.get(appointment=slot_summary).mark_informed(by=receptionist)
-    assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
+    assert [(each.to_rebook, each.to_inform) for each in unfinished_for(receptionist)] == [(1, 2)]
+    change.displaced.get(appointment=slot_summary).mark_informed(by=receptionist)
+    assert [(each.to_rebook, each.to_inform) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
 @pytest.mark.both_databases
 def test_deleted_leave_drops_appointments_booked_outside_hours(okafor, receptionist):
     create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
-    impact = open_schedule_change(displaced_by_saving(wanted), cause=wanted.cause, by=receptionist)
+    change = open_schedule_change(displaced_by_saving(wanted), cause=wanted.cause, by=receptionist)
 
     follow_up([], cause="", doctors=Doctor.objects.all(), by=receptionist)
 
-    assert not impact.hits.exists()
+    assert not change.displaced.exists()
 
 
 def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
@@ -387,18 +386,18 @@ def test_impact_is_told_to_those_only_who_can_do_something(okafor, receptionist,
 
 
 def test_who_reached_a_patient_first_stays_and_can_be_taken_back(okafor, receptionist, administrator):
-    impact = open_schedule_change(
+    change = open_schedule_change(
         [create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist
     )
-    hit = impact.hits.get()
+    hit = change.displaced.get()
 
     hit.mark_informed(by=receptionist)
     hit.mark_informed(by=administrator)
     hit.refresh_from_db()
-    assert hit.reached_by == receptionist
+    assert hit.informed_by == receptionist
     hit.mark_not_informed()
 
-    assert impact.hits.get().reached_at is None
+    assert change.displaced.get().informed_at is None
 
 
 # Proposals

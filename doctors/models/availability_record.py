@@ -46,6 +46,24 @@ class AvailabilityRecord(models.Model):
         """
         raise NotImplementedError
 
+    def check_under_lock(self) -> None:
+        """Check against earlier changes and other rows what may have changed since the form was checked.
+
+        Raises:
+            ValidationError: `stale`, or as `check_apart`.
+        """
+        if not self._state.adding:
+            self.check_unchanged(seen_version=self.version)
+        self.check_apart()
+
+    def rows_after_saving(self) -> list[Any]:
+        """Return the rows that saving writes, in order, as they will be."""
+        return [self]
+
+    def rows_after_deleting(self) -> tuple[list[Any], list[Any]]:
+        """Return the rows that deleting writes, as they will be, and those it deletes."""
+        return [], [self]
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Claim the diaries, check against other rows and earlier changes again, write.
 
@@ -56,10 +74,9 @@ class AvailabilityRecord(models.Model):
         before = self.version
         try:
             with self._claimed():
+                self.check_under_lock()
                 if not self._state.adding:
-                    self.check_unchanged(seen_version=self.version)
                     self.version += 1
-                self.check_apart()
                 super().save(*args, **kwargs)
                 self.write_parts()
         except BaseException as error:

@@ -13,8 +13,8 @@ from clinic.accounts.roles import ADMINISTRATOR
 from clinic.core import clinic_time
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import codes_at
+from doctors.closures.public_holidays import public_holidays
 from doctors.models import Closure, Doctor, Leave, Timetable
-from doctors.public_holidays import public_holidays
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -199,7 +199,7 @@ def test_leave_that_affects_somebody_shows_them_first_and_saves_nothing(in_admin
     response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
 
     assert codes_at(response, "__all__") == ["hits"]
-    assert form_of(response).hits == [booked]
+    assert form_of(response).displaced == [booked]
     text = response.content.decode()
     assert booked.patient.full_name in text
     assert "+351 912 345 001" in text
@@ -213,10 +213,10 @@ def test_sent_again_it_is_saved_and_leads_to_those_who_are_affected(in_admin, ok
 
     response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=form_of(shown)["seen_hits"].value()))
 
-    impact = ScheduleChange.objects.get()
-    assert response["Location"] == impact.get_absolute_url()
-    assert (impact.cause, impact.created_by) == ("Dr Okafor on leave: Thu 26 Nov 2026", administrator)
-    assert [hit.appointment for hit in impact.hits.all()] == [booked]
+    change = ScheduleChange.objects.get()
+    assert response["Location"] == change.get_absolute_url()
+    assert (change.cause, change.created_by) == ("Dr Okafor on leave: Thu 26 Nov 2026", administrator)
+    assert [hit.appointment for hit in change.displaced.all()] == [booked]
     booked.refresh_from_db()
     assert booked.status == "booked"
 
@@ -228,7 +228,7 @@ def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
 
     response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=form_of(shown)["seen_hits"].value()))
 
-    assert form_of(response).hits == [booked, late]
+    assert form_of(response).displaced == [booked, late]
     assert not Leave.objects.exists()
 
 
@@ -248,8 +248,8 @@ def test_race_that_is_lost_under_the_lock_is_run_again(client, page, monkeypatch
             ClosureFactory(date=dt.date(2027, 1, 1))
         return []
 
-    monkeypatch.setattr("appointments.displaced.forms.displaced_by_saving", look_and_be_overtaken)
-    monkeypatch.setattr("appointments.doctors_time_views.displaced_by_closing", look_and_be_overtaken)
+    monkeypatch.setattr("doctors.forms.displaced_by_saving", look_and_be_overtaken)
+    monkeypatch.setattr("doctors.closures.views.displaced_by_saving", look_and_be_overtaken)
     if page == "leave":
         response = client.post(f"/doctors/{doctor.pk}/leave/", leave_data())
     else:
@@ -325,7 +325,7 @@ def test_what_is_ticked_stays_so_over_copying_and_over_those_who_are_hit(in_admi
     shown = form_of(in_admin.post(address, form_data | {"displaces": "on"}))
 
     assert (copied["displaces"].value(), copied["copy_to"].value()) == (False, days)
-    assert shown.shows_hits
+    assert shown.needs_confirmation
     assert (shown["displaces"].value(), shown["copy_to"].value()) == (True, days)
 
 
@@ -437,7 +437,7 @@ def test_new_hours_affect_only_what_they_no_longer_hold(in_admin, okafor):
 
     response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_from="2026-12-01", displaces="on"))
 
-    assert form_of(response).hits == [hit]
+    assert form_of(response).displaced == [hit]
     assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
 
 
@@ -452,7 +452,7 @@ def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafo
     in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON)]}
-    assert ScheduleChange.objects.get().hits.count() == 1
+    assert ScheduleChange.objects.get().displaced.count() == 1
 
 
 @pytest.mark.both_databases
@@ -475,7 +475,7 @@ def test_deleting_hours_in_use_first_shows_the_affected_appointments(in_admin, o
 
     version = Doctor.objects.get().diary_version
     shown = in_admin.post(address, {"delete": "1", "seen_version": "1"})
-    assert shown.context["hits"] == [hit]
+    assert shown.context["displaced"] == [hit]
     assert Timetable.objects.count() == 2
     assert Doctor.objects.get().diary_version == version  # to look writes nothing
     response = in_admin.post(address, {"delete": "1", "seen_version": "1", "seen_hits": str(hit.pk)})
@@ -526,7 +526,7 @@ def test_closure_shows_those_it_affects_of_all_doctors(in_admin, booked):
     form_data = {"date": "2026-11-26", "name": "Power cut"}
 
     shown = in_admin.post("/doctors/closures/new/", form_data)
-    assert form_of(shown).hits == [booked, other]
+    assert form_of(shown).displaced == [booked, other]
     in_admin.post("/doctors/closures/new/", form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert ScheduleChange.objects.get().cause == "Clinic closed: Thu 26 Nov 2026: Power cut"
@@ -649,14 +649,14 @@ def test_holidays_show_those_they_affect_and_close_all_dates_or_none(in_admin, o
     form_data = SHOWN | {"date": ["2027-01-01", "2027-03-26"]}
 
     shown = in_admin.post(HOLIDAYS, form_data)
-    assert shown.context["hits"] == [hit]
+    assert shown.context["displaced"] == [hit]
     assert [picked for _date, _closed, picked in lines_of(shown)].count(True) == 2
     assert not Closure.objects.exists()
     response = in_admin.post(HOLIDAYS, form_data | {"seen_hits": str(hit.pk)})
 
-    impact = ScheduleChange.objects.get()
-    assert response["Location"] == impact.get_absolute_url()
-    assert impact.cause == "Clinic closed: Fri 1 Jan 2027: New Year's Day, Fri 26 Mar 2027: Good Friday"
+    change = ScheduleChange.objects.get()
+    assert response["Location"] == change.get_absolute_url()
+    assert change.cause == "Clinic closed: Fri 1 Jan 2027: New Year's Day, Fri 26 Mar 2027: Good Friday"
     assert Closure.objects.count() == 2
 
 

@@ -1,27 +1,25 @@
-"""The portal's forms of doctors' time: hours, leave, closures, public holidays."""
+"""The portal's forms of doctors' leave and hours."""
 
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from crispy_forms.layout import HTML, Div, Field, Layout
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from appointments.displaced.forms import ConfirmsDisplacement
 from clinic.core import clinic_time
 from clinic.html.crispy import bare_helper
-from clinic.html.widgets import DateInput, TimeInput, make_small
-from doctors.forms import SeenForm, TimetableForm
-from doctors.models import Closure, Leave, Timetable, Weekday
-from doctors.public_holidays import FIRST_YEAR, LAST_YEAR, PublicHoliday, countries, public_holidays, regions
+from clinic.html.widgets import DateInput, TimeInput
+from doctors.forms import AvailabilityForm, ConfirmsDisplacement, TimetableForm
+from doctors.models import Leave, Timetable, Weekday
 
 _DAYS = [(day.name.lower(), str(day.label)) for day in Weekday]
 
 
-class LeaveForm(ConfirmsDisplacement, SeenForm):
+class LeaveForm(AvailabilityForm):
     """A leave: whole days, unless times are given."""
 
     first_day = forms.DateField(label="First day", widget=DateInput())
@@ -133,7 +131,7 @@ class HoursForm(ConfirmsDisplacement, TimetableForm):
         self.helper = bare_helper()
         days = [Field(name, wrapper_class="day-hours") for name, _label in _DAYS]
         validity = Div(*(Div(Field(name), css_class="col-6") for name in self.Meta.fields), css_class="row g-2")
-        copying = HTML("{% include 'appointments/_copy_day.html' %}")
+        copying = HTML("{% include 'doctors/_copy_day.html' %}")
         rest = [name for name in ("displaces", "seen_version", "seen_hits") if name in self.fields]
         self.helper.layout = Layout(*days, copying, validity, *rest)
 
@@ -148,46 +146,3 @@ def with_copied_day(sent: QueryDict) -> dict[str, Any]:
     hours, targets = sent.get(sent.get("copy_from", ""), ""), sent.getlist("copy_to")
     copied = {day: hours for day, _label in _DAYS if day in targets}
     return sent.dict() | copied | {"copy_to": targets, "displaces": "displaces" in sent}
-
-
-class ClosureForm(ConfirmsDisplacement, SeenForm):
-    """A date on which the clinic is closed."""
-
-    class Meta:
-        model = Closure
-        fields = ["date", "name"]
-        widgets: ClassVar[dict[str, Any]] = {"date": DateInput()}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.helper = bare_helper()
-
-
-class HolidaysForm(forms.Form):
-    """Which public holidays are looked for."""
-
-    country = forms.ChoiceField(choices=[])
-    region = forms.ChoiceField(choices=[], required=False)
-    year = forms.IntegerField(min_value=FIRST_YEAR, max_value=LAST_YEAR)
-
-    def __init__(self, data: Any, *, usual_year: int) -> None:
-        """Make the form; a region of another country than the one chosen now is forgotten."""
-        country = data.get("country", "")
-        choices = regions(country)
-        region = data.get("region", "")
-        said = {
-            "country": country,
-            "region": region if region in dict(choices) else "",
-            "year": data.get("year") or usual_year,
-        }
-        super().__init__(said if country else None, initial=said)
-        make_small(self)
-        cast(forms.ChoiceField, self.fields["country"]).choices = [("", "Choose a country"), *countries()]
-        cast(forms.ChoiceField, self.fields["region"]).choices = [("", "Whole country"), *choices]
-
-    def found(self) -> list[PublicHoliday]:
-        """Return the public holidays; none if the form does not say which."""
-        if not self.is_valid():
-            return []
-        sent = self.cleaned_data
-        return public_holidays(sent["country"], sent["region"], sent["year"])

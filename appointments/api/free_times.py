@@ -1,0 +1,59 @@
+"""Doctors' free times in the JSON API, added to the router of doctors."""
+
+import datetime as dt
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from ninja import Query, Schema
+
+from appointments.availability.search import LOOK_AHEAD_DAYS, Slot, SlotSearch, find_free
+from clinic.core import clinic_time
+from clinic.rest.answers import refusals
+from clinic.rest.types import Day, IdInUrl, MinutesInUrl, NumberInUrl, example
+from clinic.web.http import StaffRequest
+from doctors.api import router
+from doctors.models import Doctor
+
+MAX_DAYS = 31
+
+
+class FreeTimeOut(Schema):
+    """A start at which the appointment would fit."""
+
+    model_config = example(doctor_id=1, start_time="2027-03-01T10:30:00Z", end_time="2027-03-01T11:00:00Z")
+
+    doctor_id: int
+    start_time: dt.datetime
+    end_time: dt.datetime
+
+
+def free_time(slot: Slot, wish: SlotSearch) -> dict[str, Any]:
+    """Return a free time as the API shows it, as long as the appointment would be."""
+    end_time = slot.start + wish.length_with(slot.doctor)
+    return {"doctor_id": slot.doctor.pk, "start_time": slot.start, "end_time": end_time}
+
+
+@router.get(
+    "/{doctor_id}/free",
+    url_name="doctor_free",
+    operation_id="list_free_times",
+    summary="Find free times",
+    response={200: list[FreeTimeOut], **refusals(404)},
+)
+def doctor_free(
+    request: StaffRequest,
+    doctor_id: IdInUrl,
+    first_day: Day | None = Query(None, alias="from", description="A clinic-local date; left out, today."),
+    days: NumberInUrl = Query(LOOK_AHEAD_DAYS, ge=1, le=MAX_DAYS),
+    minutes: MinutesInUrl | None = Query(None, description="Left out, the doctor's usual length."),
+) -> Any:
+    """List the starts at which an appointment would fit, soonest first; none of a doctor who is not active.
+
+    A doctor without working hours can be booked at any time; offered are weekdays from 08:00 to 18:00, and a weekend if
+    it is where the search begins.
+    """
+    doctor = get_object_or_404(Doctor, pk=doctor_id)
+    begin = first_day or clinic_time.today()
+    wish = SlotSearch(minutes=minutes, doctor_id=doctor.pk)
+    found = find_free(wish, [doctor] if doctor.is_active else [], first_day=begin, days=days)
+    return [free_time(slot, wish) for slot in found.slots()]

@@ -184,9 +184,7 @@ def _change(
     Locks the diary, so that nobody books between the look at what is displaced and the change.
     """
     with transaction.atomic():
-        get_object_or_404(Doctor, pk=doctor_id)
-        Doctor.objects.filter(pk=doctor_id).claim()
-        doctor = Doctor.objects.get(pk=doctor_id)
+        doctor = _locked_doctor(doctor_id)
         before = DoctorOut.from_orm(doctor)
         check_if_match(if_match, before)
         was_active = doctor.is_active
@@ -202,3 +200,9 @@ def _change(
         if was_active != doctor.is_active:
             follow_up(displaced, cause=doctor.cause, doctors=doctor.diaries(), by=by)
     return doctor, []
+
+
+def _locked_doctor(doctor_id: int) -> Doctor:
+    get_object_or_404(Doctor, pk=doctor_id)
+    Doctor.objects.filter(pk=doctor_id).claim()
+    return Doctor.objects.get(pk=doctor_id)

@@ -33,7 +33,7 @@ class AvailabilityChange:
         return (*self.saved, *self.deleted)[0].diaries()
 
     def touched(self) -> list[Span] | None:
-        """Return the stretches of time that may no longer be available; None is any time."""
+        """Return the time in which appointments may be displaced; None is any time."""
         if self.deleted:
             return None
         touched: list[Span] = []
@@ -45,11 +45,7 @@ class AvailabilityChange:
         return touched
 
     def check(self) -> None:
-        """Check under the lock that the records may still be saved.
-
-        Raises:
-            LostRace: with the rules' codes.
-        """
+        """Check under the lock that the records may still be saved. Raises LostRace with the rules' codes."""
         try:
             for record in self.saved:
                 record.check_under_lock()
@@ -67,7 +63,8 @@ class AvailabilityChange:
 
     @cached_property
     def _effect(self) -> tuple[list[Any], list[Any]]:
-        put, gone = [], []
+        put: list[Any] = []
+        gone: list[Any] = []
         for record in self.saved:
             put += record.rows_after_saving()
         for record in self.deleted:

@@ -20,7 +20,7 @@ _DAYS = [(day.name.lower(), str(day.label)) for day in Weekday]
 
 
 class LeaveForm(AvailabilityForm):
-    """A leave: whole days, unless times are given."""
+    """A leave of whole days, unless times are given."""
 
     first_day = forms.DateField(label="First day", widget=DateInput())
     last_day = forms.DateField(label="Last day", required=False, widget=DateInput(), help_text="Empty: the same day.")
@@ -40,7 +40,7 @@ class LeaveForm(AvailabilityForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            self._begin_with(self.instance)
+            self._set_initial(self.instance)
         self.helper = bare_helper()
         self.helper.layout = Layout(
             Div(
@@ -52,7 +52,7 @@ class LeaveForm(AvailabilityForm):
             "seen_hits",
         )
 
-    def _begin_with(self, leave: Leave) -> None:
+    def _set_initial(self, leave: Leave) -> None:
         first, last = leave.dates
         is_from_midnight = clinic_time.day_bounds(first)[0] == leave.start_time
         is_to_midnight = clinic_time.day_bounds(last)[1] == leave.end_time
@@ -64,21 +64,21 @@ class LeaveForm(AvailabilityForm):
         )
 
     def clean(self) -> dict[str, Any] | None:
-        """Turn days and times into the leave's instants; of a time that comes twice, the longer leave is meant."""
+        """Set the instants from days and times; for a time that comes twice, the longer leave is meant."""
         cleaned = super().clean()
         first, last = self.cleaned_data.get("first_day"), self.cleaned_data.get("last_day")
         if first is None or "last_day" in self.errors:
             return cleaned
-        # What is shown as it is stays the instant it was: of a time that comes twice, the form does not say which.
-        if self._says_anew("first_day", "from_time"):
-            with self._refusing_at("from_time", "first_day"):
+        # An unchanged field keeps its instant: for a time that comes twice, the form cannot say which one.
+        if self._is_changed("first_day", "from_time"):
+            with self._errors_at("from_time", "first_day"):
                 self.instance.start_time = self._instant(first, "from_time", clinic_time.FIRST, midnight=0)
-        if self._says_anew("last_day", "until_time"):
-            with self._refusing_at("until_time", "last_day"):
+        if self._is_changed("last_day", "until_time"):
+            with self._errors_at("until_time", "last_day"):
                 self.instance.end_time = self._instant(last or first, "until_time", clinic_time.SECOND, midnight=1)
         return cleaned
 
-    def _says_anew(self, *names: str) -> bool:
+    def _is_changed(self, *names: str) -> bool:
         return self.instance.pk is None or not set(self.changed_data).isdisjoint(names)
 
     def _instant(self, day: dt.date, time_field: str, which: int, *, midnight: int) -> dt.datetime:
@@ -89,19 +89,19 @@ class LeaveForm(AvailabilityForm):
         return clinic_time.instant_at(day, time, which=which)
 
     @contextmanager
-    def _refusing_at(self, time_field: str, day_field: str) -> Iterator[None]:
-        """Show a refusal at the time, if one was given, else at the day."""
+    def _errors_at(self, time_field: str, day_field: str) -> Iterator[None]:
+        """Show an error at the time, if one was given, else at the day."""
         try:
             yield
         except ValidationError as refusal:
             self.add_error(time_field if self.cleaned_data.get(time_field) else day_field, refusal)
 
     def add_error(self, field: str | None, error: Any) -> None:
-        """Show what the model says of its instants at the days."""
+        """Show the model's errors about its instants at the days or times."""
         if field is None and hasattr(error, "error_dict"):
             ends_at = "until_time" if self.cleaned_data.get("until_time") else "last_day"
             names = {"start_time": "first_day", "end_time": ends_at}
-            error = ValidationError({names.get(name, name): told for name, told in error.error_dict.items()})
+            error = ValidationError({names.get(name, name): errors for name, errors in error.error_dict.items()})
         super().add_error(field, error)
 
 
@@ -109,7 +109,7 @@ class HoursForm(ConfirmsDisplacement, TimetableForm):
     """The hours of a doctor's week, with a day to copy to others."""
 
     displaces = forms.BooleanField(
-        label="The doctor's other hours end before these, and go on after them", required=False, initial=True
+        label="End the doctor's other hours before these, and continue them afterwards", required=False, initial=True
     )
     copy_from = forms.ChoiceField(label="Copy", choices=_DAYS, required=False, initial="monday")
     copy_to = forms.MultipleChoiceField(
@@ -136,13 +136,12 @@ class HoursForm(ConfirmsDisplacement, TimetableForm):
         self.helper.layout = Layout(*days, copying, validity, *rest)
 
     def _post_clean(self) -> None:
-        """Have other hours make room, if that was ticked, before the rules look."""
-        self.instance.displaces_others = self.cleaned_data.get("displaces", False)
+        self.instance.shortens_others = self.cleaned_data.get("displaces", False)
         super()._post_clean()
 
 
 def with_copied_day(sent: QueryDict) -> dict[str, Any]:
-    """Return what a form sent with the hours of the day that is to be copied put in at the days that were ticked."""
+    """Return the form data with one day's hours copied to the days ticked."""
     hours, targets = sent.get(sent.get("copy_from", ""), ""), sent.getlist("copy_to")
     copied = {day: hours for day, _label in _DAYS if day in targets}
     return sent.dict() | copied | {"copy_to": targets, "displaces": "displaces" in sent}

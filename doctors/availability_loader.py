@@ -1,4 +1,4 @@
-"""What the database knows of doctors' availability, read for `availability` to work with."""
+"""Reads from the database what `availability` works with."""
 
 import datetime as dt
 from collections import defaultdict
@@ -13,9 +13,9 @@ from doctors.models import Closure, Leave, Timetable, WorkingHours
 def load_availability(
     doctor_ids: Iterable[int], first_day: dt.date, last_day: dt.date, *, after: AvailabilityChange | None = None
 ) -> dict[int, DoctorAvailability]:
-    """Return each doctor's availability on the clinic-local dates from the first to the last. Three queries.
+    """Return each doctor's availability on the clinic-local dates from first to last. Three queries.
 
-    With `after`, as it would be once that change is saved; what is in the database stays as it is.
+    With `after`, as it would be once that change is saved.
     """
     doctor_ids, change = list(doctor_ids), after or AvailabilityChange()
     weeks = _weeks(doctor_ids, change)
@@ -30,7 +30,7 @@ def load_doctor_availability(doctor_id: int, start: dt.datetime, end: dt.datetim
 
 
 def _weeks(doctor_ids: list[int], change: AvailabilityChange) -> dict[int, list[ValidWeek]]:
-    """Return all timetables by doctor: whether there is any at all counts, too."""
+    """Return all timetables by doctor, whatever the dates: a doctor without any can be booked at any time."""
     rows = defaultdict(list)
     columns = ("timetable__doctor", "timetable", "timetable__valid_from", "timetable__valid_until")
     found = WorkingHours.objects.filter(timetable__doctor__in=doctor_ids).order_by()

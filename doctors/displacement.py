@@ -1,7 +1,4 @@
-"""Which booked appointments a change of availability displaces. This app cannot see appointments: a finder can.
-
-The appointments app registers its finder when Django starts.
-"""
+"""Which appointments a change of availability displaces. The appointments app registers a finder when Django starts."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -14,14 +11,11 @@ MAX_NAMED = 100
 
 
 class DisplacementFinder(Protocol):
-    def displaced_by(self, change: AvailabilityChange) -> list[Any]:
-        """Return the appointments that no longer fit after the change. Locks the doctors' diaries."""
+    def displaced_by(self, change: AvailabilityChange) -> list[Any]: ...
 
-    def record_displaced_read(self, appointments: list[Any]) -> None:
-        """Record in the audit trail that these appointments' patients were shown."""
+    def record_displaced_read(self, appointments: list[Any]) -> None: ...
 
-    def follow_up(self, appointments: Iterable[Any], *, cause: str, doctors: DoctorQuerySet, by: Any) -> Any:
-        """Keep a worklist of displaced appointments after a change; return it, or None if there are none."""
+    def follow_up(self, appointments: Iterable[Any], *, cause: str, doctors: DoctorQuerySet, by: Any) -> Any: ...
 
 
 _finders: list[DisplacementFinder] = []
@@ -38,10 +32,7 @@ def _finder() -> DisplacementFinder:
 def displaced_by_saving(*records: AvailabilityRecord | Doctor) -> list[Any]:
     """Return the appointments that no longer fit once the records are saved, soonest first.
 
-    Locks the doctors' diaries, so that nobody books before the caller's transaction ends.
-
-    Raises:
-        LostRace: if the records can no longer be saved.
+    Locks the doctors' diaries until the caller's transaction ends. Raises LostRace if they can no longer be saved.
     """
     return _finder().displaced_by(AvailabilityChange(saved=records))
 
@@ -52,7 +43,7 @@ def displaced_by_deleting(record: AvailabilityRecord) -> list[Any]:
 
 
 def named_appointments(displaced: list[Any]) -> list[Any]:
-    """Return the displaced appointments that a page lists with their patients' names."""
+    """Return those that a page lists with their patients' names."""
     return displaced[:MAX_NAMED]
 
 

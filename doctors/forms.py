@@ -21,23 +21,18 @@ _BETWEEN = " \t,;"
 
 
 class IntervalsField(forms.CharField):
-    """The hours of a day as people write them: `8-12:30, 13:30-17`. The value is a list of intervals, in order."""
+    """The hours of a day as text, `8-12:30, 13:30-17`; the value is a list of intervals, in order."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**({"required": False, "max_length": 200} | kwargs))
 
     def prepare_value(self, value: Any) -> Any:
-        """Return the text of intervals, or what was typed."""
         if isinstance(value, list):
             return ", ".join(rules.interval_text(*interval) for interval in value)
         return value
 
     def to_python(self, value: Any) -> Any:
-        """Return the intervals that a text names.
-
-        Raises:
-            ValidationError: `intervals` for a text that is none, or a time that no clock shows.
-        """
+        """Return the intervals; a text that names none is refused with `intervals`."""
         text = (super().to_python(value) or "").strip(_BETWEEN)
         intervals = []
         while text:
@@ -61,14 +56,14 @@ def _interval(found: re.Match[str]) -> Interval:
 
 def _refuse(text: str) -> NoReturn:
     raise ValidationError(
-        _("“%(text)s” is not understood. Write hours like 08:00-12:30, 13:30-17:00."),
+        _("“%(text)s” is not valid. Write hours like 08:00-12:30, 13:30-17:00."),
         code="intervals",
         params={"text": text[:40]},
     )
 
 
 class VersionedForm(forms.ModelForm):
-    """A record of doctors' time with the version it was shown in, so that nobody overwrites another's change."""
+    """An availability record with the version that was shown, so that no change of another user is overwritten."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
@@ -79,14 +74,14 @@ class VersionedForm(forms.ModelForm):
             self.fields["seen_version"].required = True
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse a form that shows an older state than the record's; sent again, it counts as decided."""
+        """Refuse a form that shows an older version; sent again, it is accepted."""
         cleaned = super().clean()
         if self.instance.pk:
-            held = self.instance.version
+            current = self.instance.version
             try:
-                rules.check_not_stale(held, seen_version=self.cleaned_data.get("seen_version") or 0)
+                rules.check_not_stale(current, seen_version=self.cleaned_data.get("seen_version") or 0)
             except ValidationError as error:
-                self.data = with_renewed(self.data, self.add_prefix("seen_version"), str(held))
+                self.data = with_renewed(self.data, self.add_prefix("seen_version"), str(current))
                 self.add_error(NON_FIELD_ERRORS, error)
         return cleaned
 
@@ -150,7 +145,7 @@ def _day_field(label: str) -> IntervalsField:
 
 
 class TimetableForm(VersionedForm):
-    """The hours of a doctor's week, a line a day."""
+    """The hours of a doctor's week, one field per day."""
 
     monday = _day_field("Monday")
     tuesday = _day_field("Tuesday")
@@ -171,7 +166,7 @@ class TimetableForm(VersionedForm):
             self.fields[day.name.lower()].initial = list(week.get(day, ()))
 
     def _post_clean(self) -> None:
-        """Give the timetable its week before its own rules look at it; what was not understood is no week yet."""
+        """Set the timetable's week before its rules are checked, if all days were understood."""
         names = {day: day.name.lower() for day in Weekday}
         if not self.errors.keys() & set(names.values()):
             self.instance.week = {day: self.cleaned_data.get(name) or [] for day, name in names.items()}

@@ -1,5 +1,3 @@
-"""Addresses of doctors."""
-
 from django.urls import path
 
 from doctors import availability_views, import_views, views

@@ -26,13 +26,10 @@ MAX_CAUSE = ScheduleChange._meta.get_field("cause").max_length or 0
 
 
 def displaced_by(change: AvailabilityChange) -> list[Appointment]:
-    """Return the coming appointments that no longer fit the doctors' availability after a change.
+    """Return the coming appointments that no longer fit after a change, soonest first, with patient and doctor.
 
-    Soonest first, with patient and doctor, and including patients who wait beyond their time. Locks the diaries first,
-    so nobody books before the caller's transaction ends. Thirteen queries and those of the locks, at most.
-
-    Raises:
-        LostRace: if the change can no longer be saved.
+    Includes patients who wait beyond their time. Locks the diaries until the caller's transaction ends. Nine queries
+    beside the locks and the change's own. Raises LostRace if the change can no longer be saved.
     """
     with transaction.atomic():
         change.doctors.claim()
@@ -84,10 +81,7 @@ def _active(doctor_ids: set[int], after: AvailabilityChange | None) -> set[int]:
 
 
 def record_displaced_read(appointments: list[Appointment]) -> None:
-    """Record that the patients of affected appointments were shown. Two queries, or none.
-
-    To be called outside the transaction in which they were looked for: that is taken back, and this is to stay.
-    """
+    """Record that the patients of these appointments were shown. Call it outside a transaction to be rolled back."""
     if appointments:
         AuditEntry.objects.note(
             Event.READ, Appointment, patients=[appointment.patient_id for appointment in appointments]
@@ -95,10 +89,7 @@ def record_displaced_read(appointments: list[Appointment]) -> None:
 
 
 def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[ScheduleChange]:
-    """Return the worklists with something left to do that the user may do: rebooking before informing.
-
-    One query, or none.
-    """
+    """Return the worklists on which the user has something to do, rebooking before informing. One query, or none."""
     if not user.has_perm("appointments.change_appointment"):
         return []
     changes: list[Any] = list(ScheduleChange.objects.unfinished(at=at))
@@ -108,10 +99,7 @@ def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[Schedule
 def unfinished_displacement_of(
     appointment: Appointment, user: Any, *, at: dt.datetime | None = None
 ) -> DisplacedAppointment | None:
-    """Return the latest place on a worklist where the user still has something to do about an appointment.
-
-    One query, or none.
-    """
+    """Return the latest worklist entry about which the user still has something to do. One query, or none."""
     if not user.has_perm("appointments.change_appointment"):
         return None
     displacements = DisplacedAppointment.objects.filter(appointment=appointment).unfinished(at=at)

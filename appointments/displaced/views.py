@@ -36,7 +36,7 @@ def schedule_change_list(request: StaffRequest) -> HttpResponse:
 
 
 def schedule_change_detail(request: StaffRequest, pk: int) -> HttpResponse:
-    """Show a change's worklist, and move, cancel or tick the appointments chosen.
+    """Show a change's worklist; move, cancel or tick the appointments chosen.
 
     Each is moved or cancelled by itself: a refusal is shown in its row, the others are done.
     """

@@ -135,24 +135,24 @@ def test_saving_without_the_form_is_refused_under_the_lock(maria, okafor, isolat
 
 
 @pytest.fixture
-def hit(okafor, maria):
+def affected(okafor, maria):
     """An appointment on a day on which the doctor turned out to be on leave."""
     appointment = AppointmentFactory(doctor=okafor, patient=maria, start_time=at(9, day=30))
     LeaveFactory(doctor=okafor, start_time=at(0, day=30), end_time=at(23, 59, day=30))
     return appointment
 
 
-def test_leave_leaves_what_is_booked_as_it_is(hit):
-    hit.reason = "Sore knee"
-    hit.full_clean()
-    hit.save()
+def test_leave_leaves_what_is_booked_as_it_is(affected):
+    affected.reason = "Sore knee"
+    affected.full_clean()
+    affected.save()
 
     assert Appointment.objects.get().status == "booked"
 
 
 @pytest.mark.both_databases
-def test_appointment_in_a_leave_can_be_cancelled_but_not_brought_back(hit, receptionist):
-    cancelled = actions.cancel(hit, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
+def test_appointment_in_a_leave_can_be_cancelled_but_not_brought_back(affected, receptionist):
+    cancelled = actions.cancel(affected, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
 
     with pytest.raises(ValidationError) as refused:
         actions.undo(cancelled, by=receptionist)
@@ -160,11 +160,15 @@ def test_appointment_in_a_leave_can_be_cancelled_but_not_brought_back(hit, recep
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["leave"]
 
 
-def test_appointment_in_a_leave_can_be_given_to_a_colleague(hit, receptionist):
+def test_appointment_in_a_leave_can_be_given_to_a_colleague(affected, receptionist):
     colleague = DoctorFactory()
 
     moved = actions.move(
-        hit, doctor=colleague, start_time=hit.start_time, duration_minutes=hit.duration_minutes, by=receptionist
+        affected,
+        doctor=colleague,
+        start_time=affected.start_time,
+        duration_minutes=affected.duration_minutes,
+        by=receptionist,
     )
 
     assert moved.doctor == colleague
@@ -202,7 +206,7 @@ def test_first_working_day_is_one_on_which_somebody_works(okafor):
     assert first_working_day([okafor], WEDNESDAY) == WEDNESDAY
 
 
-def test_walk_in_after_hours_finds_nobody(okafor, maria, receptionist, now):
+def test_walk_in_after_hours_finds_no_doctor(okafor, maria, receptionist, now):
     now.move_to(at(16, 50, day=24))
 
     with pytest.raises(ValidationError) as refused:
@@ -216,7 +220,7 @@ def column_of(day, user):
     return shown, shown.columns[0]
 
 
-def test_day_says_why_nobody_can_be_booked(okafor, receptionist):
+def test_day_says_why_no_doctor_can_be_booked(okafor, receptionist):
     shown, column = column_of(dt.date(2026, 11, 26), receptionist)
 
     assert [(shade.text, shade.span) for shade in column.shades] == [
@@ -370,7 +374,7 @@ def test_verb_refuses_a_reason_of_who_may_not(request, maria, okafor, isolated):
             assert list(refused.value.error_dict) == ["outside_hours_reason"]
 
 
-def test_reason_that_is_not_needed_is_not_kept(maria, okafor, administrator):
+def test_unneeded_reason_is_not_saved(maria, okafor, administrator):
     asked = {"patient": maria, "doctor": okafor, "start_time": at(10), "duration_minutes": 30}
 
     assert actions.book(**asked, by=administrator, outside_hours_reason=WHY).outside_hours_reason == ""
@@ -437,7 +441,7 @@ def test_day_marks_appointments_outside_hours_or_in_an_absence(okafor, reception
     assert seen == [["", "doctor away", f"outside hours: {WHY}"], ["", "doctor away", "outside hours"]]
 
 
-def test_appointment_booked_outside_hours_is_marked_by_what_affects_it(okafor, receptionist, isolated):
+def test_appointment_booked_outside_hours_is_marked_with_its_reason(okafor, receptionist, isolated):
     cases = {
         "leave": (
             lambda doctor: LeaveFactory(doctor=doctor, start_time=at(0, day=30), end_time=at(23, day=30)),

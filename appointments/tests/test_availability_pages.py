@@ -1,4 +1,4 @@
-"""The pages on which hours, leave and closures are kept: what they refuse, and whom a change hits."""
+"""The pages of hours, leave and closing days: refusals, and the appointments that a change affects."""
 
 import datetime as dt
 
@@ -117,7 +117,7 @@ def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, i
 
 
 @pytest.mark.both_databases
-def test_second_of_two_who_change_a_leave_is_told(in_admin, okafor):
+def test_second_of_two_changes_to_a_leave_is_refused(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
     form_data = leave_data(first_day="2026-12-11", seen_version=leave.version)
     in_admin.post(f"/doctors/leave/{leave.pk}/", form_data)
@@ -154,7 +154,7 @@ def test_leave_that_somebody_has_changed_meanwhile_is_not_deleted(in_admin, okaf
 
     response = in_admin.post(f"/doctors/leave/{leave.pk}/", {"delete": "1", "seen_version": "1"}, follow=True)
 
-    assert "Somebody else has changed this meanwhile" in response.content.decode()
+    assert "Somebody else has changed this in the meantime" in response.content.decode()
     assert Leave.objects.exists()
 
 
@@ -185,7 +185,7 @@ def test_leave_from_a_repeated_hour_keeps_it_when_the_reason_changes(in_admin, o
     assert (leave.end_time, leave.reason) == (first_half_past_one, "Abroad")
 
 
-# Who is hit is shown first
+# Affected appointments are shown first
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def booked(okafor):
     return AppointmentFactory(doctor=okafor, start_time=at(10, day=26), patient__phone_number="+351 912 345 001")
 
 
-def test_leave_that_affects_somebody_shows_them_first_and_saves_nothing(in_admin, okafor, booked):
+def test_leave_with_affected_appointments_is_not_saved_at_first(in_admin, okafor, booked):
     version = Doctor.objects.get().diary_version
 
     response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
@@ -208,7 +208,7 @@ def test_leave_that_affects_somebody_shows_them_first_and_saves_nothing(in_admin
     assert not ScheduleChange.objects.exists()
 
 
-def test_sent_again_it_is_saved_and_leads_to_those_who_are_affected(in_admin, okafor, booked, administrator):
+def test_leave_sent_again_is_saved_and_opens_the_worklist(in_admin, okafor, booked, administrator):
     shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
 
     response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=form_of(shown)["seen_hits"].value()))
@@ -216,7 +216,7 @@ def test_sent_again_it_is_saved_and_leads_to_those_who_are_affected(in_admin, ok
     change = ScheduleChange.objects.get()
     assert response["Location"] == change.get_absolute_url()
     assert (change.cause, change.created_by) == ("Dr Okafor on leave: Thu 26 Nov 2026", administrator)
-    assert [hit.appointment for hit in change.displaced.all()] == [booked]
+    assert [each.appointment for each in change.displaced.all()] == [booked]
     booked.refresh_from_db()
     assert booked.status == "booked"
 
@@ -315,7 +315,7 @@ def test_a_day_is_copied_to_others_and_nothing_is_saved_yet(in_admin, okafor):
     assert not Timetable.objects.exists()
 
 
-def test_what_is_ticked_stays_so_over_copying_and_over_those_who_are_hit(in_admin, okafor):
+def test_ticks_survive_copying_a_day_and_a_confirmation(in_admin, okafor):
     TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))  # a Tuesday
     address, days = f"/doctors/{okafor.pk}/hours/", ["wednesday", "thursday"]
@@ -429,15 +429,15 @@ def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, isolat
             assert Timetable.objects.count() == 1
 
 
-def test_new_hours_affect_only_what_they_no_longer_hold(in_admin, okafor):
+def test_new_hours_displace_only_appointments_outside_them(in_admin, okafor):
     TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=at(10, day=26))  # a Thursday before the new hours
     AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 7, 10, tzinfo=dt.UTC))  # a Monday
-    hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))
+    affected = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))
 
     response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_from="2026-12-01", displaces="on"))
 
-    assert form_of(response).displaced == [hit]
+    assert form_of(response).displaced == [affected]
     assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
 
 
@@ -456,7 +456,7 @@ def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafo
 
 
 @pytest.mark.both_databases
-def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
+def test_second_of_two_changes_to_hours_is_refused(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
     form_data = hours_data(seen_version=timetable.version)
     in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data)
@@ -470,15 +470,15 @@ def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
 def test_deleting_hours_in_use_first_shows_the_affected_appointments(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor, valid_until=dt.date(2026, 11, 30))
     TimetableFactory(doctor=okafor, valid_from=DECEMBER)
-    hit = AppointmentFactory(doctor=okafor, start_time=at(10, day=26))
+    affected = AppointmentFactory(doctor=okafor, start_time=at(10, day=26))
     address = f"/doctors/hours/{timetable.pk}/"
 
     version = Doctor.objects.get().diary_version
     shown = in_admin.post(address, {"delete": "1", "seen_version": "1"})
-    assert shown.context["displaced"] == [hit]
+    assert shown.context["displaced"] == [affected]
     assert Timetable.objects.count() == 2
     assert Doctor.objects.get().diary_version == version  # to look writes nothing
-    response = in_admin.post(address, {"delete": "1", "seen_version": "1", "seen_hits": str(hit.pk)})
+    response = in_admin.post(address, {"delete": "1", "seen_version": "1", "seen_hits": str(affected.pk)})
 
     assert response["Location"] == ScheduleChange.objects.get().get_absolute_url()
     assert Timetable.objects.count() == 1
@@ -521,7 +521,7 @@ def test_closure_is_refused_at_its_field(in_admin, isolated):
             assert Closure.objects.count() == 1
 
 
-def test_closure_shows_those_it_affects_of_all_doctors(in_admin, booked):
+def test_closure_shows_affected_appointments_of_all_doctors(in_admin, booked):
     other = AppointmentFactory(start_time=at(11, day=26))
     form_data = {"date": "2026-11-26", "name": "Power cut"}
 
@@ -644,15 +644,15 @@ def test_holidays_page_opens_whatever_is_asked(in_admin, isolated):
             assert not Closure.objects.exists()
 
 
-def test_holidays_show_those_they_affect_and_close_all_dates_or_none(in_admin, okafor):
-    hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2027, 1, 1, 10, tzinfo=dt.UTC))
+def test_holidays_show_affected_appointments_and_close_all_dates_or_none(in_admin, okafor):
+    affected = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2027, 1, 1, 10, tzinfo=dt.UTC))
     form_data = SHOWN | {"date": ["2027-01-01", "2027-03-26"]}
 
     shown = in_admin.post(HOLIDAYS, form_data)
-    assert shown.context["displaced"] == [hit]
+    assert shown.context["displaced"] == [affected]
     assert [picked for _date, _closed, picked in lines_of(shown)].count(True) == 2
     assert not Closure.objects.exists()
-    response = in_admin.post(HOLIDAYS, form_data | {"seen_hits": str(hit.pk)})
+    response = in_admin.post(HOLIDAYS, form_data | {"seen_hits": str(affected.pk)})
 
     change = ScheduleChange.objects.get()
     assert response["Location"] == change.get_absolute_url()

@@ -1,4 +1,4 @@
-"""Who is hit when doctors' time changes, and where they could go."""
+"""Appointments displaced by a change of availability, and the times proposed for them."""
 
 import datetime as dt
 from itertools import pairwise
@@ -64,14 +64,16 @@ def test_leave_affects_the_appointments_that_share_time_with_it(okafor, isolated
         (at(10, 59, day=25), True),
         (at(11, day=25), False),
     ]
-    for starts, is_hit in cases:
-        with isolated(starts=starts, is_hit=is_hit):
+    for starts, is_affected in cases:
+        with isolated(starts=starts, is_affected=is_affected):
             booked = create_appointment(okafor, starts)
 
-            assert displaced_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == ([booked] if is_hit else [])
+            assert displaced_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == (
+                [booked] if is_affected else []
+            )
 
 
-def test_leave_affects_this_doctor_only_soonest_first(okafor):
+def test_leave_displaces_appointments_of_its_doctor_soonest_first(okafor):
     later, sooner = create_appointment(okafor, at(15, day=25)), create_appointment(okafor, at(9, day=25))
     create_appointment(DoctorFactory(), at(9, day=25))
 
@@ -86,13 +88,13 @@ def test_appointment_that_can_no_longer_be_moved_is_not_affected(okafor, isolate
             assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == []
 
 
-def test_patient_who_has_arrived_and_waits_is_affected(okafor):
+def test_waiting_patient_is_affected(okafor):
     waiting = create_appointment(okafor, at(8, 45, day=24), status="arrived", arrived_at=at(8, 40, day=24))
 
     assert displaced_by_saving(leave(okafor, at(8, 30, day=24), at(17, day=24))) == [waiting]
 
 
-def test_patient_who_waits_beyond_the_time_is_affected_too(okafor):
+def test_patient_waiting_beyond_the_appointment_is_affected(okafor):
     waiting = create_appointment(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
 
     assert displaced_by_saving(leave(okafor, at(0, day=24), at(0, day=25))) == [waiting]
@@ -104,22 +106,22 @@ def test_appointment_that_is_over_is_not_affected(okafor):
     assert displaced_by_saving(leave(okafor, at(8, day=24), at(17, day=24))) == []
 
 
-def test_longer_leave_affects_only_those_it_did_not_affect_before(okafor):
+def test_extended_leave_displaces_only_appointments_in_the_added_part(okafor):
     create_appointment(okafor, at(9, day=26))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=26), end_time=at(0, day=27))
-    hit = create_appointment(okafor, at(9, day=27))
+    affected = create_appointment(okafor, at(9, day=27))
     entered.end_time = at(0, day=28)
 
-    assert displaced_by_saving(entered) == [hit]
+    assert displaced_by_saving(entered) == [affected]
 
 
-def test_leave_affects_an_appointment_that_was_booked_outside_hours_too(okafor):
+def test_leave_displaces_appointments_booked_outside_hours(okafor):
     evening = create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
 
     assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [evening]
 
 
-def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
+def test_check_saves_nothing_and_leaves_the_record_unsaved(okafor):
     create_appointment(okafor, at(10, day=25))
     entries = AuditEntry.objects.count()
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
@@ -133,7 +135,7 @@ def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
 
 
 @pytest.mark.both_databases
-def test_looking_locks_the_diary_so_that_nobody_books_in_between(okafor):
+def test_check_locks_the_diary(okafor):
     version = Doctor.objects.get(pk=okafor.pk).diary_version
 
     displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
@@ -155,13 +157,13 @@ def test_change_that_is_refused_under_the_lock_is_a_lost_race(okafor):
 
 @pytest.mark.both_databases
 def test_closure_affects_every_doctor_on_its_date(okafor):
-    hit = [create_appointment(okafor, at(10, day=25)), create_appointment(DoctorFactory(), at(11, day=25))]
+    affected = [create_appointment(okafor, at(10, day=25)), create_appointment(DoctorFactory(), at(11, day=25))]
     create_appointment(okafor, at(10, day=26))
 
-    assert displaced_by_saving(Closure(date=dt.date(2026, 11, 25), name="Stocktaking")) == hit
+    assert displaced_by_saving(Closure(date=dt.date(2026, 11, 25), name="Stocktaking")) == affected
 
 
-def test_shorter_hours_affect_what_lies_outside_them(okafor):
+def test_shorter_hours_displace_appointments_outside_them(okafor):
     inside, outside = create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(15, day=25))
     timetable = Timetable.objects.get()
     timetable.week = {day: [(EIGHT, NOON)] for day in range(5)}
@@ -173,7 +175,7 @@ def test_shorter_hours_affect_what_lies_outside_them(okafor):
     assert Timetable.objects.get().week[0] == [(EIGHT, NOON)]
 
 
-def test_first_hours_of_a_doctor_affect_what_lies_outside_them():
+def test_first_hours_of_a_doctor_displace_appointments_outside_them():
     doctor = DoctorFactory()
     outside = create_appointment(doctor, at(12, 15, day=25))
     timetable = Timetable(doctor=doctor)
@@ -187,30 +189,30 @@ def test_hours_deleted_affect_the_appointments_of_their_dates(okafor):
     timetable.valid_until = dt.date(2026, 11, 27)
     timetable.save()
     TimetableFactory(doctor=okafor, valid_from=dt.date(2026, 11, 28))
-    hit = create_appointment(okafor, at(9, day=25))
+    affected = create_appointment(okafor, at(9, day=25))
     create_appointment(okafor, at(9, day=30))
 
-    assert displaced_by_deleting(timetable) == [hit]
+    assert displaced_by_deleting(timetable) == [affected]
     assert Timetable.objects.count() == 2
 
 
-def test_last_hours_deleted_hit_nobody_because_then_any_time_can_be_booked(okafor):
+def test_deleting_the_last_hours_displaces_no_appointments(okafor):
     create_appointment(okafor, at(9, day=25))
 
     assert displaced_by_deleting(Timetable.objects.get()) == []
 
 
 @pytest.mark.both_databases
-def test_deactivation_affects_all_that_is_to_come(okafor):
-    hit = [create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(9, day=30))]
+def test_deactivation_displaces_all_coming_appointments(okafor):
+    affected = [create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(9, day=30))]
     create_appointment(okafor, at(8, day=24))
     okafor.is_active = False
 
-    assert displaced_by_saving(okafor) == hit
+    assert displaced_by_saving(okafor) == affected
     assert Doctor.objects.get(pk=okafor.pk).is_active
 
 
-def test_looking_makes_as_many_queries_for_many_appointments(okafor, django_assert_max_num_queries, isolated):
+def test_check_makes_as_many_queries_for_many_appointments(okafor, django_assert_max_num_queries, isolated):
     for rows in [3, 30]:
         with isolated(rows=rows):
             for number in range(rows):
@@ -234,25 +236,30 @@ def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
     assert obstacles_to([]) == {}
 
 
-# What is kept of it
+# Worklists
 
 
-def test_impact_keeps_who_was_affected_with_whom_and_when(okafor, administrator):
+def test_worklist_keeps_the_old_doctor_and_time(okafor, administrator):
     booked = create_appointment(okafor, at(9, day=25))
 
     change = open_schedule_change([booked], cause="Dr Okafor on leave", by=administrator)
 
-    (hit,) = change.displaced.all()
-    assert (hit.appointment, hit.doctor, hit.start_time, hit.informed_at) == (booked, okafor, at(9, day=25), None)
+    (displacement,) = change.displaced.all()
+    assert (displacement.appointment, displacement.doctor, displacement.start_time, displacement.informed_at) == (
+        booked,
+        okafor,
+        at(9, day=25),
+        None,
+    )
     assert AuditEntry.objects.filter(actor=administrator).count() == 2
 
 
-def test_change_that_affects_nobody_leaves_no_impact(administrator):
+def test_change_without_affected_appointments_makes_no_worklist(administrator):
     assert open_schedule_change([], cause="Dr Okafor on leave", by=administrator) is None
     assert not ScheduleChange.objects.exists()
 
 
-def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptionist, now):
+def test_worklist_is_finished_once_all_are_rebooked_and_informed(okafor, receptionist, now):
     moved, cancelled = create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(10, day=25))
     change = open_schedule_change([moved, cancelled], cause="Dr Okafor on leave", by=receptionist)
 
@@ -270,7 +277,7 @@ def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptioni
     assert left() == []
 
 
-def test_impact_with_a_patient_who_waits_is_not_finished(okafor, receptionist):
+def test_worklist_with_a_waiting_patient_is_not_finished(okafor, receptionist):
     waiting = create_appointment(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
     open_schedule_change([waiting], cause="Dr Okafor on leave", by=receptionist)
 
@@ -278,27 +285,27 @@ def test_impact_with_a_patient_who_waits_is_not_finished(okafor, receptionist):
 
 
 @pytest.mark.both_databases
-def test_who_was_told_is_to_be_told_again_when_the_appointment_moves_again(okafor, receptionist):
+def test_informed_patient_must_be_informed_again_after_another_move(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
-    hit = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist).displaced.get()
-    hit.mark_informed(by=receptionist)
+    displacement = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist).displaced.get()
+    displacement.mark_informed(by=receptionist)
 
     booked.notes = "Wants the ground floor"
     booked.save()
-    hit.refresh_from_db()
-    assert hit.informed_at is not None
+    displacement.refresh_from_db()
+    assert displacement.informed_at is not None
     moved = actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
-    hit.refresh_from_db()
-    assert hit.informed_at is None
-    hit.mark_informed(by=receptionist)
+    displacement.refresh_from_db()
+    assert displacement.informed_at is None
+    displacement.mark_informed(by=receptionist)
     actions.cancel(moved, reason="Ill", cancelled_by="patient", by=receptionist)
-    hit.refresh_from_db()
+    displacement.refresh_from_db()
 
-    assert hit.informed_at is None
+    assert displacement.informed_at is None
 
 
 @pytest.mark.both_databases
-def test_patient_on_two_lists_is_told_once(okafor, receptionist):
+def test_patient_on_two_worklists_is_informed_once(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
     first = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist)
     actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
@@ -350,7 +357,7 @@ def test_shortened_leave_drops_appointments_that_fit_again(okafor, receptionist)
     follow_up([], cause="", doctors=entered.diaries(), by=receptionist)
 
     left = change.displaced.order_by("start_time")
-    assert [(hit.appointment, hit.informed_at, hit.reinstated) for hit in left] == [
+    assert [(displacement.appointment, displacement.informed_at, displacement.reinstated) for displacement in left] == [
         (slot_summary, None, True),
         (away, None, False),
     ]
@@ -370,7 +377,7 @@ def test_deleted_leave_drops_appointments_booked_outside_hours(okafor, reception
     assert not change.displaced.exists()
 
 
-def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
+def test_worklist_of_a_past_day_is_finished(okafor, receptionist, now):
     open_schedule_change([create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
 
     now.move_to(at(9, day=26))
@@ -378,24 +385,24 @@ def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
     assert unfinished_for(receptionist) == []
 
 
-def test_impact_is_told_to_those_only_who_can_do_something(okafor, receptionist, manager, doctor_user):
+def test_worklist_is_shown_only_to_users_who_can_change_appointments(okafor, receptionist, manager, doctor_user):
     open_schedule_change([create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
 
     assert len(unfinished_for(receptionist)) == 1
     assert unfinished_for(manager) == unfinished_for(doctor_user) == []
 
 
-def test_who_reached_a_patient_first_stays_and_can_be_taken_back(okafor, receptionist, administrator):
+def test_first_user_who_informed_a_patient_is_recorded_and_can_be_undone(okafor, receptionist, administrator):
     change = open_schedule_change(
         [create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist
     )
-    hit = change.displaced.get()
+    displacement = change.displaced.get()
 
-    hit.mark_informed(by=receptionist)
-    hit.mark_informed(by=administrator)
-    hit.refresh_from_db()
-    assert hit.informed_by == receptionist
-    hit.mark_not_informed()
+    displacement.mark_informed(by=receptionist)
+    displacement.mark_informed(by=administrator)
+    displacement.refresh_from_db()
+    assert displacement.informed_by == receptionist
+    displacement.mark_not_informed()
 
     assert change.displaced.get().informed_at is None
 

@@ -1,4 +1,4 @@
-"""Doctors' time in the admin: who is hit is shown before it is saved, and listed after."""
+"""Availability in the admin: affected appointments are shown before a change is saved, and listed after it."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def form_codes(response):
 
 
 def confirmed(client, address, form_data):
-    """Send a form, look at whom it hits, and send it again."""
+    """Send a form, look at the affected appointments, and send it again."""
     shown = client.post(address, form_data)
     assert form_codes(shown) == ["hits"]
     assert "+351 912 345 001" in shown.content.decode()
@@ -61,7 +61,7 @@ def test_leave(in_admin, okafor, booked, administrator):
     assert Leave.objects.count() == 1
 
 
-def test_leave_that_affects_nobody_is_saved_at_once(in_admin, okafor):
+def test_leave_without_affected_appointments_is_saved_at_once(in_admin, okafor):
     response = in_admin.post(f"{ADMIN}/leave/add/", leave_data(okafor))
 
     assert response["Location"] == f"{ADMIN}/leave/"
@@ -153,7 +153,7 @@ def test_leave_that_is_taken_back_takes_its_appointments_off_the_list(in_admin, 
             assert not ScheduleChange.objects.unfinished().exists()
 
 
-def test_form_that_only_shows_who_is_affected_writes_nothing(in_admin, okafor, booked):
+def test_form_that_only_shows_affected_appointments_writes_nothing(in_admin, okafor, booked):
     version = Doctor.objects.get().diary_version
 
     in_admin.post(f"{ADMIN}/leave/add/", leave_data(okafor))

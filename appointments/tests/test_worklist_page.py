@@ -1,4 +1,4 @@
-"""The change page: move or cancel those who are hit, one by one or all, and tick who has been reached."""
+"""The worklist page: move or cancel affected appointments, one by one or all, and tick who has been informed."""
 
 import datetime as dt
 
@@ -146,7 +146,7 @@ def test_call_list_names_everybody_with_phone_and_outcome(at_desk, change, appoi
     assert "Wed 25 Nov 2026 10:00, Dr Lindqvist" in text
 
 
-def test_unknown_impact_is_404(at_desk):
+def test_unknown_worklist_is_404(at_desk):
     assert at_desk.get("/appointments/impacts/999/").status_code == 404
     assert at_desk.get("/appointments/impacts/999/print/").status_code == 404
 
@@ -179,7 +179,7 @@ def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, change, app
 
 
 @pytest.mark.both_databases
-def test_what_fails_is_told_in_its_row_and_the_others_are_done(at_desk, change, appointments, lindqvist):
+def test_failure_is_shown_in_its_row_and_the_others_are_done(at_desk, change, appointments, lindqvist):
     page = at_desk.get(change.get_absolute_url()).context["page"]
     AppointmentFactory(doctor=lindqvist, start_time=TEN)  # somebody else was quicker
 
@@ -237,7 +237,7 @@ def test_same_click_twice_moves_once(at_desk, change, appointments):
     assert where(appointments) == moved
 
 
-def test_who_has_no_free_time_proposed_is_told_so(at_desk, change, appointments, lindqvist):
+def test_move_without_a_proposal_is_refused_in_its_row(at_desk, change, appointments, lindqvist):
     lindqvist.delete()
 
     response = press(at_desk, change, move=f"{change.displaced.first().pk}:other")
@@ -248,7 +248,7 @@ def test_who_has_no_free_time_proposed_is_told_so(at_desk, change, appointments,
     assert where(appointments) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
 
 
-def test_forged_rows_move_nobody(at_desk, change, appointments, isolated):
+def test_forged_rows_move_no_appointment(at_desk, change, appointments, isolated):
     cases = [
         "",
         "hit=x",
@@ -266,7 +266,7 @@ def test_forged_rows_move_nobody(at_desk, change, appointments, isolated):
             assert where(appointments) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
 
 
-def test_affect_of_another_impact_cannot_be_ticked_here(at_desk, change, appointments, administrator):
+def test_row_of_another_worklist_cannot_be_ticked(at_desk, change, appointments, administrator):
     other = open_schedule_change(appointments, cause="Another", by=administrator)
 
     at_desk.post(change.get_absolute_url(), {"reached": other.displaced.first().pk})
@@ -307,15 +307,15 @@ def test_row_that_is_not_needless_cannot_be_taken_off(at_desk, change, appointme
 
 
 def test_tick_twice_or_of_a_row_that_is_gone_is_no_error(at_desk, change, appointments):
-    hit = change.displaced.first()
-    press(at_desk, change, reached=hit.pk)
-    assert press(at_desk, change, reached=hit.pk).status_code == 302
-    hit.delete()
+    displacement = change.displaced.first()
+    press(at_desk, change, reached=displacement.pk)
+    assert press(at_desk, change, reached=displacement.pk).status_code == 302
+    displacement.delete()
 
     assert press(at_desk, change, reached="1").status_code == 302
 
 
-def test_appointments_page_says_that_it_is_affected_and_leads_to_the_list(at_desk, change, appointments):
+def test_page_of_an_affected_appointment_links_to_the_worklist(at_desk, change, appointments):
     text = at_desk.get(f"/appointments/{appointments[0].pk}/").content.decode()
 
     assert CAUSE in text
@@ -379,17 +379,17 @@ def test_who_does_one_by_hand_is_led_back_to_the_list(at_desk, change, appointme
 # Reaching
 
 
-def test_reached_patients_are_ticked_with_who_and_can_be_unticked(at_desk, change, receptionist):
-    hit = change.displaced.first()
+def test_informed_patients_are_ticked_with_user_and_can_be_unticked(at_desk, change, receptionist):
+    displacement = change.displaced.first()
 
-    press(at_desk, change, reached=hit.pk)
+    press(at_desk, change, reached=displacement.pk)
 
-    hit.refresh_from_db()
-    assert hit.informed_by == receptionist
+    displacement.refresh_from_db()
+    assert displacement.informed_by == receptionist
     assert receptionist.display_name in at_desk.get(change.get_absolute_url()).content.decode()
-    press(at_desk, change, not_reached=hit.pk)
-    hit.refresh_from_db()
-    assert hit.informed_at is None
+    press(at_desk, change, not_reached=displacement.pk)
+    displacement.refresh_from_db()
+    assert displacement.informed_at is None
 
 
 def test_informed_patient_is_listed_again_when_the_doctor_is_back(at_desk, change, appointments, receptionist):
@@ -406,7 +406,7 @@ def test_informed_patient_is_listed_again_when_the_doctor_is_back(at_desk, chang
     assert (listed.to_rebook, listed.to_inform) == (0, 1)
 
 
-def test_cancel_page_of_a_hit_appointment_begins_with_the_clinic_and_why(at_desk, change, appointments):
+def test_cancel_page_of_an_affected_appointment_suggests_the_reason(at_desk, change, appointments):
     address = f"/appointments/{appointments[0].pk}/cancel/"
 
     form = at_desk.get(address, headers={"referer": f"http://testserver{change.get_absolute_url()}"}).context["form"]

@@ -288,9 +288,9 @@ def test_doctor_by_the_api_is_noted_with_the_own_patients_only(own_appointment, 
 
 @pytest.mark.parametrize("page", ["", "print/"])
 def test_list_of_those_who_are_hit_notes_whom_it_names(at_desk, appointment, page):
-    impact = open_schedule_change([appointment], cause="Leave", by=None)
+    worklist = open_schedule_change([appointment], cause="Leave", by=None)
 
-    at_desk.get(f"/appointments/impacts/{impact.pk}/{page}")
+    at_desk.get(f"/appointments/impacts/{worklist.pk}/{page}")
 
     assert seen_in(only_entry(event=Event.READ)) == {appointment.patient_id}
 

@@ -563,7 +563,7 @@ def addresses():
 
 
 def form_on(response):
-    return response.context["form"] if "form" in response.context else response.context["why"]
+    return response.context["form"] if "form" in response.context else response.context["cancel_form"]
 
 
 def whole_form(client, url, typed):

@@ -12,8 +12,6 @@ from doctors.models import Closure
 
 
 class ClosureForm(AvailabilityForm):
-    """A date on which the clinic is closed."""
-
     class Meta:
         model = Closure
         fields = ["date", "name"]
@@ -25,29 +23,29 @@ class ClosureForm(AvailabilityForm):
 
 
 class HolidaysForm(forms.Form):
-    """Which public holidays are looked for."""
+    """The country, region and year whose public holidays are listed."""
 
     country = forms.ChoiceField(choices=[])
     region = forms.ChoiceField(choices=[], required=False)
     year = forms.IntegerField(min_value=FIRST_YEAR, max_value=LAST_YEAR)
 
     def __init__(self, data: Any, *, usual_year: int) -> None:
-        """Make the form; a region of another country than the one chosen now is forgotten."""
+        """Make the form; drop a region that is not in the country chosen."""
         country = data.get("country", "")
         choices = regions(country)
         region = data.get("region", "")
-        said = {
+        values = {
             "country": country,
             "region": region if region in dict(choices) else "",
             "year": data.get("year") or usual_year,
         }
-        super().__init__(said if country else None, initial=said)
+        super().__init__(values if country else None, initial=values)
         make_small(self)
         cast(forms.ChoiceField, self.fields["country"]).choices = [("", "Choose a country"), *countries()]
         cast(forms.ChoiceField, self.fields["region"]).choices = [("", "Whole country"), *choices]
 
     def found(self) -> list[PublicHoliday]:
-        """Return the public holidays; none if the form does not say which."""
+        """Return the public holidays; none if the form is not valid."""
         if not self.is_valid():
             return []
         sent = self.cleaned_data

@@ -32,14 +32,14 @@ def closure_list(request: StaffRequest) -> HttpResponse:
 
 @retrying
 def closure_add(request: StaffRequest) -> HttpResponse:
-    return edit_record(request, Closure(), ClosureForm, title="Clinic closed", return_to=_list_url())
+    return edit_record(request, Closure(), ClosureForm, title="Closing day", return_to=_list_url())
 
 
 @retrying
 def closure_edit(request: StaffRequest, pk: int) -> HttpResponse:
     """Change or delete a closure."""
     closure = get_object_or_404(Closure, pk=pk)
-    return edit_record(request, closure, ClosureForm, title="Clinic closed", return_to=_list_url())
+    return edit_record(request, closure, ClosureForm, title="Closing day", return_to=_list_url())
 
 
 def _list_url() -> str:

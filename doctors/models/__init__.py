@@ -1,5 +1,3 @@
-"""Doctors, and their time."""
-
 from doctors.models.availability_record import AvailabilityRecord
 from doctors.models.doctor import Doctor
 from doctors.models.leave import Closure, Leave

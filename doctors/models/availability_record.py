@@ -1,8 +1,4 @@
-"""What decides when doctors can be booked: saved under the claim of their diaries.
-
-A booking that looks at the hours while they change waits, and the schedule shows that something has changed. What it
-comes to on a date is in `doctors.availability`.
-"""
+"""The base of hours, leave and closures, saved under the lock of the diaries: bookings wait, schedules refresh."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,40 +14,30 @@ from doctors.querysets import DoctorQuerySet
 
 
 class AvailabilityRecord(models.Model):
-    """What decides when doctors can be booked. Saved and deleted under the claim of the diaries it is about."""
-
     version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         abstract = True
 
     def diaries(self) -> DoctorQuerySet:
-        """Return the doctors whose time it is."""
+        """Return the doctors whose availability it decides."""
         raise NotImplementedError
 
     @property
     def cause(self) -> str:
-        """What it is to appointments that it hits, in words."""
+        """What displaces appointments, in words, without a leave's reason: for everyone who rebooks them."""
         raise NotImplementedError
 
     def touched(self) -> list[Span] | None:
-        """Return the stretches of time that it may take from appointments; None is any time."""
+        """Return the time in which it may displace appointments; None is any time."""
         return None
 
     def check_apart(self) -> None:
-        """Check that it does not contradict other rows.
-
-        Raises:
-            ValidationError: by field.
-        """
+        """Check that it does not contradict other rows. Raises ValidationError by field."""
         raise NotImplementedError
 
     def check_under_lock(self) -> None:
-        """Check against earlier changes and other rows what may have changed since the form was checked.
-
-        Raises:
-            ValidationError: `stale`, or as `check_apart`.
-        """
+        """Check again what may have changed since the form was checked. Raises ValidationError."""
         if not self._state.adding:
             self.check_unchanged(seen_version=self.version)
         self.check_apart()
@@ -65,15 +51,10 @@ class AvailabilityRecord(models.Model):
         return [], [self]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Claim the diaries, check against other rows and earlier changes again, write.
-
-        Raises:
-            LostRace: with the rules' codes if somebody else was quicker; `stale` if the row has changed since it was
-                read. Nothing is written.
-        """
+        """Lock the diaries, check again, write. Raises LostRace with the rules' codes if somebody else was quicker."""
         before = self.version
         try:
-            with self._claimed():
+            with self._locked():
                 self.check_under_lock()
                 if not self._state.adding:
                     self.version += 1
@@ -86,24 +67,19 @@ class AvailabilityRecord(models.Model):
             raise
 
     def write_parts(self) -> None:
-        """Write the rows that belong to this one."""
+        """Write other rows that belong to this one."""
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete under the claim."""
-        with self._claimed():
+        with self._locked():
             return super().delete(*args, **kwargs)
 
     @contextmanager
-    def _claimed(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         with transaction.atomic():
             self.diaries().claim()
             yield
 
     def check_unchanged(self, *, seen_version: int) -> None:
-        """Check that the row still is as it was in this version. One query.
-
-        Raises:
-            ValidationError: `stale`.
-        """
-        held = type(self)._default_manager.filter(pk=self.pk).values_list("version", flat=True).first()
-        rules.check_not_stale(held or 0, seen_version=seen_version)
+        """Refuse with `stale` if the row has another version by now. One query."""
+        current = type(self)._default_manager.filter(pk=self.pk).values_list("version", flat=True).first()
+        rules.check_not_stale(current or 0, seen_version=seen_version)

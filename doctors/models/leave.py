@@ -1,4 +1,4 @@
-"""When doctors are away although they have hours: leave of one, closures of the clinic."""
+"""Times when doctors are away despite their hours."""
 
 import datetime as dt
 from typing import Any
@@ -42,16 +42,14 @@ class Leave(AvailabilityRecord):
 
     @property
     def cause(self) -> str:
-        """The cause in words, for everyone who moves the affected appointments: without the reason of the leave."""
         return f"{self.doctor} on leave: {self.span_text}"
 
     def touched(self) -> list[Span]:
-        """Return the leave's time."""
         return [(self.start_time, self.end_time)]
 
     @property
     def span_text(self) -> str:
-        """From when to when; a day that is away from its beginning or to its end is said without that time."""
+        """From when to when, in words; midnights at its ends are left out."""
         first, last = self.dates
         starts = "" if self.start_time == clinic_time.day_bounds(first)[0] else clinic_time.time_text(self.start_time)
         ends = "" if self.end_time == clinic_time.day_bounds(last)[1] else clinic_time.time_text(self.end_time)
@@ -66,31 +64,22 @@ class Leave(AvailabilityRecord):
 
     @property
     def dates(self) -> tuple[dt.date, dt.date]:
-        """The first and the last clinic-local date of the leave."""
+        """The first and the last clinic-local date."""
         return clinic_time.local_date(self.start_time), clinic_time.local_date(self.end_time - clinic_time.MINUTE)
 
     @property
     def is_whole_days(self) -> bool:
-        """Whether it begins and ends with a day."""
+        """Whether it starts and ends at a midnight."""
         return all(
             clinic_time.day_bounds(clinic_time.local_date(each))[0] == each for each in (self.start_time, self.end_time)
         )
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the reason, and check that it can be read.
-
-        Raises:
-            ValidationError: by field: `blank_name`, `bad_character`.
-        """
         self.reason = " ".join((self.reason or "").split())
         names.check_fields_with_names(super().clean_fields, self, ("reason",), exclude)
 
     def clean(self) -> None:
-        """Check the rules of a leave.
-
-        Raises:
-            ValidationError: by field: `leave_span`, `leave_overlap`, `past`, `date_range`.
-        """
+        """Check the rules: `leave_span`, `leave_overlap`, `past`, `date_range`, by field."""
         if self.start_time is None or self.end_time is None:
             return
         with (errors := FieldErrors()).at("end_time"):
@@ -102,14 +91,12 @@ class Leave(AvailabilityRecord):
             self.check_apart()
 
     def check_apart(self) -> None:
-        """Check that no other leave of the doctor covers part of the time. One query."""
         others = Leave.objects.for_doctor(self.doctor_id).exclude(pk=self.pk)
         with (errors := FieldErrors()).at("start_time"):
             rules.check_leave_apart(others, self.start_time, self.end_time)
         errors.raise_any()
 
     def diaries(self) -> DoctorQuerySet:
-        """Return the doctor."""
         return Doctor.objects.filter(pk=self.doctor_id)
 
 
@@ -129,28 +116,17 @@ class Closure(AvailabilityRecord):
 
     @property
     def cause(self) -> str:
-        """What it is to appointments that it hits, in words."""
         return f"Clinic closed: {self}"
 
     def touched(self) -> list[Span]:
-        """Return the date from midnight to midnight."""
         return [clinic_time.day_bounds(self.date)]
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the name, and check that it can be read.
-
-        Raises:
-            ValidationError: by field: `blank_name`, `bad_character`.
-        """
         self.name = " ".join((self.name or "").split())
         names.check_fields_with_names(super().clean_fields, self, ("name",), exclude)
 
     def clean(self) -> None:
-        """Check the rules of a closure.
-
-        Raises:
-            ValidationError: by field: `closed_already`, `past`, `date_range`.
-        """
+        """Check the rules: `closed_already`, `past`, `date_range`, by field."""
         if self.date is None:
             return
         with (errors := FieldErrors()).at("date"):
@@ -161,19 +137,17 @@ class Closure(AvailabilityRecord):
         self.check_apart()
 
     def validate_constraints(self, exclude: Any = None) -> None:
-        """Leave the unique date to `clean()`, which names the closure that there is."""
+        """Leave the unique date to `clean()`, whose message names the other closure."""
 
     def validate_unique(self, exclude: Any = None) -> None:
-        """Leave it to `clean()`, too."""
+        """Leave the unique date to `clean()`."""
 
     def check_apart(self) -> None:
-        """Check that the clinic is not closed on the date already. One query."""
         with (errors := FieldErrors()).at("date"):
             rules.check_not_closed_already(Closure.objects.exclude(pk=self.pk), self.date)
         errors.raise_any()
 
     def diaries(self) -> DoctorQuerySet:
-        """Return all doctors."""
         return Doctor.objects.all()
 
 

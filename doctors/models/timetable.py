@@ -29,9 +29,9 @@ class Weekday(models.IntegerChoices):
 
 
 class Timetable(AvailabilityRecord):
-    """A doctor's hours of a week, on the dates from `valid_from` to `valid_until`, both included; empty is no bound.
+    """A doctor's weekly hours on the dates from `valid_from` to `valid_until`, both included; empty is no bound.
 
-    `week` is what the rows of `WorkingHours` say; setting it and saving replaces them.
+    Setting `week` and saving replaces the rows of `WorkingHours`.
     """
 
     doctor = models.ForeignKey(Doctor, on_delete=models.CASCADE, related_name="timetables")
@@ -40,8 +40,8 @@ class Timetable(AvailabilityRecord):
 
     objects = TimetableQuerySet.as_manager()
 
-    # Set to have the doctor's other hours end before these when they are saved, and go on after them.
-    displaces_others = False
+    # Set to have the doctor's other hours end before these when they are saved, and continue after them.
+    shortens_others = False
 
     class Meta:
         ordering = ["doctor", "valid_from", "pk"]
@@ -51,12 +51,11 @@ class Timetable(AvailabilityRecord):
 
     @property
     def cause(self) -> str:
-        """What it is to appointments that it hits, in words."""
         return str(self)
 
     @property
     def validity_text(self) -> str:
-        """For which dates it is, as `from 1 Dec 2026 until 31 Dec 2026`."""
+        """The dates it applies to, as `from 1 Dec 2026 until 31 Dec 2026`."""
         parts = [
             f"{word} {date_format(day, 'j M Y')}"
             for word, day in (("from", self.valid_from), ("until", self.valid_until))
@@ -66,7 +65,6 @@ class Timetable(AvailabilityRecord):
 
     @property
     def week(self) -> Week:
-        """The hours by weekday, each day's in order."""
         staged: Week | None = getattr(self, "_week", None)
         if staged is not None:
             return staged
@@ -80,7 +78,7 @@ class Timetable(AvailabilityRecord):
 
     @property
     def week_text(self) -> list[tuple[str, str]]:
-        """Each weekday with hours, and those hours as people write them."""
+        """The weekdays with hours, and those hours as people write them."""
         week = self.week
         return [
             (str(Weekday(day).label), ", ".join(rules.interval_text(*interval) for interval in week[day]))
@@ -88,12 +86,7 @@ class Timetable(AvailabilityRecord):
         ]
 
     def clean(self) -> None:
-        """Check the rules of a timetable.
-
-        Raises:
-            ValidationError: by field, hours under the weekday's name: `interval`, `intervals_overlap`, `no_hours`,
-                `validity`, `validity_overlap`, `date_range`.
-        """
+        """Check the rules of hours, at the weekday's name, and of the dates."""
         errors = FieldErrors()
         for day, intervals in self.week.items():
             with errors.at(Weekday(day).name.lower()):
@@ -109,20 +102,18 @@ class Timetable(AvailabilityRecord):
             self.check_apart()
 
     def check_apart(self) -> None:
-        """Check that no other timetable of the doctor is for some of the same dates. One query."""
         others = Timetable.objects.for_doctor(self.doctor_id).exclude(pk=self.pk)
-        if self.displaces_others:
-            others = others.exclude(pk__in=[other.pk for other in self._displaced()])
+        if self.shortens_others:
+            others = others.exclude(pk__in=[other.pk for other in self._overlapped()])
         with (errors := FieldErrors()).at("valid_from"):
             rules.check_validity_apart(others, self.valid_from, self.valid_until)
         errors.raise_any()
 
     def diaries(self) -> DoctorQuerySet:
-        """Return the doctor."""
         return Doctor.objects.filter(pk=self.doctor_id)
 
-    def _displaced(self) -> list["Timetable"]:
-        """Return the doctor's other hours that are for some of the same dates, but for other dates, too."""
+    def _overlapped(self) -> list["Timetable"]:
+        """Return other hours of the doctor that share some of these dates and have dates of their own."""
         others = Timetable.objects.for_doctor(self.doctor_id).exclude(pk=self.pk)
         return [
             other
@@ -141,12 +132,12 @@ class Timetable(AvailabilityRecord):
         return other.valid_until is None or self.valid_until < other.valid_until
 
     def rows_after_saving(self) -> list["Timetable"]:
-        """Return these hours, and other hours that make room for them, if they are to."""
-        others = self._displaced() if self.displaces_others else []
+        """Return these hours, and other hours as they make room for them, if `shortens_others`."""
+        others = self._overlapped() if self.shortens_others else []
         return [self, *(part for other in others for part in self._parts_beside(other))]
 
     def _parts_beside(self, other: "Timetable") -> list["Timetable"]:
-        """Return other hours as they end the day before these begin, and go on the day after these end."""
+        """Return other hours as they end the day before these begin, and continue the day after these end."""
         rest = other
         if self._begins_after(other) and self._ends_before(other):
             rest = Timetable(doctor_id=other.doctor_id, valid_until=other.valid_until)
@@ -169,8 +160,8 @@ class Timetable(AvailabilityRecord):
         return [before], [self, after]
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete under the lock, and join the hours before and after."""
-        with self._claimed():
+        """Delete under the lock, and write what follows for other hours."""
+        with self._locked():
             written, gone = self.rows_after_deleting()
             deleted = super().delete(*args, **kwargs)
             for other in gone[1:]:
@@ -187,7 +178,7 @@ class Timetable(AvailabilityRecord):
         return before or None, after or None
 
     def write_parts(self) -> None:
-        """Save other hours that make room, and replace the rows of hours that differ, if a week was set."""
+        """Save other hours that make room, and replace the rows of hours that differ, if `week` was set."""
         for other in self.rows_after_saving()[1:]:
             other.save()
         self._write_week()
@@ -232,7 +223,6 @@ class WorkingHours(models.Model):
 
     @property
     def interval(self) -> Interval:
-        """Start and end."""
         return self.start, self.end
 
 

@@ -144,7 +144,7 @@ def test_doctors_list_links_administrators_to_the_import(in_admin):
     assert f'href="{UPLOAD}"' in in_admin.get("/doctors/").content.decode()
 
 
-def test_doctors_list_links_nobody_else_to_the_import(at_desk):
+def test_doctor_list_links_only_administrators_to_the_import(at_desk):
     assert UPLOAD not in at_desk.get("/doctors/").content.decode()
 
 

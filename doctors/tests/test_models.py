@@ -75,7 +75,7 @@ def test_login_of_two_doctors_is_refused():
 
 
 @pytest.mark.both_databases
-def test_doctor_stays_when_the_login_is_deleted():
+def test_doctor_remains_when_the_login_is_deleted():
     user = UserFactory()
     doctor = DoctorFactory(user=user)
 
@@ -171,7 +171,7 @@ def test_delete_of_a_linked_doctor_is_refused_with_advice():
 
 
 @pytest.mark.both_databases
-def test_delete_of_several_with_one_linked_deletes_nobody():
+def test_delete_of_several_with_one_protected_deletes_none():
     appointment = AppointmentFactory()
     DoctorFactory()
 

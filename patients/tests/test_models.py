@@ -275,7 +275,7 @@ def test_delete_of_a_linked_patient_is_refused_with_advice():
 
 
 @pytest.mark.both_databases
-def test_delete_of_several_with_one_linked_deletes_nobody():
+def test_delete_of_several_with_one_protected_deletes_none():
     appointment = AppointmentFactory()
     PatientFactory()
 

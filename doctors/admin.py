@@ -33,7 +33,7 @@ class DisplacementAdminMixin(SafeModelAdmin):
         obj.worklist = follow_up(displaced, cause=cause, doctors=obj.diaries(), by=user)
 
     def _changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Roll back the locks of a refused form's look at what is displaced; Django would commit them."""
+        """Roll back the locks that checking a refused form took; Django would commit them."""
         response = super()._changeform_view(request, *args, **kwargs)  # Django's own, in a transaction
         form = getattr(getattr(response, "context_data", {}).get("adminform"), "form", None)
         if request.method == "POST" and getattr(form, "is_bound", False):
@@ -82,12 +82,12 @@ class DoctorAdmin(DisplacementAdminMixin, ProtectedModelAdmin):
 
     @admin.action(description="Deactivate selected doctors", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: Any) -> None:
-        """Keep the selected doctors from being booked; what is booked stays."""
+        """Stop new bookings with the selected doctors."""
         self._set_active(request, queryset, is_active=False)
 
     @admin.action(description="Reactivate selected doctors", permissions=["change"])
     def reactivate(self, request: HttpRequest, queryset: Any) -> None:
-        """Let the selected doctors be booked again."""
+        """Allow new bookings with the selected doctors."""
         self._set_active(request, queryset, is_active=True)
 
     def _set_active(self, request: HttpRequest, queryset: Any, *, is_active: bool) -> None:
@@ -100,7 +100,7 @@ class DoctorAdmin(DisplacementAdminMixin, ProtectedModelAdmin):
             self.message_user(request, f"{len(changed)} {word}.", messages.SUCCESS)
 
     def save_active(self, request: HttpRequest, doctor: Doctor) -> bool:
-        """Save a doctor, and return whether it was done: one with booked appointments is left to the doctor's form."""
+        """Save a doctor without booked appointments, and return whether it was done."""
         displaced = [] if doctor.is_active else displaced_by_saving(doctor)
         if not displaced:
             doctor.save()
@@ -130,8 +130,6 @@ class DoctorRecordAdmin(DisplacementAdminMixin):
 
 @admin.register(Timetable)
 class TimetableAdmin(DoctorRecordAdmin):
-    """The hours of a week, a line a day."""
-
     form = TimetableAdminForm
     list_display = ["doctor", "valid_from", "valid_until"]
     fieldsets = [
@@ -140,7 +138,7 @@ class TimetableAdmin(DoctorRecordAdmin):
             "Hours",
             {
                 "fields": [day.name.lower() for day in Weekday],
-                "description": "Such as 08:00-12:30, 13:30-17:00; the gap is the break. Empty: not working.",
+                "description": "Such as 08:00-12:30, 13:30-17:00; the gap is the break. Leave empty for a day off.",
             },
         ),
     ]
@@ -160,8 +158,6 @@ class LeaveAdmin(DoctorRecordAdmin):
 
 @admin.register(Closure)
 class ClosureAdmin(DisplacementAdminMixin):
-    """Dates on which the clinic is closed."""
-
     form = AvailabilityForm
     list_display = ["date", "name"]
     fields = ["date", "name", *SEEN]

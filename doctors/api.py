@@ -35,13 +35,13 @@ GapMinutes = Annotated[
 
 
 class DoctorIn(StrictSchema):
-    """A doctor who begins to see patients here."""
+    """A doctor to add."""
 
     full_name: FullName
     specialization: Specialization
     is_active: StrictBool = Field(True, description="Only active doctors can be booked.")
-    usual_minutes: Minutes = Field(USUAL_MINUTES, description="The length of an appointment for which none is given.")
-    gap_minutes: GapMinutes = Field(0, description="Kept free after each appointment.")
+    usual_minutes: Minutes = Field(USUAL_MINUTES, description="For appointments booked without a length.")
+    gap_minutes: GapMinutes = Field(0, description="Left free after each appointment.")
 
 
 class DoctorOut(Schema):
@@ -105,7 +105,7 @@ class DisplacementOut(ErrorsOut):
 )
 @repeatable
 def doctor_add(request: StaffRequest, response: HttpResponse, sent: DoctorIn) -> Any:
-    """Add a doctor. Without working hours, which the portal keeps, a doctor can be booked at any time."""
+    """Add a doctor. Working hours are entered in the portal; without any, the doctor can be booked at any time."""
     doctor = create(Doctor, sent.dict())
     return created(response, DoctorOut.from_orm(doctor), pk=doctor.pk, url_name="api:doctor")
 
@@ -126,7 +126,7 @@ def doctor_list(
     cursor: str = CURSOR,
     limit: NumberInUrl = LIMIT,
 ) -> Any:
-    """List the doctors by id: all, or those of a specialization, or those who can or cannot be booked."""
+    """List doctors by id: all, or filtered by specialization or by whether they can be booked."""
     doctors = Doctor.objects.all()
     if specialization is not None:
         doctors = doctors.specialized_in(specialization)
@@ -144,7 +144,6 @@ def doctor_list(
     openapi_extra=has_etag(),
 )
 def doctor_get(request: StaffRequest, response: HttpResponse, doctor_id: IdInUrl) -> Any:
-    """Return a doctor."""
     return with_etag(response, DoctorOut.from_orm(get_object_or_404(Doctor, pk=doctor_id)))
 
 
@@ -179,10 +178,7 @@ def doctor_change(
 def _change(
     doctor_id: int, changes: dict[str, Any], if_match: str | None, *, accepts_displacement: bool, by: Any
 ) -> tuple[Doctor, list[Any]]:
-    """Change a record, or return the displaced appointments because of which nothing was changed.
-
-    Locks the diary, so that nobody books between the look at what is displaced and the change.
-    """
+    """Change a doctor under the lock, or return the displaced appointments that prevent it."""
     with transaction.atomic():
         doctor = _locked_doctor(doctor_id)
         before = DoctorOut.from_orm(doctor)

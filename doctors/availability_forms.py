@@ -23,12 +23,14 @@ class LeaveForm(AvailabilityForm):
     """A leave of whole days, unless times are given."""
 
     first_day = forms.DateField(label="First day", widget=DateInput())
-    last_day = forms.DateField(label="Last day", required=False, widget=DateInput(), help_text="Empty: the same day.")
+    last_day = forms.DateField(
+        label="Last day", required=False, widget=DateInput(), help_text="Leave empty for one day."
+    )
     from_time = forms.TimeField(
-        label="From", required=False, widget=TimeInput(), help_text="Of the first day. Empty: from its beginning."
+        label="From", required=False, widget=TimeInput(), help_text="On the first day. Leave empty for all day."
     )
     until_time = forms.TimeField(
-        label="Until", required=False, widget=TimeInput(), help_text="Of the last day. Empty: to its end."
+        label="Until", required=False, widget=TimeInput(), help_text="On the last day. Leave empty for all day."
     )
 
     field_order = ["first_day", "last_day", "from_time", "until_time", "reason"]

@@ -18,7 +18,7 @@ MAX_DAYS = 31
 
 
 class FreeTimeOut(Schema):
-    """A start at which the appointment would fit."""
+    """A time at which the appointment fits."""
 
     model_config = example(doctor_id=1, start_time="2027-03-01T10:30:00Z", end_time="2027-03-01T11:00:00Z")
 
@@ -28,7 +28,6 @@ class FreeTimeOut(Schema):
 
 
 def free_time(slot: Slot, wish: SlotSearch) -> dict[str, Any]:
-    """Return a free time as the API shows it, as long as the appointment would be."""
     end_time = slot.start + wish.length_with(slot.doctor)
     return {"doctor_id": slot.doctor.pk, "start_time": slot.start, "end_time": end_time}
 
@@ -43,14 +42,13 @@ def free_time(slot: Slot, wish: SlotSearch) -> dict[str, Any]:
 def doctor_free(
     request: StaffRequest,
     doctor_id: IdInUrl,
-    first_day: Day | None = Query(None, alias="from", description="A clinic-local date; left out, today."),
+    first_day: Day | None = Query(None, alias="from", description="A clinic-local date. Default: today."),
     days: NumberInUrl = Query(LOOK_AHEAD_DAYS, ge=1, le=MAX_DAYS),
-    minutes: MinutesInUrl | None = Query(None, description="Left out, the doctor's usual length."),
+    minutes: MinutesInUrl | None = Query(None, description="Default: the doctor's usual length."),
 ) -> Any:
-    """List the starts at which an appointment would fit, soonest first; none of a doctor who is not active.
+    """List the times at which an appointment fits, soonest first. Empty for an inactive doctor.
 
-    A doctor without working hours can be booked at any time; offered are weekdays from 08:00 to 18:00, and a weekend if
-    it is where the search begins.
+    For a doctor without working hours, these are weekdays from 08:00 to 18:00, and weekends only on the first day.
     """
     doctor = get_object_or_404(Doctor, pk=doctor_id)
     begin = first_day or clinic_time.today()

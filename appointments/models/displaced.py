@@ -38,7 +38,7 @@ def _is_to_rebook(at: dt.datetime, path: str = "") -> models.Q:
 
 
 def _is_to_inform(at: dt.datetime, path: str = "") -> models.Q:
-    """Return the condition for patients still to be informed: before the old time or the new one."""
+    """Return the condition for patients still to be informed, before the old or the new time."""
     today, _ = clinic_time.day_bounds(clinic_time.local_date(at))
     start, old_start = f"{path}appointment__start_time", models.F(f"{path}start_time")
     doctor, old_doctor = f"{path}appointment__doctor", models.F(f"{path}doctor")
@@ -131,7 +131,7 @@ class DisplacedAppointment(models.Model):
 
     @property
     def trail_patient_id(self) -> int:
-        """The patient whose data an audit entry of this record holds."""
+        """The patient whom an audit entry of this record is about."""
         return self.appointment.patient_id
 
     def still_applies(self, obstacles: frozenset[str]) -> bool:

@@ -26,13 +26,13 @@ class Doctor(ProtectedRecord, AuditedRecord):
         "usual length in minutes",
         default=USUAL_MINUTES,
         validators=[check_duration],
-        help_text="Of an appointment for which no length is given.",
+        help_text="For appointments booked without a length.",
     )
     gap_minutes = models.PositiveSmallIntegerField(
         "gap in minutes",
         default=0,
         validators=[rules.check_gap_minutes],
-        help_text="Kept free after each appointment.",
+        help_text="Left free after each appointment.",
     )
     diary_version = ClaimCounterField()
     user = models.OneToOneField(

@@ -24,7 +24,7 @@ class Leave(AvailabilityRecord):
     doctor = models.ForeignKey(Doctor, on_delete=models.CASCADE, related_name="leaves")
     start_time = models.DateTimeField("from")
     end_time = models.DateTimeField("until")
-    reason = models.CharField(max_length=100, help_text="Seen by administrators and by the doctor.")
+    reason = models.CharField(max_length=100, help_text="Visible to administrators and the doctor.")
 
     objects = LeaveQuerySet.as_manager()
 
@@ -104,7 +104,7 @@ class Closure(AvailabilityRecord):
     """A clinic-local date on which the clinic is closed."""
 
     date = models.DateField(unique=True)
-    name = models.CharField(max_length=100, help_text="Seen in the schedule.")
+    name = models.CharField(max_length=100, help_text="Shown in the schedule.")
 
     objects = ClosureQuerySet.as_manager()
 

@@ -35,8 +35,8 @@ class Timetable(AvailabilityRecord):
     """
 
     doctor = models.ForeignKey(Doctor, on_delete=models.CASCADE, related_name="timetables")
-    valid_from = models.DateField("from", null=True, blank=True, help_text="Empty: from the beginning.")
-    valid_until = models.DateField("until", null=True, blank=True, help_text="Empty: until further notice.")
+    valid_from = models.DateField("from", null=True, blank=True, help_text="Leave empty for no first date.")
+    valid_until = models.DateField("until", null=True, blank=True, help_text="Leave empty for until further notice.")
 
     objects = TimetableQuerySet.as_manager()
 
@@ -206,7 +206,7 @@ class WorkingHours(models.Model):
     timetable = models.ForeignKey(Timetable, on_delete=models.CASCADE, related_name="working_hours")
     weekday = models.PositiveSmallIntegerField(choices=Weekday.choices)
     start = models.TimeField()
-    end = models.TimeField(help_text="00:00 is the midnight that follows.")
+    end = models.TimeField(help_text="00:00 is the following midnight.")
 
     class Meta:
         ordering = ["weekday", "start"]

@@ -91,7 +91,7 @@ class DoctorAdmin(DisplacementAdminMixin, ProtectedModelAdmin):
         self._set_active(request, queryset, is_active=True)
 
     def _set_active(self, request: HttpRequest, queryset: Any, *, is_active: bool) -> None:
-        doctors = list(queryset.exclude(is_active=is_active).order_by("pk"))  # as bookings claim them
+        doctors = list(queryset.exclude(is_active=is_active).order_by("pk"))  # as bookings lock them
         for doctor in doctors:
             doctor.is_active = is_active
         changed = [doctor for doctor in doctors if self.save_active(request, doctor)]

@@ -200,5 +200,5 @@ def _change(
 
 def _locked_doctor(doctor_id: int) -> Doctor:
     get_object_or_404(Doctor, pk=doctor_id)
-    Doctor.objects.filter(pk=doctor_id).claim()
+    Doctor.objects.filter(pk=doctor_id).lock_diaries()
     return Doctor.objects.get(pk=doctor_id)

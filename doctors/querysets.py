@@ -20,7 +20,7 @@ class DoctorQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Doctor"]):
     def specialized_in(self, specialization: str) -> "DoctorQuerySet":
         return self.filter(specialization=specialization)
 
-    def claim(self) -> None:
+    def lock_diaries(self) -> None:
         """Lock the doctors' rows, in order of their ids as bookings do, and mark the diaries as changed."""
         for pk in sorted(self.order_by().values_list("pk", flat=True)):
             self.model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1)

@@ -32,7 +32,7 @@ def displaced_by(change: AvailabilityChange) -> list[Appointment]:
     beside the locks and the change's own. Raises LostRace if the change can no longer be saved.
     """
     with transaction.atomic():
-        change.doctors.claim()
+        change.doctors.lock_diaries()
         appointments = list(_coming(change.doctors, change.touched()).select_related("patient", "doctor"))
         if not appointments:
             return []

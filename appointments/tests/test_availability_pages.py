@@ -128,7 +128,7 @@ def test_second_of_two_changes_to_a_leave_is_refused(in_admin, okafor):
     assert clinic_time.local_date(Leave.objects.get().start_time) == dt.date(2026, 12, 11)
 
 
-def test_page_of_a_new_leave_leads_to_those_that_may_only_get_longer(in_admin, okafor):
+def test_page_of_a_new_leave_links_to_existing_leaves(in_admin, okafor):
     coming = LeaveFactory(doctor=okafor)
     over = LeaveFactory(doctor=okafor, start_time=at(0, day=20), end_time=at(0, day=21))
 
@@ -148,7 +148,7 @@ def test_leave_is_deleted(in_admin, okafor):
 
 
 @pytest.mark.both_databases
-def test_leave_that_somebody_has_changed_meanwhile_is_not_deleted(in_admin, okafor):
+def test_leave_changed_in_the_meantime_is_not_deleted(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
     leave.save()
 
@@ -158,7 +158,7 @@ def test_leave_that_somebody_has_changed_meanwhile_is_not_deleted(in_admin, okaf
     assert Leave.objects.exists()
 
 
-def test_who_may_change_but_not_delete_leave_does_not(client, administrator, okafor):
+def test_user_without_delete_permission_cannot_delete_leave(client, administrator, okafor):
     administrator.groups.set([Group.objects.create(name="Leave clerk")])
     administrator.groups.get().permissions.add(Permission.objects.get(codename="change_leave"))
     client.force_login(administrator)
@@ -222,7 +222,7 @@ def test_leave_sent_again_is_saved_and_opens_the_worklist(in_admin, okafor, book
 
 
 @pytest.mark.both_databases
-def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
+def test_appointment_booked_before_confirmation_is_shown_too(in_admin, okafor, booked):
     shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
     late = AppointmentFactory(doctor=okafor, start_time=at(11, day=26))
 
@@ -235,7 +235,7 @@ def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("page", ["leave", "holidays"])
-def test_race_that_is_lost_under_the_lock_is_run_again(client, page, monkeypatch):
+def test_lost_race_under_the_lock_is_retried(client, page, monkeypatch):
     """Somebody else enters the same between the look and the save, once."""
     administrator, doctor = UserFactory(role=ADMINISTRATOR), DoctorFactory()
     client.force_login(administrator)
@@ -259,7 +259,7 @@ def test_race_that_is_lost_under_the_lock_is_run_again(client, page, monkeypatch
     assert overtaken
 
 
-def test_what_was_never_shown_does_not_count_as_seen(in_admin, okafor, booked, isolated):
+def test_appointments_never_shown_are_not_confirmed(in_admin, okafor, booked, isolated):
     for seen in ["x", "-1", "777777,999999999999999999999", "\u0661", ","]:
         with isolated(seen=seen):
             response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=f"0{booked.pk + 1},{seen}"))
@@ -329,7 +329,7 @@ def test_ticks_survive_copying_a_day_and_a_confirmation(in_admin, okafor):
     assert (shown["displaces"].value(), shown["copy_to"].value()) == (True, days)
 
 
-def test_new_hours_begin_with_those_that_hold(in_admin, okafor):
+def test_form_of_new_hours_starts_with_present_hours(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
     form = form_of(in_admin.get(f"/doctors/{okafor.pk}/hours/"))
@@ -359,7 +359,7 @@ def test_new_hours_end_those_before_them(in_admin, okafor):
     assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (DECEMBER, None, [0])]
 
 
-def test_hours_for_a_time_are_followed_by_those_before_them(in_admin, okafor):
+def test_temporary_hours_are_followed_by_the_previous_hours(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
     in_admin.post(
@@ -374,7 +374,7 @@ def test_hours_for_a_time_are_followed_by_those_before_them(in_admin, okafor):
     ]
 
 
-def test_hours_up_to_a_date_let_the_others_begin_after_them(in_admin, okafor):
+def test_other_hours_start_after_hours_with_a_last_date(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
     in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_until="2026-12-31", displaces="on"))
@@ -382,7 +382,7 @@ def test_hours_up_to_a_date_let_the_others_begin_after_them(in_admin, okafor):
     assert spans_of(okafor) == [(None, NEW_YEAR - ONE_DAY, [0]), (NEW_YEAR, None, [0, 1, 2, 3, 4])]
 
 
-def test_hours_for_a_time_that_are_deleted_leave_the_others_as_they_were(in_admin, okafor):
+def test_deleting_temporary_hours_restores_the_other_hours(in_admin, okafor):
     TimetableFactory(doctor=okafor)
     in_admin.post(
         f"/doctors/{okafor.pk}/hours/",
@@ -395,7 +395,7 @@ def test_hours_for_a_time_that_are_deleted_leave_the_others_as_they_were(in_admi
     assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
 
 
-def test_hours_deleted_between_different_ones_leave_these_apart(okafor):
+def test_deleting_hours_between_different_hours_joins_nothing(okafor):
     TimetableFactory(doctor=okafor, valid_until=DECEMBER - ONE_DAY)
     between = TimetableFactory(doctor=okafor, valid_from=DECEMBER, valid_until=NEW_YEAR - ONE_DAY)
     TimetableFactory(doctor=okafor, valid_from=NEW_YEAR, week={5: [(EIGHT, NOON)]})
@@ -405,7 +405,7 @@ def test_hours_deleted_between_different_ones_leave_these_apart(okafor):
     assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (NEW_YEAR, None, [5])]
 
 
-def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, okafor, isolated):
+def test_hours_up_to_the_calendars_ends_leave_no_rest(in_admin, okafor, isolated):
     for ends in [{"valid_from": "1900-01-01"}, {"valid_until": "2199-12-31"}]:
         with isolated(ends=ends):
             TimetableFactory(doctor=okafor, valid_from=DECEMBER)
@@ -418,7 +418,7 @@ def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, oka
             )
 
 
-def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, isolated):
+def test_hours_with_the_same_dates_as_others_are_refused(in_admin, okafor, isolated):
     for displaces in [{}, {"displaces": "on"}]:
         with isolated(displaces=displaces):
             TimetableFactory(doctor=okafor)
@@ -442,7 +442,7 @@ def test_new_hours_displace_only_appointments_outside_them(in_admin, okafor):
 
 
 @pytest.mark.both_databases
-def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafor):
+def test_hours_shortened_while_shown_are_not_partly_saved(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=at(15, day=30))
     form_data = hours_data(monday="8-12", seen_version=timetable.version)
@@ -561,13 +561,13 @@ def test_holidays_of_the_whole_country_leave_out_those_of_a_region(in_admin):
     assert "2027-06-13" not in [date for date, *_rest in lines]
 
 
-def test_holidays_that_have_passed_are_left_out(in_admin):
+def test_past_holidays_are_left_out(in_admin):
     assert [date for date, *_rest in lines_of(in_admin.get(HOLIDAYS, LISBON_2027 | {"year": "2026"}))] == [
         *("2026-12-01", "2026-12-08", "2026-12-25"),
     ]
 
 
-def test_year_shown_is_the_one_that_is_entered_next(client, administrator, isolated):
+def test_year_shown_first_is_the_next_to_enter(client, administrator, isolated):
     for month, year in [(9, "2026"), (10, "2027"), (12, "2027")]:
         with isolated(month=month, year=year):
             with time_machine.travel(dt.datetime(2026, month, 15, 9, tzinfo=dt.UTC), tick=False):
@@ -586,7 +586,7 @@ def test_chosen_holidays_become_closures(in_admin):
     ]
 
 
-def test_what_is_no_holiday_of_that_year_closes_nothing(in_admin, isolated):
+def test_dates_that_are_not_holidays_of_the_year_are_ignored(in_admin, isolated):
     for dates in [[], ["2027-01-02"], ["x"]]:
         with isolated(dates=dates):
             response = in_admin.post(HOLIDAYS, SHOWN | {"date": dates})
@@ -596,7 +596,7 @@ def test_what_is_no_holiday_of_that_year_closes_nothing(in_admin, isolated):
             assert not Closure.objects.exists()
 
 
-def test_holidays_other_than_those_shown_are_shown_first(in_admin):
+def test_holidays_not_shown_yet_are_shown_first(in_admin):
     """The region was changed, and the button pressed without looking at its list."""
     response = in_admin.post(HOLIDAYS, SHOWN | {"region": "13", "date": ["2027-01-01"]})
 
@@ -606,7 +606,7 @@ def test_holidays_other_than_those_shown_are_shown_first(in_admin):
     assert not Closure.objects.exists()
 
 
-def test_holiday_that_has_passed_closes_nothing(in_admin):
+def test_past_holiday_is_not_closed(in_admin):
     in_admin.post(
         HOLIDAYS, {"country": "PT", "region": "", "year": "2026", "shown": "PT//2026", "date": ["2026-01-01"]}
     )
@@ -614,20 +614,20 @@ def test_holiday_that_has_passed_closes_nothing(in_admin):
     assert not Closure.objects.exists()
 
 
-def test_closing_many_dates_looks_once_at_the_appointments(in_admin, django_assert_max_num_queries, isolated):
+def test_closing_many_dates_checks_appointments_once(in_admin, django_assert_max_num_queries, isolated):
     for doctors in [1, 10]:
         with isolated(doctors=doctors):
             DoctorFactory.create_batch(doctors)
             lines = lines_of(in_admin.get(HOLIDAYS, LISBON_2027))
 
-            # For each doctor and date a claim when it is saved, and one when it is looked at.
+            # Each doctor is locked for each date when it is saved, and once for the check.
             with django_assert_max_num_queries(30 + len(lines) * (6 + doctors) + doctors):
                 in_admin.post(HOLIDAYS, SHOWN | {"date": [date for date, *_rest in lines]})
 
             assert Closure.objects.count() == len(lines)
 
 
-def test_holidays_page_opens_whatever_is_asked(in_admin, isolated):
+def test_holidays_page_opens_for_any_query(in_admin, isolated):
     cases = [
         {},
         {"country": "XX"},

@@ -80,7 +80,7 @@ def test_leave_displaces_appointments_of_its_doctor_soonest_first(okafor):
     assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [sooner, later]
 
 
-def test_appointment_that_can_no_longer_be_moved_is_not_affected(okafor, isolated):
+def test_appointment_that_cannot_be_moved_is_not_affected(okafor, isolated):
     for status in ["cancelled", "no_show", "completed", "in_consultation"]:
         with isolated(status=status):
             create_appointment(okafor, at(10, day=25), status=status, cancelled_by="patient", cancel_reason="Ill")
@@ -100,7 +100,7 @@ def test_patient_waiting_beyond_the_appointment_is_affected(okafor):
     assert displaced_by_saving(leave(okafor, at(0, day=24), at(0, day=25))) == [waiting]
 
 
-def test_appointment_that_is_over_is_not_affected(okafor):
+def test_past_appointment_is_not_affected(okafor):
     create_appointment(okafor, at(8, 15, day=24))
 
     assert displaced_by_saving(leave(okafor, at(8, day=24), at(17, day=24))) == []
@@ -144,7 +144,7 @@ def test_check_locks_the_diary(okafor):
 
 
 @pytest.mark.both_databases
-def test_change_that_is_refused_under_the_lock_is_a_lost_race(okafor):
+def test_change_refused_under_the_lock_is_a_lost_race(okafor):
     create_appointment(okafor, at(10, day=25))
     LeaveFactory(doctor=okafor, start_time=at(12, day=25), end_time=at(13, day=25))
 
@@ -184,7 +184,7 @@ def test_first_hours_of_a_doctor_displace_appointments_outside_them():
     assert displaced_by_saving(timetable) == [outside]
 
 
-def test_hours_deleted_affect_the_appointments_of_their_dates(okafor):
+def test_deleting_hours_displaces_appointments_on_their_dates(okafor):
     timetable = Timetable.objects.get()
     timetable.valid_until = dt.date(2026, 11, 27)
     timetable.save()
@@ -226,7 +226,7 @@ def test_check_makes_as_many_queries_for_many_appointments(okafor, django_assert
                 assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=25) + dt.timedelta(days=60)))
 
 
-def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
+def test_obstacles_name_each_reason(okafor):
     booked = create_appointment(okafor, at(16, 45, day=25), outside_hours_reason="Urgent")
     fine = create_appointment(okafor, at(9, day=25))
     LeaveFactory(doctor=okafor, start_time=at(16, day=25), end_time=at(18, day=25))
@@ -469,7 +469,7 @@ def test_all_proposals_can_be_booked_one_after_the_other(okafor, away, reception
     assert not Appointment.objects.on_day(dt.date(2026, 11, 25)).exists()
 
 
-def test_patient_with_two_appointments_is_proposed_what_can_be_booked(okafor, away, receptionist):
+def test_proposals_for_one_patient_can_all_be_booked(okafor, away, receptionist):
     DoctorFactory(full_name="Dr Lindqvist")
     maria = PatientFactory()
     appointments = [
@@ -484,7 +484,7 @@ def test_patient_with_two_appointments_is_proposed_what_can_be_booked(okafor, aw
     assert not Appointment.objects.for_doctor(okafor.pk).exists()
 
 
-def test_appointments_that_want_the_same_time_are_proposed_different_ones(okafor):
+def test_appointments_at_the_same_time_get_different_proposals(okafor):
     DoctorFactory(full_name="Dr Lindqvist")
     doctors = [okafor, *DoctorFactory.create_batch(2)]
     appointments = [create_appointment(doctor, at(9, day=25)) for doctor in doctors]
@@ -498,7 +498,7 @@ def test_appointments_that_want_the_same_time_are_proposed_different_ones(okafor
     ]
 
 
-def test_patient_with_two_appointments_is_not_proposed_two_doctors_at_once(okafor, away):
+def test_proposals_for_one_patient_do_not_overlap(okafor, away):
     half_an_hour = {day: [(dt.time(8, 30), dt.time(9))] for day in range(5)}
     for doctor in DoctorFactory.create_batch(2):
         TimetableFactory(doctor=doctor, week=half_an_hour)
@@ -523,7 +523,7 @@ def test_proposal_lies_in_the_coming_four_weeks(okafor):
     assert proposals[far.pk].same is not None
 
 
-def test_proposal_minds_the_patients_other_appointments(okafor, away):
+def test_proposal_avoids_the_patients_other_appointments(okafor, away):
     maria = PatientFactory()
     booked = create_appointment(okafor, at(9, day=25), patient=maria)
     create_appointment(DoctorFactory(specialization="Cardiology"), at(9, day=26), patient=maria)
@@ -531,7 +531,7 @@ def test_proposal_minds_the_patients_other_appointments(okafor, away):
     assert slot_summary(away(booked)[booked.pk].same) == (26, "08:30", "Dr Okafor")
 
 
-def test_who_has_arrived_is_proposed_times_of_the_same_day_only(okafor):
+def test_arrived_patient_gets_proposals_of_the_same_day_only(okafor):
     DoctorFactory(full_name="Dr Lindqvist")
     waiting = create_appointment(okafor, at(9, 30, day=24), status="arrived", arrived_at=at(8, 40, day=24))
     LeaveFactory(doctor=okafor, start_time=at(9, day=24), end_time=at(0, day=25))
@@ -542,7 +542,7 @@ def test_who_has_arrived_is_proposed_times_of_the_same_day_only(okafor):
     assert slot_summary(proposal.other) == (24, "09:30", "Dr Lindqvist")
 
 
-def test_nothing_is_proposed_where_nothing_is_free(okafor):
+def test_no_proposal_without_free_time(okafor):
     booked = create_appointment(okafor, at(9, day=25))
     LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=25) + dt.timedelta(days=60))
 

@@ -136,7 +136,7 @@ def test_hours_are_deleted_on_their_own_page_only(in_admin, okafor):
     assert Timetable.objects.exists()
 
 
-def test_leave_that_is_taken_back_takes_its_appointments_off_the_list(in_admin, okafor, booked, isolated):
+def test_deleted_leave_clears_its_worklist(in_admin, okafor, booked, isolated):
     for way in ["page", "list"]:
         with isolated(way=way):
             confirmed(in_admin, f"{ADMIN}/leave/add/", leave_data(okafor))
@@ -161,7 +161,7 @@ def test_form_that_only_shows_affected_appointments_writes_nothing(in_admin, oka
     assert Doctor.objects.get().diary_version == version
 
 
-def test_form_in_a_window_of_its_own_answers_that_window(in_admin, okafor, booked):
+def test_popup_form_answers_its_window(in_admin, okafor, booked):
     form_data = leave_data(okafor) | {"_popup": "1"}
     shown = in_admin.post(f"{ADMIN}/leave/add/", form_data)
 

@@ -65,9 +65,9 @@ def test_everybody_booked_into_a_leave_is_on_its_list():
     assert "leave: 302" in answers
 
 
-def test_without_the_claim_somebody_is_forgotten(monkeypatch):
-    """Control: the same race, with leave that does not claim the diary."""
-    monkeypatch.setattr(DoctorQuerySet, "claim", lambda doctors: None)
+def test_without_the_lock_an_appointment_is_missed(monkeypatch):
+    """Control: the same race, with leave that does not lock the diary."""
+    monkeypatch.setattr(DoctorQuerySet, "lock_diaries", lambda doctors: None)
 
     _answers, unlisted = race()
 

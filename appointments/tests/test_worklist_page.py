@@ -80,7 +80,7 @@ def where(appointments):
 # What it shows
 
 
-def test_page_lists_each_with_phone_and_where_it_could_go(at_desk, change):
+def test_page_lists_appointments_with_phone_and_proposals(at_desk, change):
     response = at_desk.get(change.get_absolute_url())
 
     first = rows_of(response)[0]
@@ -105,7 +105,7 @@ def test_page_makes_as_many_queries_for_many_appointments(
                 assert len(rows_of(at_desk.get(change.get_absolute_url()))) == rows
 
 
-def test_page_of_very_many_shows_those_first_that_are_open(at_desk, change, monkeypatch):
+def test_page_of_very_many_shows_open_rows_first(at_desk, change, monkeypatch):
     monkeypatch.setattr("appointments.displaced.worklist.MAX_SHOWN", 2)
     press(at_desk, change, move=f"{change.displaced.first().pk}:same")
 
@@ -115,27 +115,27 @@ def test_page_of_very_many_shows_those_first_that_are_open(at_desk, change, monk
     assert MAX_SHOWN < 900  # fields that a form may send
 
 
-def test_list_names_what_is_left_to_do(at_desk, change):
+def test_list_shows_what_is_left_to_do(at_desk, change):
     response = at_desk.get("/appointments/impacts/")
 
     assert "3 to move or cancel" in response.content.decode()
     assert [each.pk for each in response.context["changes"]] == [change.pk]
 
 
-def test_day_view_tells_who_can_do_something_and_leads_there(at_desk, change):
+def test_day_view_links_to_the_worklist(at_desk, change):
     text = at_desk.get("/schedule/2026-11-24/").content.decode()
 
     assert CAUSE in text
     assert f'href="{change.get_absolute_url()}"' in text
 
 
-def test_day_view_tells_a_manager_nothing_of_it(client, manager, change):
+def test_day_view_shows_managers_no_worklist(client, manager, change):
     client.force_login(manager)
 
     assert CAUSE not in client.get("/schedule/2026-11-24/").content.decode()
 
 
-def test_call_list_names_everybody_with_phone_and_outcome(at_desk, change, appointments):
+def test_call_list_shows_patients_with_phone_and_outcome(at_desk, change, appointments):
     press(at_desk, change, move=f"{change.displaced.first().pk}:same")
 
     text = at_desk.get(f"{change.get_absolute_url()}print/").content.decode()
@@ -193,7 +193,7 @@ def test_failure_is_shown_in_its_row_and_the_others_are_done(at_desk, change, ap
 
 
 @pytest.mark.both_databases
-def test_appointment_that_somebody_has_changed_meanwhile_is_left_alone(at_desk, change, appointments, receptionist):
+def test_appointment_changed_in_the_meantime_is_left_alone(at_desk, change, appointments, receptionist):
     page = at_desk.get(change.get_absolute_url()).context["page"]
     appointment = Appointment.objects.get(pk=appointments[0].pk)
     appointment.notes = "Wants to come in the evening"
@@ -205,7 +205,7 @@ def test_appointment_that_somebody_has_changed_meanwhile_is_left_alone(at_desk, 
     assert where(appointments)[0] == ("Dr Okafor", NINE)
 
 
-def test_all_of_a_page_that_is_out_of_date_says_that_nothing_was_done(at_desk, change, appointments):
+def test_outdated_page_says_that_nothing_was_done(at_desk, change, appointments):
     page = at_desk.get(change.get_absolute_url()).context["page"]
     send(at_desk, change, page, move="all:same")
 
@@ -216,7 +216,7 @@ def test_all_of_a_page_that_is_out_of_date_says_that_nothing_was_done(at_desk, c
     assert not Appointment.objects.filter(status="cancelled").exists()
 
 
-def test_button_of_a_row_leads_back_to_the_row(at_desk, change, appointments):
+def test_button_of_a_row_returns_to_the_row(at_desk, change, appointments):
     first, second, _third = change.displaced.all()
 
     for button in ({"reached": first.pk}, {"move": f"{first.pk}:same"}, {"cancel": str(first.pk)}):
@@ -288,7 +288,7 @@ def test_button_on_a_row_moved_meanwhile_shows_its_current_state(at_desk, change
     assert where(appointments)[0] == ("Dr Okafor", at(9, day=26))
 
 
-def test_all_at_once_leaves_out_who_is_here(client, change, appointments, receptionist, now):
+def test_all_at_once_leaves_out_waiting_patients(client, change, appointments, receptionist, now):
     now.move_to(at(8, 30))
     client.force_login(receptionist)
     actions.mark_arrived(appointments[0], by=receptionist)
@@ -300,13 +300,13 @@ def test_all_at_once_leaves_out_who_is_here(client, change, appointments, recept
     assert where(appointments) == [("Dr Okafor", NINE), ("Dr Lindqvist", TEN), ("Dr Lindqvist", ELEVEN)]
 
 
-def test_row_that_is_not_needless_cannot_be_taken_off(at_desk, change, appointments):
+def test_open_row_cannot_be_taken_off_the_list(at_desk, change, appointments):
     press(at_desk, change, settled=change.displaced.first().pk)
 
     assert change.displaced.count() == 3
 
 
-def test_tick_twice_or_of_a_row_that_is_gone_is_no_error(at_desk, change, appointments):
+def test_ticking_twice_or_a_deleted_row_is_no_error(at_desk, change, appointments):
     displacement = change.displaced.first()
     press(at_desk, change, reached=displacement.pk)
     assert press(at_desk, change, reached=displacement.pk).status_code == 302
@@ -356,7 +356,7 @@ def test_cancelling_all_is_refused_at_the_reason(at_desk, change, isolated):
             assert set(Appointment.objects.values_list("status", flat=True)) == {"booked"}
 
 
-def test_who_does_one_by_hand_is_led_back_to_the_list(at_desk, change, appointments, okafor, isolated):
+def test_moving_one_by_hand_returns_to_the_worklist(at_desk, change, appointments, okafor, isolated):
     cases = [
         ("cancel", {"cancelled_by": "patient", "cancel_reason": "Ill"}),
         ("move", {"doctor": "{doctor}", "date": "2026-11-27", "time": "09:00", "duration_minutes": "30"}),
@@ -414,7 +414,7 @@ def test_cancel_page_of_an_affected_appointment_suggests_the_reason(at_desk, cha
     assert (form["cancelled_by"].value(), form["cancel_reason"].value()) == ("clinic", "Doctor is away")
 
 
-def test_appointment_whose_doctor_is_there_again_can_be_taken_off_the_list(at_desk, change, appointments):
+def test_appointment_that_fits_again_can_be_taken_off_the_list(at_desk, change, appointments):
     Leave.objects.get().delete()
 
     rows = rows_of(at_desk.get(change.get_absolute_url()))
@@ -426,7 +426,7 @@ def test_appointment_whose_doctor_is_there_again_can_be_taken_off_the_list(at_de
     assert Appointment.objects.count() == 3
 
 
-def test_outcome_is_what_has_become_of_the_appointment(client, change, appointments, now, receptionist):
+def test_outcome_says_what_became_of_the_appointment(client, change, appointments, now, receptionist):
     now.move_to(at(9, 20))
     actions.mark_no_show(appointments[0], by=receptionist)
     now.move_to(at(10, 40))

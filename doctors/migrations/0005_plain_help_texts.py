@@ -1,6 +1,7 @@
+from django.db import migrations, models
+
 import clinic.core.appointment_length
 import doctors.rules
-from django.db import migrations, models
 
 
 class Migration(migrations.Migration):

@@ -76,7 +76,7 @@ class AvailabilityRecord(models.Model):
     @contextmanager
     def _locked(self) -> Iterator[None]:
         with transaction.atomic():
-            self.diaries().claim()
+            self.diaries().lock_diaries()
             yield
 
     def check_unchanged(self, *, seen_version: int) -> None:

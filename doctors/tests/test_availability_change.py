@@ -120,7 +120,7 @@ def test_hours_that_others_make_room_for_and_their_deletion(okafor, first, last,
     assert assert_foreseen(okafor, AvailabilityChange(deleted=[Timetable.objects.get(pk=timetable.pk)]))
 
 
-def test_inactive_doctor_is_among_the_rows(okafor):
+def test_inactive_doctor_is_among_the_rows_to_write(okafor):
     okafor.is_active = False
 
     assert AvailabilityChange(saved=[okafor]).put(Doctor) == [okafor]
@@ -135,7 +135,7 @@ def test_change_is_refused_if_somebody_else_was_quicker(okafor):
         AvailabilityChange(saved=[leave]).check()
 
 
-def test_change_costs_no_more_queries_than_looking(okafor, django_assert_num_queries):
+def test_change_needs_no_additional_queries(okafor, django_assert_num_queries):
     leave = LeaveFactory(doctor=okafor)
 
     with django_assert_num_queries(3):

@@ -55,13 +55,11 @@ def without(spans: Iterable[Span], taken: Iterable[Span]) -> Iterator[Span]:
 
 
 def shared(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
-    """Return the time that is in both, in order."""
     others = list(others)
     return merged((max(a, c), min(b, d)) for a, b in spans for c, d in others if max(a, c) < min(b, d))
 
 
 def minutes_of(spans: Iterable[Span]) -> int:
-    """Return the whole minutes of spans that do not overlap."""
     return sum((end - start for start, end in spans), dt.timedelta()) // clinic_time.MINUTE
 
 
@@ -69,8 +67,6 @@ def minutes_of(spans: Iterable[Span]) -> int:
 
 
 class Why(TextChoices):
-    """Why a doctor cannot be booked."""
-
     CLOSED = "closed", "Closed"
     LEAVE = "leave", "Leave"
     DAY_OFF = "day_off", "Not working"
@@ -91,8 +87,6 @@ class Unavailability(NamedTuple):
 
 
 class Absence(NamedTuple):
-    """A leave."""
-
     start: dt.datetime
     end: dt.datetime
     reason: str
@@ -124,7 +118,6 @@ def interval_spans(day: dt.date, intervals: Iterable[Interval]) -> list[Span]:
 
 
 def usual_hours(day: dt.date) -> Span:
-    """Return when free times of doctors without any hours are offered."""
     return clinic_time.first_instant_from(day, USUAL_OPENS), clinic_time.first_instant_from(day, USUAL_CLOSES)
 
 
@@ -160,7 +153,6 @@ class DoctorAvailability:
         return next((day for day in local_dates(start, end) if day in self.closures), None)
 
     def absence_in(self, start: dt.datetime, end: dt.datetime) -> Absence | None:
-        """Return the first leave that shares time with `[start, end)`."""
         return next((each for each in sorted(self.absences) if each.start < end and each.end > start), None)
 
     def obstacles(self, start: dt.datetime, end: dt.datetime) -> frozenset[str]:
@@ -228,7 +220,6 @@ def local_dates(start: dt.datetime, end: dt.datetime) -> Iterator[dt.date]:
 
 
 def week_of(rows: Iterable[tuple[int, dt.time, dt.time]]) -> dict[int, list[Interval]]:
-    """Return a week from rows of weekday, start and end."""
     return {
         weekday: [(start, end) for _weekday, start, end in of_day]
         for weekday, of_day in groupby(sorted(rows), key=lambda row: row[0])

@@ -1,5 +1,3 @@
-"""Reads from the database what `availability` works with."""
-
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable

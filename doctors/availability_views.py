@@ -30,7 +30,6 @@ def leave_add(request: StaffRequest, pk: int) -> HttpResponse:
 
 @retrying
 def leave_edit(request: StaffRequest, pk: int) -> HttpResponse:
-    """Change or delete a leave."""
     leave = get_object_or_404(Leave.objects.select_related("doctor"), pk=pk)
     return edit_record(request, leave, LeaveForm, title=f"Leave of {leave.doctor}", return_to=leave.doctor)
 
@@ -50,7 +49,6 @@ def hours_add(request: StaffRequest, pk: int) -> HttpResponse:
 
 @retrying
 def hours_edit(request: StaffRequest, pk: int) -> HttpResponse:
-    """Change or delete the hours of a doctor's week."""
     timetable = get_object_or_404(Timetable.objects.select_related("doctor"), pk=pk)
     doctor = timetable.doctor
     return edit_record(request, timetable, HoursForm, title=f"Hours of {doctor}", return_to=doctor)

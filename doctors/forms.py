@@ -1,5 +1,3 @@
-"""Forms of doctors and their availability."""
-
 import datetime as dt
 import re
 from typing import Any, NoReturn
@@ -103,7 +101,6 @@ class ConfirmsDisplacement(forms.ModelForm):
     displaced: list[Any]
 
     def _post_clean(self) -> None:
-        """Look for displaced appointments once all rules pass."""
         super()._post_clean()  # type: ignore[misc]  # Django's own hook for this
         self.displaced = [] if self.errors or not self._may_displace() else displaced_by_saving(self.instance)
         if {appointment.pk for appointment in self.displaced} - ids_in(self.cleaned_data.get("seen_hits", "")):
@@ -127,17 +124,15 @@ class ConfirmsDisplacement(forms.ModelForm):
 
     @property
     def needs_confirmation(self) -> bool:
-        """Whether the form waits for a decision on the appointments it shows."""
         return self.is_bound and self.has_error(NON_FIELD_ERRORS, "hits")
 
     @property
     def named(self) -> list[Any]:
-        """The displaced appointments whose patients the form names."""
         return named_appointments(self.displaced) if self.needs_confirmation else []
 
 
 class AvailabilityForm(ConfirmsDisplacement, VersionedForm):
-    """A leave or a closure."""
+    pass
 
 
 def _day_field(label: str) -> IntervalsField:
@@ -174,4 +169,4 @@ class TimetableForm(VersionedForm):
 
 
 class TimetableAdminForm(ConfirmsDisplacement, TimetableForm):
-    """The hours of a doctor's week, in the admin."""
+    pass

@@ -15,5 +15,4 @@ def doctor_import(request: StaffRequest) -> HttpResponse:
 
 @retrying
 def doctor_import_preview(request: StaffRequest, pk: int) -> HttpResponse:
-    """Show what the import would do with each row; confirm it, or cancel it."""
     return preview_page(request, DoctorImporter(), pk)

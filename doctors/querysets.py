@@ -1,5 +1,3 @@
-"""Querysets of doctors and their availability."""
-
 import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any

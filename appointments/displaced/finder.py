@@ -109,10 +109,7 @@ def unfinished_displacement_of(
 def follow_up(
     appointments: Iterable[Appointment], *, cause: str, doctors: DoctorQuerySet, by: "User | None"
 ) -> ScheduleChange | None:
-    """Update the worklists after a change to these doctors' availability.
-
-    Drop appointments that fit again, and open a worklist of those that no longer fit, if there are any.
-    """
+    """Drop appointments of these doctors that fit again from the worklists, and open one of those displaced now."""
     with acting(by), transaction.atomic():
         _settle(doctors)
         return open_schedule_change(appointments, cause=cause, by=by)
@@ -132,10 +129,7 @@ def _settle(doctors: DoctorQuerySet) -> None:
 def open_schedule_change(
     appointments: Iterable[Appointment], *, cause: str, by: "User | None"
 ) -> ScheduleChange | None:
-    """Open a worklist of displaced appointments; None if there are none.
-
-    For appointments that did not come from `displaced_by`, the reasons are the obstacles there are now.
-    """
+    """Open a worklist, if there are any appointments; without `displaced_reasons` they get the present obstacles."""
     appointments = list(appointments)
     if not appointments:
         return None

@@ -1,5 +1,3 @@
-"""Forms of the worklist."""
-
 from typing import Any
 
 from django import forms

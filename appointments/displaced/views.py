@@ -31,15 +31,11 @@ _BUTTONS = _TICKS | {"move", "cancel"}
 
 
 def schedule_change_list(request: StaffRequest) -> HttpResponse:
-    """List the changes of availability after which there is still something to do, urgent ones first."""
     return render(request, "appointments/displaced/worklists.html", {"changes": unfinished_for(request.user)})
 
 
 def schedule_change_detail(request: StaffRequest, pk: int) -> HttpResponse:
-    """Show a change's worklist; move, cancel or tick the appointments chosen.
-
-    Each is moved or cancelled by itself: a refusal is shown in its row, the others are done.
-    """
+    """Show a worklist; move, cancel or tick appointments, each by itself, with refusals in their rows."""
     change = get_object_or_404(ScheduleChange, pk=pk)
     sent = sent_data(request)
     typed = QueryDict() if sent is None else sent
@@ -59,7 +55,6 @@ def schedule_change_detail(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def _record_read(page: Worklist) -> None:
-    """Record that the patients of a worklist were shown, with their contacts."""
     AuditEntry.objects.note(Event.READ, page.change, patients=[row.appointment.patient_id for row in page.rows])
 
 
@@ -71,7 +66,6 @@ def _fragment(change: ScheduleChange, typed: QueryDict) -> str:
 
 
 def schedule_change_print(request: StaffRequest, pk: int) -> HttpResponse:
-    """Show the call list on paper, with a box to tick for each patient."""
     page = worklist_of(get_object_or_404(ScheduleChange, pk=pk))
     _record_read(page)
     return render(request, "appointments/displaced/call_list.html", {"page": page, "printed_at": timezone.now()})
@@ -115,10 +109,7 @@ def _tick(change: ScheduleChange, pk: int, tick: str, *, by: Any) -> None:
 def _chosen_rows(
     request: StaffRequest, change: ScheduleChange, target: str, *, whose: str, done: str
 ) -> list[tuple[DisplacedRow, _SentRow]]:
-    """Return the open rows chosen: one, or all that the form shows and for which it has a value under `whose`.
-
-    A message says why nothing is done to a single row that is not open any more, or if none is left of all.
-    """
+    """Return the open rows chosen: one, or all with a value under `whose`; say so if there are none."""
     sent = {row.get("hit", ""): row for row in (dict(parse_qsl(text)) for text in request.POST.getlist("row"))}
     rows = rows_of(change)
     shown = [(row, sent[str(row.displaced.pk)]) for row in rows if row.is_open and str(row.displaced.pk) in sent]
@@ -172,8 +163,6 @@ def _move_to(whose: str, change: ScheduleChange, *, by: Any) -> _Action:
 
 
 def _cancel_for(reason: str, *, by: Any) -> _Action:
-    """Return what cancels a row's appointment for the clinic."""
-
     def cancel(row: DisplacedRow, values: _SentRow) -> None:
         actions.cancel(
             row.appointment,

@@ -20,20 +20,16 @@ WITH_SAME, WITH_OTHER = "same", "other"  # doctor
 
 @dataclass(frozen=True)
 class DisplacedRow:
-    """A displaced appointment. `outcome` says what has become of it; empty, it is open and has a proposal.
-
-    `refusal` is why it could not be moved or cancelled just now.
-    """
+    """A displaced appointment; without `outcome` it is open: still to be moved or cancelled."""
 
     displaced: DisplacedAppointment
     outcome: str
     has_left: bool  # moved or cancelled, so the patient must be informed
     proposal: Proposal = NO_PROPOSAL
-    refusal: str = ""
+    refusal: str = ""  # of the move or cancellation just tried
 
     @property
     def was(self) -> str:
-        """The old time."""
         start = self.displaced.start_time
         return f"{clinic_time.date_text(start)} {clinic_time.time_text(start)}"
 
@@ -48,7 +44,6 @@ class DisplacedRow:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be moved or cancelled."""
         return not self.outcome
 
     @property
@@ -70,10 +65,7 @@ class DisplacedRow:
 
 @dataclass(frozen=True)
 class Worklist:
-    """A change with its displaced appointments, in order of their old times.
-
-    `shown` are at most `MAX_SHOWN` of the rows, which a form may send: if not all, open ones first.
-    """
+    """A change's displaced appointments by old time. `shown` are the first `MAX_SHOWN`, if not all open ones first."""
 
     change: ScheduleChange
     rows: list[DisplacedRow]
@@ -81,17 +73,14 @@ class Worklist:
 
     @property
     def open_rows(self) -> list[DisplacedRow]:
-        """The rows shown that are still to be moved or cancelled."""
         return [row for row in self.shown if row.is_open]
 
     @property
     def to_rebook(self) -> int:
-        """How many appointments are still to be moved or cancelled."""
         return sum(row.is_open for row in self.rows)
 
     @property
     def more(self) -> int:
-        """How many rows there are beyond those shown."""
         return len(self.rows) - len(self.shown)
 
     @property
@@ -102,7 +91,6 @@ class Worklist:
 
     @property
     def to_inform(self) -> int:
-        """How many patients have not been informed yet."""
         return sum(row.displaced.informed_at is None and not row.is_needless for row in self.rows)
 
 

@@ -63,10 +63,7 @@ class DisplacedAppointmentQuerySet(models.QuerySet["DisplacedAppointment"]):
 
 class ScheduleChangeQuerySet(models.QuerySet["ScheduleChange"]):
     def unfinished(self, *, at: dt.datetime | None = None) -> "ScheduleChangeQuerySet":
-        """Return those with appointments to move or cancel, or patients to inform; urgent ones first.
-
-        `to_rebook` and `to_inform` count them; `soonest` is the earliest old time among them.
-        """
+        """Return those with something left to do, urgent ones first, counted in `to_rebook` and `to_inform`."""
         at = at or timezone.now()
         to_rebook, to_inform = _is_to_rebook(at, "displaced__"), _is_to_inform(at, "displaced__")
         found = self.filter(displaced__start_time__gt=at - _MAX_OPEN).annotate(
@@ -100,10 +97,7 @@ class ScheduleChange(models.Model):
 
 
 class DisplacedAppointment(models.Model):
-    """An appointment on a worklist: with whom and when it was, and whether the patient has been informed.
-
-    `db_column` keeps the names that the columns got when the table was made.
-    """
+    """An appointment on a worklist, with its old doctor and time. Columns keep the names they were made with."""
 
     change = models.ForeignKey(
         ScheduleChange, on_delete=models.CASCADE, related_name="displaced", db_column="impact_id"
@@ -131,11 +125,9 @@ class DisplacedAppointment(models.Model):
 
     @property
     def trail_patient_id(self) -> int:
-        """The patient whom an audit entry of this record is about."""
         return self.appointment.patient_id
 
     def still_applies(self, obstacles: frozenset[str]) -> bool:
-        """Return whether one of the reasons is among the obstacles that there are now."""
         return not obstacles.isdisjoint(self.reasons.split(","))
 
     def reinstate(self) -> None:

@@ -37,7 +37,6 @@ def closure_add(request: StaffRequest) -> HttpResponse:
 
 @retrying
 def closure_edit(request: StaffRequest, pk: int) -> HttpResponse:
-    """Change or delete a closure."""
     closure = get_object_or_404(Closure, pk=pk)
     return edit_record(request, closure, ClosureForm, title="Closing day", return_to=_list_url())
 

@@ -90,7 +90,6 @@ class Doctor(ProtectedRecord, AuditedRecord):
         return reverse("doctors:doctor_detail", args=[self.pk])
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the texts before their validators look at them."""
         self.full_name = names.clean_name(self.full_name or "")
         self.specialization = names.clean_name(self.specialization or "")
         super().clean_fields(exclude=exclude)

@@ -69,7 +69,6 @@ class Leave(AvailabilityRecord):
 
     @property
     def is_whole_days(self) -> bool:
-        """Whether it starts and ends at a midnight."""
         return all(
             clinic_time.day_bounds(clinic_time.local_date(each))[0] == each for each in (self.start_time, self.end_time)
         )
@@ -101,8 +100,6 @@ class Leave(AvailabilityRecord):
 
 
 class Closure(AvailabilityRecord):
-    """A clinic-local date on which the clinic is closed."""
-
     date = models.DateField(unique=True)
     name = models.CharField(max_length=100, help_text="Shown in the schedule.")
 

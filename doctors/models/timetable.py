@@ -1,5 +1,3 @@
-"""The hours of a doctor's week."""
-
 import datetime as dt
 from typing import Any
 
@@ -17,8 +15,6 @@ from doctors.querysets import DoctorQuerySet, TimetableQuerySet
 
 
 class Weekday(models.IntegerChoices):
-    """A day of the week, numbered as Python does."""
-
     MONDAY = 0
     TUESDAY = 1
     WEDNESDAY = 2
@@ -86,7 +82,6 @@ class Timetable(AvailabilityRecord):
         ]
 
     def clean(self) -> None:
-        """Check the rules of hours, at the weekday's name, and of the dates."""
         errors = FieldErrors()
         for day, intervals in self.week.items():
             with errors.at(Weekday(day).name.lower()):
@@ -160,7 +155,6 @@ class Timetable(AvailabilityRecord):
         return [before], [self, after]
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete under the lock, and write what follows for other hours."""
         with self._locked():
             written, gone = self.rows_after_deleting()
             deleted = super().delete(*args, **kwargs)

@@ -13,8 +13,7 @@ from django.http import HttpRequest
 from appointments import rules
 from appointments.booking import actions as booking
 from appointments.booking.forms import DefaultDurationMixin, OverrideReasonMixin
-from appointments.displaced import admin as displaced_admin  # noqa: F401 -- Django looks for admin classes here
-from appointments.emergency_access import admin as emergency_admin  # noqa: F401 -- the same
+from appointments.emergency_access import admin as emergency_admin  # noqa: F401 -- Django looks for admin classes here
 from appointments.models import Appointment
 from clinic.administration.base import SafeModelAdmin, refusals_of
 from clinic.core import clinic_time

@@ -9,7 +9,11 @@ class AppointmentsConfig(AppConfig):
     name = "appointments"
 
     def ready(self) -> None:
+        """Tell the apps below, which cannot import this one, what appointments add to them."""
+        from appointments.displaced import finder
         from appointments.personal_data import AppointmentData
+        from doctors import displacement
         from patients.privacy import holders
 
+        displacement.register(finder)
         holders.register(AppointmentData())

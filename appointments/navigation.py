@@ -27,12 +27,12 @@ def origin_url(request: StaffRequest) -> str:
         return request.GET["from"]
     address = _parts(request.headers.get("Referer", ""))
     is_day = address.path == "/" or address.path.startswith(reverse("appointments:schedule_now"))
-    is_origin = is_day or bool(_named(address.path, "doctor_week") or _named(address.path, "impact_detail"))
+    is_origin = is_day or bool(_named(address.path, "doctor_week") or _named(address.path, "schedule_change_detail"))
     return f"{address.path}?{address.query}" if is_origin and address.netloc == request.get_host() else ""
 
 
 def is_schedule_change_url(address: str) -> bool:
-    return _named(address, "impact_detail") is not None
+    return _named(address, "schedule_change_detail") is not None
 
 
 def _named(address: str, page: str) -> int | None:
@@ -71,8 +71,8 @@ def appointment_url(appointment: Appointment, *, origin_url: str = "", move: boo
     Filters that would hide it are dropped. With `move`, it is the day view in which a new time is chosen.
     """
     day = clinic_time.local_date(appointment.start_time)
-    if not move and (impact_id := _named(origin_url, "impact_detail")) is not None:
-        return f"{reverse('appointments:impact_detail', args=[impact_id])}#v{appointment.pk}"
+    if not move and (impact_id := _named(origin_url, "schedule_change_detail")) is not None:
+        return f"{reverse('appointments:schedule_change_detail', args=[impact_id])}#v{appointment.pk}"
     if not move and _named(origin_url, "doctor_week") is not None:
         return f"{week_url(appointment.doctor_id, day)}#v{appointment.pk}"
     filters = _filters_named(origin_url)

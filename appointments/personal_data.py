@@ -39,7 +39,7 @@ from patients.privacy.trail import (
 # They show that an appointment was cancelled for a reason, or booked outside hours: that stays, without the text.
 _MARKS = ("cancel_reason", "outside_hours_reason")
 # Ids of patients, of staff, of the appointment and of the worklist it is on.
-HIDDEN_FIELDS = subject_access.HIDDEN_FIELDS | {"patient", "booked_by", "reached_by", "impact", "appointment"}
+HIDDEN_FIELDS = subject_access.HIDDEN_FIELDS | {"patient", "booked_by", "informed_by", "change", "appointment"}
 
 
 class AppointmentData(PersonalDataHolder):
@@ -195,17 +195,17 @@ def _notices_of(patient: Patient, trail: PatientTrail, doctors: dict[str, str]) 
     """Return, by appointment, when the doctor was unavailable and whether the patient has been informed."""
     found: dict[int, list[Data]] = defaultdict(list)
     all_displaced = DisplacedAppointment.objects.filter(appointment__patient=patient)
-    for displaced in all_displaced.select_related("doctor", "reached_by").prefetch_related("reached_by__groups"):
+    for displaced in all_displaced.select_related("doctor", "informed_by").prefetch_related("informed_by__groups"):
         entries = trail.linked[DisplacedAppointment].get(displaced.appointment_id, [])
         own_entries = [each for each in entries if each.entry.object_id == displaced.pk]
         found[displaced.appointment_id].append(
             {
                 "doctor": displaced.doctor.full_name,
                 "start_time": displaced.start_time,
-                "reasons": displaced.because.split(","),
-                "reinstated": displaced.stays,
-                "informed_at": displaced.reached_at,
-                "informed_by": role_of(displaced.reached_by),
+                "reasons": displaced.reasons.split(","),
+                "reinstated": displaced.reinstated,
+                "informed_at": displaced.informed_at,
+                "informed_by": role_of(displaced.informed_by),
                 "history": _history(own_entries, doctors),
             }
         )

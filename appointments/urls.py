@@ -2,13 +2,12 @@
 
 from django.urls import path
 
-from appointments import doctors_time_views
 from appointments.availability import views as free_views
 from appointments.booking import views as booking_views
 from appointments.calendar_feed import views as calendar_views
 from appointments.close_out import views as close_out_views
 from appointments.detail import status_views, views
-from appointments.displaced import views as impact_views
+from appointments.displaced import views as displaced_views
 from appointments.export import views as export_views
 from appointments.schedule import day_views, print_views, week_views
 
@@ -29,17 +28,9 @@ urlpatterns = [
     path("appointments/export/", export_views.appointment_export, name="appointment_export"),
     path("appointments/free/", free_views.free_times, name="free_times"),
     path("appointments/close-out/", close_out_views.close_out, name="close_out"),
-    path("doctors/<int:pk>/leave/", doctors_time_views.leave_add, name="leave_add"),
-    path("doctors/leave/<int:pk>/", doctors_time_views.leave_edit, name="leave_edit"),
-    path("doctors/<int:pk>/hours/", doctors_time_views.hours_add, name="hours_add"),
-    path("doctors/hours/<int:pk>/", doctors_time_views.hours_edit, name="hours_edit"),
-    path("doctors/closures/", doctors_time_views.closure_list, name="closure_list"),
-    path("doctors/closures/new/", doctors_time_views.closure_add, name="closure_add"),
-    path("doctors/closures/holidays/", doctors_time_views.closure_holidays, name="closure_holidays"),
-    path("doctors/closures/<int:pk>/", doctors_time_views.closure_edit, name="closure_edit"),
-    path("appointments/impacts/", impact_views.impact_list, name="impact_list"),
-    path("appointments/impacts/<int:pk>/", impact_views.impact_detail, name="impact_detail"),
-    path("appointments/impacts/<int:pk>/print/", impact_views.impact_print, name="impact_print"),
+    path("appointments/impacts/", displaced_views.schedule_change_list, name="schedule_change_list"),
+    path("appointments/impacts/<int:pk>/", displaced_views.schedule_change_detail, name="schedule_change_detail"),
+    path("appointments/impacts/<int:pk>/print/", displaced_views.schedule_change_print, name="schedule_change_print"),
     path("appointments/<int:pk>/", views.appointment_detail, name="appointment_detail"),
     path("appointments/<int:pk>/calendar.ics", calendar_views.appointment_calendar, name="appointment_calendar"),
     path("appointments/<int:pk>/move/", views.appointment_move, name="appointment_move"),

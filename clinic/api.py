@@ -8,7 +8,8 @@ from django.urls import reverse
 from ninja import NinjaAPI
 
 import appointments.api.appointments
-import appointments.api.doctors as doctors_api  # its import adds to the router of doctors
+import appointments.api.free_times  # its import adds to the router of doctors
+import doctors.api
 import patients.api
 from clinic.rest.errors import add_handlers
 from clinic.rest.queries import refusing_unknown_names
@@ -70,7 +71,7 @@ api = ClinicAPI(
 add_handlers(api)
 api.add_decorator(refusing_unknown_names, mode="view")
 api.add_router("/patients", patients.api.router)
-api.add_router("/doctors", doctors_api.router)
+api.add_router("/doctors", doctors.api.router)
 api.add_router("/appointments", appointments.api.appointments.router)
 
 

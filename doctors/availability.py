@@ -1,8 +1,7 @@
-"""When doctors can be booked: pure arithmetic on stretches of time, without database and clock.
+"""When doctors can be booked: pure functions on spans of time, without database and clock.
 
-A span is a pair `(start, end)` of aware instants; it contains its start and not its end. Working hours are clinic-local
-and become instants day by day, so that days of 23 and 25 hours come out right. This is the one source for free times,
-for what the schedule shades, and for the rules `closed`, `leave` and `hours`.
+A span is a pair `(start, end)` of aware instants, end excluded. Working hours are clinic-local and become instants day
+by day, so that days of 23 and 25 hours come out right.
 """
 
 import datetime as dt
@@ -31,7 +30,7 @@ USUAL_WEEKDAYS = range(5)  # Monday to Friday
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
-    """Return spans in order of time, those that overlap or touch as one; empty ones are left out."""
+    """Return spans in order, with overlapping and touching ones joined and empty ones left out."""
     joined: list[Span] = []
     for start, end in sorted(spans):
         if joined and start <= joined[-1][1]:
@@ -42,7 +41,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def without(spans: Iterable[Span], taken: Iterable[Span]) -> Iterator[Span]:
-    """Yield what is left of spans in order of time; `taken` may come in any order and overlap."""
+    """Yield what is left of spans that are in order; `taken` may be in any order and overlap."""
     taken = sorted(taken)
     for begin, closes in spans:
         for start, end in taken:
@@ -56,22 +55,18 @@ def without(spans: Iterable[Span], taken: Iterable[Span]) -> Iterator[Span]:
 
 
 def shared(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
-    """Return the time that lies in both, in order."""
     others = list(others)
     return merged((max(a, c), min(b, d)) for a, b in spans for c, d in others if max(a, c) < min(b, d))
 
 
 def minutes_of(spans: Iterable[Span]) -> int:
-    """Return the whole minutes that spans which do not overlap last together."""
     return sum((end - start for start, end in spans), dt.timedelta()) // clinic_time.MINUTE
 
 
-# Doctors' time
+# A doctor's availability
 
 
 class Why(TextChoices):
-    """Why a doctor cannot be booked at a time."""
-
     CLOSED = "closed", "Closed"
     LEAVE = "leave", "Leave"
     DAY_OFF = "day_off", "Not working"
@@ -83,7 +78,7 @@ class Why(TextChoices):
 
 
 class Unavailability(NamedTuple):
-    """A stretch in which a doctor cannot be booked, and why; `detail` is the reason of a leave, a closure's name."""
+    """A time in which a doctor cannot be booked; `detail` is a leave's reason or a closure's name."""
 
     start: dt.datetime
     end: dt.datetime
@@ -92,32 +87,28 @@ class Unavailability(NamedTuple):
 
 
 class Absence(NamedTuple):
-    """A leave: from one instant to another."""
-
     start: dt.datetime
     end: dt.datetime
     reason: str
 
 
 class ValidWeek(NamedTuple):
-    """A timetable: the hours of a week, on the dates from the first to the last, both included; None is no bound."""
+    """A timetable: weekly hours on the dates from first to last, both included; None is no bound."""
 
     valid_from: dt.date | None
     valid_until: dt.date | None
     week: Week
 
     def holds_on(self, day: dt.date) -> bool:
-        """Return whether the date is among those it is for."""
         return (self.valid_from is None or self.valid_from <= day) and (
             self.valid_until is None or day <= self.valid_until
         )
 
 
 def interval_spans(day: dt.date, intervals: Iterable[Interval]) -> list[Span]:
-    """Return the clinic-local intervals of a date as instants, in order; touching ones are one.
+    """Return the clinic-local intervals of a date as instants, in order and joined.
 
-    A time that the clock change skips counts as the instant of the change, so an interval within what is skipped is
-    none; of a time that it repeats, the first counts.
+    A time that the clock change skips is the instant of the change; of a repeated time, the first counts.
     """
     spans = []
     for start, end in intervals:
@@ -127,13 +118,12 @@ def interval_spans(day: dt.date, intervals: Iterable[Interval]) -> list[Span]:
 
 
 def usual_hours(day: dt.date) -> Span:
-    """Return the instants between which free times are offered of doctors without any hours."""
     return clinic_time.first_instant_from(day, USUAL_OPENS), clinic_time.first_instant_from(day, USUAL_CLOSES)
 
 
 @dataclass(frozen=True)
 class DoctorAvailability:
-    """What is known of one doctor's time, and of the clinic's closures, on the dates that were asked about."""
+    """A doctor's hours and leave, and the clinic's closures, on the dates that were loaded."""
 
     weeks: Sequence[ValidWeek] = ()
     absences: Sequence[Absence] = ()
@@ -141,61 +131,56 @@ class DoctorAvailability:
 
     @property
     def has_hours(self) -> bool:
-        """Whether the doctor has hours at all; who has none can be booked at any time."""
+        """Whether the doctor has any hours; a doctor without can be booked at any time."""
         return any(intervals for valid in self.weeks for intervals in valid.week.values())
 
     def hours_on(self, day: dt.date) -> list[Span]:
-        """Return the working hours of a date, in order; the whole day for a doctor without any hours."""
+        """Return the working hours of a date, in order; the whole day for a doctor without any."""
         if not self.has_hours:
             return [clinic_time.day_bounds(day)]
         intervals = [pair for valid in self.weeks if valid.holds_on(day) for pair in valid.week.get(day.weekday(), ())]
         return interval_spans(day, intervals)
 
     def hours_between(self, start: dt.datetime, end: dt.datetime) -> list[Span]:
-        """Return the working hours of all dates that `[start, end)` touches; over midnight they may be one."""
+        """Return the working hours of all dates that `[start, end)` touches, joined over midnight."""
         return merged(span for day in local_dates(start, end) for span in self.hours_on(day))
 
     def has_inside_hours(self, start: dt.datetime, end: dt.datetime) -> bool:
-        """Return whether `[start, end)` lies inside one working interval."""
         return any(opens <= start and end <= closes for opens, closes in self.hours_between(start, end))
 
     def closed_on(self, start: dt.datetime, end: dt.datetime) -> dt.date | None:
-        """Return the first date of a closure that `[start, end)` touches."""
+        """Return the first closing day that `[start, end)` touches."""
         return next((day for day in local_dates(start, end) if day in self.closures), None)
 
     def absence_in(self, start: dt.datetime, end: dt.datetime) -> Absence | None:
-        """Return the first leave that shares time with `[start, end)`."""
         return next((each for each in sorted(self.absences) if each.start < end and each.end > start), None)
 
     def obstacles(self, start: dt.datetime, end: dt.datetime) -> frozenset[str]:
-        """Return what keeps the doctor from being there throughout `[start, end)`: `closed`, `leave`, `hours`."""
-        stands = {
+        """Return why the doctor is away in part of `[start, end)`: `closed`, `leave`, `hours`."""
+        is_obstacle = {
             "closed": self.closed_on(start, end) is not None,
             "leave": self.absence_in(start, end) is not None,
             "hours": not self.has_inside_hours(start, end),
         }
-        return frozenset(code for code, is_so in stands.items() if is_so)
+        return frozenset(code for code, applies in is_obstacle.items() if applies)
 
     def open_on(self, day: dt.date) -> list[Span]:
-        """Return the hours of a date less closure and leave: when the doctor can be booked, but for what is booked."""
+        """Return the hours of a date without closure and leave; booked times are included."""
         if day in self.closures:
             return []
         return list(without(self.hours_on(day), [(leave.start, leave.end) for leave in self.absences]))
 
     def offered_on(self, day: dt.date) -> list[Span]:
-        """Return when free times of a date are offered: of a doctor without any hours, in the usual ones only."""
+        """Return when free times of a date are offered: without any hours, at usual times only."""
         is_open = self.open_on(day)
         return is_open if self.has_hours else shared(is_open, [usual_hours(day)])
 
     def works_on(self, day: dt.date) -> bool:
-        """Return whether free times of a date are offered unasked: no weekend of a doctor without any hours."""
+        """Return whether free times of a date are offered by default: no weekends without any hours."""
         return bool(self.offered_on(day)) and (self.has_hours or day.weekday() in USUAL_WEEKDAYS)
 
     def away_on(self, day: dt.date) -> list[Unavailability]:
-        """Return the stretches of a date in which the doctor cannot be booked, in order, each with why.
-
-        Together with `open_on` they are the date, and no two of them overlap.
-        """
+        """Return when the doctor cannot be booked on a date, in order: the rest of `open_on`, without overlaps."""
         midnight, next_midnight = clinic_time.day_bounds(day)
         if day in self.closures:
             return [Unavailability(midnight, next_midnight, Why.CLOSED, self.closures[day])]
@@ -210,7 +195,7 @@ class DoctorAvailability:
 
 
 def _first_of_each(leave: list[Unavailability]) -> Iterator[Unavailability]:
-    """Yield leaves so that no two overlap: what an earlier one covers already is left out of the next."""
+    """Yield leaves without the parts that an earlier one covers."""
     seen: list[Span] = []
     for each in leave:
         for start, end in without([(each.start, each.end)], seen):
@@ -235,7 +220,6 @@ def local_dates(start: dt.datetime, end: dt.datetime) -> Iterator[dt.date]:
 
 
 def week_of(rows: Iterable[tuple[int, dt.time, dt.time]]) -> dict[int, list[Interval]]:
-    """Return rows of weekday, start and end as a week, in order."""
     return {
         weekday: [(start, end) for _weekday, start, end in of_day]
         for weekday, of_day in groupby(sorted(rows), key=lambda row: row[0])

@@ -1,47 +1,62 @@
-"""What the database knows of doctors' time, read for `availability` to reckon with."""
-
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
 
 from clinic.core import clinic_time
 from doctors.availability import Absence, DoctorAvailability, ValidWeek, week_of
-from doctors.models import Closure, Leave, WorkingHours
+from doctors.availability_change import AvailabilityChange
+from doctors.models import Closure, Leave, Timetable, WorkingHours
 
 
 def load_availability(
-    doctor_ids: Iterable[int], first_day: dt.date, last_day: dt.date
+    doctor_ids: Iterable[int], first_day: dt.date, last_day: dt.date, *, after: AvailabilityChange | None = None
 ) -> dict[int, DoctorAvailability]:
-    """Return each doctor's time on the clinic-local dates from the first to the last. Three queries, however many."""
-    doctor_ids = list(doctor_ids)
-    weeks = _weeks(doctor_ids)
-    absences = _absences(doctor_ids, first_day, last_day)
-    closures = dict(Closure.objects.within(first_day, last_day).values_list("date", "name"))
+    """Return each doctor's availability on the clinic-local dates from first to last. Three queries.
+
+    With `after`, as it would be once that change is saved.
+    """
+    doctor_ids, change = list(doctor_ids), after or AvailabilityChange()
+    weeks = _weeks(doctor_ids, change)
+    absences = _absences(doctor_ids, first_day, last_day, change)
+    closures = _closures(first_day, last_day, change)
     return {pk: DoctorAvailability(weeks.get(pk, ()), absences.get(pk, ()), closures) for pk in doctor_ids}
 
 
 def load_doctor_availability(doctor_id: int, start: dt.datetime, end: dt.datetime) -> DoctorAvailability:
-    """Return what is known of a doctor's time on the clinic-local dates that `[start, end]` touches. Three queries."""
+    """Return a doctor's availability on the clinic-local dates that `[start, end]` touches. Three queries."""
     return load_availability([doctor_id], clinic_time.local_date(start), clinic_time.local_date(end))[doctor_id]
 
 
-def _weeks(doctor_ids: list[int]) -> dict[int, list[ValidWeek]]:
-    """Return all timetables by doctor: whether there is any at all counts, too."""
+def _weeks(doctor_ids: list[int], change: AvailabilityChange) -> dict[int, list[ValidWeek]]:
+    """Return all timetables by doctor, whatever the dates: a doctor without any can be booked at any time."""
     rows = defaultdict(list)
     columns = ("timetable__doctor", "timetable", "timetable__valid_from", "timetable__valid_until")
     found = WorkingHours.objects.filter(timetable__doctor__in=doctor_ids).order_by()
+    found = found.exclude(timetable__in=change.replaced_ids(Timetable))
     for *valid, weekday, start, end in found.values_list(*columns, "weekday", "start", "end"):
         rows[tuple(valid)].append((weekday, start, end))
     weeks = defaultdict(list)
     for (doctor_id, _timetable, valid_from, valid_until), hours in rows.items():
         weeks[doctor_id].append(ValidWeek(valid_from, valid_until, week_of(hours)))
+    for timetable in change.put(Timetable):
+        weeks[timetable.doctor_id].append(ValidWeek(timetable.valid_from, timetable.valid_until, timetable.week))
     return weeks
 
 
-def _absences(doctor_ids: list[int], first_day: dt.date, last_day: dt.date) -> dict[int, list[Absence]]:
+def _absences(
+    doctor_ids: list[int], first_day: dt.date, last_day: dt.date, change: AvailabilityChange
+) -> dict[int, list[Absence]]:
     start, end = clinic_time.day_bounds(first_day)[0], clinic_time.day_bounds(last_day)[1]
     absences = defaultdict(list)
     found = Leave.objects.filter(doctor__in=doctor_ids).overlapping(start, end)
+    found = found.exclude(pk__in=change.replaced_ids(Leave))
     for doctor_id, start_time, end_time, reason in found.values_list("doctor", "start_time", "end_time", "reason"):
         absences[doctor_id].append(Absence(start_time, end_time, reason))
+    for leave in change.put(Leave):
+        absences[leave.doctor_id].append(Absence(leave.start_time, leave.end_time, leave.reason))
     return absences
+
+
+def _closures(first_day: dt.date, last_day: dt.date, change: AvailabilityChange) -> dict[dt.date, str]:
+    found = Closure.objects.within(first_day, last_day).exclude(pk__in=change.replaced_ids(Closure))
+    return dict(found.values_list("date", "name")) | {closure.date: closure.name for closure in change.put(Closure)}

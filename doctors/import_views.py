@@ -1,4 +1,4 @@
-"""Pages that bring doctors in from files. Who may call which is in `clinic.web.page_access`."""
+"""Pages that import doctors from files. Who may call which is in `clinic.web.page_access`."""
 
 from django.http import HttpResponse
 
@@ -10,11 +10,9 @@ from doctors.imports import DoctorImporter
 
 @retrying
 def doctor_import(request: StaffRequest) -> HttpResponse:
-    """Take a file of doctors."""
     return upload_page(request, DoctorImporter())
 
 
 @retrying
 def doctor_import_preview(request: StaffRequest, pk: int) -> HttpResponse:
-    """Show what importing each doctor of a file would do; confirm it, or cancel it."""
     return preview_page(request, DoctorImporter(), pk)

@@ -1,4 +1,4 @@
-"""Doctors in files: the columns they have there, and who of a file is kept already."""
+"""Import of doctors from files: their columns, and which of them exist already."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from doctors.models import Doctor
 
 
 class DoctorResource(Resource):
-    """A doctor as a row. What is left empty is as for a doctor who is typed in."""
+    """A doctor as a row; empty cells get the usual defaults."""
 
     full_name = Field("full_name", "Name", TextWidget())
     specialization = Field("specialization", "Specialization", TextWidget())
@@ -24,7 +24,7 @@ class DoctorResource(Resource):
 
 
 class DoctorImporter(Importer):
-    """Doctors. Who is kept already, by name and specialization, is left alone."""
+    """Imports doctors; existing ones, by name and specialization, are left alone."""
 
     kind = "doctors"
     noun = "doctor"
@@ -44,62 +44,60 @@ class DoctorImporter(Importer):
     verdict_labels = {Verdict.SAME_PERSON: "same name, another specialization"}
 
     def judge(self) -> Judge:
-        """Return who compares with the doctors kept now."""
         return DoctorJudge()
 
 
 _COMPARED = ("is_active", "usual_minutes", "gap_minutes")
 
 
-class Kept(NamedTuple):
-    """A doctor who is kept already, with what a row may say otherwise, in the order of `_COMPARED`."""
+class Existing(NamedTuple):
+    """An existing doctor, with the values of `_COMPARED`."""
 
     pk: int
-    facts: tuple[Any, ...]
+    values: tuple[Any, ...]
 
 
 class DoctorJudge(Judge):
-    """Compares rows with doctors by name and specialization, without case and marks. One query a file."""
+    """Compares rows with doctors by name and specialization, ignoring case and accents. One query per file."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, dict[str, Kept]] = {}
+        self._existing: dict[str, dict[str, Existing]] = {}
         self._rows: dict[str, dict[str, int]] = {}
-        kept = Doctor.objects.values_list("pk", "full_name", "specialization", *_COMPARED).order_by("pk")
-        for pk, name, specialization, *facts in kept:
-            of_name = self._kept.setdefault(names.fold(name), {})
-            of_name.setdefault(names.fold(specialization), Kept(pk, tuple(facts)))
+        doctors = Doctor.objects.values_list("pk", "full_name", "specialization", *_COMPARED).order_by("pk")
+        for pk, name, specialization, *values in doctors:
+            of_name = self._existing.setdefault(names.fold(name), {})
+            of_name.setdefault(names.fold(specialization), Existing(pk, tuple(values)))
 
     def judge(self, lines: list[Line]) -> None:
-        """Give each line its verdict. No query."""
         for line in lines:
             if line.verdict != Verdict.ERROR:
                 self._settle(line)
 
     def _settle(self, line: Line) -> None:
         name, specialization = names.fold(line.record.full_name), names.fold(line.record.specialization)
-        kept, rows = self._kept.get(name, {}), self._rows.setdefault(name, {})
+        existing, rows = self._existing.get(name, {}), self._rows.setdefault(name, {})
         if specialization in rows:
             line.refuse("Name", _("Row %(row)d is the same doctor.") % {"row": rows[specialization]})
-        elif specialization in kept:
-            _settle_registered(line, kept[specialization])
-        elif kept:
+        elif specialization in existing:
+            _settle_existing(line, existing[specialization])
+        elif existing:
             line.settle(
-                Verdict.SAME_PERSON, _("Same name as this doctor:"), like=min(each.pk for each in kept.values())
+                Verdict.SAME_PERSON, _("Same name as this doctor:"), like=min(each.pk for each in existing.values())
             )
         elif rows:
             line.settle(Verdict.SAME_PERSON, _("Same name as row %(row)d.") % {"row": min(rows.values())})
         rows.setdefault(specialization, line.number)
 
 
-def _settle_registered(line: Line, kept: Kept) -> None:
-    """Say that the row's doctor is kept already, and in what the row says otherwise; an empty cell says nothing."""
+def _settle_existing(line: Line, existing: Existing) -> None:
+    """Say that the doctor exists already, and in which columns the row differs; empty cells do not differ."""
     differs = [
         DoctorResource.fields[name].column_name.lower()
-        for name, held in zip(_COMPARED, kept.facts, strict=True)
-        if line.cells.get(name, "").strip() and getattr(line.record, name) != held
+        for name, value in zip(_COMPARED, existing.values, strict=True)
+        if line.cells.get(name, "").strip() and getattr(line.record, name) != value
     ]
     if differs:
-        said = _("This doctor has the name and specialization, but differs in %(columns)s:")
-        line.settle(Verdict.DIFFERS, said % {"columns": ", ".join(differs)}, like=kept.pk)
+        message = _("This doctor has the name and specialization, but differs in %(columns)s:")
+        line.settle(Verdict.DIFFERS, message % {"columns": ", ".join(differs)}, like=existing.pk)
     else:
-        line.settle(Verdict.REGISTERED, _("Same name and specialization as this doctor:"), like=kept.pk)
+        line.settle(Verdict.REGISTERED, _("Same name and specialization as this doctor:"), like=existing.pk)

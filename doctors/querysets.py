@@ -1,5 +1,3 @@
-"""Chainable words for doctors and their time."""
-
 import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -14,30 +12,22 @@ if TYPE_CHECKING:
 
 
 class DoctorQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Doctor"]):
-    """Doctors."""
-
     def active(self) -> "DoctorQuerySet":
-        """Return the doctors who can be booked."""
         return self.filter(is_active=True)
 
     def specialized_in(self, specialization: str) -> "DoctorQuerySet":
-        """Return the doctors of a specialization."""
         return self.filter(specialization=specialization)
 
-    def claim(self) -> None:
-        """Make every other writer of these diaries wait until this transaction ends; schedules see that they changed.
-
-        Locks: the doctors' rows, in order of their ids, as bookings do.
-        """
+    def lock_diaries(self) -> None:
+        """Lock the doctors' rows, in order of their ids as bookings do, and mark the diaries as changed."""
         for pk in sorted(self.order_by().values_list("pk", flat=True)):
             self.model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1)
 
 
 class LockedQuerySet:
-    """For querysets of what decides doctors' time: each row is deleted under its own claim, also from a list."""
+    """Deletes rows one by one, each under its own lock."""
 
     def delete(self: Any) -> tuple[int, dict[str, int]]:
-        """Delete the rows, all or none."""
         counts: Counter[str] = Counter()
         with transaction.atomic():
             for row in self:
@@ -48,14 +38,11 @@ class LockedQuerySet:
 
 
 class TimetableQuerySet(LockedQuerySet, models.QuerySet["Timetable"]):
-    """Timetables."""
-
     def for_doctor(self, doctor_id: int) -> "TimetableQuerySet":
-        """Return the timetables of one doctor."""
         return self.filter(doctor_id=doctor_id)
 
     def valid_within(self, first: dt.date | None, last: dt.date | None) -> "TimetableQuerySet":
-        """Return the timetables that are for some date from the first to the last, both included; None is no bound."""
+        """Return the timetables that apply on some date from first to last, both included; None is no bound."""
         found = self
         if last is not None:
             found = found.filter(models.Q(valid_from=None) | models.Q(valid_from__lte=last))
@@ -65,28 +52,19 @@ class TimetableQuerySet(LockedQuerySet, models.QuerySet["Timetable"]):
 
 
 class LeaveQuerySet(LockedQuerySet, LocalDates, models.QuerySet["Leave"]):
-    """Leaves."""
-
     def for_doctor(self, doctor_id: int) -> "LeaveQuerySet":
-        """Return the leaves of one doctor."""
         return self.filter(doctor_id=doctor_id)
 
     def overlapping(self, start_time: dt.datetime, end_time: dt.datetime) -> "LeaveQuerySet":
-        """Return the leaves that share time with `[start_time, end_time)`; touching is not sharing."""
+        """Return the leaves that share time with `[start_time, end_time)`."""
         return self.filter(start_time__lt=end_time, end_time__gt=start_time)
 
 
 class ClosureQuerySet(LockedQuerySet, models.QuerySet["Closure"]):
-    """Closures."""
-
     def within(self, first: dt.date, last: dt.date) -> "ClosureQuerySet":
-        """Return the closures from one date to another, both included."""
+        """Return the closures from the first date to the last, both included."""
         return self.filter(date__gte=first, date__lte=last)
 
     def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Refuse: closures are saved one by one, so that each claims the diaries and leaves its audit entry.
-
-        Raises:
-            TypeError: always.
-        """
+        """Raise TypeError: each closure must lock the diaries and write its audit entry."""
         raise TypeError("Closures are saved one by one.")

@@ -1,4 +1,4 @@
-"""What must hold for a doctor, and for doctors' time. Spans and dates are as in `availability`."""
+"""The rules of doctors and their availability; each raises ValidationError. Spans are as in `availability`."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -14,19 +14,15 @@ from clinic.core import clinic_time
 from clinic.db.versions import check_unchanged
 
 LINKED = gettext_lazy(
-    "This doctor has, or has had, appointments, so the record is kept and cannot be deleted. Deactivate the doctor "
-    "instead: nothing new can then be booked."
+    "This doctor has, or has had, appointments, so the record cannot be deleted. Deactivate the doctor instead: then "
+    "nothing new can be booked."
 )
 
 MAX_GAP_MINUTES = 60
 
 
 def check_gap_minutes(minutes: int) -> None:
-    """Check that the gap after each appointment is at most an hour: more of it is a break, and belongs to the hours.
-
-    Raises:
-        ValidationError: `gap_minutes`.
-    """
+    """Refuse with `gap_minutes` a gap of more than an hour: a longer break belongs into the hours."""
     if not 0 <= minutes <= MAX_GAP_MINUTES:
         raise ValidationError(
             _("The gap is 0 to %(most)d minutes. For longer breaks, enter the hours accordingly."),
@@ -36,16 +32,12 @@ def check_gap_minutes(minutes: int) -> None:
 
 
 def check_interval(start: dt.time, end: dt.time) -> None:
-    """Check that hours end after they start, on the same date; an end of 00:00 is the midnight that follows.
-
-    Raises:
-        ValidationError: `interval`.
-    """
+    """Refuse with `interval` hours that end before they start; an end of 00:00 is the midnight that follows."""
     if end <= start and end != dt.time.min:
         raise ValidationError(
             _(
-                "%(span)s does not end after it starts. Hours past midnight are two: until 00:00, and from 00:00 on "
-                "the next day."
+                "%(span)s does not end after it starts. Enter hours past midnight as two: until 00:00, and from 00:00 "
+                "on the next day."
             ),
             code="interval",
             params={"span": interval_text(start, end)},
@@ -53,11 +45,7 @@ def check_interval(start: dt.time, end: dt.time) -> None:
 
 
 def check_intervals_apart(intervals: Iterable[tuple[dt.time, dt.time]]) -> None:
-    """Check that no two hours of a weekday overlap; touching is not overlapping.
-
-    Raises:
-        ValidationError: `intervals_overlap`.
-    """
+    """Refuse with `intervals_overlap` hours of one weekday that overlap; touching is not overlapping."""
     for (start, end), later in pairwise(sorted(intervals)):
         if end == dt.time.min or later[0] < end:
             raise ValidationError(
@@ -68,21 +56,13 @@ def check_intervals_apart(intervals: Iterable[tuple[dt.time, dt.time]]) -> None:
 
 
 def check_any_hours(week: Any) -> None:
-    """Check that a timetable has hours on some day: an empty one says nothing, and leave says that nobody is there.
-
-    Raises:
-        ValidationError: `no_hours`.
-    """
+    """Refuse with `no_hours` a timetable without any hours: to be away is a leave."""
     if not any(week.values()):
         raise ValidationError(_("Enter the hours of at least one day."), code="no_hours")
 
 
 def check_validity(valid_from: dt.date | None, valid_until: dt.date | None) -> None:
-    """Check that a timetable's last date is not before its first; one without is open on that side.
-
-    Raises:
-        ValidationError: `date_range`, `validity`.
-    """
+    """Refuse with `validity` a last date before the first, and with `date_range` dates outside the calendar."""
     for day in filter(None, (valid_from, valid_until)):
         clinic_time.check_date(day)
     if valid_from and valid_until and valid_until < valid_from:
@@ -90,26 +70,18 @@ def check_validity(valid_from: dt.date | None, valid_until: dt.date | None) -> N
 
 
 def check_validity_apart(others: Any, valid_from: dt.date | None, valid_until: dt.date | None) -> None:
-    """Check that no other timetable of the doctor, of those given, is for one of the same dates. One query.
-
-    Raises:
-        ValidationError: `validity_overlap`.
-    """
+    """Refuse with `validity_overlap` if one of the other timetables applies on one of the same dates. One query."""
     other = others.valid_within(valid_from, valid_until).first()
     if other is not None:
         raise ValidationError(
-            _("The hours %(other)s are for some of the same dates. End those first, or choose other dates."),
+            _("The hours %(other)s apply on some of the same dates. End those first, or choose other dates."),
             code="validity_overlap",
             params={"other": other.validity_text},
         )
 
 
 def check_leave_span(start_time: dt.datetime, end_time: dt.datetime) -> None:
-    """Check that a leave ends after it starts, within the calendar.
-
-    Raises:
-        ValidationError: `date_range`, `leave_span`.
-    """
+    """Refuse with `leave_span` a leave that ends before it starts, with `date_range` one outside the calendar."""
     clinic_time.check_date(clinic_time.local_date(start_time))
     clinic_time.check_date(clinic_time.local_date(end_time))
     if end_time <= start_time:
@@ -117,51 +89,35 @@ def check_leave_span(start_time: dt.datetime, end_time: dt.datetime) -> None:
 
 
 def check_to_come(end_time: dt.datetime, *, at: dt.datetime) -> None:
-    """Check that a new leave or closure is not over: one in the past is a typing error, and would change nothing.
-
-    Raises:
-        ValidationError: `past`.
-    """
+    """Refuse with `past` a new leave or closure that is over: it is a typing error, and would change nothing."""
     if end_time <= at:
         raise ValidationError(_("That has already passed. Check the date."), code="past")
 
 
 def check_leave_apart(others: Any, start_time: dt.datetime, end_time: dt.datetime) -> None:
-    """Check that none of the doctor's other leaves covers part of the time. One query.
-
-    Raises:
-        ValidationError: `leave_overlap`.
-    """
+    """Refuse with `leave_overlap` if another leave of the doctor covers part of the time. One query."""
     other = others.overlapping(start_time, end_time).first()
     if other is not None:
         raise ValidationError(
-            _("This doctor is on leave then already: %(other)s."), code="leave_overlap", params={"other": other}
+            _("This doctor is already on leave then: %(other)s."), code="leave_overlap", params={"other": other}
         )
 
 
 def check_not_closed_already(others: Any, day: dt.date) -> None:
-    """Check that the clinic is not closed on the date already. One query.
-
-    Raises:
-        ValidationError: `closed_already`.
-    """
+    """Refuse with `closed_already` a date on which the clinic is closed already. One query."""
     other = others.filter(date=day).first()
     if other is not None:
         raise ValidationError(
-            _("The clinic is closed on %(day)s already: %(name)s."),
+            _("The clinic is already closed on %(day)s: %(name)s."),
             code="closed_already",
             params={"day": date_format(day, "D j M Y"), "name": other.name},
         )
 
 
-def check_not_stale(held_version: int, *, seen_version: int | None) -> None:
-    """Check that nobody has changed the hours, the leave or the closure since it was shown; None asks for no check.
-
-    Raises:
-        ValidationError: `stale`.
-    """
-    message = _("Somebody else has changed this meanwhile. Look at it as it is now, then decide again.")
-    check_unchanged(held_version, seen=seen_version, message=message)
+def check_not_stale(version: int, *, seen_version: int | None) -> None:
+    """Refuse with `stale` a record that was changed after it was shown; None asks for no check."""
+    message = _("Somebody else has changed this in the meantime. Check it as it is now, then save again.")
+    check_unchanged(version, seen=seen_version, message=message)
 
 
 def interval_text(start: dt.time, end: dt.time) -> str:

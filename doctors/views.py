@@ -1,5 +1,3 @@
-"""Pages of doctors. Administrators keep the records in the admin."""
-
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -17,7 +15,7 @@ def doctor_list(request: HttpRequest) -> HttpResponse:
 
 
 def doctor_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one doctor, with hours and leave that hold or are to come, and the way to the diary."""
+    """Show a doctor with present and future hours and leave."""
     doctor = get_object_or_404(Doctor, pk=pk)
     now = timezone.now()
     today = clinic_time.today(at=now)

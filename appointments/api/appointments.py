@@ -12,7 +12,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from appointments import rules
-from appointments.api.doctors import FreeTimeOut, free_time
+from appointments.api.free_times import FreeTimeOut, free_time
 from appointments.availability.search import SlotSearch, find_free, nearest
 from appointments.booking import actions
 from appointments.models import Appointment

@@ -27,7 +27,7 @@ from appointments.booking.free_panel import free_panel
 from appointments.detail.buttons import actions_on, can_change, can_undo
 from appointments.detail.history import history_of
 from appointments.detail.status_views import done_message, undo_button
-from appointments.displaced.finder import unfinished_hit_of
+from appointments.displaced.finder import unfinished_displacement_of
 from appointments.displaced.forms import CancelAllForm
 from appointments.models import Appointment
 from appointments.navigation import appointment_url, is_schedule_change_url, origin_url
@@ -134,7 +134,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "actions": actions_on(appointment, rights, at=now),
         "can_change": can_change(appointment, rights),
         "can_undo": can_undo(appointment, rights, at=now),
-        "hit": unfinished_hit_of(appointment, request.user, at=now),
+        "displacement": unfinished_displacement_of(appointment, request.user, at=now),
     }
     return render(request, "appointments/detail/appointment_detail.html", context)
 

@@ -32,9 +32,8 @@ class Proposal:
 def propose(appointments: list[Appointment], *, at: dt.datetime | None = None) -> dict[int, Proposal]:
     """Return a proposal by the id of each appointment. Five queries, however many appointments and doctors.
 
-    Appointments are looked at in order of time, each for `MAX_POSTPONEMENT_DAYS` from its own clinic-local date on, not
-    before `at` (default now). On a date, the time nearest to the appointment's own time of day counts. What is proposed
-    to one is not proposed to the next: all could be moved to the same doctors, or all to others.
+    In order of time, each gets the first date with free time within `MAX_POSTPONEMENT_DAYS` of its own clinic-local
+    date, not before `at` (default now), and on it the time nearest to its own. No time is proposed to two appointments.
     """
     if not appointments:
         return {}
@@ -52,12 +51,10 @@ def propose(appointments: list[Appointment], *, at: dt.datetime | None = None) -
     same, others = _Planner(times, taken, at), _Planner(times, taken, at)
     proposals = {}
     for appointment in appointments:
+        own = [doctor for doctor in doctors if doctor.pk == appointment.doctor_id]
         colleagues = [doctor for doctor in doctors if _is_colleague(doctor, appointment.doctor)]
-        proposals[appointment.pk] = Proposal(
-            same.place(appointment, [doctor for doctor in doctors if doctor.pk == appointment.doctor_id]),
-            others.place(appointment, colleagues),
-            has_colleagues=bool(colleagues),
-        )
+        proposal = Proposal(same.place(appointment, own), others.place(appointment, colleagues), bool(colleagues))
+        proposals[appointment.pk] = proposal
     return proposals
 
 
@@ -66,7 +63,7 @@ def _is_colleague(doctor: Doctor, of: Doctor) -> bool:
 
 
 class _Planner:
-    """Places one appointment after the other, each in what the ones before have left."""
+    """Places one appointment after the other, each in the time that is left."""
 
     def __init__(self, times: dict[int, DoctorAvailability], taken: TakenTimes, at: dt.datetime) -> None:
         self.times = times
@@ -75,7 +72,7 @@ class _Planner:
         self.free: dict[tuple[int, dt.date], list[Span]] = {}
 
     def place(self, appointment: Appointment, doctors: list[Doctor]) -> Slot | None:
-        """Return the appointment's new place with one of these doctors, taken from the appointments that follow."""
+        """Return a new place with one of these doctors, which later appointments do not get."""
         for day in self._days_for(appointment) if doctors else ():
             meant = clinic_time.first_instant_from(day, clinic_time.local(appointment.start_time).time())
             slots = (slot for doctor in doctors for slot in self._free_on(day, doctor, appointment))
@@ -96,7 +93,7 @@ class _Planner:
         add_taken(self.taken, "patient", appointment.patient_id, span)
 
     def _days_for(self, appointment: Appointment) -> Iterator[dt.date]:
-        """Yield the dates on which the appointment may take place: who has arrived stays on the same day."""
+        """Yield the possible dates; patients who have arrived stay on the same day."""
         own = clinic_time.local_date(appointment.start_time)
         first = max(own, clinic_time.today(at=self.at))
         last = own if appointment.status == Status.ARRIVED else first + MAX_POSTPONEMENT_DAYS * ONE_DAY
@@ -109,12 +106,13 @@ class _Planner:
         """Yield starts at which doctor and patient are free; the appointment itself does not block its patient."""
         needed = dt.timedelta(minutes=appointment.duration_minutes)
         free = [(start, end) for start, end in self._left_on(day, doctor) if end - start >= needed]
-        held = (appointment.start_time, appointment.end_time)
-        own = [span for span in self.taken["patient", appointment.patient_id, day] if span != held] if free else ()
-        return offered_slots(doctor, free, own, minutes=appointment.duration_minutes, at=self.at)
+        own_span = (appointment.start_time, appointment.end_time)
+        taken = self.taken["patient", appointment.patient_id, day] if free else []
+        others = [span for span in taken if span != own_span]
+        return offered_slots(doctor, free, others, minutes=appointment.duration_minutes, at=self.at)
 
     def _left_on(self, day: dt.date, doctor: Doctor) -> list[Span]:
-        """Return what is left of the doctor's time on a date."""
+        """Return the doctor's free time on a date."""
         key = (doctor.pk, day)
         if key not in self.free:
             time = self.times[doctor.pk]

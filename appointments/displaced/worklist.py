@@ -1,4 +1,4 @@
-"""What the impact page shows: each appointment that was hit, how it stands, and where it could go."""
+"""A worklist as its page shows it: each displaced appointment, what became of it, and where it could go."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -19,42 +19,35 @@ WITH_SAME, WITH_OTHER = "same", "other"  # doctor
 
 
 @dataclass(frozen=True)
-class Row:
-    """An appointment that was hit. `outcome` says what has become of it; empty, it is open and has a proposal.
+class DisplacedRow:
+    """A displaced appointment; without `outcome` it is open: still to be moved or cancelled."""
 
-    `refusal` is why it could not be moved or cancelled just now.
-    """
-
-    hit: DisplacedAppointment
+    displaced: DisplacedAppointment
     outcome: str
-    has_left: bool  # moved or cancelled: there is something to tell the patient
+    has_left: bool  # moved or cancelled, so the patient must be informed
     proposal: Proposal = NO_PROPOSAL
-    refusal: str = ""
+    refusal: str = ""  # of the move or cancellation just tried
 
     @property
     def was(self) -> str:
-        """When the appointment was to take place."""
-        start = self.hit.start_time
+        start = self.displaced.start_time
         return f"{clinic_time.date_text(start)} {clinic_time.time_text(start)}"
 
     @property
     def is_needless(self) -> bool:
-        """Whether there is nothing to do, and nothing to tell."""
-        return not self.is_open and not self.has_left and not self.hit.stays
+        """Whether there is nothing to do and no one to inform."""
+        return not self.is_open and not self.has_left and not self.displaced.reinstated
 
     @property
     def appointment(self) -> Appointment:
-        """The appointment as it is now."""
-        return self.hit.appointment
+        return self.displaced.appointment
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be moved or cancelled."""
         return not self.outcome
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the patient is here."""
         return self.appointment.status == Status.ARRIVED
 
     def could_move(self, whose: str) -> bool:
@@ -63,99 +56,94 @@ class Row:
         return slot is not None and not self.is_waiting
 
     @property
-    def said(self) -> str:
-        """What the page's form says of the row: what was shown is what is done."""
+    def form_value(self) -> str:
+        """What the form sends back of the row: the version and times shown, so that what was shown is what is done."""
         slots = {WITH_SAME: self.proposal.same, WITH_OTHER: self.proposal.other}
         proposed = {name: slot.query for name, slot in slots.items() if slot}
-        return urlencode({"hit": self.hit.pk, "version": self.appointment.version, **proposed})
+        return urlencode({"hit": self.displaced.pk, "version": self.appointment.version, **proposed})
 
 
 @dataclass(frozen=True)
-class ImpactPage:
-    """An impact with its appointments, in the order of when they were to take place.
+class Worklist:
+    """A change's displaced appointments by old time. `shown` are the first `MAX_SHOWN`, if not all open ones first."""
 
-    `shown` are those of the page, as many as a form may send: the ones still to be moved or cancelled first if not all.
-    """
-
-    impact: ScheduleChange
-    rows: list[Row]
-    shown: list[Row]
+    change: ScheduleChange
+    rows: list[DisplacedRow]
+    shown: list[DisplacedRow]
 
     @property
-    def open_rows(self) -> list[Row]:
-        """The rows shown that are still to be moved or cancelled."""
+    def open_rows(self) -> list[DisplacedRow]:
         return [row for row in self.shown if row.is_open]
 
     @property
-    def to_arrange(self) -> int:
-        """How many appointments are still to be moved or cancelled."""
+    def to_rebook(self) -> int:
         return sum(row.is_open for row in self.rows)
 
     @property
     def more(self) -> int:
-        """How many rows there are beyond those shown."""
         return len(self.rows) - len(self.shown)
 
     @property
     def at_once(self) -> list[tuple[str, int]]:
-        """Whose times all could be moved to at once, and how many could; who is here already is asked first."""
+        """For which doctors all can be moved at once, and how many: not patients who are here, they are asked first."""
         counts = [(whose, sum(row.could_move(whose) for row in self.open_rows)) for whose in (WITH_SAME, WITH_OTHER)]
         return [(whose, count) for whose, count in counts if count]
 
     @property
-    def to_reach(self) -> int:
-        """How many patients have not been told yet."""
-        return sum(row.hit.reached_at is None and not row.is_needless for row in self.rows)
+    def to_inform(self) -> int:
+        return sum(row.displaced.informed_at is None and not row.is_needless for row in self.rows)
 
 
-def impact_page(
-    impact: ScheduleChange, *, refusals: Mapping[int, str] | None = None, at: dt.datetime | None = None
-) -> ImpactPage:
-    """Return what the page shows; `refusals` are by the ids of hits. At most ten queries, however many appointments."""
+def worklist_of(
+    change: ScheduleChange, *, refusals: Mapping[int, str] | None = None, at: dt.datetime | None = None
+) -> Worklist:
+    """Return what the page shows; `refusals` are by the ids of displaced appointments. At most ten queries."""
     at = at or timezone.now()
-    rows = rows_of(impact, at=at)
+    rows = rows_of(change, at=at)
     shown = rows if len(rows) <= MAX_SHOWN else sorted(rows, key=lambda row: not row.is_open)[:MAX_SHOWN]
     proposals = propose([row.appointment for row in shown if row.is_open], at=at)
     shown = [
         replace(
             row,
             proposal=proposals.get(row.appointment.pk, NO_PROPOSAL),
-            refusal=(refusals or {}).get(row.hit.pk, ""),
+            refusal=(refusals or {}).get(row.displaced.pk, ""),
         )
         for row in shown
     ]
-    return ImpactPage(impact, rows, shown)
+    return Worklist(change, rows, shown)
 
 
-def rows_of(impact: ScheduleChange, *, at: dt.datetime | None = None) -> list[Row]:
-    """Return an impact's appointments and how they stand, without proposals. Five queries, however many."""
+def rows_of(change: ScheduleChange, *, at: dt.datetime | None = None) -> list[DisplacedRow]:
+    """Return a worklist's appointments and what became of them, without proposals. Five queries."""
     at = at or timezone.now()
-    hits = list(impact.hits.select_related("appointment__patient", "appointment__doctor", "doctor", "reached_by"))
-    unmoved = [hit.appointment for hit in hits if _is_where_it_was(hit) and hit.appointment.status in MOVABLE]
+    related = ("appointment__patient", "appointment__doctor", "doctor", "informed_by")
+    displaced = list(change.displaced.select_related(*related))
+    unmoved = [each.appointment for each in displaced if _is_unmoved(each) and each.appointment.status in MOVABLE]
     obstacles = obstacles_to(unmoved)
     return [
-        Row(
-            hit,
-            _outcome(hit, obstacles.get(hit.appointment_id, frozenset()), at=at),
-            has_left=hit.appointment.status == Status.CANCELLED or not _is_where_it_was(hit),
+        DisplacedRow(
+            each,
+            _outcome(each, obstacles.get(each.appointment_id, frozenset()), at=at),
+            has_left=each.appointment.status == Status.CANCELLED or not _is_unmoved(each),
         )
-        for hit in hits
+        for each in displaced
     ]
 
 
-def _is_where_it_was(hit: DisplacedAppointment) -> bool:
-    return (hit.appointment.doctor_id, hit.appointment.start_time) == (hit.doctor_id, hit.start_time)
+def _is_unmoved(displaced: DisplacedAppointment) -> bool:
+    appointment = displaced.appointment
+    return (appointment.doctor_id, appointment.start_time) == (displaced.doctor_id, displaced.start_time)
 
 
-def _outcome(hit: DisplacedAppointment, obstacles: frozenset[str], *, at: dt.datetime) -> str:
+def _outcome(displaced: DisplacedAppointment, obstacles: frozenset[str], *, at: dt.datetime) -> str:
     """Return what has become of an appointment; nothing if it is still to be moved or cancelled."""
-    appointment = hit.appointment
+    appointment = displaced.appointment
     if appointment.status not in MOVABLE:
         return ": ".join(filter(None, [appointment.get_status_display(), appointment.cancel_reason]))
-    if not _is_where_it_was(hit):
-        doctor = "" if appointment.doctor_id == hit.doctor_id else f", {appointment.doctor}"
+    if not _is_unmoved(displaced):
+        doctor = "" if appointment.doctor_id == displaced.doctor_id else f", {appointment.doctor}"
         start = appointment.start_time
         return f"Moved to {clinic_time.date_text(start)} {clinic_time.time_text(start)}{doctor}"
-    if hit.stays or not hit.still_applies(obstacles):
+    if displaced.reinstated or not displaced.still_applies(obstacles):
         return f"Stays: {appointment.doctor} is there again"
     return "The time has passed" if appointment.end_time <= at and appointment.status != Status.ARRIVED else ""

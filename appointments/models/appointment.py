@@ -53,7 +53,7 @@ class Appointment(TrackedFields):
     reason_of_change = ""
 
     # Why a change of the doctor's availability displaces the appointment, set by `appointments.displaced.finder`.
-    hit_because: frozenset[str] = frozenset()
+    displaced_reasons: frozenset[str] = frozenset()
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="appointments")
     doctor = models.ForeignKey(Doctor, on_delete=models.PROTECT, related_name="appointments")
@@ -374,8 +374,8 @@ class Appointment(TrackedFields):
 
     def _mark_not_informed(self) -> None:
         """Ask for a patient who was already informed about the former time to be informed again."""
-        for displaced in self.hits.exclude(reached_at=None):
-            displaced.mark_not_informed()
+        for displacement in self.displacements.exclude(informed_at=None):
+            displacement.mark_not_informed()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Delete under the doctor's lock. Users cancel instead, which keeps the record."""
@@ -416,4 +416,4 @@ class Appointment(TrackedFields):
             errors.raise_any()
 
 
-auditlog.register(Appointment, exclude_fields=["version", "updated_at", "booking_key", "end_time", "hits"])
+auditlog.register(Appointment, exclude_fields=["version", "updated_at", "booking_key", "end_time", "displacements"])

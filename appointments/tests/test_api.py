@@ -536,7 +536,7 @@ def test_deactivating_a_doctor_anyway_lists_who_is_affected(admin_api, appointme
     response = admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False, "accept_hits": True})
 
     assert (response.status_code, response.json()["is_active"]) == (200, False)
-    assert [hit.appointment for hit in appointment.hits.all()] == [appointment]
+    assert [hit.appointment for hit in appointment.displacements.all()] == [appointment]
 
 
 def test_deactivating_a_doctor_without_appointments_asks_nothing(admin_api, doctor):

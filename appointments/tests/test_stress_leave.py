@@ -1,4 +1,4 @@
-"""Leave is entered while others book: whoever gets a time in it is on the list of those who are hit.
+"""Leave is entered while others book: an appointment in it is on the worklist.
 
 On a server database only, in threads: SQLite has one writer at a time, who looks before it writes.
 """
@@ -45,7 +45,7 @@ def race():
     def enter_leave():
         form_data = {"first_day": "2098-11-25", "last_day": "", "from_time": "", "until_time": "", "reason": "Ill"}
         response = administrator.post(f"/doctors/{doctor.pk}/leave/", form_data)
-        while response.status_code == 200:  # it shows who is hit, until it has shown all
+        while response.status_code == 200:  # it shows affected appointments until it has shown all
             seen = response.context["form"]["seen_hits"].value()
             response = administrator.post(f"/doctors/{doctor.pk}/leave/", form_data | {"seen_hits": seen})
         return f"leave: {response.status_code}"
@@ -65,9 +65,9 @@ def test_everybody_booked_into_a_leave_is_on_its_list():
     assert "leave: 302" in answers
 
 
-def test_without_the_lock_an_affected_appointment_is_missed(monkeypatch):
-    """Control: the same race, with leave that does not claim the diary."""
-    monkeypatch.setattr(DoctorQuerySet, "claim", lambda doctors: None)
+def test_without_the_lock_an_appointment_is_missed(monkeypatch):
+    """Control: the same race, with leave that does not lock the diary."""
+    monkeypatch.setattr(DoctorQuerySet, "lock_diaries", lambda doctors: None)
 
     _answers, unlisted = race()
 

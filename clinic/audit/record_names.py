@@ -7,6 +7,8 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
+from clinic.audit.former_names import changes_of
+
 # Each of these has a name that needs no other record.
 NAMED_MODELS = frozenset({"patients.Patient", "doctors.Doctor", "clinic.User", "clinic.ApiToken"})
 
@@ -36,7 +38,7 @@ def field_values(
 
     The field is None if it no longer exists. A new record has no old values, a deleted one no new values.
     """
-    for name, values in (entry.changes_dict or {}).items():
+    for name, values in changes_of(entry).items():
         # Old entries of many-to-many fields are in the library's own format, a dict.
         if name not in hidden and isinstance(values, list):
             yield name, _field(kind, name), _without_none(entry, *values)

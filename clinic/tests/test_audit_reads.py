@@ -288,9 +288,9 @@ def test_api_list_for_a_doctor_records_own_patients_only(own_appointment, doctor
 
 @pytest.mark.parametrize("page", ["", "print/"])
 def test_list_of_displaced_appointments_records_its_patients(at_desk, appointment, page):
-    impact = open_schedule_change([appointment], cause="Leave", by=None)
+    worklist = open_schedule_change([appointment], cause="Leave", by=None)
 
-    at_desk.get(f"/appointments/impacts/{impact.pk}/{page}")
+    at_desk.get(f"/appointments/impacts/{worklist.pk}/{page}")
 
     assert seen_in(only_entry(event=Event.READ)) == {appointment.patient_id}
 
@@ -369,7 +369,7 @@ def test_long_list_of_affected_appointments_records_only_those_shown(in_admin, d
     with Cases(client=in_admin) as case:
         for name in DISPLACING_FORMS:
             with case(name):
-                monkeypatch.setattr("appointments.displaced.finder.MAX_NAMED", 1)
+                monkeypatch.setattr("doctors.displacement.MAX_NAMED", 1)
                 later = AppointmentFactory(
                     doctor=displaced.doctor, start_time=displaced.start_time + dt.timedelta(hours=1)
                 )

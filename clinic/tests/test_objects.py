@@ -125,13 +125,16 @@ def test_key_of_somebody_elses_booking_books_nothing_and_changes_nothing(at_desk
     assert state() == before
 
 
-def test_appointment_of_another_impact_is_not_decided_about(at_desk):
+def test_appointment_of_another_worklist_is_not_changed(at_desk):
     ours, theirs = AppointmentFactory(), AppointmentFactory()
-    impact, other = (open_schedule_change([appointment], cause="Leave", by=None) for appointment in (ours, theirs))
+    worklist, other = (open_schedule_change([appointment], cause="Leave", by=None) for appointment in (ours, theirs))
     before = state()
 
-    for data in ({"reached": other.hits.get().pk}, {"cancel": str(theirs.pk), "cancel_reason": "x", "row": "1:1:1"}):
-        at_desk.post(impact.get_absolute_url(), data)
+    for data in (
+        {"reached": other.displaced.get().pk},
+        {"cancel": str(theirs.pk), "cancel_reason": "x", "row": "1:1:1"},
+    ):
+        at_desk.post(worklist.get_absolute_url(), data)
 
     assert state() == before
 

@@ -74,7 +74,7 @@ def plant(text, user, other, number=0):
     return {
         "appointment": appointment.pk, "arrived": arrived.pk, "patient": patient.pk, "doctor": doctor.pk,
         "timetable": timetable.pk, "leave": leave.pk, "closure": closure.pk, "user": user.pk, "token": token.pk,
-        "impact": open_schedule_change([appointment], cause=cut(text, 255), by=user).pk,
+        "worklist": open_schedule_change([appointment], cause=cut(text, 255), by=user).pk,
         "feed_token": CalendarFeed.make(doctor, by=None), "patient_type": 1,
         "grant": grant_to(user), "session": Session.objects.get(pk=session_of(user)).handle,
         "entry": AuditEntry.objects.get_for_object(patient).first().pk,

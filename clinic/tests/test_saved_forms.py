@@ -525,14 +525,14 @@ TYPED = {
     "appointments:appointment_book": {"reason": "Sore knee", "notes": "Ground floor", "booking_key": KEY},
     "appointments:appointment_move": {"move_reason": "Patient asked", "time": "15:00"},
     "appointments:appointment_cancel": {"cancelled_by": "clinic", "cancel_reason": "Sore knee"},
-    "appointments:impact_detail": {"cancel_reason": "Sore knee"},
-    "appointments:leave_add": {"first_day": "2026-12-01", "reason": "Skiing"},
-    "appointments:leave_edit": {"first_day": "2026-12-01", "reason": "Skiing"},
-    "appointments:hours_add": {"monday": "8-12", "tuesday": "9-11"},
-    "appointments:hours_edit": {"monday": "8-12", "tuesday": "9-11"},
-    "appointments:closure_add": {"date": "2026-12-30", "name": "Carnival"},
-    "appointments:closure_edit": {"name": "Carnival"},
-    "appointments:closure_holidays": {"country": "PT", "year": "2031"},
+    "appointments:schedule_change_detail": {"cancel_reason": "Sore knee"},
+    "doctors:leave_add": {"first_day": "2026-12-01", "reason": "Skiing"},
+    "doctors:leave_edit": {"first_day": "2026-12-01", "reason": "Skiing"},
+    "doctors:hours_add": {"monday": "8-12", "tuesday": "9-11"},
+    "doctors:hours_edit": {"monday": "8-12", "tuesday": "9-11"},
+    "doctors:closure_add": {"date": "2026-12-30", "name": "Carnival"},
+    "doctors:closure_edit": {"name": "Carnival"},
+    "doctors:closure_holidays": {"country": "PT", "year": "2031"},
     "patients:patient_register": {"first_name": "Typed", "last_name": "Before", "email": "typed@example.org"},
     "patients:patient_edit": {"first_name": "Typed", "last_name": "Before", "phone_number": "912"},
 }
@@ -544,25 +544,26 @@ BUTTONS = {"walk_in": "1", "quick": "patient:Feels better", "delete": "1", "canc
 def addresses():
     doctor = DoctorFactory()
     appointment = AppointmentFactory(doctor=doctor)
+    change = open_schedule_change([appointment], cause="Leave", by=None)
     return {
         "appointments:appointment_book": BOOK,
         "appointments:appointment_move": f"/appointments/{appointment.pk}/move/",
         "appointments:appointment_cancel": f"/appointments/{appointment.pk}/cancel/",
-        "appointments:impact_detail": open_schedule_change([appointment], cause="Leave", by=None).get_absolute_url(),
-        "appointments:leave_add": f"/doctors/{doctor.pk}/leave/",
-        "appointments:leave_edit": f"/doctors/leave/{LeaveFactory(doctor=doctor).pk}/",
-        "appointments:hours_add": f"/doctors/{doctor.pk}/hours/",
-        "appointments:hours_edit": f"/doctors/hours/{TimetableFactory(doctor=DoctorFactory()).pk}/",
-        "appointments:closure_add": "/doctors/closures/new/",
-        "appointments:closure_edit": f"/doctors/closures/{ClosureFactory().pk}/",
-        "appointments:closure_holidays": "/doctors/closures/holidays/",
+        "appointments:schedule_change_detail": change.get_absolute_url(),
+        "doctors:leave_add": f"/doctors/{doctor.pk}/leave/",
+        "doctors:leave_edit": f"/doctors/leave/{LeaveFactory(doctor=doctor).pk}/",
+        "doctors:hours_add": f"/doctors/{doctor.pk}/hours/",
+        "doctors:hours_edit": f"/doctors/hours/{TimetableFactory(doctor=DoctorFactory()).pk}/",
+        "doctors:closure_add": "/doctors/closures/new/",
+        "doctors:closure_edit": f"/doctors/closures/{ClosureFactory().pk}/",
+        "doctors:closure_holidays": "/doctors/closures/holidays/",
         "patients:patient_register": "/patients/new/",
         "patients:patient_edit": EDIT.format(pk=PatientFactory().pk),
     }
 
 
 def form_on(response):
-    return response.context["form"] if "form" in response.context else response.context["why"]
+    return response.context["form"] if "form" in response.context else response.context["cancel_form"]
 
 
 def whole_form(client, url, typed):
@@ -743,13 +744,13 @@ def test_only_forms_of_doctors_and_their_time_outlast_an_anonymising(administrat
     anonymise(patient, by=administrator)
 
     assert {resolve(path).view_name for _user, path in stored_forms()} == {
-        "appointments:leave_add",
-        "appointments:leave_edit",
-        "appointments:hours_add",
-        "appointments:hours_edit",
-        "appointments:closure_add",
-        "appointments:closure_edit",
-        "appointments:closure_holidays",
+        "doctors:leave_add",
+        "doctors:leave_edit",
+        "doctors:hours_add",
+        "doctors:hours_edit",
+        "doctors:closure_add",
+        "doctors:closure_edit",
+        "doctors:closure_holidays",
         *(f"admin:{name}" for name in TYPED_IN_ADMIN if name.startswith("doctors_")),
     }
 

@@ -19,7 +19,7 @@ FORBIDDEN, NOT_FOUND = 403, 404
 _KINDS = {
     "patient": "patients.Patient",
     "appointment": "appointments.Appointment",
-    "impact": "appointments.ScheduleChange",
+    **dict.fromkeys(["schedule_change_detail", "schedule_change_print"], "appointments.ScheduleChange"),
     "doctor": "doctors.Doctor",
     "practitioner": "doctors.Doctor",
     "schedule": "doctors.Doctor",

@@ -1,7 +1,5 @@
-"""Doctors, and their time."""
-
+from doctors.models.availability_record import AvailabilityRecord
 from doctors.models.doctor import Doctor
-from doctors.models.doctors_time import AvailabilityRecord
 from doctors.models.leave import Closure, Leave
 from doctors.models.timetable import Timetable, Weekday, WorkingHours
 

@@ -1,5 +1,3 @@
-"""Doctors."""
-
 import datetime as dt
 from typing import Any
 
@@ -28,13 +26,13 @@ class Doctor(ProtectedRecord, AuditedRecord):
         "usual length in minutes",
         default=DEFAULT_MINUTES,
         validators=[check_duration],
-        help_text="Of an appointment for which no length is given.",
+        help_text="For appointments booked without a length.",
     )
     gap_minutes = models.PositiveSmallIntegerField(
         "gap in minutes",
         default=0,
         validators=[rules.check_gap_minutes],
-        help_text="Kept free after each appointment.",
+        help_text="Left free after each appointment.",
     )
     diary_version = ClaimCounterField()
     user = models.OneToOneField(
@@ -68,34 +66,36 @@ class Doctor(ProtectedRecord, AuditedRecord):
 
     @property
     def gap(self) -> dt.timedelta:
-        """What is kept free after each appointment."""
         return dt.timedelta(minutes=self.gap_minutes)
 
     @property
     def cause(self) -> str:
-        """What an appointment is hit by when the doctor is made inactive."""
+        """What displaces appointments when the doctor is deactivated."""
         return f"{self} takes no appointments any more"
 
     def diaries(self) -> DoctorQuerySet:
-        """Return the doctor alone."""
         return Doctor.objects.filter(pk=self.pk)
 
     def touched(self) -> list[Span] | None:
-        """Return None: being active concerns all dates."""
+        """Return None: being inactive concerns all dates."""
         return None
 
+    def check_under_lock(self) -> None:
+        """Nothing to check: no other row contradicts a doctor."""
+
+    def rows_after_saving(self) -> list["Doctor"]:
+        return [self]
+
     def get_absolute_url(self) -> str:
-        """Return the address of the doctor's page."""
         return reverse("doctors:doctor_detail", args=[self.pk])
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the texts before their validators look at them."""
         self.full_name = names.clean_name(self.full_name or "")
         self.specialization = names.clean_name(self.specialization or "")
         super().clean_fields(exclude=exclude)
 
     def clean_alone(self) -> None:
-        """Check those rules that ask no other doctor: the fields say them all. No query."""
+        """Check the rules that need no other row. No query: the fields have them all."""
 
 
 auditlog.register(Doctor, exclude_fields=["diary_version", "appointments", "timetables", "leaves", "calendar_feed"])

@@ -1,4 +1,4 @@
-"""When doctors are away although they have hours: leave of one, closures of the clinic."""
+"""Times when doctors are away despite their hours."""
 
 import datetime as dt
 from typing import Any
@@ -13,8 +13,8 @@ from clinic.core import clinic_time, names
 from clinic.core.field_errors import at_field
 from doctors import rules
 from doctors.availability import Span
+from doctors.models.availability_record import AvailabilityRecord
 from doctors.models.doctor import Doctor
-from doctors.models.doctors_time import AvailabilityRecord
 from doctors.querysets import ClosureQuerySet, DoctorQuerySet, LeaveQuerySet
 
 
@@ -24,7 +24,7 @@ class Leave(AvailabilityRecord):
     doctor = models.ForeignKey(Doctor, on_delete=models.CASCADE, related_name="leaves")
     start_time = models.DateTimeField("from")
     end_time = models.DateTimeField("until")
-    reason = models.CharField(max_length=100, help_text="Seen by administrators and by the doctor.")
+    reason = models.CharField(max_length=100, help_text="Visible to administrators and the doctor.")
 
     objects = LeaveQuerySet.as_manager()
 
@@ -42,16 +42,14 @@ class Leave(AvailabilityRecord):
 
     @property
     def cause(self) -> str:
-        """The cause in words, for everyone who moves the affected appointments: without the reason of the leave."""
         return f"{self.doctor} on leave: {self.span_text}"
 
     def touched(self) -> list[Span]:
-        """Return the leave's time."""
         return [(self.start_time, self.end_time)]
 
     @property
     def span_text(self) -> str:
-        """From when to when; a day that is away from its beginning or to its end is said without that time."""
+        """From when to when, in words; midnights at its ends are left out."""
         first, last = self.dates
         starts = "" if self.start_time == clinic_time.day_bounds(first)[0] else clinic_time.time_text(self.start_time)
         ends = "" if self.end_time == clinic_time.day_bounds(last)[1] else clinic_time.time_text(self.end_time)
@@ -66,31 +64,21 @@ class Leave(AvailabilityRecord):
 
     @property
     def dates(self) -> tuple[dt.date, dt.date]:
-        """The first and the last clinic-local date of the leave."""
+        """The first and the last clinic-local date."""
         return clinic_time.local_date(self.start_time), clinic_time.local_date(self.end_time - clinic_time.MINUTE)
 
     @property
     def is_whole_days(self) -> bool:
-        """Whether it begins and ends with a day."""
         return all(
             clinic_time.day_bounds(clinic_time.local_date(each))[0] == each for each in (self.start_time, self.end_time)
         )
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the reason, and check that it can be read.
-
-        Raises:
-            ValidationError: by field: `blank_name`, `bad_character`.
-        """
         self.reason = names.clean_line(self.reason or "")
         names.check_fields_with_names(super().clean_fields, self, ("reason",), exclude)
 
     def clean(self) -> None:
-        """Check the rules of a leave.
-
-        Raises:
-            ValidationError: by field: `leave_span`, `leave_overlap`, `past`, `date_range`.
-        """
+        """Check the rules: `leave_span`, `leave_overlap`, `past`, `date_range`, by field."""
         if self.start_time is None or self.end_time is None:
             return
         with at_field("end_time"):
@@ -101,21 +89,17 @@ class Leave(AvailabilityRecord):
             self.check_apart()
 
     def check_apart(self) -> None:
-        """Check that no other leave of the doctor covers part of the time. One query."""
         others = Leave.objects.for_doctor(self.doctor_id).exclude(pk=self.pk)
         with at_field("start_time"):
             rules.check_leave_apart(others, self.start_time, self.end_time)
 
     def diaries(self) -> DoctorQuerySet:
-        """Return the doctor."""
         return Doctor.objects.filter(pk=self.doctor_id)
 
 
 class Closure(AvailabilityRecord):
-    """A clinic-local date on which the clinic is closed."""
-
     date = models.DateField(unique=True)
-    name = models.CharField(max_length=100, help_text="Seen in the schedule.")
+    name = models.CharField(max_length=100, help_text="Shown in the schedule.")
 
     objects = ClosureQuerySet.as_manager()
 
@@ -127,28 +111,17 @@ class Closure(AvailabilityRecord):
 
     @property
     def cause(self) -> str:
-        """What it is to appointments that it hits, in words."""
         return f"Clinic closed: {self}"
 
     def touched(self) -> list[Span]:
-        """Return the date from midnight to midnight."""
         return [clinic_time.day_bounds(self.date)]
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the name, and check that it can be read.
-
-        Raises:
-            ValidationError: by field: `blank_name`, `bad_character`.
-        """
         self.name = names.clean_line(self.name or "")
         names.check_fields_with_names(super().clean_fields, self, ("name",), exclude)
 
     def clean(self) -> None:
-        """Check the rules of a closure.
-
-        Raises:
-            ValidationError: by field: `closed_already`, `past`, `date_range`.
-        """
+        """Check the rules: `closed_already`, `past`, `date_range`, by field."""
         if self.date is None:
             return
         with at_field("date"):
@@ -158,18 +131,16 @@ class Closure(AvailabilityRecord):
         self.check_apart()
 
     def validate_constraints(self, exclude: Any = None) -> None:
-        """Leave the unique date to `clean()`, which names the closure that there is."""
+        """Leave the unique date to `clean()`, whose message names the other closure."""
 
     def validate_unique(self, exclude: Any = None) -> None:
-        """Leave it to `clean()`, too."""
+        """Leave the unique date to `clean()`."""
 
     def check_apart(self) -> None:
-        """Check that the clinic is not closed on the date already. One query."""
         with at_field("date"):
             rules.check_not_closed_already(Closure.objects.exclude(pk=self.pk), self.date)
 
     def diaries(self) -> DoctorQuerySet:
-        """Return all doctors."""
         return Doctor.objects.all()
 
 

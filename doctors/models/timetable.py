@@ -1,5 +1,3 @@
-"""The hours of a doctor's week."""
-
 import datetime as dt
 from typing import Any
 
@@ -11,14 +9,12 @@ from clinic.core.clinic_time import FIRST_DATE, LAST_DATE, ONE_DAY
 from clinic.core.field_errors import FieldErrors, at_field
 from doctors import rules
 from doctors.availability import Interval, Week, week_of
+from doctors.models.availability_record import AvailabilityRecord
 from doctors.models.doctor import Doctor
-from doctors.models.doctors_time import AvailabilityRecord
 from doctors.querysets import DoctorQuerySet, TimetableQuerySet
 
 
 class Weekday(models.IntegerChoices):
-    """A day of the week, numbered as Python does."""
-
     MONDAY = 0
     TUESDAY = 1
     WEDNESDAY = 2
@@ -29,19 +25,19 @@ class Weekday(models.IntegerChoices):
 
 
 class Timetable(AvailabilityRecord):
-    """A doctor's hours of a week, on the dates from `valid_from` to `valid_until`, both included; empty is no bound.
+    """A doctor's weekly hours on the dates from `valid_from` to `valid_until`, both included; empty is no bound.
 
-    `week` is what the rows of `WorkingHours` say; setting it and saving replaces them.
+    Setting `week` and saving replaces the rows of `WorkingHours`.
     """
 
     doctor = models.ForeignKey(Doctor, on_delete=models.CASCADE, related_name="timetables")
-    valid_from = models.DateField("from", null=True, blank=True, help_text="Empty: from the beginning.")
-    valid_until = models.DateField("until", null=True, blank=True, help_text="Empty: until further notice.")
+    valid_from = models.DateField("from", null=True, blank=True, help_text="Leave empty for no first date.")
+    valid_until = models.DateField("until", null=True, blank=True, help_text="Leave empty for until further notice.")
 
     objects = TimetableQuerySet.as_manager()
 
-    # Set to have the doctor's other hours end before these when they are saved, and go on after them.
-    displaces_others = False
+    # Set to have the doctor's other hours end before these when they are saved, and continue after them.
+    shortens_others = False
 
     class Meta:
         ordering = ["doctor", "valid_from", "pk"]
@@ -51,12 +47,11 @@ class Timetable(AvailabilityRecord):
 
     @property
     def cause(self) -> str:
-        """What it is to appointments that it hits, in words."""
         return str(self)
 
     @property
     def validity_text(self) -> str:
-        """For which dates it is, as `from 1 Dec 2026 until 31 Dec 2026`."""
+        """The dates it applies to, as `from 1 Dec 2026 until 31 Dec 2026`."""
         parts = [
             f"{word} {date_format(day, 'j M Y')}"
             for word, day in (("from", self.valid_from), ("until", self.valid_until))
@@ -66,7 +61,6 @@ class Timetable(AvailabilityRecord):
 
     @property
     def week(self) -> Week:
-        """The hours by weekday, each day's in order."""
         staged: Week | None = getattr(self, "_week", None)
         if staged is not None:
             return staged
@@ -80,7 +74,7 @@ class Timetable(AvailabilityRecord):
 
     @property
     def week_text(self) -> list[tuple[str, str]]:
-        """Each weekday with hours, and those hours as people write them."""
+        """The weekdays with hours, and those hours as people write them."""
         week = self.week
         return [
             (str(Weekday(day).label), ", ".join(rules.interval_text(*interval) for interval in week[day]))
@@ -88,12 +82,6 @@ class Timetable(AvailabilityRecord):
         ]
 
     def clean(self) -> None:
-        """Check the rules of a timetable.
-
-        Raises:
-            ValidationError: by field, hours under the weekday's name: `interval`, `intervals_overlap`, `no_hours`,
-                `validity`, `validity_overlap`, `date_range`.
-        """
         errors = FieldErrors()
         for day, intervals in self.week.items():
             with errors.at(Weekday(day).name.lower()):
@@ -109,19 +97,17 @@ class Timetable(AvailabilityRecord):
             self.check_apart()
 
     def check_apart(self) -> None:
-        """Check that no other timetable of the doctor is for some of the same dates. One query."""
         others = Timetable.objects.for_doctor(self.doctor_id).exclude(pk=self.pk)
-        if self.displaces_others:
-            others = others.exclude(pk__in=[other.pk for other in self._displaced()])
+        if self.shortens_others:
+            others = others.exclude(pk__in=[other.pk for other in self._overlapped()])
         with at_field("valid_from"):
             rules.check_validity_apart(others, self.valid_from, self.valid_until)
 
     def diaries(self) -> DoctorQuerySet:
-        """Return the doctor."""
         return Doctor.objects.filter(pk=self.doctor_id)
 
-    def _displaced(self) -> list["Timetable"]:
-        """Return the doctor's other hours that are for some of the same dates, but for other dates, too."""
+    def _overlapped(self) -> list["Timetable"]:
+        """Return other hours of the doctor that share some of these dates and have dates of their own."""
         others = Timetable.objects.for_doctor(self.doctor_id).exclude(pk=self.pk)
         return [
             other
@@ -139,29 +125,42 @@ class Timetable(AvailabilityRecord):
             return False
         return other.valid_until is None or self.valid_until < other.valid_until
 
-    def _displace(self, other: "Timetable") -> None:
-        """Let other hours end the day before these begin, and go on the day after they end."""
+    def rows_after_saving(self) -> list["Timetable"]:
+        """Return these hours, and other hours as they make room for them, if `shortens_others`."""
+        others = self._overlapped() if self.shortens_others else []
+        return [self, *(part for other in others for part in self._parts_beside(other))]
+
+    def _parts_beside(self, other: "Timetable") -> list["Timetable"]:
+        """Return other hours as they end the day before these begin, and continue the day after these end."""
+        rest = other
         if self._begins_after(other) and self._ends_before(other):
             rest = Timetable(doctor_id=other.doctor_id, valid_until=other.valid_until)
             rest.week = other.week
-        else:
-            rest = other
+        parts = []
         if self.valid_from is not None and self._begins_after(other):
             other.valid_until = self.valid_from - ONE_DAY
-            other.save()
+            parts.append(other)
         if self.valid_until is not None and self._ends_before(rest):
             rest.valid_from = self.valid_until + ONE_DAY
-            rest.save()
+            parts.append(rest)
+        return parts
+
+    def rows_after_deleting(self) -> tuple[list["Timetable"], list["Timetable"]]:
+        """Return these hours as deleted; the same hours on the dates before and after them become one again."""
+        before, after = self._neighbours()
+        if before is None or after is None or before.week != after.week:
+            return [], [self]
+        before.valid_until = after.valid_until
+        return [before], [self, after]
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete under the claim; the same hours on the dates before and after it are then one again."""
-        with self._claimed():
-            before, after = self._neighbours()
+        with self._locked():
+            written, gone = self.rows_after_deleting()
             deleted = super().delete(*args, **kwargs)
-            if before is not None and after is not None and before.week == after.week:
-                super(Timetable, after).delete()
-                before.valid_until = after.valid_until
-                before.save()
+            for other in gone[1:]:
+                super(Timetable, other).delete()
+            for other in written:
+                other.save()
             return deleted
 
     def _neighbours(self) -> tuple["Timetable | None", "Timetable | None"]:
@@ -172,9 +171,9 @@ class Timetable(AvailabilityRecord):
         return before or None, after or None
 
     def write_parts(self) -> None:
-        """Replace the rows of hours that differ, if a week was set; let other hours make room, if they are to."""
-        for other in self._displaced() if self.displaces_others else ():
-            self._displace(other)
+        """Save other hours that make room, and replace the rows of hours that differ, if `week` was set."""
+        for other in self.rows_after_saving()[1:]:
+            other.save()
         self._write_week()
 
     def _write_week(self) -> None:
@@ -200,7 +199,7 @@ class WorkingHours(models.Model):
     timetable = models.ForeignKey(Timetable, on_delete=models.CASCADE, related_name="working_hours")
     weekday = models.PositiveSmallIntegerField(choices=Weekday.choices)
     start = models.TimeField()
-    end = models.TimeField(help_text="00:00 is the midnight that follows.")
+    end = models.TimeField(help_text="00:00 is the following midnight.")
 
     class Meta:
         ordering = ["weekday", "start"]
@@ -217,7 +216,6 @@ class WorkingHours(models.Model):
 
     @property
     def interval(self) -> Interval:
-        """Start and end."""
         return self.start, self.end
 
 

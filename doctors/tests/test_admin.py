@@ -140,7 +140,7 @@ def test_action_on_a_doctor_already_so_leaves_no_audit_entry(in_admin, okafor):
     assert AuditEntry.objects.get_for_object(okafor).count() == 1
 
 
-def test_deactivation_keeps_what_is_booked(in_admin, okafor):
+def test_deactivation_keeps_booked_appointments(in_admin, okafor):
     appointment = AppointmentFactory(doctor=okafor)
 
     act(in_admin, "deactivate", okafor)

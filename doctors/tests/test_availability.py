@@ -117,7 +117,7 @@ def test_hours_over_midnight_are_one():
 # Which hours hold
 
 
-def test_timetable_holds_from_its_first_to_its_last_date():
+def test_timetable_applies_from_its_first_to_its_last_date():
     november = every_day("08:00-12:00", valid_until=dt.date(2026, 11, 30))
     december = every_day("10:00-12:00", valid_from=dt.date(2026, 12, 1), valid_until=dt.date(2026, 12, 31))
     opens = {
@@ -169,7 +169,7 @@ def test_unavailable_times_say_why():
     ]
 
 
-def test_closure_is_why_all_day_and_nothing_is_open():
+def test_closure_makes_the_whole_day_unavailable():
     time = DoctorAvailability([every_day("08:00-12:00")], [], {TUESDAY: "Stocktaking"})
 
     assert time.open_on(TUESDAY) == []
@@ -208,7 +208,7 @@ def test_free_and_busy_never_overlap_and_together_are_the_hours(open_minutes, ta
 @pytest.mark.parametrize(("zone", "day"), CHANGES)
 @PER_DAY
 @hypothesis.given(INTERVALS, SPANS, st.booleans())
-def test_open_and_away_are_the_day(settings, zone, day, intervals, leave, is_closed):
+def test_open_and_away_times_together_are_the_day(settings, zone, day, intervals, leave, is_closed):
     settings.TIME_ZONE = zone
     absences = [Absence(start, end, "Training") for start, end in from_midnight(day, leave)]
     time = DoctorAvailability(
@@ -235,7 +235,7 @@ def test_open_and_away_are_the_day(settings, zone, day, intervals, leave, is_clo
     st.sampled_from([0, 1, 10, 60]),
     st.sampled_from([15, 20, 25, 30]),
 )
-def test_every_offered_time_can_be_booked_and_every_bookable_is_offered(
+def test_offered_times_are_exactly_those_that_can_be_booked(
     settings, zone, day, intervals, leave, booked, minutes, minute, gap, step
 ):
     settings.TIME_ZONE = zone
@@ -274,7 +274,7 @@ def is_open(time, start, end):
     st.dates(dt.date(2026, 1, 1), dt.date(2026, 12, 31)),
     A_TIME,
 )
-def test_first_instant_is_the_first_at_which_clocks_show_the_time_or_later(zone, day, time):
+def test_first_instant_of_a_time_around_clock_changes(zone, day, time):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clinic_time, "clinic_zone", lambda: ZoneInfo(zone))
         instant = clinic_time.first_instant_from(day, time)

@@ -26,7 +26,7 @@ def verdicts(context):
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("make", [csv_rows, xlsx_rows])
-def test_confirmed_rows_are_doctors_and_what_is_empty_is_as_usual(in_admin, administrator, make):
+def test_confirmed_rows_are_doctors_and_empty_cells_are_defaults(in_admin, administrator, make):
     address, _context = preview(in_admin, OKAFOR, SILVA, make=make)
 
     in_admin.post(address)
@@ -42,7 +42,7 @@ def test_confirmed_rows_are_doctors_and_what_is_empty_is_as_usual(in_admin, admi
         assert entry.changes["full_name"] == ["None", doctor.full_name]
 
 
-def test_columns_that_are_not_required_may_be_missing(in_admin):
+def test_optional_columns_may_be_missing(in_admin):
     file = csv_rows(["full_name", "Specialty"], SILVA[:2])
 
     in_admin.post(in_admin.post(UPLOAD, {"file": file})["Location"])
@@ -82,7 +82,7 @@ def test_rows_are_compared_with_doctors_by_name_and_specialization(in_admin):
     assert set(Doctor.objects.values_list("full_name", flat=True)) == {"Dr Jámes Okafor", "Dr Ana Silva"}
 
 
-def test_registered_doctor_is_shown_with_what_differs_in_the_row(in_admin):
+def test_existing_doctor_is_shown_with_the_differing_columns(in_admin):
     stored = DoctorFactory(full_name="Dr James Okafor", specialization="Cardiology", usual_minutes=30, gap_minutes=0)
     differences = [
         (["no", "30", "0"], "active"),
@@ -98,7 +98,7 @@ def test_registered_doctor_is_shown_with_what_differs_in_the_row(in_admin):
         assert row.remarks[0][1].endswith(f"differs in {differs}:"), cells
 
 
-def test_registered_doctor_with_the_same_or_empty_cells_does_not_differ(in_admin):
+def test_existing_doctor_with_equal_or_empty_cells_does_not_differ(in_admin):
     DoctorFactory(full_name="Dr James Okafor", specialization="Cardiology", usual_minutes=30, gap_minutes=0)
 
     for cells in (["", "", ""], ["yes", "30", "0"]):
@@ -144,9 +144,9 @@ def test_doctors_list_links_administrators_to_the_import(in_admin):
     assert f'href="{UPLOAD}"' in in_admin.get("/doctors/").content.decode()
 
 
-def test_doctors_list_links_nobody_else_to_the_import(at_desk):
+def test_doctor_list_links_only_administrators_to_the_import(at_desk):
     assert UPLOAD not in at_desk.get("/doctors/").content.decode()
 
 
-def test_doctors_have_no_dates_so_nothing_is_asked_about_them(in_admin):
+def test_import_of_doctors_asks_nothing_about_dates(in_admin):
     assert "month_first" not in in_admin.get(UPLOAD).context["form"].fields

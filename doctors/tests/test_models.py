@@ -28,14 +28,14 @@ def codes_by_text(field, texts):
     return {text: codes_text(doctor_with(**{field: text})) for text in texts}
 
 
-def test_text_that_can_be_read_is_accepted():
+def test_readable_text_is_accepted():
     texts = ["X", "Dr. Łukasz Øster-O'Brien", "李", "x" * 100]
 
     for field in ("full_name", "specialization"):
         assert codes_by_text(field, texts) == dict.fromkeys(texts, "")
 
 
-def test_text_that_cannot_be_read_is_refused():
+def test_unreadable_text_is_refused():
     codes = {
         "": "blank",
         None: "blank",
@@ -75,7 +75,7 @@ def test_login_of_two_doctors_is_refused():
 
 
 @pytest.mark.both_databases
-def test_doctor_stays_when_the_login_is_deleted():
+def test_doctor_remains_when_the_login_is_deleted():
     user = UserFactory()
     doctor = DoctorFactory(user=user)
 
@@ -171,7 +171,7 @@ def test_delete_of_a_linked_doctor_is_refused_with_advice():
 
 
 @pytest.mark.both_databases
-def test_delete_of_several_with_one_linked_deletes_nobody():
+def test_delete_of_several_with_one_protected_deletes_none():
     appointment = AppointmentFactory()
     DoctorFactory()
 
@@ -190,7 +190,7 @@ def test_delete_of_everybody_needs_a_queryset():
 # Words
 
 
-def test_active_leaves_out_who_takes_no_appointments():
+def test_active_excludes_inactive_doctors():
     doctor = DoctorFactory()
     DoctorFactory(is_active=False)
 
@@ -205,7 +205,7 @@ def test_specialized_in_takes_one_specialization():
 
 
 @pytest.mark.both_databases
-def test_doctors_come_in_order_of_their_names():
+def test_doctors_are_ordered_by_name():
     for full_name in ["Dr Zola", "Dr Abel", "Dr Okafor"]:
         DoctorFactory(full_name=full_name)
 

@@ -59,7 +59,7 @@ def test_list_makes_the_same_queries_for_3_and_30_doctors(at_desk):
     assert len(few) == len(many)
 
 
-def test_page_shows_the_doctor_and_leads_to_the_diary(at_desk, okafor):
+def test_page_shows_the_doctor_and_links_to_the_diary(at_desk, okafor):
     page = at_desk.get(f"/doctors/{okafor.pk}/").content.decode()
 
     assert "Dr Okafor" in page
@@ -92,7 +92,7 @@ def test_unknown_doctor_is_not_found(at_desk):
 # Hours, leave and closures
 
 
-def test_page_shows_hours_leave_and_closures_that_are_to_come(at_desk, okafor):
+def test_page_shows_present_and_future_hours_leave_and_closures(at_desk, okafor):
     TimetableFactory(doctor=okafor, valid_until=dt.date(2020, 12, 31), week={6: [(dt.time(6), dt.time(7))]})
     TimetableFactory(doctor=okafor, valid_from=dt.date(2026, 1, 1), valid_until=dt.date(2026, 12, 31))
     LeaveFactory(doctor=okafor)

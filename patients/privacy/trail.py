@@ -8,6 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.db.models import Q
 
+from clinic.audit.former_names import changes_of
 from clinic.models import AuditEntry
 from patients.models import Patient
 from patients.privacy.holders import registered_holders
@@ -31,7 +32,7 @@ class RelevantEntry:
         """The changes of fields, without the values that are another patient's."""
         return {
             field: (old if self.old else None, new if self.new else None)
-            for field, (old, new) in self.entry.changes_dict.items()
+            for field, (old, new) in changes_of(self.entry).items()
         }
 
 

@@ -73,8 +73,8 @@ def test_history_has_no_ids_of_staff_or_other_patients(data):
 
     changed = {field for history in histories for entry in history for field in entry["changed"]}
 
-    assert {"reason", "start_time", "reached_at"} <= changed
-    assert changed.isdisjoint({"patient", "booked_by", "reached_by"})
+    assert {"reason", "start_time", "informed_at"} <= changed
+    assert changed.isdisjoint({"patient", "booked_by", "informed_by"})
 
 
 def test_record_has_every_field(data):

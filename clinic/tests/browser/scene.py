@@ -29,7 +29,7 @@ def open_clinic(doctor_user):
     10:30  Santos, booked          Müller, due
     11:00  Brown, later
     Tomorrow at 9:00 Woźniak sees Ferreira; on Thursday at 14:00 Santos sees Lindqvist, who has hours, and leave in
-    December. The clinic is closed on Christmas Day. The impact is of yesterday.
+    December. The clinic is closed on Christmas Day. The worklist is of yesterday.
     """
     doctors = SimpleNamespace(
         ferreira=DoctorFactory(full_name="Dr Ana Ferreira", user=doctor_user),
@@ -50,7 +50,7 @@ def open_clinic(doctor_user):
         "timetable": TimetableFactory(doctor=doctors.lindqvist, week=dict.fromkeys(range(5), whole_day)),
         "leave": LeaveFactory(doctor=doctors.lindqvist),
         "closure": ClosureFactory(),
-        "impact": open_schedule_change([appointments["unclosed"]], cause="Dr James Okafor on leave: Ill", by=None),
+        "worklist": open_schedule_change([appointments["unclosed"]], cause="Dr James Okafor on leave: Ill", by=None),
     }
     return SimpleNamespace(doctors=doctors, patients=patients, **appointments, **times)
 

@@ -64,13 +64,13 @@ def plant(text, number, *, by):
     token = ApiToken(user=user, name=cut(text, 100))
     token.make_text()
     saved(token)
-    impact = open_schedule_change([appointment], cause=cut(text, 255), by=by)
+    worklist = open_schedule_change([appointment], cause=cut(text, 255), by=by)
     return SimpleNamespace(
         appointment=appointment.pk,
         gone=gone.pk,
         patient=patient.pk,
         doctor=doctor.pk, timetable=timetable.pk, leave=leave.pk,
-        closure=closure.pk, token=token.pk, impact=impact.pk, user=user.pk,
+        closure=closure.pk, token=token.pk, worklist=worklist.pk, user=user.pk,
     )  # fmt: skip
 
 
@@ -84,7 +84,7 @@ OF_EACH = [
     "/appointments/{0.appointment}/move/",
     "/appointments/{0.appointment}/cancel/",
     "/appointments/book/?patient={0.patient}&doctor={0.doctor}&date=2026-11-24&time=10:30",
-    "/appointments/impacts/{0.impact}/",
+    "/appointments/impacts/{0.worklist}/",
     "/doctors/{0.doctor}/",
     "/doctors/{0.doctor}/week/2026-11-24/",
 ]

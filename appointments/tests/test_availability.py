@@ -136,24 +136,24 @@ def test_saving_without_the_form_is_refused_under_the_lock(maria, okafor, isolat
 
 
 @pytest.fixture
-def hit(okafor, maria):
+def affected(okafor, maria):
     """An appointment on a day on which the doctor turned out to be on leave."""
     appointment = AppointmentFactory(doctor=okafor, patient=maria, start_time=at(9, day=30))
     LeaveFactory(doctor=okafor, start_time=at(0, day=30), end_time=at(23, 59, day=30))
     return appointment
 
 
-def test_leave_leaves_what_is_booked_as_it_is(hit):
-    hit.reason = "Sore knee"
-    hit.full_clean()
-    hit.save()
+def test_leave_does_not_change_booked_appointments(affected):
+    affected.reason = "Sore knee"
+    affected.full_clean()
+    affected.save()
 
     assert Appointment.objects.get().status == "booked"
 
 
 @pytest.mark.both_databases
-def test_appointment_in_a_leave_can_be_cancelled_but_not_brought_back(hit, receptionist):
-    cancelled = actions.cancel(hit, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
+def test_appointment_in_a_leave_can_be_cancelled_but_not_restored(affected, receptionist):
+    cancelled = actions.cancel(affected, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
 
     with pytest.raises(ValidationError) as refused:
         actions.undo(cancelled, by=receptionist)
@@ -161,11 +161,15 @@ def test_appointment_in_a_leave_can_be_cancelled_but_not_brought_back(hit, recep
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["leave"]
 
 
-def test_appointment_in_a_leave_can_be_given_to_a_colleague(hit, receptionist):
+def test_appointment_in_a_leave_can_be_given_to_a_colleague(affected, receptionist):
     colleague = DoctorFactory()
 
     moved = actions.move(
-        hit, doctor=colleague, start_time=hit.start_time, duration_minutes=hit.duration_minutes, by=receptionist
+        affected,
+        doctor=colleague,
+        start_time=affected.start_time,
+        duration_minutes=affected.duration_minutes,
+        by=receptionist,
     )
 
     assert moved.doctor == colleague
@@ -186,7 +190,7 @@ def test_consultation_that_overran_the_hours_can_be_recorded(okafor, now, admini
 # Free times and the day view
 
 
-def test_free_times_keep_to_hours_leave_and_closures(okafor):
+def test_free_times_respect_hours_leave_and_closures(okafor):
     found = find_free(SlotSearch(minutes=60), [okafor], first_day=WEDNESDAY)
 
     times = {day.date.day: [slot.time for _doctor, slots in day.doctors for slot in slots] for day in found.days}
@@ -198,12 +202,12 @@ def test_free_times_keep_to_hours_leave_and_closures(okafor):
     assert times[26] == ["08:00", "08:30", "09:00", "11:00", "13:00", *times[25][8:]]
 
 
-def test_first_working_day_is_one_on_which_somebody_works(okafor):
+def test_first_working_day_is_one_with_a_working_doctor(okafor):
     assert first_working_day([okafor], dt.date(2026, 11, 27)) == dt.date(2026, 11, 30)
     assert first_working_day([okafor], WEDNESDAY) == WEDNESDAY
 
 
-def test_walk_in_after_hours_finds_nobody(okafor, maria, receptionist, now):
+def test_walk_in_after_hours_finds_no_doctor(okafor, maria, receptionist, now):
     now.move_to(at(16, 50, day=24))
 
     with pytest.raises(ValidationError) as refused:
@@ -217,7 +221,7 @@ def column_of(day, user):
     return shown, shown.columns[0]
 
 
-def test_day_says_why_nobody_can_be_booked(okafor, receptionist):
+def test_day_says_why_no_doctor_can_be_booked(okafor, receptionist):
     shown, column = column_of(dt.date(2026, 11, 26), receptionist)
 
     assert [(each.text, each.span) for each in column.unavailable] == [
@@ -227,7 +231,7 @@ def test_day_says_why_nobody_can_be_booked(okafor, receptionist):
     assert (shown.grid.start, shown.grid.end) == (at(8, day=26), at(17, day=26))
 
 
-def test_closed_day_says_so_all_over(okafor, receptionist):
+def test_closed_day_is_marked_in_every_column(okafor, receptionist):
     _shown, column = column_of(dt.date(2026, 11, 27), receptionist)
 
     assert [(each.text, each.place.minute, each.place.minutes) for each in column.unavailable] == [
@@ -238,7 +242,7 @@ def test_closed_day_says_so_all_over(okafor, receptionist):
     assert column.booked_share is None
 
 
-def test_day_opens_with_the_earliest_and_closes_with_the_latest(okafor, receptionist):
+def test_day_spans_the_earliest_to_the_latest_hours(okafor, receptionist):
     early = DoctorFactory(full_name="Dr Early")
     TimetableFactory(doctor=early, week={2: [(dt.time(6, 30), dt.time(19, 15))]})
 
@@ -252,7 +256,7 @@ def test_day_opens_with_the_earliest_and_closes_with_the_latest(okafor, receptio
     ]
 
 
-def test_head_says_how_much_of_the_hours_is_booked(okafor, receptionist, isolated):
+def test_column_head_says_how_much_is_booked(okafor, receptionist, isolated):
     for status, share in [("booked", 12), ("no_show", 0), ("completed", 12), ("in_consultation", 12)]:
         with isolated(status=status, share=share):
             AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60, status=status)
@@ -268,7 +272,7 @@ def test_own_column_comes_first(okafor, doctor_user):
     assert [column.doctor for column in shown.columns] == [own, okafor]
 
 
-def test_change_of_a_doctors_time_changes_the_version_of_the_day(okafor):
+def test_change_of_availability_changes_the_version_of_the_day(okafor):
     versions = {Doctor.objects.get(pk=okafor.pk).diary_version}
 
     for change in (
@@ -297,7 +301,7 @@ def at_late_desk(client, receptionist):
     return client
 
 
-def test_refused_time_is_offered_with_a_tick_to_who_may_book_it(at_late_desk, form_data):
+def test_refused_time_is_offered_to_users_who_may_override(at_late_desk, form_data):
     refused = at_late_desk.post(BOOK, form_data | LATE)
     booked = at_late_desk.post(BOOK, form_data | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
 
@@ -307,14 +311,14 @@ def test_refused_time_is_offered_with_a_tick_to_who_may_book_it(at_late_desk, fo
     assert Appointment.objects.get().outside_hours_reason == WHY
 
 
-def test_time_that_can_be_booked_offers_nothing(at_late_desk, form_data):
+def test_bookable_time_offers_no_override(at_late_desk, form_data):
     response = at_late_desk.post(BOOK, form_data | {"duration_minutes": "5"})
 
     assert codes_at(response, "duration_minutes") == ["duration"]
     assert 'name="outside_hours"' not in response.content.decode()
 
 
-def test_who_may_not_is_offered_nothing_and_is_refused_what_was_forged(at_desk, form_data):
+def test_user_without_permission_cannot_override(at_desk, form_data):
     refused = at_desk.post(BOOK, form_data | LATE)
     forged = at_desk.post(BOOK, form_data | LATE | {"outside_hours": "on", "outside_hours_reason": WHY})
 
@@ -359,7 +363,7 @@ def test_reason_overrides_no_double_booking(maria, okafor, administrator):
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["doctor_overlap"]
 
 
-def test_verb_refuses_a_reason_of_who_may_not(request, maria, okafor, isolated):
+def test_booking_action_refuses_a_reason_without_permission(request, maria, okafor, isolated):
     for by in ["receptionist", None]:
         with isolated(by=by):
             user = by and request.getfixturevalue(by)
@@ -371,7 +375,7 @@ def test_verb_refuses_a_reason_of_who_may_not(request, maria, okafor, isolated):
             assert list(refused.value.error_dict) == ["outside_hours_reason"]
 
 
-def test_reason_that_is_not_needed_is_not_kept(maria, okafor, administrator):
+def test_unneeded_reason_is_not_saved(maria, okafor, administrator):
     asked = {"patient": maria, "doctor": okafor, "start_time": at(10), "duration_minutes": 30}
 
     assert actions.book(**asked, by=administrator, outside_hours_reason=WHY).outside_hours_reason == ""
@@ -439,7 +443,7 @@ def test_day_marks_appointments_outside_hours_or_in_an_absence(okafor, reception
     assert seen == [["", "doctor away", f"outside hours: {WHY}"], ["", "doctor away", "outside hours"]]
 
 
-def test_appointment_booked_outside_hours_is_marked_by_what_affects_it(okafor, receptionist, isolated):
+def test_appointment_booked_outside_hours_is_marked_with_its_reason(okafor, receptionist, isolated):
     cases = {
         "leave": (
             lambda doctor: LeaveFactory(doctor=doctor, start_time=at(0, day=30), end_time=at(23, day=30)),

@@ -38,14 +38,14 @@ def appointments_of(doctor):
 
 
 def enter_leave(page, hands, doctor):
-    """Go from the doctor's page to those who are hit by a leave tomorrow."""
+    """Go from the doctor's page to the worklist of a leave tomorrow."""
     page.goto(doctor.get_absolute_url())
     hands.click(page.get_by_role("link", name="Add leave"))
     expect(page.get_by_label("First day")).to_be_focused()
     page.get_by_label("First day").fill(TOMORROW.isoformat())
     page.get_by_label("Reason").fill("Ill")
     hands.click(page.get_by_role("button", name="Save", exact=True).locator("visible=true").last)
-    expect(page.get_by_role("heading", name="16 booked appointments are hit")).to_be_visible()
+    expect(page.get_by_role("heading", name="16 affected appointments")).to_be_visible()
     assert not Leave.objects.filter(doctor=doctor).exists()
     hands.click(page.get_by_role("button", name="Save, then move or cancel 16"))
     expect(page.get_by_role("status").filter(has_text="16 to move or cancel")).to_be_visible()
@@ -59,13 +59,13 @@ def test_everyone_of_a_full_day_is_moved_in_four_clicks(admins_page, full_day, w
     hands.click(admins_page.get_by_role("button", name=re.compile(f"Move all 16: {whose}")))
 
     expect(admins_page.get_by_text("16 moved.")).to_be_visible()
-    expect(admins_page.get_by_text("16 patients to reach")).to_be_visible()
+    expect(admins_page.get_by_text("16 patients to inform")).to_be_visible()
     assert not appointments_of(full_day).exists()
     assert Appointment.objects.filter(patient__first_name="Rui", status="booked").count() == 16
     assert hands.clicks == clicks_of("Leave over a full day of 16, everyone moved")
 
 
-def test_receptionist_opens_the_list_from_the_day_and_informs_patients(admins_page, desk, full_day):
+def test_receptionist_opens_the_worklist_and_ticks_informed_patients(admins_page, desk, full_day):
     enter_leave(admins_page, Hands(admins_page), full_day)
 
     desk.goto("/")
@@ -73,11 +73,11 @@ def test_receptionist_opens_the_list_from_the_day_and_informs_patients(admins_pa
     desk.get_by_role("link", name="Open the list").click()
     desk.get_by_role("button", name="Move Rui Alves a to Thu 26 Nov 2026").click()
     expect(desk.get_by_text("1 moved.")).to_be_visible()
-    desk.get_by_role("button", name="Reached: Rui Alves a").click()
+    desk.get_by_role("checkbox", name="Informed: Rui Alves a").click()
 
-    expect(desk.get_by_role("button", name="Not reached after all: Rui Alves a")).to_be_visible()
-    expect(desk.get_by_text("15 patients to reach")).to_be_visible()
-    assert DisplacedAppointment.objects.exclude(reached_at=None).get().reached_by.username == "reception"
+    expect(desk.get_by_role("checkbox", name="Informed: Rui Alves a")).to_be_checked()
+    expect(desk.get_by_text("15 patients to inform")).to_be_visible()
+    assert DisplacedAppointment.objects.exclude(informed_at=None).get().informed_by.username == "reception"
 
 
 def test_all_of_it_works_without_javascript_and_on_a_telephone(open_page, administrator, full_day):
@@ -96,7 +96,7 @@ def test_all_of_it_works_without_javascript_and_on_a_telephone(open_page, admini
     assert not appointments_of(full_day).exists()
 
 
-def test_enter_in_the_reason_cancels_nothing(admins_page, full_day):
+def test_enter_in_the_reason_cancels_no_appointment(admins_page, full_day):
     enter_leave(admins_page, Hands(admins_page), full_day)
     admins_page.get_by_text("Cancel all 16 …").click()
 

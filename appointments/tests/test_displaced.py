@@ -1,4 +1,4 @@
-"""Who is hit when doctors' time changes, and where they could go."""
+"""Appointments displaced by a change of availability, and the times proposed for them."""
 
 import datetime as dt
 from itertools import pairwise
@@ -7,8 +7,6 @@ import pytest
 
 from appointments.booking import actions
 from appointments.displaced.finder import (
-    displaced_by_deleting,
-    displaced_by_saving,
     follow_up,
     obstacles_to,
     open_schedule_change,
@@ -20,6 +18,7 @@ from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry
+from doctors.displacement import displaced_by_deleting, displaced_by_saving
 from doctors.models import Closure, Doctor, Leave, Timetable
 from doctors.tests.factories import DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
@@ -65,21 +64,23 @@ def test_leave_affects_the_appointments_that_share_time_with_it(okafor, isolated
         (at(10, 59, day=25), True),
         (at(11, day=25), False),
     ]
-    for starts, is_hit in cases:
-        with isolated(starts=starts, is_hit=is_hit):
+    for starts, is_affected in cases:
+        with isolated(starts=starts, is_affected=is_affected):
             booked = create_appointment(okafor, starts)
 
-            assert displaced_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == ([booked] if is_hit else [])
+            assert displaced_by_saving(leave(okafor, at(10, day=25), at(11, day=25))) == (
+                [booked] if is_affected else []
+            )
 
 
-def test_leave_affects_this_doctor_only_soonest_first(okafor):
+def test_leave_displaces_appointments_of_its_doctor_soonest_first(okafor):
     later, sooner = create_appointment(okafor, at(15, day=25)), create_appointment(okafor, at(9, day=25))
     create_appointment(DoctorFactory(), at(9, day=25))
 
     assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [sooner, later]
 
 
-def test_appointment_that_can_no_longer_be_moved_is_not_affected(okafor, isolated):
+def test_appointment_that_cannot_be_moved_is_not_affected(okafor, isolated):
     for status in ["cancelled", "no_show", "completed", "in_consultation"]:
         with isolated(status=status):
             create_appointment(okafor, at(10, day=25), status=status, cancelled_by="patient", cancel_reason="Ill")
@@ -87,40 +88,40 @@ def test_appointment_that_can_no_longer_be_moved_is_not_affected(okafor, isolate
             assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == []
 
 
-def test_patient_who_has_arrived_and_waits_is_affected(okafor):
+def test_waiting_patient_is_affected(okafor):
     waiting = create_appointment(okafor, at(8, 45, day=24), status="arrived", arrived_at=at(8, 40, day=24))
 
     assert displaced_by_saving(leave(okafor, at(8, 30, day=24), at(17, day=24))) == [waiting]
 
 
-def test_patient_who_waits_beyond_the_time_is_affected_too(okafor):
+def test_patient_waiting_beyond_the_appointment_is_affected(okafor):
     waiting = create_appointment(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
 
     assert displaced_by_saving(leave(okafor, at(0, day=24), at(0, day=25))) == [waiting]
 
 
-def test_appointment_that_is_over_is_not_affected(okafor):
+def test_past_appointment_is_not_affected(okafor):
     create_appointment(okafor, at(8, 15, day=24))
 
     assert displaced_by_saving(leave(okafor, at(8, day=24), at(17, day=24))) == []
 
 
-def test_longer_leave_affects_only_those_it_did_not_affect_before(okafor):
+def test_extended_leave_displaces_only_appointments_in_the_added_part(okafor):
     create_appointment(okafor, at(9, day=26))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=26), end_time=at(0, day=27))
-    hit = create_appointment(okafor, at(9, day=27))
+    affected = create_appointment(okafor, at(9, day=27))
     entered.end_time = at(0, day=28)
 
-    assert displaced_by_saving(entered) == [hit]
+    assert displaced_by_saving(entered) == [affected]
 
 
-def test_leave_affects_an_appointment_that_was_booked_outside_hours_too(okafor):
+def test_leave_displaces_appointments_booked_outside_hours(okafor):
     evening = create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
 
     assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26))) == [evening]
 
 
-def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
+def test_check_saves_nothing_and_leaves_the_record_unsaved(okafor):
     create_appointment(okafor, at(10, day=25))
     entries = AuditEntry.objects.count()
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
@@ -134,7 +135,7 @@ def test_looking_saves_nothing_and_leaves_the_record_unsaved(okafor):
 
 
 @pytest.mark.both_databases
-def test_looking_locks_the_diary_so_that_nobody_books_in_between(okafor):
+def test_check_locks_the_diary(okafor):
     version = Doctor.objects.get(pk=okafor.pk).diary_version
 
     displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=26)))
@@ -143,7 +144,7 @@ def test_looking_locks_the_diary_so_that_nobody_books_in_between(okafor):
 
 
 @pytest.mark.both_databases
-def test_change_that_is_refused_under_the_lock_is_a_lost_race(okafor):
+def test_change_refused_under_the_lock_is_a_lost_race(okafor):
     create_appointment(okafor, at(10, day=25))
     LeaveFactory(doctor=okafor, start_time=at(12, day=25), end_time=at(13, day=25))
 
@@ -156,13 +157,13 @@ def test_change_that_is_refused_under_the_lock_is_a_lost_race(okafor):
 
 @pytest.mark.both_databases
 def test_closure_affects_every_doctor_on_its_date(okafor):
-    hit = [create_appointment(okafor, at(10, day=25)), create_appointment(DoctorFactory(), at(11, day=25))]
+    affected = [create_appointment(okafor, at(10, day=25)), create_appointment(DoctorFactory(), at(11, day=25))]
     create_appointment(okafor, at(10, day=26))
 
-    assert displaced_by_saving(Closure(date=dt.date(2026, 11, 25), name="Stocktaking")) == hit
+    assert displaced_by_saving(Closure(date=dt.date(2026, 11, 25), name="Stocktaking")) == affected
 
 
-def test_shorter_hours_affect_what_lies_outside_them(okafor):
+def test_shorter_hours_displace_appointments_outside_them(okafor):
     inside, outside = create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(15, day=25))
     timetable = Timetable.objects.get()
     timetable.week = {day: [(EIGHT, NOON)] for day in range(5)}
@@ -174,7 +175,7 @@ def test_shorter_hours_affect_what_lies_outside_them(okafor):
     assert Timetable.objects.get().week[0] == [(EIGHT, NOON)]
 
 
-def test_first_hours_of_a_doctor_affect_what_lies_outside_them():
+def test_first_hours_of_a_doctor_displace_appointments_outside_them():
     doctor = DoctorFactory()
     outside = create_appointment(doctor, at(12, 15, day=25))
     timetable = Timetable(doctor=doctor)
@@ -183,35 +184,35 @@ def test_first_hours_of_a_doctor_affect_what_lies_outside_them():
     assert displaced_by_saving(timetable) == [outside]
 
 
-def test_hours_deleted_affect_the_appointments_of_their_dates(okafor):
+def test_deleting_hours_displaces_appointments_on_their_dates(okafor):
     timetable = Timetable.objects.get()
     timetable.valid_until = dt.date(2026, 11, 27)
     timetable.save()
     TimetableFactory(doctor=okafor, valid_from=dt.date(2026, 11, 28))
-    hit = create_appointment(okafor, at(9, day=25))
+    affected = create_appointment(okafor, at(9, day=25))
     create_appointment(okafor, at(9, day=30))
 
-    assert displaced_by_deleting(timetable) == [hit]
+    assert displaced_by_deleting(timetable) == [affected]
     assert Timetable.objects.count() == 2
 
 
-def test_last_hours_deleted_hit_nobody_because_then_any_time_can_be_booked(okafor):
+def test_deleting_the_last_hours_displaces_no_appointments(okafor):
     create_appointment(okafor, at(9, day=25))
 
     assert displaced_by_deleting(Timetable.objects.get()) == []
 
 
 @pytest.mark.both_databases
-def test_deactivation_affects_all_that_is_to_come(okafor):
-    hit = [create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(9, day=30))]
+def test_deactivation_displaces_all_coming_appointments(okafor):
+    affected = [create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(9, day=30))]
     create_appointment(okafor, at(8, day=24))
     okafor.is_active = False
 
-    assert displaced_by_saving(okafor) == hit
+    assert displaced_by_saving(okafor) == affected
     assert Doctor.objects.get(pk=okafor.pk).is_active
 
 
-def test_looking_makes_as_many_queries_for_many_appointments(okafor, django_assert_max_num_queries, isolated):
+def test_check_makes_as_many_queries_for_many_appointments(okafor, django_assert_max_num_queries, isolated):
     for rows in [3, 30]:
         with isolated(rows=rows):
             for number in range(rows):
@@ -225,7 +226,7 @@ def test_looking_makes_as_many_queries_for_many_appointments(okafor, django_asse
                 assert displaced_by_saving(leave(okafor, at(0, day=25), at(0, day=25) + dt.timedelta(days=60)))
 
 
-def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
+def test_obstacles_name_each_reason(okafor):
     booked = create_appointment(okafor, at(16, 45, day=25), outside_hours_reason="Urgent")
     fine = create_appointment(okafor, at(9, day=25))
     LeaveFactory(doctor=okafor, start_time=at(16, day=25), end_time=at(18, day=25))
@@ -235,79 +236,84 @@ def test_obstacles_name_each_reason_why_the_doctor_is_not_there(okafor):
     assert obstacles_to([]) == {}
 
 
-# What is kept of it
+# Worklists
 
 
-def test_impact_keeps_who_was_affected_with_whom_and_when(okafor, administrator):
+def test_worklist_keeps_the_old_doctor_and_time(okafor, administrator):
     booked = create_appointment(okafor, at(9, day=25))
 
-    impact = open_schedule_change([booked], cause="Dr Okafor on leave", by=administrator)
+    change = open_schedule_change([booked], cause="Dr Okafor on leave", by=administrator)
 
-    (hit,) = impact.hits.all()
-    assert (hit.appointment, hit.doctor, hit.start_time, hit.reached_at) == (booked, okafor, at(9, day=25), None)
+    (displacement,) = change.displaced.all()
+    assert (displacement.appointment, displacement.doctor, displacement.start_time, displacement.informed_at) == (
+        booked,
+        okafor,
+        at(9, day=25),
+        None,
+    )
     assert AuditEntry.objects.filter(actor=administrator).count() == 2
 
 
-def test_change_that_affects_nobody_leaves_no_impact(administrator):
+def test_change_without_affected_appointments_makes_no_worklist(administrator):
     assert open_schedule_change([], cause="Dr Okafor on leave", by=administrator) is None
     assert not ScheduleChange.objects.exists()
 
 
-def test_impact_is_finished_once_all_are_arranged_and_reached(okafor, receptionist, now):
+def test_worklist_is_finished_once_all_are_rebooked_and_informed(okafor, receptionist, now):
     moved, cancelled = create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(10, day=25))
-    impact = open_schedule_change([moved, cancelled], cause="Dr Okafor on leave", by=receptionist)
+    change = open_schedule_change([moved, cancelled], cause="Dr Okafor on leave", by=receptionist)
 
     def left():
-        return [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)]
+        return [(each.to_rebook, each.to_inform) for each in unfinished_for(receptionist)]
 
     assert left() == [(2, 2)]
     actions.move(moved, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     assert left() == [(1, 2)]
     actions.cancel(cancelled, reason="Doctor is away", cancelled_by="clinic", by=receptionist)
-    first, second = impact.hits.all()
+    first, second = change.displaced.all()
     first.mark_informed(by=receptionist)
     assert left() == [(0, 1)]
     second.mark_informed(by=receptionist)
     assert left() == []
 
 
-def test_impact_with_a_patient_who_waits_is_not_finished(okafor, receptionist):
+def test_worklist_with_a_waiting_patient_is_not_finished(okafor, receptionist):
     waiting = create_appointment(okafor, at(8, 15, day=24), status="arrived", arrived_at=at(8, 10, day=24))
     open_schedule_change([waiting], cause="Dr Okafor on leave", by=receptionist)
 
-    assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
+    assert [(each.to_rebook, each.to_inform) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
 @pytest.mark.both_databases
-def test_who_was_told_is_to_be_told_again_when_the_appointment_moves_again(okafor, receptionist):
+def test_informed_patient_must_be_informed_again_after_another_move(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
-    hit = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist).hits.get()
-    hit.mark_informed(by=receptionist)
+    displacement = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist).displaced.get()
+    displacement.mark_informed(by=receptionist)
 
     booked.notes = "Wants the ground floor"
     booked.save()
-    hit.refresh_from_db()
-    assert hit.reached_at is not None
+    displacement.refresh_from_db()
+    assert displacement.informed_at is not None
     moved = actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
-    hit.refresh_from_db()
-    assert hit.reached_at is None
-    hit.mark_informed(by=receptionist)
+    displacement.refresh_from_db()
+    assert displacement.informed_at is None
+    displacement.mark_informed(by=receptionist)
     actions.cancel(moved, reason="Ill", cancelled_by="patient", by=receptionist)
-    hit.refresh_from_db()
+    displacement.refresh_from_db()
 
-    assert hit.reached_at is None
+    assert displacement.informed_at is None
 
 
 @pytest.mark.both_databases
-def test_patient_on_two_lists_is_told_once(okafor, receptionist):
+def test_patient_on_two_worklists_is_informed_once(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))
     first = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist)
     actions.move(booked, doctor=okafor, start_time=at(9, day=26), duration_minutes=30, by=receptionist)
     second = open_schedule_change([Appointment.objects.get()], cause="Clinic closed", by=receptionist)
 
-    second.hits.get().mark_informed(by=receptionist)
+    second.displaced.get().mark_informed(by=receptionist)
 
-    assert first.hits.get().reached_by == receptionist
+    assert first.displaced.get().informed_by == receptionist
 
 
 @pytest.mark.both_databases
@@ -319,59 +325,59 @@ def test_deleting_a_closure_over_a_leave_keeps_the_leaves_list(okafor, reception
     closure = Closure(date=dt.date(2026, 11, 25), name="Strike")
     closed = open_schedule_change(displaced_by_saving(closure), cause=closure.cause, by=receptionist)
     closure.save()
-    assert [impact.hits.get().because for impact in (on_leave, closed)] == ["leave", "closed"]
+    assert [change.displaced.get().reasons for change in (on_leave, closed)] == ["leave", "closed"]
 
     closure.delete()
     follow_up([], cause="", doctors=closure.diaries(), by=receptionist)
 
-    assert on_leave.hits.get().appointment == booked
-    assert not closed.hits.exists()
+    assert on_leave.displaced.get().appointment == booked
+    assert not closed.displaced.exists()
 
 
 def test_appointment_booked_in_a_gap_is_affected_by_changed_hours(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25), outside_hours_reason="Urgent")
     timetable = Timetable.objects.get()
     timetable.week = {day: [(ONE, FIVE)] for day in range(5)}
-    impact = open_schedule_change(displaced_by_saving(timetable), cause="Hours", by=receptionist)
+    change = open_schedule_change(displaced_by_saving(timetable), cause="Hours", by=receptionist)
     timetable.save()
 
     follow_up([], cause="", doctors=Doctor.objects.all(), by=receptionist)
 
-    assert impact.hits.get().appointment == booked
+    assert change.displaced.get().appointment == booked
 
 
 def test_shortened_leave_drops_appointments_that_fit_again(okafor, receptionist):
     stays, slot_summary, away = (create_appointment(okafor, at(hour, day=25)) for hour in (9, 10, 15))
     entered = LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=26))
-    impact = open_schedule_change([stays, slot_summary, away], cause="Dr Okafor on leave", by=receptionist)
-    impact.hits.get(appointment=slot_summary).mark_informed(by=receptionist)
+    change = open_schedule_change([stays, slot_summary, away], cause="Dr Okafor on leave", by=receptionist)
+    change.displaced.get(appointment=slot_summary).mark_informed(by=receptionist)
 
     entered.start_time = at(12, day=25)
     entered.save()
     follow_up([], cause="", doctors=entered.diaries(), by=receptionist)
 
-    left = impact.hits.order_by("start_time")
-    assert [(hit.appointment, hit.reached_at, hit.stays) for hit in left] == [
+    left = change.displaced.order_by("start_time")
+    assert [(displacement.appointment, displacement.informed_at, displacement.reinstated) for displacement in left] == [
         (slot_summary, None, True),
         (away, None, False),
     ]
-    assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 2)]
-    impact.hits.get(appointment=slot_summary).mark_informed(by=receptionist)
-    assert [(each.to_arrange, each.to_reach) for each in unfinished_for(receptionist)] == [(1, 1)]
+    assert [(each.to_rebook, each.to_inform) for each in unfinished_for(receptionist)] == [(1, 2)]
+    change.displaced.get(appointment=slot_summary).mark_informed(by=receptionist)
+    assert [(each.to_rebook, each.to_inform) for each in unfinished_for(receptionist)] == [(1, 1)]
 
 
 @pytest.mark.both_databases
 def test_deleted_leave_drops_appointments_booked_outside_hours(okafor, receptionist):
     create_appointment(okafor, at(18, day=25), outside_hours_reason="Only time he can come")
     wanted = leave(okafor, at(0, day=25), at(0, day=26))
-    impact = open_schedule_change(displaced_by_saving(wanted), cause=wanted.cause, by=receptionist)
+    change = open_schedule_change(displaced_by_saving(wanted), cause=wanted.cause, by=receptionist)
 
     follow_up([], cause="", doctors=Doctor.objects.all(), by=receptionist)
 
-    assert not impact.hits.exists()
+    assert not change.displaced.exists()
 
 
-def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
+def test_worklist_of_a_past_day_is_finished(okafor, receptionist, now):
     open_schedule_change([create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
 
     now.move_to(at(9, day=26))
@@ -379,26 +385,26 @@ def test_impact_of_a_day_that_has_passed_is_finished(okafor, receptionist, now):
     assert unfinished_for(receptionist) == []
 
 
-def test_impact_is_told_to_those_only_who_can_do_something(okafor, receptionist, manager, doctor_user):
+def test_worklist_is_shown_only_to_users_who_can_change_appointments(okafor, receptionist, manager, doctor_user):
     open_schedule_change([create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist)
 
     assert len(unfinished_for(receptionist)) == 1
     assert unfinished_for(manager) == unfinished_for(doctor_user) == []
 
 
-def test_who_reached_a_patient_first_stays_and_can_be_taken_back(okafor, receptionist, administrator):
-    impact = open_schedule_change(
+def test_first_user_who_informed_a_patient_is_recorded_and_can_be_undone(okafor, receptionist, administrator):
+    change = open_schedule_change(
         [create_appointment(okafor, at(9, day=25))], cause="Dr Okafor on leave", by=receptionist
     )
-    hit = impact.hits.get()
+    displacement = change.displaced.get()
 
-    hit.mark_informed(by=receptionist)
-    hit.mark_informed(by=administrator)
-    hit.refresh_from_db()
-    assert hit.reached_by == receptionist
-    hit.mark_not_informed()
+    displacement.mark_informed(by=receptionist)
+    displacement.mark_informed(by=administrator)
+    displacement.refresh_from_db()
+    assert displacement.informed_by == receptionist
+    displacement.mark_not_informed()
 
-    assert impact.hits.get().reached_at is None
+    assert change.displaced.get().informed_at is None
 
 
 # Proposals
@@ -463,7 +469,7 @@ def test_all_proposals_can_be_booked_one_after_the_other(okafor, away, reception
     assert not Appointment.objects.on_day(dt.date(2026, 11, 25)).exists()
 
 
-def test_patient_with_two_appointments_is_proposed_what_can_be_booked(okafor, away, receptionist):
+def test_proposals_for_one_patient_can_all_be_booked(okafor, away, receptionist):
     DoctorFactory(full_name="Dr Lindqvist")
     maria = PatientFactory()
     appointments = [
@@ -478,7 +484,7 @@ def test_patient_with_two_appointments_is_proposed_what_can_be_booked(okafor, aw
     assert not Appointment.objects.for_doctor(okafor.pk).exists()
 
 
-def test_appointments_that_want_the_same_time_are_proposed_different_ones(okafor):
+def test_appointments_at_the_same_time_get_different_proposals(okafor):
     DoctorFactory(full_name="Dr Lindqvist")
     doctors = [okafor, *DoctorFactory.create_batch(2)]
     appointments = [create_appointment(doctor, at(9, day=25)) for doctor in doctors]
@@ -492,7 +498,7 @@ def test_appointments_that_want_the_same_time_are_proposed_different_ones(okafor
     ]
 
 
-def test_patient_with_two_appointments_is_not_proposed_two_doctors_at_once(okafor, away):
+def test_proposals_for_one_patient_do_not_overlap(okafor, away):
     half_an_hour = {day: [(dt.time(8, 30), dt.time(9))] for day in range(5)}
     for doctor in DoctorFactory.create_batch(2):
         TimetableFactory(doctor=doctor, week=half_an_hour)
@@ -517,7 +523,7 @@ def test_proposal_lies_in_the_coming_four_weeks(okafor):
     assert proposals[far.pk].same is not None
 
 
-def test_proposal_minds_the_patients_other_appointments(okafor, away):
+def test_proposal_avoids_the_patients_other_appointments(okafor, away):
     maria = PatientFactory()
     booked = create_appointment(okafor, at(9, day=25), patient=maria)
     create_appointment(DoctorFactory(specialization="Cardiology"), at(9, day=26), patient=maria)
@@ -525,7 +531,7 @@ def test_proposal_minds_the_patients_other_appointments(okafor, away):
     assert slot_summary(away(booked)[booked.pk].same) == (26, "08:30", "Dr Okafor")
 
 
-def test_who_has_arrived_is_proposed_times_of_the_same_day_only(okafor):
+def test_arrived_patient_gets_proposals_of_the_same_day_only(okafor):
     DoctorFactory(full_name="Dr Lindqvist")
     waiting = create_appointment(okafor, at(9, 30, day=24), status="arrived", arrived_at=at(8, 40, day=24))
     LeaveFactory(doctor=okafor, start_time=at(9, day=24), end_time=at(0, day=25))
@@ -536,7 +542,7 @@ def test_who_has_arrived_is_proposed_times_of_the_same_day_only(okafor):
     assert slot_summary(proposal.other) == (24, "09:30", "Dr Lindqvist")
 
 
-def test_nothing_is_proposed_where_nothing_is_free(okafor):
+def test_no_proposal_without_free_time(okafor):
     booked = create_appointment(okafor, at(9, day=25))
     LeaveFactory(doctor=okafor, start_time=at(0, day=25), end_time=at(0, day=25) + dt.timedelta(days=60))
 

@@ -1,4 +1,4 @@
-"""Doctors' time in the admin: who is hit is shown before it is saved, and listed after."""
+"""Availability in the admin: affected appointments are shown before a change is saved, and listed after it."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def form_codes(response):
 
 
 def confirmed(client, address, form_data):
-    """Send a form, look at whom it hits, and send it again."""
+    """Send a form, look at the affected appointments, and send it again."""
     shown = client.post(address, form_data)
     assert form_codes(shown) == ["hits"]
     assert "+351 912 345 001" in shown.content.decode()
@@ -55,13 +55,13 @@ def leave_data(doctor):
 def test_leave(in_admin, okafor, booked, administrator):
     response = confirmed(in_admin, f"{ADMIN}/leave/add/", leave_data(okafor))
 
-    impact = ScheduleChange.objects.get()
-    assert response["Location"] == impact.get_absolute_url()
-    assert (impact.created_by, impact.hits.get().appointment) == (administrator, booked)
+    change = ScheduleChange.objects.get()
+    assert response["Location"] == change.get_absolute_url()
+    assert (change.created_by, change.displaced.get().appointment) == (administrator, booked)
     assert Leave.objects.count() == 1
 
 
-def test_leave_that_affects_nobody_is_saved_at_once(in_admin, okafor):
+def test_leave_without_affected_appointments_is_saved_at_once(in_admin, okafor):
     response = in_admin.post(f"{ADMIN}/leave/add/", leave_data(okafor))
 
     assert response["Location"] == f"{ADMIN}/leave/"
@@ -136,7 +136,7 @@ def test_hours_are_deleted_on_their_own_page_only(in_admin, okafor):
     assert Timetable.objects.exists()
 
 
-def test_leave_that_is_taken_back_takes_its_appointments_off_the_list(in_admin, okafor, booked, isolated):
+def test_deleted_leave_clears_its_worklist(in_admin, okafor, booked, isolated):
     for way in ["page", "list"]:
         with isolated(way=way):
             confirmed(in_admin, f"{ADMIN}/leave/add/", leave_data(okafor))
@@ -153,7 +153,7 @@ def test_leave_that_is_taken_back_takes_its_appointments_off_the_list(in_admin, 
             assert not ScheduleChange.objects.unfinished().exists()
 
 
-def test_form_that_only_shows_who_is_affected_writes_nothing(in_admin, okafor, booked):
+def test_form_that_only_shows_affected_appointments_writes_nothing(in_admin, okafor, booked):
     version = Doctor.objects.get().diary_version
 
     in_admin.post(f"{ADMIN}/leave/add/", leave_data(okafor))
@@ -161,7 +161,7 @@ def test_form_that_only_shows_who_is_affected_writes_nothing(in_admin, okafor, b
     assert Doctor.objects.get().diary_version == version
 
 
-def test_form_in_a_window_of_its_own_answers_that_window(in_admin, okafor, booked):
+def test_popup_form_answers_its_window(in_admin, okafor, booked):
     form_data = leave_data(okafor) | {"_popup": "1"}
     shown = in_admin.post(f"{ADMIN}/leave/add/", form_data)
 

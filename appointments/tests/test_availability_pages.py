@@ -1,4 +1,4 @@
-"""The pages on which hours, leave and closures are kept: what they refuse, and whom a change hits."""
+"""The pages of hours, leave and closing days: refusals, and the appointments that a change affects."""
 
 import datetime as dt
 
@@ -13,8 +13,8 @@ from clinic.accounts.roles import ADMINISTRATOR
 from clinic.core import clinic_time
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import codes_at
+from doctors.closures.public_holidays import public_holidays
 from doctors.models import Closure, Doctor, Leave, Timetable
-from doctors.public_holidays import public_holidays
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -117,7 +117,7 @@ def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, i
 
 
 @pytest.mark.both_databases
-def test_second_of_two_who_change_a_leave_is_told(in_admin, okafor):
+def test_second_of_two_changes_to_a_leave_is_refused(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
     form_data = leave_data(first_day="2026-12-11", seen_version=leave.version)
     in_admin.post(f"/doctors/leave/{leave.pk}/", form_data)
@@ -128,7 +128,7 @@ def test_second_of_two_who_change_a_leave_is_told(in_admin, okafor):
     assert clinic_time.local_date(Leave.objects.get().start_time) == dt.date(2026, 12, 11)
 
 
-def test_page_of_a_new_leave_leads_to_those_that_may_only_get_longer(in_admin, okafor):
+def test_page_of_a_new_leave_links_to_existing_leaves(in_admin, okafor):
     coming = LeaveFactory(doctor=okafor)
     over = LeaveFactory(doctor=okafor, start_time=at(0, day=20), end_time=at(0, day=21))
 
@@ -148,17 +148,17 @@ def test_leave_is_deleted(in_admin, okafor):
 
 
 @pytest.mark.both_databases
-def test_leave_that_somebody_has_changed_meanwhile_is_not_deleted(in_admin, okafor):
+def test_leave_changed_in_the_meantime_is_not_deleted(in_admin, okafor):
     leave = LeaveFactory(doctor=okafor)
     leave.save()
 
     response = in_admin.post(f"/doctors/leave/{leave.pk}/", {"delete": "1", "seen_version": "1"}, follow=True)
 
-    assert "Somebody else has changed this meanwhile" in response.content.decode()
+    assert "Somebody else has changed this in the meantime" in response.content.decode()
     assert Leave.objects.exists()
 
 
-def test_who_may_change_but_not_delete_leave_does_not(client, administrator, okafor):
+def test_user_without_delete_permission_cannot_delete_leave(client, administrator, okafor):
     administrator.groups.set([Group.objects.create(name="Leave clerk")])
     administrator.groups.get().permissions.add(Permission.objects.get(codename="change_leave"))
     client.force_login(administrator)
@@ -185,7 +185,7 @@ def test_leave_from_a_repeated_hour_keeps_it_when_the_reason_changes(in_admin, o
     assert (leave.end_time, leave.reason) == (first_half_past_one, "Abroad")
 
 
-# Who is hit is shown first
+# Affected appointments are shown first
 
 
 @pytest.fixture
@@ -193,13 +193,13 @@ def booked(okafor):
     return AppointmentFactory(doctor=okafor, start_time=at(10, day=26), patient__phone_number="+351 912 345 001")
 
 
-def test_leave_that_affects_somebody_shows_them_first_and_saves_nothing(in_admin, okafor, booked):
+def test_leave_with_affected_appointments_is_not_saved_at_first(in_admin, okafor, booked):
     version = Doctor.objects.get().diary_version
 
     response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
 
     assert codes_at(response, "__all__") == ["hits"]
-    assert form_of(response).hits == [booked]
+    assert form_of(response).displaced == [booked]
     text = response.content.decode()
     assert booked.patient.full_name in text
     assert "+351 912 345 001" in text
@@ -208,34 +208,34 @@ def test_leave_that_affects_somebody_shows_them_first_and_saves_nothing(in_admin
     assert not ScheduleChange.objects.exists()
 
 
-def test_sent_again_it_is_saved_and_leads_to_those_who_are_affected(in_admin, okafor, booked, administrator):
+def test_leave_sent_again_is_saved_and_opens_the_worklist(in_admin, okafor, booked, administrator):
     shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
 
     response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=form_of(shown)["seen_hits"].value()))
 
-    impact = ScheduleChange.objects.get()
-    assert response["Location"] == impact.get_absolute_url()
-    assert (impact.cause, impact.created_by) == ("Dr Okafor on leave: Thu 26 Nov 2026", administrator)
-    assert [hit.appointment for hit in impact.hits.all()] == [booked]
+    change = ScheduleChange.objects.get()
+    assert response["Location"] == change.get_absolute_url()
+    assert (change.cause, change.created_by) == ("Dr Okafor on leave: Thu 26 Nov 2026", administrator)
+    assert [each.appointment for each in change.displaced.all()] == [booked]
     booked.refresh_from_db()
     assert booked.status == "booked"
 
 
 @pytest.mark.both_databases
-def test_who_is_booked_between_the_two_is_shown_too(in_admin, okafor, booked):
+def test_appointment_booked_before_confirmation_is_shown_too(in_admin, okafor, booked):
     shown = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data())
     late = AppointmentFactory(doctor=okafor, start_time=at(11, day=26))
 
     response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=form_of(shown)["seen_hits"].value()))
 
-    assert form_of(response).hits == [booked, late]
+    assert form_of(response).displaced == [booked, late]
     assert not Leave.objects.exists()
 
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("page", ["leave", "holidays"])
-def test_race_that_is_lost_under_the_lock_is_run_again(client, page, monkeypatch):
+def test_lost_race_under_the_lock_is_retried(client, page, monkeypatch):
     """Somebody else enters the same between the look and the save, once."""
     administrator, doctor = UserFactory(role=ADMINISTRATOR), DoctorFactory()
     client.force_login(administrator)
@@ -248,8 +248,8 @@ def test_race_that_is_lost_under_the_lock_is_run_again(client, page, monkeypatch
             ClosureFactory(date=dt.date(2027, 1, 1))
         return []
 
-    monkeypatch.setattr("appointments.displaced.forms.displaced_by_saving", look_and_be_overtaken)
-    monkeypatch.setattr("appointments.doctors_time_views.displaced_by_closing", look_and_be_overtaken)
+    monkeypatch.setattr("doctors.forms.displaced_by_saving", look_and_be_overtaken)
+    monkeypatch.setattr("doctors.closures.views.displaced_by_saving", look_and_be_overtaken)
     if page == "leave":
         response = client.post(f"/doctors/{doctor.pk}/leave/", leave_data())
     else:
@@ -259,7 +259,7 @@ def test_race_that_is_lost_under_the_lock_is_run_again(client, page, monkeypatch
     assert overtaken
 
 
-def test_what_was_never_shown_does_not_count_as_seen(in_admin, okafor, booked, isolated):
+def test_appointments_never_shown_are_not_confirmed(in_admin, okafor, booked, isolated):
     for seen in ["x", "-1", "777777,999999999999999999999", "\u0661", ","]:
         with isolated(seen=seen):
             response = in_admin.post(f"/doctors/{okafor.pk}/leave/", leave_data(seen_hits=f"0{booked.pk + 1},{seen}"))
@@ -315,7 +315,7 @@ def test_a_day_is_copied_to_others_and_nothing_is_saved_yet(in_admin, okafor):
     assert not Timetable.objects.exists()
 
 
-def test_what_is_ticked_stays_so_over_copying_and_over_those_who_are_hit(in_admin, okafor):
+def test_ticks_survive_copying_a_day_and_a_confirmation(in_admin, okafor):
     TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))  # a Tuesday
     address, days = f"/doctors/{okafor.pk}/hours/", ["wednesday", "thursday"]
@@ -325,11 +325,11 @@ def test_what_is_ticked_stays_so_over_copying_and_over_those_who_are_hit(in_admi
     shown = form_of(in_admin.post(address, form_data | {"displaces": "on"}))
 
     assert (copied["displaces"].value(), copied["copy_to"].value()) == (False, days)
-    assert shown.shows_hits
+    assert shown.needs_confirmation
     assert (shown["displaces"].value(), shown["copy_to"].value()) == (True, days)
 
 
-def test_new_hours_begin_with_those_that_hold(in_admin, okafor):
+def test_form_of_new_hours_starts_with_present_hours(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
     form = form_of(in_admin.get(f"/doctors/{okafor.pk}/hours/"))
@@ -359,7 +359,7 @@ def test_new_hours_end_those_before_them(in_admin, okafor):
     assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (DECEMBER, None, [0])]
 
 
-def test_hours_for_a_time_are_followed_by_those_before_them(in_admin, okafor):
+def test_temporary_hours_are_followed_by_the_previous_hours(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
     in_admin.post(
@@ -374,7 +374,7 @@ def test_hours_for_a_time_are_followed_by_those_before_them(in_admin, okafor):
     ]
 
 
-def test_hours_up_to_a_date_let_the_others_begin_after_them(in_admin, okafor):
+def test_other_hours_start_after_hours_with_a_last_date(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
     in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_until="2026-12-31", displaces="on"))
@@ -382,7 +382,7 @@ def test_hours_up_to_a_date_let_the_others_begin_after_them(in_admin, okafor):
     assert spans_of(okafor) == [(None, NEW_YEAR - ONE_DAY, [0]), (NEW_YEAR, None, [0, 1, 2, 3, 4])]
 
 
-def test_hours_for_a_time_that_are_deleted_leave_the_others_as_they_were(in_admin, okafor):
+def test_deleting_temporary_hours_restores_the_other_hours(in_admin, okafor):
     TimetableFactory(doctor=okafor)
     in_admin.post(
         f"/doctors/{okafor.pk}/hours/",
@@ -395,7 +395,7 @@ def test_hours_for_a_time_that_are_deleted_leave_the_others_as_they_were(in_admi
     assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
 
 
-def test_hours_deleted_between_different_ones_leave_these_apart(okafor):
+def test_deleting_hours_between_different_hours_joins_nothing(okafor):
     TimetableFactory(doctor=okafor, valid_until=DECEMBER - ONE_DAY)
     between = TimetableFactory(doctor=okafor, valid_from=DECEMBER, valid_until=NEW_YEAR - ONE_DAY)
     TimetableFactory(doctor=okafor, valid_from=NEW_YEAR, week={5: [(EIGHT, NOON)]})
@@ -405,7 +405,7 @@ def test_hours_deleted_between_different_ones_leave_these_apart(okafor):
     assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (NEW_YEAR, None, [5])]
 
 
-def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, okafor, isolated):
+def test_hours_up_to_the_calendars_ends_leave_no_rest(in_admin, okafor, isolated):
     for ends in [{"valid_from": "1900-01-01"}, {"valid_until": "2199-12-31"}]:
         with isolated(ends=ends):
             TimetableFactory(doctor=okafor, valid_from=DECEMBER)
@@ -418,7 +418,7 @@ def test_hours_up_to_the_ends_of_the_calendar_leave_nothing_beyond(in_admin, oka
             )
 
 
-def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, isolated):
+def test_hours_with_the_same_dates_as_others_are_refused(in_admin, okafor, isolated):
     for displaces in [{}, {"displaces": "on"}]:
         with isolated(displaces=displaces):
             TimetableFactory(doctor=okafor)
@@ -429,20 +429,20 @@ def test_hours_for_the_very_dates_of_others_are_refused(in_admin, okafor, isolat
             assert Timetable.objects.count() == 1
 
 
-def test_new_hours_affect_only_what_they_no_longer_hold(in_admin, okafor):
+def test_new_hours_displace_only_appointments_outside_them(in_admin, okafor):
     TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=at(10, day=26))  # a Thursday before the new hours
     AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 7, 10, tzinfo=dt.UTC))  # a Monday
-    hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))
+    affected = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 12, 8, 10, tzinfo=dt.UTC))
 
     response = in_admin.post(f"/doctors/{okafor.pk}/hours/", hours_data(valid_from="2026-12-01", displaces="on"))
 
-    assert form_of(response).hits == [hit]
+    assert form_of(response).displaced == [affected]
     assert spans_of(okafor) == [(None, None, [0, 1, 2, 3, 4])]
 
 
 @pytest.mark.both_databases
-def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafor):
+def test_hours_shortened_while_shown_are_not_partly_saved(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=at(15, day=30))
     form_data = hours_data(monday="8-12", seen_version=timetable.version)
@@ -452,11 +452,11 @@ def test_hours_that_are_shortened_while_shown_are_not_saved_half(in_admin, okafo
     in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert Timetable.objects.get().week == {0: [(EIGHT, NOON)]}
-    assert ScheduleChange.objects.get().hits.count() == 1
+    assert ScheduleChange.objects.get().displaced.count() == 1
 
 
 @pytest.mark.both_databases
-def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
+def test_second_of_two_changes_to_hours_is_refused(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor)
     form_data = hours_data(seen_version=timetable.version)
     in_admin.post(f"/doctors/hours/{timetable.pk}/", form_data)
@@ -470,15 +470,15 @@ def test_second_of_two_who_change_hours_is_told(in_admin, okafor):
 def test_deleting_hours_in_use_first_shows_the_affected_appointments(in_admin, okafor):
     timetable = TimetableFactory(doctor=okafor, valid_until=dt.date(2026, 11, 30))
     TimetableFactory(doctor=okafor, valid_from=DECEMBER)
-    hit = AppointmentFactory(doctor=okafor, start_time=at(10, day=26))
+    affected = AppointmentFactory(doctor=okafor, start_time=at(10, day=26))
     address = f"/doctors/hours/{timetable.pk}/"
 
     version = Doctor.objects.get().diary_version
     shown = in_admin.post(address, {"delete": "1", "seen_version": "1"})
-    assert shown.context["hits"] == [hit]
+    assert shown.context["displaced"] == [affected]
     assert Timetable.objects.count() == 2
     assert Doctor.objects.get().diary_version == version  # to look writes nothing
-    response = in_admin.post(address, {"delete": "1", "seen_version": "1", "seen_hits": str(hit.pk)})
+    response = in_admin.post(address, {"delete": "1", "seen_version": "1", "seen_hits": str(affected.pk)})
 
     assert response["Location"] == ScheduleChange.objects.get().get_absolute_url()
     assert Timetable.objects.count() == 1
@@ -521,12 +521,12 @@ def test_closure_is_refused_at_its_field(in_admin, isolated):
             assert Closure.objects.count() == 1
 
 
-def test_closure_shows_those_it_affects_of_all_doctors(in_admin, booked):
+def test_closure_shows_affected_appointments_of_all_doctors(in_admin, booked):
     other = AppointmentFactory(start_time=at(11, day=26))
     form_data = {"date": "2026-11-26", "name": "Power cut"}
 
     shown = in_admin.post("/doctors/closures/new/", form_data)
-    assert form_of(shown).hits == [booked, other]
+    assert form_of(shown).displaced == [booked, other]
     in_admin.post("/doctors/closures/new/", form_data | {"seen_hits": form_of(shown)["seen_hits"].value()})
 
     assert ScheduleChange.objects.get().cause == "Clinic closed: Thu 26 Nov 2026: Power cut"
@@ -561,13 +561,13 @@ def test_holidays_of_the_whole_country_leave_out_those_of_a_region(in_admin):
     assert "2027-06-13" not in [date for date, *_rest in lines]
 
 
-def test_holidays_that_have_passed_are_left_out(in_admin):
+def test_past_holidays_are_left_out(in_admin):
     assert [date for date, *_rest in lines_of(in_admin.get(HOLIDAYS, LISBON_2027 | {"year": "2026"}))] == [
         *("2026-12-01", "2026-12-08", "2026-12-25"),
     ]
 
 
-def test_year_shown_is_the_one_that_is_entered_next(client, administrator, isolated):
+def test_year_shown_first_is_the_next_to_enter(client, administrator, isolated):
     for month, year in [(9, "2026"), (10, "2027"), (12, "2027")]:
         with isolated(month=month, year=year):
             with time_machine.travel(dt.datetime(2026, month, 15, 9, tzinfo=dt.UTC), tick=False):
@@ -586,7 +586,7 @@ def test_chosen_holidays_become_closures(in_admin):
     ]
 
 
-def test_what_is_no_holiday_of_that_year_closes_nothing(in_admin, isolated):
+def test_dates_that_are_not_holidays_of_the_year_are_ignored(in_admin, isolated):
     for dates in [[], ["2027-01-02"], ["x"]]:
         with isolated(dates=dates):
             response = in_admin.post(HOLIDAYS, SHOWN | {"date": dates})
@@ -596,7 +596,7 @@ def test_what_is_no_holiday_of_that_year_closes_nothing(in_admin, isolated):
             assert not Closure.objects.exists()
 
 
-def test_holidays_other_than_those_shown_are_shown_first(in_admin):
+def test_holidays_not_shown_yet_are_shown_first(in_admin):
     """The region was changed, and the button pressed without looking at its list."""
     response = in_admin.post(HOLIDAYS, SHOWN | {"region": "13", "date": ["2027-01-01"]})
 
@@ -606,7 +606,7 @@ def test_holidays_other_than_those_shown_are_shown_first(in_admin):
     assert not Closure.objects.exists()
 
 
-def test_holiday_that_has_passed_closes_nothing(in_admin):
+def test_past_holiday_is_not_closed(in_admin):
     in_admin.post(
         HOLIDAYS, {"country": "PT", "region": "", "year": "2026", "shown": "PT//2026", "date": ["2026-01-01"]}
     )
@@ -614,20 +614,20 @@ def test_holiday_that_has_passed_closes_nothing(in_admin):
     assert not Closure.objects.exists()
 
 
-def test_closing_many_dates_looks_once_at_the_appointments(in_admin, django_assert_max_num_queries, isolated):
+def test_closing_many_dates_checks_appointments_once(in_admin, django_assert_max_num_queries, isolated):
     for doctors in [1, 10]:
         with isolated(doctors=doctors):
             DoctorFactory.create_batch(doctors)
             lines = lines_of(in_admin.get(HOLIDAYS, LISBON_2027))
 
-            # For each doctor and date a claim when it is saved, and one when it is looked at.
+            # Each doctor is locked for each date when it is saved, and once for the check.
             with django_assert_max_num_queries(30 + len(lines) * (6 + doctors) + doctors):
                 in_admin.post(HOLIDAYS, SHOWN | {"date": [date for date, *_rest in lines]})
 
             assert Closure.objects.count() == len(lines)
 
 
-def test_holidays_page_opens_whatever_is_asked(in_admin, isolated):
+def test_holidays_page_opens_for_any_query(in_admin, isolated):
     cases = [
         {},
         {"country": "XX"},
@@ -644,19 +644,19 @@ def test_holidays_page_opens_whatever_is_asked(in_admin, isolated):
             assert not Closure.objects.exists()
 
 
-def test_holidays_show_those_they_affect_and_close_all_dates_or_none(in_admin, okafor):
-    hit = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2027, 1, 1, 10, tzinfo=dt.UTC))
+def test_holidays_show_affected_appointments_and_close_all_dates_or_none(in_admin, okafor):
+    affected = AppointmentFactory(doctor=okafor, start_time=dt.datetime(2027, 1, 1, 10, tzinfo=dt.UTC))
     form_data = SHOWN | {"date": ["2027-01-01", "2027-03-26"]}
 
     shown = in_admin.post(HOLIDAYS, form_data)
-    assert shown.context["hits"] == [hit]
+    assert shown.context["displaced"] == [affected]
     assert [picked for _date, _closed, picked in lines_of(shown)].count(True) == 2
     assert not Closure.objects.exists()
-    response = in_admin.post(HOLIDAYS, form_data | {"seen_hits": str(hit.pk)})
+    response = in_admin.post(HOLIDAYS, form_data | {"seen_hits": str(affected.pk)})
 
-    impact = ScheduleChange.objects.get()
-    assert response["Location"] == impact.get_absolute_url()
-    assert impact.cause == "Clinic closed: Fri 1 Jan 2027: New Year's Day, Fri 26 Mar 2027: Good Friday"
+    change = ScheduleChange.objects.get()
+    assert response["Location"] == change.get_absolute_url()
+    assert change.cause == "Clinic closed: Fri 1 Jan 2027: New Year's Day, Fri 26 Mar 2027: Good Friday"
     assert Closure.objects.count() == 2
 
 

@@ -1,4 +1,4 @@
-"""The impact page: move or cancel those who are hit, one by one or all, and tick who has been reached."""
+"""The worklist page: move or cancel affected appointments, one by one or all, and tick who has been informed."""
 
 import datetime as dt
 
@@ -48,7 +48,7 @@ def appointments(okafor, lindqvist):
 
 
 @pytest.fixture
-def impact(okafor, appointments, administrator):
+def change(okafor, appointments, administrator):
     LeaveFactory(doctor=okafor, start_time=at(0), end_time=at(0, day=26), reason="Ill")
     return open_schedule_change(appointments, cause=CAUSE, by=administrator)
 
@@ -57,15 +57,15 @@ def rows_of(response):
     return response.context["page"].shown
 
 
-def press(client, impact, **button):
+def press(client, change, **button):
     """Send the page's form, as it is shown now, by one of its buttons."""
-    page = client.get(impact.get_absolute_url()).context["page"]
-    return send(client, impact, page, **button)
+    page = client.get(change.get_absolute_url()).context["page"]
+    return send(client, change, page, **button)
 
 
-def send(client, impact, page, **button):
-    said = {"row": [row.said for row in page.open_rows], "cancel_reason": "Doctor is away"}
-    return client.post(impact.get_absolute_url(), said | button)
+def send(client, change, page, **button):
+    said = {"row": [row.form_value for row in page.open_rows], "cancel_reason": "Doctor is away"}
+    return client.post(change.get_absolute_url(), said | button)
 
 
 def where(appointments):
@@ -80,8 +80,8 @@ def where(appointments):
 # What it shows
 
 
-def test_page_lists_each_with_phone_and_where_it_could_go(at_desk, impact):
-    response = at_desk.get(impact.get_absolute_url())
+def test_page_lists_appointments_with_phone_and_proposals(at_desk, change):
+    response = at_desk.get(change.get_absolute_url())
 
     first = rows_of(response)[0]
     assert (first.was, first.is_open) == ("Wed 25 Nov 2026 09:00", True)
@@ -92,53 +92,53 @@ def test_page_lists_each_with_phone_and_where_it_could_go(at_desk, impact):
 
 
 def test_page_makes_as_many_queries_for_many_appointments(
-    at_desk, okafor, impact, django_assert_max_num_queries, isolated
+    at_desk, okafor, change, django_assert_max_num_queries, isolated
 ):
     for rows in [3, 30]:
         with isolated(rows=rows):
             for number in range(rows - 3):
                 start = at(9) + dt.timedelta(days=7 * (1 + number))
                 appointment = AppointmentFactory(doctor=okafor, start_time=start)
-                DisplacedAppointment(impact=impact, appointment=appointment, doctor=okafor, start_time=start).save()
+                DisplacedAppointment(change=change, appointment=appointment, doctor=okafor, start_time=start).save()
 
             with django_assert_max_num_queries(15 + 2):  # the entry, and whom the page names
-                assert len(rows_of(at_desk.get(impact.get_absolute_url()))) == rows
+                assert len(rows_of(at_desk.get(change.get_absolute_url()))) == rows
 
 
-def test_page_of_very_many_shows_those_first_that_are_open(at_desk, impact, monkeypatch):
+def test_page_of_very_many_shows_open_rows_first(at_desk, change, monkeypatch):
     monkeypatch.setattr("appointments.displaced.worklist.MAX_SHOWN", 2)
-    press(at_desk, impact, move=f"{impact.hits.first().pk}:same")
+    press(at_desk, change, move=f"{change.displaced.first().pk}:same")
 
-    page = at_desk.get(impact.get_absolute_url()).context["page"]
+    page = at_desk.get(change.get_absolute_url()).context["page"]
 
     assert ([row.is_open for row in page.shown], page.more) == ([True, True], 1)
     assert MAX_SHOWN < 900  # fields that a form may send
 
 
-def test_list_names_what_is_left_to_do(at_desk, impact):
+def test_list_shows_what_is_left_to_do(at_desk, change):
     response = at_desk.get("/appointments/impacts/")
 
     assert "3 to move or cancel" in response.content.decode()
-    assert [each.pk for each in response.context["impacts"]] == [impact.pk]
+    assert [each.pk for each in response.context["changes"]] == [change.pk]
 
 
-def test_day_view_tells_who_can_do_something_and_leads_there(at_desk, impact):
+def test_day_view_links_to_the_worklist(at_desk, change):
     text = at_desk.get("/schedule/2026-11-24/").content.decode()
 
     assert CAUSE in text
-    assert f'href="{impact.get_absolute_url()}"' in text
+    assert f'href="{change.get_absolute_url()}"' in text
 
 
-def test_day_view_tells_a_manager_nothing_of_it(client, manager, impact):
+def test_day_view_shows_managers_no_worklist(client, manager, change):
     client.force_login(manager)
 
     assert CAUSE not in client.get("/schedule/2026-11-24/").content.decode()
 
 
-def test_call_list_names_everybody_with_phone_and_outcome(at_desk, impact, appointments):
-    press(at_desk, impact, move=f"{impact.hits.first().pk}:same")
+def test_call_list_shows_patients_with_phone_and_outcome(at_desk, change, appointments):
+    press(at_desk, change, move=f"{change.displaced.first().pk}:same")
 
-    text = at_desk.get(f"{impact.get_absolute_url()}print/").content.decode()
+    text = at_desk.get(f"{change.get_absolute_url()}print/").content.decode()
 
     assert text.count("+351 912 345 001") == 3
     assert "Moved to Thu 26 Nov 2026 09:00" in text
@@ -146,7 +146,7 @@ def test_call_list_names_everybody_with_phone_and_outcome(at_desk, impact, appoi
     assert "Wed 25 Nov 2026 10:00, Dr Lindqvist" in text
 
 
-def test_unknown_impact_is_404(at_desk):
+def test_unknown_worklist_is_404(at_desk):
     assert at_desk.get("/appointments/impacts/999/").status_code == 404
     assert at_desk.get("/appointments/impacts/999/print/").status_code == 404
 
@@ -155,35 +155,35 @@ def test_unknown_impact_is_404(at_desk):
 
 
 @pytest.mark.both_databases
-def test_one_is_moved_to_the_time_shown(at_desk, impact, appointments, lindqvist):
-    first, second, _third = impact.hits.all()
+def test_one_is_moved_to_the_time_shown(at_desk, change, appointments, lindqvist):
+    first, second, _third = change.displaced.all()
 
-    press(at_desk, impact, move=f"{first.pk}:same")
-    response = press(at_desk, impact, move=f"{second.pk}:other")
+    press(at_desk, change, move=f"{first.pk}:same")
+    response = press(at_desk, change, move=f"{second.pk}:other")
 
     assert response.status_code == 302
     assert where(appointments) == [("Dr Okafor", at(9, day=26)), ("Dr Lindqvist", TEN), ("Dr Okafor", ELEVEN)]
 
 
 @pytest.mark.both_databases
-def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, impact, appointments, receptionist):
-    response = press(at_desk, impact, move="all:other")
+def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, change, appointments, receptionist):
+    response = press(at_desk, change, move="all:other")
 
     assert response.status_code == 302
     assert where(appointments) == [("Dr Lindqvist", each) for each in (NINE, TEN, ELEVEN)]
     entries = AuditEntry.objects.get_for_objects(Appointment.objects.all()).filter(action=AuditEntry.Action.UPDATE)
     assert [(entry.actor, entry.additional_data) for entry in entries] == [(receptionist, {"reason": CAUSE})] * 3
-    rows = rows_of(at_desk.get(impact.get_absolute_url()))
+    rows = rows_of(at_desk.get(change.get_absolute_url()))
     assert rows[0].outcome == "Moved to Wed 25 Nov 2026 09:00, Dr Lindqvist"
     assert all(row.has_left for row in rows)
 
 
 @pytest.mark.both_databases
-def test_what_fails_is_told_in_its_row_and_the_others_are_done(at_desk, impact, appointments, lindqvist):
-    page = at_desk.get(impact.get_absolute_url()).context["page"]
+def test_failure_is_shown_in_its_row_and_the_others_are_done(at_desk, change, appointments, lindqvist):
+    page = at_desk.get(change.get_absolute_url()).context["page"]
     AppointmentFactory(doctor=lindqvist, start_time=TEN)  # somebody else was quicker
 
-    response = send(at_desk, impact, page, move="all:other")
+    response = send(at_desk, change, page, move="all:other")
 
     assert where(appointments) == [("Dr Lindqvist", NINE), ("Dr Okafor", TEN), ("Dr Lindqvist", ELEVEN)]
     refused = [row.refusal for row in rows_of(response)]
@@ -193,62 +193,62 @@ def test_what_fails_is_told_in_its_row_and_the_others_are_done(at_desk, impact, 
 
 
 @pytest.mark.both_databases
-def test_appointment_that_somebody_has_changed_meanwhile_is_left_alone(at_desk, impact, appointments, receptionist):
-    page = at_desk.get(impact.get_absolute_url()).context["page"]
+def test_appointment_changed_in_the_meantime_is_left_alone(at_desk, change, appointments, receptionist):
+    page = at_desk.get(change.get_absolute_url()).context["page"]
     appointment = Appointment.objects.get(pk=appointments[0].pk)
     appointment.notes = "Wants to come in the evening"
     appointment.save()
 
-    response = send(at_desk, impact, page, move="all:same")
+    response = send(at_desk, change, page, move="all:same")
 
     assert "Somebody else has changed this" in rows_of(response)[0].refusal
     assert where(appointments)[0] == ("Dr Okafor", NINE)
 
 
-def test_all_of_a_page_that_is_out_of_date_says_that_nothing_was_done(at_desk, impact, appointments):
-    page = at_desk.get(impact.get_absolute_url()).context["page"]
-    send(at_desk, impact, page, move="all:same")
+def test_outdated_page_says_that_nothing_was_done(at_desk, change, appointments):
+    page = at_desk.get(change.get_absolute_url()).context["page"]
+    send(at_desk, change, page, move="all:same")
 
-    send(at_desk, impact, page, cancel="all")
+    send(at_desk, change, page, cancel="all")
 
-    text = at_desk.get(impact.get_absolute_url()).content.decode()
+    text = at_desk.get(change.get_absolute_url()).content.decode()
     assert "Nothing was done: none is left to be cancelled." in text
     assert not Appointment.objects.filter(status="cancelled").exists()
 
 
-def test_button_of_a_row_leads_back_to_the_row(at_desk, impact, appointments):
-    first, second, _third = impact.hits.all()
+def test_button_of_a_row_returns_to_the_row(at_desk, change, appointments):
+    first, second, _third = change.displaced.all()
 
     for button in ({"reached": first.pk}, {"move": f"{first.pk}:same"}, {"cancel": str(first.pk)}):
-        assert press(at_desk, impact, **button)["Location"] == f"{impact.get_absolute_url()}#v{appointments[0].pk}"
-    assert press(at_desk, impact, move="all:same")["Location"] == impact.get_absolute_url()
+        assert press(at_desk, change, **button)["Location"] == f"{change.get_absolute_url()}#v{appointments[0].pk}"
+    assert press(at_desk, change, move="all:same")["Location"] == change.get_absolute_url()
     assert second != first
 
 
 @pytest.mark.both_databases
-def test_same_click_twice_moves_once(at_desk, impact, appointments):
-    page = at_desk.get(impact.get_absolute_url()).context["page"]
+def test_same_click_twice_moves_once(at_desk, change, appointments):
+    page = at_desk.get(change.get_absolute_url()).context["page"]
 
-    send(at_desk, impact, page, move="all:same")
+    send(at_desk, change, page, move="all:same")
     moved = where(appointments)
-    response = send(at_desk, impact, page, move="all:same")
+    response = send(at_desk, change, page, move="all:same")
 
     assert response.status_code == 302
     assert where(appointments) == moved
 
 
-def test_who_has_no_free_time_proposed_is_told_so(at_desk, impact, appointments, lindqvist):
+def test_move_without_a_proposal_is_refused_in_its_row(at_desk, change, appointments, lindqvist):
     lindqvist.delete()
 
-    response = press(at_desk, impact, move=f"{impact.hits.first().pk}:other")
+    response = press(at_desk, change, move=f"{change.displaced.first().pk}:other")
 
     assert "No free time" in rows_of(response)[0].refusal
     assert not rows_of(response)[0].proposal.has_colleagues
-    press(at_desk, impact, move="all:other")
+    press(at_desk, change, move="all:other")
     assert where(appointments) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
 
 
-def test_forged_rows_move_nobody(at_desk, impact, appointments, isolated):
+def test_forged_rows_move_no_appointment(at_desk, change, appointments, isolated):
     cases = [
         "",
         "hit=x",
@@ -258,71 +258,71 @@ def test_forged_rows_move_nobody(at_desk, impact, appointments, isolated):
     ]
     for said in cases:
         with isolated(said=said):
-            row = said.format(impact.hits.first().pk)
+            row = said.format(change.displaced.first().pk)
 
-            response = at_desk.post(impact.get_absolute_url(), {"row": [row], "move": "all:same"})
+            response = at_desk.post(change.get_absolute_url(), {"row": [row], "move": "all:same"})
 
             assert response.status_code in (200, 302)
             assert where(appointments) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
 
 
-def test_affect_of_another_impact_cannot_be_ticked_here(at_desk, impact, appointments, administrator):
+def test_row_of_another_worklist_cannot_be_ticked(at_desk, change, appointments, administrator):
     other = open_schedule_change(appointments, cause="Another", by=administrator)
 
-    at_desk.post(impact.get_absolute_url(), {"reached": other.hits.first().pk})
+    at_desk.post(change.get_absolute_url(), {"reached": other.displaced.first().pk})
 
-    assert not DisplacedAppointment.objects.exclude(reached_at=None).exists()
+    assert not DisplacedAppointment.objects.exclude(informed_at=None).exists()
 
 
 @pytest.mark.both_databases
-def test_button_on_a_row_moved_meanwhile_shows_its_current_state(at_desk, impact, appointments):
-    page = at_desk.get(impact.get_absolute_url()).context["page"]
-    first = impact.hits.first()
-    send(at_desk, impact, page, move=f"{first.pk}:same")
+def test_button_on_a_row_moved_meanwhile_shows_its_current_state(at_desk, change, appointments):
+    page = at_desk.get(change.get_absolute_url()).context["page"]
+    first = change.displaced.first()
+    send(at_desk, change, page, move=f"{first.pk}:same")
 
     response = at_desk.post(
-        impact.get_absolute_url(), {"row": [page.shown[0].said], "move": f"{first.pk}:other"}, follow=True
+        change.get_absolute_url(), {"row": [page.shown[0].form_value], "move": f"{first.pk}:other"}, follow=True
     )
 
     assert "Maria Santos: Moved to Thu 26 Nov 2026 09:00. Nothing was done." in response.content.decode()
     assert where(appointments)[0] == ("Dr Okafor", at(9, day=26))
 
 
-def test_all_at_once_leaves_out_who_is_here(client, impact, appointments, receptionist, now):
+def test_all_at_once_leaves_out_waiting_patients(client, change, appointments, receptionist, now):
     now.move_to(at(8, 30))
     client.force_login(receptionist)
     actions.mark_arrived(appointments[0], by=receptionist)
 
-    page = client.get(impact.get_absolute_url()).context["page"]
+    page = client.get(change.get_absolute_url()).context["page"]
     assert page.at_once == [("same", 2), ("other", 2)]
-    assert send(client, impact, page, move="all:other").status_code == 302
+    assert send(client, change, page, move="all:other").status_code == 302
 
     assert where(appointments) == [("Dr Okafor", NINE), ("Dr Lindqvist", TEN), ("Dr Lindqvist", ELEVEN)]
 
 
-def test_row_that_is_not_needless_cannot_be_taken_off(at_desk, impact, appointments):
-    press(at_desk, impact, settled=impact.hits.first().pk)
+def test_open_row_cannot_be_taken_off_the_list(at_desk, change, appointments):
+    press(at_desk, change, settled=change.displaced.first().pk)
 
-    assert impact.hits.count() == 3
-
-
-def test_tick_twice_or_of_a_row_that_is_gone_is_no_error(at_desk, impact, appointments):
-    hit = impact.hits.first()
-    press(at_desk, impact, reached=hit.pk)
-    assert press(at_desk, impact, reached=hit.pk).status_code == 302
-    hit.delete()
-
-    assert press(at_desk, impact, reached="1").status_code == 302
+    assert change.displaced.count() == 3
 
 
-def test_appointments_page_says_that_it_is_affected_and_leads_to_the_list(at_desk, impact, appointments):
+def test_ticking_twice_or_a_deleted_row_is_no_error(at_desk, change, appointments):
+    displacement = change.displaced.first()
+    press(at_desk, change, reached=displacement.pk)
+    assert press(at_desk, change, reached=displacement.pk).status_code == 302
+    displacement.delete()
+
+    assert press(at_desk, change, reached="1").status_code == 302
+
+
+def test_page_of_an_affected_appointment_links_to_the_worklist(at_desk, change, appointments):
     text = at_desk.get(f"/appointments/{appointments[0].pk}/").content.decode()
 
     assert CAUSE in text
-    assert f'href="{impact.get_absolute_url()}#v{appointments[0].pk}"' in text
+    assert f'href="{change.get_absolute_url()}#v{appointments[0].pk}"' in text
 
 
-def test_move_out_of_a_leave_offers_no_undo(at_desk, impact, appointments, okafor):
+def test_move_out_of_a_leave_offers_no_undo(at_desk, change, appointments, okafor):
     form_data = {"doctor": okafor.pk, "date": "2026-11-27", "time": "09:00", "duration_minutes": "30", "version": "1"}
 
     response = at_desk.post(f"/appointments/{appointments[0].pk}/move/", form_data, follow=True)
@@ -335,28 +335,28 @@ def test_move_out_of_a_leave_offers_no_undo(at_desk, impact, appointments, okafo
 # Cancelling
 
 
-def test_all_are_cancelled_with_a_reason_and_by_the_clinic(at_desk, impact, appointments):
-    press(at_desk, impact, cancel="all", cancel_reason="Doctor is ill")
+def test_all_are_cancelled_with_a_reason_and_by_the_clinic(at_desk, change, appointments):
+    press(at_desk, change, cancel="all", cancel_reason="Doctor is ill")
 
     assert set(Appointment.objects.values_list("status", "cancelled_by", "cancel_reason")) == {
         ("cancelled", "clinic", "Doctor is ill")
     }
-    assert [row.outcome for row in rows_of(at_desk.get(impact.get_absolute_url()))] == ["Cancelled: Doctor is ill"] * 3
+    assert [row.outcome for row in rows_of(at_desk.get(change.get_absolute_url()))] == ["Cancelled: Doctor is ill"] * 3
 
 
-def test_cancelling_all_is_refused_at_the_reason(at_desk, impact, isolated):
+def test_cancelling_all_is_refused_at_the_reason(at_desk, change, isolated):
     cases = [(" ", "required"), ("x" * 201, "max_length"), ("a\0b", "null_characters_not_allowed")]
     for reason, code in cases:
         with isolated(reason=reason, code=code):
-            response = press(at_desk, impact, cancel="all", cancel_reason=reason)
+            response = press(at_desk, change, cancel="all", cancel_reason=reason)
 
-            why = response.context["why"]
+            why = response.context["cancel_form"]
             assert [error.code for error in why.errors["cancel_reason"].as_data()] == [code]
             assert why["cancel_reason"].value() == reason
             assert set(Appointment.objects.values_list("status", flat=True)) == {"booked"}
 
 
-def test_who_does_one_by_hand_is_led_back_to_the_list(at_desk, impact, appointments, okafor, isolated):
+def test_moving_one_by_hand_returns_to_the_worklist(at_desk, change, appointments, okafor, isolated):
     cases = [
         ("cancel", {"cancelled_by": "patient", "cancel_reason": "Ill"}),
         ("move", {"doctor": "{doctor}", "date": "2026-11-27", "time": "09:00", "duration_minutes": "30"}),
@@ -364,7 +364,7 @@ def test_who_does_one_by_hand_is_led_back_to_the_list(at_desk, impact, appointme
     for step, form_data in cases:
         with isolated(step=step, form_data=form_data):
             address = f"/appointments/{appointments[0].pk}/{step}/"
-            form = at_desk.get(address, headers={"referer": f"http://testserver{impact.get_absolute_url()}"}).context[
+            form = at_desk.get(address, headers={"referer": f"http://testserver{change.get_absolute_url()}"}).context[
                 "form"
             ]
             form_data = {name: value.format(doctor=okafor.pk) for name, value in form_data.items()}
@@ -373,72 +373,72 @@ def test_who_does_one_by_hand_is_led_back_to_the_list(at_desk, impact, appointme
                 address, form_data | {"version": form["version"].value(), "next": form["next"].value()}
             )
 
-            assert response["Location"] == f"{impact.get_absolute_url()}#v{appointments[0].pk}"
+            assert response["Location"] == f"{change.get_absolute_url()}#v{appointments[0].pk}"
 
 
 # Reaching
 
 
-def test_reached_patients_are_ticked_with_who_and_can_be_unticked(at_desk, impact, receptionist):
-    hit = impact.hits.first()
+def test_informed_patients_are_ticked_with_user_and_can_be_unticked(at_desk, change, receptionist):
+    displacement = change.displaced.first()
 
-    press(at_desk, impact, reached=hit.pk)
+    press(at_desk, change, reached=displacement.pk)
 
-    hit.refresh_from_db()
-    assert hit.reached_by == receptionist
-    assert receptionist.display_name in at_desk.get(impact.get_absolute_url()).content.decode()
-    press(at_desk, impact, not_reached=hit.pk)
-    hit.refresh_from_db()
-    assert hit.reached_at is None
+    displacement.refresh_from_db()
+    assert displacement.informed_by == receptionist
+    assert receptionist.display_name in at_desk.get(change.get_absolute_url()).content.decode()
+    press(at_desk, change, not_reached=displacement.pk)
+    displacement.refresh_from_db()
+    assert displacement.informed_at is None
 
 
-def test_informed_patient_is_listed_again_when_the_doctor_is_back(at_desk, impact, appointments, receptionist):
-    impact.hits.first().mark_informed(by=receptionist)
+def test_informed_patient_is_listed_again_when_the_doctor_is_back(at_desk, change, appointments, receptionist):
+    change.displaced.first().mark_informed(by=receptionist)
     leave = Leave.objects.get()
     leave.delete()
     follow_up([], cause="", doctors=leave.diaries(), by=receptionist)
 
-    page = at_desk.get(impact.get_absolute_url()).context["page"]
+    page = at_desk.get(change.get_absolute_url()).context["page"]
 
     assert [row.outcome for row in page.rows] == ["Stays: Dr Okafor is there again"]
-    assert (page.to_arrange, page.to_reach) == (0, 1)
-    (listed,) = at_desk.get("/appointments/impacts/").context["impacts"]
-    assert (listed.to_arrange, listed.to_reach) == (0, 1)
+    assert (page.to_rebook, page.to_inform) == (0, 1)
+    (listed,) = at_desk.get("/appointments/impacts/").context["changes"]
+    assert (listed.to_rebook, listed.to_inform) == (0, 1)
 
 
-def test_cancel_page_of_a_hit_appointment_begins_with_the_clinic_and_why(at_desk, impact, appointments):
+def test_cancel_page_of_an_affected_appointment_suggests_the_reason(at_desk, change, appointments):
     address = f"/appointments/{appointments[0].pk}/cancel/"
 
-    form = at_desk.get(address, headers={"referer": f"http://testserver{impact.get_absolute_url()}"}).context["form"]
+    form = at_desk.get(address, headers={"referer": f"http://testserver{change.get_absolute_url()}"}).context["form"]
 
     assert (form["cancelled_by"].value(), form["cancel_reason"].value()) == ("clinic", "Doctor is away")
 
 
-def test_appointment_whose_doctor_is_there_again_can_be_taken_off_the_list(at_desk, impact, appointments):
+def test_appointment_that_fits_again_can_be_taken_off_the_list(at_desk, change, appointments):
     Leave.objects.get().delete()
 
-    rows = rows_of(at_desk.get(impact.get_absolute_url()))
+    rows = rows_of(at_desk.get(change.get_absolute_url()))
     assert [row.outcome for row in rows] == ["Stays: Dr Okafor is there again"] * 3
     for row in rows:
-        press(at_desk, impact, settled=row.hit.pk)
+        press(at_desk, change, settled=row.displaced.pk)
 
-    assert not impact.hits.exists()
+    assert not change.displaced.exists()
     assert Appointment.objects.count() == 3
 
 
-def test_outcome_is_what_has_become_of_the_appointment(client, impact, appointments, now, receptionist):
+def test_outcome_says_what_became_of_the_appointment(client, change, appointments, now, receptionist):
     now.move_to(at(9, 20))
     actions.mark_no_show(appointments[0], by=receptionist)
     now.move_to(at(10, 40))
     client.force_login(receptionist)
 
-    outcomes = [row.outcome for row in rows_of(client.get(impact.get_absolute_url()))]
+    outcomes = [row.outcome for row in rows_of(client.get(change.get_absolute_url()))]
 
     assert outcomes == ["No-show", "The time has passed", ""]
 
 
-def test_form_without_a_button_changes_nothing(at_desk, impact, appointments):
-    response = at_desk.post(impact.get_absolute_url(), {"cancel_reason": "Doctor is ill"})
+def test_form_without_a_button_changes_nothing(at_desk, change, appointments):
+    response = at_desk.post(change.get_absolute_url(), {"cancel_reason": "Doctor is ill"})
 
-    assert response.context["why"]["cancel_reason"].value() == "Doctor is ill"
-    assert ScheduleChange.objects.get().hits.count() == 3
+    assert response.context["cancel_form"]["cancel_reason"].value() == "Doctor is ill"
+    assert ScheduleChange.objects.get().displaced.count() == 3

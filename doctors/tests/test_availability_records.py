@@ -84,7 +84,7 @@ def test_timetables_of_two_doctors_may_be_for_the_same_dates():
 
 
 @pytest.mark.both_databases
-def test_changing_a_week_leaves_the_rows_that_stay():
+def test_changing_a_week_keeps_unchanged_rows():
     stored = TimetableFactory(week={0: [(EIGHT, NOON)], 1: [(EIGHT, NOON)]})
     monday = WorkingHours.objects.get(weekday=0).pk
 
@@ -170,7 +170,7 @@ def test_leave_needs_a_reason(doctor):
     assert codes_of(Leave(doctor=doctor, reason="  ", **span((26, 0), (27, 0)))) == {"reason": ["blank"]}
 
 
-def test_leave_reads_as_people_say_it():
+def test_leave_text_is_readable():
     texts = [
         ((26, 0), (27, 0), "Thu 26 Nov 2026"),
         ((26, 0), (28, 0), "Thu 26 Nov 2026 – Fri 27 Nov 2026"),
@@ -188,7 +188,7 @@ def test_leave_reads_as_people_say_it():
 
 
 @pytest.mark.both_databases
-def test_clinic_is_closed_once_a_date():
+def test_date_has_only_one_closure():
     ClosureFactory()
 
     with pytest.raises(ValidationError) as refused:
@@ -238,7 +238,7 @@ def test_rows_deleted_from_a_list_lock_the_diary(in_admin, doctor):
 # What people type
 
 
-def test_hours_are_understood_as_people_write_them():
+def test_hours_are_parsed_from_usual_spellings():
     expected = {
         "08:00-12:00": [(EIGHT, NOON)],
         "8-12, 13-17": [(EIGHT, NOON), (ONE, FIVE)],
@@ -250,7 +250,7 @@ def test_hours_are_understood_as_people_write_them():
     assert {text: IntervalsField().clean(text) for text in expected} == expected
 
 
-def test_text_that_is_no_hours_is_refused():
+def test_text_without_valid_hours_is_refused():
     texts = ["morning", "8", "8-", "8-12-17", "25-26", "8:60-12", "8-12 and 13-17", "8-123", "-", "\0"]
 
     assert [text for text in texts if not refusal_code(IntervalsField().clean, text)] == []

@@ -74,7 +74,6 @@ class EmergencyGrant(AuditedRecord):
         errors.raise_any()
 
     def state(self, *, at: dt.datetime) -> str:
-        """Return for display whether the grant is in force at `at`, or why not; see `in_force`."""
         if self.ended_at is not None:
             return "ended"
         if self.ends_at <= at:

@@ -1,8 +1,4 @@
-"""The rules of appointments, one function for each, called from `Appointment.clean()`.
-
-Each raises a ValidationError with the code named in its docstring. Instants are aware, `at` is the present one, and
-intervals contain their start but not their end.
-"""
+"""The rules of appointments. Each raises a ValidationError with the code in its docstring; `at` is the present."""
 
 import datetime as dt
 from decimal import Decimal

@@ -66,7 +66,7 @@ def free_intervals(
 
 
 def _cut(begin: dt.datetime, end: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -> Iterator[Span]:
-    """Yield free time cut at the steps; what is too short for an appointment joins its neighbour."""
+    """Cut free time at the steps; what is too short for an appointment joins its neighbour."""
     while end - begin >= SHORTEST:
         cut = _round_up(begin + SHORTEST, step, since=since)
         if end - cut < SHORTEST:
@@ -149,19 +149,15 @@ class SlotSearch:
 
 @dataclass(frozen=True)
 class Slot:
-    """A start at which the appointment would fit."""
-
     doctor: Doctor
     start: dt.datetime
 
     @property
     def time(self) -> str:
-        """In clinic time."""
         return clinic_time.time_text(self.start)
 
     @property
     def day(self) -> str:
-        """In clinic time."""
         return clinic_time.date_text(self.start)
 
     @property

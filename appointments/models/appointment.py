@@ -130,7 +130,6 @@ class Appointment(TrackedFields):
 
     @property
     def trail_patient_id(self) -> int:
-        """The patient whose data the audit entries contain."""
         return self.patient_id
 
     def get_absolute_url(self) -> str:
@@ -160,7 +159,6 @@ class Appointment(TrackedFields):
 
     @property
     def takes_patient(self) -> bool:
-        """Whether saving this needs the patient's diary: to take time, or because the patient changes."""
         return self.takes_time or (not self._state.adding and self.changes("patient_id"))
 
     def _is_rearranged(self) -> bool:
@@ -233,7 +231,6 @@ class Appointment(TrackedFields):
             rules.check_cancel_reason(self.status, cancel_reason=self.cancel_reason)
 
     def _check_patient(self, errors: FieldErrors) -> None:
-        """Refuse to book for, or write about, an anonymised patient."""
         if self.patient_id is None or self._refuses("patient"):
             return
         if self._state.adding or self.takes_patient:

@@ -137,6 +137,7 @@ class HoursForm(ConfirmsDisplacement, TimetableForm):
         rest = [name for name in ("displaces", "seen_version", "seen_hits") if name in self.fields]
         self.helper.layout = Layout(*days, copying, validity, *rest)
 
+    # The last step before the model's rules; test_doctors_time_pages.py fails if Django stops calling this.
     def _post_clean(self) -> None:
         """Have other hours make room, if that was ticked, before the rules look."""
         self.instance.displaces_others = self.cleaned_data.get("displaces", False)

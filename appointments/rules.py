@@ -16,6 +16,7 @@ from appointments.statuses import BLOCKING, FORWARD, MOVABLE, Stamped, Status, i
 from clinic.audit.actor import ANONYMISED
 from clinic.core import clinic_time
 from clinic.core.appointment_length import check_duration as check_duration  # also a rule of doctors' default lengths
+from clinic.db.versions import check_unchanged
 
 if TYPE_CHECKING:
     from appointments.models import Appointment
@@ -94,10 +95,8 @@ def check_not_closed(time: "DoctorAvailability", start_time: dt.datetime, end_ti
 def check_not_on_leave(
     time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Refuse an appointment that shares time with the doctor's leave; touching is allowed: `leave`, with its end.
-
-    The reason of a leave is private, and booking does not need it.
-    """
+    """Refuse an appointment that shares time with the doctor's leave; touching is allowed: `leave`."""
+    # The message gives the end of the leave but not its reason, which is private.
     leave = time.absence_in(start_time, end_time)
     if leave is not None:
         raise ValidationError(
@@ -114,10 +113,7 @@ def check_not_on_leave(
 def check_in_hours(
     time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Refuse an appointment outside a single working interval: `hours`, with those of the day.
-
-    A doctor without any hours can be booked at any time.
-    """
+    """Refuse an appointment outside a single working interval, if the doctor has any hours: `hours`."""
     if time.has_inside_hours(start_time, end_time):
         return
     hours = time.hours_on(clinic_time.local_date(start_time))
@@ -144,10 +140,7 @@ def check_outside_hours_reason(reason: str, *, is_ticked: bool) -> None:
 
 
 def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:
-    """Refuse an appointment that overlaps another of the doctor: `doctor_overlap`. One query.
-
-    The message names the doctor and the time, never the other patient.
-    """
+    """Refuse an appointment that overlaps another of the doctor: `doctor_overlap`. One query."""
     other = others.blocking().overlapping(start_time, end_time).select_related("doctor").first()
     if other is not None:
         raise ValidationError(
@@ -160,10 +153,7 @@ def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, en
 def check_gap_kept(
     others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Refuse an appointment within the doctor's gap before or after another: `gap`. At most one query.
-
-    The message names the doctor and the time, never the other patient.
-    """
+    """Refuse an appointment within the doctor's gap before or after another: `gap`. At most one query."""
     if not doctor.gap_minutes:
         return
     other = others.blocking().overlapping(start_time - doctor.gap, end_time + doctor.gap).first()
@@ -180,7 +170,7 @@ def check_gap_kept(
 
 
 def _in_the_way(other: "Appointment") -> dict[str, Any]:
-    """Return the span of a conflicting appointment: in words, and as instants for programs."""
+    """Return the span of a conflicting appointment, in words and as instants, without the patient."""
     span = clinic_time.span_text(other.start_time, other.end_time)
     return {"span": span, "start_time": other.start_time, "end_time": other.end_time}
 
@@ -204,10 +194,7 @@ def without_other_appointment(refusal: ValidationError) -> ValidationError:
 
 
 def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime) -> None:
-    """Refuse to change time, doctor or patient in a final status: `not_movable`.
-
-    After the arrival, an appointment can only be moved within its day.
-    """
+    """Refuse to change time, doctor or patient in a final status, or the day after the arrival: `not_movable`."""
     if status not in MOVABLE:
         raise ValidationError(
             _("This appointment is %(status)s and can no longer be moved. Undo that first, or book a new one."),
@@ -225,9 +212,8 @@ def check_transition(
 ) -> None:
     """Refuse a change of status that is not allowed, or not now.
 
-    `stamped` tells which timestamps the appointment had in its old status. Codes: `transition` if never; `not_today` if
-    only on the appointment's clinic-local day; `not_started` for a no-show before the start; `not_over` for attendance
-    recorded before the end; `past` for reinstating a cancelled appointment whose time has passed.
+    `transition` if never; `not_today` if only on the appointment's clinic-local day; `not_started` for a no-show before
+    the start; `not_over` for attendance recorded before the end; `past` for reinstating a cancelled past appointment.
     """
     if undone(old, stamped) != new:
         check_forward(old, new)
@@ -338,11 +324,8 @@ def refuse_gone(what: str) -> NoReturn:
 
 def check_not_stale(current_version: int, *, seen_version: int | None) -> None:
     """Refuse a change if the record was changed since it was shown; None skips the check: `stale`."""
-    if seen_version not in (None, current_version):
-        raise ValidationError(
-            _("Somebody else has changed this appointment. Check it as it is now, then decide again."),
-            code="stale",
-        )
+    message = _("Somebody else has changed this appointment. Check it as it is now, then decide again.")
+    check_unchanged(current_version, seen=seen_version, message=message)
 
 
 def check_no_text_for_anonymised(text: str, *, is_anonymised: bool) -> None:
@@ -366,5 +349,4 @@ def check_no_open_appointments(open_appointments: "AppointmentQuerySet", *, toda
 
 
 def is_blocking(status: str) -> bool:
-    """Return whether an appointment in this status takes time of the doctor and the patient."""
     return status in BLOCKING

@@ -1,4 +1,4 @@
-"""The JSON API: the routers of all apps, as one address and one description."""
+"""The JSON API: the routers of all apps."""
 
 from functools import cached_property
 from typing import Any
@@ -15,17 +15,17 @@ from clinic.rest.queries import refusing_unknown_names
 from clinic.rest.tokens import BearerToken
 
 DESCRIPTION = """
-Patients, doctors and appointments of the clinic, under the same rules and the same safety as in the portal.
+Patients, doctors and appointments of the clinic, with the same rules and safeguards as in the portal.
 
-- **Tokens**: an administrator makes one for a user, whose rights it has. Send `Authorization: Bearer <token>`.
-- **Times** are instants with an offset from UTC; answers are in UTC. Dates are clinic-local days.
-- **Errors** all have one body: `detail` for people, and `errors` with field, code and message.
-- **Lists** come in pages: the header `Next-Cursor` says where the next one begins.
-- **Repeats**: send a POST with an `Idempotency-Key` and it is carried out once, however often it is sent.
-- **Changes**: send `If-Match` with the ETag of what was read, and nobody's change is overwritten.
-- **Limits**: a body of 100,000 bytes; so many calls a minute and token, then 429 with `Retry-After`.
+- **Tokens**: an administrator creates one with a user's permissions. Send `Authorization: Bearer <token>`.
+- **Times** have an offset from UTC; responses are in UTC. Dates are in the clinic's time zone.
+- **Errors** all have the same body: `detail` for people, and `errors` with field, code and message.
+- **Lists** are paginated: send the header `Next-Cursor` as `cursor` to get the next page.
+- **Repeats**: a POST with an `Idempotency-Key` is carried out once, however often it is sent.
+- **Changes**: send the record's ETag as `If-Match`, so that you do not overwrite another user's change.
+- **Limits**: 100,000 bytes per body, and a number of calls per token and minute, then 429 with `Retry-After`.
 
-FHIR clients find their own interface below `/api/fhir/`, described by its CapabilityStatement.
+FHIR clients have their own interface at `/api/fhir/`, described by its CapabilityStatement.
 """
 
 
@@ -35,11 +35,11 @@ REFUSAL_HEADERS: dict[int, Any] = {401: _AUTHENTICATE, 429: _RETRY_AFTER, 503: _
 
 
 class ClinicAPI(NinjaAPI):
-    """The API, described as it is."""
+    """The API with a corrected OpenAPI schema."""
 
     @cached_property
     def description_of_all(self) -> Any:
-        """The description, made once. What may be left out is not called null: no address can say that."""
+        """The schema, made once. Optional query parameters are not nullable: a URL cannot express null."""
         schema = super().get_openapi_schema()
         for operation in (each for path in schema["paths"].values() for each in path.values()):
             for parameter in operation["parameters"]:
@@ -49,13 +49,12 @@ class ClinicAPI(NinjaAPI):
         return schema
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
-        """Return the description."""
         return self.description_of_all
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
-    return {**{name: said for name, said in schema.items() if name != "anyOf"}, **kinds[0]} if kinds else schema
+    return {**{name: value for name, value in schema.items() if name != "anyOf"}, **kinds[0]} if kinds else schema
 
 
 api = ClinicAPI(
@@ -76,5 +75,4 @@ api.add_router("/appointments", appointments.api.appointments.router)
 
 
 def to_docs(request: HttpRequest) -> HttpResponseRedirect:
-    """Lead on to the description for people."""
     return HttpResponseRedirect(reverse("api:openapi-view"))

@@ -1,5 +1,3 @@
-"""The ASGI application, for servers that speak ASGI."""
-
 import os
 
 from django.core.asgi import get_asgi_application

@@ -1,26 +1,29 @@
-"""Signing in."""
-
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
 from django.utils import timezone
 
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+
 
 class RolesBackend(ModelBackend):
-    """Name and password; what one may do comes from the roles alone, which takes one query a request."""
+    """Username and password; permissions come only from roles, which takes one query a request."""
 
     def authenticate(self, request: Any, username: Any = None, password: Any = None, **kwargs: Any) -> Any:
-        """Return the user with this name and password. A temporary one that is over is as good as a wrong one."""
-        user: Any = super().authenticate(request, username, password, **kwargs)
+        """Return the user with this username and password. An expired temporary password counts as wrong."""
+        user: User | None = super().authenticate(request, username, password, **kwargs)
         return None if user is not None and user.has_overdue_password(at=timezone.now()) else user
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """Return what the roles allow, from the same query that reads the roles' names."""
+        """Return the roles' permissions, from the same query as the roles' names."""
         if not user_obj.is_active or user_obj.is_superuser or obj is not None:
             return super().get_group_permissions(user_obj, obj)
-        return set().union(*user_obj.roles_held.values())
+        return set().union(*user_obj.permissions_by_role.values())
 
+    # ModelBackend would add the user's own permissions, by a query of its own.
+    # test_backends.py fails if Django renames this.
     def _get_user_permissions(self, user_obj: Any) -> QuerySet[Permission]:
         return Permission.objects.none()

@@ -1,4 +1,4 @@
-"""System checks: what booking safety and privacy rely on should be so before the portal serves."""
+"""System checks of what booking safety and privacy rely on."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 @register(Tags.compatibility)
 def check_isolation_setting(**kwargs: Any) -> list[CheckMessage]:
-    """Refuse an isolation level other than READ COMMITTED in the settings, without asking the database."""
+    """Refuse an isolation level other than READ COMMITTED in the settings, without a query."""
     levels = {
         alias: str(database.get("OPTIONS", {}).get("isolation_level", "read committed"))
         for alias, database in settings.DATABASES.items()
@@ -27,7 +27,7 @@ def check_isolation_setting(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def check_database_session(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Ask each MariaDB or MySQL what isolation and strictness our sessions really have."""
+    """Ask each MariaDB or MySQL for the isolation level and strictness of the portal's sessions."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
         connection: Any = connections[alias]
@@ -52,20 +52,19 @@ def check_database_session(databases: Sequence[str] | None = None, **kwargs: Any
 
 @register(Tags.security, deploy=True)
 def check_hosts(**kwargs: Any) -> list[CheckMessage]:
-    """Warn of a portal that answers to any host name: links in its pages could lead elsewhere."""
     if "*" not in settings.ALLOWED_HOSTS:
         return []
-    return [Warning("The portal answers to any host name.", hint="Name its own in ALLOWED_HOSTS.", id="clinic.W001")]
+    return [Warning("The portal accepts any host name.", hint="List its own in ALLOWED_HOSTS.", id="clinic.W001")]
 
 
 @register(Tags.database, deploy=True)
 def check_database_line(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Ask each MariaDB or MySQL on another machine whether our sessions really are encrypted.
+    """Warn if the connection to MariaDB or MySQL on another machine is not encrypted.
 
-    What the settings say is not enough: `ssl_mode=REQUIRED` goes on without TLS where MariaDB's driver finds none.
+    The settings are not enough: with `ssl_mode=REQUIRED` MariaDB's driver goes on without TLS if the server has none.
     """
     return [
-        Warning(f"What goes to and from database '{alias}' can be read on the way.", hint=_TLS_HINT, id="clinic.W002")
+        Warning(f"The connection to database '{alias}' is not encrypted.", hint=_TLS_HINT, id="clinic.W002")
         for alias in databases or ()
         if connections[alias].vendor == "mysql" and not _is_local(alias) and not _cipher(alias)
     ]

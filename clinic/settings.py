@@ -1,8 +1,4 @@
-"""Settings of the Patient Encounter System, every one of them from the environment.
-
-A `.env` file beside `manage.py`, or the file that `ENV_FILE` names, is read too; real environment variables win.
-docs/settings.md lists them.
-"""
+"""Settings, all from the environment or a `.env` file; docs/settings.md lists them."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -25,7 +21,7 @@ if not SECRET_KEY:
         "SECRET_KEY is not set. Put a long random text into the environment or into .env, for example one made by "
         "`python3 -c 'import secrets; print(secrets.token_urlsafe(64))'`."
     )
-# Keys from before, which are still believed while sessions and forms that they signed are about.
+# Former keys: sessions and forms signed with them stay valid.
 SECRET_KEY_FALLBACKS = env.texts("SECRET_KEY_FALLBACKS", default=[])
 
 # The clinic
@@ -39,7 +35,7 @@ LANGUAGE_CODE = "en-gb"
 USE_I18N = True
 FORMAT_MODULE_PATH = ["clinic.formats"]
 
-# Applications. `clinic` stays last: its roles are made after every other app has its permissions.
+# Applications. `clinic` stays last: its roles need the permissions of every other app.
 
 INSTALLED_APPS = [
     "clinic.administration.config.ClinicAdminConfig",
@@ -64,8 +60,8 @@ INSTALLED_APPS = [
     "clinic",
 ]
 
-# Headers come first, so that redirects, static files and refusals of what follows have them too. Access comes before
-# the form token, which is in the body: who may not use a page has nothing read that they send.
+# Headers come first, so that redirects, static files and errors of later middleware have them too. Access comes
+# before CSRF, whose token is in the body: no body is read from a user without access to the page.
 MIDDLEWARE = [
     "clinic.web.middleware.LogMiddleware",
     "clinic.web.middleware.IsolationMiddleware",
@@ -122,13 +118,10 @@ def database_options(engine: str) -> dict[str, Any]:
 
 
 def with_certificate(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options with the authority for the server's certificate where the driver looks for it.
-
-    A URL can say `ssl_ca=` only flatly.
-    """
-    kept = dict(options)
-    authority = kept.pop("ssl_ca", "")
-    return kept | {"ssl": {"ca": authority}} if authority else kept
+    """Return the options with the certificate authority where the driver expects it: a URL only has `ssl_ca=`."""
+    remaining = dict(options)
+    authority = remaining.pop("ssl_ca", "")
+    return remaining | {"ssl": {"ca": authority}} if authority else remaining
 
 
 DATABASES: dict[str, dict[str, Any]] = {
@@ -143,16 +136,16 @@ if not _database["ENGINE"].endswith("sqlite3"):
         "TEST": {"CHARSET": "utf8mb4", "COLLATION": "utf8mb4_general_ci"},
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# The audit trail is clinic.AuditEntry; without its migrations the library makes no table of its own.
+# The audit trail is clinic.AuditEntry; without its migrations the library creates no table of its own.
 AUDITLOG_LOGENTRY_MODEL = "clinic.AuditEntry"
 MIGRATION_MODULES = {"auditlog": None}
-# How long entries are kept at least; `prune_audit_trail` deletes older ones. Six years: HIPAA 164.316(b)(2)(i).
+# `prune_audit_trail` deletes older entries. Six years: HIPAA 164.316(b)(2)(i).
 AUDIT_RETENTION_DAYS = env.number("AUDIT_RETENTION_DAYS", default=2192, minimum=1, maximum=100_000)
 
 CACHES = {"default": env.cache("CACHE_URL", default="locmemcache://")}
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
 
-# Messages name patients, so they stay on the server; a cookie would keep them in the browser after the logout.
+# Messages name patients, so they stay on the server; a cookie would stay in the browser after logout.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # People
@@ -183,8 +176,8 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or anybody could keep a user out for good
 AXES_CLIENT_IP_CALLABLE = "clinic.accounts.lockout.address_key"
 AXES_USERNAME_CALLABLE = "clinic.accounts.lockout.username_key"
-AXES_LOCKOUT_CALLABLE = "clinic.accounts.lockout.locked_answer"
-# Neither written beside the count nor into the log.
+AXES_LOCKOUT_CALLABLE = "clinic.accounts.lockout.locked_response"
+# Neither stored with the count nor logged.
 AXES_SENSITIVE_PARAMETERS = [
     "username", "ip_address", "code", "old_password", "new_password1", "new_password2", "csrfmiddlewaretoken",
 ]  # fmt: skip
@@ -192,10 +185,10 @@ AXES_DISABLE_ACCESS_LOG = True  # the audit trail has it
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
-# A code of the app is right for its half minute and those before and after, and that does not shift.
+# An app code is valid for its half minute and the ones before and after; that window does not drift.
 OTP_TOTP_ISSUER = CLINIC_NAME
 OTP_TOTP_SYNC = False
-# Who administers must have a second factor; everybody may.
+# Required for administrators, optional for everyone else.
 REQUIRE_SECOND_FACTOR = env.switch("REQUIRE_SECOND_FACTOR", default=not DEBUG)
 
 # Transport. Production is HTTPS behind a proxy; USE_HTTPS=off is for trying it out on one machine.
@@ -204,7 +197,7 @@ ALLOWED_HOSTS = env.texts("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 USE_HTTPS = env.switch("USE_HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = USE_HTTPS
-# Beside health: what carries a secret to an address of programs, which `is_in_the_clear` refuses.
+# Health checks, and URLs to which programs send a secret: `is_unencrypted` refuses those.
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^api/(?!docs$|$)", r"^calendar/"]
 SECURE_HSTS_SECONDS = 31_536_000 if USE_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = USE_HTTPS
@@ -227,13 +220,13 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# Sessions and cookies. Why they are as they are: docs/decisions/012-sessions.md.
+# Sessions and cookies: docs/decisions/012-sessions.md.
 
 SESSION_ENGINE = "clinic.sessions.store"
 SESSION_IDLE_MINUTES = env.number("SESSION_IDLE_MINUTES", default=15, minimum=1, maximum=1440)
-SESSION_COOKIE_AGE = 12 * 60 * 60  # at most, from the sign-in on
+SESSION_COOKIE_AGE = 12 * 60 * 60  # maximum length, from the sign-in
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-# With this prefix browsers take a cookie only from this very host, by HTTPS and for all of it.
+# With this prefix browsers accept a cookie only from this host, over HTTPS and for all paths.
 _COOKIE_PREFIX = "__Host-" if USE_HTTPS else ""
 SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}session"
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrf"
@@ -241,8 +234,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_AGE = None  # with the browser, too
-# Nothing of the machine is asked for: no camera, no place, no sensor, no payment.
+CSRF_COOKIE_AGE = None  # ends with the browser, too
+# The portal uses no browser features such as camera, location, sensors or payment.
 PERMISSIONS_POLICY: dict[str, list[str]] = {
     feature: []
     for feature in (
@@ -282,17 +275,17 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 }
 
 # Limits of requests. `clinic.ops.request_limits` refuses a larger Content-Length before any of the body is read. These
-# limits apply to what is inside. An upload is kept in memory: a file of patients must not lie in a temporary folder.
+# limits apply to its parts. An upload stays in memory: a file of patients must not end up in a temporary folder.
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_FORM
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_UPLOAD
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 
-# Who may ask whether the portal is ready to serve: the load balancer's networks. To others there is no such page.
+# Networks of load balancers that may call /readyz; 404 for others.
 READY_FROM = env.networks("READY_FROM", default=["127.0.0.1/32", "::1/128"])
 
-# How often a token may call the API, and a user pages and parts of pages; 0: as often as they like.
+# Rate limits per token for the API, and per user for pages and parts of pages; 0: no limit.
 API_CALLS_A_MINUTE = env.number("API_CALLS_A_MINUTE", default=600, minimum=0, maximum=1_000_000)
 PAGES_A_MINUTE = env.number("PAGES_A_MINUTE", default=600, minimum=0, maximum=1_000_000)
 
@@ -311,7 +304,7 @@ if not DEBUG:
         "staticfiles": {"BACKEND": "clinic.web.static_files.StaticFilesStorage"},
     }
 
-# Logs say what happened and to which id, never to whom: no names, contacts or notes, and no address that is a key.
+# Logs contain ids, never names, contacts or notes, and no URL that is a key.
 
 LOGGING = {
     "version": 1,
@@ -321,13 +314,13 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
-        # Without the handlers that Django adds, which write in forms of their own.
+        # Without Django's own handlers, which use other formats.
         "django": {"handlers": [], "level": "INFO"},
-        # At the loggers that note addresses, and so before every handler.
+        # On the loggers that log URLs, and so before every handler.
         "axes": {"level": "WARNING"},
         "django.request": {"filters": ["feed_tokens"]},
         "django.security.csrf": {"filters": ["feed_tokens"]},
-        # Statements hold data, and the lines of the development server hold what was typed into addresses.
+        # SQL statements contain data, and the development server logs whole URLs.
         "django.db.backends": {"level": "CRITICAL"},
         "django.server": {"filters": ["feed_tokens"], "handlers": [], "level": "CRITICAL", "propagate": False},
     },

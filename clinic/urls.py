@@ -1,5 +1,3 @@
-"""The portal's addresses. Who may call them is in `clinic.web.page_access`."""
-
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path, register_converter

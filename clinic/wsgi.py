@@ -1,5 +1,3 @@
-"""The WSGI application, for gunicorn and other servers."""
-
 import os
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,13 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 
 
 def _load() -> Callable[..., Any]:
-    """Return Django's application.
-
-    Gunicorn prints an AppImportError as one line; anything else would be a traceback from each worker.
-
-    Raises:
-        AppImportError: Under gunicorn, if DEBUG is on or a setting cannot be read.
-    """
+    """Return Django's application. Under gunicorn raise AppImportError, which it prints as one line."""
     if not os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn"):
         return get_wsgi_application()
     from gunicorn.errors import AppImportError
@@ -39,11 +31,11 @@ _serve = _load()
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Serve a request, read as UTF-8 whatever charset it claims to have.
 
-    Python knows charsets that are none of texts, such as `hex`; with one of these Django fails before any of our
-    error pages is there to answer.
+    Python has charsets that are not for text, such as `hex`; with one of these Django fails before the portal's error
+    pages can answer.
     """
     content_type, parameters = parse_header_parameters(environ.get("CONTENT_TYPE", ""))
     if "charset" in parameters:
-        kept = [f'{name}="{value}"' for name, value in parameters.items() if name != "charset"]
-        environ["CONTENT_TYPE"] = "; ".join([content_type, *kept])
+        others = [f'{name}="{value}"' for name, value in parameters.items() if name != "charset"]
+        environ["CONTENT_TYPE"] = "; ".join([content_type, *others])
     return _serve(environ, start_response)

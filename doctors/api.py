@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
 from pydantic import Field, StrictBool, WithJsonSchema
 
-from clinic.core.appointment_length import USUAL_MINUTES
+from clinic.core.appointment_length import DEFAULT_MINUTES
 from clinic.rest.answers import refusals
 from clinic.rest.etags import has_etag, with_etag
 from clinic.rest.pages import CURSOR, IN_PAGES, LIMIT, page_of
@@ -36,7 +36,7 @@ class DoctorIn(StrictSchema):
     full_name: FullName
     specialization: Specialization
     is_active: StrictBool = Field(True, description="Only active doctors can be booked.")
-    usual_minutes: Minutes = Field(USUAL_MINUTES, description="The length of an appointment for which none is given.")
+    usual_minutes: Minutes = Field(DEFAULT_MINUTES, description="The length of an appointment for which none is given.")
     gap_minutes: GapMinutes = Field(0, description="Kept free after each appointment.")
 
 

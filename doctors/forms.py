@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
 
-from clinic.web.http import with_renewed
+from clinic.html.bound_data import replace_value
 from doctors import rules
 from doctors.availability import Interval
 from doctors.models import Timetable, Weekday
@@ -84,7 +84,7 @@ class SeenForm(forms.ModelForm):
             try:
                 rules.check_not_stale(held, seen_version=self.cleaned_data.get("seen_version") or 0)
             except ValidationError as error:
-                self.data = with_renewed(self.data, self.add_prefix("seen_version"), str(held))
+                replace_value(self, "seen_version", held)
                 self.add_error(NON_FIELD_ERRORS, error)
         return cleaned
 
@@ -114,6 +114,7 @@ class TimetableForm(SeenForm):
         for day in Weekday:
             self.fields[day.name.lower()].initial = list(week.get(day, ()))
 
+    # The last step before the model's rules; test_doctors_time_pages.py fails if Django stops calling this.
     def _post_clean(self) -> None:
         """Give the timetable its week before its own rules look at it; what was not understood is no week yet."""
         names = {day: day.name.lower() for day in Weekday}

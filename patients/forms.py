@@ -5,6 +5,7 @@ from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
 
+from clinic.html.bound_data import replace_value
 from clinic.html.crispy import bare_helper
 from clinic.html.widgets import DateInput
 from patients import rules
@@ -34,7 +35,7 @@ class VersionedPatientForm(forms.ModelForm):
             try:
                 rules.check_not_stale(updated_at=updated_at, seen_at=self.cleaned_data.get("seen_at", ""))
             except ValidationError:
-                self.data = {**dict(self.data.items()), "seen_at": updated_at}
+                replace_value(self, "seen_at", updated_at)
                 raise
         return cleaned
 
@@ -104,7 +105,7 @@ class PatientForm(VersionedPatientForm):
         seen = set(cleaned.get("duplicates_shown", "").split(",")) if self.anyway_name in self.data else set()
         if not unconfirmed <= seen:
             shown = ",".join(str(patient.pk) for patient in self.duplicates)
-            self.data = {**dict(self.data.items()), self.add_prefix("duplicates_shown"): shown}
+            replace_value(self, "duplicates_shown", shown)
             raise ValidationError(
                 _("Is it the same person? Then use the existing record."),
                 code="possible_duplicate",

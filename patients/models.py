@@ -35,7 +35,7 @@ class Patient(ProtectedRecord, AuditedRecord):
 
     objects = PatientQuerySet.as_manager()
 
-    linked_advice = rules.LINKED
+    delete_advice = rules.LINKED
 
     class Meta:
         ordering = ["name_key", "pk"]

@@ -11,6 +11,7 @@ from clinic.db.protected import ProtectedQuerySet
 from patients.search_keys import AFTER_EVERY_CHARACTER, phone_keys_to_compare, search_terms
 
 if TYPE_CHECKING:
+    from clinic.models import User
     from patients.models import Patient  # noqa: F401 -- for the annotation below only
 
 MAX_FOUND = 20
@@ -41,7 +42,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
     def not_anonymised(self) -> "PatientQuerySet":
         return self.filter(anonymised_at=None)
 
-    def with_next_appointment(self, user: Any, *, at: dt.datetime | None = None) -> "PatientQuerySet":
+    def with_next_appointment(self, user: "User", *, at: dt.datetime | None = None) -> "PatientQuerySet":
         """Prefetch the next appointment that the user may see, as a list `next_appointments`. One query."""
         # The reverse relation by name: this app does not import the ones above it.
         appointment: Any = self.model._meta.get_field("appointments").related_model
@@ -83,7 +84,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         keys = phone_keys_to_compare(phone_number)
         return self.filter(pk__in=SearchKey.objects.filter(key__in=keys).values("patient")) if keys else self.none()
 
-    def visible_to(self, user: Any) -> "PatientQuerySet":
+    def visible_to(self, user: "User") -> "PatientQuerySet":
         """Return the patients whose record the user may see; a doctor may see those with an appointment with them."""
         if user.has_perm("patients.view_patient"):
             return self.all()

@@ -3,9 +3,11 @@
 import datetime as dt
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from clinic.db.versions import check_unchanged
 
 LINKED = gettext_lazy(
     "This patient has appointments, so the record cannot be deleted. "
@@ -24,7 +26,7 @@ def check_email_characters(email: str) -> None:
         )
 
 
-def check_email_free(email: str, others: QuerySet) -> None:
+def check_email_free(email: str, others: QuerySet[Model]) -> None:
     """Refuse an e-mail, already trimmed and in lower case, that one of `others` has: `email_taken`."""
     if others.filter(email=email).exists():
         raise ValidationError(
@@ -64,11 +66,8 @@ def check_not_anonymised(anonymised_at: dt.datetime | None) -> None:
 
 def check_not_stale(*, updated_at: str, seen_at: str) -> None:
     """Refuse a change if the record was changed since it was shown: `stale`."""
-    if seen_at != updated_at:
-        raise ValidationError(
-            _(
-                "Somebody else has changed this record in the meantime. Open it in another tab to see the changes. "
-                "If you save again, your entries replace them."
-            ),
-            code="stale",
-        )
+    message = _(
+        "Somebody else has changed this record in the meantime. Open it in another tab to see the changes. "
+        "If you save again, your entries replace them."
+    )
+    check_unchanged(updated_at, seen=seen_at, message=message)

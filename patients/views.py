@@ -84,7 +84,7 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "patients/patient_edit.html", context)
 
 
-def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
+def patient_detail(request: StaffRequest, pk: int) -> HttpResponse:
     """Show a patient's record with future and past appointments; doctors see only their own patients."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=pk)
     AuditEntry.objects.record(Event.READ, patient)

@@ -11,7 +11,7 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import DOCTOR, OUT_OF_HOURS
 from clinic.models import AuditEntry
-from clinic.tests.api_client import ApiClient, told
+from clinic.tests.api_client import ApiClient, error_codes
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
@@ -98,7 +98,7 @@ def test_booking_refused(api, wanted, isolated):
             response = api.post("/appointments", wanted | changes)
 
             assert response.status_code == status
-            assert told(response) == expected
+            assert error_codes(response) == expected
             assert not Appointment.objects.exists()
 
 
@@ -108,14 +108,14 @@ def test_booking_with_an_inactive_doctor_answers_409(api, wanted, doctor):
 
     response = api.post("/appointments", wanted)
 
-    assert (response.status_code, told(response)) == (409, [("doctor_id", "inactive")])
+    assert (response.status_code, error_codes(response)) == (409, [("doctor_id", "inactive")])
 
 
 @pytest.mark.both_databases
 def test_overlap_answers_409_with_what_is_in_the_way_and_alternatives(api, wanted, doctor, appointment):
     response = api.post("/appointments", wanted | {"patient_id": PatientFactory().pk})
 
-    assert (response.status_code, told(response)) == (409, [("start_time", "doctor_overlap")])
+    assert (response.status_code, error_codes(response)) == (409, [("start_time", "doctor_overlap")])
     body = response.json()
     in_the_way = body["errors"][0]
     assert (in_the_way["start_time"], in_the_way["end_time"]) == ("2026-11-24T10:00:00Z", "2026-11-24T10:30:00Z")
@@ -146,7 +146,7 @@ def test_patient_elsewhere_answers_409(api, wanted, patient):
 
     response = api.post("/appointments", wanted)
 
-    assert (response.status_code, told(response)) == (409, [("start_time", "patient_overlap")])
+    assert (response.status_code, error_codes(response)) == (409, [("start_time", "patient_overlap")])
 
 
 def test_time_outside_hours_answers_409(api, wanted, doctor, isolated):
@@ -156,7 +156,7 @@ def test_time_outside_hours_answers_409(api, wanted, doctor, isolated):
 
             response = api.post("/appointments", wanted)
 
-            assert (response.status_code, told(response)) == (409, [("start_time", code)])
+            assert (response.status_code, error_codes(response)) == (409, [("start_time", code)])
 
 
 def in_the_way(doctor, code):
@@ -180,7 +180,7 @@ def test_who_may_books_outside_hours_with_a_reason(wanted, doctor, receptionist)
     receptionist.groups.add(Group.objects.get(name=OUT_OF_HOURS))
     allowed = ApiClient(receptionist).post("/appointments", nevertheless)
 
-    assert (refused.status_code, told(refused)) == (403, [("outside_hours_reason", "outside_hours_denied")])
+    assert (refused.status_code, error_codes(refused)) == (403, [("outside_hours_reason", "outside_hours_denied")])
     assert allowed.status_code == 201
     assert allowed.json()["outside_hours_reason"] == "Emergency"
 
@@ -258,7 +258,7 @@ def test_list_refused(api, isolated):
         with isolated(query=query, expected=expected):
             response = api.get(f"/appointments?{query}")
 
-            assert (response.status_code, told(response)) == (422, expected)
+            assert (response.status_code, error_codes(response)) == (422, expected)
 
 
 @pytest.mark.both_databases
@@ -289,7 +289,7 @@ def test_page_that_holds_all_that_is_left_is_the_last(api):
 
 
 @pytest.mark.both_databases
-def test_appointments_that_start_together_are_told_apart_by_the_cursor(api):
+def test_cursor_distinguishes_appointments_with_the_same_start(api):
     appointments = [AppointmentFactory() for _ in range(3)]
 
     first = api.get("/appointments?date=2026-11-24&limit=2")
@@ -361,23 +361,23 @@ def test_move_to_a_taken_time_answers_409_with_alternatives(api, appointment, do
 
     response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": taken.start_time.isoformat()})
 
-    assert (response.status_code, told(response)) == (409, [("start_time", "doctor_overlap")])
+    assert (response.status_code, error_codes(response)) == (409, [("start_time", "doctor_overlap")])
     assert response.json()["alternatives"]
 
 
-def test_move_of_what_is_cancelled_offers_no_other_time(api, appointment):
+def test_moving_a_cancelled_appointment_offers_no_alternatives(api, appointment):
     api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
 
     response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
 
-    assert (response.status_code, told(response)) == (409, [("start_time", "not_movable")])
+    assert (response.status_code, error_codes(response)) == (409, [("start_time", "not_movable")])
     assert "alternatives" not in response.json()
 
 
-def test_move_of_what_is_cancelled_to_where_it_is_is_refused(api, appointment):
+def test_moving_a_cancelled_appointment_to_its_own_time_is_refused(api, appointment):
     api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
 
-    assert told(api.post(f"/appointments/{appointment.pk}/move", {})) == [("start_time", "not_movable")]
+    assert error_codes(api.post(f"/appointments/{appointment.pk}/move", {})) == [("start_time", "not_movable")]
 
 
 @pytest.mark.both_databases
@@ -395,7 +395,7 @@ def test_move_that_somebody_was_quicker_than_offers_no_other_time(api, appointme
 
     response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
 
-    assert (response.status_code, told(response)) == (412, [(None, "stale")])
+    assert (response.status_code, error_codes(response)) == (412, [(None, "stale")])
     assert "alternatives" not in response.json()
 
 
@@ -426,7 +426,7 @@ def test_cancel_frees_the_time(api, wanted, appointment):
     assert api.post("/appointments", wanted).status_code == 201
 
 
-def test_cancel_without_reason_or_by_nobody_answers_422(api, appointment, isolated):
+def test_cancelling_without_reason_or_cancelled_by_answers_422(api, appointment, isolated):
     cases = [{}, {"reason": "Ill"}, {"reason": "", "cancelled_by": "patient"}, {"reason": "Ill", "cancelled_by": "me"}]
     for sent in cases:
         with isolated(sent=sent):
@@ -448,7 +448,7 @@ def test_actions_lead_on(admin_api, isolated):
 
             assert (response.status_code, response.json()["status"]) == (200, becomes)
             again = admin_api.post(f"/appointments/{appointment.pk}/{action}")
-            assert (again.status_code, told(again)) == (409, [("status", "transition")])
+            assert (again.status_code, error_codes(again)) == (409, [("status", "transition")])
 
 
 def test_actions_too_early_answer_409(api, isolated):
@@ -458,7 +458,7 @@ def test_actions_too_early_answer_409(api, isolated):
 
             response = api.post(f"/appointments/{appointment.pk}/{action}")
 
-            assert (response.status_code, told(response)) == (409, [("status", code)])
+            assert (response.status_code, error_codes(response)) == (409, [("status", code)])
 
 
 @pytest.mark.both_databases
@@ -473,7 +473,7 @@ def test_action_on_what_has_changed_meanwhile_answers_412(api, appointment):
     now = api.get(f"/appointments/{appointment.pk}")["ETag"]
     done = api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "clinic"}, If_Match=now)
 
-    assert (refused.status_code, told(refused)) == (412, [(None, "stale")])
+    assert (refused.status_code, error_codes(refused)) == (412, [(None, "stale")])
     assert now != etag
     assert done.status_code == 200
 
@@ -510,7 +510,7 @@ def test_free_times_are_those_of_the_portal(api, doctor, appointment):
     ]
 
 
-def test_nobody_is_free_with_an_inactive_doctor(api):
+def test_inactive_doctor_has_no_free_times(api):
     assert api.get(f"/doctors/{DoctorFactory(is_active=False).pk}/free").json() == []
 
 
@@ -526,7 +526,7 @@ def test_free_times_refused(api, doctor, isolated):
 def test_deactivating_a_doctor_with_appointments_shows_them_first(admin_api, appointment, doctor):
     refused = admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False})
 
-    assert (refused.status_code, told(refused)) == (409, [("is_active", "hits")])
+    assert (refused.status_code, error_codes(refused)) == (409, [("is_active", "hits")])
     assert [hit["id"] for hit in refused.json()["hits"]] == [appointment.pk]
     doctor.refresh_from_db()
     assert doctor.is_active

@@ -8,9 +8,9 @@ from django.db import connection
 
 from appointments.models import Appointment
 from appointments.tests.test_stress_threads import CROWD, START, at_once, doubles
-from clinic.models import KeptAnswer
-from clinic.rest.models import KeptAnswerQuerySet
-from clinic.tests.api_client import ApiClient, told
+from clinic.models import StoredResponse
+from clinic.rest.models import StoredResponseQuerySet
+from clinic.tests.api_client import ApiClient, error_codes
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -40,18 +40,18 @@ def test_fifty_clients_at_one_time_book_once(programs, doctor):
 
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: CROWD - 1}
     refusals = [answer for answer in answers if answer.status_code == 409]
-    assert {code for answer in refusals for _field, code in told(answer)} == {"doctor_overlap"}
+    assert {code for answer in refusals for _field, code in error_codes(answer)} == {"doctor_overlap"}
     assert all(answer.json()["alternatives"] for answer in refusals)
     assert (Appointment.objects.count(), doubles()) == (1, 0)
 
 
-@pytest.mark.parametrize("is_kept", [True, False], ids=["as it is", "without the key's row"])
-def test_the_same_request_sent_at_once_is_carried_out_once(administrator, monkeypatch, is_kept):
+@pytest.mark.parametrize("is_saved", [True, False], ids=["as it is", "without the key's row"])
+def test_the_same_request_sent_at_once_is_carried_out_once(administrator, monkeypatch, is_saved):
     program = ApiClient(administrator)
     key = str(uuid.uuid4())
-    if not is_kept:
+    if not is_saved:
         monkeypatch.setattr(
-            KeptAnswerQuerySet, "get_or_create", lambda *args, defaults, **known: (unkept(**defaults), True)
+            StoredResponseQuerySet, "get_or_create", lambda *args, defaults, **known: (unkept(**defaults), True)
         )
 
     answers = at_once(
@@ -60,12 +60,12 @@ def test_the_same_request_sent_at_once_is_carried_out_once(administrator, monkey
     )
 
     assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.content for answer in answers}) == Doctor.objects.count() == (1 if is_kept else CROWD)
+    assert len({answer.content for answer in answers}) == Doctor.objects.count() == (1 if is_saved else CROWD)
 
 
 def unkept(digest):
     """An answer that is not written anywhere."""
-    answer = KeptAnswer(digest=digest)
+    answer = StoredResponse(digest=digest)
     answer.save = lambda: None
     return answer
 

@@ -1,5 +1,3 @@
-"""Forms of signing in and of the own account."""
-
 from typing import Any
 
 from django import forms
@@ -22,29 +20,24 @@ from clinic.audit.actor import current_origin
 
 MAX_CODE = 40
 _DAYS = TEMPORARY_PASSWORD_LASTS.days
-TEMPORARY_TEXT = f"The password is temporary: it lasts {_DAYS} days, and has to be changed at the first login."
+TEMPORARY_TEXT = f"The password is temporary: it expires after {_DAYS} days and must be changed at the first login."
 
 
 class LoginForm(AuthenticationForm):
-    """Name and password. What is said is the same whether the user exists or not."""
+    """Username and password. The error is the same whether the user exists or not."""
 
     def get_invalid_login_error(self) -> ValidationError:
-        """Return what is said of a refusal."""
         is_locked_out = self.request is not None and lockout.is_locked_out(self.request)
         return lockout.locked_error() if is_locked_out else super().get_invalid_login_error()
 
 
 class CodeField(forms.CharField):
-    """A code of the app, or a recovery code."""
-
     def __init__(self, **kwargs: Any) -> None:
-        shown = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
-        super().__init__(max_length=MAX_CODE, widget=forms.TextInput(attrs=shown), **kwargs)
+        attrs = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
+        super().__init__(max_length=MAX_CODE, widget=forms.TextInput(attrs=attrs), **kwargs)
 
 
 class CodeForm(forms.Form):
-    """The second step of signing in."""
-
     code = CodeField(label=_("Code from the app, or a recovery code"))
 
     def __init__(self, request: HttpRequest, user: User, **kwargs: Any) -> None:
@@ -52,18 +45,13 @@ class CodeForm(forms.Form):
         self.request, self.user = request, user
 
     def clean_code(self) -> str:
-        """Check the code.
-
-        Raises:
-            ValidationError: `locked`, `wrong_code`.
-        """
         code: str = self.cleaned_data["code"]
         _check_code(self.request, self.user, code)
         return code
 
 
 class ConfirmForm(forms.Form):
-    """Password and, of who has a second factor, a code: it is still they."""
+    """Password and, with a second factor, a code: proof that it is still the same person."""
 
     password = forms.CharField(
         label=_("Password"),
@@ -79,43 +67,29 @@ class ConfirmForm(forms.Form):
             del self.fields["code"]
 
     def clean(self) -> dict[str, Any] | None:
-        """Check both.
-
-        Raises:
-            ValidationError: `locked`, `wrong_password`, `wrong_code`.
-        """
         if not self.errors:
             if not _is_password_of(self.request, self.user, self.cleaned_data["password"]):
-                raise _refusal(self.request, _("That is not your password."), "wrong_password")
+                raise _refusal(self.request, _("This is not your password."), "wrong_password")
             if "code" in self.fields:
                 _check_code(self.request, self.user, self.cleaned_data["code"])
         return super().clean()
 
 
 class OwnPasswordForm(PasswordChangeForm):
-    """A new password, with the old one: guesses at it count as those at the login do."""
+    """A new password, with the old one: wrong guesses count as at the login."""
 
     def __init__(self, request: HttpRequest, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
         self.request = request
 
     def clean_old_password(self) -> str:
-        """Check the old password.
-
-        Raises:
-            ValidationError: `locked`, `password_incorrect`.
-        """
         old_password: str = self.cleaned_data["old_password"]
         if not _is_password_of(self.request, self.user, old_password):
             raise _refusal(self.request, str(self.error_messages["password_incorrect"]), "password_incorrect")
         return old_password
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse the old password as the new one: whoever has set a temporary one would know it for good.
-
-        Raises:
-            ValidationError: `new_password1`: `password_unchanged`.
-        """
+        """Refuse the old password as the new one: whoever set a temporary one would know it for good."""
         cleaned = super().clean()
         old = self.cleaned_data.get("old_password")
         if old is not None and old == self.cleaned_data.get("new_password1"):
@@ -124,59 +98,55 @@ class OwnPasswordForm(PasswordChangeForm):
 
 
 class SetUpForm(forms.Form):
-    """A code that shows that the app has the secret, which the form carries."""
-
     secret = forms.CharField(widget=forms.HiddenInput)
     code = CodeField(label=_("Code that the app shows now"))
 
 
 class NewUserForm(UserCreationForm):
-    """A new user in the admin, who has a password: there is no other way to log in."""
+    """A new user in the admin, who needs a password: there is no other way to log in."""
 
 
 class OthersPasswordForm(AdminPasswordChangeForm):
-    """A new password that somebody who administers sets for a user."""
+    """A new password that an administrator sets for a user."""
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
-        self.fields.pop("usable_password", None)  # whoever is to stay out is made inactive
+        self.fields.pop("usable_password", None)  # to lock somebody out, make the user inactive
         for field in self.fields.values():
             field.required = True
 
     @property
-    def told(self) -> str:
-        """What it means that somebody else sets the password; nothing of one's own."""
+    def hint(self) -> str:
+        """What setting somebody else's password means; empty for one's own."""
         actor = current_origin().actor
         return "" if actor is not None and actor.pk == self.user.pk else TEMPORARY_TEXT
 
 
 class UserAccessForm(UserChangeForm):
-    """A user in the admin."""
-
     def clean(self) -> dict[str, Any] | None:
-        """Keep people from locking themselves out: perhaps nobody else could let them in again.
-
-        Raises:
-            ValidationError: by field: `own_access`.
-        """
+        """Keep administrators from locking themselves out: there may be no other to let them in again."""
         cleaned = super().clean()
         actor = current_origin().actor
         if actor is None or actor.pk != self.instance.pk:
             return cleaned
         if self.cleaned_data.get("is_active") is False:
             self.add_error("is_active", _own_access())
-        held = self.cleaned_data.get("groups")
-        if held is not None and ADMINISTRATOR in actor.roles_held and not held.filter(name=ADMINISTRATOR).exists():
+        groups = self.cleaned_data.get("groups")
+        if (
+            groups is not None
+            and ADMINISTRATOR in actor.permissions_by_role
+            and not groups.filter(name=ADMINISTRATOR).exists()
+        ):
             self.add_error("groups", _own_access())
         return cleaned
 
 
 def _own_access() -> ValidationError:
-    return ValidationError(_("Nobody takes away their own access: ask another administrator."), code="own_access")
+    return ValidationError(_("You can't remove your own access. Ask another administrator."), code="own_access")
 
 
 def _unchanged() -> ValidationError:
-    return ValidationError(_("This is your old password. Take another one."), code="password_unchanged")
+    return ValidationError(_("This is your old password. Choose a different one."), code="password_unchanged")
 
 
 def _is_password_of(request: HttpRequest, user: User, password: str) -> bool:
@@ -192,5 +162,5 @@ def _check_code(request: HttpRequest, user: User, code: str) -> None:
 
 
 def _refusal(request: HttpRequest, text: str, code: str) -> ValidationError:
-    """Return what is said: that it is wrong or, if that was one too many, that one has to wait."""
+    """Return the error, or the lockout's error after one attempt too many."""
     return lockout.locked_error() if lockout.is_locked_out(request) else ValidationError(text, code=code)

@@ -1,5 +1,3 @@
-"""Pages of the user's own sessions. Who may call which is in `clinic.web.page_access`."""
-
 import datetime as dt
 from typing import Any
 
@@ -13,56 +11,50 @@ from django.utils import timezone
 from clinic.audit.models import AuditEntry, Event
 from clinic.sessions.models import Session
 from clinic.web.http import StaffRequest, parse_number
-from clinic.web.saved_forms import answer_keeping, remind
+from clinic.web.saved_forms import remember_saved_forms, save_sent_form
 
 MAX_AGO = 24 * 60 * 60  # seconds; longer than any session
 
 
 class SignOutView(LogoutView):
-    """Sign out, and have the browser forget what it has fetched.
-
-    What it holds for itself, such as the switch of single keys, stays: no patient is in it.
-    """
+    """Log out and clear the browser's cache. Its storage has no patient data, only settings such as single keys."""
 
     def post(self, *args: Any, **kwargs: Any) -> Any:
-        """End the session and lead to the login."""
         response = super().post(*args, **kwargs)
         response["Clear-Site-Data"] = '"cache"'
         return response
 
 
 def session_list(request: StaffRequest) -> HttpResponse:
-    """List the user's sessions, the latest first."""
+    """List the user's sessions, the most recently used first."""
     sessions = Session.objects.filter(user=request.user).in_force(at=timezone.now()).order_by("-last_seen_at", "pk")
     return render(request, "clinic/session_list.html", {"sessions": sessions, "own": request.session.row.handle})
 
 
 def session_end(request: StaffRequest, handle: str) -> HttpResponse:
-    """End one of the user's sessions; the one in use ends as by logging out."""
+    """End one of the user's sessions; the current one ends by logging out."""
     session = get_object_or_404(Session.objects.filter(user=request.user), handle=handle)
     if session.pk == request.session.session_key:
         logout(request)
         return redirect("login")
     _end(request, [session])
-    messages.success(request, "That session is ended.")
+    messages.success(request, "The session has ended.")
     return redirect("session_list")
 
 
 def session_end_others(request: StaffRequest) -> HttpResponse:
-    """End all of the user's sessions but the one in use."""
     count = end_others(request)
     messages.success(request, f"{count} other session{'' if count == 1 else 's'} ended.")
     return redirect("session_list")
 
 
 def end_others(request: StaffRequest) -> int:
-    """End all of the user's sessions but the one in use, and return how many there were."""
+    """End all sessions of the user except the current one, and return how many there were."""
     others = Session.objects.filter(user=request.user).exclude(pk=request.session.session_key)
     return _end(request, list(others.in_force(at=timezone.now())))
 
 
 def _end(request: StaffRequest, sessions: list[Session]) -> int:
-    """Delete sessions, with a line in the audit trail if there are any; return how many there were."""
     if sessions:
         Session.objects.filter(pk__in=[session.pk for session in sessions]).delete()
         AuditEntry.objects.record(Event.SIGN_OUT, request.user, ended_by="user", sessions=len(sessions))
@@ -70,20 +62,20 @@ def _end(request: StaffRequest, sessions: list[Session]) -> int:
 
 
 def session_left(request: StaffRequest) -> HttpResponse:
-    """Say how long the session lasts and whose it is; asking does not make it last longer."""
+    """Return seconds left and user as JSON; asking does not extend the session."""
     session = request.session
     return JsonResponse({"seconds": session.seconds_left(), "can_stay": session.can_stay(), "user": request.user.pk})
 
 
 def session_stay(request: StaffRequest) -> HttpResponse:
-    """Let the session last on: somebody is at the page, or was `ago` seconds before."""
+    """Extend the session: the user is at the page, or was `ago` seconds before."""
     ago = min(parse_number(request.POST.get("ago", "")) or 0, MAX_AGO)
     request.session.record_seen(timezone.now() - dt.timedelta(seconds=ago), at_once=True)
     return session_left(request)
 
 
 def form_keep(request: StaffRequest) -> HttpResponse:
-    """Keep what a page's form says, for after the next login. `clinic.web.session_limits` does so once one is over."""
-    answer = answer_keeping(request, user=request.user)
-    remind(request.session, request.user)
+    """Save a page's form for after the next login. `clinic.web.session_limits` does so once a session has ended."""
+    answer = save_sent_form(request, user=request.user)
+    remember_saved_forms(request.session, request.user)
     return answer

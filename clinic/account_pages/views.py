@@ -1,4 +1,4 @@
-"""Signing in by two steps, confirming that it is you, and the own account."""
+"""Signing in with one or two factors, confirming the password, and the user's own account."""
 
 import time
 from typing import Any
@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.csrf import csrf_failure as default_csrf_failure
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from clinic.account_pages.forms import CodeForm, ConfirmForm, LoginForm, OwnPasswordForm, SetUpForm
 from clinic.account_pages.session_views import end_others
@@ -30,22 +31,20 @@ _BACKEND = "clinic.backends.RolesBackend"
 
 
 class PortalLoginView(LoginView):
-    """The login; who has a second factor is asked for it on the next page, and is not signed in before."""
+    """The login; users with a second factor are asked for it on the next page and signed in only then."""
 
     authentication_form = LoginForm
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Tell who comes because a session has ended by itself; whose it was is not said."""
         session: Any = self.request.session
         return super().get_context_data(**kwargs) | {"has_ended": session.ended_for is not None}
 
     def get_success_url(self) -> str:
-        """Return the page asked for, if it is one that the user may look at; another one may have been there before."""
-        return _led_on_to(self.request, self.get_redirect_url())
+        """Return the page asked for, if the user may open it: another user may have asked for it."""
+        return _allowed_url(self.request, self.get_redirect_url())
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Sign in, or go on to the second step."""
         user = form.get_user()
         if second_factor.device_of(user) is None:
             return super().form_valid(form)
@@ -60,8 +59,8 @@ class PortalLoginView(LoginView):
 
 
 def login_code(request: HttpRequest) -> HttpResponse:
-    """Ask for the code; who has not given the password a short while ago begins anew."""
-    user = _half_signed_in(request)
+    """Ask for the code; without a recent password step, start again."""
+    user = _user_before_second_step(request)
     if user is None and request.user.is_authenticated:
         return redirect(settings.LOGIN_REDIRECT_URL)  # the button was pressed twice
     if user is None:
@@ -70,20 +69,20 @@ def login_code(request: HttpRequest) -> HttpResponse:
     form = CodeForm(request, user, data=sent_data(request))
     if request.method == "POST" and form.is_valid():
         step = request.session.pop(_SECOND_STEP)
-        record_second_factor(request)  # before, so that the audit trail tells
+        record_second_factor(request)  # before the login, for its audit entry
         login(request, user, backend=_BACKEND)
-        _tell_of_recovery_code(request, user, form)
-        return redirect(_led_on_to(request, step["next"]))
+        _warn_if_recovery_code(request, user, form)
+        return redirect(_allowed_url(request, step["next"]))
     return render(request, "accounts/login_code.html", {"form": form})
 
 
-def _led_on_to(request: HttpRequest, url: str) -> str:
-    """Return an address that has been checked to be the portal's, if the user may look at it; else the first page."""
+def _allowed_url(request: HttpRequest, url: str) -> str:
+    """Return a URL that was checked to be local, if the user may open it; else the first page."""
     return url if may_open(request, url) else resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form without a valid token; who has just signed in, in another tab or by a first click, is led on."""
+    """Answer a form without a valid token; a user who has just logged in, such as in another tab, is redirected."""
     page = request.resolver_match.view_name if request.resolver_match else ""
     if request.user.is_authenticated and page == "login" and _names_user(request):
         login_view = PortalLoginView()
@@ -95,12 +94,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _names_user(request: HttpRequest) -> bool:
-    """Return whether the name typed is that of who is signed in: another must not go on in that session unknowingly."""
+    """Return whether the username typed is the logged-in user's: nobody else may continue in that session."""
     return request.POST.get("username", "").strip().casefold() == request.user.get_username().casefold()
 
 
-def _half_signed_in(request: HttpRequest) -> User | None:
-    """Return who has given the right password in this session, if it is still right and the code still awaited."""
+def _user_before_second_step(request: HttpRequest) -> User | None:
+    """Return the user who gave the right password in this session, if it is still valid and not too long ago."""
     step = request.session.get(_SECOND_STEP)
     if step is None or time.time() - step["at"] > SECOND_STEP_SECONDS:
         return None
@@ -110,57 +109,51 @@ def _half_signed_in(request: HttpRequest) -> User | None:
     return user
 
 
-def _tell_of_recovery_code(request: HttpRequest, user: User, form: CodeForm | ConfirmForm) -> None:
-    """Say on the next page how many recovery codes are left, if one has been used just now."""
+def _warn_if_recovery_code(request: HttpRequest, user: User, form: CodeForm | ConfirmForm) -> None:
+    """Show on the next page how many recovery codes are left, if one was just used."""
     code = form.cleaned_data.get("code")
     if code is not None and not second_factor.is_code_of_app(code):
         messages.warning(request, second_factor.recovery_code_used_text(user))
 
 
 def confirm(request: StaffRequest) -> HttpResponse:
-    """Have somebody who is signed in show that it is still they, and lead back to what they wanted."""
     with_code = second_factor.device_of(request.user) is not None
     form = ConfirmForm(request, request.user, with_code=with_code, data=sent_data(request))
     if request.method == "POST" and form.is_valid():
         confirm_session(request, by_second_factor=with_code)
-        _tell_of_recovery_code(request, request.user, form)
+        _warn_if_recovery_code(request, request.user, form)
         lockout.forget_failures(request, request.user)
         return redirect(next_or(request, resolve_url("account")))
-    wanted = request.POST.get("next") or request.GET.get("next", "")
-    context = {"form": form, "next": wanted, "was_sent": "sent" in request.GET, "back_url": _not_now(request)}
+    next_url = request.POST.get("next") or request.GET.get("next", "")
+    context = {"form": form, "next": next_url, "was_sent": "sent" in request.GET, "back_url": _cancel_url(request)}
     return render(request, "accounts/confirm.html", context)
 
 
-def _not_now(request: StaffRequest) -> str:
-    """Return where somebody was who does not want to confirm, unless that page asks for it, too; else the schedule."""
+def _cancel_url(request: StaffRequest) -> str:
+    """Return the page the user came from, unless it needs confirmation too; else the schedule."""
     back = request.GET.get("back", "")
-    if is_local_path(back) and may_open(request, back) and not _asks(back):
+    if is_local_path(back) and may_open(request, back) and not _needs_confirmation(back):
         return back
     return resolve_url("appointments:schedule_now")
 
 
-def _asks(url: str) -> bool:
+def _needs_confirmation(url: str) -> bool:
     page = page_at(urlsplit(url).path)
     return page is None or page.view_name == "confirm" or (page.view_name, "GET") in CONFIRMED
 
 
 class OwnPasswordView(PasswordChangeView):
-    """Changing one's own password."""
-
     form_class = OwnPasswordForm
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Give the form the request, by which guesses are counted."""
         return super().get_form_kwargs() | {"request": self.request}
 
 
 def account(request: StaffRequest) -> HttpResponse:
-    """Show what belongs to the user's login."""
     return render(request, "accounts/account.html", _factor_state(request))
 
 
 def set_up_second_factor(request: StaffRequest) -> HttpResponse:
-    """Set up the second factor, put another telephone in its place, renew the recovery codes, or turn it off."""
     device = second_factor.device_of(request.user)
     if request.method == "POST" and "secret" in request.POST:
         return _finish_set_up(request, device)
@@ -179,7 +172,7 @@ def _factor_state(request: StaffRequest) -> dict[str, Any]:
     }
 
 
-def _show_set_up(request: StaffRequest, device: Any, form: SetUpForm) -> HttpResponse:
+def _show_set_up(request: StaffRequest, device: TOTPDevice, form: SetUpForm) -> HttpResponse:
     context = {
         "form": form,
         "signed": second_factor.as_signed(device),
@@ -191,15 +184,15 @@ def _show_set_up(request: StaffRequest, device: Any, form: SetUpForm) -> HttpRes
     return render(request, "accounts/second_factor_set_up.html", context)
 
 
-def _finish_set_up(request: StaffRequest, held: Any) -> HttpResponse:
-    """Save the secret if the code shows that the app has it; sent again, it is not set up twice."""
+def _finish_set_up(request: StaffRequest, current: TOTPDevice | None) -> HttpResponse:
+    """Save the secret if the code proves that the app has it; a repeated submit sets up nothing twice."""
     form = SetUpForm(request.POST)
     device = second_factor.from_signed(request.user, request.POST["secret"])
     if device is None:
-        messages.error(request, _("That took too long. Scan the new code."))
+        messages.error(request, _("The code has expired. Scan the new one."))
         return redirect(request.get_full_path())
-    if held is not None and held.key == device.key:
-        messages.info(request, _("The second factor is on. If you have not seen your recovery codes, make new ones."))
+    if current is not None and current.key == device.key:
+        messages.info(request, _("The second factor is on. If you have not seen your recovery codes, create new ones."))
         return redirect("second_factor")
     if form.is_valid() and second_factor.knows_secret(device, form.cleaned_data["code"]):
         codes = second_factor.set_up(device)
@@ -224,5 +217,5 @@ def _change_second_factor(request: StaffRequest) -> HttpResponse:
 
 
 def _show_codes(request: StaffRequest, codes: list[str]) -> HttpResponse:
-    """Show new recovery codes, in this answer only."""
+    """Show new recovery codes, in this response only."""
     return render(request, "accounts/recovery_codes.html", {"codes": codes})

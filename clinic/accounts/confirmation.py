@@ -1,4 +1,4 @@
-"""When somebody has last shown who they are: signing in, or confirming it later in the session."""
+"""When the user last proved who they are in this session: by signing in or by confirming."""
 
 import datetime as dt
 import time
@@ -12,12 +12,12 @@ _BY_SECOND_FACTOR = "by_second_factor"
 
 
 def stamp_sign_in(request: HttpRequest, **kwargs: Any) -> None:
-    """Note that somebody has just signed in. A handler of Django's signal."""
+    """Store the time of the sign-in. A handler of Django's signal."""
     request.session[_CONFIRMED_AT] = time.time()
 
 
 def confirm_session(request: HttpRequest, *, by_second_factor: bool) -> None:
-    """Note that it is they, under a new key: one that was known before gets nothing out of it."""
+    """Store the time under a new session key, so that a stolen key does not get confirmed too."""
     request.session.cycle_key()
     request.session[_CONFIRMED_AT] = time.time()
     if by_second_factor:
@@ -25,16 +25,15 @@ def confirm_session(request: HttpRequest, *, by_second_factor: bool) -> None:
 
 
 def record_second_factor(request: HttpRequest, *, used: bool = True) -> None:
-    """Note in the session whether its user has shown the second factor."""
     request.session[_BY_SECOND_FACTOR] = used
 
 
 def has_shown_second_factor(request: HttpRequest) -> bool:
-    """Return whether the session's user has shown the second factor in it. No query."""
+    """Return whether the second factor was used in this session. No query."""
     return request.session.get(_BY_SECOND_FACTOR) is True
 
 
 def is_confirmed(request: HttpRequest) -> bool:
-    """Return whether somebody has shown who they are a short while ago."""
+    """Return whether the user proved who they are in the last ten minutes."""
     age = time.time() - request.session.get(_CONFIRMED_AT, 0)
     return age <= CONFIRMED_FOR.total_seconds()

@@ -1,7 +1,4 @@
-"""Too many wrong passwords: who has to wait, told by user and by address in the database that all workers share.
-
-The limits, and why they are so, are in docs/decisions/013-login.md.
-"""
+"""Lockout after too many wrong passwords, counted in the database for all workers: docs/decisions/013-login.md."""
 
 import datetime as dt
 import ipaddress
@@ -26,16 +23,15 @@ from clinic.core.names import fold
 from clinic.db.transactions import retrying
 
 MAX_FOR_USER = 15  # whatever the addresses
-MAX_FROM_ADDRESS = 30  # whoever the users: all desks of a clinic may share one
-IPV6_SITE = 64  # bits of an address that one subscriber cannot choose
-UNKNOWN_ADDRESS = "::"  # a server behind a socket file says none
+MAX_FROM_ADDRESS = 30  # for any users: all desks of a clinic may share one address
+IPV6_SITE = 64  # bits of an address that a subscriber cannot choose
+UNKNOWN_ADDRESS = "::"  # behind a Unix socket there is none
 
 
 class LockoutHandler(AxesDatabaseHandler):
-    """Adds to axes' limit for one user from one address a larger one for the user and one for the address."""
+    """Adds to axes' limit per user and address a larger one per user and one per address."""
 
     def is_locked(self, request: HttpRequest, credentials: Any = None) -> bool:
-        """Return whether any of the three limits is reached."""
         if super().is_locked(request, credentials):
             return True
         key, address = username_key(request, credentials), address_key(request)
@@ -56,10 +52,10 @@ class LockoutHandler(AxesDatabaseHandler):
 
 
 def username_key(request: HttpRequest, credentials: Any = None) -> str:
-    """Return what failures are counted by: no spelling that reaches the same user makes another key.
+    """Return the key by which failures are counted: the same for every spelling that finds the same user.
 
-    The key is that of the user whom the database finds, which may take ß for s; of who is nobody, that of what was
-    typed. One query a request either way, so that time does not tell who exists.
+    Use the matching user's key (the database may treat ß as s); for unknown users, the text as typed. One query a
+    request either way, so that timing does not reveal who exists.
     """
     typed = (credentials or request.POST).get("username") or ""
     known: dict[str, str] = request.__dict__.setdefault("lockout_keys", {})
@@ -70,32 +66,31 @@ def username_key(request: HttpRequest, credentials: Any = None) -> str:
 
 
 def _key_of(name: str) -> str:
-    """Return a name's key, which nobody can read: what was typed there may be a password."""
+    """Return a keyed hash of a name: what was typed may be a password."""
     return salted_hmac(__name__, fold(name), algorithm="sha256").hexdigest()
 
 
 def address_key(request: HttpRequest) -> str:
-    """Return the client's address, of IPv6 the network that one subscriber has."""
+    """Return the client's address; for IPv6 the network of one subscriber."""
     address = ipaddress.ip_address(client_address(request) or UNKNOWN_ADDRESS)
     if address.version == 6:
         return str(ipaddress.ip_network((int(address), IPV6_SITE), strict=False).network_address)
     return str(address)
 
 
-def locked_answer(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
-    """Answer with the page of the form, which says what it is about, and 429."""
+def locked_response(request: HttpRequest, response: HttpResponse, credentials: Any) -> HttpResponse:
     response.status_code = 429
     response["Retry-After"] = str(int(settings.AXES_COOLOFF_TIME.total_seconds()))
     return response
 
 
 def is_locked_out(request: HttpRequest) -> bool:
-    """Return whether this request has found, or made, somebody locked out."""
+    """Return whether this request found somebody locked out, or caused it."""
     return getattr(request, "axes_locked_out", False)
 
 
 def may_try(request: HttpRequest, user: AbstractBaseUser) -> bool:
-    """Return whether the user may try a code now; passwords are asked of axes by `authenticate`."""
+    """Return whether the user may try a code now; for passwords `authenticate` asks axes."""
     allowed: bool = AxesProxyHandler.is_allowed(request, {"username": user.get_username()})
     if not allowed:
         request.axes_locked_out = True  # type: ignore[attr-defined]  # what axes' middleware looks for
@@ -103,21 +98,17 @@ def may_try(request: HttpRequest, user: AbstractBaseUser) -> bool:
 
 
 def record_failure(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Count a wrong code as a wrong password is counted."""
     user_login_failed.send(sender=__name__, credentials={"username": user.get_username()}, request=request)
 
 
 def forget_failures(request: HttpRequest, user: AbstractBaseUser) -> None:
-    """Start the count of one user from one address anew, as signing in does."""
+    """Reset the count of one user from one address, as signing in does."""
     AxesProxyHandler.update_request(request)
     AxesProxyHandler.get_implementation().reset_user_attempts(request, {"username": user.get_username()})
 
 
 def locked_out(users: Iterable[AbstractBaseUser], *, at: dt.datetime) -> set[int]:
-    """Return the ids of those users who have to wait at `at`, from one address or from all. One query.
-
-    Who has to wait because of others at the same address is not among them: no user's count says so.
-    """
+    """Return the ids of users locked out at `at` by their own failures, not by others' at their address. One query."""
     ids = {_key_of(user.get_username()): user.pk for user in users}
     since = at - settings.AXES_COOLOFF_TIME
     attempts = AccessAttempt.objects.filter(username__in=ids, attempt_time__gte=since).order_by()
@@ -127,16 +118,14 @@ def locked_out(users: Iterable[AbstractBaseUser], *, at: dt.datetime) -> set[int
     return {
         ids[key]
         for key, counts in failed.items()
-        # A MariaDB takes more for the same name than `fold` does, such as blanks at its end.
+        # MariaDB finds more names equal than `fold` does, such as with trailing spaces.
         if key in ids and (max(counts) >= settings.AXES_FAILURE_LIMIT or sum(counts) >= MAX_FOR_USER)
     }
 
 
 def allow_again(user: AbstractBaseUser) -> None:
-    """Forget all failures for the user, from whatever address."""
     AccessAttempt.objects.filter(username=_key_of(user.get_username())).delete()
 
 
 def locked_error() -> ValidationError:
-    """Return what is said at the form."""
     return ValidationError(_("Too many attempts. Wait 15 minutes, or ask an administrator."), code="locked")

@@ -1,5 +1,3 @@
-"""The people who sign in."""
-
 import datetime as dt
 from typing import Any
 
@@ -18,9 +16,9 @@ TEMPORARY_PASSWORD_LASTS = dt.timedelta(days=3)
 
 
 class User(AuditedRecord, AbstractUser):
-    """A person who signs in. What one may do comes from the role, which is a group of `clinic.accounts.roles`."""
+    """A person who signs in. Permissions come only from roles, which are the groups in `clinic.accounts.roles`."""
 
-    _password: str | None  # what `set_password` was given, until it is saved
+    _password: str | None  # Django's: a new password until it is saved; test_passwords.py fails if it changes
 
     temporary_password_until = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -28,59 +26,53 @@ class User(AuditedRecord, AbstractUser):
         permissions = [("use_admin", "Can use the administration pages")]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; of a password that is set anew, note that it was and whether it has to be changed."""
-        is_set_anew = self._password is not None
-        if is_set_anew:
+        """Save; a new password is recorded in the audit trail, and temporary if somebody else set it."""
+        is_new_password = self._password is not None
+        if is_new_password:
             self.temporary_password_until = self._end_of_password()
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "temporary_password_until"}
         with transaction.atomic():
             super().save(*args, **kwargs)
-            if is_set_anew:
+            if is_new_password:
                 AuditEntry.objects.record(Event.CREDENTIAL, self, what="password_set")
 
     def _end_of_password(self) -> dt.datetime | None:
-        """Return until when a new password can be used: for good if its owner, or nobody's session, sets it."""
+        """Return when a new password expires: never if its owner or a command sets it."""
         actor = current_origin().actor
         is_by_other = actor is not None and actor.is_authenticated and actor.pk != self.pk
         return timezone.now() + TEMPORARY_PASSWORD_LASTS if is_by_other else None
 
     @property
     def password_is_temporary(self) -> bool:
-        """Whether somebody else has set the password, so that it has to be changed before anything else."""
+        """Whether somebody else set the password, so that it has to be changed before anything else."""
         return self.temporary_password_until is not None
 
     def has_overdue_password(self, *, at: dt.datetime) -> bool:
-        """Return whether the password was temporary and its time is over."""
+        """Return whether the password was temporary and has expired."""
         return self.temporary_password_until is not None and self.temporary_password_until <= at
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Check that the names can be read: Django takes some for letters that nobody sees.
-
-        Raises:
-            ValidationError: by field: `blank_name`, `bad_character`.
-        """
+        """Check that the names are visible: Django allows some letters that are not."""
         check_fields_with_names(super().clean_fields, self, ("username", "first_name", "last_name"), exclude)
 
     @cached_property
-    def roles_held(self) -> dict[str, set[str]]:
-        """The user's roles by name, with the permissions of each. One query, kept as long as this object."""
-        held: dict[str, set[str]] = {}
+    def permissions_by_role(self) -> dict[str, set[str]]:
+        """Permissions by role name. One query for the lifetime of this object."""
+        permissions: dict[str, set[str]] = {}
         permission = ("permissions__content_type__app_label", "permissions__codename")
         for name, app, codename in self.groups.order_by("name").values_list("name", *permission):
-            allowed = held.setdefault(name, set())
+            allowed = permissions.setdefault(name, set())
             if codename is not None:
                 allowed.add(f"{app}.{codename}")
-        return held
+        return permissions
 
     @property
     def role(self) -> str:
-        """The names of the user's roles, for people to read."""
-        return ", ".join(self.roles_held)
+        return ", ".join(self.permissions_by_role)
 
     @property
     def display_name(self) -> str:
-        """The full name, or the login name of who has none."""
         return self.get_full_name() or self.get_username()
 
 
@@ -89,7 +81,7 @@ auditlog.register(
     exclude_fields=[
         "password",
         "last_login",
-        # What points at a user is no value of the user's, though the library would write it down as one.
+        # Relations from other models, which the library would record as values of the user.
         "doctor",
         "booked_appointments",
         "api_tokens",

@@ -1,34 +1,32 @@
-"""Which passwords are good enough. There are no rules on what they are made of: only length, and how easily guessed."""
+"""Password rules: only length and how easily it is guessed, not what it is made of."""
 
 import re
 import threading
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from zxcvbn import zxcvbn
 
-GUESSED_CHARACTERS = 72  # zxcvbn looks at no more
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+
+GUESSED_CHARACTERS = 72  # zxcvbn reads no more
 MIN_SCORE = 3  # of 4: more than 10⁸ guesses
 MIN_WORD = 3
 _PERSON = ("username", "first_name", "last_name", "email")
-_one_at_a_time = threading.Lock()  # zxcvbn keeps the words it is given in a module
+_one_at_a_time = threading.Lock()  # zxcvbn stores the words it is given in a global
 
 
 class LongestPasswordValidator:
-    """Refuse a password that is longer than any program needs, before it is looked at closely."""
+    """Refuse an overlong password before the slow checks."""
 
     def __init__(self, max_length: int = 128) -> None:
         self.max_length = max_length
 
-    def validate(self, password: str, user: Any = None) -> None:
-        """Check the length.
-
-        Raises:
-            ValidationError: `password_too_long`.
-        """
+    def validate(self, password: str, user: "User | None" = None) -> None:
         if len(password) > self.max_length:
             raise ValidationError(
                 _("This password is too long. It can have %(most)d characters."),
@@ -37,33 +35,27 @@ class LongestPasswordValidator:
             )
 
     def get_help_text(self) -> str:
-        """Return the rule for people."""
-        return _("It can have up to %(most)d characters, of any kind; blanks count.") % {"most": self.max_length}
+        return _("It can have up to %(most)d characters of any kind, including spaces.") % {"most": self.max_length}
 
 
 class GuessablePasswordValidator:
-    """Refuse what is guessed early: common passwords, keyboard walks, dates, names of the user and of the clinic."""
+    """Refuse common passwords, keyboard walks, dates, and names of the user and the clinic."""
 
-    def validate(self, password: str, user: Any = None) -> None:
-        """Check how many guesses it would take, with what everybody here knows left out.
-
-        Raises:
-            ValidationError: `password_guessable`.
-        """
+    def validate(self, password: str, user: "User | None" = None) -> None:
+        """Check how many guesses the password takes without the words everyone here knows."""
         words = known_words(user)
         if _score(_without(password, words), words) < MIN_SCORE:
             raise ValidationError(
-                _("This password is easily guessed. Take several words that have nothing to do with each other."),
+                _("This password is easily guessed. Use several unrelated words."),
                 code="password_guessable",
             )
 
     def get_help_text(self) -> str:
-        """Return the rule for people."""
-        return _("It is not easily guessed: several words that have nothing to do with each other are best.")
+        return _("It must not be easily guessed: several unrelated words are best.")
 
 
-def known_words(user: Any) -> list[str]:
-    """Return the words of this place that everybody would try: the clinic's and the user's names, the trade's own."""
+def known_words(user: "User | None") -> list[str]:
+    """Return words that an attacker would try first: names of clinic and user, and the trade's words; longest first."""
     texts = [settings.CLINIC_NAME, "clinic doctor patient password", *(getattr(user, name, "") for name in _PERSON)]
     words = {word for text in texts for word in re.split(r"[\W_]+", str(text).casefold())}
     return sorted((word for word in words if len(word) >= MIN_WORD), key=lambda word: (-len(word), word))

@@ -1,5 +1,3 @@
-"""Codes that stand in for a lost second factor."""
-
 import secrets
 
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
@@ -8,23 +6,20 @@ from django.utils import timezone
 
 from clinic.accounts.models import User
 
-HOW_MANY = 10
-LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without those that are read as another
+CODE_COUNT = 10
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without letters that look alike
 RANDOM_LETTERS = 12  # 59 bits
-# Fewer than for passwords, which people choose: these are random, and a set of ten is made at once.
+# Fewer than for passwords: the codes are random, and ten are hashed at once.
 ROUNDS = 100_000
 
 
 class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
-    """Recovery codes."""
-
     def unused(self) -> "RecoveryCodeQuerySet":
-        """Return those that still work."""
         return self.filter(used_at=None)
 
     def renew(self, user: User) -> list[str]:
-        """Give the user ten new codes in place of all old ones, and return their texts, which are kept nowhere."""
-        texts = [_new_text(number) for number in range(HOW_MANY)]
+        """Replace the user's codes by ten new ones, and return their texts, which are not stored."""
+        texts = [_new_text(number) for number in range(CODE_COUNT)]
         codes = [RecoveryCode(user=user, number=number, digest=_digest(text)) for number, text in enumerate(texts)]
         with transaction.atomic():
             self.filter(user=user).delete()
@@ -32,22 +27,19 @@ class RecoveryCodeQuerySet(models.QuerySet["RecoveryCode"]):
         return [f"{text[:5]}-{text[5:9]}-{text[9:]}" for text in texts]
 
     def use(self, user: User, typed: str) -> bool:
-        """Return whether the text is a code of the user that had not been used; it is then. One hash at most."""
+        """Return whether the text is an unused code of the user, and mark it used. One hash at most."""
         text = "".join(char for char in typed.casefold() if char in LETTERS)
         if len(text) != RANDOM_LETTERS + 1:
             return False
         code = self.unused().filter(user=user, number=LETTERS.index(text[0])).first()
         if code is None or not PBKDF2PasswordHasher().verify(text, code.digest):
             return False
-        # Of two at once, one finds it unused.
+        # Only one of two simultaneous requests finds it unused.
         return bool(self.unused().filter(pk=code.pk).update(used_at=timezone.now()))
 
 
 class RecoveryCode(models.Model):
-    """A code that is shown once, works once, and is kept as a salted hash.
-
-    Its first letter says which of the ten it is, so that checking one takes one hash, and each has a salt of its own.
-    """
+    """A code, stored as a salted hash. Its first letter is its number, so that checking it takes one hash."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="recovery_codes")
     number = models.PositiveSmallIntegerField()

@@ -1,8 +1,4 @@
-"""The roles of the clinic's staff: which permissions each holds.
-
-This is the only place. `migrate` makes the groups and brings their permissions in step, so a group edited by hand is
-put right. What each page asks for is in `clinic.web.page_access`.
-"""
+"""Roles and their permissions. `migrate` resets the groups to these, so changes by hand do not last."""
 
 from typing import Any
 
@@ -70,11 +66,7 @@ ROLES: dict[str, set[str]] = {
 
 
 def sync_roles(using: str = "default", **kwargs: Any) -> None:
-    """Make the groups and give each exactly its role's permissions. Runs after every `migrate`.
-
-    Raises:
-        LookupError: if a role names a permission that does not exist.
-    """
+    """Create the groups with exactly their roles' permissions, after every `migrate`. LookupError if one is unknown."""
     from django.contrib.auth.models import Group, Permission
 
     permissions = {

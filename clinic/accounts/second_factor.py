@@ -1,4 +1,4 @@
-"""The second factor: codes of an app on the telephone, and ten recovery codes for when it is lost."""
+"""The second factor: codes of an authenticator app, and ten recovery codes in case the phone is lost."""
 
 import base64
 import io
@@ -16,7 +16,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice, default_key
 from qrcode.image.svg import SvgPathImage
 
 from clinic.accounts.models import User
-from clinic.accounts.recovery_codes import HOW_MANY, RecoveryCode
+from clinic.accounts.recovery_codes import CODE_COUNT, RecoveryCode
 from clinic.audit.actor import acting
 from clinic.audit.models import AuditEntry, Event
 from clinic.db.transactions import retrying
@@ -27,17 +27,16 @@ _SALT = "second factor to be set up"
 
 
 def device_of(user: User) -> TOTPDevice | None:
-    """Return the app's secret of the user, if a second factor is set up. One query."""
+    """Return the user's app device, if a second factor is set up. One query."""
     return TOTPDevice.objects.filter(user=user, confirmed=True).order_by("-pk").first()
 
 
 def is_required_of(user: User) -> bool:
-    """Return whether the user must have a second factor: who administers, and superusers."""
     return settings.REQUIRE_SECOND_FACTOR and user.has_perm("clinic.use_admin")
 
 
 def accepts(user: User, text: str) -> bool:
-    """Return whether the text is a code of the user's app or a recovery code. Either works once."""
+    """Return whether the text is a valid code of the app or a recovery code. Each works once."""
     if is_code_of_app(text):
         device, digits = device_of(user), "".join(text.split())
         return device is not None and retrying(verify_token)(user, device.persistent_id, digits) is not None
@@ -45,7 +44,7 @@ def accepts(user: User, text: str) -> bool:
 
 
 def is_code_of_app(text: str) -> bool:
-    """Return whether the text is written as a code of the app is; if not, it is taken for a recovery code."""
+    """Return whether the text looks like an app code; if not, it is checked as a recovery code."""
     digits = "".join(text.split())
     return len(digits) == CODE_DIGITS and digits.isascii() and digits.isdecimal()
 
@@ -53,27 +52,25 @@ def is_code_of_app(text: str) -> bool:
 @retrying
 def _use_recovery_code(user: User, text: str) -> bool:
     with transaction.atomic(), acting(user):
-        is_one = RecoveryCode.objects.use(user, text)
-        if is_one:
+        is_valid = RecoveryCode.objects.use(user, text)
+        if is_valid:
             AuditEntry.objects.record(Event.CREDENTIAL, user, what="recovery_code_used")
-    return is_one
+    return is_valid
 
 
-# Setting up. Until a code has shown that the app has the secret, it is kept in the form alone, signed.
+# Setting up. Until a code has proved that the app has the secret, only the form carries it, signed.
 
 
 def new_device(user: User) -> TOTPDevice:
-    """Return a new secret for the user's app, not saved."""
     return TOTPDevice(user=user, key=default_key(), name="app", tolerance=1)
 
 
 def as_signed(device: TOTPDevice) -> str:
-    """Return the secret as the form carries it."""
     return signing.dumps({"user": device.user_id, "key": device.key}, salt=_SALT)
 
 
 def from_signed(user: User, text: str) -> TOTPDevice | None:
-    """Return the secret that the form has carried; None if it is another user's, too old, or none of ours."""
+    """Return the device from the form; None if its secret is another user's, too old, or not signed by the portal."""
     try:
         carried = signing.loads(text, salt=_SALT, max_age=SET_UP_LASTS_SECONDS)
     except signing.BadSignature:
@@ -84,7 +81,7 @@ def from_signed(user: User, text: str) -> TOTPDevice | None:
 
 
 def knows_secret(device: TOTPDevice, code: str) -> bool:
-    """Return whether the code shows that the app has the secret; that code then serves for nothing else."""
+    """Return whether the code proves that the app has the secret; the code cannot be used again."""
     digits = "".join(code.split())
     if not (digits.isascii() and digits.isdecimal()):
         return False
@@ -98,45 +95,43 @@ def knows_secret(device: TOTPDevice, code: str) -> bool:
 
 @retrying
 def set_up(device: TOTPDevice) -> list[str]:
-    """Make the secret the user's only one, and return new recovery codes."""
+    """Replace the user's devices by this one, and return new recovery codes."""
     user = device.user
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
         replaced, _by_model = TOTPDevice.objects.filter(user=user).delete()
         device.pk = None
         device.save(force_insert=True)
-        _note(user, "second_factor_replaced" if replaced else "second_factor_added")
+        _record(user, "second_factor_replaced" if replaced else "second_factor_added")
         return RecoveryCode.objects.renew(user)
 
 
 @retrying
 def renew_codes(user: User) -> list[str]:
-    """Return new recovery codes in place of the old ones."""
     with transaction.atomic():
-        _note(user, "recovery_codes_renewed")
+        _record(user, "recovery_codes_renewed")
         return RecoveryCode.objects.renew(user)
 
 
 @retrying
 def remove(user: User) -> bool:
-    """Take the second factor and its recovery codes away; return whether there was one."""
+    """Remove the second factor and its recovery codes; return whether there was one."""
     with transaction.atomic():
         removed, _by_model = TOTPDevice.objects.filter(user=user).delete()
         RecoveryCode.objects.filter(user=user).delete()
         if removed:
-            _note(user, "second_factor_removed")
+            _record(user, "second_factor_removed")
     return bool(removed)
 
 
-def _note(user: User, what: str) -> None:
+def _record(user: User, what: str) -> None:
     AuditEntry.objects.record(Event.CREDENTIAL, user, what=what)
 
 
-# To be seen
+# For display
 
 
 def qr_image(device: TOTPDevice) -> str:
-    """Return the secret as an image that the app reads, as a `data:` address."""
     image: Any = qrcode.make(device.config_url, image_factory=SvgPathImage, box_size=12)
     file = io.BytesIO()
     image.save(file)
@@ -144,27 +139,25 @@ def qr_image(device: TOTPDevice) -> str:
 
 
 def secret_text(device: TOTPDevice) -> str:
-    """Return the secret as people type it, in groups of four."""
     text = base64.b32encode(device.bin_key).decode()
     return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
 def wrong_app_code_text() -> str:
-    """Return what is said of a code of the app that is wrong or has been used."""
-    return _("That code is not right, or has been used already. Wait for the next one.")
+    return _("This code is wrong or has already been used. Wait for the next one.")
 
 
 def wrong_code_text(text: str) -> str:
-    """Return what is said of a text that is no code: after a recovery code there is no next one to wait for."""
+    """Return the error for a wrong code, which differs for app and recovery codes."""
     if is_code_of_app(text):
         return wrong_app_code_text()
-    return _("That is neither the six digits of the app nor a recovery code that is still unused.")
+    return _("This is neither a six-digit code from the app nor an unused recovery code.")
 
 
 def recovery_code_used_text(user: User) -> str:
-    """Return what is said to who has used a recovery code. One query."""
+    """Return the warning after a recovery code was used. One query."""
     left = RecoveryCode.objects.unused().filter(user=user).count()
     return _(
-        "That was a recovery code: %(left)s of %(all)s are left. "
-        "In “Your account” you can set up another telephone, or make new codes."
-    ) % {"left": left, "all": HOW_MANY}
+        "You used a recovery code: %(left)s of %(all)s are left. "
+        "In “Your account” you can set up another phone or create new codes."
+    ) % {"left": left, "all": CODE_COUNT}

@@ -1,5 +1,3 @@
-"""Admin classes on which the portal's safety holds: lost races retried, linked records kept."""
-
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,7 +17,7 @@ from clinic.audit.models import AuditEntry, Event, patient_id_of
 from clinic.db.transactions import retrying
 from clinic.web.denied_access import record_refused
 from clinic.web.http import parse_number
-from clinic.web.saved_forms import as_typed, taken_from
+from clinic.web.saved_forms import prefilled_form, take_saved_form
 
 SECRETS = frozenset({"password", "digest", "session_data", "key"})
 
@@ -27,39 +25,35 @@ logger = logging.getLogger(__name__)
 
 
 class IdAutocompleteSelect(AutocompleteSelect):
-    """An autocomplete field that shows the form again whatever was sent; Django's looks any text up as an id."""
+    """An autocomplete field that ignores values that are no id; Django's looks them up and fails."""
 
     def optgroups(self, name: str, value: Sequence[str], attrs: Any = None) -> Any:
-        """Return the options, without those that cannot be an id."""
-        possible = [each for each in value if not each or parse_number(each) is not None]
-        return super().optgroups(name, possible, attrs)
+        ids = [each for each in value if not each or parse_number(each) is not None]
+        return super().optgroups(name, ids, attrs)
 
 
 class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
-    """Runs every write as one unit of work, again from the start if a race was lost.
-
-    The second run's own checks see the winner, so the loser reads the ordinary error at its field.
-    """
+    """Runs every write as one unit of work, and again after a lost race: the loser gets the ordinary error."""
 
     auditlog_history_template = "admin/audit_history.html"
     auditlog_history_per_page = 50
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """Refuse filters by what is kept secret: Django lets any column of the model itself be asked for."""
+        """Refuse filters by secret columns: Django allows every column of the model itself."""
         return SECRETS.isdisjoint(lookup.split("__")) and super().lookup_allowed(lookup, value, request)
 
     def get_urls(self) -> Any:
-        """Return Django's addresses: "History" is the audit trail, so it needs no address of its own."""
+        """Return Django's URLs only: "History" shows the audit trail, so it needs no URL of its own."""
         return super(AuditlogHistoryAdminMixin, self).get_urls()
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Show what the audit trail holds on a record, also what was not done in the admin."""
+        """Show all of the record's audit entries, also of changes outside the admin."""
         if self.get_object(request, unquote(object_id)) is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         return self.auditlog_history_view(request, object_id, {"title": "History"} | (extra_context or {}))
 
     def auditlog_history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Show the changes of a record; who has seen it is on the portal's own page of the trail."""
+        """Show the changes of a record; reads are on the portal's audit trail page."""
         record = self.get_object(request, unquote(object_id))
         entries = AuditEntry.objects.get_for_object(record).writes().select_related("actor").order_by("-pk")
         paginator = self.get_paginator(request, entries, self.auditlog_history_per_page)
@@ -70,48 +64,48 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
             "pagination_required": paginator.count > self.auditlog_history_per_page,
         }
         response: HttpResponse = super().auditlog_history_view(request, object_id, changes | (extra_context or {}))
-        self._note_read(record)
+        self._record_read(record)
         return response
 
-    def _note_read(self, record: Any) -> None:
-        """Note that a record is shown, if it is one that holds a patient's data, or the trail itself."""
+    def _record_read(self, record: Any) -> None:
+        """Record a read, if the record contains a patient's data or is an audit entry."""
         if isinstance(record, AuditEntry) or patient_id_of(record) is not None:
             AuditEntry.objects.record(Event.READ, record)
 
+    # The only place where Django knows that an admin page's record does not exist; test_refusals.py fails without it.
     def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
         if (pk := parse_number(unquote(object_id))) is not None:
             record_refused(request, self.model, pk)
         response: HttpResponse = super()._get_obj_does_not_exist_redirect(request, opts, object_id)
         return response
 
-    def record_form(self, request: HttpRequest, form: Any) -> None:
-        """Note whose data a form shows: those of its record, and of others who are chosen in it."""
+    def record_form_read(self, request: HttpRequest, form: Any) -> None:
+        """Record whose data a form shows: the record's own patient, and others chosen in it."""
         record = form.instance if form.instance.pk else None
         if form.is_bound and patient_id_of(record) is not None:
-            # What was sent stands in the record already, be it somebody else's id.
+            # The bound form has already changed its record, perhaps to another patient's id.
             record = self.model._default_manager.filter(pk=form.instance.pk).first()
-        self._note_read(record)
-        for choices, pk in _newly_chosen(form):
+        self._record_read(record)
+        for choices, pk in _newly_chosen_patients(form):
             chosen = choices.filter(pk=pk).first()
             if chosen is None:
                 record_refused(request, choices.model, pk)
             else:
-                self._note_read(chosen)
+                self._record_read(chosen)
 
     def render_delete_form(self, request: HttpRequest, context: Any) -> HttpResponse:
-        """Show the record that is about to be deleted."""
-        self._note_read(context["object"])
+        self._record_read(context["object"])
         response: HttpResponse = super().render_delete_form(request, context)
         return response
 
     def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Return the form of a record, as somebody has left it when their session ended."""
+        """Return the form, filled in as the user left it when their session ended."""
         form = super().get_form(request, *args, **kwargs)
-        typed = taken_from(request)
-        return form if typed is None else as_typed(form, typed)
+        typed = take_saved_form(request)
+        return form if typed is None else prefilled_form(form, typed)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Let a forged id that is no number be refused at its field."""
+        """Use a widget that refuses a forged id which is no number at its field."""
         if db_field.name in self.get_autocomplete_fields(request):
             kwargs["widget"] = IdAutocompleteSelect(db_field, self.admin_site)
         field: Any = super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -120,26 +114,25 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         return field
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Add a record; UserAdmin opens a transaction of its own here, so the retry must lie around it."""
+        """Retry around the whole view, because UserAdmin opens a transaction of its own in it."""
         return _retrying_view(request, lambda: super(SafeModelAdmin, self).add_view(request, *args, **kwargs))
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Add or change a record. What is shown is noted after the transaction, which may have been taken back."""
+        """Add or change a record. The read is recorded after the transaction, which may be rolled back."""
 
         def view() -> HttpResponse:
             response = super(SafeModelAdmin, self).changeform_view(request, *args, **kwargs)
             if (shown := _context_of(response).get("adminform")) is not None:
-                self.record_form(request, shown.form)
+                self.record_form_read(request, shown.form)
             return response
 
         return _retrying_view(request, view)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Delete a record."""
         return _retrying_view(request, lambda: super(SafeModelAdmin, self).delete_view(request, *args, **kwargs))
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """List records, or carry out an action on some: all of it or none."""
+        """List records, or carry out an action on all of the selected records or none."""
 
         def view() -> HttpResponse:
             if request.method != "POST":
@@ -149,21 +142,18 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
 
         try:
             response = _retrying_view(request, view)
-            self._note_listed(request, response)
+            self._record_listed(request, response)
             return response
         except (ValueError, OverflowError) as error:
-            # Filters, hierarchy and actions look up what the address and the boxes say, be it no number or no date.
+            # Filters, hierarchy and actions look up any text from the URL and the form, also what is no number or date.
             if not (request.GET or request.POST):
                 raise
             logger.warning("A list at %s could not be shown as asked: %s", request.path, type(error).__name__)
-            self.message_user(request, "That could not be understood, so this is the whole list.", messages.ERROR)
+            self.message_user(request, "The filter is not valid: showing the whole list instead.", messages.ERROR)
             return redirect(request.path)
 
-    def _note_listed(self, request: HttpRequest, response: HttpResponse) -> None:
-        """Note whose data a list shows; its rows are read once, here, and then shown.
-
-        So is what was selected, where an action asks whether it is meant.
-        """
+    def _record_listed(self, request: HttpRequest, response: HttpResponse) -> None:
+        """Record whose data a list, or the confirmation of an action, shows. The rows are read once, here."""
         context = _context_of(response)
         if "queryset" in context:
             AuditEntry.objects.record_listed(Event.READ, self.model, context["queryset"])
@@ -174,12 +164,11 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
 
 
 def _context_of(response: HttpResponse) -> dict[str, Any]:
-    """Return what an answer is yet to show, if it is a page."""
     return getattr(response, "context_data", None) or {}
 
 
-def _newly_chosen(form: Any) -> Iterator[tuple[Any, int]]:
-    """Yield what a form offers and the id that is chosen, where that is another than before and of a patient's data."""
+def _newly_chosen_patients(form: Any) -> Iterator[tuple[Any, int]]:
+    """Yield choices and chosen id of each field where another patient's record was chosen than before."""
     for name, field in form.fields.items():
         choices = getattr(field, "queryset", None)
         if hasattr(getattr(choices, "model", None), "trail_patient_id"):
@@ -189,28 +178,25 @@ def _newly_chosen(form: Any) -> Iterator[tuple[Any, int]]:
 
 
 def _retrying_view(request: HttpRequest, view: Any) -> HttpResponse:
-    """Run a view as a unit of work; messages of a run that was rolled back are forgotten."""
+    """Run a view as a unit of work; drop the messages of a run that was rolled back."""
 
     @retrying
     def run() -> HttpResponse:
         storage: Any = messages.get_messages(request)
-        storage._queued_messages = []  # there is no public way to take one back
+        storage._queued_messages = []  # no public way to remove one; tests of lost races in the admin fail without it
         return view()
 
     return run()
 
 
 class ProtectedModelAdmin(SafeModelAdmin):
-    """Of records that appointments hold on to: deleting them says what to do instead."""
-
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Put the advice before the list of what holds on to the records."""
+        """Put the advice before the list of protected objects."""
         to_delete, model_count, perms_needed, protected = super().get_deleted_objects(objs, request)
         if protected:
-            return to_delete, model_count, set(), [self.model.linked_advice, *protected]
+            return to_delete, model_count, set(), [self.model.delete_advice, *protected]
         return to_delete, model_count, perms_needed, protected
 
 
 def refusals_of(error: ValidationError) -> str:
-    """Return all messages of a refusal as one sentence for the message bar."""
     return " ".join(error.messages)

@@ -1,9 +1,7 @@
-"""Makes Django admin use the clinic's site; apart from `apps.py`, where Django looks for one config only."""
-
 from django.contrib.admin.apps import AdminConfig
 
 
 class ClinicAdminConfig(AdminConfig):
-    """Django admin, opened by the portal's roles and the portal's own login."""
+    """Makes Django admin use the clinic's site. Apart from `apps.py`, where Django looks for one config only."""
 
     default_site = "clinic.administration.site.ClinicAdminSite"

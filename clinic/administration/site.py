@@ -1,5 +1,3 @@
-"""The admin site: who may enter is a role's permission, and the way in is the portal's login."""
-
 from typing import Any
 
 from django.conf import settings
@@ -17,28 +15,26 @@ from clinic.audit.models import AuditEntry, Event
 
 
 def option_text(record: Model) -> str:
-    """Return what a choice shows: more than a name for records that say so, since people share names."""
+    """Return the label of a choice; records of people with equal names have an `option_text`."""
     return getattr(record, "option_text", str(record))
 
 
-class TellingAutocompleteView(AutocompleteJsonView):
-    """Offers records by what tells them apart, and notes whose data it has shown."""
+class RecordingAutocompleteView(AutocompleteJsonView):
+    """Autocomplete with distinct labels, which records whose data it has shown."""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Answer with the records found."""
         self.shown: list[Model] = []
         response = super().get(request, *args, **kwargs)
         AuditEntry.objects.record_listed(Event.SEARCH, self.model_admin.model, self.shown)
         return response
 
     def serialize_result(self, obj: Model, to_field_name: str) -> dict[str, str]:
-        """Return the id and the text of a record."""
         self.shown.append(obj)
         return super().serialize_result(obj, to_field_name) | {"text": option_text(obj)}
 
 
 class ClinicAdminSite(AdminSite):
-    """Django admin for who holds `clinic.use_admin`."""
+    """Django admin for users with `clinic.use_admin`; the portal's login and logout replace the admin's own."""
 
     site_header = f"{settings.CLINIC_NAME} administration"
     site_title = f"{settings.CLINIC_NAME} administration"
@@ -46,28 +42,23 @@ class ClinicAdminSite(AdminSite):
     site_url = "/"
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Return whether the user's role opens the admin; `is_staff` plays no part."""
+        """Return whether the user's role opens the admin; `is_staff` is not used."""
         return request.user.is_active and request.user.has_perm("clinic.use_admin")
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
-        """Answer autocomplete fields."""
-        return TellingAutocompleteView.as_view(admin_site=self)(request)
+        return RecordingAutocompleteView.as_view(admin_site=self)(request)
 
     def login(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:
-        """Send a stranger to the portal's one login page."""
         if self.has_permission(request):
             return redirect("admin:index")
         return redirect_to_login(request.GET.get("next", "/admin/"))
 
     def logout(self, request: HttpRequest, extra_context: object = None) -> Any:
-        """Log out as everywhere."""
         return SignOutView.as_view()(request)
 
     def password_change(self, request: HttpRequest, extra_context: object = None) -> Any:
-        """Lead to the portal's page."""
         return redirect("password_change")
 
     @method_decorator(require_safe)
     def password_change_done(self, request: HttpRequest, extra_context: object = None) -> Any:
-        """Lead to the portal's page."""
         return redirect("password_change_done")

@@ -6,20 +6,13 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the address of the client, or None if the server does not know it.
-
-    Without a proxy it is the connection's. Behind one, it is the last address of `X-Forwarded-For`, which the proxy
-    adds: clients can invent the ones before it.
-    """
+    """Return the client's address or None. Behind a proxy, the last of `X-Forwarded-For`: clients can forge others."""
     forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
     return _address(forwarded.rpartition(",")[2]) or _address(request.META.get("REMOTE_ADDR", ""))
 
 
-def is_in_the_clear(request: HttpRequest) -> bool:
-    """Return whether a request came without TLS although the portal uses it.
-
-    Such a request with a secret is refused, not redirected: a redirect would hide that the secret has been exposed.
-    """
+def is_unencrypted(request: HttpRequest) -> bool:
+    """Return whether a request came without TLS. Not redirected, because its secrets are exposed already."""
     return settings.USE_HTTPS and not request.is_secure()
 
 

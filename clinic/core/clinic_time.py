@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-# The calendar the portal knows. Beyond it lie typing errors, and dates whose conversion to UTC would overflow.
+# Dates beyond these are typing errors, or overflow when converted to UTC.
 FIRST_DATE = dt.date(1900, 1, 1)
 LAST_DATE = dt.date(2199, 12, 31)
 
@@ -55,11 +55,18 @@ def check_date(day: dt.date) -> None:
         )
 
 
-def day_bounds(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
-    """Return the first instant of a clinic-local day and that of the next: 23, 24 or 25 hours apart.
+def known_date(day: dt.date | None) -> dt.date | None:
+    """Return the date if it lies in the portal's calendar, else None."""
+    return day if day and FIRST_DATE <= day <= LAST_DATE else None
 
-    Where the clock change skips midnight, the day begins at the instant of the change.
-    """
+
+def shifted_date(day: dt.date, *, days: int) -> dt.date | None:
+    """Return the date so many days later (earlier if negative); None beyond the portal's calendar."""
+    return known_date(day + dt.timedelta(days=days))
+
+
+def day_bounds(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
+    """Return the first instant of a clinic-local day and that of the next: 23, 24 or 25 hours apart."""
     return _midnight(day), _midnight(day + ONE_DAY)
 
 
@@ -97,10 +104,7 @@ def instant_at(day: dt.date, time: dt.time, *, which: int | None = None) -> dt.d
 
 
 def first_instant_from(day: dt.date, time: dt.time) -> dt.datetime:
-    """Return the first instant, in UTC, at which clinic clocks have come to this time of a date.
-
-    That is the instant of the clock change where it skips the time, and the first of two where it repeats it.
-    """
+    """Return the first instant, in UTC, at which clinic clocks show this time of a date or a later one."""
     wall = dt.datetime.combine(day, time)
     instant = wall.replace(tzinfo=clinic_zone()).astimezone(dt.UTC)
     if local(instant).replace(tzinfo=None) == wall:

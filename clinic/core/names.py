@@ -9,14 +9,14 @@ from django.utils.translation import gettext as _
 
 from clinic.core.field_errors import FieldErrors
 
-# Letters that Unicode does not take apart into a base letter and a mark, but that people type without it.
+# Letters that Unicode does not decompose, but that people type without their marks.
 _FOLDED_LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ʼ": ""}
 )
 _APOSTROPHES = str.maketrans(dict.fromkeys("'`´‘’ʻʼ"))
-# Not white space to Unicode, yet nothing is seen: Hangul fillers and the empty Braille cell.
+# Invisible although Unicode does not class them as white space: Hangul fillers and the empty Braille cell.
 _INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0\u2800")
-# They turn the reading direction of the text around them, and no name needs them.
+# They change the reading direction of the text around them, and no name needs them.
 _DIRECTION_MARKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 MAX_SORT_KEY = 255
@@ -41,17 +41,15 @@ def check_name(name: str) -> None:
             characters, lone surrogates and direction overrides.
     """
     if any(unicodedata.category(char) in {"Cc", "Cs"} or char in _DIRECTION_MARKS for char in name):
-        raise ValidationError(_("This contains a character that cannot be shown. Type it anew."), code="bad_character")
+        raise ValidationError(
+            _("This contains a character that cannot be shown. Please retype it."), code="bad_character"
+        )
     if not any(_is_visible(char) for char in name):
-        raise ValidationError(_("Enter a name that can be read."), code="blank_name")
+        raise ValidationError(_("Enter a readable name."), code="blank_name")
 
 
 def check_fields_with_names(clean_fields: Callable[..., None], record: Any, names: Iterable[str], exclude: Any) -> None:
-    """Run a model's `clean_fields`, then `check_name` on the named fields that passed it.
-
-    Raises:
-        ValidationError: by field.
-    """
+    """Run a model's `clean_fields`, then `check_name` on the named fields that passed it; errors by field."""
     errors = FieldErrors()
     refused: dict[str, list[ValidationError]] = {}
     try:
@@ -80,8 +78,8 @@ def _initial(name: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Return the text for searching: no case, marks or apostrophes, ß as ss, ø as o, ł as l, words split by one space."""
-    # Twice, since a capital may come to light only when a character is taken apart, as in 𝐌aria.
+    """Return the text for searching: no case, marks or apostrophes, ß as ss, ø as o, words split by one space."""
+    # Twice, because decomposing may yield a capital, as in 𝐌aria.
     plain = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
     decomposed = unicodedata.normalize("NFKD", plain).translate(_FOLDED_LETTERS)
     return clean_line("".join(_folded_char(char) for char in decomposed))

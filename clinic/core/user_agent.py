@@ -1,4 +1,4 @@
-# The first that is found counts: browsers name their ancestors too, and telephones their systems'.
+# The first match counts: browsers also name their ancestors, and phones their operating system's.
 _BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -18,11 +18,11 @@ _SYSTEMS = (
     ("Macintosh", "Mac"),
     ("Linux", "Linux"),
 )
-UNKNOWN = "Another program"
+UNKNOWN = "Unknown browser"
 
 
 def browser_of(user_agent: str) -> str:
-    """Return browser and system of a User-Agent, as "Chrome on Windows". Only known names: the client sends any text."""
+    """Return browser and system, as "Chrome on Windows". Only known names: a User-Agent can be any text."""
     browser = _first(_BROWSERS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     if not browser:

@@ -1,9 +1,15 @@
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
+if TYPE_CHECKING:  # the stubs' fields are generic, Django's are not
+    EmailField = models.EmailField[Any, Any]
+    PositiveBigIntegerField = models.PositiveBigIntegerField[Any, Any]
+else:
+    from django.db.models import EmailField, PositiveBigIntegerField
 
-class NormalizedEmailField(models.EmailField):
+
+class NormalizedEmailField(EmailField):
     """An e-mail stored trimmed and in lower case, so that SQLite and MariaDB agree on what is equal."""
 
     def to_python(self, value: Any) -> Any:
@@ -20,7 +26,7 @@ class NormalizedEmailField(models.EmailField):
         return value
 
 
-class ClaimCounterField(models.PositiveBigIntegerField):
+class ClaimCounterField(PositiveBigIntegerField):
     """A counter that only `UPDATE … SET n = n + 1` changes: saving a record leaves the column as it is."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

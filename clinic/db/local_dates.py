@@ -7,11 +7,7 @@ from clinic.core import clinic_time
 
 
 class LocalDates:
-    """A queryset mixin that finds the admin's date hierarchy without the database's time zone tables.
-
-    Django lets the database convert. MariaDB and MySQL can only after their time zone tables have been loaded, which a
-    plain installation has not done: every list with a hierarchy was then an error.
-    """
+    """Finds the admin's date hierarchy without the time zone tables that MariaDB and MySQL may not have loaded."""
 
     def datetimes(self: Any, field_name: str, kind: Any, order: Any = "ASC", tzinfo: dt.tzinfo | None = None) -> Any:
         """Return the first instant, in clinic time, of each `year`, `month` or `day` with records. One query each."""

@@ -5,10 +5,7 @@ from django.db import models
 
 
 class TrackedFields(models.Model):
-    """A record that remembers the columns `TRACKED_FIELDS` as they were read or last saved.
-
-    Why not a library: docs/decisions/017-tracked-fields.md.
-    """
+    """Remembers `TRACKED_FIELDS` as they were read or last saved: docs/decisions/017-tracked-fields.md."""
 
     TRACKED_FIELDS: ClassVar[tuple[str, ...]] = ()
 

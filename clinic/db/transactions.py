@@ -17,7 +17,7 @@ FIRST_WAIT_SECONDS = 0.004
 MAX_WAIT_SECONDS = 0.256
 RETRY_AFTER_SECONDS = 5  # what a 503 tells the client
 
-_dice = random.SystemRandom()
+_rng = random.SystemRandom()
 _DEADLOCK, _LOCK_WAIT = 1213, 1205  # Galera reports a lost certification as a deadlock
 _LOST_CONNECTION = frozenset({2002, 2003, 2006, 2013})
 
@@ -73,4 +73,4 @@ def retrying(work: Callable[P, R]) -> Callable[P, R]:
 
 def _wait(attempt: int) -> float:
     longest = min(FIRST_WAIT_SECONDS * 2**attempt, MAX_WAIT_SECONDS)
-    return _dice.uniform(longest / 2, longest)
+    return _rng.uniform(longest / 2, longest)

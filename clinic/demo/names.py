@@ -1,8 +1,4 @@
-"""The patients of the demo clinic: invented people, with names, numbers and ages as varied as a clinic's.
-
-The names are common ones put together by chance. The phone numbers lie in ranges kept for fiction (Ofcom,
-Bundesnetzagentur, ARCEP, 555-01) or not given to anyone, and example.org and example.com receive no mail (RFC 2606).
-"""
+"""Invented patients. Phone numbers and e-mail domains are reserved for fiction (Ofcom, Bundesnetzagentur, RFC 2606)."""
 
 import datetime as dt
 from collections import Counter
@@ -14,8 +10,6 @@ from clinic.core.names import clean_name, fold
 
 @dataclass(frozen=True)
 class DemoPatient:
-    """A patient to be registered; the fields are those of `Patient`."""
-
     first_name: str
     last_name: str
     email: str
@@ -94,7 +88,7 @@ NO_DATE_OF_BIRTH = 0.04  # of the adults: registered on the telephone
 
 
 def plan_patients(rng: Random, *, today: dt.date) -> list[DemoPatient]:
-    """Return the 300 patients in a mixed order, each with an e-mail of their own."""
+    """Return the 300 patients in a mixed order, each with an e-mail address of their own."""
     pairs = [pair for count, firsts, lasts in NAMES for pair in rng.sample(_pairs(firsts, lasts), count)]
     rng.shuffle(pairs)
     taken: Counter[str] = Counter()
@@ -119,7 +113,7 @@ def _shown(name: str) -> str:
 
 
 def _email(first: str, last: str, taken: Counter[str], rng: Random) -> str:
-    """Return an address made of the name, with a number if somebody else has it already."""
+    """Return an address made of the name, with a number if it is taken."""
     parts = [fold(name.partition("/")[2] or name).replace(" ", rng.choice(("", "-"))) for name in (first, last)]
     local = rng.choice((".", "_", "")).join(parts)
     taken[local] += 1

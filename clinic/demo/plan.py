@@ -1,9 +1,4 @@
-"""A believable clinic to try the portal with: planned here, written by `manage.py load_demo`.
-
-Planning is pure: it reads neither clock nor database, and the same instant gives the same clinic. A day is played
-through from its first appointment to its last, so that stamps follow from one another; what lies after `at` is then
-taken away, and what is left is how the clinic would stand at that instant.
-"""
+"""Plan the clinic that `manage.py load_demo` saves: no clock, no database, the same instant gives the same plan."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -55,13 +50,12 @@ class DemoDoctor:
 
     @property
     def usual_minutes(self) -> int:
-        """The length in the middle."""
         return sorted(self.lengths)[len(self.lengths) // 2]
 
 
 @dataclass(frozen=True)
 class PlannedAppointment:
-    """An appointment to be written. `doctor` and `patient` are positions in the plan, the rest fields of the model."""
+    """An appointment to be saved. `doctor` and `patient` are positions in the plan."""
 
     doctor: int
     patient: int
@@ -79,8 +73,6 @@ class PlannedAppointment:
 
 
 class Plan(NamedTuple):
-    """All that the demo clinic holds, save its users."""
-
     doctors: tuple[DemoDoctor, ...]
     patients: list[DemoPatient]
     appointments: list[PlannedAppointment]
@@ -142,7 +134,7 @@ DOCTORS = (
 
 
 def plan_clinic(*, at: dt.datetime) -> Plan:
-    """Return the clinic as it would stand at an instant, with diaries of three weeks before and after."""
+    """Return the clinic as of an instant, with diaries of three weeks before and after."""
     # Not a secret: the same clinic each time is the point.
     rng = Random(SEED)  # noqa: S311  # nosec B311
     patients = plan_patients(rng, today=clinic_time.today(at=at))
@@ -166,7 +158,6 @@ class _Planner:
         self.known: set[tuple[int, int]] = set()
 
     def appointments(self) -> Iterator[PlannedAppointment]:
-        """Yield the appointments of all open days, in order of day and doctor."""
         for distance in range(-DAYS_EACH_WAY, DAYS_EACH_WAY + 1):
             day = self.today + dt.timedelta(days=distance)
             coming: set[int] = set()
@@ -192,7 +183,7 @@ class _Planner:
                 again = appointment.status == Status.CANCELLED and self.rng.random() < REBOOKED
 
     def _times(self, doctor: DemoDoctor, day: dt.date) -> Iterator[tuple[dt.datetime, int]]:
-        """Yield start and minutes of the appointments of a day, back to back or with gaps."""
+        """Yield start and minutes of a day's appointments, back to back or with gaps."""
         booked = doctor.fullness * self._demand(day)
         for opens, closes in doctor.hours:
             start, end = (clinic_time.instant_at(day, time, which=clinic_time.FIRST) for time in (opens, closes))
@@ -203,13 +194,12 @@ class _Planner:
                 start += dt.timedelta(minutes=minutes)
 
     def _demand(self, day: dt.date) -> float:
-        """Return how much of a diary is taken by now: all of it up to the day after tomorrow, then less and less."""
+        """Return the booked share of a diary: all up to the day after tomorrow, then less and less."""
         ahead = (day - self.today).days - DAYS_FULLY_BOOKED_AHEAD
         farthest = max(DAYS_EACH_WAY - DAYS_FULLY_BOOKED_AHEAD, 1)
         return 1 - (1 - MIN_DEMAND) * max(ahead, 0) / farthest
 
     def _patient(self, doctor: int, coming: set[int]) -> int:
-        """Return a patient whom the doctor treats and who does not come on this day yet."""
         free = [number for number in self.suited[doctor] if number not in coming]
         return self.rng.choices(free, weights=[self.frailty[number] for number in free])[0]
 
@@ -224,7 +214,6 @@ class _Planner:
         return self.rng.choice(NOTES) if self.rng.random() < WITH_NOTES else ""
 
     def _with_fate(self, appointment: PlannedAppointment, *, doctor_free_at: dt.datetime) -> PlannedAppointment:
-        """Return the appointment as it ends: completed, missed or cancelled."""
         fate = self.rng.choices(list(FATES), weights=list(FATES.values()))[0]
         if fate == Status.CANCELLED:
             return self._cancelled(appointment)
@@ -233,7 +222,6 @@ class _Planner:
         return self._attended(appointment, doctor_free_at=doctor_free_at)
 
     def _cancelled(self, appointment: PlannedAppointment) -> PlannedAppointment:
-        """Call the appointment off in the opening hours of a day before it and before today."""
         day = clinic_time.local_date(min(appointment.start_time, self.at)) - dt.timedelta(days=self.rng.randint(1, 6))
         day -= dt.timedelta(days=max(day.weekday() - 4, 0))  # from a weekend back to Friday
         hour = self.rng.randint(9, 16)
@@ -247,7 +235,7 @@ class _Planner:
         )
 
     def _attended(self, appointment: PlannedAppointment, *, doctor_free_at: dt.datetime) -> PlannedAppointment:
-        """Let the patient come, wait until the doctor is free, and be seen for about the time booked."""
+        """Set arrival, start and end: the patient waits until the doctor is free, and takes about the time booked."""
         arrived_at = appointment.start_time + self._minutes(-40, 3)
         started_at = max(
             appointment.start_time + self._minutes(-2, 8), arrived_at + self._minutes(1, 3), doctor_free_at
@@ -267,10 +255,7 @@ class _Planner:
 
 
 def _with_some_forgotten(appointments: list[PlannedAppointment], *, today: dt.date) -> list[PlannedAppointment]:
-    """Leave three appointments open for the close-out page: two of the last working day, the first of today.
-
-    They are chosen among those completed, so that nobody is in two places whatever becomes of them.
-    """
+    """Leave three completed appointments open for the close-out page: two of the last working day, one of today."""
     completed: dict[dt.date, dict[int, list[int]]] = {}
     for number, appointment in enumerate(appointments):
         day = clinic_time.local_date(appointment.start_time)
@@ -291,14 +276,14 @@ def _left_as(status: Status, appointment: PlannedAppointment) -> PlannedAppointm
 
 
 def _suits(doctor: DemoDoctor, patient: DemoPatient, *, today: dt.date) -> bool:
-    """Return whether the doctor treats people of the patient's age; who gave none is an adult."""
+    """Return whether the doctor treats people of the patient's age; without a date of birth, adults."""
     born = patient.date_of_birth
     age = ADULT_YEARS if born is None else int((today - born).days / DAYS_A_YEAR)
     return age in doctor.ages
 
 
 def known_at(appointment: PlannedAppointment, at: dt.datetime) -> PlannedAppointment:
-    """Return what of a whole appointment the clinic knows at an instant: stamps and status as far as they have come."""
+    """Return an appointment with the status and stamps that the clinic knows at an instant."""
     if appointment.status == Status.CANCELLED:
         return appointment
     if appointment.status == Status.NO_SHOW:

@@ -1,29 +1,29 @@
-"""Users and their sessions, tokens of programs that act for them, the audit trail, and what is kept for an hour."""
+"""All models of the clinic app, imported here because Django looks for them here."""
 
 from clinic.accounts.models import TEMPORARY_PASSWORD_LASTS, User
 from clinic.accounts.recovery_codes import RecoveryCode
 from clinic.audit.models import AuditEntry, Event, SeenPatient
-from clinic.rest.models import USUAL_LIFE, ApiToken, KeptAnswer, digest_of
-from clinic.sessions.models import ENDED_KEPT, Session, idle_limit
+from clinic.rest.models import DEFAULT_LIFETIME, ApiToken, StoredResponse, digest_of
+from clinic.sessions.models import ENDED_SESSION_LASTS, Session, idle_limit
 from clinic.sessions.saved_forms import FORM_LASTS, SavedForm
 from clinic.spreadsheets.models import DRAFT_LASTS, ImportDraft, ImportRow, Verdict
 
 __all__ = [
+    "DEFAULT_LIFETIME",
     "DRAFT_LASTS",
-    "ENDED_KEPT",
+    "ENDED_SESSION_LASTS",
     "FORM_LASTS",
     "TEMPORARY_PASSWORD_LASTS",
-    "USUAL_LIFE",
     "ApiToken",
     "AuditEntry",
     "Event",
     "ImportDraft",
     "ImportRow",
-    "KeptAnswer",
     "RecoveryCode",
     "SavedForm",
     "SeenPatient",
     "Session",
+    "StoredResponse",
     "User",
     "Verdict",
     "digest_of",

@@ -1,7 +1,4 @@
-"""Read settings from the environment; an empty value counts as not set.
-
-A value that cannot be read raises a SettingError of one line, which never repeats the value: it may be a password.
-"""
+"""Read settings from the environment. Errors never repeat the value: it may be a password. Empty counts as not set."""
 
 import ipaddress
 import os
@@ -39,7 +36,6 @@ def text(name: str, default: str) -> str:
 
 
 def texts(name: str, default: list[str]) -> list[str]:
-    """Return the parts of a comma-separated setting, without the spaces around them."""
     parts = [part.strip() for part in os.environ.get(name, "").split(",")]
     return [part for part in parts if part] or default
 

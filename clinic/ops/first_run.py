@@ -1,7 +1,4 @@
-"""`python -m clinic.ops.first_run HOST PORT`: check that the port is free, and write a `.env` if there is none.
-
-`make run` does this first.
-"""
+"""`python -m clinic.ops.first_run HOST PORT`, before `make run`: check the port, and write a missing `.env`."""
 
 import errno
 import os

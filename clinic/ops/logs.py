@@ -17,19 +17,17 @@ from pythonjsonlogger.json import JsonFormatter
 
 MAX_MESSAGE = 2000
 MAX_FRAMES = 40
-_OURS = ("clinic", "patients", "doctors", "appointments")  # whose messages are known to hold ids only
-_NOT_TOLD = "…"
-# What records may say beside the message.
-TOLD = ("view", "method", "status", "ms", "ids")
-# What Django says when it refuses, by the status: its own messages hold addresses, and the headers that were wrong.
+_OWN_LOGGERS = ("clinic", "patients", "doctors", "appointments")  # whose messages contain only ids
+_REDACTED = "…"
+# Extra fields of a record that are logged.
+LOGGED_FIELDS = ("view", "method", "status", "ms", "ids")
+# In place of Django's own messages, which contain URLs and invalid headers.
 _REFUSED = {400: "Bad request", 401: "Not signed in", 403: "Forbidden", 404: "Not found", 405: "Method not allowed"}
 _SERVER_ERROR = 500
-_WARNING = re.compile(r"(.+?:\d+: \w+): .*", re.DOTALL)  # of Python: place and kind, then a text that may quote
+_WARNING = re.compile(r"(.+?:\d+: \w+): .*", re.DOTALL)  # Python's: place and category, then a text that may quote data
 
 
 class _Request:
-    """The request being answered, as the log shows it."""
-
     def __init__(self, request_id: str, request: Any) -> None:
         self.id, self._request = request_id, request
 
@@ -48,7 +46,7 @@ _request: ContextVar[_Request | None] = ContextVar("logged_request", default=Non
 def answering(request: Any, request_id: str) -> Iterator[_Request]:
     """Add this request's id and user to everything logged inside."""
     answered = _Request(request_id, request)
-    request.logged = answered  # Django notes refusals when all middleware is through
+    request.logged = answered  # Django logs refusals after all middleware
     reset = _request.set(answered)
     try:
         yield answered
@@ -64,7 +62,7 @@ class JsonLines(JsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         answered = _request.get() or getattr(getattr(record, "request", None), "logged", None)
-        said: dict[str, Any] = {
+        line: dict[str, Any] = {
             "time": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
@@ -72,12 +70,12 @@ class JsonLines(JsonFormatter):
             "request": answered.id if answered else None,
             "user": answered.user_id if answered else None,
         }
-        said |= {name: getattr(record, name) for name in TOLD if hasattr(record, name)}
+        line |= {name: getattr(record, name) for name in LOGGED_FIELDS if hasattr(record, name)}
         if (request := getattr(record, "request", None)) is not None and hasattr(request, "resolver_match"):
-            said |= place_of(request)
+            line |= place_of(request)
         if record.exc_info and record.exc_info[1] is not None:
-            said["exception"] = list(_told(record.exc_info[1]))
-        return self.serialize_log_record(said)
+            line["exception"] = list(_exception_chain(record.exc_info[1]))
+        return self.serialize_log_record(line)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 -- logging's name
         """Return the time in UTC."""
@@ -92,7 +90,7 @@ def message_of(record: logging.LogRecord) -> str:
     if record.name == "py.warnings":
         return _WARNING.sub(r"\1", record.getMessage())
     try:
-        if record.name.partition(".")[0] in _OURS or not record.args:
+        if record.name.partition(".")[0] in _OWN_LOGGERS or not record.args:
             return record.getMessage()
         return str(record.msg) % _without_texts(record.args, is_quiet=record.levelno < logging.WARNING)
     except (TypeError, ValueError, KeyError):
@@ -102,12 +100,12 @@ def message_of(record: logging.LogRecord) -> str:
 def _without_texts(args: Any, *, is_quiet: bool) -> Any:
     """Replace the texts among a message's arguments; at level INFO and below they are the package's own."""
     if isinstance(args, dict):
-        return {name: _kept(each, is_quiet=is_quiet) for name, each in args.items()}
-    return tuple(_kept(each, is_quiet=is_quiet) for each in args)
+        return {name: _redacted(each, is_quiet=is_quiet) for name, each in args.items()}
+    return tuple(_redacted(each, is_quiet=is_quiet) for each in args)
 
 
-def _kept(value: Any, *, is_quiet: bool) -> Any:
-    return value if is_quiet or isinstance(value, int | float) else _NOT_TOLD
+def _redacted(value: Any, *, is_quiet: bool) -> Any:
+    return value if is_quiet or isinstance(value, int | float) else _REDACTED
 
 
 def place_of(request: Any) -> dict[str, Any]:
@@ -119,7 +117,7 @@ def place_of(request: Any) -> dict[str, Any]:
     return {"view": match.view_name, "ids": ids}
 
 
-def _told(error: BaseException | None) -> Iterator[dict[str, Any]]:
+def _exception_chain(error: BaseException | None) -> Iterator[dict[str, Any]]:
     """Yield types and places of an exception and of its causes, the outermost first."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

@@ -1,4 +1,4 @@
-"""The refusals in the description of the API: which an operation may answer with, and what they look like."""
+"""Error responses in the description of the API."""
 
 import datetime as dt
 from typing import Any
@@ -6,18 +6,18 @@ from typing import Any
 from ninja import Schema
 from pydantic import Field
 
-# What any operation may answer.
+# Statuses of every operation.
 _ALWAYS = (400, 401, 403, 411, 413, 415, 422, 429, 500, 503)
 
 
 class ErrorOut(Schema):
     """Why one thing is refused."""
 
-    field: str | None = Field(examples=["duration_minutes"], description="Null: the request as a whole.")
-    code: str = Field(examples=["duration"], description="For programs; it stays what it is.")
+    field: str | None = Field(examples=["duration_minutes"], description="Null for the request as a whole.")
+    code: str = Field(examples=["duration"], description="For programs; codes do not change.")
     message: str = Field(examples=["An appointment lasts 15 to 180 minutes."], description="For people.")
-    start_time: dt.datetime | None = Field(None, description="From when something is in the way.")
-    end_time: dt.datetime | None = Field(None, description="Until when it is.")
+    start_time: dt.datetime | None = Field(None, description="Start of the conflicting time.")
+    end_time: dt.datetime | None = Field(None, description="End of the conflicting time.")
 
 
 class ErrorsOut(Schema):
@@ -28,5 +28,4 @@ class ErrorsOut(Schema):
 
 
 def refusals(*codes: int, conflict: Any = ErrorsOut) -> dict[Any, Any]:
-    """Return the refusals of an operation, for its `response`: those of every operation, and these."""
     return {code: conflict if code == 409 else ErrorsOut for code in sorted({*_ALWAYS, *codes})}

@@ -1,7 +1,4 @@
-"""Refusals of the API: one body for all of them, be it a rule, a role, a shape or a server at its limits that refuses.
-
-The body is `{"detail", "errors": [{"field", "code", "message"}]}`; what `details_of` finds in an error comes beside.
-"""
+"""Errors of the API. Body: `{"detail", "errors": [{"field", "code", "message"}]}`, and sometimes more fields."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
@@ -18,14 +15,14 @@ from clinic.rest.outcomes import outcome_response
 
 API_ROOT = "/api/"
 FHIR_ROOT = "/api/fhir/"
-# Below the API's address and yet for people, who come to them by a browser's session.
+# Below the API's URL, but for people, who use a browser's session.
 DESCRIPTION = "/api/openapi.json"
 READ_BY_PEOPLE = frozenset({API_ROOT, "/api/docs"})
 
 CONFLICT, UNPROCESSABLE = 409, 422
-MAX_TOLD = 20  # errors of one request: an answer is not to be many times as large
+MAX_ERRORS = 20  # per request, so that the response is not many times as large
 
-# What a refusal's code answers with; any other code is about what was sent, 422.
+# HTTP status by error code; 422 for all others.
 _STATUS = {
     "email_taken": 400,
     "outside_hours_denied": 403,
@@ -53,29 +50,29 @@ _STATUS = {
         CONFLICT,
     ),
 }
-# Of several refusals the first of these answers: what can never be accepted, before what could be at another time.
+# With several errors, the first of these is the status: permanent ones before those that may pass at another time.
 _FIRST = (UNPROCESSABLE, 404, 403, 400, 412, CONFLICT)
 
 _FIELDS = {"patient": "patient_id", "doctor": "doctor_id", NON_FIELD_ERRORS: None}
 
 _DETAIL = {
     400: "The request could not be understood.",
-    401: "Send a token that is in force: Authorization: Bearer <token>.",
+    401: "Send a valid token: Authorization: Bearer <token>.",
     403: "The token's user may not do this.",
     404: "There is no such record or address.",
-    405: "This address does not answer that method.",
+    405: "This address does not accept that method.",
     411: "Send the length of the body, not the body in chunks.",
-    409: "This is in the way of something that is there already.",
-    412: "The record is no longer what If-Match says. Read it again.",
+    409: "This conflicts with an existing record.",
+    412: "The record has changed since the ETag in If-Match. Read it again.",
     413: "The request is too large.",
     415: "Send the body as application/json.",
-    422: "What was sent is not acceptable. The errors say why.",
-    429: "Too many requests. Wait as long as Retry-After says.",
-    500: "Something went wrong on our side. It has been noted.",
-    503: "The database is busy or away. Send the same request again after Retry-After.",
+    422: "The request is not valid. See the errors.",
+    429: "Too many requests. Wait for the time in Retry-After.",
+    500: "Something went wrong on our side. It has been logged.",
+    503: "The database is busy or unavailable. Send the same request again after Retry-After.",
 }
 
-# The same to FHIR clients, as codes of its issue-type.
+# The same for FHIR clients, as codes of FHIR's issue-type.
 _ISSUES = {
     400: "invalid",
     401: "login",
@@ -89,32 +86,30 @@ _ISSUES = {
     500: "exception",
     503: "transient",
 }
-# What Pydantic says in words of its own trade.
+# In place of Pydantic's own wording.
 _SHAPES = {
     "missing": "This is required",
     "extra_forbidden": "There is no such field",
     "model_attributes_type": "Send an object, as in {…}",
-    "string_pattern_mismatch": "This is not written as it should be, or has characters that cannot be shown",
+    "string_pattern_mismatch": "This has the wrong format, or characters that cannot be shown",
     "string_unicode": "This has characters that cannot be shown",
 }
 _FHIR_DETAIL = {415: "Send a search as a form: application/x-www-form-urlencoded."}
 
 
-class RefusedWith(ValidationError):
-    """A refusal by the rules, with what helps beside it, such as `alternatives`."""
+class RefusalWithDetails(ValidationError):
+    """A rule's error with extra fields for the response, such as `alternatives`."""
 
-    def __init__(self, refusal: ValidationError, **beside: Any) -> None:
+    def __init__(self, refusal: ValidationError, **extra: Any) -> None:
         super().__init__(refusal)
-        self.beside = beside
+        self.extra = extra
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Return whether an address is the API's, where nobody reads HTML."""
     return request.path_info.startswith(API_ROOT)
 
 
 def refuse(field: str | None, code: str, message: str) -> ValidationError:
-    """Return one refusal, of a field or of the whole request, to be raised."""
     error = ValidationError(message, code=code)
     return ValidationError({field: [error]}) if field else error
 
@@ -125,17 +120,16 @@ def refusal(
     *,
     detail: str = "",
     headers: Mapping[str, str] | None = None,
-    **beside: Any,
+    **extra: Any,
 ) -> HttpResponse:
-    """Return the answer to what is refused."""
-    body = {"detail": detail or _DETAIL[status], "errors": list(errors), **beside}
+    body = {"detail": detail or _DETAIL[status], "errors": list(errors), **extra}
     return Response(body, status=status, headers=headers)
 
 
 def refuse_call(
     request: HttpRequest, status: int, headers: Mapping[str, str] | None = None, *, detail: str = ""
 ) -> HttpResponse:
-    """Return the answer to a call that no operation has answered, in the form that its client understands."""
+    """Return the error response for a call that reached no operation, as JSON or for FHIR clients."""
     if request.path_info.startswith(FHIR_ROOT):
         detail = detail or _FHIR_DETAIL.get(status, _DETAIL[status])
         return outcome_response(status, _ISSUES[status], detail, headers)
@@ -143,20 +137,18 @@ def refuse_call(
 
 
 def refusal_of(error: ValidationError) -> HttpResponse:
-    """Return the answer to what a rule refuses."""
-    told = list(_told(error))
-    detail = " ".join(dict.fromkeys(each["message"] for each in told))
-    return refusal(status_of(error), told, detail=detail, **getattr(error, "beside", {}))
+    errors = list(_messages_by_field(error))
+    detail = " ".join(dict.fromkeys(each["message"] for each in errors))
+    return refusal(status_of(error), errors, detail=detail, **getattr(error, "extra", {}))
 
 
 def status_of(error: ValidationError) -> int:
-    """Return what a rule's refusal is answered with."""
-    found = {_STATUS.get(each["code"], UNPROCESSABLE) for each in _told(error)}
+    found = {_STATUS.get(each["code"], UNPROCESSABLE) for each in _messages_by_field(error)}
     return next(status for status in _FIRST if status in found)
 
 
-def _told(error: ValidationError) -> Iterator[dict[str, Any]]:
-    """Yield a refusal's messages by field; of an appointment in the way, from when to when it is."""
+def _messages_by_field(error: ValidationError) -> Iterator[dict[str, Any]]:
+    """Yield the messages by field; with start and end for an appointment in the way."""
     by_field = error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
     for field, errors in by_field.items():
         for each in errors:
@@ -167,23 +159,22 @@ def _told(error: ValidationError) -> Iterator[dict[str, Any]]:
 
 
 def shape_refusal(error: ShapeError) -> HttpResponse:
-    """Return the answer to a request of another shape than the API's description says."""
-    told = [
+    errors = [
         {"field": _place(each["loc"]), "code": each["type"], "message": _SHAPES.get(each["type"], each["msg"])}
-        for each in error.errors[:MAX_TOLD]
+        for each in error.errors[:MAX_ERRORS]
     ]
-    detail = " ".join(f"{each['field'] or 'The request'}: {each['message']}." for each in told)
-    return refusal(UNPROCESSABLE, told, detail=detail.replace("..", "."))
+    detail = " ".join(f"{each['field'] or 'The request'}: {each['message']}." for each in errors)
+    return refusal(UNPROCESSABLE, errors, detail=detail.replace("..", "."))
 
 
 def _place(loc: Iterable[Any]) -> str | None:
-    """Return the name of the field that ninja's path to it leads to: source, argument, names."""
+    """Return the field's name from ninja's path to it: source, argument, names."""
     source, *names = map(str, loc)
     return ".".join(names[1:] if source == "body" else names) or None
 
 
 def add_handlers(api: NinjaAPI) -> None:
-    """Let every error of an operation be answered in the one form; what is nobody's refusal goes on to Django."""
+    """Answer every error of an operation in the one form; unexpected ones go to Django."""
     answers: dict[type[Exception], Callable[[Any], HttpResponse]] = {
         ValidationError: refusal_of,
         ShapeError: shape_refusal,

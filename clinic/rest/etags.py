@@ -1,4 +1,4 @@
-"""ETags: which state of a record somebody has seen, so that nobody changes what they have not."""
+"""ETags, against overwriting a change that the client has not seen."""
 
 import hashlib
 from typing import Annotated, Any
@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from django.http import HttpResponse
 from ninja import Header, Schema
 
-from clinic.rest.errors import refuse
+from clinic.db.versions import check_unchanged
 
 IfMatch = Annotated[
     str | None,
-    Header(alias="If-Match", description="The ETag of the record as it was read: 412 if it has changed since."),
+    Header(alias="If-Match", description="The ETag of the record as it was read; 412 if the record has changed."),
 ]
 
 _ETAG = {"ETag": {"description": "The state of the record, for If-Match.", "schema": {"type": "string"}}}
@@ -20,29 +20,26 @@ CREATED = 201
 
 
 def has_etag(status: int = 200) -> dict[str, Any]:
-    """Return what the description of an operation says of the ETag that this answer carries; of a new record, where."""
+    """Return the OpenAPI description of a response with an ETag; for a new record also with its Location."""
     return {"responses": {status: {"headers": _ETAG | (_LOCATION if status == CREATED else {})}}}
 
 
 def etag_of(record: Schema) -> str:
-    """Return the ETag of a record as the API shows it: another one whenever anything in it is another."""
+    """Return the ETag of a record as the API shows it: it changes with any field."""
     return f'"{hashlib.sha256(record.model_dump_json().encode()).hexdigest()[:20]}"'
 
 
 def with_etag(response: HttpResponse, record: Schema) -> Any:
-    """Return the record, and let the answer carry its ETag."""
+    """Set the response's ETag and return the record."""
     response["ETag"] = etag_of(record)
     return record
 
 
 def check_if_match(if_match: str | None, record: Schema) -> None:
-    """Check that the record is in one of the states that If-Match names; without it, any state will do.
-
-    Raises:
-        ValidationError: `stale`.
-    """
+    """Raise `stale` unless If-Match, if given, names the record's present ETag."""
     if if_match is None or if_match.strip() == "*":
         return
-    # A proxy that compresses weakens ETags; ours are of the record, whatever its bytes.
-    if etag_of(record) not in {each.strip().removeprefix("W/") for each in if_match.split(",")}:
-        raise refuse(None, "stale", "Somebody else has changed this meanwhile. Read it again, then decide again.")
+    # A compressing proxy weakens ETags; these identify the record, not its bytes.
+    current, seen = etag_of(record), {each.strip().removeprefix("W/") for each in if_match.split(",")}
+    message = "Somebody else has changed this record. Read it again before you change it."
+    check_unchanged(current, seen=current if current in seen else if_match, message=message)

@@ -1,5 +1,3 @@
-"""Tokens of programs, and what was answered to them."""
-
 import datetime as dt
 import hashlib
 import secrets
@@ -18,18 +16,16 @@ from clinic.db.atomic_save import AuditedRecord
 from clinic.db.transactions import is_lock_conflict
 
 TOKEN_BYTES = 32
-MARK = "pes_"  # what every token begins with, so that a scanner for leaked secrets can know them
-SHOWN_CHARACTERS = 10  # of a token, to tell it from others
-USUAL_LIFE = dt.timedelta(days=365)
-USE_NOTED_EVERY = dt.timedelta(minutes=1)
-ANSWERS_KEPT = dt.timedelta(days=1)
+MARK = "pes_"  # the prefix by which scanners for leaked secrets can recognise a token
+SHOWN_CHARACTERS = 10  # of a token, to distinguish it from others
+DEFAULT_LIFETIME = dt.timedelta(days=365)
+USE_RECORDED_EVERY = dt.timedelta(minutes=1)
+RESPONSE_LASTS = dt.timedelta(days=1)
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    """Tokens."""
-
     def in_force(self, text: str, *, at: dt.datetime) -> "ApiToken | None":
-        """Return the token with this text, with its user, if it may be used at `at`. At most one query."""
+        """Return the valid token with this text at `at`, with its user. At most one query."""
         if not text.startswith(MARK):
             return None
         usable = models.Q(expires_at=None) | models.Q(expires_at__gt=at)
@@ -38,25 +34,27 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(AuditedRecord):
-    """What a program sends to call the API with the rights of a user. Its text is shown once, and nowhere kept."""
+    """A program's key to the API, with the permissions of a user. Its text is shown once and not stored."""
 
     user = models.ForeignKey(
         User,
         on_delete=models.PROTECT,
         related_name="api_tokens",
-        help_text="What the program does, it does in this person's name and with their rights.",
+        help_text="The program acts in this user's name and with their permissions.",
     )
-    name = models.CharField(max_length=100, validators=[check_name], help_text="Of the program that uses it.")
+    name = models.CharField(max_length=100, validators=[check_name], help_text="Name of the program that uses it.")
     beginning = models.CharField(max_length=SHOWN_CHARACTERS, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField("expires", null=True, blank=True, help_text="Empty: never.")
+    expires_at = models.DateTimeField(
+        "expires", null=True, blank=True, help_text="Leave empty if the token should not expire."
+    )
     revoked_at = models.DateTimeField("revoked", null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField("last used", null=True, blank=True, editable=False)
 
     objects = ApiTokenQuerySet.as_manager()
 
-    text_to_show = ""  # of a token that has just been made
+    text_to_show = ""  # of a new token
 
     class Meta:
         verbose_name = "API token"
@@ -66,30 +64,24 @@ class ApiToken(AuditedRecord):
         return f"{self.name} ({self.beginning}…)"
 
     def make_text(self) -> str:
-        """Give the token a new secret, of 256 random bits, and return its text. It is not saved yet."""
+        """Give the token a new secret of 256 random bits, and return its text. The token is not saved."""
         text = MARK + secrets.token_urlsafe(TOKEN_BYTES)
         self.beginning, self.digest = text[:SHOWN_CHARACTERS], digest_of(text)
         return text
 
     def state(self, *, at: dt.datetime) -> str:
+        """Return for display whether the token is valid at `at`, as `in_force` asks the database, or why not."""
         return access_state(self.user, ended_at=self.revoked_at, expires_at=self.expires_at, at=at, ended="revoked")
 
     def has_ended(self, *, at: dt.datetime) -> bool:
-        """Return whether the token is over for good: revoked, or past its date."""
         return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= at)
 
     def revoke(self) -> None:
-        """End the token for good."""
         if self.revoked_at is None:
             self.revoked_at = timezone.now()
             self.save(update_fields=["revoked_at"])
 
     def clean(self) -> None:
-        """Check that a new token would open something.
-
-        Raises:
-            ValidationError: by field: `past`, `inactive_user`.
-        """
         if not self._state.adding:
             return
         errors = FieldErrors()
@@ -98,18 +90,13 @@ class ApiToken(AuditedRecord):
                 raise ValidationError(_("That has already passed. Check the date."), code="past")
         with errors.at("user"):
             if self.user_id is not None and not self.user.is_active:
-                raise ValidationError(
-                    _("This user is not active, so a token would open nothing."), code="inactive_user"
-                )
+                raise ValidationError(_("This user is not active, so a token would not work."), code="inactive_user")
         errors.raise_any()
 
     def record_use(self) -> bool:
-        """Note that the token is used, to the minute, so that reading does not write each time; return whether it was.
-
-        It is not worth failing for: who finds the row locked leaves it.
-        """
+        """Record the use, at most once a minute; return whether it was due. A locked row is skipped."""
         now = timezone.now()
-        if self.last_used_at is not None and now - self.last_used_at < USE_NOTED_EVERY:
+        if self.last_used_at is not None and now - self.last_used_at < USE_RECORDED_EVERY:
             return False
         try:
             ApiToken.objects.filter(pk=self.pk).update(last_used_at=now)
@@ -120,20 +107,18 @@ class ApiToken(AuditedRecord):
 
 
 def digest_of(text: str) -> str:
-    """Return what is kept of a secret that nobody could guess: such a one needs no salt and no slow hash."""
+    """Return the stored hash of a secret: a random one needs no salt and no slow hash."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class KeptAnswerQuerySet(models.QuerySet["KeptAnswer"]):
-    """Kept answers."""
-
+class StoredResponseQuerySet(models.QuerySet["StoredResponse"]):
     def purge(self) -> None:
-        """Delete those that nobody can ask for any more: they may name patients."""
-        self.filter(created_at__lt=timezone.now() - ANSWERS_KEPT).delete()
+        """Delete expired responses: they may contain patients' names."""
+        self.filter(created_at__lt=timezone.now() - RESPONSE_LASTS).delete()
 
 
-class KeptAnswer(models.Model):
-    """What was answered to a request that came with a key, for when it is sent again."""
+class StoredResponse(models.Model):
+    """The response to a request with an Idempotency-Key, for when the request is repeated."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     key = models.UUIDField()
@@ -143,13 +128,14 @@ class KeptAnswer(models.Model):
     body = models.TextField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
-    objects = KeptAnswerQuerySet.as_manager()
+    objects = StoredResponseQuerySet.as_manager()
 
     class Meta:
+        db_table = "clinic_keptanswer"  # its name when the table was made
         constraints = [models.UniqueConstraint(fields=["user", "key"], name="kept_answer_key_unique")]
 
     def __str__(self) -> str:
-        return f"answer {self.pk}"
+        return f"response {self.pk}"
 
 
 auditlog.register(ApiToken, exclude_fields=["digest", "last_used_at"])

@@ -1,7 +1,4 @@
-"""OperationOutcomes: how the FHIR façade says that a request is refused.
-
-They stand here, below every app, since middleware and error handlers answer `/api/fhir/` with them, too.
-"""
+"""OperationOutcomes, FHIR's error responses; also for middleware and error handlers."""
 
 from collections.abc import Mapping
 
@@ -11,7 +8,7 @@ FHIR_JSON = "application/fhir+json"
 
 
 class FhirRefused(Exception):
-    """A FHIR request that is not served: with which HTTP status, which code of FHIR's issue-type, and why in words."""
+    """A FHIR request that is refused: HTTP status, code of FHIR's issue-type, and text."""
 
     def __init__(self, status: int, code: str, text: str) -> None:
         super().__init__(text)
@@ -19,7 +16,7 @@ class FhirRefused(Exception):
 
 
 def outcome_response(status: int, code: str, text: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    """Return an answer with one issue; `code` is of FHIR's issue-type, as `invalid`, `not-found`, `forbidden`."""
+    """Return a response with one issue; `code` is of FHIR's issue-type, as `invalid`, `not-found`, `forbidden`."""
     issue = {"severity": "error", "code": code, "diagnostics": text}
     outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
     return JsonResponse(outcome, status=status, headers=headers, content_type=FHIR_JSON)

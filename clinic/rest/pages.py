@@ -1,4 +1,4 @@
-"""Lists in pages: a header says where the next one begins, so that the body stays the list it always was."""
+"""Keyset pagination: a header carries the next cursor, so that the body is still a plain list."""
 
 import base64
 import binascii
@@ -19,31 +19,31 @@ MAX_ROWS = 500
 NEXT_CURSOR = "Next-Cursor"
 _CURSOR: dict[str, Any] = {
     "pattern": "^[A-Za-z0-9_-]*$",
-    "description": f"What the page before said in its header {NEXT_CURSOR}; empty: the first page.",
+    "description": f"The {NEXT_CURSOR} header of the previous page; empty for the first page.",
 }
-_LIMIT: dict[str, Any] = {"ge": 1, "le": MAX_ROWS, "description": "How many records a page holds at most."}
+_LIMIT: dict[str, Any] = {"ge": 1, "le": MAX_ROWS, "description": "Maximum number of records per page."}
 # The defaults of the two in a query; ninja and Pydantic lose them if they stand beside `Annotated[…, Query()]`.
 CURSOR: Any = Query("", max_length=100, **_CURSOR)
 LIMIT: Any = Query(MAX_ROWS, **_LIMIT)
-# Of a day all, as clients of the service before expect, who know no pages.
+# All of a day, as clients of the old service expect, which had no pages.
 MAX_ON_A_DAY = 5000
 LIMIT_OF_DAY: Any = Query(MAX_ON_A_DAY, **_LIMIT | {"le": MAX_ON_A_DAY})
 
 
 class PageIn(StrictSchema):
-    """Which page is asked for, of a list whose wishes stand in the body; its cursors may hold names, and be long."""
+    """Page and cursor of a list that is asked for with a body; its cursors may contain names, and be long."""
 
     cursor: Annotated[str, Field(max_length=2000, **_CURSOR)] = ""
     limit: Annotated[StrictInt, Field(**_LIMIT)] = MAX_ROWS
 
 
-# For the description of an operation that answers with a page.
+# The OpenAPI description of a paginated response.
 IN_PAGES: dict[str, Any] = {
     "responses": {
         200: {
             "headers": {
                 NEXT_CURSOR: {
-                    "description": "Send it as `cursor` for the next page; there is none after the last.",
+                    "description": "Send it as `cursor` to get the next page; missing on the last page.",
                     "schema": {"type": "string"},
                 }
             }
@@ -53,9 +53,9 @@ IN_PAGES: dict[str, Any] = {
 
 
 def page_of(rows: QuerySet, response: HttpResponse, *, order: tuple[str, ...], cursor: str, limit: int) -> list[Any]:
-    """Return the rows after the cursor in this order, ascending and unique, and tell the response of more. One query.
+    """Return the rows after the cursor in this unique, ascending order, and set the next cursor. One query.
 
-    What is inserted or changed meanwhile moves no other row from one page to another.
+    Rows inserted or changed meanwhile move no other row from one page to another.
 
     Raises:
         ValidationError: `cursor`.
@@ -71,7 +71,7 @@ def page_of(rows: QuerySet, response: HttpResponse, *, order: tuple[str, ...], c
 
 
 def _after(order: tuple[str, ...], values: list[Any]) -> Q:
-    """Return the condition for rows that come after these values; the first bound stands alone for the index."""
+    """Return the condition for rows after these values; the first bound is repeated alone for the index."""
     after = Q()
     for number, name in enumerate(order):
         equal = dict(zip(order[:number], values[:number], strict=True))
@@ -92,11 +92,11 @@ def _read(cursor: str, order: tuple[str, ...], rows: QuerySet) -> list[Any]:
             raise ValueError("not of this list")
         return [_value(rows, name, value) for name, value in zip(order, values, strict=True)]
     except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
-        raise refuse("cursor", "cursor", "This cursor is not one that a page has given.") from error
+        raise refuse("cursor", "cursor", "This is not a cursor of this list.") from error
 
 
 def _value(rows: QuerySet, name: str, value: Any) -> Any:
-    """Return what a cursor says of a column, if it can be of that column."""
+    """Return a cursor's value for a column, if it can be one."""
     kind = rows.model._meta.get_field(name).get_internal_type()
     if kind == "DateTimeField":
         instant = dt.datetime.fromisoformat(value)

@@ -1,5 +1,3 @@
-"""New records by way of the API."""
-
 from typing import Any, TypeVar
 
 from django.db import models
@@ -15,11 +13,6 @@ M = TypeVar("M", bound=models.Model)
 
 @retrying
 def create(model: type[M], fields: dict[str, Any]) -> M:
-    """Save a new record that its model's rules accept.
-
-    Raises:
-        ValidationError: by field, as the rules refuse.
-    """
     record = model(**fields)
     record.full_clean()
     record.save()
@@ -27,6 +20,5 @@ def create(model: type[M], fields: dict[str, Any]) -> M:
 
 
 def created(response: HttpResponse, record: Schema, *, pk: int, url_name: str) -> Any:
-    """Return the answer 201 with a record, its ETag, and where it can be read."""
     response["Location"] = reverse(url_name, args=[pk])
     return Status(CREATED, with_etag(response, record))

@@ -1,8 +1,4 @@
-"""Safe repeats: a POST with an Idempotency-Key is carried out once, however often it is sent.
-
-What was done and the answer to it are written in one transaction, so that there is never the one without the other. A
-refusal has changed nothing and is not kept: sent again, the request is looked at anew.
-"""
+"""Idempotency keys: a POST with one is carried out once, in one transaction with its stored response."""
 
 import functools
 import hashlib
@@ -19,15 +15,15 @@ from ninja.utils import contribute_operation_args
 
 from clinic.db.transactions import retrying
 from clinic.rest.errors import refuse
-from clinic.rest.models import KeptAnswer
+from clinic.rest.models import StoredResponse
 
-_KEPT_HEADERS = ("ETag", "Location")
+_STORED_HEADERS = ("ETag", "Location")
 
 _KEY = Header(
     None,
     alias="Idempotency-Key",
-    description="A UUID made for this request. Sent again within a day, it gets the same answer and does nothing; "
-    "with other content, a 409.",
+    description="A UUID for this request. A repeat within a day gets the same response and does nothing; "
+    "with other content it gets 409.",
 )
 _KeyType: Any = uuid.UUID | None
 
@@ -39,39 +35,37 @@ def repeatable(operation: Callable[..., Any]) -> Callable[..., Any]:
     def answer(request: HttpRequest, response: HttpResponse, *, idempotency_key: uuid.UUID | None, **given: Any) -> Any:
         if idempotency_key is None:
             return operation(request, response, **given)
-        kept = _carried_out(
-            functools.partial(operation, request, response, **given), request, response, idempotency_key
-        )
-        return HttpResponse(kept.body, status=kept.status, headers=kept.headers, content_type="application/json")
+        stored = _run_once(functools.partial(operation, request, response, **given), request, response, idempotency_key)
+        return HttpResponse(stored.body, status=stored.status, headers=stored.headers, content_type="application/json")
 
     contribute_operation_args(answer, "idempotency_key", _KeyType, _KEY)
     return answer
 
 
 @retrying
-def _carried_out(operation: Callable[[], Any], request: Any, response: HttpResponse, key: uuid.UUID) -> KeptAnswer:
-    """Return the answer to a request, be it from the first time that it was sent.
+def _run_once(operation: Callable[[], Any], request: Any, response: HttpResponse, key: uuid.UUID) -> StoredResponse:
+    """Return the response, from the first time the request was sent if it was sent before.
 
-    Locks: the key's row, for which the same request sent at once waits.
+    Locks the key's row: the same request at the same time waits.
 
     Raises:
         ValidationError: `idempotency_key_used` if the key came with another request; what the operation refuses.
     """
     digest = _digest(request)
     with transaction.atomic():
-        kept, is_new = KeptAnswer.objects.get_or_create(user=request.user, key=key, defaults={"digest": digest})
+        stored, is_new = StoredResponse.objects.get_or_create(user=request.user, key=key, defaults={"digest": digest})
         if is_new:
             result = operation()
             status, record = (result.status_code, result.value) if isinstance(result, Status) else (200, result)
-            kept.status, kept.body = status, json.dumps(record, cls=NinjaJSONEncoder)
-            kept.headers = {name: response[name] for name in _KEPT_HEADERS if name in response}
-            kept.save()
-    if kept.digest != digest:
-        raise refuse(None, "idempotency_key_used", "This Idempotency-Key came with another request before.")
-    return kept
+            stored.status, stored.body = status, json.dumps(record, cls=NinjaJSONEncoder)
+            stored.headers = {name: response[name] for name in _STORED_HEADERS if name in response}
+            stored.save()
+    if stored.digest != digest:
+        raise refuse(None, "idempotency_key_used", "This Idempotency-Key was used for a different request.")
+    return stored
 
 
 def _digest(request: HttpRequest) -> str:
-    """Return a text that is the same for the same request, whatever the order and the blanks of its body."""
+    """Return a hash of the request that ignores key order and white space in its body."""
     body = json.dumps(json.loads(request.body), sort_keys=True) if request.body else ""  # ninja has read it: it is JSON
     return hashlib.sha256(f"{request.path}\n{body}".encode()).hexdigest()

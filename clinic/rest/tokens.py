@@ -1,5 +1,3 @@
-"""Who calls the API: tokens, and how often they may be used."""
-
 from collections.abc import Callable
 from typing import Any
 
@@ -9,32 +7,28 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja.security import HttpBearer
 
-from clinic.core.client_address import is_in_the_clear
+from clinic.core.client_address import is_unencrypted
 from clinic.db.transactions import retrying
 from clinic.ops.rate_limit import seconds_to_wait
 from clinic.rest.errors import DESCRIPTION, READ_BY_PEOPLE, is_api, refuse_call
-from clinic.rest.models import ApiToken, KeptAnswer
+from clinic.rest.models import ApiToken, StoredResponse
 
-IN_THE_CLEAR = "This came without TLS: call https://, and replace the token, which others may have read."
+UNENCRYPTED = "This request was not encrypted. Use https://, and replace the token: others may have read it."
 DESCRIBING = READ_BY_PEOPLE | {DESCRIPTION}
 
 
 class TokenMiddleware:
-    """Sign in who calls the API by the token alone: a browser's session counts for nothing there, nor do its forms.
-
-    Only to read the documentation and the description is a session enough, as it is for any page.
-    """
+    """Authenticates API calls by token, never by session, so without CSRF; the documentation also by session."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> HttpResponse:
-        """Pass a call of the API on as that of the token's user, or refuse it as one too many."""
         if not is_api(request):
             return self.get_response(request)
-        if is_in_the_clear(request):
+        if is_unencrypted(request):
             request.user, request.api_token = AnonymousUser(), None
-            return refuse_call(request, 403, detail=IN_THE_CLEAR)
+            return refuse_call(request, 403, detail=UNENCRYPTED)
         request.api_token = _token_of(request)
         if request.api_token is None:
             if not (request.method == "GET" and request.path_info in DESCRIBING):
@@ -44,7 +38,7 @@ class TokenMiddleware:
         if wait:
             return refuse_call(request, 429, {"Retry-After": str(wait)})
         if request.api_token.record_use():
-            retrying(KeptAnswer.objects.purge)()
+            retrying(StoredResponse.objects.purge)()
         request.user = request.api_token.user
         return self.get_response(request)
 
@@ -58,5 +52,4 @@ class BearerToken(HttpBearer):
     """Documents in the API schema that calls need a token. `clinic.web.middleware` has refused calls without one."""
 
     def authenticate(self, request: Any, token: str) -> ApiToken:
-        """Return the token that was found to be in force."""
         return request.api_token

@@ -1,8 +1,4 @@
-"""Types of what the API takes, stricter than Python's: a number is no name, a list no date, true no number.
-
-Lengths and ranges stand in the description of the API; the rules themselves are in the models, which have the last
-word and give the codes.
-"""
+"""Types of the API's input, which convert nothing between strings, numbers, booleans and dates."""
 
 import datetime as dt
 import re
@@ -28,13 +24,13 @@ _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class StrictSchema(Schema):
-    """What is sent: a name that is not known is a typing error, and no silence."""
+    """Input that refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def _number(value: Any) -> Any:
-    """Take the number that an address or a query spells out; of JSON only a number is one."""
+    """Convert digits from a URL; in JSON only a number is a number."""
     return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
 
 
@@ -44,7 +40,7 @@ def _date(value: Any) -> dt.date:
             return dt.date.fromisoformat(value)
     except ValueError:
         pass
-    raise PydanticCustomError("date", "Give a date as in 2026-11-24.")
+    raise PydanticCustomError("date", "Enter a date like 2026-11-24.")
 
 
 def _instant(value: Any) -> dt.datetime:
@@ -54,17 +50,17 @@ def _instant(value: Any) -> dt.datetime:
     except ValueError:
         instant = None
     if not instant:
-        raise PydanticCustomError("instant", "Give a time as in 2026-11-24T10:30:00+00:00.")
+        raise PydanticCustomError("instant", "Enter a time like 2026-11-24T10:30:00+00:00.")
     if instant.tzinfo is None:
         raise PydanticCustomError("naive", "Give the time with its offset from UTC, as in 2026-11-24T10:30:00+00:00.")
     try:
         return instant.astimezone(dt.UTC)
     except OverflowError as error:
-        raise PydanticCustomError("date_range", "Give a time of this calendar.") from error
+        raise PydanticCustomError("date_range", "Enter a valid time.") from error
 
 
 Id = Annotated[StrictInt, Field(ge=1, le=MAX_ID)]
-# In an address or a query, where everything is text. No Field: ninja would take it for the place of the argument.
+# In a path or query, where everything is text. No Field: ninja would take it for the argument's source.
 IdInUrl = Annotated[int, Strict(), Ge(1), Le(MAX_ID), BeforeValidator(_number)]
 Date = Annotated[dt.date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 Instant = Annotated[
@@ -74,7 +70,7 @@ Instant = Annotated[
         {
             "type": "string",
             "format": "date-time",
-            "description": "ISO 8601 with its offset from UTC; seconds are cut off.",
+            "description": "ISO 8601 with an offset from UTC; seconds are dropped.",
             "examples": ["2027-03-01T10:30:00+00:00"],
         }
     ),
@@ -83,7 +79,7 @@ NumberInUrl = Annotated[int, Strict(), BeforeValidator(_number)]
 
 
 def by_rule(check: Callable[[Any], None]) -> AfterValidator:
-    """Return what lets a rule of the models refuse a value, with its own code, before anything else is looked at."""
+    """Return a validator that applies a rule of the models, with the rule's own code."""
 
     def checked(value: Any) -> Any:
         try:
@@ -96,24 +92,23 @@ def by_rule(check: Callable[[Any], None]) -> AfterValidator:
 
 
 def text(most: int, *, least: int = 0, example: str = "", pattern: str = _NO_CONTROLS) -> Any:
-    """Return what is true of a text of so many characters, without control characters; lone surrogates are none."""
+    """Return the Field of a text with these lengths and without control characters."""
     limits: dict[str, Any] = {"strict": True, "min_length": least, "max_length": most, "pattern": pattern}
     return Field(**limits, examples=[example] if example else None)
 
 
 def left_out(description: str = "") -> Any:
-    """Return the default of a field that need not be sent, but if it is, not as null."""
+    """Return the default of an optional field that may not be null."""
     return Field(None, description=description or None)
 
 
 _LENGTH = {"type": "integer", "minimum": MIN_MINUTES, "maximum": MAX_MINUTES, "examples": [30]}
-# The bounds are told, and refused by the rule, whose code it is.
+# The schema shows the bounds; the rule enforces them, with its own code.
 Minutes = Annotated[StrictInt, by_rule(check_duration), WithJsonSchema(_LENGTH)]
 MinutesInUrl = Annotated[int, Strict(), by_rule(check_duration), BeforeValidator(_number), WithJsonSchema(_LENGTH)]
-# A date of the portal's calendar; one of birth has a rule of its own.
+# A date of the portal's calendar; dates of birth have a rule of their own.
 Day = Annotated[Date, by_rule(clinic_time.check_date)]
 
 
 def example(**fields: Any) -> ConfigDict:
-    """Return the configuration of a schema that shows what a record looks like."""
     return ConfigDict(json_schema_extra={"examples": [fields]})

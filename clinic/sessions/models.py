@@ -10,7 +10,7 @@ from django.utils import timezone
 from clinic.accounts.models import User
 from clinic.db.transactions import is_lock_conflict
 
-ENDED_KEPT = dt.timedelta(hours=1)
+ENDED_SESSION_LASTS = dt.timedelta(hours=1)
 
 
 def idle_limit() -> dt.timedelta:
@@ -33,20 +33,14 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(models.Q(expire_date__lte=at) | models.Q(last_seen_at__lte=at - idle_limit()))
 
     def purge(self) -> None:
-        """Empty the sessions that have ended, and delete them after an hour.
-
-        Until then a form that was open in one can still be saved for its user.
-        """
+        """Empty ended sessions, and delete them after an hour: until then an open form can still be saved."""
         now = timezone.now()
-        self.over(at=now - ENDED_KEPT).delete()
+        self.over(at=now - ENDED_SESSION_LASTS).delete()
         self.over(at=now).exclude(session_data="").update(session_data="")
 
 
 class Session(AbstractBaseSession):
-    """A session; once signed in, with its user and where it is used.
-
-    It ends after the idle limit, and at the latest at `expire_date`, which is set at sign-in.
-    """
+    """A session. It ends after the idle limit, and at the latest at `expire_date`, which is set at sign-in."""
 
     handle = models.CharField(max_length=16, unique=True, default=new_handle, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="+")

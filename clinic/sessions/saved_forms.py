@@ -1,30 +1,30 @@
 import datetime as dt
-from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.utils import timezone
 
 from clinic.accounts.models import User
 
 FORM_LASTS = dt.timedelta(hours=1)
-MAX_OF_USER = 10  # more tabs than anybody fills in at once
+MAX_OF_USER = 10  # more tabs than anyone fills in at once
 
 
 class SavedFormQuerySet(models.QuerySet["SavedForm"]):
     """Saved forms. They contain patients' data that is in no record, so they are deleted within an hour."""
 
-    def of(self, user: Any) -> "SavedFormQuerySet":
+    def of(self, user: User | AnonymousUser) -> "SavedFormQuerySet":
         """Return a user's forms that have not expired."""
         return self.filter(user=user, created_at__gt=timezone.now() - FORM_LASTS)
 
-    def keep(self, *, user_id: int, path: str, data: str) -> None:
+    def store(self, *, user_id: int, path: str, data: str) -> None:
         """Save a page's form in place of an earlier one, and delete the user's oldest beyond `MAX_OF_USER`.
 
         Not to be called in a transaction: two tabs at once stay within the limit because each counts after its own
         commit.
         """
-        said = {"data": data, "created_at": timezone.now()}
-        self.update_or_create(user_id=user_id, path=path, defaults=said)
+        values = {"data": data, "created_at": timezone.now()}
+        self.update_or_create(user_id=user_id, path=path, defaults=values)
         latest_first = self.filter(user_id=user_id).order_by("-created_at", "-pk").values_list("pk", flat=True)
         if surplus := list(latest_first[MAX_OF_USER:]):
             self.filter(pk__in=surplus).delete()

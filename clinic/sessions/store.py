@@ -13,7 +13,7 @@ from django.utils import timezone
 from clinic.core.client_address import client_address
 from clinic.core.user_agent import browser_of
 
-SEEN_NOTED_EVERY = dt.timedelta(minutes=1)
+SEEN_RECORDED_EVERY = dt.timedelta(minutes=1)
 _SIGN_IN = "sign_in"
 
 
@@ -55,11 +55,11 @@ class SessionStore(DatabaseStore):
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         row: Any = super().create_model_instance(data)
-        noted = data.get(_SIGN_IN, {})
+        sign_in = data.get(_SIGN_IN, {})
         row.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
-        row.signed_in_at = dt.datetime.fromisoformat(noted["at"]) if noted else None
-        row.address = noted.get("address")
-        row.browser = noted.get("browser", "")
+        row.signed_in_at = dt.datetime.fromisoformat(sign_in["at"]) if sign_in else None
+        row.address = sign_in.get("address")
+        row.browser = sign_in.get("browser", "")
         return row
 
     async def aload(self) -> dict[str, Any]:
@@ -89,15 +89,13 @@ class SessionStore(DatabaseStore):
     def record_seen(self, at: dt.datetime | None = None, *, at_once: bool = False) -> None:
         """Record activity, at most once a minute unless `at_once`, so that reading does not write each time."""
         at = at or timezone.now()
-        if self.row is not None and (at_once or at - self.row.last_seen_at >= SEEN_NOTED_EVERY):
+        if self.row is not None and (at_once or at - self.row.last_seen_at >= SEEN_RECORDED_EVERY):
             self.row.record_seen(at)
 
     def seconds_left(self) -> int:
-        """Return the seconds until the session ends if it is not used before."""
         if self.row is None:
             return 60 * settings.SESSION_IDLE_MINUTES
         return max(0, int((self.row.ends_at() - timezone.now()).total_seconds()))
 
     def can_stay(self) -> bool:
-        """Return whether activity would extend the session."""
         return self.row is None or self.row.ends_at() < self.row.expire_date

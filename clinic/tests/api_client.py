@@ -40,7 +40,7 @@ class ApiClient:
         return self.call("PATCH", path, body, **headers)
 
 
-def told(response):
+def error_codes(response):
     """Return what a refusal tells: field and code of each error."""
     body = response.json()
     assert response["Content-Type"].startswith("application/json")

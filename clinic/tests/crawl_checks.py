@@ -12,7 +12,6 @@ from clinic.tests.crawl import (
     FAR,
     MANAGER,
     NO_ROLE,
-    NOBODY,
     RECEPTIONIST,
     TABLE,
     words_of,
@@ -60,7 +59,7 @@ def expected(row, role, method):
 
     A page for everybody says to everybody which methods it knows.
     """
-    if role in row.get(method, NOBODY):
+    if role in row.get(method, NO_ROLE):
         return {"served"}
     if EVERYBODY in row.values():
         return {"405"}
@@ -98,8 +97,8 @@ def outcome(call):
         return "to the login"
     if call.whose and response.status_code == 302 and location == "/admin/":
         return "to the index"
-    told = {400, 403, 404, 405} if call.whose or call.name == "readyz" else {403, 405}
-    return str(response.status_code) if response.status_code in told else "served"
+    expected_statuses = {400, 403, 404, 405} if call.whose or call.name == "readyz" else {403, 405}
+    return str(response.status_code) if response.status_code in expected_statuses else "served"
 
 
 def is_refused(call):
@@ -185,7 +184,7 @@ def words_in(call):
 
 def tells_only_what_the_role_may_know(call):
     words = words_in(call) - (set() if is_refused(call) else SEEN[call.role])
-    return f"told {sorted(words)}" if words else None
+    return f"revealed {sorted(words)}" if words else None
 
 
 # Where it leads

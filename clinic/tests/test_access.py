@@ -112,7 +112,7 @@ def test_crawl_finds_no_address_that_answers_otherwise_than_meant(world, product
     wrong, words = [], set()
 
     for call in walk(world, role, remote):
-        wrong += [f"{call}: {check.__name__}: {said}" for check in CHECKS if (said := check(call))]
+        wrong += [f"{call}: {check.__name__}: {problem}" for check in CHECKS if (problem := check(call))]
         words |= words_in(call) if call.method == "GET" else set()
 
     assert not wrong, "\n".join(wrong)
@@ -179,7 +179,7 @@ def test_action_by_get_changes_nothing(client, own, administrator):
                 assert state() == before
 
 
-def test_action_by_nobody_in_particular_changes_nothing(client, own):
+def test_anonymous_action_changes_nothing(client, own):
     with Cases(client=client) as case:
         for action in ["arrive", "no-show", "start", "complete", "attended", "undo"]:
             with case(action):
@@ -266,7 +266,7 @@ def test_doctor_finds_no_record_of_a_stranger(client, own, other, doctor_user):
     assert other.patient.last_name not in response.content.decode()
 
 
-def test_doctor_sees_a_shared_patient_without_the_other_doctors_appointments(client, own, other, doctor_user):
+def test_doctor_sees_shared_patient_without_appointments_of_others(client, own, other, doctor_user):
     AppointmentFactory(
         doctor=other.doctor,
         patient=own.patient,
@@ -445,7 +445,7 @@ def test_every_permission_the_pages_ask_for_belongs_to_a_role():
     assert asked - {"public", "signed in"} <= set().union(*ROLES.values())
 
 
-def test_patient_of_nobody_is_no_doctors_own(client, own, doctor_user):
+def test_patient_without_a_doctor_is_no_doctors_own(client, own, doctor_user):
     stranger = PatientFactory()
     client.force_login(doctor_user)
 

@@ -11,7 +11,7 @@ def request_from(remote="192.0.2.7", **headers):
     return RequestFactory().get("/", headers=sent, REMOTE_ADDR=remote)
 
 
-def test_without_a_proxy_nobody_chooses_the_own_address(settings):
+def test_without_a_proxy_clients_cannot_choose_their_address(settings):
     settings.BEHIND_PROXY = False
     claims = [None, "", "10.0.0.1", "10.0.0.1, 10.0.0.2", "127.0.0.1", "::1", "nonsense"]
 

@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from appointments.models import Appointment
 from clinic import wsgi
-from clinic.models import ApiToken, AuditEntry, KeptAnswer, User, digest_of
-from clinic.tests.api_client import ApiClient, token_of, told
+from clinic.models import ApiToken, AuditEntry, StoredResponse, User, digest_of
+from clinic.tests.api_client import ApiClient, error_codes, token_of
 from clinic.tests.kit import Cases
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
@@ -40,7 +40,7 @@ def test_call_without_a_token_in_force_answers_401(receptionist):
 
                 response = program.get("/doctors", Authorization=authorization.format(token_of(receptionist)))
 
-                assert (response.status_code, told(response)) == (401, [])
+                assert (response.status_code, error_codes(response)) == (401, [])
                 assert response["WWW-Authenticate"] == "Bearer"
 
 
@@ -75,7 +75,7 @@ def with_tls(settings):
     settings.USE_HTTPS = settings.SECURE_SSL_REDIRECT = True
 
 
-def test_call_in_the_clear_is_refused_and_not_led_on(receptionist, with_tls):
+def test_unencrypted_call_is_refused_and_not_redirected(receptionist, with_tls):
     with Cases() as case:
         for path in ["/doctors", "/fhir/Patient", "/openapi.json", "/nothing"]:
             with case(path):
@@ -94,7 +94,7 @@ def test_call_with_tls_is_served(receptionist, with_tls):
     assert Client().get("/api/doctors", headers=headers, secure=True).status_code == 200
 
 
-def test_documentation_in_the_clear_leads_on_as_pages_do(with_tls):
+def test_unencrypted_documentation_redirects_like_pages(with_tls):
     response = Client().get("/api/docs")
 
     assert (response.status_code, response["Location"]) == (301, "https://testserver/api/docs")
@@ -111,7 +111,7 @@ def test_token_opens_no_page(receptionist):
     assert response.status_code == 302
 
 
-def test_secret_of_a_token_is_nowhere_kept(receptionist):
+def test_token_secret_is_not_stored(receptionist):
     text = token_of(receptionist)
 
     token = ApiToken.objects.get()
@@ -142,7 +142,7 @@ def test_too_many_calls_answer_429_to_this_token_only(receptionist, settings, no
     answers = [greedy.get("/doctors") for _ in range(4)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert (answers[3]["Retry-After"], told(answers[3])) == ("40", [])
+    assert (answers[3]["Retry-After"], error_codes(answers[3])) == ("40", [])
     assert other.get("/doctors").status_code == 200
     now.shift(40)
     assert greedy.get("/doctors").status_code == 200
@@ -203,7 +203,7 @@ def test_administrator_revokes_a_token(in_admin, receptionist, administrator):
 
 
 @pytest.mark.both_databases
-def test_revoked_token_stays_so_when_somebody_who_saw_it_before_saves_it(in_admin, receptionist, monkeypatch):
+def test_stale_form_does_not_undo_a_revocation(in_admin, receptionist, monkeypatch):
     program = ApiClient(receptionist)
     token = ApiToken.objects.get()
     saves = ApiToken.save
@@ -221,7 +221,7 @@ def test_revoked_token_stays_so_when_somebody_who_saw_it_before_saves_it(in_admi
 
 
 @pytest.mark.parametrize("missing", ["cache keeps nothing", "key is gone"])
-def test_cache_that_cannot_count_refuses_nobody(api, settings, monkeypatch, missing):
+def test_cache_that_cannot_count_refuses_no_call(api, settings, monkeypatch, missing):
     settings.API_CALLS_A_MINUTE = 1
     if missing == "key is gone":
         monkeypatch.setattr(cache, "add", lambda *args, **kwargs: False)
@@ -256,7 +256,7 @@ def test_administrator_makes_no_token_with_more_rights_than_a_role_has(in_admin)
     assert not ApiToken.objects.exists()
 
 
-def test_revoked_token_is_kept_as_it_was(in_admin, receptionist):
+def test_revoked_token_cannot_be_changed(in_admin, receptionist):
     ApiClient(receptionist)
     token = ApiToken.objects.get()
     token.revoke()
@@ -343,7 +343,7 @@ def test_bodies_that_are_none(api):
                 response = api.call("POST", "/patients", raw=raw, content_type=content_type)
 
                 assert response.status_code == status
-                told(response)
+                error_codes(response)
                 assert not Patient.objects.exists()
 
 
@@ -385,11 +385,11 @@ def test_charset_that_a_request_claims_makes_no_difference(monkeypatch):
                 assert (read[0].content_type, read[0].content_params) == ("application/json", {"boundary": "x"})
 
 
-def test_errors_are_told_up_to_a_number(api):
+def test_number_of_errors_is_limited(api):
     response = api.post("/patients", {f"field{number}": 1 for number in range(1000)})
 
     assert response.status_code == 422
-    assert len(told(response)) == 20
+    assert len(error_codes(response)) == 20
 
 
 def test_names_in_a_query_that_are_not_known_are_refused(api):
@@ -403,7 +403,7 @@ def test_names_in_a_query_that_are_not_known_are_refused(api):
             with case(path, name):
                 response = api.get(path)
 
-                assert (response.status_code, told(response)) == (422, [(name, "extra_forbidden")])
+                assert (response.status_code, error_codes(response)) == (422, [(name, "extra_forbidden")])
 
 
 @pytest.mark.both_databases
@@ -415,7 +415,7 @@ def test_busy_database_answers_503_and_says_when_to_come_again(api, monkeypatch)
 
     response = api.post("/patients", ANA)
 
-    assert (response.status_code, response["Retry-After"], told(response)) == (503, "5", [])
+    assert (response.status_code, response["Retry-After"], error_codes(response)) == (503, "5", [])
 
 
 def test_database_that_is_away_when_the_token_is_looked_up_answers_503(api, monkeypatch):
@@ -435,7 +435,7 @@ def test_mistake_of_ours_answers_500_without_a_word_of_it(api, monkeypatch):
 
     response = api.post("/patients", ANA)
 
-    assert (response.status_code, told(response)) == (500, [])
+    assert (response.status_code, error_codes(response)) == (500, [])
     assert "Maria" not in response.content.decode()
 
 
@@ -443,7 +443,7 @@ def test_mistake_of_ours_answers_500_without_a_word_of_it(api, monkeypatch):
 def test_errors_are_no_html_while_developing_either(api, settings, path):
     settings.DEBUG = True
 
-    assert told(api.get(path)) == []
+    assert error_codes(api.get(path)) == []
 
 
 # Safe repeats
@@ -481,7 +481,7 @@ def test_same_key_with_other_content_answers_409(api, other):
 
     response = api.post(*other, Idempotency_Key=key)
 
-    assert (response.status_code, told(response)) == (409, [(None, "idempotency_key_used")])
+    assert (response.status_code, error_codes(response)) == (409, [(None, "idempotency_key_used")])
     assert Patient.objects.count() == 1
 
 
@@ -523,7 +523,7 @@ def test_key_of_somebody_else_is_another(api, admin_api):
 
 
 @pytest.mark.both_databases
-def test_refusal_is_not_kept(api):
+def test_refusal_is_not_stored(api):
     key = str(uuid.uuid4())
     ana = Patient.objects.create(**ANA)
 
@@ -545,7 +545,7 @@ def test_key_that_is_no_uuid_answers_422(api):
 
 
 @pytest.mark.both_databases
-def test_kept_answers_are_forgotten_after_a_day(api, now):
+def test_stored_responses_are_deleted_after_a_day(api, now):
     api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4()))
     now.shift(12 * 60 * 60)
     api.post("/patients", ANA | {"email": "other@example.com"}, Idempotency_Key=str(uuid.uuid4()))
@@ -553,16 +553,16 @@ def test_kept_answers_are_forgotten_after_a_day(api, now):
 
     api.get("/doctors")
 
-    assert [json.loads(kept.body)["email"] for kept in KeptAnswer.objects.all()] == ["other@example.com"]
+    assert [json.loads(stored.body)["email"] for stored in StoredResponse.objects.all()] == ["other@example.com"]
 
 
-def test_kept_answers_are_forgotten_though_no_program_calls_any_more(api, client, receptionist, now):
+def test_stored_responses_are_deleted_without_further_calls(api, client, receptionist, now):
     api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4()))
     now.shift(24 * 60 * 60 + 1)
 
     client.post("/accounts/login/", {"username": "reception", "password": "demo-clinic-2026"})
 
-    assert not KeptAnswer.objects.exists()
+    assert not StoredResponse.objects.exists()
 
 
 @pytest.mark.both_databases
@@ -570,7 +570,7 @@ def test_work_that_fails_keeps_no_answer(api, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError
 
-    monkeypatch.setattr(KeptAnswer, "save", fail)
+    monkeypatch.setattr(StoredResponse, "save", fail)
 
     assert api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4())).status_code == 500
-    assert (Patient.objects.count(), KeptAnswer.objects.count()) == (0, 0)
+    assert (Patient.objects.count(), StoredResponse.objects.count()) == (0, 0)

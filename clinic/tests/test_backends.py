@@ -70,7 +70,7 @@ def test_permission_given_to_a_user_without_a_role_allows_nothing():
     assert user.get_user_permissions() == set()
 
 
-def test_inactive_user_may_nothing_but_keeps_the_role():
+def test_inactive_user_keeps_role_but_has_no_permissions():
     user = as_read(UserFactory(role=ADMINISTRATOR, is_active=False))
 
     assert not user.has_perm("appointments.view_schedule")
@@ -87,7 +87,7 @@ def test_superuser_may_everything_without_a_role(django_assert_num_queries):
     assert user.get_all_permissions() == user.get_group_permissions() > ROLES[ADMINISTRATOR]
 
 
-def test_nobody_signed_in_may_nothing_without_a_query(django_assert_num_queries):
+def test_anonymous_user_has_no_permissions_and_makes_no_query(django_assert_num_queries):
     with django_assert_num_queries(0):
         assert not AnonymousUser().has_perm("appointments.view_schedule")
         assert AnonymousUser().get_all_permissions() == set()

@@ -148,9 +148,11 @@ def test_refused_date_says_what_is_wrong_with_it():
         ("4 April 1990", True): ("Write the date as year-month-day or month/day/year, with four digits of the year."),
     }
 
-    said = {(text, month_first): refusal(DateWidget(), text, month_first=month_first) for text, month_first in refusals}
+    messages = {
+        (text, month_first): refusal(DateWidget(), text, month_first=month_first) for text, month_first in refusals
+    }
 
-    assert said == refusals
+    assert messages == refusals
 
 
 def test_date_that_can_be_misread_is_recognised():

@@ -129,7 +129,7 @@ def test_feed_is_not_made_before(stale, doctor):
     assert not CalendarFeed.objects.exists()
 
 
-def test_who_may_not_open_the_page_is_not_asked(at_desk, now):
+def test_user_without_access_is_not_asked_to_confirm(at_desk, now):
     now.shift(TEN_MINUTES + dt.timedelta(seconds=1))
 
     assert at_desk.get(EXPORT).status_code == 403
@@ -148,7 +148,7 @@ def referring_page(page):
     return {"Referer": f"http://testserver{page}"}
 
 
-def test_ending_the_other_sessions_leads_back_to_their_list_and_goes_on_there(stale, administrator):
+def test_confirming_before_ending_other_sessions_returns_to_the_list(stale, administrator):
     other = Client()
     other.force_login(administrator)
 
@@ -177,7 +177,7 @@ def test_download_leads_back_to_the_page_that_offers_it(stale):
                 assert stale.get(stale.get(asked)["Location"]).context["next"] == led_back_to
 
 
-def test_not_now_leads_back_to_where_one_was(stale):
+def test_cancel_url_is_the_referring_page(stale):
     asked = stale.get(EXPORT, headers=referring_page("/patients/?page=2"))
     wrong = stale.post(asked["Location"], {"password": "wrong"})
 
@@ -185,7 +185,7 @@ def test_not_now_leads_back_to_where_one_was(stale):
     assert wrong.context["back_url"] == "/patients/?page=2"
 
 
-def test_not_now_leads_to_the_schedule_from_what_asks_again_or_is_no_page(stale):
+def test_cancel_url_is_the_schedule_if_the_page_needs_confirmation(stale):
     with Cases(client=stale) as case:
         for before in [EXPORT, CONFIRM, "/accounts/login/", "/nowhere/", "/accounts/logout/"]:
             with case(before):
@@ -194,7 +194,7 @@ def test_not_now_leads_to_the_schedule_from_what_asks_again_or_is_no_page(stale)
                 assert stale.get(asked["Location"]).context["back_url"] == "/schedule/"
 
 
-def test_not_now_leads_to_no_other_host(stale):
+def test_cancel_url_is_never_another_host(stale):
     with Cases(client=stale) as case:
         for target in TRICKS:
             with case(target):
@@ -214,7 +214,7 @@ def test_page_says_why_and_what_became_of_what_was_sent(stale):
     assert page.context["next"] == "/admin/clinic/apitoken/add/"
 
 
-def test_other_host_is_not_led_to(stale):
+def test_next_url_of_another_host_is_ignored(stale):
     response = stale.post(CONFIRM, {"password": PASSWORD, "next": "https://evil.example/"})
 
     assert response["Location"] == "/accounts/"
@@ -257,7 +257,7 @@ def test_wrong_passwords_count_as_those_at_the_login_do(stale):
 
 
 @pytest.mark.both_databases
-def test_confirming_begins_the_count_anew(stale):
+def test_confirming_resets_the_failure_count(stale):
     for _ in range(2):
         for _ in range(4):
             stale.post(CONFIRM, {"password": "wrong"})
@@ -278,7 +278,7 @@ def code_of(device):
     return f"{TOTP(device.bin_key).token():06}"
 
 
-def test_who_has_a_second_factor_shows_it_too(stale, device):
+def test_confirmation_asks_for_the_second_factor_too(stale, device):
     without = stale.post(CONFIRM, {"password": PASSWORD})
     assert error_codes(without) == {"required"}
     assert asks(stale.get(EXPORT))
@@ -305,7 +305,7 @@ def test_code_is_not_tried_with_a_wrong_password(stale, device):
     assert stale.post(CONFIRM, {"password": PASSWORD, "code": code_of(device)}).status_code == 302
 
 
-def test_confirming_with_a_code_is_enough_for_who_must_have_it(stale, device, settings):
+def test_confirming_with_a_code_satisfies_required_second_factor(stale, device, settings):
     settings.REQUIRE_SECOND_FACTOR = True
     assert asks(stale.get("/patients/"))
 

@@ -54,7 +54,7 @@ def assert_styled_and_silent(response, status):
     assert [word for word in GIVEN_AWAY if word.lower() in text.lower()] == []
 
 
-def test_database_down_is_told_by_a_page_of_a_signed_in_user_whatever_is_asked(quiet):
+def test_every_page_is_503_with_the_database_down(quiet):
     table = [
         ("/", "GET", {}),
         ("/patients/7/", "GET", {}),
@@ -95,7 +95,7 @@ def test_database_down_matters_to_no_stranger_who_needs_nothing_of_it():
                 assert response.status_code == status
 
 
-def test_login_with_the_database_down_is_told_by_a_page():
+def test_login_with_the_database_down_is_503():
     with database_down():
         response = Client(raise_request_exception=False).post(
             "/accounts/login/", {"username": "reception", "password": "x"}
@@ -104,7 +104,7 @@ def test_login_with_the_database_down_is_told_by_a_page():
     assert_styled_and_silent(response, 503)
 
 
-def test_forged_form_with_the_database_down_is_told_by_a_page(receptionist):
+def test_forged_form_with_the_database_down_is_503(receptionist):
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
     client.force_login(receptionist)
     with database_down():
@@ -131,7 +131,7 @@ def test_calendar_feed_with_the_database_down_is_503():
         assert Client(raise_request_exception=False).get("/calendar/x.ics").status_code == 503
 
 
-def test_error_is_told_by_a_page_that_says_nothing_of_it(quiet, monkeypatch):
+def test_error_page_reveals_no_details(quiet, monkeypatch):
     table = [
         (ZeroDivisionError(SECRET), 500),
         (SuspiciousOperation(SECRET), 400),
@@ -148,7 +148,7 @@ def test_error_is_told_by_a_page_that_says_nothing_of_it(quiet, monkeypatch):
                 assert_styled_and_silent(quiet.get("/doctors/"), status)
 
 
-def test_session_that_ended_meanwhile_is_told_by_a_page(quiet, monkeypatch):
+def test_session_that_ended_meanwhile_shows_an_error_page(quiet, monkeypatch):
     monkeypatch.setattr(SessionStore, "save", broken(UpdateError(SECRET)))
 
     response = quiet.post("/patients/", {"query": "santos"})
@@ -156,7 +156,7 @@ def test_session_that_ended_meanwhile_is_told_by_a_page(quiet, monkeypatch):
     assert_styled_and_silent(response, 400)
 
 
-def test_session_that_cannot_be_saved_is_told_by_a_page(quiet, monkeypatch):
+def test_session_that_cannot_be_saved_shows_an_error_page(quiet, monkeypatch):
     monkeypatch.setattr(SessionStore, "save", broken(OperationalError(2013, SECRET)))
 
     response = quiet.post("/patients/", {"query": "santos"})
@@ -177,7 +177,7 @@ def test_refusal_needs_no_database(quiet):
                 assert response["Retry-After"] == "60"
 
 
-def test_foreign_host_is_told_nothing(quiet):
+def test_foreign_host_gets_no_information(quiet):
     table = [
         "elsewhere.example",
         "testserver.elsewhere.example",
@@ -252,7 +252,7 @@ def test_query_of_too_many_names_is_too_large(quiet):
     assert_styled_and_silent(response, 413)
 
 
-def test_form_without_its_token_is_told_by_a_page(receptionist):
+def test_form_without_csrf_token_shows_an_error_page(receptionist):
     client = Client(enforce_csrf_checks=True)
     client.force_login(receptionist)
 
@@ -261,7 +261,7 @@ def test_form_without_its_token_is_told_by_a_page(receptionist):
     assert_styled_and_silent(response, 403)
 
 
-def test_form_from_elsewhere_is_told_by_a_page(receptionist):
+def test_form_from_another_origin_shows_an_error_page(receptionist):
     with Cases() as case:
         for origin in ["https://elsewhere.example", "null", "http://testserver.elsewhere.example"]:
             with case(origin):

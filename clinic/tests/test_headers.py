@@ -33,7 +33,7 @@ def visitor():
     return Client(raise_request_exception=False, headers={"Origin": ELSEWHERE})
 
 
-def test_feed_is_kept_from_shared_caches(visitor):
+def test_feed_is_not_stored_by_shared_caches(visitor):
     token = CalendarFeed.make(DoctorFactory(), by=None)
 
     response = visitor.get(f"/calendar/{token}.ics", secure=True)
@@ -98,7 +98,7 @@ def test_form_without_a_token_scores_100_and_more():
     assert_whole(response, client.get("/"))
 
 
-def test_redirect_to_https_has_all_headers_but_hsts_which_counts_by_https_alone(client):
+def test_redirect_to_https_has_all_headers_except_hsts(client):
     response = client.get("/patients/")
 
     headers = {name.lower(): value for name, value in response.headers.items()}
@@ -117,7 +117,7 @@ def test_unknown_host_by_plain_http_is_refused_with_all_headers(client):
     assert "default-src 'none'" in response["Content-Security-Policy"]
 
 
-def test_static_file_has_the_headers_may_be_cached_and_is_for_no_other_site(client, settings):
+def test_static_file_has_isolation_headers_and_is_cacheable(client, settings):
     settings.WHITENOISE_USE_FINDERS = True
 
     response = client.get("/static/css/portal.css", secure=True)
@@ -152,7 +152,7 @@ WHOLE = Answer(
 
 def with_header(name, value):
     headers = WHOLE.headers | {name: value}
-    return replace(WHOLE, headers={each: said for each, said in headers.items() if said is not None})
+    return replace(WHOLE, headers={each: value for each, value in headers.items() if value is not None})
 
 
 def with_policy(old, new):

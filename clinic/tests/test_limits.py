@@ -92,7 +92,7 @@ def test_body_of_a_stranger_is_not_read_at_all():
                 assert response["Location"].startswith("/accounts/login/")
 
 
-def test_body_of_who_may_not_import_is_not_read_at_all(at_desk):
+def test_import_body_is_not_read_without_permission(at_desk):
     with Cases(client=at_desk) as case:
         for address in IMPORTS:
             with case(address):
@@ -135,7 +135,7 @@ def test_upload_never_touches_the_disk(in_admin, monkeypatch):
                 assert not ImportDraft.objects.exists()
 
 
-def test_uploads_are_kept_in_memory_by_the_one_handler_there_is():
+def test_uploads_stay_in_memory():
     handlers = HttpRequest().upload_handlers
 
     assert [type(handler) for handler in handlers] == [MemoryFileUploadHandler]

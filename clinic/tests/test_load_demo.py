@@ -82,7 +82,7 @@ def test_plan_has_every_status():
         assert {appointment.status for appointment in plan_clinic(at=instant).appointments} == set(Status), instant
 
 
-def test_plan_has_nobody_in_two_places():
+def test_plan_has_no_patient_in_two_places():
     for instant in INSTANTS:
         appointments = [each for each in plan_clinic(at=instant).appointments if each.status in BLOCKING]
         for diary in ("doctor", "patient"):
@@ -293,7 +293,7 @@ def test_load_demo_refuses_a_database_that_is_not_empty(db, debug):
         with rolled_back():
             factory()
 
-            with pytest.raises(CommandError, match=r"already holds 1 .*reset_database"):
+            with pytest.raises(CommandError, match=r"already has 1 .*reset_database"):
                 call_command("load_demo")
             assert not Patient.objects.exists(), factory
 
@@ -303,7 +303,7 @@ def test_load_demo_if_empty_leaves_a_database_that_is_not_empty_as_it_is(db, deb
 
     call_command("load_demo", "--if-empty")
 
-    assert "holds 1 user" in capsys.readouterr().out
+    assert "has 1 user" in capsys.readouterr().out
     assert User.objects.count() == 1
 
 

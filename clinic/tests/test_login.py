@@ -1,4 +1,4 @@
-"""Signing in: who guesses is kept out, and learns nothing."""
+"""Signing in: guessing is locked out, and reveals nothing."""
 
 import datetime as dt
 import logging
@@ -54,7 +54,7 @@ def hashes(monkeypatch):
 
 
 @pytest.mark.both_databases
-def test_stock_django_accepted_30_of_30_wrong_passwords_and_here_5_are_looked_at(receptionist, hashes):
+def test_only_5_of_30_wrong_passwords_are_checked(receptionist, hashes):
     statuses = [sign_in(password=f"guess {number}").status_code for number in range(30)]
 
     assert statuses == [200] * (MAX_FROM_ONE_FOR_ONE - 1) + [429] * 26
@@ -139,7 +139,7 @@ def test_addresses_of_one_ipv6_subscriber_count_as_one(receptionist):
 
 
 @pytest.mark.both_databases
-def test_who_comes_without_an_address_is_counted_too(receptionist):
+def test_failures_without_an_address_are_counted(receptionist):
     statuses = [sign_in(address="").status_code for _ in range(6)]
 
     assert statuses == [200, 200, 200, 200, 429, 429]
@@ -163,7 +163,7 @@ def known_by_eszett():
 
 
 @pytest.mark.both_databases
-def test_letters_that_only_the_database_takes_for_one_another_do_not_multiply_the_tries(known_by_eszett):
+def test_spellings_equal_to_the_database_share_one_lockout(known_by_eszett):
     with Cases() as case:
         for spelled in ["m.ßassos", "m.saßsos", "m.sasßos", "m.sassoß", "M.ßaßßoß"]:
             with case(spelled):
@@ -208,7 +208,7 @@ def test_lock_ends_after_15_minutes(receptionist, now):
     assert is_let_in()
 
 
-def test_tries_of_who_is_locked_out_do_not_prolong_it(receptionist, now):
+def test_tries_during_a_lockout_do_not_prolong_it(receptionist, now):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
     now.shift(COOL_OFF - dt.timedelta(seconds=1))
@@ -219,14 +219,14 @@ def test_tries_of_who_is_locked_out_do_not_prolong_it(receptionist, now):
 
 
 @pytest.mark.both_databases
-def test_signing_in_begins_the_count_anew(receptionist):
+def test_signing_in_resets_the_failure_count(receptionist):
     for _ in range(2):
         for _ in range(MAX_FROM_ONE_FOR_ONE - 1):
             sign_in()
         assert is_let_in()
 
 
-def test_signing_in_as_oneself_does_not_begin_the_count_of_others_anew(receptionist, manager):
+def test_signing_in_does_not_reset_the_count_of_other_users(receptionist, manager):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(username="manager")
         is_let_in()
@@ -234,7 +234,7 @@ def test_signing_in_as_oneself_does_not_begin_the_count_of_others_anew(reception
     assert not is_let_in(username="manager")
 
 
-def test_signing_in_at_one_address_does_not_allow_more_guesses_from_another(receptionist):
+def test_sign_in_at_one_address_keeps_lockout_of_another(receptionist):
     for _ in range(MAX_FROM_ONE_FOR_ONE - 1):
         sign_in(address="10.0.0.2")
     assert is_let_in()
@@ -252,7 +252,7 @@ def test_failures_that_no_longer_count_are_removed_at_the_next_login(receptionis
     assert not AccessAttempt.objects.exists()
 
 
-# What is told
+# Messages
 
 
 @pytest.fixture
@@ -271,7 +271,7 @@ def words(response):
     return response.status_code, response.context["form"].non_field_errors()
 
 
-def test_refusal_has_the_same_words_whoever_it_is(users):
+def test_login_error_is_the_same_for_unknown_users(users):
     with Cases() as case:
         for username in REFUSED:
             with case(username):
@@ -282,7 +282,7 @@ def test_refusal_has_the_same_words_whoever_it_is(users):
                 )
 
 
-def test_refusal_takes_as_many_hashes_whoever_it_is(users, hashes):
+def test_failed_login_hashes_as_often_for_unknown_users(users, hashes):
     with Cases() as case:
         for username in REFUSED:
             with case(username):
@@ -294,7 +294,7 @@ def test_refusal_takes_as_many_hashes_whoever_it_is(users, hashes):
 
 
 @pytest.mark.both_databases
-def test_refusal_makes_as_many_queries_whoever_it_is(users):
+def test_failed_login_makes_the_same_queries_for_unknown_users(users):
     with Cases() as case:
         for username in REFUSED:
             with case(username):
@@ -308,13 +308,13 @@ def test_refusal_makes_as_many_queries_whoever_it_is(users):
 
 
 @pytest.mark.both_databases
-def test_lock_has_the_same_words_whoever_it_is(users):
+def test_lockout_message_is_the_same_for_unknown_users(users):
     with Cases() as case:
         for username in REFUSED:
             with case(username):
-                told = [words(sign_in(username=username)) for _ in range(7)]
+                answers = [words(sign_in(username=username)) for _ in range(7)]
 
-                assert told == [words(sign_in(username="another")) for _ in range(7)]
+                assert answers == [words(sign_in(username="another")) for _ in range(7)]
 
 
 def test_neither_log_nor_counter_holds_what_was_typed(receptionist, caplog):
@@ -328,10 +328,10 @@ def test_neither_log_nor_counter_holds_what_was_typed(receptionist, caplog):
     client.post("/accounts/confirm/", {"password": "guessed-secret"}, REMOTE_ADDR="10.0.0.2")
     is_let_in(address="10.0.0.3")
 
-    kept = str(list(AccessAttempt.objects.values("get_data", "post_data")))
+    stored = str(list(AccessAttempt.objects.values("get_data", "post_data")))
     logged = [record.getMessage() for record in caplog.records if record.name.startswith(("axes", "clinic"))]
     assert AccessAttempt.objects.count() == 2
-    assert "secret" not in kept
+    assert "secret" not in stored
     assert logged
     assert not [line for line in logged if "reception" in line or "secret" in line]
 
@@ -344,9 +344,9 @@ def test_name_that_was_typed_is_not_in_the_counter(receptionist):
                 for _ in range(2):
                     sign_in(username=typed)
 
-                kept = str(list(AccessAttempt.objects.values())).casefold()
+                stored = str(list(AccessAttempt.objects.values())).casefold()
                 assert AccessAttempt.objects.get().failures_since_start == 2
-                assert not [word for word in ("secret", "passphrase", "featherby", "reception") if word in kept]
+                assert not [word for word in ("secret", "passphrase", "featherby", "reception") if word in stored]
 
 
 @pytest.mark.both_databases
@@ -382,20 +382,20 @@ def test_administrator_lets_a_user_in_again(in_admin, receptionist, administrato
     assert entry.additional_data == {"what": "allowed_again"}
 
 
-def said(response):
+def messages_of(response):
     return [str(message) for message in response.context["messages"]]
 
 
-def test_administrator_hears_who_was_locked_out_and_who_was_not(in_admin, receptionist, manager):
+def test_administrator_sees_how_many_were_locked_out(in_admin, receptionist, manager):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
     sign_in(username=manager.username)
 
     both = in_admin.get(let_in_again(in_admin, receptionist, manager)["Location"])
-    nobody = in_admin.get(let_in_again(in_admin, receptionist)["Location"])
+    neither = in_admin.get(let_in_again(in_admin, receptionist)["Location"])
 
-    assert said(both) == ["1 can log in again.", "1 was not locked out."]
-    assert said(nobody) == ["1 was not locked out."]
+    assert messages_of(both) == ["1 can log in again.", "1 was not locked out."]
+    assert messages_of(neither) == ["1 was not locked out."]
 
 
 def locked_in_list(client):
@@ -403,7 +403,7 @@ def locked_in_list(client):
 
 
 @pytest.mark.both_databases
-def test_list_of_users_says_who_is_locked_out_now(in_admin, administrator, receptionist, manager, now):
+def test_list_of_users_shows_lockouts(in_admin, administrator, receptionist, manager, now):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(username="Réception")  # counted as the same name
     for number in range(MAX_FOR_USER):
@@ -466,7 +466,7 @@ def send_stale_form(user, **sent):
     return client.post("/accounts/login/", {"password": PASSWORD, "csrfmiddlewaretoken": "a" * 64} | sent)
 
 
-def test_second_tab_at_the_login_is_led_on_once_the_first_has_signed_in(receptionist):
+def test_login_in_a_second_tab_redirects_after_the_first(receptionist):
     with Cases() as case:
         for wanted, led_to in [("/patients/", "/patients/"), ("/admin/", "/"), ("", "/")]:
             with case(wanted, led_to):
@@ -475,7 +475,7 @@ def test_second_tab_at_the_login_is_led_on_once_the_first_has_signed_in(receptio
                 assert (response.status_code, response.get("Location")) == (302, led_to)
 
 
-def test_somebody_else_in_the_second_tab_does_not_go_on_as_who_is_signed_in(receptionist, manager):
+def test_other_user_in_second_tab_does_not_continue_the_session(receptionist, manager):
     response = send_stale_form(receptionist, username="manager", next="/patients/")
 
     assert response.status_code == 403

@@ -64,13 +64,13 @@ def test_console_writes_json_lines_and_no_other_handler_writes_anything():
     assert settings.LOGGING["loggers"]["django.server"]["handlers"] == []
 
 
-def test_warnings_of_python_are_lines_of_the_log_that_say_where_and_not_what():
+def test_python_warnings_are_logged_with_place_and_without_text():
     program = f"import warnings, django; django.setup(); warnings.warn('{NAME} is naive', RuntimeWarning)"
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "clinic.settings", "DEBUG": "on"}
 
-    said = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)  # noqa: S603
+    result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)  # noqa: S603
 
-    (line,) = [json.loads(line) for line in said.stderr.splitlines()]
+    (line,) = [json.loads(line) for line in result.stderr.splitlines()]
     assert (line["level"], line["logger"], line["message"]) == ("WARNING", "py.warnings", "<string>:1: RuntimeWarning")
 
 
@@ -123,7 +123,7 @@ def test_time_is_utc():
     assert line["time"] == "2026-07-01T12:00:00.000+00:00"
 
 
-def test_what_is_added_to_a_record_is_told_only_if_it_is_known():
+def test_only_known_extra_fields_are_logged():
     line = json.loads(line_of("x", patient=NAME, view="home"))
 
     assert NAME not in str(line)
@@ -135,15 +135,15 @@ def test_message_that_does_not_fit_its_arguments_is_no_error():
 
 
 def test_messages_of_other_packages_keep_numbers_and_no_texts():
-    said = {"name": "gunicorn.error", "levelno": 30, "args": (NAME, 7)}
+    record = {"name": "gunicorn.error", "levelno": 30, "args": (NAME, 7)}
 
-    assert json.loads(line_of("Invalid request from %s, %s", **said))["message"] == "Invalid request from …, 7"
+    assert json.loads(line_of("Invalid request from %s, %s", **record))["message"] == "Invalid request from …, 7"
 
 
 # Exceptions
 
 
-def test_exception_is_told_by_type_and_place_and_not_by_message_or_values():
+def test_exception_is_logged_by_type_and_place_without_message():
     secret = NAME
     try:
         try:
@@ -155,9 +155,9 @@ def test_exception_is_told_by_type_and_place_and_not_by_message_or_values():
 
     assert NAME not in line
     assert EMAIL not in line
-    told = json.loads(line)["exception"]
-    assert [each["type"] for each in told] == ["builtins.ValueError", "django.db.utils.IntegrityError"]
-    assert "test_exception_is_told_by_type" in told[0]["frames"][0]
+    chain = json.loads(line)["exception"]
+    assert [each["type"] for each in chain] == ["builtins.ValueError", "django.db.utils.IntegrityError"]
+    assert "test_exception_is_logged_by_type" in chain[0]["frames"][0]
 
 
 def test_exception_caused_by_itself_ends():
@@ -190,7 +190,7 @@ def test_request_of_a_program_names_the_tokens_user(log, api, receptionist, pati
 
 
 @pytest.mark.django_db
-def test_request_of_nobody_starts_no_query_for_the_log(log, client, django_assert_num_queries):
+def test_log_makes_no_query_for_anonymous_requests(log, client, django_assert_num_queries):
     with django_assert_num_queries(0):
         client.get("/livez")
 

@@ -76,7 +76,7 @@ def test_login_never_leads_out_of_the_portal(receptionist):
                     assert_stays(response["Location"])
 
 
-def test_login_page_of_who_is_signed_in_never_leads_out_of_the_portal(at_desk):
+def test_login_page_never_redirects_signed_in_user_to_another_host(at_desk):
     with Cases(client=at_desk) as case:
         for target in TRICKS:
             with case(target):
@@ -86,7 +86,7 @@ def test_login_page_of_who_is_signed_in_never_leads_out_of_the_portal(at_desk):
                     assert_stays(response["Location"])
 
 
-def test_login_form_of_who_has_signed_in_meanwhile_never_leads_out_of_the_portal(receptionist):
+def test_login_form_sent_twice_never_redirects_to_another_host(receptionist):
     with Cases() as case:
         for target in TRICKS:
             with case(target):
@@ -132,14 +132,14 @@ def test_admin_login_never_leads_out_of_the_portal(in_admin):
                 assert_stays(Client().get(f"/admin/login/?next={quote(target)}")["Location"])
 
 
-def test_page_of_the_portal_is_led_to():
+def test_next_url_of_the_portal_is_followed():
     with Cases() as case:
         for target in ["/patients/", "/schedule/2026-11-24/?layout=list", "/appointments/7/"]:
             with case(target):
                 assert next_or(RequestFactory().post("/", {"next": target}), "/other/") == target
 
 
-def test_stranger_is_led_back_to_no_other_host(client):
+def test_anonymous_user_is_never_redirected_to_another_host(client):
     response = client.get("//evil.example/patients/")
 
     assert response.status_code in {302, 404}
@@ -218,7 +218,7 @@ def test_method_is_the_requests_own(client, receptionist, patient):
 STOCK_DJANGO_WRITES = "/patients/new/"
 
 
-def test_stock_django_wrote_through_trace_without_a_form_token_and_here_nothing_is_written():
+def test_trace_without_csrf_token_writes_nothing():
     with Cases() as case:
         for method in ["TRACE", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "BREW"]:
             with case(method):

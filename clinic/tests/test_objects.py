@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from appointments.displaced.finder import open_schedule_change
 from appointments.models import Appointment, CalendarFeed, ScheduleChange
 from appointments.tests.factories import AppointmentFactory
-from clinic.models import ApiToken, AuditEntry, ImportDraft, ImportRow, KeptAnswer, User
+from clinic.models import ApiToken, AuditEntry, ImportDraft, ImportRow, StoredResponse, User
 from clinic.spreadsheets.drafts import open_draft
 from clinic.tests.api_client import ApiClient
 from clinic.tests.crawl import ADMINISTRATOR, DOCTOR, MANAGER, NO_ROLE, RECEPTIONIST
@@ -41,9 +41,9 @@ def test_import_draft_of_somebody_else_is_as_good_as_gone(in_admin):
     file = SimpleUploadedFile("people.csv", b"First name,Last name,E-mail\nZenobia,Quixwort,z@example.org\n")
     draft = open_draft(PatientImporter(), file, by=owner, month_first=False)
 
-    for said in (None, {}, {"cancel": "1"}, {"dismiss": "1"}, {"look": "show=6"}):
+    for data in (None, {}, {"cancel": "1"}, {"dismiss": "1"}, {"look": "show=6"}):
         address = f"/patients/import/{draft.pk}/"
-        response = in_admin.get(address) if said is None else in_admin.post(address, said, follow=True)
+        response = in_admin.get(address) if data is None else in_admin.post(address, data, follow=True)
 
         assert b"Quixwort" not in response.content
     assert ImportDraft.objects.get().registered is None
@@ -52,7 +52,7 @@ def test_import_draft_of_somebody_else_is_as_good_as_gone(in_admin):
 
 
 @pytest.mark.both_databases
-def test_answer_kept_for_somebody_elses_key_is_not_given_away(receptionist, admin_api):
+def test_stored_response_of_another_user_is_not_returned(receptionist, admin_api):
     other = ApiClient(UserFactory(role=RECEPTIONIST))
     key = "6f1c1a3e-0000-4000-8000-000000000001"
     ana = {"first_name": "Zenobia", "last_name": "Quixwort", "email": "z@example.org"}
@@ -62,10 +62,10 @@ def test_answer_kept_for_somebody_elses_key_is_not_given_away(receptionist, admi
 
     assert response.status_code == 400
     assert b"Zenobia" not in response.content
-    assert KeptAnswer.objects.count() == 1
+    assert StoredResponse.objects.count() == 1
 
 
-def test_booking_for_anybody_is_refused_to_who_may_not_book(client, patient, doctor):
+def test_booking_page_without_permission_is_refused(client, patient, doctor):
     with Cases(client=client) as case:
         for role in [MANAGER, DOCTOR, NO_ROLE]:
             with case(role):
@@ -84,7 +84,7 @@ def test_booking_for_anybody_is_refused_to_who_may_not_book(client, patient, doc
                 assert not doctor.appointments.exists()
 
 
-def test_booking_by_a_program_is_refused_to_who_may_not_book(patient, doctor):
+def test_api_booking_without_permission_is_refused(patient, doctor):
     with Cases() as case:
         for role in [MANAGER, DOCTOR, NO_ROLE]:
             with case(role):
@@ -130,8 +130,8 @@ def test_appointment_of_another_impact_is_not_decided_about(at_desk):
     impact, other = (open_schedule_change([appointment], cause="Leave", by=None) for appointment in (ours, theirs))
     before = state()
 
-    for said in ({"reached": other.hits.get().pk}, {"cancel": str(theirs.pk), "cancel_reason": "x", "row": "1:1:1"}):
-        at_desk.post(impact.get_absolute_url(), said)
+    for data in ({"reached": other.hits.get().pk}, {"cancel": str(theirs.pk), "cancel_reason": "x", "row": "1:1:1"}):
+        at_desk.post(impact.get_absolute_url(), data)
 
     assert state() == before
 

@@ -23,13 +23,13 @@ def operations(description):
 
 
 def test_it_names_every_call_of_the_table(description):
-    told = {
+    documented = {
         (resolve(re.sub(r"{\w+}", "7", path)).view_name, method.upper())
         for path, methods in description["paths"].items()
         for method in methods
     }
 
-    assert told == {
+    assert documented == {
         (name, method)
         for name, methods in PAGES.items()
         for method, permissions in methods.items()
@@ -37,7 +37,7 @@ def test_it_names_every_call_of_the_table(description):
     }
 
 
-def test_every_operation_tells_its_answers_and_errors(description):
+def test_every_operation_documents_its_responses(description):
     for operation in operations(description):
         codes = set(operation["responses"])
         assert codes >= {"400", "401", "403", "413", "415", "422", "429", "500", "503"}, operation["operationId"]
@@ -49,7 +49,7 @@ def test_every_operation_tells_its_answers_and_errors(description):
             assert answer["content"]["application/json"]["schema"], (operation["operationId"], code)
 
 
-def test_ids_of_operations_are_told_apart(description):
+def test_operation_ids_are_unique(description):
     ids = [operation["operationId"] for operation in operations(description)]
 
     assert len(set(ids)) == len(ids)
@@ -66,7 +66,7 @@ def test_what_is_sent_has_examples(description):
         assert examples, name
 
 
-def test_documentation_loads_nothing_from_elsewhere_and_has_no_inline_script(at_desk):
+def test_api_docs_load_only_own_files_without_inline_scripts(at_desk):
     page = at_desk.get("/api/docs").content.decode()
 
     assert "//cdn" not in page

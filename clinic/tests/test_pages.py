@@ -177,7 +177,7 @@ def test_unknown_host_shows_our_page(client):
 def test_page_of_another_role_shows_our_page(client, manager):
     client.force_login(manager)
 
-    assert_is_ours(client.get("/patients/"), 403, "Not for your role")
+    assert_is_ours(client.get("/patients/"), 403, "You don't have access to this page")
 
 
 def test_our_mistake_shows_our_page(at_desk, monkeypatch):
@@ -198,7 +198,7 @@ def test_database_away_shows_our_page_and_says_when_to_try_again(at_desk, monkey
 
     response = at_desk.get("/doctors/")
 
-    assert_is_ours(response, 503, "The clinic's records cannot be reached just now")
+    assert_is_ours(response, 503, "The clinic's records are not available at the moment")
     assert response["Retry-After"] == str(RETRY_AFTER_SECONDS)
     assert "Maria Santos" not in response.content.decode()
 
@@ -432,20 +432,20 @@ def test_keys_are_those_that_the_role_can_use(client):
         (MANAGER, set()),
     ]
     with Cases(client=client) as case:
-        for role, told in table:
-            with case(role, told):
+        for role, expected in table:
+            with case(role, expected):
                 client.force_login(UserFactory(role=role))
 
                 page = markup(client.get("/doctors/"))
 
                 keys = {"find a patient", "book", "move, cancel", "undo"}
-                assert {key for key in keys if f"<dd>{key}</dd>" in page} == told
+                assert {key for key in keys if f"<dd>{key}</dd>" in page} == expected
 
 
 # What leaves no trace in the browser, and where an expired session leads
 
 
-def test_message_that_names_a_patient_stays_on_the_server_and_ends_with_the_session(at_desk):
+def test_message_naming_a_patient_is_stored_in_the_session_only(at_desk):
     response = at_desk.post(
         "/patients/new/", {"first_name": "Secret", "last_name": "Name", "email": "secret@example.org"}
     )
@@ -455,7 +455,7 @@ def test_message_that_names_a_patient_stays_on_the_server_and_ends_with_the_sess
     assert "Secret" not in at_desk.get("/accounts/login/").content.decode()
 
 
-def test_stranger_who_sends_a_form_comes_back_to_the_schedule_and_not_to_the_action(client):
+def test_anonymous_post_returns_to_the_schedule_after_login(client):
     response = client.post("/accounts/logout/")
 
     assert response["Location"] == "/accounts/login/?next=/"
@@ -491,10 +491,10 @@ def test_method_that_is_not_meant_is_answered_with_a_page(at_desk):
     response = at_desk.get("/accounts/logout/")
 
     assert response.status_code == 405
-    assert "Not like that" in response.content.decode()
+    assert "This page can't be used that way" in response.content.decode()
 
 
-def test_user_without_a_role_is_told_so(client, db):
+def test_user_without_a_role_sees_a_message(client, db):
     client.force_login(UserFactory())
 
     assert "You have no role yet" in client.get("/schedule/").content.decode()

@@ -99,7 +99,7 @@ def test_password_made_of_the_users_own_names_is_refused():
                 assert "password_guessable" in codes(password, user)
 
 
-def test_password_of_which_the_guessed_part_is_repetition_is_refused_whatever_comes_after():
+def test_password_with_repeated_first_72_characters_is_refused():
     assert "password_guessable" in codes("ab" * (GUESSED_CHARACTERS // 2) + "vkq7hz2mwx9d")
 
 
@@ -158,7 +158,7 @@ def test_createsuperuser_refuses_a_guessable_one(monkeypatch):
 
 
 @pytest.mark.both_databases
-def test_password_is_kept_as_typed(at_desk, receptionist):
+def test_password_is_not_normalised(at_desk, receptionist):
     typed = "  Ünter den   Brücken 🦉  "
     at_desk.post(
         "/accounts/password_change/", {"old_password": PASSWORD, "new_password1": typed, "new_password2": typed}
@@ -212,20 +212,20 @@ def newcomers_client(newcomer):
     return client
 
 
-def test_who_has_a_password_from_somebody_else_is_led_to_change_it(newcomers_client):
+def test_user_with_temporary_password_must_change_it_first(newcomers_client):
     with Cases(client=newcomers_client) as case:
         for page in ["/", "/patients/", "/accounts/", "/accounts/second-factor/", "/doctors/"]:
             with case(page):
                 assert newcomers_client.get(page)["Location"] == "/accounts/password_change/"
 
 
-def test_who_has_a_password_from_somebody_else_changes_nothing_before(newcomers_client):
+def test_user_with_temporary_password_can_post_nothing_else(newcomers_client):
     response = newcomers_client.post("/patients/new/", {"first_name": "Ana"})
 
     assert response["Location"] == "/accounts/password_change/"
 
 
-def test_who_has_a_password_from_somebody_else_and_no_role_is_led_to_change_it_before_all(newcomers_client, newcomer):
+def test_user_with_temporary_password_and_no_role_must_change_it_first(newcomers_client, newcomer):
     newcomer.groups.clear()
     first = newcomers_client.get("/")
     other = "lantern cobalt 5 meadow"
@@ -238,7 +238,7 @@ def test_who_has_a_password_from_somebody_else_and_no_role_is_led_to_change_it_b
     assert 'href="/accounts/"' in refused.content.decode().partition("<main")[2]
 
 
-def test_who_has_a_password_from_somebody_else_and_no_role_is_refused_by_the_api_as_ever(newcomer, client):
+def test_api_refuses_user_with_temporary_password_and_no_role(newcomer, client):
     newcomer.groups.clear()
 
     response = client.get("/api/doctors", headers={"Authorization": f"Bearer {token_of(newcomer)}"})
@@ -246,7 +246,7 @@ def test_who_has_a_password_from_somebody_else_and_no_role_is_refused_by_the_api
     assert response.status_code == 403
 
 
-def test_who_has_a_password_from_somebody_else_can_log_out(newcomers_client):
+def test_user_with_temporary_password_can_log_out(newcomers_client):
     newcomers_client.post("/accounts/logout/")
 
     assert not get_user(newcomers_client).is_authenticated
@@ -274,7 +274,7 @@ def test_password_from_somebody_else_cannot_be_changed_to_itself(newcomers_clien
     assert newcomer.password_is_temporary
 
 
-def test_password_set_in_the_admin_for_another_is_temporary_and_ends_sessions(in_admin, receptionist):
+def test_password_set_by_an_administrator_is_temporary(in_admin, receptionist):
     client = Client()
     client.force_login(receptionist)
 
@@ -289,14 +289,14 @@ def test_password_set_in_the_admin_for_another_is_temporary_and_ends_sessions(in
 def test_admin_says_where_it_sets_a_password_that_it_is_temporary(in_admin, receptionist, page):
     text = in_admin.get(page or password_page(receptionist)).content.decode()
 
-    assert "The password is temporary: it lasts 3 days" in text
+    assert "The password is temporary: it expires after 3 days" in text
 
 
 def test_admin_does_not_say_so_of_ones_own(in_admin, administrator):
     assert "temporary" not in in_admin.get(password_page(administrator)).content.decode()
 
 
-def test_admin_makes_nobody_without_a_password(in_admin, receptionist):
+def test_admin_creates_no_user_without_a_password(in_admin, receptionist):
     for page in ("/admin/clinic/user/add/", password_page(receptionist)):
         assert 'name="usable_password"' not in in_admin.get(page).content.decode()
     in_admin.post("/admin/clinic/user/add/", {"username": "nuno", "usable_password": "false"})
@@ -308,16 +308,16 @@ def test_admin_makes_nobody_without_a_password(in_admin, receptionist):
     assert receptionist.has_usable_password()
 
 
-def test_list_of_users_says_whose_password_is_temporary_and_whose_is_over(in_admin, administrator, newcomer, now):
-    def said():
+def test_list_of_users_shows_temporary_and_expired_passwords(in_admin, administrator, newcomer, now):
+    def states():
         return re.findall(r'field-password_state">([^<]*)<', in_admin.get("/admin/clinic/user/").content.decode())
 
-    assert said() == ["-", "temporary until Fri 27 Nov 2026 09:00"]
+    assert states() == ["-", "temporary until Fri 27 Nov 2026 09:00"]
 
     now.shift(dt.timedelta(days=3))
     in_admin.force_login(administrator)  # the session is over by now, too
 
-    assert said() == ["-", "over since Fri 27 Nov 2026 09:00"]
+    assert states() == ["-", "over since Fri 27 Nov 2026 09:00"]
 
 
 def test_password_set_in_the_admin_for_oneself_is_not_temporary(in_admin, administrator):
@@ -414,7 +414,7 @@ def test_superuser_changes_a_superuser(client, superuser):
     assert superuser.username == "toor"
 
 
-def test_administrator_makes_nobody_a_superuser(in_admin, receptionist):
+def test_administrator_cannot_create_a_superuser(in_admin, receptionist):
     response = in_admin.post(change_page(receptionist), as_changed(receptionist, is_superuser="on", is_staff="on"))
 
     assert response.status_code == 302
@@ -422,7 +422,7 @@ def test_administrator_makes_nobody_a_superuser(in_admin, receptionist):
     assert (receptionist.is_superuser, receptionist.is_staff) == (False, False)
 
 
-def test_nobody_deactivates_themselves(in_admin, administrator):
+def test_administrator_cannot_deactivate_themselves(in_admin, administrator):
     response = in_admin.post(change_page(administrator), as_changed(administrator, is_active=""))
 
     assert error_codes(response.context["adminform"].form) == {"own_access"}
@@ -430,7 +430,7 @@ def test_nobody_deactivates_themselves(in_admin, administrator):
     assert administrator.is_active
 
 
-def test_nobody_takes_away_their_own_administrator_role(in_admin, administrator):
+def test_administrator_cannot_remove_their_own_role(in_admin, administrator):
     other = Group.objects.get(name=RECEPTIONIST).pk
 
     response = in_admin.post(change_page(administrator), as_changed(administrator, groups=[other]))

@@ -57,14 +57,14 @@ def plant(text, user, other, number=0):
     doctor = saved(Doctor(full_name=cut(text, 100), specialization=cut(text, 100), user=user))
     timetable = TimetableFactory(doctor=doctor)
     patient = saved(Patient(first_name=cut(text, 50), last_name=cut(text, 50), email=f"o'zq+{number}@example.org"))
-    said = {"reason": cut(text, 200), "notes": cut(text, 2000), "outside_hours_reason": cut(text, 200)}
+    texts = {"reason": cut(text, 200), "notes": cut(text, 2000), "outside_hours_reason": cut(text, 200)}
     appointment = actions.book(
         patient=patient, doctor=doctor, start_time=AT_10, duration_minutes=30, by=None,
-        reason=said["reason"], notes=said["notes"],
+        reason=texts["reason"], notes=texts["notes"],
     )  # fmt: skip
-    arrived = AppointmentFactory(doctor=doctor, patient=patient, start_time=AT_8, status="arrived", **said)
-    gone = AppointmentFactory(doctor=doctor, patient=patient, start_time=AT_10 + dt.timedelta(hours=3), **said)
-    actions.cancel(gone, reason=said["reason"], cancelled_by="patient", by=None)
+    arrived = AppointmentFactory(doctor=doctor, patient=patient, start_time=AT_8, status="arrived", **texts)
+    gone = AppointmentFactory(doctor=doctor, patient=patient, start_time=AT_10 + dt.timedelta(hours=3), **texts)
+    actions.cancel(gone, reason=texts["reason"], cancelled_by="patient", by=None)
     start = AT_10 + dt.timedelta(days=1)
     leave = saved(Leave(doctor=doctor, start_time=start, end_time=start + dt.timedelta(days=1), reason=cut(text, 100)))
     closure = saved(Closure(date=dt.date(2026, 12, 28) + dt.timedelta(days=number), name=cut(text, 100)))
@@ -209,7 +209,7 @@ NAMED = {
 }
 
 
-def test_stock_django_stored_names_of_zero_width_and_turned_ones_and_here_they_are_refused():
+def test_invisible_and_direction_changing_names_are_refused():
     with Cases() as case:
         for text in UNSEEN + TURNING:
             for what in NAMED:
@@ -231,7 +231,7 @@ def test_name_that_can_be_read_is_taken():
 
 
 @pytest.mark.both_databases
-def test_user_form_of_the_admin_refuses_a_name_that_nobody_sees(in_admin):
+def test_user_form_of_the_admin_refuses_an_invisible_name(in_admin):
     sent = {"username": "\u3164", "password1": "blue-heron-4711", "password2": "blue-heron-4711"}
 
     response = in_admin.post("/admin/clinic/user/add/", sent)

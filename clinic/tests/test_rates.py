@@ -28,7 +28,7 @@ def test_too_many_pages_are_answered_429_until_the_minute_is_over(at_desk, now):
     assert at_desk.get(PAGE).status_code == 200
 
 
-def test_too_many_pages_of_one_user_keep_nobody_else_out(at_desk, client):
+def test_rate_limit_of_one_user_does_not_affect_others(at_desk, client):
     for _page in range(4):
         at_desk.get(PAGE)
     client.force_login(UserFactory(role="Receptionist"))

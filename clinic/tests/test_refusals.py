@@ -32,7 +32,7 @@ def at_doctor(client, doctor_user):
 
 
 def refusal():
-    """Return the one refusal: kind, id, patient, and what is told beside."""
+    """Return the one refusal: model, id, patient id and additional data."""
     entry = only_entry(event=Event.REFUSAL)
     return entry.content_type.model_class(), entry.object_id, entry.patient_id, entry.additional_data
 
@@ -44,20 +44,20 @@ def test_foreign_appointment_is_noted_with_its_patient(at_doctor, doctor_user, f
                 response = at_doctor.get(f"/appointments/{foreign.pk}/{page}", REMOTE_ADDR="192.0.2.7")
 
                 assert response.status_code == 403
-                kind, pk, patient_id, told = refusal()
+                kind, pk, patient_id, data = refusal()
                 assert (kind, pk, patient_id) == (Appointment, foreign.pk, foreign.patient_id)
-                assert (told["status"], told["method"]) == (403, "GET")
+                assert (data["status"], data["method"]) == (403, "GET")
                 entry = only_entry(event=Event.REFUSAL)
                 assert (entry.actor, entry.remote_addr) == (doctor_user, "192.0.2.7")
 
 
-def test_foreign_patient_is_noted_although_the_answer_is_that_there_is_none(at_doctor, foreign):
+def test_denied_patient_is_recorded_although_the_answer_is_404(at_doctor, foreign):
     response = at_doctor.get(f"/patients/{foreign.patient_id}/")
 
     assert response.status_code == 404
-    kind, pk, patient_id, told = refusal()
+    kind, pk, patient_id, data = refusal()
     assert (kind, pk, patient_id) == (Patient, foreign.patient_id, foreign.patient_id)
-    assert (told["status"], told["view"]) == (404, "patients:patient_detail")
+    assert (data["status"], data["view"]) == (404, "patients:patient_detail")
 
 
 @pytest.mark.parametrize("path", ["/patients/{patient}", "/fhir/Patient/{patient}"])
@@ -68,7 +68,7 @@ def test_foreign_patient_asked_for_by_a_program_is_noted_with_its_token(doctor_u
     assert only_entry(event=Event.REFUSAL).token_id == doctor_user.api_tokens.get().pk
 
 
-def test_id_of_nobody_is_noted(at_desk):
+def test_unknown_id_is_recorded(at_desk):
     at_desk.get("/patients/999999/")
 
     assert refusal()[:3] == (Patient, 999999, None)
@@ -79,9 +79,9 @@ def test_page_of_another_role_is_noted(client, manager):
 
     client.get("/patients/")
 
-    kind, pk, patient_id, told = refusal()
+    kind, pk, patient_id, data = refusal()
     assert (kind, pk, patient_id) == (User, None, None)
-    assert told["view"] == "patients:patient_search"
+    assert data["view"] == "patients:patient_search"
 
 
 def test_form_without_its_token_is_noted(receptionist, foreign):
@@ -207,12 +207,12 @@ def test_what_was_typed_is_in_no_refusal(api, at_desk, foreign):
     api.get(f"/fhir/Patient/{typed}")
     api.post("/appointments", {"patient_id": typed, "reason": typed})
 
-    told = str([(entry.additional_data, entry.object_pk, entry.object_repr) for entry in entries(event=Event.REFUSAL)])
-    assert typed not in told
+    data = str([(entry.additional_data, entry.object_pk, entry.object_repr) for entry in entries(event=Event.REFUSAL)])
+    assert typed not in data
 
 
 @pytest.mark.both_databases
-def test_nobody_is_answered_when_the_refusal_cannot_be_written(at_desk, monkeypatch):
+def test_denied_request_fails_if_it_cannot_be_recorded(at_desk, monkeypatch):
     at_desk.raise_request_exception = False
     monkeypatch.setattr(AuditEntry, "save_base", lambda *args, **kwargs: 1 / 0)
 
@@ -220,7 +220,7 @@ def test_nobody_is_answered_when_the_refusal_cannot_be_written(at_desk, monkeypa
 
 
 @pytest.mark.both_databases
-def test_time_of_the_refusal_is_kept(at_desk):
+def test_time_of_the_refusal_is_recorded(at_desk):
     at_desk.get("/patients/999999/")
 
     assert only_entry(event=Event.REFUSAL).timestamp == dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)

@@ -13,9 +13,9 @@ from clinic.db.renamed_permissions import rename_permissions
 @pytest.mark.django_db
 @pytest.mark.both_databases
 def test_group_keeps_permissions_of_a_renamed_model_both_ways():
-    kept = Permission.objects.filter(content_type__app_label="clinic", codename__endswith="_savedform")
+    permissions = Permission.objects.filter(content_type__app_label="clinic", codename__endswith="_savedform")
     group = Group.objects.create(name="Trainees")
-    group.permissions.set(kept)
+    group.permissions.set(permissions)
     rename = rename_permissions("clinic", "saved form", "stored form")
     editor = SimpleNamespace(connection=connection)
 

@@ -109,8 +109,8 @@ def report(tmp_path, **pip):
     """Return what the report says on the pins of a directory, with pip set up like this and not otherwise."""
     script = tmp_path / REPORT.name
     script.write_text(REPORT.read_text())
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    env = kept | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | pip
+    other_variables = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    env = other_variables | {"PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | pip
     done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -121,9 +121,9 @@ def test_report_names_what_is_behind(tmp_path):
     for wheel in ("pip-99", "toy-1.0.1", "toy-1.0.3", "toy-1.0.4rc1", "toy-2.0", "current-3.1"):
         (tmp_path / f"{wheel}-py3-none-any.whl").touch()
 
-    said = report(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
+    output = report(tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(tmp_path))
 
-    assert said.splitlines() == [
+    assert output.splitlines() == [
         "Comparing 3 pins with the package index.",
         "missing 1: not found in the package index",
         "toy 1.0.1 -> 1.0.3 (newest patch)",
@@ -135,6 +135,6 @@ def test_report_names_what_is_behind(tmp_path):
 def test_report_without_an_index_says_so(tmp_path):
     (tmp_path / "base.txt").write_text("toy==1.0.1\n")
 
-    said = report(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0")
+    output = report(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0")
 
-    assert said == "The package index cannot be reached, so nothing is compared.\n"
+    assert output == "The package index cannot be reached, so nothing is compared.\n"

@@ -149,11 +149,11 @@ def test_reset_database_changes_nothing_without_a_yes(debug, answers):
         assert Patient.objects.count() == 1, answer
 
 
-def test_reset_database_with_nobody_to_ask_changes_nothing(debug, monkeypatch):
-    def nobody(question):
+def test_reset_database_without_input_changes_nothing(debug, monkeypatch):
+    def no_input(question):
         raise EOFError
 
-    monkeypatch.setattr("builtins.input", nobody)
+    monkeypatch.setattr("builtins.input", no_input)
     PatientFactory()
 
     with pytest.raises(CommandError, match="--no-input"):

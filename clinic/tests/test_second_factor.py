@@ -11,7 +11,7 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from clinic.accounts import second_factor
-from clinic.accounts.recovery_codes import HOW_MANY, PBKDF2PasswordHasher
+from clinic.accounts.recovery_codes import CODE_COUNT, PBKDF2PasswordHasher
 from clinic.models import AuditEntry, Event, RecoveryCode
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
@@ -79,7 +79,7 @@ def error_codes(response):
     return {error.code for errors in response.context["form"].errors.as_data().values() for error in errors}
 
 
-def told(user):
+def credential_events(user):
     entries = AuditEntry.objects.filter(event=Event.CREDENTIAL, object_id=user.pk).order_by("pk")
     return [(entry.actor, entry.additional_data["what"]) for entry in entries]
 
@@ -108,7 +108,7 @@ def test_code_may_be_typed_in_groups(half_way, device):
     assert is_in(half_way)
 
 
-def test_other_host_is_not_led_on_to(device):
+def test_other_host_is_not_redirected_to(device):
     client = half_way_in(next="https://evil.example/")
 
     assert enter(client, code_of(device))["Location"] == "/"
@@ -178,7 +178,7 @@ def test_wrong_codes_count_as_wrong_passwords_do(half_way, device, now):
 
 
 @pytest.mark.both_databases
-def test_right_password_again_does_not_begin_the_count_of_wrong_codes_anew(device, now):
+def test_right_password_does_not_reset_the_count_of_wrong_codes(device, now):
     statuses = []
     for _ in range(4):
         statuses.append(enter(half_way_in(), wrong(code_of(device))).status_code)
@@ -199,7 +199,7 @@ def test_code_right_after_a_wrong_one_has_to_wait(half_way, device, now):
 
 
 @pytest.mark.parametrize("has_token", [True, False])
-def test_button_pressed_twice_leads_who_is_signed_in_on(device, has_token):
+def test_login_button_pressed_twice_redirects_signed_in_user(device, has_token):
     client = Client(enforce_csrf_checks=True)
     client.force_login(device.user)
     client.get("/accounts/second-factor/")
@@ -210,14 +210,14 @@ def test_button_pressed_twice_leads_who_is_signed_in_on(device, has_token):
     assert response["Location"] == client.get("/accounts/login/code/")["Location"] == "/"
 
 
-def test_code_without_a_form_token_signs_nobody_in(half_way, device):
+def test_code_without_csrf_token_does_not_sign_in(half_way, device):
     half_way.handler.enforce_csrf_checks = True
 
     assert enter(half_way, code_of(device)).status_code == 403
     assert not is_in(half_way)
 
 
-def test_code_leads_to_the_first_page_if_the_one_asked_for_is_not_open_to_the_user(device):
+def test_code_redirects_to_first_page_if_next_page_is_not_allowed(device):
     client = half_way_in(next="/admin/")
 
     assert enter(client, code_of(device))["Location"] == "/"
@@ -273,8 +273,8 @@ def test_recovery_code_signs_in_once(codes, receptionist):
     enter(again, codes[3])
 
     assert (is_in(first), is_in(again)) == (True, False)
-    assert RecoveryCode.objects.unused().count() == HOW_MANY - 1
-    assert told(receptionist) == [(receptionist, "recovery_code_used")]
+    assert RecoveryCode.objects.unused().count() == CODE_COUNT - 1
+    assert credential_events(receptionist) == [(receptionist, "recovery_code_used")]
 
 
 def test_recovery_code_is_read_however_it_is_typed(codes):
@@ -296,7 +296,7 @@ def test_recovery_code_that_is_wrong_is_not_called_one_of_the_app(codes):
     assert "Wait for the next one" in of_app[0]
 
 
-def test_who_used_a_recovery_code_hears_how_many_are_left(codes, device, now):
+def test_recovery_code_shows_how_many_are_left(codes, device, now):
     client = half_way_in()
 
     enter(client, codes[0])
@@ -310,21 +310,21 @@ def test_who_used_a_recovery_code_hears_how_many_are_left(codes, device, now):
     assert "8 of 10 are left" in client.get("/patients/").content.decode()
 
 
-def test_who_used_a_code_of_the_app_hears_nothing_of_recovery_codes(half_way, device):
+def test_app_code_shows_no_message_about_recovery_codes(half_way, device):
     enter(half_way, code_of(device))
 
     assert "are left" not in half_way.get("/patients/").content.decode()
 
 
-def test_sheet_of_recovery_codes_says_whose_they_are_and_of_when(at_desk, device):
+def test_page_of_recovery_codes_has_username_and_date(at_desk, device):
     text = at_desk.post(PAGE, {"renew": "1"}).content.decode()
 
-    assert "Test Clinic: recovery codes of <b><bdi>reception</bdi></b>, made on 24 November 2026" in text
+    assert "Test Clinic: recovery codes of <b><bdi>reception</bdi></b>, created on 24 November 2026" in text
 
 
 @pytest.mark.parametrize("page", [PAGE, f"{PAGE}?replace=1"])
-def test_who_sets_up_another_telephone_is_told_of_the_old_codes(at_desk, device, page):
-    assert "the recovery codes that you have now stop working" in at_desk.get(page).content.decode()
+def test_setting_up_another_phone_warns_about_the_old_codes(at_desk, device, page):
+    assert "your old phone and recovery codes no longer work" in at_desk.get(page).content.decode()
 
 
 def test_page_of_the_code_says_who_helps_when_all_codes_are_gone(half_way):
@@ -337,12 +337,12 @@ def test_recovery_code_of_somebody_else_does_not_work(device, manager):
     assert not second_factor.accepts(device.user, code)
 
 
-def test_recovery_codes_are_kept_as_salted_hashes(codes, receptionist):
-    kept = list(RecoveryCode.objects.filter(user=receptionist).values_list("digest", flat=True))
+def test_recovery_codes_are_stored_as_salted_hashes(codes, receptionist):
+    digests = list(RecoveryCode.objects.filter(user=receptionist).values_list("digest", flat=True))
 
-    assert len(kept) == len(set(codes)) == HOW_MANY
-    assert len({digest.split("$")[2] for digest in kept}) == HOW_MANY
-    assert not [code for code in codes for digest in kept if code.replace("-", "") in digest]
+    assert len(digests) == len(set(codes)) == CODE_COUNT
+    assert len({digest.split("$")[2] for digest in digests}) == CODE_COUNT
+    assert not [code for code in codes for digest in digests if code.replace("-", "") in digest]
 
 
 def test_checking_a_recovery_code_takes_one_hash(codes, receptionist, monkeypatch):
@@ -364,10 +364,10 @@ def test_renewed_recovery_codes_take_the_place_of_the_old(device, codes, client,
     response = client.post(PAGE, {"renew": "1"})
 
     new = response.context["codes"]
-    assert len(new) == HOW_MANY
+    assert len(new) == CODE_COUNT
     assert not second_factor.accepts(receptionist, codes[0])
     assert second_factor.accepts(receptionist, new[0])
-    assert (receptionist, "recovery_codes_renewed") in told(receptionist)
+    assert (receptionist, "recovery_codes_renewed") in credential_events(receptionist)
 
 
 def test_recovery_codes_are_shown_once(device, at_desk):
@@ -402,9 +402,9 @@ def test_code_of_the_app_turns_the_second_factor_on(at_desk, receptionist):
 
     response = at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
 
-    assert len(response.context["codes"]) == HOW_MANY
+    assert len(response.context["codes"]) == CODE_COUNT
     assert second_factor.device_of(receptionist).key == app.key
-    assert told(receptionist) == [(receptionist, "second_factor_added")]
+    assert credential_events(receptionist) == [(receptionist, "second_factor_added")]
 
 
 def test_code_of_the_set_up_does_not_sign_in_as_well(at_desk):
@@ -460,14 +460,14 @@ def test_set_up_sent_twice_is_done_once(at_desk):
 
 
 @pytest.mark.both_databases
-def test_another_telephone_takes_the_place_of_the_old(at_desk, device, codes, receptionist):
+def test_another_phone_replaces_the_old_one(at_desk, device, codes, receptionist):
     signed, app = begin(at_desk, PAGE + "?replace=1")
 
     at_desk.post(PAGE + "?replace=1", {"secret": signed, "code": code_of(app)})
 
     assert TOTPDevice.objects.get().key == app.key
     assert not second_factor.accepts(receptionist, codes[0])
-    assert (receptionist, "second_factor_replaced") in told(receptionist)
+    assert (receptionist, "second_factor_replaced") in credential_events(receptionist)
 
 
 @pytest.mark.parametrize("change", ["set up", "turned off"])
@@ -498,7 +498,7 @@ def test_second_factor_is_turned_off(at_desk, device, codes, receptionist):
     assert response["Location"] == "/accounts/"
     assert not TOTPDevice.objects.exists()
     assert not RecoveryCode.objects.exists()
-    assert told(receptionist) == [(receptionist, "second_factor_removed")]
+    assert credential_events(receptionist) == [(receptionist, "second_factor_removed")]
 
 
 # Who must have it
@@ -509,7 +509,7 @@ def required(settings):
     settings.REQUIRE_SECOND_FACTOR = True
 
 
-def test_who_administers_is_led_to_set_it_up_first(required, client):
+def test_administrator_must_set_up_second_factor_first(required, client):
     with Cases(client=client) as case:
         for page in ["/", "/patients/", "/admin/", "/admin/clinic/user/"]:
             for who in [{"role": "Administrator"}, {"is_superuser": True}]:
@@ -519,17 +519,17 @@ def test_who_administers_is_led_to_set_it_up_first(required, client):
                     assert client.get(page)["Location"] == PAGE
 
 
-def test_who_administers_changes_nothing_before(required, in_admin):
+def test_administrator_without_second_factor_can_post_nothing(required, in_admin):
     response = in_admin.post("/patients/new/", {"first_name": "Ana"})
 
     assert response["Location"] == PAGE
 
 
-def test_others_are_not_led_anywhere(required, at_desk):
+def test_other_users_are_not_redirected(required, at_desk):
     assert at_desk.get("/patients/").status_code == 200
 
 
-def test_set_up_opens_everything_to_who_administers(required, in_admin):
+def test_set_up_gives_the_administrator_access(required, in_admin):
     signed, app = begin(in_admin)
     in_admin.post(PAGE, {"secret": signed, "code": code_of(app)})
 
@@ -537,7 +537,7 @@ def test_set_up_opens_everything_to_who_administers(required, in_admin):
     assert in_admin.get("/patients/").status_code == 200
 
 
-def test_signing_in_with_a_code_opens_everything_to_who_administers(required, administrator, client):
+def test_code_at_login_gives_the_administrator_access(required, administrator, client):
     device = second_factor.new_device(administrator)
     device.save()
     client.post("/accounts/login/", {"username": "admin", "password": PASSWORD})
@@ -546,20 +546,20 @@ def test_signing_in_with_a_code_opens_everything_to_who_administers(required, ad
     assert client.get("/admin/").status_code == 200
 
 
-def test_other_session_of_who_administers_has_to_show_the_factor_too(required, in_admin, administrator):
+def test_second_factor_is_required_in_each_session(required, in_admin, administrator):
     second_factor.new_device(administrator).save()
 
     assert in_admin.get("/admin/")["Location"] == "/accounts/confirm/?next=/admin/"
 
 
-def test_who_must_have_it_cannot_turn_it_off(required, in_admin, administrator):
+def test_required_second_factor_cannot_be_turned_off(required, in_admin, administrator):
     second_factor.new_device(administrator).save()
 
     assert in_admin.post(PAGE, {"remove": "1"}).status_code == 403
     assert TOTPDevice.objects.exists()
 
 
-def test_token_of_who_administers_needs_no_second_factor(required, administrator, client):
+def test_token_of_an_administrator_needs_no_second_factor(required, administrator, client):
     response = client.get("/api/doctors", headers={"Authorization": f"Bearer {token_of(administrator)}"})
 
     assert response.status_code == 200
@@ -584,12 +584,12 @@ def remove_of(client, *users):
     return client.post("/admin/clinic/user/", sent)
 
 
-def test_administrator_removes_the_factor_of_who_lost_the_telephone(in_admin, administrator, device, codes):
+def test_administrator_removes_second_factor_of_a_lost_phone(in_admin, administrator, device, codes):
     remove_of(in_admin, device.user)
 
     assert not TOTPDevice.objects.exists()
     assert not RecoveryCode.objects.exists()
-    assert told(device.user) == [(administrator, "second_factor_removed")]
+    assert credential_events(device.user) == [(administrator, "second_factor_removed")]
 
 
 def test_factor_that_is_removed_ends_the_users_sessions(in_admin, device):

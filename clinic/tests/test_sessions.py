@@ -73,7 +73,7 @@ def test_idle_limit_is_a_setting(at_desk, now, settings):
 
 
 @pytest.mark.both_databases
-def test_session_that_is_over_holds_nothing_any_more(at_desk, now):
+def test_session_that_has_ended_is_empty(at_desk, now):
     at_desk.post(PAGE, {"query": "Maria Santos"})
     now.shift(15 * MINUTE)
 
@@ -155,7 +155,7 @@ def keep_busy(client, now, hours):
 
 
 @pytest.mark.both_databases
-def test_session_ends_twelve_hours_after_the_sign_in_whatever_it_is_used_for(at_desk, now):
+def test_session_ends_twelve_hours_after_sign_in_despite_activity(at_desk, now):
     keep_busy(at_desk, now, 11)
     for _ten_minutes in range(5):
         now.shift(10 * MINUTE)
@@ -280,7 +280,7 @@ def test_login_says_nothing_of_it_to_others_or_after_a_logout(client, at_desk, n
 
 
 @pytest.mark.both_databases
-def test_asking_how_long_is_left_tells_it_and_whose_it_is(at_desk, receptionist, now, django_assert_num_queries):
+def test_session_left_returns_seconds_and_user(at_desk, receptionist, now, django_assert_num_queries):
     now.shift(10 * MINUTE)
 
     with django_assert_num_queries(2):
@@ -349,9 +349,9 @@ def test_last_minutes_of_the_longest_time_cannot_be_postponed(at_desk, now):
         now.shift(10 * MINUTE)
         at_desk.get(PAGE)
 
-    said = at_desk.post(STAY).json()
+    data = at_desk.post(STAY).json()
 
-    assert (said["seconds"], said["can_stay"]) == (10 * MINUTE, False)
+    assert (data["seconds"], data["can_stay"]) == (10 * MINUTE, False)
 
 
 def test_staying_needs_a_session(client, now, receptionist):
@@ -392,7 +392,7 @@ def test_saving_a_session_leaves_when_it_was_seen(at_desk, now):
 
 
 @pytest.mark.both_databases
-def test_session_ended_during_a_request_is_not_made_anew(at_desk, monkeypatch):
+def test_session_ended_during_a_request_is_not_recreated(at_desk, monkeypatch):
     def end_meanwhile(request, permissions):
         Session.objects.all().delete()
         return True
@@ -427,7 +427,7 @@ def test_key_that_somebody_chose_is_not_used():
 
 
 @pytest.mark.both_databases
-def test_signing_in_anew_uses_another_key_and_leaves_nothing_of_the_old(at_desk, receptionist, now):
+def test_signing_in_again_uses_a_new_key_and_empty_session(at_desk, receptionist, now):
     old = at_desk.session.session_key
     now.shift(15 * MINUTE)
     at_desk.get(PAGE)
@@ -470,7 +470,7 @@ def test_sessions_that_are_over_are_emptied_and_then_deleted(at_desk, receptioni
     assert do_clear() == []
 
 
-def test_session_of_nobody_in_particular_ends_too(now):
+def test_anonymous_session_ends_too(now):
     store = SessionStore()
     store["step"] = 1
     store.save()
@@ -548,7 +548,7 @@ def test_ending_the_session_in_use_is_logging_out(at_desk):
     assert not is_signed_in(at_desk)
 
 
-def test_list_logs_the_session_in_use_out_without_asking_who_it_is(at_desk, elsewhere, now):
+def test_current_session_logs_out_without_confirmation(at_desk, elsewhere, now):
     now.shift(11 * MINUTE)
     forms = [attrs["action"] for tag, attrs in elements(at_desk.get(LIST)) if tag == "form" and "action" in attrs]
 
@@ -599,7 +599,7 @@ def end_all(client, *users):
     return client.post("/admin/clinic/user/", data)
 
 
-def test_administrator_ends_all_sessions_of_somebody(in_admin, elsewhere, receptionist, administrator, manager):
+def test_administrator_ends_all_sessions_of_a_user(in_admin, elsewhere, receptionist, administrator, manager):
     at_desk, theirs = signed_in(receptionist), signed_in(manager)
 
     end_all(in_admin, receptionist)
@@ -630,7 +630,7 @@ def test_receptionist_ends_no_sessions_of_others(at_desk, manager):
 # What a browser calls itself
 
 
-def test_browser_is_told_in_a_few_words():
+def test_browser_is_named_in_a_few_words():
     table = [
         (CHROME, "Chrome on Windows"),
         (CHROME + " Edg/130.0.0.0", "Edge on Windows"),

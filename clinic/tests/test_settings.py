@@ -60,7 +60,7 @@ def test_tls_of_the_database_is_read_from_its_url():
         assert {name: value for name, value in read.items() if name.startswith("ssl")} == options, query
 
 
-def test_passwords_are_kept_by_a_hash_that_is_slow_enough(settings):
+def test_passwords_are_stored_with_a_slow_hash(settings):
     assert production(["PASSWORD_HASHERS"]) == {"PASSWORD_HASHERS": None}  # Django's own
     settings.PASSWORD_HASHERS = global_settings.PASSWORD_HASHERS
 

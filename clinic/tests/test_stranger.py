@@ -86,7 +86,7 @@ def test_documentation_sends_a_stranger_to_the_login(address):
     assert (response.status_code, response["Location"]) == (302, f"/accounts/login/?next={address}")
 
 
-def test_description_tells_a_stranger_to_send_a_token():
+def test_description_asks_anonymous_callers_for_a_token():
     response = ask("/api/openapi.json")
 
     assert (response.status_code, response["WWW-Authenticate"]) == (401, "Bearer")

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.conf import settings
 
-from clinic.web.saved_forms import is_kept
+from clinic.web.saved_forms import is_saved
 
 
 def clinic(request: Any) -> dict[str, object]:
@@ -10,5 +10,5 @@ def clinic(request: Any) -> dict[str, object]:
     return {
         "CLINIC_NAME": settings.CLINIC_NAME,
         "seconds_left": lambda: request.session.seconds_left(),
-        "keeps_form": lambda: is_kept(request.path),
+        "saves_form": lambda: is_saved(request.path),
     }

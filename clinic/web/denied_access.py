@@ -1,8 +1,4 @@
-"""Write denied requests of signed-in users to the audit trail.
-
-That is every 403, every 404 at an address that names a record, and what views report with `record_refused`. It happens
-after everything else has been rolled back. Denied requests of anonymous users are only counted in the process log.
-"""
+"""Record denied requests of signed-in users in the audit trail: 403, 404 of a record, and `record_refused`."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +15,7 @@ from clinic.rest.errors import is_api
 from clinic.web.http import parse_number
 
 FORBIDDEN, NOT_FOUND = 403, 404
-# Which record the id in an address is of, by the first word of the address's name, or by the whole of it.
+# The model of the id in a URL, by the URL name or by its first word.
 _KINDS = {
     "patient": "patients.Patient",
     "appointment": "appointments.Appointment",
@@ -35,15 +31,15 @@ _KINDS = {
     "closure": "doctors.Closure",
     "patient_import_preview": "clinic.ImportDraft",
     "doctor_import_preview": "clinic.ImportDraft",
-    # Django names it so whatever the user's model is. Written so, bandit does not take the model for a password.
+    # Django uses this name for any user model. As a dict literal, bandit would take the value for a password.
     **dict.fromkeys(["auth_user_password_change"], "clinic.User"),
 }
 _ADMIN_VERBS = ("change", "history", "delete")
-# What a form, an address or a program may name records by.
+# Field and parameter names that carry ids of records.
 _NAMES = ("patient", "patient_id", "pick", "doctor", "doctor_id", "appointment", "appointment_id", "move")
 
 
-Refused = tuple[type[Model], int | None]  # a kind of record, and the id of the one
+Refused = tuple[type[Model], int | None]  # model and id
 
 
 def record_refused(request: HttpRequest, kind: type[Model], pk: int) -> None:
@@ -65,7 +61,7 @@ class RefusalMiddleware:
             response.status_code == NOT_FOUND and match is not None and names_record(request, match)
         )
         if (refused or is_refused) and request.user.is_authenticated:
-            for kind, pk in refused or [_asked_for(match)]:
+            for kind, pk in refused or [_requested_record(match)]:
                 _write(request, response.status_code, kind, pk)
         return response
 
@@ -90,7 +86,7 @@ def _ids_sent(request: HttpRequest) -> dict[str, int]:
 
 
 def _body(request: HttpRequest) -> dict[str, Any]:
-    # Only what a view has read: a body that was refused for its size or kind is not read for this.
+    # Only if a view has read it: a body that was refused for its size or type is not read for this.
     if hasattr(request, "_post") and request.POST:
         return request.POST.dict()
     if is_api(request) and hasattr(request, "_body"):
@@ -102,7 +98,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     return {}
 
 
-def _asked_for(match: ResolverMatch | None) -> Refused:
+def _requested_record(match: ResolverMatch | None) -> Refused:
     """Return model and id of the record that the URL names; without one, the user model and None."""
     if match is None:
         return User, None

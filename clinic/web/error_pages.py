@@ -46,10 +46,7 @@ def unknown_api(request: HttpRequest, unknown: str) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 503 with Retry-After while the database is busy or down, and 500 for a bug.
-
-    Django calls it inside its `except`; the page is rendered without context, which could need the database again.
-    """
+    """Answer 503 with Retry-After while the database is down, else 500; without context, which could need queries."""
     is_database = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     status, headers = (503, {"Retry-After": str(RETRY_AFTER_SECONDS)}) if is_database else (500, {})
     if is_api(request):

@@ -9,7 +9,7 @@ from django_htmx.middleware import HtmxDetails
 from clinic.accounts.models import User
 from clinic.sessions.store import SessionStore
 from clinic.web.page_access import PUBLIC, is_open_to, methods_of, page_at
-from clinic.web.saved_forms import taken_from
+from clinic.web.saved_forms import take_saved_form
 
 MAX_ID_DIGITS = 18  # digits that fit a database's big integer
 
@@ -23,14 +23,11 @@ class StaffRequest(HttpRequest):
 
 
 def sent_data(request: HttpRequest) -> Any:
-    """Return the submitted form's data, even if empty, or None if no form was submitted.
-
-    On a GET, return this page's saved form, from when the user's session ended: to be shown, not processed.
-    """
-    return request.POST if request.method == "POST" else taken_from(request)
+    """Return the submitted data, or None. On a GET, this page's saved form: to be shown, not processed."""
+    return request.POST if request.method == "POST" else take_saved_form(request)
 
 
-def answers_form(request: StaffRequest) -> bool:
+def is_form_submission(request: StaffRequest) -> bool:
     """Return whether htmx submitted the whole form, and did not just ask for a part of the page."""
     return bool(request.htmx) and request.htmx.trigger == "slot-form"
 
@@ -38,13 +35,6 @@ def answers_form(request: StaffRequest) -> bool:
 def redirect_or_reload(request: StaffRequest, url: str) -> HttpResponse:
     """Redirect; for htmx let the browser load the page, because htmx would follow a redirect itself."""
     return HttpResponseClientRedirect(url) if request.htmx else HttpResponseRedirect(url)
-
-
-def with_renewed(data: Any, name: str, value: str) -> Any:
-    """Return a copy of the form data with one value replaced."""
-    renewed = data.copy()
-    renewed[name] = value
-    return renewed
 
 
 def parse_number(text: str) -> int | None:
@@ -60,10 +50,7 @@ def next_or(request: HttpRequest, default: str) -> str:
 
 
 def is_local_path(url: str) -> bool:
-    """Return whether a URL is a path of the portal without a host.
-
-    `redirect` could take anything else for the name of a view.
-    """
+    """Return whether a URL is a path of the portal without a host; `redirect` takes others for names of views."""
     return url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
 
 

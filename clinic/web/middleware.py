@@ -21,8 +21,8 @@ from clinic.web.denied_access import known_method
 from clinic.web.error_pages import refusal_page
 from clinic.web.http import redirect_or_reload
 from clinic.web.page_access import PUBLIC, Permissions, is_open_to, methods_of
-from clinic.web.required_steps import own_password_first, required_step
-from clinic.web.session_limits import is_too_late, to_login
+from clinic.web.required_steps import required_password_change, required_step
+from clinic.web.session_limits import is_after_session_end, to_login
 
 log = logging.getLogger("clinic.access_log")
 
@@ -37,10 +37,7 @@ ISOLATION = {
 
 
 class LogMiddleware:
-    """Logs a line per request under a new request id: view, status, milliseconds.
-
-    Ids sent by clients are ignored, since they could contain anything.
-    """
+    """Logs a line per request under an id of the portal's own: view, status, milliseconds."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -51,8 +48,8 @@ class LogMiddleware:
             response = self.get_response(request)
             if not request.path_info.startswith(f"/{settings.STATIC_URL.lstrip('/')}"):
                 took_ms = round((time.perf_counter() - began) * 1000)
-                beside = {"method": known_method(request), "status": response.status_code, "ms": took_ms}
-                log.info("answered", extra=beside | place_of(request))
+                fields = {"method": known_method(request), "status": response.status_code, "ms": took_ms}
+                log.info("answered", extra=fields | place_of(request))
         return response
 
 
@@ -66,16 +63,16 @@ class AccessMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        """Answer in place of the view: 302 to the login or a required step, 403 or 405; for the API 401 or 403 to 415."""
+        """Answer in place of the view: 302 to the login or a required step, 403, 405; for the API 401 or 403 to 415."""
         methods = methods_of(request.resolver_match)
         is_head = request.method == "HEAD" and not is_api(request)
         permissions = methods.get("GET" if is_head else str(request.method))
-        # Which methods a page answers anybody may hear, if anybody may open it at all.
-        is_for_all = permissions == PUBLIC or (permissions is None and PUBLIC in methods.values())
-        if not is_for_all and not request.user.is_authenticated:
-            if not is_too_late(request):
+        # A page that is public for one method may tell everyone which methods it answers.
+        is_public = permissions == PUBLIC or (permissions is None and PUBLIC in methods.values())
+        if not is_public and not request.user.is_authenticated:
+            if not is_after_session_end(request):
                 return _to_sign_in(request)
-            return _body_refused(request) or _too_often(request, request.session.ended_for)
+            return _body_refused(request) or _rate_limited(request, request.session.ended_for)
         if not methods:
             raise PermissionDenied
         if permissions is None:
@@ -84,11 +81,11 @@ class AccessMiddleware:
         if permissions == PUBLIC:
             return _body_refused(request)
         if not is_open_to(request.user, permissions):
-            return _closed(request)
-        return _body_refused(request) or _too_often(request, request.user.pk) or _first_step(request, permissions)
+            return _deny(request)
+        return _body_refused(request) or _rate_limited(request, request.user.pk) or _required_step(request, permissions)
 
 
-def _too_often(request: HttpRequest, user_id: int) -> HttpResponse | None:
+def _rate_limited(request: HttpRequest, user_id: int) -> HttpResponse | None:
     """Refuse a user who opens more pages than anyone can read; the API has a limit of its own."""
     if is_api(request):
         return None
@@ -96,15 +93,15 @@ def _too_often(request: HttpRequest, user_id: int) -> HttpResponse | None:
     return refusal_page(request, 429, {"Retry-After": str(wait)}) if wait else None
 
 
-def _first_step(request: Any, permissions: Permissions) -> HttpResponse | None:
+def _required_step(request: Any, permissions: Permissions) -> HttpResponse | None:
     """Redirect to what the user has to do before the page is served; API calls have no such steps."""
     first = None if is_api(request) else required_step(request, permissions)
     return redirect_or_reload(request, first) if first else None
 
 
-def _closed(request: Any) -> HttpResponse:
+def _deny(request: Any) -> HttpResponse:
     """Refuse a page; a user with a temporary password is redirected to choose a new one, with or without a role."""
-    first = None if is_api(request) else own_password_first(request)
+    first = None if is_api(request) else required_password_change(request)
     if first is None:
         raise PermissionDenied
     return redirect_or_reload(request, first)
@@ -113,8 +110,8 @@ def _closed(request: Any) -> HttpResponse:
 def _body_refused(request: HttpRequest) -> HttpResponse | None:
     """Refuse a body before any of it is read."""
     if is_api(request):
-        is_nowhere = request.resolver_match is not None and request.resolver_match.view_name == "api_unknown"
-        return None if is_nowhere else body_refused(request)
+        is_unknown = request.resolver_match is not None and request.resolver_match.view_name == "api_unknown"
+        return None if is_unknown else body_refused(request)
     status = refused_length(request)
     return refusal_page(request, status) if status else None
 
@@ -126,7 +123,6 @@ def _not_allowed(request: HttpRequest, allowed: list[str]) -> HttpResponse:
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Redirect an anonymous user to the login; answer 401 to a program."""
     if is_api(request) and request.path_info not in READ_BY_PEOPLE:
         return refuse_call(request, 401, {"WWW-Authenticate": "Bearer"})
     return to_login(request)
@@ -145,10 +141,7 @@ class AuditOriginMiddleware:
 
 
 class IsolationMiddleware:
-    """Adds headers that stop other sites from embedding a response or reading it by a side channel.
-
-    It also covers responses that later middleware makes for an error, which Django's own middleware misses.
-    """
+    """Adds headers against embedding and side channels, also to errors that Django's own middleware misses."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

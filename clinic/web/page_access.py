@@ -25,7 +25,6 @@ _FEED = ("doctors.change_doctor", "appointments.view_own_appointment")
 
 
 def _by(permission: str) -> dict[str, Permissions]:
-    """Return the methods of a page with a form."""
     return {"GET": (permission,), "POST": (permission,)}
 
 
@@ -52,13 +51,13 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:schedule_day": {"GET": ("appointments.view_schedule",)},
     "appointments:schedule_print": {"GET": ("appointments.view_schedule",)},
     "appointments:schedule_pack": {"GET": ("appointments.view_schedule",)},
-    # It tells that something has changed, not what, and is asked often.
+    # It is polled often, and only says that something has changed, not what.
     "appointments:schedule_version": {"GET": SIGNED_IN},
     "appointments:schedule_print_next": {"GET": ("appointments.view_schedule",)},
     "appointments:doctor_week_now": {"GET": ("appointments.view_schedule",)},
     "appointments:doctor_week": {"GET": ("appointments.view_schedule",)},
     "appointments:calendar_feed_edit": {"GET": _FEED, "POST": _FEED},
-    # Calendar programs cannot log in: the address itself is the key.
+    # Calendar programs cannot log in: the URL itself is the key.
     "appointments:calendar_feed": {"GET": PUBLIC},
     "appointments:free_times": {"GET": ("appointments.view_schedule",)},
     "appointments:appointment_book": {"GET": _BOOK, "POST": _BOOK},
@@ -114,9 +113,9 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "api:appointment_start": {"POST": _TREAT},
     "api:appointment_complete": {"POST": _TREAT},
     "api:appointment_no_show": {"POST": _ARRIVE},
-    # Nothing is there, which anybody may hear by any method.
+    # Always 404, for everyone and every method.
     "api_unknown": dict.fromkeys(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"), PUBLIC),
-    # It says what the façade can do; with what does not exist there, nothing is given away either.
+    # These describe the FHIR API or answer 404, and reveal no record.
     "fhir:metadata": {"GET": SIGNED_IN},
     "fhir:unknown": {"GET": SIGNED_IN},
     "fhir:patient_search": {"GET": ("patients.view_patient",)},
@@ -139,7 +138,7 @@ PAGES: dict[str, dict[str, Permissions]] = {
 }
 _ADMIN: dict[str, Permissions] = {"GET": ("clinic.use_admin",), "POST": ("clinic.use_admin",)}
 
-# Before these, somebody whose sign-in is a while ago shows again that it is they: page and method.
+# Pages and methods that need a recent sign-in, or a confirmation with the password.
 CONFIRMED: frozenset[tuple[str, str]] = frozenset(
     {
         ("appointments:appointment_export", "GET"),

@@ -11,16 +11,17 @@ from django.urls import ResolverMatch
 from clinic.accounts.models import User
 from clinic.db.transactions import retrying
 from clinic.sessions.saved_forms import SavedForm
+from clinic.sessions.store import SessionStore
 from clinic.web.page_access import PAGES, is_open_to, methods_of, page_at
 
 MAX_DATA = 100_000
-_REMINDER = "kept_forms"  # in the session: the pages whose forms wait
+_REMINDER = "kept_forms"  # in the session: the pages with a saved form
 _URLENCODED = "application/x-www-form-urlencoded"
 _CSRF_FIELD = "csrfmiddlewaretoken"
-_NOT_SENT = "This is what you had typed when you were logged out. It has not been saved: look through it and send it."
+_NOT_SENT = "You typed this before you were logged out. It has not been saved: check it and send it."
 
-# Pages with a form that says nothing worth typing again.
-NEVER_KEPT = frozenset(
+# Pages whose form is not worth saving.
+NEVER_SAVED = frozenset(
     {
         "appointments:calendar_feed_edit",
         "patients:patient_anonymise",
@@ -31,17 +32,16 @@ NEVER_KEPT = frozenset(
         "patients:patient_search",
     }
 )
-# The admin's forms of a record of the clinic; those of users and tokens are never kept.
+# The admin's forms of the clinic's records; those of users and tokens are never saved.
 _ADMIN_FORM = re.compile(r"(?:patients|doctors|appointments)_[a-z]+_(?:add|change)")
 
 
-def is_kept(path: str) -> bool:
+def is_saved(path: str) -> bool:
     """Return whether the form of the page at this path is saved. Account pages never are, because of passwords."""
-    return _kept_page(path) is not None
+    return _page_with_saved_form(path) is not None
 
 
-def _kept_page(path: str) -> ResolverMatch | None:
-    """Return the page at this path, if its form is saved."""
+def _page_with_saved_form(path: str) -> ResolverMatch | None:
     page = page_at(path)
     longest = SavedForm._meta.get_field("path").max_length or 0
     if page is None or len(path) > longest:
@@ -56,15 +56,12 @@ def _is_admin_form(page: ResolverMatch) -> bool:
 def _is_form_of_app(page: ResolverMatch) -> bool:
     has_form = {"GET", "POST"} <= PAGES.get(page.view_name, {}).keys()
     is_of_app = bool(page.namespaces) and page.namespaces[0] != "api"
-    return has_form and is_of_app and page.view_name not in NEVER_KEPT
+    return has_form and is_of_app and page.view_name not in NEVER_SAVED
 
 
-def keep(request: HttpRequest, path: str, *, user: User) -> bool:
-    """Save the form data a request sent for a page, without passwords, files and tokens; return whether it was saved.
-
-    A form that the user may not submit is not saved.
-    """
-    page = _kept_page(path)
+def save_form(request: HttpRequest, path: str, *, user: User) -> bool:
+    """Save the sent form of a page without passwords, files and tokens, if the user may send it; return whether."""
+    page = _page_with_saved_form(path)
     if page is None or request.content_type != _URLENCODED:
         return False
     typed = request.POST.copy()
@@ -74,27 +71,27 @@ def keep(request: HttpRequest, path: str, *, user: User) -> bool:
     data = typed.urlencode()
     if not typed or len(data) > MAX_DATA or not is_open_to(user, methods_of(page)["POST"]):
         return False
-    retrying(SavedForm.objects.keep)(user_id=user.pk, path=path, data=data)
+    retrying(SavedForm.objects.store)(user_id=user.pk, path=path, data=data)
     return True
 
 
-def answer_keeping(request: HttpRequest, *, user: User) -> HttpResponse:
+def save_sent_form(request: HttpRequest, *, user: User) -> HttpResponse:
     """Save the form of the page in `?path=`; answer 201 if it was saved, else 204."""
-    return HttpResponse(status=201 if keep(request, request.GET.get("path", ""), user=user) else 204)
+    return HttpResponse(status=201 if save_form(request, request.GET.get("path", ""), user=user) else 204)
 
 
-def remind(session: Any, user: Any) -> None:
+def remember_saved_forms(session: SessionStore, user: User) -> None:
     """Store in the session which pages have a saved form of this user. One query; other pages then make none."""
     if paths := list(SavedForm.objects.of(user).values_list("path", flat=True)):
         session[_REMINDER] = paths
 
 
-def taken_from(request: HttpRequest) -> QueryDict | None:
+def take_saved_form(request: HttpRequest) -> QueryDict | None:
     """Return the user's saved form of this page and delete it; None if there is none."""
-    known: Any = request  # a view that is run again, because a race was lost, finds it there
-    if not hasattr(known, "kept_form"):
-        known.kept_form = _take(request)
-    return known.kept_form
+    known: Any = request  # for a view that runs again after a lost race
+    if not hasattr(known, "saved_form"):
+        known.saved_form = _take(request)
+    return known.saved_form
 
 
 def _take(request: HttpRequest) -> QueryDict | None:
@@ -110,16 +107,13 @@ def _take(request: HttpRequest) -> QueryDict | None:
     return QueryDict(form.data)
 
 
-def as_typed(form: Any, data: QueryDict) -> Any:
-    """Return a subclass of a model form that shows the data unvalidated.
+def prefilled_form(form: Any, data: QueryDict) -> Any:
+    """Return a subclass of a model form that shows the data unvalidated: validating can need locks."""
 
-    Validation can need a transaction and locks, and the user has not submitted anything yet.
-    """
-
-    class AsTyped(form):
+    class PrefilledForm(form):
         errors = ErrorDict()
 
         def __init__(self, **kwargs: Any) -> None:
             super().__init__(data, **kwargs)
 
-    return AsTyped
+    return PrefilledForm

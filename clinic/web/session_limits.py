@@ -8,18 +8,15 @@ from clinic.accounts.models import User
 from clinic.rest.errors import is_api
 from clinic.web.http import redirect_or_reload
 from clinic.web.page_access import PUBLIC, methods_of
-from clinic.web.saved_forms import answer_keeping, keep
+from clinic.web.saved_forms import save_form, save_sent_form
 
-# What a page asks for by itself, be nobody there. Parts of pages say so by a header.
+# Requests that scripts make without user activity. Requests for parts of pages are marked by a header.
 BACKGROUND_PAGES = frozenset({"appointments:schedule_version", "session_left", "session_stay", "form_keep"})
 BACKGROUND = "X-Background"
 
 
 class SessionLimitMiddleware:
-    """Records activity, and saves the form of a user whose session ended before it was sent.
-
-    `clinic.sessions.store` makes sure that no session is used past its limits.
-    """
+    """Records activity, and saves the form of a user whose session ended before it was sent."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -32,29 +29,29 @@ class SessionLimitMiddleware:
         methods = methods_of(request.resolver_match)
         if is_api(request) or methods.get("GET" if request.method == "HEAD" else str(request.method)) == PUBLIC:
             return None  # these open no session
-        if is_too_late(request):
-            return _kept(request, user=User.objects.get(pk=request.session.ended_for))
+        if is_after_session_end(request):
+            return _save_and_log_in(request, user=User.objects.get(pk=request.session.ended_for))
         if request.user.is_authenticated and not _is_background(request):
             request.session.record_seen()
         return None
 
 
-def is_too_late(request: Any) -> bool:
+def is_after_session_end(request: Any) -> bool:
     """Return whether a form was sent after its user's session had ended."""
     return request.method == "POST" and not request.user.is_authenticated and request.session.ended_for is not None
 
 
 def to_login(request: Any, *, back_to: str = "") -> HttpResponse:
     """Redirect to the login, and from there back to the page; an action is not repeated."""
-    return redirect_or_reload(request, redirect_to_login(back_to or _looked_at(request)).url)
+    return redirect_or_reload(request, redirect_to_login(back_to or _current_page_url(request)).url)
 
 
-def _looked_at(request: Any) -> str:
+def _current_page_url(request: Any) -> str:
     """Return the URL of the page the user had open; for a part of a page, the page around it."""
     if request.htmx:
         try:
             return request.htmx.current_url_abs_path or "/"
-        except ValueError:  # what it says is no address
+        except ValueError:  # an invalid URL
             return "/"
     return request.get_full_path() if request.method in ("GET", "HEAD") else "/"
 
@@ -64,10 +61,9 @@ def _is_background(request: HttpRequest) -> bool:
     return page in BACKGROUND_PAGES or BACKGROUND in request.headers
 
 
-def _kept(request: HttpRequest, *, user: User) -> HttpResponse:
-    """Save the form and redirect to the login, and from there to its page."""
+def _save_and_log_in(request: HttpRequest, *, user: User) -> HttpResponse:
     match = request.resolver_match
     if match is not None and match.view_name == "form_keep":
-        return answer_keeping(request, user=user)
-    is_kept = keep(request, request.path, user=user)
-    return to_login(request, back_to=request.path if is_kept else "")
+        return save_sent_form(request, user=user)
+    is_saved = save_form(request, request.path, user=user)
+    return to_login(request, back_to=request.path if is_saved else "")

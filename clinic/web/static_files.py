@@ -2,12 +2,10 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):
-    """Compressed and hashed static files, with imports between the portal's own modules rewritten.
-
-    Scripts of libraries are left as they are: bundles may contain text that only looks like an import.
-    """
+    """Hashed files, with imports rewritten in the portal's own modules only: bundles may have text like imports."""
 
     support_js_module_import_aggregation = True
+    # Private to Django, to leave out vendored scripts; test_static_files.py fails if it changes.
     _js_module_import_aggregation_patterns = (
         "js/*",
         CompressedManifestStaticFilesStorage._js_module_import_aggregation_patterns[1],

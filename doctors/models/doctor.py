@@ -9,7 +9,7 @@ from django.db import models
 from django.urls import reverse
 
 from clinic.core import names
-from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES, USUAL_MINUTES, check_duration
+from clinic.core.appointment_length import DEFAULT_MINUTES, MAX_MINUTES, MIN_MINUTES, check_duration
 from clinic.db.atomic_save import AuditedRecord
 from clinic.db.fields import ClaimCounterField
 from clinic.db.protected import ProtectedRecord
@@ -26,7 +26,7 @@ class Doctor(ProtectedRecord, AuditedRecord):
     is_active = models.BooleanField("active", default=True, help_text="Only active doctors can be booked.")
     usual_minutes = models.PositiveSmallIntegerField(
         "usual length in minutes",
-        default=USUAL_MINUTES,
+        default=DEFAULT_MINUTES,
         validators=[check_duration],
         help_text="Of an appointment for which no length is given.",
     )
@@ -49,7 +49,7 @@ class Doctor(ProtectedRecord, AuditedRecord):
 
     objects = DoctorQuerySet.as_manager()
 
-    linked_advice = rules.LINKED
+    delete_advice = rules.LINKED
 
     class Meta:
         ordering = ["full_name", "pk"]

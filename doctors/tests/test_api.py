@@ -3,7 +3,7 @@
 import pytest
 
 from clinic.models import AuditEntry
-from clinic.tests.api_client import told
+from clinic.tests.api_client import error_codes
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 
@@ -43,7 +43,7 @@ def test_adding_refused(admin_api):
         response = admin_api.post("/doctors", OKAFOR | changes)
 
         assert response.status_code == 422, changes
-        assert set(expected) <= set(told(response)), changes
+        assert set(expected) <= set(error_codes(response)), changes
         assert not Doctor.objects.exists(), changes
 
 
@@ -97,7 +97,7 @@ def test_change_of_another_state_answers_412(admin_api, doctor):
 
     refused = admin_api.patch(f"/doctors/{doctor.pk}", {"gap_minutes": 10}, If_Match=etag)
 
-    assert (refused.status_code, told(refused)) == (412, [(None, "stale")])
+    assert (refused.status_code, error_codes(refused)) == (412, [(None, "stale")])
     doctor.refresh_from_db()
     assert doctor.gap_minutes == 5
 

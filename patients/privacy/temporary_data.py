@@ -14,7 +14,7 @@ from django.contrib.messages.storage.session import SessionStorage
 
 from clinic.audit.actor import ANONYMISED
 from clinic.core.names import fold
-from clinic.models import ImportDraft, ImportRow, KeptAnswer, SavedForm
+from clinic.models import ImportDraft, ImportRow, SavedForm, StoredResponse
 from patients.models import Patient
 from patients.privacy.holders import registered_holders
 from patients.privacy.trail import PatientTrail
@@ -143,11 +143,11 @@ def _erase_from_drafts(former: FormerValues) -> None:
 
 def _erase_from_answers(patient_id: int) -> None:
     """Blank the answers to programs about the patient. The rows stay, so that a repeated request is not executed."""
-    for answer in KeptAnswer.objects.iterator(chunk_size=CHUNK_SIZE):
+    for answer in StoredResponse.objects.iterator(chunk_size=CHUNK_SIZE):
         body = json.loads(answer.body or "null")
         if _is_about_patient(body, patient_id):
             blanked = {name: ANONYMISED if isinstance(value, str) else value for name, value in body.items()}
-            KeptAnswer.objects.filter(pk=answer.pk).update(body=json.dumps(blanked))
+            StoredResponse.objects.filter(pk=answer.pk).update(body=json.dumps(blanked))
 
 
 def _is_about_patient(body: Any, patient_id: int) -> bool:

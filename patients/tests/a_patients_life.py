@@ -11,7 +11,7 @@ from appointments.booking import actions
 from appointments.displaced.finder import open_schedule_change
 from appointments.models import Appointment, DisplacedAppointment
 from clinic.accounts.roles import ADMINISTRATOR, MANAGER, RECEPTIONIST
-from clinic.models import KeptAnswer
+from clinic.models import StoredResponse
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory
@@ -70,7 +70,7 @@ class Life:
             self._swap()
             self._call_off()
             self._be_hit()
-            KeptAnswer.objects.update(created_at=A_MOMENT_AGO)  # later than a day ago, or the next login deletes them
+            StoredResponse.objects.update(created_at=A_MOMENT_AGO)  # later than a day ago, when somebody logs in
         with time_machine.travel(A_MOMENT_AGO, tick=False):
             self.desk_client, self.admin_client = signed_in(self.desk), signed_in(self.admin)
             self._close()

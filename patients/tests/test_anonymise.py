@@ -20,7 +20,7 @@ from appointments.models import Appointment, ScheduleChange
 from appointments.personal_data import AppointmentData
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
-from clinic.models import AuditEntry, ImportDraft, KeptAnswer, SavedForm
+from clinic.models import AuditEntry, ImportDraft, SavedForm, StoredResponse
 from clinic.tests.api_client import ApiClient
 from clinic.tests.kit import codes_in, markup
 from clinic.tests.whole_database import places_of
@@ -245,15 +245,15 @@ def test_saved_form_about_the_patient_is_deleted(life, isolated):
         with isolated(path=path):
             ids = {"patient": life.patient.pk, "appointment": life.appointment.pk}
             data = HALF_FILLED[path].format(**ids)
-            SavedForm.objects.keep(user_id=life.desk.pk, path=path.format(**ids), data=data)
+            SavedForm.objects.store(user_id=life.desk.pk, path=path.format(**ids), data=data)
 
             anonymise(life.patient, by=life.admin)
 
             assert not SavedForm.objects.exists()
 
 
-def test_saved_form_about_a_leave_stays(life):
-    SavedForm.objects.keep(user_id=life.manager.pk, path="/doctors/2/leave/", data="reason=Skiing")
+def test_half_filled_form_of_doctors_time_stays(life):
+    SavedForm.objects.store(user_id=life.manager.pk, path="/doctors/2/leave/", data="reason=Skiing")
 
     anonymise(life.patient, by=life.admin)
 
@@ -419,7 +419,7 @@ def test_schedule_of_the_past_still_counts_the_appointments(life):
 
     response = life.desk_client.get("/schedule/2026-11-04/?layout=list")
 
-    assert [block.who for block in response.context["day"].listed] == [f"Anonymised patient {life.patient.pk}"]
+    assert [block.patient.name for block in response.context["day"].listed] == [f"Anonymised patient {life.patient.pk}"]
 
 
 @pytest.mark.both_databases
@@ -723,4 +723,4 @@ def test_answers_to_other_requests_stay(life):
 
     anonymise(life.patient, by=life.admin)
 
-    assert KeptAnswer.objects.filter(body__contains="nora@example.org").count() == 1
+    assert StoredResponse.objects.filter(body__contains="nora@example.org").count() == 1

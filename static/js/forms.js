@@ -73,20 +73,20 @@ function carryOver(changed, focusedName) {
   fields[focusedName].focus();
 }
 
-// A note typed into a field with `data-kept-as`, such as why an appointment is moved, is kept in this tab while its user
-// goes from page to page. The first page without such a field drops it.
+// A note typed into a field with `data-saved-as`, such as why an appointment is moved, is saved in this tab while its user
+// goes from page to page. The first page without such a field deletes it.
 function restoreNotes() {
-  const fields = [...document.querySelectorAll("[data-kept-as]")];
-  const names = fields.map((field) => field.dataset.keptAs);
+  const fields = [...document.querySelectorAll("[data-saved-as]")];
+  const names = fields.map((field) => field.dataset.savedAs);
   for (const name of Object.keys(sessionStorage)) if (!names.includes(name)) sessionStorage.removeItem(name);
   for (const field of fields) {
-    field.value ||= sessionStorage.getItem(field.dataset.keptAs) ?? "";
+    field.value ||= sessionStorage.getItem(field.dataset.savedAs) ?? "";
     storeNote(field); // it may have been typed before this script ran
   }
 }
 
 function storeNote(field) {
-  if (field.dataset.keptAs) sessionStorage.setItem(field.dataset.keptAs, field.value);
+  if (field.dataset.savedAs) sessionStorage.setItem(field.dataset.savedAs, field.value);
 }
 
 document.addEventListener("input", ({ target }) => storeNote(target));
@@ -131,8 +131,8 @@ document.addEventListener("keydown", (event) => {
 
 // A form that could not be sent keeps its text. When it is sent again, the portal recognises it by its key or version.
 
-const NOT_ANSWERED = "The portal did not answer. What you typed is still here: send it again, nothing is done twice.";
-const NOT_ALLOWED = "The portal refused that. Perhaps you have signed in again in another window: reload the page.";
+const NOT_ANSWERED = "The portal did not respond. What you typed is still here: send it again, nothing is done twice.";
+const NOT_ALLOWED = "The portal refused this. You may have logged in again in another window: reload the page.";
 
 for (const failure of REQUEST_FAILURES) {
   document.addEventListener(failure, ({ detail: { elt, xhr } }) => {

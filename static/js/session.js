@@ -90,7 +90,7 @@ function tick() {
 async function leave() {
   if (isOver) return;
   isOver = true;
-  sessionStorage.clear(); // notes kept between pages: forms.js
+  sessionStorage.clear(); // notes saved between pages: forms.js
   showDialog("over");
   document.dispatchEvent(new Event("session:over"));
   const next = await saveForm();

@@ -53,7 +53,7 @@ document.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => {
 
 document.addEventListener("session:over", () => { pending.length = 0; });
 
-// The second click of a double click would hit whatever has moved under the mouse: another appointment, or a free time.
+// The second click of a double click would go to whatever has moved under the mouse: another appointment, or a free time.
 document.addEventListener("click", (event) => {
   if (event.detail < 2 || !event.target.closest("#day, #close-out")) return;
   event.preventDefault();
@@ -64,7 +64,7 @@ for (const failure of REQUEST_FAILURES) {
   document.addEventListener(failure, ({ detail: { elt } }) => {
     if (elt !== answers) return;
     pending.length = 0;
-    showError("The portal did not answer, so that was perhaps not carried out. Press it again: nothing is done twice.");
+    showError("The portal did not respond, so this may not have been done. Press the button again: nothing is done twice.");
     document.dispatchEvent(new Event("act:failed"));
   });
 }

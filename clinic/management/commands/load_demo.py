@@ -1,5 +1,3 @@
-"""Fill an empty database with a clinic to try the portal with."""
-
 import datetime as dt
 from dataclasses import asdict
 from typing import Any
@@ -34,22 +32,17 @@ USERS = (
 
 
 class Command(BaseCommand):
-    """Make doctors, patients, six weeks of diaries around now, and a user of each role; all of it or nothing."""
+    """Create doctors, patients, six weeks of diaries around now, and a user of each role; all or nothing."""
 
     help = "Fill an empty database with a believable clinic to try the portal with. Needs DEBUG=on."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Let `make run` call this each time."""
         parser.add_argument(
             "--if-empty", action="store_true", help="do nothing, without an error, if the database is not empty"
         )
 
     def handle(self, *args: Any, if_empty: bool, **options: Any) -> None:
-        """Make the clinic as it would stand now.
-
-        Raises:
-            CommandError: with DEBUG off, on a database without tables, or on one that is not empty.
-        """
+        """Create the demo clinic as of now. CommandError with DEBUG off, without tables, or if it is not empty."""
         if not settings.DEBUG:
             raise CommandError(
                 "DEBUG is off. The demo's logins have a published password, so they are made only on a machine for "
@@ -57,22 +50,23 @@ class Command(BaseCommand):
             )
         check_migrated()
         with transaction.atomic():
-            if held := held_already():
+            if existing := existing_records():
                 if if_empty:
-                    self.stdout.write(f"The database holds {held}: no demo clinic made.")
+                    self.stdout.write(f"The database already has {existing}: no demo clinic created.")
                     return
                 raise CommandError(
-                    f"The database already holds {held}. Choose another one with DATABASE_URL, or empty this one with "
-                    "`manage.py reset_database`. With --if-empty this is no error."
+                    f"The database already has {existing}. Choose another one with DATABASE_URL, or empty this one "
+                    "with `manage.py reset_database`. With --if-empty this is not an error."
                 )
-            self.stdout.write("Making the demo clinic takes some seconds …")
+            self.stdout.write("Creating the demo clinic takes a few seconds …")
             plan = plan_clinic(at=timezone.now())
             write_clinic(plan)
         self._report(plan)
 
     def _report(self, plan: Plan) -> None:
-        made = f"{len(plan.doctors)} doctors, {len(plan.patients)} patients and {len(plan.appointments)} appointments"
-        self.stdout.write(self.style.SUCCESS(f"Made {made}. Sign in as:"))
+        appointments = f"{len(plan.appointments)} appointments"
+        created = f"{len(plan.doctors)} doctors, {len(plan.patients)} patients and {appointments}"
+        self.stdout.write(self.style.SUCCESS(f"Created {created}. Sign in as:"))
         row = "  {:<10} {:<17} {:<14} {}".format
         self.stdout.write(row("user", "password", "role", "name"))
         for username, role, first_name, last_name in USERS:
@@ -80,18 +74,13 @@ class Command(BaseCommand):
 
 
 def check_migrated() -> None:
-    """Check that the tables to be filled exist.
-
-    Raises:
-        CommandError: if one is missing.
-    """
     existing = set(connection.introspection.table_names())
     if any(model._meta.db_table not in existing for model in (User, Doctor, Patient, Appointment)):
         raise CommandError("The database has no tables yet. Run `manage.py migrate` first.")
 
 
-def held_already() -> str:
-    """Return how many users, doctors, patients and appointments there are, for people to read; nothing if none."""
+def existing_records() -> str:
+    """Return the numbers of existing users, doctors, patients and appointments as text; empty if none."""
     counts = ((model.objects.count(), model._meta) for model in (User, Doctor, Patient, Appointment))
     return ", ".join(
         f"{count} {meta.verbose_name if count == 1 else meta.verbose_name_plural}" for count, meta in counts if count
@@ -99,7 +88,7 @@ def held_already() -> str:
 
 
 def write_clinic(plan: Plan) -> None:
-    """Write the planned clinic and the demo's users; the receptionist is the actor in the audit trail."""
+    """Save the planned clinic and the demo's users; the receptionist is the actor in the audit trail."""
     users = write_users()
     receptionist = users[USERS[0][0]]
     with acting(by=receptionist):
@@ -129,7 +118,7 @@ def write_clinic(plan: Plan) -> None:
 
 
 def write_hours(doctor: Doctor, planned: DemoDoctor, *, today: dt.date) -> None:
-    """Write the hours of a doctor's week; who would be off today is in today, as the plan has it."""
+    """Save a doctor's weekly hours, and hours today even on a day off, as the plan has it."""
     parts: list[tuple[dt.date | None, dt.date | None, Week]]
     week = dict.fromkeys(sorted(planned.weekdays), planned.hours)
     if today.weekday() in planned.weekdays:
@@ -145,7 +134,7 @@ def write_hours(doctor: Doctor, planned: DemoDoctor, *, today: dt.date) -> None:
 
 
 def write_users() -> dict[str, User]:
-    """Write a user of each role and return them by login. They share one hash, because hashing is slow by design."""
+    """Save a user of each role. They share one hash, because hashing is slow by design."""
     password = make_password(PASSWORD)
     users = {}
     for username, role, first_name, last_name in USERS:

@@ -1,5 +1,3 @@
-"""Delete the entries of the audit trail that are older than they must be kept."""
-
 import datetime as dt
 from typing import Any
 
@@ -11,16 +9,14 @@ from clinic.models import AuditEntry
 
 
 class Command(BaseCommand):
-    """The only way in which entries end; it leaves one that says so."""
+    """The only way to delete audit entries; it leaves an entry that says so."""
 
     help = "Deletes the entries of the audit trail that are older than AUDIT_RETENTION_DAYS, and prints how many."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the option to look first."""
         parser.add_argument("--dry-run", action="store_true", help="Print how many there are, and delete none.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Delete, or count."""
         days = settings.AUDIT_RETENTION_DAYS
         if days < 1:
             raise CommandError("AUDIT_RETENTION_DAYS must be at least 1.")

@@ -1,5 +1,3 @@
-"""Throw the portal's tables away and make them anew, empty."""
-
 from typing import Any
 
 from django.conf import settings
@@ -16,21 +14,14 @@ class Command(BaseCommand):
     help = "Delete all data of the portal: drops its tables and runs migrate. Asks first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Two locks, each with its own key: the question, and DEBUG."""
         parser.add_argument("--no-input", "--noinput", action="store_true", help="do not ask")
         parser.add_argument("--force", action="store_true", help="do it even though DEBUG is off")
 
     def handle(self, *args: Any, no_input: bool, force: bool, verbosity: int, **options: Any) -> None:
-        """Drop, then migrate.
-
-        Raises:
-            CommandError: with DEBUG off and no --force, if a table that is not the portal's refers to one that is,
-                or if the answer is not "yes"; nothing is then changed.
-        """
         if not settings.DEBUG and not force:
             raise CommandError(
-                f"DEBUG is off, so {database_text()} may hold real patients. Nothing was changed. "
-                "Add --force if all of its data is to go."
+                f"DEBUG is off, so {database_text()} may contain real patients. Nothing was changed. "
+                "Add --force to delete all of its data."
             )
         tables = portal_tables()
         check_unreferenced(tables)
@@ -44,18 +35,17 @@ class Command(BaseCommand):
     def _ask(self, count: int) -> None:
         self.stdout.write(f"This deletes ALL data of the portal: {count} tables of {database_text()}.")
         try:
-            answer = input('Type "yes" to go on: ')
+            answer = input('Type "yes" to continue: ')
         except EOFError:
-            raise CommandError("There is nobody to ask. Nothing was changed. --no-input skips the question.") from None
+            raise CommandError("No input is possible. Nothing was changed. --no-input skips the question.") from None
         if answer.strip() != "yes":
             raise CommandError("Nothing was changed.")
 
 
 def database_text() -> str:
-    """Return the database's kind, name and host, for people to read; no user and no password."""
-    held = connection.settings_dict
-    host = f" on {held['HOST']}" if held["HOST"] else ""
-    return f"the {connection.display_name} database {held['NAME']}{host}"
+    database = connection.settings_dict
+    host = f" on {database['HOST']}" if database["HOST"] else ""
+    return f"the {connection.display_name} database {database['NAME']}{host}"
 
 
 def portal_tables() -> list[str]:
@@ -66,11 +56,7 @@ def portal_tables() -> list[str]:
 
 
 def check_unreferenced(tables: list[str]) -> None:
-    """Check that no other table refers to these: its rows would point nowhere, and SQLite would refuse to migrate.
-
-    Raises:
-        CommandError: naming the first such table.
-    """
+    """Raise CommandError if other tables refer to these: rows would point nowhere, and SQLite could not migrate."""
     with connection.cursor() as cursor:
         for other in sorted(set(connection.introspection.table_names(cursor)) - set(tables)):
             for _column, referred in connection.introspection.get_relations(cursor, other).values():
@@ -82,10 +68,7 @@ def check_unreferenced(tables: list[str]) -> None:
 
 
 def drop(tables: list[str]) -> None:
-    """Drop tables that refer to one another, in any order. SQLite drops all or none; MariaDB commits after each.
-
-    The checks go off before the transaction begins: inside one, SQLite would ignore that.
-    """
+    """Drop tables that refer to one another, in any order. SQLite drops all or none; MariaDB commits after each."""
     with connection.constraint_checks_disabled(), transaction.atomic(), connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"DROP TABLE {connection.ops.quote_name(table)}")

@@ -126,7 +126,7 @@ SHOWN = {
         fill("New password confirmation", "other"),
         press("Change password"),
     ),
-    "sessions": at("/accounts/sessions/", "this one"),
+    "sessions": at("/accounts/sessions/", "this session"),
     "password changed": at("/accounts/password_change/done/", "Your password is changed"),
     "audit trail": at("/audit/", "Audit trail", who="administrator"),
     "audit trail of a patient": at("/audit/?patient={patients.santos.pk}", "Maria Santos", who="administrator"),
@@ -137,12 +137,12 @@ SHOWN = {
     "account": at("/accounts/", "Your account"),
     "confirm": at("/accounts/confirm/?next=/&sent=1", "has not been carried out"),
     "confirm, refused": at(
-        "/accounts/confirm/", "That is not your password", fill("Password", "wrong"), press("Confirm")
+        "/accounts/confirm/", "This is not your password", fill("Password", "wrong"), press("Confirm")
     ),
     "second factor": at("/accounts/second-factor/", "Set up the second factor"),
     "second factor, refused": at(
         "/accounts/second-factor/",
-        "That code is not right",
+        "This code is wrong",
         fill("Code that the app shows now", "000"),
         press("Turn on"),
     ),
@@ -153,7 +153,7 @@ SHOWN = {
     "day, list": at("/schedule/?layout=list", "Zoë Müller"),
     "day, one doctor": at("/schedule/2026-11-24/?doctor={doctors.okafor.pk}", "Dr James Okafor"),
     "day, empty": at("/schedule/2026-12-08/", "Tuesday 8 December 2026"),
-    "day, empty list": at("/schedule/2026-12-08/?layout=list", "Nothing is booked on this day."),
+    "day, empty list": at("/schedule/2026-12-08/?layout=list", "No appointments on this day."),
     "print": at("/schedule/2026-11-24/print/", "To print"),
     "print, next day": at("/schedule/next/print/", "To print"),
     "print, two days": at("/schedule/pack/", "To print"),
@@ -212,14 +212,14 @@ SHOWN = {
     "calendar feed, made": at(
         "/doctors/{doctors.lindqvist.pk}/calendar/",
         "shown only now",
-        press("Make an address"),
+        press("Create an address"),
         who="administrator",
         is_alone=True,
     ),
     "calendar feed, there is one": at(
         "/doctors/{doctors.lindqvist.pk}/calendar/",
         "Revoke",
-        press("Make an address"),
+        press("Create an address"),
         follow("Done"),
         follow("Calendar feed"),
         who="administrator",
@@ -248,7 +248,7 @@ SHOWN = {
     "week, nothing booked": at("/doctors/{doctors.ferreira.pk}/week/2026-12-08/", "Tue 8 Dec"),
     "week of a doctor": at("/doctors/{doctors.ferreira.pk}/week/2026-11-24/", "Maria Santos", who="doctor_user"),
     "week of a manager": at("/doctors/{doctors.ferreira.pk}/week/2026-11-24/", "M. S.", who="manager"),
-    "403": at("/patients/", "Not for your role", who="manager"),
+    "403": at("/patients/", "You don't have access to this page", who="manager"),
     "403, no form token": at(
         "/accounts/login/",
         "Please send the form again",
@@ -261,8 +261,8 @@ SHOWN = {
     ),
     "404": at("/nowhere/", "Not found"),
     "404, record": at("/patients/999999/", "Not found"),
-    "405": at("/appointments/{booked.pk}/undo/", "Not like that"),
-    "413": at("/patients/new/", "That is too large", overfill),
+    "405": at("/appointments/{booked.pk}/undo/", "This page can't be used that way"),
+    "413": at("/patients/new/", "This is too large", overfill),
 }
 
 SEEN_BY_NOBODY = {
@@ -342,7 +342,7 @@ def test_error_pages_have_no_barrier(open_for, clinic, monkeypatch, complaints, 
     found = []
     for error, heading in (
         (RuntimeError("ours"), "Something went wrong"),
-        (OperationalError("away"), "The clinic's records cannot be reached just now"),
+        (OperationalError("away"), "The clinic's records are not available at the moment"),
         (SuspiciousOperation("odd"), "Bad request"),
     ):
         monkeypatch.setattr(doctor_views, "render", Mock(side_effect=error))
@@ -358,7 +358,7 @@ def test_error_pages_have_no_barrier(open_for, clinic, monkeypatch, complaints, 
 def test_refusals_without_database_have_no_barrier(open_for, clinic, monkeypatch, screen):
     page = open_for("receptionist", screen)
     found = []
-    for status, heading in ((413, "That is too large"), (429, "Too many requests")):
+    for status, heading in ((413, "This is too large"), (429, "Too many requests")):
         monkeypatch.setattr(doctor_views, "render", lambda request, *args, status=status: refusal_page(request, status))
         found += [f"{heading}: {each}" for each in barriers(page, at("/doctors/", heading), clinic)]
 
@@ -381,7 +381,7 @@ def test_every_page_is_looked_at():
 # What is not to be found by looking at the markup
 
 
-def test_wrong_password_is_told_where_the_password_is_typed_again(stranger, clinic):
+def test_wrong_password_is_reported_at_the_password_field(stranger, clinic):
     page = stranger
     show(page, SHOWN["login, wrong password"], clinic)
 

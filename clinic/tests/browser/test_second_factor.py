@@ -43,7 +43,7 @@ def test_second_factor_is_set_up_asked_for_and_replaced_by_a_recovery_code(open_
     app = TOTP(base64.b32decode(page.locator(".secret").inner_text().replace(" ", "")))
     page.get_by_label("Code that the app shows now").fill(f"{app.token():06}")
     page.get_by_role("button", name="Turn on").dblclick()
-    expect(page.get_by_role("heading", name="Keep these recovery codes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Save these recovery codes")).to_be_visible()
     expect(page.get_by_role("button", name="Print")).to_be_visible()
     looks_right(page)
     recovery_code = page.locator(".codes code").first.inner_text()
@@ -78,5 +78,5 @@ def test_button_pressed_again_before_the_answer_sends_nothing_twice(desk, clinic
     desk.wait_for_timeout(800)
     may_go.set()
 
-    expect(desk.get_by_text("That code is not right")).to_be_visible()
+    expect(desk.get_by_text("This code is wrong")).to_be_visible()
     assert len(sent) == 1

@@ -1,4 +1,4 @@
-"""A form half filled in when the session ended: kept for its user, shown after the login, never carried out."""
+"""A form half filled in when the session ended: saved for its user, shown after the login, never processed."""
 
 import datetime as dt
 import threading
@@ -21,7 +21,7 @@ from clinic.sessions.saved_forms import MAX_OF_USER, SavedFormQuerySet
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import Cases
 from clinic.web import page_access
-from clinic.web.saved_forms import NEVER_KEPT
+from clinic.web.saved_forms import NEVER_SAVED
 from doctors.models import Closure, Leave, Timetable
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.models import Patient
@@ -52,7 +52,7 @@ def end(now):
     now.shift(15 * MINUTE)
 
 
-def kept():
+def stored_forms():
     return list(SavedForm.objects.values_list("user__username", "path"))
 
 
@@ -70,14 +70,14 @@ def edited(at_desk, receptionist, patient, now):
 # By sending it too late
 
 
-def test_form_sent_too_late_leads_to_the_login_and_from_there_to_its_page(at_desk, patient, now):
+def test_form_sent_late_returns_to_its_page_after_login(at_desk, patient, now):
     url = EDIT.format(pk=patient.pk)
     end(now)
 
     response = send(at_desk, url, {"first_name": "Corrected"})
 
     assert response["Location"] == f"/accounts/login/?next={url}"
-    assert kept() == [("reception", url)]
+    assert stored_forms() == [("reception", url)]
 
 
 def test_form_sent_too_late_that_is_larger_than_any_is_refused_unread(at_desk, patient, now):
@@ -86,19 +86,19 @@ def test_form_sent_too_late_that_is_larger_than_any_is_refused_unread(at_desk, p
     response = send(at_desk, EDIT.format(pk=patient.pk), {"first_name": "x" * 1_000_001})
 
     assert response.status_code == 413
-    assert kept() == []
+    assert stored_forms() == []
 
 
-def test_form_sent_by_htmx_too_late_is_kept_as_well(at_desk, now):
+def test_form_sent_late_by_htmx_is_saved(at_desk, now):
     end(now)
 
     response = send(at_desk, BOOK, {"reason": "Sore knee"}, **{"HX-Request": "true"})
 
     assert response["HX-Redirect"] == f"/accounts/login/?next={BOOK}"
-    assert kept() == [("reception", BOOK)]
+    assert stored_forms() == [("reception", BOOK)]
 
 
-def test_form_is_there_after_the_login_and_nothing_is_carried_out(at_desk, edited, receptionist, patient):
+def test_saved_form_is_shown_after_login_and_not_processed(at_desk, edited, receptionist, patient):
     sign_in(at_desk, receptionist)
 
     response = at_desk.get(edited)
@@ -124,7 +124,7 @@ def test_form_is_shown_once(at_desk, edited, receptionist):
     at_desk.get(edited)
 
     assert not at_desk.get(edited).context["form"].is_bound
-    assert kept() == []
+    assert stored_forms() == []
 
 
 def test_form_is_not_taken_by_looking_at_other_pages(at_desk, edited, receptionist):
@@ -132,7 +132,7 @@ def test_form_is_not_taken_by_looking_at_other_pages(at_desk, edited, receptioni
     at_desk.get("/patients/new/")
     at_desk.head(edited)
 
-    assert len(kept()) == 1
+    assert len(stored_forms()) == 1
 
 
 def test_somebody_else_who_logs_in_there_sees_nothing_of_it(at_desk, edited, receptionist):
@@ -142,7 +142,7 @@ def test_somebody_else_who_logs_in_there_sees_nothing_of_it(at_desk, edited, rec
     response = at_desk.get(edited)
 
     assert "Corrected" not in response.content.decode()
-    assert kept() == [("reception", edited)]
+    assert stored_forms() == [("reception", edited)]
 
 
 def test_users_own_form_is_there_in_another_browser(edited, receptionist):
@@ -152,14 +152,14 @@ def test_users_own_form_is_there_in_another_browser(edited, receptionist):
     assert client.get(edited).context["form"]["first_name"].value() == "Corrected"
 
 
-def test_somebody_elses_form_is_not_shown_even_if_the_session_names_its_page(at_desk, edited):
+def test_saved_form_of_another_user_is_never_shown(at_desk, edited):
     sign_in(at_desk, UserFactory(role=RECEPTIONIST, username="other"))
     session = at_desk.session
     session["kept_forms"] = [edited]
     session.save()
 
     assert not at_desk.get(edited).context["form"].is_bound
-    assert len(kept()) == 1
+    assert len(stored_forms()) == 1
 
 
 @pytest.mark.parametrize(("minutes", "is_there"), [(59, True), (60, False)])
@@ -169,7 +169,7 @@ def test_form_lasts_an_hour(at_desk, edited, receptionist, now, minutes, is_ther
     sign_in(at_desk, receptionist)
 
     assert at_desk.get(edited).context["form"].is_bound is is_there
-    assert kept() == []
+    assert stored_forms() == []
 
 
 def test_form_that_runs_out_after_the_login_is_not_shown(at_desk, edited, receptionist, now):
@@ -186,7 +186,7 @@ def test_forms_whose_time_is_over_are_deleted_when_anybody_signs_in(client, edit
 
     sign_in(Client(), manager)
 
-    assert kept() == []
+    assert stored_forms() == []
 
 
 @pytest.mark.both_databases
@@ -203,17 +203,17 @@ def test_session_whose_longest_time_is_over_keeps_the_form_too(at_desk, receptio
 
     send(at_desk, BOOK, {"reason": "Sore knee"})
 
-    assert kept() == [("reception", BOOK)]
+    assert stored_forms() == [("reception", BOOK)]
 
 
-def test_form_is_kept_although_the_page_itself_has_asked_since(at_desk, now):
+def test_form_is_saved_despite_later_background_requests(at_desk, now):
     end(now)
     at_desk.get("/schedule/2026-11-24/version/")
     at_desk.get("/accounts/sessions/left/")
 
     send(at_desk, BOOK, {"reason": "Sore knee"})
 
-    assert kept() == [("reception", BOOK)]
+    assert stored_forms() == [("reception", BOOK)]
 
 
 def test_form_sent_an_hour_after_the_end_is_nobodys(at_desk, manager, now):
@@ -224,31 +224,31 @@ def test_form_sent_an_hour_after_the_end_is_nobodys(at_desk, manager, now):
     response = send(at_desk, BOOK, {"reason": "Sore knee"})
 
     assert response["Location"] == "/accounts/login/?next=/"
-    assert kept() == []
+    assert stored_forms() == []
 
 
 # What is not kept
 
 
-def test_form_of_who_has_logged_out_is_not_kept(at_desk):
+def test_form_is_not_saved_after_logout(at_desk):
     key = at_desk.cookies[settings.SESSION_COOKIE_NAME].value
     at_desk.post("/accounts/logout/")
     at_desk.cookies[settings.SESSION_COOKIE_NAME] = key
 
     send(at_desk, BOOK, {"reason": "Sore knee"})
 
-    assert kept() == []
+    assert stored_forms() == []
 
 
-def test_form_of_a_session_that_was_ended_by_hand_is_not_kept(at_desk):
+def test_form_of_a_session_ended_by_its_user_is_not_saved(at_desk):
     Session.objects.all().delete()
 
     send(at_desk, BOOK, {"reason": "Sore knee"})
 
-    assert kept() == []
+    assert stored_forms() == []
 
 
-def test_form_without_its_token_is_not_kept(receptionist, now):
+def test_form_without_csrf_token_is_not_saved(receptionist, now):
     client = Client(enforce_csrf_checks=True)
     client.force_login(receptionist)
     end(now)
@@ -256,10 +256,10 @@ def test_form_without_its_token_is_not_kept(receptionist, now):
     response = send(client, BOOK, {"reason": "Sore knee"})
 
     assert response.status_code == 403
-    assert kept() == []
+    assert stored_forms() == []
 
 
-def test_other_pages_keep_nothing(client, administrator, now):
+def test_other_pages_save_nothing(client, administrator, now):
     table = [
         "/accounts/password_change/",
         "/admin/clinic/user/add/",
@@ -280,7 +280,7 @@ def test_other_pages_keep_nothing(client, administrator, now):
                     client, f"{KEEP}?{urlencode({'path': url})}", {"new_password1": "secret-secret-1", "query": "Maria"}
                 )
 
-                assert kept() == []
+                assert stored_forms() == []
 
 
 def test_tokens_and_passwords_are_left_out(at_desk, now):
@@ -291,33 +291,33 @@ def test_tokens_and_passwords_are_left_out(at_desk, now):
     assert SavedForm.objects.get().data == "reason=Knee"
 
 
-@pytest.mark.parametrize(("length", "is_kept"), [(100_000 - len("notes="), True), (100_000, False)])
-def test_form_that_is_too_long_is_not_kept(at_desk, now, length, is_kept):
+@pytest.mark.parametrize(("length", "is_saved"), [(100_000 - len("notes="), True), (100_000, False)])
+def test_form_that_is_too_long_is_not_saved(at_desk, now, length, is_saved):
     end(now)
 
     response = send(at_desk, BOOK, {"notes": "n" * length})
 
     assert response.status_code == 302
-    assert bool(kept()) is is_kept
+    assert bool(stored_forms()) is is_saved
 
 
-def test_files_and_what_comes_with_them_are_not_kept(at_desk, now):
+def test_forms_with_files_are_not_saved(at_desk, now):
     end(now)
 
     at_desk.post(BOOK, {"reason": "Sore knee"})  # multipart
 
-    assert kept() == []
+    assert stored_forms() == []
 
 
-def test_empty_form_is_not_kept(at_desk, now):
+def test_empty_form_is_not_saved(at_desk, now):
     end(now)
 
     send(at_desk, BOOK, {})
 
-    assert kept() == []
+    assert stored_forms() == []
 
 
-def test_form_that_its_user_may_not_send_is_not_kept(client, now):
+def test_form_that_its_user_may_not_send_is_not_saved(client, now):
     table = [
         (DOCTOR, BOOK),
         (DOCTOR, "/patients/7/edit/"),
@@ -342,16 +342,16 @@ def test_form_that_its_user_may_not_send_is_not_kept(client, now):
                     "/accounts/login/?next=/",
                     204,
                 )
-                assert kept() == []
+                assert stored_forms() == []
 
 
-def test_form_of_who_was_made_inactive_meanwhile_is_not_kept(at_desk, receptionist, now):
+def test_form_of_a_deactivated_user_is_not_saved(at_desk, receptionist, now):
     end(now)
     at_desk.get(BOOK)
     User.objects.filter(pk=receptionist.pk).update(is_active=False)
 
     assert send(at_desk, f"{KEEP}?path={BOOK}", {"reason": "Knee"}).status_code == 204
-    assert kept() == []
+    assert stored_forms() == []
 
 
 # How many
@@ -360,7 +360,7 @@ def test_form_of_who_was_made_inactive_meanwhile_is_not_kept(at_desk, receptioni
 def keep_many(user, count, now, *, first=0):
     for number in range(first, first + count):
         now.shift(1)
-        SavedForm.objects.keep(user_id=user.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
+        SavedForm.objects.store(user_id=user.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
 
 
 def numbers_kept():
@@ -368,7 +368,7 @@ def numbers_kept():
 
 
 @pytest.mark.both_databases
-def test_latest_ten_forms_of_a_user_are_kept(at_desk, now):
+def test_latest_ten_forms_of_a_user_are_saved(at_desk, now):
     for number in range(12):
         now.shift(1)
         assert send(at_desk, f"{KEEP}?path={EDIT.format(pk=number)}", {"first_name": "Corrected"}).status_code == 201
@@ -377,7 +377,7 @@ def test_latest_ten_forms_of_a_user_are_kept(at_desk, now):
 
 
 @pytest.mark.both_databases
-def test_form_kept_again_is_no_old_one(receptionist, now):
+def test_form_saved_again_counts_as_new(receptionist, now):
     keep_many(receptionist, MAX_OF_USER, now)
     keep_many(receptionist, 1, now)
     keep_many(receptionist, 1, now, first=MAX_OF_USER)
@@ -402,7 +402,7 @@ def test_counting_them_makes_a_query_and_deleting_another(receptionist, now, cou
     SavedForm.objects.filter(path="/patients/98/edit/").delete()
 
     with CaptureQueriesContext(connection) as queries:
-        SavedForm.objects.keep(user_id=receptionist.pk, path="/patients/99/edit/", data="a=b")
+        SavedForm.objects.store(user_id=receptionist.pk, path="/patients/99/edit/", data="a=b")
 
     assert len(queries) - len(alone) == more
 
@@ -422,7 +422,7 @@ def test_two_tabs_that_keep_their_forms_at_once_leave_ten(receptionist, now, mon
 
     def keep_one(number):
         try:
-            SavedForm.objects.keep(user_id=receptionist.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
+            SavedForm.objects.store(user_id=receptionist.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
         except Exception as error:
             failed.append(error)
         finally:
@@ -467,21 +467,21 @@ def test_keeping_a_form_does_not_postpone_the_end(at_desk, now):
     assert at_desk.get(BOOK).status_code == 302
 
 
-def test_stranger_keeps_nothing(client):
+def test_anonymous_user_saves_nothing(client):
     response = send(client, f"{KEEP}?path={BOOK}", {"reason": "Sore knee"})
 
     assert response["Location"].startswith("/accounts/login/")
-    assert kept() == []
+    assert stored_forms() == []
 
 
-def test_page_that_is_none_keeps_nothing(at_desk):
+def test_unknown_page_saves_nothing(at_desk):
     with Cases(client=at_desk) as case:
         for path in ["", "//elsewhere.example/", "/patients/" + "7" * 300 + "/edit/", "\x00"]:
             with case(path):
                 response = send(at_desk, f"{KEEP}?{urlencode({'path': path})}", {"reason": "Sore knee"})
 
                 assert response.status_code == 204
-                assert kept() == []
+                assert stored_forms() == []
 
 
 @pytest.fixture
@@ -492,13 +492,13 @@ def prefix():
     clear_script_prefix()
 
 
-def test_form_is_kept_below_a_prefix(at_desk, receptionist, now, prefix):
+def test_form_is_saved_below_a_prefix(at_desk, receptionist, now, prefix):
     below = {"content_type": FORM, "SCRIPT_NAME": "/portal"}
     end(now)
     at_desk.post(BOOK, "reason=Sore+knee", **below)
     at_desk.post(f"{KEEP}?path=/portal/patients/new/", "first_name=Nuno", **below)
 
-    assert kept() == [("reception", "/portal/appointments/book/"), ("reception", "/portal/patients/new/")]
+    assert stored_forms() == [("reception", "/portal/appointments/book/"), ("reception", "/portal/patients/new/")]
 
 
 # What it costs
@@ -581,10 +581,10 @@ def test_every_page_with_a_form_is_looked_at():
     forms = {name for name, methods in page_access.PAGES.items() if {"GET", "POST"} <= methods.keys()}
     of_no_app = {name for name in forms if ":" not in name or name.startswith("api:")}
 
-    assert forms - of_no_app - NEVER_KEPT == set(TYPED)
+    assert forms - of_no_app - NEVER_SAVED == set(TYPED)
 
 
-def test_page_shows_what_was_kept_and_carries_nothing_out(client, administrator, addresses, now):
+def test_page_shows_saved_form_without_processing_it(client, administrator, addresses, now):
     with Cases(client=client, now=now) as case:
         for name in TYPED:
             with case(name):
@@ -674,7 +674,7 @@ def test_every_form_of_a_record_in_the_admin_is_looked_at():
     assert forms - secret - read_only == set(TYPED_IN_ADMIN)
 
 
-def test_admin_shows_what_was_kept_and_carries_nothing_out(client, administrator, record_of, now):
+def test_admin_shows_saved_form_without_processing_it(client, administrator, record_of, now):
     with Cases(client=client, now=now) as case:
         for name in TYPED_IN_ADMIN:
             with case(name):
@@ -692,7 +692,7 @@ def test_admin_shows_what_was_kept_and_carries_nothing_out(client, administrator
                 assert not response.context["errors"]
                 assert "has not been saved" in response.content.decode()
                 assert state() == before
-                assert kept() == []
+                assert stored_forms() == []
 
 
 def test_form_that_is_there_again_in_the_admin_can_be_sent(client, administrator, patient, now):
@@ -711,7 +711,7 @@ def test_form_that_is_there_again_in_the_admin_can_be_sent(client, administrator
     assert patient.first_name == "Corrected"
 
 
-def test_admin_of_users_and_tokens_keeps_nothing(client, administrator, now):
+def test_admin_forms_of_users_and_tokens_are_not_saved(client, administrator, now):
     with Cases(client=client, now=now) as case:
         for page in ["clinic_user_add", "clinic_user_change", "clinic_apitoken_add"]:
             with case(page):
@@ -721,14 +721,14 @@ def test_admin_of_users_and_tokens_keeps_nothing(client, administrator, now):
 
                 send(client, url, {"username": "typed", "name": "Typed"})
 
-                assert kept() == []
+                assert stored_forms() == []
 
 
 @pytest.mark.parametrize(("url", "is_said"), [("/admin/patients/patient/add/", True), ("/admin/clinic/user/", False)])
-def test_page_says_whether_its_form_is_kept(client, administrator, url, is_said):
+def test_page_shows_whether_its_form_is_saved(client, administrator, url, is_said):
     client.force_login(administrator)
 
-    assert ("is kept for your next login" in client.get(url).content.decode()) is is_said
+    assert ("saved for your next login" in client.get(url).content.decode()) is is_said
 
 
 # A patient is anonymised
@@ -742,7 +742,7 @@ def test_only_forms_of_doctors_and_their_time_outlast_an_anonymising(administrat
 
     anonymise(patient, by=administrator)
 
-    assert {resolve(path).view_name for _user, path in kept()} == {
+    assert {resolve(path).view_name for _user, path in stored_forms()} == {
         "appointments:leave_add",
         "appointments:leave_edit",
         "appointments:hours_add",
@@ -827,7 +827,7 @@ def test_booking_page_goes_on_with_the_search_for_a_patient(at_desk, appointment
     assert {patient.first_name for patient in response.context["matches"]} == {"Maria", "Mario"}
 
 
-def test_patient_to_be_registered_from_the_search_begins_with_what_was_typed(at_desk, receptionist, now):
+def test_registration_from_the_search_starts_with_the_search_text(at_desk, receptionist, now):
     end(now)
     send(at_desk, "/patients/new/", {"query": "Nuno Costa"})
     sign_in(at_desk, receptionist)
@@ -837,7 +837,7 @@ def test_patient_to_be_registered_from_the_search_begins_with_what_was_typed(at_
     assert (form["first_name"].value(), form["last_name"].value()) == ("Nuno", "Costa")
 
 
-def test_record_changed_meanwhile_is_not_overwritten_by_what_was_kept(at_desk, edited, receptionist, patient, now):
+def test_saved_form_does_not_overwrite_a_record_changed_meanwhile(at_desk, edited, receptionist, patient, now):
     now.shift(1)
     patient.phone_number = "+351 912 000 111"
     patient.save()

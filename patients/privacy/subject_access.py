@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.utils import timezone
 
@@ -92,9 +93,16 @@ def describe_change(
 def _value(model: type[models.Model], field: str, value: Any, names: Mapping[str, str]) -> Any:
     if value in (None, "None"):
         return None
-    if isinstance(model._meta.get_field(field), models.DateTimeField):
+    if _is_datetime(model, field):
         return stored_instant(value) or value
     return names.get(str(value), value)
+
+
+def _is_datetime(model: type[models.Model], field: str) -> bool:
+    try:
+        return isinstance(model._meta.get_field(field), models.DateTimeField)
+    except FieldDoesNotExist:  # renamed since
+        return False
 
 
 def _event(relevant: RelevantEntry) -> Data:

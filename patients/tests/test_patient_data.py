@@ -107,6 +107,16 @@ def test_history_has_instants_and_omits_fields_that_stay_empty(life):
     assert not [values for change in changes for values in change.values() if not any(values)]
 
 
+def test_history_can_contain_a_field_that_was_renamed(life):
+    entry = AuditEntry.objects.get_for_object(life.patient).order_by("pk").first()
+    changes = {"former_name": ["None", "Quill"]}
+    QuerySet(AuditEntry).filter(pk=entry.pk).update(changes=changes)
+
+    data = export_patient_data(life.patient)
+
+    assert data["record_history"][0]["changed"] == {"former_name": [None, "Quill"]}
+
+
 def test_history_of_an_anonymised_patient_can_be_made(life):
     anonymise(life.patient, by=life.admin)
 

@@ -1,6 +1,9 @@
 """Fixtures of the whole suite: a frozen clock and a signed-in person of each role."""
 
+import datetime as dt
 import gc
+from contextlib import contextmanager
+from copy import deepcopy
 
 import pytest
 import time_machine
@@ -9,7 +12,7 @@ from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.tests import properties  # noqa: F401 -- registers the profiles
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import NOW
+from clinic.tests.kit import NOW, rolled_back
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -26,6 +29,28 @@ def now():
     """Freeze the clock at Tuesday 24 November 2026, 09:00 in the clinic."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
+
+
+@pytest.fixture
+def isolated(subtests, request, db):
+    """Return a context for one case of a loop; each case fails by itself and starts as the test did.
+
+    Afterwards its writes are rolled back, and the frozen clock and the client's cookies are set back.
+    """
+    clock = request.getfixturevalue("now") if "now" in request.fixturenames else None
+    client = request.getfixturevalue("client") if "client" in request.fixturenames else None
+
+    @contextmanager
+    def case(name=None, **values):
+        started_at, cookies = dt.datetime.now(tz=dt.UTC), deepcopy(client.cookies) if client else None
+        with subtests.test(name, **values), rolled_back():
+            yield
+        if clock:
+            clock.move_to(started_at)
+        if client:
+            client.cookies = cookies
+
+    return case
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Admin of appointments: the same rules and the same safety as at the front desk."""
+"""Admin of appointments, with the same rules as the front desk."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -10,38 +10,33 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
-from appointments import emergency_admin as emergency_admin  # Django looks for admin classes here
-from appointments import patient_admin as patient_admin
 from appointments import rules
 from appointments.booking import actions as booking
 from appointments.booking.forms import DefaultDurationMixin, OverrideReasonMixin
-from appointments.displaced import admin as displaced_admin  # noqa: F401 -- the same
+from appointments.displaced import admin as displaced_admin  # noqa: F401 -- Django looks for admin classes here
+from appointments.emergency_access import admin as emergency_admin  # noqa: F401 -- the same
 from appointments.models import Appointment
 from clinic.administration.base import SafeModelAdmin, refusals_of
 from clinic.core import clinic_time
 from patients.models import Patient
 
-MAX_REFUSALS_TOLD = 10
+MAX_REFUSALS_SHOWN = 10
 OUTSIDE_HOURS = "Outside hours"
 
 
 class ClinicSplitDateTimeField(forms.SplitDateTimeField):
-    """A start in clinic time, refused as at the desk where the clocks change.
+    """A start in clinic time. A time that the clock change repeats cannot be chosen; `original` is accepted."""
 
-    A time that comes twice cannot be chosen here; one that is `held` already stays as it is.
-    """
-
-    held: dt.datetime | None = None
+    original: dt.datetime | None = None
 
     def compress(self, data_list: Any) -> dt.datetime | None:
-        """Return the instant of date and time."""
         if not data_list or None in data_list:
             return super().compress(data_list)
         day, time = data_list
-        if self.held is not None:
-            held = clinic_time.local(self.held)
-            if (day, time) == (held.date(), held.time()):
-                return self.held
+        if self.original is not None:
+            original = clinic_time.local(self.original)
+            if (day, time) == (original.date(), original.time()):
+                return self.original
         try:
             return clinic_time.instant_at(day, time)
         except ValidationError as error:
@@ -51,11 +46,11 @@ class ClinicSplitDateTimeField(forms.SplitDateTimeField):
 
 
 class AppointmentAdminForm(OverrideReasonMixin, DefaultDurationMixin, forms.ModelForm):
-    """An appointment with the version it was shown in, so that nobody overwrites what somebody else has changed."""
+    """An appointment with the version it was shown for: a form older than the record is refused."""
 
     seen_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
-    outside_hours = forms.BooleanField(label="Book it although the doctor is not there then", required=False)
-    field_order = ["outside_hours"]  # before the reason that counts with it
+    outside_hours = forms.BooleanField(label="Book although the doctor is not available", required=False)
+    field_order = ["outside_hours"]  # before its reason
 
     class Meta:
         model = Appointment
@@ -69,15 +64,14 @@ class AppointmentAdminForm(OverrideReasonMixin, DefaultDurationMixin, forms.Mode
         if "outside_hours" in self.fields:
             self.fields["outside_hours"].initial = bool(self.instance.outside_hours_reason)
         if self.instance.pk:
-            self.held_minutes = self.instance.duration_minutes
+            self.current_minutes = self.instance.duration_minutes
             start_time: Any = self.fields.get("start_time")
             if start_time is not None:
-                start_time.held = self.instance.start_time
+                start_time.original = self.instance.start_time
             self.fields["seen_version"].initial = self.instance.version
             self.fields["seen_version"].required = True
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse a form that shows an older state than the record's."""
         cleaned = super().clean()
         if self.instance.pk:
             rules.check_not_stale(self.instance.version, seen_version=self.cleaned_data.get("seen_version"))
@@ -86,7 +80,7 @@ class AppointmentAdminForm(OverrideReasonMixin, DefaultDurationMixin, forms.Mode
 
 @admin.register(Appointment)
 class AppointmentAdmin(SafeModelAdmin):
-    """Appointments. Statuses change by actions, through the verbs of `booking`, one audit entry each."""
+    """Statuses change through the actions of `booking`, with one audit entry each."""
 
     form = AppointmentAdminForm
     list_display = ["start", "length", "patient", "doctor", "status", "reason"]
@@ -119,11 +113,10 @@ class AppointmentAdmin(SafeModelAdmin):
     ]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse: an appointment is cancelled, which keeps the record."""
-        return False
+        return False  # users cancel instead, which keeps the record
 
     def get_changeform_initial_data(self, request: HttpRequest) -> Any:
-        """Leave out a start in the address that is no time."""
+        """Ignore an invalid start in the address."""
         initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
         try:
             initial["start_time"] = forms.DateTimeField().clean(initial["start_time"])
@@ -132,13 +125,12 @@ class AppointmentAdmin(SafeModelAdmin):
         return initial
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave out what a new appointment does not have yet, and what the role does not allow."""
+        """Hide what a new appointment does not have yet, and what the role does not allow."""
         fieldsets = super().get_fieldsets(request, obj) if obj else self.fieldsets[:2]
         may = request.user.has_perm("appointments.book_outside_hours")
         return [each for each in fieldsets if may or each[0] != OUTSIDE_HOURS]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Leave out the tick, too, for who may not book outside hours."""
         form = super().get_form(request, obj, change=change, **kwargs)
         if not request.user.has_perm("appointments.book_outside_hours"):
             form.base_fields.pop("outside_hours", None)
@@ -146,16 +138,14 @@ class AppointmentAdmin(SafeModelAdmin):
 
     @admin.display(description="start", ordering="start_time")
     def start(self, appointment: Appointment) -> str:
-        """Return the start in clinic time."""
         return f"{clinic_time.date_text(appointment.start_time)} {clinic_time.time_text(appointment.start_time)}"
 
     @admin.display(description="minutes", ordering="duration_minutes")
     def length(self, appointment: Appointment) -> int:
-        """Return the length in minutes."""
         return appointment.duration_minutes
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Find by patient, as at the front desk, or by reason."""
+        """Search by patient, as at the front desk, or by reason."""
         if not search_term.strip():
             return queryset, False
         by_reason, _may_repeat = super().get_search_results(request, queryset, search_term)
@@ -163,38 +153,32 @@ class AppointmentAdmin(SafeModelAdmin):
         return by_reason | queryset.filter(patient__in=found), False
 
     def save_model(self, request: HttpRequest, obj: Appointment, form: Any, change: bool) -> None:
-        """Save, noting who booked."""
         if not change:
             obj.booked_by = request.user  # type: ignore[assignment]  # signed in, as clinic.access has seen
         super().save_model(request, obj, form, change)
 
     @admin.action(description="Mark arrived", permissions=["change"])
     def mark_arrived(self, request: HttpRequest, queryset: Any) -> None:
-        """Mark the selected patients arrived."""
         self._each(request, queryset, booking.mark_arrived)
 
     @admin.action(description="Start consultation", permissions=["change"])
     def start_consultation(self, request: HttpRequest, queryset: Any) -> None:
-        """Start the selected consultations."""
         self._each(request, queryset, booking.start)
 
     @admin.action(description="Complete consultation", permissions=["change"])
     def complete(self, request: HttpRequest, queryset: Any) -> None:
-        """Complete the selected consultations."""
         self._each(request, queryset, booking.complete)
 
     @admin.action(description="Mark no-show", permissions=["change"])
     def mark_no_show(self, request: HttpRequest, queryset: Any) -> None:
-        """Mark the selected patients as not come."""
         self._each(request, queryset, booking.mark_no_show)
 
     @admin.action(description="Undo the last status", permissions=["change"])
     def undo(self, request: HttpRequest, queryset: Any) -> None:
-        """Take back the last status of the selected appointments."""
         self._each(request, queryset, booking.undo)
 
     def _each(self, request: HttpRequest, queryset: Any, verb: Callable[..., Appointment]) -> None:
-        """Carry out a verb on each; what a rule refuses is listed, the others are done."""
+        """Change each; list those that a rule refuses."""
         refused = []
         appointments = queryset.select_related("patient", "doctor").order_by("start_time", "pk")
         for appointment in appointments:
@@ -203,9 +187,9 @@ class AppointmentAdmin(SafeModelAdmin):
                     verb(appointment, by=request.user)
             except ValidationError as error:
                 refused.append(f"{appointment.patient}, {appointment}: {refusals_of(error)}")
-        for message in refused[:MAX_REFUSALS_TOLD]:
+        for message in refused[:MAX_REFUSALS_SHOWN]:
             self.message_user(request, message, messages.ERROR)
-        if len(refused) > MAX_REFUSALS_TOLD:
-            self.message_user(request, f"And {len(refused) - MAX_REFUSALS_TOLD} more were refused.", messages.ERROR)
+        if len(refused) > MAX_REFUSALS_SHOWN:
+            self.message_user(request, f"And {len(refused) - MAX_REFUSALS_SHOWN} more were refused.", messages.ERROR)
         if done := len(appointments) - len(refused):
             self.message_user(request, f"{done} changed.", messages.SUCCESS)

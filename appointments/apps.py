@@ -7,3 +7,9 @@ class AppointmentsConfig(AppConfig):
     """Appointments of patients to doctors."""
 
     name = "appointments"
+
+    def ready(self) -> None:
+        from appointments.personal_data import AppointmentData
+        from patients.privacy import holders
+
+        holders.register(AppointmentData())

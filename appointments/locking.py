@@ -1,7 +1,4 @@
-"""Locks on diaries, and the search for overlapping appointments.
-
-Why the lock is a write, and why nothing may come between lock, check and write: docs/decisions/001-locking.md.
-"""
+"""Locks on diaries, and the search for overlapping appointments: docs/decisions/001-locking.md."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
@@ -18,12 +15,9 @@ from patients.rules import check_not_anonymised
 def lock_diaries(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
     """Make every other writer of these diaries wait until this transaction ends.
 
-    Locks: the doctors' rows in order of their ids, then the patients'. The lock must be a write: the nodes of a cluster
-    only notice each other by rows that both have changed.
-
-    Raises:
-        ValidationError: by field, `gone` if a doctor or patient was deleted, `anonymised` if a patient was.
+    Locks: the doctors' rows in order of their ids, then the patients'. Raises: `gone`, `anonymised`, by field.
     """
+    # The lock is a write: nodes of a cluster notice each other only by rows that both have changed.
     for field, diaries, ids in (
         ("doctor", Doctor.objects.all(), doctor_ids),
         ("patient", Patient.objects.not_anonymised(), patient_ids),
@@ -42,8 +36,7 @@ def overlapping_pairs(
 ) -> Iterator[tuple[int, int, int]]:
     """Yield `(diary, earlier, later)` for every two rows of one diary that share time.
 
-    `rows` are `(diary, appointment, start, end)`, in order of diary and start; they are read once, and only those
-    still running are kept in memory.
+    `rows` are `(diary, appointment, start, end)`, in order of diary and start; they are read once.
     """
     diary: int | None = None
     running: list[tuple[int, dt.datetime]] = []

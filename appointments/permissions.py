@@ -1,10 +1,6 @@
-"""What a user may do with one appointment.
+"""What a user may do with one appointment; `clinic.web.page_access` decides who may use a page at all."""
 
-`clinic.web.page_access` decides who may use a page at all; this module decides for which appointments. The permission
-`<action>_own_<model>` covers those in the doctor's own diary.
-"""
-
-from typing import Any
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404
@@ -12,6 +8,9 @@ from django.shortcuts import get_object_or_404
 from appointments.models import Appointment
 from appointments.statuses import Stamped, Status, is_closed_out
 from doctors.models import Doctor
+
+if TYPE_CHECKING:
+    from clinic.models import User
 
 _UNDO_RIGHT = {
     Status.ARRIVED: "arrive",
@@ -25,8 +24,8 @@ _UNDO_RIGHT = {
 RIGHTS = ("view", "arrive", "treat", "change")
 
 
-def rights_of(user: Any, *, is_own: bool) -> frozenset[str]:
-    """Return which of `RIGHTS` the user has to appointments, those in the own diary or others."""
+def rights_of(user: "User", *, is_own: bool) -> frozenset[str]:
+    """Return which of `RIGHTS` the user has; `is_own` is for appointments in the user's own diary."""
     return frozenset(
         right
         for right in RIGHTS
@@ -35,45 +34,35 @@ def rights_of(user: Any, *, is_own: bool) -> frozenset[str]:
     )
 
 
-def rights_to(appointment: Appointment, user: Any) -> frozenset[str]:
-    """Return which of `RIGHTS` the user has to this appointment."""
+def rights_to(appointment: Appointment, user: "User") -> frozenset[str]:
     return rights_of(user, is_own=is_own_diary(appointment.doctor, user))
 
 
-def is_own_diary(doctor: Doctor, user: Any) -> bool:
-    """Return whether the diary is that of the user, who is a doctor then."""
+def is_own_diary(doctor: Doctor, user: "User") -> bool:
     return doctor.user_id is not None and doctor.user_id == user.pk
 
 
-def may(user: Any, action: str, appointment: Appointment) -> bool:
+def may(user: "User", action: str, appointment: Appointment) -> bool:
     """Return whether the user may `arrive`, `treat`, `change`, `view` or `undo` this appointment."""
     right = undo_asks_for(appointment.status, appointment.stamped) if action == "undo" else action
     return right in rights_to(appointment, user)
 
 
 def undo_asks_for(status: str, stamped: Stamped) -> str:
-    """Return the right that taking back a status asks for: the one that setting it asked for."""
+    """Return the right that an undo needs: the one that setting the status needed."""
     return "arrive" if is_closed_out(status, stamped) else _UNDO_RIGHT.get(Status(status), "change")
 
 
-def appointment_for(user: Any, pk: int, action: str) -> Appointment:
-    """Return the appointment if the user may do this to it; 404 if there is none.
-
-    Raises:
-        PermissionDenied: if it is not for this user.
-    """
+def appointment_for(user: "User", pk: int, action: str) -> Appointment:
+    """Return the appointment, or 404; PermissionDenied if the user may not do this to it."""
     appointment = get_object_or_404(Appointment.objects.select_related("patient", "doctor", "booked_by"), pk=pk)
     if not may(user, action, appointment):
         raise PermissionDenied
     return appointment
 
 
-def doctor_with_feed(user: Any, pk: int) -> Doctor:
-    """Return the doctor if the user may make and revoke the calendar feed: of any doctor, or the own; 404 if none.
-
-    Raises:
-        PermissionDenied: if it is not for this user.
-    """
+def doctor_with_feed(user: "User", pk: int) -> Doctor:
+    """Return the doctor, or 404; PermissionDenied if the user may not create and revoke the calendar feed."""
     doctor = get_object_or_404(Doctor, pk=pk)
     if user.has_perm("doctors.change_doctor"):
         return doctor

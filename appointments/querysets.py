@@ -14,6 +14,7 @@ from clinic.db.local_dates import LocalDates
 
 if TYPE_CHECKING:
     from appointments.models import Appointment  # noqa: F401 -- for the annotation below only
+    from clinic.models import User
 
 SLOT_COLUMNS = frozenset(
     {"doctor", "doctor_id", "patient", "patient_id", "start_time", "end_time", "duration_minutes", "status"}
@@ -25,8 +26,6 @@ class DiaryBypassed(TypeError):
 
 
 class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
-    """Appointments."""
-
     def for_doctor(self, doctor_id: int) -> "AppointmentQuerySet":
         return self.filter(doctor_id=doctor_id)
 
@@ -34,26 +33,19 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return self.filter(patient_id=patient_id)
 
     def blocking(self) -> "AppointmentQuerySet":
-        """Return the appointments that take time of doctor and patient."""
         return self.filter(status__in=sorted(BLOCKING))
 
     def open(self) -> "AppointmentQuerySet":
-        """Return the appointments without a final status."""
         return self.filter(status__in=sorted(OPEN))
 
     def overlapping(self, start_time: dt.datetime, end_time: dt.datetime) -> "AppointmentQuerySet":
-        """Return the appointments that share time with `[start_time, end_time)`; touching is allowed.
-
-        This is the one definition of overlap. It is bounded on both sides, because no appointment is longer than
-        180 minutes: without the lower bound the query reads a doctor's whole history.
-        """
+        """Return the appointments that share time with `[start_time, end_time)`; the one definition of overlap."""
+        # The lower bound, the longest length, keeps the query from reading a doctor's whole history.
         return self.filter(start_time__lt=end_time, start_time__gt=start_time - LONGEST, end_time__gt=start_time)
 
     def on_day(self, day: dt.date) -> "AppointmentQuerySet":
-        """Return the appointments that start on a clinic-local date.
-
-        A range of two instants: `start_time__date` would read a doctor's whole history.
-        """
+        """Return the appointments that start on a clinic-local date."""
+        # `start_time__date` would read a doctor's whole history.
         start, end = clinic_time.day_bounds(day)
         return self.filter(start_time__gte=start, start_time__lt=end)
 
@@ -74,24 +66,21 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return self.filter(end_time__lte=at or timezone.now()).order_by("-start_time", "-pk")
 
     def without_outcome(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
-        """Return the appointments that had ended by `at` (default now) without a final status, oldest first.
-
-        The start is bounded, too, for the index. The order is by end, because in order of start SQLite would read years
-        of completed appointments for the few open ones.
-        """
+        """Return the appointments that had ended by `at` (default now) without a final status, oldest first."""
         at = at or timezone.now()
+        # The start is bounded for the index; ordered by start, SQLite would read years of completed appointments.
         return self.open().filter(start_time__lt=at, end_time__lte=at).order_by("end_time", "pk")
 
-    def closed_out_by(self, user: Any) -> "AppointmentQuerySet":
-        """Return the appointments whose outcome the user may record: all, those of the own diary, or none."""
+    def closed_out_by(self, user: "User") -> "AppointmentQuerySet":
+        """Return those whose outcome the user may record: all, those in the user's diary, or none."""
         if user.has_perm("appointments.arrive_appointment"):
             return self.all()
         if user.has_perm("appointments.arrive_own_appointment"):
             return self.filter(doctor__user=user)
         return self.none()
 
-    def visible_to(self, user: Any) -> "AppointmentQuerySet":
-        """Return the appointments whose page the user may open: all, those of the own diary, or none."""
+    def visible_to(self, user: "User") -> "AppointmentQuerySet":
+        """Return those that the user may open: all, those in the user's diary, or none."""
         if user.has_perm("appointments.view_appointment"):
             return self.all()
         if user.has_perm("appointments.view_own_appointment"):
@@ -99,11 +88,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return self.none()
 
     def update(self, **values: Any) -> int:
-        """Update columns that diaries do not depend on.
-
-        Raises:
-            DiaryBypassed: for doctor, patient, time or status.
-        """
+        """Refuse to change doctor, patient, time or status: `DiaryBypassed`."""
         if bypassed := SLOT_COLUMNS & values.keys():
             raise DiaryBypassed(f"Save appointments one by one to change {', '.join(sorted(bypassed))}.")
         return super().update(**values)
@@ -117,9 +102,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
     delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: keeps it off managers
 
     def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse with `DiaryBypassed`."""
         raise DiaryBypassed("Book appointments one by one: bulk_create does not lock diaries.")
 
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Refuse with `DiaryBypassed`."""
         raise DiaryBypassed("Change appointments one by one: bulk_update does not lock diaries.")

@@ -13,8 +13,10 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from appointments.statuses import BLOCKING, FORWARD, MOVABLE, Stamped, Status, is_closed_out, undone
+from clinic.audit.actor import ANONYMISED
 from clinic.core import clinic_time
 from clinic.core.appointment_length import check_duration as check_duration  # also a rule of doctors' default lengths
+from clinic.db.versions import check_unchanged
 
 if TYPE_CHECKING:
     from appointments.models import Appointment
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 # Rules that a reason may override; and all rules after which another time or doctor helps.
 OUTSIDE_HOURS = frozenset({"hours", "leave", "closed", "gap"})
 TIME_IN_THE_WAY = OUTSIDE_HOURS | {"doctor_overlap", "patient_overlap", "inactive"}
+# What people write about an appointment in their own words.
+TEXTS = ("reason", "notes", "cancel_reason", "outside_hours_reason")
 
 
 def check_aware(start_time: dt.datetime) -> None:
@@ -91,10 +95,8 @@ def check_not_closed(time: "DoctorAvailability", start_time: dt.datetime, end_ti
 def check_not_on_leave(
     time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Refuse an appointment that shares time with the doctor's leave; touching is allowed: `leave`, with its end.
-
-    The reason of a leave is private, and booking does not need it.
-    """
+    """Refuse an appointment that shares time with the doctor's leave; touching is allowed: `leave`."""
+    # The message gives the end of the leave but not its reason, which is private.
     leave = time.absence_in(start_time, end_time)
     if leave is not None:
         raise ValidationError(
@@ -111,10 +113,7 @@ def check_not_on_leave(
 def check_in_hours(
     time: "DoctorAvailability", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Refuse an appointment outside a single working interval: `hours`, with those of the day.
-
-    A doctor without any hours can be booked at any time.
-    """
+    """Refuse an appointment outside a single working interval, if the doctor has any hours: `hours`."""
     if time.has_inside_hours(start_time, end_time):
         return
     hours = time.hours_on(clinic_time.local_date(start_time))
@@ -141,10 +140,7 @@ def check_outside_hours_reason(reason: str, *, is_ticked: bool) -> None:
 
 
 def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime) -> None:
-    """Refuse an appointment that overlaps another of the doctor: `doctor_overlap`. One query.
-
-    The message names the doctor and the time, never the other patient.
-    """
+    """Refuse an appointment that overlaps another of the doctor: `doctor_overlap`. One query."""
     other = others.blocking().overlapping(start_time, end_time).select_related("doctor").first()
     if other is not None:
         raise ValidationError(
@@ -157,10 +153,7 @@ def check_doctor_free(others: "AppointmentQuerySet", start_time: dt.datetime, en
 def check_gap_kept(
     others: "AppointmentQuerySet", start_time: dt.datetime, end_time: dt.datetime, *, doctor: "Doctor"
 ) -> None:
-    """Refuse an appointment within the doctor's gap before or after another: `gap`. At most one query.
-
-    The message names the doctor and the time, never the other patient.
-    """
+    """Refuse an appointment within the doctor's gap before or after another: `gap`. At most one query."""
     if not doctor.gap_minutes:
         return
     other = others.blocking().overlapping(start_time - doctor.gap, end_time + doctor.gap).first()
@@ -177,7 +170,7 @@ def check_gap_kept(
 
 
 def _in_the_way(other: "Appointment") -> dict[str, Any]:
-    """Return the span of a conflicting appointment: in words, and as instants for programs."""
+    """Return the span of a conflicting appointment, in words and as instants, without the patient."""
     span = clinic_time.span_text(other.start_time, other.end_time)
     return {"span": span, "start_time": other.start_time, "end_time": other.end_time}
 
@@ -201,10 +194,7 @@ def without_other_appointment(refusal: ValidationError) -> ValidationError:
 
 
 def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime) -> None:
-    """Refuse to change time, doctor or patient in a final status: `not_movable`.
-
-    After the arrival, an appointment can only be moved within its day.
-    """
+    """Refuse to change time, doctor or patient in a final status, or the day after the arrival: `not_movable`."""
     if status not in MOVABLE:
         raise ValidationError(
             _("This appointment is %(status)s and can no longer be moved. Undo that first, or book a new one."),
@@ -222,9 +212,8 @@ def check_transition(
 ) -> None:
     """Refuse a change of status that is not allowed, or not now.
 
-    `stamped` tells which timestamps the appointment had in its old status. Codes: `transition` if never; `not_today` if
-    only on the appointment's clinic-local day; `not_started` for a no-show before the start; `not_over` for attendance
-    recorded before the end; `past` for reinstating a cancelled appointment whose time has passed.
+    `transition` if never; `not_today` if only on the appointment's clinic-local day; `not_started` for a no-show before
+    the start; `not_over` for attendance recorded before the end; `past` for reinstating a cancelled past appointment.
     """
     if undone(old, stamped) != new:
         check_forward(old, new)
@@ -335,13 +324,29 @@ def refuse_gone(what: str) -> NoReturn:
 
 def check_not_stale(current_version: int, *, seen_version: int | None) -> None:
     """Refuse a change if the record was changed since it was shown; None skips the check: `stale`."""
-    if seen_version not in (None, current_version):
+    message = _("Somebody else has changed this appointment. Check it as it is now, then decide again.")
+    check_unchanged(current_version, seen=seen_version, message=message)
+
+
+def check_no_text_for_anonymised(text: str, *, is_anonymised: bool) -> None:
+    """Refuse to write about the appointment of an anonymised patient: `anonymised`."""
+    if is_anonymised and text not in ("", ANONYMISED):
         raise ValidationError(
-            _("Somebody else has changed this appointment. Check it as it is now, then decide again."),
-            code="stale",
+            _("The patient of this appointment has been anonymised, so nothing can be written about it."),
+            code="anonymised",
+        )
+
+
+def check_no_open_appointments(open_appointments: "AppointmentQuerySet", *, today: dt.date) -> None:
+    """Refuse to anonymise a patient with an open appointment that ends `today` or later: `open_appointments`."""
+    start, _end = clinic_time.day_bounds(today)
+    if (appointment := open_appointments.filter(end_time__gt=start).order_by("start_time").first()) is not None:
+        raise ValidationError(
+            _("An appointment is still open: %(appointment)s. Record how it ended, or cancel it, first."),
+            code="open_appointments",
+            params={"appointment": appointment},
         )
 
 
 def is_blocking(status: str) -> bool:
-    """Return whether an appointment in this status takes time of the doctor and the patient."""
     return status in BLOCKING

@@ -6,8 +6,6 @@ from django.db.models import TextChoices
 
 
 class Status(TextChoices):
-    """Where an appointment stands."""
-
     BOOKED = "booked", "Booked"
     ARRIVED = "arrived", "Arrived"
     IN_CONSULTATION = "in_consultation", "In consultation"
@@ -17,7 +15,7 @@ class Status(TextChoices):
 
 
 class Stamped(NamedTuple):
-    """Which of its steps an appointment has a time for. Closing out a past appointment invents none."""
+    """Which timestamps an appointment has. One that was closed out later has none."""
 
     arrived: bool = False
     started: bool = False
@@ -25,8 +23,6 @@ class Stamped(NamedTuple):
 
 
 class CancelledBy(TextChoices):
-    """Who called the appointment off."""
-
     PATIENT = "patient", "The patient"
     CLINIC = "clinic", "The clinic"
 
@@ -40,7 +36,7 @@ MOVABLE = frozenset({Status.BOOKED, Status.ARRIVED})
 # The statuses in which it is still open how an appointment ends.
 OPEN = frozenset({Status.BOOKED, Status.ARRIVED, Status.IN_CONSULTATION})
 
-# Status to those it leads on to; when it may, is in rules.py.
+# The statuses that may follow each status; rules.py says when.
 FORWARD: dict[Status, frozenset[Status]] = {
     Status.BOOKED: frozenset(
         {Status.ARRIVED, Status.IN_CONSULTATION, Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED}
@@ -62,7 +58,7 @@ _UNDO = {
 
 
 def undone(status: str, stamped: Stamped) -> Status | None:
-    """Return the status that an undo brings back; None if there is nothing to undo."""
+    """Return the status that an undo restores; None if there is nothing to undo."""
     if not is_closed_out(status, stamped):
         return _UNDO.get(Status(status))
     if stamped.started:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from appointments import doctors_time_views, rights_views
+from appointments import doctors_time_views
 from appointments.availability import views as free_views
 from appointments.booking import views as booking_views
 from appointments.calendar_feed import views as calendar_views
@@ -37,9 +37,6 @@ urlpatterns = [
     path("doctors/closures/new/", doctors_time_views.closure_add, name="closure_add"),
     path("doctors/closures/holidays/", doctors_time_views.closure_holidays, name="closure_holidays"),
     path("doctors/closures/<int:pk>/", doctors_time_views.closure_edit, name="closure_edit"),
-    path("patients/<int:pk>/data/", rights_views.patient_data, name="patient_data"),
-    path("patients/<int:pk>/anonymise/", rights_views.patient_anonymise, name="patient_anonymise"),
-    path("patients/retention/", rights_views.patient_retention, name="patient_retention"),
     path("appointments/impacts/", impact_views.impact_list, name="impact_list"),
     path("appointments/impacts/<int:pk>/", impact_views.impact_detail, name="impact_detail"),
     path("appointments/impacts/<int:pk>/print/", impact_views.impact_print, name="impact_print"),

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clinic.core import clinic_time
+from clinic.db.versions import check_unchanged
 
 LINKED = gettext_lazy(
     "This doctor has, or has had, appointments, so the record is kept and cannot be deleted. Deactivate the doctor "
@@ -159,10 +160,8 @@ def check_not_stale(held_version: int, *, seen_version: int | None) -> None:
     Raises:
         ValidationError: `stale`.
     """
-    if seen_version not in (None, held_version):
-        raise ValidationError(
-            _("Somebody else has changed this meanwhile. Look at it as it is now, then decide again."), code="stale"
-        )
+    message = _("Somebody else has changed this meanwhile. Look at it as it is now, then decide again.")
+    check_unchanged(held_version, seen=seen_version, message=message)
 
 
 def interval_text(start: dt.time, end: dt.time) -> str:

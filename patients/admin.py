@@ -1,20 +1,18 @@
-"""Admin of patients, as far as it is theirs alone.
-
-`appointments.patient_admin` registers it: there it is known what is kept of them beside the record.
-"""
-
 from typing import Any
 
+from django.contrib import admin
 from django.http import HttpRequest
 
 from clinic.administration.base import ProtectedModelAdmin
-from patients.forms import SeenPatientForm
+from patients.forms import VersionedPatientForm
+from patients.models import Patient
+from patients.privacy.anonymise import former_values_of
+from patients.privacy.temporary_data import erase_from_session, erase_temporary_data
 
 
+@admin.register(Patient)
 class PatientAdmin(ProtectedModelAdmin):
-    """Patients, found by the same folded keys as at the front desk."""
-
-    form = SeenPatientForm
+    form = VersionedPatientForm
     list_display = ["last_name", "first_name", "date_of_birth", "phone_number", "email", "created_at"]
     list_display_links = ["last_name", "first_name"]
     search_fields = ["name_key"]  # turns the search box on; get_search_results() does the search
@@ -22,8 +20,19 @@ class PatientAdmin(ProtectedModelAdmin):
     date_hierarchy = "created_at"
     list_filter = ["created_at"]
     readonly_fields = ["created_at", "updated_at"]
-    fields = [*SeenPatientForm.Meta.fields, "created_at", "updated_at", "seen_at"]
+    fields = [*VersionedPatientForm.Meta.fields, "created_at", "updated_at", "seen_at"]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Find by name, e-mail or phone, as everywhere; without a term, list everyone."""
         return (queryset.search(search_term) if search_term.strip() else queryset), False
+
+    def delete_model(self, request: HttpRequest, obj: Patient) -> None:
+        """Delete the former values too, as anonymising does; the audit trail keeps them."""
+        former = former_values_of(obj)
+        super().delete_model(request, obj)
+        erase_temporary_data(former)
+        # This request's own session would be saved as it was read.
+        erase_from_session(request.session, former)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for patient in queryset:
+            self.delete_model(request, patient)

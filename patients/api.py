@@ -1,4 +1,4 @@
-"""Patients in the JSON API. Who may call what is in `clinic.web.page_access`."""
+"""Patients in the JSON API. Who may call it is in `clinic.web.page_access`."""
 
 import datetime as dt
 from typing import Annotated, Any
@@ -39,7 +39,7 @@ class PatientIn(StrictSchema):
 
 
 class PatientPatch(StrictSchema):
-    """What is to be another: what is left out stays."""
+    """Fields to change. Omitted fields keep their values."""
 
     first_name: FirstName = left_out()
     last_name: LastName = left_out()
@@ -73,7 +73,7 @@ class PatientOut(Schema):
 
 
 class PatientSearchIn(PageIn):
-    """What is sought: the beginnings of names in any order, of the e-mail or of the phone number."""
+    """A search text: beginnings of names in any order, of the e-mail or of the phone number."""
 
     q: Annotated[str, text(MAX_QUERY, least=1, example="ana lop")]
 
@@ -101,10 +101,10 @@ def patient_register(request: StaffRequest, response: HttpResponse, sent: Patien
     response={200: list[PatientOut], **refusals()},
     openapi_extra=IN_PAGES,
 )
-def patient_search(request: StaffRequest, response: HttpResponse, sought: PatientSearchIn) -> Any:
-    """List the patients found, by last and first name. It is a POST so that no personal data stands in an address."""
-    found = Patient.objects.search(sought.q)
-    page = page_of(found, response, order=("name_key", "id"), cursor=sought.cursor, limit=sought.limit)
+def patient_search(request: StaffRequest, response: HttpResponse, search: PatientSearchIn) -> Any:
+    """List the patients found, by last and first name. A POST, so that addresses contain no personal data."""
+    found = Patient.objects.search(search.q)
+    page = page_of(found, response, order=("name_key", "id"), cursor=search.cursor, limit=search.limit)
     AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in page])
     return page
 
@@ -118,7 +118,7 @@ def patient_search(request: StaffRequest, response: HttpResponse, sought: Patien
     openapi_extra=has_etag(),
 )
 def patient_get(request: StaffRequest, response: HttpResponse, patient_id: IdInUrl) -> Any:
-    """Return a patient. To a doctor the patients are known who have an appointment in the own diary."""
+    """Return a patient. Doctors can read the patients who have an appointment with them."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=patient_id)
     AuditEntry.objects.record(Event.READ, patient)
     return with_etag(response, PatientOut.from_orm(patient))
@@ -139,14 +139,14 @@ def patient_change(
     changes: PatientPatch,
     if_match: IfMatch = None,
 ) -> Any:
-    """Change what is named. 400 if the e-mail is another patient's; 412 if the record is not what If-Match says."""
+    """Change the given fields. 400 if another patient has the e-mail; 412 if the record does not match If-Match."""
     patient = _changed(patient_id, changes.dict(exclude_unset=True), if_match)
     return with_etag(response, PatientOut.from_orm(patient))
 
 
 @retrying
 def _changed(patient_id: int, changes: dict[str, Any], if_match: str | None) -> Patient:
-    """Change a record. Locks its row, so that it is still what was compared."""
+    """Compare the record with If-Match and change it. Locks: the row."""
     with transaction.atomic():
         patient = get_object_or_404(Patient.objects.select_for_update(), pk=patient_id)
         before = PatientOut.from_orm(patient)
@@ -154,8 +154,8 @@ def _changed(patient_id: int, changes: dict[str, Any], if_match: str | None) -> 
         for name, value in changes.items():
             setattr(patient, name, value)
         patient.full_clean()
-        if PatientOut.from_orm(patient) != before:  # who changes nothing makes nobody's copy old
+        if PatientOut.from_orm(patient) != before:  # a request without changes must not make other copies outdated
             patient.save()
         else:
-            AuditEntry.objects.record(Event.READ, patient)  # it is shown all the same
+            AuditEntry.objects.record(Event.READ, patient)  # the answer shows the record
     return patient

@@ -1,5 +1,3 @@
-"""Forms of patients."""
-
 from typing import Any
 
 from crispy_forms.layout import Div, Field, Layout
@@ -14,10 +12,10 @@ from patients import rules
 from patients.models import Patient
 
 
-class SeenPatientForm(forms.ModelForm):
-    """A patient's record with the moment it was last changed when shown, so that nobody overwrites another's change."""
+class VersionedPatientForm(forms.ModelForm):
+    """A patient's record that remembers when it was last changed, so that no other user's change is overwritten."""
 
-    # Empty while registering.
+    # The time of that change, in ISO format; empty for a new patient.
     seen_at = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:
@@ -30,30 +28,28 @@ class SeenPatientForm(forms.ModelForm):
             self.fields["seen_at"].initial = self.instance.updated_at.isoformat()
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse a form that shows an older state than the record's; sent again, it counts as decided."""
+        """Refuse an outdated form once; if it is sent again, it overwrites the record."""
         cleaned = super().clean()
         if self.instance.pk:
-            held_at = self.instance.updated_at.isoformat()
+            updated_at = self.instance.updated_at.isoformat()
             try:
-                rules.check_not_stale(held_at=held_at, seen_at=self.cleaned_data.get("seen_at", ""))
+                rules.check_not_stale(updated_at=updated_at, seen_at=self.cleaned_data.get("seen_at", ""))
             except ValidationError:
-                replace_value(self, "seen_at", held_at)
+                replace_value(self, "seen_at", updated_at)
                 raise
         return cleaned
 
 
-class PatientForm(SeenPatientForm):
+class PatientForm(VersionedPatientForm):
     """Register a patient or correct the record.
 
-    Who may be registered already is shown before a second record is made: `duplicates` holds them, and only
-    `anyway_name`, sent by a button beside them, registers the patient nevertheless. With a prefix the form fits into
-    another one.
+    If `duplicates` were found, the patient is registered only by the button named `anyway_name`.
     """
 
-    # The ids, parted by commas, of the possible duplicates that the form was shown with.
+    # The ids, separated by commas, of the possible duplicates that the user has seen.
     duplicates_shown = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    class Meta(SeenPatientForm.Meta):
+    class Meta(VersionedPatientForm.Meta):
         widgets = {
             "date_of_birth": DateInput(),
             "phone_number": forms.TextInput(attrs={"inputmode": "tel"}),
@@ -82,25 +78,20 @@ class PatientForm(SeenPatientForm):
 
     @property
     def anyway_name(self) -> str:
-        """The name of the button that registers a patient although others are like it."""
         return self.add_prefix("anyway")
 
     @property
-    def can_be_sent_anyway(self) -> bool:
-        """Whether possible duplicates are in the way, and nothing stops who has looked at them from going on."""
+    def can_register_anyway(self) -> bool:
+        """Whether the user may register the patient despite the possible duplicates."""
         return self.has_error(NON_FIELD_ERRORS, "possible_duplicate")
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse to register who may be registered already, unless all who are like that were seen.
-
-        The holder of the same e-mail is listed with them, but refused at that field, by the rule.
-        """
         cleaned = super().clean()
         if not self.instance.pk:
-            self._look_for_duplicates(cleaned or {})
+            self._check_duplicates(cleaned or {})
         return cleaned
 
-    def _look_for_duplicates(self, cleaned: dict[str, Any]) -> None:
+    def _check_duplicates(self, cleaned: dict[str, Any]) -> None:
         email = (cleaned.get("email") or "").lower()
         self.duplicates = Patient.objects.possible_duplicates(
             first_name=cleaned.get("first_name") or "",
@@ -109,19 +100,20 @@ class PatientForm(SeenPatientForm):
             phone_number=cleaned.get("phone_number") or "",
             email=email,
         )
-        alike = {str(patient.pk) for patient in self.duplicates if patient.email != email}
+        # The rule of the e-mail field refuses the same e-mail.
+        unconfirmed = {str(patient.pk) for patient in self.duplicates if patient.email != email}
         seen = set(cleaned.get("duplicates_shown", "").split(",")) if self.anyway_name in self.data else set()
-        if not alike <= seen:
+        if not unconfirmed <= seen:
             shown = ",".join(str(patient.pk) for patient in self.duplicates)
             replace_value(self, "duplicates_shown", shown)
             raise ValidationError(
-                _("Is it the same person? Then no second record is needed."),
+                _("Is it the same person? Then use the existing record."),
                 code="possible_duplicate",
             )
 
 
-def record_from(query: str) -> dict[str, str]:
-    """Return what somebody searched for as the beginning of a patient's record."""
+def initial_from_query(query: str) -> dict[str, str]:
+    """Return a search text as initial values of the form."""
     if "@" in query:
         return {"email": query}
     if any(char.isdigit() for char in query):

@@ -1,4 +1,4 @@
-"""Patients in files: the columns they have there, and who of a file is registered already."""
+"""Import of patients: the columns, and which rows are registered already."""
 
 from typing import Any, NamedTuple
 
@@ -18,8 +18,6 @@ NameAndBirth = tuple[str, Any]
 
 
 class PatientResource(Resource):
-    """A patient as a row."""
-
     first_name = Field("first_name", "First name", TextWidget())
     last_name = Field("last_name", "Last name", TextWidget())
     email = Field("email", "E-mail", TextWidget())
@@ -28,7 +26,7 @@ class PatientResource(Resource):
 
 
 class PatientImporter(Importer):
-    """Patients. E-mails that are registered are left alone: an import adds people and overwrites nobody's record."""
+    """Adds patients. A row with a registered e-mail changes nothing."""
 
     kind = "patients"
     noun = "patient"
@@ -59,12 +57,11 @@ class PatientImporter(Importer):
     }
 
     def judge(self) -> Judge:
-        """Return who compares with the patients registered now."""
         return PatientJudge()
 
 
 class Candidate(NamedTuple):
-    """A line with what its patient is compared by: folded names with date of birth, and ways to dial the number."""
+    """A line with the keys it is compared by: folded names with date of birth, and phone keys."""
 
     line: Line
     people: list[NameAndBirth]
@@ -72,24 +69,21 @@ class Candidate(NamedTuple):
 
 
 class PatientJudge(Judge):
-    """Compares rows with patients as the form does: e-mail, name in either order with date of birth, phone number.
-
-    Rows are compared with those before them, too; what of them is remembered are short texts, at most 20,000 rows'.
-    """
+    """Compares rows with patients, and with earlier rows, by e-mail, name and date of birth, and phone number."""
 
     def __init__(self) -> None:
         self._emails: dict[str, int] = {}
         self._people: dict[NameAndBirth, int] = {}
         self._phones: dict[str, int] = {}
-        # Those whom the import itself adds from now on are compared with as rows.
+        # Patients added by this import are compared as rows.
         self._newest = Patient.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         self._registered = Patient.objects.filter(pk__lte=self._newest).order_by()
 
     def judge(self, lines: list[Line]) -> None:
-        """Give each line its verdict. Three queries a batch."""
+        """Set the verdict of each line. Three queries per batch."""
         sound = [line for line in lines if line.verdict != Verdict.ERROR]
         candidates = [Candidate(line, _people_keys(line.record), _phone_keys(line.record)) for line in sound]
-        holders = self._registered.in_bulk([line.record.email for line in sound], field_name="email")
+        same_email = self._registered.in_bulk([line.record.email for line in sound], field_name="email")
         people = self._people_like({key for candidate in candidates for key in candidate.people})
         phones = self._phones_like({key for candidate in candidates for key in candidate.phones})
         self._refuse_repeated_emails(lines)
@@ -97,14 +91,14 @@ class PatientJudge(Judge):
             line = candidate.line
             if line.verdict == Verdict.ERROR:
                 continue
-            if holder := holders.get(line.record.email):
-                _settle_registered(line, holder)
+            if patient := same_email.get(line.record.email):
+                _settle_registered(line, patient)
             else:
-                self._settle_alike(candidate, people, phones)
+                self._settle_similar(candidate, people, phones)
             self._remember(candidate)
 
     def _refuse_repeated_emails(self, lines: list[Line]) -> None:
-        """Refuse the rows whose e-mail a row before has: which of the two is right, nobody here can say."""
+        """Refuse the rows with the e-mail of an earlier row, as either could be the right one."""
         for line in lines:
             if email := line.record.email:
                 earlier = self._emails.setdefault(email, line.number)
@@ -118,11 +112,11 @@ class PatientJudge(Judge):
         return {(key, born): pk for key, born, pk in counted}
 
     def _phones_like(self, keys: set[str]) -> dict[str, int]:
-        # The first holder of a number only: thousands may share that of a switchboard.
+        # Only the first patient with a number: thousands may share that of a switchboard.
         found = SearchKey.objects.filter(key__in=keys, patient_id__lte=self._newest).order_by()
         return dict(found.values_list("key").annotate(first=Min("patient_id")))
 
-    def _settle_alike(self, candidate: Candidate, people: dict[NameAndBirth, int], phones: dict[str, int]) -> None:
+    def _settle_similar(self, candidate: Candidate, people: dict[NameAndBirth, int], phones: dict[str, int]) -> None:
         line = candidate.line
         if like := _first(people, candidate.people):
             line.settle(Verdict.SAME_PERSON, _("Same name and date of birth as this patient:"), like=like)
@@ -141,27 +135,27 @@ class PatientJudge(Judge):
             self._phones.setdefault(phone, number)
 
 
-def _settle_registered(line: Line, holder: Patient) -> None:
-    """Say that the row's e-mail is registered, and in what else the record differs from what the row gives."""
+def _settle_registered(line: Line, patient: Patient) -> None:
+    """Set the verdict of a row whose e-mail is registered, with the columns in which it differs from the record."""
     given = {name: getattr(line.record, name) for name in line.cells if getattr(line.record, name)}
-    differs = [name for name, value in given.items() if not _says_the_same(name, getattr(holder, name), value)]
+    differs = [name for name, value in given.items() if not _is_same_value(name, getattr(patient, name), value)]
     if differs:
         columns = ", ".join(PatientResource.fields[name].column_name.lower() for name in differs)
-        said = _("This patient has the e-mail, with another %(columns)s:") % {"columns": columns}
-        line.settle(Verdict.DIFFERS, said, like=holder.pk)
+        message = _("This patient has the e-mail, with another %(columns)s:") % {"columns": columns}
+        line.settle(Verdict.DIFFERS, message, like=patient.pk)
     else:
-        line.settle(Verdict.REGISTERED, _("This patient has the e-mail:"), like=holder.pk)
+        line.settle(Verdict.REGISTERED, _("This patient has the e-mail:"), like=patient.pk)
 
 
-def _says_the_same(name: str, held: Any, given: Any) -> bool:
-    """Return whether a record and a row agree on a field, however it is written."""
+def _is_same_value(name: str, stored: Any, given: Any) -> bool:
+    """Compare a field of a record with a row's, in any spelling."""
     if name == "phone_number":
-        return held == given or not phone_keys_to_compare(held).isdisjoint(phone_keys_to_compare(given))
-    return names.fold(held) == names.fold(given) if isinstance(held, str) else held == given
+        return stored == given or not phone_keys_to_compare(stored).isdisjoint(phone_keys_to_compare(given))
+    return names.fold(stored) == names.fold(given) if isinstance(stored, str) else stored == given
 
 
 def _people_keys(record: Patient) -> list[NameAndBirth]:
-    """Return name and date of birth as they are compared, the name in either order; none without both."""
+    """Return folded name and date of birth, the name in both orders; empty without both."""
     if record.date_of_birth is None:
         return []
     orders = (record.first_name, record.last_name), (record.last_name, record.first_name)
@@ -173,5 +167,5 @@ def _phone_keys(record: Patient) -> set[str]:
 
 
 def _first(known: dict[Any, int], keys: Any) -> int | None:
-    """Return the lowest of what is known under any of the keys."""
+    """Return the lowest value that is known for any of the keys."""
     return min((known[key] for key in keys if key in known), default=None)

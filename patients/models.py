@@ -1,5 +1,3 @@
-"""Patients, and the keys they are found by."""
-
 import datetime as dt
 from typing import Any
 
@@ -16,7 +14,7 @@ from clinic.db.fields import ClaimCounterField, NormalizedEmailField
 from clinic.db.protected import ProtectedRecord
 from clinic.db.transactions import LostRace
 from patients import rules
-from patients.querysets import FOUND_BY, PatientQuerySet
+from patients.querysets import SEARCHED_FIELDS, PatientQuerySet
 from patients.search_keys import keys_for
 
 NAME_LENGTH = 50
@@ -24,8 +22,6 @@ PHONE_LENGTH = 32
 
 
 class Patient(ProtectedRecord, AuditedRecord):
-    """A person registered with the clinic."""
-
     first_name = models.CharField(max_length=NAME_LENGTH, validators=[names.check_name])
     last_name = models.CharField(max_length=NAME_LENGTH, validators=[names.check_name])
     email = NormalizedEmailField("e-mail", validators=[rules.check_email_characters])
@@ -45,10 +41,10 @@ class Patient(ProtectedRecord, AuditedRecord):
         ordering = ["name_key", "pk"]
         constraints = [models.UniqueConstraint(fields=["email"], name="patient_email_unique")]
         permissions = [
-            ("view_own_patient", "Can view patients who have an appointment in one's own diary"),
+            ("view_own_patient", "Can view patients who have an appointment with the user"),
             ("import_patient", "Can import patients from a file"),
             ("export_patient", "Can export all patients to a file"),
-            ("anonymise_patient", "Can anonymise patients, for good"),
+            ("anonymise_patient", "Can permanently anonymise patients"),
         ]
 
     def __str__(self) -> str:
@@ -56,12 +52,11 @@ class Patient(ProtectedRecord, AuditedRecord):
 
     @property
     def trail_patient_id(self) -> int:
-        """The patient whose data an audit entry of this record holds."""
+        """The patient whom audit entries of this record are about."""
         return self.pk
 
     @property
     def full_name(self) -> str:
-        """First and last name, as they were typed."""
         return f"{self.first_name} {self.last_name}"
 
     @property
@@ -71,32 +66,23 @@ class Patient(ProtectedRecord, AuditedRecord):
         return " · ".join(filter(None, (self.full_name, born, self.phone_number)))
 
     def age_on(self, day: dt.date) -> int | None:
-        """Return the age in whole years on a date, or None without a date of birth.
-
-        Who is born on 29 February comes of age on 1 March in other years.
-        """
+        """Return the age in whole years. A birthday on 29 February counts from 1 March in other years."""
         born = self.date_of_birth
         if born is None:
             return None
         return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
     def get_absolute_url(self) -> str:
-        """Return the address of the patient's record."""
         return reverse("patients:patient_detail", args=[self.pk])
 
     def clean_fields(self, exclude: Any = None) -> None:
-        """Tidy the names before their validators look at them."""
         self.first_name = names.clean_name(self.first_name or "")
         self.last_name = names.clean_name(self.last_name or "")
         self.phone_number = (self.phone_number or "").strip()
         super().clean_fields(exclude=exclude)
 
     def clean(self) -> None:
-        """Check the rules of a patient.
-
-        Raises:
-            ValidationError: by field: `email_taken`, `date_of_birth`; `anonymised` of the whole.
-        """
+        """Check the rules: `email_taken` and `date_of_birth` by field, `anonymised` of the whole record."""
         errors = FieldErrors()
         with errors.at(NON_FIELD_ERRORS):
             rules.check_not_anonymised(self.anonymised_at)
@@ -106,11 +92,7 @@ class Patient(ProtectedRecord, AuditedRecord):
         errors.raise_any()
 
     def clean_alone(self) -> None:
-        """Check those rules that ask no other patient; an import asks about thousands at once. No query.
-
-        Raises:
-            ValidationError: by field: `date_of_birth`.
-        """
+        """Check the rules that need no other patient, as an import does for thousands at once. No query."""
         errors = FieldErrors()
         self._check_alone(errors)
         errors.raise_any()
@@ -120,40 +102,39 @@ class Patient(ProtectedRecord, AuditedRecord):
             rules.check_date_of_birth(self.date_of_birth, today=clinic_time.today(at=timezone.now()))
 
     def validate_constraints(self, exclude: Any = None) -> None:
-        """Leave the unique e-mail to `clean()`, which says what to do about it."""
+        """Leave the unique e-mail to `clean()`, whose message says what to do."""
 
-    def found_by(self) -> set[str]:
-        """Return what the patient is found by."""
+    def wanted_search_keys(self) -> set[str]:
         return keys_for(
             first_name=self.first_name, last_name=self.last_name, email=self.email, phone_number=self.phone_number
         )
 
     def update_search_keys(self) -> None:
-        """Set the key that patients are sorted by: last name, then first name, folded."""
+        """Set the sort key: last name, then first name, folded."""
         self.name_key = names.sort_key(self.first_name, self.last_name)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the patient and, in the same transaction, what the patient is found by.
+        """Save the patient and the search keys in one transaction.
 
-        Locks: the row, so that nobody writes back what was read before the record was anonymised.
+        Locks: the row, so that values from before the record was anonymised are not written back.
 
         Raises:
             LostRace: `anonymised`.
         """
         only = kwargs.get("update_fields")
-        is_found_anew = only is None or not FOUND_BY.isdisjoint(only)
+        changes_keys = only is None or not SEARCHED_FIELDS.isdisjoint(only)
         if only is not None:
-            derived = FOUND_BY | {"name_key"} if is_found_anew else set()
+            derived = SEARCHED_FIELDS | {"name_key"} if changes_keys else set()
             kwargs["update_fields"] = {*only, "updated_at", *derived}
-        if is_found_anew:
+        if changes_keys:
             self.update_search_keys()
         with transaction.atomic():
-            self._check_still_somebodys()
+            self._check_not_anonymised()
             super().save(*args, **kwargs)
-            if is_found_anew:
+            if changes_keys:
                 self._replace_keys()
 
-    def _check_still_somebodys(self) -> None:
+    def _check_not_anonymised(self) -> None:
         if self._state.adding:
             return
         row = Patient.objects.select_for_update().filter(pk=self.pk).order_by()
@@ -163,16 +144,16 @@ class Patient(ProtectedRecord, AuditedRecord):
             raise LostRace(error) from error
 
     def _replace_keys(self) -> None:
-        wanted = self.found_by()
-        held = set(self.search_keys.values_list("key", flat=True))
-        if stale := held - wanted:
+        wanted = self.wanted_search_keys()
+        present = set(self.search_keys.values_list("key", flat=True))
+        if stale := present - wanted:
             self.search_keys.filter(key__in=stale).delete()
-        if missing := wanted - held:
+        if missing := wanted - present:
             SearchKey.objects.bulk_create([SearchKey(patient=self, key=key) for key in missing])
 
 
 class SearchKey(models.Model):
-    """A folded text whose beginning finds a patient; see `patients.search_keys`."""
+    """A folded text by whose beginning a patient is found; see `patients.search_keys`."""
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="search_keys")
     key = models.CharField(max_length=64)

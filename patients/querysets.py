@@ -1,5 +1,3 @@
-"""Chainable words for patients."""
-
 import datetime as dt
 import uuid
 from collections.abc import Iterable
@@ -10,32 +8,31 @@ from django.db import models, transaction
 from clinic.core import names
 from clinic.db.local_dates import LocalDates
 from clinic.db.protected import ProtectedQuerySet
-from patients.search_keys import AFTER_EVERY_CHARACTER, phone_keys_to_compare, sought
+from patients.search_keys import AFTER_EVERY_CHARACTER, phone_keys_to_compare, search_terms
 
 if TYPE_CHECKING:
+    from clinic.models import User
     from patients.models import Patient  # noqa: F401 -- for the annotation below only
 
 MAX_FOUND = 20
 MAX_DUPLICATES = 5
 # The fields that search keys are made from.
-FOUND_BY = frozenset({"first_name", "last_name", "email", "phone_number"})
+SEARCHED_FIELDS = frozenset({"first_name", "last_name", "email", "phone_number"})
 
 
 class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"]):
-    """Patients, and the guards of what is derived from their data."""
-
     def search(self, text: str) -> "PatientQuerySet":
-        """Return the patients whose name words, e-mail or phone number begin with what was typed, by name.
+        """Return the patients with a name, e-mail or phone number that begins with each search term, by name.
 
-        Words may stand in any order. Nothing typed finds nobody. One query, by index.
+        The terms may be in any order; an empty text finds no patients. One query, by index.
         """
         from patients.models import SearchKey
 
-        wanted = sought(text)
-        if not wanted:
+        terms = search_terms(text)
+        if not terms:
             return self.none()
         found = self
-        for beginnings in wanted:
+        for beginnings in terms:
             ranges = models.Q()
             for beginning in beginnings:
                 ranges |= models.Q(key__gte=beginning, key__lt=beginning + AFTER_EVERY_CHARACTER)
@@ -43,14 +40,10 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         return found.order_by("name_key", "pk")
 
     def not_anonymised(self) -> "PatientQuerySet":
-        """Return the patients whose records are still somebody's."""
         return self.filter(anonymised_at=None)
 
-    def with_next_appointment(self, user: Any, *, at: dt.datetime | None = None) -> "PatientQuerySet":
-        """Read with each patient, as `next_appointments`, the next appointment if there is one and the user may see it.
-
-        One more query, and one row of it a patient, however many appointments are booked.
-        """
+    def with_next_appointment(self, user: "User", *, at: dt.datetime | None = None) -> "PatientQuerySet":
+        """Prefetch the next appointment that the user may see, as a list `next_appointments`. One query."""
         # The reverse relation by name: this app does not import the ones above it.
         appointment: Any = self.model._meta.get_field("appointments").related_model
         following = appointment.objects.visible_to(user).open().upcoming(at=at).select_related("doctor")[:1]
@@ -59,24 +52,23 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
     def possible_duplicates(
         self, *, first_name: str, last_name: str, date_of_birth: dt.date | None, phone_number: str, email: str
     ) -> list["Patient"]:
-        """Return at most `MAX_DUPLICATES` patients who may be the person with these data, the surest first.
+        """Return at most `MAX_DUPLICATES` patients with the same e-mail, name and birth date, or phone number.
 
-        They hold the e-mail; or the name, in either order, and the date of birth; or the phone number, however it is
-        written. What is not given is compared with nobody's. At most three queries, by index.
+        First and last name may be swapped; empty values are not compared. At most three queries.
         """
         found: dict[int, Patient] = {}
-        for alike in (
+        for matches in (
             self.with_email(email),
             self._with_name_and_birth(first_name, last_name, date_of_birth),
             self.with_phone(phone_number),
         ):
-            for patient in alike.order_by("name_key", "pk")[:MAX_DUPLICATES]:
+            for patient in matches.order_by("name_key", "pk")[:MAX_DUPLICATES]:
                 found.setdefault(patient.pk, patient)
         return list(found.values())[:MAX_DUPLICATES]
 
     def with_email(self, email: str) -> "PatientQuerySet":
-        """Return the patient who holds this e-mail, lower-cased, if anybody does."""
-        # No patient's e-mail is anything but ASCII, and MariaDB would take é for e.
+        """Filter by a lower-case e-mail."""
+        # All stored e-mails are ASCII, and MariaDB treats é as e.
         return self.filter(email=email) if email and email.isascii() else self.none()
 
     def _with_name_and_birth(self, first_name: str, last_name: str, date_of_birth: dt.date | None) -> "PatientQuerySet":
@@ -86,14 +78,14 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         return self.filter(name_key__in=keys, date_of_birth=date_of_birth)
 
     def with_phone(self, phone_number: str) -> "PatientQuerySet":
-        """Return the patients with this phone number, however it is written; none if it is too short to compare."""
+        """Filter by a phone number in any spelling; no patients if it is too short to compare."""
         from patients.models import SearchKey
 
         keys = phone_keys_to_compare(phone_number)
         return self.filter(pk__in=SearchKey.objects.filter(key__in=keys).values("patient")) if keys else self.none()
 
-    def visible_to(self, user: Any) -> "PatientQuerySet":
-        """Return the patients whose record the user may see: all, one's own as a doctor, or none."""
+    def visible_to(self, user: "User") -> "PatientQuerySet":
+        """Return the patients whose record the user may see; a doctor may see those with an appointment with them."""
         if user.has_perm("patients.view_patient"):
             return self.all()
         if user.has_perm("patients.view_own_patient"):
@@ -102,13 +94,13 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         return self.none()
 
     def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
-        """Insert many patients with what is derived from their data, in one transaction.
+        """Insert many patients with their search keys, in one transaction.
 
         Raises:
-            TypeError: for `ignore_conflicts` and `update_conflicts`, which do not say whose keys are whose.
+            TypeError: for `ignore_conflicts` and `update_conflicts`, after which the new rows' ids are unknown.
         """
         if kwargs.get("ignore_conflicts") or kwargs.get("update_conflicts"):
-            raise TypeError("Leave out those who are registered already: bulk_create cannot tell whose keys are whose.")
+            raise TypeError("Leave out registered patients: bulk_create cannot assign search keys after a conflict.")
         from patients.models import SearchKey
 
         patients = list(objs)
@@ -121,26 +113,23 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
                 [
                     SearchKey(patient_id=ids[patient.email], key=key)
                     for patient in created
-                    for key in patient.found_by()
+                    for key in patient.wanted_search_keys()
                 ],
                 batch_size=5000,
             )
         return created
 
     def _ids_by_email(self, patients: list[Any]) -> dict[str, int]:
-        # MySQL, unlike MariaDB and SQLite, does not hand back the ids of a bulk insert.
+        # MySQL, unlike MariaDB and SQLite, does not return the ids of a bulk insert.
         if all(patient.pk for patient in patients):
             return {patient.email: patient.pk for patient in patients}
         return dict(self.filter(email__in=[patient.email for patient in patients]).values_list("email", "pk"))
 
     def anonymise(self, pk: int, *, at: dt.datetime) -> None:
-        """Put nobody in a patient's place, for good, and forget what the patient was found by.
-
-        Not by `save()`, whose audit entry would hold the former values. The e-mail is free for others; the one in its
-        place cannot be anybody's (RFC 2606), and nobody can guess and take it before.
-        """
+        """Overwrite the patient's identity and delete the search keys. Adds no audit entry."""
         from patients.models import SearchKey
 
+        # RFC 2606 reserves `.invalid`; a random address cannot have been registered before.
         first_name, last_name = "Anonymised", f"patient {pk}"
         super(PatientQuerySet, self.filter(pk=pk)).update(
             first_name=first_name,
@@ -155,11 +144,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         SearchKey.objects.filter(patient=pk).delete()
 
     def update(self, **values: Any) -> int:
-        """Update, but refuse what the search keys are derived from: only `save()` keeps them in step.
-
-        Raises:
-            TypeError: for a name, e-mail or phone number.
-        """
-        if refused := FOUND_BY & values.keys():
+        """Raise a TypeError for a name, e-mail or phone number: only `save()` updates the search keys."""
+        if refused := SEARCHED_FIELDS & values.keys():
             raise TypeError(f"Save patients one by one to change {', '.join(sorted(refused))}.")
         return super().update(**values)

@@ -1,15 +1,17 @@
-"""What must hold for a patient: one function a rule, called from `Patient.clean()`."""
+"""The rules of patients. Each raises a ValidationError with the code named in its docstring."""
 
 import datetime as dt
 
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from clinic.db.versions import check_unchanged
+
 LINKED = gettext_lazy(
-    "This patient has appointments, so the record is kept and cannot be deleted. "
-    "Correct the record instead, or anonymise it, and cancel coming appointments that are no longer wanted."
+    "This patient has appointments, so the record cannot be deleted. "
+    "Correct or anonymise the record instead, and cancel future appointments that are no longer needed."
 )
 
 OLDEST_AGE_YEARS = 130
@@ -17,23 +19,15 @@ MIN_PHONE_DIGITS = 3  # emergency numbers and extensions
 
 
 def check_email_characters(email: str) -> None:
-    """Check that the e-mail is plain ASCII: MariaDB's unique index takes é for e, SQLite's does not.
-
-    Raises:
-        ValidationError: `email_characters`.
-    """
+    """Refuse an e-mail that is not ASCII, as MariaDB's unique index treats é as e: `email_characters`."""
     if not email.isascii():
         raise ValidationError(
-            _("Use only plain letters, digits and signs in an e-mail address."), code="email_characters"
+            _("Use only letters without accents, digits and symbols in an e-mail address."), code="email_characters"
         )
 
 
-def check_email_free(email: str, others: QuerySet) -> None:
-    """Check that none of `others` holds the e-mail, which is already trimmed and lower-cased.
-
-    Raises:
-        ValidationError: `email_taken`.
-    """
+def check_email_free(email: str, others: QuerySet[Model]) -> None:
+    """Refuse an e-mail, already trimmed and in lower case, that one of `others` has: `email_taken`."""
     if others.filter(email=email).exists():
         raise ValidationError(
             _("A patient with this e-mail is already registered. Search for the e-mail to find the record."),
@@ -42,11 +36,7 @@ def check_email_free(email: str, others: QuerySet) -> None:
 
 
 def check_phone_number(phone_number: str) -> None:
-    """Check that a phone number, if given, has digits to dial and nothing but what phone numbers are written with.
-
-    Raises:
-        ValidationError: `phone_number`.
-    """
+    """Refuse a phone number with too few digits or with other characters than phone numbers have: `phone_number`."""
     if not phone_number:
         return
     digits = sum(char.isdecimal() and char.isascii() for char in phone_number)
@@ -55,11 +45,7 @@ def check_phone_number(phone_number: str) -> None:
 
 
 def check_date_of_birth(date_of_birth: dt.date | None, *, today: dt.date) -> None:
-    """Check that a date of birth, if given, is not after `today` and not more than 130 years before.
-
-    Raises:
-        ValidationError: `date_of_birth`.
-    """
+    """Refuse a date of birth after `today` or more than 130 years before: `date_of_birth`."""
     if not isinstance(date_of_birth, dt.date):
         return  # not given, or refused by the field already
     if date_of_birth > today:
@@ -70,29 +56,18 @@ def check_date_of_birth(date_of_birth: dt.date | None, *, today: dt.date) -> Non
 
 
 def check_not_anonymised(anonymised_at: dt.datetime | None) -> None:
-    """Check that the record is still somebody's: nothing is written to one that was anonymised.
-
-    Raises:
-        ValidationError: `anonymised`.
-    """
+    """Refuse to change an anonymised record, or to book for it: `anonymised`."""
     if anonymised_at is not None:
         raise ValidationError(
-            _("This record has been anonymised. It cannot be changed or booked; register the patient anew."),
+            _("This record has been anonymised. It cannot be changed or booked; register the patient again."),
             code="anonymised",
         )
 
 
-def check_not_stale(*, held_at: str, seen_at: str) -> None:
-    """Check that nobody has changed the record since it was shown.
-
-    Raises:
-        ValidationError: `stale`.
-    """
-    if seen_at != held_at:
-        raise ValidationError(
-            _(
-                "Somebody else has changed this record meanwhile. Open it in another tab to see it as it is now. "
-                "Saving again replaces it with what stands here."
-            ),
-            code="stale",
-        )
+def check_not_stale(*, updated_at: str, seen_at: str) -> None:
+    """Refuse a change if the record was changed since it was shown: `stale`."""
+    message = _(
+        "Somebody else has changed this record in the meantime. Open it in another tab to see the changes. "
+        "If you save again, your entries replace them."
+    )
+    check_unchanged(updated_at, seen=seen_at, message=message)

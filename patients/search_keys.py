@@ -1,9 +1,4 @@
-"""What a patient is found by: short folded texts whose beginnings are compared in one index.
-
-A row for each word of the name, for the e-mail, and for the phone number with and without what may stand before the
-national number. A range over one indexed column was the only search that found everything, fast, on SQLite and on
-MariaDB alike; see docs/decisions/005-patient-search.md.
-"""
+"""Search keys: short folded texts whose beginnings are compared; see docs/decisions/005-patient-search.md."""
 
 import re
 
@@ -12,24 +7,24 @@ from clinic.core.names import fold
 MAX_KEY = 64
 MAX_COUNTRY_CODE = 3  # ITU-T E.164
 MIN_DIGITS_TO_COMPARE = 7  # shorter ones are extensions and switchboards
-MAX_WORDS_SOUGHT = 6
+MAX_SEARCH_TERMS = 6
 AFTER_EVERY_CHARACTER = "\U0010ffff"
 _PHONE_LOOK = re.compile(r"[\d\s+()./#*,;-]+(?:ext[\d\s.]*)?", re.IGNORECASE)
 
 
 def keys_for(*, first_name: str, last_name: str, email: str, phone_number: str) -> set[str]:
-    """Return the keys of a patient with these data, each at most `MAX_KEY` characters."""
+    """Return a key for each word of the name, for the e-mail, and for each way to dial the number."""
     keys = {*fold(f"{first_name} {last_name}").split(), email, *_phone_keys(phone_number)}
     return {key[:MAX_KEY] for key in keys if key}
 
 
 def phone_keys_to_compare(phone_number: str) -> set[str]:
-    """Return the keys by which this is the same number as another; none if it is too short to tell people apart."""
+    """Return the keys that equal numbers share; none if the number is too short to identify a person."""
     return {key[:MAX_KEY] for key in _phone_keys(phone_number) if len(key) >= MIN_DIGITS_TO_COMPARE}
 
 
 def digits_of(phone_number: str) -> str:
-    """Return the phone number's digits, without the `00` for `+` and without the `(0)` not dialled after it."""
+    """Return the digits without the international prefix `00` and without a `(0)` that is not dialled after it."""
     if _is_international(phone_number):
         phone_number = phone_number.replace("(0)", "")
     digits = re.sub(r"[^0-9]", "", phone_number)
@@ -37,7 +32,7 @@ def digits_of(phone_number: str) -> str:
 
 
 def _phone_keys(phone_number: str) -> set[str]:
-    """Return the digits, and what is left of them without a country code or without the trunk `0`."""
+    """Return the digits, also without a country code or without the trunk prefix `0`."""
     digits = digits_of(phone_number)
     keys = {digits, digits.removeprefix("0")}
     if _is_international(phone_number):
@@ -49,11 +44,11 @@ def _is_international(phone_number: str) -> bool:
     return phone_number.lstrip(" (").startswith(("+", "00"))
 
 
-def sought(text: str) -> list[set[str]]:
-    """Return what a search text asks for: of each set, at least one must begin a key of the patient."""
+def search_terms(text: str) -> list[set[str]]:
+    """Return the terms of a search; for each, the beginnings of which a patient must have at least one."""
     text = text.strip()
     if "@" in text:
         return [{text.lower()[:MAX_KEY]}]
     if _PHONE_LOOK.fullmatch(text) and digits_of(text):
         return [_phone_keys(text) - {""}]
-    return [{word[:MAX_KEY]} for word in fold(text).split()[:MAX_WORDS_SOUGHT]]
+    return [{word[:MAX_KEY]} for word in fold(text).split()[:MAX_SEARCH_TERMS]]

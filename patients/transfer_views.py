@@ -1,4 +1,4 @@
-"""Pages that bring patients in from files and out to them. Who may call which is in `clinic.web.page_access`."""
+"""Import and export of patients. Who may open the pages is in `clinic.web.page_access`."""
 
 from collections.abc import Iterator
 
@@ -15,27 +15,24 @@ from clinic.web.http import StaffRequest
 from patients.imports import PatientImporter, PatientResource
 from patients.models import Patient
 
-READ_AT_ONCE = 1000
+CHUNK_SIZE = 1000
 
 
 @retrying
 def patient_import(request: StaffRequest) -> HttpResponse:
-    """Take a file of patients."""
     return upload_page(request, PatientImporter())
 
 
 @retrying
 def patient_import_preview(request: StaffRequest, pk: int) -> HttpResponse:
-    """Show what importing each patient of a file would do; confirm it, or cancel it."""
     return preview_page(request, PatientImporter(), pk)
 
 
 def patient_export(request: StaffRequest) -> HttpResponseBase:
-    """Send all patients as a file, or ask in which format."""
     as_format = request.GET.get("as")
     if as_format not in FORMATS:
         return render(request, "patients/patient_export.html", {"count": Patient.objects.not_anonymised().count()})
-    # Before the first row is sent: what has left the portal cannot be called back, be the download broken off.
+    # Before the first row is sent, so that an interrupted download is recorded, too.
     AuditEntry.objects.record(Event.EXPORT, Patient, rows=Patient.objects.not_anonymised().count(), format=as_format)
     return sent_rows(
         "patients",
@@ -48,13 +45,10 @@ def patient_export(request: StaffRequest) -> HttpResponseBase:
 
 
 def _rows() -> Iterator[list[str]]:
-    """Yield patients in the order in which they were registered.
-
-    Chunk by chunk by their ids: MariaDB's driver hands a whole result over at once, whatever `iterator()` asks for.
-    """
+    """Yield patients by id, in chunks: MariaDB's driver loads a whole result at once, despite `iterator()`."""
     resource = PatientResource()
     last = 0
-    while patients := list(Patient.objects.not_anonymised().filter(pk__gt=last).order_by("pk")[:READ_AT_ONCE]):
+    while patients := list(Patient.objects.not_anonymised().filter(pk__gt=last).order_by("pk")[:CHUNK_SIZE]):
         last = patients[-1].pk
         for patient in patients:
             registered = clinic_time.local_date(patient.created_at)

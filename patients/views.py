@@ -1,4 +1,4 @@
-"""Pages of patients. Who may call which is in `clinic.web.page_access`."""
+"""Pages of patients. Who may open them is in `clinic.web.page_access`."""
 
 from typing import Any
 
@@ -12,33 +12,30 @@ from clinic.core import clinic_time
 from clinic.db.transactions import retrying
 from clinic.models import AuditEntry, Event, User
 from clinic.web.http import StaffRequest, sent_data
-from patients.forms import PatientForm, record_from
+from patients.forms import PatientForm, initial_from_query
 from patients.models import Patient
 from patients.querysets import MAX_FOUND
 
 PAST_APPOINTMENTS_PER_PAGE = 20
 MAX_QUERY = 100
-MAX_COMING_APPOINTMENTS = 50
+MAX_FUTURE_APPOINTMENTS = 50
 
 
 def patient_search(request: StaffRequest) -> HttpResponse:
-    """Find patients. What is typed travels in the body and stays in the session: an address would keep it in logs.
-
-    The answer to the search is a page of its own, so that Back from a record leads to what was found; the box of the
-    top bar, asking while one types, gets the list alone and leaves nothing behind.
-    """
+    """Find patients. The query is sent by POST and stored in the session, as addresses are logged."""
     if request.method == "POST":
         query = request.POST.get("query", "").strip()[:MAX_QUERY]
         if request.htmx:
             return render(request, "patients/_patient_found.html", _found(query, request.user))
         request.session["patient_query"] = query
+        # So that Back returns from a record to the results.
         return redirect("patients:patient_search")
     query = request.session.get("patient_query", "")
     return render(request, "patients/patient_search.html", _found(query, request.user))
 
 
 def _found(query: str, user: User) -> dict[str, Any]:
-    """Return the context of the list of patients found, each with the next appointment, and record the read."""
+    """Return the context of the results, and record in the audit trail who was found."""
     found = list(Patient.objects.search(query).with_next_appointment(user)[: MAX_FOUND + 1]) if query else None
     if found is not None:
         record_found(found[:MAX_FOUND])
@@ -51,16 +48,16 @@ def _found(query: str, user: User) -> dict[str, Any]:
 
 
 def record_found(patients: list[Patient]) -> None:
-    """Note in the audit trail that patients were found and shown; not by what."""
+    """Record in the audit trail which patients were shown, without the query."""
     AuditEntry.objects.record(Event.SEARCH, Patient, patients=[patient.pk for patient in patients])
 
 
 @retrying
 def patient_register(request: HttpRequest) -> HttpResponse:
-    """Register a patient; one who was searched for in vain begins with what was typed in the search."""
+    """Register a patient; after a search without results, the form starts with the query."""
     sent = sent_data(request)
-    searched_for = sent.get("query") if sent is not None else None
-    form = PatientForm(initial=record_from(searched_for)) if searched_for else PatientForm(sent)
+    query = sent.get("query") if sent is not None else None
+    form = PatientForm(initial=initial_from_query(query)) if query else PatientForm(sent)
     if request.method == "POST" and form.is_bound and form.is_valid():
         patient = form.save()
         messages.success(request, f"{patient} is registered.")
@@ -73,10 +70,9 @@ def patient_register(request: HttpRequest) -> HttpResponse:
 
 @retrying
 def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    """Correct a patient's record."""
     patient = get_object_or_404(Patient, pk=pk)
     if patient.anonymised_at and request.method == "GET":
-        return redirect(patient)  # which says why there is nothing to edit
+        return redirect(patient)  # where a message says why it cannot be edited
     name = patient.full_name
     form = PatientForm(sent_data(request), instance=patient)
     if request.method == "POST" and form.is_valid():
@@ -88,8 +84,8 @@ def patient_edit(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "patients/patient_edit.html", context)
 
 
-def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show a patient's record with coming and past appointments; a doctor sees those of the own patients."""
+def patient_detail(request: StaffRequest, pk: int) -> HttpResponse:
+    """Show a patient's record with future and past appointments; doctors see only their own patients."""
     patient = get_object_or_404(Patient.objects.visible_to(request.user), pk=pk)
     AuditEntry.objects.record(Event.READ, patient)
     now = timezone.now()
@@ -97,7 +93,7 @@ def patient_detail(request: HttpRequest, pk: int) -> HttpResponse:
     context = {
         "patient": patient,
         "age": patient.age_on(clinic_time.today(at=now)),
-        "coming": appointments.upcoming(at=now)[:MAX_COMING_APPOINTMENTS],
+        "coming": appointments.upcoming(at=now)[:MAX_FUTURE_APPOINTMENTS],
         "past": Paginator(appointments.past(at=now), PAST_APPOINTMENTS_PER_PAGE).get_page(request.GET.get("page")),
     }
     return render(request, "patients/patient_detail.html", context)

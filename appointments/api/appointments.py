@@ -1,4 +1,4 @@
-"""Appointments in the JSON API. Who may call what: `clinic.web.page_access`; for which appointment: `permissions`."""
+"""Appointments in the JSON API. Access: `clinic.web.page_access` for calls, `permissions` for single appointments."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -36,40 +36,40 @@ router = Router(tags=["appointments"])
 
 Reason = Annotated[str, text(200, example="Check-up")]
 Notes = Annotated[str, text(MAX_NOTES)]
-WHY_NEVERTHELESS = "Why it is booked outside hours, in leave, closed or in a gap; for who may."
+OUTSIDE_HOURS_REASON = "Reason for booking outside hours, in leave, on a closing day or in a gap; needs permission."
 
 
 class AppointmentIn(StrictSchema):
-    """An appointment to be booked."""
+    """An appointment to book."""
 
     patient_id: Id
     doctor_id: Id
     start_time: Instant
-    duration_minutes: Minutes = left_out("Left out, the doctor's usual length.")
+    duration_minutes: Minutes = left_out("Default: the doctor's usual length.")
     reason: Reason = ""
     notes: Notes = ""
-    outside_hours_reason: Reason = Field("", description=WHY_NEVERTHELESS)
+    outside_hours_reason: Reason = Field("", description=OUTSIDE_HOURS_REASON)
 
 
 class MoveIn(StrictSchema):
-    """Where an appointment is to be moved; what is left out stays."""
+    """Fields to change. Omitted fields keep their values."""
 
     start_time: Instant = left_out()
     doctor_id: Id = left_out()
     duration_minutes: Minutes = left_out()
-    reason: Reason = Field("", description="Why it is moved.")
-    outside_hours_reason: Reason = Field("", description=WHY_NEVERTHELESS)
+    reason: Reason = Field("", description="Reason for the move.")
+    outside_hours_reason: Reason = Field("", description=OUTSIDE_HOURS_REASON)
 
 
 class CancelIn(StrictSchema):
-    """Why an appointment does not take place."""
+    """Why and by whom an appointment is cancelled."""
 
     reason: Annotated[str, text(200, least=1, example="Feels better")]
     cancelled_by: Literal["patient", "clinic"]
 
 
 class NothingIn(StrictSchema):
-    """What an action needs beside the appointment: nothing. The body may be left out."""
+    """An empty body, which may be omitted."""
 
 
 class AppointmentOut(Schema):
@@ -117,7 +117,7 @@ class AppointmentOut(Schema):
 
 
 class ConflictOut(ErrorsOut):
-    """What is in the way, and free times instead: of the same doctor, then of others in the specialization."""
+    """The conflict, and free times instead: of the same doctor, then of others in the specialization."""
 
     alternatives: list[FreeTimeOut] = Field(default_factory=list)
 
@@ -133,23 +133,19 @@ class ConflictOut(ErrorsOut):
 @repeatable
 def appointment_book(request: StaffRequest, response: HttpResponse, sent: AppointmentIn) -> Any:
     """Book an appointment. 404 for an unknown patient or doctor; 409 with `alternatives` if the time is not free."""
-    known = {"patient": _named(Patient, sent.patient_id), "doctor": _named(Doctor, sent.doctor_id)}
+    known = {"patient": _get_or_refuse(Patient, sent.patient_id), "doctor": _get_or_refuse(Doctor, sent.doctor_id)}
     fields = sent.dict(exclude={"patient_id", "doctor_id", "duration_minutes"})
     minutes = sent.duration_minutes or known["doctor"].usual_minutes
     try:
         booked = actions.book(**known, **fields, duration_minutes=minutes, by=request.user)
     except ValidationError as refusal:
-        wish = SlotSearch(minutes=minutes, patient_id=sent.patient_id)
-        raise _with_alternatives(refusal, known["doctor"], sent.start_time, wish) from refusal
+        search = SlotSearch(minutes=minutes, patient_id=sent.patient_id)
+        raise _with_alternatives(refusal, known["doctor"], sent.start_time, search) from refusal
     return created(response, AppointmentOut.from_orm(booked), pk=booked.pk, url_name="api:appointment")
 
 
-def _named(model: Any, pk: int) -> Any:
-    """Return the record that a request names.
-
-    Raises:
-        ValidationError: `not_found`, at the field that names it.
-    """
+def _get_or_refuse(model: Any, pk: int) -> Any:
+    """Return the record with this id, or refuse at its field: `not_found`."""
     record = model.objects.filter(pk=pk).first()
     if record is None:
         word = model._meta.verbose_name
@@ -158,24 +154,21 @@ def _named(model: Any, pk: int) -> Any:
 
 
 def _with_alternatives(
-    refusal: ValidationError, doctor: Doctor, start: dt.datetime, wish: SlotSearch
+    refusal: ValidationError, doctor: Doctor, start: dt.datetime, search: SlotSearch
 ) -> ValidationError:
-    """Return the refusal of a time with the free times nearest to it; another refusal as it is.
-
-    Seven queries at most.
-    """
-    told = refusal.error_dict if hasattr(refusal, "error_dict") else {}
-    codes = {error.code for errors in told.values() for error in errors}
+    """Add the nearest free times to the refusal of a time; return other refusals as they are. At most seven queries."""
+    by_field = refusal.error_dict if hasattr(refusal, "error_dict") else {}
+    codes = {error.code for errors in by_field.values() for error in errors}
     if not codes or not codes <= rules.TIME_IN_THE_WAY:
         return refusal
-    wish = replace(wish, specialization=doctor.specialization)
+    search = replace(search, specialization=doctor.specialization)
     first_day = max(clinic_time.local_date(start), clinic_time.today())
-    slots = list(find_free(wish, list(Doctor.objects.active()), first_day=first_day).slots())
+    slots = list(find_free(search, list(Doctor.objects.active()), first_day=first_day).slots())
     same = nearest((slot for slot in slots if slot.doctor == doctor), start)
     others = nearest((slot for slot in slots if slot.doctor != doctor), start)
     return RefusalWithDetails(
         refusal,
-        alternatives=[free_time(slot, wish) for slot in (*same, *others)],
+        alternatives=[free_time(slot, search) for slot in (*same, *others)],
     )
 
 
@@ -190,18 +183,18 @@ def _with_alternatives(
 def appointment_list(
     request: StaffRequest,
     response: HttpResponse,
-    date: Day = Query(..., description="A clinic-local day, from its midnight to the next."),
+    date: Day = Query(..., description="A date in clinic time, from midnight to midnight."),
     doctor_id: IdInUrl | None = Query(None),
     cursor: str = CURSOR,
     limit: NumberInUrl = LIMIT_OF_DAY,
 ) -> Any:
-    """List the appointments that start on a day, by start: whatever their status, of all doctors or one."""
+    """List the appointments that start on a day, in order of start and with any status, of all doctors or of one."""
     appointments = Appointment.objects.visible_to(request.user).on_day(date)
     if doctor_id is not None:
         appointments = appointments.for_doctor(doctor_id)
     page = page_of(appointments, response, order=("start_time", "id"), cursor=cursor, limit=limit)
-    seen = [appointment.patient_id for appointment in page]
-    AuditEntry.objects.record(Event.READ, Appointment, patients=seen, day=str(date), doctor=doctor_id)
+    patient_ids = [appointment.patient_id for appointment in page]
+    AuditEntry.objects.record(Event.READ, Appointment, patients=patient_ids, day=str(date), doctor=doctor_id)
     return page
 
 
@@ -214,12 +207,11 @@ def appointment_list(
     openapi_extra=has_etag(),
 )
 def appointment_get(request: StaffRequest, response: HttpResponse, appointment_id: IdInUrl) -> Any:
-    """Return an appointment. A doctor may read those of the own diary."""
+    """Return an appointment. Doctors may read those in their own diary."""
     return _read(response, appointment_for(request.user, appointment_id, "view"))
 
 
 def _read(response: HttpResponse, appointment: Appointment) -> Any:
-    """Return an appointment that nothing is done to, and note that it is shown."""
     AuditEntry.objects.record(Event.READ, appointment)
     return with_etag(response, AppointmentOut.from_orm(appointment))
 
@@ -240,21 +232,21 @@ def appointment_move(
     sent: MoveIn,
     if_match: IfMatch = None,
 ) -> Any:
-    """Give an appointment another time, doctor or length. 409 with `alternatives` if the time is not to be had."""
-    appointment = _seen(request, appointment_id, "change", if_match)
-    doctor = appointment.doctor if sent.doctor_id is None else _named(Doctor, sent.doctor_id)
+    """Give an appointment another time, doctor or length. 409 with `alternatives` if the time is not free."""
+    appointment = _appointment_to_change(request, appointment_id, "change", if_match)
+    doctor = appointment.doctor if sent.doctor_id is None else _get_or_refuse(Doctor, sent.doctor_id)
     start = sent.start_time or appointment.start_time
     minutes = sent.duration_minutes or appointment.duration_minutes
-    asked, held = (doctor, start, minutes), (appointment.doctor, appointment.start_time, appointment.duration_minutes)
-    if asked == held and appointment.status in MOVABLE:
-        return _read(response, appointment)  # where it is already is no move
+    present = appointment.doctor, appointment.start_time, appointment.duration_minutes
+    if (doctor, start, minutes) == present and appointment.status in MOVABLE:
+        return _read(response, appointment)  # nothing would change
     reasons: dict[str, Any] = {"reason": sent.reason, "outside_hours_reason": sent.outside_hours_reason}
     verb = partial(actions.move, doctor=doctor, start_time=start, duration_minutes=minutes, **reasons)
     try:
-        return _shown(request, response, appointment, verb)
+        return _change(request, response, appointment, verb)
     except ValidationError as refusal:
-        wish = SlotSearch(minutes=minutes, patient_id=appointment.patient_id, moving=appointment)
-        raise _with_alternatives(refusal, doctor, start, wish) from refusal
+        search = SlotSearch(minutes=minutes, patient_id=appointment.patient_id, moving=appointment)
+        raise _with_alternatives(refusal, doctor, start, search) from refusal
 
 
 @router.post(
@@ -273,14 +265,15 @@ def appointment_cancel(
     sent: CancelIn,
     if_match: IfMatch = None,
 ) -> Any:
-    """Call an appointment off. Its time is free again."""
-    appointment = _seen(request, appointment_id, "change", if_match)
+    """Cancel an appointment, which frees its time."""
+    appointment = _appointment_to_change(request, appointment_id, "change", if_match)
     verb = partial(actions.cancel, reason=sent.reason, cancelled_by=sent.cancelled_by)
-    return _shown(request, response, appointment, verb)
+    return _change(request, response, appointment, verb)
 
 
-def _action(path: str, verb: Callable[..., Appointment], right: str, *, summary: str, description: str) -> None:
-    """Add an operation that leads an appointment on to another status."""
+def _add_status_operation(
+    path: str, verb: Callable[..., Appointment], right: str, *, summary: str, description: str
+) -> None:
     name = path.replace("-", "_")
 
     @router.post(
@@ -293,57 +286,57 @@ def _action(path: str, verb: Callable[..., Appointment], right: str, *, summary:
         openapi_extra=has_etag(),
     )
     @repeatable
-    def act(
+    def change_status(
         request: StaffRequest,
         response: HttpResponse,
         appointment_id: IdInUrl,
         sent: NothingIn | None = None,
         if_match: IfMatch = None,
     ) -> Any:
-        return _shown(request, response, _seen(request, appointment_id, right, if_match), verb)
+        return _change(request, response, _appointment_to_change(request, appointment_id, right, if_match), verb)
 
 
-_action(
+_add_status_operation(
     "arrive",
     actions.mark_arrived,
     "arrive",
-    summary="Mark a patient arrived",
-    description="Note that the patient is here. 409 on another day than that of the appointment.",
+    summary="Mark a patient as arrived",
+    description="Mark the patient as arrived. 409 unless it is the day of the appointment.",
 )
-_action(
+_add_status_operation(
     "start",
     actions.start,
     "treat",
     summary="Start a consultation",
-    description="Note that the consultation begins; a patient whom nobody marked arrived has arrived by now.",
+    description="Start the consultation. Also records the arrival if that was not done.",
 )
-_action(
+_add_status_operation(
     "complete",
     actions.complete,
     "treat",
     summary="Complete a consultation",
-    description="Note that the consultation is over.",
+    description="Complete the consultation.",
 )
-_action(
+_add_status_operation(
     "no-show",
     actions.mark_no_show,
     "arrive",
-    summary="Mark a patient as not come",
-    description="Note that the patient did not come: 409 before the appointment's start. The time is free again.",
+    summary="Mark a patient as a no-show",
+    description="Record that the patient did not come, which frees the time. 409 before the appointment's start.",
 )
 
 
-def _seen(request: StaffRequest, appointment_id: int, right: str, if_match: str | None) -> Appointment:
-    """Return the appointment if the user has the right to it and it is what If-Match says."""
+def _appointment_to_change(request: StaffRequest, appointment_id: int, right: str, if_match: str | None) -> Appointment:
+    """Return the appointment if the user has this right to it and If-Match names its current state."""
     appointment = appointment_for(request.user, appointment_id, right)
     check_if_match(if_match, AppointmentOut.from_orm(appointment))
     return appointment
 
 
-def _shown(
+def _change(
     request: StaffRequest, response: HttpResponse, appointment: Appointment, verb: Callable[..., Appointment]
 ) -> Any:
-    """Carry out a verb on the appointment as it was looked at here, and return what it is now."""
-    # With If-Match, the version is that of the ETag compared; without, a change in between is refused as well.
+    """Change the appointment by a verb of `actions`, and return it as it is now."""
+    # The version is that of the ETag compared; without If-Match, a change made since it was read is refused as well.
     changed = verb(appointment, by=request.user, version=appointment.version)
     return with_etag(response, AppointmentOut.from_orm(changed))

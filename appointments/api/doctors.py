@@ -29,7 +29,7 @@ MAX_SEARCH_DAYS = 31
 
 
 class DoctorPatch(StrictSchema):
-    """What is to be another: what is left out stays."""
+    """Fields to change. Omitted fields keep their values."""
 
     full_name: FullName = left_out()
     specialization: Specialization = left_out()
@@ -38,7 +38,7 @@ class DoctorPatch(StrictSchema):
     gap_minutes: GapMinutes = left_out()
     accept_hits: StrictBool = Field(
         False,
-        description="Deactivate the doctor though appointments are booked: the portal then lists them to be arranged.",
+        description="Deactivate the doctor although appointments are booked. The portal lists them as to be rebooked.",
     )
 
 
@@ -52,7 +52,7 @@ class DisplacedAppointmentOut(Schema):
 
 
 class HitsOut(ErrorsOut):
-    """Why a doctor is not deactivated: appointments are booked."""
+    """The booked appointments because of which the doctor was not deactivated."""
 
     hits: list[DisplacedAppointmentOut] = Field(default_factory=list)
 
@@ -67,9 +67,9 @@ class FreeTimeOut(Schema):
     end_time: dt.datetime
 
 
-def free_time(slot: Slot, wish: SlotSearch) -> dict[str, Any]:
-    """Return a free time as the API shows it, as long as the appointment would be."""
-    end_time = slot.start + wish.length_with(slot.doctor)
+def free_time(slot: Slot, search: SlotSearch) -> dict[str, Any]:
+    """Return a free time with the length that the appointment would have."""
+    end_time = slot.start + search.length_with(slot.doctor)
     return {"doctor_id": slot.doctor.pk, "start_time": slot.start, "end_time": end_time}
 
 
@@ -88,7 +88,7 @@ def doctor_change(
     changes: DoctorPatch,
     if_match: IfMatch = None,
 ) -> Any:
-    """Change what is named. 409 if one who is made inactive has booked appointments, until `accept_hits`."""
+    """Change a doctor. 409 if a doctor to be deactivated has booked appointments, unless `accept_hits` is true."""
     fields = changes.dict(exclude_unset=True)
     accepts_hits = fields.pop("accept_hits", False)
     doctor, hits = _changed(doctor_id, fields, if_match, accepts_hits=accepts_hits, by=request.user)
@@ -140,17 +140,17 @@ def _changed(
 def doctor_free(
     request: StaffRequest,
     doctor_id: IdInUrl,
-    first_day: Day | None = Query(None, alias="from", description="A clinic-local date; left out, today."),
+    first_day: Day | None = Query(None, alias="from", description="A date in clinic time. Default: today."),
     days: NumberInUrl = Query(LOOK_AHEAD_DAYS, ge=1, le=MAX_SEARCH_DAYS),
-    minutes: MinutesInUrl | None = Query(None, description="Left out, the doctor's usual length."),
+    minutes: MinutesInUrl | None = Query(None, description="Default: the doctor's usual length."),
 ) -> Any:
-    """List the starts at which an appointment would fit, soonest first; none of a doctor who is not active.
+    """List the starts at which an appointment would fit, soonest first. Empty for an inactive doctor.
 
-    A doctor without working hours can be booked at any time; offered are weekdays from 08:00 to 18:00, and a weekend if
-    it is where the search begins.
+    A doctor without working hours can be booked at any time; weekdays from 08:00 to 18:00 are offered, and a weekend
+    day if the search begins on it.
     """
     doctor = get_object_or_404(Doctor, pk=doctor_id)
     begin = first_day or clinic_time.today()
-    wish = SlotSearch(minutes=minutes, doctor_id=doctor.pk)
-    found = find_free(wish, [doctor] if doctor.is_active else [], first_day=begin, days=days)
-    return [free_time(slot, wish) for slot in found.slots()]
+    search = SlotSearch(minutes=minutes, doctor_id=doctor.pk)
+    found = find_free(search, [doctor] if doctor.is_active else [], first_day=begin, days=days)
+    return [free_time(slot, search) for slot in found.slots()]

@@ -14,7 +14,7 @@ WEEKDAYS = dict(enumerate(("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fr
 
 
 class FreeTimesForm(forms.Form):
-    """Which free times are sought. What makes no sense is left out: a filter is a help, never an obstacle."""
+    """Filters of free times; invalid values are ignored."""
 
     ANYONE = "anyone"
 
@@ -31,7 +31,7 @@ class FreeTimesForm(forms.Form):
     )
 
     def __init__(self, data: Any, *, doctors: list[Doctor], default: str, sent_with: str = "") -> None:
-        """Make the form; `default` says what an empty `who` stands for, `sent_with` the form it is sent with."""
+        """`default` is the label of an empty `who`, `sent_with` the id of the form that sends the filters."""
         super().__init__(data)
         specializations = sorted({doctor.specialization for doctor in doctors})
         choices: list[Any] = [
@@ -46,8 +46,8 @@ class FreeTimesForm(forms.Form):
                 field.widget.attrs["form"] = sent_with
         make_small(self)
 
-    def wish(self, *, minutes: int | None, doctor_id: int | None = None, **known: Any) -> SlotSearch:
-        """Return what is sought; `doctor_id` is the one that an empty `who` stands for."""
+    def slot_search(self, *, minutes: int | None, doctor_id: int | None = None, **known: Any) -> SlotSearch:
+        """Return the search; `doctor_id` is the doctor meant by an empty `who`."""
         self.full_clean()
         who = self.cleaned_data.get("who", "")
         if who:
@@ -63,7 +63,7 @@ class FreeTimesForm(forms.Form):
 
 
 class FindFreeForm(FreeTimesForm):
-    """What is sought on the page of free times, which has no booking form beside it."""
+    """Filters of the page of free times, which has no booking form."""
 
     date = forms.DateField(label="From", required=False, widget=DateInput())
     minutes = forms.IntegerField(

@@ -1,12 +1,8 @@
-"""Free times: at which starts an appointment would fit.
-
-Spans `(start, end)` are of aware instants; they contain their start and not their end. When a doctor is there is what
-`doctors.availability` says.
-"""
+"""Free times: at which starts an appointment would fit. Spans are as in `doctors.availability`."""
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -15,13 +11,15 @@ from django.db.models import Q
 from django.utils import timezone
 
 from appointments.models import Appointment
+from appointments.querysets import AppointmentQuerySet
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
+from clinic.core.clinic_time import ONE_DAY
 from doctors.availability import DoctorAvailability, Span, without
 from doctors.availability_loader import load_availability
 from doctors.models import Doctor
 
-MAX_STEP = dt.timedelta(minutes=30)  # free time is offered in pieces that begin at least every half hour
+MAX_STEP = dt.timedelta(minutes=30)  # free time is offered in intervals that begin at least every half hour
 BEGIN_STEP = dt.timedelta(minutes=5)  # and today not before the next full five minutes
 INSTANT = dt.timedelta(microseconds=1)
 NO_GAP = dt.timedelta()
@@ -32,43 +30,42 @@ NOON = dt.time(12)
 EVENING = dt.time(17)
 
 
-class Piece(NamedTuple):
-    """Free time on which an appointment can begin, and until when nothing is in its way."""
+class FreeInterval(NamedTuple):
+    """Free time in which an appointment can begin; it may last until `free_until`."""
 
     start: dt.datetime
     end: dt.datetime
-    room_until: dt.datetime
+    free_until: dt.datetime
 
     @property
-    def room_minutes(self) -> int:
-        """How long an appointment that begins with the piece can last."""
-        return (self.room_until - self.start) // dt.timedelta(minutes=1)
+    def max_minutes(self) -> int:
+        """The longest appointment that can begin at `start`."""
+        return (self.free_until - self.start) // dt.timedelta(minutes=1)
 
 
-def free_pieces(
+def free_intervals(
     hours: Iterable[Span],
     taken: Iterable[Span],
     *,
     minutes: int,
     at: dt.datetime,
     step: dt.timedelta = MAX_STEP,
-) -> Iterator[Piece]:
-    """Yield the hours less what is taken, from `at` on, in pieces with room for `minutes`, soonest first.
+) -> Iterator[FreeInterval]:
+    """Yield the hours less what is taken, from `at` on, in intervals with room for `minutes`, soonest first.
 
-    Pieces begin where free time does and at each `step`, counted from where the hours begin; `taken` may come in any
-    order and overlap.
+    They begin where free time does and at each `step` from the opening; `taken` may be unsorted and overlap.
     """
     needed = dt.timedelta(minutes=minutes)
     taken = list(taken)
     for opens, closes in hours:
         earliest = _round_up(at + INSTANT, BEGIN_STEP, since=opens)
         for begin, end in without([(max(opens, earliest), closes)], taken):
-            for piece_start, piece_end in _pieces(begin, end, step, since=opens):
-                if end - piece_start >= needed:
-                    yield Piece(piece_start, piece_end, end)
+            for start, interval_end in _cut(begin, end, step, since=opens):
+                if end - start >= needed:
+                    yield FreeInterval(start, interval_end, end)
 
 
-def _pieces(begin: dt.datetime, end: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -> Iterator[Span]:
+def _cut(begin: dt.datetime, end: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -> Iterator[Span]:
     """Yield free time cut at the steps; what is too short for an appointment joins its neighbour."""
     while end - begin >= SHORTEST:
         cut = _round_up(begin + SHORTEST, step, since=since)
@@ -79,11 +76,11 @@ def _pieces(begin: dt.datetime, end: dt.datetime, step: dt.timedelta, *, since: 
 
 
 def step_of(doctor: Doctor) -> dt.timedelta:
-    """Return how far apart the starts offered of a doctor lie: the usual length with the gap, if that is short."""
+    """Return the time between the starts offered: the doctor's usual length with the gap, at most half an hour."""
     return min(dt.timedelta(minutes=doctor.usual_minutes) + doctor.gap, MAX_STEP)
 
 
-def widened(span: Span, gap: dt.timedelta) -> Span:
+def with_gap(span: Span, gap: dt.timedelta) -> Span:
     """Return the time that an appointment blocks for its doctor: its own, and the doctor's gap before and after."""
     return span[0] - gap, span[1] + gap
 
@@ -92,26 +89,26 @@ def _round_up(instant: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -
     return since + -((since - instant) // step) * step
 
 
-def slot_words(doctor_id: int, start: dt.datetime) -> dict[str, Any]:
-    """Return doctor, date and time as an address or a button says them; `forms.slot_initial` reads them."""
+def slot_parameters(doctor_id: int, start: dt.datetime) -> dict[str, Any]:
+    """Return doctor and clinic-local date and time as parameters of an address; `forms.slot_initial` reads them."""
     wall = clinic_time.local(start)
-    words: dict[str, Any] = {"doctor": doctor_id, "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
+    parameters: dict[str, Any] = {"doctor": doctor_id, "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
     if clinic_time.is_repeated(wall):
-        words["which"] = wall.fold
-    return words
+        parameters["which"] = wall.fold
+    return parameters
 
 
-# Finding across doctors and days
+# Search across doctors and days
 
 PARTS_OF_DAY = {"morning": "Morning", "afternoon": "Afternoon", "evening": "From 17:00"}
 
 
 @dataclass(frozen=True)
 class SlotSearch:
-    """What kind of time is sought. What is left at its default may be anything; `minutes`, each doctor's usual length.
+    """What a free time must match. Defaults match anything; `minutes` defaults to each doctor's usual length.
 
-    `weekday` counts from Monday, 0. `moving` is the appointment for which another time is sought: it takes no time from
-    itself, and where it is already is not offered.
+    `weekday` counts from Monday, 0. `moving` is the appointment that is to be moved: it blocks no time, and its present
+    time is not offered.
     """
 
     minutes: int | None = None
@@ -123,30 +120,26 @@ class SlotSearch:
     moving: Appointment | None = None
 
     def minutes_with(self, doctor: Doctor) -> int:
-        """Return how long the appointment would be."""
         return self.minutes or doctor.usual_minutes
 
     def length_with(self, doctor: Doctor) -> dt.timedelta:
-        """Return the same as a length of time."""
         return dt.timedelta(minutes=self.minutes_with(doctor))
 
-    def is_held(self, doctor: Doctor, start: dt.datetime) -> bool:
-        """Return whether the appointment that is moved is there already, as long as it is to be."""
+    def is_present_time(self, doctor: Doctor, start: dt.datetime) -> bool:
+        """Return whether the appointment being moved has this doctor, start and length already."""
         if self.moving is None:
             return False
-        held = (self.moving.doctor_id, self.moving.start_time, self.moving.duration_minutes)
-        return held == (doctor.pk, start, self.minutes_with(doctor))
+        present = (self.moving.doctor_id, self.moving.start_time, self.moving.duration_minutes)
+        return present == (doctor.pk, start, self.minutes_with(doctor))
 
     def suits_doctor(self, doctor: Doctor) -> bool:
-        """Return whether the doctor is among those sought."""
         return self.doctor_id in (None, doctor.pk) and self.specialization in ("", doctor.specialization)
 
     def suits_day(self, day: dt.date) -> bool:
-        """Return whether the weekday is."""
         return self.weekday in (None, day.weekday())
 
     def suits_start(self, start: dt.datetime) -> bool:
-        """Return whether the clinic-local time of day is: mornings end at 12:00, evenings begin at 17:00."""
+        """Return whether the clinic-local time of day matches: mornings end at 12:00, evenings begin at 17:00."""
         if not self.part_of_day:
             return True
         time = clinic_time.local(start).time()
@@ -163,23 +156,31 @@ class Slot:
 
     @property
     def time(self) -> str:
-        """The clinic-local time of day."""
+        """In clinic time."""
         return clinic_time.time_text(self.start)
 
     @property
     def day(self) -> str:
-        """The clinic-local date with its weekday."""
+        """In clinic time."""
         return clinic_time.date_text(self.start)
 
     @property
-    def take(self) -> str:
-        """What a button says to take this time into a form."""
-        return urlencode(slot_words(self.doctor.pk, self.start))
+    def query(self) -> str:
+        """The slot as a query string, for links and the values of buttons."""
+        return urlencode(slot_parameters(self.doctor.pk, self.start))
+
+
+def offered_slots(
+    doctor: Doctor, hours: Iterable[Span], taken: Iterable[Span], *, minutes: int, at: dt.datetime
+) -> Iterator[Slot]:
+    """Yield the starts offered within a doctor's hours for an appointment of `minutes`, soonest first."""
+    for interval in free_intervals(hours, taken, minutes=minutes, at=at, step=step_of(doctor)):
+        yield Slot(doctor, interval.start)
 
 
 @dataclass(frozen=True)
 class FreeDay:
-    """The free times of one clinic-local date: doctors with any, who is free first comes first."""
+    """The free times of one clinic-local date: doctors with any, in order of their first free time."""
 
     date: dt.date
     doctors: list[tuple[Doctor, list[Slot]]]
@@ -187,7 +188,7 @@ class FreeDay:
 
 @dataclass(frozen=True)
 class SlotSearchResult:
-    """What was found: the days with free times, in order, how far was looked, and where to look on."""
+    """The days with free times in order, the last day searched, and the day from which to search on."""
 
     days: list[FreeDay]
     last_day: dt.date
@@ -201,96 +202,124 @@ class SlotSearchResult:
 
 
 def find_free(
-    wish: SlotSearch,
+    search: SlotSearch,
     doctors: list[Doctor],
     *,
     first_day: dt.date,
     days: int = LOOK_AHEAD_DAYS,
     at: dt.datetime | None = None,
 ) -> SlotSearchResult:
-    """Return the free times of those doctors who suit, from `first_day` on. Four queries, however many there are.
+    """Return the matching free times from `first_day` on, after `at` (default now). Four queries in all."""
+    last_day = min(first_day + (days - 1) * ONE_DAY, clinic_time.LAST_DATE)
+    next_week = last_day + 7 * ONE_DAY if last_day < _LAST_WEEK else last_day
+    doctors = [doctor for doctor in doctors if search.suits_doctor(doctor)]
+    times = load_availability([doctor.pk for doctor in doctors], first_day, next_week)
+    taken = _taken_in_search(search, doctors, first_day, last_day)
+    finder = _Finder(search, doctors, times, taken, first_day, at or timezone.now())
+    later = next(filter(finder.doctors_on, _dates(last_day + ONE_DAY, next_week)), last_day + ONE_DAY)
+    return SlotSearchResult(list(filter(None, map(finder.free_day, _dates(first_day, last_day)))), last_day, later)
 
-    Of a doctor without any hours, weekends are offered if they were asked for: by weekday, or as the first day. Times
-    that have passed at `at` (default now) and dates beyond the calendar are left out.
-    """
-    at = at or timezone.now()
-    last_day = min(first_day + dt.timedelta(days=days - 1), clinic_time.LAST_DATE)
-    dates = [first_day + dt.timedelta(days=number) for number in range((last_day - first_day).days + 1)]
-    sought = [doctor for doctor in doctors if wish.suits_doctor(doctor)]
-    coming = [last_day + dt.timedelta(days=number) for number in range(1, 8)] if last_day < _LAST_WEEK else []
-    times = load_availability([doctor.pk for doctor in sought], first_day, coming[-1] if coming else last_day)
-    taken = _taken(wish, sought, first_day, last_day)
 
-    def there_on(day: dt.date) -> list[Doctor]:
-        is_asked_for = day == first_day or wish.weekday is not None
-        return [doctor for doctor in sought if is_asked_for or times[doctor.pk].works_on(day)]
-
-    found = [
-        FreeDay(day, _free_on(day, wish, there_on(day), times, taken, at=at)) for day in dates if wish.suits_day(day)
-    ]
-    later = next((day for day in coming if wish.suits_day(day) and there_on(day)), last_day + dt.timedelta(days=1))
-    return SlotSearchResult([day for day in found if day.doctors], last_day, later)
+def _dates(first: dt.date, last: dt.date) -> list[dt.date]:
+    return [first + number * ONE_DAY for number in range((last - first).days + 1)]
 
 
 def first_working_day(doctors: Iterable[Doctor], day: dt.date, *, days: int = LOOK_AHEAD_DAYS) -> dt.date:
     """Return the date, or the first after it on which one of the doctors works; itself if none does soon.
 
-    Three queries, beside that of the doctors. A clinic without doctors has the usual weekdays.
+    Three queries, besides that of the doctors. A clinic without doctors has the usual weekdays.
     """
-    coming = [day + dt.timedelta(days=number) for number in range(days)]
-    times = [*load_availability([doctor.pk for doctor in doctors], coming[0], coming[-1]).values()] or [
-        DoctorAvailability()
-    ]
-    return next((each for each in coming if any(time.works_on(each) for time in times)), day)
+    dates = _dates(day, day + (days - 1) * ONE_DAY)
+    times = [*load_availability([doctor.pk for doctor in doctors], dates[0], dates[-1]).values()]
+    times = times or [DoctorAvailability()]
+    return next((each for each in dates if any(time.works_on(each) for time in times)), day)
 
 
-_Taken = dict[tuple[int, dt.date], list[Span]]
+# Blocked time by ("doctor" or "patient", id, clinic-local date).
+TakenTimes = dict[tuple[str, int, dt.date], list[Span]]
 
 
-def _taken(wish: SlotSearch, sought: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
-    """Return the blocked time, gaps included, by doctor and clinic-local date; key 0 is the patient's own."""
-    gaps = {doctor.pk: doctor.gap for doctor in sought}
-    longest_gap = max(gaps.values(), default=NO_GAP)
-    start, end = widened((clinic_time.day_bounds(first_day)[0], clinic_time.day_bounds(last_day)[1]), longest_gap)
-    rows = Appointment.objects.blocking().overlapping(start, end).order_by()
-    if wish.moving is not None:
-        rows = rows.exclude(pk=wish.moving.pk)
-    if wish.doctor_id is not None or wish.specialization:
-        rows = rows.filter(Q(doctor__in=[doctor.pk for doctor in sought]) | Q(patient=wish.patient_id))
-    taken: _Taken = defaultdict(list)
-    for doctor_id, patient_id, *span in rows.values_list("doctor_id", "patient_id", "start_time", "end_time"):
-        start, end = widened((span[0], span[1]), gaps.get(doctor_id, NO_GAP))
-        for day in {clinic_time.local_date(instant) for instant in (start, end)}:
-            taken[doctor_id, day].append((start, end))
-            if patient_id == wish.patient_id:
-                taken[0, day].append((span[0], span[1]))
+def _taken_in_search(search: SlotSearch, doctors: list[Doctor], first_day: dt.date, last_day: dt.date) -> TakenTimes:
+    appointments = Appointment.objects.all()
+    if search.moving is not None:
+        appointments = appointments.exclude(pk=search.moving.pk)
+    if search.doctor_id is not None or search.specialization:
+        appointments = appointments.filter(
+            Q(doctor__in=[doctor.pk for doctor in doctors]) | Q(patient=search.patient_id)
+        )
+    patient_ids = () if search.patient_id is None else (search.patient_id,)
+    return load_taken_times(appointments, doctors, patient_ids, first_day, last_day)
+
+
+def load_taken_times(
+    appointments: AppointmentQuerySet,
+    doctors: Iterable[Doctor],
+    patient_ids: Collection[int],
+    first_day: dt.date,
+    last_day: dt.date,
+) -> TakenTimes:
+    """Return the time that these appointments block for doctors, with their gaps, and for patients. One query."""
+    gaps = {doctor.pk: doctor.gap for doctor in doctors}
+    days = clinic_time.day_bounds(first_day)[0], clinic_time.day_bounds(last_day)[1]
+    rows = appointments.blocking().overlapping(*with_gap(days, max(gaps.values(), default=NO_GAP))).order_by()
+    taken: TakenTimes = defaultdict(list)
+    for doctor_id, patient_id, start, end in rows.values_list("doctor_id", "patient_id", "start_time", "end_time"):
+        if doctor_id in gaps:
+            add_taken(taken, "doctor", doctor_id, with_gap((start, end), gaps[doctor_id]))
+        if patient_id in patient_ids:
+            add_taken(taken, "patient", patient_id, (start, end))
     return taken
 
 
-def _free_on(
-    day: dt.date,
-    wish: SlotSearch,
-    doctors: list[Doctor],
-    times: dict[int, DoctorAvailability],
-    taken: _Taken,
-    *,
-    at: dt.datetime,
-) -> list[tuple[Doctor, list[Slot]]]:
-    if clinic_time.day_bounds(day)[1] <= at:
-        return []
-    free = []
-    for doctor in doctors:
-        spans = [*taken.get((doctor.pk, day), ()), *taken.get((0, day), ())]
-        hours, minutes = times[doctor.pk].offered_on(day), wish.minutes_with(doctor)
-        pieces = free_pieces(hours, spans, minutes=minutes, at=at, step=step_of(doctor))
-        starts = [piece.start for piece in pieces if wish.suits_start(piece.start)]
-        slots = [Slot(doctor, start) for start in starts if not wish.is_held(doctor, start)]
-        if slots:
-            free.append((doctor, slots))
-    return sorted(free, key=lambda each: each[1][0].start)
+def add_taken(taken: TakenTimes, whose: str, pk: int, span: Span) -> set[dt.date]:
+    """Add a span to the dates on which it starts and ends, and return them."""
+    days = {clinic_time.local_date(instant) for instant in span}
+    for day in days:
+        taken[whose, pk, day].append(span)
+    return days
 
 
-def nearest(slots: Iterable[Slot], instant: dt.datetime, *, most: int = 3) -> list[Slot]:
+@dataclass(frozen=True)
+class _Finder:
+    """The free times of the matching doctors, day by day."""
+
+    search: SlotSearch
+    doctors: list[Doctor]
+    times: dict[int, DoctorAvailability]
+    taken: TakenTimes
+    first_day: dt.date
+    at: dt.datetime
+
+    def doctors_on(self, day: dt.date) -> list[Doctor]:
+        """Return the doctors to look at on this date; none if its weekday does not match.
+
+        Doctors without any hours are included at a weekend only if it is asked for: by weekday, or as the first day.
+        """
+        if not self.search.suits_day(day):
+            return []
+        is_asked_for = day == self.first_day or self.search.weekday is not None
+        return [doctor for doctor in self.doctors if is_asked_for or self.times[doctor.pk].works_on(day)]
+
+    def free_day(self, day: dt.date) -> FreeDay | None:
+        if clinic_time.day_bounds(day)[1] <= self.at:
+            return None
+        free = [(doctor, slots) for doctor in self.doctors_on(day) if (slots := self._slots(doctor, day))]
+        return FreeDay(day, sorted(free, key=lambda each: each[1][0].start)) if free else None
+
+    def _slots(self, doctor: Doctor, day: dt.date) -> list[Slot]:
+        search = self.search
+        taken = [*self.taken.get(("doctor", doctor.pk, day), ())]
+        if search.patient_id is not None:
+            taken += self.taken.get(("patient", search.patient_id, day), ())
+        hours, minutes = self.times[doctor.pk].offered_on(day), search.minutes_with(doctor)
+        return [
+            slot
+            for slot in offered_slots(doctor, hours, taken, minutes=minutes, at=self.at)
+            if search.suits_start(slot.start) and not search.is_present_time(doctor, slot.start)
+        ]
+
+
+def nearest(slots: Iterable[Slot], instant: dt.datetime, *, limit: int = 3) -> list[Slot]:
     """Return the free times nearest to an instant, in order of time."""
-    chosen = sorted(slots, key=lambda slot: (abs(slot.start - instant), slot.start))[:most]
+    chosen = sorted(slots, key=lambda slot: (abs(slot.start - instant), slot.start))[:limit]
     return sorted(chosen, key=lambda slot: slot.start)

@@ -20,21 +20,21 @@ DAYS_SHOWN = 5
 
 
 def free_times(request: StaffRequest) -> HttpResponse:
-    """Show the free times of the coming days, of all doctors or of those sought."""
+    """Show the free times of the next days that match the filters."""
     doctors = list(Doctor.objects.active())
-    usual = {"date": first_working_day(doctors, clinic_time.today()).isoformat()}
-    filters = FindFreeForm(usual | request.GET.dict(), doctors=doctors, default="Anyone")
+    defaults = {"date": first_working_day(doctors, clinic_time.today()).isoformat()}
+    filters = FindFreeForm(defaults | request.GET.dict(), doctors=doctors, default="Anyone")
     patient = _patient_in(request)
     filters.full_clean()
     minutes = filters.cleaned_data.get("minutes")
-    wish = filters.wish(minutes=minutes, patient_id=patient.pk if patient else None)
-    first_day = known_day(filters.cleaned_data.get("date")) or clinic_time.today()
+    search = filters.slot_search(minutes=minutes, patient_id=patient.pk if patient else None)
+    first_day = clinic_time.known_date(filters.cleaned_data.get("date")) or clinic_time.today()
     booking = {"minutes": minutes, "patient": patient.pk if patient else None}
     context = {
         "filters": filters,
         "patient": patient,
         "booking_query": urlencode({name: value for name, value in booking.items() if value}),
-        **shown_times(find_free(wish, doctors, first_day=first_day), wish, first_day),
+        **shown_times(find_free(search, doctors, first_day=first_day), search, first_day),
     }
     return render(request, "appointments/availability/free_times.html", context)
 
@@ -53,7 +53,7 @@ def _patient_in(request: StaffRequest) -> Patient | None:
     return patient
 
 
-def shown_times(found: SlotSearchResult, wish: SlotSearch, first_day: dt.date) -> dict[str, Any]:
+def shown_times(found: SlotSearchResult, search: SlotSearch, first_day: dt.date) -> dict[str, Any]:
     """Return the template context of the first days with free times, and the date from which to look for later ones."""
     days, rest = found.days[:DAYS_SHOWN], found.days[DAYS_SHOWN:]
     later = rest[0].date if rest else found.later
@@ -61,11 +61,6 @@ def shown_times(found: SlotSearchResult, wish: SlotSearch, first_day: dt.date) -
         "free_days": days,
         "first_day": first_day,
         "last_day": found.last_day,
-        "later": later if later <= clinic_time.LAST_DATE else None,
-        "is_one_doctor": wish.doctor_id is not None,
+        "later": clinic_time.known_date(later),
+        "is_one_doctor": search.doctor_id is not None,
     }
-
-
-def known_day(day: dt.date | None) -> dt.date | None:
-    """Return the day if it lies in the portal's calendar."""
-    return day if day and clinic_time.FIRST_DATE <= day <= clinic_time.LAST_DATE else None

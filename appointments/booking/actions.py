@@ -1,14 +1,12 @@
-"""What users do with appointments: book, move, cancel, and record how they go.
+"""What users do with appointments: book, move, cancel, and change the status.
 
-Each action is a unit of work: it reads the row again, checks every rule, writes, and leaves an audit entry in the same
-transaction, with `by` as the actor. Refusals are ValidationErrors by field, and nothing is saved then. An action that
-changes an appointment takes the `version` that the user was shown; None skips that check (`stale`).
+Each action reads the row again, checks every rule, writes, and audits in one transaction, with `by` as the actor. It
+raises ValidationErrors by field. `version` is the one that the user was shown; None skips that check (`stale`).
 """
 
 import datetime as dt
 import uuid
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,13 +15,11 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from appointments import locking, rules
-from appointments.availability.search import Slot, SlotSearch, find_free
+from appointments import rules
 from appointments.models import Appointment
 from appointments.statuses import Status
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
-from clinic.core.appointment_length import DEFAULT_MINUTES
 from clinic.core.field_errors import at_field
 from clinic.core.names import clean_line
 from clinic.db.transactions import is_lost_connection, retrying
@@ -50,8 +46,6 @@ def book(
     booking_key: uuid.UUID | None = None,
 ) -> Appointment:
     """Book an appointment, or return the one that this `booking_key` has booked before.
-
-    With `outside_hours_reason`, users with that permission may book when the doctor is not available.
 
     Raises:
         ValidationError: by field, with the codes of `rules`; `booking_key_used` if the key booked something else.
@@ -114,129 +108,25 @@ def _booked_before(wanted: Appointment) -> Appointment | None:
     if booked is None:
         return None
     requested, existing = (
-        (each.doctor_id, clinic_time.whole_minute(each.start_time), *_details_of(each)) for each in (wanted, booked)
+        (each.doctor_id, clinic_time.whole_minute(each.start_time), *details_of(each)) for each in (wanted, booked)
     )
     if requested != existing or not booked.is_blocking:
-        _refuse_used_key(booked)
+        refuse_used_key(booked)
     return booked
 
 
-def _details_of(appointment: Appointment) -> tuple[Any, ...]:
-    """Return what a form says about an appointment besides doctor and start."""
+def details_of(appointment: Appointment) -> tuple[Any, ...]:
+    """Return what a booking form contains apart from doctor and start, to compare two bookings."""
     return appointment.patient_id, appointment.duration_minutes, appointment.reason.split(), appointment.notes
 
 
-def _refuse_used_key(booked: Appointment) -> NoReturn:
+def refuse_used_key(booked: Appointment) -> NoReturn:
+    """Refuse a key that has booked something else: `booking_key_used`."""
     raise ValidationError(
         _("This form has already booked %(appointment)s. Send it again to book this one as well."),
         code="booking_key_used",
         params={"appointment": booked},
     )
-
-
-def walk_in(
-    *,
-    patient: Patient,
-    search: SlotSearch,
-    by: "User | None",
-    reason: str = "",
-    notes: str = "",
-    booking_key: uuid.UUID | None = None,
-) -> Appointment:
-    """Book today's next free time that matches, for a patient who is here, and mark it as arrived.
-
-    If this `booking_key` has booked a walk-in of the patient before, that one is returned.
-
-    Raises:
-        ValidationError: `no_free_time` if no matching doctor has time left today; `booking_key_used` if the key booked
-            something else; otherwise as `book`.
-    """
-    if search.minutes is not None:
-        with at_field("duration_minutes"):
-            rules.check_duration(search.minutes)
-    search = replace(search, patient_id=patient.pk)
-    key = booking_key or uuid.uuid4()
-    return _walk_in_once(search, {"patient": patient, "reason": reason, "notes": notes, "booking_key": key, "by": by})
-
-
-@retrying
-def _walk_in_once(search: SlotSearch, details: dict[str, Any]) -> Appointment:
-    if (walked_in := _walked_in_before(search, details)) is not None:
-        return walked_in
-    with acting(details["by"]), transaction.atomic():
-        doctor = _next_free_today(search).doctor
-        locking.lock_diaries(doctor_ids=[doctor.pk], patient_ids=())
-        if (walked_in := _walked_in_before(search, details)) is not None:
-            return walked_in
-        slot = _next_free_today(replace(search, doctor_id=doctor.pk))  # under the lock, nobody else can take it
-        new = book(doctor=doctor, start_time=slot.start, duration_minutes=search.minutes_with(doctor), **details)
-        return mark_arrived(new, by=details["by"])
-
-
-def _walked_in_before(search: SlotSearch, details: dict[str, Any]) -> Appointment | None:
-    booked = Appointment.objects.filter(booking_key=details["booking_key"]).first()
-    if booked is None:
-        return None
-    requested = details["patient"].pk, search.minutes_with(booked.doctor), details["reason"].split(), details["notes"]
-    is_requested = requested == _details_of(booked) and search.suits_doctor(booked.doctor)
-    is_here = booked.arrived_at is not None and booked.is_blocking
-    if not (is_requested and is_here and clinic_time.local_date(booked.start_time) == clinic_time.today()):
-        _refuse_used_key(booked)
-    return booked
-
-
-def _next_free_today(search: SlotSearch) -> Slot:
-    """Return today's next matching slot, or refuse: `no_free_time`."""
-    doctors = list(Doctor.objects.active())
-    found = find_free(search, doctors, first_day=clinic_time.today(), days=1)
-    slot = min(found.slots(), key=lambda slot: slot.start, default=None)
-    if slot is None:
-        matching = [doctor for doctor in doctors if search.suits_doctor(doctor)]
-        minutes = min(map(search.minutes_with, matching), default=DEFAULT_MINUTES)
-        with at_field("start_time"):
-            rules.refuse_no_free_time(
-                minutes, doctor_name=matching[0].full_name if search.doctor_id and matching else ""
-            )
-    return slot
-
-
-def register_and(
-    arrange: Callable[..., Appointment],
-    *,
-    new_patient: Callable[[], Patient],
-    booking_key: uuid.UUID,
-    by: "User | None",
-) -> Appointment:
-    """Register a patient and arrange an appointment (`book` or `walk_in`, called with `patient`), both or neither.
-
-    A repeated `booking_key` takes the patient whom it registered. `new_patient` makes the unsaved record at each try.
-
-    Raises:
-        ValidationError: by field, of the patient's rules or of the appointment's.
-    """
-
-    @retrying
-    def register_and_once() -> Appointment:
-        patient = new_patient()
-        with acting(by), transaction.atomic():
-            if (registered := registered_with(booking_key, email=patient.email)) is not None:
-                return arrange(patient=registered)
-            try:
-                patient.full_clean()
-            except ValidationError:
-                # The conflict may be this very patient: the same form, sent twice at once.
-                if (registered := registered_with(booking_key, email=patient.email)) is None:
-                    raise
-                return arrange(patient=registered)
-            patient.save()
-            return arrange(patient=patient)
-
-    return register_and_once()
-
-
-def registered_with(booking_key: uuid.UUID, *, email: str) -> Patient | None:
-    """Return the patient with this e-mail address for whom the key has booked before, if there is one."""
-    return Patient.objects.filter(appointments__booking_key=booking_key, email=email.strip().lower()).first()
 
 
 def move(
@@ -250,12 +140,9 @@ def move(
     outside_hours_reason: str = "",
     version: int | None = None,
 ) -> Appointment:
-    """Give an appointment another doctor, start or length. The audit trail has old and new values, and the reason.
+    """Change doctor, start or length. The audit trail has old and new values, and the reason.
 
-    The former `outside_hours_reason` is kept only while doctor and start are; a new time needs its own, as in `book`.
-
-    Raises:
-        ValidationError: by field, with the codes of `rules`.
+    A new doctor or start needs its own `outside_hours_reason`, as in `book`.
     """
     _check_may_book_outside_hours(outside_hours_reason, by=by)
 
@@ -287,10 +174,7 @@ def cancel(
 
 
 def mark_arrived(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Mark the patient as arrived: `transition`, `not_today`.
-
-    A no-show whose time was booked in the meantime is refused: `doctor_overlap`, `patient_overlap`.
-    """
+    """Mark the patient as arrived: `transition`, `not_today`; from no-show also `doctor_overlap`, `patient_overlap`."""
 
     def change(current: Appointment) -> None:
         _advance_status(current, Status.ARRIVED)
@@ -323,10 +207,7 @@ def complete(appointment: Appointment, *, by: "User | None", version: int | None
 
 
 def record_attended(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Mark a past appointment as attended: `transition`, `not_over`.
-
-    The real times are unknown, so no timestamps are set.
-    """
+    """Mark a past appointment as attended, without timestamps, which are unknown: `transition`, `not_over`."""
 
     def change(current: Appointment) -> None:
         _advance_status(current, Status.COMPLETED)
@@ -346,10 +227,7 @@ def mark_no_show(appointment: Appointment, *, by: "User | None", version: int | 
 
 
 def undo(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Restore the previous status and clear the last one's timestamps; `transition` if there is nothing to undo.
-
-    If the last status freed the time, the rules of booking apply again: `past`, `doctor_overlap` and the like.
-    """
+    """Restore the previous status: `transition`. If the last one freed the time, all rules of booking apply again."""
 
     def change(current: Appointment) -> None:
         last = Status(current.status)

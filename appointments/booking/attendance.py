@@ -1,4 +1,4 @@
-"""How a patient has kept appointments, for the staff who book the next one."""
+"""How reliably a patient attends, for the staff who book the next appointment."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -14,15 +14,13 @@ LAST_APPOINTMENTS = 6
 
 @dataclass(frozen=True)
 class Attendance:
-    """How many of the patient's last appointments were missed, and the next one if any is booked."""
-
     missed: int
     of_last: int
     next_appointment: Appointment | None
 
 
 def attendance_of(patient: Patient, *, at: dt.datetime | None = None) -> Attendance:
-    """Return the patient's attendance: of the last `LAST_APPOINTMENTS` that took place or were missed. Two queries."""
+    """Look at the last `LAST_APPOINTMENTS` that took place or were missed. Two queries."""
     at = at or timezone.now()
     appointments = Appointment.objects.for_patient(patient.pk)
     outcomes = list(

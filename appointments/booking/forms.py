@@ -1,4 +1,4 @@
-"""Forms of the front desk: what people type in clinic time becomes instants here."""
+"""Forms of the front desk. They convert clinic time to instants."""
 
 import datetime as dt
 import uuid
@@ -29,30 +29,24 @@ WHICH = [(clinic_time.FIRST, "Before the clocks go back"), (clinic_time.SECOND, 
 
 
 class ActiveDoctors(ModelChoiceIterator):
-    """The doctors that a form offers."""
-
     def __init__(self, field: Any) -> None:
         super().__init__(field)
         self.queryset = Doctor.objects.active()
 
 
 class DoctorChoiceField(forms.ModelChoiceField):
-    """A doctor, shown with the specialization.
-
-    Only active doctors are offered, but any is understood, so that it is the rule that refuses and says why.
-    """
+    """Offers active doctors, but accepts any, so that the rule refuses an inactive one and says why."""
 
     iterator = ActiveDoctors
 
     def label_from_instance(self, doctor: Any) -> str:
-        """Return what stands in the list."""
         return f"{doctor.full_name} · {doctor.specialization}"
 
 
 class ActionForm(forms.Form):
-    """A form that shows what a verb of `booking` refused."""
+    """A form that shows the refusals of `booking.actions`."""
 
-    next = forms.CharField(widget=forms.HiddenInput, required=False)  # the day view that led here
+    next = forms.CharField(widget=forms.HiddenInput, required=False)  # the page to return to
 
     # Names of the model's fields to those of the form, where the two differ.
     field_names: ClassVar[dict[str, str]] = {"start_time": "time"}
@@ -60,7 +54,7 @@ class ActionForm(forms.Form):
     shown_hidden: ClassVar[frozenset[str]] = frozenset()
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what is wrong with a hidden field above the form, renewed: there nobody could see or mend it."""
+        """Show errors of hidden fields above the form, and renew these fields: a user could not correct them."""
         cleaned = super().clean() or {}
         hidden = {field.name for field in self.hidden_fields()} - self.shown_hidden
         if wrong := hidden & self.errors.keys():
@@ -75,7 +69,7 @@ class ActionForm(forms.Form):
         replace_value(self, name, self.get_initial_for_field(self.fields[name], name))
 
     def add_refusal(self, refusal: ValidationError) -> None:
-        """Show each message at the field it is about, or above the form if it has no such field."""
+        """Show each message at its field, or above the form if it has no such field."""
         errors = refusal.error_dict if hasattr(refusal, "error_dict") else {"": refusal.error_list}
         for name, messages in errors.items():
             shown_at = self.field_names.get(name, name)
@@ -84,48 +78,45 @@ class ActionForm(forms.Form):
 
 
 class VersionedForm(ActionForm):
-    """A form that carries the version it was shown; refused as stale and sent again, it counts as decided."""
+    """A form with the version it was shown for. After a refusal as `stale` it can be sent again, which overwrites."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     def add_refusal(self, refusal: ValidationError) -> None:
-        """Show the refusal; let the form be about what is shown now."""
         super().add_refusal(refusal)
         if self.has_error(NON_FIELD_ERRORS, "stale"):
             self.renew("version")
 
 
 class OverrideReasonMixin:
-    """For forms with a tick `outside_hours` that comes before its `outside_hours_reason`: one counts with the other."""
+    """For forms with a tick box `outside_hours` before the field `outside_hours_reason`: both or neither."""
 
     cleaned_data: dict[str, Any]
 
     def clean_outside_hours_reason(self) -> str:
-        """Return the reason if it was ticked; refuse a tick without one."""
         is_ticked, reason = self.cleaned_data.get("outside_hours", False), self.cleaned_data["outside_hours_reason"]
         rules.check_outside_hours_reason(reason, is_ticked=is_ticked)
         return reason if is_ticked else ""
 
 
 class DefaultDurationMixin:
-    """For forms in which a doctor comes before `duration_minutes`, which may stay empty."""
+    """For forms with an optional `duration_minutes` after `doctor`."""
 
     cleaned_data: dict[str, Any]
-    held_minutes: int | None = None  # of the appointment that is changed
+    current_minutes: int | None = None  # of the appointment that is changed
 
     def clean_duration_minutes(self) -> int | None:
-        """Return the length entered, else that of the appointment being changed, else the doctor's usual one."""
+        """Default to the length of the appointment being changed, then to the doctor's usual one."""
         minutes, doctor = self.cleaned_data["duration_minutes"], self.cleaned_data.get("doctor")
         if minutes is None:
-            minutes = self.held_minutes or (doctor and doctor.usual_minutes)
+            minutes = self.current_minutes or (doctor and doctor.usual_minutes)
         return minutes
 
 
 class SlotForm(OverrideReasonMixin, DefaultDurationMixin, ActionForm):
-    """Doctor, date, time and length: where and when an appointment takes place.
+    """Doctor, date, time and length of an appointment; `cleaned_data["start_time"]` is the instant.
 
-    `cleaned_data["start_time"]` is the instant meant. Who `may_book_outside_hours` is offered to, with a tick and a
-    reason, once a time was refused for that alone.
+    Users who `may_book_outside_hours` are offered that once a time was refused for this reason alone.
     """
 
     may_book_outside_hours = False
@@ -162,14 +153,14 @@ class SlotForm(OverrideReasonMixin, DefaultDurationMixin, ActionForm):
 
     @property
     def offers_outside_hours(self) -> bool:
-        """Whether the form shows the tick and the reason."""
+        """Whether the form shows the tick box and the reason."""
         codes = {error.code for error in self.errors.as_data().get("time", ())} if self.is_bound else set()
         could_help = bool(codes) and codes <= rules.OUTSIDE_HOURS
         is_asked_for = could_help or bool(self["outside_hours"].value())
         return self.may_book_outside_hours and is_asked_for
 
     def clean(self) -> dict[str, Any]:
-        """Turn date and time into the instant meant; a time that comes twice asks which."""
+        """Convert date and time to an instant; ask which one if the clock change repeats the time."""
         cleaned = super().clean()
         day, time = cleaned.get("date"), cleaned.get("time")
         if day is None or time is None:
@@ -186,7 +177,7 @@ class SlotForm(OverrideReasonMixin, DefaultDurationMixin, ActionForm):
 
 
 class BookingForm(SlotForm):
-    """Book an appointment. The patient is one of those found, never a list of everyone."""
+    """Book an appointment for a patient who was found or is registered with the same page."""
 
     patient = forms.ModelChoiceField(
         Patient.objects.all(),
@@ -214,7 +205,7 @@ class BookingForm(SlotForm):
     def __init__(
         self, data: Any = None, *, registers: bool = False, walks_in: bool = False, initial: Any = None
     ) -> None:
-        """Make the form; one that `registers` has its patient from a form of its own, a walk-in needs no time."""
+        """Without a patient if another form `registers` one; without a time for a walk-in."""
         super().__init__(data, initial=initial)
         self.fields["patient"].required = not registers
         for name in ("doctor", "date", "time") if walks_in else ():
@@ -230,20 +221,18 @@ class BookingForm(SlotForm):
         )
 
     def add_refusal(self, refusal: ValidationError) -> None:
-        """Show what was refused; a form that has booked before gets a new key, to book again if sent again."""
+        """Also give a form that has booked before a new key, so that sending it again books again."""
         super().add_refusal(refusal)
         if self.has_error(NON_FIELD_ERRORS, "booking_key_used"):
             self.renew("booking_key")
 
 
 class MoveForm(VersionedForm, SlotForm):
-    """Give an appointment another doctor, time or length."""
-
     move_reason = forms.CharField(label="Why (optional)", max_length=200, required=False)
 
     def __init__(self, data: Any = None, *, appointment: Appointment, initial: dict[str, Any] | None = None) -> None:
         wall = clinic_time.local(appointment.start_time)
-        held = {
+        present = {
             "doctor": appointment.doctor_id,
             "date": wall.date(),
             "time": wall.time(),
@@ -251,14 +240,14 @@ class MoveForm(VersionedForm, SlotForm):
             "duration_minutes": appointment.duration_minutes,
             "version": appointment.version,
         }
-        super().__init__(data, initial=held | (initial or {}))
-        self.held_minutes = appointment.duration_minutes
+        super().__init__(data, initial=present | (initial or {}))
+        self.current_minutes = appointment.duration_minutes
         self.helper = bare_helper()
         self.helper.layout = Layout(Fieldset("Doctor and time", *slot_layout()), "move_reason", "version", "next")
         self.fields["move_reason"].widget.attrs["data-saved-as"] = f"move-{appointment.pk}"
 
 
-# What callers say most, with who it is that cancels: one click each.
+# The most frequent reasons, by who cancels: one click each.
 QUICK_REASONS = (
     (CancelledBy.PATIENT, ("Cannot come", "Feels better", "Will call again")),
     (CancelledBy.CLINIC, ("Doctor is away", "Booked by mistake")),
@@ -266,14 +255,12 @@ QUICK_REASONS = (
 
 
 def with_quick_reason(typed: dict[str, Any]) -> dict[str, Any]:
-    """Return what was typed with who and why put in, if the button of a usual reason was pressed."""
+    """Fill in who cancels and why if the button of a frequent reason was pressed."""
     who, _colon, why = typed.get("quick", "").partition(":")
     return typed | {"cancelled_by": who, "cancel_reason": why} if why else typed
 
 
 class CancelForm(VersionedForm):
-    """Call an appointment off."""
-
     cancelled_by = forms.ChoiceField(label="Who cancels", choices=CancelledBy.choices, widget=forms.RadioSelect)
     cancel_reason = forms.CharField(label="Reason", max_length=_MODEL.get_field("cancel_reason").max_length)
 
@@ -283,7 +270,6 @@ class CancelForm(VersionedForm):
 
 
 def slot_layout() -> list[Any]:
-    """Return the crispy layout of where and when."""
     return [
         Div(
             Div(Field("doctor"), css_class="col-12 col-md-6"),
@@ -300,10 +286,7 @@ def slot_layout() -> list[Any]:
 
 
 def slot_initial(query: Any) -> dict[str, Any]:
-    """Return the form's starting values from an address's `doctor`, `date`, `time`, `which`, `minutes`.
-
-    What is missing or makes no sense is left out: a filled-in address is a help, never an obstacle.
-    """
+    """Return initial values from `doctor`, `date`, `time`, `which`, `minutes`; invalid ones are ignored."""
     initial: dict[str, Any] = {}
     for name, parse in (("date", dt.date.fromisoformat), ("time", dt.time.fromisoformat)):
         with suppress(KeyError, ValueError):
@@ -317,10 +300,7 @@ def slot_initial(query: Any) -> dict[str, Any]:
 
 
 def with_slot(typed: dict[str, Any], button: str) -> dict[str, Any]:
-    """Return what was typed with the time put in whose button of that name was pressed, if one was.
-
-    A button that takes a move back says, too, which version of the appointment it is about.
-    """
+    """Fill in the time whose button of this name was pressed, if any; one that undoes a move has a version, too."""
     taken = {name: values[0] for name, values in parse_qs(typed.get(button, "")).items()}
     if not taken:
         return typed

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from appointments.availability.forms import FreeTimesForm
 from appointments.availability.search import SlotSearch, find_free, nearest
-from appointments.availability.views import known_day, shown_times
+from appointments.availability.views import shown_times
 from appointments.booking.forms import SlotForm
 from appointments.models import Appointment
 from clinic.core import clinic_time
@@ -20,12 +20,12 @@ from patients.models import Patient
 def free_panel(
     data: Any, form: SlotForm, *, patient: Patient | None, moving: Appointment | None = None
 ) -> dict[str, Any]:
-    """Return what stands beside a form: the next free times that suit what it says so far."""
+    """Return the template context of the next free times that match the form as filled in so far."""
     doctors = list(Doctor.objects.active())
     filters = FreeTimesForm(data, doctors=doctors, default="The doctor chosen, or anyone", sent_with="slot-form")
     chosen = parse_number(str(form["doctor"].value()))
-    wish = filters.wish(
-        minutes=_minutes_of(form) or form.held_minutes,
+    search = filters.slot_search(
+        minutes=_minutes_of(form) or form.current_minutes,
         doctor_id=chosen,
         patient_id=patient.pk if patient else None,
         moving=moving,
@@ -33,9 +33,9 @@ def free_panel(
     first_day = _day_in(data.get("later", "")) or day_of(form)
     return {
         "filters": filters,
-        "length": wish.minutes
-        or next((doctor.usual_minutes for doctor in doctors if doctor.pk == wish.doctor_id), None),
-        **shown_times(find_free(wish, doctors, first_day=first_day), wish, first_day),
+        "length": search.minutes
+        or next((doctor.usual_minutes for doctor in doctors if doctor.pk == search.doctor_id), None),
+        **shown_times(find_free(search, doctors, first_day=first_day), search, first_day),
         **_alternatives(form, doctors, patient=patient, moving=moving),
     }
 
@@ -43,7 +43,7 @@ def free_panel(
 def _alternatives(
     form: SlotForm, doctors: list[Doctor], *, patient: Patient | None, moving: Appointment | None
 ) -> dict[str, Any]:
-    """Return the times nearest to one that was refused: of the same doctor, and of others in the specialization."""
+    """Return the free times nearest to a refused one: of the same doctor, and of others in the specialization."""
     start = getattr(form, "cleaned_data", {}).get("start_time")
     if start is None or not {"doctor", "time"} & form.errors.keys():
         return {}
@@ -51,14 +51,14 @@ def _alternatives(
     doctor = None if chosen is None else Doctor.objects.filter(pk=chosen).first()
     if doctor is None:
         return {}
-    wish = SlotSearch(
-        minutes=_minutes_of(form) or form.held_minutes or doctor.usual_minutes,
+    search = SlotSearch(
+        minutes=_minutes_of(form) or form.current_minutes or doctor.usual_minutes,
         specialization=doctor.specialization,
         patient_id=patient.pk if patient else None,
         moving=moving,
     )
     first_day = max(clinic_time.local_date(start), clinic_time.today())
-    slots = list(find_free(wish, doctors, first_day=first_day).slots())
+    slots = list(find_free(search, doctors, first_day=first_day).slots())
     return {
         "refused_date": clinic_time.date_text(start),
         "nearest": nearest((slot for slot in slots if slot.doctor == doctor), start),
@@ -68,9 +68,9 @@ def _alternatives(
 
 
 def day_of(form: SlotForm) -> dt.date:
-    """Return the day the form speaks of; today if it has none, or one that has passed."""
+    """Return the form's date; today if it has none, or a past one."""
     try:
-        day = known_day(form.fields["date"].clean(form["date"].value()))
+        day = clinic_time.known_date(form.fields["date"].clean(form["date"].value()))
     except ValidationError:
         day = None
     return max(day or clinic_time.today(), clinic_time.today())
@@ -78,13 +78,13 @@ def day_of(form: SlotForm) -> dt.date:
 
 def _day_in(text: str) -> dt.date | None:
     try:
-        return known_day(dt.date.fromisoformat(text))
+        return clinic_time.known_date(dt.date.fromisoformat(text))
     except ValueError:
         return None
 
 
 def _minutes_of(form: SlotForm) -> int | None:
-    """Return the length the form asks for, None for the usual one, and the shortest if it makes no sense yet."""
+    """Return the length typed; None for the usual one, and the shortest if it is invalid."""
     typed = form["duration_minutes"].value()
     if typed in (None, ""):
         return None

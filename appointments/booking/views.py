@@ -1,7 +1,7 @@
-"""The page that books: patient found or registered, doctor, time, all on one page and in one form.
+"""The booking page: patient, doctor and time in one form.
 
-Its buttons are steps (find a patient, take a free time) that show the page again with what was typed, or send it. So
-the page works without JavaScript, and no personal data is ever in an address.
+Its buttons are steps (find a patient, take a free time) that post the form and show it again. So the page works without
+JavaScript, and personal data never appear in an address.
 """
 
 import uuid
@@ -15,33 +15,34 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from appointments.availability.search import SlotSearch, first_working_day
-from appointments.booking import actions
+from appointments.booking import actions, registration
 from appointments.booking.attendance import attendance_of
 from appointments.booking.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
 from appointments.booking.free_panel import day_of, free_panel
+from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
 from appointments.navigation import appointment_url, day_url, origin_url
 from clinic.core import clinic_time
-from clinic.models import AuditEntry, Event
+from clinic.models import AuditEntry, Event, User
 from clinic.web.denied_access import record_refused
 from clinic.web.http import StaffRequest, is_form_submission, parse_number, redirect_or_reload, sent_data
 from doctors.models import Doctor
-from patients.forms import PatientForm, record_from
+from patients.forms import PatientForm, initial_from_query
 from patients.models import Patient
 from patients.querysets import MAX_FOUND
 from patients.views import record_found
 
-# The buttons that lead on within the page.
+# The buttons that show the page again.
 _STEPS = {"find", "pick", "change_patient", "register", "search_again", "take", "look", "later"}
 
 
 def appointment_book(request: StaffRequest) -> HttpResponse:
-    """Book an appointment, for a patient who is found or registered on the way, at a time or as a walk-in."""
+    """Book an appointment at a time or as a walk-in, for a known or a new patient."""
     sent = sent_data(request)
     if sent is None:
         picked = _patient_or_none(request, request.GET.get("patient", ""))
         if picked and picked.anonymised_at:
-            return redirect(picked)  # which says why nobody can be booked for it
+            return redirect(picked)  # that page says why the record cannot be booked
         initial = {
             "date": first_working_day(Doctor.objects.active(), clinic_time.today()),
             "patient": picked and picked.pk,
@@ -54,7 +55,7 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
 
 
 def _is_step(typed: Any) -> bool:
-    """Return whether the form was sent to find a patient or a time, Enter in the search box included."""
+    """Return whether the form was sent to find a patient or a time, also by Enter in the search box."""
     return _asks_for_patient(typed) or not _STEPS.isdisjoint(typed)
 
 
@@ -68,8 +69,8 @@ def _book(request: StaffRequest) -> HttpResponse:
     registers, walks_in = "registers" in typed, _walks_in(typed)
     patient_form = PatientForm(typed, prefix="new") if registers else None
     form = BookingForm(typed | ({"date": "", "time": ""} if walks_in else {}), registers=registers, walks_in=walks_in)
-    is_patient_clear = patient_form is None or patient_form.is_valid()  # asked first: all messages are to be shown
-    if form.is_valid() and is_patient_clear:
+    is_patient_valid = patient_form is None or patient_form.is_valid()  # first, so that both forms show their errors
+    if form.is_valid() and is_patient_valid:
         try:
             appointment = _arrange(form, patient_form, walks_in=walks_in, by=request.user)
         except ValidationError as refusal:
@@ -79,8 +80,8 @@ def _book(request: StaffRequest) -> HttpResponse:
             messages.success(request, f"{done}: {appointment.patient}, {appointment}.")
             return redirect_or_reload(request, appointment_url(appointment, origin_url=typed.get("next", "")))
     if registers and "registers" not in _with_registered(typed):
-        return _book(request)  # what was in the way is this very form, sent twice at once
-    form.data = {**typed, "booking_key": form.data["booking_key"]} if walks_in else form.data  # the time typed is kept
+        return _book(request)  # the conflict is this very form, sent twice at once
+    form.data = {**typed, "booking_key": form.data["booking_key"]} if walks_in else form.data  # keep the time
     picked = form.cleaned_data.get("patient")
     if form.has_error("patient", "invalid_choice"):
         _patient_or_none(request, typed.get("patient", ""))
@@ -88,29 +89,29 @@ def _book(request: StaffRequest) -> HttpResponse:
 
 
 def _walks_in(typed: Any) -> bool:
-    """Return whether a walk-in was asked for, be it by the button that registers a possible duplicate anyway."""
+    """Return whether a walk-in was requested, also by the button that registers a possible duplicate anyway."""
     return "walk_in" in typed or typed.get("new-anyway") == "walk_in"
 
 
 def _with_registered(typed: dict[str, Any]) -> dict[str, Any]:
-    """Return what was typed with the patient put in whom this very form has registered before, sent twice."""
-    known = None
+    """Fill in the patient whom this very form has registered before, if it was sent twice."""
+    patient = None
     if "registers" in typed:
         with suppress(ValueError):
             key = uuid.UUID(typed.get("booking_key", ""))
-            known = actions.registered_with(key, email=typed.get("new-email", ""))
-    if known is None:
+            patient = registration.registered_with(key, email=typed.get("new-email", ""))
+    if patient is None:
         return typed
-    return {name: value for name, value in typed.items() if name != "registers"} | {"patient": known.pk}
+    return {name: value for name, value in typed.items() if name != "registers"} | {"patient": patient.pk}
 
 
-def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: bool, by: Any) -> Appointment:
-    """Carry out what the form asks for: all of it or nothing."""
+def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: bool, by: User) -> Appointment:
+    """Book, and register the patient if needed: both or neither."""
     sent = form.cleaned_data
     common = {"by": by, "booking_key": sent["booking_key"], "reason": sent["reason"], "notes": sent["notes"]}
     if walks_in:
-        wish = SlotSearch(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
-        arrange = partial(actions.walk_in, search=wish, **common)
+        search = SlotSearch(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
+        arrange = partial(walk_in, search=search, **common)
     else:
         arrange = partial(
             actions.book,
@@ -123,7 +124,7 @@ def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: b
     if patient_form is None:
         return arrange(patient=sent["patient"])
     new_patient = partial(_new_patient, patient_form)
-    return actions.register_and(arrange, new_patient=new_patient, booking_key=sent["booking_key"], by=by)
+    return registration.register_and_book(arrange, new_patient=new_patient, booking_key=sent["booking_key"], by=by)
 
 
 def _new_patient(form: PatientForm) -> Patient:
@@ -131,19 +132,19 @@ def _new_patient(form: PatientForm) -> Patient:
 
 
 def _show_refusal(refusal: ValidationError, form: BookingForm, patient_form: PatientForm | None) -> None:
-    """Show each message at its field, be it the patient's or the appointment's."""
+    """Show each message at its field, in the patient's form or the appointment's."""
     errors = refusal.error_dict if hasattr(refusal, "error_dict") else {"": refusal.error_list}
-    for field, at_field in errors.items():
+    for field, refusals in errors.items():
         if patient_form is not None and field in patient_form.fields:
-            patient_form.add_error(field, at_field)
+            patient_form.add_error(field, refusals)
         else:
-            form.add_refusal(ValidationError({field: at_field} if field else at_field))
+            form.add_refusal(ValidationError({field: refusals} if field else refusals))
 
 
 def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
-    """Show the form again as it was typed, with patients found or a free time taken over.
+    """Show the form again as typed, with the patients found or the free time taken.
 
-    So is one that was kept while its user was signed out, whatever button had been pressed.
+    A form saved while its user was signed out is shown the same way, whichever button had been pressed.
     """
     typed = with_slot(with_slot(sent.dict(), "at") if request.method != "POST" else sent.dict(), "take")
     if "pick" in typed:
@@ -174,11 +175,11 @@ def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
 
 
 def _patient_form_of(typed: dict[str, Any], query: str) -> PatientForm | None:
-    """Return the form of a new patient as it was typed; one just opened begins with what was searched for."""
+    """Return the form of a new patient as typed; a new form is filled in from the search."""
     if "registers" in typed:
         return PatientForm(prefix="new", initial={name.removeprefix("new-"): value for name, value in typed.items()})
     if "register" in typed:
-        return PatientForm(prefix="new", initial=record_from(query))
+        return PatientForm(prefix="new", initial=initial_from_query(query))
     return None
 
 
@@ -217,7 +218,7 @@ def _booking_page(
     elif patient_form and patient_form.duplicates:
         record_found(patient_form.duplicates)
     has_time = bool(form["doctor"].value() and form["time"].value())
-    # Where the keyboard goes on, unless a message is to be read first.
+    # Where the keyboard focus goes, unless there is a message to read first.
     next_step = "" if form.is_bound else _next_step(picked, patient_form, found, has_time=has_time)
     if next_step == "take":
         form.fields["time" if form["doctor"].value() else "doctor"].widget.attrs["autofocus"] = True

@@ -1,7 +1,7 @@
 """iCalendar (RFC 5545): a doctor's feed, and one appointment as a file for its patient.
 
-A calendar leaves the clinic, so it says as little as will do: a feed has the initials of patients, the file for a
-patient has none, and neither has reasons or notes. Instants are in UTC, which no clock change bends.
+Calendars leave the clinic, so a feed has only the patients' initials, and neither has reasons or notes. Instants are
+in UTC.
 """
 
 import datetime as dt
@@ -29,13 +29,11 @@ PRODUCT = "-//Patient Encounter System//Calendar//EN"
 BEHIND, AHEAD = dt.timedelta(days=30), dt.timedelta(days=365)
 REFRESHED_EVERY = dt.timedelta(minutes=15)
 
-# What tells at a glance that nobody comes: some calendar programs show what is cancelled like everything else.
+# In the title, because some calendar programs show cancelled events like any other.
 _MARKS = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
 
 
-class Row(NamedTuple):
-    """What is read of an appointment for a feed."""
-
+class CalendarRow(NamedTuple):
     booking_key: uuid.UUID
     version: int
     start_time: dt.datetime
@@ -49,26 +47,24 @@ class Row(NamedTuple):
 
 
 def feed_of(doctor: Doctor, *, at: dt.datetime | None = None) -> bytes:
-    """Return the doctor's appointments around `at` (default now) as a calendar, in order of time. One query."""
+    """Return the doctor's appointments in `feed_span` as a calendar, in order of time. One query."""
     at = at or timezone.now()
-    rows = map(Row._make, _around(doctor, at).order_by("start_time", "pk").values_list(*Row._fields))
+    rows = map(CalendarRow._make, _around(doctor, at).order_by("start_time", "pk").values_list(*CalendarRow._fields))
     return _calendar((_event_for_doctor(row, at) for row in rows), name=_feed_name(doctor))
 
 
 def feed_version(doctor: Doctor, *, at: dt.datetime | None = None) -> str:
-    """Return a text that is another one when the feed would be. One query.
+    """Return a text that changes whenever the feed does. One query.
 
-    The diary's counter does not move when a patient's name is put right, so the latest change of a patient counts too;
-    the date does, since the feed moves on with it.
+    It includes the latest change of a patient, because corrected names do not change the diary's version.
     """
     at = at or timezone.now()
     patients = _around(doctor, at).aggregate(latest=Max("patient__updated_at"))
-    said = (doctor.pk, doctor.diary_version, clinic_time.today(at=at), patients["latest"], _feed_name(doctor))
-    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
+    state = (doctor.pk, doctor.diary_version, clinic_time.today(at=at), patients["latest"], _feed_name(doctor))
+    return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
 def file_for_patient(appointment: Appointment, *, at: dt.datetime | None = None) -> bytes:
-    """Return one appointment as a calendar for its patient, made at `at` (default now)."""
     mark = "Cancelled: " if appointment.status == Status.CANCELLED else ""
     event = _event(
         appointment,
@@ -81,7 +77,7 @@ def file_for_patient(appointment: Appointment, *, at: dt.datetime | None = None)
 
 
 def feed_span(at: dt.datetime) -> Span:
-    """Return the whole clinic-local dates that a feed covers, from 30 days before that of `at` to 365 after it."""
+    """Return the clinic-local days from 30 days before `at` to 365 days after it."""
     today = clinic_time.today(at=at)
     return clinic_time.day_bounds(today - BEHIND)[0], clinic_time.day_bounds(today + AHEAD)[1]
 
@@ -94,22 +90,18 @@ def _feed_name(doctor: Doctor) -> str:
     return f"{doctor.full_name} – {settings.CLINIC_NAME}"
 
 
-def _event_for_doctor(row: Row, at: dt.datetime) -> Event:
+def _event_for_doctor(row: CalendarRow, at: dt.datetime) -> Event:
     initials = names.initials(row.patient__first_name, row.patient__last_name)
     return _event(
         row,
         summary=_MARKS.get(Status(row.status), "") + initials,
-        last_modified=max(row.updated_at, row.patient__updated_at),  # the initials are the patient's record's
+        last_modified=max(row.updated_at, row.patient__updated_at),  # the initials come from the patient's record
         at=at,
     )
 
 
 def _event(appointment: Any, *, summary: str, last_modified: dt.datetime, at: dt.datetime, location: str = "") -> Event:
-    """Return an appointment, or a row of one, as an event.
-
-    The booking key is the appointment's own from booking on and no other clinic's; the version grows with every change.
-    Of a no-show the time is free, but it was not called off.
-    """
+    """Return an appointment or a `CalendarRow` as an event. The time of a no-show is free, but it is not cancelled."""
     is_cancelled = appointment.status == Status.CANCELLED
     return Event.new(
         uid=appointment.booking_key,
@@ -128,13 +120,13 @@ def _event(appointment: Any, *, summary: str, last_modified: dt.datetime, at: dt
 
 
 def _calendar(events: Any, *, name: str = "") -> bytes:
-    """Return events as a calendar; one with a name is a feed, fetched again and again."""
+    """Return events as a calendar. Only a feed has a name."""
     calendar = Calendar()
     calendar.add("PRODID", PRODUCT)
     calendar.add("VERSION", "2.0")
     calendar.add("METHOD", "PUBLISH")
     if name:
-        # As typed values: icalendar 7.3 neither escapes a plain text here nor says that the interval is a duration.
+        # Typed values, because icalendar 7.3 neither escapes plain text here nor marks the interval as a duration.
         text, interval = vText(_line(name)), vDuration(REFRESHED_EVERY, params={"VALUE": "DURATION"})
         for property_name, value in (
             ("NAME", text),
@@ -149,5 +141,5 @@ def _calendar(events: Any, *, name: str = "") -> bytes:
 
 
 def _line(text: str) -> str:
-    """Return the text on one line, without control characters: no calendar may hold them."""
+    """Return the text on one line, without control characters, which calendars must not contain."""
     return "".join(char for char in names.clean_line(text) if unicodedata.category(char) != "Cc")

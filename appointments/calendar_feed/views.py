@@ -1,7 +1,4 @@
-"""Calendars: the feed a program fetches, the page on which its address is made, and one appointment as a file.
-
-Who may call which is in `clinic.web.page_access`.
-"""
+"""The calendar feed, the page that manages its address, and one appointment as a calendar file."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -30,15 +27,13 @@ def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
     if feed is None or not feed.is_open:
         raise Http404
     now = timezone.now()
-    etag = (
-        f'W/"{feed_version(feed.doctor, at=now)}"'  # weak: the appointments are the same, the time of the answer is not
-    )
+    etag = f'W/"{feed_version(feed.doctor, at=now)}"'  # weak: answers differ in their time stamp
     response = get_conditional_response(request, etag=etag)
     if response is None:
-        # Who knows the address reads as nobody, so the client's own is what tells of a key in wrong hands.
+        # There is no user: only the client's address in the audit trail can reveal a stolen token.
         AuditEntry.objects.record(Event.READ, feed)
         response = HttpResponse(feed_of(feed.doctor, at=now), content_type=CONTENT_TYPE)
-        # Else a browser would name the file after the token.
+        # Otherwise a browser would name the file after the token.
         response["Content-Disposition"] = 'attachment; filename="diary.ics"'
     response["ETag"] = etag
     response["Cache-Control"] = "private, no-cache"
@@ -48,19 +43,19 @@ def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
 
 @retrying
 def calendar_feed_edit(request: StaffRequest, pk: int) -> HttpResponse:
-    """Show whether a doctor has a feed; make one, and show its address this once; or revoke it."""
+    """Show a doctor's feed; create one, showing its address only this once; or revoke it."""
     doctor = doctor_with_feed(request.user, pk)
     address = ""
     if "revoke" in request.POST:
         if CalendarFeed.revoke(doctor):
-            messages.success(request, f"Revoked: the calendar feed of {doctor}.")
+            messages.success(request, f"Calendar feed of {doctor} revoked.")
         return redirect("appointments:calendar_feed_edit", doctor.pk)
     feed = CalendarFeed.objects.filter(doctor=doctor).select_related("doctor__user", "created_by").first()
     if "make" in request.POST:
-        if request.POST["make"] != (str(feed.pk) if feed else ""):  # the page was sent again, or somebody was quicker
-            messages.info(request, "An address has been made meanwhile. Replace it if it is lost.")
+        if request.POST["make"] != (str(feed.pk) if feed else ""):  # sent twice, or another user was faster
+            messages.info(request, "An address has been created in the meantime. If it is lost, replace it.")
             return redirect("appointments:calendar_feed_edit", doctor.pk)
-        # Not by a redirect: it would have to be kept somewhere until the next page.
+        # No redirect: the secret would have to be stored until the next request.
         token = CalendarFeed.make(doctor, by=request.user)
         address = request.build_absolute_uri(reverse("appointments:calendar_feed", args=[token]))
     context = {"doctor": doctor, "feed": feed, "address": address}
@@ -68,7 +63,7 @@ def calendar_feed_edit(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def appointment_calendar(request: StaffRequest, pk: int) -> HttpResponse:
-    """Send an appointment as a file that its patient's calendar program can open."""
+    """Send an appointment as a calendar file for the patient."""
     appointment = appointment_for(request.user, pk, "view")
     AuditEntry.objects.record(Event.READ, appointment)
     response = HttpResponse(file_for_patient(appointment), content_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Past appointments of which nobody has said how they ended: how many there are, and what the close-out page shows."""
+"""Past appointments without an outcome: their number, and what the close-out page shows."""
 
 import datetime as dt
 from collections import Counter
@@ -21,13 +21,12 @@ class OpenCount(int):
 
     @property
     def is_capped(self) -> bool:
-        """Whether there may be more."""
         return self >= MAX_COUNTED
 
 
 @dataclass(frozen=True)
 class OpenAppointment:
-    """A past appointment without an outcome. `version` is the one its buttons speak of."""
+    """A past appointment without an outcome. `version` is sent by its buttons."""
 
     pk: int
     version: int
@@ -41,7 +40,6 @@ class OpenAppointment:
 
     @property
     def may_be_no_show(self) -> bool:
-        """Whether nobody has seen the patient arrive."""
         return self.status == Status.BOOKED
 
 
@@ -55,53 +53,46 @@ class OpenDate:
 
 @dataclass(frozen=True)
 class CloseOut:
-    """What the close-out page shows: dates from the oldest on, and how today stands."""
+    """What the close-out page shows, the oldest date first."""
 
     dates: list[OpenDate]
-    count: OpenCount  # those beyond `MAX_SHOWN` too
+    count: OpenCount  # also of those beyond `MAX_SHOWN`
     today: dt.date
     outcomes: list[tuple[str, int]]  # of today's appointments
     to_come: int  # of today's appointments, those whose time has not passed
 
     @property
     def more(self) -> int:
-        """How many appointments there are beyond those shown."""
         return max(self.count - MAX_SHOWN, 0)
 
 
 def unrecorded_count(user: Any, at: dt.datetime | None = None) -> OpenCount:
-    """Return how many appointments without an outcome have ended by `at` (default now) that the user may close out.
-
-    One query; none for who may close out nothing.
-    """
+    """Return how many past appointments without an outcome the user may close out. At most one query."""
     appointments = Appointment.objects.closed_out_by(user).without_outcome(at=at).order_by()
     return OpenCount(appointments[:MAX_COUNTED].count())
 
 
 def close_out_for(user: Any, *, at: dt.datetime | None = None) -> CloseOut:
-    """Return the past appointments without an outcome that the user may close out. Five queries, however many rows."""
+    """Return the past appointments without an outcome that the user may close out. Always five queries."""
     at = at or timezone.now()
     mine = Appointment.objects.closed_out_by(user)
-    # Not select_related: to join, SQLite begins with all patients and reads everybody's history.
+    # Not select_related: for that join, SQLite starts with all patients and reads all appointments.
     rows = mine.without_outcome(at=at).prefetch_related("patient", "doctor")[:MAX_SHOWN]
-    appointments = sorted(
-        (_open_appointment(row) for row in rows), key=lambda appointment: (appointment.start_time, appointment.pk)
-    )
+    appointments = sorted(map(_open_appointment, rows), key=lambda each: (each.start_time, each.pk))
     today = clinic_time.today(at=at)
     of_today = list(mine.on_day(today).order_by().values_list("status", "end_time"))
     counts = Counter(status for status, _end_time in of_today)
     return CloseOut(
-        dates=[
-            OpenDate(date, list(of_date))
-            for date, of_date in groupby(
-                appointments, key=lambda appointment: clinic_time.local_date(appointment.start_time)
-            )
-        ],
+        dates=[OpenDate(date, list(of_date)) for date, of_date in groupby(appointments, key=_date_of)],
         count=unrecorded_count(user, at),
         today=today,
         outcomes=[(status.label.lower(), counts[status]) for status in Status if status not in OPEN and counts[status]],
         to_come=sum(status in OPEN and end_time > at for status, end_time in of_today),
     )
+
+
+def _date_of(appointment: OpenAppointment) -> dt.date:
+    return clinic_time.local_date(appointment.start_time)
 
 
 def _open_appointment(appointment: Appointment) -> OpenAppointment:

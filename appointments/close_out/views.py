@@ -1,4 +1,4 @@
-"""The close-out page. Who may call it is in `clinic.web.page_access`; its buttons are in `action_views`."""
+"""The close-out page. The views of its buttons are in `appointments.detail.status_views`."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -8,5 +8,4 @@ from clinic.web.http import StaffRequest
 
 
 def close_out(request: StaffRequest) -> HttpResponse:
-    """Show the past appointments without an outcome, each with a button for how it ended."""
     return render(request, "appointments/close_out/close_out.html", {"close_out": close_out_for(request.user)})

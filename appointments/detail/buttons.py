@@ -1,4 +1,4 @@
-"""What somebody may do with an appointment now: the buttons on its page, in the day view and in the lists."""
+"""The buttons of an appointment: which actions a user can take now."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,44 +12,36 @@ from appointments.statuses import MOVABLE, Stamped, Status, undone
 
 
 class Appointment(Protocol):
-    """An appointment as far as its actions depend on it: a record, or a row that was read of one."""
+    """A model object, or a row of values."""
 
     @property
-    def status(self) -> str:
-        """Where the appointment stands."""
-        ...
+    def status(self) -> str: ...
 
     @property
-    def start_time(self) -> dt.datetime:
-        """When it begins."""
-        ...
+    def start_time(self) -> dt.datetime: ...
 
     @property
-    def end_time(self) -> dt.datetime:
-        """When it ends."""
-        ...
+    def end_time(self) -> dt.datetime: ...
 
     @property
-    def stamped(self) -> Stamped:
-        """Which steps it has a time for."""
-        ...
+    def stamped(self) -> Stamped: ...
 
 
 @dataclass(frozen=True)
 class Action:
-    """A button: its key, the right it asks for, and the statuses it leads from and to."""
+    """A button that changes the status. `name` is that of its page, `key` its keyboard shortcut."""
 
-    verb: str
+    name: str
     label: str
     key: str
     right: str
-    leads_from: frozenset[Status]
-    leads_to: Status
+    from_statuses: frozenset[Status]
+    to_status: Status
 
     @property
     def path(self) -> str:
-        """What follows the address of the appointment in that of the action."""
-        return f"{self.verb.replace('_', '-')}/"
+        """The end of the action's address, after that of the appointment."""
+        return f"{self.name.replace('_', '-')}/"
 
 
 ACTIONS = (
@@ -62,32 +54,32 @@ ACTIONS = (
 
 
 def actions_on(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> list[Action]:
-    """Return the actions that lead on and would pass at `at`, as far as the clock tells, the next step first."""
+    """Return the actions that the rules allow at `at`, the next step first. Overlaps are not checked."""
     return [
         action
         for action in ACTIONS
         if action.right in rights
-        and appointment.status in action.leads_from
-        and _would_pass(appointment, action.leads_to, at=at)
+        and appointment.status in action.from_statuses
+        and _is_allowed(appointment, action.to_status, at=at)
     ]
 
 
 def can_undo(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> bool:
-    """Return whether the last status may be taken back; a time that was given away meanwhile shows only then."""
+    """Return whether the last status can be undone. Whether the time is still free is only checked when it is."""
     earlier = undone(appointment.status, appointment.stamped)
     return (
         earlier is not None
         and undo_asks_for(appointment.status, appointment.stamped) in rights
-        and _would_pass(appointment, earlier, at=at)
+        and _is_allowed(appointment, earlier, at=at)
     )
 
 
 def can_change(appointment: Appointment, rights: frozenset[str]) -> bool:
-    """Return whether the appointment may be moved or cancelled."""
+    """Return whether the user can move or cancel the appointment."""
     return "change" in rights and appointment.status in MOVABLE
 
 
-def _would_pass(appointment: Appointment, status: Status, *, at: dt.datetime) -> bool:
+def _is_allowed(appointment: Appointment, status: Status, *, at: dt.datetime) -> bool:
     try:
         rules.check_transition(
             appointment.status,

@@ -1,4 +1,4 @@
-"""Pages of one appointment: show, move, cancel. Who may call which is in `clinic.web.page_access`."""
+"""Pages of one appointment: show, move and cancel."""
 
 import datetime as dt
 from typing import Any
@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from appointments.availability.search import slot_words
+from appointments.availability.search import slot_parameters
 from appointments.booking import actions as booking
 from appointments.booking.forms import (
     COMMON_LENGTHS,
@@ -41,10 +41,10 @@ from doctors.models import Doctor
 
 
 def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
-    """Give an appointment another doctor, time or length."""
+    """Change an appointment's doctor, time or length."""
     appointment = appointment_for(request.user, pk, "change")
-    if (way_back := _not_movable(request, appointment)) is not None:
-        return way_back
+    if (refusal := _not_movable(request, appointment)) is not None:
+        return refusal
     sent = sent_data(request)
     form = _move_form(request, sent, appointment)
     form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
@@ -54,14 +54,17 @@ def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
     if request.htmx and not is_form_submission(request):
         return render(request, "appointments/availability/_free_times.html", panel)
     AuditEntry.objects.record(Event.READ, appointment)
-    context = {
-        "form": form,
-        "appointment": appointment,
-        "lengths": COMMON_LENGTHS,
-        **panel,
-        "history": history_of(appointment, user=request.user) if _is_stale(form) else [],
-    }
+    context = _form_context(request, form, appointment) | {"lengths": COMMON_LENGTHS} | panel
     return render(request, "appointments/detail/appointment_move.html", context)
+
+
+def _not_movable(request: StaffRequest, appointment: Appointment) -> HttpResponse | None:
+    """Return a redirect if the form would be refused anyway. A form that was sent shows what has changed instead."""
+    if request.method == "POST" or appointment.status in MOVABLE:
+        return None
+    status = appointment.get_status_display().lower()
+    messages.error(request, f"This appointment is {status}, so it cannot be moved or cancelled.")
+    return redirect(appointment)
 
 
 def _move_form(request: StaffRequest, sent: Any, appointment: Appointment) -> MoveForm:
@@ -70,77 +73,63 @@ def _move_form(request: StaffRequest, sent: Any, appointment: Appointment) -> Mo
         form = MoveForm(appointment=appointment, initial=initial)
         form.fields["time"].widget.attrs["autofocus"] = True
         return form
-    if request.method != "POST":  # kept while its user was signed out
+    if request.method != "POST":  # saved when the session ended
         return MoveForm(appointment=appointment, initial=with_slot(with_slot(sent.dict(), "at"), "take"))
     if not {"take", "look", "later"}.isdisjoint(sent):
         return MoveForm(appointment=appointment, initial=with_slot(sent.dict(), "take"))
-    # A time picked in the day view comes without a length: it stays.
+    # A time picked in the day view comes without a length: use the present one.
     typed = {"duration_minutes": appointment.duration_minutes} | sent.dict()
     return MoveForm(with_slot(typed, "at"), appointment=appointment)
 
 
-def _not_movable(request: StaffRequest, appointment: Appointment) -> HttpResponse | None:
-    """Return the way back from opening a form that could only be refused; one that was sent is told what changed."""
-    if request.method == "POST" or appointment.status in MOVABLE:
-        return None
-    status = appointment.get_status_display().lower()
-    messages.error(request, f"This appointment is {status}, so it cannot be moved or cancelled.")
-    return redirect(appointment)
-
-
 def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> Appointment | None:
-    """Return the appointment as it is after the move; None if it was refused. Where it is already is no move."""
-    asked = (form.cleaned_data["doctor"], form.cleaned_data["start_time"], form.cleaned_data["duration_minutes"])
-    held = (appointment.doctor, appointment.start_time, appointment.duration_minutes)
-    if asked == held and appointment.status in MOVABLE:
+    """Return the appointment after the move, which may be none at all; None if it was refused."""
+    data = form.cleaned_data
+    requested = (data["doctor"], data["start_time"], data["duration_minutes"])
+    original = (appointment.doctor, appointment.start_time, appointment.duration_minutes)
+    if requested == original and appointment.status in MOVABLE:
         messages.info(request, f"{appointment.patient} is already booked {appointment}.")
         return appointment
+    slot = {name: data[name] for name in ("doctor", "start_time", "duration_minutes", "outside_hours_reason")}
     try:
-        moved = booking.move(
-            appointment,
-            doctor=form.cleaned_data["doctor"],
-            start_time=form.cleaned_data["start_time"],
-            duration_minutes=form.cleaned_data["duration_minutes"],
-            reason=form.cleaned_data["move_reason"],
-            outside_hours_reason=form.cleaned_data["outside_hours_reason"],
-            version=form.cleaned_data["version"],
-            by=request.user,
-        )
+        moved = booking.move(appointment, **slot, reason=data["move_reason"], version=data["version"], by=request.user)
     except ValidationError as refusal:
         form.add_refusal(refusal)
         return None
-    messages.success(request, _moved_message(moved, held))
+    messages.success(request, _moved_message(moved, *original))
     return moved
 
 
-def _moved_message(moved: Appointment, held: tuple[Doctor, dt.datetime, int]) -> str:
-    """Return what has happened, with a button that moves the appointment back while its old time is free."""
-    doctor, start_time, minutes = held
+def _moved_message(moved: Appointment, doctor: Doctor, start_time: dt.datetime, minutes: int) -> str:
+    """Return the message, with an Undo button if the doctor is still available at the old time."""
     end_time = start_time + dt.timedelta(minutes=minutes)
     if start_time <= timezone.now() or load_doctor_availability(doctor.pk, start_time, end_time).obstacles(
         start_time, end_time
     ):
         return f"Moved: {moved.patient}, {moved}."
-    back = slot_words(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
+    old_slot = slot_parameters(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
     move_url = reverse("appointments:appointment_move", args=[moved.pk])
-    return format_html("Moved: {}, {}. {}", moved.patient, moved, undo_button(move_url, at=urlencode(back)))
+    return format_html("Moved: {}, {}. {}", moved.patient, moved, undo_button(move_url, "at", urlencode(old_slot)))
 
 
-def _is_stale(form: Any) -> bool:
-    return form.is_bound and form.has_error(NON_FIELD_ERRORS, "stale")
+def _form_context(request: StaffRequest, form: Any, appointment: Appointment) -> dict[str, Any]:
+    """Return the context of a form; the history, too, if somebody else has changed the appointment."""
+    is_stale = form.is_bound and form.has_error(NON_FIELD_ERRORS, "stale")
+    history = history_of(appointment, user=request.user) if is_stale else []
+    return {"form": form, "appointment": appointment, "history": history}
 
 
 def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
-    """Show one appointment with its actions and its history."""
+    """Show an appointment with its buttons and its history."""
     appointment = appointment_for(request.user, pk, "view")
     AuditEntry.objects.record(Event.READ, appointment)
-    rights, now, day_before = rights_to(appointment, request.user), timezone.now(), origin_url(request)
+    rights, now, origin = rights_to(appointment, request.user), timezone.now(), origin_url(request)
     context = {
         "appointment": appointment,
         "patient_age": appointment.patient.age_on(clinic_time.local_date(appointment.start_time)),
-        "origin_url": day_before,
-        "schedule_url": appointment_url(appointment, origin_url=day_before),
-        "move_url": appointment_url(appointment, origin_url=day_before, move=True),
+        "origin_url": origin,
+        "schedule_url": appointment_url(appointment, origin_url=origin),
+        "move_url": appointment_url(appointment, origin_url=origin, move=True),
         "history": history_of(appointment, user=request.user),
         "actions": actions_on(appointment, rights, at=now),
         "can_change": can_change(appointment, rights),
@@ -151,38 +140,43 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
-    """Call an appointment off, with reason and by whom."""
+    """Cancel an appointment, with the reason and who cancels."""
     appointment = appointment_for(request.user, pk, "change")
-    if (way_back := _not_movable(request, appointment)) is not None:
-        return way_back
-    led_here = origin_url(request)
-    initial = {"version": appointment.version, "cancelled_by": "patient", "next": led_here}
-    if is_schedule_change_url(led_here):
-        initial |= {"cancelled_by": "clinic", "cancel_reason": CancelAllForm.USUAL}
-    sent = sent_data(request)
-    form = CancelForm(None if sent is None else with_quick_reason(sent.dict()), initial=initial)
+    if (refusal := _not_movable(request, appointment)) is not None:
+        return refusal
+    form = _cancel_form(request, appointment)
     if form.is_bound and appointment.status == Status.CANCELLED:
         messages.info(request, f"{appointment.patient}: already cancelled.")
         return redirect(appointment)
-    if request.method == "POST" and form.is_valid():
-        try:
-            cancelled = booking.cancel(
-                appointment,
-                reason=form.cleaned_data["cancel_reason"],
-                cancelled_by=form.cleaned_data["cancelled_by"],
-                version=form.cleaned_data["version"],
-                by=request.user,
-            )
-        except ValidationError as refusal:
-            form.add_refusal(refusal)
-        else:
-            messages.success(request, done_message(cancelled, request.user))
-            return redirect(appointment_url(cancelled, origin_url=form.cleaned_data["next"]))
+    if request.method == "POST" and form.is_valid() and (cancelled := _cancelled(request, appointment, form)):
+        return redirect(appointment_url(cancelled, origin_url=form.cleaned_data["next"]))
     AuditEntry.objects.record(Event.READ, appointment)
-    context = {
-        "form": form,
-        "appointment": appointment,
-        "quick_reasons": QUICK_REASONS,
-        "history": history_of(appointment, user=request.user) if _is_stale(form) else [],
-    }
+    context = _form_context(request, form, appointment) | {"quick_reasons": QUICK_REASONS}
     return render(request, "appointments/detail/appointment_cancel.html", context)
+
+
+def _cancel_form(request: StaffRequest, appointment: Appointment) -> CancelForm:
+    origin = origin_url(request)
+    initial = {"version": appointment.version, "cancelled_by": "patient", "next": origin}
+    if is_schedule_change_url(origin):
+        initial |= {"cancelled_by": "clinic", "cancel_reason": CancelAllForm.USUAL}
+    sent = sent_data(request)
+    return CancelForm(None if sent is None else with_quick_reason(sent.dict()), initial=initial)
+
+
+def _cancelled(request: StaffRequest, appointment: Appointment, form: CancelForm) -> Appointment | None:
+    """Return the cancelled appointment; None if it was refused."""
+    data = form.cleaned_data
+    try:
+        cancelled = booking.cancel(
+            appointment,
+            reason=data["cancel_reason"],
+            cancelled_by=data["cancelled_by"],
+            version=data["version"],
+            by=request.user,
+        )
+    except ValidationError as refusal:
+        form.add_refusal(refusal)
+        return None
+    messages.success(request, done_message(cancelled, request.user))
+    return cancelled

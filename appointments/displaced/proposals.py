@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 from django.utils import timezone
 
-from appointments.availability.search import Slot, free_pieces, step_of, widened
+from appointments.availability.search import Slot, TakenTimes, add_taken, load_taken_times, offered_slots, with_gap
 from appointments.models import Appointment
 from appointments.statuses import Status
 from clinic.core import clinic_time
@@ -46,7 +46,9 @@ def propose(appointments: list[Appointment], *, at: dt.datetime | None = None) -
     last_appointment = max(clinic_time.local_date(appointments[-1].start_time), first_day)
     last_day = min(last_appointment + MAX_POSTPONEMENT_DAYS * ONE_DAY, clinic_time.LAST_DATE)
     times = load_availability([doctor.pk for doctor in doctors], first_day, last_day)
-    taken = _taken(appointments, doctors, first_day, last_day)
+    patient_ids = {appointment.patient_id for appointment in appointments}
+    rows = Appointment.objects.filter(Q(doctor__in=doctors) | Q(patient__in=patient_ids))
+    taken = load_taken_times(rows, doctors, patient_ids, first_day, last_day)
     same, others = _Planner(times, taken, at), _Planner(times, taken, at)
     proposals = {}
     for appointment in appointments:
@@ -63,39 +65,12 @@ def _is_colleague(doctor: Doctor, of: Doctor) -> bool:
     return doctor.pk != of.pk and doctor.specialization == of.specialization
 
 
-# What is taken, by doctor or patient and clinic-local date.
-_Taken = dict[tuple[str, int, dt.date], list[Span]]
-
-
-def _taken(appointments: list[Appointment], doctors: list[Doctor], first_day: dt.date, last_day: dt.date) -> _Taken:
-    gaps = {doctor.pk: doctor.gap for doctor in doctors}
-    patients = {appointment.patient_id for appointment in appointments}
-    days = clinic_time.day_bounds(first_day)[0] - ONE_DAY, clinic_time.day_bounds(last_day)[1] + ONE_DAY
-    rows = Appointment.objects.blocking().overlapping(*days).filter(Q(doctor__in=gaps) | Q(patient__in=patients))
-    taken: _Taken = defaultdict(list)
-    found = rows.order_by().values_list("doctor_id", "patient_id", "start_time", "end_time")
-    for doctor_id, patient_id, start, end in found:
-        if doctor_id in gaps:
-            _take(taken, "doctor", doctor_id, widened((start, end), gaps[doctor_id]))
-        if patient_id in patients:
-            _take(taken, "patient", patient_id, (start, end))
-    return taken
-
-
-def _take(taken: _Taken, whose: str, pk: int, span: Span) -> set[dt.date]:
-    """Note a span as taken on the dates it touches, and return them."""
-    days = {clinic_time.local_date(instant) for instant in span}
-    for day in days:
-        taken[whose, pk, day].append(span)
-    return days
-
-
 class _Planner:
     """Places one appointment after the other, each in what the ones before have left."""
 
-    def __init__(self, times: dict[int, DoctorAvailability], taken: _Taken, at: dt.datetime) -> None:
+    def __init__(self, times: dict[int, DoctorAvailability], taken: TakenTimes, at: dt.datetime) -> None:
         self.times = times
-        self.taken: _Taken = defaultdict(list, {key: list(spans) for key, spans in taken.items()})
+        self.taken: TakenTimes = defaultdict(list, {key: list(spans) for key, spans in taken.items()})
         self.at = at
         self.free: dict[tuple[int, dt.date], list[Span]] = {}
 
@@ -112,13 +87,13 @@ class _Planner:
 
     def _give(self, appointment: Appointment, slot: Slot) -> None:
         span = (slot.start, slot.start + dt.timedelta(minutes=appointment.duration_minutes))
-        for day in _take(self.taken, "doctor", slot.doctor.pk, widened(span, slot.doctor.gap)):
+        for day in add_taken(self.taken, "doctor", slot.doctor.pk, with_gap(span, slot.doctor.gap)):
             self.free.pop((slot.doctor.pk, day), None)
         left = (appointment.start_time, appointment.end_time)
         for day in {clinic_time.local_date(instant) for instant in left}:
             spans = self.taken["patient", appointment.patient_id, day]
             self.taken["patient", appointment.patient_id, day] = [each for each in spans if each != left]
-        _take(self.taken, "patient", appointment.patient_id, span)
+        add_taken(self.taken, "patient", appointment.patient_id, span)
 
     def _days_for(self, appointment: Appointment) -> Iterator[dt.date]:
         """Yield the dates on which the appointment may take place: who has arrived stays on the same day."""
@@ -136,8 +111,7 @@ class _Planner:
         free = [(start, end) for start, end in self._left_on(day, doctor) if end - start >= needed]
         held = (appointment.start_time, appointment.end_time)
         own = [span for span in self.taken["patient", appointment.patient_id, day] if span != held] if free else ()
-        for piece in free_pieces(free, own, minutes=appointment.duration_minutes, at=self.at, step=step_of(doctor)):
-            yield Slot(doctor, piece.start)
+        return offered_slots(doctor, free, own, minutes=appointment.duration_minutes, at=self.at)
 
     def _left_on(self, day: dt.date, doctor: Doctor) -> list[Span]:
         """Return what is left of the doctor's time on a date."""

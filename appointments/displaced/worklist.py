@@ -66,7 +66,7 @@ class Row:
     def said(self) -> str:
         """What the page's form says of the row: what was shown is what is done."""
         slots = {WITH_SAME: self.proposal.same, WITH_OTHER: self.proposal.other}
-        proposed = {name: slot.take for name, slot in slots.items() if slot}
+        proposed = {name: slot.query for name, slot in slots.items() if slot}
         return urlencode({"hit": self.hit.pk, "version": self.appointment.version, **proposed})
 
 

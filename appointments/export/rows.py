@@ -1,4 +1,4 @@
-"""Appointments as rows of a file: what a user sees of them in the schedule, and no more."""
+"""Appointments as rows of a file, with no more than the user sees in the schedule."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -22,8 +22,6 @@ _PATIENT_HEADER = ["Date of birth", "Phone number", "E-mail", "Reason", "Notes"]
 
 
 class ExportRow(NamedTuple):
-    """What is read of an appointment."""
-
     start_time: dt.datetime
     end_time: dt.datetime
     duration_minutes: int
@@ -40,9 +38,9 @@ class ExportRow(NamedTuple):
 
 
 class Export:
-    """The appointments from one clinic-local date to another, both included, for one user.
+    """The appointments from one clinic-local date to another, both included.
 
-    Who may not see patients gets initials, and neither reason nor notes, as in the schedule.
+    Users who may not see patients get initials, and neither reasons nor notes.
     """
 
     def __init__(self, first_day: dt.date, last_day: dt.date, *, user: Any, doctor_id: int | None = None) -> None:
@@ -51,30 +49,28 @@ class Export:
 
     @property
     def name(self) -> str:
-        """The name of the file."""
         span = f"{self.first_day}" if self.first_day == self.last_day else f"{self.first_day}-to-{self.last_day}"
         return f"appointments-{span}"
 
     @property
     def header(self) -> list[str]:
-        """The names of the columns. "Starts at" and "Ends at" say which of two on a clock change."""
+        """The column names. "Starts at" and "Ends at" have a UTC offset, which tells repeated times apart."""
         return [*_OPEN_HEADER, *(_PATIENT_HEADER if self.is_named else [])]
 
     def count(self) -> int:
-        """Return how many appointments that are."""
         start, end = clinic_time.day_bounds(self.first_day)[0], clinic_time.day_bounds(self.last_day)[1]
         return self._appointments().filter(start_time__gte=start, start_time__lt=end).count()
 
     def _appointments(self) -> AppointmentQuerySet:
-        every: AppointmentQuerySet = Appointment.objects.all()
-        return every if self.doctor_id is None else every.for_doctor(self.doctor_id)
+        appointments: AppointmentQuerySet = Appointment.objects.all()
+        return appointments if self.doctor_id is None else appointments.for_doctor(self.doctor_id)
 
     def rows(self) -> Iterator[list[Cell]]:
-        """Yield the appointments in order of time. One query a day: a day is never too much to hold."""
+        """Yield the appointments in order of time. One query for each day, so that memory stays small."""
         for number in range((self.last_day - self.first_day).days + 1):
             day = self.first_day + number * ONE_DAY
-            found = self._appointments().on_day(day).order_by("start_time", "doctor__full_name", "pk")
-            yield from (self._cells(ExportRow._make(row), day) for row in found.values_list(*ExportRow._fields))
+            appointments = self._appointments().on_day(day).order_by("start_time", "doctor__full_name", "pk")
+            yield from (self._cells(ExportRow._make(row), day) for row in appointments.values_list(*ExportRow._fields))
 
     def _cells(self, row: ExportRow, day: dt.date) -> list[Cell]:
         patient = row.patient__first_name, row.patient__last_name
@@ -91,14 +87,13 @@ class Export:
             " ".join(patient) if self.is_named else names.initials(*patient),
         ]
         if self.is_named:
-            born = row.patient__date_of_birth
-            cells += [born or "", row.patient__phone_number, row.patient__email]
+            cells += [row.patient__date_of_birth or "", row.patient__phone_number, row.patient__email]
             cells += [row.reason, row.notes]
         return cells
 
 
 def check_export_span(first_day: dt.date, last_day: dt.date) -> None:
-    """Check that an export has its days in order, within the calendar, and no more than a year of them.
+    """Check that the days are in order, within the calendar, and at most `MAX_EXPORT_DAYS`.
 
     Raises:
         ValidationError: `date_range`, `export_span`.
@@ -106,10 +101,10 @@ def check_export_span(first_day: dt.date, last_day: dt.date) -> None:
     for day in (first_day, last_day):
         clinic_time.check_date(day)
     if last_day < first_day:
-        raise ValidationError(_("The last day is before the first."), code="export_span")
+        raise ValidationError(_("The last day is before the first day."), code="export_span")
     if (last_day - first_day).days >= MAX_EXPORT_DAYS:
         raise ValidationError(
-            _("An export has at most %(most)d days. Export the rest after it."),
+            _("An export can include at most %(most)d days. Export the rest separately."),
             code="export_span",
             params={"most": MAX_EXPORT_DAYS},
         )

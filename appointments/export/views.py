@@ -1,4 +1,4 @@
-"""The page that sends appointments as a file. Who may call it is in `clinic.web.page_access`."""
+"""The page that exports appointments as a file."""
 
 import datetime as dt
 from typing import Any
@@ -22,7 +22,7 @@ A_WEEK = dt.timedelta(days=6)  # from its first day to its last
 
 
 class ExportForm(forms.Form):
-    """From when to when, and whose. Nothing that it puts into an address tells of a patient."""
+    """Which days and whose. Sent by GET, so it must not contain data of patients."""
 
     first = forms.DateField(label="First day", widget=DateInput())
     last = forms.DateField(label="Last day", widget=DateInput(), required=False)
@@ -33,7 +33,7 @@ class ExportForm(forms.Form):
         make_small(self)
 
     def clean(self) -> dict[str, Any]:
-        """Check the days; without a last one it is the first alone."""
+        """Check the days. Without a last day, only the first is exported."""
         cleaned = super().clean() or {}
         first = cleaned.get("first")
         if first and "last" in cleaned:
@@ -46,32 +46,30 @@ class ExportForm(forms.Form):
 
 
 def appointment_export(request: StaffRequest) -> HttpResponseBase:
-    """Send the appointments of a day, or of several, as a file, or ask which."""
+    """Send the appointments of one day or several as a file, or show the form."""
     today = clinic_time.today()
-    form = ExportForm(
-        request.GET if {"first", "as"} & request.GET.keys() else None, initial={"first": today, "last": today}
-    )
-    as_format = request.GET.get("as")
+    is_sent = not {"first", "as"}.isdisjoint(request.GET)
+    form = ExportForm(request.GET if is_sent else None, initial={"first": today, "last": today})
+    as_format = request.GET.get("as", "")
     if as_format in FORMATS and form.is_valid():
-        first, last, doctor = (form.cleaned_data[name] for name in ("first", "last", "doctor"))
-        export = Export(first, last, user=request.user, doctor_id=doctor and doctor.pk)
-        told = {"first": str(first), "last": str(last), "doctor": doctor and doctor.pk, "format": as_format}
-        # Before the first row is sent: what has left the portal cannot be called back, be the download broken off.
-        AuditEntry.objects.record(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **told)
-        return sent_rows(
-            f"appointments {first} to {last}",
-            export.name,
-            export.header,
-            export.rows(),
-            user=request.user,
-            as_format=as_format,
-        )
+        return _export_file(request, form, as_format)
     context = {"form": form, "presets": _presets(today), "is_named": Export(today, today, user=request.user).is_named}
     return render(request, "appointments/export/appointment_export.html", context)
 
 
+def _export_file(request: StaffRequest, form: ExportForm, as_format: str) -> HttpResponseBase:
+    first, last, doctor = (form.cleaned_data[name] for name in ("first", "last", "doctor"))
+    doctor_id = doctor and doctor.pk
+    export = Export(first, last, user=request.user, doctor_id=doctor_id)
+    details = {"first": str(first), "last": str(last), "doctor": doctor_id, "format": as_format}
+    # Recorded before the first row is sent, since a broken download has left the portal, too.
+    AuditEntry.objects.record(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **details)
+    title = f"appointments {first} to {last}"
+    return sent_rows(title, export.name, export.header, export.rows(), user=request.user, as_format=as_format)
+
+
 def _presets(today: dt.date) -> list[tuple[str, dt.date, dt.date]]:
-    """Return the usual spans of days: each its name, first and last day."""
+    """Return common periods: name, first and last day."""
     monday = today - today.weekday() * ONE_DAY
     first_of_month = today.replace(day=1)
     last_month_end = first_of_month - ONE_DAY

@@ -1,4 +1,4 @@
-"""The CapabilityStatement: what the façade can do, from the same tables by which it does it."""
+"""The CapabilityStatement, generated from the tables that the searches use."""
 
 from django.conf import settings
 
@@ -7,11 +7,10 @@ from appointments.fhir.resources import Resource
 from clinic.rest.outcomes import FHIR_JSON
 
 FHIR_VERSION = "4.0.1"
-LAST_CHANGED = "2026-11-24"  # of what is said here
+LAST_CHANGED = "2026-11-24"  # of this statement
 
 
 def capability_statement(base: str) -> Resource:
-    """Return the statement of the server at this address."""
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -24,7 +23,7 @@ def capability_statement(base: str) -> Resource:
         "rest": [
             {
                 "mode": "server",
-                "documentation": "To read and search. Personal data of patients are sought by POST only.",
+                "documentation": "Read and search. Searches by patients' personal data need POST.",
                 "security": {"description": "Authorization: Bearer and an API token, with the rights of its user."},
                 "resource": [_resource(kind) for kind in KINDS],
             }
@@ -42,7 +41,9 @@ def _resource(kind: Kind) -> Resource:
             {
                 "name": name,
                 "type": parameter.type,
-                "documentation": f"{parameter.says} (POST only)" if parameter.is_personal else parameter.says,
+                "documentation": f"{parameter.documentation} (POST only)"
+                if parameter.is_personal
+                else parameter.documentation,
             }
             for name, parameter in parameters
         ],

@@ -1,7 +1,7 @@
-"""Slots: the free times that the portal offers of a doctor, and the times that appointments take.
+"""Slots: the free times that the portal offers, and the times of appointments.
 
-A free slot lasts the doctor's usual length from a start that is offered; where that is longer than half an hour, free
-slots overlap, and each says that an appointment fits. Nothing is stored: ids tell doctor, start and length.
+A free slot lasts the doctor's usual length from a start that is offered, so free slots may overlap. Nothing is stored:
+ids consist of doctor, start and length.
 """
 
 import datetime as dt
@@ -26,8 +26,8 @@ _KEY = re.compile(r"([0-9]{1,18})-(-?[0-9]{1,9})-([0-9]{1,3})")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-class Stretch(NamedTuple):
-    """A doctor's time from `start` on, for so many minutes. In order of time."""
+class SlotTime(NamedTuple):
+    """A slot of a doctor, free or busy. Sorts by time."""
 
     start: dt.datetime
     doctor_id: int
@@ -36,33 +36,26 @@ class Stretch(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The id."""
         return slot_id(self.doctor_id, self.start, self.minutes)
 
 
-def slot_key(text: str) -> Stretch | None:
-    """Return what an id tells, but for the status; None if it is of no slot that could be."""
+def slot_key(text: str) -> SlotTime | None:
+    """Return the slot with this id, without its status; None for an impossible id."""
     match = _KEY.fullmatch(text)
     if match is None:
         return None
     start = _EPOCH + int(match[2]) * clinic_time.MINUTE
     if not clinic_time.FIRST_DATE < clinic_time.local_date(start) <= clinic_time.LAST_DATE:
         return None
-    return Stretch(start, int(match[1]), int(match[3]))
+    return SlotTime(start, int(match[1]), int(match[3]))
 
 
 def span_of(ranges: Collection[Range]) -> tuple[dt.datetime, dt.datetime]:
-    """Return from when and until when all ranges hold.
-
-    Raises:
-        FhirRefused: without both bounds, or with more than `MAX_SEARCH_DAYS` between them: free times are not stored.
-    """
+    """Return start and end of what all ranges share; both are required, and at most `MAX_SEARCH_DAYS` apart."""
     starts = [each.start for each in ranges if each.start is not None]
     ends = [each.end for each in ranges if each.end is not None]
     if not starts or not ends or any(each.is_outside for each in ranges):
-        raise FhirRefused(
-            400, "required", "start: say from when and until when, as start=ge2026-11-24&start=lt2026-12-01"
-        )
+        raise FhirRefused(400, "required", "start: give both bounds, as in start=ge2026-11-24&start=lt2026-12-01")
     start, end = max(starts), min(ends)
     # An hour more, for days with a clock change.
     if end - start > MAX_SEARCH_DAYS * clinic_time.ONE_DAY + clinic_time.HOUR:
@@ -70,21 +63,21 @@ def span_of(ranges: Collection[Range]) -> tuple[dt.datetime, dt.datetime]:
     return start, end
 
 
-def stretches(
+def find_slots(
     doctor_ids: Collection[int],
     start: dt.datetime,
     end: dt.datetime,
     statuses: Collection[str],
     *,
     at: dt.datetime | None = None,
-) -> list[Stretch]:
-    """Return the slots of doctors that begin in `[start, end)`, in order of time. At most six queries.
+) -> list[SlotTime]:
+    """Return the slots that begin in `[start, end)`, in order of time; free ones only after `at` (default now).
 
-    Free times that have passed at `at` (default now) are none any more; those that appointments take remain.
+    At most six queries.
     """
     if start >= end:
         return []
-    found: list[Stretch] = []
+    found: list[SlotTime] = []
     if FREE in statuses:
         found += _free(doctor_ids, start, end, at=at or timezone.now())
     if BUSY in statuses:
@@ -92,24 +85,24 @@ def stretches(
     return sorted(found)
 
 
-def _free(doctor_ids: Collection[int], start: dt.datetime, end: dt.datetime, *, at: dt.datetime) -> Iterator[Stretch]:
+def _free(doctor_ids: Collection[int], start: dt.datetime, end: dt.datetime, *, at: dt.datetime) -> Iterator[SlotTime]:
     doctors = list(Doctor.objects.active().filter(pk__in=doctor_ids))
-    # From the day before: of a doctor without hours a weekend would be offered as the first day, and only then.
+    # From the day before: for a doctor without hours, a weekend is offered only as the first day.
     first_day = clinic_time.local_date(start) - clinic_time.ONE_DAY
     last_day = clinic_time.local_date(end - dt.timedelta(microseconds=1))
-    wish = SlotSearch(doctor_id=doctors[0].pk if len(doctors) == 1 else None)
-    for slot in find_free(wish, doctors, first_day=first_day, days=(last_day - first_day).days + 1, at=at).slots():
-        if start <= slot.start < end:
-            yield Stretch(slot.start, slot.doctor.pk, slot.doctor.usual_minutes, FREE)
+    search = SlotSearch(doctor_id=doctors[0].pk if len(doctors) == 1 else None)
+    for free in find_free(search, doctors, first_day=first_day, days=(last_day - first_day).days + 1, at=at).slots():
+        if start <= free.start < end:
+            yield SlotTime(free.start, free.doctor.pk, free.doctor.usual_minutes, FREE)
 
 
-def _busy(doctor_ids: Collection[int], start: dt.datetime, end: dt.datetime) -> Iterator[Stretch]:
+def _busy(doctor_ids: Collection[int], start: dt.datetime, end: dt.datetime) -> Iterator[SlotTime]:
     rows = Appointment.objects.blocking().filter(doctor__in=doctor_ids, start_time__gte=start, start_time__lt=end)
     for row in rows.order_by().values_list("start_time", "doctor_id", "duration_minutes"):
-        yield Stretch(*row, BUSY)
+        yield SlotTime(*row, BUSY)
 
 
-def stretch_at(wanted: Stretch) -> Stretch | None:
-    """Return the slot with this doctor, start and length, if there is one now. At most six queries."""
-    found = stretches([wanted.doctor_id], wanted.start, wanted.start + clinic_time.MINUTE, (FREE, BUSY))
+def find_slot(wanted: SlotTime) -> SlotTime | None:
+    """Return the present slot with this doctor, start and length, if any. At most six queries."""
+    found = find_slots([wanted.doctor_id], wanted.start, wanted.start + clinic_time.MINUTE, (FREE, BUSY))
     return next((each for each in found if each[:3] == wanted[:3]), None)

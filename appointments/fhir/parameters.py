@@ -1,4 +1,4 @@
-"""Which resource types there are, and what each can be searched by."""
+"""The resource types and their search parameters."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,29 +12,28 @@ from clinic.core.names import fold
 from clinic.rest.outcomes import FhirRefused
 from patients.models import Patient
 
-MAX_NAMES = 3  # alternatives
-MAX_CANDIDATES = 1000  # patients looked at for each; more than a third of them could not be answered with anyway
+MAX_NAMES = 3  # alternative values
+MAX_CANDIDATES = 1000  # patients read for each
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A search parameter. `read` makes of its name and alternative values what is sought, a condition in most types.
+    """A search parameter. `read` converts its name and alternative values, mostly to a condition.
 
-    `targets` are what a reference may be to. What `is_personal` may stand in the body of a search only: addresses are
-    kept in logs and histories.
+    `targets` are the types that a reference may have. One that `is_personal` is accepted only in the body of a POST.
     """
 
     type: str
     read: Callable[[str, list[str]], Any]
-    says: str
+    documentation: str
     targets: tuple[str, ...] = ()
     is_personal: bool = False
-    most: int = values.MAX_ALTERNATIVES
+    max_values: int = values.MAX_ALTERNATIVES
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A resource type. `sorts` are the values that `_sort` takes, the first being the usual one."""
+    """A resource type. `sorts` are the values of `_sort`, the default first."""
 
     name: str
     parameters: Mapping[str, Parameter]
@@ -42,59 +41,56 @@ class Kind:
 
     @property
     def personal(self) -> frozenset[str]:
-        """The parameters that may not stand in an address."""
+        """The parameters that are refused in an address."""
         return frozenset(name for name, parameter in self.parameters.items() if parameter.is_personal)
 
 
 # Conditions
 
 
-def _has_id(name: str, sought: list[str]) -> Q:
-    return Q(pk__in=values.ids_asked(name, sought))
+def _has_id(name: str, given: list[str]) -> Q:
+    return Q(pk__in=values.parse_ids(name, given))
 
 
-def _refers(columns: Mapping[str, str], name: str, sought: list[str]) -> Q:
-    """Return that a column refers to what is sought; `columns` says which, by type of target."""
+def _refers(columns: Mapping[str, str], name: str, given: list[str]) -> Q:
+    """`columns` are the names of the foreign keys by type of target."""
     condition = Q(pk__in=())
-    for target, ids in values.references_asked(name, sought, columns).items():
+    for target, ids in values.parse_references(name, given, columns).items():
         condition |= Q(**{f"{columns[target]}__in": ids})
     return condition
 
 
-def _starts(name: str, sought: list[str]) -> Q:
-    return values.any_range([values.instants_asked(name, value) for value in sought], "start_time")
+def _starts(name: str, given: list[str]) -> Q:
+    return values.any_range([values.parse_instants(name, value) for value in given], "start_time")
 
 
-def _has_status(name: str, sought: list[str]) -> Q:
+def _has_status(name: str, given: list[str]) -> Q:
     portal = {code: status for status, code in resources.FHIR_STATUS.items()}
     known = (*portal, *resources.UNUSED_STATUSES)
-    codes = values.codes_asked(name, sought, known, resources.STATUS_SYSTEM)
+    codes = values.parse_codes(name, given, known, resources.STATUS_SYSTEM)
     return Q(status__in=[portal[code] for code in codes if code in portal])
 
 
-def _is_active(name: str, sought: list[str]) -> Q:
-    codes = values.codes_asked(name, sought, ("true", "false"))
+def _is_active(name: str, given: list[str]) -> Q:
+    codes = values.parse_codes(name, given, ("true", "false"))
     return Q(is_active__in=[code == "true" for code in codes])
 
 
-def _born(name: str, sought: list[str]) -> Q:
-    return values.any_range([values.days_asked(name, value) for value in sought], "date_of_birth")
+def _born(name: str, given: list[str]) -> Q:
+    return values.any_range([values.parse_dates(name, value) for value in given], "date_of_birth")
 
 
-def _named(fields: tuple[str, ...], name: str, sought: list[str]) -> Q:
-    """Return that each word of one of the values begins a word of the names in these fields. One query a value.
+def _named(fields: tuple[str, ...], name: str, given: list[str]) -> Q:
+    """Each word of a value must begin a word of the names in these fields. One query for each value.
 
-    The index finds whose name, e-mail or number begins so, whichever of these it is; the names decide.
-
-    Raises:
-        FhirRefused: if they are too many to look at.
+    The index also finds e-mails and phone numbers, so the names are compared again.
     """
     ids = []
-    for value in dict.fromkeys(sought):
+    for value in dict.fromkeys(given):
         wanted = fold(value)
         found = list(Patient.objects.search(wanted).values_list("pk", *fields)[: MAX_CANDIDATES + 1])
         if len(found) > MAX_CANDIDATES:
-            raise FhirRefused(400, "too-costly", f"{name}: too many patients begin so. Say more of the name.")
+            raise FhirRefused(400, "too-costly", f"{name}: too many patients match. Give more of the name.")
         for pk, *parts in found:
             words = fold(" ".join(parts)).split()
             if all(any(word.startswith(beginning) for word in words) for beginning in wanted.split()):
@@ -102,10 +98,10 @@ def _named(fields: tuple[str, ...], name: str, sought: list[str]) -> Q:
     return Q(pk__in=ids)
 
 
-def _reached_at(name: str, sought: list[str]) -> Q:
-    """Return that an e-mail or a phone number is one of these, each with or without its system before a bar."""
+def _has_contact(name: str, given: list[str]) -> Q:
+    """Match e-mails or phone numbers, each with or without its system before a bar."""
     condition = Q(pk__in=())
-    for value in sought:
+    for value in given:
         system, _bar, address = value.rpartition("|")
         system = system or {"email": "email", "phone": "phone"}.get(name, "email" if "@" in address else "phone")
         if system == "email" and name != "phone":
@@ -119,7 +115,7 @@ def _reached_at(name: str, sought: list[str]) -> Q:
 
 # Types
 
-ID = Parameter("token", _has_id, "ids, several with commas between", most=values.MAX_IDS)
+ID = Parameter("token", _has_id, "ids, several with commas between", max_values=values.MAX_IDS)
 ACTIVE = Parameter("token", _is_active, "true or false: whether the doctor takes appointments")
 
 _NAMES = ("first_name", "last_name")
@@ -132,26 +128,26 @@ PATIENT = Kind(
             partial(_named, _NAMES),
             "beginnings of words of the name, in any order",
             is_personal=True,
-            most=MAX_NAMES,
+            max_values=MAX_NAMES,
         ),
         "family": Parameter(
             "string",
             partial(_named, ("last_name",)),
             "beginnings of words of the last name",
             is_personal=True,
-            most=MAX_NAMES,
+            max_values=MAX_NAMES,
         ),
         "given": Parameter(
             "string",
             partial(_named, ("first_name",)),
             "beginnings of words of the first name",
             is_personal=True,
-            most=MAX_NAMES,
+            max_values=MAX_NAMES,
         ),
         "birthdate": Parameter("date", _born, "date of birth; also a month or a year", is_personal=True),
-        "email": Parameter("token", _reached_at, "the whole e-mail", is_personal=True),
-        "phone": Parameter("token", _reached_at, "the whole phone number, however it is written", is_personal=True),
-        "telecom": Parameter("token", _reached_at, "e-mail or phone number", is_personal=True),
+        "email": Parameter("token", _has_contact, "the whole e-mail", is_personal=True),
+        "phone": Parameter("token", _has_contact, "the whole phone number, however it is written", is_personal=True),
+        "telecom": Parameter("token", _has_contact, "e-mail or phone number", is_personal=True),
     },
 )
 PRACTITIONER = Kind("Practitioner", {"_id": ID, "active": ACTIVE})
@@ -170,18 +166,18 @@ SLOT = Kind(
     {
         "schedule": Parameter(
             "reference",
-            lambda name, sought: values.references_asked(name, sought, ("Schedule",))["Schedule"],
+            lambda name, given: values.parse_references(name, given, ("Schedule",))["Schedule"],
             "whose time; required",
             targets=("Schedule",),
         ),
         "start": Parameter(
             "date",
-            lambda name, sought: [values.instants_asked(name, value) for value in sought],
+            lambda name, given: [values.parse_instants(name, value) for value in given],
             "from when and until when slots begin, at most 31 days; required",
         ),
         "status": Parameter(
             "token",
-            lambda name, sought: values.codes_asked(name, sought, ("free", "busy"), "http://hl7.org/fhir/slotstatus"),
+            lambda name, given: values.parse_codes(name, given, ("free", "busy"), "http://hl7.org/fhir/slotstatus"),
             "free or busy; both if it is left out",
         ),
     },

@@ -1,4 +1,4 @@
-"""FHIR R4 resources of what the portal holds, as JSON has them: pure, without queries and clock.
+"""FHIR R4 resources of the portal's records, without queries and clock.
 
 R4 and R4B are the same in everything used here. R5 is not: there `cancelationReason` is spelled `cancellationReason`,
 and `minutesDuration` may stand without start and end.
@@ -27,7 +27,7 @@ FHIR_STATUS = {
     Status.NO_SHOW: "noshow",
     Status.CANCELLED: "cancelled",
 }
-# FHIR has them, the portal has no such appointments: asked for, they find nothing.
+# Valid in FHIR, but without appointments in the portal.
 UNUSED_STATUSES = ("proposed", "pending", "entered-in-error", "waitlist")
 
 _CANCELLATION = {CancelledBy.PATIENT: ("pat", "Patient"), CancelledBy.CLINIC: ("prov", "Provider")}
@@ -35,18 +35,17 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def instant_text(instant: dt.datetime) -> str:
-    """Return an instant in UTC, with milliseconds if it has any."""
+    """Return the instant in UTC, with milliseconds if it has any."""
     precision = "milliseconds" if instant.microsecond else "seconds"
     return instant.astimezone(dt.UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def epoch_minutes(instant: dt.datetime) -> int:
-    """Return the whole minutes since 1970, or to it."""
     return (instant - _EPOCH) // clinic_time.MINUTE
 
 
 def slot_id(doctor_id: int, start: dt.datetime, minutes: int) -> str:
-    """Return the id of a stretch of a doctor's time, free or busy; `free_busy.slot_key` reads it."""
+    """Return the id of a free or busy slot; `free_busy.slot_key` parses it."""
     return f"{doctor_id}-{epoch_minutes(start)}-{minutes}"
 
 
@@ -68,7 +67,7 @@ def patient_resource(patient: Patient) -> Resource:
 
 
 def practitioner_resource(doctor: Doctor) -> Resource:
-    """Return a Practitioner. The specialization is the qualification: a PractitionerRole would say no more."""
+    """Return a Practitioner, with the specialization as qualification."""
     return {
         "resourceType": "Practitioner",
         "id": str(doctor.pk),
@@ -79,7 +78,7 @@ def practitioner_resource(doctor: Doctor) -> Resource:
 
 
 def schedule_resource(doctor: Doctor, *, today: dt.date) -> Resource:
-    """Return the one Schedule of a doctor, which has the doctor's id; from today on, it has free slots."""
+    """Return the doctor's only Schedule, which has the doctor's id and begins today."""
     return {
         "resourceType": "Schedule",
         "id": str(doctor.pk),
@@ -91,7 +90,6 @@ def schedule_resource(doctor: Doctor, *, today: dt.date) -> Resource:
 
 
 def slot_resource(doctor_id: int, start: dt.datetime, minutes: int, status: str) -> Resource:
-    """Return a Slot, which never says who takes it."""
     return {
         "resourceType": "Slot",
         "id": slot_id(doctor_id, start, minutes),
@@ -103,7 +101,7 @@ def slot_resource(doctor_id: int, start: dt.datetime, minutes: int, status: str)
 
 
 def appointment_resource(appointment: Appointment, *, is_named: bool) -> Resource:
-    """Return an Appointment; without `is_named`, neither the patient's name nor why the patient comes."""
+    """Return an Appointment; without `is_named`, without the patient's name and any reason."""
     resource: Resource = {
         "resourceType": "Appointment",
         "id": str(appointment.pk),
@@ -134,7 +132,7 @@ def _participant(reference: str, display: str) -> Resource:
 
 
 def _cancellation(appointment: Appointment, *, is_named: bool) -> Resource:
-    """Return by whom and why an appointment was called off; rows written without `clean()` may say neither."""
+    """Return by whom and why it was cancelled; rows written without `clean()` may have neither."""
     reason: Resource = {}
     if appointment.cancelled_by:
         code, display = _CANCELLATION[CancelledBy(appointment.cancelled_by)]

@@ -1,7 +1,6 @@
-"""What a FHIR search asks for, and a page of what it finds.
+"""FHIR searches and pages of their results.
 
-Pages go by keys, so that a row that comes in between moves none of the others: `after` in a link is the last row of the
-page before, as ids and instants and never as a person's data.
+Pages are by key: `after` in a link is the last row of the page before, as ids and instants, never as personal data.
 """
 
 import datetime as dt
@@ -20,7 +19,7 @@ from clinic.rest.outcomes import FhirRefused
 from clinic.web.http import parse_number
 
 USUAL_COUNT, MAX_COUNT = 50, 200
-MAX_PARAMETERS = 20  # a database takes only so many conditions at once
+MAX_PARAMETERS = 20  # databases limit the number of conditions
 
 _CURSOR = re.compile(r"(-?[0-9]{1,11})-([0-9]{1,18})")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -28,11 +27,8 @@ _TOTALS = ("none", "estimate", "accurate")
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A search as it was understood. `values` holds what each parameter seeks, once for each time it was given.
-
-    `pairs` are the parameters that links repeat; none of them is personal.
-    """
+class FhirQuery:
+    """A parsed search. `values` are the values by parameter; `pairs` are those that links repeat, none personal."""
 
     kind: Kind
     base: str
@@ -45,33 +41,27 @@ class Asked:
 
     @property
     def is_personal(self) -> bool:
-        """Whether it asks for a person's data, which no address may hold."""
         return not self.kind.personal.isdisjoint(self.values)
 
     def narrowed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return those rows that meet every condition."""
         conditions = [condition for given in self.values.values() for condition in given]
         return rows.filter(*conditions)
 
-    def by_ids(self, ids: Sequence[int]) -> "Asked":
-        """Return the search for the rows with these ids, which links can repeat where they cannot the criteria."""
+    def by_ids(self, ids: Sequence[int]) -> "FhirQuery":
+        """Return a search by ids, for links that may not repeat personal data."""
         listed = ("_id", ",".join(map(str, ids)))
         return replace(self, values={"_id": [Q(pk__in=ids)]}, pairs=[listed, *self.pairs])
 
 
 def base_url(request: HttpRequest) -> str:
-    """Return the façade's absolute address, without a slash at its end."""
+    """Return the absolute address, without a trailing slash."""
     return request.build_absolute_uri(reverse("fhir:metadata")).removesuffix("/metadata")
 
 
-def read_search(request: HttpRequest, kind: Kind) -> Asked:
-    """Return what the request asks for, in its address or in a form. No queries, but for names of patients.
+def read_search(request: HttpRequest, kind: Kind) -> FhirQuery:
+    """Parse the search in the address and the form; queries only for patients' names.
 
-    What is not known is refused, since without it more would be found, unless the client has asked for
-    `Prefer: handling=lenient`.
-
-    Raises:
-        FhirRefused: for personal data in an address, malformed values, and what would find more than was asked for.
+    Unknown parameters are refused, since ignoring them would find more, unless `Prefer: handling=lenient` is sent.
     """
     sent = _sent(request, kind)
     base = base_url(request)
@@ -91,7 +81,7 @@ def read_search(request: HttpRequest, kind: Kind) -> Asked:
             control[full_name] = text
     is_count = control.get("_summary") == "count"
     pairs += [(name, text) for name, text in control.items() if name not in ("_count", "after")]
-    return Asked(
+    return FhirQuery(
         kind=kind,
         base=base,
         values=read,
@@ -104,14 +94,14 @@ def read_search(request: HttpRequest, kind: Kind) -> Asked:
 
 
 def _sent(request: HttpRequest, kind: Kind) -> list[tuple[str, str]]:
-    """Return names and values from the address and, of a search by POST, from its form."""
+    """Return names and values from the address and, for a POST, from its form; refuse personal data in the address."""
     in_address = [(name, value) for name, values in request.GET.lists() for value in values]
     if any(_base_name(name) in kind.personal for name, _value in in_address):
         raise FhirRefused(
             400,
             "security",
-            "Addresses are kept in logs: send personal data in the form of a POST "
-            f"to {kind.name}/_search. Not in an address: {', '.join(sorted(kind.personal))}.",
+            "Addresses are logged: send personal data in the body of a POST "
+            f"to {kind.name}/_search. Not allowed in an address: {', '.join(sorted(kind.personal))}.",
         )
     if request.method != "POST":
         sent = in_address
@@ -128,20 +118,20 @@ def _base_name(name: str) -> str:
 
 
 def _read(full_name: str, name: str, parameter: Parameter, text: str, base: str) -> Any:
-    sought = alternatives(name, text, most=parameter.most)
+    given = alternatives(name, text, limit=parameter.max_values)
     modifier = full_name.removeprefix(name)
     if modifier.removeprefix(":") in parameter.targets:
-        sought = [f"{modifier[1:]}/{value}" for value in sought]
+        given = [f"{modifier[1:]}/{value}" for value in given]
     elif modifier:
-        # Left out, it would find far more than was asked for.
+        # Ignored, it would find far more.
         raise FhirRefused(400, "not-supported", f"{name}: modifiers and chains are not supported.")
     if parameter.targets:
-        sought = [value.removeprefix(f"{base}/") for value in sought]
-    return parameter.read(name, sought)
+        given = [value.removeprefix(f"{base}/") for value in given]
+    return parameter.read(name, given)
 
 
 def _takes_control(kind: Kind, name: str, text: str) -> bool:
-    """Return whether a parameter of the result, not of what is sought, is known."""
+    """Return whether this is a known parameter of the result; refuse an unknown order."""
     if name == "_sort" and kind.sorts:
         if text not in kind.sorts:
             raise FhirRefused(400, "not-supported", f"_sort: one of {', '.join(kind.sorts)}")
@@ -156,7 +146,7 @@ def _takes_control(kind: Kind, name: str, text: str) -> bool:
 def _refuse_unless_lenient(request: HttpRequest) -> None:
     preferred = request.headers.get("Prefer", "").replace(",", ";").split(";")
     if "handling=lenient" not in (each.strip().lower() for each in preferred):
-        raise FhirRefused(400, "not-supported", "A parameter is not known here; see metadata.")
+        raise FhirRefused(400, "not-supported", "Unknown parameter; see metadata.")
 
 
 def _count_of(text: str) -> int:
@@ -170,7 +160,7 @@ def _count_of(text: str) -> int:
 
 
 class Page(NamedTuple):
-    """Rows, how many there are on all pages, and what the next page comes after; None if that is not known, or none."""
+    """A page; `total` is None if not requested, `after` on the last page."""
 
     rows: list[Any]
     total: int | None
@@ -178,49 +168,40 @@ class Page(NamedTuple):
 
 
 class Order(Protocol):
-    """How rows follow one another."""
-
     def sorted(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows in order."""
 
     def following(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
-        """Return the rows after the one that a link has named."""
+        """Return the rows after this cursor."""
 
     def cursor_of(self, row: Any) -> str:
-        """Return how a link names a row."""
+        """Return the cursor of a row."""
 
 
 class ByKey:
-    """In order of the ids."""
-
     def sorted(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows in order."""
         return rows.order_by("pk")
 
     def following(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
-        """Return the rows with greater ids."""
         number = parse_number(after)
         if number is None:
             raise bad_value("after", "not from a link")
         return rows.filter(pk__gt=number)
 
     def cursor_of(self, row: Any) -> str:
-        """Return the id."""
         return str(row.pk)
 
 
 @dataclass(frozen=True)
 class ByStart:
-    """In order of the start, then of the id, or the other way round."""
+    """In order of start and id, or the reverse."""
 
     is_latest_first: bool = False
 
     def sorted(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows in order."""
         return rows.order_by("-start_time", "-pk") if self.is_latest_first else rows.order_by("start_time", "pk")
 
     def following(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
-        """Return the rows that start later, or at the same time and have greater ids."""
         match = _CURSOR.fullmatch(after)
         try:
             start = _EPOCH + dt.timedelta(seconds=int(match[1])) if match else None
@@ -228,41 +209,36 @@ class ByStart:
             start = None
         if match is None or start is None:
             raise bad_value("after", "not from a link")
-        lies = "lt" if self.is_latest_first else "gt"
-        # The first condition says no more than the second, but is one that an index serves.
-        bound = Q(**{f"start_time__{lies}e": start})
-        return rows.filter(
-            bound, Q(**{f"start_time__{lies}": start}) | Q(**{"start_time": start, f"pk__{lies}": int(match[2])})
-        )
+        comparison = "lt" if self.is_latest_first else "gt"
+        # The first condition is implied by the second, but lets the database use an index.
+        bound = Q(**{f"start_time__{comparison}e": start})
+        same_start = Q(**{"start_time": start, f"pk__{comparison}": int(match[2])})
+        return rows.filter(bound, Q(**{f"start_time__{comparison}": start}) | same_start)
 
     def cursor_of(self, row: Any) -> str:
         """Return the start, in seconds since 1970, and the id."""
         return f"{int(row.start_time.timestamp())}-{row.pk}"
 
 
-def page_of(rows: QuerySet[Any], asked: Asked, order: Order) -> Page:
-    """Return the page asked for. Two queries; one without rows, or without a total."""
-    total = rows.count() if asked.has_total or not asked.count else None
-    if not asked.count:
+def page_of(rows: QuerySet[Any], query: FhirQuery, order: Order) -> Page:
+    """Return the requested page. Two queries; one without rows or without a total."""
+    total = rows.count() if query.has_total or not query.count else None
+    if not query.count:
         return Page([], total, None)
-    rest = order.following(rows, asked.after) if asked.after else rows
-    found = list(order.sorted(rest)[: asked.count + 1])
-    return cut(found, total, asked.count, order.cursor_of)
+    rest = order.following(rows, query.after) if query.after else rows
+    found = list(order.sorted(rest)[: query.count + 1])
+    return cut(found, total, query.count, order.cursor_of)
 
 
 def cut(found: list[Any], total: int | None, count: int, cursor_of: Callable[[Any], str]) -> Page:
-    """Return the page that rows begin with; there is a next one if more were found."""
+    """Return the first `count` rows as a page; there is a next one if more were found."""
     shown = found[:count]
     return Page(shown, total, cursor_of(shown[-1]) if len(found) > count else None)
 
 
-def without_personal(asked: Asked, rows: QuerySet[Any]) -> Asked:
-    """Return the same search by the ids of what it finds, so that its links hold no personal data. One query.
-
-    Raises:
-        FhirRefused: if it finds more than an address has room for.
-    """
-    ids = list(asked.narrowed(rows).order_by("pk").values_list("pk", flat=True)[: MAX_IDS + 1])
+def without_personal(query: FhirQuery, rows: QuerySet[Any]) -> FhirQuery:
+    """Replace the search by one for the ids that it finds, so that links have no personal data. One query."""
+    ids = list(query.narrowed(rows).order_by("pk").values_list("pk", flat=True)[: MAX_IDS + 1])
     if len(ids) > MAX_IDS:
-        raise FhirRefused(400, "too-costly", f"More than {MAX_IDS} patients are found: say more about whom you seek.")
-    return asked.by_ids(ids)
+        raise FhirRefused(400, "too-costly", f"More than {MAX_IDS} patients match: give more details.")
+    return query.by_ids(ids)

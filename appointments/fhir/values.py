@@ -1,4 +1,4 @@
-"""What the values of FHIR search parameters say: dates with prefixes, references, codes, ids. No queries."""
+"""Parses the values of FHIR search parameters: dates with prefixes, references, codes, ids. No queries."""
 
 import datetime as dt
 import re
@@ -29,16 +29,12 @@ _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 def bad_value(name: str, why: str) -> FhirRefused:
-    """Return the refusal of a value that says nothing; it is not repeated."""
+    """Return the refusal of a value, without repeating it."""
     return FhirRefused(400, "value", f"{name}: {why}")
 
 
-def alternatives(name: str, text: str, *, most: int = MAX_ALTERNATIVES) -> list[str]:
-    """Return the values between commas, of which any will do; a backslash takes a comma's meaning away.
-
-    Raises:
-        FhirRefused: for an empty value, which would find everything, for too many, and for what cannot be shown.
-    """
+def alternatives(name: str, text: str, *, limit: int = MAX_ALTERNATIVES) -> list[str]:
+    """Split at commas, but not at escaped ones; refuse empty values, too many, and control characters."""
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
         raise bad_value(name, "a character that cannot be shown")
     values = [""]
@@ -50,8 +46,8 @@ def alternatives(name: str, text: str, *, most: int = MAX_ALTERNATIVES) -> list[
     values = [value.strip() for value in values]
     if not all(values):
         raise bad_value(name, "an empty value")
-    if len(values) > most:
-        raise FhirRefused(400, "too-costly", f"{name}: at most {most} values")
+    if len(values) > limit:
+        raise FhirRefused(400, "too-costly", f"{name}: at most {limit} values")
     return values
 
 
@@ -60,14 +56,13 @@ def alternatives(name: str, text: str, *, most: int = MAX_ALTERNATIVES) -> list[
 
 @dataclass(frozen=True)
 class Range:
-    """What a date asks for: from `start` up to, but not including, `end`; None is no bound. `ne` asks for the rest."""
+    """From `start` up to, but not including, `end`; None is no bound. `is_outside` means everything else."""
 
     start: Any
     end: Any
     is_outside: bool = False
 
-    def holds(self, field: str) -> Q:
-        """Return the condition that a column lies in it."""
+    def condition(self, field: str) -> Q:
         if self.is_outside:
             return Q(**{f"{field}__lt": self.start}) | Q(**{f"{field}__gte": self.end})
         bounds = {f"{field}__gte": self.start, f"{field}__lt": self.end}
@@ -75,15 +70,11 @@ class Range:
 
 
 def any_range(ranges: Collection[Range], field: str) -> Q:
-    """Return the condition that a column lies in one of the ranges."""
-    return reduce(or_, (each.holds(field) for each in ranges))
+    return reduce(or_, (each.condition(field) for each in ranges))
 
 
-def instants_asked(name: str, text: str) -> Range:
-    """Return what `ge2026-11-24` or `lt2026-11-24T10:30:00Z` asks for, as instants.
-
-    A year, month or date is one of clinic time; a minute or second lasts until the next.
-    """
+def parse_instants(name: str, text: str) -> Range:
+    """Parse `ge2026-11-24` or `lt2026-11-24T10:30:00Z` to instants; dates are in clinic time."""
     prefix, value = _prefix_of(name, text)
     if _DAYS.fullmatch(value):
         first, after = _days(name, value)
@@ -91,8 +82,8 @@ def instants_asked(name: str, text: str) -> Range:
     return _range(prefix, *_instants(name, value))
 
 
-def days_asked(name: str, text: str) -> Range:
-    """Return what `1980`, `ge1980-05` or `1980-05-17` asks for, as dates."""
+def parse_dates(name: str, text: str) -> Range:
+    """Parse `1980`, `ge1980-05` or `1980-05-17` to dates."""
     prefix, value = _prefix_of(name, text)
     return _range(prefix, *_days(name, value))
 
@@ -105,7 +96,7 @@ def _prefix_of(name: str, text: str) -> tuple[str, str]:
 
 
 def _range(prefix: str, start: Any, end: Any) -> Range:
-    """Return what a prefix makes of a value that lasts from `start` to `end`, for a column that holds points."""
+    """Apply a prefix to a value that lasts from `start` to `end`."""
     if prefix in ("gt", "sa"):
         return Range(end, None)
     if prefix in ("lt", "eb"):
@@ -116,7 +107,7 @@ def _range(prefix: str, start: Any, end: Any) -> Range:
 
 
 def _days(name: str, value: str) -> tuple[dt.date, dt.date]:
-    """Return the first of the dates meant and the one after the last."""
+    """Return the first date and the one after the last."""
     match = _DAYS.fullmatch(value)
     if match is None:
         raise bad_value(name, "not a date such as 2026-11-24")
@@ -133,7 +124,7 @@ def _days(name: str, value: str) -> tuple[dt.date, dt.date]:
 
 
 def _instants(name: str, value: str) -> tuple[dt.datetime, dt.datetime]:
-    """Return the instant meant and the first that is not meant any more."""
+    """Return the first instant and the end, which is excluded."""
     # The plus of an offset that was not escaped arrives as a blank, and can have been nothing else.
     match = _INSTANT.fullmatch(value.replace(" ", "+"))
     if match is None:
@@ -154,23 +145,15 @@ def _instants(name: str, value: str) -> tuple[dt.datetime, dt.datetime]:
 # References, ids and codes
 
 
-def ids_asked(name: str, values: list[str]) -> list[int]:
-    """Return the ids that can exist; others, as `abc`, are well-formed and belong to nothing.
-
-    Raises:
-        FhirRefused: for what FHIR does not allow as an id.
-    """
+def parse_ids(name: str, values: list[str]) -> list[int]:
+    """Return the ids that can exist; others, such as `abc`, are valid in FHIR but never found."""
     if not all(_FHIR_ID.fullmatch(value) for value in values):
         raise bad_value(name, "not an id")
     return [number for value in values if (number := parse_number(value)) is not None]
 
 
-def references_asked(name: str, values: list[str], targets: Collection[str]) -> dict[str, list[int]]:
-    """Return the ids by type of `Patient/7`; of a parameter with one type of target, a mere `7` will do.
-
-    Raises:
-        FhirRefused: for another type, or another server's address.
-    """
+def parse_references(name: str, values: list[str], targets: Collection[str]) -> dict[str, list[int]]:
+    """Parse `Patient/7` to ids by type; with a single type of target, `7` is enough."""
     found: dict[str, list[int]] = {target: [] for target in targets}
     for value in values:
         kind, slash, key = value.rpartition("/")
@@ -178,16 +161,12 @@ def references_asked(name: str, values: list[str], targets: Collection[str]) -> 
             (kind,) = found
         if kind not in found:
             raise bad_value(name, f"not a reference such as {next(iter(found))}/7 on this server")
-        found[kind] += ids_asked(name, [key])
+        found[kind] += parse_ids(name, [key])
     return found
 
 
-def codes_asked(name: str, values: list[str], known: Collection[str], system: str = "") -> list[str]:
-    """Return the codes, each with or without its system before a bar.
-
-    Raises:
-        FhirRefused: for a code that FHIR does not know there.
-    """
+def parse_codes(name: str, values: list[str], known: Collection[str], system: str = "") -> list[str]:
+    """Return the codes, each with or without its system before a bar."""
     codes = [value.removeprefix(f"{system}|") if system else value for value in values]
     if not set(codes) <= set(known):
         raise bad_value(name, f"not one of {', '.join(known)}")

@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from appointments import locking, rules
 from appointments.querysets import AppointmentQuerySet
-from appointments.rights_rules import TEXTS, check_no_text_for_anonymised
 from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import DEFAULT_MINUTES, LONGEST, MAX_MINUTES, MIN_MINUTES
@@ -131,14 +130,13 @@ class Appointment(TrackedFields):
 
     @property
     def trail_patient_id(self) -> int:
-        """The patient whose data the audit entries of this record contain."""
+        """The patient whose data the audit entries contain."""
         return self.patient_id
 
     def get_absolute_url(self) -> str:
         return reverse("appointments:appointment_detail", args=[self.pk])
 
     def get_additional_data(self) -> dict[str, str] | None:
-        """Return what auditlog stores with the change."""
         return {"reason": self.reason_of_change} if self.reason_of_change else None
 
     @property
@@ -198,24 +196,13 @@ class Appointment(TrackedFields):
         """
         if self._is_incomplete():
             return
-        now = timezone.now()
         errors = FieldErrors()
-        with errors.at("duration_minutes"):
-            rules.check_duration(self.duration_minutes)
-        with errors.at("start_time"):
-            rules.check_calendar(self.start_time)
+        self._check_limits(errors)
         errors.raise_any()
         self._set_times()
-        if self.changes("start_time"):
-            with errors.at("start_time"):
-                rules.check_not_past(self.start_time, at=now)
-        if not self._state.adding:
-            self._check_change(errors, now)
+        self._check_change(errors, timezone.now())
         self._check_patient(errors)
-        with errors.at("cancelled_by"):
-            rules.check_cancellation(self.status, cancelled_by=self.cancelled_by)
-        with errors.at("cancel_reason"):
-            rules.check_cancel_reason(self.status, cancel_reason=self.cancel_reason)
+        self._check_cancellation(errors)
         errors.raise_any()
         if self._refuses("doctor", "patient") or None in (self.doctor_id, self.patient_id):
             return
@@ -233,6 +220,18 @@ class Appointment(TrackedFields):
         refused: frozenset[str] = getattr(self, "_refused", frozenset())
         return not refused.isdisjoint(fields)
 
+    def _check_limits(self, errors: FieldErrors) -> None:
+        with errors.at("duration_minutes"):
+            rules.check_duration(self.duration_minutes)
+        with errors.at("start_time"):
+            rules.check_calendar(self.start_time)
+
+    def _check_cancellation(self, errors: FieldErrors) -> None:
+        with errors.at("cancelled_by"):
+            rules.check_cancellation(self.status, cancelled_by=self.cancelled_by)
+        with errors.at("cancel_reason"):
+            rules.check_cancel_reason(self.status, cancel_reason=self.cancel_reason)
+
     def _check_patient(self, errors: FieldErrors) -> None:
         """Refuse to book for, or write about, an anonymised patient."""
         if self.patient_id is None or self._refuses("patient"):
@@ -240,11 +239,18 @@ class Appointment(TrackedFields):
         if self._state.adding or self.takes_patient:
             with errors.at("patient"):
                 check_not_anonymised(self.patient.anonymised_at)
-        for name in TEXTS:
+        for name in rules.TEXTS:
             with errors.at(name):
-                check_no_text_for_anonymised(getattr(self, name), of_nobody=self.patient.anonymised_at is not None)
+                rules.check_no_text_for_anonymised(
+                    getattr(self, name), is_anonymised=self.patient.anonymised_at is not None
+                )
 
     def _check_change(self, errors: FieldErrors, now: dt.datetime) -> None:
+        if self.changes("start_time"):
+            with errors.at("start_time"):
+                rules.check_not_past(self.start_time, at=now)
+        if self._state.adding:
+            return
         original = self.original
         if self.changes("doctor_id", "patient_id", "start_time"):
             with errors.at("start_time"):
@@ -265,28 +271,39 @@ class Appointment(TrackedFields):
 
         Five queries, six for a doctor with a gap. Past times are not checked against the doctor's hours or gap.
         """
-        is_reinstated = not self._state.adding and self.original["status"] == Status.CANCELLED
-        if is_reinstated or self.changes("doctor_id", "start_time"):
+        is_new_start = self._is_reinstated() or self.changes("doctor_id", "start_time")
+        if is_new_start:
             with errors.at("doctor"):
                 rules.check_active(doctor)
         is_longer = self.duration_minutes > self.original.get("duration_minutes", 0)
-        is_new_time = is_reinstated or is_longer or self.changes("doctor_id", "start_time")
-        is_future_change = is_new_time and self.start_time > timezone.now()
+        is_future_change = (is_new_start or is_longer) and self.start_time > timezone.now()
+        is_overridden = is_future_change and self._check_availability(errors, doctor)
+        is_overridden |= self._check_free(errors, doctor, checks_gap=is_future_change)
+        if is_future_change and not is_overridden:
+            self.outside_hours_reason = ""  # not needed
+
+    def _is_reinstated(self) -> bool:
+        return not self._state.adding and self.original["status"] == Status.CANCELLED
+
+    def _check_availability(self, errors: FieldErrors, doctor: Doctor) -> bool:
+        """Check that the doctor is available; return whether the reason for an exception was needed."""
+        with errors.at("start_time"):
+            time = load_doctor_availability(self.doctor_id, self.start_time, self.end_time)
+            return self._overrides(partial(rules.check_open, time, self.start_time, self.end_time, doctor=doctor))
+        return False
+
+    def _check_free(self, errors: FieldErrors, doctor: Doctor, *, checks_gap: bool) -> bool:
+        """Check that doctor and patient are free; return whether the reason for an exception was needed."""
         is_overridden = False
         others = Appointment.objects.exclude(pk=self.pk)
         in_diary, span = others.for_doctor(self.doctor_id), (self.start_time, self.end_time)
-        if is_future_change:
-            with errors.at("start_time"):
-                time = load_doctor_availability(self.doctor_id, *span)
-                is_overridden |= self._overrides(partial(rules.check_open, time, *span, doctor=doctor))
         with errors.at("start_time"):
             rules.check_doctor_free(in_diary, *span)
-            if is_future_change:
-                is_overridden |= self._overrides(partial(rules.check_gap_kept, in_diary, *span, doctor=doctor))
+            if checks_gap:
+                is_overridden = self._overrides(partial(rules.check_gap_kept, in_diary, *span, doctor=doctor))
         with errors.at("start_time"):
             rules.check_patient_free(others.for_patient(self.patient_id), *span)
-        if is_future_change and not is_overridden:
-            self.outside_hours_reason = ""  # not needed
+        return is_overridden
 
     def _overrides(self, check: Callable[[], None]) -> bool:
         """Check a rule that a reason overrides; return whether it was needed."""
@@ -309,7 +326,26 @@ class Appointment(TrackedFields):
         self.start_time = clinic_time.whole_minute(self.start_time)
         self.end_time = self.start_time + dt.timedelta(minutes=self.duration_minutes)
 
-    def save(
+    def save(self, **options: Any) -> None:
+        """Lock the diaries, check them, write: nothing in between that could swallow a database error.
+
+        Locks: the doctors' rows (old and new), then, if time is taken or the patient changes, the patients'.
+
+        Raises:
+            ValidationError: `status`.
+            LostRace: `naive`, `duration`, `doctor_overlap`, `patient_overlap`, `inactive`, `anonymised`; `stale` if the
+                row has changed since it was read; `gone` if it, doctor or patient no longer exist.
+        """
+        rules.check_status(self.status)
+        with self._restored_if_refused(), transaction.atomic():
+            self._lock_diaries()
+            self._check_times()
+            self._set_times()
+            self._check_under_lock()
+            self._write(**options)
+        self.track()
+
+    def _write(
         self,
         *,
         force_insert: Any = False,
@@ -317,43 +353,32 @@ class Appointment(TrackedFields):
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        """Lock the diaries, check them, write: nothing in between that could swallow a database error.
+        """Insert a new record or update an existing one; neither turns into the other if the row is gone or there."""
+        is_new = self._state.adding
+        is_rearranged = not is_new and self._is_rearranged()
+        self.version = 1 if is_new else self.version + 1
+        super().save(
+            force_insert=force_insert or is_new,
+            force_update=force_update or (not is_new and update_fields is None),
+            using=using,
+            update_fields=self._with_checked_fields(update_fields),
+        )
+        if is_rearranged:
+            self._mark_not_informed()
 
-        A new record is only inserted and an existing one only updated, so that neither turns into the other when
-        somebody deletes the row, or when a new record is given a key that exists.
+    def _with_checked_fields(self, update_fields: Iterable[str] | None) -> Iterable[str] | None:
+        """Add the fields that the checks look at: they look at the whole appointment, so all of it is written."""
+        if update_fields is None:
+            return None
+        return {*update_fields, *self.TRACKED_FIELDS, "end_time", "outside_hours_reason", "updated_at"}
 
-        Locks: the doctors' rows (old and new), then, if time is taken or the patient changes, the patients'.
-
-        Raises:
-            ValidationError: `status`.
-            LostRace: `naive`, or `duration` for a fraction of a minute; `doctor_overlap`, `patient_overlap` or
-                `inactive`; `stale` if the row has changed since it was read; `gone` if it, doctor or patient no longer
-                exist; `anonymised`. Nothing is written.
-        """
-        rules.check_status(self.status)
-        if update_fields is not None:
-            # The checks look at the whole appointment, so the whole appointment is written.
-            update_fields = {*update_fields, *self.TRACKED_FIELDS, "end_time", "outside_hours_reason", "updated_at"}
-        with self._restored_if_refused(), transaction.atomic():
-            self._lock_diaries()
-            self._check_times()
-            self._set_times()
-            is_rearranged = not self._state.adding and self._is_rearranged()
-            self._check_under_lock()
-            self.version = 1 if self._state.adding else self.version + 1
-            super().save(
-                force_insert=force_insert or self._state.adding,
-                force_update=force_update or (not self._state.adding and update_fields is None),
-                using=using,
-                update_fields=update_fields,
-            )
-            if is_rearranged:
-                for hit in self.hits.exclude(reached_at=None):  # a patient who was informed must be informed again
-                    hit.mark_not_informed()
-        self.track()
+    def _mark_not_informed(self) -> None:
+        """Ask for a patient who was already informed about the former time to be informed again."""
+        for displaced in self.hits.exclude(reached_at=None):
+            displaced.mark_not_informed()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the appointment under the doctor's lock. Users cancel instead, which keeps the record."""
+        """Delete under the doctor's lock. Users cancel instead, which keeps the record."""
         with transaction.atomic():
             locking.lock_diaries(doctor_ids=[self.doctor_id], patient_ids=())
             return super().delete(*args, **kwargs)
@@ -385,10 +410,10 @@ class Appointment(TrackedFields):
             # Not the version alone: after a rollback, an instance has the version that it did not get.
             if row != self.original:
                 rules.check_not_stale(row["version"], seen_version=-1)
-        errors = FieldErrors()
         if self.takes_time:
+            errors = FieldErrors()
             self._check_diaries(errors, Doctor.objects.get(pk=self.doctor_id))  # as it is now, under the lock
-        errors.raise_any()
+            errors.raise_any()
 
 
 auditlog.register(Appointment, exclude_fields=["version", "updated_at", "booking_key", "end_time", "hits"])

@@ -1,4 +1,4 @@
-"""The secret address under which a doctor's appointments can be fetched by a calendar program."""
+"""The secret address from which a calendar program fetches a doctor's appointments."""
 
 import secrets
 from typing import TYPE_CHECKING
@@ -16,15 +16,12 @@ if TYPE_CHECKING:
 
 
 class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
-    """Calendar feeds."""
-
     def with_token(self, token: str) -> "CalendarFeedQuerySet":
-        """Return the feed whose address has this token, if there is one."""
         return self.filter(digest=digest_of(token))
 
 
 class CalendarFeed(AuditedRecord):
-    """A doctor's calendar feed. Who has its token may read it, so only the token's digest is held."""
+    """A doctor's calendar feed. Anyone with its token may read it, so only the token's digest is stored."""
 
     doctor = models.OneToOneField(Doctor, on_delete=models.CASCADE, related_name="calendar_feed")
     digest = models.CharField(max_length=64, unique=True, editable=False)
@@ -48,10 +45,9 @@ class CalendarFeed(AuditedRecord):
 
     @property
     def is_open(self) -> bool:
-        """Whether it still answers: it shows what a doctor's login sees in the schedule, so it ends with login or role.
+        """Whether the feed still works: it ends if the doctor's login is deactivated, removed or loses the schedule.
 
-        Be the login made inactive or taken off the doctor. It goes on while the doctor is inactive, since appointments
-        that are booked still take place, and needs no login.
+        It works for an inactive doctor, whose booked appointments still take place, and for one without a login.
         """
         user = self.doctor.user
         is_same = self.login_id == self.doctor.user_id
@@ -59,10 +55,9 @@ class CalendarFeed(AuditedRecord):
 
     @classmethod
     def make(cls, doctor: Doctor, *, by: "User") -> str:
-        """Make the doctor's feed and return its token, which nobody can ask for again; one there was ends.
+        """Replace the doctor's feed and return its token, which cannot be shown again.
 
-        Raises:
-            IntegrityError: if somebody else makes one at the same time; done again, it replaces that one.
+        Raises IntegrityError if somebody else creates one at the same time; a second try replaces that one.
         """
         token = secrets.token_urlsafe(TOKEN_BYTES)
         with transaction.atomic():

@@ -1,7 +1,7 @@
-"""Emergency access: names and phone numbers in the downtime pack, for who does not see them otherwise."""
+"""Emergency access: patients' names and phone numbers in the paper backup, for users without that permission."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from auditlog.registry import auditlog
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from appointments import rights_rules as rules
+from appointments.emergency_access import rules
 from clinic.accounts.access_state import access_state
 from clinic.core.field_errors import FieldErrors
 from clinic.db.atomic_save import AuditedRecord
@@ -21,16 +21,14 @@ if TYPE_CHECKING:
 
 
 class EmergencyGrantQuerySet(models.QuerySet["EmergencyGrant"]):
-    """Grants of emergency access."""
-
-    def in_force(self, user: Any, *, at: dt.datetime) -> "EmergencyGrant | None":
-        """Return the grant by which the user sees names in the pack at `at`, if there is one. One query."""
+    def in_force(self, user: "User", *, at: dt.datetime) -> "EmergencyGrant | None":
+        """Return the user's grant that is valid at `at`, if there is one. One query."""
         found = self.filter(user=user, user__is_active=True, ended_at=None, granted_at__lte=at, ends_at__gt=at)
         return found.order_by("-ends_at").first()
 
 
 class EmergencyGrant(AuditedRecord):
-    """What an administrator allows a user for at most a day: the downtime pack with the names and phone numbers."""
+    """Lets a user print the paper backup with names and phone numbers, for at most a day."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="emergency_grants")
     granted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, editable=False, related_name="+")
@@ -80,14 +78,13 @@ class EmergencyGrant(AuditedRecord):
         return access_state(self.user, ended_at=self.ended_at, expires_at=self.ends_at, at=at)
 
     def end(self) -> None:
-        """End the grant for good."""
         if self.ended_at is None:
             self.ended_at = timezone.now()
             self.save(update_fields=["ended_at"])
 
 
 def may_see_names(user: "User", *, at: dt.datetime) -> "EmergencyGrant | None":
-    """Return the grant that shows the user what the role would not, if it is in force; None too for who needs none."""
+    """Return the grant that is in force; None also for a user who does not need one."""
     if _sees_all_names(user):
         return None
     return EmergencyGrant.objects.in_force(user, at=at)

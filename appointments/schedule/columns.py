@@ -1,93 +1,34 @@
-"""What a column shows: one doctor's day, as ready values, and nothing that a user may not see."""
+"""One doctor's day as a column of the schedule."""
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from appointments.availability.search import BEGIN_STEP, Piece, free_pieces, slot_words, step_of, widened
-from appointments.detail.buttons import Action, actions_on, can_change, can_undo
+from appointments.availability.search import (
+    BEGIN_STEP,
+    FreeInterval,
+    free_intervals,
+    slot_parameters,
+    step_of,
+    with_gap,
+)
 from appointments.models import Appointment
-from appointments.permissions import is_own_diary, rights_of
-from appointments.querysets import AppointmentQuerySet
-from appointments.schedule.grid import MINUTE, Grid, Mark, Place
-from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
-from clinic.core import clinic_time, names
+from appointments.schedule.blocks import Block, BlockBuilder, ColumnRow, Viewer
+from appointments.schedule.grid import Grid, Mark, Place
+from appointments.statuses import BLOCKING, Status
+from clinic.core import clinic_time
 from clinic.core.appointment_length import MIN_MINUTES
 from doctors.availability import DoctorAvailability, Span, Unavailability, Why, minutes_of, shared, without
 from doctors.models import Doctor
-
-TALL_BLOCK_MINUTES = 25
-
-
-class Row(NamedTuple):
-    """What is read of an appointment. Rows and not model objects: they cost a third of the time."""
-
-    pk: int
-    doctor_id: int
-    patient_id: int
-    start_time: dt.datetime
-    end_time: dt.datetime
-    status: str
-    arrived_at: dt.datetime | None
-    started_at: dt.datetime | None
-    completed_at: dt.datetime | None
-    version: int
-    reason: str
-    outside_hours_reason: str
-    patient__first_name: str
-    patient__last_name: str
-    patient__phone_number: str
-    patient__date_of_birth: dt.date | None
-
-    @property
-    def stamped(self) -> Stamped:
-        """Which steps the appointment has a time for."""
-        return Stamped(self.arrived_at is not None, self.started_at is not None, self.completed_at is not None)
+from patients.models import Patient
 
 
 @dataclass(frozen=True)
-class Block:
-    """One appointment. `url` is empty, and the patient reduced to initials, for who may not see the patient.
-
-    `waiting` counts the minutes since who has arrived is here, `late` those since who has not should have been.
-    `is_beside` is drawn at the right of its column, `has_beside` leaves that part of the column free.
-    """
-
-    pk: int
-    version: int
-    place: Place
-    url: str
-    time: str
-    until: str
-    who: str
-    phone: str
-    born: dt.date | None
-    reason: str
-    doctor_name: str
-    status: Status
-    is_beside: bool
-    has_beside: bool
-    mark: str  # what is out of the ordinary about the time: booked outside hours, or a doctor who is away now
-    waiting: int | None
-    late: int | None
-    actions: list[Action]
-    can_undo: bool
-    can_change: bool
-
-    @property
-    def is_tall(self) -> bool:
-        """Whether there is room for a name of two lines."""
-        return self.place.minutes >= TALL_BLOCK_MINUTES
-
-
-@dataclass(frozen=True)
-class Free:
-    """A piece of free time. `url` opens the booking form filled in; `take` says the same to a form that is open."""
+class FreeBlock:
+    """A free interval. `url` opens the booking form filled in; `take` is the same time for a form that is open."""
 
     place: Place
     time: str
@@ -97,21 +38,20 @@ class Free:
 
 @dataclass(frozen=True)
 class UnavailableBlock:
-    """A stretch in which the doctor cannot be booked, and why, as `Leave: Training`."""
+    """An interval in which the doctor cannot be booked. `text` is the reason, as `Leave: Training`."""
 
     place: Place
-    span: str  # from when to when, as `until 10:00`; nothing if it is the whole day
+    span: str  # such as `until 10:00`; empty for the whole day
     why: str
     text: str
 
 
 @dataclass(frozen=True)
 class Column:
-    """One doctor's day: all appointments in order of time, cancelled ones too, free time, and unavailable time.
+    """One doctor's day: appointments in order of time (cancelled ones too), free time and unavailable time.
 
-    `hours` are those in which free times are offered; `booked_share` is how much of them appointments take, in percent,
-    None of a day without any. `now` is where the day stands, if it is drawn. `marks` are the column's own hours, if
-    they do not stand where those on the time axis do.
+    `hours` are those in which free times are offered, and `booked_share` how much of them is booked, in percent; None
+    on a day without any. `now` is None if it is not drawn. `marks` are set if the clock changes on this day.
     """
 
     doctor: Doctor
@@ -119,30 +59,31 @@ class Column:
     grid: Grid
     now: Mark | None
     listed: list[Block]
-    free: list[Free]
-    shades: list[UnavailableBlock]
+    free: list[FreeBlock]
+    unavailable: list[UnavailableBlock]
     hours: list[Span]
     booked_share: int | None
     marks: list[Mark] = field(default_factory=list)
 
     @property
     def length(self) -> Place:
-        """The whole column."""
         return self.grid.length
 
     @property
     def blocks(self) -> list[Block]:
-        """What is drawn: not the cancelled; beside the others a no-show whose time has been given away."""
+        """All but cancelled appointments. A no-show whose time has been given away is drawn beside the others."""
         drawn: list[Block] = []
         taken = [block.place for block in self.listed if block.status in BLOCKING]
         for block in self.listed:
             if block.status == Status.NO_SHOW:
-                block = replace(block, is_beside=any(map(block.place.meets, taken)))
+                block = replace(block, is_beside=any(map(block.place.overlaps, taken)))
                 taken.append(block.place)
             if block.status != Status.CANCELLED:
                 drawn.append(block)
         beside = [block.place for block in drawn if block.is_beside]
-        return [replace(block, has_beside=any(map(block.place.meets, beside))) for block in drawn] if beside else drawn
+        if not beside:
+            return drawn
+        return [replace(block, has_beside=any(map(block.place.overlaps, beside))) for block in drawn]
 
     @property
     def appointments(self) -> int:
@@ -150,169 +91,130 @@ class Column:
         return sum(block.status in BLOCKING for block in self.listed)
 
     @property
-    def next_free(self) -> Free | None:
-        """The first free time."""
+    def next_free(self) -> FreeBlock | None:
         return self.free[0] if self.free else None
 
 
-def status_counts(blocks: Iterable[Block]) -> list[tuple[Status, int]]:
-    """Return how many appointments there are of each status that occurs, in the order of the statuses."""
-    counts = Counter(block.status for block in blocks)
-    return [(status, counts[status]) for status in Status if counts[status]]
+@dataclass(frozen=True)
+class FreeTimeQuery:
+    """Which free times to offer: those with room for `minutes` at which the patient is free, too.
 
+    An appointment that is `moving` does not block its own time.
+    """
 
-def read_rows(appointments: AppointmentQuerySet) -> Iterator[Row]:
-    """Yield what is read of appointments, in order of time. One query."""
-    return map(Row._make, appointments.values_list(*Row._fields))
+    minutes: int = MIN_MINUTES
+    patient: Patient | None = None
+    moving: Appointment | None = None
+
+    @classmethod
+    def for_moving(cls, appointment: Appointment | None) -> "FreeTimeQuery":
+        if appointment is None:
+            return cls()
+        return cls(appointment.duration_minutes, appointment.patient, appointment)
 
 
 class ColumnBuilder:
-    """Lays out one day for one user, who sees all patients, the own ones, or initials only."""
+    """Builds the columns of one date for one user. `patient_rows` are the appointments of the query's patient."""
 
     def __init__(
         self,
-        user: Any,
+        viewer: Viewer,
         grid: Grid,
         *,
         at: dt.datetime,
-        room_for: int = MIN_MINUTES,
-        own: Sequence[Row] = (),
-        moving: Appointment | None = None,
-        shows_names: bool = False,
+        query: FreeTimeQuery | None = None,
+        patient_rows: Sequence[ColumnRow] = (),
     ) -> None:
-        self.user = user
-        self.sees_all = shows_names or user.has_perm("patients.view_patient")
-        self.sees_own = user.has_perm("patients.view_own_patient")
-        self.sees_leave = user.has_perm("doctors.view_leave")
-        self.rights = {is_own: rights_of(user, is_own=is_own) for is_own in (False, True)}
-        self.books = user.has_perm("appointments.add_appointment")
+        self.viewer, self.grid, self.at = viewer, grid, at
+        self.query = query or FreeTimeQuery()
+        self.patient_rows = patient_rows
+        self.block_builder = BlockBuilder(viewer, grid, at=at)
         self.book_url = reverse("appointments:appointment_book")
-        self.grid = grid
-        self.at = at
         self.day = clinic_time.local_date(grid.start)
         self.midnight, self.next_midnight = clinic_time.day_bounds(self.day)
-        self.soonest = at + BEGIN_STEP - (at - self.midnight) % BEGIN_STEP
-        self.is_today = self.day == clinic_time.today(at=at)
-        self.room_for = room_for
-        self.own = own  # the appointments of the patient for whom a time is sought
-        self.moving = moving
+        self.earliest_start = at + BEGIN_STEP - (at - self.midnight) % BEGIN_STEP
 
-    def column(self, doctor: Doctor, rows: list[Row], time: DoctorAvailability) -> Column:
-        """Return a doctor's day; free time only of doctors who can be booked, for users who book.
+    def column(self, doctor: Doctor, rows: list[ColumnRow], availability: DoctorAvailability) -> Column:
+        """Return a doctor's day. Free time is shown only for active doctors, to users who may book.
 
-        `rows` may be of other days too; those that take time from this day are among them.
+        `rows` may include other days, and must include appointments there whose gap reaches into this day.
         """
-        hours, away = time.offered_on(self.day), time.away_on(self.day)
-        booked = shared(hours, ((row.start_time, row.end_time) for row in rows if row.status in BLOCKING))
-        pieces, unfit = self._free_time(rows, doctor, hours) if doctor.is_active else ([], [])
+        hours, unavailable = availability.offered_on(self.day), availability.away_on(self.day)
+        booked = shared(hours, _blocked_spans(rows))
+        free, too_short = self._free_time(rows, doctor, hours) if doctor.is_active else ([], [])
         return Column(
             doctor,
             self.day,
             self.grid,
             self.grid.mark_at(self.at),
-            [self._block(row, doctor, away) for row in rows if self.midnight <= row.start_time < self.next_midnight],
-            [self._free(doctor, piece) for piece in pieces if self.books and not self._is_held(doctor, piece)],
-            [shade for each in (*away, *unfit) if (shade := self._shade(each, doctor))],
-            hours,
-            100 * minutes_of(booked) // minutes_of(hours) if hours else None,
+            listed=[self.block_builder.block(row, doctor, unavailable) for row in rows if self._is_on_day(row)],
+            free=[self._free_block(doctor, each) for each in free if self._is_offered(doctor, each)],
+            unavailable=self._unavailable_blocks(doctor, [*unavailable, *too_short]),
+            hours=hours,
+            booked_share=100 * minutes_of(booked) // minutes_of(hours) if hours else None,
         )
 
-    def _shade(self, away: Unavailability, doctor: Doctor) -> UnavailableBlock | None:
-        """Return the part of a stretch that is drawn, if any; the text tells of the whole.
+    def _is_on_day(self, row: ColumnRow) -> bool:
+        return self.midnight <= row.start_time < self.next_midnight
 
-        Why a doctor is on leave is for administrators and for the doctor.
-        """
-        start, end = max(away.start, self.grid.start), min(away.end, self.grid.end)
-        if start >= end:
-            return None
-        is_told = away.detail and (away.why != Why.LEAVE or self.sees_leave or is_own_diary(doctor, self.user))
-        text = f"{away.why.label}: {away.detail}" if is_told else away.why.label
-        return UnavailableBlock(self.grid.place_of(start, end), self._span_text(away), away.why, text)
+    def _free_time(
+        self, rows: list[ColumnRow], doctor: Doctor, hours: list[Span]
+    ) -> tuple[list[FreeInterval], list[Unavailability]]:
+        """Return the doctor's free time from now on, and the gaps and intervals that are too short to be offered."""
+        booked, patient_booked = self._blocked_by(rows), self._blocked_by(self.patient_rows)
+        booked_with_gaps = [with_gap(span, doctor.gap) for span in booked]
+        blocked = [*booked_with_gaps, *patient_booked]
+        free = list(free_intervals(hours, blocked, minutes=self.query.minutes, at=self.at, step=step_of(doctor)))
+        remaining_hours = shared(hours, [(self.earliest_start, self.next_midnight)])
+        gaps = without(shared(remaining_hours, booked_with_gaps), booked)
+        too_short = without(remaining_hours, [*blocked, *((each.start, each.end) for each in free)])
+        return free, [
+            *(Unavailability(*span, Why.GAP) for span in gaps),
+            *(Unavailability(*span, Why.TOO_SHORT) for span in too_short),
+        ]
 
-    def _span_text(self, away: Unavailability) -> str:
-        begins, ends = (clinic_time.time_text(instant) for instant in (away.start, away.end))
-        is_from_midnight, is_to_midnight = away.start == self.midnight, away.end == self.next_midnight
+    def _blocked_by(self, rows: Iterable[ColumnRow]) -> list[Span]:
+        moving = self.query.moving and self.query.moving.pk
+        return _blocked_spans(row for row in rows if row.pk != moving)
+
+    def _is_offered(self, doctor: Doctor, free: FreeInterval) -> bool:
+        """Return whether to offer a free interval: not the present time of the appointment that is moved."""
+        moving = self.query.moving
+        is_present_time = moving is not None and (doctor.pk, free.start) == (moving.doctor_id, moving.start_time)
+        return self.viewer.can_book and not is_present_time
+
+    def _free_block(self, doctor: Doctor, free: FreeInterval) -> FreeBlock:
+        slot = slot_parameters(doctor.pk, free.start)
+        take = urlencode(slot)
+        if free.max_minutes < doctor.usual_minutes:
+            slot["minutes"] = free.max_minutes
+        place = self.grid.place_of(free.start, free.end)
+        return FreeBlock(place, clinic_time.time_text(free.start), f"{self.book_url}?{urlencode(slot)}", take)
+
+    def _unavailable_blocks(self, doctor: Doctor, unavailable: list[Unavailability]) -> list[UnavailableBlock]:
+        blocks = []
+        for each in unavailable:
+            start, end = max(each.start, self.grid.start), min(each.end, self.grid.end)
+            if start < end:
+                place = self.grid.place_of(start, end)
+                blocks.append(UnavailableBlock(place, self._span_text(each), each.why, self._why_text(doctor, each)))
+        return blocks
+
+    def _why_text(self, doctor: Doctor, unavailable: Unavailability) -> str:
+        """Return the reason. That of a leave is for administrators and for the doctor."""
+        is_visible = unavailable.why != Why.LEAVE or self.viewer.sees_leave_reasons_of(doctor)
+        label = unavailable.why.label
+        return f"{label}: {unavailable.detail}" if unavailable.detail and is_visible else label
+
+    def _span_text(self, unavailable: Unavailability) -> str:
+        start, end = (clinic_time.time_text(instant) for instant in (unavailable.start, unavailable.end))
+        is_from_midnight, is_to_midnight = unavailable.start == self.midnight, unavailable.end == self.next_midnight
         if is_from_midnight and is_to_midnight:
             return ""
         if is_from_midnight:
-            return f"until {ends}"
-        return f"from {begins}" if is_to_midnight else f"{begins}–{ends}"
+            return f"until {end}"
+        return f"from {start}" if is_to_midnight else f"{start}–{end}"
 
-    def _mark(self, row: Row, doctor: Doctor, away: list[Unavailability], *, is_named: bool) -> str:
-        """Return what is unusual about an appointment's time. Leave is, even if it was booked outside hours."""
-        met = {each.why for each in away if each.start < row.end_time and row.start_time < each.end}
-        if row.status in MOVABLE:
-            if Why.CLOSED in met:
-                return "clinic closed"
-            if Why.LEAVE in met or not doctor.is_active or (met and not row.outside_hours_reason):
-                return "doctor away"
-        if row.outside_hours_reason:
-            return f"outside hours: {row.outside_hours_reason}" if is_named else "outside hours"
-        return ""
 
-    def _block(self, row: Row, doctor: Doctor, away: list[Unavailability]) -> Block:
-        is_own = is_own_diary(doctor, self.user)
-        is_named = self.sees_all or (self.sees_own and is_own)
-        rights = self.rights[is_own]
-        is_awaited = row.status == Status.BOOKED and row.end_time > self.at
-        names_of_patient = row.patient__first_name, row.patient__last_name
-        return Block(
-            pk=row.pk,
-            version=row.version,
-            place=self.grid.place_of(row.start_time, row.end_time),
-            url=reverse("appointments:appointment_detail", args=[row.pk]) if is_named else "",
-            time=clinic_time.time_text(row.start_time),
-            until=clinic_time.time_text(row.end_time),
-            who=" ".join(names_of_patient) if is_named else names.initials(*names_of_patient),
-            phone=row.patient__phone_number if is_named else "",
-            born=row.patient__date_of_birth if is_named else None,
-            reason=row.reason if is_named else "",
-            doctor_name=doctor.full_name,
-            status=Status(row.status),
-            is_beside=False,
-            has_beside=False,
-            mark=self._mark(row, doctor, away, is_named=is_named),
-            waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
-            late=self._minutes_since(row.start_time) if is_awaited else None,
-            actions=actions_on(row, rights, at=self.at),
-            can_undo=can_undo(row, rights, at=self.at),
-            can_change=can_change(row, rights),
-        )
-
-    def _minutes_since(self, instant: dt.datetime | None) -> int | None:
-        """Return the whole minutes that have passed; None on another day, or for an instant to come."""
-        if instant is None or not self.is_today or instant > self.at:
-            return None
-        return (self.at - instant) // MINUTE
-
-    def _free_time(
-        self, rows: list[Row], doctor: Doctor, hours: list[Span]
-    ) -> tuple[list[Piece], list[Unavailability]]:
-        """Return the doctor's free time from now on, and why the rest is not offered."""
-        taken, own = self._taken_by(rows), self._taken_by(self.own)
-        kept = [widened(span, doctor.gap) for span in taken]
-        pieces = list(free_pieces(hours, [*kept, *own], minutes=self.room_for, at=self.at, step=step_of(doctor)))
-        to_come = shared(hours, [(self.soonest, self.next_midnight)])
-        gaps = without(shared(to_come, kept), taken)
-        rest = without(to_come, [*kept, *own, *((piece.start, piece.end) for piece in pieces)])
-        return pieces, [
-            *(Unavailability(*span, Why.GAP) for span in gaps),
-            *(Unavailability(*span, Why.TOO_SHORT) for span in rest),
-        ]
-
-    def _taken_by(self, rows: Iterable[Row]) -> list[Span]:
-        """Return what appointments take, less the one that is moved."""
-        moving = self.moving and self.moving.pk
-        return [(row.start_time, row.end_time) for row in rows if row.status in BLOCKING and row.pk != moving]
-
-    def _is_held(self, doctor: Doctor, piece: Piece) -> bool:
-        """Return whether a piece is where the appointment that is moved is already."""
-        return self.moving is not None and (doctor.pk, piece.start) == (self.moving.doctor_id, self.moving.start_time)
-
-    def _free(self, doctor: Doctor, piece: Piece) -> Free:
-        slot = slot_words(doctor.pk, piece.start)
-        take = urlencode(slot)
-        if piece.room_minutes < doctor.usual_minutes:
-            slot["minutes"] = piece.room_minutes
-        place = self.grid.place_of(piece.start, piece.end)
-        return Free(place, clinic_time.time_text(piece.start), f"{self.book_url}?{urlencode(slot)}", take)
+def _blocked_spans(rows: Iterable[ColumnRow]) -> list[Span]:
+    return [(row.start_time, row.end_time) for row in rows if row.status in BLOCKING]

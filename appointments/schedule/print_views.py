@@ -1,4 +1,4 @@
-"""Pages to print. Who may call which is in `clinic.web.page_access`."""
+"""Pages to print."""
 
 import datetime as dt
 from typing import Any
@@ -18,21 +18,19 @@ from clinic.web.http import StaffRequest
 
 
 def schedule_print(request: StaffRequest, day: dt.date) -> HttpResponse:
-    """Show a day as sheets of paper, one a doctor, for all doctors or some."""
-    kept, doctor = filters_of(request)
-    filters = {"doctor_id": doctor and doctor.pk, "specialization": kept.get("specialization", "")}
-    return _printed(request, [day], filters, back_url=schedule_url(day, kept), at=timezone.now())
+    url_filters, doctor = filters_of(request)
+    day_filters = {"doctor_id": doctor and doctor.pk, "specialization": url_filters.get("specialization", "")}
+    return _print_page(request, [day], day_filters, back_url=schedule_url(day, url_filters), at=timezone.now())
 
 
 def schedule_print_next(request: StaffRequest) -> HttpResponse:
-    """Show the next working day as sheets of paper, for all doctors or some."""
     return schedule_print(request, next_working_day(clinic_time.today()))
 
 
 def schedule_pack(request: StaffRequest) -> HttpResponse:
-    """Show today and the next working day as sheets of paper: what a clinic keeps for when the portal is down.
+    """Print the paper backup: today and the next working day.
 
-    With emergency access in force they hold all names and phone numbers, and that they were shown is noted.
+    During emergency access it shows all names and phone numbers, which the audit trail records.
     """
     at = timezone.now()
     today = clinic_time.today(at=at)
@@ -40,10 +38,10 @@ def schedule_pack(request: StaffRequest) -> HttpResponse:
     grant = may_see_names(request.user, at=at)
     if grant is not None:
         AuditEntry.objects.record(Event.EMERGENCY, grant, days=[day.isoformat() for day in days])
-    return _printed(request, days, {}, back_url=schedule_url(None, {}), at=at, grant=grant)
+    return _print_page(request, days, {}, back_url=schedule_url(None, {}), at=at, grant=grant)
 
 
-def _printed(
+def _print_page(
     request: StaffRequest,
     days: list[dt.date],
     filters: dict[str, Any],
@@ -52,9 +50,8 @@ def _printed(
     at: dt.datetime,
     grant: EmergencyGrant | None = None,
 ) -> HttpResponse:
-    """Show the sheets of some days as they stand at an instant, with all names by a grant of emergency access."""
-    doctor_id = filters.get("doctor_id")
-    AuditEntry.objects.record(Event.READ, Appointment, printed=[str(day) for day in days], doctor=doctor_id)
+    printed, doctor_id = [str(day) for day in days], filters.get("doctor_id")
+    AuditEntry.objects.record(Event.READ, Appointment, printed=printed, doctor=doctor_id)
     views = [day_view(day, user=request.user, at=at, shows_names=grant is not None, **filters) for day in days]
     context = {
         "days": days,

@@ -1,8 +1,4 @@
-"""What is printed of a day: for each doctor a sheet that serves while the portal is down.
-
-Paper is for the whole day, so free time that has passed by now is on it too, and in one stretch, not in the pieces
-that the day view offers for booking. What a user may see of a patient is decided in `day`.
-"""
+"""A day on paper, with a sheet for each doctor. Unlike the day view it includes past free time, undivided."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -10,20 +6,22 @@ from dataclasses import dataclass
 
 from appointments.availability.search import LOOK_AHEAD_DAYS, first_working_day
 from appointments.models import Appointment
-from appointments.schedule.day import Block, Column, Day
+from appointments.schedule.blocks import Block
+from appointments.schedule.columns import Column
+from appointments.schedule.day import Day
 from appointments.statuses import BLOCKING, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
+from clinic.core.clinic_time import HOUR
 from doctors.availability import Span, without
 from doctors.models import Doctor
 
 SPARE_LINES = range(3)  # for walk-ins and notes, at the end of each sheet
-HOUR = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of a sheet: an appointment, or without a `block` a stretch of free time."""
+class PrintLine:
+    """An appointment, or, without a `block`, free time."""
 
     start: dt.datetime
     end: dt.datetime
@@ -31,28 +29,28 @@ class Line:
 
     @property
     def time(self) -> str:
-        """From when to when by the clinic's clocks, as `10:15–10:45`."""
+        """Clinic time, as `10:15–10:45`."""
         return f"{clinic_time.time_text(self.start)}–{clinic_time.time_text(self.end)}"
 
     @property
     def writing_lines(self) -> range:
-        """How many lines there are to write on: one, and with more than an hour as many as hours."""
+        """One line for each full hour, at least one, to write on."""
         return range(max(1, (self.end - self.start) // HOUR))
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One doctor's day on paper: appointments and free time in order of time, apart from them what was cancelled."""
+    """One doctor's day on paper, in order of time."""
 
     date: dt.date
     doctor: Doctor
     appointments: int
-    lines: list[Line]
-    cancelled: list[Line]
+    lines: list[PrintLine]
+    cancelled: list[PrintLine]
 
 
 def sheets(day: Day) -> list[Sheet]:
-    """Return a sheet for each doctor who has an appointment or can be booked, in the day's order. No query."""
+    """Return a sheet for each doctor who has appointments or is active, in the day's order. No query."""
     return [_sheet(day, column) for column in day.columns if column.listed or column.doctor.is_active]
 
 
@@ -67,24 +65,23 @@ def _sheet(day: Day, column: Column) -> Sheet:
     return Sheet(day.date, column.doctor, column.appointments, lines, cancelled)
 
 
-def _line(day: Day, block: Block) -> Line:
+def _line(day: Day, block: Block) -> PrintLine:
     start, end = (block.place.minute, block.place.minute + block.place.minutes)
-    return Line(day.grid.instant_at(start), day.grid.instant_at(end), block)
+    return PrintLine(day.grid.instant_at(start), day.grid.instant_at(end), block)
 
 
-def _free_lines(hours: list[Span], taken: list[Span]) -> Iterator[Line]:
-    """Yield what is left of the hours, where an appointment would fit."""
+def _free_lines(hours: list[Span], taken: list[Span]) -> Iterator[PrintLine]:
     for start, end in without(hours, taken):
         if end - start >= SHORTEST:
-            yield Line(start, end)
+            yield PrintLine(start, end)
 
 
 def next_working_day(day: dt.date) -> dt.date:
-    """Return the first date of the coming two weeks with appointments, else with hours. At most 5 queries."""
+    """Return the next date within two weeks with appointments, or else with working hours. At most 5 queries."""
     begin, _ = clinic_time.day_bounds(day + dt.timedelta(days=1))
     _, end = clinic_time.day_bounds(day + dt.timedelta(days=LOOK_AHEAD_DAYS))
-    coming = Appointment.objects.blocking().filter(start_time__gte=begin, start_time__lt=end)
-    first = coming.order_by("start_time").values_list("start_time", flat=True).first()
+    upcoming = Appointment.objects.blocking().filter(start_time__gte=begin, start_time__lt=end)
+    first = upcoming.order_by("start_time").values_list("start_time", flat=True).first()
     if first is not None:
         return clinic_time.local_date(first)
     return first_working_day(Doctor.objects.active(), day + dt.timedelta(days=1))

@@ -1,4 +1,4 @@
-"""What the week of one doctor shows: a column a date. What a column shows is in `columns`."""
+"""The week of one doctor, with a column for each date."""
 
 import datetime as dt
 from collections import defaultdict
@@ -7,9 +7,10 @@ from typing import Any
 
 from django.utils import timezone
 
-from appointments.availability.search import widened
+from appointments.availability.search import with_gap
 from appointments.models import Appointment
-from appointments.schedule.columns import Column, ColumnBuilder, Row, read_rows, status_counts
+from appointments.schedule.blocks import ColumnRow, Viewer, read_rows, status_counts
+from appointments.schedule.columns import Column, ColumnBuilder
 from appointments.schedule.day import version_of
 from appointments.schedule.grid import Grid, Mark, Place, side_by_side
 from appointments.statuses import Status
@@ -22,95 +23,86 @@ from doctors.models import Doctor
 
 @dataclass(frozen=True)
 class Week:
-    """One doctor's clinic-local week, as it stands at an instant.
-
-    `axis` is the grid of a date on which the clocks do not change. `version` is that of the day view on `version_date`,
-    which changes whenever the week does.
-    """
+    """One doctor's week, as it stands at `at`. `version` is that of the day view of `version_date`."""
 
     doctor: Doctor
-    dates: list[dt.date]  # Monday to Sunday, as far as the calendar goes; the weekend, too, if it has no column
+    dates: list[dt.date]  # Monday to Sunday within the calendar, also those without a column
     at: dt.datetime
-    axis: Grid
+    axis: Grid  # that of a date without a clock change
     columns: list[Column]
-    doctors: list[Doctor]  # whose week can be looked at instead
+    doctors: list[Doctor]  # to choose from
     version_date: dt.date
     version: str
 
     @property
     def today(self) -> dt.date:
-        """The clinic-local date."""
         return clinic_time.today(at=self.at)
 
     @property
     def counts(self) -> list[tuple[Status, int]]:
-        """How many appointments there are of each status that occurs."""
         return status_counts(block for column in self.columns for block in column.listed)
 
     @property
     def hours(self) -> list[Mark]:
-        """The hours on the time axis."""
         return list(self.axis.hour_marks())
 
     @property
     def length(self) -> Place:
-        """The longest column."""
         return max(column.length for column in self.columns)
 
     @property
     def now(self) -> Mark | None:
-        """Where today stands, if it is drawn."""
         return next((column.now for column in self.columns if column.date == self.today), None)
 
 
 def week_view(doctor: Doctor, day: dt.date, *, user: Any, at: dt.datetime | None = None) -> Week:
-    """Return what a user sees of a doctor's week in which a date lies. Five queries, however many rows and dates.
+    """Return what a user sees of the doctor's week that contains `day`. Always five queries.
 
-    A Saturday or Sunday on which the doctor does not work and nothing is booked has no column.
+    Saturday and Sunday have a column only if the doctor works or has appointments.
     """
     at = at or timezone.now()
-    known = list(Doctor.objects.all())  # before the appointments: what is booked between the two shows as a change
+    all_doctors = list(Doctor.objects.all())  # before the appointments: a booking in between shows as a change
     dates = dates_of_week(day)
     rows = _read(doctor, dates)
-    time = load_availability([doctor.pk], dates[0], dates[-1])[doctor.pk]
-    grids = side_by_side(_drawn(doctor, dates, rows, time))
+    availability = load_availability([doctor.pk], dates[0], dates[-1])[doctor.pk]
+    grids = side_by_side(_drawn_spans(doctor, dates, rows, availability))
     axis = next(grid for date, grid in grids.items() if _has_24_hours(date))
-    columns = [
-        _with_own_marks(ColumnBuilder(user, grid, at=at).column(doctor, rows, time), axis) for grid in grids.values()
-    ]
+    viewer = Viewer(user)
+    columns = [ColumnBuilder(viewer, grid, at=at).column(doctor, rows, availability) for grid in grids.values()]
+    columns = [_with_own_marks(column, axis) for column in columns]
     version_date = min(max(clinic_time.today(at=at), dates[0]), dates[-1])
-    version = version_of(known, version_date, at=at)
-    doctors = [each for each in known if each.is_active or each.pk == doctor.pk]
+    version = version_of(all_doctors, version_date, at=at)
+    doctors = [each for each in all_doctors if each.is_active or each.pk == doctor.pk]
     return Week(doctor, dates, at, axis, columns, doctors, version_date, version)
 
 
 def dates_of_week(day: dt.date) -> list[dt.date]:
-    """Return the dates from Monday to Sunday among which a date is, as far as the calendar goes."""
+    """Return the dates of the Monday-to-Sunday week of `day`, within the calendar."""
     monday = day - day.weekday() * ONE_DAY
-    dates = [monday + number * ONE_DAY for number in range(7)]
-    return [date for date in dates if clinic_time.FIRST_DATE <= date <= clinic_time.LAST_DATE]
+    return [date for number in range(7) if (date := clinic_time.shifted_date(monday, days=number))]
 
 
-def _read(doctor: Doctor, dates: list[dt.date]) -> list[Row]:
-    """Return the week's appointments, in order of time, and those of the days beside that take time from it."""
+def _read(doctor: Doctor, dates: list[dt.date]) -> list[ColumnRow]:
+    """Return the week's appointments, and those before and after it whose gap reaches into it. One query."""
     start, end = clinic_time.day_bounds(dates[0])[0], clinic_time.day_bounds(dates[-1])[1]
-    found = Appointment.objects.for_doctor(doctor.pk).overlapping(*widened((start, end), doctor.gap))
-    return list(read_rows(found))
+    appointments = Appointment.objects.for_doctor(doctor.pk).overlapping(*with_gap((start, end), doctor.gap))
+    return list(read_rows(appointments))
 
 
-def _drawn(
-    doctor: Doctor, dates: list[dt.date], rows: list[Row], time: DoctorAvailability
+def _drawn_spans(
+    doctor: Doctor, dates: list[dt.date], rows: list[ColumnRow], availability: DoctorAvailability
 ) -> dict[dt.date, list[Span]]:
-    """Return what is drawn on each date that has a column: the hours, also of an inactive doctor, and appointments."""
+    """Return the offered hours and the appointments of each date that has a column."""
     appointments: dict[dt.date, list[Span]] = defaultdict(list)
     for row in rows:
         if row.status != Status.CANCELLED:
             appointments[clinic_time.local_date(row.start_time)].append((row.start_time, row.end_time))
     drawn = {}
     for day in dates:
-        has_hours = doctor.is_active and time.has_hours and bool(time.hours_on(day))  # be it in a leave
+        # Working hours count even during a leave, which the column then shows.
+        has_hours = doctor.is_active and availability.has_hours and bool(availability.hours_on(day))
         if has_hours or appointments[day] or day.weekday() in USUAL_WEEKDAYS:
-            drawn[day] = time.offered_on(day) + appointments[day]
+            drawn[day] = availability.offered_on(day) + appointments[day]
     return drawn
 
 
@@ -120,6 +112,6 @@ def _has_24_hours(day: dt.date) -> bool:
 
 
 def _with_own_marks(column: Column, axis: Grid) -> Column:
-    """Return the column with hour marks of its own, if they do not stand where those of the axis do."""
+    """Return the column with its own hour marks, if they differ from those of the time axis."""
     marks = list(column.grid.hour_marks())
     return column if marks == list(axis.hour_marks()) else replace(column, marks=marks)

@@ -1,4 +1,4 @@
-"""What pages of other apps say about appointments: those apps do not import this one."""
+"""Tags for the pages of apps that may not import this one."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ register = template.Library()
 
 @register.simple_tag
 def with_moves(appointments: Any, user: Any) -> list[Any]:
-    """Return the appointments, each with `moves`: what moved or cancelled it, by whom and why, latest first."""
+    """Add `moves` to each appointment: the history of moves and cancellations, latest first."""
     listed = list(appointments)
     moves = moves_of(listed, user=user) if listed else {}
     for appointment in listed:

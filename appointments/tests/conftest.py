@@ -1,39 +1,12 @@
 """Fixtures of the front desk: a patient, a doctor, the booking form as it is sent, and the cases of a table."""
 
-import datetime as dt
-from contextlib import contextmanager
-from copy import deepcopy
-
 import pytest
 from django.test import Client
 
 from appointments.tests.booking_form import KEY
 from clinic.tests.api_client import token_of
-from clinic.tests.kit import rolled_back
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
-
-
-@pytest.fixture
-def isolated(subtests, request, db):
-    """Return a context for one case of a loop; each case fails by itself and starts as the test did.
-
-    Afterwards its writes are rolled back, and the frozen clock and the client's cookies are set back.
-    """
-    clock = request.getfixturevalue("now") if "now" in request.fixturenames else None
-    client = request.getfixturevalue("client") if "client" in request.fixturenames else None
-
-    @contextmanager
-    def case(name=None, **values):
-        started_at, cookies = dt.datetime.now(tz=dt.UTC), deepcopy(client.cookies) if client else None
-        with subtests.test(name, **values), rolled_back():
-            yield
-        if clock:
-            clock.move_to(started_at)
-        if client:
-            client.cookies = cookies
-
-    return case
 
 
 @pytest.fixture

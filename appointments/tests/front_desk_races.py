@@ -83,7 +83,7 @@ def answer_of(response):
     if response.status_code == 302:
         return "booked"
     if response.status_code == 200:
-        for said in ("Registered already", "is booked", "free today any more"):
+        for said in ("Registered already", "is booked", "left today"):
             if said in page:
                 return said
     return f"{response.status_code}: {page}"

@@ -289,7 +289,7 @@ def test_page_that_holds_all_that_is_left_is_the_last(api):
 
 
 @pytest.mark.both_databases
-def test_appointments_that_start_together_are_told_apart_by_the_cursor(api):
+def test_cursor_distinguishes_appointments_with_the_same_start(api):
     appointments = [AppointmentFactory() for _ in range(3)]
 
     first = api.get("/appointments?date=2026-11-24&limit=2")
@@ -365,7 +365,7 @@ def test_move_to_a_taken_time_answers_409_with_alternatives(api, appointment, do
     assert response.json()["alternatives"]
 
 
-def test_move_of_what_is_cancelled_offers_no_other_time(api, appointment):
+def test_moving_a_cancelled_appointment_offers_no_alternatives(api, appointment):
     api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
 
     response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
@@ -374,7 +374,7 @@ def test_move_of_what_is_cancelled_offers_no_other_time(api, appointment):
     assert "alternatives" not in response.json()
 
 
-def test_move_of_what_is_cancelled_to_where_it_is_is_refused(api, appointment):
+def test_moving_a_cancelled_appointment_to_its_own_time_is_refused(api, appointment):
     api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
 
     assert error_codes(api.post(f"/appointments/{appointment.pk}/move", {})) == [("start_time", "not_movable")]
@@ -426,7 +426,7 @@ def test_cancel_frees_the_time(api, wanted, appointment):
     assert api.post("/appointments", wanted).status_code == 201
 
 
-def test_cancel_without_reason_or_by_nobody_answers_422(api, appointment, isolated):
+def test_cancelling_without_reason_or_cancelled_by_answers_422(api, appointment, isolated):
     cases = [{}, {"reason": "Ill"}, {"reason": "", "cancelled_by": "patient"}, {"reason": "Ill", "cancelled_by": "me"}]
     for sent in cases:
         with isolated(sent=sent):
@@ -510,7 +510,7 @@ def test_free_times_are_those_of_the_portal(api, doctor, appointment):
     ]
 
 
-def test_nobody_is_free_with_an_inactive_doctor(api):
+def test_inactive_doctor_has_no_free_times(api):
     assert api.get(f"/doctors/{DoctorFactory(is_active=False).pk}/free").json() == []
 
 

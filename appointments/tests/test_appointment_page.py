@@ -1,4 +1,4 @@
-"""One appointment: its page, its actions, and what is refused."""
+"""The page of an appointment, its actions and their refusals."""
 
 import datetime as dt
 
@@ -106,7 +106,7 @@ def test_action_on_an_unknown_appointment_is_not_found(in_admin, appointment, is
             assert in_admin.post(f"/appointments/999/{action}").status_code == 404
 
 
-def test_detail_offers_the_actions_that_would_pass(in_admin, isolated):
+def test_detail_offers_only_allowed_actions(in_admin, isolated):
     cases = [
         ("booked", LATER, ["Arrived", "Start"]),
         ("booked", EARLIER, ["Arrived", "Start", "Attended", "No-show"]),
@@ -148,7 +148,7 @@ def test_doctor_is_offered_neither_move_nor_cancel(client, doctor_user):
     assert address(appointment, "cancel/") not in page
 
 
-def test_move_and_cancel_are_offered_while_they_would_pass(at_desk, isolated):
+def test_move_and_cancel_are_offered_only_while_allowed(at_desk, isolated):
     for status in STAMPS:
         with isolated(status=status):
             appointment = create_appointment(status)
@@ -160,7 +160,7 @@ def test_move_and_cancel_are_offered_while_they_would_pass(at_desk, isolated):
             assert (address(appointment, "cancel/") in page) is offered
 
 
-def test_undo_is_offered_while_it_would_pass(in_admin, isolated):
+def test_undo_is_offered_only_while_allowed(in_admin, isolated):
     cases = [
         ("booked", EARLIER, False),
         ("arrived", EARLIER, True),
@@ -180,7 +180,7 @@ def test_undo_is_offered_while_it_would_pass(in_admin, isolated):
             assert (address(appointment, "undo/") in page) is offered
 
 
-def test_undo_is_not_offered_to_who_may_not(at_desk, isolated):
+def test_undo_is_not_offered_without_permission(at_desk, isolated):
     for status in ["in_consultation", "completed"]:
         with isolated(status=status):
             appointment = create_appointment(status)
@@ -217,7 +217,7 @@ def test_action_sets_the_status_and_its_stamps(in_admin, administrator, isolated
             assert entries(appointment).latest("pk").actor == administrator
 
 
-def test_undo_takes_the_last_status_back(in_admin, isolated):
+def test_undo_restores_the_previous_status(in_admin, isolated):
     cases = [
         ("arrived", "booked", ["arrived_at"]),
         ("in_consultation", "arrived", ["started_at"]),
@@ -235,7 +235,7 @@ def test_undo_takes_the_last_status_back(in_admin, isolated):
             assert [name for name in STAMPS[status] if getattr(appointment, name) is None] == cleared
 
 
-def test_undo_of_a_cancellation_clears_why(at_desk):
+def test_undo_of_a_cancellation_clears_the_reason(at_desk):
     appointment = create_appointment("cancelled", start_time=LATER)
 
     at_desk.post(address(appointment, "undo/"), {"version": appointment.version})
@@ -249,7 +249,7 @@ def test_undo_of_a_cancellation_clears_why(at_desk):
     )
 
 
-def test_refused_action_says_so_and_changes_nothing(in_admin, isolated):
+def test_refused_action_shows_an_error_and_changes_nothing(in_admin, isolated):
     cases = [
         ("arrive/", "booked", TOMORROW),
         ("arrive/", "booked", YESTERDAY),
@@ -307,7 +307,7 @@ def test_double_click_is_one_change(in_admin, now, isolated):
 
 
 @pytest.mark.both_databases
-def test_double_click_on_undo_takes_back_one_status(in_admin):
+def test_double_click_on_undo_undoes_one_step(in_admin):
     appointment = create_appointment("in_consultation")
     in_admin.post(address(appointment, "undo/"), {"version": appointment.version})
 
@@ -329,7 +329,7 @@ def test_undo_button_carries_the_version(in_admin):
 # Cancel
 
 
-def test_cancel_sets_who_and_why(at_desk, receptionist, appointment):
+def test_cancel_sets_who_cancelled_and_the_reason(at_desk, receptionist, appointment):
     response = at_desk.post(
         address(appointment, "cancel/"),
         {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": appointment.version},
@@ -346,7 +346,7 @@ def test_cancel_sets_who_and_why(at_desk, receptionist, appointment):
     assert entries(appointment).latest("pk").actor == receptionist
 
 
-def test_cancelled_appointment_shows_who_and_why(at_desk, appointment):
+def test_cancelled_appointment_shows_who_cancelled_and_the_reason(at_desk, appointment):
     at_desk.post(
         address(appointment, "cancel/"),
         {"cancelled_by": "clinic", "cancel_reason": "Doctor ill", "version": appointment.version},
@@ -406,7 +406,7 @@ def test_cancel_sent_twice_is_one_cancellation(at_desk, appointment):
     assert row(appointment) == once
 
 
-def test_cancel_of_what_cannot_be_cancelled_is_refused(at_desk, isolated):
+def test_cancel_of_a_finished_appointment_is_refused(at_desk, isolated):
     for status in ["in_consultation", "completed", "no_show"]:
         with isolated(status=status):
             appointment = create_appointment(status)
@@ -421,7 +421,7 @@ def test_cancel_of_what_cannot_be_cancelled_is_refused(at_desk, isolated):
             assert codes_at(response, "__all__") == ["transition"]
 
 
-def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, appointment, okafor):
+def test_cancel_of_an_outdated_version_is_refused(at_desk, now, appointment, okafor):
     seen = appointment.version
     now.shift(60)
     actions.move(appointment, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
@@ -435,12 +435,12 @@ def test_cancel_of_what_somebody_else_has_changed_is_refused(at_desk, now, appoi
     assert response.context["history"][0].what == [
         "Moved from Tue 24 Nov 2026 10:00 to Tue 24 Nov 2026 11:00",
     ]
-    assert 'aria-label="Changed meanwhile"' in response.content.decode()
+    assert 'aria-label="Latest changes"' in response.content.decode()
     assert response.context["form"]["cancel_reason"].value() == "Feels better"
     assert row(appointment) == before
 
 
-def test_quick_reason_button_sets_who_and_why(at_desk, appointment, isolated):
+def test_quick_reason_sets_who_cancelled_and_the_reason(at_desk, appointment, isolated):
     cases = [
         ("patient", "Cannot come"),
         ("patient", "Feels better"),
@@ -486,7 +486,7 @@ def test_unknown_quick_reason_is_ignored(at_desk, appointment, isolated):
             assert (cancelled.cancelled_by, cancelled.cancel_reason) == ("clinic", "Doctor ill")
 
 
-def test_usual_reason_passes_the_same_rules(at_desk, appointment, isolated):
+def test_quick_reason_is_checked_by_the_same_rules(at_desk, appointment, isolated):
     cases = [
         ("weather:Snow", "cancelled_by", "invalid_choice"),
         (":Snow", "cancelled_by", "required"),
@@ -503,7 +503,7 @@ def test_usual_reason_passes_the_same_rules(at_desk, appointment, isolated):
             assert row(appointment) == before
 
 
-def test_usual_reason_for_what_somebody_else_has_changed_is_refused(at_desk, appointment, okafor):
+def test_quick_reason_for_an_outdated_version_is_refused(at_desk, appointment, okafor):
     seen = appointment.version
     actions.move(appointment, doctor=okafor, start_time=at(11), duration_minutes=30, by=None)
 
@@ -530,7 +530,7 @@ def test_cancel_can_be_undone_by_the_button_in_its_message(at_desk, appointment)
 
 @pytest.fixture
 def wanted(appointment):
-    """The move form as it is sent: to 11:00, an hour long."""
+    """The data of a move to 11:00, for 60 minutes."""
     return {
         "doctor": str(appointment.doctor_id),
         "date": "2026-11-24",
@@ -541,7 +541,7 @@ def wanted(appointment):
     }
 
 
-def test_move_form_shows_what_is_held(at_desk, appointment):
+def test_move_form_shows_present_values(at_desk, appointment):
     form = at_desk.get(address(appointment, "move/")).context["form"]
 
     assert [form[name].value() for name in ("doctor", "date", "time", "duration_minutes", "version")] == [
@@ -573,7 +573,7 @@ def test_move_keeps_the_row_and_changes_time_length_and_doctor(at_desk, receptio
     assert set(entry.changes_dict) == {"doctor", "start_time", "duration_minutes"}
 
 
-def test_move_onto_the_own_old_time_passes(at_desk, appointment, wanted):
+def test_move_may_overlap_the_old_time(at_desk, appointment, wanted):
     response = at_desk.post(address(appointment, "move/"), wanted | {"time": "10:15", "duration_minutes": "30"})
 
     assert response.status_code == 302
@@ -621,7 +621,7 @@ def test_move_is_refused_at_its_field(at_desk, appointment, wanted, isolated):
 
 
 def undo_of(response):
-    """Return what the button in the message after a move sends, and where."""
+    """Return the address and the value of the Undo button in the message after a move."""
     ((url, value),) = [
         (attrs["formaction"], attrs["value"])
         for tag, attrs in elements(response)
@@ -630,7 +630,7 @@ def undo_of(response):
     return url, {"at": value}
 
 
-def test_move_is_taken_back_by_its_button(at_desk, appointment, wanted, okafor):
+def test_move_is_undone_by_its_button(at_desk, appointment, wanted, okafor):
     before = row(appointment)
     day = at_desk.post(address(appointment, "move/"), wanted | {"doctor": DoctorFactory().pk}, follow=True)
     moved = row(appointment)
@@ -643,7 +643,7 @@ def test_move_is_taken_back_by_its_button(at_desk, appointment, wanted, okafor):
     )
 
 
-def test_move_that_somebody_has_changed_since_is_not_taken_back(at_desk, appointment, wanted):
+def test_move_is_not_undone_after_another_change(at_desk, appointment, wanted):
     day = at_desk.post(address(appointment, "move/"), wanted, follow=True)
     actions.mark_arrived(appointment, by=None)
     before = row(appointment)
@@ -654,7 +654,7 @@ def test_move_that_somebody_has_changed_since_is_not_taken_back(at_desk, appoint
     assert row(appointment) == before
 
 
-def test_move_from_a_time_that_has_passed_offers_no_way_back(at_desk, okafor):
+def test_move_from_a_past_time_offers_no_undo(at_desk, okafor):
     late = create_appointment("booked", start_time=at(8, 45), doctor=okafor)
     slot = {"doctor": okafor.pk, "date": "2026-11-24", "time": "15:00", "duration_minutes": 30}
 
@@ -664,7 +664,7 @@ def test_move_from_a_time_that_has_passed_offers_no_way_back(at_desk, okafor):
     assert not [attrs for tag, attrs in elements(day) if tag == "button" and attrs.get("name") == "at"]
 
 
-def test_move_without_what_it_carries_unseen_says_so_and_can_be_sent_again(at_desk, appointment, wanted, isolated):
+def test_move_without_hidden_fields_shows_an_error_and_can_be_sent_again(at_desk, appointment, wanted, isolated):
     for changes in [{"version": ""}, {"version": "x"}, {"next": "a\0b"}, {"which": "5"}]:
         with isolated(changes=changes):
             before = row(appointment)
@@ -736,7 +736,7 @@ def test_move_to_an_inactive_doctor_is_refused(at_desk, appointment, wanted):
     assert row(appointment)["doctor_id"] == appointment.doctor_id
 
 
-def test_move_of_what_can_no_longer_be_moved_is_refused(at_desk, wanted, isolated):
+def test_move_of_a_finished_appointment_is_refused(at_desk, wanted, isolated):
     for status in ["in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
             appointment = create_appointment(status)
@@ -757,7 +757,7 @@ def test_move_of_what_can_no_longer_be_moved_is_refused(at_desk, wanted, isolate
             assert row(appointment) == before
 
 
-def test_move_of_what_somebody_else_has_changed_is_refused(at_desk, now, appointment, wanted):
+def test_move_of_an_outdated_version_is_refused(at_desk, now, appointment, wanted):
     now.shift(60)
     actions.cancel(appointment, reason="Feels better", cancelled_by="patient", by=None)
     before = row(appointment)
@@ -766,14 +766,14 @@ def test_move_of_what_somebody_else_has_changed_is_refused(at_desk, now, appoint
 
     assert codes_at(response, "__all__") == ["stale"]
     assert "Booked → Cancelled" in response.context["history"][0].what
-    assert 'aria-label="Changed meanwhile"' in response.content.decode()
+    assert 'aria-label="Latest changes"' in response.content.decode()
     form = response.context["form"]
     form_data = {name: str(form[name].value()) for name in wanted}
     assert form_data == wanted | {"version": str(before["version"])}  # sent again, it counts as decided
     assert row(appointment) == before
 
 
-def test_form_that_could_only_be_refused_is_not_opened(at_desk, isolated):
+def test_form_for_a_finished_appointment_is_not_opened(at_desk, isolated):
     for page in ["move/", "cancel/"]:
         for status in ["in_consultation", "completed", "no_show", "cancelled"]:
             with isolated(page=page, status=status):
@@ -791,7 +791,7 @@ def test_move_to_the_second_of_two_repeated_times(at_desk, appointment, wanted):
     assert row(appointment)["start_time"] == dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC)
 
 
-def test_move_form_of_an_appointment_at_a_repeated_time_says_which(at_desk):
+def test_move_form_at_a_repeated_time_shows_which_one(at_desk):
     appointment = AppointmentFactory(start_time=dt.datetime(2027, 10, 31, 1, 30, tzinfo=dt.UTC))
     form = at_desk.get(address(appointment, "move/")).context["form"]
 
@@ -808,7 +808,7 @@ def test_move_form_of_an_appointment_at_a_repeated_time_says_which(at_desk):
     )
 
 
-def test_button_that_asks_to_be_led_astray_leads_to_the_appointment(at_desk, appointment, isolated):
+def test_hostile_next_redirects_to_the_appointment(at_desk, appointment, isolated):
     for next_page in ["foo", "?x", "login", "//evil.example", "https://evil.example/", "javascript:1"]:
         with isolated(next_page=next_page):
             response = at_desk.post(
@@ -818,7 +818,7 @@ def test_button_that_asks_to_be_led_astray_leads_to_the_appointment(at_desk, app
             assert response["Location"] == address(appointment)
 
 
-def test_undo_that_cannot_pass_is_not_offered(at_desk):
+def test_undo_is_not_offered_when_refused_by_the_rules(at_desk):
     appointment = create_appointment("booked", start_time=YESTERDAY)
 
     response = at_desk.post(
@@ -832,7 +832,7 @@ def test_undo_that_cannot_pass_is_not_offered(at_desk):
     assert "Undo" not in str(message)
 
 
-def test_move_to_where_it_is_already_changes_nothing(at_desk, appointment, okafor):
+def test_move_to_the_present_time_changes_nothing(at_desk, appointment, okafor):
     before = row(appointment)
 
     response = at_desk.post(
@@ -864,7 +864,7 @@ def test_move_sent_twice_is_one_move(at_desk, appointment, okafor):
     assert row(appointment) == once
 
 
-def test_reason_of_a_move_stands_in_the_history_of_that_move(at_desk, appointment, okafor):
+def test_reason_of_a_move_is_shown_in_the_history(at_desk, appointment, okafor):
     slot = f"doctor={okafor.pk}&date=2026-11-24&time="
     at_desk.post(
         address(appointment, "move/"),

@@ -112,7 +112,7 @@ def test_page_tells_of_missed_appointments_and_the_next_one(at_desk, maria):
     assert f'<a href="/appointments/{coming.pk}/">Wed 25 Nov 2026, 14:15 </a> with Dr Lindgren' in said
 
 
-def test_page_says_nothing_of_who_missed_none(at_desk, maria):
+def test_page_does_not_mention_missed_appointments_if_there_are_none(at_desk, maria):
     past_appointments(maria, "completed", "completed")
 
     said = line(at_desk.get(BOOK, {"patient": maria.pk}))

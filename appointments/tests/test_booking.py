@@ -149,7 +149,7 @@ def test_book_of_taken_time_is_refused(booked, patient, doctor):
 
 
 @pytest.mark.both_databases
-def test_book_of_a_cancelled_appointments_time_works(patient):
+def test_time_of_a_cancelled_appointment_can_be_booked(patient):
     cancelled = in_status("cancelled")
 
     book(patient, cancelled.doctor)
@@ -489,7 +489,7 @@ def test_start_stamps_and_keeps_the_arrival(now, booked, user):
     assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", NOW, START)
 
 
-def test_start_of_who_was_not_marked_arrived_stamps_the_arrival_too(now, booked, user):
+def test_start_without_arrival_records_the_arrival(now, booked, user):
     now.move_to(START)
 
     actions.start(booked, by=user)
@@ -630,7 +630,7 @@ AT = {"record_attended": END}  # the others at the start
 PAIRS = [(verb, status.value) for verb in VERBS for status in Status]
 
 
-def test_verb_leads_on_and_leaves_an_audit_entry(now, user, isolated):
+def test_action_changes_the_status_and_leaves_an_audit_entry(now, user, isolated):
     for verb, status in [(verb, status) for verb, status in PAIRS if status in FROM[verb]]:
         with isolated(verb=verb, status=status):
             appointment = in_status(status)
@@ -647,7 +647,7 @@ def test_verb_leads_on_and_leaves_an_audit_entry(now, user, isolated):
             assert entries[1].changes_dict["status"] == [status, SETS[verb]]
 
 
-def test_verb_from_any_other_status_is_refused_and_changes_nothing(now, user, isolated):
+def test_action_from_a_wrong_status_is_refused_and_changes_nothing(now, user, isolated):
     for verb, status in [(verb, status) for verb, status in PAIRS if status not in FROM[verb]]:
         with isolated(verb=verb, status=status):
             appointment = in_status(status)
@@ -661,7 +661,7 @@ def test_verb_from_any_other_status_is_refused_and_changes_nothing(now, user, is
 
 
 @pytest.mark.both_databases
-def test_verb_carried_out_twice_is_refused_the_second_time(now, isolated):
+def test_repeated_action_is_refused(now, isolated):
     """Two people press the same button: the second hears of it, and the stamps stay the first one's."""
     for verb in VERBS:
         with isolated(verb=verb):
@@ -793,7 +793,7 @@ ALL_VERBS = VERBS | {
 
 
 @pytest.mark.both_databases
-def test_verb_on_what_somebody_else_has_changed_is_refused(now, isolated):
+def test_action_on_a_changed_appointment_is_refused(now, isolated):
     for verb in ALL_VERBS:
         with isolated(verb=verb):
             appointment = in_status({"complete": "in_consultation", "undo": "arrived"}.get(verb, "booked"))
@@ -808,7 +808,7 @@ def test_verb_on_what_somebody_else_has_changed_is_refused(now, isolated):
             assert fresh(appointment).version == 2
 
 
-def test_verb_on_the_version_that_was_shown_works(now, isolated):
+def test_action_on_the_version_shown_works(now, isolated):
     for verb in ALL_VERBS:
         for version in [None, 1]:
             with isolated(verb=verb, version=version):
@@ -821,7 +821,7 @@ def test_verb_on_the_version_that_was_shown_works(now, isolated):
 
 
 @pytest.mark.both_databases
-def test_verb_on_a_deleted_appointment_says_so(isolated):
+def test_action_on_a_deleted_appointment_is_refused(isolated):
     for verb in ALL_VERBS:
         with isolated(verb=verb):
             appointment = AppointmentFactory()
@@ -831,7 +831,7 @@ def test_verb_on_a_deleted_appointment_says_so(isolated):
 
 
 @pytest.mark.both_databases
-def test_doctor_who_is_refused_does_not_hear_where_the_patient_is(now, doctor_user, administrator):
+def test_refusal_hides_the_other_appointment_from_a_doctor(now, doctor_user, administrator):
     at_8 = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
     missed = AppointmentFactory(doctor=DoctorFactory(user=doctor_user), start_time=at_8, status="no_show")
     elsewhere = DoctorFactory(full_name="Dr Elsewhere")

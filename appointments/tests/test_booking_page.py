@@ -182,7 +182,7 @@ def test_pick_takes_that_patient_and_keeps_what_was_typed(at_desk, form_data, ma
     assert not Appointment.objects.exists()
 
 
-def test_pick_of_nobody_asks_for_the_patient_still(at_desk, form_data, isolated):
+def test_picking_an_unknown_patient_asks_for_the_patient_again(at_desk, form_data, isolated):
     for pick in ["999", "x", "", "\0", "99999999999999999999"]:
         with isolated(pick=pick):
             response = at_desk.post(BOOK, form_data | {"patient": "", "pick": pick})
@@ -192,7 +192,7 @@ def test_pick_of_nobody_asks_for_the_patient_still(at_desk, form_data, isolated)
             assert not Appointment.objects.exists()
 
 
-def test_find_of_nobody_shows_no_match(at_desk, form_data, isolated):
+def test_search_without_a_match_says_so(at_desk, form_data, isolated):
     for query in ["", "nobody", "\0", "@", "%"]:
         with isolated(query=query):
             response = at_desk.post(BOOK, form_data | {"patient": "", "find": "1", "patient_query": query})
@@ -202,7 +202,7 @@ def test_find_of_nobody_shows_no_match(at_desk, form_data, isolated):
             assert not Appointment.objects.exists()
 
 
-def test_find_as_one_types_returns_only_the_part_and_picks_nobody(at_desk, form_data, maria):
+def test_search_while_typing_returns_only_the_matches(at_desk, form_data, maria):
     """The one who is found so far need not be the one whose name is being typed."""
     response = at_desk.post(
         BOOK, form_data | {"patient": "", "find": "1", "patient_query": "santos"}, headers={"HX-Request": "true"}
@@ -288,7 +288,7 @@ def test_offered_free_time_can_be_taken_and_booked(at_desk, form_data, okafor):
     first_day = at_desk.get(BOOK, {"date": "2026-11-25"}).context["free_days"][0]
     (_doctor, (offered, *_later)), *_others = first_day.doctors
 
-    taken = form_values(at_desk.post(BOOK, form_data | {"take": offered.take}))
+    taken = form_values(at_desk.post(BOOK, form_data | {"take": offered.query}))
     response = at_desk.post(BOOK, taken)
 
     assert response.status_code == 302

@@ -52,14 +52,14 @@ def event_of(doctor):
 
 
 def shown_address(response):
-    """The address that the page shows, without the host; nothing if it shows none."""
+    """The path of the address shown on the page, or empty."""
     url = response.context["address"]
     assert url == "" or f">{url}</textarea>" in response.content.decode()
     return url.removeprefix("http://testserver")
 
 
 def name_in(content):
-    """What both names of a calendar say: icalendar knows neither as a text, so it leaves them as they are written."""
+    """Both names of a calendar. icalendar does not unescape them."""
     calendar = Calendar.from_ical(content)
     (written,) = {str(calendar[each]) for each in ("NAME", "X-WR-CALNAME")}
     assert not re.search(r"(?<!\\)(\\\\)*[;,]", written)
@@ -81,7 +81,7 @@ def appointment(okafor, maria):
 # What a feed holds
 
 
-def test_feed_is_a_calendar_that_says_whose_it_is_and_how_often_to_ask(client, okafor, appointment):
+def test_feed_has_the_name_of_the_doctor_and_a_refresh_interval(client, okafor, appointment):
     response = client.get(address_of(okafor))
 
     calendar = calendar_in(response)
@@ -127,13 +127,13 @@ def test_status_of_an_event_and_whether_it_takes_time(okafor, maria, isolated):
         ("no_show", "CONFIRMED", "TRANSPARENT", "No-show: M. S."),
         ("cancelled", "CANCELLED", "TRANSPARENT", "Cancelled: M. S."),
     ]
-    for status, said, becomes, summary in cases:
-        with isolated(status=status, said=said, becomes=becomes, summary=summary):
+    for status, event_status, transparency, summary in cases:
+        with isolated(status=status, event_status=event_status, transparency=transparency, summary=summary):
             AppointmentFactory(doctor=okafor, patient=maria, status=status, cancelled_by="patient", cancel_reason="Ill")
 
             event = event_of(okafor)
 
-            assert (event["STATUS"], event["TRANSP"], event["SUMMARY"]) == (said, becomes, summary)
+            assert (event["STATUS"], event["TRANSP"], event["SUMMARY"]) == (event_status, transparency, summary)
 
 
 def test_moved_appointment_keeps_its_uid_and_its_sequence_grows(now, okafor, appointment, receptionist):
@@ -170,7 +170,7 @@ def test_appointment_moved_to_a_colleague_goes_from_one_feed_to_the_other(okafor
     assert event_of(colleague)["SEQUENCE"] == before["SEQUENCE"] + 1
 
 
-def test_corrected_name_changes_the_initials_and_says_so(now, okafor, appointment, maria):
+def test_corrected_name_changes_the_initials_and_the_time_stamp(now, okafor, appointment, maria):
     before = event_of(okafor)
     now.shift(60)
 
@@ -183,7 +183,7 @@ def test_corrected_name_changes_the_initials_and_says_so(now, okafor, appointmen
 
 
 @pytest.mark.both_databases
-def test_feed_goes_from_30_days_back_to_365_ahead(okafor, isolated):
+def test_feed_covers_30_days_back_to_365_days_ahead(okafor, isolated):
     cases = [
         (utc(2026, 10, 24, 22, 45), False),  # 23:45 in Lisbon, 31 days before
         (utc(2026, 10, 24, 23, 0), True),  # midnight of the date 30 days before
@@ -284,8 +284,8 @@ def test_odd_name_of_a_doctor_survives(client, at_desk, isolated):
                 assert b"\n" not in content.replace(b"\r\n", b"")
 
 
-def test_name_with_a_line_break_starts_no_line_of_the_calendar(client):
-    """No form takes such a name, but a shell would."""
+def test_line_break_in_a_name_adds_no_line_to_the_calendar(client):
+    """Forms refuse such a name, but a shell does not."""
     doctor = DoctorFactory(full_name="Dr X\r\nX-EVIL:1\nX-EVIL:2\rY\x00\x1bZ")
 
     content = client.get(address_of(doctor)).content
@@ -294,7 +294,7 @@ def test_name_with_a_line_break_starts_no_line_of_the_calendar(client):
     assert name_in(content) == "Dr X X-EVIL:1 X-EVIL:2 YZ – Test Clinic"
 
 
-def test_clinic_name_with_marks_of_the_format_is_the_place(settings, at_desk, appointment):
+def test_clinic_name_is_escaped_in_the_location(settings, at_desk, appointment):
     settings.CLINIC_NAME = "Smith, Jones; & Co"
 
     (event,) = events_in(at_desk.get(f"/appointments/{appointment.pk}/calendar.ics").content)
@@ -313,7 +313,7 @@ def test_unknown_address_is_404(client, okafor, isolated):
             assert client.get(f"/calendar/{token}.ics").status_code == 404
 
 
-def test_address_asked_for_in_the_clear_is_404_and_not_led_on(client, settings, okafor):
+def test_feed_over_unencrypted_http_is_404_without_redirect(client, settings, okafor):
     settings.USE_HTTPS = settings.SECURE_SSL_REDIRECT = True
     address = address_of(okafor)
 
@@ -321,7 +321,7 @@ def test_address_asked_for_in_the_clear_is_404_and_not_led_on(client, settings, 
     assert client.get(address, secure=True).status_code == 200
 
 
-def test_token_is_held_as_its_digest_only(okafor):
+def test_only_the_digest_of_the_token_is_stored(okafor):
     token = CalendarFeed.make(okafor, by=None)
 
     (row,) = CalendarFeed.objects.values()
@@ -365,7 +365,7 @@ def test_feed_of_an_inactive_doctor_goes_on(client, okafor, appointment):
     assert len(calendar_in(client.get(address)).events) == 1
 
 
-def test_feed_ends_with_the_doctors_login_or_role_and_comes_back_with_it(client, okafor, doctor_user, isolated):
+def test_feed_is_closed_while_the_login_is_inactive_or_has_no_role(client, okafor, doctor_user, isolated):
     for lose in ["login", "role"]:
         with isolated(lose=lose):
             Doctor.objects.update(user=doctor_user)
@@ -387,7 +387,7 @@ def test_feed_ends_with_the_doctors_login_or_role_and_comes_back_with_it(client,
             assert client.get(address).status_code == 200
 
 
-def test_feed_ends_when_the_login_is_taken_off_the_doctor(client, okafor, doctor_user, receptionist):
+def test_feed_closes_when_the_doctor_loses_the_login(client, okafor, doctor_user, receptionist):
     Doctor.objects.update(user=doctor_user)
     okafor.refresh_from_db()
     address = address_of(okafor)
@@ -400,7 +400,7 @@ def test_feed_ends_when_the_login_is_taken_off_the_doctor(client, okafor, doctor
     assert seen == [200, 404, 404, 200]
 
 
-def test_answer_is_kept_by_no_shared_cache_and_named_without_the_token(client, okafor):
+def test_feed_is_private_and_its_file_name_has_no_token(client, okafor):
     response = client.get(address_of(okafor))
 
     assert response["Cache-Control"] == "private, no-cache"
@@ -478,7 +478,7 @@ def test_changed_feed_is_sent_again(now, client, appointment, isolated):
 
 
 @pytest.mark.both_databases
-def test_version_is_another_one_when_the_clinics_day_or_name_is(settings, now, okafor):
+def test_version_changes_with_the_date_and_the_clinics_name(settings, now, okafor):
     before = feed_version(okafor)
 
     now.move_to(utc(2026, 11, 24, 23, 59))
@@ -490,7 +490,7 @@ def test_version_is_another_one_when_the_clinics_day_or_name_is(settings, now, o
     assert len({before, next_day, feed_version(okafor)}) == 3
 
 
-def test_change_of_another_doctors_diary_is_none(client, okafor, appointment):
+def test_version_ignores_other_doctors_diaries(client, okafor, appointment):
     address = address_of(okafor)
     first = client.get(address)
 
@@ -587,7 +587,7 @@ def test_doctors_login_without_the_role_makes_none(client):
     assert not CalendarFeed.objects.exists()
 
 
-def test_feed_page_of_nobody_is_404(in_admin, subtests):
+def test_feed_page_of_an_unknown_doctor_is_404(in_admin, subtests):
     for method in ["get", "post"]:
         with subtests.test(method=method):
             assert getattr(in_admin, method)("/doctors/999999/calendar/").status_code == 404
@@ -624,10 +624,10 @@ def test_page_that_is_sent_again_replaces_nothing(in_admin, client, okafor, isol
             assert client.get(address).status_code == 200
 
 
-def test_page_tells_that_the_feed_is_closed(in_admin, okafor, doctor_user):
+def test_page_shows_that_the_feed_is_closed(in_admin, okafor, doctor_user):
     Doctor.objects.update(user=doctor_user)
     in_admin.post(page_of(okafor), {"make": ""})
-    says = "At present it does not answer"
+    says = "The feed is closed"
     open_page = in_admin.get(page_of(okafor)).content.decode()
     doctor_user.is_active = False
     doctor_user.save()
@@ -649,8 +649,8 @@ def test_revoking_ends_the_feed(in_admin, okafor):
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_feed_made_by_two_at_once_is_that_of_the_later(monkeypatch, in_admin, okafor):
-    """The other comes in between looking for a feed and making one."""
+def test_last_of_two_simultaneous_requests_makes_the_feed(monkeypatch, in_admin, okafor):
+    """The second request comes between the first one's check and its feed."""
     revoke, others = CalendarFeed.revoke, []
 
     def revoke_then_other_makes(doctor):
@@ -667,7 +667,7 @@ def test_feed_made_by_two_at_once_is_that_of_the_later(monkeypatch, in_admin, ok
     assert in_admin.get(shown_address(response)).status_code == 200
 
 
-def test_feed_is_made_only_if_that_is_asked_for(in_admin, okafor, isolated):
+def test_request_without_the_button_makes_no_feed(in_admin, okafor, isolated):
     for send in [lambda client, url: client.get(url + "?make=1"), lambda client, url: client.post(url)]:
         with isolated(send=send):
             response = send(in_admin, page_of(okafor))
@@ -689,7 +689,7 @@ def test_making_and_revoking_are_in_the_audit_trail_without_the_digest(in_admin,
     assert all(feed.digest not in str(entry.changes) for entry in entries)
 
 
-def test_doctors_page_leads_to_the_feed_who_may_make_it(client, request, own, isolated):
+def test_doctors_page_links_to_the_feed_for_permitted_users(client, request, own, isolated):
     cases = [("administrator", True), ("doctor_user", True), ("receptionist", False), ("manager", False)]
     for person, is_offered in cases:
         with isolated(person=person, is_offered=is_offered):
@@ -700,7 +700,7 @@ def test_doctors_page_leads_to_the_feed_who_may_make_it(client, request, own, is
             assert (page_of(own) in hrefs) is is_offered
 
 
-def test_doctors_page_does_not_lead_a_colleague_to_the_feed(client, own):
+def test_doctors_page_has_no_link_to_the_feed_of_a_colleague(client, own):
     client.force_login(UserFactory(role=DOCTOR))
 
     hrefs = [attrs.get("href") for tag, attrs in elements(client.get(f"/doctors/{own.pk}/")) if tag == "a"]
@@ -711,7 +711,7 @@ def test_doctors_page_does_not_lead_a_colleague_to_the_feed(client, own):
 # One appointment, for its patient
 
 
-def test_file_of_an_appointment_says_with_whom_when_and_where(at_desk, appointment):
+def test_file_of_an_appointment_has_doctor_time_and_place(at_desk, appointment):
     response = at_desk.get(f"/appointments/{appointment.pk}/calendar.ics")
 
     (event,) = calendar_in(response).events
@@ -748,11 +748,11 @@ def test_doctor_has_no_file_of_an_appointment_to_a_colleague(client, doctor_user
     assert client.get(f"/appointments/{appointment.pk}/calendar.ics").status_code == 403
 
 
-def test_file_of_no_appointment_is_404(at_desk):
+def test_file_of_an_unknown_appointment_is_404(at_desk):
     assert at_desk.get("/appointments/999999/calendar.ics").status_code == 404
 
 
-def test_page_of_an_appointment_offers_the_file_while_it_says_something(at_desk, appointment, isolated):
+def test_calendar_file_is_offered_for_booked_and_cancelled_appointments(at_desk, appointment, isolated):
     cases = [("booked", True), ("cancelled", True), ("completed", False), ("no_show", False)]
     for status, is_offered in cases:
         with isolated(status=status, is_offered=is_offered):

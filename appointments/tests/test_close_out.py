@@ -1,4 +1,4 @@
-"""Closing out: which past appointments have no outcome, the page that asks for it, and the count in the banner."""
+"""Closing out past appointments without an outcome: the page, and the count in the banner."""
 
 import datetime as dt
 
@@ -45,7 +45,7 @@ def listed_ids(response):
 
 
 def buttons(response, appointment):
-    """Return the keys of an appointment's buttons, with where they lead."""
+    """Return the addresses of an appointment's buttons by their keys."""
     return {
         attrs["data-own-key"]: attrs["formaction"]
         for tag, attrs in elements(response)
@@ -103,7 +103,7 @@ def test_doctor_closes_out_the_own_diary(client, doctor_user, own_diary):
     assert "Elsewhere" not in response.content.decode()
 
 
-def test_who_may_close_out_nothing_is_told_of_nothing_without_a_query(manager, django_assert_num_queries):
+def test_user_without_permission_gets_no_banner_and_no_query(manager, django_assert_num_queries):
     create_appointment()
     manager.has_perm("appointments.arrive_appointment")  # read once a request
 
@@ -139,7 +139,7 @@ def banner(count):
     return " ".join(render_to_string("appointments/schedule/_open_past.html", {"open_past": count}).split())
 
 
-def test_banner_says_how_many_and_leads_to_the_page(subtests):
+def test_banner_shows_the_number_and_links_to_the_page(subtests):
     for number, text in [(1, "One past appointment has no outcome"), (7, "7 past appointments have no outcome")]:
         with subtests.test(number=number, text=text):
             page = banner(pending.OpenCount(number))
@@ -148,7 +148,7 @@ def test_banner_says_how_many_and_leads_to_the_page(subtests):
             assert f'href="{URL}"' in page
 
 
-def test_banner_is_absent_when_all_is_settled():
+def test_banner_is_absent_without_open_appointments():
     assert banner(pending.OpenCount(0)) == ""
 
 
@@ -167,7 +167,7 @@ def test_page_groups_appointments_by_clinic_date_oldest_first(at_desk, settings)
     ]
 
 
-def test_page_shows_what_tells_appointments_apart(at_desk):
+def test_page_shows_patient_phone_doctor_and_time(at_desk):
     appointment = create_appointment(
         patient=PatientFactory(first_name="Maria", last_name="Santos", phone_number="+351 912 345 678"),
         doctor=DoctorFactory(full_name="Dr Okafor"),
@@ -181,7 +181,7 @@ def test_page_shows_what_tells_appointments_apart(at_desk):
     assert f'href="/appointments/{appointment.pk}/"' in page
 
 
-def test_page_offers_the_outcomes_that_would_pass(at_desk, isolated):
+def test_page_offers_only_allowed_outcomes(at_desk, isolated):
     for status, keys in [("booked", {"d", "n"}), ("arrived", {"d"}), ("in_consultation", {"d"})]:
         with isolated(status=status, keys=keys):
             appointment = create_appointment(status=status)
@@ -205,7 +205,7 @@ def test_page_changes_nothing(at_desk):
     assert (appointment.status, appointment.version) == ("booked", 1)
 
 
-def test_page_shows_a_hundred_and_says_how_many_more(at_desk, monkeypatch):
+def test_page_shows_a_hundred_and_the_number_of_others(at_desk, monkeypatch):
     monkeypatch.setattr(pending, "MAX_SHOWN", 2)
     oldest, older, _newest = create_appointment(3), create_appointment(2), create_appointment(1)
 
@@ -215,7 +215,7 @@ def test_page_shows_a_hundred_and_says_how_many_more(at_desk, monkeypatch):
     assert "And 1 more" in response.content.decode()
 
 
-def test_page_that_shows_all_speaks_of_no_more(at_desk, monkeypatch):
+def test_page_that_shows_all_mentions_no_others(at_desk, monkeypatch):
     monkeypatch.setattr(pending, "MAX_SHOWN", 2)
     create_appointment(2)
     create_appointment(1)
@@ -235,7 +235,7 @@ def test_page_escapes_names(at_desk):
 # Acting
 
 
-def test_attended_leads_back_to_the_page_without_the_appointment(at_desk, receptionist):
+def test_attended_returns_to_the_page_without_the_appointment(at_desk, receptionist):
     done, left = create_appointment(2), create_appointment(1)
 
     response = at_desk.post(f"/appointments/{done.pk}/attended/", {"version": done.version, "next": URL}, follow=True)
@@ -258,7 +258,7 @@ def test_attended_of_another_version_is_refused(at_desk):
     assert listed_ids(response) == [appointment.pk]
 
 
-def test_receptionist_takes_an_outcome_back_days_later(at_desk, receptionist, now, isolated):
+def test_receptionist_undoes_an_outcome_days_later(at_desk, receptionist, now, isolated):
     for status in ["booked", "arrived", "in_consultation"]:
         with isolated(status=status):
             appointment = create_appointment(
@@ -296,7 +296,7 @@ def closed(response):
     return " ".join(response.content.decode().split())
 
 
-def test_page_without_open_appointments_says_the_day_is_closed_with_counts(at_desk):
+def test_page_without_open_appointments_shows_the_day_closed_with_counts(at_desk):
     for hour, status in ((6, "completed"), (7, "completed"), (8, "no_show"), (15, "cancelled")):
         create_appointment(0, hour, status=status)
     create_appointment(1, status="no_show")
@@ -307,7 +307,7 @@ def test_page_without_open_appointments_says_the_day_is_closed_with_counts(at_de
     assert "Day closed: 2 completed, 1 no-show, 1 cancelled." in page
 
 
-def test_page_without_open_appointments_says_what_is_still_to_come(at_desk):
+def test_page_without_open_appointments_shows_the_number_to_come(at_desk):
     create_appointment(0, 8, status="completed")
     create_appointment(0, 8, 45)  # under way
     create_appointment(0, 15)
@@ -318,7 +318,7 @@ def test_page_without_open_appointments_says_what_is_still_to_come(at_desk):
     assert "Day closed" not in page
 
 
-def test_page_of_a_day_without_appointments_says_so(at_desk):
+def test_page_of_an_empty_day_shows_no_appointments(at_desk):
     assert "Day closed: no appointments." in closed(at_desk.get(URL))
 
 

@@ -1,4 +1,4 @@
-"""The day view: everything placed to the minute, and nothing shown to who may not see it."""
+"""The day view: everything placed to the minute, and patients hidden from users who may not see them."""
 
 import datetime as dt
 from urllib.parse import parse_qs, urlsplit
@@ -7,6 +7,8 @@ import pytest
 from django.db.models import QuerySet
 
 from appointments.models import Appointment
+from appointments.schedule.blocks import PatientDetails
+from appointments.schedule.columns import FreeTimeQuery
 from appointments.schedule.day import day_view
 from appointments.schedule.grid import Place
 from appointments.statuses import Status
@@ -121,7 +123,7 @@ def test_day_of_23_hours_has_its_length_and_marks(doctor, receptionist):
     assert [block.time for block in day.columns[0].blocks] == ["00:30", "02:00", "23:00"]
 
 
-def test_day_of_25_hours_has_its_length_and_says_which_hour(doctor, receptionist):
+def test_day_of_25_hours_has_its_length_and_labels_repeated_hours(doctor, receptionist):
     AppointmentFactory(doctor=doctor, start_time=utc(2026, 10, 24, 23, 0))  # 00:00 on the clock
     AppointmentFactory(doctor=doctor, start_time=utc(2026, 10, 25, 0, 30))  # 01:30, the first
     AppointmentFactory(doctor=doctor, start_time=utc(2026, 10, 25, 1, 30))  # 01:30, the second
@@ -169,7 +171,7 @@ def test_columns_come_in_order_of_the_doctors_names(receptionist):
     assert [column.doctor.full_name for column in columns] == ["Dr Abel", "Dr Zola"]
 
 
-def test_columns_hold_inactive_doctors_only_if_they_have_appointments(receptionist):
+def test_inactive_doctors_have_a_column_only_with_appointments(receptionist):
     DoctorFactory(full_name="Dr Gone", is_active=False)
     leaving = DoctorFactory(full_name="Dr Leaving")
     create_appointment(leaving, 10)
@@ -210,28 +212,28 @@ def test_day_of_a_specialization_shows_its_doctors(doctor, receptionist):
     assert day.specializations == ["Cardiology", "General practice"]
 
 
-def test_patient_is_named_to_the_reception(doctor, receptionist):
+def test_receptionist_sees_the_patient(doctor, receptionist):
     appointment = create_appointment(
         doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos", phone_number="112")
     )
 
     (block,) = day_view(DAY, user=receptionist).columns[0].blocks
 
-    assert (block.who, block.phone, block.reason) == ("Maria Santos", "112", "Knee")
+    assert (block.patient.name, block.patient.phone, block.patient.reason) == ("Maria Santos", "112", "Knee")
     assert (block.url, block.doctor_name) == (f"/appointments/{appointment.pk}/", "Dr Okafor")
 
 
-def test_patient_is_initials_to_a_manager(doctor, manager):
+def test_manager_sees_initials(doctor, manager):
     create_appointment(doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos"))
 
     day = day_view(DAY, user=manager)
 
     (block,) = day.columns[0].blocks
-    assert (block.who, block.phone, block.reason, block.url) == ("M. S.", "", "", "")
+    assert (block.patient, block.url) == (PatientDetails("M. S."), "")
     assert day.listed == [block]
 
 
-def test_patient_is_named_to_the_own_doctor_only(doctor_user):
+def test_doctor_sees_only_the_own_patients(doctor_user):
     own, other = DoctorFactory(full_name="Dr Abel", user=doctor_user), DoctorFactory(full_name="Dr Zola")
     for doctor in (own, other):
         create_appointment(doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos"))
@@ -239,16 +241,16 @@ def test_patient_is_named_to_the_own_doctor_only(doctor_user):
     day = day_view(DAY, user=doctor_user)
 
     (own_block,), (other_block,) = (column.blocks for column in day.columns)
-    assert (own_block.who, own_block.reason, bool(own_block.url)) == ("Maria Santos", "Knee", True)
-    assert (other_block.who, other_block.reason, other_block.url, other_block.phone) == ("M. S.", "", "", "")
+    assert (own_block.patient.name, own_block.patient.reason, bool(own_block.url)) == ("Maria Santos", "Knee", True)
+    assert (other_block.patient, other_block.url) == (PatientDetails("M. S."), "")
 
 
-def test_patient_is_initials_to_who_has_no_role(doctor):
+def test_user_without_a_role_sees_initials(doctor):
     create_appointment(doctor, 10, patient=PatientFactory(first_name="Maria", last_name="Santos"))
 
     (block,) = day_view(DAY, user=UserFactory()).columns[0].blocks
 
-    assert (block.who, block.url) == ("M. S.", "")
+    assert (block.patient.name, block.url) == ("M. S.", "")
 
 
 # Statuses
@@ -263,7 +265,7 @@ def test_cancelled_appointment_is_listed_but_not_drawn(doctor, receptionist):
     assert [block.status for block in day.listed] == [Status.CANCELLED]
 
 
-def test_no_show_whose_time_was_given_away_is_set_beside(doctor, receptionist):
+def test_no_show_whose_time_is_booked_again_is_drawn_beside(doctor, receptionist):
     create_appointment(doctor, 10, status=Status.NO_SHOW)
     create_appointment(doctor, 10, 15)
 
@@ -272,7 +274,7 @@ def test_no_show_whose_time_was_given_away_is_set_beside(doctor, receptionist):
     assert [(block.status, block.is_beside) for block in blocks] == [(Status.NO_SHOW, True), (Status.BOOKED, False)]
 
 
-def test_no_show_whose_time_was_not_given_away_stays_in_place(doctor, receptionist, isolated):
+def test_no_show_whose_time_is_free_stays_in_place(doctor, receptionist, isolated):
     for minute in [0, 30]:
         with isolated(minute=minute):
             create_appointment(doctor, 10, status=Status.NO_SHOW)
@@ -283,7 +285,7 @@ def test_no_show_whose_time_was_not_given_away_stays_in_place(doctor, receptioni
             assert [block.is_beside for block in blocks] == [False, False]
 
 
-def test_no_show_whose_time_was_given_to_another_no_show_is_set_beside(doctor, receptionist):
+def test_no_show_over_another_no_show_is_drawn_beside_it(doctor, receptionist):
     create_appointment(doctor, 10, status=Status.NO_SHOW)
     create_appointment(doctor, 10, status=Status.NO_SHOW)
 
@@ -292,7 +294,7 @@ def test_no_show_whose_time_was_given_to_another_no_show_is_set_beside(doctor, r
     assert sorted(block.is_beside for block in blocks) == [False, True]
 
 
-def test_appointments_count_who_occupies_the_doctor(doctor, receptionist):
+def test_count_includes_only_appointments_that_block_time(doctor, receptionist):
     create_appointment(doctor, 10, status=Status.CANCELLED)
     create_appointment(doctor, 10, status=Status.NO_SHOW)
     create_appointment(doctor, 10, status=Status.COMPLETED)
@@ -402,7 +404,7 @@ def test_free_time_between_two_appointments_is_split_where_one_fits(doctor, rece
             assert between == pieces
 
 
-def test_free_time_holds_what_was_given_back(doctor, receptionist, isolated):
+def test_free_time_includes_cancelled_and_no_show_times(doctor, receptionist, isolated):
     for status in ["cancelled", "no_show"]:
         with isolated(status=status):
             create_appointment(doctor, 8, 0, 180, status=status)
@@ -428,7 +430,7 @@ def test_free_time_today_begins_at_the_next_full_five_minutes(doctor, receptioni
             assert (free.time, free.place.minute, free.place.minutes) == first
 
 
-def test_free_time_is_over_when_no_appointment_fits_any_more(doctor, receptionist, subtests):
+def test_free_time_ends_when_no_appointment_fits(doctor, receptionist, subtests):
     for at in [utc(2026, 11, 24, 17, 46), utc(2026, 11, 24, 18, 0), utc(2026, 11, 25, 9, 0)]:
         with subtests.test(at=at):
             (column,) = day_view(DAY, user=receptionist, at=at).columns
@@ -436,7 +438,7 @@ def test_free_time_is_over_when_no_appointment_fits_any_more(doctor, receptionis
             assert (column.free, column.next_free) == ([], None)
 
 
-def test_free_time_is_for_who_books(doctor, manager, doctor_user):
+def test_free_time_is_only_shown_to_users_who_may_book(doctor, manager, doctor_user):
     for user in (manager, doctor_user):
         assert day_view(DAY, user=user, at=MORNING).columns[0].free == []
 
@@ -445,7 +447,7 @@ def test_free_time_has_room_for_the_length_asked_for(doctor, receptionist):
     create_appointment(doctor, 9, 0, 180)
     create_appointment(doctor, 13, 0, 180)
 
-    (column,) = day_view(DAY, user=receptionist, at=MORNING, room_for=60).columns
+    (column,) = day_view(DAY, user=receptionist, at=MORNING, free_time=FreeTimeQuery(60)).columns
 
     assert [free.time for free in column.free] == ["08:00", "12:00", "16:00", "16:30", "17:00"]
 
@@ -471,7 +473,7 @@ def test_free_time_with_room_for_the_default_length_omits_the_length(doctor, rec
     assert "minutes" not in parse_qs(urlsplit(free.url).query)
 
 
-def test_free_time_of_any_day_leads_back_to_its_own_instant(settings, doctor, receptionist, isolated):
+def test_link_of_a_free_time_opens_the_form_at_its_instant(settings, doctor, receptionist, isolated):
     cases = [
         ("Europe/Lisbon", DAY, utc(2026, 11, 24, 0, 0)),
         ("Europe/Lisbon", SPRING, utc(2026, 3, 29, 0, 0)),
@@ -506,10 +508,10 @@ def test_appointment_outside_usual_hours_offers_no_free_time_there(doctor, recep
             assert (column.free[0].time, column.free[-1].time) == ("08:00", "17:30")
 
 
-def test_free_time_is_the_patients_too(doctor, receptionist):
+def test_free_time_excludes_the_patients_other_appointments(doctor, receptionist):
     elsewhere = AppointmentFactory(start_time=utc(2026, 11, 24, 10, 0), duration_minutes=60)
 
-    day = day_view(DAY, user=receptionist, at=LONG_AGO, patient=elsewhere.patient)
+    day = day_view(DAY, user=receptionist, at=LONG_AGO, free_time=FreeTimeQuery(patient=elsewhere.patient))
 
     column = next(column for column in day.columns if column.doctor == doctor)
     assert {"10:00", "10:30"}.isdisjoint(free.time for free in column.free)
@@ -521,16 +523,12 @@ def test_moving_appointment_frees_its_time_but_is_not_offered_its_own(doctor, re
         create_appointment(doctor, hour, minute, minutes)
     moving = create_appointment(doctor, 10, 15)
 
-    (column,) = day_view(
-        DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving, room_for=30
-    ).columns
+    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO, free_time=FreeTimeQuery.for_moving(moving)).columns
 
     assert column.free[0].time == "10:00"
     moving.start_time = moving.start_time.replace(minute=0)
     moving.save()
-    (column,) = day_view(
-        DAY, user=receptionist, at=LONG_AGO, patient=moving.patient, moving=moving, room_for=30
-    ).columns
+    (column,) = day_view(DAY, user=receptionist, at=LONG_AGO, free_time=FreeTimeQuery.for_moving(moving)).columns
     assert column.free[0].time == "11:45"
 
 

@@ -1,4 +1,4 @@
-"""The day as a work list: an appointment's buttons, how long who has arrived waits, and the tabs of the list."""
+"""The day as a work list: buttons, waiting and late minutes, and the tabs of the list."""
 
 import datetime as dt
 from collections import Counter
@@ -44,7 +44,7 @@ def create_appointment(doctor, status="booked", start_time=EARLIER, **values):
 
 
 def buttons(response):
-    """Return what stands on each appointment's buttons, by the address they lead to."""
+    """Return the labels of the buttons by their addresses."""
 
     class Parser(HTMLParser):
         found, target = {}, ""
@@ -69,15 +69,15 @@ def buttons(response):
 def test_each_action_has_its_own_address(subtests):
     for action in ACTIONS:
         with subtests.test(action=action):
-            url = reverse(f"appointments:appointment_{action.verb}", args=[7])
+            url = reverse(f"appointments:appointment_{action.name}", args=[7])
 
             assert f"/appointments/7/{action.path}" == url
-            assert resolve(url).url_name == f"appointment_{action.verb}"
+            assert resolve(url).url_name == f"appointment_{action.name}"
 
 
 def test_keys_of_the_actions_of_one_appointment_differ():
     for status in Status:
-        keys = Counter(action.key for action in ACTIONS if status in action.leads_from)
+        keys = Counter(action.key for action in ACTIONS if status in action.from_statuses)
         assert set(keys.values()) <= {1}, status
 
 
@@ -105,7 +105,7 @@ OWN_DOCTOR = {
 
 
 def labels_of(block):
-    return [action.label for action in block.actions] + ["Undo"] * block.can_undo
+    return [action.label for action in block.buttons.actions] + ["Undo"] * block.buttons.can_undo
 
 
 def test_reception_has_the_buttons_of_allowed_transitions(at_desk, okafor, isolated):
@@ -151,7 +151,7 @@ def test_administrator_has_all_buttons(administrator, okafor):
 
     listed = day_view(dt.date(2026, 11, 24), user=administrator).listed
 
-    assert [(block.status, labels_of(block), block.can_change) for block in listed] == [
+    assert [(block.status, labels_of(block), block.buttons.can_change) for block in listed] == [
         ("booked", ["Arrived", "Start"], True),
         ("arrived", ["Start", "Undo"], True),
         ("in_consultation", ["Done", "Undo"], False),
@@ -176,7 +176,7 @@ def test_appointment_of_tomorrow_has_no_button_yet(at_desk, okafor):
     assert buttons(at_desk.get(TOMORROW)) == {}
 
 
-def test_every_button_of_the_day_does_what_it_says_and_leads_back(client, administrator, okafor, isolated):
+def test_every_button_changes_the_status_and_returns_to_the_day(client, administrator, okafor, isolated):
     for layout in LAYOUTS:
         with isolated(layout=layout):
             client.force_login(administrator)
@@ -211,13 +211,13 @@ def test_button_carries_the_version_that_is_shown(at_desk, okafor, isolated):
             assert version == "2"
 
 
-def test_the_one_form_leads_back_to_the_day_view_as_it_is(at_desk, okafor):
+def test_form_of_the_buttons_returns_to_the_same_view(at_desk, okafor):
     inputs = [attrs for tag, attrs in elements(at_desk.get(ALL)) if tag == "input" and attrs.get("name") == "next"]
 
     assert ALL in [attrs["value"] for attrs in inputs]
 
 
-def test_appointment_says_whether_it_may_be_dragged(at_desk, okafor):
+def test_only_movable_appointments_can_be_dragged(at_desk, okafor):
     movable, over = create_appointment(okafor, start_time=at(10)), create_appointment(okafor, "completed", at(8))
 
     versions = {attrs["id"]: attrs.get("data-version") for _tag, attrs in elements(at_desk.get(DAY)) if "id" in attrs}
@@ -225,8 +225,8 @@ def test_appointment_says_whether_it_may_be_dragged(at_desk, okafor):
     assert (versions[f"v{movable.pk}"], versions[f"v{over.pk}"]) == ("1", None)
 
 
-def test_actions_ask_the_rules_and_not_a_table(okafor, monkeypatch):
-    """What the buttons offer and what the verbs accept cannot drift apart."""
+def test_actions_are_decided_by_the_rules(okafor, monkeypatch):
+    """Buttons and actions use the same rules."""
 
     def refuse(*args, **kwargs):
         raise actions.ValidationError("No.")
@@ -243,10 +243,10 @@ def test_actions_ask_the_rules_and_not_a_table(okafor, monkeypatch):
 
 def minutes(user, day=dt.date(2026, 11, 24), **values):
     (block,) = day_view(day, user=user, **values).listed
-    return block.waiting, block.late
+    return block.remarks.minutes_waiting, block.remarks.minutes_late
 
 
-def test_who_has_arrived_waits_since_then(receptionist, okafor, isolated):
+def test_waiting_time_counts_from_arrival(receptionist, okafor, isolated):
     cases = [(at(9), 0), (at(8, 59), 1), (at(8, 20), 40), (at(9) - dt.timedelta(seconds=90), 1), (at(9, 1), None)]
     for arrived_at, waiting in cases:
         with isolated(arrived_at=arrived_at, waiting=waiting):
@@ -255,7 +255,7 @@ def test_who_has_arrived_waits_since_then(receptionist, okafor, isolated):
             assert minutes(receptionist) == (waiting, None)
 
 
-def test_who_has_not_arrived_is_late_until_the_appointment_is_over(receptionist, okafor, isolated):
+def test_patient_is_late_until_the_appointment_is_over(receptionist, okafor, isolated):
     cases = [(at(8, 45), 15), (at(9), 0), (at(9, 15), None), (at(8, 31), 29), (at(8, 30), None), (at(7), None)]
     for start_time, late in cases:
         with isolated(start_time=start_time, late=late):
@@ -264,7 +264,7 @@ def test_who_has_not_arrived_is_late_until_the_appointment_is_over(receptionist,
             assert minutes(receptionist) == (None, late)
 
 
-def test_nobody_else_waits_or_is_late(receptionist, okafor, isolated):
+def test_other_statuses_are_neither_waiting_nor_late(receptionist, okafor, isolated):
     for status in ["in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
             create_appointment(okafor, status, RUNNING)
@@ -272,7 +272,7 @@ def test_nobody_else_waits_or_is_late(receptionist, okafor, isolated):
             assert minutes(receptionist) == (None, None)
 
 
-def test_nobody_waits_or_is_late_on_another_day(receptionist, okafor, isolated):
+def test_other_days_show_no_waiting_or_late_minutes(receptionist, okafor, isolated):
     for status in ["booked", "arrived"]:
         with isolated(status=status):
             create_appointment(okafor, status, at(8, 45, day=23), arrived_at=at(8, 30, day=23))
@@ -280,7 +280,7 @@ def test_nobody_waits_or_is_late_on_another_day(receptionist, okafor, isolated):
             assert minutes(receptionist, dt.date(2026, 11, 23), at=at(9, day=24)) == (None, None)
 
 
-def test_page_says_how_long(at_desk, okafor, isolated):
+def test_page_shows_waiting_and_late_minutes(at_desk, okafor, isolated):
     for layout in LAYOUTS:
         with isolated(layout=layout):
             create_appointment(okafor, "arrived", at(10), arrived_at=at(8, 20))
@@ -310,7 +310,7 @@ def listed(response):
 
 
 def tabs(response):
-    """Return the tabs' names with their counts, and which of them are marked as open."""
+    """Return the names and counts of the tabs, and the current ones."""
     urls = {url: name for name, _count, url in response.context["tabs"]}
     marked = [
         urls[attrs["href"]]
@@ -364,13 +364,13 @@ def test_unknown_tab_lists_all(at_desk, appointments_of_every_kind, isolated):
             assert len(listed(at_desk.get(DAY, {"layout": "list", "tab": tab}))) == 8
 
 
-def test_empty_tab_says_that_there_are_others(at_desk, okafor):
+def test_empty_tab_shows_the_number_on_the_day(at_desk, okafor):
     create_appointment(okafor, "completed")
 
     page = at_desk.get(DAY, {"layout": "list"}).content.decode()
 
-    assert "No appointment of this day is here; there are 1 in all." in page
-    assert "Nothing is booked on this day." in at_desk.get(TOMORROW, {"layout": "list"}).content.decode()
+    assert "No appointments in this tab. There is 1 on this day." in page
+    assert "No appointments on this day." in at_desk.get(TOMORROW, {"layout": "list"}).content.decode()
 
 
 def test_grid_shows_all_whatever_the_tab(at_desk, appointments_of_every_kind):
@@ -414,9 +414,9 @@ def test_buttons_make_the_same_queries_for_3_and_for_30_doctors(client, receptio
     assert queries(rows=120) == few
 
 
-def test_user_without_a_role_has_nothing_to_press(okafor):
+def test_user_without_a_role_has_no_buttons(okafor):
     create_appointment(okafor)
 
     (block,) = day_view(dt.date(2026, 11, 24), user=UserFactory()).listed
 
-    assert (block.actions, block.can_undo, block.can_change) == ([], False, False)
+    assert (block.buttons.actions, block.buttons.can_undo, block.buttons.can_change) == ([], False, False)

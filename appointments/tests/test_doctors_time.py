@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 
 from appointments.availability.search import SlotSearch, find_free, first_working_day
 from appointments.booking import actions
+from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
 from appointments.schedule.day import day_view
 from appointments.tests.booking_form import BOOK, KEY, at
@@ -68,7 +69,7 @@ def start_of(day, time):
 
 
 @pytest.mark.both_databases
-def test_booking_by_the_verb(maria, okafor, receptionist, isolated):
+def test_booking_by_the_action(maria, okafor, receptionist, isolated):
     for day, time, minutes, code in EVERY_CASE:
         with isolated(day=day, time=time, minutes=minutes, code=code):
             asked = {"patient": maria, "doctor": okafor, "start_time": start_of(day, time), "duration_minutes": minutes}
@@ -206,7 +207,7 @@ def test_walk_in_after_hours_finds_nobody(okafor, maria, receptionist, now):
     now.move_to(at(16, 50, day=24))
 
     with pytest.raises(ValidationError) as refused:
-        actions.walk_in(patient=maria, search=SlotSearch(minutes=30), by=receptionist)
+        walk_in(patient=maria, search=SlotSearch(minutes=30), by=receptionist)
 
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["no_free_time"]
 
@@ -219,7 +220,7 @@ def column_of(day, user):
 def test_day_says_why_nobody_can_be_booked(okafor, receptionist):
     shown, column = column_of(dt.date(2026, 11, 26), receptionist)
 
-    assert [(shade.text, shade.span) for shade in column.shades] == [
+    assert [(each.text, each.span) for each in column.unavailable] == [
         ("Leave", "10:00–11:00"),
         ("Break", "12:00–13:00"),
     ]
@@ -229,10 +230,10 @@ def test_day_says_why_nobody_can_be_booked(okafor, receptionist):
 def test_closed_day_says_so_all_over(okafor, receptionist):
     _shown, column = column_of(dt.date(2026, 11, 27), receptionist)
 
-    assert [(shade.text, shade.place.minute, shade.place.minutes) for shade in column.shades] == [
+    assert [(each.text, each.place.minute, each.place.minutes) for each in column.unavailable] == [
         ("Closed: Stocktaking", 0, 600)
     ]
-    assert column.shades[0].span == ""
+    assert column.unavailable[0].span == ""
     assert column.free == []
     assert column.booked_share is None
 
@@ -244,7 +245,7 @@ def test_day_opens_with_the_earliest_and_closes_with_the_latest(okafor, receptio
     shown, _column = column_of(WEDNESDAY, receptionist)
 
     assert (shown.grid.start, shown.grid.end) == (at(6), at(20))
-    assert [(shade.text, shade.span) for shade in shown.columns[1].shades] == [
+    assert [(each.text, each.span) for each in shown.columns[1].unavailable] == [
         ("Before hours", "until 08:00"),
         ("Break", "12:00–13:00"),
         ("After hours", "from 17:00"),
@@ -432,7 +433,8 @@ def test_day_marks_appointments_outside_hours_or_in_an_absence(okafor, reception
     AppointmentFactory(doctor=okafor, start_time=at(15))
     LeaveFactory(doctor=okafor, start_time=at(15), end_time=at(16))
 
-    seen = [[block.mark for block in column_of(WEDNESDAY, user)[1].listed] for user in (receptionist, manager)]
+    columns = [column_of(WEDNESDAY, user)[1] for user in (receptionist, manager)]
+    seen = [[block.remarks.exception for block in column.listed] for column in columns]
 
     assert seen == [["", "doctor away", f"outside hours: {WHY}"], ["", "doctor away", "outside hours"]]
 
@@ -454,4 +456,4 @@ def test_appointment_booked_outside_hours_is_marked_by_what_affects_it(okafor, r
             happens(okafor)
 
             (column,) = day_view(dt.date(2026, 11, 30), user=receptionist).columns
-            assert [block.mark for block in column.listed] == [mark, mark]
+            assert [block.remarks.exception for block in column.listed] == [mark, mark]

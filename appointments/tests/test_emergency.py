@@ -1,4 +1,4 @@
-"""Emergency access: the downtime pack with all names, granted to another for a day at most, and noted at each use."""
+"""Emergency access: the paper backup with all names, for at most a day, with each use recorded."""
 
 import datetime as dt
 
@@ -46,7 +46,7 @@ def is_unredacted(text):
 # Who sees what
 
 
-def test_grant_shows_all_names_and_says_so(client, request, isolated):
+def test_grant_shows_all_names_with_a_notice(client, request, isolated):
     for person in ["manager", "doctor_user"]:
         with isolated(person=person):
             user = request.getfixturevalue(person)
@@ -117,7 +117,7 @@ def test_inactive_user_sees_nothing_by_a_grant(client, manager):
     assert EmergencyGrant.objects.in_force(manager, at=NOW) is None
 
 
-def test_grant_gives_the_role_to_open_the_pack_to_nobody(client):
+def test_grant_does_not_give_access_to_the_page_itself(client):
     user = UserFactory()
     grant_to(user)
     client.force_login(user)
@@ -135,7 +135,7 @@ def test_grant_is_for_the_pack_alone(client, manager, booked, isolated):
             assert client.get(f"/patients/{booked.patient_id}/").status_code == 403
 
 
-def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, manager, doctor_user, isolated):
+def test_schedule_shows_a_current_grant_with_a_link(client, manager, doctor_user, isolated):
     for user in [manager, doctor_user]:
         for address in ["/", "/schedule/2026-11-26/", "/schedule/2026-11-24/?layout=list"]:
             with isolated(user=user.username, address=address):
@@ -146,7 +146,7 @@ def test_schedule_tells_who_has_a_grant_in_force_and_leads_to_the_pack(client, m
                 text = page_text(client, address)
 
                 assert "Emergency access until Tue 24 Nov, 10:00" in text
-                assert f'<a href="{PACK}?now=1">downtime pack</a>' in text
+                assert f'<a href="{PACK}?now=1">paper backup</a>' in text
 
 
 def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager, isolated):
@@ -158,7 +158,7 @@ def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager,
             assert "Emergency access" not in page_text(client, "/")
 
 
-def test_schedule_looks_for_no_grant_of_who_sees_all_names_anyway(client, request, isolated):
+def test_schedule_does_not_query_grants_for_users_who_see_all_names(client, request, isolated):
     for person in ["receptionist", "administrator"]:
         with isolated(person=person):
             client.force_login(request.getfixturevalue(person))
@@ -230,7 +230,7 @@ def test_database_takes_no_longer_grant(manager):
         grant_to(manager, ends_at=NOW + dt.timedelta(hours=25))
 
 
-def test_nobody_grants_to_themselves(administrator):
+def test_users_cannot_grant_access_to_themselves(administrator):
     grant = EmergencyGrant(user=administrator, granted_by=administrator, reason="Flood", ends_at=NOW + HOUR)
 
     with pytest.raises(ValidationError) as refusal:
@@ -249,7 +249,7 @@ def test_inactive_user_is_granted_nothing(administrator):
     assert codes_in(refusal.value) == {"user": ["inactive_user"]}
 
 
-def test_who_sees_all_names_anyway_is_granted_nothing(request, isolated):
+def test_grant_to_a_user_who_sees_all_names_is_refused(request, isolated):
     for person in ["receptionist", "administrator"]:
         with isolated(person=person):
             user = request.getfixturevalue(person)
@@ -311,7 +311,7 @@ def test_admin_refuses_a_grant_that_opens_nothing(in_admin, receptionist):
     assert not EmergencyGrant.objects.exists()
 
 
-def test_admin_says_what_a_grant_opens_and_for_whom(in_admin):
+def test_admin_explains_what_a_grant_shows(in_admin):
     text = page_text(in_admin, ADD)
 
     assert "shows the user all names and phone numbers" in text
@@ -349,7 +349,7 @@ def test_admin_deletes_no_grant(in_admin, manager):
     assert EmergencyGrant.objects.exists()
 
 
-def test_list_says_the_state(in_admin, manager, isolated):
+def test_list_shows_the_state(in_admin, manager, isolated):
     cases = [
         ({}, "in force"),
         ({"ended_at": NOW}, "ended"),
@@ -369,10 +369,10 @@ def test_list_counts_the_grants_in_words(in_admin, manager, doctor_user):
     assert "2 grants of emergency access" in in_admin.get("/admin/appointments/emergencygrant/").content.decode()
 
 
-def test_refusal_of_a_span_says_what_has_to_be(manager, administrator, subtests):
+def test_refused_period_explains_the_limit(manager, administrator, subtests):
     for ends_at in [NOW - HOUR, NOW + dt.timedelta(hours=25)]:
         with subtests.test(ends_at=ends_at):
             grant = EmergencyGrant(user=manager, granted_by=administrator, reason="Flood", ends_at=ends_at)
 
-            with pytest.raises(ValidationError, match="has to end within the coming 24 hours"):
+            with pytest.raises(ValidationError, match="must end within the next 24 hours"):
                 grant.full_clean()

@@ -1,4 +1,4 @@
-"""Appointments to files: who gets what of them."""
+"""Exporting appointments, and which data each role gets."""
 
 import datetime as dt
 
@@ -94,7 +94,7 @@ def test_manager_gets_initials_and_nothing_else_of_the_patient(at_manager, appoi
             )
 
 
-def test_workbook_can_be_reckoned_with_and_holds_no_formulas(in_admin, appointment):
+def test_workbook_has_typed_cells_and_no_formulas(in_admin, appointment):
     _header, row = read_xlsx(exported(in_admin, **{"as": "xlsx"}))
 
     assert row[13].value == "=HYPERLINK(1)"
@@ -112,7 +112,7 @@ def test_workbook_takes_texts_with_control_characters(in_admin, appointment):
 
 
 @pytest.mark.both_databases
-def test_both_days_are_included_and_their_neighbours_are_not(in_admin):
+def test_only_the_chosen_days_are_included(in_admin):
     for day in (23, 24, 25, 26):
         AppointmentFactory(start_time=utc(day, 0))
         AppointmentFactory(start_time=utc(day, 23, 30))
@@ -139,7 +139,7 @@ def test_export_has_clinic_dates_and_times_and_instants_with_offset(in_admin, no
 
 
 @pytest.mark.both_databases
-def test_times_that_come_twice_are_told_apart(in_admin, now):
+def test_repeated_times_have_different_offsets(in_admin, now):
     now.move_to(utc(1, 9, month=10))
     for hour in (0, 1):
         AppointmentFactory(start_time=utc(25, hour, 30, month=10))
@@ -205,22 +205,22 @@ def test_days_cost_the_same_queries_however_many_appointments_they_have(in_admin
     assert queries() == few
 
 
-def test_page_begins_with_the_day_that_led_to_it(in_admin):
+def test_form_starts_with_the_day_of_the_schedule(in_admin):
     form = in_admin.get(EXPORT, {"first": "2026-12-01"}).context["form"]
 
     assert form["first"].value() == "2026-12-01"
     assert not form.errors
 
 
-def test_day_view_leads_there_who_may_export(at_manager):
+def test_day_view_links_to_the_export_for_permitted_users(at_manager):
     assert f'href="{EXPORT}?first=2026-11-24"' in at_manager.get("/").content.decode()
 
 
-def test_day_view_leads_nobody_else_there(at_desk):
+def test_day_view_has_no_export_link_for_others(at_desk):
     assert EXPORT not in at_desk.get("/").content.decode()
 
 
-def test_log_tells_who_took_how_many_and_names_nobody(at_manager, manager, appointment, caplog):
+def test_log_has_user_and_row_count_but_no_names(at_manager, manager, appointment, caplog):
     with caplog.at_level("INFO"):
         body(exported(at_manager))
 

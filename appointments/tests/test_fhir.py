@@ -132,7 +132,7 @@ def test_appointment_says_who_when_and_why_but_not_the_notes(fhir, appointment):
     assert response["ETag"] == 'W/"1"'
 
 
-def test_appointment_in_summer_is_told_in_utc(fhir):
+def test_appointment_in_summer_has_its_times_in_utc(fhir):
     appointment = AppointmentFactory(
         start_time=dt.datetime(2026, 7, 1, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=1)))
     )

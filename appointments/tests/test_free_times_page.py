@@ -66,7 +66,7 @@ def test_page_shows_the_next_days_with_free_time_of_all_doctors(at_desk, okafor,
     assert times(response)[0] == "08:00"
 
 
-def test_page_leads_to_the_booking_form_filled_in(at_desk, okafor):
+def test_page_links_to_the_booking_form_filled_in(at_desk, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(8, day=24), duration_minutes=120)
 
     response = at_desk.get(FREE, {"minutes": "45"})
@@ -98,7 +98,7 @@ def test_page_for_a_patient_leaves_out_the_appointments_of_that_patient(at_desk,
     assert "Maria Santos" in response.content.decode()
 
 
-def test_page_for_a_patient_one_may_not_see_names_nobody(client, doctor_user, okafor, maria):
+def test_page_for_a_patient_not_visible_to_the_user_shows_no_name(client, doctor_user, okafor, maria):
     client.force_login(doctor_user)
 
     response = client.get(FREE, {"patient": maria.pk})
@@ -206,7 +206,7 @@ def test_later_days_follow_those_shown(at_desk, okafor):
 
 def test_later_days_follow_those_in_which_nothing_was_found(at_desk):
     assert taken_by(at_desk.get(FREE), "date") == ["2026-12-08"]
-    assert "up to Mon 7 Dec 2026" in at_desk.get(FREE).content.decode()
+    assert "until Mon 7 Dec 2026" in at_desk.get(FREE).content.decode()
 
 
 def test_no_later_days_at_the_calendars_end(at_desk, okafor):
@@ -340,7 +340,7 @@ def test_panel_says_when_nothing_suits(at_desk, form_data, okafor):
     response = look(at_desk, form_data | {"doctor": "999"})
 
     assert response.context["free_days"] == []
-    assert "Nothing that suits is free up to Tue 8 Dec 2026." in response.content.decode()
+    assert "No matching free times until Tue 8 Dec 2026." in response.content.decode()
 
 
 def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, form_data):

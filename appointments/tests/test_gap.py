@@ -54,7 +54,7 @@ def start_of(time):
 
 
 @pytest.mark.both_databases
-def test_booking_by_the_verb(maria, okafor, booked, receptionist, isolated):
+def test_booking_by_the_action(maria, okafor, booked, receptionist, isolated):
     for time, minutes, code in EVERY_CASE:
         with isolated(time=time, minutes=minutes, code=code):
             asked = {"patient": maria, "doctor": okafor, "start_time": start_of(time), "duration_minutes": minutes}
@@ -104,14 +104,14 @@ def test_saving_without_the_form_is_refused_under_the_lock(maria, okafor, booked
     assert [error.code for error in lost.value.error_dict["start_time"]] == ["gap"]
 
 
-def test_gap_is_kept_between_appointments_only_not_at_the_end_of_hours(okafor, maria, receptionist):
+def test_gap_applies_between_appointments_but_not_at_the_end_of_hours(okafor, maria, receptionist):
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
 
     assert actions.book(start_time=start_of("11:30"), **asked).pk
 
 
 @pytest.mark.both_databases
-def test_cancelled_appointment_keeps_no_gap_and_comes_back_only_with_it(okafor, booked, maria, receptionist):
+def test_cancelled_appointment_has_no_gap_and_needs_one_to_be_reinstated(okafor, booked, maria, receptionist):
     cancelled = actions.cancel(booked, reason="Ill", cancelled_by="patient", by=receptionist)
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
     actions.book(start_time=start_of("10:30"), **asked)
@@ -281,7 +281,7 @@ def test_booking_in_the_admin_without_a_length_takes_the_doctors_usual_one(in_ad
     assert Appointment.objects.get().duration_minutes == 20
 
 
-def test_walk_in_without_a_length_takes_the_usual_one_of_whoever_is_free(at_desk, form_data):
+def test_walk_in_without_a_length_takes_the_free_doctors_usual_one(at_desk, form_data):
     at_desk.post(BOOK, form_data | {"duration_minutes": "", "doctor": "", "date": "", "time": "", "walk_in": "1"})
 
     appointment = Appointment.objects.get()
@@ -306,8 +306,8 @@ def test_day_view_says_gap_and_too_short_where_nothing_can_be_booked(okafor, boo
 
     (column,) = day_view(WEDNESDAY, user=receptionist).columns
 
-    shades = [(shade.text, shade.span) for shade in column.shades if shade.why in {"gap", "too_short"}]
-    assert shades == [
+    unavailable = [(each.text, each.span) for each in column.unavailable if each.why in {"gap", "too_short"}]
+    assert unavailable == [
         ("Gap", "09:50–10:00"),
         ("Gap", "10:30–10:40"),
         ("Gap", "11:00–11:10"),
@@ -347,4 +347,4 @@ def test_gap_of_time_that_has_passed_is_not_shown(okafor, receptionist):
 
     (column,) = day_view(dt.date(2026, 11, 24), user=receptionist).columns
 
-    assert [shade.why for shade in column.shades] == ["break"]
+    assert [each.why for each in column.unavailable] == ["break"]

@@ -1,4 +1,4 @@
-"""The open day view follows what others change: a tiny version is asked for, and the day only if it is another one."""
+"""Refreshing the open day view: it polls a version, and fetches the day only when that changes."""
 
 import datetime as dt
 
@@ -81,7 +81,7 @@ def test_version_is_the_one_the_day_view_carries(at_desk, appointment):
     assert poll(at_desk, f'"{day["data-version"]}"').status_code == 304
 
 
-def test_version_says_nothing(at_desk, appointment):
+def test_version_reveals_nothing(at_desk, appointment):
     response = at_desk.get(VERSION)
 
     assert response.content == b""
@@ -90,7 +90,7 @@ def test_version_says_nothing(at_desk, appointment):
 
 @pytest.mark.both_databases
 def test_change_between_reading_doctors_and_appointments_shows_as_one(receptionist, appointment, monkeypatch):
-    """The page carries the version from before it read the appointments and never claims to show what it does not."""
+    """The version is read before the appointments, so that a booking in between is never missed."""
     from appointments.schedule import day as day_module
 
     def read_then_overtaken(date, **values):
@@ -104,7 +104,7 @@ def test_change_between_reading_doctors_and_appointments_shows_as_one(receptioni
 
 
 def test_version_of_today_is_another_one_every_five_minutes(at_desk, appointment, now):
-    """Free times pass, and appointments become late and no-shows, though nobody does anything."""
+    """Free times pass, and appointments become late and no-shows, without any action."""
     seen = at_desk.get(VERSION)["ETag"]
 
     now.move_to(at(9, 4) + 59 * SECOND)
@@ -192,10 +192,10 @@ def test_version_at_the_calendars_ends(at_desk, isolated):
             assert at_desk.get(url).status_code == 200
 
 
-# The day fetched anew
+# Refreshing the day
 
 
-def test_htmx_gets_only_what_changes_by_itself(at_desk, appointment, isolated):
+def test_htmx_request_gets_only_the_day(at_desk, appointment, isolated):
     for query in ["", "?layout=list", "?layout=list&tab=all"]:
         with isolated(query=query):
             whole = at_desk.get(DAY + query).content.decode()

@@ -238,7 +238,7 @@ def test_copy_of_an_appointment_saved_as_new_is_refused():
     assert Appointment.objects.count() == 1
 
 
-def test_pickled_appointment_still_knows_what_it_held(patient):
+def test_pickled_appointment_still_knows_its_original_values(patient):
     held = AppointmentFactory()
     other = pickle.loads(pickle.dumps(create(patient, held.doctor, start_time=START + HOUR)))
 

@@ -26,7 +26,7 @@ def picking(at_desk, appointment, day=TODAY, **filters):
 
 
 def cells(response):
-    """Return the buttons that move the appointment, by what they say."""
+    """Return the buttons that move the appointment, by label."""
     return {
         attrs["aria-label"]: attrs["value"]
         for tag, attrs in elements(response)
@@ -35,7 +35,7 @@ def cells(response):
 
 
 def form_of(response):
-    """Return the fields that a button in the grid is sent with."""
+    """Return the fields that are sent with a button in the grid."""
     return {"version": response.context["moving"].version, "next": response.context["not_moving_url"]}
 
 
@@ -97,9 +97,9 @@ def test_its_own_time_is_offered_with_other_doctors_only(at_desk, appointment):
 def test_the_way_to_another_day_and_doctor_keeps_the_appointment_to_move(at_desk, appointment, okafor):
     response = picking(at_desk, appointment, doctor=okafor.pk)
 
-    kept = f"?doctor={okafor.pk}&move={appointment.pk}"
-    assert f"{TOMORROW}{kept}" in links(response)
-    assert f"/schedule/{kept}" in links(response)
+    query = f"?doctor={okafor.pk}&move={appointment.pk}"
+    assert f"{TOMORROW}{query}" in links(response)
+    assert f"/schedule/{query}" in links(response)
     assert ("input", {"type": "hidden", "name": "move", "value": str(appointment.pk)}) in elements(response)
     assert response.context["not_moving_url"] == f"{TODAY}?doctor={okafor.pk}"
     assert f"{TODAY}?doctor={okafor.pk}#v{appointment.pk}" in links(response)
@@ -115,7 +115,7 @@ def test_blocks_have_no_buttons_meanwhile(at_desk, appointment):
 # Picking one
 
 
-def test_picked_time_keeps_the_length_and_leads_to_the_appointment(at_desk, receptionist, appointment):
+def test_picked_time_keeps_the_length_and_shows_the_appointment(at_desk, receptionist, appointment):
     zola = DoctorFactory(full_name="Dr Zola")
     response = picking(at_desk, appointment, day=TOMORROW)
 
@@ -208,7 +208,7 @@ def test_picked_time_that_is_nonsense_moves_nothing(at_desk, appointment, isolat
 # Who may, and what
 
 
-def test_day_view_moves_nothing_for_who_may_not(client, manager, doctor_user, appointment, okafor):
+def test_day_view_refuses_to_move_without_permission(client, manager, doctor_user, appointment, okafor):
     okafor.user = doctor_user
     okafor.save()
     for user in (manager, doctor_user, UserFactory(role=None)):
@@ -217,7 +217,7 @@ def test_day_view_moves_nothing_for_who_may_not(client, manager, doctor_user, ap
         assert client.get(TODAY, {"move": appointment.pk}).status_code == 403
 
 
-def test_appointment_that_cannot_be_moved_any_more_leads_back_to_the_day(at_desk, isolated):
+def test_appointment_that_cannot_be_moved_redirects_to_the_day(at_desk, isolated):
     for status in ["in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
             appointment = AppointmentFactory(status=status, cancelled_by="patient", cancel_reason="Ill")
@@ -252,7 +252,7 @@ def test_appointment_that_is_none_is_not_found(at_desk, okafor):
     assert at_desk.get(TODAY, {"move": 999}).status_code == 404
 
 
-def test_nonsense_leads_back_to_the_day(at_desk, appointment, isolated):
+def test_invalid_move_redirects_to_the_day(at_desk, appointment, isolated):
     for value in ["x", "-1", "\0", "²", "99999999999999999999999"]:
         with isolated(value=value):
             response = at_desk.get(TODAY, {"move": value})
@@ -268,7 +268,7 @@ def test_picking_changes_nothing(at_desk, appointment):
     assert Appointment.objects.values().get() == before
 
 
-def test_form_to_type_a_time_is_one_click_away_and_leads_back(at_desk, appointment):
+def test_form_to_enter_a_time_is_one_click_away_and_returns(at_desk, appointment):
     response = picking(at_desk, appointment)
     (typing,) = [href for href in links(response) if href.startswith(f"/appointments/{appointment.pk}/move/")]
 

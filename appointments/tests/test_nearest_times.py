@@ -45,7 +45,7 @@ def test_nearest_times_are_of_the_doctor_and_the_same_specialization(at_desk, fo
     assert codes_at(response, "time") == ["doctor_overlap"]
     assert times(response, "nearest") == [("Dr Okafor", "09:00"), ("Dr Okafor", "09:30"), ("Dr Okafor", "10:30")]
     assert times(response, "nearest_others") == [("Dr Zola", "09:30"), ("Dr Zola", "10:00"), ("Dr Zola", "10:30")]
-    assert buttons(response) == [slot.take for which in OFFERS for slot in response.context[which]]
+    assert buttons(response) == [slot.query for which in OFFERS for slot in response.context[which]]
 
 
 def test_nearest_time_is_booked_by_one_click(at_desk, form_data, taken, isolated):
@@ -55,7 +55,7 @@ def test_nearest_time_is_booked_by_one_click(at_desk, form_data, taken, isolated
             refused = at_desk.post(BOOK, form_data)
             offered = refused.context[which][0]
 
-            response = at_desk.post(BOOK, form_values(refused) | {"at": offered.take})
+            response = at_desk.post(BOOK, form_values(refused) | {"at": offered.query})
 
             booked = Appointment.objects.get(booking_key=KEY)
             assert response["Location"] == f"/schedule/2026-11-25/#v{booked.pk}"
@@ -68,7 +68,7 @@ def test_nearest_time_that_is_taken_meanwhile_is_refused_with_others(at_desk, fo
     offered = refused.context["nearest"][0]
     AppointmentFactory(doctor=okafor, start_time=offered.start)
 
-    response = at_desk.post(BOOK, form_values(refused) | {"at": offered.take})
+    response = at_desk.post(BOOK, form_values(refused) | {"at": offered.query})
 
     assert codes_at(response, "time") == ["doctor_overlap"]
     assert form_values(response)["time"] == f"{offered.time}:00"
@@ -175,7 +175,7 @@ def test_refused_move_offers_nearest_times_that_move_with_one_click(at_desk, for
 
     refused = at_desk.post(address, wanted)
     offered = refused.context["nearest"][1]
-    response = at_desk.post(address, form_values(refused) | {"at": offered.take})
+    response = at_desk.post(address, form_values(refused) | {"at": offered.query})
 
     # Its own time counts as free.
     assert times(refused, "nearest") == [("Dr Okafor", "09:00"), ("Dr Okafor", "09:30"), ("Dr Okafor", "10:30")]
@@ -189,9 +189,9 @@ def test_nearest_time_takes_back_which_of_two_repeated_times_was_meant(at_desk, 
 
     refused = at_desk.post(BOOK, form_data | {"date": "2027-10-31", "time": "01:30", "which": "0"})
     offered = refused.context["nearest"][0]
-    at_desk.post(BOOK, form_values(refused) | {"at": offered.take})
+    at_desk.post(BOOK, form_values(refused) | {"at": offered.query})
 
-    assert "which" not in parse_qs(offered.take)
+    assert "which" not in parse_qs(offered.query)
     assert Appointment.objects.get(booking_key=KEY).start_time == dt.datetime(2027, 10, 31, 8, 0, tzinfo=dt.UTC)
 
 

@@ -1,4 +1,4 @@
-"""The day on paper: a sheet a doctor, with what is booked, what is free, and nothing a user may not see."""
+"""The day on paper: a sheet for each doctor, and patients hidden from users who may not see them."""
 
 import datetime as dt
 
@@ -24,8 +24,8 @@ CANCELLED = {"status": "cancelled", "cancelled_by": "patient", "cancel_reason": 
 
 
 def printed(sheet):
-    """Return the lines of a sheet as they are read: the time, and who or "free"."""
-    return [(line.time, line.block.who if line.block else "free") for line in sheet.lines]
+    """Return the lines of a sheet: the time, and the patient or "free"."""
+    return [(line.time, line.block.patient.name if line.block else "free") for line in sheet.lines]
 
 
 def free_on(sheet):
@@ -138,14 +138,14 @@ def test_no_show_is_printed_and_its_time_is_free(okafor, maria, sheet_of_the_day
     assert lines[0].block.status == "no_show"
 
 
-def test_cancelled_appointment_is_printed_apart_and_its_time_is_free(at_desk, okafor, maria):
+def test_cancelled_appointment_is_listed_below_and_its_time_is_free(at_desk, okafor, maria):
     AppointmentFactory(doctor=okafor, patient=maria, start_time=at(10, 15), **CANCELLED)
 
     response = at_desk.get(TODAY)
 
     (sheet,) = response.context["sheets"]
     assert printed(sheet) == [("08:00–18:00", "free")]
-    assert [(line.time, line.block.who) for line in sheet.cancelled] == [("10:15–10:45", "Maria Santos")]
+    assert [(line.time, line.block.patient.name) for line in sheet.cancelled] == [("10:15–10:45", "Maria Santos")]
     assert "Cancelled: 10:15–10:45 <bdi>Maria Santos</bdi>" in markup(response)
 
 
@@ -169,7 +169,7 @@ def test_inactive_doctor_with_only_an_overnight_remainder_has_no_sheet(at_desk, 
 # Days that are not like others
 
 
-def test_day_of_25_hours_says_which_of_two_times(okafor, sheet_of_the_day):
+def test_day_of_25_hours_labels_repeated_times(okafor, sheet_of_the_day):
     for hour in (0, 1):
         AppointmentFactory(doctor=okafor, start_time=dt.datetime(2026, 10, 25, hour, 30, tzinfo=dt.UTC))
 
@@ -206,7 +206,7 @@ def test_appointment_across_midnight_is_on_the_sheet_of_its_first_day(okafor, sh
 # The page
 
 
-def test_page_prints_what_a_desk_needs_of_an_appointment(at_desk, okafor, maria):
+def test_page_prints_the_details_of_an_appointment(at_desk, okafor, maria):
     AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee", status="arrived", arrived_at=at(9))
     AppointmentFactory(doctor=okafor, start_time=at(10, day=25), reason="Tomorrow")
 
@@ -246,7 +246,7 @@ def test_title_names_dates_and_no_person(at_desk, okafor, maria):
     assert "<title>Schedule Tue 24 Nov 2026 · Test Clinic</title>" in text
 
 
-def test_names_that_could_be_markup_or_run_the_other_way_stand_apart(at_desk, okafor):
+def test_names_are_escaped_and_isolated_from_text_direction(at_desk, okafor):
     AppointmentFactory(doctor=okafor, patient=PatientFactory(first_name="<b>", last_name="أحمد"), reason="<i>")
 
     text = at_desk.get(TODAY).content.decode()
@@ -255,7 +255,7 @@ def test_names_that_could_be_markup_or_run_the_other_way_stand_apart(at_desk, ok
     assert "<bdi>&lt;i&gt;</bdi>" in text
 
 
-def test_page_without_script_says_how_to_print_and_leads_back(at_desk, okafor):
+def test_page_without_script_explains_printing_and_links_back(at_desk, okafor):
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&layout=list&now=1")
 
     found = elements(response)
@@ -366,14 +366,14 @@ def test_next_working_day_without_appointments_is_the_next_weekday(subtests):
             assert next_working_day(day) == expected
 
 
-def test_next_working_day_is_the_next_with_appointments_be_it_a_weekend():
+def test_next_working_day_may_be_a_weekend_with_appointments():
     AppointmentFactory(start_time=at(10, day=28))  # a Saturday
     AppointmentFactory(start_time=at(10, day=30))
 
     assert next_working_day(DAY) == dt.date(2026, 11, 28)
 
 
-def test_next_working_day_passes_over_days_on_which_nobody_comes(isolated):
+def test_next_working_day_skips_days_without_patients(isolated):
     for status, expected in [("booked", 28), ("cancelled", 25), ("no_show", 25)]:
         with isolated(status=status, expected=expected):
             AppointmentFactory(
@@ -410,7 +410,7 @@ def test_next_working_day_makes_one_query(django_assert_num_queries):
         next_working_day(DAY)
 
 
-def test_pack_holds_today_and_the_next_working_day_for_each_doctor(at_desk, okafor, lindgren, maria):
+def test_paper_backup_has_today_and_the_next_working_day(at_desk, okafor, lindgren, maria):
     AppointmentFactory(doctor=okafor, patient=maria, start_time=at(10, day=27), reason="Friday's")
 
     response = at_desk.get(PACK)
@@ -437,7 +437,7 @@ def test_next_working_day_is_printed_with_the_filters(at_desk, okafor, lindgren)
 
 
 def fill(doctors, per_doctor):
-    """Put many appointments into the day, without the claims that this test does not ask about."""
+    """Add many appointments to the day, without locking diaries."""
     patient = PatientFactory()
     models.QuerySet(Appointment).bulk_create(
         Appointment(

@@ -6,7 +6,7 @@ import uuid
 import pytest
 from django.core.exceptions import ValidationError
 
-from appointments.booking import actions
+from appointments.booking import actions, registration
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, at, form_values
 from appointments.tests.factories import AppointmentFactory
@@ -179,13 +179,13 @@ def test_taken_time_registers_no_patient_and_a_nearest_time_books_both(at_desk, 
     assert codes_at(refused, "time") == ["doctor_overlap"]
     assert Appointment.objects.get() == in_the_way
     assert not Patient.objects.filter(last_name="Silva").exists()
-    assert at_desk.post(BOOK, form_data | {"at": offered.take}).status_code == 302
+    assert at_desk.post(BOOK, form_data | {"at": offered.query}).status_code == 302
     booked = Appointment.objects.get(booking_key=KEY)
     assert (booked.patient.full_name, booked.start_time) == ("Ana Silva", offered.start)
 
 
 @pytest.mark.both_databases
-def test_patient_who_is_refused_leaves_no_appointment(at_desk, form_data, isolated):
+def test_refused_patient_leaves_no_appointment(at_desk, form_data, isolated):
     cases = [
         ({"new-first_name": ""}, "first_name", "required"),
         ({"new-last_name": " "}, "last_name", "required"),
@@ -227,10 +227,10 @@ def test_email_that_is_taken_is_refused_at_its_field_and_shows_whose_it_is(at_de
 def test_email_taken_between_check_and_write_is_refused_at_its_field(at_desk, form_data, monkeypatch):
     def overtaken(*args, **kwargs):
         PatientFactory(email="ana@example.org")
-        return register_and(*args, **kwargs)
+        return register_and_book(*args, **kwargs)
 
-    register_and = actions.register_and
-    monkeypatch.setattr(actions, "register_and", overtaken)
+    register_and_book = registration.register_and_book
+    monkeypatch.setattr(registration, "register_and_book", overtaken)
 
     response = at_desk.post(BOOK, form_data)
 
@@ -242,10 +242,10 @@ def test_email_taken_between_check_and_write_is_refused_at_its_field(at_desk, fo
 def test_time_that_is_taken_between_check_and_write_leaves_no_patient(at_desk, form_data, okafor, monkeypatch):
     def overtaken(*args, **kwargs):
         AppointmentFactory(doctor=okafor, start_time=at(10))
-        return register_and(*args, **kwargs)
+        return register_and_book(*args, **kwargs)
 
-    register_and = actions.register_and
-    monkeypatch.setattr(actions, "register_and", overtaken)
+    register_and_book = registration.register_and_book
+    monkeypatch.setattr(registration, "register_and_book", overtaken)
 
     response = at_desk.post(BOOK, form_data)
 
@@ -333,7 +333,7 @@ def test_same_key_with_another_email_is_another_patient_and_refused(at_desk, for
     assert Patient.objects.count() == Appointment.objects.count() == 1
 
 
-def test_key_that_is_none_registers_nobody(at_desk, form_data):
+def test_invalid_key_registers_no_patient(at_desk, form_data):
     response = at_desk.post(BOOK, form_data | {"booking_key": "x"})
 
     assert codes_at(response, "__all__") == ["incomplete"]
@@ -354,7 +354,7 @@ def test_register_and_takes_back_the_patient_when_the_appointment_fails(okafor):
         raise ValidationError({"start_time": ValidationError("No.", code="no")})
 
     with pytest.raises(ValidationError) as refusal:
-        actions.register_and(fail, new_patient=ana, booking_key=uuid.uuid4(), by=None)
+        registration.register_and_book(fail, new_patient=ana, booking_key=uuid.uuid4(), by=None)
 
     assert codes_in(refusal.value) == {"start_time": ["no"]}
     assert not Patient.objects.exists()
@@ -374,7 +374,7 @@ def test_register_and_returns_what_the_key_has_arranged_before(okafor):
         )
 
     first, second = (
-        actions.register_and(book, new_patient=ana, booking_key=uuid.UUID(KEY), by=None) for _send in range(2)
+        registration.register_and_book(book, new_patient=ana, booking_key=uuid.UUID(KEY), by=None) for _send in range(2)
     )
 
     assert first == second
@@ -386,6 +386,6 @@ def test_registered_with_finds_whom_a_key_has_booked_for(isolated):
         with isolated(email=email):
             appointment = AppointmentFactory(patient=PatientFactory(email="ana@example.org"))
 
-            assert actions.registered_with(appointment.booking_key, email=email) == appointment.patient
-            assert actions.registered_with(appointment.booking_key, email="other@example.org") is None
-            assert actions.registered_with(uuid.uuid4(), email=email) is None
+            assert registration.registered_with(appointment.booking_key, email=email) == appointment.patient
+            assert registration.registered_with(appointment.booking_key, email="other@example.org") is None
+            assert registration.registered_with(uuid.uuid4(), email=email) is None

@@ -566,7 +566,7 @@ def test_transition_back_from_a_consultation_is_to_in_consultation_only(subtests
             assert code_of_transition("completed", back, at=END) == "transition"
 
 
-def test_transition_back_from_cancelled_needs_a_start_to_come(subtests):
+def test_reinstating_needs_a_start_in_the_future(subtests):
     cases = [(START - DAY, None), (START - MINUTE, None), (START, "past"), (START + MINUTE, "past")]
     for at, code in cases:
         with subtests.test(at=at, code=code):

@@ -1,4 +1,4 @@
-"""The day view: what it shows of a day, to whom, and at what cost."""
+"""The page of the day view: its content, filters, permissions and queries."""
 
 import datetime as dt
 
@@ -58,14 +58,13 @@ def test_schedule_shows_the_day(at_desk, okafor, maria, isolated):
             response = at_desk.get(address)
 
             assert response.context["day"].date == dt.date(2026, 11, 24)
-            assert [(block.time, block.who, block.reason) for block in response.context["day"].listed] == [
-                ("10:00", "Maria Santos", "Sore knee")
-            ]
+            (block,) = response.context["day"].listed
+            assert (block.time, block.patient.name, block.patient.reason) == ("10:00", "Maria Santos", "Sore knee")
             assert "Maria Santos" in response.content.decode()
             assert "Tomorrow" not in response.content.decode()
 
 
-def test_block_stands_at_its_minute_for_its_minutes(at_desk, okafor):
+def test_block_is_placed_by_start_and_length(at_desk, okafor):
     for start, minutes in ((at(8), 15), (at(10), 30), (at(10, 45), 45), (at(11, 40), 100)):
         AppointmentFactory(doctor=okafor, start_time=start, duration_minutes=minutes)
 
@@ -92,7 +91,7 @@ def test_block_outside_the_usual_hours_stretches_the_grid(at_desk, okafor):
     assert response.context["day"].hours[0].label == "06:00"
 
 
-def test_block_says_its_status_by_class_and_in_words(at_desk, okafor):
+def test_block_shows_its_status_by_class_and_in_words(at_desk, okafor):
     AppointmentFactory(doctor=okafor, status="arrived", arrived_at=at(9))
 
     response = at_desk.get(TODAY)
@@ -104,14 +103,14 @@ def test_block_says_its_status_by_class_and_in_words(at_desk, okafor):
     assert "<em>Arrived</em>" in response.content.decode()
 
 
-def test_now_stands_at_nine(at_desk, okafor):
+def test_present_time_is_marked(at_desk, okafor):
     response = at_desk.get(TODAY)
 
     assert {attrs["data-minute"] for attrs in with_class(response, "now-line")} == {"60"}
     assert {"at-h1", "at-m0"} <= set(with_class(response, "now-line")[0]["class"].split())
 
 
-def test_another_day_has_no_now(at_desk, okafor):
+def test_other_days_do_not_mark_the_present_time(at_desk, okafor):
     assert with_class(at_desk.get("/schedule/2026-11-25/"), "now-line") == []
 
 
@@ -139,7 +138,7 @@ def test_cancelled_appointment_is_listed_but_not_drawn(at_desk, okafor):
     assert len(with_class(as_list, "is-cancelled")) == 1
 
 
-def test_free_time_leads_to_the_booking_form_filled_in(at_desk, okafor):
+def test_free_time_links_to_the_filled_in_booking_form(at_desk, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(10))
 
     response = at_desk.get(TODAY)
@@ -149,7 +148,7 @@ def test_free_time_leads_to_the_booking_form_filled_in(at_desk, okafor):
     assert f"/appointments/book/?doctor={okafor.pk}&date=2026-11-24&time=10%3A30" in hrefs(response)
 
 
-def test_inactive_doctor_is_shown_with_what_is_booked_only(at_desk, okafor, lindgren):
+def test_inactive_doctor_is_shown_with_appointments_only(at_desk, okafor, lindgren):
     AppointmentFactory(doctor=okafor)
     Doctor.objects.update(is_active=False)
 
@@ -174,7 +173,7 @@ def test_list_layout_shows_the_same_in_order_of_time(at_desk, okafor, lindgren, 
     assert "912 345 678" in response.content.decode()
 
 
-def test_day_without_doctors_says_so(at_desk):
+def test_day_without_doctors_shows_a_message(at_desk):
     response = at_desk.get(TODAY)
 
     assert len(with_class(response, "empty-day")) == 1
@@ -200,11 +199,11 @@ def test_filter_by_specialization_shows_those_doctors(at_desk, okafor, lindgren)
     assert shown_doctors(response) == ["Dr Lindgren"]
 
 
-def test_specialization_that_is_not_the_doctors_gives_way_to_the_doctor(at_desk, okafor, lindgren):
+def test_doctor_overrides_a_contradictory_specialization(at_desk, okafor, lindgren):
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&specialization=Dermatology")
 
     assert shown_doctors(response) == ["Dr Okafor"]
-    assert response.context["kept"] == {"doctor": str(okafor.pk)}
+    assert response.context["filters"] == {"doctor": str(okafor.pk)}
     assert f"/schedule/2026-11-25/?doctor={okafor.pk}" in hrefs(response)
 
 
@@ -212,17 +211,17 @@ def test_specialization_of_the_doctor_stays_chosen(at_desk, okafor, lindgren):
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&specialization=Cardiology")
 
     assert shown_doctors(response) == ["Dr Okafor"]
-    assert response.context["kept"] == {"doctor": str(okafor.pk), "specialization": "Cardiology"}
+    assert response.context["filters"] == {"doctor": str(okafor.pk), "specialization": "Cardiology"}
 
 
-def test_filter_that_shows_nobody_offers_all(at_desk, okafor):
+def test_filter_without_matches_offers_all_doctors(at_desk, okafor):
     response = at_desk.get(f"{TODAY}?specialization=Alchemy")
 
     assert len(with_class(response, "empty-day")) == 1
     assert TODAY in hrefs(response)
 
 
-def test_unknown_specialization_shows_nobody(at_desk, okafor):
+def test_unknown_specialization_shows_no_doctors(at_desk, okafor):
     assert shown_doctors(at_desk.get(f"{TODAY}?specialization=%00Alchemy")) == []
 
 
@@ -244,7 +243,7 @@ def test_date_field_goes_to_the_date_and_keeps_the_filters(at_desk, okafor):
     assert response["Location"] == f"/schedule/2026-12-01/?doctor={okafor.pk}&layout=list"
 
 
-def test_date_field_with_no_date_goes_to_today_and_says_so(at_desk, isolated):
+def test_invalid_date_in_the_field_shows_today_with_a_message(at_desk, isolated):
     for date in ["2026-02-30", "0001-01-01", "9999-12-31", "1899-12-31", "2200-01-01", "", "\0", "x"]:
         with isolated(date=date):
             response = at_desk.get("/schedule/", {"date": date, "layout": "list"}, follow=True)
@@ -269,17 +268,17 @@ def test_invalid_date_in_the_address_is_not_found(at_desk, isolated):
             assert at_desk.get(f"/schedule/{date}/").status_code == 404
 
 
-def test_neighbours_keep_the_filters(at_desk, okafor):
+def test_links_to_other_days_keep_the_filters(at_desk, okafor):
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&layout=list&unknown=1")
 
-    kept = f"?doctor={okafor.pk}&layout=list"
-    assert f"/schedule/2026-11-23/{kept}" in hrefs(response)
-    assert f"/schedule/2026-11-25/{kept}" in hrefs(response)
-    assert f"/schedule/{kept}" in hrefs(response)
+    query = f"?doctor={okafor.pk}&layout=list"
+    assert f"/schedule/2026-11-23/{query}" in hrefs(response)
+    assert f"/schedule/2026-11-25/{query}" in hrefs(response)
+    assert f"/schedule/{query}" in hrefs(response)
     assert f"{TODAY}?doctor={okafor.pk}" in hrefs(response)
 
 
-def test_calendar_ends_have_one_neighbour(at_desk, okafor, isolated):
+def test_first_and_last_day_of_the_calendar_have_one_link(at_desk, okafor, isolated):
     for date, before, after in [("1900-01-01", None, "1900-01-02"), ("2199-12-31", "2199-12-30", None)]:
         with isolated(date=date, before=before, after=after):
             response = at_desk.get(f"/schedule/{date}/")
@@ -290,7 +289,7 @@ def test_calendar_ends_have_one_neighbour(at_desk, okafor, isolated):
             assert neighbours.get("Next day") == (after and f"/schedule/{after}/")
 
 
-def test_day_of_a_clock_change_places_by_clinic_time(at_desk, okafor, isolated):
+def test_blocks_on_a_clock_change_are_placed_by_clinic_time(at_desk, okafor, isolated):
     for date, place in [("2027-03-28", "at-h5"), ("2027-10-31", "at-h4")]:
         with isolated(date=date, place=place):
             AppointmentFactory(doctor=okafor, start_time=dt.datetime.fromisoformat(f"{date}T12:00+00:00"))
@@ -342,7 +341,7 @@ def test_doctor_sees_names_in_the_own_column_only(client, doctor_user, okafor, l
         assert f"/appointments/{theirs.pk}/" not in hrefs(response)
 
 
-def test_who_cannot_book_is_offered_no_free_times(client, request, okafor, isolated):
+def test_user_who_may_not_book_sees_no_free_times(client, request, okafor, isolated):
     for role in ["manager", "doctor_user"]:
         with isolated(role=role):
             client.force_login(request.getfixturevalue(role))
@@ -361,7 +360,7 @@ def test_receptionist_is_offered_free_times(at_desk, okafor):
 
 
 def fill(doctors, per_doctor):
-    """Put many appointments into the day, without the claims that this test does not ask about."""
+    """Add many appointments to the day, without locking diaries."""
     patient = PatientFactory()
     models.QuerySet(Appointment).bulk_create(
         Appointment(

@@ -12,7 +12,15 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import strategies as st
 
-from appointments.availability.search import Piece, Slot, SlotSearch, find_free, free_pieces, nearest, slot_words
+from appointments.availability.search import (
+    FreeInterval,
+    Slot,
+    SlotSearch,
+    find_free,
+    free_intervals,
+    nearest,
+    slot_parameters,
+)
 from appointments.booking import actions
 from appointments.booking.forms import slot_initial
 from appointments.models import Appointment
@@ -42,7 +50,7 @@ def spans(*minutes):
 def pieces(*taken, minutes=15, at=BEFORE, closes=120):
     """Return the free pieces of a short day as pairs of minutes after the opening."""
     opening = (OPENS, OPENS + closes * MINUTE)
-    found = free_pieces([opening], spans(*taken), minutes=minutes, at=at)
+    found = free_intervals([opening], spans(*taken), minutes=minutes, at=at)
     return [((piece.start - OPENS) // MINUTE, (piece.end - OPENS) // MINUTE) for piece in found]
 
 
@@ -104,14 +112,14 @@ def test_appointment_has_room_from_the_start_of_its_piece_on(subtests):
 
 
 def test_piece_says_how_much_room_there_is():
-    found = free_pieces([OPENING], spans((75, 600)), minutes=15, at=BEFORE)
+    found = free_intervals([OPENING], spans((75, 600)), minutes=15, at=BEFORE)
 
-    assert [(piece.room_until, piece.room_minutes) for piece in found] == [
+    assert [(piece.free_until, piece.max_minutes) for piece in found] == [
         (OPENS + 75 * MINUTE, 75),
         (OPENS + 75 * MINUTE, 45),
         (OPENS + 75 * MINUTE, 15),
     ]
-    assert Piece(OPENS, OPENS, OPENS + 59.9 * MINUTE).room_minutes == 59
+    assert FreeInterval(OPENS, OPENS, OPENS + 59.9 * MINUTE).max_minutes == 59
 
 
 def test_time_begins_at_the_full_five_minutes_after_now(subtests):
@@ -139,14 +147,14 @@ A_SPAN = st.tuples(st.integers(-90, 690), st.integers(1, 180)).map(lambda it: (i
 def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
     taken, now = spans(*taken), OPENS + now * MINUTE
 
-    found = list(free_pieces([OPENING], taken, minutes=minutes, at=now))
+    found = list(free_intervals([OPENING], taken, minutes=minutes, at=now))
 
     for piece in found:
-        assert OPENING[0] <= piece.start < piece.end <= piece.room_until <= OPENING[1]
+        assert OPENING[0] <= piece.start < piece.end <= piece.free_until <= OPENING[1]
         assert piece.start > now
         assert piece.end - piece.start >= SHORTEST
-        assert piece.room_until - piece.start >= minutes * MINUTE
-        assert all(end <= piece.start or start >= piece.room_until for start, end in taken)
+        assert piece.free_until - piece.start >= minutes * MINUTE
+        assert all(end <= piece.start or start >= piece.free_until for start, end in taken)
     assert all(one.end <= next_one.start for one, next_one in pairwise(found))
 
 
@@ -155,7 +163,7 @@ def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
 def test_no_half_hour_with_room_is_forgotten(taken, minutes):
     """What begins on the clock's half hour and fits is the start of a piece, or lies in one that has room."""
     taken = spans(*taken)
-    found = list(free_pieces([OPENING], taken, minutes=minutes, at=BEFORE))
+    found = list(free_intervals([OPENING], taken, minutes=minutes, at=BEFORE))
 
     for half_hour in range(20):
         start = OPENS + 30 * half_hour * MINUTE
@@ -199,7 +207,7 @@ def test_slot_is_understood_by_the_form_it_is_taken_into(settings, isolated):
 
                 slot = Slot(Doctor(pk=7), start)
 
-                taken = slot_initial({name: values[0] for name, values in parse_qs(slot.take).items()})
+                taken = slot_initial({name: values[0] for name, values in parse_qs(slot.query).items()})
                 assert taken["doctor"] == 7
                 assert clinic_time.instant_at(taken["date"], taken["time"], which=taken.get("which")) == start
 
@@ -212,7 +220,7 @@ def test_slot_says_which_of_two_repeated_times(subtests):
     ]
     for start, words in cases:
         with subtests.test(start=start, words=words):
-            assert slot_words(7, start) == {"doctor": 7} | words
+            assert slot_parameters(7, start) == {"doctor": 7} | words
 
 
 # What is sought
@@ -228,8 +236,8 @@ def lindgren(db, now):
     return DoctorFactory(full_name="Dr Lindgren", specialization="Dermatology")
 
 
-def find(wish=None, *, first_day=TUESDAY, days=1, **values):
-    return find_free(wish or SlotSearch(), list(Doctor.objects.active()), first_day=first_day, days=days, **values)
+def find(search=None, *, first_day=TUESDAY, days=1, **values):
+    return find_free(search or SlotSearch(), list(Doctor.objects.active()), first_day=first_day, days=days, **values)
 
 
 def names(found):
@@ -240,7 +248,7 @@ def times(found):
     return sorted(slot.time for slot in found.slots())
 
 
-def test_all_active_doctors_are_sought_who_is_free_first_comes_first(okafor, lindgren):
+def test_search_lists_active_doctors_by_their_first_free_time(okafor, lindgren):
     DoctorFactory(full_name="Dr Gone", is_active=False)
     AppointmentFactory(doctor=lindgren, start_time=at(9), duration_minutes=60)
 
@@ -254,17 +262,17 @@ def test_doctors_come_by_name_while_free_at_the_same_time(okafor, lindgren):
     assert names(find()) == ["Dr Lindgren", "Dr Okafor"]
 
 
-def test_one_doctor_is_sought(okafor, lindgren):
+def test_search_for_one_doctor(okafor, lindgren):
     assert names(find(SlotSearch(doctor_id=okafor.pk))) == ["Dr Okafor"]
     assert names(find(SlotSearch(doctor_id=999))) == []
 
 
-def test_one_specialization_is_sought(okafor, lindgren):
+def test_search_for_one_specialization(okafor, lindgren):
     assert names(find(SlotSearch(specialization="Dermatology"))) == ["Dr Lindgren"]
     assert names(find(SlotSearch(specialization="Dermatology", doctor_id=okafor.pk))) == []
 
 
-def test_part_of_day_is_sought(okafor, subtests):
+def test_search_by_part_of_day(okafor, subtests):
     cases = [
         ("", "08:00", "17:30"),
         ("morning", "08:00", "11:30"),
@@ -298,7 +306,7 @@ def test_part_of_day_is_by_the_clinics_clock(settings, subtests):
             assert suited == [part]
 
 
-def test_weekday_is_sought(okafor, subtests):
+def test_search_by_weekday(okafor, subtests):
     for weekday in range(7):
         with subtests.test(weekday=weekday):
             found = find(SlotSearch(weekday=weekday), days=14)
@@ -412,7 +420,7 @@ def test_no_doctors_find_nothing(db, now):
 
 
 def test_find_makes_four_queries_however_many_doctors_and_days(now, isolated):
-    wish_cases = [
+    searches = [
         SlotSearch(),
         SlotSearch(specialization="General practice"),
         SlotSearch(weekday=2, part_of_day="morning"),
@@ -422,11 +430,11 @@ def test_find_makes_four_queries_however_many_doctors_and_days(now, isolated):
     for doctor in doctors[:3]:
         AppointmentFactory(doctor=doctor)
 
-    for wish in wish_cases:
+    for search in searches:
         for asked in [doctors[:3], doctors]:
-            with isolated(wish=wish, doctors=len(asked)):
+            with isolated(search=search, doctors=len(asked)):
                 with CaptureQueriesContext(connection) as queries:
-                    found = find_free(wish, asked, first_day=TUESDAY, days=60)
+                    found = find_free(search, asked, first_day=TUESDAY, days=60)
                     slots = list(found.slots())
 
                 assert len(queries) == 4
@@ -514,6 +522,6 @@ def test_nearest_are_in_order_of_time_the_earlier_first_choice(subtests):
         ([10.5, 30, 9], 5, [9, 10.5, 30]),
         ([], 3, []),
     ]
-    for hours, most, expected in cases:
-        with subtests.test(hours=hours, most=most, expected=expected):
-            assert nearest(iter(slots_at(*hours)), at(10), most=most) == slots_at(*expected)
+    for hours, limit, expected in cases:
+        with subtests.test(hours=hours, limit=limit, expected=expected):
+            assert nearest(iter(slots_at(*hours)), at(10), limit=limit) == slots_at(*expected)

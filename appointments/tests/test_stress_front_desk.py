@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from appointments import locking
-from appointments.booking import actions
+from appointments.booking import registration
 from appointments.models import Appointment
 from appointments.tests.front_desk_races import PRESSES, run
 from appointments.tests.test_stress_processes import output_of, process
@@ -69,13 +69,13 @@ def test_walk_in_sent_many_times_at_once_is_one_appointment(outcome_of):
 @in_threads
 def test_form_that_is_not_recognized_as_sent_before_is_refused(monkeypatch):
     """Control: without looking for what the key has registered, the repeats meet their own patient."""
-    monkeypatch.setattr(actions, "registered_with", lambda key, *, email: None)
+    monkeypatch.setattr(registration, "registered_with", lambda key, *, email: None)
 
     assert run("register_and_book")["answers"]["booked"] == 1
 
 
 @in_threads
-def test_walk_ins_without_claim_double_book(monkeypatch):
+def test_walk_ins_without_lock_double_book(monkeypatch):
     """Control: the same walk-ins, slowed down between check and write, without the claim."""
     check_claimed = Appointment._check_under_lock
 

@@ -65,7 +65,7 @@ def test_everybody_booked_into_a_leave_is_on_its_list():
     assert "leave: 302" in answers
 
 
-def test_without_the_claim_somebody_is_forgotten(monkeypatch):
+def test_without_the_lock_an_affected_appointment_is_missed(monkeypatch):
     """Control: the same race, with leave that does not claim the diary."""
     monkeypatch.setattr(DoctorQuerySet, "claim", lambda doctors: None)
 

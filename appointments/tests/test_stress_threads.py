@@ -207,7 +207,7 @@ def test_race_has_one_winner(race, refusal, slow_write):
 
 
 @pytest.mark.parametrize(("race", "refusal"), RACES)
-def test_race_without_claim_double_books(race, refusal, slow_write, disable_lock):
+def test_race_without_lock_double_books(race, refusal, slow_write, disable_lock):
     """Control: the same races, nothing but the claim taken away."""
     outcomes = race()
 
@@ -247,7 +247,7 @@ def test_crowd_at_random_times_never_overlaps():
     assert doubles() == 0
 
 
-def test_crowd_without_claim_double_books(slow_write, disable_lock):
+def test_crowd_without_lock_double_books(slow_write, disable_lock):
     """Control: the same crowd, slowed down between check and write, without the claim."""
     crowd_at_random_times()
 

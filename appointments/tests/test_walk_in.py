@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 
 from appointments.availability.search import SlotSearch
 from appointments.booking import actions
+from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, form_values
 from appointments.tests.booking_form import at as instant
@@ -50,7 +51,7 @@ def test_walk_in_says_what_it_has_booked(at_desk, sent):
     assert str(message) == "Walk-in: Maria Santos, Tue 24 Nov 2026 09:05, Dr Okafor."
 
 
-def test_walk_in_goes_to_who_is_free_first(at_desk, sent, okafor):
+def test_walk_in_goes_to_the_doctor_who_is_free_first(at_desk, sent, okafor):
     abel = DoctorFactory(full_name="Dr Abel")
     AppointmentFactory(doctor=abel, start_time=at(9), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=30)
@@ -223,7 +224,7 @@ def test_walk_in_of_a_new_patient_registers_and_books(at_desk, sent, new_patient
 
 
 @pytest.mark.both_databases
-def test_walk_in_of_a_new_patient_with_nobody_free_registers_nobody(client, receptionist, sent, new_patient, now):
+def test_walk_in_without_a_free_doctor_registers_no_patient(client, receptionist, sent, new_patient, now):
     now.move_to(at(17, 45))
     client.force_login(receptionist)
 
@@ -234,7 +235,7 @@ def test_walk_in_of_a_new_patient_with_nobody_free_registers_nobody(client, rece
     assert not Appointment.objects.exists()
 
 
-def test_walk_in_of_who_may_be_registered_already_is_one_more_click(at_desk, sent, new_patient):
+def test_walk_in_of_a_possible_duplicate_takes_one_more_click(at_desk, sent, new_patient):
     namesake = PatientFactory(phone_number="934111222")
     sent |= new_patient | {"new-phone_number": "+351 934 111 222"}
 
@@ -253,29 +254,29 @@ def test_walk_in_of_who_may_be_registered_already_is_one_more_click(at_desk, sen
 
 
 @pytest.mark.both_databases
-def test_verb_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
+def test_walk_in_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
     def fail(*args, **kwargs):
         raise ValidationError({"status": ValidationError("No.", code="no")})
 
     monkeypatch.setattr(actions, "mark_arrived", fail)
 
     with pytest.raises(ValidationError) as refusal:
-        actions.walk_in(patient=maria, search=SlotSearch(), by=None)
+        walk_in(patient=maria, search=SlotSearch(), by=None)
 
     assert codes_in(refusal.value) == {"status": ["no"]}
     assert not Appointment.objects.exists()
 
 
-def test_verb_prefers_what_is_wished_for(maria, okafor):
+def test_walk_in_takes_the_requested_specialization(maria, okafor):
     lindgren = DoctorFactory(specialization="Dermatology")
 
-    assert actions.walk_in(patient=maria, search=SlotSearch(specialization="Dermatology"), by=None).doctor == lindgren
+    assert walk_in(patient=maria, search=SlotSearch(specialization="Dermatology"), by=None).doctor == lindgren
 
 
 @pytest.mark.both_databases
-def test_verb_without_a_key_books_each_time(okafor):
+def test_walk_in_without_a_key_books_each_time(okafor):
     appointments = [
-        actions.walk_in(patient=PatientFactory(), search=SlotSearch(minutes=15), by=None) for _appointment in range(3)
+        walk_in(patient=PatientFactory(), search=SlotSearch(minutes=15), by=None) for _appointment in range(3)
     ]
 
     assert [appointment.start_time for appointment in appointments] == [at(9, 5), at(9, 20), at(9, 35)]
@@ -327,7 +328,7 @@ def test_walk_in_of_an_invalid_length_is_refused_at_its_field(at_desk, sent, iso
             assert not Appointment.objects.exists()
 
 
-def test_time_typed_beside_a_walk_in_is_not_looked_at_and_kept(at_desk, sent, maria, okafor, isolated):
+def test_walk_in_ignores_but_keeps_the_time_typed(at_desk, sent, maria, okafor, isolated):
     for typed_time in [{"time": "99:99"}, {"date": "2027-03-28", "time": "01:30"}, {"date": "x"}]:
         with isolated(typed_time=typed_time):
             AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=180)

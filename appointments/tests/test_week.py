@@ -1,4 +1,4 @@
-"""The week of one doctor: a column a date, each as the day view shows it."""
+"""The week of one doctor, with a column for each date as in the day view."""
 
 import datetime as dt
 
@@ -43,8 +43,8 @@ def column_on(week, day):
     return next(column for column in week.columns if column.date.day == day)
 
 
-def shades(column):
-    return [(shade.text, shade.span) for shade in column.shades]
+def unavailable_in(column):
+    return [(each.text, each.span) for each in column.unavailable]
 
 
 def marks(items):
@@ -66,7 +66,7 @@ def with_class(response, name):
 # Which dates
 
 
-def test_week_is_that_in_which_the_date_lies(at_desk, okafor, isolated):
+def test_week_contains_the_date(at_desk, okafor, isolated):
     for date in ["2026-11-23", "2026-11-24", "2026-11-28", "2026-11-29"]:
         with isolated(date=date):
             week = at_desk.get(address(okafor, date)).context["week"]
@@ -116,14 +116,14 @@ def test_weekend_has_a_column_only_if_it_is_used(okafor, receptionist, isolated)
             assert days_of(week_view(okafor, TUESDAY, user=receptionist)) == shown
 
 
-def test_saturday_on_leave_has_a_column_that_says_so(okafor, administrator):
+def test_saturday_on_leave_has_a_column_with_the_reason(okafor, administrator):
     TimetableFactory(doctor=okafor, week=hours((9, 12), days=[4, 5]))
     LeaveFactory(doctor=okafor, start_time=at(0, day=28), end_time=at(0, day=29))
 
     week = week_view(okafor, TUESDAY, user=administrator)
 
     assert days_of(week) == [23, 24, 25, 26, 27, 28]
-    assert shades(column_on(week, 28)) == [("Leave: Training", "")]
+    assert unavailable_in(column_on(week, 28)) == [("Leave: Training", "")]
 
 
 # What a column shows
@@ -168,7 +168,7 @@ def test_appointment_over_midnight_is_on_its_first_day_and_blocks_the_next(okafo
     assert column_on(week, 25).blocks[0].place.minute == 23 * 60 + 30
 
 
-def test_gap_after_an_appointment_of_the_week_before_is_kept(okafor, receptionist):
+def test_gap_reaches_in_from_the_week_before(okafor, receptionist):
     Doctor.objects.filter(pk=okafor.pk).update(gap_minutes=30)
     okafor.refresh_from_db()
     TimetableFactory(doctor=okafor, week={0: [(dt.time.min, dt.time(4))]})
@@ -179,14 +179,14 @@ def test_gap_after_an_appointment_of_the_week_before_is_kept(okafor, receptionis
     assert week.columns[0].next_free.time == "00:30"
 
 
-def test_columns_say_why_the_doctor_cannot_be_booked(okafor, administrator):
+def test_columns_show_why_the_doctor_is_unavailable(okafor, administrator):
     TimetableFactory(doctor=okafor, week=hours((8, 12), (13, 17), days=[0, 2, 3, 4]) | hours((10, 16), days=[1]))
     LeaveFactory(doctor=okafor, start_time=at(14, day=25), end_time=at(0, day=27))
     ClosureFactory(date=dt.date(2026, 11, 27), name="Stocktaking")
 
     week = week_view(okafor, TUESDAY, user=administrator, at=LONG_AGO)
 
-    assert {column.date.day: shades(column) for column in week.columns} == {
+    assert {column.date.day: unavailable_in(column) for column in week.columns} == {
         23: [("Break", "12:00–13:00")],
         24: [("Before hours", "until 10:00"), ("After hours", "from 16:00")],
         25: [("Break", "12:00–13:00"), ("Leave: Training", "from 14:00")],
@@ -208,16 +208,16 @@ def test_hours_drawn_go_from_the_earliest_to_the_latest_of_all_days(okafor, rece
         assert column.marks == []
 
 
-def test_week_in_which_nobody_works_shows_the_usual_hours(okafor, receptionist):
+def test_week_without_working_hours_shows_the_usual_hours(okafor, receptionist):
     TimetableFactory(doctor=okafor, valid_until=dt.date(2026, 1, 1))
 
     week = week_view(okafor, TUESDAY, user=receptionist)
 
     assert (week.hours[0].label, week.hours[-1].label) == ("08:00", "17:00")
-    assert {shade for column in week.columns for shade in shades(column)} == {("Not working", "")}
+    assert {each for column in week.columns for each in unavailable_in(column)} == {("Not working", "")}
 
 
-def test_head_says_how_many_appointments_and_how_much_of_the_hours(at_desk, okafor):
+def test_head_shows_the_number_of_appointments_and_the_booked_share(at_desk, okafor):
     TimetableFactory(doctor=okafor)
     for hour in (8, 9):
         AppointmentFactory(doctor=okafor, start_time=at(hour, day=25), duration_minutes=60)
@@ -238,7 +238,7 @@ def test_counts_are_by_status(okafor, receptionist):
     assert week_view(okafor, TUESDAY, user=receptionist).counts == [(Status.BOOKED, 2), (Status.COMPLETED, 1)]
 
 
-def test_today_is_marked_and_has_the_line_of_now(at_desk, okafor):
+def test_today_is_marked_and_shows_the_present_time(at_desk, okafor):
     response = at_desk.get(address(okafor))
 
     assert [column.now and column.now.label for column in response.context["week"].columns] == [
@@ -260,7 +260,7 @@ def test_another_week_has_no_today(at_desk, okafor):
     assert [attrs for _tag, attrs in elements(response) if attrs.get("aria-current") == "date"] == []
 
 
-def test_free_times_lead_to_the_booking_form_from_now_on(at_desk, okafor):
+def test_future_free_times_link_to_the_booking_form(at_desk, okafor):
     response = at_desk.get(address(okafor))
 
     week = response.context["week"]
@@ -331,7 +331,7 @@ def test_day_of_a_clock_change_has_its_length_and_hours_of_its_own(settings, oka
                 assert column.marks in ([], list(column.grid.hour_marks()))
 
 
-def test_free_times_and_appointments_of_any_day_stand_at_their_own_instant(settings, okafor, receptionist, isolated):
+def test_free_times_and_appointments_are_placed_at_their_instants(settings, okafor, receptionist, isolated):
     for case, (zone, change, _minutes) in NIGHT.items():
         with isolated(case):
             settings.TIME_ZONE = zone
@@ -352,7 +352,7 @@ def test_free_times_and_appointments_of_any_day_stand_at_their_own_instant(setti
                     assert free.time == clinic_time.time_text(each.grid.instant_at(free.place.minute))
 
 
-def test_hours_of_the_column_say_what_the_clocks_do(okafor, receptionist):
+def test_hours_of_a_column_follow_the_clock_change(okafor, receptionist):
     spring, autumn = dt.date(2026, 3, 29), dt.date(2026, 10, 25)
     AppointmentFactory(doctor=okafor, start_time=utc(2026, 3, 29, 0, 30))  # 00:30 on the clock
     AppointmentFactory(doctor=okafor, start_time=utc(2026, 10, 25, 1, 30))  # 01:30, the second
@@ -430,14 +430,14 @@ def test_doctor_sees_names_in_the_own_week_only(client, doctor_user, okafor, mar
 # The way around
 
 
-def test_head_of_a_date_leads_to_the_day_of_the_doctor(at_desk, okafor):
+def test_head_of_a_date_links_to_the_doctors_day(at_desk, okafor):
     response = at_desk.get(address(okafor))
 
     for day in range(23, 28):
         assert f"/schedule/2026-11-{day}/?doctor={okafor.pk}" in hrefs(response)
 
 
-def test_week_leads_to_its_neighbours_to_this_week_and_to_the_doctor(at_desk, okafor):
+def test_week_links_to_other_weeks_and_to_the_doctor(at_desk, okafor):
     response = at_desk.get(address(okafor, "2026-12-02"))
 
     assert labelled(response)["Previous week"] == address(okafor, "2026-11-23")
@@ -463,7 +463,7 @@ def test_calendar_ends_with_its_first_and_last_week(at_desk, okafor, isolated):
             assert neighbours.get("Next week") == (after and address(okafor, after))
 
 
-def test_week_without_a_date_leads_to_the_current_one(at_desk, okafor):
+def test_week_without_a_date_redirects_to_the_current_week(at_desk, okafor):
     response = at_desk.get(f"/doctors/{okafor.pk}/week/")
 
     assert (response.status_code, response["Location"]) == (302, address(okafor))
@@ -481,7 +481,7 @@ def test_another_doctor_and_date_can_be_picked(at_desk, okafor):
     assert response["Location"] == address(abel, "2026-12-01")
 
 
-def test_invalid_picked_date_shows_this_week_and_says_so(at_desk, okafor, isolated):
+def test_invalid_picked_date_shows_this_week_with_a_message(at_desk, okafor, isolated):
     for date in ["2026-02-30", "2200-01-01", "", "x"]:
         with isolated(date=date):
             response = at_desk.get(f"/doctors/{okafor.pk}/week/", {"date": date}, follow=True)
@@ -510,7 +510,7 @@ def test_invalid_date_is_not_found(at_desk, okafor, isolated):
             assert at_desk.get(address(okafor, date)).status_code == 404
 
 
-def test_doctors_page_and_day_view_lead_to_the_week(at_desk, okafor):
+def test_doctors_page_and_day_view_link_to_the_week(at_desk, okafor):
     assert f"/doctors/{okafor.pk}/week/" in hrefs(at_desk.get(f"/doctors/{okafor.pk}/"))
     assert address(okafor, "2026-12-01") in hrefs(at_desk.get("/schedule/2026-12-01/"))
 
@@ -523,7 +523,7 @@ def version_of(response):
     return day
 
 
-def test_open_week_follows_what_others_change(at_desk, okafor, receptionist, isolated):
+def test_open_week_shows_changes_by_others(at_desk, okafor, receptionist, isolated):
     cases = {
         "this week": ("2026-11-27", "2026-11-24"),
         "a week to come": ("2026-12-02", "2026-11-30"),
@@ -568,7 +568,7 @@ def test_last_week_of_the_calendar_is_followed(okafor, receptionist, now):
     assert week.version_date == dt.date(2199, 12, 31)
 
 
-def test_htmx_gets_only_what_changes_by_itself(at_desk, okafor):
+def test_htmx_request_gets_only_the_week(at_desk, okafor):
     AppointmentFactory(doctor=okafor)
     whole = at_desk.get(address(okafor)).content.decode()
 
@@ -580,7 +580,7 @@ def test_htmx_gets_only_what_changes_by_itself(at_desk, okafor):
     assert "base.html" in [template.name for template in page.templates]
 
 
-def test_button_of_an_appointment_leads_back_to_the_week(at_desk, okafor):
+def test_button_of_an_appointment_returns_to_the_week(at_desk, okafor):
     appointment = AppointmentFactory(doctor=okafor, start_time=at(9))
     page = at_desk.get(address(okafor))
     sent = {"version": appointment.version}

@@ -55,6 +55,16 @@ def check_date(day: dt.date) -> None:
         )
 
 
+def known_date(day: dt.date | None) -> dt.date | None:
+    """Return the date if it lies in the portal's calendar, else None."""
+    return day if day and FIRST_DATE <= day <= LAST_DATE else None
+
+
+def shifted_date(day: dt.date, *, days: int) -> dt.date | None:
+    """Return the date so many days later (earlier if negative); None beyond the portal's calendar."""
+    return known_date(day + dt.timedelta(days=days))
+
+
 def day_bounds(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
     """Return the first instant of a clinic-local day and that of the next: 23, 24 or 25 hours apart."""
     return _midnight(day), _midnight(day + ONE_DAY)

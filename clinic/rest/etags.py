@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from django.http import HttpResponse
 from ninja import Header, Schema
 
-from clinic.rest.errors import refuse
+from clinic.db.versions import check_unchanged
 
 IfMatch = Annotated[
     str | None,
@@ -40,5 +40,6 @@ def check_if_match(if_match: str | None, record: Schema) -> None:
     if if_match is None or if_match.strip() == "*":
         return
     # A compressing proxy weakens ETags; these identify the record, not its bytes.
-    if etag_of(record) not in {each.strip().removeprefix("W/") for each in if_match.split(",")}:
-        raise refuse(None, "stale", "Somebody else has changed this record. Read it again before you change it.")
+    current, seen = etag_of(record), {each.strip().removeprefix("W/") for each in if_match.split(",")}
+    message = "Somebody else has changed this record. Read it again before you change it."
+    check_unchanged(current, seen=current if current in seen else if_match, message=message)

@@ -227,7 +227,7 @@ def planted(monkeypatch, error):
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(views, "record_from", fail)
+    monkeypatch.setattr(views, "initial_from_query", fail)
 
 
 FAILURES = {

@@ -14,7 +14,6 @@ from django.urls import clear_script_prefix, resolve, reverse, set_script_prefix
 
 from appointments.displaced.finder import open_schedule_change
 from appointments.models import Appointment
-from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.models import SavedForm, Session, User
@@ -26,6 +25,7 @@ from clinic.web.saved_forms import NEVER_SAVED
 from doctors.models import Closure, Leave, Timetable
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.models import Patient
+from patients.privacy.anonymise import anonymise
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")

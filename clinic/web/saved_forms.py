@@ -24,7 +24,7 @@ _NOT_SENT = "You typed this before you were logged out. It has not been saved: c
 NEVER_SAVED = frozenset(
     {
         "appointments:calendar_feed_edit",
-        "appointments:patient_anonymise",
+        "patients:patient_anonymise",
         "doctors:doctor_import",
         "doctors:doctor_import_preview",
         "patients:patient_import",

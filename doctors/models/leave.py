@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from clinic.core import clinic_time, names
-from clinic.core.field_errors import FieldErrors
+from clinic.core.field_errors import at_field
 from doctors import rules
 from doctors.availability import Span
 from doctors.models.doctor import Doctor
@@ -93,20 +93,18 @@ class Leave(AvailabilityRecord):
         """
         if self.start_time is None or self.end_time is None:
             return
-        with (errors := FieldErrors()).at("end_time"):
+        with at_field("end_time"):
             rules.check_leave_span(self.start_time, self.end_time)
             if self._state.adding:
                 rules.check_to_come(self.end_time, at=timezone.now())
-        errors.raise_any()
         if self.doctor_id is not None:
             self.check_apart()
 
     def check_apart(self) -> None:
         """Check that no other leave of the doctor covers part of the time. One query."""
         others = Leave.objects.for_doctor(self.doctor_id).exclude(pk=self.pk)
-        with (errors := FieldErrors()).at("start_time"):
+        with at_field("start_time"):
             rules.check_leave_apart(others, self.start_time, self.end_time)
-        errors.raise_any()
 
     def diaries(self) -> DoctorQuerySet:
         """Return the doctor."""
@@ -153,11 +151,10 @@ class Closure(AvailabilityRecord):
         """
         if self.date is None:
             return
-        with (errors := FieldErrors()).at("date"):
+        with at_field("date"):
             clinic_time.check_date(self.date)
             if self._state.adding:
                 rules.check_to_come(clinic_time.day_bounds(self.date)[1], at=timezone.now())
-        errors.raise_any()
         self.check_apart()
 
     def validate_constraints(self, exclude: Any = None) -> None:
@@ -168,9 +165,8 @@ class Closure(AvailabilityRecord):
 
     def check_apart(self) -> None:
         """Check that the clinic is not closed on the date already. One query."""
-        with (errors := FieldErrors()).at("date"):
+        with at_field("date"):
             rules.check_not_closed_already(Closure.objects.exclude(pk=self.pk), self.date)
-        errors.raise_any()
 
     def diaries(self) -> DoctorQuerySet:
         """Return all doctors."""

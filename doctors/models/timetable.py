@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.formats import date_format
 
 from clinic.core.clinic_time import FIRST_DATE, LAST_DATE, ONE_DAY
-from clinic.core.field_errors import FieldErrors
+from clinic.core.field_errors import FieldErrors, at_field
 from doctors import rules
 from doctors.availability import Interval, Week, week_of
 from doctors.models.doctor import Doctor
@@ -113,9 +113,8 @@ class Timetable(AvailabilityRecord):
         others = Timetable.objects.for_doctor(self.doctor_id).exclude(pk=self.pk)
         if self.displaces_others:
             others = others.exclude(pk__in=[other.pk for other in self._displaced()])
-        with (errors := FieldErrors()).at("valid_from"):
+        with at_field("valid_from"):
             rules.check_validity_apart(others, self.valid_from, self.valid_until)
-        errors.raise_any()
 
     def diaries(self) -> DoctorQuerySet:
         """Return the doctor."""

@@ -10,7 +10,7 @@ from django.test import override_settings
 from hypothesis import strategies as st
 
 from appointments import rules
-from appointments.availability.search import free_pieces, widened
+from appointments.availability.search import free_intervals, with_gap
 from clinic.core import clinic_time
 from clinic.tests.kit import utc
 from clinic.tests.properties import examples
@@ -249,13 +249,13 @@ def test_every_offered_time_can_be_booked_and_every_bookable_is_offered(
         has_gap = all(after + gap <= start or end + gap <= before for before, after in booked)
         return has_gap and is_open(time, start, end)
 
-    taken = [widened(span, gap) for span in booked]
+    taken = [with_gap(span, gap) for span in booked]
     before = midnight - MINUTE
-    offered = list(free_pieces(time.offered_on(day), taken, minutes=minutes, at=before, step=step * MINUTE))
+    offered = list(free_intervals(time.offered_on(day), taken, minutes=minutes, at=before, step=step * MINUTE))
 
     assert all(can_be_booked(piece.start) for piece in offered)
     start = midnight + minute * MINUTE
-    is_offered = any(piece.start <= start < piece.end and start + length <= piece.room_until for piece in offered)
+    is_offered = any(piece.start <= start < piece.end and start + length <= piece.free_until for piece in offered)
     if start + length <= next_midnight:  # beyond midnight the hours of the next date count, too
         assert is_offered == can_be_booked(start)
 

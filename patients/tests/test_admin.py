@@ -1,4 +1,4 @@
-"""Patients in the admin: found as at the front desk, under the same rules, kept while they have appointments."""
+"""Patients in the admin: the search and the rules of the front desk; no deletion while there are appointments."""
 
 import pytest
 from django.db import connection
@@ -133,7 +133,7 @@ def test_delete_of_a_patient_with_appointments_is_refused_with_advice(in_admin, 
 
 
 @pytest.mark.both_databases
-def test_bulk_delete_with_one_linked_patient_deletes_none(in_admin, maria):
+def test_bulk_delete_with_one_protected_patient_deletes_none(in_admin, maria):
     AppointmentFactory(patient=maria)
     free = PatientFactory()
 
@@ -146,11 +146,11 @@ def test_bulk_delete_with_one_linked_patient_deletes_none(in_admin, maria):
 
 
 def test_bulk_delete_removes_patients_without_appointments(in_admin, maria):
-    kept = PatientFactory()
+    remaining = PatientFactory()
 
     in_admin.post(LIST, {"action": "delete_selected", "_selected_action": [maria.pk], "post": "yes"})
 
-    assert list(Patient.objects.all()) == [kept]
+    assert list(Patient.objects.all()) == [remaining]
 
 
 # Who, and at what cost

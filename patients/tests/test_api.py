@@ -93,7 +93,7 @@ def test_doctor_reads_own_patients_only(doctor_user):
 # Changing
 
 
-def test_change_leaves_what_is_not_named(api, receptionist):
+def test_change_leaves_omitted_fields(api, receptionist):
     patient = PatientFactory(first_name="Ana", phone_number="912345678")
 
     response = api.patch(f"/patients/{patient.pk}", {"first_name": "Anna"})
@@ -139,7 +139,7 @@ def test_date_of_birth_can_be_removed(api):
     assert api.patch(f"/patients/{patient.pk}", {"date_of_birth": None}).json()["date_of_birth"] is None
 
 
-def test_change_of_another_state_answers_412(api):
+def test_change_of_an_outdated_state_answers_412(api):
     patient = PatientFactory(first_name="Ana")
 
     for if_match in ('"another"', "no-etag", '"a", "b"', ""):
@@ -149,7 +149,7 @@ def test_change_of_another_state_answers_412(api):
         assert fresh(patient).first_name == "Ana", if_match
 
 
-def test_change_of_the_state_seen_is_done(api):
+def test_change_of_the_present_state_is_saved(api):
     for if_match in ("{}", "W/{}", '"older", {}', "*"):
         patient = PatientFactory()
         etag = api.get(f"/patients/{patient.pk}")["ETag"]
@@ -193,7 +193,7 @@ def test_search_refused(api):
         assert api.post("/patients/search", body).status_code == 422, body
 
 
-def test_search_has_no_address_that_names_anybody(api):
+def test_search_puts_no_personal_data_in_addresses(api):
     assert api.get("/patients?q=ana").status_code == 405
 
 

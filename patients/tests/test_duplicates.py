@@ -30,8 +30,8 @@ def maria():
 
 def duplicates(**data):
     """Return who may be the person with these data; nothing is like anybody's but what is given."""
-    nobody = {"first_name": "Ana", "last_name": "Costa", "date_of_birth": None, "phone_number": "", "email": ""}
-    return Patient.objects.possible_duplicates(**nobody | data)
+    defaults = {"first_name": "Ana", "last_name": "Costa", "date_of_birth": None, "phone_number": "", "email": ""}
+    return Patient.objects.possible_duplicates(**defaults | data)
 
 
 # Who is like whom
@@ -66,7 +66,7 @@ def test_another_name_or_birth_date_is_no_duplicate(maria):
 
 
 @pytest.mark.both_databases
-def test_same_phone_is_a_duplicate_however_it_is_written():
+def test_same_phone_is_a_duplicate_in_any_spelling():
     for stored in ("+351 912 345 678", "00351 912345678", "912 345 678", "(912) 345-678"):
         with rolled_back():
             other = PatientFactory(phone_number=stored)
@@ -79,21 +79,21 @@ def test_another_phone_is_no_duplicate(maria):
         assert duplicates(phone_number=number) == [], number
 
 
-def test_phone_tells_people_apart_from_seven_digits_on():
+def test_phone_is_compared_from_seven_digits_on():
     for number, is_alike in (("123 456", False), ("123 4567", True)):
         other = PatientFactory(phone_number=number)
 
         assert duplicates(phone_number=number) == ([other] if is_alike else []), number
 
 
-def test_phone_is_not_taken_for_the_beginning_of_a_longer_one():
+def test_phone_that_begins_a_longer_one_is_no_duplicate():
     PatientFactory(phone_number="912 345 678")
 
     assert duplicates(phone_number="912 345 6") == []
 
 
 @pytest.mark.both_databases
-def test_holder_of_the_email_is_a_duplicate(maria):
+def test_patient_with_the_same_email_is_a_duplicate(maria):
     assert duplicates(email="maria@example.org") == [maria]
     assert duplicates(email=" MARIA@example.org") == [maria]
 
@@ -104,7 +104,7 @@ def test_another_email_is_no_duplicate(maria):
         assert duplicates(email=email) == [], email
 
 
-def test_duplicates_are_five_at_most_the_surest_first_and_nobody_twice(maria):
+def test_at_most_five_duplicates_are_found_best_match_first(maria):
     family = [PatientFactory(last_name=f"Silva{number}", phone_number="912345678") for number in range(6)]
     holder = PatientFactory(last_name="Zola", email="family@example.org", phone_number="912345678")
 
@@ -133,7 +133,7 @@ def test_duplicates_cost_three_queries_and_none_for_empty_data(django_assert_num
 
 
 def typed(**changes):
-    """What a receptionist types of somebody who is like nobody."""
+    """Return the form of a patient without duplicates."""
     return {
         "first_name": "Inês",
         "last_name": "Ferreira",
@@ -153,7 +153,7 @@ def sent_again(response, **changes):
     return {name: form[name].value() or "" for name in form.fields} | changes
 
 
-def test_register_of_somebody_alike_is_refused_and_shows_who_it_may_be(at_desk, maria):
+def test_possible_duplicate_is_refused_and_shown(at_desk, maria):
     for like in (SAME_PERSON, SAME_PHONE):
         sent = typed(**like)
 
@@ -171,7 +171,7 @@ def test_register_of_somebody_alike_is_refused_and_shows_who_it_may_be(at_desk, 
         assert Patient.objects.count() == 1, like
 
 
-def test_register_of_somebody_like_nobody_shows_nobody(at_desk, maria):
+def test_patient_without_duplicates_is_registered(at_desk, maria):
     response = at_desk.post(NEW, typed(email="nobody"))
 
     assert response.context["form"].duplicates == []
@@ -206,7 +206,7 @@ def test_first_button_of_the_form_is_not_the_one_that_registers_anyway(at_desk, 
     assert "name" not in first
 
 
-def test_anyway_does_not_cover_a_duplicate_that_was_not_shown(at_desk, maria):
+def test_anyway_does_not_apply_to_a_duplicate_not_shown(at_desk, maria):
     shown = at_desk.post(NEW, typed(**SAME_PERSON))
     since = PatientFactory(phone_number="+351 910 000 000")
 
@@ -218,13 +218,13 @@ def test_anyway_does_not_cover_a_duplicate_that_was_not_shown(at_desk, maria):
     assert at_desk.post(NEW, sent_again(response, anyway="1")).status_code == 302
 
 
-def test_anyway_without_who_was_shown_is_refused(at_desk, maria):
+def test_anyway_without_duplicates_shown_is_refused(at_desk, maria):
     response = at_desk.post(NEW, typed(**SAME_PERSON, anyway="1"))
 
     assert codes_at(response, "__all__") == ["possible_duplicate"]
 
 
-def test_same_email_is_refused_at_its_field_and_names_the_holder(at_desk, maria):
+def test_same_email_is_refused_at_its_field_and_shows_the_patient(at_desk, maria):
     for email in ("maria@example.org", " MARIA@example.ORG"):
         response = at_desk.post(NEW, typed(email=email))
 
@@ -254,7 +254,7 @@ def test_possible_duplicates_are_shown_beside_other_refusals(at_desk, maria):
     assert response.context["form"].duplicates == [maria]
 
 
-def test_editing_asks_nothing_about_duplicates(at_desk, maria):
+def test_edit_does_not_check_duplicates(at_desk, maria):
     other = PatientFactory()
 
     response = at_desk.post(f"/patients/{other.pk}/edit/", seen(other) | typed(**SAME_PERSON, **SAME_PHONE))
@@ -274,10 +274,10 @@ def inside(**data):
     return sent
 
 
-def test_form_with_a_prefix_goes_the_same_way(maria):
+def test_form_with_a_prefix_works_the_same(maria):
     form = PatientForm(inside(**typed(**SAME_PERSON)), prefix="new")
     assert not form.is_valid()
-    assert (form.duplicates, form.can_be_sent_anyway) == ([maria], True)
+    assert (form.duplicates, form.can_register_anyway) == ([maria], True)
     assert form.anyway_name == "new-anyway"
     again = {name: form[name].value() or "" for name in form.fields} | {"anyway": "1"}
 
@@ -294,4 +294,4 @@ def test_form_with_a_prefix_ignores_anyway_of_the_form_around_it(maria):
     form = PatientForm(sent, prefix="new")
 
     assert not form.is_valid()
-    assert form.can_be_sent_anyway
+    assert form.can_register_anyway

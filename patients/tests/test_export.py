@@ -36,7 +36,7 @@ def test_page_asks_for_the_format_and_sends_nothing(in_admin, maria):
     assert "maria@example.org" not in page
 
 
-def test_csv_opens_in_excel_and_holds_every_patient(in_admin, maria):
+def test_csv_opens_in_excel_and_has_every_patient(in_admin, maria):
     PatientFactory(email="rui@example.org", phone_number="", date_of_birth=None)
 
     response = in_admin.get(EXPORT, {"as": "csv"})
@@ -64,7 +64,7 @@ def test_name_that_begins_like_a_formula_is_harmless_in_csv(in_admin):
     assert sorted(row[0] for row in rows[1:]) == sorted("'" + name for name in names)
 
 
-def test_workbook_holds_texts_and_no_formulas(in_admin):
+def test_workbook_has_texts_and_no_formulas(in_admin):
     names = ["=1+1", "+1", "-1", "@A1", "＝1"]
     for name in names:
         PatientFactory(first_name=name, phone_number="+351 912 345 678")
@@ -110,7 +110,7 @@ def test_unknown_format_sends_nothing(in_admin, maria):
 
 @pytest.mark.both_databases
 def test_patients_are_read_chunk_by_chunk(in_admin, monkeypatch):
-    monkeypatch.setattr(transfer_views, "READ_AT_ONCE", 3)
+    monkeypatch.setattr(transfer_views, "CHUNK_SIZE", 3)
     PatientFactory.create_batch(7)
 
     with CaptureQueriesContext(connection) as queries:
@@ -122,7 +122,7 @@ def test_patients_are_read_chunk_by_chunk(in_admin, monkeypatch):
     assert all("LIMIT 3" in sql for sql in reading)
 
 
-def test_log_says_who_exported_how_many_and_names_nobody(in_admin, administrator, maria, caplog):
+def test_log_has_user_and_count_of_an_export_but_no_names(in_admin, administrator, maria, caplog):
     with caplog.at_level("INFO"):
         body(in_admin.get(EXPORT, {"as": "csv"}))
 

@@ -56,7 +56,7 @@ def next_appointment_of(patient, user):
 # The box
 
 
-def test_box_asks_in_the_body_while_one_types_and_works_without_script(at_desk):
+def test_search_box_posts_while_typing_and_works_without_script(at_desk):
     page = elements(at_desk.get("/doctors/"))
 
     (box,) = [attrs for tag, attrs in page if tag == "input" and attrs.get("data-key") == "/"]
@@ -67,7 +67,7 @@ def test_box_asks_in_the_body_while_one_types_and_works_without_script(at_desk):
     assert [(form["method"], form["action"]) for form in forms] == [("post", SEARCH)]
 
 
-def test_box_is_only_for_who_may_see_patients(client, manager):
+def test_search_box_is_only_for_users_who_may_see_patients(client, manager):
     client.force_login(manager)
 
     assert 'data-key="/"' not in client.get("/doctors/").content.decode()
@@ -124,12 +124,12 @@ def test_empty_box_empties_the_list_without_a_search(at_desk, maria):
 def test_typing_an_unknown_name_offers_to_register(at_desk, maria):
     response = ask(at_desk, "nobody")
 
-    assert "Nobody is registered like that" in response.content.decode()
+    assert "No patients match" in response.content.decode()
     (button,) = [attrs for tag, attrs in elements(response) if tag == "button"]
     assert (button["form"], button["name"], button["value"]) == ("register", "query", "nobody")
 
 
-def test_registering_begins_with_what_was_searched_for(at_desk):
+def test_registering_starts_with_the_query(at_desk):
     filled_in = {
         "Zora Neale Hurston": {"first_name": "Zora Neale", "last_name": "Hurston"},
         "Hurston, Zora": {"first_name": "Zora", "last_name": "Hurston"},
@@ -146,7 +146,7 @@ def test_registering_begins_with_what_was_searched_for(at_desk):
 
 @pytest.fixture
 def watcher(client):
-    """A client signed in as somebody who may look for patients and do nothing else."""
+    """A client of a user who may search patients and do nothing else."""
     group = Group.objects.create(name="Watcher")
     group.permissions.add(Permission.objects.get(codename="view_patient"))
     user = UserFactory()
@@ -155,14 +155,14 @@ def watcher(client):
     return client
 
 
-def test_who_may_only_see_patients_is_offered_nothing_else(watcher, maria):
+def test_user_who_may_only_see_patients_has_no_other_buttons(watcher, maria):
     AppointmentFactory(patient=maria)
 
-    found, nobody = ask(watcher, "santos"), ask(watcher, "nobody")
+    found, nothing = ask(watcher, "santos"), ask(watcher, "nobody")
 
     assert links_in(found) == [f"/patients/{maria.pk}/"]
     assert "No appointment booked" not in found.content.decode()
-    assert links_in(nobody) == []
+    assert links_in(nothing) == []
 
 
 def test_typing_shows_twenty_and_says_that_there_are_more(at_desk):
@@ -171,7 +171,7 @@ def test_typing_shows_twenty_and_says_that_there_are_more(at_desk):
         response = ask(at_desk, "silva")
 
         assert len([tag for tag, _attrs in elements(response) if tag == "li"]) == MAX_FOUND
-        assert ("There are more." in response.content.decode()) is more
+        assert ("There are more matches." in response.content.decode()) is more
         PatientFactory(last_name="Silva")
 
 
@@ -197,7 +197,7 @@ def test_typing_makes_as_many_queries_whatever_is_found(at_desk, okafor):
 # The next appointment
 
 
-def test_next_appointment_is_the_soonest_of_those_to_come(receptionist, maria):
+def test_next_appointment_is_the_first_in_the_future(receptionist, maria):
     AppointmentFactory(patient=maria, start_time=at(10, day=27))
     sooner = AppointmentFactory(patient=maria, start_time=at(10, day=26))
 
@@ -223,7 +223,7 @@ def test_next_appointment_is_never_cancelled_or_a_no_show(receptionist, maria):
 
 
 @pytest.mark.both_databases
-def test_next_appointment_of_everybody_is_read_in_one_query(django_assert_num_queries, receptionist, okafor):
+def test_next_appointments_are_read_in_one_query(django_assert_num_queries, receptionist, okafor):
     patients = PatientFactory.create_batch(3, last_name="Silva")
     appointments = [
         AppointmentFactory(patient=patient, doctor=okafor, start_time=at(10 + place, day=day))

@@ -63,7 +63,7 @@ def remarks(context, number):
     return [tuple(remark) for row in context["rows"] if row.number == number for remark in row.remarks]
 
 
-def said(response):
+def messages_of(response):
     return [str(message) for message in response.context["messages"]]
 
 
@@ -84,7 +84,7 @@ def test_confirmed_rows_are_patients_like_those_typed_in(in_admin, administrator
 
     response = in_admin.post(address, follow=True)
 
-    assert said(response) == ["Imported: 2 patients."]
+    assert messages_of(response) == ["Imported: 2 patients."]
     ana, rui = Patient.objects.order_by("pk")
     assert (ana.full_name, ana.email, ana.phone_number) == ("Ana Lima", "ana@example.org", "+351 912 000 001")
     assert ana.date_of_birth == dt.date(1990, 4, 3)
@@ -93,7 +93,7 @@ def test_confirmed_rows_are_patients_like_those_typed_in(in_admin, administrator
     assert list(Patient.objects.search("sa rui")) == [rui]
 
 
-def test_dates_numbers_and_texts_of_a_workbook_are_what_they_look_like(in_admin):
+def test_workbook_cells_are_read_as_they_are_displayed(in_admin):
     file = xlsx_rows(
         HEADER,
         ["Ana", "Lima", "ana@example.org", 912345678, dt.datetime.fromisoformat("1990-04-03")],
@@ -165,7 +165,7 @@ def test_columns_with_cells_but_no_name_are_named_by_their_letter(in_admin):
         assert verdicts(page.context) == {2: Verdict.NEW}, make
 
 
-def test_letters_that_were_guessed_are_shown_with_a_sample(in_admin):
+def test_guessed_encoding_is_shown_with_a_sample(in_admin):
     text = ",".join(HEADER) + "\nAna,Lima,a@example.org,,\nJoão,Sá,j@example.org,,\n"
 
     notices = in_admin.get(upload(in_admin, csv_file(text, "cp1252"))["Location"]).context["notices"]
@@ -234,7 +234,7 @@ def test_file_without_rows_is_refused(in_admin):
     assert not ImportDraft.objects.exists()
 
 
-def test_form_that_is_only_opened_shows_no_errors(in_admin):
+def test_unsent_form_shows_no_errors(in_admin):
     assert not in_admin.get(UPLOAD).context["form"].is_bound
 
 
@@ -300,7 +300,7 @@ def test_row_with_fewer_cells_than_columns_has_them_empty(in_admin):
 
 
 @pytest.mark.both_databases
-def test_registered_email_is_left_alone(in_admin, maria):
+def test_row_with_a_registered_email_changes_nothing(in_admin, maria):
     before = Patient.objects.values().get()
 
     for email in ("maria@example.org", " MARIA@Example.org "):
@@ -322,7 +322,7 @@ def test_registered_email_with_other_data_is_shown_with_what_differs(in_admin, m
 
 
 @pytest.mark.both_databases
-def test_row_is_compared_as_the_form_compares(in_admin, maria):
+def test_row_is_compared_like_the_form(in_admin, maria):
     rows = [
         (["María", "SANTOS", "other@example.org", "", "1984-03-09"], Verdict.SAME_PERSON),
         (["Santos", "Maria", "other@example.org", "", "09/03/1984"], Verdict.SAME_PERSON),
@@ -340,7 +340,7 @@ def test_row_is_compared_as_the_form_compares(in_admin, maria):
 
 
 @pytest.mark.both_databases
-def test_rows_are_compared_with_those_before_them(in_admin):
+def test_rows_are_compared_with_earlier_rows(in_admin):
     _address, context = preview(
         in_admin,
         ANA,
@@ -439,7 +439,7 @@ def test_confirmed_twice_is_imported_once(in_admin):
 
     answers = [in_admin.post(address, follow=True) for _ in range(2)]
 
-    assert [said(answer) for answer in answers] == [["Imported: 2 patients."]] * 2
+    assert [messages_of(answer) for answer in answers] == [["Imported: 2 patients."]] * 2
     assert Patient.objects.count() == 2
     assert not ImportRow.objects.exists()
 
@@ -461,7 +461,7 @@ def test_new_upload_replaces_the_one_before_and_says_so(in_admin):
 
     for response in (in_admin.get(address, follow=True), in_admin.post(address, follow=True)):
         assert response.redirect_chain == [(newer, 302)]
-        assert "a newer upload has taken its place" in said(response)[0]
+        assert "a newer upload has taken its place" in messages_of(response)[0]
     assert not Patient.objects.exists()
     assert [row.cells["first_name"] for row in ImportRow.objects.all()] == ["Rui"]
 
@@ -482,12 +482,12 @@ def test_cancelling_a_confirmed_import_says_what_was_imported(in_admin):
 
     response = in_admin.post(address, {"cancel": "1"}, follow=True)
 
-    assert "imported already, 2 patients" in said(response)[-1]
+    assert "imported already, 2 patients" in messages_of(response)[-1]
     assert response.redirect_chain == [(address, 302)]
     assert Patient.objects.count() == 2
 
 
-def test_result_says_how_many_were_registered_and_who_was_left_out(in_admin, maria):
+def test_result_lists_counts_and_skipped_rows(in_admin, maria):
     address, _context = preview(
         in_admin,
         ["Maria", "Santos", "namesake@example.org", "", "1984-03-09"],
@@ -498,7 +498,7 @@ def test_result_says_how_many_were_registered_and_who_was_left_out(in_admin, mar
 
     result = in_admin.post(address, {"also": [Verdict.SAME_PHONE]}, follow=True)
 
-    assert said(result) == ["Imported: 2 patients."]
+    assert messages_of(result) == ["Imported: 2 patients."]
     assert result.context["registered"] == "2 patients"
     assert [(share.verdict, share.rows) for share in result.context["shares"]] == [
         (Verdict.SAME_PERSON, 1),
@@ -516,7 +516,7 @@ def test_result_can_be_seen_again_without_its_message(in_admin):
     again = in_admin.get(address)
 
     assert again.context["registered"] == "1 patient"
-    assert said(again) == []
+    assert messages_of(again) == []
 
 
 def test_result_that_is_dismissed_is_deleted(in_admin, maria):
@@ -537,12 +537,12 @@ def test_preview_that_is_not_confirmed_cannot_be_dismissed(in_admin):
     assert ImportRow.objects.count() == 1
 
 
-def test_nothing_ticked_and_nobody_new_keeps_the_preview(in_admin, maria):
+def test_preview_stays_if_no_row_is_ticked_or_new(in_admin, maria):
     address, _context = preview(in_admin, ["Maria", "Santos", "other@example.org", "", "1984-03-09"])
 
     response = in_admin.post(address, follow=True)
 
-    assert "Tick" in said(response)[0]
+    assert "Tick" in messages_of(response)[0]
     assert verdicts(response.context) == {2: Verdict.SAME_PERSON}
     in_admin.post(address, {"also": [Verdict.SAME_PERSON]})
     assert Patient.objects.count() == 2
@@ -582,7 +582,7 @@ def test_ticks_stay_when_something_has_changed_meanwhile(in_admin, maria):
     assert next(share for share in response.context["shares"] if share.is_doubtful).is_ticked
 
 
-def test_looking_at_other_rows_leads_nowhere_else(in_admin):
+def test_other_rows_are_shown_on_the_same_page(in_admin):
     address, _context = preview(in_admin, ANA)
 
     for look in ("", "page=x&show=", "http://example.org/", "page=1&next=//example.org"):
@@ -626,10 +626,10 @@ def test_preview_lasts_an_hour(in_admin, now, minutes, is_there):
     response = in_admin.post(address, follow=True)
 
     assert Patient.objects.exists() is is_there
-    assert ("older than an hour" in said(response)[0]) is not is_there
+    assert ("older than an hour" in messages_of(response)[0]) is not is_there
 
 
-def test_rows_older_than_an_hour_are_deleted_when_anybody_signs_in(in_admin, receptionist, now):
+def test_rows_older_than_an_hour_are_deleted_at_any_login(in_admin, receptionist, now):
     preview(in_admin, ANA)
     now.shift(dt.timedelta(minutes=61))
 
@@ -638,7 +638,7 @@ def test_rows_older_than_an_hour_are_deleted_when_anybody_signs_in(in_admin, rec
     assert not ImportRow.objects.exists()
 
 
-def test_log_records_an_import_without_naming_anybody(in_admin, administrator, caplog):
+def test_log_records_an_import_without_names(in_admin, administrator, caplog):
     address, _context = preview(in_admin, ANA)
 
     with caplog.at_level("INFO"):
@@ -660,7 +660,7 @@ def test_changes_since_the_preview_are_shown_before_the_import(in_admin):
     response = in_admin.post(address, follow=True)
 
     assert Patient.objects.count() == 1
-    assert "since this preview" in said(response)[0]
+    assert "since this preview" in messages_of(response)[0]
     assert verdicts(response.context) == {3: Verdict.DIFFERS, 2: Verdict.NEW}
     in_admin.post(address)
     assert set(Patient.objects.values_list("email", flat=True)) == {"ana@example.org", "rui@example.org"}
@@ -677,7 +677,7 @@ def test_record_deleted_since_the_preview_is_noticed(in_admin, maria):
 
 
 @pytest.mark.both_databases
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets nobody else write while an import runs")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite allows no other writes during an import")
 @pytest.mark.django_db(transaction=True)
 def test_email_registered_between_check_and_write_rolls_the_import_back(in_admin):
     address, _context = preview(in_admin, *many(600))
@@ -693,8 +693,8 @@ def test_email_registered_between_check_and_write_rolls_the_import_back(in_admin
     with patch.object(PatientImporter, "insert", insert_after_somebody_quicker):
         response = in_admin.post(address, follow=True)
 
-    assert batches == [500, 100, 500]  # done anew, and found to have changed in the second batch
-    assert "since this preview" in said(response)[0]
+    assert batches == [500, 100, 500]  # repeated, and found to have changed in the second batch
+    assert "since this preview" in messages_of(response)[0]
     assert Patient.objects.count() == AuditEntry.objects.writes().filter(content_type__model="patient").count() == 1
     assert next(row.number for row in response.context["rows"]) == 601
 
@@ -710,7 +710,7 @@ def test_confirmed_by_two_clicks_at_once_is_imported_once(in_admin, administrato
     def second_click():
         other = Client()
         other.force_login(administrator)
-        answers.append(said(other.post(address, follow=True)))
+        answers.append(messages_of(other.post(address, follow=True)))
         connection.close()
 
     second = threading.Thread(target=second_click)
@@ -722,7 +722,7 @@ def test_confirmed_by_two_clicks_at_once_is_imported_once(in_admin, administrato
         insert(importer, records)
 
     with patch.object(PatientImporter, "insert", insert_while_clicked_again):
-        answers.append(said(in_admin.post(address, follow=True)))
+        answers.append(messages_of(in_admin.post(address, follow=True)))
         second.join()
 
     assert answers == [["Imported: 600 patients."]] * 2
@@ -741,7 +741,7 @@ def in_another_connection(work):
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_import_whose_audit_entries_fail_leaves_nothing_behind(in_admin, client):
+def test_import_whose_audit_entries_fail_stores_nothing(in_admin, client):
     address, _context = preview(in_admin, *many(600))
     record_created = AuditEntry.objects.record_created
     written = []
@@ -768,14 +768,14 @@ def test_import_whose_audit_entries_fail_leaves_nothing_behind(in_admin, client)
 
 @pytest.mark.stress
 @pytest.mark.django_db(transaction=True)
-def test_import_that_fails_at_row_19999_leaves_nothing_behind(in_admin):
+def test_import_that_fails_at_row_19999_stores_nothing(in_admin):
     address = upload(in_admin, csv_rows(HEADER, *many(20_000)))["Location"]
     taken = ImportRow.objects.get(number=20_000)  # the 19,999th below the header
     PatientFactory(email=taken.cells["email"])
 
     response = in_admin.post(address, follow=True)
 
-    assert "since this preview" in said(response)[0]
+    assert "since this preview" in messages_of(response)[0]
     assert Patient.objects.count() == 1
     assert set(SearchKey.objects.values_list("patient", flat=True)) == {Patient.objects.get().pk}
     assert AuditEntry.objects.writes().filter(content_type__model="patient").count() == 1
@@ -810,7 +810,7 @@ def test_preview_and_confirmation_read_as_often_for_300_rows_as_for_30(in_admin)
 
 
 @pytest.mark.both_databases
-def test_upload_that_is_refused_half_way_keeps_nothing(administrator, monkeypatch):
+def test_upload_refused_half_way_stores_nothing(administrator, monkeypatch):
     monkeypatch.setattr("clinic.spreadsheets.reader.MAX_ROWS", 600)
 
     with pytest.raises(ValidationError) as refused:

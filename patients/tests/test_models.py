@@ -1,4 +1,4 @@
-"""Patients as they are stored: one e-mail each, keys in step, kept while they have appointments."""
+"""Stored patients: unique e-mails, search keys, no deletion while there are appointments."""
 
 import datetime as dt
 
@@ -54,7 +54,7 @@ def test_email_twice_in_bulk_is_refused_by_the_database():
 
 
 @pytest.mark.both_databases
-def test_email_is_looked_up_whatever_its_case_and_blanks():
+def test_email_is_found_in_any_case_and_with_spaces():
     patient = PatientFactory(email="maria@example.org")
 
     for email in ("maria@example.org", "MARIA@Example.org", " maria@example.org "):
@@ -84,7 +84,7 @@ def test_keys_of_a_new_patient_are_names_e_mail_and_phone():
     }
 
 
-def test_keys_of_a_patient_without_a_phone_hold_no_blank():
+def test_keys_of_a_patient_without_a_phone_are_not_empty():
     patient = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="")
 
     assert keys_of(patient) == {"maria", "santos", "maria@example.org"}
@@ -155,7 +155,7 @@ def test_keys_of_an_unchanged_patient_are_not_written_again():
 
 
 @pytest.mark.both_databases
-def test_keys_go_with_the_patient():
+def test_keys_are_deleted_with_the_patient():
     patient = PatientFactory()
 
     patient.delete()
@@ -195,7 +195,7 @@ def test_bulk_create_that_skips_patients_is_refused():
 # update()
 
 
-def test_update_of_what_keys_are_derived_from_is_refused():
+def test_update_of_searched_fields_is_refused():
     PatientFactory(last_name="Santos", email="maria@example.org")
     updates = [
         {"first_name": "Ana"},
@@ -213,7 +213,7 @@ def test_update_of_what_keys_are_derived_from_is_refused():
 
 
 @pytest.mark.both_databases
-def test_bulk_update_of_what_keys_are_derived_from_is_refused():
+def test_bulk_update_of_searched_fields_is_refused():
     patient = PatientFactory(last_name="Santos")
     patient.last_name = "Silva"
 
@@ -262,7 +262,7 @@ def test_delete_of_a_patient_without_appointments_works():
 
 
 @pytest.mark.both_databases
-def test_delete_of_a_linked_patient_is_refused_with_advice():
+def test_delete_of_a_protected_patient_is_refused_with_advice():
     for status in ("booked", "cancelled"):
         appointment = AppointmentFactory(status=status)
 
@@ -275,7 +275,7 @@ def test_delete_of_a_linked_patient_is_refused_with_advice():
 
 
 @pytest.mark.both_databases
-def test_delete_of_several_with_one_linked_deletes_nobody():
+def test_delete_of_several_with_one_protected_deletes_none():
     appointment = AppointmentFactory()
     PatientFactory()
 
@@ -287,7 +287,7 @@ def test_delete_of_several_with_one_linked_deletes_nobody():
     assert Appointment.objects.get() == appointment
 
 
-def test_delete_of_everybody_needs_a_queryset():
+def test_delete_of_all_patients_needs_a_queryset():
     assert not hasattr(Patient.objects, "delete")
 
 

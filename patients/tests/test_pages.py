@@ -54,7 +54,7 @@ def test_search_finds(at_desk, maria):
         assert response.context["query"] == query.strip()
 
 
-def test_search_for_nobody_says_so(at_desk, maria):
+def test_search_without_results_says_so(at_desk, maria):
     for query in ("nobody", "%", "_", "\0", "'", "🙂", ZERO_WIDTH, "x" * 5000):
         response = at_desk.post(SEARCH, {"query": query}, follow=True)
 

@@ -25,21 +25,21 @@ def codes_by_value(field, values):
     return {value: codes_text(patient_with(**{field: value})) for value in values}
 
 
-def test_patient_with_the_least_is_accepted():
+def test_patient_with_required_fields_only_is_accepted():
     assert codes_of(patient_with()) == {}
 
 
 # Names
 
 
-def test_name_that_can_be_read_is_accepted():
+def test_readable_name_is_accepted():
     names = ["X", "Ж" * 50, "O'Brien", "  Maria  ", "😀"]
 
     for field in ("first_name", "last_name"):
         assert codes_by_value(field, names) == dict.fromkeys(names, "")
 
 
-def test_name_that_cannot_be_read_is_refused():
+def test_unreadable_name_is_refused():
     codes = {
         "": "blank",
         None: "blank",
@@ -66,7 +66,7 @@ def test_email_that_is_free_is_accepted():
 
 
 @pytest.mark.both_databases
-def test_email_of_another_patient_is_refused_whatever_its_case_and_blanks():
+def test_email_of_another_patient_is_refused_in_any_case():
     PatientFactory(email="taken@example.org")
     emails = ["taken@example.org", "TAKEN@Example.ORG", "  taken@example.org", "taken@example.org \t"]
 
@@ -94,7 +94,7 @@ def test_email_with_letters_beyond_ascii_is_refused():
         assert "email_characters" in codes_of(patient_with(email=email))["email"], email
 
 
-def test_email_that_is_none_is_refused():
+def test_invalid_email_is_refused():
     codes = {"": "blank", "   ": "blank", "maria": "invalid", "a" * 250 + "@b.org": "max_length"}
 
     for email, code in codes.items():

@@ -1,4 +1,4 @@
-"""Search for patients: everyone it should find, nobody else, in one query, by index."""
+"""Search for patients: finds all matches and no others, in one query, by index."""
 
 import pytest
 
@@ -38,19 +38,19 @@ def test_search_by_words_of_the_name_finds_in_any_order(jose):
     assert {text: found(text) for text in texts if found(text) != [str(jose)]} == {}
 
 
-def test_search_by_what_begins_no_word_finds_nobody(jose):
+def test_search_by_the_middle_of_a_word_finds_no_patient(jose):
     texts = ["ose", "eiss", "jose silva", "josef", "jose x", "example", "%", "_ose"]
 
     assert {text: found(text) for text in texts if found(text)} == {}
 
 
-def test_search_treats_signs_as_blanks(jose):
+def test_search_treats_symbols_as_spaces(jose):
     texts = ["j%", "jose\\", "jose*", "jose; --"]
 
     assert {text: found(text) for text in texts if found(text) != [str(jose)]} == {}
 
 
-def test_search_by_nothing_finds_nobody_without_a_query(jose, django_assert_num_queries):
+def test_empty_search_finds_no_patient_without_a_query(jose, django_assert_num_queries):
     texts = ["", "   ", "-", "'", "\u200b", "+", "()", "\x00", "\ud800", "😀"]
 
     with django_assert_num_queries(0):
@@ -114,7 +114,7 @@ def test_search_by_the_beginning_of_an_email_finds(jose):
     assert {text: found(text) for text in texts if found(text) != [str(jose)]} == {}
 
 
-def test_search_by_another_email_finds_nobody(jose):
+def test_search_by_another_email_finds_no_patient(jose):
     texts = ["w@example.org", "@example.org", "ose.w@example.org", "jose.w@example.org.pt"]
 
     assert {text: found(text) for text in texts if found(text)} == {}
@@ -169,7 +169,7 @@ def test_search_by_phone_number_copes_with_trunk_digits_and_extensions():
     assert [miss for stored, texts in texts_by_number.items() for miss in missed(stored, texts)] == []
 
 
-def test_search_by_another_phone_number_finds_nobody(jose):
+def test_search_by_another_phone_number_finds_no_patient(jose):
     texts = ["912345679", "345678", "+351 912 345 6789", "+34 912 345 679"]
 
     assert {text: found(text) for text in texts if found(text)} == {}
@@ -222,9 +222,9 @@ def test_search_reads_keys_by_their_index():
 # Who may see whom
 
 
-def test_visible_to_nobody_without_a_role(jose):
+def test_user_without_a_role_sees_no_patient(jose):
     assert list(Patient.objects.visible_to(UserFactory())) == []
 
 
-def test_visible_to_the_reception_is_everybody(jose, receptionist):
+def test_receptionist_sees_all_patients(jose, receptionist):
     assert Patient.objects.visible_to(receptionist).count() == 2

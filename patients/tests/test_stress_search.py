@@ -1,4 +1,4 @@
-"""A hundred thousand patients: the search that goes on while somebody types reads by index, and asks little."""
+"""A hundred thousand patients: the search while typing uses the index, and few queries."""
 
 import datetime as dt
 
@@ -24,7 +24,7 @@ LAST_NAMES = ["Santos", "Silva", "Weiss", "Costa", "Zielinski", "Okafor", "Garci
 LONG_AGO = dt.datetime(2026, 11, 2, 10, 0, tzinfo=dt.UTC)
 TO_COME = dt.datetime(2026, 12, 1, 10, 0, tzinfo=dt.UTC)
 TABLES = ("appointments_appointment", "patients_searchkey", "patients_patient")
-# What `keys_for` makes of the patients below, said to the database, which is quicker at half a million rows.
+# The keys that `keys_for` returns for the patients below, in SQL, which is faster for half a million rows.
 KEYS = [
     "LOWER(first_name)",
     "LOWER(SUBSTR(last_name, 1, INSTR(last_name, ' ') - 1))",
@@ -32,7 +32,7 @@ KEYS = [
     "email",
     "phone_number",
 ]
-# What somebody types, and how many of those that it finds are shown.
+# Queries, and how many results are shown.
 NARROW = {
     "maria lopes500": 11,
     "LOPES500, Mar": 11,
@@ -161,9 +161,9 @@ def steps_on_records(queries):
 
 
 def test_hundred_thousand_patients_are_searched_by_index_in_few_queries(at_desk, many):
-    somebody = Patient.objects.get(pk=PATIENTS // 2)
-    assert set(somebody.search_keys.values_list("key", flat=True)) == somebody.found_by()
-    hanging(at_desk, "nobody")  # what is kept afterwards is asked for once
+    other = Patient.objects.get(pk=PATIENTS // 2)
+    assert set(other.search_keys.values_list("key", flat=True)) == other.wanted_search_keys()
+    hanging(at_desk, "nobody")  # fills the caches
 
     for ask in (hanging, listed):
         for text, count in (NARROW | BROAD).items():
@@ -176,7 +176,7 @@ def test_hundred_thousand_patients_are_searched_by_index_in_few_queries(at_desk,
             assert [step.text for step in steps if not step.is_by_index] == [], text
             assert text in BROAD or [step.text for step in steps if not step.is_bounded] == [], text
 
-    alike, queries = duplicates_of(somebody)
-    assert alike == [somebody]
+    alike, queries = duplicates_of(other)
+    assert alike == [other]
     assert len(queries) == 3
     assert [step.text for step in steps_on_records(queries) if not step.is_bounded] == []

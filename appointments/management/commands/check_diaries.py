@@ -1,4 +1,4 @@
-"""Look through the whole database for appointments that share time."""
+"""Check the whole database for overlapping appointments."""
 
 import sys
 from typing import Any
@@ -10,12 +10,9 @@ from appointments.models import Appointment
 
 
 class Command(BaseCommand):
-    """Print how many overlapping pairs there are, by doctor and by patient; exit 1 if any."""
-
-    help = "Look through all diaries for overlapping appointments; exits 1 if there are any."
+    help = "Check all diaries for overlapping appointments; exits with 1 if there are any."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Read each kind of diary once, in order."""
         total = 0
         for diary in ("doctor", "patient"):
             rows = (

@@ -50,7 +50,7 @@ def test_each_appointment_takes_one_key_and_the_focus_goes_on(desk, appointments
     assert statuses(appointments) == ["completed", "no_show", "booked", "booked"]
 
 
-def test_keys_pressed_faster_than_the_portal_answers_reach_the_appointment_they_were_meant_for(desk, appointments):
+def test_fast_key_presses_act_on_the_intended_appointments(desk, appointments):
     desk.goto(URL)
 
     for key in ("d", "n", "d", "n"):
@@ -61,7 +61,7 @@ def test_keys_pressed_faster_than_the_portal_answers_reach_the_appointment_they_
     assert statuses(appointments) == ["completed", "no_show", "completed", "no_show"]
 
 
-def test_arrows_move_between_appointments_and_a_key_acts_where_the_focus_is(desk, appointments):
+def test_arrows_move_the_focus_and_keys_act_on_it(desk, appointments):
     desk.goto(URL)
 
     for key in ("ArrowDown", "ArrowDown", "ArrowUp", "n"):
@@ -82,7 +82,7 @@ def test_key_with_a_modifier_or_outside_the_list_does_nothing(desk, appointments
     assert statuses(appointments) == ["booked"] * 4
 
 
-def test_who_has_gone_to_the_search_is_left_there(desk, appointments, answers_to):
+def test_focus_in_the_search_box_stays_there(desk, appointments, answers_to):
     desk.goto(URL)
     posts = answers_to(lambda request: request.path.endswith("/attended/"))
     desk.keyboard.press("d")
@@ -97,7 +97,7 @@ def test_who_has_gone_to_the_search_is_left_there(desk, appointments, answers_to
     assert statuses(appointments) == ["completed", "booked", "booked", "booked"]
 
 
-def test_page_stays_where_it_is_scrolled_to(desk, appointments):
+def test_page_keeps_its_scroll_position(desk, appointments):
     desk.set_viewport_size({"width": 1440, "height": 340})
     desk.goto(URL)
 
@@ -108,7 +108,7 @@ def test_page_stays_where_it_is_scrolled_to(desk, appointments):
     assert desk.evaluate("scrollY") == 0
 
 
-def test_outcome_is_taken_back_on_the_spot(desk, appointments):
+def test_outcome_is_undone_by_its_button(desk, appointments):
     desk.goto(URL)
     line(desk, "Carla").get_by_role("button", name="No-show").click()
     expect(line(desk, "Carla")).to_have_count(0)
@@ -119,7 +119,7 @@ def test_outcome_is_taken_back_on_the_spot(desk, appointments):
     assert statuses(appointments) == ["booked"] * 4
 
 
-def test_outcome_is_taken_back_by_its_key(desk, appointments):
+def test_outcome_is_undone_by_its_key(desk, appointments):
     desk.goto(URL)
     desk.keyboard.press("n")
     expect(desk.get_by_text("no-show. Undo")).to_be_visible()
@@ -130,7 +130,7 @@ def test_outcome_is_taken_back_by_its_key(desk, appointments):
     assert statuses(appointments) == ["booked"] * 4
 
 
-def test_portal_that_cannot_be_reached_is_said_and_nothing_is_lost(desk, appointments, complaints):
+def test_unreachable_portal_shows_an_error_and_nothing_is_lost(desk, appointments, complaints):
     desk.goto(URL)
     desk.context.set_offline(True)
     desk.keyboard.press("d")

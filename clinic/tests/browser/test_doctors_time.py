@@ -65,7 +65,7 @@ def test_everyone_of_a_full_day_is_moved_in_four_clicks(admins_page, full_day, w
     assert hands.clicks == clicks_of("Leave over a full day of 16, everyone moved")
 
 
-def test_receptionist_is_led_from_the_day_to_the_list_and_ticks_who_was_reached(admins_page, desk, full_day):
+def test_receptionist_opens_the_list_from_the_day_and_informs_patients(admins_page, desk, full_day):
     enter_leave(admins_page, Hands(admins_page), full_day)
 
     desk.goto("/")
@@ -96,7 +96,7 @@ def test_all_of_it_works_without_javascript_and_on_a_telephone(open_page, admini
     assert not appointments_of(full_day).exists()
 
 
-def test_enter_in_the_reason_cancels_nobody(admins_page, full_day):
+def test_enter_in_the_reason_cancels_nothing(admins_page, full_day):
     enter_leave(admins_page, Hands(admins_page), full_day)
     admins_page.get_by_text("Cancel all 16 …").click()
 

@@ -153,7 +153,7 @@ SHOWN = {
     "day, list": at("/schedule/?layout=list", "Zoë Müller"),
     "day, one doctor": at("/schedule/2026-11-24/?doctor={doctors.okafor.pk}", "Dr James Okafor"),
     "day, empty": at("/schedule/2026-12-08/", "Tuesday 8 December 2026"),
-    "day, empty list": at("/schedule/2026-12-08/?layout=list", "Nothing is booked on this day."),
+    "day, empty list": at("/schedule/2026-12-08/?layout=list", "No appointments on this day."),
     "print": at("/schedule/2026-11-24/print/", "To print"),
     "print, next day": at("/schedule/next/print/", "To print"),
     "print, two days": at("/schedule/pack/", "To print"),
@@ -192,12 +192,12 @@ SHOWN = {
     ),
     "import patients, gone": at("/patients/import/999999/", "no longer there", who="administrator"),
     "export patients": at("/patients/export/", "All 6 patients", who="administrator"),
-    "all that is held": at("/patients/{patients.santos.pk}/data/", "nobody else's", who="administrator"),
+    "export patient data": at("/patients/{patients.santos.pk}/data/", "no other patient's data", who="administrator"),
     "anonymise": at("/patients/{patients.wozniak.pk}/anonymise/", "An appointment is still open", who="administrator"),
     "anonymise, not ticked": at(
         "/patients/{patients.haddad.pk}/anonymise/", "This field is required.", send, who="administrator"
     ),
-    "retention": at("/patients/retention/", "Records that may have to go", who="administrator"),
+    "retention": at("/patients/retention/", "Retention review", who="administrator"),
     "import doctors": at("/doctors/import/", "Nothing is saved before", who="administrator"),
     "import doctors, gone": at("/doctors/import/999999/", "no longer there", who="administrator"),
     "export appointments": at("/appointments/export/", "Export appointments", who="administrator"),
@@ -212,14 +212,14 @@ SHOWN = {
     "calendar feed, made": at(
         "/doctors/{doctors.lindqvist.pk}/calendar/",
         "shown only now",
-        press("Make an address"),
+        press("Create an address"),
         who="administrator",
         is_alone=True,
     ),
     "calendar feed, there is one": at(
         "/doctors/{doctors.lindqvist.pk}/calendar/",
         "Revoke",
-        press("Make an address"),
+        press("Create an address"),
         follow("Done"),
         follow("Calendar feed"),
         who="administrator",
@@ -381,7 +381,7 @@ def test_every_page_is_looked_at():
 # What is not to be found by looking at the markup
 
 
-def test_wrong_password_is_told_where_the_password_is_typed_again(stranger, clinic):
+def test_wrong_password_is_reported_at_the_password_field(stranger, clinic):
     page = stranger
     show(page, SHOWN["login, wrong password"], clinic)
 

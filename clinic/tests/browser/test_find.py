@@ -35,7 +35,7 @@ def slow_down(desk):
     desk.route("**/patients/", late)
 
 
-def test_typing_shows_who_is_found_and_an_empty_box_nobody(box, found, desk):
+def test_typing_shows_matches_and_an_empty_box_shows_none(box, found, desk):
     box.press_sequentially("sil")
     expect(found.get_by_role("listitem")).to_have_count(5)
     expect(desk.locator("#found-says")).to_have_text("5 patients found")
@@ -46,9 +46,9 @@ def test_typing_shows_who_is_found_and_an_empty_box_nobody(box, found, desk):
     expect(found).to_be_hidden()
 
 
-def test_nobody_found_is_said_and_the_arrow_leads_to_registering(box, found, desk):
+def test_search_without_matches_offers_to_register(box, found, desk):
     box.fill("nobody")
-    expect(found).to_contain_text("Nobody is registered like that")
+    expect(found).to_contain_text("No patients match")
     box.press("ArrowDown")
     desk.keyboard.press("Enter")
 
@@ -73,7 +73,7 @@ def test_arrows_lead_through_the_rows_and_back_to_the_box(box, found, desk):
     expect(box).to_be_focused()
 
 
-def test_enter_opens_the_only_one_found_though_the_answer_is_not_there_yet(box, desk):
+def test_enter_opens_the_only_match_even_before_the_answer(box, desk):
     slow_down(desk)
     box.press_sequentially("silva")
     desk.wait_for_timeout(200)  # the search for Silva is under way
@@ -91,7 +91,7 @@ def test_enter_shows_several_on_their_page(box, desk):
     expect(desk.get_by_role("main").get_by_role("link", name="Ana Silva", exact=True)).to_have_count(5)
 
 
-def test_escape_closes_and_keeps_what_was_typed_and_the_arrow_asks_again(box, found, desk):
+def test_escape_closes_the_list_and_the_arrow_opens_it_again(box, found, desk):
     box.fill("zola")
     expect(found).to_contain_text("Rita Zola")
     box.press("ArrowDown")
@@ -105,7 +105,7 @@ def test_escape_closes_and_keeps_what_was_typed_and_the_arrow_asks_again(box, fo
     expect(found).to_contain_text("Rita Zola")
 
 
-def test_list_hides_when_one_turns_elsewhere_and_is_there_again_in_the_box(box, found, desk):
+def test_list_hides_when_the_box_loses_focus_and_returns_with_it(box, found, desk):
     box.fill("zola")
     expect(found).to_be_visible()
 
@@ -117,7 +117,7 @@ def test_list_hides_when_one_turns_elsewhere_and_is_there_again_in_the_box(box, 
     expect(found).to_be_hidden()
 
 
-def test_answer_that_comes_late_takes_nobody_away_from_where_one_is(box, found, desk):
+def test_late_answer_does_not_move_the_focus(box, found, desk):
     slow_down(desk)
     box.fill("zola")
     desk.wait_for_timeout(200)

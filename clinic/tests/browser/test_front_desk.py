@@ -110,7 +110,7 @@ def test_possible_duplicate_is_shown_and_can_be_registered_all_the_same(desk, cl
     assert Appointment.objects.get(patient__email="another.maria@example.org").start_time == at("11:00", TOMORROW)
 
 
-def test_refusal_names_what_is_in_the_way_and_another_doctors_time_takes_one_click(desk, clinic):
+def test_refusal_names_the_conflict_and_offers_another_doctor(desk, clinic):
     desk.goto(book_address(clinic.doctors.ferreira, clinic.patients.wozniak))
     book_button(desk).click()
 
@@ -176,7 +176,7 @@ def test_back_from_the_day_after_all_steps_of_booking_is_the_form(desk, clinic):
     expect(desk.get_by_role("heading", name="Tuesday 24 November 2026")).to_be_visible()
 
 
-def test_message_and_new_appointment_are_in_view_and_the_keyboard_is_on_it(desk, clinic):
+def test_message_is_in_view_and_the_new_appointment_has_the_focus(desk, clinic):
     desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="17:30"))
     book_button(desk).click()
     assert_says(desk, "Booked: Olive Brown")
@@ -204,7 +204,7 @@ def test_new_patient_begins_at_the_first_empty_field(desk, clinic):
     expect(desk.get_by_label("Date of birth")).to_be_focused()
 
 
-def test_what_is_typed_while_the_portal_answers_is_kept_and_the_focus_too(desk, clinic, answers_to):
+def test_text_typed_during_a_request_survives_with_the_focus(desk, clinic, answers_to):
     desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time=""))
     posts = answers_to(lambda request: request.method == "POST")
     desk.get_by_role("button", name="Take Tue 24 Nov 2026 at 13:00").click()
@@ -219,7 +219,7 @@ def test_what_is_typed_while_the_portal_answers_is_kept_and_the_focus_too(desk, 
     assert_says(desk, "Booked: Olive Brown")
 
 
-def test_letters_pressed_while_the_portal_answers_lead_nowhere(desk, clinic, answers_to):
+def test_letters_pressed_during_a_request_do_nothing(desk, clinic, answers_to):
     desk.goto("/appointments/book/")
     desk.get_by_label(QUERY).fill("Nadia Costa")
     posts = answers_to(lambda request: request.method == "POST")
@@ -231,7 +231,7 @@ def test_letters_pressed_while_the_portal_answers_lead_nowhere(desk, clinic, ans
     expect(desk.get_by_label("Last name")).to_have_value("Costa")
 
 
-def test_stray_letter_leads_nowhere_from_a_form(desk, clinic):
+def test_stray_letter_does_not_leave_a_form(desk, clinic):
     desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
     desk.get_by_label("Reason").fill("Half a sente")
     book_button(desk).focus()
@@ -256,7 +256,7 @@ def test_usual_length_is_one_click_at_every_step(desk, clinic):
     expect(panel.get_by_role("button", name="Take Tue 24 Nov 2026 at 10:05")).to_be_visible()
 
 
-def test_form_that_is_not_answered_says_so_keeps_what_was_typed_and_can_be_sent_again(desk, clinic, complaints):
+def test_unanswered_form_keeps_its_text_and_can_be_sent_again(desk, clinic, complaints):
     desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
     desk.get_by_label("Reason").fill("Sore knee")
     desk.context.set_offline(True)
@@ -273,7 +273,7 @@ def test_form_that_is_not_answered_says_so_keeps_what_was_typed_and_can_be_sent_
     assert Appointment.objects.get(patient=clinic.patients.brown, start_time=at("13:00")).reason == "Sore knee"
 
 
-def test_busy_portal_is_said_too(desk, clinic, complaints, before_answering):
+def test_busy_portal_shows_an_error(desk, clinic, complaints, before_answering):
     desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
 
     def refuse(request):
@@ -335,7 +335,7 @@ def test_no_show_and_its_undo(desk, clinic):
     assert_status(desk, clinic.overdue, "booked")
 
 
-def test_who_waits_and_for_how_long_is_seen_at_once(desk, clinic):
+def test_waiting_minutes_are_shown(desk, clinic):
     desk.goto("/")
 
     expect(block(desk, clinic.arrived)).to_contain_text(re.compile(r"waiting 1[23] min"))
@@ -354,7 +354,7 @@ def test_list_has_tabs_and_an_appointment_leaves_its_tab_with_one_click(desk, cl
     expect(tabs.get_by_role("link", name="Remaining 3")).to_have_attribute("aria-current", "true")
 
 
-def test_keys_pressed_quicker_than_the_portal_answers_are_all_carried_out(desk, clinic):
+def test_fast_key_presses_are_all_carried_out(desk, clinic):
     desk.goto("/schedule/?layout=list")
     appointments = [clinic.booked, clinic.due, clinic.later]
 
@@ -374,7 +374,7 @@ def test_keys_pressed_quicker_than_the_portal_answers_are_all_carried_out(desk, 
         assert_status_of(appointment, "arrived")
 
 
-def test_refusal_outlives_the_answers_to_what_was_pressed_after_it(desk, clinic, receptionist, answers_to):
+def test_refusal_stays_after_later_answers(desk, clinic, receptionist, answers_to):
     desk.goto("/schedule/?layout=list")
     actions.cancel(clinic.booked, reason="Ill", cancelled_by="patient", by=receptionist)
     posts = answers_to(lambda request: request.method == "POST")
@@ -388,7 +388,7 @@ def test_refusal_outlives_the_answers_to_what_was_pressed_after_it(desk, clinic,
     assert_says(desk, "Maria Santos: Somebody else has changed this appointment.")
 
 
-def test_who_leaves_before_all_is_sent_is_asked_and_can_stay(desk, clinic, answers_to):
+def test_leaving_with_unsent_changes_asks_first(desk, clinic, answers_to):
     asked = []
     desk.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     desk.goto("/schedule/?layout=list")
@@ -439,7 +439,7 @@ def test_undo_by_key_is_about_the_appointment_one_has_gone_to(admins_page, clini
     assert_status_of(clinic.in_consultation, "completed")
 
 
-def test_double_click_marks_one_patient_and_not_the_next_who_slides_under_the_mouse(desk, clinic):
+def test_double_click_does_not_mark_the_next_patient(desk, clinic):
     desk.goto("/schedule/?layout=list")
     block(desk, clinic.overdue).get_by_role("button", name="Arrived").click()
     expect(block(desk, clinic.overdue)).to_have_count(0)  # from here on a message stands above the list
@@ -489,7 +489,7 @@ def test_double_click_on_undo_takes_back_one_step(doctors_page, clinic):
     assert_status(doctors_page, clinic.in_consultation, "arrived")
 
 
-def test_change_that_does_not_reach_the_portal_is_said(desk, clinic, complaints):
+def test_change_that_does_not_reach_the_portal_shows_an_error(desk, clinic, complaints):
     desk.goto("/")
     desk.context.set_offline(True)
     act(desk, clinic.booked, "Arrived")
@@ -502,7 +502,7 @@ def test_change_that_does_not_reach_the_portal_is_said(desk, clinic, complaints)
     assert_status(desk, clinic.booked, "arrived")
 
 
-def test_change_of_what_somebody_else_has_changed_is_refused_and_shown(desk, second_desk, clinic):
+def test_outdated_change_is_refused_and_the_change_shown(desk, second_desk, clinic):
     for page in (desk, second_desk):
         page.goto("/")
     act(desk, clinic.overdue, "Arrived")
@@ -517,33 +517,33 @@ def test_change_of_what_somebody_else_has_changed_is_refused_and_shown(desk, sec
 # Moving and cancelling
 
 
-def test_move_in_the_grid_says_from_where_to_where_who_and_why(desk, clinic, receptionist):
+def test_move_in_the_grid_records_times_user_and_reason(desk, clinic, receptionist):
     desk.goto("/")
     row_of(desk, clinic.booked).click()
     desk.get_by_role("link", name="Move").click()
-    desk.get_by_label("Why the appointment is moved").fill("Train is late")
+    desk.get_by_label("Reason for the move").fill("Train is late")
     desk.get_by_role("link", name="Next day", exact=True).click()
     expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
-    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("Train is late")
+    expect(desk.get_by_label("Reason for the move")).to_have_value("Train is late")
     assert_accessible(desk)
     desk.get_by_role("button", name="Move to 09:30, Dr Ana Ferreira").click()
 
     assert_says(desk, "Moved: Maria Santos, Wed 25 Nov 2026 09:30")
     expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
-    told = "Moved from Tue 24 Nov 2026 10:30 to Wed 25 Nov 2026 09:30"
+    text = "Moved from Tue 24 Nov 2026 10:30 to Wed 25 Nov 2026 09:30"
     row_of(desk, clinic.booked).click()
     for page in (f"/appointments/{clinic.booked.pk}/", f"/patients/{clinic.patients.santos.pk}/"):
         desk.goto(page)
-        expect(desk.get_by_text(told).first).to_be_visible()
+        expect(desk.get_by_text(text).first).to_be_visible()
         expect(desk.get_by_text("Why: Train is late").first).to_be_visible()
         expect(desk.get_by_text(receptionist.display_name).first).to_be_visible()
 
 
 def test_enter_in_the_reason_of_a_move_moves_nothing(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
-    desk.get_by_label("Why the appointment is moved").fill("Train is late")
+    desk.get_by_label("Reason for the move").fill("Train is late")
 
-    desk.get_by_label("Why the appointment is moved").press("Enter")
+    desk.get_by_label("Reason for the move").press("Enter")
 
     desk.wait_for_timeout(500)
     expect(desk.get_by_text("Moving Maria Santos")).to_be_visible()
@@ -551,11 +551,11 @@ def test_enter_in_the_reason_of_a_move_moves_nothing(desk, clinic):
     assert clinic.booked.start_time == at("10:30")
 
 
-def test_why_an_appointment_is_moved_is_kept_though_it_was_typed_before_the_scripts_came(desk, clinic):
+def test_reason_typed_before_the_scripts_load_is_kept(desk, clinic):
     held = []
     desk.route("**/js/forms*.js", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright wants a function
     desk.goto(f"/?move={clinic.booked.pk}", wait_until="commit")
-    desk.get_by_label("Why the appointment is moved").fill("Train is late")
+    desk.get_by_label("Reason for the move").fill("Train is late")
     held[0].continue_()
     desk.unroute("**/js/forms*.js")
     desk.wait_for_load_state()
@@ -563,20 +563,20 @@ def test_why_an_appointment_is_moved_is_kept_though_it_was_typed_before_the_scri
     desk.get_by_role("link", name="Next day", exact=True).click()
 
     expect(desk.get_by_role("heading", name="Wednesday 25 November 2026")).to_be_visible()
-    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("Train is late")
+    expect(desk.get_by_label("Reason for the move")).to_have_value("Train is late")
 
 
-def test_why_an_appointment_is_moved_is_kept_for_that_appointment_only(desk, clinic):
+def test_reason_for_a_move_is_kept_for_that_appointment_only(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
-    desk.get_by_label("Why the appointment is moved").fill("Train is late")
-    desk.get_by_role("link", name="Type a time").click()
+    desk.get_by_label("Reason for the move").fill("Train is late")
+    desk.get_by_role("link", name="Enter a time").click()
     expect(desk.get_by_label("Why (optional)")).to_have_value("Train is late")
 
     desk.goto(f"/?move={clinic.due.pk}")
 
-    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("")
+    expect(desk.get_by_label("Reason for the move")).to_have_value("")
     desk.goto(f"/?move={clinic.booked.pk}")
-    expect(desk.get_by_label("Why the appointment is moved")).to_have_value("")
+    expect(desk.get_by_label("Reason for the move")).to_have_value("")
 
 
 def test_move_by_typing_a_time_that_is_taken_offers_others(desk, clinic):
@@ -606,7 +606,7 @@ def test_appointment_is_dragged_to_another_time(desk, clinic):
     assert (clinic.booked.doctor, clinic.booked.start_time) == (clinic.doctors.ferreira, at("10:30"))
 
 
-def test_move_is_taken_back_by_key_and_refused_when_the_time_has_been_given_away(desk, clinic, receptionist):
+def test_move_is_undone_by_key_unless_the_time_is_taken(desk, clinic, receptionist):
     desk.goto(f"/?move={clinic.booked.pk}")
     desk.get_by_role("button", name="Move to 14:00, Dr Ingrid Lindqvist").click()
     assert_says(desk, "Moved: Maria Santos")
@@ -675,24 +675,24 @@ def test_open_day_shows_changes_of_others_and_keeps_its_place(desk, clinic, rece
     expect(desk.get_by_label("Find patient")).to_have_value("half typed")
 
 
-def test_day_that_is_open_says_when_the_portal_does_not_answer(desk, clinic, complaints):
+def test_open_day_shows_when_the_portal_is_not_responding(desk, clinic, complaints):
     desk.clock.install()
     desk.goto("/")
     desk.context.set_offline(True)
     for _time in range(2):
-        expect(desk.get_by_text("The portal does not answer.")).to_be_hidden()
+        expect(desk.get_by_text("The portal is not responding.")).to_be_hidden()
         with desk.expect_event("requestfailed"):
             desk.clock.fast_forward(POLL_MS)
-    expect(desk.get_by_text("The portal does not answer.")).to_be_visible()
+    expect(desk.get_by_text("The portal is not responding.")).to_be_visible()
 
     desk.context.set_offline(False)
     desk.clock.fast_forward(POLL_MS)
 
-    expect(desk.get_by_text("The portal does not answer.")).to_be_hidden()
+    expect(desk.get_by_text("The portal is not responding.")).to_be_hidden()
     complaints.clear()
 
 
-def test_what_is_pressed_while_the_day_is_fetched_anew_shows(desk, clinic, receptionist, answers_to):
+def test_button_pressed_during_a_refresh_takes_effect(desk, clinic, receptionist, answers_to):
     desk.goto("/")
     actions.mark_arrived(clinic.overdue, by=receptionist)
     posts = answers_to(lambda request: request.method == "POST")
@@ -709,7 +709,7 @@ def test_what_is_pressed_while_the_day_is_fetched_anew_shows(desk, clinic, recep
     assert_status(desk, clinic.booked, "arrived")
 
 
-def test_day_that_is_open_leads_to_the_login_when_one_is_signed_out(desk, clinic):
+def test_open_day_goes_to_the_login_after_a_logout(desk, clinic):
     desk.goto("/")
     desk.context.clear_cookies()
 
@@ -747,7 +747,7 @@ def test_asking_whether_the_day_has_changed_renders_nothing(desk, clinic):
 # By keyboard alone
 
 
-def test_arrows_lead_through_the_grid(desk, clinic):
+def test_arrows_move_through_the_grid(desk, clinic):
     desk.goto("/")
     row_of(desk, clinic.booked).focus()
 
@@ -777,7 +777,7 @@ def test_whole_appointment_by_keys(doctors_page, clinic):
     ("key", "shown"),
     [("t", "Tuesday 24 November 2026"), ("b", "Book an appointment"), ("f", "Free times"), ("?", "Keyboard shortcuts")],
 )
-def test_key_leads_from_any_page(desk, clinic, key, shown):
+def test_keys_open_pages_from_anywhere(desk, clinic, key, shown):
     desk.goto("/schedule/2026-12-01/")
 
     desk.keyboard.press(key)
@@ -901,7 +901,7 @@ def test_new_patient_walks_in_without_javascript(plain_desk, clinic):
 # On a telephone
 
 
-def test_telephone_shows_one_doctor_at_a_time_and_reaches_all(phone_desk, clinic):
+def test_phone_shows_one_doctor_at_a_time(phone_desk, clinic):
     page = phone_desk
     page.goto("/")
     expect(page.get_by_role("region", name="Dr Ana Ferreira")).to_be_in_viewport()
@@ -916,7 +916,7 @@ def test_telephone_shows_one_doctor_at_a_time_and_reaches_all(phone_desk, clinic
     assert_no_sideways_scroll(page)
 
 
-def test_telephone_shows_who_is_registered_already(phone_desk, clinic):
+def test_phone_shows_possible_duplicates(phone_desk, clinic):
     page = phone_desk
     page.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00").replace("&patient", "&nobody"))
     page.get_by_label(QUERY).fill("Rui Santos")

@@ -113,7 +113,7 @@ def test_logging_out_from_the_warning(clocked_desk, clinic, pass_time):
     assert not Session.objects.exists()
 
 
-def test_warning_says_what_becomes_of_the_form(clocked_desk, clinic, pass_time):
+def test_warning_explains_what_happens_to_the_form(clocked_desk, clinic, pass_time):
     clocked_desk.goto("/patients/new/")
     clocked_desk.get_by_label("First name").fill("Nuno")
     pass_time(clocked_desk, seconds=14 * MINUTE + 10)
@@ -126,7 +126,7 @@ def test_warning_says_what_becomes_of_the_form(clocked_desk, clinic, pass_time):
     assert not SavedForm.objects.exists()
 
 
-def test_single_keys_do_not_lead_away_from_the_warning(clocked_desk, clinic, pass_time):
+def test_single_keys_do_not_leave_the_warning(clocked_desk, clinic, pass_time):
     clocked_desk.goto("/")
     pass_time(clocked_desk, seconds=14 * MINUTE + 10)
     expect(warning(clocked_desk)).to_be_visible()
@@ -151,7 +151,7 @@ def test_warning_in_the_admin_and_on_paper(open_page, administrator, clinic, wit
 # Who is there
 
 
-def test_typing_counts_as_being_there_and_is_told_rarely(clocked_desk, clinic, pass_time):
+def test_typing_counts_as_activity_and_is_rarely_reported(clocked_desk, clinic, pass_time):
     told = []
     clocked_desk.on("request", lambda request: request.url.endswith("/accounts/stay/") and told.append(request))
     clocked_desk.goto(BOOK)
@@ -252,7 +252,7 @@ def test_tab_asks_when_somebody_comes_back_to_it(desk, clinic):
     assert "Santos" not in desk.content()
 
 
-def test_tab_that_somebody_comes_back_to_shows_the_next_person_nothing_of_the_last(desk, clinic, second_desk):
+def test_tab_shows_the_next_user_nothing_of_the_last(desk, clinic, second_desk):
     type_why(desk, clinic)
     desk.context.add_cookies(second_desk.context.cookies())
 
@@ -285,9 +285,7 @@ def test_tab_that_is_leafed_through_asks_once(desk, clinic):
     assert len(asked) == 1
 
 
-def test_day_that_is_fetched_anew_just_after_the_end_is_shown_after_the_login(
-    clocked_desk, clinic, receptionist, now, pass_time
-):
+def test_day_refreshed_after_the_session_is_shown_after_login(clocked_desk, clinic, receptionist, now, pass_time):
     clocked_desk.goto("/schedule/2026-11-24/?layout=list")
 
     def let_it_end(route):
@@ -309,7 +307,7 @@ def type_why(page, clinic):
     assert "Has to work" in page.evaluate("Object.values(sessionStorage)")
 
 
-def test_tab_forgets_why_an_appointment_is_moved_at_the_logout(desk, clinic):
+def test_tab_forgets_the_reason_for_a_move_at_logout(desk, clinic):
     type_why(desk, clinic)
 
     desk.locator(".menu summary").click()
@@ -320,7 +318,7 @@ def test_tab_forgets_why_an_appointment_is_moved_at_the_logout(desk, clinic):
     assert desk.evaluate("sessionStorage.length") == 0
 
 
-def test_tab_forgets_why_an_appointment_is_moved_when_the_session_ends_by_itself(clocked_desk, clinic, pass_time):
+def test_tab_forgets_the_reason_for_a_move_when_the_session_ends(clocked_desk, clinic, pass_time):
     type_why(clocked_desk, clinic)
 
     leave_alone(clocked_desk, pass_time)
@@ -369,7 +367,7 @@ def test_half_filled_form_is_not_shown_to_somebody_else(clocked_desk, clinic, se
     assert SavedForm.objects.get().user.username == "reception"
 
 
-def test_sleeping_computer_wakes_to_the_login_with_the_form_kept(clocked_desk, clinic, pass_time):
+def test_sleeping_computer_wakes_to_the_login_with_a_saved_form(clocked_desk, clinic, pass_time):
     clocked_desk.goto("/patients/new/")
     clocked_desk.get_by_label("First name").fill("Nuno")
 
@@ -394,9 +392,7 @@ def test_form_sent_too_late_without_javascript_is_there_after_the_login(plain_de
     expect(plain_desk.get_by_text("Nuno Costa is registered.")).to_be_visible()
 
 
-def test_page_of_somebody_who_is_no_longer_signed_in_is_shown_to_the_next_as_their_own(
-    clocked_desk, clinic, managers_page, pass_time
-):
+def test_page_of_a_former_user_becomes_that_of_the_next(clocked_desk, clinic, managers_page, pass_time):
     clocked_desk.goto("/")
     clocked_desk.context.add_cookies(managers_page.context.cookies())
 

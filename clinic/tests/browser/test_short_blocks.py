@@ -31,7 +31,7 @@ OWNERS = """(of) => Object.fromEntries([...document.querySelectorAll(".block")].
 OBSTACLES = """(block) => {
   const found = [];
   const at = (x, y) => document.elementFromPoint(x, y);
-  const buttons = [...block.querySelectorAll(".do button")];
+  const buttons = [...block.querySelectorAll(".block-buttons button")];
   const shown = buttons.filter((button) => button.checkVisibility());
   if (!shown.length) found.push("no button is shown");
   for (const button of shown) {
@@ -50,7 +50,7 @@ OBSTACLES = """(block) => {
   const middle = (line.top + line.bottom) / 2;
   if (seen < 24 || middle + 4 > box.bottom) found.push(`only ${seen} pixels of the name are seen`);
   for (let x = line.left + 1; x < line.left + seen; x += 3) {
-    if (at(x, middle)?.closest(".do")) { found.push("a button is over the name"); break; }
+    if (at(x, middle)?.closest(".block-buttons")) { found.push("a button is over the name"); break; }
   }
   return { found, shown: shown.length, all: buttons.length };
 }"""
@@ -100,7 +100,7 @@ def deviations(page, where, short):
 
     for name, appointment in short.items():
         block = page.locator(f"#v{appointment.pk}")
-        if not block.locator(".do").count():  # drawn on another day, or nothing to do
+        if not block.locator(".block-buttons").count():  # drawn on another day, or nothing to do
             continue
         room = room_for_buttons(block.evaluate("(block) => block.clientWidth"))
         block.evaluate("(block) => block.scrollIntoView({ block: 'center', inline: 'center' })")
@@ -120,7 +120,7 @@ def deviations(page, where, short):
         block.get_by_role("link").focus()
         compare(block, before, f"{name} in focus")
         page.keyboard.press("Tab")
-        is_inside = block.evaluate("(block) => block.querySelector('.do').contains(document.activeElement)")
+        is_inside = block.evaluate("(block) => block.querySelector('.block-buttons').contains(document.activeElement)")
         if is_inside != bool(room):
             wrong.append(f"{where}, {name}: Tab leads {'past its buttons' if room else 'to a hidden button'}")
         compare(block, before, f"{name} with a button in focus")
@@ -154,7 +154,7 @@ def test_buttons_on_a_telephone_never_cover_a_name(phone_desk, short):
     wrong = []
     for name, appointment in short.items():
         block = phone_desk.locator(f"#v{appointment.pk}")
-        if not block.locator(".do").count():
+        if not block.locator(".block-buttons").count():
             continue
         block.evaluate("(block) => block.scrollIntoView({ block: 'center', inline: 'center' })")
         wrong += [f"{name}: {each}" for each in block.evaluate(OBSTACLES)["found"]]

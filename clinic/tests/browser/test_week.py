@@ -21,7 +21,7 @@ def column_in_focus(page):
     return page.evaluate("document.activeElement.closest('section').ariaLabel")
 
 
-def test_arrows_lead_through_the_week(desk, clinic, week):
+def test_arrows_move_through_the_week(desk, clinic, week):
     desk.goto(week)
     row_of(desk, clinic.booked).focus()
 
@@ -33,7 +33,7 @@ def test_arrows_lead_through_the_week(desk, clinic, week):
     assert column_in_focus(desk) == "Tuesday 24 November"
 
 
-def test_keys_lead_from_week_to_week(desk, clinic, week):
+def test_keys_move_from_week_to_week(desk, clinic, week):
     desk.goto(week)
 
     desk.keyboard.press("Shift+ArrowRight")
@@ -66,7 +66,7 @@ def test_appointment_is_dragged_to_another_day(desk, clinic, week):
     assert clinic.booked.start_time == at("10:30", at("10:30").date().replace(day=26))
 
 
-def test_key_to_move_leads_to_the_day_of_the_appointment(desk, clinic, week):
+def test_key_to_move_opens_the_day_of_the_appointment(desk, clinic, week):
     desk.goto(week)
     row_of(desk, clinic.tomorrow).focus()
 

@@ -4,16 +4,16 @@
 import { grid } from "./page.js";
 
 const lanes = () => [...document.querySelectorAll("#day-grid .column .lane")];
-const stopsIn = (lane) => [...lane.querySelectorAll(":scope > .free, :scope > .away, .open[href]")]
+const stopsIn = (lane) => [...lane.querySelectorAll(":scope > .free, :scope > .unavailable, .open[href]")]
   .map((stop) => ({ stop, place: (stop.closest(".block") ?? stop).offsetTop }))
   .sort((one, other) => one.place - other.place);
 const rows = () => [...document.querySelectorAll("#day-list .open[href]")];
-export const allStops = () => (grid() ? [...grid().querySelectorAll(".free, .away, .open[href]")] : rows());
+export const allStops = () => (grid() ? [...grid().querySelectorAll(".free, .unavailable, .open[href]")] : rows());
 
 export function makeTabStop(current) {
   for (const stop of allStops()) {
     stop.tabIndex = stop === current ? 0 : -1;
-    for (const button of stop.closest("[data-keys]")?.querySelectorAll(".do button") ?? []) {
+    for (const button of stop.closest("[data-keys]")?.querySelectorAll(".block-buttons button") ?? []) {
       button.tabIndex = stop.tabIndex;
     }
   }
@@ -55,7 +55,7 @@ function nextInList(current, key) {
 
 document.addEventListener("keydown", (event) => {
   if (!event.key.startsWith("Arrow") || event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return;
-  const focused = event.target.closest("#day .free, #day .away, #day [data-keys]");
+  const focused = event.target.closest("#day .free, #day .unavailable, #day [data-keys]");
   if (!focused && event.target !== document.body) return;
   const current = focused?.matches("[data-keys]") ? focused.querySelector(".open") : focused;
   event.preventDefault();
@@ -64,6 +64,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 document.addEventListener("focusin", (event) => {
-  const stop = event.target.closest("#day .free, #day .away, #day .open[href]");
+  const stop = event.target.closest("#day .free, #day .unavailable, #day .open[href]");
   if (stop) makeTabStop(stop);
 });

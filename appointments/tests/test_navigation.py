@@ -1,7 +1,4 @@
-"""After a booking, move or cancellation the way leads to the appointment in the day view, or week, one came from.
-
-And nowhere else.
-"""
+"""After a booking, move or cancellation the user returns to the appointment in the day view or week they came from."""
 
 import pytest
 from django.test import RequestFactory

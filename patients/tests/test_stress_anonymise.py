@@ -1,6 +1,6 @@
-"""A patient is anonymised while somebody books, edits or moves: one comes first, and the other is told.
+"""A patient is anonymised while an appointment is booked, edited or moved: the later change is refused.
 
-Each race runs twice, the second time with the claim switched off, which shows that it can be lost.
+Each race runs twice; without the lock it is lost, which proves that the test can fail.
 """
 
 import datetime as dt
@@ -11,14 +11,15 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from appointments import locking, rights
+from appointments import locking
 from appointments.booking import actions
 from appointments.models import Appointment
-from appointments.rights import anonymise
 from appointments.tests.test_stress_threads import PAUSE_SECONDS, at_once
 from clinic.tests.whole_database import places_of
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
+from patients.privacy import anonymise as anonymising
+from patients.privacy.anonymise import anonymise
 from patients.tests.factories import PatientFactory
 
 pytestmark = [
@@ -35,7 +36,7 @@ RACES = 10
 @pytest.fixture
 def slow(monkeypatch):
     """Wait between check and write, on both sides."""
-    check_claimed, anonymise_trail = Appointment._check_under_lock, rights._anonymise_trail
+    check_claimed, anonymise_trail = Appointment._check_under_lock, anonymising._anonymise_trail
 
     def check_and_pause(appointment):
         check_claimed(appointment)
@@ -46,7 +47,7 @@ def slow(monkeypatch):
         anonymise_trail(trail)
 
     monkeypatch.setattr(Appointment, "_check_under_lock", check_and_pause)
-    monkeypatch.setattr(rights, "_anonymise_trail", pause_and_anonymise)
+    monkeypatch.setattr(anonymising, "_anonymise_trail", pause_and_anonymise)
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_booking_and_anonymising_at_once_never_both_happen(slow):
     assert not Appointment.objects.exclude(patient__anonymised_at=None).exists()
 
 
-def test_booking_and_anonymising_at_once_both_happen_without_the_claim(slow, disable_lock):
+def test_booking_and_anonymising_at_once_both_happen_without_the_lock(slow, disable_lock):
     outcomes = Counter(book_against_anonymise() for _race in range(RACES))
 
     assert ("done", "done") in outcomes

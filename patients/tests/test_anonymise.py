@@ -1,4 +1,4 @@
-"""Anonymising a patient: nothing that was held is found anywhere, and what stays is nobody's."""
+"""Anonymising a patient: no former value is found anywhere, and the other data stays."""
 
 import datetime as dt
 import json
@@ -14,13 +14,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import QuerySet
 from django.test import Client
 
-from appointments import rights, short_lived
 from appointments.booking import actions
 from appointments.detail.history import history_of
 from appointments.models import Appointment, ScheduleChange
-from appointments.patient_trail import trail_of
-from appointments.rights import anonymise
-from appointments.tests.a_patients_life import FORMER, Life, day
+from appointments.personal_data import AppointmentData
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
 from clinic.models import AuditEntry, ImportDraft, SavedForm, StoredResponse
@@ -29,6 +26,11 @@ from clinic.tests.kit import codes_in, markup
 from clinic.tests.whole_database import places_of
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient, SearchKey
+from patients.privacy import anonymise as anonymising
+from patients.privacy import temporary_data
+from patients.privacy.anonymise import anonymise
+from patients.privacy.trail import trail_of
+from patients.tests.a_patients_life import FORMER, Life, day
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -52,44 +54,44 @@ def frozen():
 # Nothing is found
 
 
-def test_each_former_value_is_found_before(life):
+def test_each_former_value_is_found_before_anonymising(life):
     missing = [value for value in FORMER if not places_of(value) and value not in ("13/02/1961", "13 February 1961")]
 
     assert missing == []
 
 
 @pytest.mark.both_databases
-def test_search_of_the_whole_database_for_any_former_value_finds_nothing(life):
+def test_no_former_value_remains_in_the_database(life):
     anonymise(life.patient, by=life.admin)
 
     assert places_of(*FORMER) == []
 
 
 @pytest.mark.both_databases
-def test_other_patients_data_all_stay(life):
-    def held():
+def test_other_patients_data_stays(life):
+    def remaining():
         # Messages of a session go as a whole.
         return [table for table, _column, _text in places_of("Brackwater") if table != "clinic_session"]
 
-    before = held()
+    before = remaining()
 
     anonymise(life.patient, by=life.admin)
 
-    assert held() == before
+    assert remaining() == before
     assert places_of("Ottoline's own")
     life.other.refresh_from_db()
     assert life.other.full_name == "Ottoline Brackwater"
 
 
 @pytest.mark.both_databases
-def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, isolated):
+def test_former_values_remain_if_one_step_is_left_out(life, monkeypatch, isolated):
     cases = [
-        (rights, "_anonymise_trail"),
-        (rights, "_anonymise_appointments"),
-        (rights, "forget"),
-        (short_lived, "_forget_sessions"),
-        (short_lived, "_forget_drafts"),
-        (short_lived, "_forget_answers"),
+        (anonymising, "_anonymise_trail"),
+        (AppointmentData, "erase"),
+        (anonymising, "erase_temporary_data"),
+        (temporary_data, "_erase_from_sessions"),
+        (temporary_data, "_erase_from_drafts"),
+        (temporary_data, "_erase_from_answers"),
     ]
     for module, left_out in cases:
         with isolated(left_out), monkeypatch.context() as patch:
@@ -100,7 +102,7 @@ def test_search_finds_what_is_left_if_one_step_is_left_out(life, monkeypatch, is
             assert places_of(*FORMER)
 
 
-def test_page_leaves_nothing_in_its_own_session(life):
+def test_own_session_contains_no_former_value(life):
     life.admin_client.post("/patients/", {"query": "Quillon"})
 
     response = life.admin_client.post(f"/patients/{life.patient.pk}/anonymise/", {"checked": "on"})
@@ -111,7 +113,7 @@ def test_page_leaves_nothing_in_its_own_session(life):
 
 
 @pytest.mark.both_databases
-def test_page_finds_entries_that_name_no_patient(life):
+def test_entries_without_a_patient_are_anonymised(life):
     QuerySet(AuditEntry).filter(patient_id=life.patient.pk).update(patient_id=None)
 
     anonymise(life.patient, by=life.admin)
@@ -119,7 +121,7 @@ def test_page_finds_entries_that_name_no_patient(life):
     assert places_of(*FORMER) == []
 
 
-def test_beginning_of_a_name_that_was_searched_for_is_forgotten(life):
+def test_last_search_by_the_beginning_of_the_name_is_deleted(life):
     life.desk_client.post("/patients/", {"query": "quil"})
 
     anonymise(life.patient, by=life.admin)
@@ -128,7 +130,7 @@ def test_beginning_of_a_name_that_was_searched_for_is_forgotten(life):
 
 
 @pytest.mark.both_databases
-def test_session_goes_on_without_what_it_held(life):
+def test_session_continues_without_the_patients_data(life):
     anonymise(life.patient, by=life.admin)
 
     assert life.desk_client.get("/patients/").status_code == 200
@@ -143,7 +145,7 @@ def test_session_without_the_patient_stays_as_it_was(life):
     assert session_of(life.desk_client)["patient_query"] == before["patient_query"] == "brackwater"
 
 
-def test_session_keeps_user_address_and_expiry_whatever_the_patients_name(frozen, receptionist):
+def test_session_keeps_user_address_and_expiry(frozen, receptionist):
     client = Client(headers={"user-agent": "Mozilla/5.0 (Macintosh) Chrome/1 Safari/1"})
     client.post("/accounts/login/", {"username": "reception", "password": "demo-clinic-2026"})
     session = client.session
@@ -166,7 +168,7 @@ def session_of(client):
 
 
 @pytest.mark.both_databases
-def test_name_in_the_admins_own_log_goes(life):
+def test_name_in_the_admin_log_is_removed(life):
     LogEntry.objects.create(
         user=life.admin,
         content_type=ContentType.objects.get_for_model(Patient),
@@ -180,7 +182,7 @@ def test_name_in_the_admins_own_log_goes(life):
     assert LogEntry.objects.get().object_repr == "anonymised"
 
 
-def test_patient_who_is_deleted_in_the_admin_stays_in_the_audit_trail_only(frozen, in_admin, receptionist, isolated):
+def test_patient_deleted_in_the_admin_stays_only_in_the_audit_trail(frozen, in_admin, receptionist, isolated):
     for way in ["page", "selection"]:
         with isolated(way=way):
             patient = PatientFactory(first_name="Quillon", last_name="Featherby", email="quillon.old@example.org")
@@ -200,7 +202,7 @@ def test_patient_who_is_deleted_in_the_admin_stays_in_the_audit_trail_only(froze
             assert {table for table, _column, _text in places_of("quillon", "featherby")} == {"clinic_auditentry"}
 
 
-def test_kept_answer_stays_so_that_nobody_is_registered_again(life):
+def test_repeated_request_does_not_register_the_patient_again(life):
     anonymise(life.patient, by=life.admin)
     body = {"first_name": "Quillon", "last_name": "Featherby", "email": "quillon.old@example.org"}
     body |= {"phone_number": "0044 20 7946 9999", "date_of_birth": "1961-02-13"}
@@ -212,7 +214,7 @@ def test_kept_answer_stays_so_that_nobody_is_registered_again(life):
     assert Patient.objects.count() == 2
 
 
-def test_draft_with_somebody_else_stays(life):
+def test_draft_with_another_person_stays(life):
     ImportDraft.objects.all().delete()
     draft = ImportDraft.objects.create(owner=life.admin, kind="patients", said={"sample": "Nora New"})
     cells = {"first_name": "Quillon", "last_name": "Other", "email": "other@example.org", "phone_number": ""}
@@ -238,7 +240,7 @@ HALF_FILLED = {
 
 
 @pytest.mark.both_databases
-def test_half_filled_form_about_the_patient_is_deleted_whatever_it_says(life, isolated):
+def test_saved_form_about_the_patient_is_deleted(life, isolated):
     for path in HALF_FILLED:
         with isolated(path=path):
             ids = {"patient": life.patient.pk, "appointment": life.appointment.pk}
@@ -261,7 +263,7 @@ def test_half_filled_form_of_doctors_time_stays(life):
 # What stays
 
 
-def test_record_is_nobodys(life):
+def test_record_no_longer_identifies_the_patient(life):
     anonymised = anonymise(life.patient, by=life.admin)
 
     assert anonymised.full_name == str(anonymised) == f"Anonymised patient {life.patient.pk}"
@@ -271,7 +273,7 @@ def test_record_is_nobodys(life):
     assert not SearchKey.objects.filter(patient=life.patient).exists()
 
 
-def test_e_mail_is_free_for_others(life):
+def test_email_can_be_used_for_another_patient(life):
     anonymise(life.patient, by=life.admin)
 
     other = Patient(first_name="Ana", last_name="Silva", email="q.featherby@example.org")
@@ -290,7 +292,7 @@ def test_times_doctors_and_statuses_of_appointments_stay(life):
     assert list(Appointment.objects.order_by("pk").values_list(*columns)) == before
 
 
-def test_marks_of_appointments_stay_and_their_texts_go(life):
+def test_texts_of_appointments_are_replaced_by_marks(life):
     anonymise(life.patient, by=life.admin)
 
     life.appointment.refresh_from_db()
@@ -300,8 +302,8 @@ def test_marks_of_appointments_stay_and_their_texts_go(life):
     assert life.cancelled.cancel_reason == "anonymised"
 
 
-def test_trail_still_says_what_happened_when_by_whom_and_in_which_fields(life):
-    def kept():
+def test_trail_keeps_events_times_users_and_fields(life):
+    def entries_of_the_trail():
         entries = AuditEntry.objects.exclude(changes__has_key="anonymised_at").order_by("pk")
         return [
             (each.pk, each.event, each.action, each.timestamp, each.actor_id, each.remote_addr, each.object_id,
@@ -309,11 +311,11 @@ def test_trail_still_says_what_happened_when_by_whom_and_in_which_fields(life):
             for each in entries
         ]  # fmt: skip
 
-    before = kept()
+    before = entries_of_the_trail()
 
     anonymise(life.patient, by=life.admin)
 
-    assert kept() == before
+    assert entries_of_the_trail() == before
 
 
 def test_trail_of_the_record_says_anonymised(life):
@@ -325,7 +327,7 @@ def test_trail_of_the_record_says_anonymised(life):
     assert edit.object_repr == "anonymised"
 
 
-def test_act_leaves_one_entry(life):
+def test_anonymising_adds_one_audit_entry(life):
     before = AuditEntry.objects.count()
 
     anonymise(life.patient, by=life.admin)
@@ -336,7 +338,7 @@ def test_act_leaves_one_entry(life):
     assert entry.object_repr == f"Anonymised patient {life.patient.pk}"
 
 
-def test_appointment_that_was_given_away_keeps_what_is_the_others(life):
+def test_transferred_appointment_keeps_the_other_patients_data(life):
     anonymise(life.patient, by=life.admin)
 
     swap = AuditEntry.objects.get_for_object(life.given).filter(changes__has_key="patient").order_by("pk")[1]
@@ -346,7 +348,7 @@ def test_appointment_that_was_given_away_keeps_what_is_the_others(life):
     assert life.given.reason == "Ottoline's own"
 
 
-def test_other_of_the_swap_can_be_anonymised_too(life):
+def test_other_patient_of_the_swap_can_be_anonymised_too(life):
     anonymise(life.patient, by=life.admin)
 
     anonymise(life.other, by=life.admin)
@@ -393,7 +395,7 @@ def test_every_page_about_the_patient_is_served_without_a_former_value(life):
         assert [value for value in FORMER if value in text] == [], page
 
 
-def test_page_that_could_only_refuse_leads_to_the_record_which_says_why(life, isolated):
+def test_edit_and_booking_pages_redirect_to_the_record_which_says_why(life, isolated):
     for page in ["/patients/{pk}/edit/", "/appointments/book/?patient={pk}"]:
         with isolated(page=page):
             anonymise(life.patient, by=life.admin)
@@ -404,7 +406,7 @@ def test_page_that_could_only_refuse_leads_to_the_record_which_says_why(life, is
             assert "cannot be changed or booked" in response.content.decode()
 
 
-def test_page_tells_namesakes_apart(life):
+def test_page_distinguishes_namesakes(life):
     text = markup(life.admin_client.get(f"/patients/{life.patient.pk}/anonymise/"))
 
     assert "13 February 1961" in text
@@ -417,7 +419,7 @@ def test_schedule_of_the_past_still_counts_the_appointments(life):
 
     response = life.desk_client.get("/schedule/2026-11-04/?layout=list")
 
-    assert [block.who for block in response.context["day"].listed] == [f"Anonymised patient {life.patient.pk}"]
+    assert [block.patient.name for block in response.context["day"].listed] == [f"Anonymised patient {life.patient.pk}"]
 
 
 @pytest.mark.both_databases
@@ -428,7 +430,7 @@ def test_trail_itself_still_refuses_every_other_change(life):
         AuditEntry.objects.first().save()
 
 
-def test_trail_of_a_patient_makes_the_same_queries_however_much_there_is(
+def test_trail_makes_the_same_queries_for_any_amount_of_data(
     life, django_assert_num_queries, django_assert_max_num_queries
 ):
     with django_assert_max_num_queries(14) as few:
@@ -443,7 +445,7 @@ def test_trail_of_a_patient_makes_the_same_queries_however_much_there_is(
 # Who cannot be anonymised
 
 
-def test_open_appointment_today_or_to_come_is_in_the_way(frozen, patient, isolated):
+def test_open_appointment_today_or_later_prevents_anonymising(frozen, patient, isolated):
     cases = [
         (day(26), "booked", True),
         (day(25, 15), "booked", True),
@@ -485,14 +487,14 @@ def test_anonymising_again_is_refused_and_leaves_no_entry(frozen, patient):
 
 
 @pytest.mark.both_databases
-def test_what_fails_half_way_changes_nothing(life, monkeypatch):
-    held = places_of(*FORMER)
+def test_error_half_way_changes_nothing(life, monkeypatch):
+    before = places_of(*FORMER)
     monkeypatch.setattr(AuditEntry, "save", lambda *_args, **_kwargs: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         anonymise(life.patient, by=life.admin)
 
-    assert places_of(*FORMER) == held
+    assert places_of(*FORMER) == before
 
 
 # What an anonymised patient no longer can
@@ -526,7 +528,7 @@ def test_anonymised_patient_cannot_be_cleaned(anonymised):
 
 
 @pytest.mark.both_databases
-def test_edit_that_was_read_before_is_refused(frozen, patient):
+def test_edit_of_a_record_read_before_is_refused(frozen, patient):
     read_before = Patient.objects.get(pk=patient.pk)
     anonymise(patient, by=None)
     read_before.last_name = "Santos again"
@@ -577,7 +579,7 @@ def test_import_leaves_the_record_alone(anonymised, in_admin):
     assert anonymised.full_name == f"Anonymised patient {anonymised.pk}"
 
 
-def test_verb_refuses_to_book(anonymised):
+def test_booking_is_refused(anonymised):
     with pytest.raises(ValidationError) as refusal:
         actions.book(patient=anonymised, doctor=DoctorFactory(), start_time=day(26), duration_minutes=30, by=None)
 
@@ -585,7 +587,7 @@ def test_verb_refuses_to_book(anonymised):
 
 
 @pytest.mark.both_databases
-def test_save_refuses_to_book_who_was_read_before(frozen, patient):
+def test_save_refuses_to_book_for_a_patient_read_before(frozen, patient):
     read_before = Patient.objects.get(pk=patient.pk)
     anonymise(patient, by=None)
 
@@ -612,7 +614,7 @@ def test_api_refuses_to_book(anonymised, api):
     assert [error["code"] for error in answer.json()["errors"]] == ["anonymised"]
 
 
-def test_no_appointment_is_given_to_an_anonymised_patient(anonymised):
+def test_appointment_cannot_be_transferred_to_an_anonymised_patient(anonymised):
     appointment = AppointmentFactory(start_time=day(26))
     appointment.patient = anonymised
 
@@ -625,7 +627,7 @@ def test_no_appointment_is_given_to_an_anonymised_patient(anonymised):
 
 
 @pytest.mark.both_databases
-def test_appointment_opened_before_cannot_bring_its_notes_back(life):
+def test_form_opened_before_cannot_restore_notes(life):
     read_before = Appointment.objects.get(pk=life.appointment.pk)
     anonymise(life.patient, by=life.admin)
 
@@ -635,7 +637,7 @@ def test_appointment_opened_before_cannot_bring_its_notes_back(life):
     assert places_of(*FORMER) == []
 
 
-def test_nothing_is_written_about_an_anonymised_patients_appointment(life, isolated):
+def test_texts_about_an_anonymised_patients_appointment_are_refused(life, isolated):
     for name in ["reason", "notes"]:
         with isolated(name=name):
             anonymise(life.patient, by=life.admin)
@@ -648,7 +650,7 @@ def test_nothing_is_written_about_an_anonymised_patients_appointment(life, isola
             assert codes_in(refusal.value) == {name: ["anonymised"]}
 
 
-def test_open_past_appointment_of_an_anonymised_patient_can_be_closed_out(frozen, patient):
+def test_past_appointment_of_an_anonymised_patient_can_be_closed_out(frozen, patient):
     appointment = AppointmentFactory(patient=patient, start_time=day(20))
     anonymise(patient, by=None)
 
@@ -658,7 +660,7 @@ def test_open_past_appointment_of_an_anonymised_patient_can_be_closed_out(frozen
     assert appointment.status == "no_show"
 
 
-def test_fhir_says_that_the_record_is_out_of_use(anonymised, api):
+def test_fhir_patient_is_inactive(anonymised, api):
     resource = json.loads(api.call("GET", f"/fhir/Patient/{anonymised.pk}").content)
 
     assert resource["active"] is False
@@ -667,7 +669,7 @@ def test_fhir_says_that_the_record_is_out_of_use(anonymised, api):
 # The page
 
 
-def test_page_asks_for_the_tick(frozen, in_admin, patient):
+def test_page_requires_the_tick(frozen, in_admin, patient):
     response = in_admin.post(f"/patients/{patient.pk}/anonymise/", {})
 
     assert response.context["form"].has_error("checked", "required")
@@ -675,7 +677,7 @@ def test_page_asks_for_the_tick(frozen, in_admin, patient):
     assert patient.anonymised_at is None
 
 
-def test_page_looked_at_changes_nothing(frozen, in_admin, patient):
+def test_opening_the_page_changes_nothing(frozen, in_admin, patient):
     response = in_admin.get(f"/patients/{patient.pk}/anonymise/")
 
     assert response.status_code == 200
@@ -683,7 +685,7 @@ def test_page_looked_at_changes_nothing(frozen, in_admin, patient):
     assert patient.anonymised_at is None
 
 
-def test_page_says_what_is_in_the_way(frozen, in_admin, patient):
+def test_page_says_why_it_is_refused(frozen, in_admin, patient):
     AppointmentFactory(patient=patient, start_time=day(26))
 
     for response in (
@@ -699,7 +701,7 @@ def test_page_of_an_unknown_patient_is_not_found(in_admin):
     assert in_admin.post("/patients/999999/anonymise/", {"checked": "on"}).status_code == 404
 
 
-def test_record_offers_nothing_that_is_refused(anonymised, in_admin):
+def test_record_has_no_buttons_that_would_be_refused(anonymised, in_admin):
     page = in_admin.get(f"/patients/{anonymised.pk}/").content.decode()
 
     assert f"/patients/{anonymised.pk}/edit/" not in page
@@ -708,7 +710,7 @@ def test_record_offers_nothing_that_is_refused(anonymised, in_admin):
     assert anonymised.email not in page
 
 
-def test_receptionist_is_offered_neither(at_desk, patient):
+def test_receptionist_sees_neither_button(at_desk, patient):
     page = at_desk.get(f"/patients/{patient.pk}/").content.decode()
 
     assert f"/patients/{patient.pk}/anonymise/" not in page

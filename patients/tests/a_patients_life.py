@@ -18,7 +18,7 @@ from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-# What was ever held on the patient, in every spelling that somebody would look for.
+# All values ever stored about the patient, in every usual spelling.
 FORMER = [
     "Quillon",
     "Featherby",
@@ -78,7 +78,7 @@ class Life:
             self._be_imported_again()
 
     def _register(self):
-        """By a program, whose answer is kept for when it asks again."""
+        """Register the patient by a program, whose answer is stored for repeated requests."""
         self.desk_client, self.admin_client = signed_in(self.desk), signed_in(self.admin)
         body = {
             "first_name": "Quillon",
@@ -143,12 +143,12 @@ class Life:
         )
 
     def _close(self):
-        """On the page, whose message nobody reads."""
+        """Use the page, whose message stays unread in the session."""
         for appointment in Appointment.objects.filter(status="booked"):
             self.desk_client.post(f"/appointments/{appointment.pk}/attended/", {"version": appointment.version})
 
     def _be_looked_for(self):
-        """The search stays in a session, as do messages that nobody has read."""
+        """Search, which leaves the query in a session, beside unread messages."""
         self.desk_client.post("/patients/", {"query": "quillon zoë"})
         self.desk_client.get("/schedule/2026-11-04/print/")
         typing = signed_in(self.desk)

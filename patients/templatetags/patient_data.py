@@ -1,5 +1,3 @@
-"""Values of a patient's data, for people to read."""
-
 import datetime as dt
 from typing import Any
 
@@ -13,13 +11,12 @@ register = template.Library()
 
 @register.filter
 def as_words(name: str) -> str:
-    """Return the name of a field as words."""
     return name.replace("_", " ").capitalize()
 
 
 @register.filter
 def as_text(value: Any) -> str:
-    """Return a value as text: instants in clinic time, and a dash for nothing."""
+    """Return a value as text: times in the clinic's zone, and a dash for an empty value."""
     if isinstance(value, dt.datetime):
         return f"{clinic_time.date_text(value)} {clinic_time.time_text(value)}"
     if isinstance(value, dt.date):

@@ -1,4 +1,4 @@
-"""Whose record may have to go: who was last here longer ago than the clinic keeps records, and nobody else."""
+"""The retention review: patients whose last appointment is longer ago than the retention period."""
 
 import datetime as dt
 
@@ -6,15 +6,15 @@ import pytest
 import time_machine
 from django.db.models import QuerySet
 
-from appointments import retention
 from appointments.models import Appointment
-from appointments.retention import due_patients, kept_since, retention_page
-from appointments.rights import anonymise
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.kit import NOW
 from clinic.tests.plans import analyze, steps_of
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
+from patients.privacy import retention
+from patients.privacy.anonymise import anonymise
+from patients.privacy.retention import due_patients, retention_limit, retention_page
 from patients.tests.factories import PatientFactory
 
 DUE = dt.datetime(2016, 11, 24, tzinfo=dt.UTC)
@@ -40,20 +40,20 @@ def create_appointment(patient, start_time, status="completed"):
 
 
 def due():
-    return list(due_patients(before=kept_since(dt.date(2026, 11, 24))))
+    return list(due_patients(before=retention_limit(dt.date(2026, 11, 24))))
 
 
-def test_records_are_kept_ten_years_unless_set_otherwise(settings):
-    assert kept_since(dt.date(2026, 11, 24)) == DUE
+def test_retention_period_is_ten_years_by_default(settings):
+    assert retention_limit(dt.date(2026, 11, 24)) == DUE
 
     settings.PATIENT_RETENTION_YEARS = 3
 
-    assert kept_since(dt.date(2026, 11, 24)) == dt.datetime(2023, 11, 24, tzinfo=dt.UTC)
+    assert retention_limit(dt.date(2026, 11, 24)) == dt.datetime(2023, 11, 24, tzinfo=dt.UTC)
 
 
 @pytest.mark.both_databases
 def test_leap_day_is_counted_from_the_day_after():
-    assert kept_since(dt.date(2028, 2, 29)) == dt.datetime(2018, 3, 1, tzinfo=dt.UTC)
+    assert retention_limit(dt.date(2028, 2, 29)) == dt.datetime(2018, 3, 1, tzinfo=dt.UTC)
 
 
 @pytest.mark.both_databases
@@ -75,7 +75,7 @@ def test_registration_decides_without_an_appointment(registered, isolated):
             assert (patient in due()) is is_due
 
 
-def test_cancelled_appointment_counts_as_a_sign_of_life(registered):
+def test_cancelled_appointment_counts(registered):
     patient = registered()
     create_appointment(patient, DUE + MINUTE, "cancelled")
 
@@ -91,7 +91,7 @@ def test_open_appointment_keeps_the_record(registered, isolated):
             assert due() == []
 
 
-def test_anonymised_patient_is_not_named(registered):
+def test_anonymised_patient_is_not_listed(registered):
     patient = registered()
     anonymise(patient, by=None)
 
@@ -99,7 +99,7 @@ def test_anonymised_patient_is_not_named(registered):
 
 
 @pytest.mark.both_databases
-def test_those_gone_longest_come_first(registered):
+def test_longest_absent_patients_come_first(registered):
     recent, oldest, middle = registered(), registered(LONG_AGO), registered(LONG_AGO - MINUTE)
     create_appointment(recent, DUE - MINUTE)
     create_appointment(oldest, LONG_AGO - 2 * MINUTE)
@@ -108,7 +108,7 @@ def test_those_gone_longest_come_first(registered):
 
 
 @pytest.mark.both_databases
-def test_pages_go_on_by_key_and_leave_nobody_out(registered, monkeypatch):
+def test_pages_are_complete(registered, monkeypatch):
     monkeypatch.setattr(retention, "PER_PAGE", 2)
     patients = [registered() for _ in range(5)]  # all of the same instant
 
@@ -122,7 +122,7 @@ def test_pages_go_on_by_key_and_leave_nobody_out(registered, monkeypatch):
     assert after == ""
 
 
-def test_page_that_is_none_is_the_first(registered, in_admin, isolated):
+def test_invalid_cursor_shows_the_first_page(registered, in_admin, isolated):
     for after in ["x", "-", "1", "1-x", "999999999999999999-1", "-5-1"]:
         with isolated(after=after):
             patient = registered()
@@ -133,7 +133,7 @@ def test_page_that_is_none_is_the_first(registered, in_admin, isolated):
             assert patient in response.context["page"].patients or after.startswith("9999")
 
 
-def test_page_shows_numbers_and_leads_on(registered, in_admin):
+def test_review_shows_counts_and_links_to_anonymising(registered, in_admin):
     patient = registered(last_name="Longgone")
     create_appointment(patient, LONG_AGO)
     create_appointment(patient, LONG_AGO + 60 * MINUTE)
@@ -145,7 +145,7 @@ def test_page_shows_numbers_and_leads_on(registered, in_admin):
     assert f'href="/patients/{patient.pk}/anonymise/"' in response.content.decode()
 
 
-def test_looking_anonymises_nobody(registered, in_admin):
+def test_review_anonymises_no_patient(registered, in_admin):
     patient = registered()
 
     in_admin.get("/patients/retention/")

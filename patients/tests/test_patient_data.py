@@ -1,4 +1,4 @@
-"""All that is held on one patient, as the patient gets it: everything of this one, nothing of anybody else."""
+"""The export of one patient's data: everything about this patient, and nothing about others."""
 
 import json
 
@@ -8,13 +8,13 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 
 from appointments.models import Appointment
-from appointments.patient_data import patient_data
-from appointments.rights import anonymise
-from appointments.tests.a_patients_life import FORMER, Life, day
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry, Event
 from clinic.tests.kit import elements
 from patients.models import Patient
+from patients.privacy.anonymise import anonymise
+from patients.privacy.subject_access import export_patient_data
+from patients.tests.a_patients_life import FORMER, Life, day
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -32,17 +32,17 @@ def life():
 
 @pytest.fixture
 def data(life):
-    return patient_data(life.patient)
+    return export_patient_data(life.patient)
 
 
 def texts_of(life):
-    """What both files say, after the other patient has been looked at and changed too."""
+    """Return the text of both files."""
     address = f"/patients/{life.patient.pk}/data/"
     return [life.admin_client.get(f"{address}?as={each}").content.decode() for each in ("json", "html")]
 
 
 @pytest.mark.both_databases
-def test_files_hold_what_was_ever_held(life):
+def test_files_contain_all_present_and_former_values(life):
     spelled_otherwise = {"2079460123", "13/02/1961", "13 February 1961", "1961-02-13"}
     wanted = set(FORMER) - spelled_otherwise
 
@@ -51,12 +51,12 @@ def test_files_hold_what_was_ever_held(life):
 
 
 @pytest.mark.both_databases
-def test_files_hold_nothing_of_another_patient(life):
+def test_files_contain_nothing_about_another_patient(life):
     for text in texts_of(life):
         assert [value for value in OTHERS if value in text] == []
 
 
-def test_files_name_no_staff(life):
+def test_files_do_not_name_staff(life):
     life.desk.first_name, life.desk.last_name = "Gwendolen", "Quickfoot"
     life.desk.save()
 
@@ -66,7 +66,7 @@ def test_files_name_no_staff(life):
         assert "Receptionist" in text
 
 
-def test_history_holds_no_ids_of_staff_or_of_other_patients(data):
+def test_history_has_no_ids_of_staff_or_other_patients(data):
     histories = [data["record_history"], *(appointment["history"] for appointment in data["appointments"])]
     histories += [notice["history"] for appointment in data["appointments"] for notice in appointment["notices"]]
     histories += [appointment["history"] for appointment in data["appointments_no_longer_yours"]]
@@ -82,11 +82,11 @@ def test_record_has_every_field(data):
 
 
 def test_appointments_have_every_field(life, data):
-    held = {field.name for field in Appointment._meta.concrete_fields} - {"patient"}
+    names = {field.name for field in Appointment._meta.concrete_fields} - {"patient"}
 
     assert len(data["appointments"]) == Appointment.objects.for_patient(life.patient.pk).count()
     for appointment in data["appointments"]:
-        assert held <= set(appointment)
+        assert names <= set(appointment)
 
 
 @pytest.mark.both_databases
@@ -99,7 +99,7 @@ def test_history_says_what_changed_when_by_which_role(data):
 
 
 def test_history_has_instants_and_omits_fields_that_stay_empty(life):
-    data = patient_data(life.patient)
+    data = export_patient_data(life.patient)
     changes = [entry["changed"] for appointment in data["appointments"] for entry in appointment["history"]]
 
     move = next(each for each in changes if set(each) >= {"start_time", "doctor"} and None not in each["start_time"])
@@ -110,14 +110,14 @@ def test_history_has_instants_and_omits_fields_that_stay_empty(life):
 def test_history_of_an_anonymised_patient_can_be_made(life):
     anonymise(life.patient, by=life.admin)
 
-    assert patient_data(life.patient)["appointments"]
+    assert export_patient_data(life.patient)["appointments"]
 
 
-def test_history_says_that_a_program_acted(data):
+def test_history_names_changes_by_programs(data):
     assert data["record_history"][0]["by"] == "Receptionist, by a program"
 
 
-def test_move_says_from_where_to_where_and_why(life, data):
+def test_move_has_old_and_new_values_and_the_reason(life, data):
     (appointment,) = (each for each in data["appointments"] if each["id"] == life.appointment.pk)
     (move,) = (each for each in appointment["history"] if "why" in each)
 
@@ -125,7 +125,7 @@ def test_move_says_from_where_to_where_and_why(life, data):
     assert move["why"] == "Moved-for-a-christening"
 
 
-def test_appointment_that_was_given_away_is_told_until_then(life, data):
+def test_history_of_a_transferred_appointment_ends_there(life, data):
     (given,) = data["appointments_no_longer_yours"]
 
     assert given["id"] == life.given.pk
@@ -133,7 +133,7 @@ def test_appointment_that_was_given_away_is_told_until_then(life, data):
     assert given["history"][-1]["changed"]["reason"] == ["Handed-over-by-mistake", None]
 
 
-def test_appointment_that_was_taken_over_is_told_from_then_on(life, data):
+def test_history_of_a_taken_over_appointment_starts_there(life, data):
     (taken,) = (each for each in data["appointments"] if each["id"] == life.taken.pk)
 
     assert taken["history"][0]["event"] == "the appointment became yours"
@@ -141,38 +141,38 @@ def test_appointment_that_was_taken_over_is_told_from_then_on(life, data):
 
 
 @pytest.mark.both_databases
-def test_entries_that_name_no_patient_are_told_too(life, data):
+def test_entries_without_a_patient_are_exported(life, data):
     QuerySet(AuditEntry).filter(event="write").update(patient_id=None)
 
-    assert as_json(patient_data(life.patient)) == as_json(data)
+    assert as_json(export_patient_data(life.patient)) == as_json(data)
 
 
 def as_json(data):
     return json.dumps(data, cls=DjangoJSONEncoder)
 
 
-def test_notice_says_whether_the_patient_was_told(life, data):
+def test_notice_says_whether_the_patient_was_informed(life, data):
     (appointment,) = (each for each in data["appointments"] if each["id"] == life.hit_appointment.pk)
     (notice,) = appointment["notices"]
 
-    assert (notice["start_time"], notice["told_by"]) == (day(10), "Receptionist")
-    assert notice["told_at"] == day(2, 8)
+    assert (notice["start_time"], notice["informed_by"]) == (day(10), "Receptionist")
+    assert notice["informed_at"] == day(2, 8)
     assert notice["history"]
 
 
-def test_reading_and_exporting_is_told(life):
+def test_views_and_exports_are_listed(life):
     AuditEntry.objects.record(Event.READ, life.patient)
     AuditEntry.objects.record(Event.READ, life.other)
 
-    data = patient_data(life.patient)
+    data = export_patient_data(life.patient)
 
     assert [(each["event"], each["by"]) for each in data["who_looked"]] == [("read", "The system")]
 
 
-def test_search_keys_are_told_and_what_they_are_for(life, data):
+def test_search_keys_and_their_purpose_are_exported(life, data):
     assert set(life.patient.search_keys.values_list("key", flat=True)) < set(data["search_keys"]["keys"])
     assert data["search_keys"]["what_for"]
-    assert data["kept"]
+    assert data["retention"]
 
 
 def test_export_leaves_one_entry_a_file(life):
@@ -213,7 +213,7 @@ def test_html_escapes_what_was_typed(life):
     assert "&lt;script&gt;" in text
 
 
-def test_anonymised_patient_can_be_exported_and_says_nothing(life):
+def test_export_of_an_anonymised_patient_has_no_former_values(life):
     anonymise(life.patient, by=life.admin)
 
     for text in texts_of(life):
@@ -226,18 +226,18 @@ def test_unknown_patient_is_not_found(in_admin, isolated):
             assert in_admin.get(f"/patients/999999/data/{as_format}").status_code == 404
 
 
-def test_data_makes_the_same_queries_however_much_there_is(
+def test_export_makes_the_same_queries_for_any_amount_of_data(
     life, django_assert_max_num_queries, django_assert_num_queries
 ):
     with django_assert_max_num_queries(21) as few:
-        patient_data(life.patient)
+        export_patient_data(life.patient)
     for hour in range(8, 18):
         appointment = AppointmentFactory(patient=life.patient, doctor=life.doctor, start_time=day(12, hour))
         appointment.reason, appointment.booked_by = "Changed", life.desk
         appointment.save()
 
     with django_assert_num_queries(len(few)):
-        patient_data(life.patient)
+        export_patient_data(life.patient)
 
 
 def test_patient_without_anything_has_a_page(in_admin):

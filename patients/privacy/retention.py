@@ -1,0 +1,75 @@
+"""Patients who have not been here for so long that their records may have to be anonymised. Nothing is automatic."""
+
+import datetime as dt
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from clinic.core import clinic_time
+from clinic.web.http import parse_number
+from patients.models import Patient
+from patients.privacy.holders import registered_holders
+
+PER_PAGE = 50
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class RetentionPage(NamedTuple):
+    """Some patients, longest absent first; `after` is the cursor of the next page, empty on the last one."""
+
+    patients: list[Any]
+    after: str
+
+
+def retention_limit(today: dt.date) -> dt.datetime:
+    """Return the start of the same day `PATIENT_RETENTION_YEARS` ago; a last appointment before it is due."""
+    year = today.year - settings.PATIENT_RETENTION_YEARS
+    is_leap_day = (today.month, today.day) == (2, 29)
+    day = dt.date(year, 3, 1) if is_leap_day else today.replace(year=year)
+    return clinic_time.day_bounds(day)[0]
+
+
+def due_patients(*, before: dt.datetime) -> QuerySet[Any]:
+    """Return the patients registered before an instant whose records have not been needed since.
+
+    `last_contact` is the start of the last appointment, or the registration if there was none.
+    """
+    holders = registered_holders()
+    patients = Patient.objects.not_anonymised().filter(created_at__lt=before)
+    for holder in holders:
+        for condition in holder.in_use(since=before):
+            patients = patients.exclude(condition)
+    last_used = [holder.last_used() for holder in holders]  # the first holder that knows the patient decides
+    last_contact = Coalesce(*last_used, F("created_at")) if last_used else F("created_at")
+    return patients.annotate(last_contact=last_contact).order_by("last_contact", "pk")
+
+
+def retention_page(*, before: dt.datetime, after: str = "") -> RetentionPage:
+    """Return the due patients after a cursor, each with the holders' `review_columns`. One query."""
+    due = due_patients(before=before)
+    if (cursor := _parse_cursor(after)) is not None:
+        instant, pk = cursor
+        due = due.filter(Q(last_contact__gt=instant) | Q(last_contact=instant, pk__gt=pk))
+    for holder in registered_holders():
+        due = due.annotate(**holder.review_columns())
+    found = list(due[: PER_PAGE + 1])
+    shown = found[:PER_PAGE]
+    return RetentionPage(shown, _cursor_of(shown[-1]) if len(found) > PER_PAGE else "")
+
+
+def _cursor_of(patient: Any) -> str:
+    return f"{(patient.last_contact - _EPOCH) // _MICROSECOND}-{patient.pk}"
+
+
+def _parse_cursor(text: str) -> tuple[dt.datetime, int] | None:
+    instant, _dash, pk = text.partition("-")
+    since, after_pk = parse_number(instant), parse_number(pk)
+    if since is None or after_pk is None:
+        return None
+    try:
+        return _EPOCH + since * _MICROSECOND, after_pk
+    except OverflowError:
+        return None

@@ -39,7 +39,7 @@ ALL_ROLES = (ANONYMOUS, NO_ROLE, RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR)
 # The unsafe ones that are meant come last: they may change what the others look at.
 METHODS = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW", "POST")
 
-NO_ROLE = set()
+NO_ROLES = set()
 EVERYBODY = set(ALL_ROLES)
 SIGNED_IN = EVERYBODY - {ANONYMOUS}
 STAFF = {RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR}
@@ -192,15 +192,15 @@ TABLE = {
     "admin/(?P<url>.*)$": page("/admin/nowhere/", get=ADMIN, post=ADMIN),
     **admin_pages("patients_patient", "{patient}"),
     **admin_pages("doctors_doctor", "{doctor}"),
-    **admin_pages("doctors_timetable", "{timetable}", removers=NO_ROLE),
+    **admin_pages("doctors_timetable", "{timetable}", removers=NO_ROLES),
     **admin_pages("doctors_leave", "{leave}"),
     **admin_pages("doctors_closure", "{closure}"),
-    **admin_pages("appointments_appointment", "{appointment}", removers=NO_ROLE),
-    **admin_pages("appointments_emergencygrant", "{grant}", removers=NO_ROLE),
-    **admin_pages("clinic_user", "{user}", removers=NO_ROLE),
+    **admin_pages("appointments_appointment", "{appointment}", removers=NO_ROLES),
+    **admin_pages("appointments_emergencygrant", "{grant}", removers=NO_ROLES),
+    **admin_pages("clinic_user", "{user}", removers=NO_ROLES),
     "admin:auth_user_password_change": page("/admin/clinic/user/{user}/password/", get=ADMIN, post=ADMIN),
-    **admin_pages("clinic_apitoken", "{token}", removers=NO_ROLE),
-    **admin_pages("clinic_auditentry", "{entry}", writers=NO_ROLE, changers=NO_ROLE, removers=NO_ROLE),
+    **admin_pages("clinic_apitoken", "{token}", removers=NO_ROLES),
+    **admin_pages("clinic_auditentry", "{entry}", writers=NO_ROLES, changers=NO_ROLES, removers=NO_ROLES),
 }
 
 

@@ -12,6 +12,7 @@ from clinic.tests.crawl import (
     FAR,
     MANAGER,
     NO_ROLE,
+    NO_ROLES,
     RECEPTIONIST,
     TABLE,
     words_of,
@@ -59,7 +60,7 @@ def expected(row, role, method):
 
     A page for everybody says to everybody which methods it knows.
     """
-    if role in row.get(method, NO_ROLE):
+    if role in row.get(method, NO_ROLES):
         return {"served"}
     if EVERYBODY in row.values():
         return {"405"}

@@ -40,8 +40,8 @@ class DisplacementAdminMixin(SafeModelAdmin):
             transaction.set_rollback(True)
         return response
 
-    def record_form(self, request: HttpRequest, form: Any) -> None:
-        super().record_form(request, form)
+    def record_form_read(self, request: HttpRequest, form: Any) -> None:
+        super().record_form_read(request, form)
         record_displaced_read(form.named)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:

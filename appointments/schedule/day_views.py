@@ -111,7 +111,7 @@ def _notices(request: StaffRequest, now: dt.datetime) -> dict[str, Any]:
     return {
         "grant": may_see_names(request.user, at=now),
         "open_past": unrecorded_count(request.user, now),
-        "impacts": unfinished_for(request.user, at=now),
+        "changes": unfinished_for(request.user, at=now),
     }
 
 

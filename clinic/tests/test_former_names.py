@@ -1,14 +1,14 @@
 """Entries of the audit trail that were written before a field was renamed."""
 
 import pytest
-from appointments.patient_data import patient_data
 from django.apps import apps
 
 from appointments.displaced.finder import open_schedule_change
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.former_names import FORMER_NAMES, changes_of
-from clinic.audit_trail.entries import rows_of
+from clinic.audit_trail.entries import describe_entries
 from clinic.models import AuditEntry
+from patients.privacy.subject_access import export_patient_data
 
 pytestmark = pytest.mark.django_db
 
@@ -44,14 +44,14 @@ def test_old_entry_has_the_names_of_today(old_entry):
 
 
 def test_trail_shows_an_old_entry_by_the_labels_of_today(old_entry):
-    (row,) = rows_of([old_entry])
+    (row,) = describe_entries([old_entry])
 
     assert ("informed at", "–", "Tue 24 Nov 2026 09:00") in row.changes
     assert ("reinstated", "no", "yes") in row.changes
 
 
 def test_patient_data_hides_staff_in_old_entries(old_entry, displaced):
-    data = patient_data(displaced.appointment.patient)
+    data = export_patient_data(displaced.appointment.patient)
 
     (notice,) = data["appointments"][0]["notices"]
     assert set(notice["history"][-1]["changed"]) == {"reasons", "informed_at", "reinstated"}

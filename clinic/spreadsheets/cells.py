@@ -19,7 +19,7 @@ _FORMULA = re.compile(rf"(^|[;|\t\r\n])(?={_BLANKS}[{_SIGNS}])")
 _GUARDED = re.compile(rf"(^|[;|\t\r\n])'(?={_BLANKS}[{_SIGNS}])")
 NO_VALUE = "=?"  # what stands for a formula of a workbook that has no value
 _MAX_EXACT_DIGITS = 15  # of a number in a spreadsheet; the rest are zeros
-_SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
+SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
 _SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+")
 _NUMBER_WITH_ZERO_DECIMALS = re.compile(r"(\d+)\.0+")
 # Databases and spreadsheets put midnight behind dates. Another time of day is no date.
@@ -77,7 +77,7 @@ def typed_text(cell: str) -> str:
     text = unguarded(cell.strip()).strip()
     if len(text.splitlines()) > 1:
         raise ValueError("This cell has several lines. Perhaps a quotation mark in the file is at the wrong place.")
-    if text in _SPREADSHEET_ERRORS:
+    if text in SPREADSHEET_ERRORS:
         raise ValueError(f"The spreadsheet shows the error {text} here.")
     return text
 

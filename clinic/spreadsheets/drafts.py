@@ -38,7 +38,7 @@ def open_draft(importer: Importer, upload: Any, *, by: User, month_first: bool) 
     Raises:
         ValidationError: for what is no file of this kind; nothing is then kept.
     """
-    sheet = read_sheet(upload, knows=lambda header: importer.field_loosely_named(header) is not None)
+    sheet = read_sheet(upload, is_known=lambda header: importer.field_loosely_named(header) is not None)
     columns, ignored = _columns(importer, sheet.header)
     ImportDraft.objects.purge()
     draft = ImportDraft.objects.create(owner=by, kind=importer.kind)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
-from xml.etree.ElementTree import Element
 
 from defusedxml.ElementTree import fromstring
 from django.core.exceptions import ValidationError
@@ -124,7 +123,7 @@ class _Package:
         self._workbook_targets = self._targets(workbook)
         self._texts, self._styles = self._of_kind("sharedStrings"), self._of_kind("styles")
 
-    def _root(self, part: str) -> Element:
+    def _root(self, part: str) -> Any:
         return fromstring(self._archive.read(self._parts[part.lower()]), forbid_dtd=True)
 
     def _targets(self, part: str) -> dict[str, tuple[str, str]]:

@@ -37,7 +37,7 @@ _LEFT_OUT = _OUTCOMES | dict.fromkeys(_DOUBTFUL, "left out")
 _GONE = "This preview is no longer there: it was cancelled, or is older than an hour. Upload the file again."
 _REPLACED = "That preview is no longer there: a newer upload has taken its place. This is the newer one."
 _CHANGED = "Nothing is imported yet: records have changed since this preview. Here is an updated one."
-_NOTHING = "Nothing is imported yet: no row is new. Tick below whom to import all the same, or cancel."
+_NOTHING = "Nothing is imported yet: no row is new. Tick below which rows to import anyway, or cancel."
 _CANCELLED = "Cancelled. Nothing was imported, and the uploaded rows are deleted."
 _ENDINGS = ("csv", "tsv", "txt", "xlsx")  # of files; what is in one, `read_sheet` looks at
 _NO_ENDING = "Choose a file whose name ends in .csv, .tsv, .txt or .xlsx. An older Excel file has to be saved as .xlsx."
@@ -324,7 +324,7 @@ def _value_text(line: Line, label: str, name: str) -> str:
     typed = line.cells.get(name, "").strip()
     is_refused = any(column == label for column, _remark in line.remarks)
     value = getattr(line.record, name)
-    # The record has the usual value where a cell says nothing that is understood: that would hide what is in the file.
+    # The record has the default where a cell could not be read, which would hide what is in the file.
     if not typed or is_refused or value in (None, ""):
         return typed
     if isinstance(value, bool):

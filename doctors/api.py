@@ -144,6 +144,7 @@ def doctor_list(
     openapi_extra=has_etag(),
 )
 def doctor_get(request: StaffRequest, response: HttpResponse, doctor_id: IdInUrl) -> Any:
+    """Return a doctor, active or not."""
     """Return a doctor."""
     return with_etag(response, DoctorOut.from_orm(get_object_or_404(Doctor, pk=doctor_id)))
 

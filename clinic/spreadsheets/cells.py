@@ -1,8 +1,4 @@
-"""Cells of spreadsheets: how a value is written into one, and what it says when it comes back.
-
-The widgets are those of django-import-export: the same fields read a file and write one. Each takes the text of a
-cell, as `cell_text` makes it, and raises ValueError with a sentence for people.
-"""
+"""Widgets of django-import-export: each takes the text of a cell and raises ValueError with a message for people."""
 
 import datetime as dt
 import re
@@ -19,7 +15,7 @@ _FORMULA = re.compile(rf"(^|[;|\t\r\n])(?={_BLANKS}[{_SIGNS}])")
 _GUARDED = re.compile(rf"(^|[;|\t\r\n])'(?={_BLANKS}[{_SIGNS}])")
 NO_VALUE = "=?"  # what stands for a formula of a workbook that has no value
 _MAX_EXACT_DIGITS = 15  # of a number in a spreadsheet; the rest are zeros
-_SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
+SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
 _SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+")
 _NUMBER_WITH_ZERO_DECIMALS = re.compile(r"(\d+)\.0+")
 # Databases and spreadsheets put midnight behind dates. Another time of day is no date.
@@ -38,15 +34,12 @@ _NO = frozenset({"no", "n", "false", "0", "inactive"})
 
 
 def guarded(text: str) -> str:
-    """Return the text with an apostrophe before all that a spreadsheet program could take for a formula.
-
-    Also inside: a program that parts cells by semicolons makes a cell of what comes after one.
-    """
+    """Put an apostrophe before anything that could be read as a formula, also after a semicolon inside the text."""
     return _FORMULA.sub(r"\1'", text)
 
 
 def unguarded(text: str) -> str:
-    """Return the text without the apostrophes of `guarded`; one that belongs to a name, as in 't Hooft, stays."""
+    """Remove the apostrophes of `guarded`; one that belongs to a name, as in 't Hooft, stays."""
     return _GUARDED.sub(r"\1", text)
 
 
@@ -64,12 +57,7 @@ def cell_text(value: Any) -> str:
 
 
 def typed_text(cell: str) -> str:
-    """Return the text of a cell without what a spreadsheet has put around it.
-
-    Raises:
-        ValueError: for a formula without a value, for what one that failed shows, and for several lines, which no field
-            here takes.
-    """
+    """Raises ValueError for a formula without a value, an error of a formula, and several lines."""
     if cell.strip() == NO_VALUE:
         raise ValueError(
             "This cell holds a formula without a value. Open the file in a spreadsheet program and save it."
@@ -77,31 +65,21 @@ def typed_text(cell: str) -> str:
     text = unguarded(cell.strip()).strip()
     if len(text.splitlines()) > 1:
         raise ValueError("This cell has several lines. Perhaps a quotation mark in the file is at the wrong place.")
-    if text in _SPREADSHEET_ERRORS:
+    if text in SPREADSHEET_ERRORS:
         raise ValueError(f"The spreadsheet shows the error {text} here.")
     return text
 
 
 class TextWidget(Widget):
-    """A text."""
-
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> str:
-        """Return the text."""
         return typed_text(value)
 
 
 class PhoneWidget(Widget):
-    """A phone number, which spreadsheets take for a number."""
-
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> str:
-        """Return the phone number as it was typed, with plain blanks and hyphens and without invisible characters.
-
-        Raises:
-            ValueError: for one that the spreadsheet has rounded.
-        """
         text = typed_text(value.translate(_TYPED_IN_PHONES))
         if _SHORTENED.fullmatch(text):
-            raise ValueError("The spreadsheet has shortened this number. Format the column as text and type it anew.")
+            raise ValueError("The spreadsheet has shortened this number. Format the column as text and type it again.")
         whole = _NUMBER_WITH_ZERO_DECIMALS.fullmatch(text)
         return whole[1] if whole else text
 
@@ -110,18 +88,13 @@ def _existing(year: int, month: int, day: int) -> dt.date:
     try:
         return dt.date(year, month, day)
     except ValueError:
-        raise ValueError("There is no such day.") from None
+        raise ValueError("This date does not exist.") from None
 
 
 class DateWidget(Widget):
     """A date: ISO 8601, also with strokes, or day, month and year (four digits) in the order `month_first` says."""
 
     def clean(self, value: str, row: Any = None, month_first: bool = False, **kwargs: Any) -> dt.date | None:
-        """Return the date, None of an empty cell.
-
-        Raises:
-            ValueError: for what is no date in that order.
-        """
         text = typed_text(value)
         if not text:
             return None
@@ -142,7 +115,7 @@ class DateWidget(Widget):
             except ValueError:
                 raise error from None
         order, meant = "day first" if month_first else "month first", date_format(other, "j F Y")
-        raise ValueError(f"There is no such day. If the dates of this file are {order}, it is {meant}.")
+        raise ValueError(f"This date does not exist. If the dates of this file are {order}, it is {meant}.")
 
     def can_be_misread(self, value: str) -> bool:
         """Return whether the text is another date if day and month change places."""
@@ -151,38 +124,22 @@ class DateWidget(Widget):
         return first != second and max(first, second) <= _MONTHS
 
     def render(self, value: dt.date | None, obj: Any = None, **kwargs: Any) -> str:
-        """Return the date as ISO 8601, which nobody misreads."""
         return value.isoformat() if value else ""
 
 
 class YesNoWidget(Widget):
-    """Yes or no; nothing of an empty cell."""
-
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> bool | None:
-        """Return whether it says yes, None of an empty cell.
-
-        Raises:
-            ValueError: for any other word.
-        """
         text = typed_text(value).lower()
         if text not in {"", *_YES, *_NO}:
             raise ValueError("Write yes or no.")
         return text in _YES if text else None
 
     def render(self, value: bool | None, obj: Any = None, **kwargs: Any) -> str:
-        """Return yes or no."""
         return "yes" if value else "no"
 
 
 class WholeNumberWidget(Widget):
-    """A whole number; nothing of an empty cell."""
-
     def clean(self, value: str, row: Any = None, **kwargs: Any) -> int | None:
-        """Return the number, None of an empty cell.
-
-        Raises:
-            ValueError: for what is none.
-        """
         text = typed_text(value)
         whole = _NUMBER_WITH_ZERO_DECIMALS.fullmatch(text)
         text = whole[1] if whole else text

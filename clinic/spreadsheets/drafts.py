@@ -1,8 +1,4 @@
-"""Drafts of imports: from an uploaded file to rows that are judged and kept, and from those to records, all or none.
-
-Rows are judged in batches, so that the number of queries and the memory depend on the batch and not on the file;
-between preview and confirmation they lie in the database.
-"""
+"""Rows are checked in batches, so that memory depends on the batch; until confirmed they are in the database."""
 
 import logging
 from collections import Counter
@@ -30,21 +26,20 @@ log = logging.getLogger(__name__)
 
 
 def open_draft(importer: Importer, upload: Any, *, by: User, month_first: bool) -> ImportDraft:
-    """Read an uploaded file, judge its rows and keep them for a preview.
+    """Store the checked rows of an uploaded file for a preview; it then replaces the owner's previous draft.
 
-    The owner's draft before goes, but only once there is a new one: a file that is refused takes nothing away.
-    A batch a transaction: on SQLite one of the whole file would make every booking wait.
+    Each batch is a transaction: on SQLite one for the whole file would make every booking wait.
 
     Raises:
-        ValidationError: for what is no file of this kind; nothing is then kept.
+        ValidationError: as `read_sheet` does, `columns`, `no_rows`; nothing is then stored.
     """
-    sheet = read_sheet(upload, knows=lambda header: importer.field_loosely_named(header) is not None)
+    sheet = read_sheet(upload, is_known=lambda header: importer.field_loosely_named(header) is not None)
     columns, ignored = _columns(importer, sheet.header)
     ImportDraft.objects.purge()
     draft = ImportDraft.objects.create(owner=by, kind=importer.kind)
-    noted = _Noted(importer)
+    findings = _Findings(importer)
     try:
-        _keep_rows(importer, draft, _lines(sheet, columns, noted), noted, month_first=month_first)
+        _store_rows(importer, draft, _lines(sheet, columns, findings), findings, month_first=month_first)
         if not draft.rows.exists():
             raise ValidationError(_("The file has a header and no rows."), code="no_rows")
     except BaseException:
@@ -55,12 +50,12 @@ def open_draft(importer: Importer, upload: Any, *, by: User, month_first: bool) 
         "how": sheet.how,
         "other_sheets": [title[:MAX_COLUMN_NAME] for title in sheet.other_sheets],
         "is_guessed": sheet.is_guessed,
-        "sample": noted.sample,
-        "ignored": ignored + [f"{get_column_letter(at + 1)} (without a name)" for at in sorted(noted.nameless)],
+        "sample": findings.sample,
+        "ignored": ignored + [f"{get_column_letter(at + 1)} (without a name)" for at in sorted(findings.nameless)],
         "month_first": month_first,
-        "misread": noted.can_be_misread,
-        "first_misread": noted.first_misread,
-        "errors": noted.errors,
+        "misread": findings.can_be_misread,
+        "first_misread": findings.first_misread,
+        "errors": findings.errors,
     }
     _put_in_place(draft)
     return draft
@@ -75,7 +70,7 @@ def _put_in_place(draft: ImportDraft) -> None:
 
 
 def _columns(importer: Importer, header: list[str]) -> tuple[list[str | None], list[str]]:
-    """Return the field of each column, and the names of those that are for none.
+    """Return the field of each column, and the names of unknown columns.
 
     Raises:
         ValidationError: `columns`, naming those that are missing or come twice.
@@ -86,14 +81,14 @@ def _columns(importer: Importer, header: list[str]) -> tuple[list[str | None], l
     unknown = [name.strip() for name, column in zip(header, columns, strict=True) if column is None]
     ignored = [name[:MAX_COLUMN_NAME] for name in unknown if name]
     if missing or twice:
-        said = []
+        messages = []
         if missing:
-            said.append(_("The file has no column %(names)s.") % {"names": ", ".join(missing)})
+            messages.append(_("The file has no column %(names)s.") % {"names": ", ".join(missing)})
         if twice:
-            said.append(_("The file has several columns %(names)s.") % {"names": ", ".join(twice)})
+            messages.append(_("The file has several columns %(names)s.") % {"names": ", ".join(twice)})
         if ignored:
-            said.append(_("It has these, which are not known: %(names)s.") % {"names": ", ".join(ignored)})
-        raise ValidationError(" ".join(said), code="columns")
+            messages.append(_("Unknown columns: %(names)s.") % {"names": ", ".join(ignored)})
+        raise ValidationError(" ".join(messages), code="columns")
     return columns, ignored
 
 
@@ -105,10 +100,10 @@ def _fields_of(importer: Importer, header: list[str]) -> list[str | None]:
     return [column or other for column, other in zip(exact, loose, strict=True)]
 
 
-def _lines(sheet: UploadedSheet, columns: list[str | None], noted: "_Noted") -> Iterator[Line]:
+def _lines(sheet: UploadedSheet, columns: list[str | None], findings: "_Findings") -> Iterator[Line]:
     nameless = {at for at, name in enumerate(sheet.header) if not name.strip()}
     for number, cells in sheet.rows:
-        noted.nameless.update(at for at in nameless if at < len(cells) and cells[at].strip())
+        findings.nameless.update(at for at in nameless if at < len(cells) and cells[at].strip())
         line = Line(number, dict.fromkeys(filter(None, columns), ""))
         line.cells |= {column: cell for column, cell in zip(columns, cells, strict=False) if column}
         if len(cells) > len(columns):
@@ -116,12 +111,8 @@ def _lines(sheet: UploadedSheet, columns: list[str | None], noted: "_Noted") -> 
         yield line
 
 
-class _Noted:
-    """What is noted of the rows together while they are judged.
-
-    Those are the dates that would be others if day and month changed places, how many rows have an error by column, the
-    first text with a letter that depends on the encoding, and which columns have cells but no name.
-    """
+class _Findings:
+    """Of all rows: ambiguous dates, errors by column, a text that shows the encoding, filled columns without a name."""
 
     def __init__(self, importer: Importer) -> None:
         self._widgets = {n: f.widget for n, f in importer.fields.items() if isinstance(f.widget, DateWidget)}
@@ -132,7 +123,6 @@ class _Noted:
         self.nameless: set[int] = set()
 
     def look_at(self, line: Line) -> None:
-        """Note what there is in a line that has its verdict."""
         self._look_at_dates(line)
         if self.sample is None:
             special = (text for text in line.cells.values() if not text.isascii() and any(map(_is_special, text)))
@@ -153,8 +143,8 @@ def _is_special(char: str) -> bool:
     return char.isalpha() and not char.isascii()
 
 
-def _keep_rows(
-    importer: Importer, draft: ImportDraft, lines: Iterable[Line], noted: _Noted, *, month_first: bool
+def _store_rows(
+    importer: Importer, draft: ImportDraft, lines: Iterable[Line], findings: _Findings, *, month_first: bool
 ) -> None:
     judge = importer.judge()
     for batch in _batches(lines):
@@ -162,7 +152,7 @@ def _keep_rows(
             importer.as_record(line, month_first=month_first)
         judge.judge(batch)
         for line in batch:
-            noted.look_at(line)
+            findings.look_at(line)
         ImportRow.objects.bulk_create(
             [
                 ImportRow(
@@ -192,8 +182,8 @@ class NothingChosen(Exception):  # noqa: N818 -- a word of the domain
 def confirm(importer: Importer, pk: int, *, by: User, also: set[Verdict]) -> int:
     """Import the new rows of a draft, and those of the verdicts `also`, all or none; return how many records that were.
 
-    Every row is checked again, in the same transaction. The rows that are left out stay, so that people can see whom
-    they have not registered. Confirmed twice, it says again how many there were.
+    Every row is checked again, in the same transaction. Rows that are left out stay, for the result page. A second
+    confirmation returns the same number.
 
     Locks: the draft's row.
 
@@ -245,16 +235,16 @@ def cancel(importer: Importer, pk: int, *, by: User) -> int | None:
 
 
 def look_again(importer: Importer, draft: ImportDraft) -> None:
-    """Judge the rows of a draft anew and keep what has changed."""
-    noted = _Noted(importer)
+    """Check the rows of a draft again and save new verdicts."""
+    findings = _Findings(importer)
     for rows, lines in _judged_again(importer, draft):
         for line in lines:
-            noted.look_at(line)
+            findings.look_at(line)
         changed = [(row, line) for row, line in zip(rows, lines, strict=True) if _is_other(row, line)]
         for row, line in changed:
             row.verdict, row.remarks, row.like = line.verdict, line.remarks, line.like
         ImportRow.objects.bulk_update([row for row, _line in changed], ["verdict", "remarks", "like"], batch_size=100)
-    draft.said["errors"] = noted.errors
+    draft.said["errors"] = findings.errors
     draft.save(update_fields=["said"])
 
 
@@ -263,7 +253,6 @@ def _is_other(row: ImportRow, line: Line) -> bool:
 
 
 def _judged_again(importer: Importer, draft: ImportDraft) -> Iterator[tuple[list[ImportRow], list[Line]]]:
-    """Yield the rows of a draft in batches, in order, each with what importing it would do now."""
     judge = importer.judge()
     last = 0
     while rows := list(draft.rows.filter(number__gt=last).order_by("number")[:BATCH]):
@@ -276,7 +265,6 @@ def _judged_again(importer: Importer, draft: ImportDraft) -> Iterator[tuple[list
 
 
 def line_of(row: ImportRow) -> Line:
-    """Return a row that was kept as one that is to be judged."""
     return Line(row.number, row.cells)
 
 

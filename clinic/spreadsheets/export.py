@@ -1,4 +1,4 @@
-"""Sends rows as a CSV or XLSX file, however many there are: none is held longer than it takes to write it."""
+"""Streams rows as a CSV or XLSX file, in memory that does not depend on their number."""
 
 import csv
 import datetime as dt
@@ -31,22 +31,19 @@ Row = Sequence[Cell]
 
 
 def sent_rows(kind: str, name: str, header: Row, rows: Iterable[Row], *, user: Any, as_format: str) -> HttpResponseBase:
-    """Return rows as a file to keep, named without an ending; `as_format` is one of `FORMATS`.
-
-    The log says who took how many rows of which kind.
-    """
-    noted = _noted(rows, kind, user, as_format)
+    """`name` has no extension; `as_format` is one of `FORMATS`. The log records who exported how many rows."""
+    logged = _logged(rows, kind, user, as_format)
     if as_format == "xlsx":
         return FileResponse(
-            _xlsx_file(header, noted), as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX_TYPE
+            _xlsx_file(header, logged), as_attachment=True, filename=f"{name}.xlsx", content_type=XLSX_TYPE
         )
     disposition = f'attachment; filename="{name}.csv"'
     return StreamingHttpResponse(
-        _csv_parts(header, noted), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
+        _csv_parts(header, logged), content_type="text/csv; charset=utf-8", headers={"Content-Disposition": disposition}
     )
 
 
-def _noted(rows: Iterable[Row], kind: str, user: Any, as_format: str) -> Iterator[Row]:
+def _logged(rows: Iterable[Row], kind: str, user: Any, as_format: str) -> Iterator[Row]:
     count = 0
     try:
         for row in rows:
@@ -75,7 +72,7 @@ def _csv_cell(cell: Cell) -> str:
 
 
 def _xlsx_file(header: Row, rows: Iterator[Row]) -> Any:
-    """Return an open temporary file. A text is a text and never a formula; dates and numbers can be reckoned with."""
+    """Return an open temporary file. A text is never a formula; dates and numbers keep their types."""
     workbook = Workbook(write_only=True)
     sheet: Any = workbook.create_sheet()
     sheet.freeze_panes = "A2"

@@ -1,5 +1,3 @@
-"""What is about to be imported."""
-
 import datetime as dt
 from typing import Any
 
@@ -12,7 +10,7 @@ DRAFT_LASTS = dt.timedelta(hours=1)
 
 
 class Verdict(models.IntegerChoices):
-    """What importing a row would do; those that people should look at come first."""
+    """What importing a row would do, in the order of the preview."""
 
     ERROR = 1, "error"
     SAME_PERSON = 2, "perhaps registered already"
@@ -23,22 +21,17 @@ class Verdict(models.IntegerChoices):
 
 
 class ImportDraftQuerySet(models.QuerySet["ImportDraft"]):
-    """Drafts of imports. They hold personal data of people who may never be registered, so they do not last."""
-
     def of(self, owner: Any, kind: str) -> "ImportDraftQuerySet":
-        """Return the drafts of one kind that are ready for their owner."""
         return self.filter(owner=owner, kind=kind, is_ready=True, created_at__gt=timezone.now() - DRAFT_LASTS)
 
     def purge(self) -> None:
-        """Delete the drafts whose time is over."""
         self.filter(created_at__lte=timezone.now() - DRAFT_LASTS).delete()
 
 
 class ImportDraft(models.Model):
-    """A file that somebody has uploaded, kept for its owner only: at most an hour, and until the next upload.
+    """An uploaded file, visible to its owner for at most an hour, or until the next upload.
 
-    Once confirmed it keeps how many records were registered, so that confirming twice is once, and of its rows those
-    that were left out, so that people can see whom. The rows that became records are deleted.
+    A confirmed draft has the number of registered records, and only the rows that were left out.
     """
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
@@ -55,8 +48,6 @@ class ImportDraft(models.Model):
 
 
 class ImportRow(models.Model):
-    """A row of such a file: its cells as texts by field, and what importing it would do."""
-
     draft = models.ForeignKey(ImportDraft, on_delete=models.CASCADE, related_name="rows")
     number = models.PositiveIntegerField()
     cells = models.JSONField()

@@ -1,5 +1,3 @@
-"""The pages of an import: the upload, then the preview, which is confirmed or cancelled. Apps say what is imported."""
-
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -38,8 +36,8 @@ _DOUBTFUL = (Verdict.SAME_PERSON, Verdict.SAME_PHONE)  # imported only if whoeve
 _LEFT_OUT = _OUTCOMES | dict.fromkeys(_DOUBTFUL, "left out")
 _GONE = "This preview is no longer there: it was cancelled, or is older than an hour. Upload the file again."
 _REPLACED = "That preview is no longer there: a newer upload has taken its place. This is the newer one."
-_CHANGED = "Nothing is imported yet: somebody has changed what is registered since this preview. Here it is anew."
-_NOTHING = "Nothing is imported yet: no row is new. Tick below whom to import all the same, or cancel."
+_CHANGED = "Nothing is imported yet: records have changed since this preview. Here is an updated one."
+_NOTHING = "Nothing is imported yet: no row is new. Tick below which rows to import anyway, or cancel."
 _CANCELLED = "Cancelled. Nothing was imported, and the uploaded rows are deleted."
 _ENDINGS = ("csv", "tsv", "txt", "xlsx")  # of files; what is in one, `read_sheet` looks at
 _NO_ENDING = "Choose a file whose name ends in .csv, .tsv, .txt or .xlsx. An older Excel file has to be saved as .xlsx."
@@ -72,8 +70,6 @@ class UploadForm(forms.Form):
 
 @dataclass(frozen=True)
 class Share:
-    """How many rows have a verdict, what becomes of them, and whether people choose, or have chosen, to import them."""
-
     verdict: Verdict
     label: str
     rows: int
@@ -82,13 +78,12 @@ class Share:
     is_ticked: bool
 
     @property
-    def rows_said(self) -> str:
-        """How many rows, as it is read."""
+    def rows_text(self) -> str:
         return f"{self.rows:,}"
 
 
 class ShownRow(NamedTuple):
-    """A row as the preview shows it: values as they were understood, what was refused or empty as typed."""
+    """Values as they were read; refused or empty ones as typed."""
 
     number: int
     verdict: Verdict
@@ -99,7 +94,6 @@ class ShownRow(NamedTuple):
 
 
 def upload_page(request: StaffRequest, importer: Importer) -> HttpResponse:
-    """Take a file and lead to its preview; a file that is refused as a whole says why."""
     form = UploadForm(sent_data(request), request.FILES or None, has_dates=importer.has_dates)
     if form.is_bound and form.is_valid():
         month_first = form.cleaned_data.get("month_first", False)
@@ -113,7 +107,6 @@ def upload_page(request: StaffRequest, importer: Importer) -> HttpResponse:
 
 
 def preview_page(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
-    """Show what each row of a draft would do; confirm it, or cancel it. Once confirmed, show who was left out."""
     try:
         if request.method == "POST":
             return _answered(request, importer, pk)
@@ -136,7 +129,6 @@ def _answered(request: StaffRequest, importer: Importer, pk: int) -> HttpRespons
 
 
 def _gone(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
-    """Say that there is no such draft, and lead to the one that has taken its place, if any."""
     if ImportDraft.objects.filter(pk=pk).exclude(owner=request.user).exists():
         record_refused(request, ImportDraft, pk)
     newer = ImportDraft.objects.of(request.user, importer.kind).filter(pk__gt=pk).first()
@@ -145,14 +137,13 @@ def _gone(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
 
 
 def _look(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
-    """Lead to other rows of a preview. The buttons of its form do so, and no links, which would lose the ticks."""
+    """Show other rows. A button of the form does this, as a link would lose the ticks."""
     asked = QueryDict(request.POST["look"])
     wanted = {name: number for name in ("show", "page") if (number := parse_number(asked.get(name, "")))}
     return _to_preview(request, importer, pk, **wanted)
 
 
 def _to_preview(request: StaffRequest, importer: Importer, pk: int, **wanted: int) -> HttpResponse:
-    """Lead to a preview, with what is ticked in its form."""
     query = QueryDict(mutable=True)
     for name, number in wanted.items():
         query[name] = str(number)
@@ -175,7 +166,6 @@ def _cancelled(request: StaffRequest, importer: Importer, pk: int) -> HttpRespon
 
 
 def _dismissed(request: StaffRequest, importer: Importer, pk: int) -> HttpResponse:
-    """Delete what is left of an import that is confirmed."""
     draft = ImportDraft.objects.of(request.user, importer.kind).get(pk=pk)
     if draft.registered is None:
         return redirect(importer.preview_url, pk)
@@ -203,13 +193,13 @@ def _people(importer: Importer, count: int) -> str:
 
 
 def _preview(request: StaffRequest, importer: Importer, draft: ImportDraft) -> dict[str, Any]:
-    """Return what the preview shows. Four queries, however many rows."""
+    """Four queries, however many rows."""
     counts = _counts(draft)
     doubtful = bool(counts.keys() & set(_DOUBTFUL))
     return _rows_shown(request, importer, draft, counts) | {
         "shares": _shares(importer, counts, _OUTCOMES, _ticked(request.GET)),
         "errors": counts.get(Verdict.ERROR, 0),
-        "errors_said": _errors_said(draft, counts.get(Verdict.ERROR, 0)),
+        "errors_text": _errors_text(draft, counts.get(Verdict.ERROR, 0)),
         "new": _people(importer, counts[Verdict.NEW]) if Verdict.NEW in counts else "",
         "doubtful": doubtful,
         "can_be_confirmed": Verdict.ERROR not in counts and (Verdict.NEW in counts or doubtful),
@@ -218,7 +208,7 @@ def _preview(request: StaffRequest, importer: Importer, draft: ImportDraft) -> d
 
 
 def _result(request: StaffRequest, importer: Importer, draft: ImportDraft) -> dict[str, Any]:
-    """Return what is shown of an import that is confirmed. Four queries, however many rows."""
+    """Four queries, however many rows."""
     counts = _counts(draft)
     return _rows_shown(request, importer, draft, counts) | {
         "registered": _people(importer, draft.registered or 0),
@@ -233,7 +223,6 @@ def _counts(draft: ImportDraft) -> dict[int, int]:
 def _rows_shown(
     request: StaffRequest, importer: Importer, draft: ImportDraft, counts: dict[int, int]
 ) -> dict[str, Any]:
-    """Return the page of rows that is asked for, of those with one verdict or of all."""
     asked = parse_number(request.GET.get("show", ""))
     shown = asked if asked in counts else None
     rows = draft.rows.order_by("verdict", "number")
@@ -243,9 +232,9 @@ def _rows_shown(
         "importer": importer,
         "draft": draft,
         "total": sum(counts.values()),
-        "total_said": _rows_said(sum(counts.values())),
+        "total_text": _rows_text(sum(counts.values())),
         "shown": shown,
-        "shown_said": f"{pages.count:,}",
+        "shown_text": f"{pages.count:,}",
         "page": page,
         "turns": _turns(page),
         "rows": _shown_rows(importer, page, month_first=draft.said["month_first"]),
@@ -262,19 +251,18 @@ def _shares(
     ]
 
 
-def _errors_said(draft: ImportDraft, rows: int) -> str:
+def _errors_text(draft: ImportDraft, rows: int) -> str:
     """Return `3 rows: Phone number 2 · Date of birth 1`, by column, the most frequent first."""
     by_column = sorted(draft.said["errors"].items(), key=lambda item: -item[1])
     said = " · ".join(f"{column or 'Whole row'} {count:,}" for column, count in by_column)
-    return f"{_rows_said(rows)}: {said}"
+    return f"{_rows_text(rows)}: {said}"
 
 
-def _rows_said(count: int) -> str:
+def _rows_text(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def _turns(page: Page) -> list[tuple[str, int]]:
-    """Return the other pages that can be turned to from one, in order."""
     turns: list[tuple[str, int]] = []
     if page.has_previous():
         turns += [("First rows", 1), ("Previous rows", page.previous_page_number())]
@@ -284,7 +272,6 @@ def _turns(page: Page) -> list[tuple[str, int]]:
 
 
 def _notices(said: dict[str, Any]) -> list[str]:
-    """Return what people should check of how a file was read, in sentences."""
     notices = []
     if said["is_guessed"]:
         notices.append(_letters_notice(said["sample"]))
@@ -337,7 +324,7 @@ def _value_text(line: Line, label: str, name: str) -> str:
     typed = line.cells.get(name, "").strip()
     is_refused = any(column == label for column, _remark in line.remarks)
     value = getattr(line.record, name)
-    # The record has the usual value where a cell says nothing that is understood: that would hide what is in the file.
+    # The record has the default where a cell could not be read, which would hide what is in the file.
     if not typed or is_refused or value in (None, ""):
         return typed
     if isinstance(value, bool):

@@ -101,7 +101,7 @@ def date_read(text, *, month_first):
     try:
         return DateWidget().clean(text, month_first=month_first)
     except ValueError as refused:
-        return None if re.search(r"four digits of the year|no such day", str(refused)) else str(refused)
+        return None if re.search(r"four digits of the year|date does not exist", str(refused)) else str(refused)
 
 
 def test_date_is_read_in_the_chosen_order_or_refused():
@@ -139,12 +139,12 @@ def test_date_is_read_in_the_chosen_order_or_refused():
 
 def test_refused_date_says_what_is_wrong_with_it():
     refusals = {
-        ("29/02/1991", False): "There is no such day.",
-        ("1991-02-29", False): "There is no such day.",
+        ("29/02/1991", False): "This date does not exist.",
+        ("1991-02-29", False): "This date does not exist.",
         ("04/25/1990", False): (
-            "There is no such day. If the dates of this file are month first, it is 25 April 1990."
+            "This date does not exist. If the dates of this file are month first, it is 25 April 1990."
         ),
-        ("25/04/1990", True): "There is no such day. If the dates of this file are day first, it is 25 April 1990.",
+        ("25/04/1990", True): "This date does not exist. If the dates of this file are day first, it is 25 April 1990.",
         ("4 April 1990", True): ("Write the date as year-month-day or month/day/year, with four digits of the year."),
     }
 

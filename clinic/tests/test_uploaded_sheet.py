@@ -1,14 +1,17 @@
-"""Uploaded sheets: how they are read, and what is refused before it can do harm."""
-
+import datetime as dt
 import io
+import subprocess
+import sys
 import zipfile
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from openpyxl import Workbook
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
+from python_calamine import load_workbook
 
-from clinic.spreadsheets import reader
+from clinic.spreadsheets import reader, xlsx_reader
 from clinic.spreadsheets.cells import NO_VALUE
 from clinic.spreadsheets.reader import read_sheet
 from clinic.tests.sheets import csv_file, csv_rows, xlsx_rows
@@ -48,15 +51,15 @@ def test_csv_is_understood_and_says_how():
     encodings = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "cp1252": "Windows-1252", "utf-16": "UTF-16"}
     separators = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
-    for encoding, encoding_said in encodings.items():
-        for separator, separator_said in separators.items():
+    for encoding, encoding_name in encodings.items():
+        for separator, separator_name in separators.items():
             text = "\r\n".join(separator.join(row) for row in (HEADER, ANA))
 
             header, rows, how = read(csv_file(text, encoding))
 
             assert (header, rows) == (HEADER, [(2, ANA)]), how
-            assert encoding_said in how
-            assert separator_said in how
+            assert encoding_name in how
+            assert separator_name in how
 
 
 def test_csv_that_names_its_separator_keeps_the_numbers_of_its_rows():
@@ -93,7 +96,7 @@ def test_first_visible_sheet_of_a_workbook_is_read():
     assert "People" in how
 
 
-def test_as_many_rows_as_allowed_are_read_and_one_more_is_refused(monkeypatch):
+def test_one_row_more_than_allowed_is_refused(monkeypatch):
     monkeypatch.setattr(reader, "MAX_ROWS", 3)
 
     for make in (csv_rows, xlsx_rows):
@@ -101,7 +104,7 @@ def test_as_many_rows_as_allowed_are_read_and_one_more_is_refused(monkeypatch):
         assert refusal(make(HEADER, *[ANA] * 4)) == "too_many_rows", make
 
 
-def test_as_many_bytes_as_allowed_are_read_and_one_more_is_refused(monkeypatch):
+def test_one_byte_more_than_allowed_is_refused(monkeypatch):
     file = csv_rows(HEADER, ANA)
     monkeypatch.setattr(reader, "MAX_BYTES", file.size)
     assert read(file)[1] == [(2, ANA)]
@@ -116,7 +119,7 @@ def test_limits_are_those_of_the_page():
     assert reader.MAX_ROWS == 20_000
 
 
-def test_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked():
+def test_file_that_unpacks_to_too_much_is_refused():
     parts = ["xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml", "anything"]
     files = {part: packed(**{part: "0" * 40_000_000}) for part in parts}
     assert max(file.size for file in files.values()) < 100_000
@@ -124,48 +127,190 @@ def test_file_that_unpacks_to_gigabytes_is_refused_before_it_is_unpacked():
     assert {part: refusal(file) for part, file in files.items()} == dict.fromkeys(parts, "too_big")
 
 
-SHEET = "xl/worksheets/sheet1.xml"
+SHEET, TEXTS = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
 NAMESPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 
 
-def test_file_of_too_many_objects_is_refused_before_it_is_parsed(monkeypatch):
-    monkeypatch.setattr(reader, "load_workbook", None)
-    cells, rows = "<c/>" * 60_000, "<c/><row/>" * 30_000
+WORKBOOK_PARTS = "xl/_rels/workbook.xml.rels"
+TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+TEXTS_RELATIONSHIP = f'<Relationship Id="t" Type="{TYPES}/sharedStrings" Target="sharedStrings.xml"/></Relationships>'
+
+
+def with_parts(parts, rename=lambda name: name):
+    """Return a workbook with these parts instead of its own."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(xlsx_rows(HEADER)) as before, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        own = {name: before.read(name).decode() for name in before.namelist()}
+        own[WORKBOOK_PARTS] = own[WORKBOOK_PARTS].replace("</Relationships>", TEXTS_RELATIONSHIP)
+        for name, text in (own | {TEXTS: f"<sst {NAMESPACE}/>"} | parts).items():
+            archive.writestr(rename(name), text)
+    return SimpleUploadedFile("people.xlsx", file.getvalue())
+
+
+def with_rows(rows, texts=""):
+    """Return a workbook with this XML of rows and shared texts."""
+    sheet = f"<worksheet {NAMESPACE}><sheetData>{rows}</sheetData></worksheet>"
+    return with_parts({SHEET: sheet, TEXTS: f"<sst {NAMESPACE}>{texts}</sst>"})
+
+
+@pytest.fixture
+def unread(monkeypatch):
+    """The files that calamine was given, which are to be none."""
+    opened = []
+    monkeypatch.setattr(xlsx_reader, "load_workbook", lambda *args, **kwargs: opened.append(args))
+    return opened
+
+
+def test_workbook_of_too_many_elements_is_refused(unread):
+    merged = f"<worksheet {NAMESPACE}><mergeCells>{'<mergeCell/>' * 60_000}</mergeCells></worksheet>"
     files = {
-        "a row": {SHEET: f"<worksheet {NAMESPACE}><sheetData><row>{cells}</row></sheetData></worksheet>"},
-        "rows in a row": {SHEET: f"<worksheet {NAMESPACE}><sheetData><row>{rows}</row></sheetData></worksheet>"},
-        "beside the rows": {
-            SHEET: f"<worksheet {NAMESPACE}><mergeCells>{'<mergeCell/>' * 60_000}</mergeCells></worksheet>"
-        },
-        "texts": {"xl/sharedStrings.xml": f"<sst {NAMESPACE}>{'<si/>' * 1_100_000}</sst>"},
+        "cells in a row": with_rows(f"<row>{'<c/>' * 60_000}</row>"),
+        "rows in a row": with_rows(f"<row>{'<c/><row/>' * 30_000}</row>"),
+        "outside the rows": with_parts({SHEET: merged}),
+        "texts": with_rows("", "<si/>" * 1_100_000),
     }
 
-    assert {name: refusal(packed(**parts)) for name, parts in files.items()} == dict.fromkeys(files, "too_big")
+    assert {name: refusal(file) for name, file in files.items()} == dict.fromkeys(files, "too_big")
+    assert unread == []
+
+
+def cell(place, value="1", kind="n"):
+    return f'<c r="{place}" t="{kind}"><v>{value}</v></c>'
+
+
+def test_sheet_with_cells_far_apart_is_refused_before_it_is_read(unread):
+    corners = {
+        "column A and the last one": ("XFD1048576", "too_many_columns"),
+        "column A and the fiftieth": ("AX1048576", "too_big"),
+        "below the last row": ("A4294967295", "too_big"),
+    }
+    for name, (place, code) in corners.items():
+        row = place.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+        assert refusal(with_rows(f'<row r="1">{cell("A1")}</row><row r="{row}">{cell(place)}</row>')) == code, name
+        assert refusal(with_rows(f"<row>{cell(place)}{cell('A1')}</row>")) == code, name
+    assert unread == []
+
+
+def test_long_text_in_very_many_cells_is_refused(unread):
+    rows = ("<row>" + '<c t="s"><v>0</v></c>' * 50 + "</row>") * 200
+
+    assert refusal(with_rows(rows, f"<si><t>{'a' * 10_000}</t></si>")) == "too_big"
+    assert unread == []
 
 
 ENTITIES = '<!DOCTYPE sst [<!ENTITY a "aaaaaaaaaa">]>'
 
 
-def test_workbook_with_entities_is_refused_before_it_is_parsed(monkeypatch):
-    opened = []
-    monkeypatch.setattr(reader, "load_workbook", lambda *args, **kwargs: opened.append(args))
-    roots = {SHEET: "worksheet", "xl/sharedStrings.xml": "sst", "xl/workbook.xml": "workbook", "xl/odd.bin": "sst"}
+def test_workbook_with_entities_is_refused_before_it_is_read(unread):
+    roots = {
+        SHEET: "worksheet",
+        TEXTS: "sst",
+        "xl/workbook.xml": "workbook",
+        "xl/styles.xml": "styleSheet",
+        WORKBOOK_PARTS: "Relationships",
+        "_rels/.rels": "Relationships",
+    }
     codes = {}
-
     for part, root in roots.items():
         for encoding in ("utf-8", "utf-16"):
             prolog = f"<?xml version='1.0' encoding='{encoding}'?><!-- x -->{ENTITIES}"
             text = f"{prolog}<{root} {NAMESPACE}>&a;&a;</{root}>"
-            codes[part, encoding] = refusal(packed(**{part: text.encode(encoding)}))
+            codes[part, encoding] = refusal(with_parts({part: text.encode(encoding)}))
 
     assert codes == dict.fromkeys(codes, "not_a_sheet")
-    assert not opened
+    assert unread == []
 
 
-def test_workbook_of_more_parts_than_any_has_is_refused(monkeypatch):
-    monkeypatch.setattr(reader, "load_workbook", None)
+def test_calamine_is_given_checked_parts_only(monkeypatch):
+    given = []
+    monkeypatch.setattr(xlsx_reader, "load_workbook", lambda copy: given.append(copy) or load_workbook(copy))
+    workbook = Workbook()
+    workbook.active.append(HEADER)
+    workbook.create_sheet("Wide", 1)["XFD1048576"] = "x"
+    workbook["Wide"].sheet_state = "hidden"
 
+    assert read(saved(workbook))[0] == HEADER
+
+    with zipfile.ZipFile(given[0]) as copy:
+        sheets = [name for name in copy.namelist() if "sheet" in name]
+    assert sheets == ["xl/worksheets/sheet.xml"]
+
+
+def test_workbook_of_too_many_parts_is_refused(unread):
     assert refusal(packed(**{f"part{number}": "" for number in range(1001)})) == "too_big"
+    assert unread == []
+
+
+def test_workbook_whose_parts_have_other_names_is_read():
+    with zipfile.ZipFile(xlsx_rows(HEADER)) as archive:
+        package = archive.read("_rels/.rels").decode().replace("xl/workbook.xml", "xl/workbook2.xml")
+    file = with_parts({"_rels/.rels": package}, rename=lambda name: name.replace("workbook.xml", "workbook2.xml"))
+
+    assert read(file)[0] == HEADER
+
+
+def test_dates_of_either_calendar_are_read():
+    for epoch in (CALENDAR_WINDOWS_1900, CALENDAR_MAC_1904):
+        workbook = Workbook()
+        workbook.epoch = epoch
+        workbook.active.append(HEADER)
+        workbook.active.append(["Ana", dt.date(1990, 4, 3), 351930000001])
+
+        assert read(saved(workbook))[1] == [(2, ["Ana", "1990-04-03", "351930000001"])], epoch
+
+
+def test_error_in_a_cell_is_no_empty_cell():
+    _header, rows, _how = read(with_rows(f"<row>{cell('A1')}</row><row>{cell('B2', '#N/A', 'e')}</row>"))
+
+    assert rows == [(2, ["", "#N/A"])]
+
+
+def test_error_that_calamine_does_not_know_is_refused_with_its_row():
+    with pytest.raises(ValidationError, match="row 2 shows the error #SPILL!") as refused:
+        read(with_rows(f"<row>{cell('A1')}</row><row>{cell('B2', '#SPILL!', 'e')}</row>"))
+
+    assert refused.value.code == "not_a_sheet"
+
+
+def test_first_columns_and_rows_that_are_empty_are_counted():
+    assert read(with_rows(f'<row r="3">{cell("C3")}</row>'))[0] == ["", "", "1"]
+
+
+MEMORY = """
+import io, resource, sys
+import django
+django.setup()
+from django.core.exceptions import ValidationError
+from clinic.spreadsheets.reader import read_sheet
+
+def most_memory():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+upload = io.BytesIO(sys.stdin.buffer.read())
+upload.size = len(upload.getvalue())
+before = most_memory()
+try:
+    count = sum(1 for row in read_sheet(upload, bool).rows)
+except ValidationError as error:
+    count = error.code
+print(count, most_memory() - before)
+"""
+
+
+@pytest.mark.stress
+def test_largest_sheets_take_bounded_memory():
+    files = {
+        "empty cells": (with_rows(f"<row>{'<c/>' * 16_384}</row>" * 450), "no_rows"),
+        "all rows": (with_rows(f"<row>{cell('A1')}</row><row>{cell('E1048576')}</row>"), "1"),
+        "many cells": (with_rows(f"<row>{'<c><v>1</v></c>' * 50}</row>" * 38_000), "too_many_rows"),
+    }
+    for name, (file, expected) in files.items():
+        done = subprocess.run([sys.executable, "-c", MEMORY], input=file.read(), capture_output=True, check=True)
+        count, megabytes = done.stdout.decode().split()
+
+        assert count == expected, name
+        assert int(megabytes) < 250, name
 
 
 def test_wide_and_long_sheet_is_read():
@@ -211,7 +356,7 @@ def test_quotation_mark_that_is_not_closed_is_refused_with_its_row():
         "in a long file": 'B,Two,b@x.pt,"' + "long " * 40_000,
     }
     for place, rest in rests.items():
-        with pytest.raises(ValidationError, match="in row 3 is opened") as refused:
+        with pytest.raises(ValidationError, match="in row 3 is not closed") as refused:
             read(csv_file(QUOTED + rest))
 
         assert refused.value.code == "not_a_sheet", place
@@ -274,20 +419,10 @@ def test_formula_with_a_value_is_read_as_that():
         '<c r="B2"><f>A1</f></c>': NO_VALUE,
     }
     row = '<c r="A{0}" t="inlineStr"><is><t>Ana</t></is></c>{1}<c r="C{0}" t="inlineStr"><is><t>x</t></is></c>'
-    for cell, text in expected.items():
-        rows = f'<row r="1">{row.format(1, "")}</row><row r="2">{row.format(2, cell)}</row>'
-        file = with_sheet(f"<worksheet {NAMESPACE}><sheetData>{rows}</sheetData></worksheet>")
+    for middle, text in expected.items():
+        rows = f'<row r="1">{row.format(1, "")}</row><row r="2">{row.format(2, middle)}</row>'
 
-        assert read(file)[1] == [(2, ["Ana", text, "x"])], cell
-
-
-def with_sheet(text):
-    """Return a workbook whose sheet is this XML."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(xlsx_rows(HEADER)) as before, zipfile.ZipFile(file, "w") as archive:
-        for name in before.namelist():
-            archive.writestr(name, text if name == SHEET else before.read(name))
-    return SimpleUploadedFile("people.xlsx", file.getvalue())
+        assert read(with_rows(rows))[1] == [(2, ["Ana", text, "x"])], middle
 
 
 def test_cell_beyond_the_last_column_is_refused():

@@ -199,7 +199,7 @@ def test_formula_without_a_value_is_an_error_of_its_cell(in_admin):
 def test_file_without_its_columns_is_refused_and_says_which(in_admin):
     headers = [
         (["First name", "E-mail"], ["no column Last name"]),
-        (["Nome", "Apelido"], ["no column First name, Last name, E-mail", "not known: Nome, Apelido"]),
+        (["Nome", "Apelido"], ["no column First name, Last name, E-mail", "Unknown columns: Nome, Apelido"]),
         ([*HEADER, "Surname"], ["several columns Last name"]),
     ]
     for header, named in headers:
@@ -594,8 +594,8 @@ def test_errors_are_counted_by_column(in_admin):
 
     _address, context = preview(in_admin, *rows, ["Eva", "Sol", "eva@example.org", "12", "31/02/1990"], ANA)
 
-    assert context["errors_said"] == "1,201 rows: Phone number 1,201 · Date of birth 1"
-    assert context["total_said"] == "1,202 rows"
+    assert context["errors_text"] == "1,201 rows: Phone number 1,201 · Date of birth 1"
+    assert context["total_text"] == "1,202 rows"
     assert context["turns"] == [("Next rows", 2), ("Last rows", 25)]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from django.utils.translation import gettext as _
 
 from clinic.ops.request_limits import MAX_FILE
-from clinic.spreadsheets.refusals import refuse, refuse_format
+from clinic.spreadsheets.refusals import MAX_CELL, MAX_COLUMNS, refuse, refuse_format
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _BYTE_ORDER_MARKS = {

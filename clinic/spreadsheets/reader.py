@@ -9,12 +9,11 @@ from django.utils.translation import gettext as _
 from clinic.ops.request_limits import MAX_FILE
 from clinic.spreadsheets.cells import cell_text
 from clinic.spreadsheets.csv_reader import read_csv
-from clinic.spreadsheets.refusals import refuse, refuse_empty, refuse_rows
+from clinic.spreadsheets.refusals import MAX_CELL, refuse, refuse_empty, refuse_rows
 from clinic.spreadsheets.xlsx_reader import read_xlsx
 
 MAX_BYTES = MAX_FILE
 MAX_ROWS = 20_000
-MAX_CELL = 1000  # characters; longer cells are cut, no field takes as many
 _MAX_ROWS_WITH_EMPTY = 1_100_000  # a sheet has 1,048,576, most of them empty
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"

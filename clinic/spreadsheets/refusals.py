@@ -3,6 +3,9 @@ from typing import NoReturn
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+MAX_COLUMNS = 50
+MAX_CELL = 1000  # characters; longer cells are cut, no field takes as many
+
 
 def refuse(code: str, message: str) -> NoReturn:
     raise ValidationError(message, code=code)

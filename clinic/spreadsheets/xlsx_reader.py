@@ -17,10 +17,9 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from python_calamine import load_workbook
 
-from clinic.spreadsheets.refusals import refuse_columns, refuse_empty, refuse_format, refuse_unpacked_size
+from clinic.spreadsheets.refusals import MAX_COLUMNS, refuse_columns, refuse_empty, refuse_format, refuse_unpacked_size
 from clinic.spreadsheets.xml_checks import SheetCheck, TextSizes, check_xml, local_name
 
-MAX_COLUMNS = 50
 _MAX_PARTS = 1000
 _MAX_SHEETS = 50  # in which cells are looked for
 

@@ -450,3 +450,19 @@ def test_first_visible_sheet_with_cells_is_read_and_others_are_named():
 
     assert "Patients" in sheet.how
     assert sheet.other_sheets == ["More"]
+
+
+def test_no_more_of_a_first_line_is_compared_than_a_sheet_may_have():
+    compared = []
+
+    def is_known(cell):
+        compared.append(len(cell))
+        return False
+
+    for line in ("x" * 3_000_000, "x," * 1_500_000):
+        compared.clear()
+
+        read_sheet(SimpleUploadedFile("sheet.csv", line.encode()), is_known)
+
+        assert 0 < sum(compared) <= 3 * 50 * 1000  # separators, columns, characters
+        assert len(compared) <= 3 * 50

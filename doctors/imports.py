@@ -9,7 +9,7 @@ from import_export.resources import Resource
 from clinic.core import names
 from clinic.models import Verdict
 from clinic.spreadsheets.cells import TextWidget, WholeNumberWidget, YesNoWidget
-from clinic.spreadsheets.importer import Importer, Judge, Line
+from clinic.spreadsheets.importer import Importer, ImportLine, RowMatcher
 from doctors.models import Doctor
 
 
@@ -43,8 +43,8 @@ class DoctorImporter(Importer):
     }
     verdict_labels = {Verdict.SAME_PERSON: "same name, another specialization"}
 
-    def judge(self) -> Judge:
-        return DoctorJudge()
+    def matcher(self) -> RowMatcher:
+        return DoctorMatcher()
 
 
 _COMPARED = ("is_active", "usual_minutes", "gap_minutes")
@@ -57,7 +57,7 @@ class Existing(NamedTuple):
     values: tuple[Any, ...]
 
 
-class DoctorJudge(Judge):
+class DoctorMatcher(RowMatcher):
     """Compares rows with doctors by name and specialization, ignoring case and accents. One query per file."""
 
     def __init__(self) -> None:
@@ -68,28 +68,30 @@ class DoctorJudge(Judge):
             of_name = self._existing.setdefault(names.fold(name), {})
             of_name.setdefault(names.fold(specialization), Existing(pk, tuple(values)))
 
-    def judge(self, lines: list[Line]) -> None:
+    def match(self, lines: list[ImportLine]) -> None:
         for line in lines:
             if line.verdict != Verdict.ERROR:
-                self._settle(line)
+                self._match_line(line)
 
-    def _settle(self, line: Line) -> None:
+    def _match_line(self, line: ImportLine) -> None:
         name, specialization = names.fold(line.record.full_name), names.fold(line.record.specialization)
         existing, rows = self._existing.get(name, {}), self._rows.setdefault(name, {})
         if specialization in rows:
             line.refuse("Name", _("Row %(row)d is the same doctor.") % {"row": rows[specialization]})
         elif specialization in existing:
-            _settle_existing(line, existing[specialization])
+            _match_existing(line, existing[specialization])
         elif existing:
-            line.settle(
-                Verdict.SAME_PERSON, _("Same name as this doctor:"), like=min(each.pk for each in existing.values())
+            line.set_verdict(
+                Verdict.SAME_PERSON,
+                _("Same name as this doctor:"),
+                similar_id=min(each.pk for each in existing.values()),
             )
         elif rows:
-            line.settle(Verdict.SAME_PERSON, _("Same name as row %(row)d.") % {"row": min(rows.values())})
+            line.set_verdict(Verdict.SAME_PERSON, _("Same name as row %(row)d.") % {"row": min(rows.values())})
         rows.setdefault(specialization, line.number)
 
 
-def _settle_existing(line: Line, existing: Existing) -> None:
+def _match_existing(line: ImportLine, existing: Existing) -> None:
     """Say that the doctor exists already, and in which columns the row differs; empty cells do not differ."""
     differs = [
         DoctorResource.fields[name].column_name.lower()
@@ -98,6 +100,6 @@ def _settle_existing(line: Line, existing: Existing) -> None:
     ]
     if differs:
         message = _("This doctor has the name and specialization, but differs in %(columns)s:")
-        line.settle(Verdict.DIFFERS, message % {"columns": ", ".join(differs)}, like=existing.pk)
+        line.set_verdict(Verdict.DIFFERS, message % {"columns": ", ".join(differs)}, similar_id=existing.pk)
     else:
-        line.settle(Verdict.REGISTERED, _("Same name and specialization as this doctor:"), like=existing.pk)
+        line.set_verdict(Verdict.REGISTERED, _("Same name and specialization as this doctor:"), similar_id=existing.pk)

@@ -10,7 +10,7 @@ from import_export.resources import Resource
 from clinic.core import names
 from clinic.models import Verdict
 from clinic.spreadsheets.cells import DateWidget, PhoneWidget, TextWidget
-from clinic.spreadsheets.importer import Importer, Judge, Line
+from clinic.spreadsheets.importer import Importer, ImportLine, RowMatcher
 from patients.models import Patient, SearchKey
 from patients.search_keys import phone_keys_to_compare
 
@@ -56,19 +56,19 @@ class PatientImporter(Importer):
         Verdict.REGISTERED: "e-mail registered",
     }
 
-    def judge(self) -> Judge:
-        return PatientJudge()
+    def matcher(self) -> RowMatcher:
+        return PatientMatcher()
 
 
 class Candidate(NamedTuple):
     """A line with the keys it is compared by: folded names with date of birth, and phone keys."""
 
-    line: Line
+    line: ImportLine
     people: list[NameAndBirth]
     phones: set[str]
 
 
-class PatientJudge(Judge):
+class PatientMatcher(RowMatcher):
     """Compares rows with patients, and with earlier rows, by e-mail, name and date of birth, and phone number."""
 
     def __init__(self) -> None:
@@ -79,25 +79,25 @@ class PatientJudge(Judge):
         self._newest = Patient.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         self._registered = Patient.objects.filter(pk__lte=self._newest).order_by()
 
-    def judge(self, lines: list[Line]) -> None:
+    def match(self, lines: list[ImportLine]) -> None:
         """Set the verdict of each line. Three queries per batch."""
-        sound = [line for line in lines if line.verdict != Verdict.ERROR]
-        candidates = [Candidate(line, _people_keys(line.record), _phone_keys(line.record)) for line in sound]
-        same_email = self._registered.in_bulk([line.record.email for line in sound], field_name="email")
-        people = self._people_like({key for candidate in candidates for key in candidate.people})
-        phones = self._phones_like({key for candidate in candidates for key in candidate.phones})
+        valid = [line for line in lines if line.verdict != Verdict.ERROR]
+        candidates = [Candidate(line, _people_keys(line.record), _phone_keys(line.record)) for line in valid]
+        same_email = self._registered.in_bulk([line.record.email for line in valid], field_name="email")
+        people = self._find_people({key for candidate in candidates for key in candidate.people})
+        phones = self._find_phones({key for candidate in candidates for key in candidate.phones})
         self._refuse_repeated_emails(lines)
         for candidate in candidates:
             line = candidate.line
             if line.verdict == Verdict.ERROR:
                 continue
             if patient := same_email.get(line.record.email):
-                _settle_registered(line, patient)
+                _match_registered(line, patient)
             else:
-                self._settle_similar(candidate, people, phones)
-            self._remember(candidate)
+                self._match_similar(candidate, people, phones)
+            self._add_row(candidate)
 
-    def _refuse_repeated_emails(self, lines: list[Line]) -> None:
+    def _refuse_repeated_emails(self, lines: list[ImportLine]) -> None:
         """Refuse the rows with the e-mail of an earlier row, as either could be the right one."""
         for line in lines:
             if email := line.record.email:
@@ -105,29 +105,29 @@ class PatientJudge(Judge):
                 if earlier != line.number:
                     line.refuse("E-mail", _("Row %(row)d has the same e-mail.") % {"row": earlier})
 
-    def _people_like(self, keys: set[NameAndBirth]) -> dict[NameAndBirth, int]:
+    def _find_people(self, keys: set[NameAndBirth]) -> dict[NameAndBirth, int]:
         names_of, births_of = {key for key, _born in keys}, {born for _key, born in keys}
         found = self._registered.filter(name_key__in=names_of, date_of_birth__in=births_of)
         counted = found.values_list("name_key", "date_of_birth").annotate(first=Min("pk"))
         return {(key, born): pk for key, born, pk in counted}
 
-    def _phones_like(self, keys: set[str]) -> dict[str, int]:
+    def _find_phones(self, keys: set[str]) -> dict[str, int]:
         # Only the first patient with a number: thousands may share that of a switchboard.
         found = SearchKey.objects.filter(key__in=keys, patient_id__lte=self._newest).order_by()
         return dict(found.values_list("key").annotate(first=Min("patient_id")))
 
-    def _settle_similar(self, candidate: Candidate, people: dict[NameAndBirth, int], phones: dict[str, int]) -> None:
+    def _match_similar(self, candidate: Candidate, people: dict[NameAndBirth, int], phones: dict[str, int]) -> None:
         line = candidate.line
-        if like := _first(people, candidate.people):
-            line.settle(Verdict.SAME_PERSON, _("Same name and date of birth as this patient:"), like=like)
+        if pk := _first(people, candidate.people):
+            line.set_verdict(Verdict.SAME_PERSON, _("Same name and date of birth as this patient:"), similar_id=pk)
         elif earlier := _first(self._people, candidate.people):
-            line.settle(Verdict.SAME_PERSON, _("Same name and date of birth as row %(row)d.") % {"row": earlier})
-        elif like := _first(phones, candidate.phones):
-            line.settle(Verdict.SAME_PHONE, _("Same phone number as this patient:"), like=like)
+            line.set_verdict(Verdict.SAME_PERSON, _("Same name and date of birth as row %(row)d.") % {"row": earlier})
+        elif pk := _first(phones, candidate.phones):
+            line.set_verdict(Verdict.SAME_PHONE, _("Same phone number as this patient:"), similar_id=pk)
         elif earlier := _first(self._phones, candidate.phones):
-            line.settle(Verdict.SAME_PHONE, _("Same phone number as row %(row)d.") % {"row": earlier})
+            line.set_verdict(Verdict.SAME_PHONE, _("Same phone number as row %(row)d.") % {"row": earlier})
 
-    def _remember(self, candidate: Candidate) -> None:
+    def _add_row(self, candidate: Candidate) -> None:
         number = candidate.line.number
         for key in candidate.people:
             self._people.setdefault(key, number)
@@ -135,16 +135,16 @@ class PatientJudge(Judge):
             self._phones.setdefault(phone, number)
 
 
-def _settle_registered(line: Line, patient: Patient) -> None:
+def _match_registered(line: ImportLine, patient: Patient) -> None:
     """Set the verdict of a row whose e-mail is registered, with the columns in which it differs from the record."""
     given = {name: getattr(line.record, name) for name in line.cells if getattr(line.record, name)}
     differs = [name for name, value in given.items() if not _is_same_value(name, getattr(patient, name), value)]
     if differs:
         columns = ", ".join(PatientResource.fields[name].column_name.lower() for name in differs)
         message = _("This patient has the e-mail, with another %(columns)s:") % {"columns": columns}
-        line.settle(Verdict.DIFFERS, message, like=patient.pk)
+        line.set_verdict(Verdict.DIFFERS, message, similar_id=patient.pk)
     else:
-        line.settle(Verdict.REGISTERED, _("This patient has the e-mail:"), like=patient.pk)
+        line.set_verdict(Verdict.REGISTERED, _("This patient has the e-mail:"), similar_id=patient.pk)
 
 
 def _is_same_value(name: str, stored: Any, given: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Rows are checked in batches, so that memory depends on the batch; until confirmed they are in the database."""
+"""Rows are checked in batches, which bounds memory, and stay in the database until the import is confirmed."""
 
 import logging
 from collections import Counter
@@ -12,7 +12,7 @@ from openpyxl.utils import get_column_letter
 
 from clinic.accounts.models import User
 from clinic.spreadsheets.cells import DateWidget
-from clinic.spreadsheets.importer import Importer, Line
+from clinic.spreadsheets.importer import Importer, ImportLine
 from clinic.spreadsheets.models import ImportDraft, ImportRow, Verdict
 from clinic.spreadsheets.reader import UploadedSheet, read_sheet
 
@@ -45,7 +45,7 @@ def open_draft(importer: Importer, upload: Any, *, by: User, month_first: bool) 
     except BaseException:
         draft.delete()
         raise
-    draft.said = {
+    draft.details = {
         "file": upload.name[:MAX_FILE_NAME],
         "how": sheet.how,
         "other_sheets": [title[:MAX_COLUMN_NAME] for title in sheet.other_sheets],
@@ -57,12 +57,12 @@ def open_draft(importer: Importer, upload: Any, *, by: User, month_first: bool) 
         "first_misread": findings.first_misread,
         "errors": findings.errors,
     }
-    _put_in_place(draft)
+    _replace_previous(draft)
     return draft
 
 
-def _put_in_place(draft: ImportDraft) -> None:
-    # Those that are not ready are other uploads under way, whose rows need their draft.
+def _replace_previous(draft: ImportDraft) -> None:
+    # A draft that is not ready belongs to an upload that is still running.
     with transaction.atomic():
         ImportDraft.objects.filter(owner=draft.owner, kind=draft.kind, is_ready=True).delete()
         draft.is_ready = True
@@ -73,7 +73,7 @@ def _columns(importer: Importer, header: list[str]) -> tuple[list[str | None], l
     """Return the field of each column, and the names of unknown columns.
 
     Raises:
-        ValidationError: `columns`, naming those that are missing or come twice.
+        ValidationError: `columns`, naming the missing and the repeated ones.
     """
     columns = _fields_of(importer, header)
     missing = [importer.label(name) for name in importer.required if name not in columns]
@@ -94,17 +94,17 @@ def _columns(importer: Importer, header: list[str]) -> tuple[list[str | None], l
 
 def _fields_of(importer: Importer, header: list[str]) -> list[str | None]:
     exact = [importer.field_named(name) for name in header]
-    # Beside “E-mail”, a column “E-mail (work)” is another one.
+    # If there is a column “E-mail”, “E-mail (work)” is a different one.
     free = {name for name in importer.fields if name not in exact}
     loose = [name if (name := importer.field_loosely_named(each)) in free else None for each in header]
     return [column or other for column, other in zip(exact, loose, strict=True)]
 
 
-def _lines(sheet: UploadedSheet, columns: list[str | None], findings: "_Findings") -> Iterator[Line]:
+def _lines(sheet: UploadedSheet, columns: list[str | None], findings: "_Findings") -> Iterator[ImportLine]:
     nameless = {at for at, name in enumerate(sheet.header) if not name.strip()}
     for number, cells in sheet.rows:
         findings.nameless.update(at for at in nameless if at < len(cells) and cells[at].strip())
-        line = Line(number, dict.fromkeys(filter(None, columns), ""))
+        line = ImportLine(number, dict.fromkeys(filter(None, columns), ""))
         line.cells |= {column: cell for column, cell in zip(columns, cells, strict=False) if column}
         if len(cells) > len(columns):
             line.refuse("", _("The row has more cells than the header has columns."))
@@ -112,7 +112,7 @@ def _lines(sheet: UploadedSheet, columns: list[str | None], findings: "_Findings
 
 
 class _Findings:
-    """Of all rows: ambiguous dates, errors by column, a text that shows the encoding, filled columns without a name."""
+    """Collects ambiguous dates, errors by column, a sample with special letters, and unnamed columns with data."""
 
     def __init__(self, importer: Importer) -> None:
         self._widgets = {n: f.widget for n, f in importer.fields.items() if isinstance(f.widget, DateWidget)}
@@ -122,15 +122,15 @@ class _Findings:
         self.sample: dict[str, Any] | None = None
         self.nameless: set[int] = set()
 
-    def look_at(self, line: Line) -> None:
-        self._look_at_dates(line)
+    def add(self, line: ImportLine) -> None:
+        self._add_dates(line)
         if self.sample is None:
             special = (text for text in line.cells.values() if not text.isascii() and any(map(_is_special, text)))
             self.sample = next(({"row": line.number, "text": text} for text in special), None)
         if line.verdict == Verdict.ERROR:
             self.errors.update({column for column, _remark in line.remarks})
 
-    def _look_at_dates(self, line: Line) -> None:
+    def _add_dates(self, line: ImportLine) -> None:
         for name, widget in self._widgets.items():
             if widget.can_be_misread(line.cells.get(name, "")):
                 self.can_be_misread += 1
@@ -144,15 +144,15 @@ def _is_special(char: str) -> bool:
 
 
 def _store_rows(
-    importer: Importer, draft: ImportDraft, lines: Iterable[Line], findings: _Findings, *, month_first: bool
+    importer: Importer, draft: ImportDraft, lines: Iterable[ImportLine], findings: _Findings, *, month_first: bool
 ) -> None:
-    judge = importer.judge()
+    matcher = importer.matcher()
     for batch in _batches(lines):
         for line in batch:
             importer.as_record(line, month_first=month_first)
-        judge.judge(batch)
+        matcher.match(batch)
         for line in batch:
-            findings.look_at(line)
+            findings.add(line)
         ImportRow.objects.bulk_create(
             [
                 ImportRow(
@@ -161,7 +161,7 @@ def _store_rows(
                     cells=line.cells,
                     verdict=line.verdict,
                     remarks=line.remarks,
-                    like=line.like,
+                    similar_id=line.similar_id,
                 )
                 for line in batch
             ]
@@ -172,15 +172,15 @@ def _store_rows(
 
 
 class ChangedMeanwhile(Exception):  # noqa: N818 -- a word of the domain
-    """What is registered has changed since the preview, so that some rows would now do something else."""
+    """What is registered has changed since the preview, so that some rows would now have another effect."""
 
 
 class NothingChosen(Exception):  # noqa: N818 -- a word of the domain
-    """No row is new, and of those that may be registered already none was chosen."""
+    """No row is new, and no possible duplicate was ticked."""
 
 
 def confirm(importer: Importer, pk: int, *, by: User, also: set[Verdict]) -> int:
-    """Import the new rows of a draft, and those of the verdicts `also`, all or none; return how many records that were.
+    """Import the new rows of a draft, and those of the verdicts `also`, all or none; return the number of new records.
 
     Every row is checked again, in the same transaction. Rows that are left out stay, for the result page. A second
     confirmation returns the same number.
@@ -188,8 +188,8 @@ def confirm(importer: Importer, pk: int, *, by: User, also: set[Verdict]) -> int
     Locks: the draft's row.
 
     Raises:
-        ImportDraft.DoesNotExist: if the owner has no such draft, or not any more.
-        ChangedMeanwhile: if any row would now do something else than the preview said. Nothing is then imported.
+        ImportDraft.DoesNotExist: if the owner has no such draft (any more).
+        ChangedMeanwhile: if any row would now have another effect than the preview showed. Nothing is then imported.
         NothingChosen: if no row would be imported. The preview then stays as it is.
     """
     chosen = {Verdict.NEW, *also}
@@ -206,10 +206,10 @@ def confirm(importer: Importer, pk: int, *, by: User, also: set[Verdict]) -> int
 
 
 def _register(importer: Importer, draft: ImportDraft, chosen: set[Verdict]) -> int:
-    """Write the records of the rows with the chosen verdicts; return how many. Raises as `confirm` says."""
+    """Write the records of the rows with the chosen verdicts; return how many. Raises the same as `confirm`."""
     registered = 0
-    for rows, lines in _judged_again(importer, draft):
-        if any(map(_is_other, rows, lines)) or any(line.verdict == Verdict.ERROR for line in lines):
+    for rows, lines in _rechecked(importer, draft):
+        if any(map(_differs, rows, lines)) or any(line.verdict == Verdict.ERROR for line in lines):
             raise ChangedMeanwhile
         records = [line.record for line in lines if line.verdict in chosen]
         importer.insert(records)
@@ -222,10 +222,10 @@ def _register(importer: Importer, draft: ImportDraft, chosen: set[Verdict]) -> i
 def cancel(importer: Importer, pk: int, *, by: User) -> int | None:
     """Delete a draft that is not confirmed; return None, or how many records were registered if it is confirmed.
 
-    Locks: the draft's row, since another tab may confirm it just now.
+    Locks: the draft's row, as another tab may be confirming it.
 
     Raises:
-        ImportDraft.DoesNotExist: if the owner has no such draft, or not any more.
+        ImportDraft.DoesNotExist: if the owner has no such draft (any more).
     """
     with transaction.atomic():
         draft = ImportDraft.objects.of(by, importer.kind).select_for_update().get(pk=pk)
@@ -234,42 +234,44 @@ def cancel(importer: Importer, pk: int, *, by: User) -> int | None:
     return draft.registered
 
 
-def look_again(importer: Importer, draft: ImportDraft) -> None:
+def recheck(importer: Importer, draft: ImportDraft) -> None:
     """Check the rows of a draft again and save new verdicts."""
     findings = _Findings(importer)
-    for rows, lines in _judged_again(importer, draft):
+    for rows, lines in _rechecked(importer, draft):
         for line in lines:
-            findings.look_at(line)
-        changed = [(row, line) for row, line in zip(rows, lines, strict=True) if _is_other(row, line)]
+            findings.add(line)
+        changed = [(row, line) for row, line in zip(rows, lines, strict=True) if _differs(row, line)]
         for row, line in changed:
-            row.verdict, row.remarks, row.like = line.verdict, line.remarks, line.like
-        ImportRow.objects.bulk_update([row for row, _line in changed], ["verdict", "remarks", "like"], batch_size=100)
-    draft.said["errors"] = findings.errors
-    draft.save(update_fields=["said"])
+            row.verdict, row.remarks, row.similar_id = line.verdict, line.remarks, line.similar_id
+        ImportRow.objects.bulk_update(
+            [row for row, _line in changed], ["verdict", "remarks", "similar_id"], batch_size=100
+        )
+    draft.details["errors"] = findings.errors
+    draft.save(update_fields=["details"])
 
 
-def _is_other(row: ImportRow, line: Line) -> bool:
-    return (row.verdict, row.like) != (line.verdict, line.like)
+def _differs(row: ImportRow, line: ImportLine) -> bool:
+    return (row.verdict, row.similar_id) != (line.verdict, line.similar_id)
 
 
-def _judged_again(importer: Importer, draft: ImportDraft) -> Iterator[tuple[list[ImportRow], list[Line]]]:
-    judge = importer.judge()
+def _rechecked(importer: Importer, draft: ImportDraft) -> Iterator[tuple[list[ImportRow], list[ImportLine]]]:
+    matcher = importer.matcher()
     last = 0
     while rows := list(draft.rows.filter(number__gt=last).order_by("number")[:BATCH]):
         last = rows[-1].number
         lines = [line_of(row) for row in rows]
         for line in lines:
-            importer.as_record(line, month_first=draft.said["month_first"])
-        judge.judge(lines)
+            importer.as_record(line, month_first=draft.details["month_first"])
+        matcher.match(lines)
         yield rows, lines
 
 
-def line_of(row: ImportRow) -> Line:
-    return Line(row.number, row.cells)
+def line_of(row: ImportRow) -> ImportLine:
+    return ImportLine(row.number, row.cells)
 
 
-def _batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    batch: list[Line] = []
+def _batches(lines: Iterable[ImportLine]) -> Iterator[list[ImportLine]]:
+    batch: list[ImportLine] = []
     for line in lines:
         batch.append(line)
         if len(batch) == BATCH:

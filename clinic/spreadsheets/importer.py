@@ -1,4 +1,4 @@
-"""What an app defines to import records: an `Importer` for the columns, a `Judge` for the effect of each row."""
+"""What an app defines to import records: an `Importer` for the columns, a `RowMatcher` to find duplicates."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,45 +15,45 @@ from clinic.spreadsheets.models import Verdict
 
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
-Remark = tuple[str, str]  # a column, or nothing, and a sentence about it
+Remark = tuple[str, str]  # a column or an empty text, and a sentence about it
 
 
 @dataclass
-class Line:
+class ImportLine:
     number: int
     cells: dict[str, str]
     record: Any = None
     verdict: Verdict = Verdict.NEW
     remarks: list[Remark] = field(default_factory=list)
-    like: int | None = None
+    similar_id: int | None = None
 
     def refuse(self, column: str, message: str) -> None:
         self.verdict = Verdict.ERROR
         self.remarks.append((column, message))
 
-    def settle(self, verdict: Verdict, message: str, *, like: int | None = None, column: str = "") -> None:
-        self.verdict, self.like = verdict, like
+    def set_verdict(self, verdict: Verdict, message: str, *, similar_id: int | None = None, column: str = "") -> None:
+        self.verdict, self.similar_id = verdict, similar_id
         self.remarks.append((column, message))
 
 
-class Judge:
-    """Decides what importing each row of one file would do, given the rows before."""
+class RowMatcher:
+    """Compares the rows of one file with existing records and earlier rows."""
 
-    def judge(self, lines: list[Line]) -> None:
+    def match(self, lines: list[ImportLine]) -> None:
         """Set the verdict of each line without an error, in a fixed number of queries."""
         raise NotImplementedError
 
 
 class Importer:
-    kind: ClassVar[str]  # as in the address, and in the drafts
+    kind: ClassVar[str]  # in URLs and drafts
     noun: ClassVar[str]
-    list_url: ClassVar[str]  # the name of the page that leads here
+    list_url: ClassVar[str]  # the URL name of the page that links to the import
     model: ClassVar[type[models.Model]]
     resource_class: ClassVar[type[Resource]]
     required: ClassVar[tuple[str, ...]]
-    # Other names of a column than its own, as `header_key` makes them.
+    # Other accepted column names, as returned by `header_key`.
     aliases: ClassVar[dict[str, str]] = {}
-    # What a verdict is called, where `Verdict` says it too generally.
+    # More specific labels than those of `Verdict`.
     verdict_labels: ClassVar[dict[Verdict, str]] = {}
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Importer:
         own = {header_key(each.column_name): name for name, each in self.fields.items()}
         self._names = own | {header_key(name): name for name in self.fields} | self.aliases
 
-    def judge(self) -> Judge:
+    def matcher(self) -> RowMatcher:
         raise NotImplementedError
 
     def label(self, name: str) -> str:
@@ -96,7 +96,7 @@ class Importer:
         """Ignore text in brackets, and “no.” at the end."""
         return self.field_named(names.fold(_BRACKETED.sub(" ", header)).removesuffix(" no"))
 
-    def as_record(self, line: Line, *, month_first: bool) -> None:
+    def as_record(self, line: ImportLine, *, month_first: bool) -> None:
         """Build the line's record and check every rule that needs no other record. No query."""
         line.record = self.model()
         row = {self.fields[name].column_name: text for name, text in line.cells.items()}

@@ -31,15 +31,16 @@ class ImportDraftQuerySet(models.QuerySet["ImportDraft"]):
 class ImportDraft(models.Model):
     """An uploaded file, visible to its owner for at most an hour, or until the next upload.
 
-    A confirmed draft has the number of registered records, and only the rows that were left out.
+    A confirmed draft contains the number of registered records, and only the rows that were left out.
     """
 
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=20)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     is_ready = models.BooleanField(default=False)
-    said = models.JSONField(default=dict)  # of the file as a whole: its name, how it was read, what was left aside
-    registered = models.PositiveIntegerField(null=True)  # once it is confirmed
+    # Of the file as a whole: its name, how it was read, the columns left out.
+    details = models.JSONField(default=dict, db_column="said")
+    registered = models.PositiveIntegerField(null=True)  # set when confirmed
 
     objects = ImportDraftQuerySet.as_manager()
 
@@ -52,8 +53,9 @@ class ImportRow(models.Model):
     number = models.PositiveIntegerField()
     cells = models.JSONField()
     verdict = models.PositiveSmallIntegerField(choices=Verdict)
-    remarks = models.JSONField(default=list)  # pairs of a column, or nothing, and a sentence
-    like = models.BigIntegerField(null=True)  # the id of the record that is, or may be, the same
+    remarks = models.JSONField(default=list)  # pairs of a column (or an empty text) and a sentence
+    # The record that is, or may be, the same person.
+    similar_id = models.BigIntegerField(null=True, db_column="like")
 
     class Meta:
         ordering = ["number"]

@@ -78,7 +78,7 @@ def test_rows_are_compared_with_doctors_by_name_and_specialization(in_admin):
     in_admin.post(address)
 
     assert verdicts(context) == {2: Verdict.REGISTERED, 3: Verdict.SAME_PERSON, 4: Verdict.NEW}
-    assert [row.like for row in context["rows"] if row.number in (2, 3)] == [kept, kept]
+    assert [row.similar for row in context["rows"] if row.number in (2, 3)] == [kept, kept]
     assert set(Doctor.objects.values_list("full_name", flat=True)) == {"Dr Jámes Okafor", "Dr Ana Silva"}
 
 
@@ -94,7 +94,7 @@ def test_existing_doctor_is_shown_with_the_differing_columns(in_admin):
         _address, context = preview(in_admin, [*OKAFOR[:2], *cells])
 
         row = context["rows"][0]
-        assert (row.verdict, row.like) == (Verdict.DIFFERS, stored), cells
+        assert (row.verdict, row.similar) == (Verdict.DIFFERS, stored), cells
         assert row.remarks[0][1].endswith(f"differs in {differs}:"), cells
 
 

@@ -135,9 +135,9 @@ def _erase_from_drafts(former: FormerValues) -> None:
     stale = {
         row.draft_id
         for row in rows.iterator(chunk_size=CHUNK_SIZE)
-        if row.like == former.patient_id or former.matches_row(row.cells)
+        if row.similar_id == former.patient_id or former.matches_row(row.cells)
     }
-    stale |= {draft.pk for draft in ImportDraft.objects.filter(kind="patients") if former.mentioned_in(draft.said)}
+    stale |= {draft.pk for draft in ImportDraft.objects.filter(kind="patients") if former.mentioned_in(draft.details)}
     ImportDraft.objects.filter(pk__in=stale).delete()
 
 

@@ -216,7 +216,7 @@ def test_repeated_request_does_not_register_the_patient_again(life):
 
 def test_draft_with_another_person_stays(life):
     ImportDraft.objects.all().delete()
-    draft = ImportDraft.objects.create(owner=life.admin, kind="patients", said={"sample": "Nora New"})
+    draft = ImportDraft.objects.create(owner=life.admin, kind="patients", details={"sample": "Nora New"})
     cells = {"first_name": "Quillon", "last_name": "Other", "email": "other@example.org", "phone_number": ""}
     draft.rows.create(number=1, cells=cells, verdict=6)
 

@@ -247,8 +247,13 @@ def test_dates_are_read_in_the_chosen_order_and_the_preview_says_so(in_admin):
         with rolled_back():
             address, context = preview(in_admin, [*ANA[:4], "03/04/1990"], RUI, month_first=month_first)
 
-            assert context["draft"].said["misread"] == 1, month_first
-            assert context["draft"].said["first_misread"] == {"row": 2, "typed": "03/04/1990", "read": day.isoformat()}
+            details = context["draft"].details
+            assert details["misread"] == 1, month_first
+            assert details["first_misread"] == {
+                "row": 2,
+                "typed": "03/04/1990",
+                "read": day.isoformat(),
+            }
             assert f"as {day:%-d %B %Y}" in context["notices"][0]
             in_admin.post(address)
             assert Patient.objects.get(email="ana@example.org").date_of_birth == day
@@ -318,7 +323,7 @@ def test_registered_email_with_other_data_is_shown_with_what_differs(in_admin, m
 
     assert verdicts(context) == {2: Verdict.DIFFERS}
     assert "first name, date of birth" in remarks(context, 2)[0][1]
-    assert context["rows"][0].like == maria
+    assert context["rows"][0].similar == maria
 
 
 @pytest.mark.both_databases
@@ -336,7 +341,7 @@ def test_row_is_compared_like_the_form(in_admin, maria):
         _address, context = preview(in_admin, row)
 
         assert verdicts(context) == {2: verdict}, row
-        assert context["rows"][0].like == (maria if verdict != Verdict.NEW else None), row
+        assert context["rows"][0].similar == (maria if verdict != Verdict.NEW else None), row
 
 
 @pytest.mark.both_databases
@@ -504,7 +509,7 @@ def test_result_lists_counts_and_skipped_rows(in_admin, maria):
         (Verdict.SAME_PERSON, 1),
         (Verdict.REGISTERED, 1),
     ]
-    assert [(row.number, row.like) for row in result.context["rows"]] == [(2, maria), (4, maria)]
+    assert [(row.number, row.similar) for row in result.context["rows"]] == [(2, maria), (4, maria)]
     assert maria.get_absolute_url() in result.content.decode()
     assert set(ImportRow.objects.values_list("number", flat=True)) == {2, 4}
 

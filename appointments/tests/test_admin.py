@@ -124,7 +124,7 @@ def test_search_finds_by_patient_and_reason(in_admin, appointment, isolated):
 
 
 @pytest.mark.both_databases
-def test_search_finds_each_once(in_admin, appointment):
+def test_search_lists_each_match_once(in_admin, appointment):
     Appointment.objects.update(reason="Santos family")
 
     assert listed(in_admin.get(LIST, {"q": "santos"})) == [appointment]
@@ -178,13 +178,13 @@ def test_add_cuts_seconds(in_admin):
     assert Appointment.objects.get().start_time == at(10)
 
 
-def test_add_takes_clinic_time(in_admin):
+def test_add_reads_times_in_clinic_time(in_admin):
     in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), start_time_0="2027-07-01"))
 
     assert Appointment.objects.get().start_time == dt.datetime(2027, 7, 1, 9, 0, tzinfo=dt.UTC)
 
 
-def test_add_does_not_take_a_status(in_admin):
+def test_add_form_has_no_status_field(in_admin):
     in_admin.post(
         f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(), status="completed", arrived_at_0="2026-11-24")
     )
@@ -230,7 +230,7 @@ def test_add_at_the_end_of_time_is_refused(in_admin, isolated):
             assert not Appointment.objects.exists()
 
 
-def test_add_of_an_inactive_doctor_is_refused(in_admin):
+def test_add_with_an_inactive_doctor_is_refused(in_admin):
     response = in_admin.post(f"{LIST}add/", form_data(PatientFactory(), DoctorFactory(is_active=False)))
 
     assert codes_at(response, "doctor") == ["inactive"]
@@ -238,7 +238,7 @@ def test_add_of_an_inactive_doctor_is_refused(in_admin):
 
 
 @pytest.mark.both_databases
-def test_add_onto_another_of_the_doctor_is_refused(in_admin, appointment, isolated):
+def test_add_overlapping_another_of_the_doctor_is_refused(in_admin, appointment, isolated):
     for start, minutes in [("10:00", 30), ("10:15", 15), ("09:00", 180), ("10:29", 30)]:
         with isolated(start=start, minutes=minutes):
             response = in_admin.post(
@@ -251,14 +251,14 @@ def test_add_onto_another_of_the_doctor_is_refused(in_admin, appointment, isolat
 
 
 @pytest.mark.both_databases
-def test_add_onto_another_of_the_patient_is_refused(in_admin, appointment):
+def test_add_overlapping_another_of_the_patient_is_refused(in_admin, appointment):
     response = in_admin.post(f"{LIST}add/", form_data(appointment.patient, DoctorFactory()))
 
     assert codes_at(response, "start_time") == ["patient_overlap"]
     assert Appointment.objects.count() == 1
 
 
-def test_add_beside_another_passes(in_admin, appointment):
+def test_add_next_to_another_is_accepted(in_admin, appointment):
     in_admin.post(f"{LIST}add/", form_data(appointment.patient, appointment.doctor, start_time_1="10:30"))
 
     assert Appointment.objects.count() == 2
@@ -280,7 +280,7 @@ def test_change_saves_with_its_user(in_admin, administrator, appointment):
     assert set(entry.changes_dict) == {"start_time", "reason"}
 
 
-def test_change_of_notes_of_a_past_appointment_passes(in_admin):
+def test_notes_of_a_past_appointment_can_be_changed(in_admin):
     appointment = AppointmentFactory(start_time=at(10, day=23), status="completed")
 
     in_admin.post(
@@ -308,7 +308,7 @@ def test_change_is_refused_at_its_field(in_admin, appointment, isolated):
 
 
 @pytest.mark.both_databases
-def test_change_onto_another_is_refused(in_admin, appointment, isolated):
+def test_change_overlapping_another_is_refused(in_admin, appointment, isolated):
     for other, minutes in [(at(11), 30), (at(11, 10), 15), (at(9, 0, day=25), 60)]:
         with isolated(other=other, minutes=minutes):
             AppointmentFactory(doctor=appointment.doctor, start_time=other, duration_minutes=minutes)
@@ -330,7 +330,7 @@ def test_change_to_an_inactive_doctor_is_refused(in_admin, appointment):
 
 
 @pytest.mark.both_databases
-def test_change_of_what_somebody_else_has_changed_is_refused(in_admin, appointment):
+def test_change_of_an_outdated_appointment_is_refused(in_admin, appointment):
     seen = appointment.version
     actions.move(appointment, doctor=appointment.doctor, start_time=at(12), duration_minutes=30, by=None)
     before = row(appointment)
@@ -362,7 +362,7 @@ def test_change_form_carries_the_version_and_no_status_field(in_admin, appointme
     }
 
 
-def test_change_does_not_take_a_status(in_admin, appointment):
+def test_change_ignores_a_sent_status(in_admin, appointment):
     in_admin.post(
         f"{LIST}{appointment.pk}/change/", change_of(appointment, status="completed", booked_by="1", notes="Saved")
     )
@@ -377,7 +377,7 @@ def test_change_does_not_take_a_status(in_admin, appointment):
 # Actions
 
 
-def test_action_changes_the_selected_with_an_audit_entry_each(in_admin, administrator, isolated):
+def test_action_changes_selected_rows_with_an_audit_entry_each(in_admin, administrator, isolated):
     cases = [
         ("mark_arrived", "booked", "arrived"),
         ("start_consultation", "arrived", "in_consultation"),
@@ -401,7 +401,7 @@ def test_action_changes_the_selected_with_an_audit_entry_each(in_admin, administ
                 assert entries(each).count() == 2
 
 
-def test_action_lists_what_is_refused_and_does_the_others(in_admin):
+def test_action_lists_refused_rows_and_changes_the_others(in_admin):
     today, tomorrow = AppointmentFactory(start_time=TODAY_AT_8), AppointmentFactory(start_time=at(10))
 
     response = act(in_admin, "mark_arrived", today, tomorrow)
@@ -476,7 +476,7 @@ def test_invalid_address_is_no_error(in_admin, isolated):
             assert in_admin.get(address, follow=True).status_code == 200
 
 
-def test_action_on_what_is_no_id_is_no_error(in_admin, appointment, isolated):
+def test_action_on_an_invalid_id_is_no_error(in_admin, appointment, isolated):
     for selected in ["abc", "9" * 40]:
         with isolated(selected=selected):
             response = in_admin.post(LIST, {"action": "mark_arrived", "_selected_action": [selected]}, follow=True)
@@ -493,7 +493,7 @@ def test_forged_doctor_is_refused_at_its_field(in_admin, appointment, isolated):
             assert codes_at(response, "doctor") == ["invalid_choice"]
 
 
-def test_history_is_the_audit_trails(in_admin, administrator, appointment):
+def test_history_shows_the_audit_trail(in_admin, administrator, appointment):
     actions.cancel(appointment, reason="Feels better", cancelled_by="patient", by=administrator)
 
     page = in_admin.get(f"{LIST}{appointment.pk}/history/").content.decode()
@@ -537,18 +537,18 @@ def entry(appointment):
     return entries(appointment).get()
 
 
-def test_trail_is_listed_on_the_portals_page_alone(in_admin, entry, subtests):
+def test_trail_is_listed_only_on_the_portals_page(in_admin, entry, subtests):
     for method in ["get", "post"]:
         for asked in ["", "?q=santos", "?timestamp__year=9999", "?actor__password__startswith=pbkdf2"]:
             with subtests.test(method=method, asked=asked):
                 assert getattr(in_admin, method)(TRAIL + asked)["Location"] == "/audit/"
 
 
-def test_entry_of_the_trail_is_read(in_admin, entry):
+def test_entry_of_the_trail_can_be_read(in_admin, entry):
     assert in_admin.get(f"{TRAIL}{entry.pk}/change/").status_code == 200
 
 
-def test_history_of_a_record_says_of_its_times_that_they_are_in_utc(in_admin, appointment):
+def test_history_says_that_its_times_are_in_utc(in_admin, appointment):
     assert "are in UTC" in in_admin.get(f"{LIST}{appointment.pk}/history/").content.decode()
 
 

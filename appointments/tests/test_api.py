@@ -58,7 +58,7 @@ def test_booking_with_another_offset_is_the_same_instant(api, wanted):
     assert response.json()["start_time"] == "2026-11-24T10:00:00Z"
 
 
-def test_booking_says_whose_token_booked_it(api, wanted, receptionist):
+def test_booking_shows_whose_token_booked_it(api, wanted, receptionist):
     booked = Appointment.objects.get(pk=api.post("/appointments", wanted).json()["id"])
 
     assert booked.booked_by == receptionist
@@ -112,7 +112,7 @@ def test_booking_with_an_inactive_doctor_answers_409(api, wanted, doctor):
 
 
 @pytest.mark.both_databases
-def test_overlap_answers_409_with_what_is_in_the_way_and_alternatives(api, wanted, doctor, appointment):
+def test_overlap_answers_409_with_the_conflict_and_alternatives(api, wanted, doctor, appointment):
     response = api.post("/appointments", wanted | {"patient_id": PatientFactory().pk})
 
     assert (response.status_code, error_codes(response)) == (409, [("start_time", "doctor_overlap")])
@@ -172,7 +172,7 @@ def in_the_way(doctor, code):
         AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 11, 24, 10, 35, tzinfo=dt.UTC))
 
 
-def test_who_may_books_outside_hours_with_a_reason(wanted, doctor, receptionist):
+def test_permitted_user_books_outside_hours_with_a_reason(wanted, doctor, receptionist):
     in_the_way(doctor, "closed")
     nevertheless = wanted | {"outside_hours_reason": "Emergency"}
 
@@ -185,7 +185,7 @@ def test_who_may_books_outside_hours_with_a_reason(wanted, doctor, receptionist)
     assert allowed.json()["outside_hours_reason"] == "Emergency"
 
 
-def test_length_left_out_is_the_doctors_usual_one(api, wanted, doctor):
+def test_omitted_length_is_the_doctors_usual_one(api, wanted, doctor):
     doctor.usual_minutes = 45
     doctor.save()
     del wanted["duration_minutes"]
@@ -262,7 +262,7 @@ def test_list_refused(api, isolated):
 
 
 @pytest.mark.both_databases
-def test_pages_hold_each_appointment_once_though_appointments_come_and_go(api, doctor):
+def test_pages_list_each_appointment_once_despite_changes(api, doctor):
     appointments = [
         AppointmentFactory(start_time=TODAY_AT_8 + dt.timedelta(minutes=15 * number), duration_minutes=15)
         for number in range(7)
@@ -278,7 +278,7 @@ def test_pages_hold_each_appointment_once_though_appointments_come_and_go(api, d
     assert seen == [appointment.pk for appointment in appointments]
 
 
-def test_page_that_holds_all_that_is_left_is_the_last(api):
+def test_page_with_the_last_appointment_is_the_last(api):
     AppointmentFactory.create_batch(4)
 
     first = api.get("/appointments?date=2026-11-24&limit=2")
@@ -299,7 +299,7 @@ def test_cursor_distinguishes_appointments_with_the_same_start(api):
     assert "Next-Cursor" not in rest
 
 
-def test_list_makes_as_many_queries_for_any_number(api, doctor, django_assert_max_num_queries, isolated):
+def test_list_makes_the_same_queries_for_any_number(api, doctor, django_assert_max_num_queries, isolated):
     for appointments in [3, 30]:
         with isolated(appointments=appointments):
             for number in range(appointments):
@@ -327,7 +327,7 @@ def move_all_to_one_day():
 # One appointment and its actions
 
 
-def test_read_answers_what_booking_did(api, wanted):
+def test_reading_returns_the_same_as_booking(api, wanted):
     booked = api.post("/appointments", wanted)
 
     read = api.get(f"/appointments/{booked.json()['id']}")
@@ -343,7 +343,7 @@ def test_unknown_appointment_answers_404(api, subtests):
             assert api.call(method, path).status_code == 404
 
 
-def test_move_keeps_what_is_left_out(api, appointment):
+def test_move_keeps_omitted_fields(api, appointment):
     response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
 
     assert response.status_code == 200
@@ -381,7 +381,7 @@ def test_moving_a_cancelled_appointment_to_its_own_time_is_refused(api, appointm
 
 
 @pytest.mark.both_databases
-def test_move_that_somebody_was_quicker_than_offers_no_other_time(api, appointment, monkeypatch):
+def test_move_that_lost_a_race_offers_no_other_time(api, appointment, monkeypatch):
     saves = Appointment.save
 
     def change_first(self, *args, **kwargs):
@@ -399,7 +399,7 @@ def test_move_that_somebody_was_quicker_than_offers_no_other_time(api, appointme
     assert "alternatives" not in response.json()
 
 
-def test_move_to_where_it_is_leaves_the_appointment(api, appointment):
+def test_move_to_its_current_time_changes_nothing(api, appointment):
     etag = api.get(f"/appointments/{appointment.pk}")["ETag"]
 
     response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": START, "reason": "Typing error"})
@@ -407,7 +407,7 @@ def test_move_to_where_it_is_leaves_the_appointment(api, appointment):
     assert (response.status_code, response["ETag"]) == (200, etag)
 
 
-def test_move_that_stays_keeps_why_it_is_outside_hours(admin_api, wanted, doctor, isolated):
+def test_move_to_its_current_time_keeps_the_override_reason(admin_api, wanted, doctor, isolated):
     for sent in [{}, {"reason": "Typing error"}, {"duration_minutes": 15}]:
         with isolated(sent=sent):
             in_the_way(doctor, "closed")
@@ -433,7 +433,7 @@ def test_cancelling_without_reason_or_cancelled_by_answers_422(api, appointment,
             assert api.post(f"/appointments/{appointment.pk}/cancel", sent).status_code == 422
 
 
-def test_actions_lead_on(admin_api, isolated):
+def test_actions_advance_the_status(admin_api, isolated):
     cases = [
         ("arrive", "booked", "arrived"),
         ("start", "arrived", "in_consultation"),
@@ -462,7 +462,7 @@ def test_actions_too_early_answer_409(api, isolated):
 
 
 @pytest.mark.both_databases
-def test_action_on_what_has_changed_meanwhile_answers_412(api, appointment):
+def test_action_on_a_changed_appointment_answers_412(api, appointment):
     etag = api.get(f"/appointments/{appointment.pk}")["ETag"]
     appointment.notes = "Call first"
     appointment.save()
@@ -481,7 +481,7 @@ def test_action_on_what_has_changed_meanwhile_answers_412(api, appointment):
 # Whose appointments
 
 
-def test_doctor_reaches_only_the_own_diary(doctor_user):
+def test_doctor_can_only_access_their_own_diary(doctor_user):
     program = ApiClient(doctor_user)
     own = AppointmentFactory(doctor=DoctorFactory(user=doctor_user), start_time=TODAY_AT_8)
     other = AppointmentFactory(start_time=TODAY_AT_8)
@@ -497,7 +497,7 @@ def test_doctor_reaches_only_the_own_diary(doctor_user):
 # Free times
 
 
-def test_free_times_are_those_of_the_portal(api, doctor, appointment):
+def test_free_times_are_the_same_as_in_the_portal(api, doctor, appointment):
     TimetableFactory(doctor=doctor, week={1: [(dt.time(9, 30), dt.time(11, 30))]})
 
     response = api.get(f"/doctors/{doctor.pk}/free?from=2026-11-24&days=1&minutes=30")
@@ -539,7 +539,7 @@ def test_deactivating_a_doctor_anyway_lists_who_is_affected(admin_api, appointme
     assert [hit.appointment for hit in appointment.displacements.all()] == [appointment]
 
 
-def test_deactivating_a_doctor_without_appointments_asks_nothing(admin_api, doctor):
+def test_deactivating_a_doctor_without_appointments_needs_no_consent(admin_api, doctor):
     assert admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False}).json()["is_active"] is False
 
 
@@ -551,7 +551,7 @@ def test_seconds_are_cut_off(api, wanted):
     )
 
 
-def test_a_doctors_token_books_nothing(wanted):
+def test_doctors_token_cannot_book(wanted):
     with time_machine.travel(TODAY_AT_8, tick=False):
         response = ApiClient(UserFactory(role=DOCTOR)).post("/appointments", wanted)
 

@@ -191,7 +191,7 @@ def test_undo_is_not_offered_without_permission(at_desk, isolated):
 # Actions
 
 
-def test_action_sets_the_status_and_its_stamps(in_admin, administrator, isolated):
+def test_action_sets_the_status_and_its_timestamps(in_admin, administrator, isolated):
     cases = [
         ("arrive/", "booked", "arrived", {"arrived_at"}),
         ("arrive/", "no_show", "arrived", {"arrived_at"}),
@@ -280,7 +280,7 @@ def test_refused_action_shows_an_error_and_changes_nothing(in_admin, isolated):
 
 
 @pytest.mark.both_databases
-def test_undo_is_refused_when_the_time_has_been_given_away(at_desk, okafor):
+def test_undo_is_refused_when_the_time_is_taken(at_desk, okafor):
     appointment = create_appointment("cancelled", start_time=LATER, doctor=okafor)
     AppointmentFactory(doctor=okafor, start_time=LATER)
 
@@ -291,7 +291,7 @@ def test_undo_is_refused_when_the_time_has_been_given_away(at_desk, okafor):
 
 
 @pytest.mark.both_databases
-def test_double_click_is_one_change(in_admin, now, isolated):
+def test_double_click_changes_once(in_admin, now, isolated):
     for action, status in [("arrive/", "booked"), ("start/", "arrived"), ("no-show/", "booked")]:
         with isolated(action=action, status=status):
             appointment = create_appointment(status)
@@ -382,7 +382,7 @@ def test_cancel_is_refused_at_its_field(at_desk, appointment, isolated):
             assert row(appointment) == before
 
 
-def test_button_without_the_version_it_was_shown_with_changes_nothing(in_admin, isolated):
+def test_button_without_a_version_changes_nothing(in_admin, isolated):
     for version in [{}, {"version": ""}, {"version": "0"}, {"version": "x"}, {"version": "-1"}]:
         with isolated(version=version):
             appointment = create_appointment("in_consultation")
@@ -513,7 +513,7 @@ def test_quick_reason_for_an_outdated_version_is_refused(at_desk, appointment, o
     assert row(appointment)["status"] == "booked"
 
 
-def test_cancel_can_be_undone_by_the_button_in_its_message(at_desk, appointment):
+def test_cancellation_can_be_undone_from_its_message(at_desk, appointment):
     quick = {"quick": "patient:Cannot come", "version": appointment.version}
     response = at_desk.post(address(appointment, "cancel/"), quick, follow=True)
     appointment.refresh_from_db()
@@ -541,7 +541,7 @@ def wanted(appointment):
     }
 
 
-def test_move_form_shows_present_values(at_desk, appointment):
+def test_move_form_shows_current_values(at_desk, appointment):
     form = at_desk.get(address(appointment, "move/")).context["form"]
 
     assert [form[name].value() for name in ("doctor", "date", "time", "duration_minutes", "version")] == [
@@ -553,7 +553,7 @@ def test_move_form_shows_present_values(at_desk, appointment):
     ]
 
 
-def test_move_form_is_filled_in_from_the_address(at_desk, appointment):
+def test_move_form_is_filled_in_from_the_url(at_desk, appointment):
     form = at_desk.get(address(appointment, "move/"), {"date": "2026-11-26", "time": "x"}).context["form"]
 
     assert (form["date"].value(), form["time"].value()) == (dt.date(2026, 11, 26), dt.time(10, 0))
@@ -695,7 +695,7 @@ def test_cancelled_appointment_is_not_reported_as_still_booked(at_desk, okafor, 
 
 
 @pytest.mark.both_databases
-def test_move_onto_another_is_refused_with_times_near_by(at_desk, appointment, okafor, wanted, isolated):
+def test_move_overlapping_another_is_refused_with_nearby_times(at_desk, appointment, okafor, wanted, isolated):
     cases = [
         (at(11), 60, {}),
         (at(10, 45), 30, {}),
@@ -718,7 +718,7 @@ def test_move_onto_another_is_refused_with_times_near_by(at_desk, appointment, o
 
 
 @pytest.mark.both_databases
-def test_move_onto_another_of_the_patient_is_refused(at_desk, appointment, wanted):
+def test_move_overlapping_another_of_the_patient_is_refused(at_desk, appointment, wanted):
     AppointmentFactory(patient=appointment.patient, start_time=at(11, 30))
 
     response = at_desk.post(address(appointment, "move/"), wanted)
@@ -773,7 +773,7 @@ def test_move_of_an_outdated_version_is_refused(at_desk, now, appointment, wante
     assert row(appointment) == before
 
 
-def test_form_for_a_finished_appointment_is_not_opened(at_desk, isolated):
+def test_form_does_not_open_for_a_finished_appointment(at_desk, isolated):
     for page in ["move/", "cancel/"]:
         for status in ["in_consultation", "completed", "no_show", "cancelled"]:
             with isolated(page=page, status=status):
@@ -832,7 +832,7 @@ def test_undo_is_not_offered_when_refused_by_the_rules(at_desk):
     assert "Undo" not in str(message)
 
 
-def test_move_to_the_present_time_changes_nothing(at_desk, appointment, okafor):
+def test_move_to_the_current_time_changes_nothing(at_desk, appointment, okafor):
     before = row(appointment)
 
     response = at_desk.post(

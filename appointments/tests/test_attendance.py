@@ -74,7 +74,7 @@ def test_appointment_with_an_outcome_is_not_the_next_even_during_its_time(maria,
 
 
 @pytest.mark.both_databases
-def test_attendance_is_as_of_an_instant(maria):
+def test_attendance_is_calculated_for_an_instant(maria):
     appointment = AppointmentFactory(patient=maria, start_time=at(10, day=24), status="no_show")
 
     assert attendance_of(maria, at=appointment.end_time - dt.timedelta(minutes=1)).missed == 0
@@ -102,7 +102,7 @@ def line(response):
     return " ".join(part[: part.index("</div>")].replace("<", " <").split())
 
 
-def test_page_tells_of_missed_appointments_and_the_next_one(at_desk, maria):
+def test_page_shows_missed_appointments_and_the_next_one(at_desk, maria):
     past_appointments(maria, "no_show", "completed", "no_show", "completed", "completed", "completed", "no_show")
     coming = AppointmentFactory(patient=maria, doctor=DoctorFactory(full_name="Dr Lindgren"), start_time=at(14, 15))
 
@@ -112,7 +112,7 @@ def test_page_tells_of_missed_appointments_and_the_next_one(at_desk, maria):
     assert f'<a href="/appointments/{coming.pk}/">Wed 25 Nov 2026, 14:15 </a> with Dr Lindgren' in said
 
 
-def test_page_does_not_mention_missed_appointments_if_there_are_none(at_desk, maria):
+def test_page_without_missed_appointments_does_not_mention_them(at_desk, maria):
     past_appointments(maria, "completed", "completed")
 
     said = line(at_desk.get(BOOK, {"patient": maria.pk}))
@@ -121,14 +121,14 @@ def test_page_does_not_mention_missed_appointments_if_there_are_none(at_desk, ma
     assert "No appointment is booked." in said
 
 
-def test_line_stays_through_steps_and_refusals(at_desk, form_data, maria):
+def test_attendance_line_stays_through_steps_and_refusals(at_desk, form_data, maria):
     past_appointments(maria, "no_show")
 
     for sent in ({"look": "1"}, {"take": "time=11%3A00"}, {"time": ""}):
         assert "Missed 1 of the last 1." in line(at_desk.post(BOOK, form_data | sent))
 
 
-def test_page_without_a_patient_has_no_line(at_desk):
+def test_page_without_a_patient_has_no_attendance_line(at_desk):
     assert 'class="attendance"' not in at_desk.get(BOOK).content.decode()
 
 

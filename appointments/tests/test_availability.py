@@ -175,7 +175,7 @@ def test_appointment_in_a_leave_can_be_given_to_a_colleague(affected, receptioni
     assert moved.doctor == colleague
 
 
-def test_consultation_that_overran_the_hours_can_be_recorded(okafor, now, administrator):
+def test_consultation_that_ended_after_hours_can_be_recorded(okafor, now, administrator):
     appointment = AppointmentFactory(doctor=okafor, start_time=at(16, 30), duration_minutes=30)
     now.move_to(at(17, 10))
     appointment = actions.start(appointment, by=administrator)
@@ -221,7 +221,7 @@ def column_of(day, user):
     return shown, shown.columns[0]
 
 
-def test_day_says_why_no_doctor_can_be_booked(okafor, receptionist):
+def test_day_explains_why_no_doctor_can_be_booked(okafor, receptionist):
     shown, column = column_of(dt.date(2026, 11, 26), receptionist)
 
     assert [(each.text, each.span) for each in column.unavailable] == [
@@ -256,7 +256,7 @@ def test_day_spans_the_earliest_to_the_latest_hours(okafor, receptionist):
     ]
 
 
-def test_column_head_says_how_much_is_booked(okafor, receptionist, isolated):
+def test_column_head_shows_how_much_is_booked(okafor, receptionist, isolated):
     for status, share in [("booked", 12), ("no_show", 0), ("completed", 12), ("in_consultation", 12)]:
         with isolated(status=status, share=share):
             AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60, status=status)
@@ -327,7 +327,7 @@ def test_user_without_permission_cannot_override(at_desk, form_data):
     assert not Appointment.objects.exists()
 
 
-def test_tick_and_reason_are_both_needed(at_late_desk, form_data, isolated):
+def test_override_needs_both_tick_and_reason(at_late_desk, form_data, isolated):
     cases = {
         "no reason": ({"outside_hours": "on", "outside_hours_reason": ""}, "outside_hours_reason", "required"),
         "blank reason": ({"outside_hours": "on", "outside_hours_reason": "  "}, "outside_hours_reason", "required"),

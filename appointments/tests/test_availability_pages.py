@@ -90,7 +90,7 @@ def test_leave_is_refused_at_its_field_and_keeps_what_was_typed(in_admin, okafor
             assert Leave.objects.count() == 1
 
 
-def test_leave_is_shown_as_it_was_entered_and_saved_as_it_is(in_admin, okafor, isolated):
+def test_leave_is_shown_as_entered_and_saved_unchanged(in_admin, okafor, isolated):
     cases = [
         (at(0, day=26), at(0, day=28), ("2026-11-26", "2026-11-27", None, None)),
         (at(13, day=26), at(0, day=28), ("2026-11-26", "2026-11-27", "13:00", None)),
@@ -329,7 +329,7 @@ def test_ticks_survive_copying_a_day_and_a_confirmation(in_admin, okafor):
     assert (shown["displaces"].value(), shown["copy_to"].value()) == (True, days)
 
 
-def test_form_of_new_hours_starts_with_present_hours(in_admin, okafor):
+def test_form_for_new_hours_starts_with_current_hours(in_admin, okafor):
     TimetableFactory(doctor=okafor)
 
     form = form_of(in_admin.get(f"/doctors/{okafor.pk}/hours/"))
@@ -405,7 +405,7 @@ def test_deleting_hours_between_different_hours_joins_nothing(okafor):
     assert spans_of(okafor) == [(None, DECEMBER - ONE_DAY, [0, 1, 2, 3, 4]), (NEW_YEAR, None, [5])]
 
 
-def test_hours_up_to_the_calendars_ends_leave_no_rest(in_admin, okafor, isolated):
+def test_hours_up_to_the_calendars_ends_leave_no_remainder(in_admin, okafor, isolated):
     for ends in [{"valid_from": "1900-01-01"}, {"valid_until": "2199-12-31"}]:
         with isolated(ends=ends):
             TimetableFactory(doctor=okafor, valid_from=DECEMBER)
@@ -567,7 +567,7 @@ def test_past_holidays_are_left_out(in_admin):
     ]
 
 
-def test_year_shown_first_is_the_next_to_enter(client, administrator, isolated):
+def test_holidays_page_starts_with_the_next_year_to_enter(client, administrator, isolated):
     for month, year in [(9, "2026"), (10, "2027"), (12, "2027")]:
         with isolated(month=month, year=year):
             with time_machine.travel(dt.datetime(2026, month, 15, 9, tzinfo=dt.UTC), tick=False):
@@ -660,7 +660,7 @@ def test_holidays_show_affected_appointments_and_close_all_dates_or_none(in_admi
     assert Closure.objects.count() == 2
 
 
-def test_unknown_is_404(in_admin, isolated):
+def test_unknown_availability_record_is_404(in_admin, isolated):
     for address in ["999/leave/", "leave/999/", "999/hours/", "hours/999/", "closures/999/"]:
         with isolated(address=address):
             assert in_admin.get(f"/doctors/{address}").status_code == 404

@@ -93,7 +93,7 @@ def test_start_and_length_are_checked_once_before_and_once_under_the_lock(patien
     assert called == ["aware", "whole minutes", "lock", "whole minutes", "aware"]
 
 
-def test_book_leaves_an_audit_entry_with_the_actor(patient, doctor, user):
+def test_booking_adds_an_audit_entry_with_the_actor(patient, doctor, user):
     appointment = book(patient, doctor, by=user)
 
     entry = last_entry(appointment)
@@ -106,7 +106,7 @@ def test_book_by_the_system_has_no_actor(patient, doctor):
     assert (appointment.booked_by, last_entry(appointment).actor) == (None, None)
 
 
-def test_book_refuses_what_a_rule_refuses(patient, doctor, isolated):
+def test_book_applies_the_rules(patient, doctor, isolated):
     cases = [
         ({"start_time": NOW}, {"start_time": ["past"]}),
         ({"start_time": NOW - MINUTE}, {"start_time": ["past"]}),
@@ -129,20 +129,20 @@ def test_book_without_a_zone_is_refused(patient, doctor):
     assert not Appointment.objects.exists()
 
 
-def test_book_of_an_inactive_doctor_is_refused(patient):
+def test_booking_an_inactive_doctor_is_refused(patient):
     assert codes_raised(book, patient, DoctorFactory(is_active=False)) == {"doctor": ["inactive"]}
     assert not Appointment.objects.exists()
 
 
 @pytest.mark.both_databases
-def test_book_of_a_doctor_who_was_deactivated_after_being_read_is_refused(patient, doctor):
+def test_booking_a_doctor_deactivated_after_reading_is_refused(patient, doctor):
     type(doctor).objects.filter(pk=doctor.pk).update(is_active=False)
 
     assert codes_raised(book, patient, doctor) == {"doctor": ["inactive"]}
 
 
 @pytest.mark.both_databases
-def test_book_of_taken_time_is_refused(booked, patient, doctor):
+def test_booking_taken_time_is_refused(booked, patient, doctor):
     assert codes_raised(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
     assert codes_raised(book, booked.patient, doctor) == {"start_time": ["patient_overlap"]}
     assert Appointment.objects.get() == booked
@@ -178,7 +178,7 @@ def test_book_twice_with_one_key_leaves_one_audit_entry(patient, doctor):
 
 
 @pytest.mark.both_databases
-def test_book_twice_with_one_key_works_though_the_time_has_passed(now, patient, doctor):
+def test_book_twice_with_one_key_works_after_the_time_has_passed(now, patient, doctor):
     first = book(patient, doctor, booking_key=KEY)
     now.move_to(START + HOUR)
 
@@ -186,7 +186,7 @@ def test_book_twice_with_one_key_works_though_the_time_has_passed(now, patient, 
 
 
 @pytest.mark.both_databases
-def test_book_something_else_with_a_used_key_is_refused(patient, doctor, isolated):
+def test_booking_something_else_with_a_used_key_is_refused(patient, doctor, isolated):
     for other in ["patient", "doctor", "start_time", "duration_minutes"]:
         with isolated(other=other):
             book(patient, doctor, booking_key=KEY)
@@ -212,7 +212,7 @@ def test_book_without_a_key_twice_is_refused_the_second_time(patient, doctor):
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_book_that_loses_to_its_own_repeat_returns_that_appointment(monkeypatch, patient, doctor):
+def test_book_that_loses_to_its_repeat_returns_that_appointment(monkeypatch, patient, doctor):
     """The repeat commits between this one's look for the key and its insert."""
     look = actions._booked_before
     rivals = []
@@ -335,7 +335,7 @@ def test_book_inside_a_transaction_does_not_handle_a_broken_connection(monkeypat
 # move
 
 
-def test_move_keeps_the_row_and_changes_what_was_asked(booked, doctor, user):
+def test_move_updates_the_row_and_only_the_given_fields(booked, doctor, user):
     moved = actions.move(booked, doctor=doctor, start_time=START + DAY, duration_minutes=45, by=user)
 
     held = Appointment.objects.get()
@@ -346,7 +346,7 @@ def test_move_keeps_the_row_and_changes_what_was_asked(booked, doctor, user):
 
 
 @pytest.mark.both_databases
-def test_move_leaves_old_and_new_in_the_audit_trail(booked, doctor, user):
+def test_move_records_old_and_new_values_in_the_audit_trail(booked, doctor, user):
     old_doctor = booked.doctor
 
     actions.move(booked, doctor=doctor, start_time=START + HOUR, duration_minutes=45, by=user)
@@ -373,7 +373,7 @@ def test_move_within_its_own_time_is_accepted(booked):
     assert fresh(booked).start_time == START + 10 * MINUTE
 
 
-def test_move_refuses_what_a_rule_refuses(booked, isolated):
+def test_move_applies_the_rules(booked, isolated):
     cases = [
         ({"start_time": NOW}, {"start_time": ["past"]}),
         ({"duration_minutes": 181}, {"duration_minutes": ["duration"]}),
@@ -409,7 +409,7 @@ def test_move_to_an_inactive_doctor_is_refused(booked):
     assert codes == {"doctor": ["inactive"]}
 
 
-def test_move_of_what_is_under_way_or_over_is_refused(isolated):
+def test_move_of_a_started_or_finished_appointment_is_refused(isolated):
     for status in ["in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
             appointment = in_status(status)
@@ -429,7 +429,7 @@ def test_move_of_what_is_under_way_or_over_is_refused(isolated):
 # The statuses
 
 
-def test_cancel_stamps_and_frees_the_time(booked, user, patient):
+def test_cancel_sets_its_timestamp_and_frees_the_time(booked, user, patient):
     actions.cancel(booked, reason=" Has  a cold ", cancelled_by=CancelledBy.PATIENT, by=user)
 
     held = fresh(booked)
@@ -438,7 +438,7 @@ def test_cancel_stamps_and_frees_the_time(booked, user, patient):
     assert book(patient, booked.doctor).status == "booked"
 
 
-def test_cancel_without_reason_or_by_whom_is_refused(booked, isolated):
+def test_cancel_without_reason_or_cancelled_by_is_refused(booked, isolated):
     cases = [
         ({"reason": ""}, {"cancel_reason": ["cancel_reason"]}),
         ({"reason": "  "}, {"cancel_reason": ["cancel_reason"]}),
@@ -454,7 +454,7 @@ def test_cancel_without_reason_or_by_whom_is_refused(booked, isolated):
             assert fresh(booked).status == "booked"
 
 
-def test_mark_arrived_stamps(booked, user):
+def test_mark_arrived_sets_its_timestamp(booked, user):
     actions.mark_arrived(booked, by=user)
 
     held = fresh(booked)
@@ -471,7 +471,7 @@ def test_mark_arrived_on_another_day_is_refused(now, booked, isolated):
 
 
 @pytest.mark.both_databases
-def test_mark_arrived_of_a_no_show_whose_time_was_given_away_is_refused(now, patient):
+def test_mark_arrived_of_a_no_show_whose_time_is_taken_is_refused(now, patient):
     no_show = in_status("no_show")
     book(patient, no_show.doctor)
     now.move_to(START + MINUTE)
@@ -479,7 +479,7 @@ def test_mark_arrived_of_a_no_show_whose_time_was_given_away_is_refused(now, pat
     assert codes_raised(actions.mark_arrived, no_show, by=None) == {"start_time": ["doctor_overlap"]}
 
 
-def test_start_stamps_and_keeps_the_arrival(now, booked, user):
+def test_start_sets_its_timestamp_and_keeps_the_arrival(now, booked, user):
     actions.mark_arrived(booked, by=user)
     now.move_to(START)
 
@@ -498,7 +498,7 @@ def test_start_without_arrival_records_the_arrival(now, booked, user):
     assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", START, START)
 
 
-def test_complete_stamps(now, user):
+def test_complete_sets_its_timestamp(now, user):
     appointment = in_status("in_consultation", started_at=NOW)
     now.move_to(START)
 
@@ -525,7 +525,7 @@ def stamps_of(appointment):
 
 
 @pytest.mark.both_databases
-def test_record_attended_completes_and_invents_no_stamp(now, user, isolated):
+def test_record_attended_completes_without_timestamps(now, user, isolated):
     for status in OPEN_STAMPS:
         for at in [END, END + MINUTE, END + 7 * DAY]:
             with isolated(status=status, at=at):
@@ -567,7 +567,7 @@ def test_undo_restores_the_status_before_close_out_on_any_day(now, user, isolate
 
 
 @pytest.mark.both_databases
-def test_record_attended_keeps_the_time_taken(now, booked, patient):
+def test_record_attended_still_blocks_the_time(now, booked, patient):
     now.move_to(END)
     actions.record_attended(booked, by=None)
     now.move_to(NOW)
@@ -575,7 +575,7 @@ def test_record_attended_keeps_the_time_taken(now, booked, patient):
     assert codes_raised(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
 
 
-def test_complete_does_not_close_out(now, isolated):
+def test_complete_is_not_a_close_out(now, isolated):
     for status in ["booked", "arrived"]:
         with isolated(status=status):
             appointment = in_status(status)
@@ -630,7 +630,7 @@ AT = {"record_attended": END}  # the others at the start
 PAIRS = [(verb, status.value) for verb in VERBS for status in Status]
 
 
-def test_action_changes_the_status_and_leaves_an_audit_entry(now, user, isolated):
+def test_action_changes_the_status_and_adds_an_audit_entry(now, user, isolated):
     for verb, status in [(verb, status) for verb, status in PAIRS if status in FROM[verb]]:
         with isolated(verb=verb, status=status):
             appointment = in_status(status)
@@ -686,7 +686,7 @@ def test_repeated_action_is_refused(now, isolated):
 # undo
 
 
-def test_undo_takes_back_the_status_and_its_stamps(user, isolated):
+def test_undo_reverts_the_status_and_its_timestamps(user, isolated):
     cases = [
         ("arrived", {"arrived_at": NOW}, "booked", {"arrived_at": None}),
         (
@@ -725,7 +725,7 @@ def test_undo_of_a_booked_appointment_is_refused(booked):
     assert codes_raised(actions.undo, booked, by=None) == {"status": ["transition"]}
 
 
-def test_undo_all_the_way_leads_back_to_a_clean_booking(now, booked):
+def test_undoing_every_step_restores_the_original_booking(now, booked):
     now.move_to(START)
     actions.start(booked, by=None)
     actions.complete(booked, by=None)

@@ -39,7 +39,7 @@ def test_form_without_its_key_gets_a_new_one_and_then_books(at_desk, form_data, 
             assert Appointment.objects.count() == 1
 
 
-def test_form_with_an_invalid_hidden_field_says_so_and_then_books(at_desk, form_data, isolated):
+def test_form_with_an_invalid_hidden_field_shows_it_and_then_books(at_desk, form_data, isolated):
     for hidden in [{"which": "5"}, {"next": "a\0b"}]:
         with isolated(hidden=hidden):
             response = at_desk.post(BOOK, form_data | hidden)
@@ -61,7 +61,7 @@ def test_form_opened_on_a_weekend_begins_with_the_next_working_day(client, recep
     assert response.context["first_day"] == dt.date(2026, 11, 30)
 
 
-def test_address_that_asks_for_neither_of_two_times_fills_in_nothing(at_desk):
+def test_url_with_an_ambiguous_time_fills_in_nothing(at_desk):
     assert at_desk.get(BOOK, {"which": "5"}).context["form"]["which"].value() is None
 
 
@@ -72,7 +72,7 @@ def test_focus_moves_to_doctor_or_time_once_the_patient_is_known(at_desk, maria,
         assert [attrs["name"] for _tag, attrs in elements(response) if "autofocus" in attrs] == [name]
 
 
-def test_form_is_filled_in_from_the_address(at_desk, maria, okafor):
+def test_form_is_filled_in_from_the_url(at_desk, maria, okafor):
     response = at_desk.get(
         BOOK, {"doctor": okafor.pk, "date": "2026-11-25", "time": "10:30", "patient": maria.pk, "minutes": "45"}
     )
@@ -94,7 +94,7 @@ def test_blank_form_has_a_new_key_and_leaves_the_length_to_the_doctor(at_desk):
     assert uuid.UUID(form_values(first)["booking_key"]) != uuid.UUID(form_values(second)["booking_key"])
 
 
-def test_nonsense_in_the_address_is_ignored(at_desk, isolated):
+def test_nonsense_in_the_url_is_ignored(at_desk, isolated):
     cases = [
         ("doctor", "x"),
         ("doctor", "-1"),
@@ -119,7 +119,7 @@ def test_nonsense_in_the_address_is_ignored(at_desk, isolated):
             assert response.context["picked"] is None
 
 
-def test_date_out_of_range_in_the_address_shows_free_times_of_today(at_desk, isolated):
+def test_date_out_of_range_in_the_url_shows_free_times_of_today(at_desk, isolated):
     for date in ["0001-01-01", "9999-12-31"]:
         with isolated(date=date):
             response = at_desk.get(BOOK, {"date": date})
@@ -139,7 +139,7 @@ def test_opening_the_form_changes_nothing(at_desk, maria, okafor):
 # Finding the patient
 
 
-def test_find_shows_matches_and_keeps_what_was_typed(at_desk, form_data, maria):
+def test_find_shows_matches_and_keeps_the_input(at_desk, form_data, maria):
     joana = PatientFactory(first_name="Joana", last_name="Santos")
     form_data |= {"patient": "", "find": "1", "patient_query": "santos"}
 
@@ -156,7 +156,7 @@ def test_find_shows_matches_and_keeps_what_was_typed(at_desk, form_data, maria):
     assert not Appointment.objects.exists()
 
 
-def test_find_of_one_picks_that_one_and_keeps_what_was_typed(at_desk, form_data, maria, isolated):
+def test_single_match_is_picked_and_the_input_is_kept(at_desk, form_data, maria, isolated):
     cases = {
         "button": {"find": "1"},
         "enter": {},
@@ -172,7 +172,7 @@ def test_find_of_one_picks_that_one_and_keeps_what_was_typed(at_desk, form_data,
             assert not Appointment.objects.exists()
 
 
-def test_pick_takes_that_patient_and_keeps_what_was_typed(at_desk, form_data, maria):
+def test_picking_a_patient_keeps_the_input(at_desk, form_data, maria):
     other = PatientFactory()
 
     response = at_desk.post(BOOK, form_data | {"patient": "", "patient_query": "santos", "pick": other.pk})
@@ -192,7 +192,7 @@ def test_picking_an_unknown_patient_asks_for_the_patient_again(at_desk, form_dat
             assert not Appointment.objects.exists()
 
 
-def test_search_without_a_match_says_so(at_desk, form_data, isolated):
+def test_search_without_a_match_shows_a_message(at_desk, form_data, isolated):
     for query in ["", "nobody", "\0", "@", "%"]:
         with isolated(query=query):
             response = at_desk.post(BOOK, form_data | {"patient": "", "find": "1", "patient_query": query})
@@ -244,7 +244,7 @@ def test_matches_show_next_appointments_with_two_queries(at_desk, form_data, mar
     assert len(for_one) == len(for_many)
 
 
-def test_change_of_patient_asks_for_another_and_keeps_the_rest(at_desk, form_data):
+def test_changing_the_patient_keeps_the_rest(at_desk, form_data):
     response = at_desk.post(BOOK, form_data | {"change_patient": "1"})
 
     assert response.context["picked"] is None
@@ -255,7 +255,7 @@ def test_change_of_patient_asks_for_another_and_keeps_the_rest(at_desk, form_dat
 # Taking a free time
 
 
-def test_taking_a_free_time_keeps_what_was_typed(at_desk, form_data, maria):
+def test_taking_a_free_time_keeps_the_input(at_desk, form_data, maria):
     lindgren = DoctorFactory(full_name="Dr Lindgren")
 
     response = at_desk.post(BOOK, form_data | {"take": f"doctor={lindgren.pk}&date=2026-11-26&time=11%3A30"})
@@ -271,7 +271,7 @@ def test_taking_a_short_free_time_takes_its_length(at_desk, form_data, okafor):
     assert form_values(response)["duration_minutes"] == "15"
 
 
-def test_taking_nonsense_keeps_what_was_typed(at_desk, form_data, isolated):
+def test_taking_an_invalid_time_keeps_the_input(at_desk, form_data, isolated):
     for take in ["nonsense", "", "doctor=x&date=2026-02-30", "\0", "=&=&"]:
         with isolated(take=take):
             response = at_desk.post(BOOK, form_data | {"take": take})
@@ -313,7 +313,7 @@ def test_booking_books_and_goes_to_that_day(at_desk, receptionist, form_data, ma
     assert appointment.booking_key == uuid.UUID(KEY)
 
 
-def test_booking_leads_back_to_the_day_view_as_it_was(at_desk, form_data, okafor):
+def test_booking_returns_to_the_day_view_as_it_was(at_desk, form_data, okafor):
     """The day view one came from, with those of its filters that show the appointment."""
     origin_url = f"/schedule/2026-11-24/?doctor={okafor.pk}&layout=list"
     form = at_desk.get(BOOK, headers={"Referer": f"http://testserver{origin_url}"}).context["form"]
@@ -324,14 +324,14 @@ def test_booking_leads_back_to_the_day_view_as_it_was(at_desk, form_data, okafor
     assert response["Location"] == f"/schedule/2026-11-25/?doctor={okafor.pk}&layout=list#v{appointment.pk}"
 
 
-def test_steps_within_the_page_keep_the_way_back(at_desk, form_data):
+def test_steps_within_the_page_keep_the_return_url(at_desk, form_data):
     origin_url = "/schedule/2026-11-24/?layout=list"
 
     for step in ({"find": "1"}, {"look": "1"}, {"take": "time=11%3A00"}, {"change_patient": "1"}, {"time": ""}):
         assert form_values(at_desk.post(BOOK, form_data | {"next": origin_url} | step))["next"] == origin_url
 
 
-def test_booking_leaves_one_audit_entry_by_its_user(at_desk, receptionist, form_data):
+def test_booking_adds_one_audit_entry_by_its_user(at_desk, receptionist, form_data):
     at_desk.post(BOOK, form_data)
 
     entry = AuditEntry.objects.get_for_object(Appointment.objects.get()).get()
@@ -346,7 +346,7 @@ def test_booking_makes_few_queries(at_desk, form_data, django_assert_max_num_que
     assert response.status_code == 302
 
 
-def test_booking_at_an_edge_passes(at_desk, form_data, isolated):
+def test_booking_at_the_limits_is_accepted(at_desk, form_data, isolated):
     cases = [
         ({"date": "2026-11-24", "time": "09:01"}, at(9, 1, day=24), 30),
         ({"duration_minutes": "15"}, at(10), 15),
@@ -363,7 +363,7 @@ def test_booking_at_an_edge_passes(at_desk, form_data, isolated):
             assert (appointment.start_time, appointment.duration_minutes) == (start, minutes)
 
 
-def test_booking_that_touches_another_passes(at_desk, form_data, maria, okafor, isolated):
+def test_booking_adjacent_to_another_is_accepted(at_desk, form_data, maria, okafor, isolated):
     for other, minutes in [(at(9, 30), 30), (at(10, 30), 30), (at(7, 0), 180)]:
         with isolated(other=other, minutes=minutes):
             AppointmentFactory(doctor=okafor, patient=maria, start_time=other, duration_minutes=minutes)
@@ -375,7 +375,7 @@ def test_booking_that_touches_another_passes(at_desk, form_data, maria, okafor, 
 
 
 @pytest.mark.both_databases
-def test_booking_takes_the_time_of_a_cancelled_appointment(at_desk, form_data, maria, okafor):
+def test_booking_can_use_the_time_of_a_cancelled_appointment(at_desk, form_data, maria, okafor):
     AppointmentFactory(
         doctor=okafor,
         patient=maria,
@@ -398,7 +398,7 @@ def test_booking_keeps_an_emoji_in_the_reason(at_desk, form_data):
     assert (appointment.reason, appointment.notes) == ("Sore knee 🦵🏽", "🙂")
 
 
-def test_reason_of_200_characters_passes(at_desk, form_data):
+def test_reason_of_200_characters_is_accepted(at_desk, form_data):
     at_desk.post(BOOK, form_data | {"reason": "x" * 200})
 
     assert Appointment.objects.get().reason == "x" * 200
@@ -462,7 +462,7 @@ def test_booking_of_an_absurd_length_is_refused_with_one_message(at_desk, form_d
             assert not Appointment.objects.exists()
 
 
-def test_refused_booking_shows_the_picked_patient_and_what_was_typed(at_desk, form_data, maria):
+def test_refused_booking_shows_the_picked_patient_and_the_input(at_desk, form_data, maria):
     response = at_desk.post(BOOK, form_data | {"time": "24:00"})
 
     assert response.context["picked"] == maria
@@ -473,13 +473,13 @@ def test_refused_booking_shows_the_picked_patient_and_what_was_typed(at_desk, fo
     assert 'value="24:00"' in page
 
 
-def test_all_that_is_wrong_is_shown_at_once(at_desk, form_data):
+def test_all_errors_are_shown_at_once(at_desk, form_data):
     response = at_desk.post(BOOK, form_data | {"patient": "", "time": "24:00", "duration_minutes": "x"})
 
     assert set(response.context["form"].errors) == {"patient", "time", "duration_minutes"}
 
 
-def test_booking_of_an_inactive_doctor_is_refused(at_desk, form_data, okafor):
+def test_booking_form_refuses_an_inactive_doctor(at_desk, form_data, okafor):
     okafor.is_active = False
     okafor.save()
 
@@ -490,7 +490,7 @@ def test_booking_of_an_inactive_doctor_is_refused(at_desk, form_data, okafor):
 
 
 @pytest.mark.both_databases
-def test_booking_onto_another_of_the_doctor_is_refused(at_desk, form_data, okafor, isolated):
+def test_booking_overlapping_another_of_the_doctor_is_refused(at_desk, form_data, okafor, isolated):
     cases = [(at(10), 30), (at(9, 45), 30), (at(10, 29), 15), (at(9, 31), 30), (at(10, 10), 15), (at(9), 180)]
     for other, minutes in cases:
         with isolated(other=other, minutes=minutes):
@@ -514,7 +514,7 @@ def test_refusal_names_no_other_patient(at_desk, form_data, okafor):
 
 
 @pytest.mark.both_databases
-def test_booking_onto_another_of_the_patient_is_refused(at_desk, form_data, maria):
+def test_booking_overlapping_another_of_the_patient_is_refused(at_desk, form_data, maria):
     AppointmentFactory(patient=maria, doctor=DoctorFactory(), start_time=at(10, 15))
 
     response = at_desk.post(BOOK, form_data)
@@ -523,7 +523,7 @@ def test_booking_onto_another_of_the_patient_is_refused(at_desk, form_data, mari
     assert Appointment.objects.count() == 1
 
 
-def test_booking_of_both_taken_says_both(at_desk, form_data, maria, okafor):
+def test_booking_with_both_conflicts_reports_both(at_desk, form_data, maria, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(10))
     AppointmentFactory(patient=maria, start_time=at(10))
 
@@ -535,7 +535,7 @@ def test_booking_of_both_taken_says_both(at_desk, form_data, maria, okafor):
 # The repeated hour
 
 
-def test_repeated_hour_asks_which(at_desk, form_data):
+def test_repeated_hour_asks_which_one_is_meant(at_desk, form_data):
     response = at_desk.post(BOOK, form_data | {"date": "2027-10-31", "time": "01:30"})
 
     assert codes_at(response, "which") == ["ambiguous_time"]
@@ -559,7 +559,7 @@ def test_repeated_hour_is_booked_at_the_instant_meant(at_desk, form_data, isolat
             assert appointment.start_time == start
 
 
-def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, form_data):
+def test_which_of_two_times_is_ignored_for_a_unique_time(at_desk, form_data):
     at_desk.post(BOOK, form_data | {"which": "1"})
 
     assert Appointment.objects.get().start_time == at(10)
@@ -569,7 +569,7 @@ def test_answer_for_a_time_that_comes_once_changes_nothing(at_desk, form_data):
 
 
 @pytest.mark.both_databases
-def test_same_form_twice_is_one_appointment(at_desk, form_data):
+def test_same_form_sent_twice_books_once(at_desk, form_data):
     first, second = at_desk.post(BOOK, form_data), at_desk.post(BOOK, form_data)
 
     appointment = Appointment.objects.get()
@@ -578,7 +578,7 @@ def test_same_form_twice_is_one_appointment(at_desk, form_data):
 
 
 @pytest.mark.both_databases
-def test_form_sent_again_after_its_time_has_come_is_the_same_appointment(at_desk, form_data, now):
+def test_form_sent_again_after_the_start_returns_the_same_appointment(at_desk, form_data, now):
     at_desk.post(BOOK, form_data)
     now.move_to(at(10, 1))
     at_desk.force_login(Appointment.objects.get().booked_by)
@@ -614,7 +614,7 @@ def test_form_with_the_renewed_key_books(at_desk, form_data):
 
 
 @pytest.mark.both_databases
-def test_form_loses_to_who_books_between_check_and_write(at_desk, form_data, okafor, monkeypatch):
+def test_booking_between_check_and_write_wins_over_the_form(at_desk, form_data, okafor, monkeypatch):
     def overtaken(**kwargs):
         AppointmentFactory(doctor=okafor, start_time=at(10))
         return book(**kwargs)
@@ -628,7 +628,7 @@ def test_form_loses_to_who_books_between_check_and_write(at_desk, form_data, oka
     assert not Appointment.objects.filter(booking_key=KEY).exists()
 
 
-def test_address_is_the_one_of_the_design():
+def test_page_has_the_documented_url():
     assert reverse("appointments:appointment_book") == BOOK
 
 

@@ -62,7 +62,7 @@ def test_instance_with_deferred_version_is_stale_once_the_row_changed(appointmen
             assert code_of(loaded.save) == "stale"
 
 
-def test_instance_that_takes_on_another_key_is_stale(appointment):
+def test_instance_with_a_changed_primary_key_is_stale(appointment):
     other = AppointmentFactory(doctor=appointment.doctor, start_time=ELEVEN)
     loaded = Appointment.objects.get(pk=appointment.pk)
     loaded.pk = other.pk
@@ -109,7 +109,7 @@ def test_save_takes_no_positional_arguments(appointment):
         appointment.save(False, False, None, ["start_time"])
 
 
-def test_status_that_is_none_is_refused(appointment, doctor):
+def test_invalid_status_is_refused(appointment, doctor):
     with pytest.raises(ValidationError) as refusal:
         AppointmentFactory(doctor=doctor, start_time=TEN, status="Booked")
 

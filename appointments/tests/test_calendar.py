@@ -103,7 +103,7 @@ def test_appointment_is_an_event(okafor, appointment):
     assert event["SUMMARY"] == "M. S."
 
 
-def test_feed_has_initials_and_nothing_else_of_the_patient(client, okafor, appointment, isolated):
+def test_feed_has_only_the_initials_of_the_patient(client, okafor, appointment, isolated):
     for status in ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
             changed = fresh(appointment)
@@ -160,7 +160,7 @@ def test_cancelled_appointment_keeps_its_uid_and_its_sequence_grows(okafor, appo
     assert after["SEQUENCE"] == before["SEQUENCE"] + 1
 
 
-def test_appointment_moved_to_a_colleague_goes_from_one_feed_to_the_other(okafor, appointment, receptionist):
+def test_appointment_given_to_a_colleague_changes_feeds(okafor, appointment, receptionist):
     before, colleague = event_of(okafor), DoctorFactory()
 
     actions.move(appointment, doctor=colleague, start_time=at(10), duration_minutes=30, by=receptionist)
@@ -206,7 +206,7 @@ def test_feed_has_the_doctors_own_appointments_in_order_of_time(okafor):
     assert [event.start for event in events_in(feed_of(okafor))] == [at(9), at(11)]
 
 
-def test_feed_without_appointments_is_a_calendar(client, okafor):
+def test_feed_without_appointments_is_a_valid_calendar(client, okafor):
     assert calendar_in(client.get(address_of(okafor))).events == []
 
 
@@ -238,7 +238,7 @@ def test_appointment_around_a_clock_change_is_at_its_instant(settings, okafor, i
 
 
 @pytest.mark.both_databases
-def test_feed_of_the_day_of_a_clock_change_holds_that_day(now, okafor, isolated):
+def test_feed_includes_the_whole_day_of_a_clock_change(now, okafor, isolated):
     cases = {
         "spring": utc(2026, 3, 29, 12),
         "autumn": utc(2026, 10, 25, 12),
@@ -267,7 +267,7 @@ ODD_NAMES = {
 
 
 @pytest.mark.both_databases
-def test_odd_name_of_a_doctor_survives(client, at_desk, isolated):
+def test_unusual_doctor_name_is_preserved(client, at_desk, isolated):
     for case, name in ODD_NAMES.items():
         with isolated(case):
             name = name.strip()
@@ -305,7 +305,7 @@ def test_clinic_name_is_escaped_in_the_location(settings, at_desk, appointment):
 # The address
 
 
-def test_unknown_address_is_404(client, okafor, isolated):
+def test_unknown_url_is_404(client, okafor, isolated):
     for token in ["x", "é", "a" * 500, "%00"]:
         with isolated(token=token):
             address_of(okafor)
@@ -331,14 +331,14 @@ def test_only_the_digest_of_the_token_is_stored(okafor):
 
 
 @pytest.mark.both_databases
-def test_new_address_replaces_the_old_one(client, okafor, appointment):
+def test_new_url_replaces_the_old_one(client, okafor, appointment):
     first, second = address_of(okafor), address_of(okafor)
 
     assert client.get(first).status_code == 404
     assert len(calendar_in(client.get(second)).events) == 1
 
 
-def test_revoked_address_is_404(client, okafor):
+def test_revoked_url_is_404(client, okafor):
     address = address_of(okafor)
     assert client.get(address).status_code == 200
 
@@ -348,7 +348,7 @@ def test_revoked_address_is_404(client, okafor):
     assert not CalendarFeed.revoke(okafor)
 
 
-def test_feeds_of_other_doctors_go_on(client, okafor):
+def test_feeds_of_other_doctors_still_work(client, okafor):
     other = address_of(DoctorFactory())
     address_of(okafor)
 
@@ -357,7 +357,7 @@ def test_feeds_of_other_doctors_go_on(client, okafor):
     assert client.get(other).status_code == 200
 
 
-def test_feed_of_an_inactive_doctor_goes_on(client, okafor, appointment):
+def test_feed_of_an_inactive_doctor_still_works(client, okafor, appointment):
     address = address_of(okafor)
 
     Doctor.objects.update(is_active=False)
@@ -425,7 +425,7 @@ def test_token_is_not_logged(caplog, client, okafor, subtests):
                 assert token not in caplog.text
 
 
-def test_other_addresses_are_logged_as_they_are(caplog, at_desk):
+def test_other_urls_are_logged_unchanged(caplog, at_desk):
     at_desk.get("/calendar-of/nothing")
 
     assert "Not Found: /calendar-of/nothing" in caplog.text
@@ -545,7 +545,7 @@ def own(doctor_user):
     return DoctorFactory(full_name="Dr Own", user=doctor_user)
 
 
-def test_administrator_makes_the_feed_of_any_doctor(client, in_admin, administrator, okafor, appointment):
+def test_administrator_creates_the_feed_of_any_doctor(client, in_admin, administrator, okafor, appointment):
     response = in_admin.post(page_of(okafor), {"make": ""})
 
     client.logout()
@@ -554,7 +554,7 @@ def test_administrator_makes_the_feed_of_any_doctor(client, in_admin, administra
     assert "no-store" in response["Cache-Control"]
 
 
-def test_doctor_makes_the_own_feed(client, doctor_user, own):
+def test_doctor_creates_their_own_feed(client, doctor_user, own):
     client.force_login(doctor_user)
 
     response = client.post(page_of(own), {"make": ""})
@@ -579,7 +579,7 @@ def test_feed_page_of_a_doctor_is_forbidden_to_others(
                 assert client.get(address).status_code == 200
 
 
-def test_doctors_login_without_the_role_makes_none(client):
+def test_doctors_login_without_the_role_creates_no_feed(client):
     doctor = DoctorFactory(user=UserFactory())
     client.force_login(doctor.user)
 
@@ -593,7 +593,7 @@ def test_feed_page_of_an_unknown_doctor_is_404(in_admin, subtests):
             assert getattr(in_admin, method)("/doctors/999999/calendar/").status_code == 404
 
 
-def test_address_is_shown_once(in_admin, okafor):
+def test_url_is_shown_once(in_admin, okafor):
     made = in_admin.post(page_of(okafor), {"make": ""})
     token = shown_address(made).removeprefix("/calendar/").removesuffix(".ics")
 
@@ -605,7 +605,7 @@ def test_address_is_shown_once(in_admin, okafor):
     assert all(token not in str(session) for session in in_admin.session.items())
 
 
-def test_replacing_shows_another_address_and_ends_the_first(in_admin, okafor):
+def test_replacing_shows_a_new_url_and_revokes_the_first(in_admin, okafor):
     first = shown_address(in_admin.post(page_of(okafor), {"make": ""}))
     second = shown_address(in_admin.post(page_of(okafor), {"make": CalendarFeed.objects.get().pk}))
 
@@ -613,7 +613,7 @@ def test_replacing_shows_another_address_and_ends_the_first(in_admin, okafor):
     assert in_admin.get(second).status_code == 200
 
 
-def test_page_that_is_sent_again_replaces_nothing(in_admin, client, okafor, isolated):
+def test_page_sent_again_replaces_nothing(in_admin, client, okafor, isolated):
     for make in ["", "7", "x"]:
         with isolated(make=make):
             address = shown_address(in_admin.post(page_of(okafor), {"make": ""}))
@@ -649,7 +649,7 @@ def test_revoking_ends_the_feed(in_admin, okafor):
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_last_of_two_simultaneous_requests_makes_the_feed(monkeypatch, in_admin, okafor):
+def test_last_of_two_simultaneous_requests_creates_the_feed(monkeypatch, in_admin, okafor):
     """The second request comes between the first one's check and its feed."""
     revoke, others = CalendarFeed.revoke, []
 
@@ -667,7 +667,7 @@ def test_last_of_two_simultaneous_requests_makes_the_feed(monkeypatch, in_admin,
     assert in_admin.get(shown_address(response)).status_code == 200
 
 
-def test_request_without_the_button_makes_no_feed(in_admin, okafor, isolated):
+def test_request_without_the_button_creates_no_feed(in_admin, okafor, isolated):
     for send in [lambda client, url: client.get(url + "?make=1"), lambda client, url: client.post(url)]:
         with isolated(send=send):
             response = send(in_admin, page_of(okafor))
@@ -676,7 +676,7 @@ def test_request_without_the_button_makes_no_feed(in_admin, okafor, isolated):
             assert not CalendarFeed.objects.exists()
 
 
-def test_making_and_revoking_are_in_the_audit_trail_without_the_digest(in_admin, administrator, okafor):
+def test_creating_and_revoking_are_audited_without_the_digest(in_admin, administrator, okafor):
     in_admin.post(page_of(okafor), {"make": ""})
     feed = CalendarFeed.objects.get()
     in_admin.post(page_of(okafor), {"revoke": "1"})
@@ -722,7 +722,7 @@ def test_file_of_an_appointment_has_doctor_time_and_place(at_desk, appointment):
     assert (event["UID"], event["SEQUENCE"], event["STATUS"]) == (str(appointment.booking_key), 0, "CONFIRMED")
 
 
-def test_file_of_an_appointment_has_neither_patient_nor_reason_nor_notes(at_desk, appointment):
+def test_file_of_an_appointment_has_no_patient_reason_or_notes(at_desk, appointment):
     text = unfolded(at_desk.get(f"/appointments/{appointment.pk}/calendar.ics").content)
 
     for secret in ("Maria", "Santos", "M. S.", "maria@", "912345", "Sore knee", "ground floor", "General practice"):
@@ -742,7 +742,7 @@ def test_file_of_a_cancelled_appointment_replaces_the_one_before(at_desk, appoin
     assert "Has to work" not in unfolded(response.content)
 
 
-def test_doctor_has_no_file_of_an_appointment_to_a_colleague(client, doctor_user, own, appointment):
+def test_doctor_cannot_get_the_file_of_a_colleagues_appointment(client, doctor_user, own, appointment):
     client.force_login(doctor_user)
 
     assert client.get(f"/appointments/{appointment.pk}/calendar.ics").status_code == 403

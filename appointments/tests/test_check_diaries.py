@@ -44,7 +44,7 @@ def test_check_diaries_without_appointments_finds_none():
     assert check_diaries() == (0, ["overlapping pairs by doctor: 0", "overlapping pairs by patient: 0", "0"], [])
 
 
-def test_check_diaries_of_what_was_saved_finds_none():
+def test_check_diaries_finds_none_among_saved_appointments():
     held = AppointmentFactory()
     AppointmentFactory(doctor=held.doctor, patient=held.patient, start_time=START + 30 * MINUTE)
     AppointmentFactory(doctor=held.doctor, start_time=START - 30 * MINUTE)
@@ -55,7 +55,7 @@ def test_check_diaries_of_what_was_saved_finds_none():
     assert (code, lines[-1], pairs) == (0, "0", [])
 
 
-def test_check_diaries_passes_over_what_takes_no_time(isolated):
+def test_check_diaries_ignores_statuses_that_take_no_time(isolated):
     for status in [Status.CANCELLED, Status.NO_SHOW]:
         with isolated(status=status):
             doctor = DoctorFactory()
@@ -99,7 +99,7 @@ def test_check_diaries_finds_all_pairs_of_one_that_contains_two_others():
     assert pairs == [f"doctor {doctor.pk}: appointments {long.pk} and {each.pk} overlap" for each in inside]
 
 
-def test_check_diaries_names_the_sum_last():
+def test_check_diaries_prints_the_total_last():
     doctor, patient = DoctorFactory(), PatientFactory()
     for _ in range(3):
         insert_unchecked(0, 30, doctor=doctor, patient=patient)
@@ -125,7 +125,7 @@ def test_overlapping_pairs_keep_diaries_apart():
     assert list(overlapping_pairs(rows)) == []
 
 
-def test_overlapping_pairs_of_touching_rows_are_none():
+def test_touching_rows_are_not_overlapping_pairs():
     rows = [(1, 10, START, START + 30 * MINUTE), (1, 11, START + 30 * MINUTE, START + 60 * MINUTE)]
 
     assert list(overlapping_pairs(rows)) == []

@@ -59,7 +59,7 @@ def buttons(response, appointment):
 
 
 @pytest.mark.both_databases
-def test_appointment_without_an_outcome_is_one_still_open(isolated):
+def test_appointment_without_an_outcome_is_still_open(isolated):
     for status in ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]:
         with isolated(status=status):
             appointment = create_appointment(status=status)
@@ -91,7 +91,7 @@ def test_receptionist_and_administrator_close_out_all(receptionist, administrato
     assert unrecorded_count(receptionist) == unrecorded_count(administrator) == 2
 
 
-def test_doctor_closes_out_the_own_diary(client, doctor_user, own_diary):
+def test_doctor_closes_out_their_own_diary(client, doctor_user, own_diary):
     own = create_appointment(doctor=own_diary)
     create_appointment(patient=PatientFactory(last_name="Elsewhere"))
     client.force_login(doctor_user)

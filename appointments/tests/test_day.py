@@ -67,7 +67,7 @@ def test_grid_shows_the_usual_hours_of_clinic_time(settings, doctor, receptionis
     assert (day.length.minutes, marks(day)[0], marks(day)[-1]) == (600, (0, "08:00"), (540, "17:00"))
 
 
-def test_grid_stretches_by_full_hours_to_what_is_booked(doctor, receptionist, isolated):
+def test_grid_extends_by_full_hours_to_fit_appointments(doctor, receptionist, isolated):
     cases = [
         (8, 0, 15, 8, 600),
         (7, 59, 15, 7, 660),
@@ -103,7 +103,7 @@ def test_blocks_are_placed_to_the_minute(doctor, receptionist):
     ]
 
 
-def test_place_names_its_classes():
+def test_position_sets_the_css_classes():
     assert Place(127, 53).css == "at-h2 at-m7 for-h0 for-m53"
 
 
@@ -183,7 +183,7 @@ def test_inactive_doctors_have_a_column_only_with_appointments(receptionist):
     assert (column.doctor, column.free) == (leaving, [])
 
 
-def test_columns_hold_only_that_day(doctor, receptionist):
+def test_columns_show_only_that_day(doctor, receptionist):
     AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 23, 23, 45), duration_minutes=15)
     AppointmentFactory(doctor=doctor, start_time=utc(2026, 11, 25, 0, 0))
 
@@ -233,7 +233,7 @@ def test_manager_sees_initials(doctor, manager):
     assert day.listed == [block]
 
 
-def test_doctor_sees_only_the_own_patients(doctor_user):
+def test_doctor_sees_only_their_own_patients(doctor_user):
     own, other = DoctorFactory(full_name="Dr Abel", user=doctor_user), DoctorFactory(full_name="Dr Zola")
     for doctor in (own, other):
         create_appointment(doctor, 10, reason="Knee", patient=PatientFactory(first_name="Maria", last_name="Santos"))
@@ -331,7 +331,7 @@ def test_list_is_in_order_of_time_across_doctors(receptionist):
 # Now
 
 
-def test_now_line_stands_at_the_minute(doctor, receptionist, isolated):
+def test_now_line_is_at_the_current_minute(doctor, receptionist, isolated):
     cases = [
         (utc(2026, 11, 24, 8, 0), 0, "08:00"),
         (utc(2026, 11, 24, 12, 34, 56), 274, "12:34"),
@@ -351,7 +351,7 @@ def test_now_line_is_missing_outside_the_grid(doctor, receptionist, subtests):
             assert day_view(DAY, user=receptionist, at=at).now is None
 
 
-def test_now_line_reads_the_clock(doctor, receptionist):
+def test_now_line_uses_the_clock(doctor, receptionist):
     assert day_view(DAY, user=receptionist).now.label == "09:00"
 
 
@@ -365,7 +365,7 @@ def test_free_time_of_an_empty_diary_is_the_whole_grid_in_half_hours(doctor, rec
     assert column.next_free.time == "08:00"
 
 
-def test_free_time_leaves_out_what_is_taken(doctor, receptionist):
+def test_free_time_excludes_taken_time(doctor, receptionist):
     create_appointment(doctor, 9, 0, 60)
     create_appointment(doctor, 10, 30, 180)
 

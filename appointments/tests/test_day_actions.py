@@ -66,7 +66,7 @@ def buttons(response):
 # Actions
 
 
-def test_each_action_has_its_own_address(subtests):
+def test_each_action_has_its_own_url(subtests):
     for action in ACTIONS:
         with subtests.test(action=action):
             url = reverse(f"appointments:appointment_{action.name}", args=[7])
@@ -123,7 +123,7 @@ def test_reception_has_the_buttons_of_allowed_transitions(at_desk, okafor, isola
                 assert all(url.startswith(f"/appointments/{appointment.pk}/") for url in buttons(response))
 
 
-def test_doctor_has_buttons_in_the_own_diary_only(client, doctor_user, okafor, isolated):
+def test_doctor_has_buttons_in_their_own_diary_only(client, doctor_user, okafor, isolated):
     for status, start_time in OWN_DOCTOR:
         for layout in LAYOUTS:
             with isolated(status=status, start_time=start_time, layout=layout):
@@ -348,7 +348,7 @@ def test_list_opens_with_what_remains_of_today_and_all_of_other_days(at_desk, ap
             assert tabs(at_desk.get(f"/schedule/{day}/?layout=list"))[1] == [tab]
 
 
-def test_tabs_count_what_the_filters_show(at_desk, appointments_of_every_kind):
+def test_tabs_count_filtered_appointments(at_desk, appointments_of_every_kind):
     zola = DoctorFactory(full_name="Dr Zola")
     create_appointment(zola, "booked", at(10))
 
@@ -373,7 +373,7 @@ def test_empty_tab_shows_the_number_on_the_day(at_desk, okafor):
     assert "No appointments on this day." in at_desk.get(TOMORROW, {"layout": "list"}).content.decode()
 
 
-def test_grid_shows_all_whatever_the_tab(at_desk, appointments_of_every_kind):
+def test_grid_shows_all_appointments_on_any_tab(at_desk, appointments_of_every_kind):
     response = at_desk.get(DAY, {"tab": "done"})
 
     assert sum("block" in attrs.get("class", "").split() for _tag, attrs in elements(response)) == 7

@@ -55,7 +55,7 @@ def book_many(doctor, rows):
 
 
 @pytest.mark.both_databases
-def test_leave_affects_the_appointments_that_share_time_with_it(okafor, isolated):
+def test_leave_affects_overlapping_appointments(okafor, isolated):
     cases = [
         (at(9, 29, day=25), False),
         (at(9, 30, day=25), False),
@@ -203,7 +203,7 @@ def test_deleting_the_last_hours_displaces_no_appointments(okafor):
 
 
 @pytest.mark.both_databases
-def test_deactivation_displaces_all_coming_appointments(okafor):
+def test_deactivation_displaces_all_future_appointments(okafor):
     affected = [create_appointment(okafor, at(9, day=25)), create_appointment(okafor, at(9, day=30))]
     create_appointment(okafor, at(8, day=24))
     okafor.is_active = False
@@ -212,7 +212,7 @@ def test_deactivation_displaces_all_coming_appointments(okafor):
     assert Doctor.objects.get(pk=okafor.pk).is_active
 
 
-def test_check_makes_as_many_queries_for_many_appointments(okafor, django_assert_max_num_queries, isolated):
+def test_check_makes_the_same_queries_for_many_appointments(okafor, django_assert_max_num_queries, isolated):
     for rows in [3, 30]:
         with isolated(rows=rows):
             for number in range(rows):
@@ -562,7 +562,7 @@ def test_inactive_doctor_and_closed_dates_are_not_proposed(okafor):
     assert (proposal.same, slot_summary(proposal.other)) == (None, (26, "09:00", "Dr Lindqvist"))
 
 
-def test_proposing_makes_as_many_queries_for_many_appointments(okafor, django_assert_num_queries, isolated):
+def test_proposing_makes_the_same_queries_for_many_appointments(okafor, django_assert_num_queries, isolated):
     for rows in [3, 30]:
         with isolated(rows=rows):
             DoctorFactory()

@@ -96,7 +96,7 @@ def test_deactivation(in_admin, okafor, booked):
     assert ScheduleChange.objects.get().cause == "Dr Okafor takes no appointments any more"
 
 
-def test_change_of_an_active_doctor_asks_nothing(in_admin, okafor, booked):
+def test_change_of_an_active_doctor_needs_no_confirmation(in_admin, okafor, booked):
     in_admin.post(f"{ADMIN}/doctor/{okafor.pk}/change/", doctor_data(is_active="on", gap_minutes="10"))
 
     assert Doctor.objects.get(pk=okafor.pk).gap_minutes == 10

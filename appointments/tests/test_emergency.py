@@ -90,7 +90,7 @@ def test_grant_ends_by_itself(client, manager, now):
     assert not is_unredacted(page_text(client))
 
 
-def test_grant_that_is_ended_bites_at_the_next_request(client, manager):
+def test_ended_grant_stops_working_at_the_next_request(client, manager):
     grant = grant_to(manager)
     client.force_login(manager)
     assert is_unredacted(page_text(client))
@@ -100,14 +100,14 @@ def test_grant_that_is_ended_bites_at_the_next_request(client, manager):
     assert not is_unredacted(page_text(client))
 
 
-def test_grant_of_another_shows_nothing(client, manager, doctor_user):
+def test_grant_to_another_user_shows_nothing(client, manager, doctor_user):
     grant_to(doctor_user)
     client.force_login(manager)
 
     assert not is_unredacted(page_text(client))
 
 
-def test_inactive_user_sees_nothing_by_a_grant(client, manager):
+def test_grant_shows_nothing_to_an_inactive_user(client, manager):
     grant_to(manager)
     client.force_login(manager)
     manager.is_active = False
@@ -125,7 +125,7 @@ def test_grant_does_not_give_access_to_the_page_itself(client):
     assert client.get(PACK).status_code == 403
 
 
-def test_grant_is_for_the_pack_alone(client, manager, booked, isolated):
+def test_grant_applies_only_to_the_paper_backup(client, manager, booked, isolated):
     for address in ["/schedule/2026-11-24/print/", "/schedule/2026-11-24/", "/schedule/next/print/"]:
         with isolated(address=address):
             grant_to(manager)
@@ -149,7 +149,7 @@ def test_schedule_shows_a_current_grant_with_a_link(client, manager, doctor_user
                 assert f'<a href="{PACK}?now=1">paper backup</a>' in text
 
 
-def test_schedule_tells_nothing_of_a_grant_that_is_not_in_force(client, manager, isolated):
+def test_schedule_does_not_mention_an_inactive_grant(client, manager, isolated):
     for fields in [{"ended_at": NOW}, {"granted_at": NOW - 2 * HOUR, "ends_at": NOW}]:
         with isolated(fields=fields):
             grant_to(manager, **fields)
@@ -170,7 +170,7 @@ def test_schedule_does_not_query_grants_for_users_who_see_all_names(client, requ
 
 
 @pytest.mark.both_databases
-def test_each_use_is_noted_with_the_grant(client, manager):
+def test_each_use_is_recorded_with_the_grant(client, manager):
     grant = grant_to(manager)
     client.force_login(manager)
 
@@ -184,7 +184,7 @@ def test_each_use_is_noted_with_the_grant(client, manager):
 
 
 @pytest.mark.both_databases
-def test_pack_is_not_shown_if_its_use_cannot_be_noted(client, manager, monkeypatch):
+def test_pack_is_not_shown_if_its_use_cannot_be_recorded(client, manager, monkeypatch):
     grant_to(manager)
     client.force_login(manager)
     monkeypatch.setattr(AuditEntry, "save", lambda *_args, **_kwargs: 1 / 0)
@@ -193,7 +193,7 @@ def test_pack_is_not_shown_if_its_use_cannot_be_noted(client, manager, monkeypat
         client.get(PACK)
 
 
-def test_receptionist_needs_no_grant_and_none_is_looked_for(at_desk, django_assert_max_num_queries):
+def test_receptionist_needs_no_grant_and_no_grant_query(at_desk, django_assert_max_num_queries):
     with django_assert_max_num_queries(19) as made:
         assert is_unredacted(page_text(at_desk))
 
@@ -204,7 +204,7 @@ def test_receptionist_needs_no_grant_and_none_is_looked_for(at_desk, django_asse
 # Rules
 
 
-def test_grant_ends_within_a_day(manager, administrator, subtests):
+def test_grant_lasts_at_most_a_day(manager, administrator, subtests):
     cases = [
         (dt.timedelta(0), True),
         (dt.timedelta(minutes=1), False),
@@ -225,7 +225,7 @@ def test_grant_ends_within_a_day(manager, administrator, subtests):
 
 
 @pytest.mark.both_databases
-def test_database_takes_no_longer_grant(manager):
+def test_database_refuses_a_longer_grant(manager):
     with pytest.raises(IntegrityError), transaction.atomic():
         grant_to(manager, ends_at=NOW + dt.timedelta(hours=25))
 
@@ -239,7 +239,7 @@ def test_users_cannot_grant_access_to_themselves(administrator):
     assert codes_in(refusal.value) == {"user": ["emergency_self"]}
 
 
-def test_inactive_user_is_granted_nothing(administrator):
+def test_grant_to_an_inactive_user_is_refused(administrator):
     user = UserFactory(is_active=False)
     grant = EmergencyGrant(user=user, granted_by=administrator, reason="Flood", ends_at=NOW + HOUR)
 
@@ -283,7 +283,7 @@ def test_admin_grants_in_the_administrators_name(in_admin, administrator, manage
     assert (entry.actor, entry.changes_dict["reason"]) == (administrator, ["None", "Flood"])
 
 
-def test_admin_refuses(in_admin, manager, isolated):
+def test_admin_refuses_invalid_grants(in_admin, manager, isolated):
     cases = [
         ({"reason": ""}, "reason", "required"),
         ({"ends_at_0": "26/11/2026"}, "ends_at", "emergency_span"),
@@ -304,7 +304,7 @@ def test_admin_refuses_a_grant_to_oneself(in_admin, administrator):
     assert not EmergencyGrant.objects.exists()
 
 
-def test_admin_refuses_a_grant_that_opens_nothing(in_admin, receptionist):
+def test_admin_refuses_a_grant_without_effect(in_admin, receptionist):
     response = in_admin.post(ADD, form(receptionist))
 
     assert response.context["adminform"].form.has_error("user", "emergency_needless")
@@ -319,7 +319,7 @@ def test_admin_explains_what_a_grant_shows(in_admin):
 
 
 @pytest.mark.both_databases
-def test_admin_ends_a_grant_once_and_for_good(in_admin, administrator, manager, now):
+def test_admin_ends_a_grant_permanently(in_admin, administrator, manager, now):
     grant = grant_to(manager)
     for _ in range(2):
         in_admin.post(
@@ -333,7 +333,7 @@ def test_admin_ends_a_grant_once_and_for_good(in_admin, administrator, manager, 
     assert (entry.actor, list(entry.changes_dict)) == (administrator, ["ended_at"])
 
 
-def test_admin_changes_nothing_of_a_grant(in_admin, manager, doctor_user):
+def test_admin_cannot_change_a_grant(in_admin, manager, doctor_user):
     grant = grant_to(manager)
 
     in_admin.post(f"/admin/appointments/emergencygrant/{grant.pk}/change/", form(doctor_user, ends_at_1="23:00"))
@@ -342,7 +342,7 @@ def test_admin_changes_nothing_of_a_grant(in_admin, manager, doctor_user):
     assert (grant.user, grant.ends_at) == (manager, NOW + HOUR)
 
 
-def test_admin_deletes_no_grant(in_admin, manager):
+def test_admin_cannot_delete_a_grant(in_admin, manager):
     grant = grant_to(manager)
 
     assert in_admin.post(f"/admin/appointments/emergencygrant/{grant.pk}/delete/", {"post": "yes"}).status_code == 403

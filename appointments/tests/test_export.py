@@ -77,7 +77,7 @@ def test_administrator_gets_the_patient_reason_and_notes(in_admin, appointment):
     ]
 
 
-def test_manager_gets_initials_and_nothing_else_of_the_patient(at_manager, appointment, isolated):
+def test_manager_gets_only_the_initials_of_the_patient(at_manager, appointment, isolated):
     for as_format in ["csv", "xlsx"]:
         with isolated(as_format=as_format):
             response = exported(at_manager, **{"as": as_format})
@@ -102,7 +102,7 @@ def test_workbook_has_typed_cells_and_no_formulas(in_admin, appointment):
     assert (row[0].value.date(), row[1].value, row[3].value) == (dt.date(2026, 11, 24), dt.time(10, 15), 45)
 
 
-def test_workbook_takes_texts_with_control_characters(in_admin, appointment):
+def test_workbook_accepts_texts_with_control_characters(in_admin, appointment):
     appointment.notes = "a\x0bb"
     appointment.save()
 
@@ -191,7 +191,7 @@ def test_unknown_doctor_is_refused(in_admin, subtests):
             assert "doctor" in exported(in_admin, doctor=doctor).context["form"].errors
 
 
-def test_days_cost_the_same_queries_however_many_appointments_they_have(in_admin):
+def test_export_makes_the_same_queries_for_any_number_of_appointments(in_admin):
     def queries():
         with CaptureQueriesContext(connection) as made:
             body(exported(in_admin))

@@ -33,7 +33,7 @@ def appointment(maria, okafor):
 # What the checks of these tests are worth
 
 
-def test_model_refuses_what_is_not_r4(fhir, appointment, isolated):
+def test_model_refuses_invalid_r4(fhir, appointment, isolated):
     for change in [{"status": None}, {"start": "24/11/2026"}, {"cancellationReason": {"text": "Ill"}}]:
         with isolated(change=change):
             resource = read(fhir.get(f"{BASE}/Appointment/{appointment.pk}"))
@@ -45,7 +45,7 @@ def test_model_refuses_what_is_not_r4(fhir, appointment, isolated):
 # Resources
 
 
-def test_patient_says_who_it_is(fhir, maria):
+def test_patient_has_name_contact_and_birth_date(fhir, maria):
     maria.date_of_birth = dt.date(1980, 5, 17)
     maria.first_name = "Maria João"
     maria.save()
@@ -68,7 +68,7 @@ def test_patient_says_who_it_is(fhir, maria):
     assert not response.has_header("ETag")
 
 
-def test_patient_leaves_out_what_is_not_known(fhir):
+def test_patient_omits_unknown_fields(fhir):
     patient = PatientFactory(phone_number="")
 
     resource = read(fhir.get(f"{BASE}/Patient/{patient.pk}"))
@@ -89,7 +89,7 @@ def test_practitioner_has_the_specialization_as_qualification(fhir):
     }
 
 
-def test_schedule_is_the_doctors(fhir, okafor):
+def test_schedule_belongs_to_the_doctor(fhir, okafor):
     assert read(fhir.get(f"{BASE}/Schedule/{okafor.pk}")) == {
         "resourceType": "Schedule",
         "id": str(okafor.pk),
@@ -100,7 +100,7 @@ def test_schedule_is_the_doctors(fhir, okafor):
     }
 
 
-def test_appointment_says_who_when_and_why_but_not_the_notes(fhir, appointment):
+def test_appointment_has_participants_time_and_reason_but_no_notes(fhir, appointment):
     minutes = int(appointment.start_time.timestamp()) // 60
 
     response = fhir.get(f"{BASE}/Appointment/{appointment.pk}")
@@ -181,7 +181,7 @@ def test_status_is_mapped(fhir, appointment, isolated):
             assert ids(response) == [here.pk]
 
 
-def test_cancelled_appointment_says_by_whom_and_why(fhir, isolated):
+def test_cancelled_appointment_has_reason_and_cancelled_by(fhir, isolated):
     for by, code, display in [("patient", "pat", "Patient"), ("clinic", "prov", "Provider")]:
         with isolated(by=by, code=code, display=display):
             appointment = AppointmentFactory(status="cancelled", cancelled_by=by, cancel_reason="Strike")
@@ -207,7 +207,7 @@ def test_cancelled_appointment_without_details_can_be_read(fhir):
 # The statement
 
 
-def test_metadata_names_what_can_be_searched_by(fhir):
+def test_metadata_lists_the_search_parameters(fhir):
     statement = read(fhir.get(f"{BASE}/metadata"))
 
     (rest,) = statement["rest"]
@@ -224,7 +224,7 @@ def test_metadata_names_what_can_be_searched_by(fhir):
     assert {every["code"] for each in rest["resource"] for every in each["interaction"]} == {"read", "search-type"}
 
 
-def test_metadata_is_for_anyone_signed_in(fhir_client):
+def test_metadata_is_available_to_any_signed_in_user(fhir_client):
     read(fhir_client(UserFactory()).get(f"{BASE}/metadata"))
 
 
@@ -243,7 +243,7 @@ def other():
     return AppointmentFactory(doctor=DoctorFactory(full_name="Dr Other"), start_time=at(10))
 
 
-def test_doctor_reads_the_own_patients_and_appointments(fhir_client, doctor_user, own, other):
+def test_doctor_reads_their_own_patients_and_appointments(fhir_client, doctor_user, own, other):
     client = fhir_client(doctor_user)
 
     assert ids(client.get(f"{BASE}/Appointment")) == [own.pk]
@@ -253,7 +253,7 @@ def test_doctor_reads_the_own_patients_and_appointments(fhir_client, doctor_user
     read(client.get(f"{BASE}/Patient/{own.patient_id}"))
 
 
-def test_doctor_does_not_read_other_peoples(fhir_client, doctor_user, own, other):
+def test_doctor_cannot_read_other_doctors_patients(fhir_client, doctor_user, own, other):
     client = fhir_client(doctor_user)
 
     refused(client.get(f"{BASE}/Patient/{other.patient_id}"), 404, "not-found")
@@ -296,7 +296,7 @@ def test_manager_sees_no_patients(fhir_client, manager, appointment, isolated):
             assert "Santos" not in response.content.decode()
 
 
-def test_manager_sees_slots_that_say_nothing_of_patients(fhir_client, manager, appointment):
+def test_manager_sees_slots_without_patient_data(fhir_client, manager, appointment):
     client = fhir_client(manager)
 
     slots = found(client.get(f"{BASE}/Slot?schedule={appointment.doctor_id}&start=2026-11-24&status=busy"))
@@ -306,7 +306,7 @@ def test_manager_sees_slots_that_say_nothing_of_patients(fhir_client, manager, a
     ]
 
 
-def test_who_sees_appointments_but_no_patients_reads_no_names(fhir_client, receptionist, appointment):
+def test_user_with_appointments_but_no_patients_reads_no_names(fhir_client, receptionist, appointment):
     group = receptionist.groups.get()
     group.permissions.remove(*group.permissions.filter(content_type__model="patient"))
     appointment.status, appointment.cancelled_by, appointment.cancel_reason = "cancelled", "patient", "Her mother died"
@@ -339,7 +339,7 @@ def test_searches_change_nothing(fhir, appointment):
     assert (list(Appointment.objects.values()), list(Patient.objects.values())) == before
 
 
-def test_search_by_post_needs_no_token_of_a_page(receptionist, maria):
+def test_search_by_post_needs_no_csrf_token(receptionist, maria):
     client = Client(enforce_csrf_checks=True, headers={"Authorization": f"Bearer {token_of(receptionist)}"})
 
     assert ids(post(client, "Patient", family="Santos")) == [maria.pk]
@@ -361,7 +361,7 @@ def test_unknown_type_or_interaction_is_not_supported(fhir, subtests):
             refused(fhir.get(f"{BASE}/{path}"), 404, "not-supported")
 
 
-def test_nothing_is_written(fhir, appointment, isolated):
+def test_writing_is_not_supported(fhir, appointment, isolated):
     for method in ["post", "put", "patch", "delete"]:
         with isolated(method=method):
             for path in (
@@ -374,7 +374,7 @@ def test_nothing_is_written(fhir, appointment, isolated):
                     assert getattr(fhir, method)(f"{BASE}/{path}").status_code == 405
 
 
-def test_answer_comes_as_was_asked(fhir, maria, subtests):
+def test_response_has_the_requested_format(fhir, maria, subtests):
     cases = [
         ("application/fhir+json", "application/fhir+json"),
         ("application/json", "application/json"),
@@ -406,7 +406,7 @@ def test_other_media_types_are_not_acceptable(fhir, maria, subtests):
             refused(fhir.get(f"{BASE}/Patient/{maria.pk}", headers={"Accept": accept}), 406, "not-supported")
 
 
-def test_format_says_more_than_the_header(fhir, subtests):
+def test_format_parameter_overrides_the_header(fhir, subtests):
     cases = [
         ("json", "application/fhir+json"),
         ("application/fhir+json", "application/fhir+json"),
@@ -428,7 +428,7 @@ def test_other_formats_are_not_acceptable(fhir, isolated):
             refused(post(fhir, "Patient", _format=asked), 406, "not-supported")
 
 
-def test_search_by_post_sends_a_form(fhir, isolated):
+def test_search_by_post_accepts_a_form(fhir, isolated):
     for content_type in ["application/json", "multipart/form-data", "multipart/form-data; boundary=x"]:
         with isolated(content_type=content_type):
             response = fhir.post(f"{BASE}/Patient/_search", b"family=Santos", content_type=content_type)
@@ -444,7 +444,7 @@ def test_form_that_cannot_be_read_is_refused(fhir):
     refused(response, 400, "invalid")
 
 
-def test_outcome_carries_its_headers():
+def test_operation_outcome_has_its_headers():
     response = outcome_response(401, "login", "Send a token.", headers={"WWW-Authenticate": "Bearer"})
 
     assert refused_plain(response) == ("login", "Send a token.")

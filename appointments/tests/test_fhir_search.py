@@ -34,7 +34,7 @@ def around(*instants):
 
 
 @pytest.mark.both_databases
-def test_date_is_one_of_clinic_time(fhir, isolated):
+def test_date_is_in_clinic_time(fhir, isolated):
     prefix_cases = [
         ("", [1, 2]),
         ("eq", [1, 2]),
@@ -69,7 +69,7 @@ def test_date_is_one_of_clinic_time(fhir, isolated):
 
 
 @pytest.mark.both_databases
-def test_instant_lasts_as_long_as_it_is_precise(fhir, isolated):
+def test_instant_covers_its_precision(fhir, isolated):
     prefix_cases = [
         ("", [1]),
         ("ne", [0, 2]),
@@ -115,7 +115,7 @@ def test_repeated_hour_of_the_clock_change_is_identified_by_offset(fhir):
     assert ids(search(fhir, date="2026-10-25T01:30+00:00")) == [appointments[second]]
 
 
-def test_unescaped_plus_is_read_as_a_plus(fhir):
+def test_unescaped_plus_is_read_as_plus(fhir):
     appointment = AppointmentFactory(start_time=at(10))
 
     assert ids(fhir.get(f"{BASE}/Appointment?date=2026-11-25T11:00:00+01:00")) == [appointment.pk]
@@ -191,7 +191,7 @@ def appointment(maria, okafor):
     return AppointmentFactory(patient=maria, doctor=okafor, start_time=at(10))
 
 
-def test_appointment_is_found(fhir, appointment, isolated):
+def test_search_finds_the_appointment(fhir, appointment, isolated):
     cases = [
         "patient={patient}",
         "patient=Patient/{patient}",
@@ -224,7 +224,7 @@ def test_appointment_is_found(fhir, appointment, isolated):
 FORM = "application/x-www-form-urlencoded"
 
 
-def test_appointment_is_not_found(fhir, appointment, isolated):
+def test_search_does_not_find_the_appointment(fhir, appointment, isolated):
     cases = [
         "patient=999999",
         "patient=abc",
@@ -421,7 +421,7 @@ def test_patient_is_found_by_personal_data(fhir, maria, joao, isolated):
 
 
 @pytest.mark.both_databases
-def test_patient_is_not_found_by_less(fhir, maria, joao, isolated):
+def test_patient_is_not_found_by_incomplete_data(fhir, maria, joao, isolated):
     cases = [
         {"name": "oao"},
         {"name": "jp@example.org"},
@@ -469,7 +469,7 @@ def test_malformed_personal_data_are_refused(fhir, joao, isolated):
             assert read(post(fhir, "Patient", **sought), 400)["resourceType"] == "OperationOutcome"
 
 
-def test_personal_data_may_not_stand_in_an_address(fhir, maria, isolated):
+def test_personal_data_are_refused_in_the_url(fhir, maria, isolated):
     cases = ["name", "family", "given", "birthdate", "email", "phone", "telecom", "family:exact", "name.given"]
     for name in cases:
         with isolated(name=name):
@@ -482,7 +482,7 @@ def test_personal_data_may_not_stand_in_an_address(fhir, maria, isolated):
                 assert "Santos" not in text
 
 
-def test_links_of_a_search_for_persons_hold_ids_and_none_of_their_data(fhir):
+def test_links_of_a_patient_search_have_ids_and_no_personal_data(fhir):
     wanted = PatientFactory.create_batch(5, last_name="Lindqvist", date_of_birth=dt.date(1980, 5, 17))
     PatientFactory(last_name="Other")
 
@@ -507,7 +507,7 @@ def test_search_with_too_many_matching_patients_is_refused(fhir, monkeypatch):
 
 
 @pytest.mark.both_databases
-def test_address_with_all_the_ids_it_may_hold_is_one_that_servers_read(fhir):
+def test_url_with_the_maximum_of_ids_is_short_enough_for_servers(fhir):
     longest = ",".join(["9999999"] * values.MAX_IDS)
 
     response = fhir.get(f"{BASE}/Patient?_id={longest}")
@@ -540,7 +540,7 @@ def test_pages_show_each_appointment_once_and_in_order(fhir, week, isolated):
                 assert first.json()["total"] == 25
 
 
-def test_pages_keep_what_was_asked(fhir, week):
+def test_pages_keep_the_search_parameters(fhir, week):
     noise = AppointmentFactory(start_time=at(9), status="no_show").pk
 
     shown = list(pages(fhir, search(fhir, date="ge2026-11-25", status="booked", _count=10, _sort="-date")))
@@ -550,7 +550,7 @@ def test_pages_keep_what_was_asked(fhir, week):
 
 
 @pytest.mark.both_databases
-def test_appointment_that_comes_in_between_moves_no_other(fhir, week):
+def test_appointment_added_between_pages_shifts_no_other(fhir, week):
     first = search(fhir, _count=10)
     earlier = AppointmentFactory(start_time=at(8)).pk
     later = AppointmentFactory(start_time=at(15)).pk
@@ -585,7 +585,7 @@ def test_usual_page_has_fifty_rows(fhir):
     assert [len(page) for page in pages(fhir, search(fhir, "Practitioner"))] == [50, 1]
 
 
-def test_count_of_nothing_gives_the_total_alone(fhir, week, subtests):
+def test_count_of_zero_returns_only_the_total(fhir, week, subtests):
     for how in [{"_count": 0}, {"_summary": "count"}]:
         for kind in ["Appointment", "Patient"]:
             with subtests.test(how=how, kind=kind):
@@ -595,7 +595,7 @@ def test_count_of_nothing_gives_the_total_alone(fhir, week, subtests):
                 assert [each["relation"] for each in bundle["link"]] == ["self"]
 
 
-def test_total_is_left_out_if_it_is_not_wanted(fhir, week):
+def test_total_is_omitted_if_not_requested(fhir, week):
     response = search(fhir, _total="none", _count=10)
 
     assert "total" not in response.json()
@@ -603,7 +603,7 @@ def test_total_is_left_out_if_it_is_not_wanted(fhir, week):
     assert "_total=none" in link(response, "next")
 
 
-def test_self_link_finds_the_same(fhir, week):
+def test_self_link_returns_the_same_results(fhir, week):
     response = search(fhir, date=["ge2026-11-25T10:00:00+00:00", "lt2026-11-26"], status="booked,arrived", _count=7)
 
     again = fhir.get(link(response, "self").removeprefix("http://testserver"))

@@ -28,7 +28,7 @@ def starts(response):
     return [each["start"][11:16] for each in found(response)]
 
 
-def test_free_slots_are_the_times_that_the_portal_offers(fhir, okafor):
+def test_free_slots_are_the_times_the_portal_offers(fhir, okafor):
     TimetableFactory(doctor=okafor)
     LeaveFactory(doctor=okafor, start_time=at(8, day=26), end_time=at(12, day=26))
     ClosureFactory(date=dt.date(2026, 11, 27))
@@ -88,7 +88,7 @@ def test_slots_of_both_kinds_come_in_order_of_time(fhir, okafor):
 
 
 @pytest.mark.both_databases
-def test_range_holds_its_start_and_not_its_end(fhir, okafor):
+def test_range_includes_its_start_and_not_its_end(fhir, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(10))
 
     shown = starts(search(fhir, okafor, ["ge2026-11-25T09:30:00Z", "lt2026-11-25T10:30:00Z"]))
@@ -98,7 +98,7 @@ def test_range_holds_its_start_and_not_its_end(fhir, okafor):
     assert starts(search(fhir, okafor, ["gt2026-11-25", "lt2026-11-25"])) == []
 
 
-def test_what_has_passed_is_not_free_but_busy(fhir, okafor):
+def test_past_time_is_not_free_but_busy(fhir, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(9, day=20))
     AppointmentFactory(doctor=okafor, start_time=at(8, day=24))
 
@@ -135,7 +135,7 @@ def test_several_schedules_are_searched_at_once(fhir, okafor):
     assert len({each["id"] for each in shown}) == len(shown) == 40
 
 
-def test_slots_of_a_clock_change_are_those_of_the_clinics_clocks(fhir, now, okafor, isolated):
+def test_slots_on_a_clock_change_follow_clinic_time(fhir, now, okafor, isolated):
     for day in ["2027-03-28", "2026-10-25"]:
         with isolated(day=day):
             now.move_to(dt.datetime(2026, 10, 20, 9, tzinfo=dt.UTC))
@@ -162,7 +162,7 @@ def test_pages_show_each_slot_once(fhir, okafor, isolated):
 
 
 @pytest.mark.both_databases
-def test_page_goes_on_after_a_slot_that_was_taken_meanwhile(fhir, okafor):
+def test_next_page_continues_after_a_slot_taken_meanwhile(fhir, okafor):
     first = search(fhir, okafor, status="free", _count=5)
     AppointmentFactory(doctor=okafor, start_time=at(10), duration_minutes=30)
 
@@ -171,14 +171,14 @@ def test_page_goes_on_after_a_slot_that_was_taken_meanwhile(fhir, okafor):
     assert rest[0] == [each["id"] for each in found(search(fhir, okafor, status="free"))][4:9]
 
 
-def test_total_is_left_out_if_it_is_not_wanted(fhir, okafor):
+def test_total_is_omitted_if_not_requested(fhir, okafor):
     bundle = search(fhir, okafor, NOVEMBER, _total="none").json()
 
     assert bundle["entry"]
     assert "total" not in bundle
 
 
-def test_count_of_nothing_gives_the_total_alone(fhir, okafor):
+def test_count_of_zero_returns_only_the_total(fhir, okafor):
     bundle = read(search(fhir, okafor, _count=0))
 
     assert (bundle["total"], "entry" in bundle) == (20, False)
@@ -187,7 +187,7 @@ def test_count_of_nothing_gives_the_total_alone(fhir, okafor):
 # One slot
 
 
-def test_slot_is_read_as_it_stands_now(fhir, okafor):
+def test_slot_is_read_with_its_current_state(fhir, okafor):
     first = found(search(fhir, okafor))[0]
     address = f"{BASE}/Slot/{first['id']}"
 
@@ -201,7 +201,7 @@ def test_slot_is_read_as_it_stands_now(fhir, okafor):
     assert appointment["slot"] == [{"reference": f"Slot/{first['id']}"}]
 
 
-def test_time_that_is_not_offered_is_no_slot(fhir, okafor, subtests):
+def test_time_that_is_not_offered_is_not_a_slot(fhir, okafor, subtests):
     for hour, minute, length in [(7, 0, 30), (8, 10, 30), (8, 0, 45), (8, 0, 0), (18, 0, 30)]:
         with subtests.test(hour=hour, minute=minute, length=length):
             key = f"{okafor.pk}-{int(at(hour, minute).timestamp()) // 60}-{length}"
@@ -209,7 +209,7 @@ def test_time_that_is_not_offered_is_no_slot(fhir, okafor, subtests):
             refused(fhir.get(f"{BASE}/Slot/{key}"), 404, "not-found")
 
 
-def test_slot_of_no_time_of_the_calendar_is_not_found(fhir, okafor, subtests):
+def test_slot_with_an_impossible_time_is_not_found(fhir, okafor, subtests):
     for minutes in ["999999999", "-999999999", "-36815040", "120960000", "-0", "--1", "1_0"]:
         with subtests.test(minutes=minutes):
             refused(fhir.get(f"{BASE}/Slot/{okafor.pk}-{minutes}-30"), 404, "not-found")
@@ -218,7 +218,7 @@ def test_slot_of_no_time_of_the_calendar_is_not_found(fhir, okafor, subtests):
 # Refusals
 
 
-def test_search_that_asks_too_little_or_too_much_is_refused(fhir, subtests):
+def test_search_with_too_few_or_too_many_parameters_is_refused(fhir, subtests):
     cases = [
         ("start=2026-11-25", "required"),
         ("schedule=1", "required"),
@@ -240,7 +240,7 @@ def test_search_that_asks_too_little_or_too_much_is_refused(fhir, subtests):
 
 
 @pytest.mark.both_databases
-def test_longest_range_and_the_calendars_ends_are_served(fhir, okafor, subtests):
+def test_longest_range_and_the_calendars_ends_are_answered(fhir, okafor, subtests):
     cases = [
         "2026-10",  # 31 days and the hour that the clock change adds
         ["ge2026-10-25", "lt2026-11-25"],

@@ -121,7 +121,7 @@ def test_doctor_does_not_see_own_patients_appointments_with_others(client, docto
     assert for_her == for_anyone
 
 
-def test_weekend_is_not_offered_unless_somebody_chose_it(client, receptionist, okafor, now):
+def test_weekend_is_not_offered_unless_chosen(client, receptionist, okafor, now):
     now.move_to(dt.datetime(2026, 11, 28, 7, 0, tzinfo=dt.UTC))
     client.force_login(receptionist)
     full = [dt.datetime(2026, 11, 30, 8, 0, tzinfo=dt.UTC) + dt.timedelta(days=number) for number in range(12)]
@@ -140,7 +140,7 @@ def test_weekend_is_not_offered_unless_somebody_chose_it(client, receptionist, o
         assert dates(later)[0].weekday() == 0
 
 
-def test_page_for_who_does_not_book_has_no_links(client, request, okafor, isolated):
+def test_page_has_no_links_for_users_who_cannot_book(client, request, okafor, isolated):
     for role in ["manager", "doctor_user"]:
         with isolated(role=role):
             client.force_login(request.getfixturevalue(role))
@@ -160,7 +160,7 @@ def test_page_is_filtered(at_desk, okafor, lindgren):
     assert times(at_desk.get(FREE, {"minutes": "180"}))[-1] == "15:00"
 
 
-def test_filters_stay_as_they_were_chosen(at_desk, lindgren):
+def test_filters_stay_as_chosen(at_desk, lindgren):
     chosen = {"who": "sDermatology", "date": "2026-12-01", "minutes": "45", "part_of_day": "morning", "weekday": "1"}
 
     response = at_desk.get(FREE, chosen)
@@ -204,7 +204,7 @@ def test_later_days_follow_those_shown(at_desk, okafor):
     assert not set(dates(first)) & set(dates(second))
 
 
-def test_later_days_follow_those_in_which_nothing_was_found(at_desk):
+def test_later_days_follow_days_without_free_time(at_desk):
     assert taken_by(at_desk.get(FREE), "date") == ["2026-12-08"]
     assert "until Mon 7 Dec 2026" in at_desk.get(FREE).content.decode()
 
@@ -216,7 +216,7 @@ def test_no_later_days_at_the_calendars_end(at_desk, okafor):
     assert taken_by(response, "date") == []
 
 
-def test_day_that_has_passed_shows_what_is_to_come(at_desk, okafor):
+def test_past_day_shows_future_free_times(at_desk, okafor):
     assert dates(at_desk.get(FREE, {"date": "2026-11-20"}))[0] == TODAY
 
 
@@ -244,7 +244,7 @@ def look(at_desk, form_data, **filters):
     return at_desk.post(BOOK, form_data | {"look": "1"} | filters)
 
 
-def test_panel_is_of_the_doctor_chosen_from_the_day_typed_on(at_desk, form_data, lindgren):
+def test_panel_shows_the_chosen_doctor_from_the_typed_day(at_desk, form_data, lindgren):
     response = look(at_desk, form_data)
 
     assert doctors(response) == ["Dr Okafor"]
@@ -252,7 +252,7 @@ def test_panel_is_of_the_doctor_chosen_from_the_day_typed_on(at_desk, form_data,
     assert response.context["is_one_doctor"]
 
 
-def test_panel_without_a_doctor_is_of_everyone(at_desk, form_data, lindgren):
+def test_panel_without_a_doctor_shows_everyone(at_desk, form_data, lindgren):
     assert doctors(look(at_desk, form_data | {"doctor": ""})) == ["Dr Lindgren", "Dr Okafor"]
 
 
@@ -265,7 +265,7 @@ def test_panel_fits_the_length_and_the_patient(at_desk, form_data, maria, lindgr
     assert slots[0].time == "11:00"
 
 
-def test_panel_is_filtered_by_who(at_desk, form_data, lindgren, isolated):
+def test_panel_is_filtered_by_doctor_and_specialization(at_desk, form_data, lindgren, isolated):
     cases = [
         ({"who": "anyone"}, ["Dr Lindgren", "Dr Okafor"]),
         ({"who": "sDermatology"}, ["Dr Lindgren"]),
@@ -276,7 +276,7 @@ def test_panel_is_filtered_by_who(at_desk, form_data, lindgren, isolated):
             assert doctors(look(at_desk, form_data, **filters)) == expected
 
 
-def test_panel_is_filtered_by_another_doctor_than_the_one_chosen(at_desk, form_data, lindgren):
+def test_panel_can_be_filtered_by_another_doctor_than_chosen(at_desk, form_data, lindgren):
     response = look(at_desk, form_data, who=f"d{lindgren.pk}")
 
     assert doctors(response) == ["Dr Lindgren"]
@@ -313,7 +313,7 @@ def test_panel_shows_later_days_and_keeps_the_day_typed(at_desk, form_data):
     assert not Appointment.objects.exists()
 
 
-def test_panel_takes_over_its_filters_in_the_next_step(at_desk, form_data, lindgren):
+def test_panel_keeps_its_filters_in_the_next_step(at_desk, form_data, lindgren):
     response = at_desk.post(BOOK, form_data | {"who": "sDermatology", "part_of_day": "morning", "take": "time=11%3A00"})
 
     assert doctors(response) == ["Dr Lindgren"]
@@ -321,7 +321,7 @@ def test_panel_takes_over_its_filters_in_the_next_step(at_desk, form_data, lindg
     assert form_values(response)["time"] == "11:00:00"
 
 
-def test_panel_of_a_day_that_has_passed_begins_today(at_desk, form_data):
+def test_panel_for_a_past_day_starts_today(at_desk, form_data):
     assert look(at_desk, form_data | {"date": "2026-11-20"}).context["first_day"] == TODAY
 
 
@@ -336,14 +336,14 @@ def test_panel_for_an_invalid_length_shows_times_for_the_shortest(at_desk, form_
             assert [slot.time for slot in slots][:2] == ["08:00", "11:15"]
 
 
-def test_panel_says_when_nothing_suits(at_desk, form_data, okafor):
+def test_panel_shows_a_message_when_nothing_is_free(at_desk, form_data, okafor):
     response = look(at_desk, form_data | {"doctor": "999"})
 
     assert response.context["free_days"] == []
     assert "No matching free times until Tue 8 Dec 2026." in response.content.decode()
 
 
-def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, form_data):
+def test_htmx_request_returns_only_the_panel(at_desk, form_data):
     response = at_desk.post(BOOK, form_data | {"later": "2026-12-01"}, headers={"HX-Request": "true"})
 
     assert response.templates[0].name == "appointments/availability/_free_times.html"
@@ -351,7 +351,7 @@ def test_panel_by_htmx_comes_without_the_page_around_it(at_desk, form_data):
     assert dates(response)[0] == dt.date(2026, 12, 1)
 
 
-def test_panel_of_the_move_form_counts_the_appointments_own_time_as_free(at_desk, okafor):
+def test_panel_of_the_move_form_treats_its_own_time_as_free(at_desk, okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(9, 30), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(14), patient=PatientFactory())
 

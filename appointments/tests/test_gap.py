@@ -151,7 +151,7 @@ def test_appointment_too_close_before_the_gap_was_entered_can_be_shortened(okafo
     assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
 
 
-def test_who_may_overrides_the_gap_with_a_reason_but_no_double_booking(in_admin, form_data, booked):
+def test_gap_can_be_overridden_with_a_reason_double_booking_not(in_admin, form_data, booked):
     may = form_data | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
 
     shown = in_admin.post(BOOK, may | {"time": "10:15"})
@@ -170,7 +170,7 @@ def test_override_is_not_offered_where_it_could_not_help(in_admin, form_data, ok
     assert not response.context["form"].offers_outside_hours
 
 
-def test_reason_that_is_not_needed_is_dropped(in_admin, form_data, booked):
+def test_unneeded_reason_is_dropped(in_admin, form_data, booked):
     may = form_data | {"outside_hours": "on", "outside_hours_reason": "Emergency", "date": "2026-11-25"}
 
     in_admin.post(BOOK, may | {"time": "11:00"})
@@ -199,7 +199,7 @@ def times_of(found):
     return [slot.time for slot in found.slots()]
 
 
-def test_free_times_keep_the_gap_and_come_as_often_as_appointments_can(okafor, booked):
+def test_free_times_keep_the_gap(okafor, booked):
     found = find_free(SlotSearch(), [okafor], first_day=WEDNESDAY, days=1)
 
     assert times_of(found)[:6] == ["08:00", "08:30", "09:00", "09:30", "10:40", "11:00"]
@@ -210,7 +210,7 @@ def test_free_times_keep_the_gap_and_come_as_often_as_appointments_can(okafor, b
     ]
 
 
-def test_free_times_without_a_length_are_for_the_usual_one_of_each_doctor(okafor, booked):
+def test_free_times_without_a_length_use_each_doctors_usual_length(okafor, booked):
     slow = DoctorFactory(usual_minutes=90)
     AppointmentFactory(doctor=slow, start_time=at(9, day=25), duration_minutes=180)
 
@@ -222,7 +222,7 @@ def test_free_times_without_a_length_are_for_the_usual_one_of_each_doctor(okafor
 
 
 @pytest.mark.both_databases
-def test_gap_counts_over_midnight(okafor):
+def test_gap_applies_across_midnight(okafor):
     night = {day: [(dt.time(0), dt.time(2)), (dt.time(20), dt.time(0))] for day in range(7)}
     doctor = DoctorFactory(gap_minutes=30)
     TimetableFactory(doctor=doctor, week=night)
@@ -239,13 +239,13 @@ def test_gap_counts_over_midnight(okafor):
 # Forms
 
 
-def test_booking_without_a_length_takes_the_doctors_usual_one(at_desk, form_data):
+def test_booking_without_a_length_uses_the_doctors_usual_one(at_desk, form_data):
     at_desk.post(BOOK, form_data | {"duration_minutes": ""})
 
     assert Appointment.objects.get().duration_minutes == 20
 
 
-def test_move_without_a_length_keeps_that_of_the_appointment(in_admin, okafor, isolated):
+def test_move_without_a_length_keeps_the_length(in_admin, okafor, isolated):
     for by in ["form", "admin"]:
         with isolated(by=by):
             appointment = AppointmentFactory(doctor=okafor, start_time=at(10, day=25), duration_minutes=90)
@@ -273,7 +273,7 @@ def test_move_without_a_length_keeps_that_of_the_appointment(in_admin, okafor, i
             assert (appointment.start_time, appointment.duration_minutes) == (at(10, day=26), 90)
 
 
-def test_booking_in_the_admin_without_a_length_takes_the_doctors_usual_one(in_admin, maria, okafor):
+def test_admin_booking_without_a_length_uses_the_doctors_usual_one(in_admin, maria, okafor):
     form_data = {"patient": maria.pk, "doctor": okafor.pk, "start_time_0": "2026-11-25", "start_time_1": "10:00"}
 
     in_admin.post(ADMIN_ADD, form_data | {"duration_minutes": "", "reason": "", "notes": ""})
@@ -281,7 +281,7 @@ def test_booking_in_the_admin_without_a_length_takes_the_doctors_usual_one(in_ad
     assert Appointment.objects.get().duration_minutes == 20
 
 
-def test_walk_in_without_a_length_takes_the_free_doctors_usual_one(at_desk, form_data):
+def test_walk_in_without_a_length_uses_the_free_doctors_usual_one(at_desk, form_data):
     at_desk.post(BOOK, form_data | {"duration_minutes": "", "doctor": "", "date": "", "time": "", "walk_in": "1"})
 
     appointment = Appointment.objects.get()
@@ -289,7 +289,7 @@ def test_walk_in_without_a_length_takes_the_free_doctors_usual_one(at_desk, form
 
 
 @pytest.mark.both_databases
-def test_same_walk_in_without_a_length_twice_is_one_appointment(at_desk, form_data):
+def test_same_walk_in_without_a_length_twice_books_once(at_desk, form_data):
     walk_in = form_data | {"duration_minutes": "", "date": "", "time": "", "walk_in": "1"}
 
     at_desk.post(BOOK, walk_in)
@@ -301,7 +301,7 @@ def test_same_walk_in_without_a_length_twice_is_one_appointment(at_desk, form_da
 # The day view
 
 
-def test_day_view_says_gap_and_too_short_where_nothing_can_be_booked(okafor, booked, receptionist):
+def test_day_view_labels_gaps_and_times_that_are_too_short(okafor, booked, receptionist):
     AppointmentFactory(doctor=okafor, start_time=at(11, 10, day=25))
 
     (column,) = day_view(WEDNESDAY, user=receptionist).columns
@@ -342,7 +342,7 @@ def test_inactive_doctor_with_appointments_only_tomorrow_has_no_column(okafor, r
     assert [column.doctor for column in day_view(WEDNESDAY, user=receptionist).columns] == [okafor]
 
 
-def test_gap_of_time_that_has_passed_is_not_shown(okafor, receptionist):
+def test_past_gap_is_not_shown(okafor, receptionist):
     AppointmentFactory(doctor=okafor, start_time=at(8))
 
     (column,) = day_view(dt.date(2026, 11, 24), user=receptionist).columns

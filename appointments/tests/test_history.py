@@ -63,7 +63,7 @@ def test_history_of_a_user_without_a_name_shows_the_login():
 
 
 @pytest.mark.both_databases
-def test_history_comes_latest_first(now, appointment, user):
+def test_history_is_latest_first(now, appointment, user):
     actions.mark_arrived(appointment, by=user)
     now.shift(MINUTE)
     actions.start(appointment, by=user)
@@ -72,7 +72,7 @@ def test_history_comes_latest_first(now, appointment, user):
 
 
 @pytest.mark.both_databases
-def test_history_within_one_instant_comes_latest_first(appointment, user):
+def test_history_within_one_instant_is_latest_first(appointment, user):
     actions.mark_arrived(appointment, by=user)
     actions.start(appointment, by=user)
     actions.complete(appointment, by=user)
@@ -137,7 +137,7 @@ def test_history_leaves_out_timestamps_and_counters(appointment, user):
     assert history_texts(appointment)[0] == ["Booked → In consultation"]
 
 
-def test_history_is_of_this_appointment_only(appointment):
+def test_history_contains_only_this_appointment(appointment):
     AppointmentFactory()
 
     assert len(history_of(appointment, user=SEES_ALL)) == 1

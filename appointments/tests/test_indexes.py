@@ -93,7 +93,7 @@ def step_of(queryset):
         return Step(row["key"], row["type"] == "range", str(row))
 
 
-def test_overlap_of_a_doctor_reads_a_stretch_of_the_diary(diaries):
+def test_overlap_of_a_doctor_reads_a_range_of_the_diary(diaries):
     doctor = Doctor.objects.first()
 
     step = step_of(Appointment.objects.for_doctor(doctor.pk).blocking().overlapping(START, START + HALF_HOUR))
@@ -101,7 +101,7 @@ def test_overlap_of_a_doctor_reads_a_stretch_of_the_diary(diaries):
     assert (step.index, step.is_range) == ("appointment_doctor_start", True), step
 
 
-def test_overlap_of_a_patient_reads_a_stretch_of_the_diary(diaries):
+def test_overlap_of_a_patient_reads_a_range_of_the_diary(diaries):
     patient = Patient.objects.first()
 
     step = step_of(Appointment.objects.for_patient(patient.pk).blocking().overlapping(START, START + HALF_HOUR))

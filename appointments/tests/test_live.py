@@ -59,7 +59,7 @@ CHANGES = {
 
 
 @pytest.mark.both_databases
-def test_change_makes_another_version(at_desk, appointment, isolated):
+def test_change_changes_the_version(at_desk, appointment, isolated):
     for change in CHANGES:
         with isolated(change=change):
             seen = at_desk.get(VERSION)["ETag"]
@@ -73,7 +73,7 @@ def test_change_makes_another_version(at_desk, appointment, isolated):
             assert poll(at_desk, changed["ETag"]).status_code == 304
 
 
-def test_version_is_the_one_the_day_view_carries(at_desk, appointment):
+def test_version_matches_the_day_view(at_desk, appointment):
     page = at_desk.get(DAY)
 
     (day,) = [attrs for _tag, attrs in elements(page) if attrs.get("id") == "day"]
@@ -103,7 +103,7 @@ def test_change_between_reading_doctors_and_appointments_shows_as_one(receptioni
     assert day_module.day_view(TODAY, user=receptionist).version != day_version(TODAY)
 
 
-def test_version_of_today_is_another_one_every_five_minutes(at_desk, appointment, now):
+def test_version_of_today_changes_every_five_minutes(at_desk, appointment, now):
     """Free times pass, and appointments become late and no-shows, without any action."""
     seen = at_desk.get(VERSION)["ETag"]
 
@@ -124,7 +124,7 @@ def test_version_of_another_day_does_not_follow_the_clock(at_desk, appointment, 
             assert poll(at_desk, seen, url).status_code == 304
 
 
-def test_version_is_another_one_when_today_becomes_another_day(appointment):
+def test_version_changes_at_midnight(appointment):
     for day in (TODAY, TOMORROW):
         assert day_version(day, at=at(23, 59)) != day_version(day, at=at(0, 0, day=25))
 
@@ -159,7 +159,7 @@ def test_polling_makes_three_queries_and_renders_nothing(at_desk, isolated):
                 assert response.templates == []
 
 
-def test_polling_keeps_no_idle_session_alive(at_desk, appointment, now):
+def test_polling_does_not_extend_an_idle_session(at_desk, appointment, now):
     """Otherwise a day view left open would stay signed in for ever."""
     before = Session.objects.values().get()
 
@@ -172,7 +172,7 @@ def test_polling_keeps_no_idle_session_alive(at_desk, appointment, now):
     assert Session.objects.values().get() == before
 
 
-def test_polling_after_the_session_has_ended_sends_to_the_login(at_desk, appointment, now):
+def test_polling_after_the_session_has_ended_redirects_to_login(at_desk, appointment, now):
     now.shift(12 * 3600 + 1)
 
     response = at_desk.get(VERSION)
@@ -180,7 +180,7 @@ def test_polling_after_the_session_has_ended_sends_to_the_login(at_desk, appoint
     assert response["Location"].startswith("/accounts/login/")
 
 
-def test_version_of_no_date_is_not_found(at_desk, isolated):
+def test_version_of_an_invalid_date_is_not_found(at_desk, isolated):
     for url in ["/schedule/2026-02-30/version/", "/schedule/0001-01-01/version/"]:
         with isolated(url=url):
             assert at_desk.get(url).status_code == 404
@@ -216,7 +216,7 @@ def test_pressed_button_gets_the_page_with_its_messages(at_desk, appointment):
     assert "base.html" in [template.name for template in response.templates]
 
 
-def test_day_fetched_again_leaves_the_messages_to_the_page(at_desk, appointment, form_data):
+def test_refreshed_day_leaves_the_messages_to_the_page(at_desk, appointment, form_data):
     at_desk.post(BOOK, form_data | {"date": "2026-11-24", "time": "14:00"})
 
     part = at_desk.get(DAY, headers=HTMX)
@@ -229,7 +229,7 @@ def test_day_fetched_again_leaves_the_messages_to_the_page(at_desk, appointment,
     assert "Booked: Maria Santos" in page.content.decode()
 
 
-def test_day_fetched_again_keeps_filters_and_the_appointment_to_move(at_desk, appointment, okafor):
+def test_refreshed_day_keeps_filters_and_the_appointment_to_move(at_desk, appointment, okafor):
     DoctorFactory(full_name="Dr Zola")
 
     part = at_desk.get(DAY, {"doctor": okafor.pk, "move": appointment.pk}, headers=HTMX)
@@ -238,7 +238,7 @@ def test_day_fetched_again_keeps_filters_and_the_appointment_to_move(at_desk, ap
     assert 'form="move"' in part.content.decode()
 
 
-def test_day_fetched_again_makes_the_same_queries_for_3_and_for_30_doctors(at_desk):
+def test_refreshed_day_makes_the_same_queries_for_3_and_30_doctors(at_desk):
     def doctors_with_appointments(count):
         for doctor in DoctorFactory.create_batch(count):
             AppointmentFactory(doctor=doctor)

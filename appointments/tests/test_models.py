@@ -115,7 +115,7 @@ def test_save_locks_in_order_of_ids_doctors_first():
     assert claims == [("doctor", str(first.pk)), ("doctor", str(second.pk)), ("patient", str(appointment.patient_id))]
 
 
-def test_save_puts_nothing_but_its_checks_between_lock_and_write(patient, doctor):
+def test_save_only_runs_checks_between_lock_and_write(patient, doctor):
     with CaptureQueriesContext(connection) as captured:
         create(patient, doctor)
 
@@ -252,7 +252,7 @@ def test_pickled_appointment_still_knows_its_original_values(patient):
 # Partial saves
 
 
-def test_save_of_some_fields_writes_what_belongs_together():
+def test_save_of_some_fields_writes_dependent_fields():
     appointment = AppointmentFactory()
 
     appointment.duration_minutes = 60
@@ -273,7 +273,7 @@ def test_save_of_some_fields_refuses_taken_time(patient):
     assert Appointment.objects.get(pk=other.pk).start_time == START + HOUR
 
 
-def test_save_of_the_start_alone_checks_the_diary_that_the_row_is_in(patient, doctor, isolated):
+def test_save_of_the_start_alone_checks_the_stored_diary(patient, doctor, isolated):
     for changed, value in [("doctor", None), ("status", Status.CANCELLED)]:
         with isolated(changed=changed, value=value):
             held = AppointmentFactory()
@@ -288,7 +288,7 @@ def test_save_of_the_start_alone_checks_the_diary_that_the_row_is_in(patient, do
             assert blocking.count() == 1
 
 
-def test_save_of_the_start_alone_keeps_length_and_end_in_step():
+def test_save_of_the_start_alone_keeps_length_and_end_consistent():
     appointment = AppointmentFactory()
 
     appointment.duration_minutes = 60
@@ -311,7 +311,7 @@ in_each_part = [
 ]
 
 
-def test_read_in_part_save_of_notes_works(isolated):
+def test_deferred_save_of_notes_works(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
             AppointmentFactory()
@@ -325,7 +325,7 @@ def test_read_in_part_save_of_notes_works(isolated):
             assert held.version == 2
 
 
-def test_read_in_part_save_of_another_time_works(isolated):
+def test_deferred_save_of_another_time_works(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
             AppointmentFactory()
@@ -338,7 +338,7 @@ def test_read_in_part_save_of_another_time_works(isolated):
             assert (held.start_time, held.end_time) == (START + HOUR, START + HOUR + 30 * MINUTE)
 
 
-def test_read_in_part_save_of_taken_time_is_refused(isolated):
+def test_deferred_save_of_taken_time_is_refused(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
             held = AppointmentFactory()
@@ -353,7 +353,7 @@ def test_read_in_part_save_of_taken_time_is_refused(isolated):
             assert other.start_time == START + HOUR
 
 
-def test_read_in_part_save_of_a_taken_doctor_is_refused(isolated):
+def test_deferred_save_of_a_taken_doctor_is_refused(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
             held = AppointmentFactory()
@@ -367,7 +367,7 @@ def test_read_in_part_save_of_a_taken_doctor_is_refused(isolated):
             assert Appointment.objects.get(pk=other.pk).doctor_id == other.doctor_id
 
 
-def test_read_in_part_save_of_a_longer_time_that_is_taken_is_refused(isolated):
+def test_deferred_save_of_a_longer_taken_time_is_refused(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
             held = AppointmentFactory()
@@ -381,7 +381,7 @@ def test_read_in_part_save_of_a_longer_time_that_is_taken_is_refused(isolated):
             assert Appointment.objects.get(pk=other.pk).duration_minutes == 30
 
 
-def test_read_in_part_save_of_a_blocking_status_in_taken_time_is_refused(isolated):
+def test_deferred_save_of_a_blocking_status_in_taken_time_is_refused(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
             cancelled = AppointmentFactory(status=Status.CANCELLED)
@@ -395,7 +395,7 @@ def test_read_in_part_save_of_a_blocking_status_in_taken_time_is_refused(isolate
             assert Appointment.objects.get(pk=cancelled.pk).status == Status.CANCELLED
 
 
-def test_read_in_part_clean_of_a_start_in_the_past_is_refused(isolated):
+def test_deferred_clean_of_a_start_in_the_past_is_refused(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
             AppointmentFactory()
@@ -408,7 +408,7 @@ def test_read_in_part_clean_of_a_start_in_the_past_is_refused(isolated):
             assert flat_codes(refusal.value) == ["past"]
 
 
-def test_read_in_part_save_of_another_doctor_locks_the_old_and_the_new(isolated):
+def test_deferred_save_of_another_doctor_locks_both(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
             old_doctor, doctor = AppointmentFactory().doctor, DoctorFactory()
@@ -420,7 +420,7 @@ def test_read_in_part_save_of_another_doctor_locks_the_old_and_the_new(isolated)
             assert diary_versions(old_doctor, doctor) == [2, 1]
 
 
-def test_refresh_of_some_fields_does_not_hide_a_change_of_another(patient, isolated):
+def test_refresh_of_some_fields_keeps_changes_of_others(patient, isolated):
     for fields in [["notes"], ["version"], ["status", "reason"], ["end_time"]]:
         with isolated(fields=fields):
             held = AppointmentFactory()
@@ -434,7 +434,7 @@ def test_refresh_of_some_fields_does_not_hide_a_change_of_another(patient, isola
             assert Appointment.objects.get(pk=other.pk).start_time == START + HOUR
 
 
-def test_refresh_forgets_a_change():
+def test_refresh_discards_a_change():
     appointment = AppointmentFactory()
 
     appointment.start_time = START + HOUR
@@ -444,7 +444,7 @@ def test_refresh_forgets_a_change():
     assert Appointment.objects.get().start_time == START
 
 
-def test_refresh_takes_up_what_somebody_else_has_changed():
+def test_refresh_reads_changes_by_others():
     appointment = AppointmentFactory()
     other = Appointment.objects.get()
     other.notes = "Called back"
@@ -461,7 +461,7 @@ def test_refresh_takes_up_what_somebody_else_has_changed():
 # Versions
 
 
-def test_version_counts_the_changes():
+def test_version_counts_changes():
     appointment = AppointmentFactory()
 
     versions = [appointment.version]
@@ -501,7 +501,7 @@ def test_save_of_an_appointment_deleted_meanwhile_does_not_bring_it_back():
     assert not Appointment.objects.exists()
 
 
-def test_save_refused_leaves_an_instance_that_can_be_saved_at_another_time(patient):
+def test_refused_instance_can_be_saved_at_another_time(patient):
     held = AppointmentFactory()
     appointment = Appointment(patient=patient, doctor=held.doctor, start_time=START)
     with pytest.raises(LostRace):
@@ -513,7 +513,7 @@ def test_save_refused_leaves_an_instance_that_can_be_saved_at_another_time(patie
     assert Appointment.objects.get(pk=appointment.pk).version == 1
 
 
-def test_save_refused_by_the_database_leaves_an_instance_that_can_be_saved(patient, doctor):
+def test_instance_refused_by_the_database_can_be_saved_again(patient, doctor):
     appointment = Appointment(patient=patient, doctor=doctor, start_time=START, duration_minutes=5)
     with pytest.raises(IntegrityError):
         appointment.save()
@@ -524,7 +524,7 @@ def test_save_refused_by_the_database_leaves_an_instance_that_can_be_saved(patie
     assert Appointment.objects.get() == appointment
 
 
-def test_save_undone_after_the_write_leaves_an_instance_that_can_be_saved(monkeypatch, patient, doctor):
+def test_instance_rolled_back_after_the_write_can_be_saved_again(monkeypatch, patient, doctor):
     appointment = Appointment(patient=patient, doctor=doctor, start_time=START)
     with monkeypatch.context() as patch:
         patch.setattr(AuditEntry, "save", fail)
@@ -537,7 +537,7 @@ def test_save_undone_after_the_write_leaves_an_instance_that_can_be_saved(monkey
     assert diary_versions(doctor, patient) == [1, 1]
 
 
-def test_change_undone_after_the_write_does_not_count_as_a_version(monkeypatch):
+def test_rolled_back_change_does_not_count_as_a_version(monkeypatch):
     appointment = AppointmentFactory()
     appointment.notes = "Called back"
     with monkeypatch.context() as patch:
@@ -558,7 +558,7 @@ def fail(*args, **kwargs):
     raise AuditTrailDown
 
 
-def test_save_refused_leaves_no_audit_entry(patient):
+def test_refused_save_adds_no_audit_entry(patient):
     held = AppointmentFactory()
     before = AuditEntry.objects.count()
 
@@ -571,7 +571,7 @@ def test_save_refused_leaves_no_audit_entry(patient):
 # What the database itself refuses
 
 
-def test_database_refuses_a_length_that_no_rule_has_seen(patient, doctor, isolated):
+def test_database_refuses_an_invalid_length(patient, doctor, isolated):
     for minutes in [0, 5, 14, 181, 600]:
         with isolated(minutes=minutes):
             with pytest.raises(IntegrityError), transaction.atomic():
@@ -623,13 +623,13 @@ def test_save_cuts_seconds(patient, doctor):
     assert appointment.end_time == held.end_time == START + 30 * MINUTE
 
 
-def test_save_sets_the_end_whatever_was_given(patient, doctor):
+def test_save_sets_the_end_regardless_of_input(patient, doctor):
     create(patient, doctor, end_time=START + 3 * HOUR, duration_minutes=45)
 
     assert Appointment.objects.get().end_time == START + 45 * MINUTE
 
 
-def test_save_refuses_part_of_a_minute(patient, doctor):
+def test_save_refuses_fractions_of_a_minute(patient, doctor):
     with pytest.raises(ValidationError) as refusal:
         create(patient, doctor, duration_minutes=30.5)
 
@@ -670,7 +670,7 @@ def test_save_ends_across_the_spring_clock_change_by_elapsed_time(patient, docto
     assert Appointment.objects.get().end_time - start_time == HOUR
 
 
-def test_clean_of_a_year_at_the_end_of_all_calendars_is_refused(patient, doctor, subtests):
+def test_clean_of_a_year_at_the_end_of_the_calendar_is_refused(patient, doctor, subtests):
     for year in [1, 9999]:
         with subtests.test(year=year):
             start_time = dt.datetime(year, 1 if year == 1 else 12, 1 if year == 1 else 31, 23, 59, tzinfo=dt.UTC)
@@ -733,7 +733,7 @@ def test_bulk_update_is_refused(isolated):
             assert (held.start_time, held.notes) == (START, "")
 
 
-def test_update_of_what_diaries_depend_on_is_refused(isolated):
+def test_update_of_fields_that_diaries_depend_on_is_refused(isolated):
     cases = ["doctor", "doctor_id", "patient", "patient_id", "start_time", "end_time", "duration_minutes", "status"]
     for column in cases:
         with isolated(column=column):
@@ -819,7 +819,7 @@ def test_related_manager_update_and_bulk_create_are_refused(isolated):
                 owner.appointments.bulk_create([])
 
 
-def test_str_says_when_and_with_whom_in_clinic_time(settings):
+def test_str_has_doctor_and_clinic_time(settings):
     settings.TIME_ZONE = "Asia/Kathmandu"
     appointment = AppointmentFactory(doctor=DoctorFactory(full_name="Dr Silva"))
 

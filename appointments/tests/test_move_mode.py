@@ -94,7 +94,7 @@ def test_its_own_time_is_offered_with_other_doctors_only(at_desk, appointment):
     assert "Move to 10:00, Dr Okafor" not in offered
 
 
-def test_the_way_to_another_day_and_doctor_keeps_the_appointment_to_move(at_desk, appointment, okafor):
+def test_links_to_other_days_and_doctors_keep_the_appointment_to_move(at_desk, appointment, okafor):
     response = picking(at_desk, appointment, doctor=okafor.pk)
 
     query = f"?doctor={okafor.pk}&move={appointment.pk}"
@@ -105,7 +105,7 @@ def test_the_way_to_another_day_and_doctor_keeps_the_appointment_to_move(at_desk
     assert f"{TODAY}?doctor={okafor.pk}#v{appointment.pk}" in links(response)
 
 
-def test_blocks_have_no_buttons_meanwhile(at_desk, appointment):
+def test_blocks_have_no_buttons_in_move_mode(at_desk, appointment):
     page = picking(at_desk, appointment).content.decode()
 
     assert "is-moving" in page
@@ -194,7 +194,7 @@ def test_picked_time_is_refused_if_the_appointment_changed_meanwhile(at_desk, ap
     assert appointment.start_time == at(10)
 
 
-def test_picked_time_that_is_nonsense_moves_nothing(at_desk, appointment, isolated):
+def test_invalid_picked_time_moves_nothing(at_desk, appointment, isolated):
     for value in ["nonsense", "", "\0", "=&="]:
         with isolated(value=value):
             response = at_desk.post(f"/appointments/{appointment.pk}/move/", {"version": 1, "next": "", "at": value})
@@ -238,7 +238,7 @@ def test_open_page_ends_move_mode_once_the_appointment_cannot_move(at_desk):
     assert response["HX-Redirect"] == TODAY
 
 
-def test_appointment_that_has_arrived_may_be_moved_within_its_day(at_desk, appointment):
+def test_arrived_appointment_may_be_moved_within_its_day(at_desk, appointment):
     appointment.status = "arrived"
     appointment.save()
 
@@ -248,7 +248,7 @@ def test_appointment_that_has_arrived_may_be_moved_within_its_day(at_desk, appoi
     assert moved.status_code == 302
 
 
-def test_appointment_that_is_none_is_not_found(at_desk, okafor):
+def test_unknown_appointment_to_move_is_not_found(at_desk, okafor):
     assert at_desk.get(TODAY, {"move": 999}).status_code == 404
 
 

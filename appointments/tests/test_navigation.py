@@ -59,7 +59,7 @@ def test_origin_is_read_from_the_referer(isolated):
             assert origin_url(request_from(referer)) == read
 
 
-def test_origin_in_the_address_wins_over_the_referer():
+def test_origin_in_the_url_wins_over_the_referer():
     request = request_from("http://testserver/schedule/?layout=list", **{"from": "/schedule/?doctor=3"})
 
     assert origin_url(request) == "/schedule/?doctor=3"
@@ -95,7 +95,7 @@ def test_day_view_to_move_in_is_the_grid(appointment):
     assert url == f"/schedule/2026-11-25/?move={appointment.pk}#v{appointment.pk}"
 
 
-def test_hostile_origin_leads_to_the_day_view(appointment, isolated):
+def test_hostile_origin_redirects_to_the_day_view(appointment, isolated):
     for address in HOSTILE:
         with isolated(address=address):
             assert appointment_url(appointment, origin_url=address).startswith("/schedule/2026-11-25/")
@@ -104,7 +104,7 @@ def test_hostile_origin_leads_to_the_day_view(appointment, isolated):
 # On the pages
 
 
-def test_hostile_next_leads_to_the_day_view_after_any_change(at_desk, form_data, appointment, isolated):
+def test_hostile_next_redirects_to_the_day_view_after_any_change(at_desk, form_data, appointment, isolated):
     for address in HOSTILE:
         with isolated(address=address):
             booked = at_desk.post(BOOK, form_data | {"time": "14:00", "next": address})
@@ -133,7 +133,7 @@ def test_pages_open_with_a_hostile_origin(at_desk, appointment, isolated):
                 assert at_desk.get(url, headers={"Referer": address}).status_code == 200
 
 
-def test_appointment_page_leads_on_and_back_with_the_filters(at_desk, appointment):
+def test_appointment_page_links_keep_the_filters(at_desk, appointment):
     response = at_desk.get(
         f"/appointments/{appointment.pk}/",
         headers={"Referer": f"http://testserver/schedule/2026-11-25/?doctor={appointment.doctor_id}&layout=list"},
@@ -148,7 +148,7 @@ def test_appointment_page_leads_on_and_back_with_the_filters(at_desk, appointmen
     assert form["next"].value() == f"/schedule/2026-11-25/?{kept}&layout=list"
 
 
-def test_cancellation_leads_back_to_the_day_view_as_it_was(at_desk, appointment):
+def test_cancellation_returns_to_the_day_view_as_it_was(at_desk, appointment):
     origin_url = f"/schedule/2026-11-25/?doctor={appointment.doctor_id}&layout=list"
 
     response = at_desk.post(
@@ -174,7 +174,7 @@ def test_back_to_the_day_keeps_its_filters(at_desk, okafor, isolated):
             assert response.context["back_url"] == f"/schedule/2026-11-25/?doctor={okafor.pk}&layout=list"
 
 
-def test_hostile_origin_leads_back_to_the_day_view(at_desk, isolated):
+def test_hostile_origin_returns_to_the_day_view(at_desk, isolated):
     for address in HOSTILE:
         with isolated(address=address):
             response = at_desk.get(BOOK, {"date": "2026-11-25", "from": address})
@@ -187,7 +187,7 @@ def test_hostile_origin_leads_back_to_the_day_view(at_desk, isolated):
 WEEK = "/doctors/{pk}/week/2026-12-01/?"
 
 
-def test_link_from_a_week_leads_to_the_week_of_the_appointment(appointment, okafor):
+def test_link_from_a_week_returns_to_the_week_of_the_appointment(appointment, okafor):
     other = DoctorFactory()
 
     for doctor in (okafor, other):
@@ -206,7 +206,7 @@ def test_link_from_a_week_picks_a_new_time_in_the_day_view(appointment, okafor):
     )
 
 
-def test_link_from_a_week_leads_back_without_booking(okafor):
+def test_link_from_a_week_returns_without_booking(okafor):
     came = WEEK.format(pk=okafor.pk)
 
     assert day_url(at(10).date(), origin_url=came) == f"/doctors/{okafor.pk}/week/2026-11-25/"

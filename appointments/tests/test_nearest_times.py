@@ -63,7 +63,7 @@ def test_nearest_time_is_booked_by_one_click(at_desk, form_data, taken, isolated
             assert (booked.duration_minutes, booked.reason, booked.notes) == (30, "Sore knee", "Wants the ground floor")
 
 
-def test_nearest_time_that_is_taken_meanwhile_is_refused_with_others(at_desk, form_data, okafor, taken):
+def test_nearest_time_taken_meanwhile_is_refused_with_others(at_desk, form_data, okafor, taken):
     refused = at_desk.post(BOOK, form_data)
     offered = refused.context["nearest"][0]
     AppointmentFactory(doctor=okafor, start_time=offered.start)
@@ -76,7 +76,7 @@ def test_nearest_time_that_is_taken_meanwhile_is_refused_with_others(at_desk, fo
     assert len(response.context["nearest"]) == 3
 
 
-def test_nearest_time_that_is_nonsense_books_what_was_typed(at_desk, form_data, isolated):
+def test_invalid_nearest_time_books_the_typed_time(at_desk, form_data, isolated):
     for at_button in ["nonsense", "", "\0", "=&=&", "doctor=x&date=2026-02-30&time=25:00"]:
         with isolated(at_button=at_button):
             response = at_desk.post(BOOK, form_data | {"at": at_button})
@@ -93,7 +93,7 @@ def test_nearest_times_fit_the_length_and_the_patient(at_desk, form_data, maria,
     assert [time for _doctor, time in times(response, "nearest")] == ["09:00", "10:30", "11:00"]
 
 
-def test_nearest_times_are_of_the_day_meant_however_it_was_typed(at_desk, form_data, taken):
+def test_nearest_times_use_the_date_in_any_format(at_desk, form_data, taken):
     response = at_desk.post(BOOK, form_data | {"date": "25/11/2026"})
 
     assert codes_at(response, "time") == ["doctor_overlap"]
@@ -101,7 +101,7 @@ def test_nearest_times_are_of_the_day_meant_however_it_was_typed(at_desk, form_d
     assert [time for _doctor, time in times(response, "nearest")] == ["09:00", "09:30", "10:30"]
 
 
-def test_nearest_times_of_a_full_day_are_of_the_next_with_their_date(at_desk, form_data, okafor, taken):
+def test_nearest_times_of_a_full_day_are_on_the_next_day(at_desk, form_data, okafor, taken):
     for hour in (8, 11, 14, 15):
         AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180 if hour in (11, 15) else 60)
     AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60)
@@ -113,7 +113,7 @@ def test_nearest_times_of_a_full_day_are_of_the_next_with_their_date(at_desk, fo
     assert "Thu 26 Nov 08:00" in " ".join(response.content.decode().split())
 
 
-def test_nearest_times_of_a_time_that_has_passed_are_the_next_to_come(at_desk, form_data, isolated):
+def test_nearest_times_of_a_past_time_are_in_the_future(at_desk, form_data, isolated):
     for date in ["2026-11-23", "2026-01-05", "1900-01-01"]:
         with isolated(date=date):
             response = at_desk.post(BOOK, form_data | {"date": date})
@@ -184,7 +184,7 @@ def test_refused_move_offers_nearest_times_that_move_with_one_click(at_desk, for
     assert (moving.start_time, moving.duration_minutes) == (at(9, 30), 30)
 
 
-def test_nearest_time_takes_back_which_of_two_repeated_times_was_meant(at_desk, form_data, okafor):
+def test_nearest_time_resets_the_choice_of_a_repeated_time(at_desk, form_data, okafor):
     AppointmentFactory(doctor=okafor, start_time=dt.datetime(2027, 10, 31, 0, 30, tzinfo=dt.UTC))
 
     refused = at_desk.post(BOOK, form_data | {"date": "2027-10-31", "time": "01:30", "which": "0"})

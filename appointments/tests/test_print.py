@@ -67,7 +67,7 @@ def sheet_of_the_day(receptionist):
 # Free time
 
 
-def test_appointments_and_gaps_are_in_order_of_time_past_ones_too(okafor, maria, sheet_of_the_day):
+def test_appointments_and_gaps_are_in_order_of_time(okafor, maria, sheet_of_the_day):
     AppointmentFactory(doctor=okafor, patient=maria, start_time=at(8, 30), duration_minutes=15)
     AppointmentFactory(doctor=okafor, patient=maria, start_time=at(10), duration_minutes=30)
 
@@ -102,7 +102,7 @@ def test_appointment_across_the_end_of_hours_leaves_the_rest_free(okafor, sheet_
             assert free_on(sheet_of_the_day()) == expected
 
 
-def test_appointments_outside_usual_hours_are_printed_and_free_no_hours(okafor, maria, sheet_of_the_day):
+def test_appointments_outside_usual_hours_are_printed(okafor, maria, sheet_of_the_day):
     AppointmentFactory(doctor=okafor, patient=maria, start_time=at(6))
     AppointmentFactory(doctor=okafor, patient=maria, start_time=at(20))
 
@@ -149,7 +149,7 @@ def test_cancelled_appointment_is_listed_below_and_its_time_is_free(at_desk, oka
     assert "Cancelled: 10:15–10:45 <bdi>Maria Santos</bdi>" in markup(response)
 
 
-def test_inactive_doctor_has_a_sheet_with_what_is_booked_only(at_desk, okafor, lindgren, maria):
+def test_inactive_doctor_has_a_sheet_with_appointments_only(at_desk, okafor, lindgren, maria):
     AppointmentFactory(doctor=okafor, patient=maria)
     Doctor.objects.update(is_active=False)
 
@@ -285,7 +285,7 @@ def test_sheets_are_in_order_of_the_doctors_names(at_desk, okafor, lindgren):
     assert sheets_of(at_desk.get(TODAY)) == [(DAY, "Dr Lindgren"), (DAY, "Dr Okafor")]
 
 
-def test_filter_by_doctor_prints_that_doctor(at_desk, okafor, lindgren):
+def test_filter_by_doctor_prints_only_that_doctor(at_desk, okafor, lindgren):
     AppointmentFactory(doctor=lindgren, reason="Rash")
 
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}")
@@ -337,7 +337,7 @@ def test_manager_prints_initials_only(client, manager, okafor, maria, isolated):
                 assert private not in text
 
 
-def test_doctor_prints_names_on_the_own_sheet_only(client, doctor_user, okafor, lindgren, maria):
+def test_doctor_prints_names_on_their_own_sheet_only(client, doctor_user, okafor, lindgren, maria):
     okafor.user = doctor_user
     okafor.save()
     AppointmentFactory(doctor=okafor, patient=maria)
@@ -391,7 +391,7 @@ def test_next_working_day_is_a_date_of_the_clinic(settings):
     assert next_working_day(DAY) == dt.date(2026, 11, 27)
 
 
-def test_next_working_day_is_looked_for_in_the_coming_two_weeks(isolated):
+def test_next_working_day_is_at_most_two_weeks_ahead(isolated):
     cases = [
         (dt.datetime(2026, 12, 8, 23, 45, tzinfo=dt.UTC), dt.date(2026, 12, 8)),
         (dt.datetime(2026, 12, 9, 0, 0, tzinfo=dt.UTC), dt.date(2026, 11, 25)),

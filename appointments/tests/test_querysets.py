@@ -18,14 +18,14 @@ MINUTE = dt.timedelta(minutes=1)
 DAY = dt.timedelta(days=1)
 
 
-def test_for_doctor_and_for_patient_take_one_diary_each():
+def test_for_doctor_and_for_patient_select_one_diary_each():
     one, other = AppointmentFactory(), AppointmentFactory()
 
     assert list(Appointment.objects.for_doctor(one.doctor_id)) == [one]
     assert list(Appointment.objects.for_patient(other.patient_id)) == [other]
 
 
-def test_blocking_takes_who_occupies_the_doctor(isolated):
+def test_blocking_selects_statuses_that_occupy_the_doctor(isolated):
     cases = [("booked", 1), ("arrived", 1), ("in_consultation", 1), ("completed", 1), ("no_show", 0), ("cancelled", 0)]
     for status, count in cases:
         with isolated(status=status, count=count):
@@ -34,7 +34,7 @@ def test_blocking_takes_who_occupies_the_doctor(isolated):
             assert Appointment.objects.blocking().count() == count
 
 
-def test_overlapping_takes_who_shares_time(isolated):
+def test_overlapping_selects_shared_time(isolated):
     cases = {
         "before": (-30, 0, 0),
         "by a minute": (-30, 1, 1),
@@ -65,7 +65,7 @@ def test_overlapping_reaches_back_as_far_as_the_longest_appointment(isolated):
             assert found.count() == count
 
 
-def test_on_day_takes_who_starts_between_the_clinics_midnights(isolated):
+def test_on_day_selects_starts_between_the_clinics_midnights(isolated):
     cases = {
         "winter": (dt.date(2026, 11, 24), utc(2026, 11, 24, 0, 0), utc(2026, 11, 24, 23, 59)),
         "summer": (dt.date(2026, 7, 1), utc(2026, 6, 30, 23, 0), utc(2026, 7, 1, 22, 59)),
@@ -82,7 +82,7 @@ def test_on_day_takes_who_starts_between_the_clinics_midnights(isolated):
             assert [appointment.start_time for appointment in found] == [first, last]
 
 
-def test_on_day_is_the_day_of_the_clinics_zone(settings):
+def test_on_day_uses_the_clinics_time_zone(settings):
     settings.TIME_ZONE = "America/New_York"
     late = AppointmentFactory(start_time=utc(2026, 11, 25, 4, 59))
     AppointmentFactory(start_time=utc(2026, 11, 25, 5, 0))
@@ -90,7 +90,7 @@ def test_on_day_is_the_day_of_the_clinics_zone(settings):
     assert list(Appointment.objects.on_day(dt.date(2026, 11, 24))) == [late]
 
 
-def test_upcoming_and_past_part_at_the_end():
+def test_upcoming_and_past_are_divided_by_the_end():
     over = AppointmentFactory(start_time=START - HOUR)
     running = AppointmentFactory(start_time=START - 29 * MINUTE)
     ending = AppointmentFactory(start_time=START - 30 * MINUTE)
@@ -100,7 +100,7 @@ def test_upcoming_and_past_part_at_the_end():
     assert list(Appointment.objects.past(at=START)) == [ending, over]
 
 
-def test_upcoming_and_past_read_the_clock(now):
+def test_upcoming_and_past_use_the_clock(now):
     appointment = AppointmentFactory()
 
     now.move_to(START + 29 * MINUTE)
@@ -110,7 +110,7 @@ def test_upcoming_and_past_read_the_clock(now):
     assert (list(Appointment.objects.upcoming()), list(Appointment.objects.past())) == ([], [appointment])
 
 
-def test_words_chain():
+def test_queryset_methods_can_be_chained():
     appointment = AppointmentFactory()
     AppointmentFactory(doctor=appointment.doctor, start_time=START + HOUR, status=Status.CANCELLED)
 
@@ -137,7 +137,7 @@ def test_visible_to_each_role(receptionist, manager, doctor_user, administrator)
     }
 
 
-def test_visible_to_a_doctor_without_a_diary_is_nothing(doctor_user):
+def test_visible_to_a_doctor_without_a_diary_is_empty(doctor_user):
     AppointmentFactory()
 
     assert list(Appointment.objects.visible_to(doctor_user)) == []

@@ -64,7 +64,7 @@ def assert_neither(response):
 # Opening the form
 
 
-def test_form_of_a_new_patient_begins_with_what_was_searched_for(at_desk, form_data, isolated):
+def test_form_for_a_new_patient_starts_with_the_search_text(at_desk, form_data, isolated):
     cases = [
         ("Ana Silva", {"new-first_name": "Ana", "new-last_name": "Silva"}),
         ("Silva, Ana", {"new-first_name": "Ana", "new-last_name": "Silva"}),
@@ -94,7 +94,7 @@ def test_form_of_a_new_patient_begins_with_what_was_searched_for(at_desk, form_d
             assert not Appointment.objects.exists()
 
 
-def test_steps_keep_what_was_typed_of_the_new_patient(at_desk, form_data):
+def test_steps_keep_the_input_for_the_new_patient(at_desk, form_data):
     for step in ({"look": "1"}, {"take": "time=11%3A00"}, {"later": "2026-12-01"}):
         response = at_desk.post(BOOK, form_data | step)
 
@@ -103,7 +103,7 @@ def test_steps_keep_what_was_typed_of_the_new_patient(at_desk, form_data):
         assert not Patient.objects.exists()
 
 
-def test_search_instead_leads_back_to_the_search(at_desk, form_data):
+def test_search_instead_returns_to_the_search(at_desk, form_data):
     response = at_desk.post(BOOK, form_data | {"search_again": "1"})
 
     assert response.context["patient_form"] is None
@@ -131,7 +131,7 @@ def test_register_and_book_does_both(at_desk, receptionist, form_data, okafor):
     assert (appointment.booked_by, appointment.reason) == (receptionist, "Sore knee")
 
 
-def test_register_and_book_leaves_an_audit_entry_each_by_its_user(at_desk, receptionist, form_data):
+def test_register_and_book_adds_an_audit_entry_each(at_desk, receptionist, form_data):
     at_desk.post(BOOK, form_data)
 
     for record in (Patient.objects.get(), Appointment.objects.get()):
@@ -150,7 +150,7 @@ def test_register_and_book_without_birth_date_and_phone(at_desk, form_data):
 
 
 @pytest.mark.both_databases
-def test_appointment_that_is_refused_leaves_no_patient(at_desk, form_data, isolated):
+def test_refused_appointment_saves_no_patient(at_desk, form_data, isolated):
     cases = [
         ({"date": "2026-11-23"}, "time", "past"),
         ({"time": ""}, "time", "required"),
@@ -185,7 +185,7 @@ def test_taken_time_registers_no_patient_and_a_nearest_time_books_both(at_desk, 
 
 
 @pytest.mark.both_databases
-def test_refused_patient_leaves_no_appointment(at_desk, form_data, isolated):
+def test_refused_patient_saves_no_appointment(at_desk, form_data, isolated):
     cases = [
         ({"new-first_name": ""}, "first_name", "required"),
         ({"new-last_name": " "}, "last_name", "required"),
@@ -204,7 +204,7 @@ def test_refused_patient_leaves_no_appointment(at_desk, form_data, isolated):
             assert_neither(response)
 
 
-def test_all_that_is_wrong_of_both_is_shown_at_once(at_desk, form_data):
+def test_all_errors_of_both_are_shown_at_once(at_desk, form_data):
     response = at_desk.post(BOOK, form_data | {"new-email": "", "time": ""})
 
     assert codes_at(response, "time") == ["required"]
@@ -212,7 +212,7 @@ def test_all_that_is_wrong_of_both_is_shown_at_once(at_desk, form_data):
     assert_neither(response)
 
 
-def test_email_that_is_taken_is_refused_at_its_field_and_shows_whose_it_is(at_desk, form_data):
+def test_registered_email_is_refused_and_shows_its_patient(at_desk, form_data):
     holder = PatientFactory(email="ana@example.org", phone_number="")
 
     response = at_desk.post(BOOK, form_data)
@@ -239,7 +239,7 @@ def test_email_taken_between_check_and_write_is_refused_at_its_field(at_desk, fo
 
 
 @pytest.mark.both_databases
-def test_time_that_is_taken_between_check_and_write_leaves_no_patient(at_desk, form_data, okafor, monkeypatch):
+def test_time_taken_between_check_and_write_saves_no_patient(at_desk, form_data, okafor, monkeypatch):
     def overtaken(*args, **kwargs):
         AppointmentFactory(doctor=okafor, start_time=at(10))
         return register_and_book(*args, **kwargs)
@@ -270,7 +270,7 @@ def test_possible_duplicates_are_shown_first(at_desk, form_data):
     assert_neither(response)
 
 
-def test_possible_duplicate_is_taken_with_the_appointment_as_it_was_typed(at_desk, form_data, okafor):
+def test_possible_duplicate_is_picked_with_the_typed_appointment(at_desk, form_data, okafor):
     namesake = PatientFactory(phone_number="934111222")
     refused = at_desk.post(BOOK, form_data)
 
@@ -300,7 +300,7 @@ def test_register_anyway_registers_and_books(at_desk, form_data):
 
 
 @pytest.mark.both_databases
-def test_same_form_twice_is_one_patient_and_one_appointment(at_desk, form_data):
+def test_same_form_twice_saves_one_patient_and_appointment(at_desk, form_data):
     first, second = at_desk.post(BOOK, form_data), at_desk.post(BOOK, form_data)
 
     assert first["Location"] == second["Location"] == f"/schedule/2026-11-25/#v{Appointment.objects.get().pk}"
@@ -322,7 +322,7 @@ def test_form_resent_with_another_time_gets_a_new_key_and_the_same_patient(at_de
 
 
 @pytest.mark.both_databases
-def test_same_key_with_another_email_is_another_patient_and_refused(at_desk, form_data):
+def test_same_key_with_another_email_is_refused(at_desk, form_data):
     at_desk.post(BOOK, form_data)
 
     response = at_desk.post(
@@ -348,7 +348,7 @@ def ana():
 
 
 @pytest.mark.both_databases
-def test_register_and_takes_back_the_patient_when_the_appointment_fails(okafor):
+def test_registration_is_rolled_back_when_the_appointment_fails(okafor):
     def fail(*, patient):
         assert Patient.objects.filter(pk=patient.pk).exists()
         raise ValidationError({"start_time": ValidationError("No.", code="no")})
@@ -362,7 +362,7 @@ def test_register_and_takes_back_the_patient_when_the_appointment_fails(okafor):
 
 
 @pytest.mark.both_databases
-def test_register_and_returns_what_the_key_has_arranged_before(okafor):
+def test_register_and_book_returns_the_earlier_booking_of_the_key(okafor):
     def book(*, patient):
         return actions.book(
             patient=patient,
@@ -381,7 +381,7 @@ def test_register_and_returns_what_the_key_has_arranged_before(okafor):
     assert Patient.objects.count() == 1
 
 
-def test_registered_with_finds_whom_a_key_has_booked_for(isolated):
+def test_registered_with_finds_the_patient_booked_with_a_key(isolated):
     for email in ["ana@example.org", " ANA@example.org "]:
         with isolated(email=email):
             appointment = AppointmentFactory(patient=PatientFactory(email="ana@example.org"))

@@ -48,7 +48,7 @@ def test_invalid_duration_is_refused(patient, doctor, subtests):
             assert "duration_minutes" in codes_of(new_appointment(patient, doctor, duration_minutes=minutes))
 
 
-def test_duration_that_is_no_whole_number_of_minutes_is_refused(patient, doctor, subtests):
+def test_duration_that_is_not_a_whole_number_is_refused(patient, doctor, subtests):
     for minutes in ["half an hour", 30.5]:
         with subtests.test(minutes=minutes):
             assert "duration_minutes" in codes_of(new_appointment(patient, doctor, duration_minutes=minutes))
@@ -65,13 +65,13 @@ def test_duration_of_an_old_appointment_is_checked_too(now):
 # past
 
 
-def test_start_to_come_is_accepted(patient, doctor, subtests):
+def test_future_start_is_accepted(patient, doctor, subtests):
     for start_time in [NOW + MINUTE, NOW + DAY]:
         with subtests.test(start_time=start_time):
             assert codes_of(new_appointment(patient, doctor, start_time=start_time)) == {}
 
 
-def test_start_that_has_passed_is_refused(patient, doctor, subtests):
+def test_past_start_is_refused(patient, doctor, subtests):
     for start_time in [NOW, NOW - MINUTE, NOW - DAY]:
         with subtests.test(start_time=start_time):
             assert codes_of(new_appointment(patient, doctor, start_time=start_time)) == {"start_time": ["past"]}
@@ -101,7 +101,7 @@ def test_start_moved_from_the_past_to_the_future_is_accepted():
     assert codes_of(appointment) == {}
 
 
-def test_start_in_the_past_that_stays_does_not_stop_other_edits(isolated):
+def test_unchanged_past_start_does_not_stop_other_edits(isolated):
     for field, value in [("notes", "Called back"), ("reason", "Knee"), ("duration_minutes", 45)]:
         with isolated(field=field, value=value):
             appointment = AppointmentFactory(start_time=NOW - DAY)
@@ -249,7 +249,7 @@ def at(minute):
 
 
 @pytest.mark.both_databases
-def test_doctor_overlap_of_shared_time_is_refused(patient, doctor, isolated):
+def test_doctor_overlap_is_refused(patient, doctor, isolated):
     for case, (minute, minutes) in SHARING.items():
         with isolated(case):
             an_hour(doctor=doctor)
@@ -260,7 +260,7 @@ def test_doctor_overlap_of_shared_time_is_refused(patient, doctor, isolated):
 
 
 @pytest.mark.both_databases
-def test_doctor_time_that_only_touches_does_not_overlap(patient, doctor, isolated):
+def test_adjacent_times_of_a_doctor_do_not_overlap(patient, doctor, isolated):
     for case, (minute, minutes) in APART.items():
         with isolated(case):
             an_hour(doctor=doctor)
@@ -269,7 +269,7 @@ def test_doctor_time_that_only_touches_does_not_overlap(patient, doctor, isolate
 
 
 @pytest.mark.both_databases
-def test_patient_overlap_of_shared_time_is_refused(patient, doctor, isolated):
+def test_patient_overlap_is_refused(patient, doctor, isolated):
     for case, (minute, minutes) in SHARING.items():
         with isolated(case):
             an_hour(patient=patient)
@@ -280,7 +280,7 @@ def test_patient_overlap_of_shared_time_is_refused(patient, doctor, isolated):
 
 
 @pytest.mark.both_databases
-def test_patient_time_that_only_touches_does_not_overlap(patient, doctor, isolated):
+def test_adjacent_times_of_a_patient_do_not_overlap(patient, doctor, isolated):
     for case, (minute, minutes) in APART.items():
         with isolated(case):
             an_hour(patient=patient)
@@ -337,7 +337,7 @@ def test_appointment_does_not_overlap_itself():
 
 
 @pytest.mark.both_databases
-def test_overlap_across_the_autumn_clock_change_is_of_instants(now, patient, doctor):
+def test_overlap_across_the_autumn_clock_change_compares_instants(now, patient, doctor):
     now.move_to(dt.datetime(2026, 10, 24, 9, 0, tzinfo=dt.UTC))
     first_half_past_one = dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
     AppointmentFactory(doctor=doctor, start_time=first_half_past_one)
@@ -348,7 +348,7 @@ def test_overlap_across_the_autumn_clock_change_is_of_instants(now, patient, doc
 
 
 @pytest.mark.both_databases
-def test_overlap_across_the_spring_clock_change_is_of_instants(now, patient, doctor):
+def test_overlap_across_the_spring_clock_change_compares_instants(now, patient, doctor):
     now.move_to(dt.datetime(2026, 3, 28, 9, 0, tzinfo=dt.UTC))
     quarter_to_one = dt.datetime(2026, 3, 29, 0, 45, tzinfo=dt.UTC)
     AppointmentFactory(doctor=doctor, start_time=quarter_to_one)  # until a quarter past two on the clock
@@ -409,7 +409,7 @@ def code_of_transition(old, new, *, start_time=START, at, stamped=SEEN):
     return None
 
 
-def test_statuses_are_those_of_the_design():
+def test_statuses_match_the_design():
     assert [status.value for status in Status] == [
         "booked",
         "arrived",
@@ -425,14 +425,14 @@ def test_statuses_are_those_of_the_design():
 STAMPED = [Stamped(*each) for each in itertools.product((False, True), repeat=3)]
 
 
-def test_undo_never_leads_on(subtests):
+def test_undo_never_advances_the_status(subtests):
     for status in Status:
         for stamped in STAMPED:
             with subtests.test(status=status, stamped=stamped):
                 assert undone(status, stamped) not in FORWARD[status]
 
 
-def test_undo_of_completed_leads_back_to_where_the_appointment_had_come_to(subtests):
+def test_undo_of_completed_restores_the_previous_status(subtests):
     cases = [
         (Stamped(arrived=True, started=True, completed=True), "in_consultation"),
         (Stamped(completed=True), "in_consultation"),
@@ -445,7 +445,7 @@ def test_undo_of_completed_leads_back_to_where_the_appointment_had_come_to(subte
             assert undone("completed", stamped) == back
 
 
-def test_undo_of_any_other_status_does_not_look_at_the_stamps(subtests):
+def test_undo_of_any_other_status_ignores_timestamps(subtests):
     status_cases = [
         ("booked", None),
         ("arrived", "booked"),
@@ -498,7 +498,7 @@ ON_ITS_DAY = [
 ]
 
 
-def test_transition_only_on_its_day_looks_at_the_clinics_day(subtests):
+def test_transition_bound_to_its_day_uses_the_clinics_date(subtests):
     at_cases = [
         (dt.datetime(2026, 7, 1, 22, 59, tzinfo=dt.UTC), "not_today"),
         (dt.datetime(2026, 7, 1, 23, 0, tzinfo=dt.UTC), None),
@@ -513,7 +513,7 @@ def test_transition_only_on_its_day_looks_at_the_clinics_day(subtests):
                 assert code_of_transition(old, new, start_time=start_time, at=at) == code
 
 
-def test_transition_not_bound_to_its_day_is_allowed_the_day_after(isolated):
+def test_transition_not_bound_to_its_day_is_allowed_a_day_later(isolated):
     for old, new in sorted(ALLOWED - set(ON_ITS_DAY) - {("cancelled", "booked")}):
         with isolated(old=old, new=new):
             assert code_of_transition(old, new, start_time=START, at=START + DAY) is None
@@ -560,7 +560,7 @@ def test_transition_back_after_close_out_is_allowed_on_any_day(subtests):
             assert code_of_transition("completed", back, at=END + 7 * DAY, stamped=stamped) is None
 
 
-def test_transition_back_from_a_consultation_is_to_in_consultation_only(subtests):
+def test_undo_of_completed_consultation_is_to_in_consultation_only(subtests):
     for back in ["booked", "arrived"]:
         with subtests.test(back=back):
             assert code_of_transition("completed", back, at=END) == "transition"
@@ -589,7 +589,7 @@ def test_transition_back_to_booked_needs_free_time(now, isolated):
 # cancellation
 
 
-def test_cancellation_with_reason_and_by_whom_is_accepted():
+def test_cancellation_with_reason_and_cancelled_by_is_accepted():
     appointment = AppointmentFactory()
 
     appointment.status, appointment.cancelled_by, appointment.cancel_reason = Status.CANCELLED, "clinic", "Storm"
@@ -597,7 +597,7 @@ def test_cancellation_with_reason_and_by_whom_is_accepted():
     assert codes_of(appointment) == {}
 
 
-def test_cancellation_without_reason_or_by_whom_is_refused(isolated):
+def test_cancellation_without_reason_or_cancelled_by_is_refused(isolated):
     cases = [
         ("", "Storm", {"cancelled_by": ["cancelled_by"]}),
         ("clinic", "", {"cancel_reason": ["cancel_reason"]}),
@@ -620,7 +620,7 @@ def test_cancellation_without_reason_or_by_whom_is_refused(isolated):
 # not_movable
 
 
-def test_move_is_for_booked_and_arrived_appointments(isolated):
+def test_only_booked_and_arrived_appointments_can_be_moved(isolated):
     for status in Status:
         for what in ["start_time", "doctor", "patient"]:
             with isolated(status=status, what=what):

@@ -81,7 +81,7 @@ def test_block_is_placed_by_start_and_length(at_desk, okafor):
     ]
 
 
-def test_block_outside_the_usual_hours_stretches_the_grid(at_desk, okafor):
+def test_block_outside_the_usual_hours_extends_the_grid(at_desk, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(6, 30))
 
     response = at_desk.get(TODAY)
@@ -207,7 +207,7 @@ def test_doctor_overrides_a_contradictory_specialization(at_desk, okafor, lindgr
     assert f"/schedule/2026-11-25/?doctor={okafor.pk}" in hrefs(response)
 
 
-def test_specialization_of_the_doctor_stays_chosen(at_desk, okafor, lindgren):
+def test_specialization_of_the_doctor_stays_selected(at_desk, okafor, lindgren):
     response = at_desk.get(f"{TODAY}?doctor={okafor.pk}&specialization=Cardiology")
 
     assert shown_doctors(response) == ["Dr Okafor"]
@@ -319,7 +319,7 @@ def test_manager_sees_initials_without_link_reason_and_free_times(client, manage
         assert not [href for href in hrefs(response) if href.startswith("/appointments/book/")]
 
 
-def test_doctor_sees_names_in_the_own_column_only(client, doctor_user, okafor, lindgren, maria):
+def test_doctor_sees_names_in_their_own_column_only(client, doctor_user, okafor, lindgren, maria):
     okafor.user = doctor_user
     okafor.save()
     own = AppointmentFactory(doctor=okafor, patient=maria, reason="Sore knee")

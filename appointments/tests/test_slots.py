@@ -57,11 +57,11 @@ def pieces(*taken, minutes=15, at=BEFORE, closes=120):
 # Pieces of free time
 
 
-def test_empty_day_is_cut_at_the_half_hours():
+def test_empty_day_is_split_at_half_hours():
     assert pieces() == [(0, 30), (30, 60), (60, 90), (90, 120)]
 
 
-def test_what_is_taken_is_left_out(subtests):
+def test_taken_time_is_not_free(subtests):
     cases = {
         "all day": ([(0, 120)], []),
         "beyond the day": ([(-60, 180)], []),
@@ -80,7 +80,7 @@ def test_what_is_taken_is_left_out(subtests):
             assert pieces(*taken) == expected
 
 
-def test_piece_too_short_for_an_appointment_joins_its_neighbour(subtests):
+def test_interval_too_short_for_an_appointment_joins_its_neighbour(subtests):
     cases = [
         (0, 14, []),
         (0, 15, [(0, 15)]),
@@ -97,7 +97,7 @@ def test_piece_too_short_for_an_appointment_joins_its_neighbour(subtests):
             assert pieces((-60, begin), (end, 120)) == expected
 
 
-def test_appointment_has_room_from_the_start_of_its_piece_on(subtests):
+def test_appointment_fits_from_the_start_of_its_interval(subtests):
     cases = [
         (15, [(0, 30), (30, 60), (90, 120)]),
         (30, [(0, 30), (30, 60), (90, 120)]),
@@ -111,7 +111,7 @@ def test_appointment_has_room_from_the_start_of_its_piece_on(subtests):
             assert pieces((60, 90), minutes=minutes) == expected
 
 
-def test_piece_says_how_much_room_there_is():
+def test_interval_shows_how_much_time_is_free():
     found = free_intervals([OPENING], spans((75, 600)), minutes=15, at=BEFORE)
 
     assert [(piece.free_until, piece.max_minutes) for piece in found] == [
@@ -122,20 +122,20 @@ def test_piece_says_how_much_room_there_is():
     assert FreeInterval(OPENS, OPENS, OPENS + 59.9 * MINUTE).max_minutes == 59
 
 
-def test_time_begins_at_the_full_five_minutes_after_now(subtests):
+def test_free_time_starts_at_the_next_full_five_minutes(subtests):
     cases = [(-5, 0), (-0.1, 0), (0, 5), (0.1, 5), (4.9, 5), (5, 10), (12, 15), (29, 30), (100, 105), (104.9, 105)]
     for minute, first in cases:
         with subtests.test(minute=minute, first=first):
             assert pieces(at=OPENS + minute * MINUTE)[0][0] == first
 
 
-def test_time_is_over_when_no_appointment_fits_any_more(subtests):
+def test_free_time_ends_when_no_appointment_fits(subtests):
     for minute in [105, 106, 120, 500]:
         with subtests.test(minute=minute):
             assert pieces(at=OPENS + minute * MINUTE) == []
 
 
-def test_now_within_an_appointment_begins_after_it():
+def test_free_time_starts_after_a_current_appointment():
     assert pieces((0, 40), at=OPENS + 20 * MINUTE)[0] == (40, 60)
 
 
@@ -144,7 +144,7 @@ A_SPAN = st.tuples(st.integers(-90, 690), st.integers(1, 180)).map(lambda it: (i
 
 @examples(300)
 @hypothesis.given(st.lists(A_SPAN, max_size=12), st.integers(15, 180), st.floats(-120, 660, allow_nan=False, width=32))
-def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
+def test_intervals_are_free_ordered_in_range_and_in_the_future(taken, minutes, now):
     taken, now = spans(*taken), OPENS + now * MINUTE
 
     found = list(free_intervals([OPENING], taken, minutes=minutes, at=now))
@@ -160,7 +160,7 @@ def test_pieces_are_free_ordered_inside_and_to_come(taken, minutes, now):
 
 @examples(300)
 @hypothesis.given(st.lists(A_SPAN, max_size=12), st.integers(15, 180))
-def test_no_half_hour_with_room_is_forgotten(taken, minutes):
+def test_every_free_half_hour_is_included(taken, minutes):
     """What begins on the clock's half hour and fits is the start of a piece, or lies in one that has room."""
     taken = spans(*taken)
     found = list(free_intervals([OPENING], taken, minutes=minutes, at=BEFORE))
@@ -198,7 +198,7 @@ def test_times_of_a_day_are_on_the_clinics_half_hours(db, settings, isolated):
             ]
 
 
-def test_slot_is_understood_by_the_form_it_is_taken_into(settings, isolated):
+def test_slot_can_be_parsed_by_the_booking_form(settings, isolated):
     for zone in [LISBON, KATHMANDU, LORD_HOWE]:
         with isolated(zone=zone):
             settings.TIME_ZONE = zone
@@ -212,7 +212,7 @@ def test_slot_is_understood_by_the_form_it_is_taken_into(settings, isolated):
                 assert clinic_time.instant_at(taken["date"], taken["time"], which=taken.get("which")) == start
 
 
-def test_slot_says_which_of_two_repeated_times(subtests):
+def test_slot_distinguishes_repeated_times(subtests):
     cases = [
         (dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "01:30", "which": 0}),
         (dt.datetime(2026, 10, 25, 1, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "01:30", "which": 1}),
@@ -258,7 +258,7 @@ def test_search_lists_active_doctors_by_their_first_free_time(okafor, lindgren):
     assert [slots[0].time for _doctor, slots in day.doctors] == ["09:05", "10:00"]
 
 
-def test_doctors_come_by_name_while_free_at_the_same_time(okafor, lindgren):
+def test_doctors_free_at_the_same_time_are_in_order_of_name(okafor, lindgren):
     assert names(find()) == ["Dr Lindgren", "Dr Okafor"]
 
 
@@ -286,7 +286,7 @@ def test_search_by_part_of_day(okafor, subtests):
             assert (found[0], found[-1]) == (first, last)
 
 
-def test_part_of_day_is_by_the_clinics_clock(settings, subtests):
+def test_part_of_day_is_in_clinic_time(settings, subtests):
     cases = [
         ("11:59", "morning"),
         ("12:00", "afternoon"),
@@ -314,32 +314,32 @@ def test_search_by_weekday(okafor, subtests):
             assert [day.date.weekday() for day in found.days] == [weekday, weekday]
 
 
-def test_weekends_are_left_out_unless_asked_for(okafor):
+def test_weekends_are_excluded_unless_requested(okafor):
     dates = [day.date.day for day in find(days=14).days]
 
     assert dates == [24, 25, 26, 27, 30, 1, 2, 3, 4, 7]
 
 
-def test_first_day_counts_whatever_its_weekday(okafor):
+def test_first_day_is_included_on_any_weekday(okafor):
     dates = [day.date.day for day in find(first_day=dt.date(2026, 11, 28), days=4).days]
 
     assert dates == [28, 30, 1]
 
 
-def test_first_day_does_not_count_against_a_weekday_asked_for(okafor):
+def test_first_day_is_excluded_by_a_weekday_filter(okafor):
     dates = [day.date.day for day in find(SlotSearch(weekday=2), first_day=dt.date(2026, 11, 28), days=7).days]
 
     assert dates == [2]
 
 
-def test_day_without_free_time_is_left_out(okafor):
+def test_day_without_free_time_is_omitted(okafor):
     for hour in (9, 12, 15):
         AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180)
 
     assert [day.date.day for day in find(days=2).days] == [25]
 
 
-def test_appointments_of_the_patient_take_time_with_every_doctor(okafor, lindgren):
+def test_patients_appointments_block_time_with_every_doctor(okafor, lindgren):
     patient = AppointmentFactory(doctor=lindgren, start_time=at(10), duration_minutes=60).patient
 
     of_okafor = SlotSearch(doctor_id=okafor.pk, patient_id=patient.pk)
@@ -349,7 +349,7 @@ def test_appointments_of_the_patient_take_time_with_every_doctor(okafor, lindgre
     assert "10:00" in times(find(SlotSearch(doctor_id=okafor.pk)))
 
 
-def test_moving_appointment_takes_no_time_from_itself(okafor):
+def test_moving_appointment_does_not_block_its_own_time(okafor):
     moving = AppointmentFactory(doctor=okafor, start_time=at(10))
     AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(11), duration_minutes=60)
@@ -368,7 +368,7 @@ def test_moving_appointment_is_offered_its_time_with_another_doctor(okafor):
     assert "10:00" in times(find(SlotSearch(doctor_id=other.pk, patient_id=moving.patient_id, moving=moving)))
 
 
-def test_appointment_takes_time_while_its_status_does(okafor, isolated):
+def test_appointment_blocks_time_depending_on_its_status(okafor, isolated):
     cases = [
         ("booked", False),
         ("arrived", False),
@@ -384,13 +384,13 @@ def test_appointment_takes_time_while_its_status_does(okafor, isolated):
             assert ("10:00" in times(find())) is is_free
 
 
-def test_appointment_from_before_opening_takes_time_of_the_morning(okafor):
+def test_appointment_begun_before_opening_blocks_the_morning(okafor):
     AppointmentFactory(doctor=okafor, start_time=at(6, day=25), duration_minutes=180)
 
     assert times(find(first_day=dt.date(2026, 11, 25)))[0] == "09:00"
 
 
-def test_appointment_over_midnight_takes_time_of_both_days(settings, okafor):
+def test_appointment_over_midnight_blocks_time_on_both_days(settings, okafor):
     settings.TIME_ZONE = "Pacific/Kiritimati"  # where the usual hours, 18:00 to 04:00 in UTC, hold a UTC midnight
     AppointmentFactory(doctor=okafor, start_time=at(23, 30, day=25), duration_minutes=60)
 
@@ -400,13 +400,13 @@ def test_appointment_over_midnight_takes_time_of_both_days(settings, okafor):
     assert {"13:30", "14:00"}.isdisjoint(times(found))
 
 
-def test_past_times_and_days_are_left_out(okafor):
+def test_past_times_and_days_are_excluded(okafor):
     assert find(first_day=dt.date(2026, 11, 20), days=4).days == []
     assert times(find())[0] == "09:05"
     assert times(find(at=at(17, 40))) == []
 
 
-def test_calendar_ends_the_search(okafor):
+def test_search_stops_at_the_calendars_end(okafor):
     last = clinic_time.LAST_DATE
 
     found = find(first_day=last - dt.timedelta(days=2), days=14)
@@ -415,7 +415,7 @@ def test_calendar_ends_the_search(okafor):
     assert max(day.date for day in found.days) <= last
 
 
-def test_no_doctors_find_nothing(db, now):
+def test_search_without_doctors_finds_nothing(db, now):
     assert find(days=14).days == []
 
 
@@ -479,7 +479,7 @@ def crowd(db, now):
     appointments=st.lists(AN_APPOINTMENT, max_size=10),
     minutes=st.sampled_from([15, 25, 30, 60, 180]),
 )
-def test_every_time_that_is_offered_can_be_booked(crowd, settings, zone, appointments, minutes):
+def test_every_offered_time_can_be_booked(crowd, settings, zone, appointments, minutes):
     settings.TIME_ZONE = zone
     doctors, patients = crowd
     with transaction.atomic():
@@ -513,7 +513,7 @@ def slots_at(*hours):
     return [Slot(doctor, at(0) + hour * 60 * MINUTE) for hour in hours]
 
 
-def test_nearest_are_in_order_of_time_the_earlier_first_choice(subtests):
+def test_nearest_times_are_in_order_and_prefer_the_earlier(subtests):
     cases = [
         ([8, 9, 10, 11, 12], 3, [9, 10, 11]),
         ([12, 11, 10, 9, 8], 3, [9, 10, 11]),

@@ -46,7 +46,7 @@ def test_fifty_clients_at_one_time_book_once(programs, doctor):
 
 
 @pytest.mark.parametrize("is_saved", [True, False], ids=["as it is", "without the key's row"])
-def test_the_same_request_sent_at_once_is_carried_out_once(administrator, monkeypatch, is_saved):
+def test_simultaneous_repeats_of_a_request_run_once(administrator, monkeypatch, is_saved):
     program = ApiClient(administrator)
     key = str(uuid.uuid4())
     if not is_saved:
@@ -70,7 +70,7 @@ def unkept(digest):
     return answer
 
 
-def test_one_state_of_a_record_is_changed_once(programs, patient):
+def test_one_version_of_a_record_is_changed_once(programs, patient):
     etag = programs[0].get(f"/patients/{patient.pk}")["ETag"]
 
     answers = at_once(
@@ -83,7 +83,7 @@ def test_one_state_of_a_record_is_changed_once(programs, patient):
     assert Counter(answer.status_code for answer in answers) == {200: 1, 412: CROWD - 1}
 
 
-def test_the_same_patient_registered_at_once_is_registered_once(programs):
+def test_same_patient_registered_simultaneously_is_saved_once(programs):
     ana = {"first_name": "Ana", "last_name": "Lopes", "email": "ana@example.com"}
 
     answers = at_once(CROWD, lambda number: programs[number].post("/patients", ana))

@@ -38,7 +38,7 @@ def outcome_of(request, tmp_path):
     return run_in_process
 
 
-def test_form_that_registers_and_books_sent_many_times_does_so_once(outcome_of):
+def test_register_and_book_sent_many_times_runs_once(outcome_of):
     assert outcome_of("register_and_book") == {
         "answers": {"booked": PRESSES},
         "patients": 1,
@@ -47,7 +47,7 @@ def test_form_that_registers_and_books_sent_many_times_does_so_once(outcome_of):
     }
 
 
-def test_walk_ins_of_one_doctor_come_one_after_the_other(outcome_of):
+def test_walk_ins_of_one_doctor_do_not_overlap(outcome_of):
     """Nobody chose the time, so nobody is told that it is taken: the next one will do."""
     assert outcome_of("walk_in") == {
         "answers": {"booked": PRESSES},
@@ -57,7 +57,7 @@ def test_walk_ins_of_one_doctor_come_one_after_the_other(outcome_of):
     }
 
 
-def test_walk_in_sent_many_times_at_once_is_one_appointment(outcome_of):
+def test_walk_in_sent_many_times_books_once(outcome_of):
     assert outcome_of("same_walk_in") == {
         "answers": {"booked": PRESSES},
         "patients": 1,
@@ -67,7 +67,7 @@ def test_walk_in_sent_many_times_at_once_is_one_appointment(outcome_of):
 
 
 @in_threads
-def test_form_that_is_not_recognized_as_sent_before_is_refused(monkeypatch):
+def test_repeated_form_without_its_key_is_refused(monkeypatch):
     """Control: without looking for what the key has registered, the repeats meet their own patient."""
     monkeypatch.setattr(registration, "registered_with", lambda key, *, email: None)
 

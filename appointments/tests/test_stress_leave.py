@@ -57,7 +57,7 @@ def race():
     return answers, booked - listed
 
 
-def test_everybody_booked_into_a_leave_is_on_its_list():
+def test_every_appointment_booked_into_a_leave_is_on_its_worklist():
     answers, unlisted = race()
 
     assert unlisted == set()
@@ -65,7 +65,7 @@ def test_everybody_booked_into_a_leave_is_on_its_list():
     assert "leave: 302" in answers
 
 
-def test_without_the_lock_an_appointment_is_missed(monkeypatch):
+def test_worklist_without_the_lock_misses_an_appointment(monkeypatch):
     """Control: the same race, with leave that does not lock the diary."""
     monkeypatch.setattr(DoctorQuerySet, "lock_diaries", lambda doctors: None)
 

@@ -66,7 +66,7 @@ def check_diaries(database):
     return running.returncode, int(output.split()[-1])
 
 
-def test_processes_at_every_slot_book_each_once(database):
+def test_processes_book_every_slot_once(database):
     """Four patients want three doctors at each time, so every slot finds one who is free, and only one."""
     outcomes = book_at_once(database, "slots")
 

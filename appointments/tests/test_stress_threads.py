@@ -198,7 +198,7 @@ RACES = [
 
 
 @pytest.mark.parametrize(("race", "refusal"), RACES)
-def test_race_has_one_winner(race, refusal, slow_write):
+def test_booking_race_has_one_winner(race, refusal, slow_write):
     outcomes = race()
 
     assert outcomes == {"booked": 1, refusal: RIVALS - 1}
@@ -238,7 +238,7 @@ def crowd_at_random_times():
     return outcomes
 
 
-def test_crowd_at_random_times_never_overlaps():
+def test_many_clients_at_random_times_never_overlap():
     outcomes = crowd_at_random_times()
 
     assert outcomes.total() == CROWD * ATTEMPTS_EACH
@@ -247,14 +247,14 @@ def test_crowd_at_random_times_never_overlaps():
     assert doubles() == 0
 
 
-def test_crowd_without_lock_double_books(slow_write, disable_lock):
+def test_many_clients_without_lock_double_book(slow_write, disable_lock):
     """Control: the same crowd, slowed down between check and write, without the claim."""
     crowd_at_random_times()
 
     assert doubles() > 0
 
 
-def test_same_form_sent_at_once_books_once():
+def test_same_form_sent_simultaneously_books_once():
     form = booking_form(PatientFactory(), DoctorFactory(), booking_key=uuid.uuid4())
     receptionist = UserFactory(role=RECEPTIONIST)
     clients = [signed_in(receptionist) for _press in range(RIVALS)]
@@ -267,7 +267,7 @@ def test_same_form_sent_at_once_books_once():
     assert Appointment.objects.count() == 1
 
 
-def test_two_registrations_of_one_email_make_one_patient(monkeypatch):
+def test_two_registrations_of_one_email_save_one_patient(monkeypatch):
     """Both forms pass their checks before either is saved, so that only the database can tell them apart."""
     save, both_checked = Patient.save, threading.Barrier(2, timeout=30)
 

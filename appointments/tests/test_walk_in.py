@@ -32,7 +32,7 @@ def sent(form_data):
     return form_data | {"doctor": "", "date": "2026-11-24", "time": "", "walk_in": "1"}
 
 
-def test_walk_in_takes_the_next_free_time_today_and_has_arrived(at_desk, receptionist, sent, maria, okafor):
+def test_walk_in_books_the_next_free_time_and_marks_arrival(at_desk, receptionist, sent, maria, okafor):
     response = at_desk.post(BOOK, sent)
 
     appointment = Appointment.objects.get()
@@ -44,14 +44,14 @@ def test_walk_in_takes_the_next_free_time_today_and_has_arrived(at_desk, recepti
     assert {entry.actor for entry in AuditEntry.objects.get_for_object(appointment)} == {receptionist}
 
 
-def test_walk_in_says_what_it_has_booked(at_desk, sent):
+def test_walk_in_message_shows_the_booking(at_desk, sent):
     response = at_desk.post(BOOK, sent, follow=True)
 
     (message,) = response.context["messages"]
     assert str(message) == "Walk-in: Maria Santos, Tue 24 Nov 2026 09:05, Dr Okafor."
 
 
-def test_walk_in_goes_to_the_doctor_who_is_free_first(at_desk, sent, okafor):
+def test_walk_in_is_booked_with_the_first_free_doctor(at_desk, sent, okafor):
     abel = DoctorFactory(full_name="Dr Abel")
     AppointmentFactory(doctor=abel, start_time=at(9), duration_minutes=60)
     AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=30)
@@ -62,7 +62,7 @@ def test_walk_in_goes_to_the_doctor_who_is_free_first(at_desk, sent, okafor):
     assert (appointment.doctor, appointment.start_time) == (okafor, at(9, 30))
 
 
-def test_walk_in_waits_for_the_doctor_chosen(at_desk, sent, okafor):
+def test_walk_in_waits_for_the_chosen_doctor(at_desk, sent, okafor):
     DoctorFactory(full_name="Dr Abel")
     AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60)
 
@@ -72,7 +72,7 @@ def test_walk_in_waits_for_the_doctor_chosen(at_desk, sent, okafor):
     assert (appointment.doctor, appointment.start_time) == (okafor, at(10))
 
 
-def test_walk_in_finds_room_for_its_length(at_desk, sent, okafor):
+def test_walk_in_finds_time_for_its_length(at_desk, sent, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(9, 45))
 
     at_desk.post(BOOK, sent | {"duration_minutes": "60"})
@@ -80,7 +80,7 @@ def test_walk_in_finds_room_for_its_length(at_desk, sent, okafor):
     assert Appointment.objects.get(booking_key=KEY).start_time == at(10, 15)
 
 
-def test_walk_in_has_no_appointment_elsewhere_at_that_time(at_desk, sent, maria, okafor):
+def test_walk_in_avoids_the_patients_other_appointments(at_desk, sent, maria, okafor):
     elsewhere = DoctorFactory(full_name="Dr Zola")
     AppointmentFactory(doctor=elsewhere, patient=maria, start_time=at(9), duration_minutes=60)
 
@@ -89,13 +89,13 @@ def test_walk_in_has_no_appointment_elsewhere_at_that_time(at_desk, sent, maria,
     assert Appointment.objects.get(booking_key=KEY).start_time == at(10)
 
 
-def test_walk_in_does_not_look_at_the_time_typed(at_desk, sent):
+def test_walk_in_ignores_the_typed_time(at_desk, sent):
     at_desk.post(BOOK, sent | {"date": "2026-11-27", "time": "15:00"})
 
     assert Appointment.objects.get().start_time == at(9, 5)
 
 
-def test_walk_in_before_the_doors_open_has_the_first_time(client, receptionist, sent, now):
+def test_walk_in_before_opening_gets_the_first_time(client, receptionist, sent, now):
     now.move_to(at(6, 40))
     client.force_login(receptionist)
 
@@ -115,7 +115,7 @@ def assert_nobody_free(response, sent):
     assert not Appointment.objects.filter(booking_key=KEY).exists()
 
 
-def test_walk_in_is_refused_when_the_day_has_no_time_left(client, receptionist, sent, now, isolated):
+def test_walk_in_is_refused_when_no_time_is_left_today(client, receptionist, sent, now, isolated):
     for hour, minute in [(17, 30), (18, 0), (23, 59)]:
         with isolated(hour=hour, minute=minute):
             now.move_to(at(hour, minute))
@@ -133,7 +133,7 @@ def test_last_walk_in_of_the_day_ends_with_it(client, receptionist, sent, now):
     assert Appointment.objects.get().end_time == at(18)
 
 
-def test_walk_in_is_refused_when_the_doctor_chosen_is_full(at_desk, sent, okafor):
+def test_walk_in_is_refused_when_the_chosen_doctor_is_full(at_desk, sent, okafor):
     DoctorFactory()
     for hour in (9, 12, 15):
         AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180)
@@ -168,7 +168,7 @@ def test_walk_in_is_refused_at_its_field(at_desk, sent, isolated):
             assert not Appointment.objects.exists()
 
 
-def test_walk_in_with_a_search_typed_finds_the_patient_first(at_desk, sent, maria):
+def test_walk_in_with_a_search_text_finds_the_patient_first(at_desk, sent, maria):
     response = at_desk.post(BOOK, sent | {"patient": "", "patient_query": "santos"})
 
     assert response.context["picked"] == maria
@@ -179,7 +179,7 @@ def test_walk_in_with_a_search_typed_finds_the_patient_first(at_desk, sent, mari
 
 
 @pytest.mark.both_databases
-def test_same_walk_in_twice_is_one_appointment_whatever_time_it_is_by_then(at_desk, sent, now, settings):
+def test_same_walk_in_sent_later_books_once(at_desk, sent, now, settings):
     settings.SESSION_IDLE_MINUTES = 30
     first = at_desk.post(BOOK, sent)
     before = Appointment.objects.values().get()
@@ -192,7 +192,7 @@ def test_same_walk_in_twice_is_one_appointment_whatever_time_it_is_by_then(at_de
 
 
 @pytest.mark.both_databases
-def test_two_walk_ins_come_one_after_the_other(at_desk, sent):
+def test_two_walk_ins_do_not_overlap(at_desk, sent):
     at_desk.post(BOOK, sent)
 
     at_desk.post(BOOK, sent | {"patient": PatientFactory().pk, "booking_key": str(uuid.uuid4())})
@@ -235,7 +235,7 @@ def test_walk_in_without_a_free_doctor_registers_no_patient(client, receptionist
     assert not Appointment.objects.exists()
 
 
-def test_walk_in_of_a_possible_duplicate_takes_one_more_click(at_desk, sent, new_patient):
+def test_walk_in_of_a_possible_duplicate_asks_first(at_desk, sent, new_patient):
     namesake = PatientFactory(phone_number="934111222")
     sent |= new_patient | {"new-phone_number": "+351 934 111 222"}
 
@@ -267,7 +267,7 @@ def test_walk_in_books_nothing_if_the_arrival_fails(maria, okafor, monkeypatch):
     assert not Appointment.objects.exists()
 
 
-def test_walk_in_takes_the_requested_specialization(maria, okafor):
+def test_walk_in_uses_the_requested_specialization(maria, okafor):
     lindgren = DoctorFactory(specialization="Dermatology")
 
     assert walk_in(patient=maria, search=SlotSearch(specialization="Dermatology"), by=None).doctor == lindgren
@@ -283,7 +283,7 @@ def test_walk_in_without_a_key_books_each_time(okafor):
 
 
 @pytest.mark.both_databases
-def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, form_data, sent, isolated):
+def test_key_of_another_booking_is_refused(at_desk, form_data, sent, isolated):
     for day in [25, 24]:
         with isolated(day=day):
             at_desk.post(BOOK, form_data | {"date": f"2026-11-{day}", "time": "15:00"})
@@ -296,7 +296,7 @@ def test_key_that_has_booked_something_else_is_no_walk_in(at_desk, form_data, se
 
 
 @pytest.mark.both_databases
-def test_walk_in_sent_again_with_other_wishes_is_another_one(at_desk, sent, isolated):
+def test_walk_in_sent_again_with_other_criteria_books_again(at_desk, sent, isolated):
     for change in [{"duration_minutes": "60"}, {"reason": "Other"}, {"notes": "Other"}, {"doctor": ""}]:
         with isolated(change=change):
             at_desk.post(BOOK, sent)
@@ -310,7 +310,7 @@ def test_walk_in_sent_again_with_other_wishes_is_another_one(at_desk, sent, isol
             assert Appointment.objects.values().get() == booked
 
 
-def test_refusal_names_the_doctor_who_was_chosen(at_desk, sent, okafor):
+def test_refusal_names_the_chosen_doctor(at_desk, sent, okafor):
     for hour in (9, 12, 15):
         AppointmentFactory(doctor=okafor, start_time=at(hour), duration_minutes=180)
 
@@ -328,7 +328,7 @@ def test_walk_in_of_an_invalid_length_is_refused_at_its_field(at_desk, sent, iso
             assert not Appointment.objects.exists()
 
 
-def test_walk_in_ignores_but_keeps_the_time_typed(at_desk, sent, maria, okafor, isolated):
+def test_walk_in_ignores_but_keeps_the_typed_time(at_desk, sent, maria, okafor, isolated):
     for typed_time in [{"time": "99:99"}, {"date": "2027-03-28", "time": "01:30"}, {"date": "x"}]:
         with isolated(typed_time=typed_time):
             AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=180)

@@ -75,7 +75,7 @@ def test_week_contains_the_date(at_desk, okafor, isolated):
             assert days_of(week) == [23, 24, 25, 26, 27]
 
 
-def test_week_is_of_clinic_time(settings, okafor, receptionist):
+def test_week_is_in_clinic_time(settings, okafor, receptionist):
     settings.TIME_ZONE = "Pacific/Auckland"
     AppointmentFactory(doctor=okafor, start_time=at(20, day=22))  # Monday 09:00 there
     AppointmentFactory(doctor=okafor, start_time=at(20, day=29))  # the Monday after
@@ -129,7 +129,7 @@ def test_saturday_on_leave_has_a_column_with_the_reason(okafor, administrator):
 # What a column shows
 
 
-def test_column_is_the_one_of_the_day_view(okafor, receptionist):
+def test_column_matches_the_day_view(okafor, receptionist):
     TimetableFactory(doctor=okafor)
     appointment = AppointmentFactory(doctor=okafor, start_time=at(9, day=25), reason="Knee")
     AppointmentFactory(doctor=okafor, start_time=at(9, day=26))
@@ -168,7 +168,7 @@ def test_appointment_over_midnight_is_on_its_first_day_and_blocks_the_next(okafo
     assert column_on(week, 25).blocks[0].place.minute == 23 * 60 + 30
 
 
-def test_gap_reaches_in_from_the_week_before(okafor, receptionist):
+def test_gap_extends_from_the_previous_week(okafor, receptionist):
     Doctor.objects.filter(pk=okafor.pk).update(gap_minutes=30)
     okafor.refresh_from_db()
     TimetableFactory(doctor=okafor, week={0: [(dt.time.min, dt.time(4))]})
@@ -196,7 +196,7 @@ def test_columns_show_why_the_doctor_is_unavailable(okafor, administrator):
     assert [column.booked_share for column in week.columns] == [0, 0, 0, None, None]
 
 
-def test_hours_drawn_go_from_the_earliest_to_the_latest_of_all_days(okafor, receptionist):
+def test_grid_covers_the_earliest_to_the_latest_hours(okafor, receptionist):
     TimetableFactory(doctor=okafor, week=hours((9, 12)) | {3: [(dt.time(6, 30), dt.time(8))]})
     AppointmentFactory(doctor=okafor, start_time=at(18, 15, day=23), duration_minutes=50, outside_hours_reason="Urgent")
 
@@ -415,7 +415,7 @@ def test_manager_sees_initials_without_link_reason_and_free_times(client, manage
     assert with_class(response, "free") == []
 
 
-def test_doctor_sees_names_in_the_own_week_only(client, doctor_user, okafor, maria):
+def test_doctor_sees_names_in_their_own_week_only(client, doctor_user, okafor, maria):
     own = DoctorFactory(full_name="Dr Own", user=doctor_user)
     for doctor, hour in ((own, 10), (okafor, 11)):
         AppointmentFactory(doctor=doctor, patient=maria, start_time=at(hour, day=25))

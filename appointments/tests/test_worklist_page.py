@@ -91,7 +91,7 @@ def test_page_lists_appointments_with_phone_and_proposals(at_desk, change):
     assert all(each in text for each in (CAUSE, "Maria Santos", "+351 912 345 001", "3 to move or cancel"))
 
 
-def test_page_makes_as_many_queries_for_many_appointments(
+def test_page_makes_the_same_queries_for_many_appointments(
     at_desk, okafor, change, django_assert_max_num_queries, isolated
 ):
     for rows in [3, 30]:
@@ -105,7 +105,7 @@ def test_page_makes_as_many_queries_for_many_appointments(
                 assert len(rows_of(at_desk.get(change.get_absolute_url()))) == rows
 
 
-def test_page_of_very_many_shows_open_rows_first(at_desk, change, monkeypatch):
+def test_long_worklist_shows_open_rows_first(at_desk, change, monkeypatch):
     monkeypatch.setattr("appointments.displaced.worklist.MAX_SHOWN", 2)
     press(at_desk, change, move=f"{change.displaced.first().pk}:same")
 
@@ -115,7 +115,7 @@ def test_page_of_very_many_shows_open_rows_first(at_desk, change, monkeypatch):
     assert MAX_SHOWN < 900  # fields that a form may send
 
 
-def test_list_shows_what_is_left_to_do(at_desk, change):
+def test_list_shows_remaining_appointments(at_desk, change):
     response = at_desk.get("/appointments/impacts/")
 
     assert "3 to move or cancel" in response.content.decode()
@@ -155,7 +155,7 @@ def test_unknown_worklist_is_404(at_desk):
 
 
 @pytest.mark.both_databases
-def test_one_is_moved_to_the_time_shown(at_desk, change, appointments, lindqvist):
+def test_one_appointment_is_moved_to_the_time_shown(at_desk, change, appointments, lindqvist):
     first, second, _third = change.displaced.all()
 
     press(at_desk, change, move=f"{first.pk}:same")
@@ -166,7 +166,7 @@ def test_one_is_moved_to_the_time_shown(at_desk, change, appointments, lindqvist
 
 
 @pytest.mark.both_databases
-def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, change, appointments, receptionist):
+def test_all_are_moved_at_once_with_the_reason_in_the_audit_trail(at_desk, change, appointments, receptionist):
     response = press(at_desk, change, move="all:other")
 
     assert response.status_code == 302
@@ -179,7 +179,7 @@ def test_all_are_moved_at_once_and_the_audit_trail_says_why(at_desk, change, app
 
 
 @pytest.mark.both_databases
-def test_failure_is_shown_in_its_row_and_the_others_are_done(at_desk, change, appointments, lindqvist):
+def test_failure_is_shown_in_its_row_and_others_are_moved(at_desk, change, appointments, lindqvist):
     page = at_desk.get(change.get_absolute_url()).context["page"]
     AppointmentFactory(doctor=lindqvist, start_time=TEN)  # somebody else was quicker
 
@@ -205,7 +205,7 @@ def test_appointment_changed_in_the_meantime_is_left_alone(at_desk, change, appo
     assert where(appointments)[0] == ("Dr Okafor", NINE)
 
 
-def test_outdated_page_says_that_nothing_was_done(at_desk, change, appointments):
+def test_outdated_page_reports_that_nothing_was_done(at_desk, change, appointments):
     page = at_desk.get(change.get_absolute_url()).context["page"]
     send(at_desk, change, page, move="all:same")
 
@@ -288,7 +288,7 @@ def test_button_on_a_row_moved_meanwhile_shows_its_current_state(at_desk, change
     assert where(appointments)[0] == ("Dr Okafor", at(9, day=26))
 
 
-def test_all_at_once_leaves_out_waiting_patients(client, change, appointments, receptionist, now):
+def test_moving_all_skips_waiting_patients(client, change, appointments, receptionist, now):
     now.move_to(at(8, 30))
     client.force_login(receptionist)
     actions.mark_arrived(appointments[0], by=receptionist)
@@ -426,7 +426,7 @@ def test_appointment_that_fits_again_can_be_taken_off_the_list(at_desk, change, 
     assert Appointment.objects.count() == 3
 
 
-def test_outcome_says_what_became_of_the_appointment(client, change, appointments, now, receptionist):
+def test_outcome_describes_what_happened_to_the_appointment(client, change, appointments, now, receptionist):
     now.move_to(at(9, 20))
     actions.mark_no_show(appointments[0], by=receptionist)
     now.move_to(at(10, 40))

@@ -66,7 +66,7 @@ def test_doctors_needed_on_the_busiest_day():
     assert replay.doctors_needed(quiet) == {"Centro": 1}
 
 
-def test_shift_to_future_goes_past_tomorrow_and_keeps_the_weekday():
+def test_shift_to_future_keeps_the_weekday():
     first_by_today = {
         dt.date(2016, 5, 14): dt.date(2016, 5, 16),
         dt.date(2016, 5, 15): dt.date(2016, 5, 23),
@@ -79,7 +79,7 @@ def test_shift_to_future_goes_past_tomorrow_and_keeps_the_weekday():
     assert found == first_by_today
 
 
-def test_starts_on_fill_the_day_in_clinic_time():
+def test_starts_cover_the_day_in_clinic_time():
     starts = replay.starts_on(dt.date(2026, 7, 1))
 
     assert len(starts) == 24
@@ -87,7 +87,7 @@ def test_starts_on_fill_the_day_in_clinic_time():
     assert starts[-1] == utc(2026, 7, 1, 14, 40)
 
 
-def test_choose_takes_the_earliest_time_of_any_doctor():
+def test_choose_returns_the_earliest_time_of_any_doctor():
     diaries = Diaries(doctors=[1, 2], doctor_taken={(1, EIGHT)}, patient_taken=set())
 
     assert diaries.choose([EIGHT, TWENTY_PAST]) == (EIGHT, 2)
@@ -154,7 +154,7 @@ def test_replay_books_a_day_through_the_portal(db, now, data, capsys):
 
 
 @pytest.mark.both_databases
-def test_replay_again_registers_nobody_twice_and_counts_refusals(db, now, data, capsys):
+def test_replay_again_registers_no_patient_twice(db, now, data, capsys):
     for _time in range(2):
         replay.main(["--data", str(data), "--day", "all"])
 
@@ -174,7 +174,7 @@ def test_replay_a_patient_with_no_time_left_is_refused(db, now, tmp_path, capsys
     assert replay.PATIENT_BUSY in capsys.readouterr().out
 
 
-def test_replay_outrun_tries_the_next_time(db, now, data, monkeypatch):
+def test_replay_tries_the_next_time_after_a_lost_race(db, now, data, monkeypatch):
     refusals = iter([replay.OUTRUN, replay.OUTRUN, replay.BOOKED])
     asked = []
     monkeypatch.setattr(replay, "ask", lambda *choice: asked.append(choice[-1]) or next(refusals))
@@ -186,7 +186,7 @@ def test_replay_outrun_tries_the_next_time(db, now, data, monkeypatch):
     assert len(set(asked)) == 3
 
 
-def test_replay_stops_at_a_database_of_a_clinic(db, now, data, capsys):
+def test_replay_refuses_a_clinics_database(db, now, data, capsys):
     PatientFactory(email="maria@example.org")
 
     with pytest.raises(SystemExit) as stop:

@@ -108,7 +108,7 @@ def state():
 
 
 @pytest.mark.parametrize(("role", "remote"), [*((role, NEAR) for role in ALL_ROLES), (ANONYMOUS, FAR)])
-def test_crawl_finds_no_address_that_answers_otherwise_than_meant(world, production, role, remote):
+def test_crawl_finds_no_unexpected_response(world, production, role, remote):
     wrong, words = [], set()
 
     for call in walk(world, role, remote):
@@ -119,13 +119,13 @@ def test_crawl_finds_no_address_that_answers_otherwise_than_meant(world, product
     assert words == SEEN[role]
 
 
-def test_table_names_every_address_and_no_other():
+def test_table_lists_exactly_the_existing_urls():
     named = set(addresses(get_resolver())) - SHADOWED
 
     assert sorted(named) == sorted(TABLE)
 
 
-def test_table_of_the_portal_names_the_same_methods():
+def test_portals_table_lists_the_same_methods():
     admin = {name for name in TABLE if name.startswith(("admin:", "admin/"))}  # all of it is one page of the portal's
     named = {name: set(row) for name, (address, row) in TABLE.items() if name not in admin}
     head = {name: {"HEAD"} & row for name, row in named.items() if not TABLE[name][0].startswith("/api/")}
@@ -133,7 +133,7 @@ def test_table_of_the_portal_names_the_same_methods():
     assert {name: set(methods) | head.get(name, set()) for name, methods in page_access.PAGES.items()} == named
 
 
-def test_address_of_the_table_is_the_named_one():
+def test_urls_of_the_table_have_the_given_names():
     wrong = {}
     for name, (address, _row) in TABLE.items():
         match = resolve(re.sub(r"{\w+}", "7", address.partition("?")[0]))
@@ -143,13 +143,13 @@ def test_address_of_the_table_is_the_named_one():
     assert wrong == {}
 
 
-def test_table_of_foreign_records_names_pages_that_are_open_to_doctors():
+def test_table_of_foreign_records_lists_pages_open_to_doctors():
     closed = {name for name in FOREIGN_TO_A_DOCTOR if not any(DOCTOR in roles for roles in TABLE[name][1].values())}
 
     assert closed == set()
 
 
-def test_unmeant_method_changes_nothing(client, own, administrator):
+def test_unsupported_method_changes_nothing(client, own, administrator):
     with Cases(client=client) as case:
         for method in ["HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW"]:
             with case(method):
@@ -194,7 +194,7 @@ def test_anonymous_action_changes_nothing(client, own):
 # One's own and other people's
 
 
-def test_doctor_acts_on_an_appointment_of_the_own_diary(client, doctor_user):
+def test_doctor_acts_on_an_appointment_in_their_own_diary(client, doctor_user):
     table = [
         ("arrive", "booked", "arrived"),
         ("no-show", "booked", "no_show"),
@@ -223,7 +223,7 @@ def test_doctor_acts_on_an_appointment_of_the_own_diary(client, doctor_user):
                 assert appointment.status == becomes
 
 
-def test_doctor_cannot_act_on_an_appointment_of_another_diary(client, own, doctor_user):
+def test_doctor_cannot_act_on_an_appointment_in_another_diary(client, own, doctor_user):
     with Cases(client=client) as case:
         for action in ["arrive", "no-show", "start", "complete", "attended", "undo"]:
             for status in ["booked", "arrived", "in_consultation"]:
@@ -238,7 +238,7 @@ def test_doctor_cannot_act_on_an_appointment_of_another_diary(client, own, docto
                     assert state() == before
 
 
-def test_doctor_cannot_open_an_appointment_of_another_diary(client, own, other, doctor_user):
+def test_doctor_cannot_open_an_appointment_in_another_diary(client, own, other, doctor_user):
     client.force_login(doctor_user)
 
     response = client.get(f"/appointments/{other.pk}/")
@@ -257,7 +257,7 @@ def test_doctor_without_a_login_owns_nothing(client, own, doctor_user):
     assert response.status_code == 403
 
 
-def test_doctor_finds_no_record_of_a_stranger(client, own, other, doctor_user):
+def test_doctor_cannot_open_records_of_other_doctors_patients(client, own, other, doctor_user):
     client.force_login(doctor_user)
 
     response = client.get(f"/patients/{other.patient.pk}/")
@@ -283,7 +283,7 @@ def test_doctor_sees_shared_patient_without_appointments_of_others(client, own, 
 
 
 @pytest.mark.parametrize("status", ["in_consultation", "completed"])
-def test_receptionist_cannot_take_back_what_only_a_doctor_sets(at_desk, status):
+def test_receptionist_cannot_undo_a_doctors_status(at_desk, status):
     completed_at = TODAY_AT_8 if status == "completed" else None
     appointment = AppointmentFactory(start_time=TODAY_AT_8, status=status, completed_at=completed_at)
     before = state()
@@ -335,7 +335,7 @@ def test_page_outside_the_table_is_closed_even_to_a_superuser(client, monkeypatc
     assert client.post("/doctors/").status_code == 403
 
 
-def test_page_outside_the_table_sends_a_stranger_to_the_login(client, monkeypatch):
+def test_page_outside_the_table_redirects_anonymous_users_to_login(client, monkeypatch):
     monkeypatch.delitem(page_access.PAGES, "livez")
 
     response = client.get("/livez")
@@ -381,7 +381,7 @@ def held_by(role):
     }
 
 
-def test_group_holds_what_its_role_names():
+def test_group_has_the_permissions_of_its_role():
     with Cases() as case:
         for role in [RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR]:
             with case(role):
@@ -389,7 +389,7 @@ def test_group_holds_what_its_role_names():
 
 
 @pytest.mark.both_databases
-def test_migrate_gives_back_a_permission_taken_from_a_group():
+def test_migrate_restores_a_permission_removed_from_a_group():
     group = Group.objects.get(name=RECEPTIONIST)
     group.permissions.remove(Permission.objects.get(codename="add_appointment"))
 
@@ -399,7 +399,7 @@ def test_migrate_gives_back_a_permission_taken_from_a_group():
 
 
 @pytest.mark.both_databases
-def test_migrate_takes_away_a_permission_given_to_a_group():
+def test_migrate_removes_a_permission_added_to_a_group():
     group = Group.objects.get(name=MANAGER)
     group.permissions.add(Permission.objects.get(codename="view_patient"))
 
@@ -409,7 +409,7 @@ def test_migrate_takes_away_a_permission_given_to_a_group():
 
 
 @pytest.mark.both_databases
-def test_migrate_makes_a_missing_group():
+def test_migrate_creates_a_missing_group():
     Group.objects.filter(name=DOCTOR).delete()
 
     call_command("migrate", verbosity=0)
@@ -445,7 +445,7 @@ def test_every_permission_the_pages_ask_for_belongs_to_a_role():
     assert asked - {"public", "signed in"} <= set().union(*ROLES.values())
 
 
-def test_patient_without_a_doctor_is_no_doctors_own(client, own, doctor_user):
+def test_patient_without_appointments_belongs_to_no_doctor(client, own, doctor_user):
     stranger = PatientFactory()
     client.force_login(doctor_user)
 
@@ -454,7 +454,7 @@ def test_patient_without_a_doctor_is_no_doctors_own(client, own, doctor_user):
     assert response.status_code == 404
 
 
-def test_page_that_anybody_may_open_by_one_method_is_not_open_by_another(client, receptionist, monkeypatch):
+def test_public_method_does_not_open_other_methods_of_a_page(client, receptionist, monkeypatch):
     monkeypatch.setitem(
         page_access.PAGES, "patients:patient_search", {"GET": page_access.PUBLIC, "POST": ("nobody.has_this",)}
     )

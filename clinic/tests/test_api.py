@@ -32,7 +32,7 @@ ANA = {"first_name": "Ana", "last_name": "Lopes", "email": "ana.lopes@example.co
 # Tokens
 
 
-def test_call_without_a_token_in_force_answers_401(receptionist):
+def test_call_without_a_valid_token_answers_401(receptionist):
     with Cases() as case:
         for authorization in ["", "Bearer", "Bearer ", "Bearer nonsense", "Basic abc", "Token {}", "{}"]:
             with case(authorization):
@@ -100,7 +100,7 @@ def test_unencrypted_documentation_redirects_like_pages(with_tls):
     assert (response.status_code, response["Location"]) == (301, "https://testserver/api/docs")
 
 
-def test_session_opens_nothing_of_the_api(at_desk):
+def test_session_gives_no_api_access(at_desk):
     assert at_desk.get("/api/doctors").status_code == 401
     assert at_desk.post("/api/patients", json.dumps(ANA), content_type="application/json").status_code == 401
 
@@ -121,7 +121,7 @@ def test_token_secret_is_not_stored(receptionist):
 
 
 @pytest.mark.both_databases
-def test_use_of_a_token_is_noted_to_the_minute(receptionist, now):
+def test_use_of_a_token_is_recorded_to_the_minute(receptionist, now):
     program = ApiClient(receptionist)
     seen = []
 
@@ -165,7 +165,7 @@ def test_command_prints_the_token_alone_in_the_last_line(receptionist):
     assert (token.name, token.user, token.expires_at) == ("Phone system", receptionist, NOW + dt.timedelta(days=90))
 
 
-def test_command_refuses(receptionist):
+def test_command_refuses_invalid_arguments(receptionist):
     table = [("nobody",), ("reception", "--days", "0"), ("reception", "--days", "4000"), ("reception", "--name", "")]
     with Cases() as case:
         for args in table:
@@ -176,7 +176,7 @@ def test_command_refuses(receptionist):
                 assert not ApiToken.objects.exists()
 
 
-def test_administrator_makes_a_token_that_is_shown_once(in_admin, receptionist):
+def test_administrator_creates_a_token_that_is_shown_once(in_admin, receptionist):
     response = in_admin.post(
         reverse("admin:clinic_apitoken_add"),
         {"user": receptionist.pk, "name": "Phone system", "expires_at_0": "24/11/2027", "expires_at_1": "09:00"},
@@ -232,7 +232,7 @@ def test_cache_that_cannot_count_refuses_no_call(api, settings, monkeypatch, mis
     assert [api.get("/doctors").status_code for _ in range(2)] == [200, 200]
 
 
-def test_token_of_a_user_who_is_not_active_or_that_is_over_is_not_made(in_admin, receptionist):
+def test_token_for_an_inactive_user_or_with_a_past_end_is_refused(in_admin, receptionist):
     receptionist.is_active = False
     receptionist.save()
 
@@ -247,7 +247,7 @@ def test_token_of_a_user_who_is_not_active_or_that_is_over_is_not_made(in_admin,
     assert not ApiToken.objects.exists()
 
 
-def test_administrator_makes_no_token_with_more_rights_than_a_role_has(in_admin):
+def test_administrator_cannot_create_a_token_beyond_the_roles(in_admin):
     superuser = User.objects.create_superuser("root")
 
     response = in_admin.post(reverse("admin:clinic_apitoken_add"), {"user": superuser.pk, "name": "All of it"})
@@ -267,7 +267,7 @@ def test_revoked_token_cannot_be_changed(in_admin, receptionist):
     assert "revoked" in in_admin.get(reverse("admin:clinic_apitoken_changelist")).content.decode()
 
 
-def test_token_that_has_run_out_gets_no_new_end(in_admin, receptionist, now):
+def test_expired_token_cannot_be_extended(in_admin, receptionist, now):
     program = ApiClient(receptionist)
     token = ApiToken.objects.get()
     token.expires_at = timezone.now() - dt.timedelta(days=5)
@@ -279,7 +279,7 @@ def test_token_that_has_run_out_gets_no_new_end(in_admin, receptionist, now):
     assert program.get("/doctors").status_code == 401
 
 
-def test_administrator_leaves_a_superusers_token_as_it_is(in_admin):
+def test_administrator_cannot_change_a_superusers_token(in_admin):
     superuser = User.objects.create_superuser("root")
     program = ApiClient(superuser)
     token = ApiToken.objects.get()
@@ -292,7 +292,7 @@ def test_administrator_leaves_a_superusers_token_as_it_is(in_admin):
     assert program.get("/doctors").status_code == 200
 
 
-def test_session_opens_nothing_of_the_api_below_a_prefix_either(at_desk):
+def test_session_gives_no_api_access_below_a_prefix(at_desk):
     assert at_desk.get("/api/doctors", SCRIPT_NAME="/clinic").status_code == 401
     assert at_desk.get("/api/fhir/Practitioner", SCRIPT_NAME="/clinic").status_code == 401
 
@@ -300,7 +300,7 @@ def test_session_opens_nothing_of_the_api_below_a_prefix_either(at_desk):
 # Errors
 
 
-def test_addresses_and_methods_that_there_are_not(api):
+def test_unknown_urls_and_methods(api):
     table = [
         ("GET", "/nothing", 404),
         ("POST", "/nothing/at/all", 404),
@@ -321,7 +321,7 @@ def test_addresses_and_methods_that_there_are_not(api):
 
 
 @pytest.mark.both_databases
-def test_bodies_that_are_none(api):
+def test_invalid_bodies(api):
     table = [
         ("{", "application/json", 400),
         ("", "application/json", 422),
@@ -347,7 +347,7 @@ def test_bodies_that_are_none(api):
                 assert not Patient.objects.exists()
 
 
-def test_actions_want_no_body_that_is_none(api):
+def test_actions_refuse_an_invalid_body(api):
     with Cases() as case:
         for raw in ["{", "[" * 50_000, "9" * 5_000, b"\xff\xfe"]:
             for key in [{}, {"Idempotency_Key": "0b51ec12-2f5c-4c0c-9d3f-1f1b27d1d3b4"}]:
@@ -370,7 +370,7 @@ def test_body_in_chunks_answers_411(api):
     assert api.post("/patients", ANA, Transfer_Encoding="chunked").status_code == 411
 
 
-def test_charset_that_a_request_claims_makes_no_difference(monkeypatch):
+def test_declared_charset_makes_no_difference(monkeypatch):
     read = []
     monkeypatch.setattr(wsgi, "_serve", lambda environ, start_response: read.append(WSGIRequest(environ)) or [])
     with Cases() as case:
@@ -392,7 +392,7 @@ def test_number_of_errors_is_limited(api):
     assert len(error_codes(response)) == 20
 
 
-def test_names_in_a_query_that_are_not_known_are_refused(api):
+def test_unknown_query_parameters_are_refused(api):
     table = [
         ("/appointments?date=2026-11-24&doctor=3", "doctor"),
         ("/doctors?active=true", "active"),
@@ -407,7 +407,7 @@ def test_names_in_a_query_that_are_not_known_are_refused(api):
 
 
 @pytest.mark.both_databases
-def test_busy_database_answers_503_and_says_when_to_come_again(api, monkeypatch):
+def test_busy_database_answers_503_with_retry_after(api, monkeypatch):
     def away(*args, **kwargs):
         raise OperationalError(2006, "Server has gone away")
 
@@ -418,7 +418,7 @@ def test_busy_database_answers_503_and_says_when_to_come_again(api, monkeypatch)
     assert (response.status_code, response["Retry-After"], error_codes(response)) == (503, "5", [])
 
 
-def test_database_that_is_away_when_the_token_is_looked_up_answers_503(api, monkeypatch):
+def test_unavailable_database_at_token_lookup_answers_503(api, monkeypatch):
     def away(*args, **kwargs):
         raise OperationalError(2006, "Server has gone away")
 
@@ -427,7 +427,7 @@ def test_database_that_is_away_when_the_token_is_looked_up_answers_503(api, monk
     assert api.get("/doctors").status_code == 503
 
 
-def test_mistake_of_ours_answers_500_without_a_word_of_it(api, monkeypatch):
+def test_internal_error_answers_500_without_details(api, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError("Maria Santos")
 
@@ -440,7 +440,7 @@ def test_mistake_of_ours_answers_500_without_a_word_of_it(api, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/patients/999999"])
-def test_errors_are_no_html_while_developing_either(api, settings, path):
+def test_errors_are_not_html_in_debug_mode(api, settings, path):
     settings.DEBUG = True
 
     assert error_codes(api.get(path)) == []
@@ -463,7 +463,7 @@ def test_same_key_gives_the_same_answer_and_does_nothing_more(api):
     assert not Patient.objects.exists()
 
 
-def test_answer_with_a_key_is_that_without_one(api):
+def test_response_with_a_key_equals_one_without(api):
     with_key = api.post("/patients", ANA, Idempotency_Key=str(uuid.uuid4()))
     without = api.get(with_key["Location"].removeprefix("/api"))
 
@@ -513,7 +513,7 @@ def test_action_sent_twice_with_a_key_is_done_once(api):
 
 
 @pytest.mark.both_databases
-def test_key_of_somebody_else_is_another(api, admin_api):
+def test_same_key_of_another_user_is_a_different_key(api, admin_api):
     key = str(uuid.uuid4())
     api.post("/patients", ANA, Idempotency_Key=key)
 
@@ -534,7 +534,7 @@ def test_refusal_is_not_stored(api):
     assert (refused.status_code, done.status_code) == (400, 201)
 
 
-def test_key_that_is_no_uuid_answers_422(api):
+def test_key_that_is_not_a_uuid_answers_422(api):
     with Cases() as case:
         for key in ["", "7", "not-a-uuid"]:
             with case(key):
@@ -566,7 +566,7 @@ def test_stored_responses_are_deleted_without_further_calls(api, client, recepti
 
 
 @pytest.mark.both_databases
-def test_work_that_fails_keeps_no_answer(api, monkeypatch):
+def test_failed_request_stores_no_response(api, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError
 

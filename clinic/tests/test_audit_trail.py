@@ -178,7 +178,7 @@ def test_last_day_before_first_day_is_refused_at_its_field(in_admin, maria):
     assert not in_admin.get(TRAIL, {"first": "2026-11-02", "last": "2026-11-02"}).context["form"].errors
 
 
-def test_nonsense_in_the_address_is_no_error(in_admin):
+def test_nonsense_in_the_url_is_no_error(in_admin):
     queries = ["patient=x", f"patient={'9' * 20}", "user=x", "event=x", "first=x", "last=9999-99-99", "before=x"]
 
     statuses = {query: in_admin.get(f"{TRAIL}?{query}").status_code for query in queries}

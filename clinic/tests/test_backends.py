@@ -19,7 +19,7 @@ def as_read(user):
     return User.objects.get(pk=user.pk)
 
 
-def test_role_and_what_it_allows_are_read_in_one_query(django_assert_num_queries):
+def test_role_and_permissions_are_read_in_one_query(django_assert_num_queries):
     for role in (RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR):
         user = as_read(UserFactory(role=role))
 
@@ -31,7 +31,7 @@ def test_role_and_what_it_allows_are_read_in_one_query(django_assert_num_queries
             assert user.get_all_permissions() == user.get_group_permissions() == ROLES[role]
 
 
-def test_two_roles_allow_what_either_allows_and_are_named_in_order():
+def test_two_roles_combine_and_are_listed_in_order():
     user = UserFactory(role=RECEPTIONIST)
     user.groups.add(Group.objects.get(name=DOCTOR))
 
@@ -51,7 +51,7 @@ def test_group_without_permissions_is_a_role_that_allows_nothing():
     assert user.get_all_permissions() == set()
 
 
-def test_user_without_a_role_may_nothing(django_assert_num_queries):
+def test_user_without_a_role_has_no_permissions(django_assert_num_queries):
     user = as_read(UserFactory())
 
     with django_assert_num_queries(1):
@@ -78,7 +78,7 @@ def test_inactive_user_keeps_role_but_has_no_permissions():
     assert user.role == ADMINISTRATOR
 
 
-def test_superuser_may_everything_without_a_role(django_assert_num_queries):
+def test_superuser_has_all_permissions_without_a_role(django_assert_num_queries):
     user = as_read(UserFactory(is_superuser=True))
 
     with django_assert_num_queries(1):
@@ -93,7 +93,7 @@ def test_anonymous_user_has_no_permissions_and_makes_no_query(django_assert_num_
         assert AnonymousUser().get_all_permissions() == set()
 
 
-def test_roles_allow_nothing_about_one_record_in_particular(patient):
+def test_roles_give_no_object_permissions(patient):
     user = as_read(UserFactory(role=RECEPTIONIST))
 
     assert not user.has_perm("patients.view_patient", patient)
@@ -109,7 +109,7 @@ def test_removed_role_is_gone_at_the_next_request(client):
     assert client.get("/patients/").status_code == 403
 
 
-def test_page_with_the_top_bar_costs_session_user_and_roles(client):
+def test_page_with_the_top_bar_queries_session_user_and_roles(client):
     for role in (RECEPTIONIST, ADMINISTRATOR):
         client.force_login(UserFactory(role=role))
 

@@ -137,7 +137,7 @@ def test_date_is_read_in_the_chosen_order_or_refused():
     assert read == day_first_and_month_first
 
 
-def test_refused_date_says_what_is_wrong_with_it():
+def test_refused_date_explains_what_is_wrong():
     refusals = {
         ("29/02/1991", False): "This date does not exist.",
         ("1991-02-29", False): "This date does not exist.",

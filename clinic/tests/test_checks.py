@@ -58,7 +58,7 @@ def test_isolation_setting_without_options_is_fine(configure):
     assert check_isolation_setting() == []
 
 
-def test_isolation_setting_of_sqlite_is_not_looked_at(configure):
+def test_isolation_setting_of_sqlite_is_not_checked(configure):
     configure({"default": {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {}}})
 
     assert check_isolation_setting() == []
@@ -124,14 +124,14 @@ def test_database_session_wrong_in_both_is_refused_for_both(mariadb):
     assert ids(check_database_session(["default"])) == ["clinic.E001", "clinic.E002"]
 
 
-def test_portal_that_answers_to_any_host_is_warned_of(settings):
+def test_allowed_hosts_wildcard_gives_a_warning(settings):
     for hosts in (["*"], ["a.example", "*"]):
         settings.ALLOWED_HOSTS = hosts
 
         assert ids(check_hosts()) == ["clinic.W001"], hosts
 
 
-def test_portal_that_answers_to_named_hosts_is_fine(settings):
+def test_named_allowed_hosts_give_no_warning(settings):
     for hosts in (["clinic.example.org"], [".example.org"], []):
         settings.ALLOWED_HOSTS = hosts
 
@@ -151,13 +151,13 @@ def database_at(monkeypatch):
     return put
 
 
-def test_database_elsewhere_without_tls_is_warned_of(database_at):
+def test_remote_database_without_tls_gives_a_warning(database_at):
     database_at("db.example.org", cipher="")
 
     assert ids(check_database_line(["default"])) == ["clinic.W002"]
 
 
-def test_database_with_tls_or_on_this_machine_is_fine(database_at):
+def test_database_with_tls_or_local_gives_no_warning(database_at):
     databases = [
         ("db.example.org", "TLS_AES_256_GCM_SHA384", "mysql"),
         ("localhost", "", "mysql"),
@@ -175,7 +175,7 @@ def test_database_with_tls_or_on_this_machine_is_fine(database_at):
 
 
 @pytest.mark.both_databases
-def test_cipher_is_asked_of_the_session(mariadb, monkeypatch):
+def test_cipher_is_read_from_the_session(mariadb, monkeypatch):
     monkeypatch.setattr("clinic.checks._is_local", lambda alias: False)
     with mariadb.cursor() as cursor:
         cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")

@@ -128,7 +128,7 @@ def test_today_changes_at_the_clinics_midnight():
     assert {instant: clinic_time.today(at=instant) for instant in expected} == expected
 
 
-def test_today_without_an_instant_is_that_of_the_clock(now, settings):
+def test_today_without_an_instant_uses_the_clock(now, settings):
     settings.TIME_ZONE = "Pacific/Auckland"
     now.move_to(utc(2026, 11, 24, 11, 0))
 
@@ -161,7 +161,7 @@ def test_instant_at_a_time_that_comes_once():
     assert {instant.tzinfo for instant in found.values()} == {dt.UTC}
 
 
-def test_instant_at_a_skipped_time_is_refused_whichever_is_asked_for():
+def test_instant_at_a_skipped_time_is_refused():
     skipped = [
         (LISBON, dt.date(2026, 3, 29), dt.time(1, 0)),
         (LISBON, dt.date(2026, 3, 29), dt.time(1, 59)),
@@ -196,13 +196,13 @@ REPEATED = {
 }
 
 
-def test_instant_at_a_repeated_time_asks_which():
+def test_instant_at_a_repeated_time_is_ambiguous():
     codes = {case: in_zone(case[0], refusal_code, clinic_time.instant_at, *case[1:]) for case in REPEATED}
 
     assert codes == dict.fromkeys(REPEATED, "ambiguous_time")
 
 
-def test_instant_at_a_repeated_time_takes_the_one_asked_for():
+def test_instant_at_a_repeated_time_uses_the_requested_one():
     expected = {case: [first, first + dt.timedelta(minutes=minutes)] for case, (first, minutes) in REPEATED.items()}
 
     found = {
@@ -306,7 +306,7 @@ def test_date_text_is_the_clinics_date_not_that_of_utc():
     assert clinic_time.date_text(utc(2026, 6, 30, 23, 30)) == "Wed 1 Jul 2026"
 
 
-def test_time_text_says_which_of_two_on_the_night_the_clocks_go_back(settings):
+def test_time_text_distinguishes_repeated_times(settings):
     settings.TIME_ZONE = "Europe/Lisbon"
 
     first, second, after = (utc(2026, 10, 25, hour, minute) for hour, minute in ((0, 30), (1, 30), (2, 0)))

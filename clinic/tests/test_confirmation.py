@@ -78,7 +78,7 @@ def test_pages_to_be_confirmed_are_pages_of_the_portal():
     assert set(ASKED) <= set(TABLE)
 
 
-def test_page_asks_who_it_is_when_the_sign_in_is_a_while_ago(stale):
+def test_page_asks_for_the_password_after_ten_minutes(stale):
     with Cases(client=stale) as case:
         for page, method in EACH:
             with case(page, method):
@@ -89,7 +89,7 @@ def test_page_asks_who_it_is_when_the_sign_in_is_a_while_ago(stale):
                 assert ("sent=1" in response["Location"]) == (method == "POST")
 
 
-def test_page_asks_nothing_right_after_the_sign_in(in_admin, now):
+def test_page_asks_for_no_password_right_after_login(in_admin, now):
     with Cases(client=in_admin, now=now) as case:
         for page, method in EACH:
             with case(page, method):
@@ -98,18 +98,18 @@ def test_page_asks_nothing_right_after_the_sign_in(in_admin, now):
                 assert not asks(in_admin.generic(method, address_of(page)))
 
 
-def test_other_page_asks_nothing(stale):
+def test_other_pages_ask_for_no_password(stale):
     with Cases(client=stale) as case:
         for page in ["/", "/patients/", "/admin/", "/admin/clinic/user/", "/admin/patients/patient/"]:
             with case(page):
                 assert stale.get(page).status_code == 200
 
 
-def test_head_asks_as_get_does(stale):
+def test_head_asks_like_get(stale):
     assert asks(stale.head(EXPORT))
 
 
-def test_what_was_sent_is_not_carried_out(stale, receptionist):
+def test_sent_form_is_not_processed(stale, receptionist):
     before = User.objects.count()
 
     stale.post("/admin/clinic/user/add/", {"username": "nuno", "password1": GOOD, "password2": GOOD})
@@ -121,7 +121,7 @@ def test_what_was_sent_is_not_carried_out(stale, receptionist):
     assert not ApiToken.objects.exists()
 
 
-def test_feed_is_not_made_before(stale, doctor):
+def test_feed_is_not_created_before_confirmation(stale, doctor):
     assert stale.get(f"/doctors/{doctor.pk}/calendar/").status_code == 200
 
     stale.post(f"/doctors/{doctor.pk}/calendar/", {"make": ""})
@@ -135,7 +135,7 @@ def test_user_without_access_is_not_asked_to_confirm(at_desk, now):
     assert at_desk.get(EXPORT).status_code == 403
 
 
-def test_password_leads_back_and_opens_the_page_for_ten_minutes(stale, now):
+def test_password_opens_the_page_for_ten_minutes(stale, now):
     response = stale.post(CONFIRM, {"password": PASSWORD, "next": EXPORT})
 
     assert response["Location"] == EXPORT
@@ -161,7 +161,7 @@ def test_confirming_before_ending_other_sessions_returns_to_the_list(stale, admi
     assert not get_user(other).is_authenticated
 
 
-def test_download_leads_back_to_the_page_that_offers_it(stale):
+def test_download_returns_to_the_page_that_offers_it(stale):
     table = [
         ("/patients/export/?as=csv", "/patients/export/"),
         ("/patients/7/data/?as=html", "/patients/7/data/"),
@@ -206,7 +206,7 @@ def test_cancel_url_is_never_another_host(stale):
                 assert stale.get(CONFIRM, {"next": EXPORT, "back": target}).context["back_url"] == "/schedule/"
 
 
-def test_page_says_why_and_what_became_of_what_was_sent(stale):
+def test_page_explains_why_and_that_nothing_was_processed(stale):
     asked = stale.post("/admin/clinic/apitoken/add/", {"name": "Program"})
     page = stale.get(asked["Location"])
 
@@ -220,7 +220,7 @@ def test_next_url_of_another_host_is_ignored(stale):
     assert response["Location"] == "/accounts/"
 
 
-def test_session_has_another_key_afterwards(stale, administrator):
+def test_session_key_changes_afterwards(stale, administrator):
     key = stale.session.session_key
 
     stale.post(CONFIRM, {"password": PASSWORD})
@@ -237,7 +237,7 @@ def test_wrong_password_confirms_nothing(stale):
     assert asks(stale.get(EXPORT))
 
 
-def test_password_of_somebody_else_confirms_nothing(stale):
+def test_password_of_another_user_confirms_nothing(stale):
     UserFactory(username="other", password="heron-lantern-4711")
 
     response = stale.post(CONFIRM, {"username": "other", "password": "heron-lantern-4711"})
@@ -246,7 +246,7 @@ def test_password_of_somebody_else_confirms_nothing(stale):
 
 
 @pytest.mark.both_databases
-def test_wrong_passwords_count_as_those_at_the_login_do(stale):
+def test_wrong_passwords_count_as_failed_logins(stale):
     statuses = [stale.post(CONFIRM, {"password": "wrong"}).status_code for _ in range(5)]
 
     response = stale.post(CONFIRM, {"password": PASSWORD})
@@ -314,7 +314,7 @@ def test_confirming_with_a_code_satisfies_required_second_factor(stale, device, 
     assert stale.get("/patients/").status_code == 200
 
 
-def test_button_without_a_page_of_its_own_leads_back_to_the_page_it_was_on(stale, device, settings):
+def test_button_without_its_own_page_returns_to_the_referring_page(stale, device, settings):
     settings.REQUIRE_SECOND_FACTOR = True
 
     asked = stale.post("/appointments/7/arrive/", headers=referring_page("/schedule/2026-11-24/"))

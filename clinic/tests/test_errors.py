@@ -78,7 +78,7 @@ def test_every_page_is_503_with_the_database_down(quiet):
                     assert "no-store" in response["Cache-Control"]
 
 
-def test_database_down_matters_to_no_stranger_who_needs_nothing_of_it():
+def test_public_pages_without_queries_work_with_the_database_down():
     table = [
         ("/accounts/login/", "GET", 200),
         ("/nowhere/", "GET", 404),
@@ -148,7 +148,7 @@ def test_error_page_reveals_no_details(quiet, monkeypatch):
                 assert_styled_and_silent(quiet.get("/doctors/"), status)
 
 
-def test_session_that_ended_meanwhile_shows_an_error_page(quiet, monkeypatch):
+def test_session_ended_meanwhile_shows_an_error_page(quiet, monkeypatch):
     monkeypatch.setattr(SessionStore, "save", broken(UpdateError(SECRET)))
 
     response = quiet.post("/patients/", {"query": "santos"})
@@ -196,7 +196,7 @@ def test_foreign_host_gets_no_information(quiet):
                 assert not host or host not in response.content.decode()
 
 
-def test_odd_address_is_not_found(quiet):
+def test_malformed_url_is_not_found(quiet):
     table = [
         "/%00/",
         "/patients/%00/",
@@ -218,7 +218,7 @@ def test_odd_address_is_not_found(quiet):
                 assert_styled_and_silent(quiet.get(address), 404)
 
 
-def test_odd_query_is_no_error_of_ours(quiet):
+def test_malformed_query_is_no_server_error(quiet):
     table = [
         "x=" + "a" * 7000,
         "&".join("a" for _ in range(900)),
@@ -273,7 +273,7 @@ def test_form_from_another_origin_shows_an_error_page(receptionist):
                 assert_styled_and_silent(response, 403)
 
 
-def test_made_up_session_is_a_strangers(client):
+def test_forged_session_is_anonymous(client):
     with Cases(client=client) as case:
         for cookie in ["", "x", "x" * 4000, "\x00", "../../x", "é", "' OR 1=1"]:
             with case(cookie):

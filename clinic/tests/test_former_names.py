@@ -31,7 +31,7 @@ def old_entry(displaced):
     return AuditEntry.objects.log_create(displaced, action=AuditEntry.Action.UPDATE, changes=OLD_CHANGES)
 
 
-def test_every_former_name_leads_to_a_field_of_today():
+def test_every_former_name_maps_to_a_current_field():
     for kind, names in FORMER_NAMES.items():
         fields = {field.name for field in apps.get_model(*kind)._meta.get_fields()}
 
@@ -39,11 +39,11 @@ def test_every_former_name_leads_to_a_field_of_today():
         assert fields.isdisjoint(names)
 
 
-def test_old_entry_has_the_names_of_today(old_entry):
+def test_old_entry_has_current_names(old_entry):
     assert set(changes_of(old_entry)) == {"reasons", "change", "informed_at", "informed_by", "reinstated"}
 
 
-def test_trail_shows_an_old_entry_by_the_labels_of_today(old_entry):
+def test_trail_shows_an_old_entry_with_current_labels(old_entry):
     (row,) = describe_entries([old_entry])
 
     assert ("informed at", "–", "Tue 24 Nov 2026 09:00") in row.changes

@@ -233,7 +233,7 @@ def test_frames_allowed_by_both_headers_lower_the_score():
     assert score(framed) == 80
 
 
-def test_what_is_added_does_not_make_up_for_more_than_ten_lost():
+def test_bonus_does_not_offset_more_than_ten_lost_points():
     assert MODIFIERS["hsts-not-implemented"] == -20
     assert score(FAULTS["hsts-not-implemented"]) == 80
     assert score(FAULTS["hsts-implemented-max-age-less-than-six-months"]) == 120

@@ -58,14 +58,14 @@ def test_upload_is_large_only_where_files_are_taken(in_admin, address):
     assert send(in_admin, address, MAX_UPLOAD).status_code == 413
 
 
-def test_length_that_is_no_number_is_refused_unread(in_admin):
+def test_non_numeric_length_is_refused_unread(in_admin):
     with Cases(client=in_admin) as case:
         for length in ["-1", "1e3", "0x10", "٣", "lots", "9" * 5000]:
             with case(length):
                 assert send(in_admin, "/patients/new/", length).status_code == 413
 
 
-def test_api_refuses_a_length_that_is_no_number(receptionist):
+def test_api_refuses_a_non_numeric_length(receptionist):
     with Cases() as case:
         for length in ["-1", "٣", "9" * 5000]:
             with case(length):
@@ -83,7 +83,7 @@ def test_body_in_chunks_is_refused(in_admin):
     assert response.status_code == 411
 
 
-def test_body_of_a_stranger_is_not_read_at_all():
+def test_anonymous_body_is_not_read():
     with Cases() as case:
         for address in [*IMPORTS, *PAGES[1:]]:
             with case(address):
@@ -104,7 +104,7 @@ def test_body_to_a_page_that_takes_none_is_not_read(in_admin):
     assert send(in_admin, "/doctors/", MAX_FORM + 1, method="GET").status_code == 413
 
 
-def test_form_within_the_limit_is_taken(in_admin):
+def test_form_within_the_limit_is_accepted(in_admin):
     query = "x" * (MAX_FORM - 100)
 
     response = in_admin.post("/patients/", f"query={query}", content_type=FORM)
@@ -182,7 +182,7 @@ def test_broken_body_is_answered_with_a_page_and_saves_nothing(in_admin):
                 assert not Patient.objects.exists()
 
 
-def test_body_that_breaks_off_is_answered(in_admin):
+def test_truncated_body_is_answered(in_admin):
     payload = FakePayload(b"first_name=")
 
     response = in_admin.generic(

@@ -141,7 +141,7 @@ def test_plan_leaves_three_past_appointments_without_an_outcome(at, last_working
     assert [appointment.status for appointment in over if appointment.status == Status.BOOKED] == today
 
 
-def test_plan_of_past_days_is_settled_but_for_what_was_forgotten():
+def test_plan_of_past_days_has_outcomes_except_forgotten_ones():
     past = [appointment for appointment in plan_clinic(at=NOW).appointments if local_day(appointment) < NOW.date()]
 
     shares = {
@@ -153,7 +153,7 @@ def test_plan_of_past_days_is_settled_but_for_what_was_forgotten():
     assert 0.05 < shares[Status.CANCELLED] < 0.1
 
 
-def test_plan_of_days_to_come_is_booked_or_cancelled():
+def test_plan_of_future_days_is_booked_or_cancelled():
     coming = [appointment for appointment in plan_clinic(at=NOW).appointments if local_day(appointment) > NOW.date()]
 
     assert {appointment.status for appointment in coming} == {Status.BOOKED, Status.CANCELLED}
@@ -169,7 +169,7 @@ def test_plan_has_each_doctor_with_one_patient_at_most():
     assert set(in_consultation.values()) == {1}
 
 
-def test_plan_stamps_what_the_status_says_and_nothing_after_now():
+def test_plan_sets_timestamps_by_status_and_none_in_the_future():
     stamped = {
         Status.BOOKED: (),
         Status.ARRIVED: ("arrived_at",),
@@ -206,7 +206,7 @@ def test_plan_sends_children_and_only_children_to_the_paediatrician():
     assert min(born) > dt.date(NOW.year - 17, 1, 1)
 
 
-def test_plan_of_patients_passes_the_fields_of_a_patient(now):
+def test_plan_of_patients_has_valid_fields(now):
     plan = plan_clinic(at=NOW)
 
     for planned in plan.patients:
@@ -221,7 +221,7 @@ def test_plan_of_patients_passes_the_fields_of_a_patient(now):
 
 
 @pytest.mark.both_databases
-def test_load_demo_writes_what_is_planned(loaded):
+def test_load_demo_saves_the_plan(loaded):
     plan = plan_clinic(at=NOW)
 
     written = Appointment.objects.values_list(

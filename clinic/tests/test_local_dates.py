@@ -43,11 +43,11 @@ def test_datetimes_can_come_latest_first(appointments):
     assert periods("year", order="DESC") == ["2026-01-01 00:00", "2025-01-01 00:00"]
 
 
-def test_datetimes_stay_within_what_is_filtered(appointments):
+def test_datetimes_respect_filters(appointments):
     march = Appointment.objects.filter(start_time__gte=dt.datetime(2026, 2, 1, tzinfo=ZoneInfo("UTC")))
 
     assert [start.month for start in march.datetimes("start_time", "month")] == [3, 10]
 
 
-def test_datetimes_of_nothing_are_none():
+def test_datetimes_of_an_empty_queryset_are_empty():
     assert periods("day") == []

@@ -61,7 +61,7 @@ def test_only_5_of_30_wrong_passwords_are_checked(receptionist, hashes):
     assert len(hashes) == MAX_FROM_ONE_FOR_ONE
 
 
-def test_locked_out_user_is_not_let_in_by_the_right_password(receptionist):
+def test_locked_out_user_cannot_log_in_with_the_right_password(receptionist):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
 
@@ -91,7 +91,7 @@ def test_behind_a_proxy_the_address_that_it_has_added_counts(receptionist, setti
     assert is_let_in(**{"x-forwarded-for": "198.51.100.8"})
 
 
-def test_other_user_at_the_same_address_is_let_in(receptionist, manager):
+def test_other_user_at_the_same_address_can_log_in(receptionist, manager):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
 
@@ -176,7 +176,7 @@ def test_spellings_equal_to_the_database_share_one_lockout(known_by_eszett):
 
 
 @pytest.mark.both_databases
-def test_failures_by_every_spelling_are_forgotten_with_the_users(known_by_eszett):
+def test_failures_by_every_spelling_are_reset_with_the_users(known_by_eszett):
     sign_in(username="m.sassos")
     sign_in(username="m.ßaßßoß", address="10.0.0.2")
 
@@ -317,7 +317,7 @@ def test_lockout_message_is_the_same_for_unknown_users(users):
                 assert answers == [words(sign_in(username="another")) for _ in range(7)]
 
 
-def test_neither_log_nor_counter_holds_what_was_typed(receptionist, caplog):
+def test_neither_log_nor_counter_contains_the_input(receptionist, caplog):
     caplog.set_level(logging.DEBUG)
     client = Client()
     for _ in range(MAX_FROM_ONE_FOR_ONE + 1):
@@ -337,7 +337,7 @@ def test_neither_log_nor_counter_holds_what_was_typed(receptionist, caplog):
 
 
 @pytest.mark.both_databases
-def test_name_that_was_typed_is_not_in_the_counter(receptionist):
+def test_typed_username_is_not_in_the_counter(receptionist):
     with Cases() as case:
         for typed in ["MySecret-Passphrase 77", "q.featherby@example.org", "reception"]:
             with case(typed):
@@ -350,13 +350,13 @@ def test_name_that_was_typed_is_not_in_the_counter(receptionist):
 
 
 @pytest.mark.both_databases
-def test_password_that_was_typed_as_the_name_is_nowhere():
+def test_password_typed_as_username_is_not_stored():
     sign_in(username="MySecret-Passphrase 77")
 
     assert places_of("passphrase") == []
 
 
-def test_programs_login_checks_are_clean_with_nothing_silenced(settings):
+def test_axes_checks_pass_with_nothing_silenced(settings):
     assert settings.SILENCED_SYSTEM_CHECKS == []
 
     call_command("check", tags=["security", "compatibility"], fail_level="WARNING", deploy=False)
@@ -370,7 +370,7 @@ def let_in_again(client, *users):
     return client.post("/admin/clinic/user/", sent)
 
 
-def test_administrator_lets_a_user_in_again(in_admin, receptionist, administrator):
+def test_administrator_unlocks_a_user(in_admin, receptionist, administrator):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
 
@@ -420,7 +420,7 @@ def test_list_of_users_shows_lockouts(in_admin, administrator, receptionist, man
     assert locked_in_list(in_admin) == set()
 
 
-def test_administrator_does_not_let_a_superuser_in_again(in_admin):
+def test_administrator_cannot_unlock_a_superuser(in_admin):
     superuser = UserFactory(username="root", is_superuser=True)
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(username="root")
@@ -433,7 +433,7 @@ def test_administrator_does_not_let_a_superuser_in_again(in_admin):
 # Where it leads
 
 
-def test_login_leads_to_the_page_asked_for_if_it_is_open_to_the_user(manager):
+def test_login_redirects_to_the_requested_page_if_permitted(manager):
     table = [
         ("/schedule/2026-11-24/?layout=list", "/schedule/2026-11-24/?layout=list"),
         ("/accounts/", "/accounts/"),
@@ -481,7 +481,7 @@ def test_other_user_in_second_tab_does_not_continue_the_session(receptionist, ma
     assert response.status_code == 403
 
 
-def test_form_of_another_page_without_its_token_is_refused_still(receptionist):
+def test_form_of_another_page_without_its_token_is_still_refused(receptionist):
     client = Client(enforce_csrf_checks=True)
     client.force_login(receptionist)
 
@@ -491,7 +491,7 @@ def test_form_of_another_page_without_its_token_is_refused_still(receptionist):
 # One login everywhere
 
 
-def test_page_of_the_admin_leads_to_that_of_the_portal(in_admin):
+def test_admin_login_redirects_to_the_portals(in_admin):
     table = [
         ("/admin/password_change/", "/accounts/password_change/"),
         ("/admin/password_change/done/", "/accounts/password_change/done/"),
@@ -503,7 +503,7 @@ def test_page_of_the_admin_leads_to_that_of_the_portal(in_admin):
                 assert in_admin.get(page)["Location"] == leads_to
 
 
-def test_admin_log_out_is_that_of_the_portal(in_admin):
+def test_admin_logout_is_the_portals(in_admin):
     assert in_admin.post("/admin/logout/")["Location"] == "/accounts/login/"
     assert not get_user(in_admin).is_authenticated
 

@@ -207,7 +207,7 @@ def test_each_request_has_an_id_that_the_client_does_not_choose(log, client):
     assert NAME not in log.getvalue()
 
 
-def test_id_holds_inside_the_request_only(log):
+def test_request_id_is_set_only_inside_the_request(log):
     class Request:
         pass
 
@@ -237,7 +237,7 @@ FAILURES = {
 
 
 @pytest.mark.django_db
-def test_failure_does_not_bring_what_was_typed_into_the_log(log, raising, receptionist, monkeypatch):
+def test_failure_does_not_log_input(log, raising, receptionist, monkeypatch):
     with Cases() as case:
         for name in FAILURES:
             with case(name):
@@ -273,7 +273,7 @@ TYPED = {
 
 
 @pytest.mark.django_db
-def test_what_is_typed_never_reaches_the_log(log, administrator):
+def test_input_never_reaches_the_log(log, administrator):
     with Cases() as case:
         for checks_csrf in [True, False]:
             for name in TYPED:
@@ -310,7 +310,7 @@ def test_no_line_is_forged_by_an_address_or_a_header(log, at_desk):
 
 
 @pytest.mark.django_db
-def test_day_of_work_leaves_no_name_in_the_log(log, at_desk):
+def test_log_of_a_working_day_contains_no_names(log, at_desk):
     sent = {"first_name": NAME, "last_name": NAME, "email": EMAIL}
     at_desk.post("/patients/new/", sent)
     patient = Patient.objects.get(email=EMAIL)

@@ -64,7 +64,7 @@ def assert_stays(location):
     assert not any(char in location for char in "\r\n")
 
 
-def test_login_never_leads_out_of_the_portal(receptionist):
+def test_login_never_redirects_to_another_host(receptionist):
     with Cases() as case:
         for target in TRICKS:
             with case(target):
@@ -100,7 +100,7 @@ def test_login_form_sent_twice_never_redirects_to_another_host(receptionist):
                 assert response["Location"] == "/"
 
 
-def test_logout_never_leads_out_of_the_portal(at_desk):
+def test_logout_never_redirects_to_another_host(at_desk):
     with Cases(client=at_desk) as case:
         for target in TRICKS:
             with case(target):
@@ -110,7 +110,7 @@ def test_logout_never_leads_out_of_the_portal(at_desk):
                 assert_stays(response["Location"])
 
 
-def test_button_never_leads_out_of_the_portal(at_desk):
+def test_button_never_redirects_to_another_host(at_desk):
     with Cases(client=at_desk) as case:
         for target in TRICKS:
             with case(target):
@@ -124,7 +124,7 @@ def test_button_never_leads_out_of_the_portal(at_desk):
                 assert urlsplit(response["Location"]).path != target or target.startswith("/")
 
 
-def test_admin_login_never_leads_out_of_the_portal(in_admin):
+def test_admin_login_never_redirects_to_another_host(in_admin):
     with Cases(client=in_admin) as case:
         for target in TRICKS:
             with case(target):
@@ -150,7 +150,7 @@ def test_anonymous_user_is_never_redirected_to_another_host(client):
 # The host and the scheme
 
 
-def test_host_is_what_the_request_says_and_no_header_beside_it(client, administrator):
+def test_host_is_only_taken_from_the_host_header(client, administrator):
     with Cases(client=client) as case:
         for header in ["X-Forwarded-Host", "X-Host", "X-Forwarded-Server", "Forwarded", "X-Original-Host"]:
             with case(header):
@@ -164,12 +164,12 @@ def test_host_is_what_the_request_says_and_no_header_beside_it(client, administr
                 assert b"evil.example" not in allowed.content
 
 
-def test_host_that_is_not_ours_is_refused(client):
+def test_unknown_host_is_refused(client):
     assert client.get("/livez", headers={"Host": "testserver"}).status_code == 200
     assert client.get("/accounts/login/", headers={"Host": "evil.example"}).status_code == 400
 
 
-def test_redirect_to_https_keeps_to_the_own_host(client, settings):
+def test_redirect_to_https_keeps_the_host(client, settings):
     settings.SECURE_SSL_REDIRECT = True
 
     response = client.get("/patients/", headers={"X-Forwarded-Host": "evil.example"})
@@ -178,7 +178,7 @@ def test_redirect_to_https_keeps_to_the_own_host(client, settings):
 
 
 @pytest.mark.parametrize(("trusted", "status"), [(None, 301), (("HTTP_X_FORWARDED_PROTO", "https"), 302)])
-def test_scheme_is_what_a_proxy_says_only_if_there_is_one(client, settings, trusted, status):
+def test_scheme_is_taken_from_a_proxy_only_if_configured(client, settings, trusted, status):
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_PROXY_SSL_HEADER = trusted
 
@@ -187,7 +187,7 @@ def test_scheme_is_what_a_proxy_says_only_if_there_is_one(client, settings, trus
     assert response.status_code == status
 
 
-def test_no_other_header_says_the_scheme(client, settings):
+def test_other_headers_do_not_set_the_scheme(client, settings):
     with Cases(client=client) as case:
         for header in ["X-Forwarded-Ssl", "X-Forwarded-Protocol", "Front-End-Https", "X-Url-Scheme"]:
             with case(header):
@@ -200,7 +200,7 @@ def test_no_other_header_says_the_scheme(client, settings):
 # Methods
 
 
-def test_method_is_the_requests_own(client, receptionist, patient):
+def test_method_cannot_be_overridden(client, receptionist, patient):
     with Cases(client=client) as case:
         for header in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]:
             for method in ["DELETE", "PUT", "GET"]:

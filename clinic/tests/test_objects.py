@@ -36,7 +36,7 @@ def state():
 # Ids in bodies and in hidden fields
 
 
-def test_import_draft_of_somebody_else_is_as_good_as_gone(in_admin):
+def test_import_draft_of_another_user_is_not_found(in_admin):
     owner = UserFactory(role=ADMINISTRATOR)
     file = SimpleUploadedFile("people.csv", b"First name,Last name,E-mail\nZenobia,Quixwort,z@example.org\n")
     draft = open_draft(PatientImporter(), file, by=owner, month_first=False)
@@ -95,7 +95,7 @@ def test_api_booking_without_permission_is_refused(patient, doctor):
                 assert not doctor.appointments.exists()
 
 
-def test_booking_for_a_patient_who_is_none_is_refused(at_desk, doctor):
+def test_booking_for_an_unknown_patient_is_refused(at_desk, doctor):
     with Cases(client=at_desk) as case:
         for patient_id in ["987654", "0", "-1", "x", "1 OR 1=1", ""]:
             with case(patient_id):
@@ -114,7 +114,7 @@ def test_booking_for_a_patient_who_is_none_is_refused(at_desk, doctor):
 
 
 @pytest.mark.both_databases
-def test_key_of_somebody_elses_booking_books_nothing_and_changes_nothing(at_desk, doctor, patient):
+def test_key_of_another_users_booking_changes_nothing(at_desk, doctor, patient):
     booked = AppointmentFactory()
     sent = {"patient": patient.pk, "doctor": doctor.pk, "date": "2026-11-25", "time": "10:00", "duration_minutes": 30}
     before = state()
@@ -140,7 +140,7 @@ def test_appointment_of_another_worklist_is_not_changed(at_desk):
 
 
 @pytest.mark.both_databases
-def test_form_that_says_an_old_version_changes_nothing(at_desk):
+def test_form_with_an_old_version_changes_nothing(at_desk):
     appointment = AppointmentFactory(start_time=dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC))
 
     for version in ("0", "99", "-1", "x", ""):
@@ -153,7 +153,7 @@ def test_form_that_says_an_old_version_changes_nothing(at_desk):
 # What the admin tells
 
 
-def test_list_cannot_be_filtered_by_what_it_does_not_show(in_admin):
+def test_list_cannot_be_filtered_by_hidden_fields(in_admin):
     table = [
         "/admin/appointments/appointment/?patient__email__startswith=a",
         "/admin/appointments/appointment/?patient__phone_number__contains=912",
@@ -185,7 +185,7 @@ def test_autocomplete_answers_only_for_fields_that_have_it(in_admin):
                 assert in_admin.get(address).status_code == 403
 
 
-def test_view_on_site_leads_to_the_record_and_nowhere_else(in_admin, patient, receptionist):
+def test_view_on_site_only_redirects_to_the_record(in_admin, patient, receptionist):
     kinds = {model: ContentType.objects.get_for_model(model).pk for model in (Patient, User)}
 
     to_patient = in_admin.get(f"/admin/r/{kinds[Patient]}/{patient.pk}/")
@@ -199,7 +199,7 @@ def test_view_on_site_leads_to_the_record_and_nowhere_else(in_admin, patient, re
 
 
 @pytest.mark.both_databases
-def test_doctor_hears_nothing_of_the_patients_appointment_with_another(client, doctor_user):
+def test_doctor_learns_nothing_of_appointments_with_other_doctors(client, doctor_user):
     here, there = DoctorFactory(user=doctor_user), DoctorFactory(full_name="Dr Elsewhere")
     at_eight = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
     missed = AppointmentFactory(doctor=here, start_time=at_eight, status="no_show")
@@ -218,7 +218,7 @@ def test_doctor_hears_nothing_of_the_patients_appointment_with_another(client, d
         assert b"08:15" not in response.content
 
 
-def test_receptionist_hears_which_appointment_is_in_the_way(at_desk):
+def test_receptionist_sees_the_conflicting_appointment(at_desk):
     at_eight = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
     missed = AppointmentFactory(start_time=at_eight, status="no_show")
     there = DoctorFactory(full_name="Dr Elsewhere")
@@ -229,7 +229,7 @@ def test_receptionist_hears_which_appointment_is_in_the_way(at_desk):
     assert b"Dr Elsewhere" in page.content
 
 
-def test_no_other_patient_of_the_same_name_is_taken_for_the_own(client, doctor_user):
+def test_namesakes_of_own_patients_are_not_visible(client, doctor_user):
     own = AppointmentFactory(doctor=DoctorFactory(user=doctor_user), patient=PatientFactory(last_name="Same"))
     namesake = PatientFactory(last_name="Same", email="other@example.org")
     client.force_login(doctor_user)

@@ -22,7 +22,7 @@ def operations(description):
     return [operation for path in description["paths"].values() for operation in path.values()]
 
 
-def test_it_names_every_call_of_the_table(description):
+def test_schema_lists_every_call_of_the_table(description):
     documented = {
         (resolve(re.sub(r"{\w+}", "7", path)).view_name, method.upper())
         for path, methods in description["paths"].items()
@@ -59,7 +59,7 @@ def test_security_scheme_is_a_bearer_token(description):
     assert description["components"]["securitySchemes"] == {"BearerToken": {"type": "http", "scheme": "bearer"}}
 
 
-def test_what_is_sent_has_examples(description):
+def test_request_bodies_have_examples(description):
     for name in ("PatientIn", "DoctorIn", "AppointmentIn", "CancelIn", "PatientSearchIn"):
         schema = description["components"]["schemas"][name]
         examples = [field for field in schema["properties"].values() if "examples" in field]

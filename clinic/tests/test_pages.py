@@ -40,7 +40,7 @@ def test_login_goes_to_the_schedule(client, receptionist):
     assert get_user(client) == receptionist
 
 
-def test_login_goes_where_the_person_wanted(client, receptionist):
+def test_login_redirects_to_the_requested_page(client, receptionist):
     response = client.post(
         "/accounts/login/?next=/patients/", {"username": "reception", "password": PASSWORD, "next": "/patients/"}
     )
@@ -48,7 +48,7 @@ def test_login_goes_where_the_person_wanted(client, receptionist):
     assert response["Location"] == "/patients/"
 
 
-def test_login_goes_to_no_other_host(client, receptionist):
+def test_login_does_not_redirect_to_another_host(client, receptionist):
     with Cases(client=client) as case:
         for target in ["https://evil.example/", "//evil.example/", "javascript:alert(1)"]:
             with case(target):
@@ -80,7 +80,7 @@ def test_login_of_a_deactivated_user_is_refused(client, receptionist):
     assert get_user(client).is_anonymous
 
 
-def test_login_page_sends_a_signed_in_person_on(at_desk):
+def test_login_page_redirects_signed_in_users(at_desk):
     response = at_desk.get("/accounts/login/")
 
     assert response["Location"] == "/"
@@ -180,7 +180,7 @@ def test_page_of_another_role_shows_our_page(client, manager):
     assert_is_ours(client.get("/patients/"), 403, "You don't have access to this page")
 
 
-def test_our_mistake_shows_our_page(at_desk, monkeypatch):
+def test_internal_error_shows_our_page(at_desk, monkeypatch):
     at_desk.raise_request_exception = False
     monkeypatch.setattr(doctor_views, "render", broken(ZeroDivisionError("Maria Santos")))
 
@@ -192,7 +192,7 @@ def test_our_mistake_shows_our_page(at_desk, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [OperationalError(2013, "Lost connection"), InterfaceError(0, "Maria Santos")])
-def test_database_away_shows_our_page_and_says_when_to_try_again(at_desk, monkeypatch, error):
+def test_unavailable_database_shows_our_page_with_retry_after(at_desk, monkeypatch, error):
     at_desk.raise_request_exception = False
     monkeypatch.setattr(doctor_views, "render", broken(error))
 
@@ -425,7 +425,7 @@ def test_page_shows_what_was_typed_as_text(at_desk, appointment):
 # Which keys there are
 
 
-def test_keys_are_those_that_the_role_can_use(client):
+def test_keyboard_shortcuts_match_the_role(client):
     table = [
         (RECEPTIONIST, {"find a patient", "book", "move, cancel", "undo"}),
         (DOCTOR, {"undo"}),
@@ -461,14 +461,14 @@ def test_anonymous_post_returns_to_the_schedule_after_login(client):
     assert response["Location"] == "/accounts/login/?next=/"
 
 
-def test_stranger_whose_page_asks_by_htmx_is_sent_to_the_login_as_a_whole(client):
+def test_anonymous_htmx_request_redirects_the_whole_page_to_login(client):
     response = client.post("/appointments/book/", {"find": "1"}, headers={"HX-Request": "true"})
 
     assert response["HX-Redirect"] == "/accounts/login/?next=/"
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_part_of_a_page_that_is_asked_for_too_late_leads_back_to_the_page(client, method):
+def test_late_htmx_request_returns_to_its_page_after_login(client, method):
     page = "http://testserver/schedule/2026-11-24/?layout=list"
 
     response = getattr(client, method)("/appointments/book/", headers={"HX-Request": "true", "HX-Current-URL": page})
@@ -476,7 +476,7 @@ def test_part_of_a_page_that_is_asked_for_too_late_leads_back_to_the_page(client
     assert response["HX-Redirect"] == "/accounts/login/?next=/schedule/2026-11-24/%3Flayout%3Dlist"
 
 
-def test_part_of_a_page_elsewhere_does_not_lead_there(client):
+def test_htmx_request_from_another_host_does_not_return_there(client):
     with Cases(client=client) as case:
         for page in ["http://evil.example/schedule/", "//evil.example/", "http://[bad", "", "\\evil"]:
             with case(page):
@@ -487,7 +487,7 @@ def test_part_of_a_page_elsewhere_does_not_lead_there(client):
                 assert response["HX-Redirect"] == "/accounts/login/?next=/"
 
 
-def test_method_that_is_not_meant_is_answered_with_a_page(at_desk):
+def test_unsupported_method_shows_an_error_page(at_desk):
     response = at_desk.get("/accounts/logout/")
 
     assert response.status_code == 405

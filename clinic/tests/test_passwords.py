@@ -41,7 +41,7 @@ def codes(password, user=None):
 # Good enough
 
 
-def test_password_without_any_rule_of_composition_is_good():
+def test_password_needs_no_character_classes():
     table = [
         "umbrella kettle 71 granite",
         "vkq7hz2mwx9d",
@@ -57,7 +57,7 @@ def test_password_without_any_rule_of_composition_is_good():
                 assert codes(password) == set()
 
 
-def test_password_of_the_least_and_the_greatest_length_is_good():
+def test_password_of_minimum_and_maximum_length_is_accepted():
     assert codes("vkq7hz2mwx9d") == codes(("vkq7 hz2m wx9d " * 9)[:MOST]) == set()
 
 
@@ -252,7 +252,7 @@ def test_user_with_temporary_password_can_log_out(newcomers_client):
     assert not get_user(newcomers_client).is_authenticated
 
 
-def test_own_change_opens_the_portal(newcomers_client, newcomer):
+def test_changing_the_own_password_opens_the_portal(newcomers_client, newcomer):
     other = "lantern cobalt 5 meadow"
     sent = {"old_password": GOOD, "new_password1": other, "new_password2": other}
 
@@ -286,13 +286,13 @@ def test_password_set_by_an_administrator_is_temporary(in_admin, receptionist):
 
 
 @pytest.mark.parametrize("page", ["/admin/clinic/user/add/", None])
-def test_admin_says_where_it_sets_a_password_that_it_is_temporary(in_admin, receptionist, page):
+def test_admin_explains_that_a_set_password_is_temporary(in_admin, receptionist, page):
     text = in_admin.get(page or password_page(receptionist)).content.decode()
 
     assert "The password is temporary: it expires after 3 days" in text
 
 
-def test_admin_does_not_say_so_of_ones_own(in_admin, administrator):
+def test_admin_does_not_call_the_own_password_temporary(in_admin, administrator):
     assert "temporary" not in in_admin.get(password_page(administrator)).content.decode()
 
 
@@ -397,7 +397,7 @@ def as_changed(user, **changes):
     return {"username": user.username, "is_active": "on", "groups": groups} | changes
 
 
-def test_administrator_changes_nothing_of_a_superuser(in_admin, superuser):
+def test_administrator_cannot_change_a_superuser(in_admin, superuser):
     changed = in_admin.post(change_page(superuser), {"username": "toor"})
     password_set = in_admin.post(password_page(superuser), set_to(GOOD))
 
@@ -439,7 +439,7 @@ def test_administrator_cannot_remove_their_own_role(in_admin, administrator):
     assert administrator.groups.get().name == ADMINISTRATOR
 
 
-def test_administrator_takes_the_role_of_another_and_changes_the_own_name(in_admin, administrator):
+def test_administrator_changes_other_roles_and_the_own_name(in_admin, administrator):
     colleague = UserFactory(role=ADMINISTRATOR)
 
     taken = in_admin.post(change_page(colleague), as_changed(colleague, groups=[], is_active=""))

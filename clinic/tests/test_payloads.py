@@ -179,7 +179,7 @@ def test_text_stays_text_on_every_page(role):
     assert all(shown[name] > (10 if role == ADMINISTRATOR else 2) for name in (*texts, "all")), shown
 
 
-def test_page_that_took_a_text_for_markup_is_found_out():
+def test_page_that_treats_text_as_markup_is_detected():
     for text in ("<script>x</script>", "<img onerror=x>", "<p zq=1>", "<a href=javascript:x>", "</main>", "<!--zq-->"):
         page = Page()
         page.feed(f"<main><p>{text}</p></main>")
@@ -221,7 +221,7 @@ def test_invisible_and_direction_changing_names_are_refused():
                     assert refused & {"blank_name", "bad_character", "blank", "invalid", "null_characters_not_allowed"}
 
 
-def test_name_that_can_be_read_is_taken():
+def test_readable_name_is_accepted():
     with Cases() as case:
         for what in NAMED:
             with case(what):
@@ -241,7 +241,7 @@ def test_user_form_of_the_admin_refuses_an_invisible_name(in_admin):
     assert not User.objects.filter(username="\u3164").exists()
 
 
-def test_username_is_refused_once_for_all_its_faults():
+def test_username_with_several_errors_is_refused_once():
     with pytest.raises(ValidationError) as refusal:
         User(username="a b\u202e", password="x").full_clean()
 

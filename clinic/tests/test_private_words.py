@@ -33,7 +33,7 @@ def test_initials_never_are_the_whole_name():
                 assert initials(first, last) == shown
 
 
-def test_manager_does_not_read_a_name_of_one_letter(client, manager):
+def test_manager_does_not_see_a_name_of_one_letter(client, manager):
     AppointmentFactory(patient=PatientFactory(first_name="伟", last_name="王"), start_time=START)
     client.force_login(manager)
 

@@ -36,7 +36,7 @@ def test_rate_limit_of_one_user_does_not_affect_others(at_desk, client):
     assert client.get(PAGE).status_code == 200
 
 
-def test_request_that_comes_too_often_is_not_carried_out(at_desk, patient):
+def test_rate_limited_request_is_not_processed(at_desk, patient):
     for _page in range(3):
         at_desk.get(PAGE)
 

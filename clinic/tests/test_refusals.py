@@ -37,7 +37,7 @@ def refusal():
     return entry.content_type.model_class(), entry.object_id, entry.patient_id, entry.additional_data
 
 
-def test_foreign_appointment_is_noted_with_its_patient(at_doctor, doctor_user, foreign):
+def test_refused_appointment_is_recorded_with_its_patient(at_doctor, doctor_user, foreign):
     with Cases() as case:
         for page in ["", "move/", "cancel/", "calendar.ics"]:
             with case(page):
@@ -61,7 +61,7 @@ def test_denied_patient_is_recorded_although_the_answer_is_404(at_doctor, foreig
 
 
 @pytest.mark.parametrize("path", ["/patients/{patient}", "/fhir/Patient/{patient}"])
-def test_foreign_patient_asked_for_by_a_program_is_noted_with_its_token(doctor_user, foreign, path):
+def test_patient_refused_to_a_program_is_recorded_with_its_token(doctor_user, foreign, path):
     ApiClient(doctor_user).get(path.format(patient=foreign.patient_id))
 
     assert refusal()[:3] == (Patient, foreign.patient_id, foreign.patient_id)
@@ -74,7 +74,7 @@ def test_unknown_id_is_recorded(at_desk):
     assert refusal()[:3] == (Patient, 999999, None)
 
 
-def test_page_of_another_role_is_noted(client, manager):
+def test_page_of_another_role_is_recorded(client, manager):
     client.force_login(manager)
 
     client.get("/patients/")
@@ -84,7 +84,7 @@ def test_page_of_another_role_is_noted(client, manager):
     assert data["view"] == "patients:patient_search"
 
 
-def test_form_without_its_token_is_noted(receptionist, foreign):
+def test_form_without_its_token_is_recorded(receptionist, foreign):
     client = Client(enforce_csrf_checks=True)
     client.force_login(receptionist)
 
@@ -94,7 +94,7 @@ def test_form_without_its_token_is_noted(receptionist, foreign):
     assert refusal()[:3] == (Appointment, foreign.pk, foreign.patient_id)
 
 
-def test_ids_in_the_body_of_a_program_are_noted(api, doctor):
+def test_ids_in_the_body_of_an_api_call_are_recorded(api, doctor):
     sent = {"patient_id": 999999, "doctor_id": doctor.pk, "start_time": "2026-11-24T10:00:00Z"}
 
     response = api.post("/appointments", sent)
@@ -103,7 +103,7 @@ def test_ids_in_the_body_of_a_program_are_noted(api, doctor):
     assert refusal()[3]["patient_id_named"] == 999999
 
 
-def test_unknown_patient_in_the_booking_form_is_noted(at_desk, doctor):
+def test_unknown_patient_in_the_booking_form_is_recorded(at_desk, doctor):
     with Cases(client=at_desk) as case:
         for send in ["get", "step", "whole"]:
             with case(send):
@@ -118,20 +118,20 @@ def test_unknown_patient_in_the_booking_form_is_noted(at_desk, doctor):
                 assert refusal()[:3] == (Patient, 999999, None)
 
 
-def test_patient_of_others_in_the_search_for_a_free_time_is_noted(at_doctor, foreign):
+def test_refused_patient_in_the_free_time_search_is_recorded(at_doctor, foreign):
     response = at_doctor.get(f"/appointments/free/?patient={foreign.patient_id}")
 
     assert response.status_code == 200
     assert refusal()[:3] == (Patient, foreign.patient_id, foreign.patient_id)
 
 
-def test_appointment_to_be_moved_that_an_address_names_is_noted(at_doctor, foreign):
+def test_appointment_to_move_in_the_url_is_recorded(at_doctor, foreign):
     at_doctor.get(f"/schedule/2026-11-24/?move={foreign.pk}")
 
     assert refusal()[3]["move_named"] == foreign.pk
 
 
-def test_import_draft_of_somebody_else_is_noted(in_admin):
+def test_import_draft_of_another_user_is_recorded(in_admin):
     theirs = ImportDraft.objects.create(owner=UserFactory(), kind="patients", is_ready=True)
 
     in_admin.get(f"/patients/import/{theirs.pk}/")
@@ -139,26 +139,26 @@ def test_import_draft_of_somebody_else_is_noted(in_admin):
     assert refusal()[:2] == (ImportDraft, theirs.pk)
 
 
-def test_unknown_record_in_the_admin_is_noted(in_admin):
+def test_unknown_record_in_the_admin_is_recorded(in_admin):
     in_admin.get("/admin/patients/patient/999999/change/")
 
     assert refusal()[:3] == (Patient, 999999, None)
 
 
-def test_page_of_a_draft_does_not_pass_for_a_patients(at_desk, patient):
+def test_draft_is_not_recorded_as_a_patient(at_desk, patient):
     at_desk.get(f"/patients/import/{patient.pk}/")
 
     assert refusal()[:3] == (ImportDraft, patient.pk, None)
 
 
-def test_refusal_in_the_admin_names_the_record(in_admin, foreign):
+def test_refusal_in_the_admin_records_the_record(in_admin, foreign):
     in_admin.post(f"/admin/appointments/appointment/{foreign.pk}/delete/")
 
     assert refusal()[:3] == (Appointment, foreign.pk, foreign.patient_id)
 
 
 @pytest.mark.both_databases
-def test_refusal_outlives_what_was_rolled_back(at_desk, receptionist, foreign, monkeypatch):
+def test_refusal_is_recorded_despite_a_rollback(at_desk, receptionist, foreign, monkeypatch):
     """The view writes, and is refused in the middle of its transaction."""
     from django.core.exceptions import PermissionDenied
     from django.db import transaction
@@ -178,7 +178,7 @@ def test_refusal_outlives_what_was_rolled_back(at_desk, receptionist, foreign, m
     assert refusal()[:2] == (Patient, foreign.patient_id)
 
 
-def test_strangers_leave_no_entry(client):
+def test_anonymous_users_add_no_entry(client):
     with Cases(client=client) as case:
         for address in ["/patients/7/", "/admin/", "/api/patients/7", "/api/7", "/nowhere/7/"]:
             with case(address):
@@ -187,20 +187,20 @@ def test_strangers_leave_no_entry(client):
                 assert not AuditEntry.objects.exists()
 
 
-def test_stranger_whose_form_has_no_token_leaves_no_entry():
+def test_anonymous_form_without_token_adds_no_entry():
     response = Client(enforce_csrf_checks=True).post("/accounts/login/", {"username": "x", "password": "x"})
 
     assert response.status_code == 403
     assert not AuditEntry.objects.exists()
 
 
-def test_address_that_is_none_leaves_no_entry(at_desk):
+def test_unknown_url_adds_no_entry(at_desk):
     at_desk.get("/maria-santos/")
 
     assert not entries(event=Event.REFUSAL)
 
 
-def test_what_was_typed_is_in_no_refusal(api, at_desk, foreign):
+def test_input_is_not_in_a_refusal(api, at_desk, foreign):
     typed = "Maria-Santos"
     at_desk.get(f"/admin/patients/patient/{typed}/change/?patient={typed}")
     at_desk.generic(typed, f"/patients/{foreign.patient_id}/")

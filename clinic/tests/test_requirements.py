@@ -33,7 +33,7 @@ def outdated():
     return module
 
 
-def test_files_of_pins_are_these():
+def test_requirement_files_are_complete():
     assert {file.stem for file in REQUIREMENTS.glob("*.txt")} == set(FILES)
 
 
@@ -46,7 +46,7 @@ def test_every_requirement_is_one_version_with_hashes():
     assert [line for line in lines if not re.fullmatch(pattern, line)] == []
 
 
-def test_pins_name_the_extras_that_packages_ask_of_each_other():
+def test_pins_include_extras_required_by_packages():
     missing = []
     for name in FILES:
         pinned = {}
@@ -75,7 +75,7 @@ def needs_of(package, extras):
     return [need for need in needs if not need.marker or any(need.marker.evaluate({"extra": e}) for e in ("", *extras))]
 
 
-def test_pins_are_read_each_once(outdated, tmp_path):
+def test_every_pin_is_read_once(outdated, tmp_path):
     (tmp_path / "a.txt").write_text("toy[extra]==1.2.3 \\\n    --hash=sha256:00\n    # via x==9\nother==4\n")
     (tmp_path / "b.txt").write_text("toy==1.2.3\n")
 
@@ -99,7 +99,7 @@ def test_newer_versions_of_a_pin(outdated):
         assert outdated.newest_series(pin, versions) == (series and Version(series)), pinned
 
 
-def test_names_of_old_releases_that_are_no_versions_are_left_out(outdated):
+def test_invalid_version_names_are_ignored(outdated):
     output = "toy (2.0)\nAvailable versions: 2.0, 1.10.post1, 2013-12-31, 0.9\n  LATEST: 2.0\n"
 
     assert outdated.versions_told(output) == [Version("2.0"), Version("1.10.post1"), Version("0.9")]
@@ -116,7 +116,7 @@ def report(tmp_path, **pip):
     return done.stdout
 
 
-def test_report_names_what_is_behind(tmp_path):
+def test_report_lists_outdated_pins(tmp_path):
     (tmp_path / "base.txt").write_text("toy==1.0.1\ncurrent==3.1\nmissing==1\n")
     for wheel in ("pip-99", "toy-1.0.1", "toy-1.0.3", "toy-1.0.4rc1", "toy-2.0", "current-3.1"):
         (tmp_path / f"{wheel}-py3-none-any.whl").touch()
@@ -132,7 +132,7 @@ def test_report_names_what_is_behind(tmp_path):
     ]
 
 
-def test_report_without_an_index_says_so(tmp_path):
+def test_report_without_an_index_shows_a_message(tmp_path):
     (tmp_path / "base.txt").write_text("toy==1.0.1\n")
 
     output = report(tmp_path, PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="0")

@@ -106,7 +106,7 @@ def test_reset_database_refuses_while_a_foreign_table_refers_to_ours(debug, refe
     assert Patient.objects.count() == 1
 
 
-def test_reset_database_drops_every_table_of_ours(debug, foreign_table):
+def test_reset_database_drops_all_our_tables(debug, foreign_table):
     tables = reset_database.portal_tables()
 
     reset_database.drop(tables)
@@ -119,7 +119,7 @@ def test_reset_database_drops_every_table_of_ours(debug, foreign_table):
     assert reset_database.portal_tables() == []
 
 
-def test_reset_database_goes_on_where_it_stopped_half_way(debug):
+def test_reset_database_resumes_where_it_stopped(debug):
     reset_database.drop(["appointments_appointment", "django_migrations"])
 
     call_command("reset_database", "--no-input", verbosity=0)
@@ -181,7 +181,7 @@ def test_reset_database_with_debug_off_and_force_still_asks(settings, answers):
     assert not Patient.objects.exists()
 
 
-def test_database_text_names_no_user_and_no_password(monkeypatch):
+def test_database_text_contains_no_user_or_password(monkeypatch):
     connected = {"NAME": "clinic", "HOST": "db.example.org", "USER": "portal", "PASSWORD": "secret"}
 
     with monkeypatch.context() as patch:

@@ -80,7 +80,7 @@ def test_form_sent_late_returns_to_its_page_after_login(at_desk, patient, now):
     assert stored_forms() == [("reception", url)]
 
 
-def test_form_sent_too_late_that_is_larger_than_any_is_refused_unread(at_desk, patient, now):
+def test_oversized_form_sent_too_late_is_refused_unread(at_desk, patient, now):
     end(now)
 
     response = send(at_desk, EDIT.format(pk=patient.pk), {"first_name": "x" * 1_000_001})
@@ -109,7 +109,7 @@ def test_saved_form_is_shown_after_login_and_not_processed(at_desk, edited, rece
     assert patient.first_name != "Corrected"
 
 
-def test_form_that_is_there_again_can_be_sent(at_desk, edited, receptionist, patient):
+def test_restored_form_can_be_sent(at_desk, edited, receptionist, patient):
     sign_in(at_desk, receptionist)
     form = at_desk.get(edited).context["form"]
 
@@ -127,7 +127,7 @@ def test_form_is_shown_once(at_desk, edited, receptionist):
     assert stored_forms() == []
 
 
-def test_form_is_not_taken_by_looking_at_other_pages(at_desk, edited, receptionist):
+def test_other_pages_do_not_use_up_the_form(at_desk, edited, receptionist):
     sign_in(at_desk, receptionist)
     at_desk.get("/patients/new/")
     at_desk.head(edited)
@@ -135,7 +135,7 @@ def test_form_is_not_taken_by_looking_at_other_pages(at_desk, edited, receptioni
     assert len(stored_forms()) == 1
 
 
-def test_somebody_else_who_logs_in_there_sees_nothing_of_it(at_desk, edited, receptionist):
+def test_another_user_logging_in_does_not_see_the_form(at_desk, edited, receptionist):
     other = UserFactory(role=RECEPTIONIST)
     sign_in(at_desk, other)
 
@@ -145,7 +145,7 @@ def test_somebody_else_who_logs_in_there_sees_nothing_of_it(at_desk, edited, rec
     assert stored_forms() == [("reception", edited)]
 
 
-def test_users_own_form_is_there_in_another_browser(edited, receptionist):
+def test_own_form_is_restored_in_another_browser(edited, receptionist):
     client = Client()
     sign_in(client, receptionist)
 
@@ -172,7 +172,7 @@ def test_form_lasts_an_hour(at_desk, edited, receptionist, now, minutes, is_ther
     assert stored_forms() == []
 
 
-def test_form_that_runs_out_after_the_login_is_not_shown(at_desk, edited, receptionist, now):
+def test_form_expired_after_login_is_not_shown(at_desk, edited, receptionist, now):
     now.shift(55 * MINUTE)
     sign_in(at_desk, receptionist)
     now.shift(5 * MINUTE)
@@ -181,7 +181,7 @@ def test_form_that_runs_out_after_the_login_is_not_shown(at_desk, edited, recept
 
 
 @pytest.mark.both_databases
-def test_forms_whose_time_is_over_are_deleted_when_anybody_signs_in(client, edited, manager, now):
+def test_expired_forms_are_deleted_at_any_login(client, edited, manager, now):
     now.shift(60 * MINUTE)
 
     sign_in(Client(), manager)
@@ -190,14 +190,14 @@ def test_forms_whose_time_is_over_are_deleted_when_anybody_signs_in(client, edit
 
 
 @pytest.mark.both_databases
-def test_form_sent_again_takes_the_place_of_the_first(at_desk, edited, receptionist):
+def test_form_sent_again_replaces_the_first(at_desk, edited, receptionist):
     send(at_desk, edited, {"first_name": "Second"})
     sign_in(at_desk, receptionist)
 
     assert at_desk.get(edited).context["form"]["first_name"].value() == "Second"
 
 
-def test_session_whose_longest_time_is_over_keeps_the_form_too(at_desk, receptionist, now):
+def test_form_is_saved_when_the_session_limit_is_reached(at_desk, receptionist, now):
     Session.objects.update(expire_date=dt.datetime(2026, 11, 24, 9, 10, tzinfo=dt.UTC))
     now.shift(10 * MINUTE)
 
@@ -216,7 +216,7 @@ def test_form_is_saved_despite_later_background_requests(at_desk, now):
     assert stored_forms() == [("reception", BOOK)]
 
 
-def test_form_sent_an_hour_after_the_end_is_nobodys(at_desk, manager, now):
+def test_form_sent_an_hour_after_the_end_is_not_saved(at_desk, manager, now):
     end(now)
     now.shift(60 * MINUTE)
     sign_in(Client(), manager)
@@ -292,7 +292,7 @@ def test_tokens_and_passwords_are_left_out(at_desk, now):
 
 
 @pytest.mark.parametrize(("length", "is_saved"), [(100_000 - len("notes="), True), (100_000, False)])
-def test_form_that_is_too_long_is_not_saved(at_desk, now, length, is_saved):
+def test_too_long_form_is_not_saved(at_desk, now, length, is_saved):
     end(now)
 
     response = send(at_desk, BOOK, {"notes": "n" * length})
@@ -317,7 +317,7 @@ def test_empty_form_is_not_saved(at_desk, now):
     assert stored_forms() == []
 
 
-def test_form_that_its_user_may_not_send_is_not_saved(client, now):
+def test_form_without_permission_is_not_saved(client, now):
     table = [
         (DOCTOR, BOOK),
         (DOCTOR, "/patients/7/edit/"),
@@ -386,7 +386,7 @@ def test_form_saved_again_counts_as_new(receptionist, now):
 
 
 @pytest.mark.both_databases
-def test_forms_of_others_do_not_count(receptionist, manager, now):
+def test_forms_of_other_users_do_not_count(receptionist, manager, now):
     keep_many(manager, MAX_OF_USER, now)
     keep_many(receptionist, MAX_OF_USER + 1, now)
 
@@ -410,7 +410,7 @@ def test_counting_them_makes_a_query_and_deleting_another(receptionist, now, cou
 @pytest.mark.both_databases
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets one write after the other anyway")
 @pytest.mark.django_db(transaction=True)
-def test_two_tabs_that_keep_their_forms_at_once_leave_ten(receptionist, now, monkeypatch):
+def test_two_tabs_saving_forms_simultaneously_leave_ten(receptionist, now, monkeypatch):
     keep_many(receptionist, MAX_OF_USER, now)
     now.shift(1)
     both_are_in, failed = threading.Barrier(2), []
@@ -442,7 +442,7 @@ def test_two_tabs_that_keep_their_forms_at_once_leave_ten(receptionist, now, mon
 # By the page itself, when its time is up
 
 
-def test_page_keeps_its_form_once_the_session_is_over(at_desk, receptionist, now):
+def test_page_saves_its_form_after_the_session_ended(at_desk, receptionist, now):
     end(now)
 
     response = send(at_desk, f"{KEEP}?path={BOOK}", {"reason": "Sore knee"})
@@ -452,14 +452,14 @@ def test_page_keeps_its_form_once_the_session_is_over(at_desk, receptionist, now
     assert at_desk.get(BOOK).context["form"]["reason"].value() == "Sore knee"
 
 
-def test_page_keeps_its_form_just_before_the_end(at_desk, now):
+def test_page_saves_its_form_just_before_the_end(at_desk, now):
     response = send(at_desk, f"{KEEP}?path={BOOK}", {"reason": "Sore knee"})
 
     assert response.status_code == 201
     assert at_desk.get(BOOK).context["form"]["reason"].value() == "Sore knee"
 
 
-def test_keeping_a_form_does_not_postpone_the_end(at_desk, now):
+def test_saving_a_form_does_not_postpone_the_end(at_desk, now):
     now.shift(14 * MINUTE)
     send(at_desk, f"{KEEP}?path={BOOK}", {"reason": "Sore knee"})
     now.shift(MINUTE)
@@ -577,7 +577,7 @@ def state():
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
-def test_every_page_with_a_form_is_looked_at():
+def test_every_page_with_a_form_is_covered():
     """A new one either shows what was kept, and is put into TYPED, or is named as one that keeps nothing."""
     forms = {name for name, methods in page_access.PAGES.items() if {"GET", "POST"} <= methods.keys()}
     of_no_app = {name for name in forms if ":" not in name or name.startswith("api:")}
@@ -605,7 +605,7 @@ def test_page_shows_saved_form_without_processing_it(client, administrator, addr
                 assert state() == before
 
 
-def test_button_that_was_pressed_too_late_does_nothing(client, administrator, addresses, now):
+def test_button_pressed_too_late_does_nothing(client, administrator, addresses, now):
     client.force_login(administrator)
     before = state()
     forms = {name: whole_form(client, addresses[name], typed) for name, typed in TYPED.items()}
@@ -663,7 +663,7 @@ def admin_address(name, record_of):
     return reverse(f"admin:{name}", args=[record_of(model).pk] if form == "change" else [])
 
 
-def test_every_form_of_a_record_in_the_admin_is_looked_at():
+def test_every_admin_form_is_covered():
     forms = {
         f"{model._meta.app_label}_{model._meta.model_name}_{form}"
         for model in admin.site._registry
@@ -696,7 +696,7 @@ def test_admin_shows_saved_form_without_processing_it(client, administrator, rec
                 assert stored_forms() == []
 
 
-def test_form_that_is_there_again_in_the_admin_can_be_sent(client, administrator, patient, now):
+def test_restored_admin_form_can_be_sent(client, administrator, patient, now):
     url = reverse("admin:patients_patient_change", args=[patient.pk])
     client.force_login(administrator)
     form = client.get(url).context["adminform"].form
@@ -736,7 +736,7 @@ def test_page_shows_whether_its_form_is_saved(client, administrator, url, is_sai
 
 
 @pytest.mark.both_databases
-def test_only_forms_of_doctors_and_their_time_outlast_an_anonymising(administrator, patient, addresses):
+def test_only_doctor_and_availability_forms_survive_anonymising(administrator, patient, addresses):
     of_admin = [reverse(f"admin:{name}", args=[1] if name.endswith("_change") else []) for name in TYPED_IN_ADMIN]
     urls = [*addresses.values(), *of_admin]
     SavedForm.objects.bulk_create(SavedForm(user=administrator, path=url, data="notes=Told") for url in urls)
@@ -782,7 +782,7 @@ def booking_page_after_the_login(client, data, now):
     return client.get(BOOK)
 
 
-def test_booking_page_has_patient_doctor_and_time_again(at_desk, appointment, now):
+def test_booking_page_restores_patient_doctor_and_time(at_desk, appointment, now):
     response = booking_page_after_the_login(at_desk, appointment, now)
 
     form = response.context["form"]
@@ -792,7 +792,7 @@ def test_booking_page_has_patient_doctor_and_time_again(at_desk, appointment, no
     assert not Appointment.objects.exists()
 
 
-def test_booking_form_that_is_there_again_books_once(at_desk, appointment, now):
+def test_restored_booking_form_books_once(at_desk, appointment, now):
     response = booking_page_after_the_login(at_desk, appointment, now)
     again = {name: response.context["form"][name].value() or "" for name in appointment}
 
@@ -802,7 +802,7 @@ def test_booking_form_that_is_there_again_books_once(at_desk, appointment, now):
     assert Appointment.objects.get().reason == "Sore knee"
 
 
-def test_booking_page_has_the_time_that_was_picked_too_late(at_desk, appointment, now):
+def test_booking_page_restores_a_time_picked_too_late(at_desk, appointment, now):
     picked = {"at": f"doctor={appointment['doctor']}&date=2026-11-26&time=11:30"}
 
     response = booking_page_after_the_login(at_desk, appointment | picked, now)
@@ -811,7 +811,7 @@ def test_booking_page_has_the_time_that_was_picked_too_late(at_desk, appointment
     assert not Appointment.objects.exists()
 
 
-def test_booking_page_has_the_patient_to_be_registered_again(at_desk, appointment, now):
+def test_booking_page_restores_the_new_patient(at_desk, appointment, now):
     new = {"patient": "", "registers": "1", "new-first_name": "Nuno", "new-last_name": "Costa"}
 
     response = booking_page_after_the_login(at_desk, appointment | new, now)
@@ -820,7 +820,7 @@ def test_booking_page_has_the_patient_to_be_registered_again(at_desk, appointmen
     assert not Patient.objects.filter(first_name="Nuno").exists()
 
 
-def test_booking_page_goes_on_with_the_search_for_a_patient(at_desk, appointment, now):
+def test_booking_page_continues_the_patient_search(at_desk, appointment, now):
     PatientFactory(first_name="Mario", last_name="Santos")
 
     response = booking_page_after_the_login(at_desk, appointment | {"patient": "", "patient_query": "santos"}, now)

@@ -87,13 +87,13 @@ def credential_events(user):
 # Signing in
 
 
-def test_right_password_alone_opens_nothing(half_way):
+def test_password_alone_gives_no_access(half_way):
     assert not is_in(half_way)
     assert half_way.get("/patients/")["Location"] == "/accounts/login/?next=/patients/"
     assert half_way.get("/accounts/login/code/").status_code == 200
 
 
-def test_code_of_the_app_signs_in_and_leads_on(device):
+def test_app_code_signs_in_and_redirects(device):
     client = half_way_in(next="/patients/")
 
     assert enter(client, code_of(device))["Location"] == "/patients/"
@@ -108,13 +108,13 @@ def test_code_may_be_typed_in_groups(half_way, device):
     assert is_in(half_way)
 
 
-def test_other_host_is_not_redirected_to(device):
+def test_code_does_not_redirect_to_another_host(device):
     client = half_way_in(next="https://evil.example/")
 
     assert enter(client, code_of(device))["Location"] == "/"
 
 
-def test_code_of_the_step_before_or_after_signs_in(half_way, device):
+def test_code_one_step_early_or_late_signs_in(half_way, device):
     with Cases(client=half_way) as case:
         for steps in [-1, 0, 1]:
             with case(steps):
@@ -124,14 +124,14 @@ def test_code_of_the_step_before_or_after_signs_in(half_way, device):
 
 
 @pytest.mark.parametrize("steps", [-2, 2])
-def test_code_of_two_steps_away_does_not(half_way, device, steps):
+def test_code_two_steps_away_does_not_sign_in(half_way, device, steps):
     response = enter(half_way, code_of(device, steps))
 
     assert error_codes(response) == {"wrong_code"}
     assert not is_in(half_way)
 
 
-def test_clock_that_is_off_does_not_shift_what_is_right(device, now):
+def test_accepted_codes_do_not_drift_with_the_clock(device, now):
     for _ in range(3):
         client = half_way_in()
         enter(client, code_of(device, 1))
@@ -152,7 +152,7 @@ def test_code_works_once(half_way, device):
     assert not is_in(again)
 
 
-def test_what_is_no_code_is_refused(half_way):
+def test_invalid_code_is_refused(half_way):
     with Cases(client=half_way) as case:
         for code in ["", "12345", "1234567", "abcdef", "١٢٣٤٥٦", "-12345", "1_2_3_4"]:
             with case(code):
@@ -163,7 +163,7 @@ def test_what_is_no_code_is_refused(half_way):
 
 
 @pytest.mark.both_databases
-def test_wrong_codes_count_as_wrong_passwords_do(half_way, device, now):
+def test_wrong_codes_count_as_wrong_passwords(half_way, device, now):
     statuses = []
     for _ in range(5):
         statuses.append(enter(half_way, wrong(code_of(device))).status_code)
@@ -223,7 +223,7 @@ def test_code_redirects_to_first_page_if_next_page_is_not_allowed(device):
     assert enter(client, code_of(device))["Location"] == "/"
 
 
-def test_second_step_is_over_after_five_minutes(half_way, device, now):
+def test_second_step_expires_after_five_minutes(half_way, device, now):
     now.shift(dt.timedelta(minutes=5, seconds=1))
 
     response = enter(half_way, code_of(device))
@@ -234,7 +234,7 @@ def test_second_step_is_over_after_five_minutes(half_way, device, now):
 
 
 @pytest.mark.parametrize("change", [{"is_active": False}, {"password": "md5$other$hash"}])
-def test_second_step_is_over_when_the_user_is_changed_meanwhile(half_way, device, receptionist, change):
+def test_second_step_ends_when_the_user_is_changed(half_way, device, receptionist, change):
     type(receptionist).objects.filter(pk=receptionist.pk).update(**change)
 
     response = enter(half_way, code_of(device))
@@ -243,13 +243,13 @@ def test_second_step_is_over_when_the_user_is_changed_meanwhile(half_way, device
     assert not is_in(half_way)
 
 
-def test_code_without_the_password_opens_nothing(client, device):
+def test_code_without_the_password_gives_no_access(client, device):
     enter(client, code_of(device))
 
     assert not is_in(client)
 
 
-def test_session_key_is_another_at_each_step(device):
+def test_session_key_changes_at_each_step(device):
     client = Client()
     client.session.save()
     keys = [client.session.session_key]
@@ -277,7 +277,7 @@ def test_recovery_code_signs_in_once(codes, receptionist):
     assert credential_events(receptionist) == [(receptionist, "recovery_code_used")]
 
 
-def test_recovery_code_is_read_however_it_is_typed(codes):
+def test_recovery_code_is_accepted_in_any_spelling(codes):
     client = half_way_in()
 
     enter(client, f" {codes[0].upper().replace('-', ' ')} ")
@@ -285,7 +285,7 @@ def test_recovery_code_is_read_however_it_is_typed(codes):
     assert is_in(client)
 
 
-def test_recovery_code_that_is_wrong_is_not_called_one_of_the_app(codes):
+def test_wrong_recovery_code_gets_its_own_message(codes):
     client = half_way_in()
 
     recovery = enter(client, "a2345-6789-abcd").context["form"].errors["code"]
@@ -327,11 +327,11 @@ def test_setting_up_another_phone_warns_about_the_old_codes(at_desk, device, pag
     assert "your old phone and recovery codes no longer work" in at_desk.get(page).content.decode()
 
 
-def test_page_of_the_code_says_who_helps_when_all_codes_are_gone(half_way):
+def test_code_page_explains_who_helps_without_codes(half_way):
     assert "ask an administrator" in half_way.get("/accounts/login/code/").content.decode()
 
 
-def test_recovery_code_of_somebody_else_does_not_work(device, manager):
+def test_recovery_code_of_another_user_does_not_work(device, manager):
     code = RecoveryCode.objects.renew(manager)[0]
 
     assert not second_factor.accepts(device.user, code)
@@ -358,7 +358,7 @@ def test_checking_a_recovery_code_takes_one_hash(codes, receptionist, monkeypatc
 
 
 @pytest.mark.both_databases
-def test_renewed_recovery_codes_take_the_place_of_the_old(device, codes, client, receptionist):
+def test_renewed_recovery_codes_replace_the_old(device, codes, client, receptionist):
     client.force_login(receptionist)
 
     response = client.post(PAGE, {"renew": "1"})
@@ -397,7 +397,7 @@ def test_set_up_page_shows_the_secret_as_image_and_text(at_desk):
     assert not TOTPDevice.objects.exists()
 
 
-def test_code_of_the_app_turns_the_second_factor_on(at_desk, receptionist):
+def test_app_code_turns_the_second_factor_on(at_desk, receptionist):
     signed, app = begin(at_desk)
 
     response = at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
@@ -407,7 +407,7 @@ def test_code_of_the_app_turns_the_second_factor_on(at_desk, receptionist):
     assert credential_events(receptionist) == [(receptionist, "second_factor_added")]
 
 
-def test_code_of_the_set_up_does_not_sign_in_as_well(at_desk):
+def test_set_up_code_cannot_be_reused_to_sign_in(at_desk):
     signed, app = begin(at_desk)
     at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
     client = half_way_in()
@@ -427,7 +427,7 @@ def test_wrong_code_turns_nothing_on_and_keeps_the_secret(at_desk):
     assert not TOTPDevice.objects.exists()
 
 
-def test_secret_of_somebody_else_cannot_be_slipped_in(at_desk, manager):
+def test_secret_of_another_user_is_refused(at_desk, manager):
     other = second_factor.new_device(manager)
 
     response = at_desk.post(PAGE, {"secret": second_factor.as_signed(other), "code": code_of(other)})
@@ -436,7 +436,7 @@ def test_secret_of_somebody_else_cannot_be_slipped_in(at_desk, manager):
     assert not TOTPDevice.objects.exists()
 
 
-def test_secret_that_was_changed_or_is_too_old_is_refused(at_desk, receptionist, now):
+def test_changed_or_expired_secret_is_refused(at_desk, receptionist, now):
     signed, app = begin(at_desk)
     at_desk.post(PAGE, {"secret": signed + "x", "code": code_of(app)})
     now.shift(dt.timedelta(minutes=31))
@@ -485,7 +485,7 @@ def test_change_of_the_second_factor_ends_the_users_other_sessions(at_desk, rece
     assert [is_in(each) for each in (at_desk, other, somebody)] == [True, False, True]
 
 
-def test_sign_in_tells_the_trail_of_the_second_factor(half_way, device, receptionist):
+def test_login_entry_records_the_second_factor(half_way, device, receptionist):
     enter(half_way, code_of(device))
 
     entry = AuditEntry.objects.get(event=Event.SIGN_IN)
@@ -566,7 +566,7 @@ def test_token_of_an_administrator_needs_no_second_factor(required, administrato
 
 
 @pytest.mark.both_databases
-def test_second_factor_costs_no_query_a_request(required, administrator, client, django_assert_num_queries):
+def test_second_factor_needs_no_query_per_request(required, administrator, client, django_assert_num_queries):
     device = second_factor.new_device(administrator)
     device.save()
     client.post("/accounts/login/", {"username": "admin", "password": PASSWORD})
@@ -592,7 +592,7 @@ def test_administrator_removes_second_factor_of_a_lost_phone(in_admin, administr
     assert credential_events(device.user) == [(administrator, "second_factor_removed")]
 
 
-def test_factor_that_is_removed_ends_the_users_sessions(in_admin, device):
+def test_removing_the_second_factor_ends_the_users_sessions(in_admin, device):
     open_one = Client()
     open_one.force_login(device.user)
 
@@ -601,7 +601,7 @@ def test_factor_that_is_removed_ends_the_users_sessions(in_admin, device):
     assert [is_in(each) for each in (open_one, in_admin)] == [False, True]
 
 
-def test_administrator_does_not_remove_the_own_one_in_the_admin(in_admin, administrator):
+def test_administrator_cannot_remove_the_own_second_factor_in_the_admin(in_admin, administrator):
     second_factor.new_device(administrator).save()
 
     remove_of(in_admin, administrator)
@@ -609,7 +609,7 @@ def test_administrator_does_not_remove_the_own_one_in_the_admin(in_admin, admini
     assert TOTPDevice.objects.exists()
 
 
-def test_administrator_does_not_remove_that_of_a_superuser(in_admin):
+def test_administrator_cannot_remove_a_superusers_second_factor(in_admin):
     superuser = UserFactory(is_superuser=True)
     second_factor.new_device(superuser).save()
 

@@ -37,7 +37,7 @@ def code_of_the_portal():
     return [(file, ast.parse(file.read_text())) for file in files if not {"tests", "migrations"} & set(file.parts)]
 
 
-def test_every_test_that_is_named_exists():
+def test_every_named_test_exists():
     named = set(NAMED.findall(document()))
 
     missing = sorted(f"{path}::{name}" for path, name in named if name not in functions_of(ROOT / path))
@@ -46,7 +46,7 @@ def test_every_test_that_is_named_exists():
     assert missing == []
 
 
-def test_nothing_is_left_to_be_done():
+def test_no_requirement_is_open():
     assert re.findall(r".*TODO.*", document()) == []
 
 
@@ -57,7 +57,7 @@ def test_every_requirement_names_a_test_or_the_deployment():
     assert [row for row in rows if "::test_" not in row and not row.endswith("| deployment |")] == []
 
 
-def test_every_link_within_the_document_leads_somewhere():
+def test_every_internal_link_has_a_target():
     headings = re.findall(r"^#+ (.+)$", document(), re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 

@@ -59,7 +59,7 @@ def test_session_lasts_just_until_the_idle_limit(at_desk, now):
 
 
 @pytest.mark.both_databases
-def test_session_is_over_at_the_idle_limit(at_desk, now):
+def test_session_ends_at_the_idle_limit(at_desk, now):
     now.shift(15 * MINUTE)
 
     assert at_desk.get(PAGE)["Location"] == "/accounts/login/?next=/patients/"
@@ -73,7 +73,7 @@ def test_idle_limit_is_a_setting(at_desk, now, settings):
 
 
 @pytest.mark.both_databases
-def test_session_that_has_ended_is_empty(at_desk, now):
+def test_ended_session_is_empty(at_desk, now):
     at_desk.post(PAGE, {"query": "Maria Santos"})
     now.shift(15 * MINUTE)
 
@@ -82,7 +82,7 @@ def test_session_that_has_ended_is_empty(at_desk, now):
     assert Session.objects.get().session_data == ""
 
 
-def test_session_that_is_over_does_not_come_back(at_desk, now, settings):
+def test_ended_session_cannot_be_restored(at_desk, now, settings):
     now.shift(15 * MINUTE)
     at_desk.get(PAGE)
 
@@ -98,7 +98,7 @@ def test_every_page_postpones_the_end(at_desk, now):
 
 
 @pytest.mark.both_databases
-def test_being_there_is_noted_once_a_minute(at_desk, now):
+def test_activity_is_recorded_once_a_minute(at_desk, now):
     seen = []
     for _page in range(3):
         now.shift(20)
@@ -110,14 +110,14 @@ def test_being_there_is_noted_once_a_minute(at_desk, now):
 
 
 @pytest.mark.both_databases
-def test_noting_that_is_locked_out_does_not_fail_the_page(at_desk, now, monkeypatch):
+def test_locked_activity_update_does_not_fail_the_page(at_desk, now, monkeypatch):
     now.shift(2 * MINUTE)
     monkeypatch.setattr(SessionQuerySet, "update", Mock(side_effect=OperationalError("database is locked")))
 
     assert at_desk.get(PAGE).status_code == 200
 
 
-def test_what_asks_by_itself_does_not_postpone_the_end(at_desk, now):
+def test_background_requests_do_not_postpone_the_end(at_desk, now):
     table = [
         (VERSION, {}),
         (LEFT, {}),
@@ -168,7 +168,7 @@ def test_session_ends_twelve_hours_after_sign_in_despite_activity(at_desk, now):
     assert not is_signed_in(at_desk)
 
 
-def test_changed_password_does_not_lengthen_the_session(client, receptionist, now):
+def test_changed_password_does_not_extend_the_session(client, receptionist, now):
     client.force_login(receptionist)
     keep_busy(client, now, 11)
     client.post(
@@ -208,7 +208,7 @@ def test_logout_of_the_admin_is_the_same(in_admin):
     assert not Session.objects.exists()
 
 
-def test_disabled_user_is_out_at_the_next_request(at_desk, receptionist):
+def test_deactivated_user_is_logged_out_at_the_next_request(at_desk, receptionist):
     receptionist.is_active = False
     receptionist.save()
 
@@ -234,7 +234,7 @@ def test_password_set_by_an_administrator_ends_the_sessions(at_desk, receptionis
     assert not is_signed_in(at_desk)
 
 
-def test_role_taken_away_opens_nothing_at_the_next_request(at_desk, receptionist):
+def test_removed_role_gives_no_access_at_the_next_request(at_desk, receptionist):
     assert at_desk.get(PAGE).status_code == 200
 
     receptionist.groups.set([Group.objects.get(name=MANAGER)])
@@ -260,7 +260,7 @@ def says_that_it_has_ended(client, **options):
     return "has ended" in response.content.decode()
 
 
-def test_login_says_that_a_session_has_ended_by_itself_and_not_whose(at_desk, receptionist, now):
+def test_login_reports_an_expired_session_without_its_user(at_desk, receptionist, now):
     now.shift(15 * MINUTE)
     page = at_desk.get(at_desk.get(PAGE)["Location"]).content.decode()
 
@@ -268,7 +268,7 @@ def test_login_says_that_a_session_has_ended_by_itself_and_not_whose(at_desk, re
     assert receptionist.username not in page
 
 
-def test_login_says_nothing_of_it_to_others_or_after_a_logout(client, at_desk, now):
+def test_login_reports_no_expired_session_to_others_or_after_logout(client, at_desk, now):
     assert not says_that_it_has_ended(client)
 
     at_desk.post("/accounts/logout/")
@@ -289,7 +289,7 @@ def test_session_left_returns_seconds_and_user(at_desk, receptionist, now, djang
     assert response.json() == {"seconds": 5 * MINUTE, "can_stay": True, "user": receptionist.pk}
 
 
-def test_page_tells_how_long_is_left(at_desk, now):
+def test_page_has_the_remaining_session_time(at_desk, now):
     now.shift(10 * MINUTE)
 
     (dialog,) = [attrs for tag, attrs in elements(at_desk.get(PAGE)) if attrs.get("id") == "session"]
@@ -297,7 +297,7 @@ def test_page_tells_how_long_is_left(at_desk, now):
     assert dialog["data-seconds"] == "900"
 
 
-def test_page_of_whatever_kind_warns(in_admin):
+def test_every_kind_of_page_warns(in_admin):
     with Cases(client=in_admin) as case:
         for url in ["/admin/", "/schedule/2026-11-24/print/", "/accounts/sessions/"]:
             with case(url):
@@ -307,7 +307,7 @@ def test_page_of_whatever_kind_warns(in_admin):
                 assert any(attrs.get("src") == "/static/js/session.js" for _tag, attrs in found)
 
 
-def test_stranger_is_not_warned(client):
+def test_anonymous_user_is_not_warned(client):
     assert b"session.js" not in client.get("/accounts/login/").content
 
 
@@ -319,7 +319,7 @@ def test_staying_postpones_the_end_at_once(at_desk, now):
     assert is_signed_in(at_desk)
 
 
-def test_staying_counts_from_when_somebody_was_there(at_desk, now):
+def test_staying_counts_from_the_last_activity(at_desk, now):
     now.shift(10 * MINUTE)
 
     response = at_desk.post(STAY, {"ago": "120"})
@@ -327,7 +327,7 @@ def test_staying_counts_from_when_somebody_was_there(at_desk, now):
     assert response.json()["seconds"] == 13 * MINUTE
 
 
-def test_staying_understands_only_what_makes_sense(at_desk, now):
+def test_staying_ignores_invalid_input(at_desk, now):
     with Cases(client=at_desk, now=now) as case:
         for ago, seconds in [("700", 5 * MINUTE), ("9" * 18, 5 * MINUTE), ("-5", 15 * MINUTE), ("much", 15 * MINUTE)]:
             with case(ago, seconds):
@@ -336,14 +336,14 @@ def test_staying_understands_only_what_makes_sense(at_desk, now):
                 assert at_desk.post(STAY, {"ago": ago}).json()["seconds"] == seconds
 
 
-def test_staying_never_brings_the_end_nearer(at_desk, now):
+def test_staying_never_shortens_the_session(at_desk, now):
     now.shift(MINUTE)
     at_desk.get(PAGE)
 
     assert at_desk.post(STAY, {"ago": "300"}).json()["seconds"] == 15 * MINUTE
 
 
-def test_last_minutes_of_the_longest_time_cannot_be_postponed(at_desk, now):
+def test_session_limit_cannot_be_postponed(at_desk, now):
     keep_busy(at_desk, now, 11)
     for _minutes in range(5):
         now.shift(10 * MINUTE)
@@ -365,7 +365,7 @@ def test_staying_needs_a_session(client, now, receptionist):
 
 
 @pytest.mark.both_databases
-def test_sign_in_is_noted(client, receptionist):
+def test_login_time_is_recorded(client, receptionist):
     client.post(
         "/accounts/login/",
         {"username": "reception", "password": PASSWORD},
@@ -381,7 +381,7 @@ def test_sign_in_is_noted(client, receptionist):
 
 
 @pytest.mark.both_databases
-def test_saving_a_session_leaves_when_it_was_seen(at_desk, now):
+def test_saving_a_session_keeps_its_last_activity(at_desk, now):
     store = SessionStore(at_desk.session.session_key)
     store["patient_query"] = "Maria"
     now.shift(10 * MINUTE)
@@ -404,7 +404,7 @@ def test_session_ended_during_a_request_is_not_recreated(at_desk, monkeypatch):
 
 
 @pytest.mark.both_databases
-def test_what_is_put_into_a_session_that_is_over_begins_a_new_one(at_desk, now):
+def test_data_for_an_ended_session_starts_a_new_one(at_desk, now):
     old = at_desk.session.session_key
     now.shift(15 * MINUTE)
     store = SessionStore(old)
@@ -417,7 +417,7 @@ def test_what_is_put_into_a_session_that_is_over_begins_a_new_one(at_desk, now):
     assert SessionStore(store.session_key).get("_auth_user_id") is None
 
 
-def test_key_that_somebody_chose_is_not_used():
+def test_session_key_chosen_by_the_client_is_not_used():
     store = SessionStore("chosen-by-somebody-else")
 
     store["step"] = 1
@@ -437,7 +437,7 @@ def test_signing_in_again_uses_a_new_key_and_empty_session(at_desk, receptionist
     assert [session.pk for session in Session.objects.all()] == [at_desk.session.session_key] != [old]
 
 
-def test_engine_keeps_the_limits_when_used_without_waiting_too(at_desk, now):
+def test_async_engine_keeps_the_limits(at_desk, now):
     key = at_desk.session.session_key
     assert async_to_sync(SessionStore(key).aget)("_auth_user_id")
     now.shift(15 * MINUTE)
@@ -445,7 +445,7 @@ def test_engine_keeps_the_limits_when_used_without_waiting_too(at_desk, now):
     assert async_to_sync(SessionStore(key).aget)("_auth_user_id") is None
 
 
-def test_session_saved_without_waiting_notes_its_user(receptionist):
+def test_session_saved_asynchronously_records_its_user(receptionist):
     store = SessionStore()
     store["_auth_user_id"] = str(receptionist.pk)
 
@@ -456,7 +456,7 @@ def test_session_saved_without_waiting_notes_its_user(receptionist):
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("clear", ["clearsessions", "sign in"])
-def test_sessions_that_are_over_are_emptied_and_then_deleted(at_desk, receptionist, now, clear):
+def test_ended_sessions_are_emptied_and_then_deleted(at_desk, receptionist, now, clear):
     def do_clear():
         call_command("clearsessions") if clear == "clearsessions" else signed_in(UserFactory())
         return list(Session.objects.filter(user=receptionist).values_list("session_data", flat=True))
@@ -490,7 +490,7 @@ def elsewhere(receptionist):
     return client
 
 
-def test_list_shows_the_own_sessions_and_no_others(at_desk, elsewhere, manager):
+def test_list_shows_only_own_sessions(at_desk, elsewhere, manager):
     signed_in(manager)
 
     response = at_desk.get(LIST)
@@ -502,7 +502,7 @@ def test_list_shows_the_own_sessions_and_no_others(at_desk, elsewhere, manager):
     assert "Chrome on Windows" in response.content.decode()
 
 
-def test_list_leaves_out_what_is_over(at_desk, elsewhere, now):
+def test_list_omits_ended_sessions(at_desk, elsewhere, now):
     now.shift(10 * MINUTE)
     at_desk.get(PAGE)
     now.shift(6 * MINUTE)
@@ -510,7 +510,7 @@ def test_list_leaves_out_what_is_over(at_desk, elsewhere, now):
     assert [session.pk for session in at_desk.get(LIST).context["sessions"]] == [at_desk.session.session_key]
 
 
-def test_no_key_of_a_session_is_in_the_page(at_desk, elsewhere):
+def test_page_contains_no_session_key(at_desk, elsewhere):
     page = at_desk.get(LIST).content.decode()
 
     assert at_desk.session.session_key not in page
@@ -541,7 +541,7 @@ def test_session_elsewhere_is_ended_with_a_line_in_the_audit_trail(at_desk, else
     assert (entry.actor, entry.object_id) == (receptionist, receptionist.pk)
 
 
-def test_ending_the_session_in_use_is_logging_out(at_desk):
+def test_ending_the_current_session_logs_out(at_desk):
     response = at_desk.post(f"/accounts/sessions/{session_of(at_desk).handle}/end/")
 
     assert response["Location"] == "/accounts/login/"
@@ -557,7 +557,7 @@ def test_current_session_logs_out_without_confirmation(at_desk, elsewhere, now):
     assert forms.count("/accounts/logout/") == 3  # the menu, the warning and the list
 
 
-def test_session_of_somebody_else_is_not_found(at_desk, manager):
+def test_session_of_another_user_is_not_found(at_desk, manager):
     theirs = signed_in(manager)
 
     response = at_desk.post(f"/accounts/sessions/{session_of(theirs).handle}/end/")
@@ -566,7 +566,7 @@ def test_session_of_somebody_else_is_not_found(at_desk, manager):
     assert is_signed_in(theirs)
 
 
-def test_key_of_a_session_does_not_name_it(at_desk, elsewhere):
+def test_session_cannot_be_addressed_by_its_key(at_desk, elsewhere):
     response = at_desk.post(f"/accounts/sessions/{elsewhere.session.session_key}/end/")
 
     assert response.status_code == 404
@@ -574,7 +574,7 @@ def test_key_of_a_session_does_not_name_it(at_desk, elsewhere):
 
 
 @pytest.mark.both_databases
-def test_ending_all_others_leaves_the_one_in_use_and_other_people(at_desk, elsewhere, receptionist, manager):
+def test_ending_all_others_keeps_the_current_one_and_other_users(at_desk, elsewhere, receptionist, manager):
     third, theirs = signed_in(receptionist), signed_in(manager)
 
     at_desk.post("/accounts/sessions/end-others/")
@@ -583,7 +583,7 @@ def test_ending_all_others_leaves_the_one_in_use_and_other_people(at_desk, elsew
     assert AuditEntry.objects.get(event=Event.SIGN_OUT).additional_data == {"ended_by": "user", "sessions": 2}
 
 
-def test_looking_ends_and_postpones_nothing(at_desk, elsewhere):
+def test_listing_sessions_neither_ends_nor_postpones_them(at_desk, elsewhere):
     with Cases(client=at_desk) as case:
         for url in ["/accounts/sessions/x/end/", "/accounts/sessions/end-others/", STAY]:
             with case(url):
@@ -610,7 +610,7 @@ def test_administrator_ends_all_sessions_of_a_user(in_admin, elsewhere, receptio
     assert entry.additional_data == {"ended_by": "administrator", "sessions": 2}
 
 
-def test_administrator_stays_where_the_own_sessions_are_ended(in_admin, administrator):
+def test_administrator_stays_logged_in_after_ending_own_sessions(in_admin, administrator):
     other = signed_in(administrator)
 
     response = end_all(in_admin, administrator)
@@ -630,7 +630,7 @@ def test_receptionist_ends_no_sessions_of_others(at_desk, manager):
 # What a browser calls itself
 
 
-def test_browser_is_named_in_a_few_words():
+def test_browser_has_a_short_name():
     table = [
         (CHROME, "Chrome on Windows"),
         (CHROME + " Edg/130.0.0.0", "Edge on Windows"),

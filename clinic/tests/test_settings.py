@@ -22,7 +22,7 @@ def production(names, **environment):
     return json.loads(done.stdout)
 
 
-def test_earlier_keys_are_none_unless_named():
+def test_earlier_keys_default_to_none():
     assert production(["SECRET_KEY_FALLBACKS"]) == {"SECRET_KEY_FALLBACKS": []}
 
 
@@ -32,7 +32,7 @@ def test_earlier_keys_are_read():
     assert read == {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": ["old-one", "older-one"]}
 
 
-def test_session_outlives_a_new_key_while_the_old_one_is_named(settings, receptionist):
+def test_session_survives_a_key_rotation(settings, receptionist):
     for fallbacks, status in (([], 302), (["another"], 302), (["another", "old"], 200)):
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "old", []
         client = Client()

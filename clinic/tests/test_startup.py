@@ -56,7 +56,7 @@ def test_unreadable_setting_is_named_in_one_line():
         assert "pass-word" not in done.stderr
 
 
-def test_database_url_that_means_nothing_is_refused():
+def test_invalid_database_url_is_refused():
     for value in ("nonsense", "mysql://", "mysql://portal@localhost:port/clinic", "sqlite://clinic.sqlite3"):
         done = run(sys.executable, "manage.py", "migrate", DATABASE_URL=value)
 
@@ -142,7 +142,7 @@ def test_only_a_free_port_of_this_machine_is_accepted():
     assert first_run.why_not("192.0.2.1", str(port)).startswith("HOST=192.0.2.1 is not an address of this machine.")
 
 
-def test_a_developers_settings_do_not_change_what_is_tested(tmp_path):
+def test_developers_settings_do_not_affect_tests(tmp_path):
     file = tmp_path / ".env"
     file.write_text("DEBUG=on\nDATABASE_URL=mysql://root@db.example.org/clinic\nSESSION_IDLE_MINUTES=3\n")
 

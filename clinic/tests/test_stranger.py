@@ -19,14 +19,14 @@ def ask(address, method="GET", *, remote=FAR, **sent):
     return Client(raise_request_exception=False).generic(method, address, REMOTE_ADDR=remote, **sent)
 
 
-def test_stranger_gets_from_livez_one_word():
+def test_livez_answers_anonymous_users_with_one_word():
     response = ask("/livez")
 
     assert (response.status_code, response.content) == (200, b"ok")
     assert response["Content-Type"].startswith("text/plain")
 
 
-def test_stranger_finds_nothing_elsewhere():
+def test_anonymous_users_find_nothing_elsewhere():
     table = [FEED_OF_NOBODY, "/nowhere/", "/admin/nowhere/", "/.env", "/.git/config", "/staticfiles/", "/media/"]
     with Cases() as case:
         for address in table:
@@ -34,7 +34,7 @@ def test_stranger_finds_nothing_elsewhere():
                 assert kind_of(ask(address)) in {"a login", "404"}
 
 
-def test_stranger_gets_static_files_which_the_login_page_is_made_of(settings):
+def test_anonymous_users_get_static_files(settings):
     settings.WHITENOISE_USE_FINDERS = True
 
     response = ask("/static/css/portal.css")
@@ -80,7 +80,7 @@ def test_readyz_is_not_opened_by_a_forged_header(settings):
 
 
 @pytest.mark.parametrize("address", ["/api/docs", "/api/"])
-def test_documentation_sends_a_stranger_to_the_login(address):
+def test_documentation_redirects_anonymous_users_to_login(address):
     response = ask(address)
 
     assert (response.status_code, response["Location"]) == (302, f"/accounts/login/?next={address}")
@@ -105,7 +105,7 @@ def test_token_is_enough_to_read_the_documentation(receptionist):
     assert ask("/api/openapi.json", headers=headers).json()["openapi"]
 
 
-def test_session_opens_nothing_else_of_the_api(in_admin, patient):
+def test_session_gives_no_other_api_access(in_admin, patient):
     table = [
         ("GET", "/api/doctors"),
         ("GET", "/api/patients/{patient}"),

@@ -154,7 +154,7 @@ def test_retrying_a_race_lost_at_the_last_try_raises_it():
         assert raised.value is lost
 
 
-def test_retrying_any_other_error_passes_at_once():
+def test_retrying_raises_any_other_error_at_once():
     errors = [
         ValidationError("no", code="past"),
         OperationalError(2013, "Lost connection"),
@@ -173,7 +173,7 @@ def test_retrying_any_other_error_passes_at_once():
 
 
 @pytest.mark.both_databases
-def test_retrying_inside_a_transaction_passes_every_error_at_once():
+def test_retrying_inside_a_transaction_raises_every_error():
     for error in (DEADLOCK, LostRace("taken"), IntegrityError("unique")):
         work = Work(error)
 

@@ -47,7 +47,7 @@ def packed(**parts):
     return SimpleUploadedFile("people.xlsx", file.getvalue())
 
 
-def test_csv_is_understood_and_says_how():
+def test_csv_is_read_and_described():
     encodings = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "cp1252": "Windows-1252", "utf-16": "UTF-16"}
     separators = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
@@ -69,7 +69,7 @@ def test_csv_that_names_its_separator_keeps_the_numbers_of_its_rows():
     assert rows == [(3, ["Ana", "Sá", "ana@example.org"])]
 
 
-def test_separator_inside_quotation_marks_separates_nothing():
+def test_separator_inside_quotation_marks_is_text():
     header, rows, _how = read(csv_file('First name;"Last name";E-mail\n"Ana;Maria";"Sá\nLima";x\n'))
 
     assert header == HEADER
@@ -260,7 +260,7 @@ def test_dates_of_either_calendar_are_read():
         assert read(saved(workbook))[1] == [(2, ["Ana", "1990-04-03", "351930000001"])], epoch
 
 
-def test_error_in_a_cell_is_no_empty_cell():
+def test_error_in_a_cell_is_not_an_empty_cell():
     _header, rows, _how = read(with_rows(f"<row>{cell('A1')}</row><row>{cell('B2', '#N/A', 'e')}</row>"))
 
     assert rows == [(2, ["", "#N/A"])]
@@ -329,7 +329,7 @@ def test_row_at_the_end_of_a_sheet_is_read_with_its_number():
     assert [number for number, _cells in rows] == [1_048_576]
 
 
-def test_what_is_no_sheet_is_refused():
+def test_invalid_file_is_refused():
     files = [
         (SimpleUploadedFile("x.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600), "old_format"),
         (SimpleUploadedFile("x.xlsx", b"PK\x03\x04 and then nothing"), "not_a_sheet"),
@@ -375,7 +375,7 @@ def test_quotation_marks_doubled_or_in_an_unquoted_cell_are_text():
     assert [cells[3] for _number, cells in rows] == ["fine", '5" nail', 'says "hm"']
 
 
-def test_odd_byte_in_a_file_otherwise_utf_8_is_refused_with_its_row():
+def test_invalid_byte_in_a_utf_8_file_is_refused_with_its_row():
     text = 'First name,Last name,E-mail,Note\nJoão,Sá,j@x.pt,"two\nlines"\n'
     for mark in (b"", b"\xef\xbb\xbf"):
         file = SimpleUploadedFile("x.csv", mark + text.encode() + b"Ana,Lima,a@x.pt,\nRen\xe9,Sol,r@x.pt,\n")
@@ -405,13 +405,13 @@ def test_line_ends_of_any_system_are_understood():
             assert [cells[0] for _number, cells in rows] == ["Ana", "Rui"], repr(text)
 
 
-def test_formula_without_a_value_is_no_empty_cell():
+def test_formula_without_a_value_is_not_an_empty_cell():
     _header, rows, _how = read(xlsx_rows(HEADER, ANA, ["Rui", "=A2", "r@x.pt"]))
 
     assert rows[1] == (3, ["Rui", NO_VALUE, "r@x.pt"])
 
 
-def test_formula_with_a_value_is_read_as_that():
+def test_formula_with_a_value_is_read_as_its_value():
     expected = {
         '<c r="B2" t="str"><f>A1</f><v></v></c>': "",
         '<c r="B2" t="str"><f>A1</f><v>Lima</v></c>': "Lima",
@@ -452,7 +452,7 @@ def test_first_visible_sheet_with_cells_is_read_and_others_are_named():
     assert sheet.other_sheets == ["More"]
 
 
-def test_no_more_of_a_first_line_is_compared_than_a_sheet_may_have():
+def test_first_line_is_compared_up_to_the_column_limit():
     compared = []
 
     def is_known(cell):

@@ -134,7 +134,7 @@ def test_action_sets_active_with_an_audit_entry_each(in_admin, administrator, ac
         assert entry.changes_dict == {"is_active": [str(before), str(not before)]}
 
 
-def test_action_on_a_doctor_already_so_leaves_no_audit_entry(in_admin, okafor):
+def test_action_without_effect_adds_no_audit_entry(in_admin, okafor):
     act(in_admin, "reactivate", okafor)
 
     assert AuditEntry.objects.get_for_object(okafor).count() == 1

@@ -57,7 +57,7 @@ def test_reading_answers_200_or_404(api, doctor):
     assert api.get("/doctors/999999").status_code == 404
 
 
-def test_list_is_by_id_and_can_be_narrowed(api):
+def test_list_is_by_id_and_can_be_filtered(api):
     heart, skin = (
         DoctorFactory(specialization="Cardiology"),
         DoctorFactory(specialization="Dermatology", is_active=False),
@@ -83,7 +83,7 @@ def test_list_in_pages(api):
     assert "Next-Cursor" not in rest
 
 
-def test_change_leaves_what_is_not_named(admin_api, doctor):
+def test_change_keeps_omitted_fields(admin_api, doctor):
     response = admin_api.patch(f"/doctors/{doctor.pk}", {"specialization": "Cardiology", "usual_minutes": 20})
 
     assert response.status_code == 200
@@ -91,7 +91,7 @@ def test_change_leaves_what_is_not_named(admin_api, doctor):
     assert response.json()["full_name"] == doctor.full_name
 
 
-def test_change_of_another_state_answers_412(admin_api, doctor):
+def test_change_of_an_outdated_version_answers_412(admin_api, doctor):
     etag = admin_api.get(f"/doctors/{doctor.pk}")["ETag"]
     admin_api.patch(f"/doctors/{doctor.pk}", {"gap_minutes": 5})
 
@@ -102,7 +102,7 @@ def test_change_of_another_state_answers_412(admin_api, doctor):
     assert doctor.gap_minutes == 5
 
 
-def test_booking_leaves_the_etag_of_a_doctor(api, doctor, patient):
+def test_booking_does_not_change_a_doctors_etag(api, doctor, patient):
     etag = api.get(f"/doctors/{doctor.pk}")["ETag"]
 
     api.post(

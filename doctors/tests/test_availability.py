@@ -65,7 +65,7 @@ def in_zone(zone, function, *args):
 # Hours as instants
 
 
-def test_whole_day_is_as_long_as_the_clocks_make_it():
+def test_whole_day_has_its_length_on_a_clock_change():
     minutes = {
         (LISBON, dt.date(2026, 3, 29)): 23 * 60,
         (LISBON, dt.date(2026, 10, 25)): 25 * 60,
@@ -156,7 +156,7 @@ def test_doctor_without_hours_is_not_offered_at_weekends_by_default():
 # Why not
 
 
-def test_unavailable_times_say_why():
+def test_unavailable_times_have_a_reason():
     training = Absence(utc(2026, 11, 24, 10), utc(2026, 11, 24, 11), "Training")
 
     away = DoctorAvailability([every_day("08:00-12:00 13:00-17:00")], [training]).away_on(TUESDAY)
@@ -193,7 +193,7 @@ def from_midnight(day, spans):
 
 @EXAMPLES
 @hypothesis.given(SPANS, SPANS)
-def test_free_and_busy_never_overlap_and_together_are_the_hours(open_minutes, taken_minutes):
+def test_free_and_busy_times_cover_the_hours_without_overlap(open_minutes, taken_minutes):
     spans, taken = merged(from_midnight(TUESDAY, open_minutes)), from_midnight(TUESDAY, taken_minutes)
 
     free, busy = list(without(spans, taken)), shared(spans, taken)
@@ -208,7 +208,7 @@ def test_free_and_busy_never_overlap_and_together_are_the_hours(open_minutes, ta
 @pytest.mark.parametrize(("zone", "day"), CHANGES)
 @PER_DAY
 @hypothesis.given(INTERVALS, SPANS, st.booleans())
-def test_open_and_away_times_together_are_the_day(settings, zone, day, intervals, leave, is_closed):
+def test_open_and_unavailable_times_cover_the_day(settings, zone, day, intervals, leave, is_closed):
     settings.TIME_ZONE = zone
     absences = [Absence(start, end, "Training") for start, end in from_midnight(day, leave)]
     time = DoctorAvailability(

@@ -111,7 +111,7 @@ def test_changed_hours_and_dates(okafor):
         (None, dt.date(2026, 12, 11), 2),
     ],
 )
-def test_hours_that_others_make_room_for_and_their_deletion(okafor, first, last, count):
+def test_hours_that_split_others_and_their_deletion(okafor, first, last, count):
     TimetableFactory(doctor=okafor, week=MORNINGS)
     timetable = hours(okafor, EVENINGS, first=first, last=last, shortens_others=True)
 
@@ -127,7 +127,7 @@ def test_inactive_doctor_is_among_the_rows_to_write(okafor):
     assert AvailabilityChange(saved=[okafor]).touched() is None
 
 
-def test_change_is_refused_if_somebody_else_was_quicker(okafor):
+def test_change_is_refused_after_a_lost_race(okafor):
     leave = LeaveFactory(doctor=okafor)
     Leave.objects.get().save()
 

@@ -30,7 +30,7 @@ def test_list_shows_active_doctors_first_by_specialization_and_name(at_desk):
     assert f'href="/doctors/{first.pk}/"' in response.content.decode()
 
 
-def test_list_without_doctors_says_so(at_desk):
+def test_list_without_doctors_shows_a_message(at_desk):
     response = at_desk.get("/doctors/")
 
     assert list(response.context["doctors"]) == []
@@ -76,7 +76,7 @@ def test_page_offers_to_edit_to_administrators_only(client, receptionist, doctor
         assert (f"/admin/doctors/doctor/{okafor.pk}/change/" in page) is is_offered, user
 
 
-def test_pages_say_that_a_doctor_is_inactive(at_desk, okafor):
+def test_pages_show_that_a_doctor_is_inactive(at_desk, okafor):
     Doctor.objects.update(is_active=False)
 
     for address in ("/doctors/", f"/doctors/{okafor.pk}/"):
@@ -109,7 +109,7 @@ def test_page_shows_present_and_future_hours_leave_and_closures(at_desk, okafor)
     assert not any(gone in page for gone in ("Sunday", "Long ago", "Last year"))
 
 
-def test_page_says_what_no_hours_mean(at_desk, okafor):
+def test_page_explains_what_no_hours_mean(at_desk, okafor):
     address = f"/doctors/{okafor.pk}/"
     assert "at any time" in at_desk.get(address).content.decode()
 

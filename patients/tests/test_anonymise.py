@@ -252,7 +252,7 @@ def test_saved_form_about_the_patient_is_deleted(life, isolated):
             assert not SavedForm.objects.exists()
 
 
-def test_half_filled_form_of_doctors_time_stays(life):
+def test_half_filled_availability_form_stays(life):
     SavedForm.objects.store(user_id=life.manager.pk, path="/doctors/2/leave/", data="reason=Skiing")
 
     anonymise(life.patient, by=life.admin)
@@ -318,7 +318,7 @@ def test_trail_keeps_events_times_users_and_fields(life):
     assert entries_of_the_trail() == before
 
 
-def test_trail_of_the_record_says_anonymised(life):
+def test_trail_of_the_record_shows_anonymised(life):
     anonymise(life.patient, by=life.admin)
 
     entries = AuditEntry.objects.get_for_object(life.patient).order_by("pk")
@@ -395,7 +395,7 @@ def test_every_page_about_the_patient_is_served_without_a_former_value(life):
         assert [value for value in FORMER if value in text] == [], page
 
 
-def test_edit_and_booking_pages_redirect_to_the_record_which_says_why(life, isolated):
+def test_edit_and_booking_pages_redirect_to_the_record(life, isolated):
     for page in ["/patients/{pk}/edit/", "/appointments/book/?patient={pk}"]:
         with isolated(page=page):
             anonymise(life.patient, by=life.admin)
@@ -567,7 +567,7 @@ def test_api_refuses_to_edit(anonymised, api):
     assert [error["code"] for error in answer.json()["errors"]] == ["anonymised"]
 
 
-def test_import_leaves_the_record_alone(anonymised, in_admin):
+def test_import_does_not_change_the_record(anonymised, in_admin):
     rows = f"First name,Last name,E-mail\nAnonymised,patient {anonymised.pk},{anonymised.email}\n"
     file = SimpleUploadedFile("p.csv", rows.encode(), content_type="text/csv")
 
@@ -685,7 +685,7 @@ def test_opening_the_page_changes_nothing(frozen, in_admin, patient):
     assert patient.anonymised_at is None
 
 
-def test_page_says_why_it_is_refused(frozen, in_admin, patient):
+def test_page_explains_why_it_is_refused(frozen, in_admin, patient):
     AppointmentFactory(patient=patient, start_time=day(26))
 
     for response in (

@@ -66,7 +66,7 @@ def test_registering_refused(api):
         assert not Patient.objects.exists(), changes
 
 
-def test_everything_missing_is_reported_at_once(api):
+def test_all_missing_fields_are_reported_at_once(api):
     response = api.post("/patients", {})
 
     assert response.status_code == 422
@@ -139,7 +139,7 @@ def test_date_of_birth_can_be_removed(api):
     assert api.patch(f"/patients/{patient.pk}", {"date_of_birth": None}).json()["date_of_birth"] is None
 
 
-def test_change_of_an_outdated_state_answers_412(api):
+def test_change_of_an_outdated_version_answers_412(api):
     patient = PatientFactory(first_name="Ana")
 
     for if_match in ('"another"', "no-etag", '"a", "b"', ""):
@@ -149,7 +149,7 @@ def test_change_of_an_outdated_state_answers_412(api):
         assert fresh(patient).first_name == "Ana", if_match
 
 
-def test_change_of_the_present_state_is_saved(api):
+def test_change_of_the_current_version_is_saved(api):
     for if_match in ("{}", "W/{}", '"older", {}', "*"):
         patient = PatientFactory()
         etag = api.get(f"/patients/{patient.pk}")["ETag"]
@@ -198,7 +198,7 @@ def test_search_puts_no_personal_data_in_addresses(api):
 
 
 @pytest.mark.both_databases
-def test_search_makes_as_many_queries_for_any_number(api, django_assert_num_queries):
+def test_search_makes_the_same_queries_for_any_number(api, django_assert_num_queries):
     api.get("/patients/999999")  # the use of the token is recorded once a minute
 
     for more, total in ((3, 3), (27, 30)):

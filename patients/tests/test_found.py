@@ -92,7 +92,7 @@ def test_typing_finds_patients_with_their_next_appointment_and_details(at_desk, 
             assert shown in page, query
 
 
-def test_typing_leaves_nothing_in_the_session(at_desk, maria):
+def test_typing_stores_nothing_in_the_session(at_desk, maria):
     before = Session.objects.get().session_data
 
     ask(at_desk, "santos")
@@ -111,7 +111,7 @@ def test_search_sent_as_a_form_shows_the_next_appointment_on_the_page(at_desk, m
     assert "Tue 24 Nov 2026 14:30" in response.content.decode()
 
 
-def test_empty_box_empties_the_list_without_a_search(at_desk, maria):
+def test_empty_box_clears_the_list_without_a_search(at_desk, maria):
     for query in ("", "   ", "\t"):
         with CaptureQueriesContext(connection) as captured:
             response = ask(at_desk, query)
@@ -180,7 +180,7 @@ def test_long_text_is_cut_like_the_forms(at_desk, maria):
 
 
 @pytest.mark.both_databases
-def test_typing_makes_as_many_queries_whatever_is_found(at_desk, okafor):
+def test_typing_makes_the_same_queries_for_any_result(at_desk, okafor):
     numbers = iter(range(30))
     for more in (3, 27):
         for _patient in range(more):

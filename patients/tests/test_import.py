@@ -110,7 +110,7 @@ def test_workbook_cells_are_read_as_they_are_displayed(in_admin):
     ]
 
 
-def test_columns_go_by_any_usual_name_in_any_order(in_admin):
+def test_columns_can_have_any_usual_name_in_any_order(in_admin):
     file = csv_file(" E-MAIL ;surname;FIRST_NAME;Born;Telephone\nana@example.org;Lima;Ana;3.4.1990;912 000 001\n")
 
     in_admin.post(upload(in_admin, file)["Location"])
@@ -133,7 +133,7 @@ def test_columns_are_recognised_without_brackets_and_number_sign(in_admin):
     assert (patient.phone_number, patient.date_of_birth) == ("912 000 001", dt.date(1990, 4, 3))
 
 
-def test_column_with_brackets_beside_its_like_without_is_another(in_admin):
+def test_column_with_brackets_next_to_one_without_is_different(in_admin):
     address = upload(in_admin, csv_rows([*HEADER, "E-mail (work)"], [*ANA, "work@example.org"]))["Location"]
 
     assert in_admin.get(address).context["notices"] == ["Columns that are not imported: E-mail (work)."]
@@ -196,7 +196,7 @@ def test_formula_without_a_value_is_an_error_of_its_cell(in_admin):
     assert "formula without a value" in remarks(context, 2)[0][1]
 
 
-def test_file_without_its_columns_is_refused_and_says_which(in_admin):
+def test_file_without_required_columns_is_refused_with_their_names(in_admin):
     headers = [
         (["First name", "E-mail"], ["no column Last name"]),
         (["Nome", "Apelido"], ["no column First name, Last name, E-mail", "Unknown columns: Nome, Apelido"]),
@@ -242,7 +242,7 @@ def test_form_without_a_file_is_refused(in_admin):
     assert refused(in_admin.post(UPLOAD, {"month_first": "day"})) == ["required"]
 
 
-def test_dates_are_read_in_the_chosen_order_and_the_preview_says_so(in_admin):
+def test_dates_are_read_in_the_chosen_order_with_a_notice(in_admin):
     for month_first, day in (("day", dt.date(1990, 4, 3)), ("month", dt.date(1990, 3, 4))):
         with rolled_back():
             address, context = preview(in_admin, [*ANA[:4], "03/04/1990"], RUI, month_first=month_first)
@@ -281,7 +281,7 @@ def test_row_is_refused_by_the_rules_of_the_form(in_admin):
         assert {column for column, _remark in remarks(context, 2)} == {label}, changes
 
 
-def test_everything_wrong_with_a_row_is_reported_at_once(in_admin):
+def test_all_errors_of_a_row_are_reported_at_once(in_admin):
     _address, context = preview(in_admin, ANA, ["", "Lima", "ana@example.org", "12", "31/02/1990"])
 
     assert {column for column, _remark in remarks(context, 3)} == {
@@ -318,7 +318,7 @@ def test_row_with_a_registered_email_changes_nothing(in_admin, maria):
             assert Patient.objects.count() == 2, email
 
 
-def test_registered_email_with_other_data_is_shown_with_what_differs(in_admin, maria):
+def test_registered_email_with_other_data_shows_differences(in_admin, maria):
     _address, context = preview(in_admin, ["Mario", "Santos", "maria@example.org", "912345678", "1985-03-09"])
 
     assert verdicts(context) == {2: Verdict.DIFFERS}
@@ -372,7 +372,7 @@ def test_problems_come_first_and_every_row_can_be_reached(in_admin):
     assert [row.number for row in errors["rows"]] == [62]
 
 
-def test_nonsense_in_the_address_of_a_preview_shows_rows(in_admin):
+def test_nonsense_in_the_url_of_a_preview_shows_rows(in_admin):
     address, _context = preview(in_admin, ANA)
 
     for query in ({"page": "x"}, {"page": "999"}, {"show": "99"}, {"show": "x"}):
@@ -459,7 +459,7 @@ def test_cancelled_rows_are_deleted(in_admin):
     assert in_admin.post(address)["Location"] == UPLOAD
 
 
-def test_new_upload_replaces_the_one_before_and_says_so(in_admin):
+def test_new_upload_replaces_the_previous_one_with_a_message(in_admin):
     address, _context = preview(in_admin, ANA)
 
     newer, _context = preview(in_admin, RUI)
@@ -471,7 +471,7 @@ def test_new_upload_replaces_the_one_before_and_says_so(in_admin):
     assert [row.cells["first_name"] for row in ImportRow.objects.all()] == ["Rui"]
 
 
-def test_upload_that_is_refused_leaves_the_preview_before(in_admin):
+def test_refused_upload_keeps_the_previous_preview(in_admin):
     address, _context = preview(in_admin, ANA)
 
     for file in (csv_file("Nome\nAna\n"), csv_rows(HEADER), csv_file('"')):
@@ -481,7 +481,7 @@ def test_upload_that_is_refused_leaves_the_preview_before(in_admin):
     assert Patient.objects.get().first_name == "Ana"
 
 
-def test_cancelling_a_confirmed_import_says_what_was_imported(in_admin):
+def test_cancelling_a_confirmed_import_reports_the_import(in_admin):
     address, _context = preview(in_admin, ANA, RUI)
     in_admin.post(address)
 
@@ -524,7 +524,7 @@ def test_result_can_be_seen_again_without_its_message(in_admin):
     assert messages_of(again) == []
 
 
-def test_result_that_is_dismissed_is_deleted(in_admin, maria):
+def test_dismissed_result_is_deleted(in_admin, maria):
     address, _context = preview(in_admin, RUI, ["Maria", "Santos", "maria@example.org", "", ""])
     in_admin.post(address)
 
@@ -534,7 +534,7 @@ def test_result_that_is_dismissed_is_deleted(in_admin, maria):
     assert Patient.objects.count() == 2
 
 
-def test_preview_that_is_not_confirmed_cannot_be_dismissed(in_admin):
+def test_unconfirmed_preview_cannot_be_dismissed(in_admin):
     address, _context = preview(in_admin, ANA)
 
     in_admin.post(address, {"dismiss": "1"})
@@ -553,7 +553,7 @@ def test_preview_stays_if_no_row_is_ticked_or_new(in_admin, maria):
     assert Patient.objects.count() == 2
 
 
-def test_button_speaks_of_ticks_only_where_there_are_any(in_admin, maria):
+def test_button_mentions_ticks_only_if_there_are_any(in_admin, maria):
     rita, registered = ["Rita", "Sol", "rita@example.org", "912345678", ""], ["Maria", "Santos", maria.email, "", ""]
     wordings = [
         ([RUI], "Import 1 patient<"),
@@ -567,7 +567,7 @@ def test_button_speaks_of_ticks_only_where_there_are_any(in_admin, maria):
         assert wording in markup(in_admin.get(address)), rows
 
 
-def test_ticks_stay_when_other_rows_are_looked_at(in_admin, maria):
+def test_ticks_stay_when_other_rows_are_shown(in_admin, maria):
     children = [[f"Rita{number}", "Sol", f"rita{number}@example.org", "912345678", ""] for number in range(60)]
     address, _context = preview(in_admin, *children, RUI)
 
@@ -707,7 +707,7 @@ def test_email_registered_between_check_and_write_rolls_the_import_back(in_admin
 @pytest.mark.both_databases
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets one write after the other anyway")
 @pytest.mark.django_db(transaction=True)
-def test_confirmed_by_two_clicks_at_once_is_imported_once(in_admin, administrator):
+def test_two_simultaneous_confirmations_import_once(in_admin, administrator):
     address, _context = preview(in_admin, *many(600))
     insert = PatientImporter.insert
     answers = []
@@ -798,7 +798,7 @@ def queries_of(work):
 
 
 @pytest.mark.both_databases
-def test_preview_and_confirmation_read_as_often_for_300_rows_as_for_30(in_admin):
+def test_preview_and_confirmation_make_the_same_queries_for_30_and_300(in_admin):
     cost = {}
     for count in (30, 300):
         file = csv_rows(HEADER, *many(count))

@@ -134,7 +134,7 @@ def test_keys_do_not_follow_a_name_that_was_not_saved():
     assert keys_of(patient) == {"maria", "santos", "maria@example.org"}
 
 
-def test_keys_of_a_patient_read_in_part_stay_whole():
+def test_keys_of_a_partly_loaded_patient_stay_complete():
     patient = PatientFactory(first_name="Maria", last_name="Santos", email="maria@example.org", phone_number="")
 
     in_part = Patient.objects.only("first_name").get()

@@ -54,7 +54,7 @@ def test_search_finds(at_desk, maria):
         assert response.context["query"] == query.strip()
 
 
-def test_search_without_results_says_so(at_desk, maria):
+def test_search_without_results_shows_a_message(at_desk, maria):
     for query in ("nobody", "%", "_", "\0", "'", "🙂", ZERO_WIDTH, "x" * 5000):
         response = at_desk.post(SEARCH, {"query": query}, follow=True)
 
@@ -70,7 +70,7 @@ def test_search_for_nothing_searches_nothing(at_desk, maria):
         assert response.context["found"] is None, query
 
 
-def test_search_in_an_address_searches_nothing(at_desk, maria):
+def test_search_text_in_the_url_is_ignored(at_desk, maria):
     response = at_desk.get(SEARCH, {"query": "santos"})
 
     assert response.context["found"] is None
@@ -88,7 +88,7 @@ def test_search_shows_twenty_and_says_that_there_are_more(at_desk):
 
 
 @pytest.mark.both_databases
-def test_search_makes_few_queries_whatever_the_number_of_rows(at_desk):
+def test_search_makes_few_queries_for_any_number_of_rows(at_desk):
     PatientFactory.create_batch(3, last_name="Silva")
     at_desk.post(SEARCH, {"query": "silva"})
     with CaptureQueriesContext(connection) as few:
@@ -124,7 +124,7 @@ def test_register_needs_neither_phone_nor_date_of_birth(at_desk):
 
 
 @pytest.mark.both_databases
-def test_register_takes_a_name_in_any_script(at_desk):
+def test_register_accepts_a_name_in_any_script(at_desk):
     names = ["x" * 50, "é" * 50, "王" * 50, "ع" * 50, "🙂" * 49 + "x", "O’Brien-Ñandú", "李", "Ⅻ", "ﷺ" * 50]
 
     for name in names:

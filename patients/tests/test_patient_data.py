@@ -90,7 +90,7 @@ def test_appointments_have_every_field(life, data):
 
 
 @pytest.mark.both_databases
-def test_history_says_what_changed_when_by_which_role(data):
+def test_history_shows_changes_with_time_and_role(data):
     edit = data["record_history"][1]
 
     assert edit["changed"]["last_name"] == ["Featherby", "Zoë-Featherby"]
@@ -161,7 +161,7 @@ def as_json(data):
     return json.dumps(data, cls=DjangoJSONEncoder)
 
 
-def test_notice_says_whether_the_patient_was_informed(life, data):
+def test_notice_shows_whether_the_patient_was_informed(life, data):
     (appointment,) = (each for each in data["appointments"] if each["id"] == life.hit_appointment.pk)
     (notice,) = appointment["notices"]
 

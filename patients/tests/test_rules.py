@@ -58,7 +58,7 @@ def test_unreadable_name_is_refused():
 # E-mail
 
 
-def test_email_that_is_free_is_accepted():
+def test_unregistered_email_is_accepted():
     PatientFactory(email="other@example.org")
     emails = ["maria@example.org", "MARIA@Example.ORG", "  maria@example.org ", "o'brien+clinic@example.org"]
 
@@ -148,7 +148,7 @@ def test_date_of_birth_today_is_the_clinics_today(frozen, settings):
     assert codes_of(patient_with(date_of_birth=dt.date(2026, 11, 26))) == {"date_of_birth": ["date_of_birth"]}
 
 
-def test_everything_wrong_is_reported_at_once():
+def test_all_errors_are_reported_at_once():
     PatientFactory(email="taken@example.org")
     patient = patient_with(
         first_name="", email="taken@example.org", phone_number="11", date_of_birth=dt.date(2026, 11, 25)
@@ -162,5 +162,5 @@ def test_everything_wrong_is_reported_at_once():
     }
 
 
-def test_date_of_birth_that_is_no_date_is_refused():
+def test_invalid_date_of_birth_is_refused():
     assert codes_of(patient_with(date_of_birth="yesterday")) == {"date_of_birth": ["invalid"]}

@@ -52,7 +52,7 @@ def enter_leave(page, hands, doctor):
 
 
 @pytest.mark.parametrize("whose", ["same doctor", "other doctor"])
-def test_everyone_of_a_full_day_is_moved_in_four_clicks(admins_page, full_day, whose):
+def test_all_appointments_of_a_full_day_move_in_four_clicks(admins_page, full_day, whose):
     hands = Hands(admins_page)
 
     enter_leave(admins_page, hands, full_day)
@@ -80,7 +80,7 @@ def test_receptionist_opens_the_worklist_and_ticks_informed_patients(admins_page
     assert DisplacedAppointment.objects.exclude(informed_at=None).get().informed_by.username == "reception"
 
 
-def test_all_of_it_works_without_javascript_and_on_a_telephone(open_page, administrator, full_day):
+def test_worklist_works_without_javascript_and_on_a_phone(open_page, administrator, full_day):
     page = open_page(administrator, java_script_enabled=False, **PHONE)
     page.goto(f"/doctors/{full_day.pk}/leave/")
     page.get_by_label("First day").fill(TOMORROW.isoformat())

@@ -34,7 +34,7 @@ def statuses(appointments):
     return [Appointment.objects.get(pk=appointment.pk).status for appointment in appointments]
 
 
-def test_each_appointment_takes_one_key_and_the_focus_goes_on(desk, appointments):
+def test_each_appointment_takes_one_key_and_focus_moves_on(desk, appointments):
     desk.goto(URL)
     hands = Hands(desk)
     expect(line(desk, "Ana")).to_be_focused()
@@ -154,7 +154,7 @@ def test_without_javascript_each_is_a_click(plain_desk, appointments):
     assert statuses(appointments) == ["completed", "no_show", "booked", "booked"]
 
 
-def test_page_has_no_barrier_before_and_after_the_last_appointment(desk, appointments):
+def test_page_is_accessible_before_and_after_the_last_appointment(desk, appointments):
     desk.goto(URL)
     assert_accessible(desk)
 

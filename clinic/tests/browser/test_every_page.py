@@ -327,7 +327,7 @@ def barriers(page, shown, clinic):
 
 @on_both
 @pytest.mark.parametrize("group", GROUPS)
-def test_pages_have_no_barrier(open_for, clinic, group, screen):
+def test_pages_are_accessible(open_for, clinic, group, screen):
     pages = GROUPS[group]
     page = open_for(next(iter(pages.values())).who, screen)
 
@@ -337,7 +337,7 @@ def test_pages_have_no_barrier(open_for, clinic, group, screen):
 
 
 @on_both
-def test_error_pages_have_no_barrier(open_for, clinic, monkeypatch, complaints, screen):
+def test_error_pages_are_accessible(open_for, clinic, monkeypatch, complaints, screen):
     page = open_for("receptionist", screen)
     found = []
     for error, heading in (
@@ -355,7 +355,7 @@ def test_error_pages_have_no_barrier(open_for, clinic, monkeypatch, complaints, 
 
 
 @on_both
-def test_refusals_without_database_have_no_barrier(open_for, clinic, monkeypatch, screen):
+def test_errors_without_database_are_accessible(open_for, clinic, monkeypatch, screen):
     page = open_for("receptionist", screen)
     found = []
     for status, heading in ((413, "This is too large"), (429, "Too many requests")):
@@ -365,7 +365,7 @@ def test_refusals_without_database_have_no_barrier(open_for, clinic, monkeypatch
     assert not found, "\n".join(found)
 
 
-def test_every_page_is_looked_at():
+def test_every_page_is_covered():
     answers = {name for name, methods in page_access.PAGES.items() if "GET" in methods}
     pages = {name for name in answers - SEEN_BY_NOBODY if not name.startswith(FOR_PROGRAMS)}
 

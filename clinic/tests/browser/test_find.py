@@ -57,7 +57,7 @@ def test_search_without_matches_offers_to_register(box, found, desk):
     expect(desk.get_by_label("First name")).to_be_focused()
 
 
-def test_arrows_lead_through_the_rows_and_back_to_the_box(box, found, desk):
+def test_arrows_move_through_the_rows_and_back_to_the_box(box, found, desk):
     box.fill("silva")
     rows = found.get_by_role("link", name="Ana Silva", exact=True)
     expect(rows).to_have_count(5)

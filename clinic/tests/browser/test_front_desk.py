@@ -77,7 +77,7 @@ def test_known_patient_is_booked_at_one_of_the_next_free_times(desk, clinic):
     expect(block(desk, booked)).to_be_in_viewport()
 
 
-def test_filters_of_the_day_view_outlive_a_booking(desk, clinic):
+def test_filters_of_the_day_view_survive_a_booking(desk, clinic):
     desk.goto(f"/schedule/2026-11-24/?doctor={clinic.doctors.okafor.pk}")
     desk.get_by_role("link", name="Book 13:00, Dr James Okafor").click()
     desk.get_by_label(QUERY).fill("brown")
@@ -89,7 +89,7 @@ def test_filters_of_the_day_view_outlive_a_booking(desk, clinic):
     expect(desk.get_by_role("region", name="Dr Ana Ferreira")).to_have_count(0)
 
 
-def test_possible_duplicate_is_shown_and_can_be_registered_all_the_same(desk, clinic):
+def test_possible_duplicate_is_shown_and_can_be_registered_anyway(desk, clinic):
     desk.goto(f"/appointments/book/?doctor={clinic.doctors.okafor.pk}&date=2026-11-25&time=11:00")
     desk.get_by_label(QUERY).fill("Santos, Maria")
     desk.get_by_role("button", name="New patient").click()
@@ -149,7 +149,7 @@ def test_double_click_on_book_is_one_appointment(desk, clinic):
     assert Appointment.objects.filter(doctor=clinic.doctors.okafor, start_time=at("13:00")).count() == 1
 
 
-def test_back_to_a_form_that_has_booked_books_nothing_twice(desk, clinic):
+def test_back_to_a_sent_form_does_not_book_twice(desk, clinic):
     desk.goto(book_address(clinic.doctors.okafor, clinic.patients.brown, time="13:00"))
     book_button(desk).click()
     assert_says(desk, "Booked: Olive Brown")
@@ -189,14 +189,14 @@ def test_message_is_in_view_and_the_new_appointment_has_the_focus(desk, clinic):
     assert desk.evaluate("scrollY") == 0
 
 
-def test_keyboard_goes_on_at_the_field_that_was_refused(desk, clinic):
+def test_focus_is_on_the_refused_field(desk, clinic):
     desk.goto(book_address(clinic.doctors.ferreira, clinic.patients.wozniak))
     book_button(desk).click()
 
     expect(desk.get_by_label("Time", exact=False).first).to_be_focused()
 
 
-def test_new_patient_begins_at_the_first_empty_field(desk, clinic):
+def test_focus_for_a_new_patient_is_on_the_first_empty_field(desk, clinic):
     desk.goto("/appointments/book/")
     desk.get_by_label(QUERY).fill("Nadia Costa")
     desk.get_by_role("button", name="New patient").click()
@@ -313,7 +313,7 @@ def test_walk_in_is_one_button(desk, clinic):
 # The day as a work list
 
 
-def test_appointment_runs_from_arrival_to_its_end_and_a_step_is_taken_back(admins_page, clinic):
+def test_appointment_runs_from_arrival_to_end_with_one_undo(admins_page, clinic):
     page, appointment = admins_page, clinic.booked
     page.goto("/")
     for button, status in (("Arrived", "arrived"), ("Start", "in_consultation"), ("Done", "completed")):
@@ -409,7 +409,7 @@ def test_leaving_with_unsent_changes_asks_first(desk, clinic, answers_to):
     expect(desk.get_by_role("heading", name="Patients")).to_be_visible()
 
 
-def test_undo_by_key_is_about_the_appointment_that_left_the_tab(admins_page, clinic):
+def test_undo_by_key_applies_to_the_appointment_that_left_the_tab(admins_page, clinic):
     page = admins_page
     page.goto("/schedule/?layout=list&tab=arrived")
     row_of(page, clinic.in_consultation).focus()
@@ -424,7 +424,7 @@ def test_undo_by_key_is_about_the_appointment_that_left_the_tab(admins_page, cli
     assert_status_of(clinic.arrived, "arrived")
 
 
-def test_undo_by_key_is_about_the_appointment_one_has_gone_to(admins_page, clinic):
+def test_undo_by_key_applies_to_the_focused_appointment(admins_page, clinic):
     page = admins_page
     page.goto("/schedule/?layout=list&tab=arrived")
     row_of(page, clinic.in_consultation).focus()
@@ -456,7 +456,7 @@ def test_double_click_does_not_mark_the_next_patient(desk, clinic):
     assert [Appointment.objects.get(pk=each.pk).status for each in (clinic.due, clinic.later)] == ["booked", "booked"]
 
 
-def test_focus_stays_on_a_button_when_somebody_else_changes_the_day(desk, clinic, receptionist):
+def test_focus_stays_on_a_button_when_another_user_changes_the_day(desk, clinic, receptionist):
     desk.goto("/schedule/?layout=list")
     button = block(desk, clinic.booked).get_by_role("button", name="Arrived")
     button.focus()
@@ -478,7 +478,7 @@ def test_specialization_chosen_after_a_doctor_shows_all_its_doctors(desk, clinic
     expect(desk.get_by_role("region", name="Dr James Okafor")).to_have_count(0)
 
 
-def test_double_click_on_undo_takes_back_one_step(doctors_page, clinic):
+def test_double_click_on_undo_reverts_one_step(doctors_page, clinic):
     doctors_page.goto("/")
     block(doctors_page, clinic.in_consultation).hover()
 
@@ -619,7 +619,7 @@ def test_move_is_undone_by_key_unless_the_time_is_taken(desk, clinic, receptioni
     expect(desk.get_by_role("group", name="Free times near it").get_by_role("button").first).to_be_visible()
 
 
-def test_escape_leaves_the_appointment_where_it_is(desk, clinic):
+def test_escape_cancels_the_move(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
     expect(desk.get_by_text("Moving Maria Santos")).to_be_visible()
 
@@ -629,7 +629,7 @@ def test_escape_leaves_the_appointment_where_it_is(desk, clinic):
     expect(desk.get_by_role("link", name="Book 14:00, Dr Ingrid Lindqvist")).to_be_visible()
 
 
-def test_escape_leaves_the_appointment_booked(desk, clinic):
+def test_escape_cancels_the_cancellation(desk, clinic):
     desk.goto("/")
     row_of(desk, clinic.later).focus()
     desk.keyboard.press("c")
@@ -642,7 +642,7 @@ def test_escape_leaves_the_appointment_booked(desk, clinic):
     assert_status_of(clinic.later, "booked")
 
 
-def test_cancelled_in_other_words_and_taken_back(desk, clinic):
+def test_cancel_with_a_typed_reason_and_undo(desk, clinic):
     desk.goto(f"/appointments/{clinic.later.pk}/cancel/")
     desk.get_by_role("radio", name="The clinic").check()
     desk.get_by_role("textbox", name="Reason").fill("Flooded cellar")
@@ -731,7 +731,7 @@ def test_moving_ends_when_somebody_else_cancels_the_appointment(desk, clinic, re
     expect(desk.get_by_role("link", name="Book 14:00, Dr Ingrid Lindqvist")).to_be_visible()
 
 
-def test_asking_whether_the_day_has_changed_renders_nothing(desk, clinic):
+def test_polling_the_day_renders_nothing(desk, clinic):
     answers = []
     desk.clock.install()
     desk.goto("/")
@@ -822,7 +822,7 @@ def test_letters_typed_into_a_field_are_letters(desk, clinic):
     expect(desk.get_by_role("heading", name="Tuesday 24 November 2026")).to_be_visible()
 
 
-def test_focus_is_seen_wherever_it_is(desk, clinic):
+def test_focus_is_visible_everywhere(desk, clinic):
     desk.goto("/")
     for _ in range(40):
         desk.keyboard.press("Tab")
@@ -841,7 +841,7 @@ def test_focus_is_seen_wherever_it_is(desk, clinic):
 # With JavaScript off
 
 
-def test_everything_goes_without_javascript(plain_desk, clinic):
+def test_everything_works_without_javascript(plain_desk, clinic):
     page = plain_desk
     page.goto("/")
     page.get_by_role("link", name="Book 13:00, Dr James Okafor").click()
@@ -931,7 +931,7 @@ def test_phone_shows_possible_duplicates(phone_desk, clinic):
     assert_accessible(page)
 
 
-def test_telephone_books(phone_desk, clinic):
+def test_booking_works_on_a_phone(phone_desk, clinic):
     page = phone_desk
     page.goto("/appointments/free/")
     assert_no_sideways_scroll(page)

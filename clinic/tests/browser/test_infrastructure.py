@@ -29,7 +29,7 @@ def plant(script):
         ("setTimeout(() => { throw new Error('out of order'); })", "uncaught: out of order"),
     ],
 )
-def test_complaint_of_the_browser_is_noticed(desk, complaints, script, complaint):
+def test_browser_errors_are_detected(desk, complaints, script, complaint):
     desk.goto("/doctors/")
     assert complaints == []
 
@@ -43,7 +43,7 @@ def test_complaint_of_the_browser_is_noticed(desk, complaints, script, complaint
     complaints.clear()
 
 
-def test_request_to_another_host_is_noticed(open_page, complaints, receptionist):
+def test_requests_to_other_hosts_are_detected(open_page, complaints, receptionist):
     page = open_page(receptionist, bypass_csp=True)
     page.route("https://elsewhere.example/**", lambda route: route.fulfill(body=""))
     page.goto("/doctors/")
@@ -54,7 +54,7 @@ def test_request_to_another_host_is_noticed(open_page, complaints, receptionist)
     complaints.clear()
 
 
-def test_barrier_is_found(desk):
+def test_accessibility_violation_is_detected(desk):
     desk.goto("/doctors/")
     assert_accessible(desk)
 
@@ -65,7 +65,7 @@ def test_barrier_is_found(desk):
 
 
 @pytest.mark.parametrize("who", ["desk", "phone_desk"])
-def test_sideways_scroll_is_found(request, who):
+def test_horizontal_scrolling_is_detected(request, who):
     page = request.getfixturevalue(who)
     page.goto("/doctors/")
     assert_no_sideways_scroll(page)
@@ -76,7 +76,7 @@ def test_sideways_scroll_is_found(request, who):
         assert_no_sideways_scroll(page)
 
 
-def test_hands_are_counted(desk):
+def test_clicks_and_keys_are_counted(desk):
     desk.goto("/patients/new/")
     hands = Hands(desk)
 
@@ -91,7 +91,7 @@ def test_hands_are_counted(desk):
     assert (hands.clicks, hands.keys, hands.typed) == (1, 2, 5)
 
 
-def test_page_without_javascript_runs_none(plain_desk, desk):
+def test_scripts_do_not_run_without_javascript(plain_desk, desk):
     for page, is_hidden in ((plain_desk, True), (desk, False)):
         page.goto("/appointments/book/")
 

@@ -140,7 +140,7 @@ def search(page):
 
 
 @pytest.mark.parametrize("role", [RECEPTIONIST, ADMINISTRATOR])
-def test_planted_text_neither_runs_nor_breaks_out_nor_tears_a_page(walker, role):
+def test_planted_text_neither_runs_nor_breaks_a_page(walker, role):
     user = UserFactory(role=role)
     planted = [plant(text, number, by=user) for number, text in enumerate(TEXTS)]
     shared, of_each = (SHARED, OF_EACH) if role == RECEPTIONIST else (ADMINS_SHARED, ADMINS_OF_EACH)
@@ -158,7 +158,7 @@ def test_planted_text_neither_runs_nor_breaks_out_nor_tears_a_page(walker, role)
     assert missing == []
 
 
-def test_text_that_ran_would_be_found_out(walker, complaints):
+def test_text_that_runs_is_detected(walker, complaints):
     page = walker(UserFactory(role=RECEPTIONIST))
     page.goto("/")
 

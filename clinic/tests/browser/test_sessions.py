@@ -72,7 +72,7 @@ def type_a_booking(page):
 
 
 @pytest.mark.parametrize("screen", [SCREEN, PHONE], ids=["1440 pixels", "390 pixels"])
-def test_warning_comes_a_minute_before_the_end_and_has_no_barrier(
+def test_warning_comes_a_minute_before_the_end_and_is_accessible(
     open_page, receptionist, clinic, with_clock, pass_time, screen
 ):
     page = with_clock(open_page(receptionist, **screen))
@@ -126,7 +126,7 @@ def test_warning_explains_what_happens_to_the_form(clocked_desk, clinic, pass_ti
     assert not SavedForm.objects.exists()
 
 
-def test_single_keys_do_not_leave_the_warning(clocked_desk, clinic, pass_time):
+def test_single_keys_do_not_act_behind_the_warning(clocked_desk, clinic, pass_time):
     clocked_desk.goto("/")
     pass_time(clocked_desk, seconds=14 * MINUTE + 10)
     expect(warning(clocked_desk)).to_be_visible()
@@ -210,7 +210,7 @@ def test_polling_of_the_day_view_does_not_postpone_the_end(clocked_desk, clinic,
 # After the end
 
 
-def test_page_leaves_for_the_login_and_shows_no_patient(clocked_desk, clinic, pass_time):
+def test_page_goes_to_the_login_and_shows_no_patient(clocked_desk, clinic, pass_time):
     clocked_desk.goto("/schedule/2026-11-24/?layout=list")
     expect(clocked_desk.get_by_text("Maria Santos").first).to_be_visible()
 
@@ -241,7 +241,7 @@ def come_back(page):
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def test_tab_asks_when_somebody_comes_back_to_it(desk, clinic):
+def test_tab_checks_the_session_when_it_is_shown_again(desk, clinic):
     desk.goto(f"/patients/{clinic.patients.santos.pk}/")
     expect(desk.get_by_text("Maria Santos").first).to_be_visible()
     Session.objects.all().delete()
@@ -252,7 +252,7 @@ def test_tab_asks_when_somebody_comes_back_to_it(desk, clinic):
     assert "Santos" not in desk.content()
 
 
-def test_tab_shows_the_next_user_nothing_of_the_last(desk, clinic, second_desk):
+def test_tab_shows_the_next_user_no_data_of_the_last(desk, clinic, second_desk):
     type_why(desk, clinic)
     desk.context.add_cookies(second_desk.context.cookies())
 
@@ -274,7 +274,7 @@ def test_coming_back_to_a_tab_does_not_postpone_the_end(clocked_desk, clinic, pa
     expect(warning(clocked_desk)).to_be_visible()
 
 
-def test_tab_that_is_leafed_through_asks_once(desk, clinic):
+def test_tab_shown_briefly_several_times_checks_once(desk, clinic):
     asked = []
     desk.on("request", lambda request: LEFT in request.url and asked.append(request))
     desk.goto("/patients/")
@@ -329,7 +329,7 @@ def test_tab_forgets_the_reason_for_a_move_when_the_session_ends(clocked_desk, c
     assert clocked_desk.evaluate("sessionStorage.length") == 0
 
 
-def test_half_filled_booking_form_is_there_after_the_login(clocked_desk, clinic, pass_time):
+def test_half_filled_booking_form_is_restored_after_login(clocked_desk, clinic, pass_time):
     clocked_desk.goto(BOOK)
     type_a_booking(clocked_desk)
 
@@ -342,9 +342,7 @@ def test_half_filled_booking_form_is_there_after_the_login(clocked_desk, clinic,
     expect(clocked_desk.locator("#messages")).to_contain_text("has not been saved")
 
 
-def test_half_filled_form_of_the_admin_is_there_after_the_login(
-    open_page, administrator, clinic, with_clock, pass_time
-):
+def test_half_filled_admin_form_is_restored_after_login(open_page, administrator, clinic, with_clock, pass_time):
     page = with_clock(open_page(administrator))
     page.goto(f"/admin/patients/patient/{clinic.patients.santos.pk}/change/")
     page.get_by_label("Last name").fill("Santos Silva")
@@ -356,7 +354,7 @@ def test_half_filled_form_of_the_admin_is_there_after_the_login(
     expect(page.get_by_text("has not been saved")).to_be_visible()
 
 
-def test_half_filled_form_is_not_shown_to_somebody_else(clocked_desk, clinic, second_desk, pass_time):
+def test_half_filled_form_is_not_shown_to_another_user(clocked_desk, clinic, second_desk, pass_time):
     clocked_desk.goto("/patients/new/")
     clocked_desk.get_by_label("First name").fill("Secret")
 
@@ -377,7 +375,7 @@ def test_sleeping_computer_wakes_to_the_login_with_a_saved_form(clocked_desk, cl
     expect(clocked_desk.get_by_label("First name")).to_have_value("Nuno")
 
 
-def test_form_sent_too_late_without_javascript_is_there_after_the_login(plain_desk, clinic, now):
+def test_form_sent_too_late_without_javascript_is_restored(plain_desk, clinic, now):
     plain_desk.goto("/patients/new/")
     plain_desk.get_by_label("First name").fill("Nuno")
     plain_desk.get_by_label("Last name").fill("Costa")
@@ -392,7 +390,7 @@ def test_form_sent_too_late_without_javascript_is_there_after_the_login(plain_de
     expect(plain_desk.get_by_text("Nuno Costa is registered.")).to_be_visible()
 
 
-def test_page_of_a_former_user_becomes_that_of_the_next(clocked_desk, clinic, managers_page, pass_time):
+def test_page_of_a_former_user_reloads_for_the_next(clocked_desk, clinic, managers_page, pass_time):
     clocked_desk.goto("/")
     clocked_desk.context.add_cookies(managers_page.context.cookies())
 
@@ -401,7 +399,7 @@ def test_page_of_a_former_user_becomes_that_of_the_next(clocked_desk, clinic, ma
     expect(clocked_desk.locator(".menu summary")).to_have_text("manager")
 
 
-def test_page_is_covered_while_the_portal_does_not_answer(clocked_desk, clinic, pass_time, complaints):
+def test_page_is_hidden_while_the_portal_does_not_answer(clocked_desk, clinic, pass_time, complaints):
     clocked_desk.goto("/patients/")
     clocked_desk.context.set_offline(True)
 

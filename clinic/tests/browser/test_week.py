@@ -86,7 +86,7 @@ def test_week_of_another_doctor_is_picked_without_scripts(plain_desk, clinic, we
     expect(row_of(plain_desk, clinic.thursday)).to_be_visible()
 
 
-def test_telephone_begins_with_today(phone_desk, clinic, week):
+def test_phone_starts_with_today(phone_desk, clinic, week):
     phone_desk.goto(week)
 
     expect(phone_desk.get_by_role("region", name="Tuesday 24 November")).to_be_in_viewport(ratio=0.2)

@@ -1,7 +1,7 @@
 """How much it costs to import 20,000 patients from a CSV or XLSX file, from the upload to the confirmation.
 
 Each file is previewed and confirmed in a process of its own, in a throw-away test database of DATABASE_URL; memory is
-the most the process ever held, less what it held before the file. benchmarks/README.md says how to run it.
+the peak of the process, minus its memory before the file. benchmarks/README.md says how to run it.
 """
 
 import csv
@@ -60,8 +60,7 @@ def measure(path: Path, rows: int) -> None:
                 import_file(path, user)
             assert Patient.objects.count() == AuditEntry.objects.filter(actor=user).count() == ROWS
         print(
-            f"  most memory ever held: {most_held() / MEGABYTE:.0f} MB"
-            + ("" if rows else " by a process that imports nothing")
+            f"  peak memory: {peak_memory() / MEGABYTE:.0f} MB" + ("" if rows else " by a process that imports nothing")
         )
     finally:
         connection.creation.destroy_test_db(name, verbosity=0)
@@ -89,12 +88,12 @@ def timed(name: str, work: Callable[[], Any]) -> Any:
     with connection.execute_wrapper(count):
         result = work()
     took, cpu = time.perf_counter() - begun, time.process_time() - cpu
-    print(f"  {name}: {cpu:.1f} s CPU, {took:.1f} s in all, {queries} queries, {most_held() / MEGABYTE:.0f} MB")
+    print(f"  {name}: {cpu:.1f} s CPU, {took:.1f} s in all, {queries} queries, {peak_memory() / MEGABYTE:.0f} MB")
     return result
 
 
-def most_held() -> int:
-    """Return the most memory that this process has held, in bytes."""
+def peak_memory() -> int:
+    """Return the peak memory of this process in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in kilobytes
 
 

@@ -45,8 +45,8 @@ def versions_of(name: str) -> list[Version]:
 def versions_told(output: str) -> list[Version]:
     """Return the versions that pip has listed. Old releases have names that are none, such as a date."""
     found = VERSIONS.search(output)
-    told = found[1].split(", ") if found else []
-    return [Version(version) for version in told if SOUND.fullmatch(version)]
+    listed = found[1].split(", ") if found else []
+    return [Version(version) for version in listed if SOUND.fullmatch(version)]
 
 
 def newest_patch(pin: Pin, versions: Iterable[Version]) -> Version | None:

@@ -83,9 +83,9 @@ def answer_of(response):
     if response.status_code == 302:
         return "booked"
     if response.status_code == 200:
-        for said in ("Registered already", "is booked", "left today"):
-            if said in page:
-                return said
+        for message in ("Registered already", "is booked", "left today"):
+            if message in page:
+                return message
     return f"{response.status_code}: {page}"
 
 

@@ -460,8 +460,8 @@ def test_change_of_an_appointment_in_a_repeated_hour_keeps_its_instant(in_admin,
     )
 
     assert response.status_code == 302
-    held = Appointment.objects.get()
-    assert (held.reason, held.start_time) == ("Corrected", appointment.start_time)
+    stored = Appointment.objects.get()
+    assert (stored.reason, stored.start_time) == ("Corrected", appointment.start_time)
 
 
 def test_invalid_address_is_no_error(in_admin, isolated):

@@ -520,14 +520,14 @@ def test_free_times_refused(api, doctor, isolated):
             assert api.get(f"/doctors/{doctor.pk}/free?{query}").status_code == 422
 
 
-# A doctor who is made inactive
+# Deactivating a doctor
 
 
 def test_deactivating_a_doctor_with_appointments_shows_them_first(admin_api, appointment, doctor):
     refused = admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False})
 
     assert (refused.status_code, error_codes(refused)) == (409, [("is_active", "hits")])
-    assert [hit["id"] for hit in refused.json()["hits"]] == [appointment.pk]
+    assert [displaced["id"] for displaced in refused.json()["hits"]] == [appointment.pk]
     doctor.refresh_from_db()
     assert doctor.is_active
 
@@ -536,7 +536,7 @@ def test_deactivating_a_doctor_anyway_lists_who_is_affected(admin_api, appointme
     response = admin_api.patch(f"/doctors/{doctor.pk}", {"is_active": False, "accept_hits": True})
 
     assert (response.status_code, response.json()["is_active"]) == (200, False)
-    assert [hit.appointment for hit in appointment.displacements.all()] == [appointment]
+    assert [displaced.appointment for displaced in appointment.displacements.all()] == [appointment]
 
 
 def test_deactivating_a_doctor_without_appointments_needs_no_consent(admin_api, doctor):

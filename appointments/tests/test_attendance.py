@@ -106,19 +106,19 @@ def test_page_shows_missed_appointments_and_the_next_one(at_desk, maria):
     past_appointments(maria, "no_show", "completed", "no_show", "completed", "completed", "completed", "no_show")
     coming = AppointmentFactory(patient=maria, doctor=DoctorFactory(full_name="Dr Lindgren"), start_time=at(14, 15))
 
-    said = line(at_desk.get(BOOK, {"patient": maria.pk}))
+    text = line(at_desk.get(BOOK, {"patient": maria.pk}))
 
-    assert "Missed 2 of the last 6." in said
-    assert f'<a href="/appointments/{coming.pk}/">Wed 25 Nov 2026, 14:15 </a> with Dr Lindgren' in said
+    assert "Missed 2 of the last 6." in text
+    assert f'<a href="/appointments/{coming.pk}/">Wed 25 Nov 2026, 14:15 </a> with Dr Lindgren' in text
 
 
 def test_page_without_missed_appointments_does_not_mention_them(at_desk, maria):
     past_appointments(maria, "completed", "completed")
 
-    said = line(at_desk.get(BOOK, {"patient": maria.pk}))
+    text = line(at_desk.get(BOOK, {"patient": maria.pk}))
 
-    assert "Missed" not in said
-    assert "No appointment is booked." in said
+    assert "Missed" not in text
+    assert "No appointment is booked." in text
 
 
 def test_attendance_line_stays_through_steps_and_refusals(at_desk, form_data, maria):

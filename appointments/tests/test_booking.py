@@ -65,11 +65,11 @@ def last_entry(appointment):
 def test_book_stores_the_appointment(patient, doctor, user):
     appointment = book(patient, doctor, by=user, duration_minutes=45, reason="Knee", notes="Brings X-rays")
 
-    held = Appointment.objects.get()
-    assert held == appointment
-    assert (held.patient, held.doctor, held.booked_by) == (patient, doctor, user)
-    assert (held.start_time, held.duration_minutes, held.end_time) == (START, 45, START + 45 * MINUTE)
-    assert (held.status, held.reason, held.notes) == ("booked", "Knee", "Brings X-rays")
+    stored = Appointment.objects.get()
+    assert stored == appointment
+    assert (stored.patient, stored.doctor, stored.booked_by) == (patient, doctor, user)
+    assert (stored.start_time, stored.duration_minutes, stored.end_time) == (START, 45, START + 45 * MINUTE)
+    assert (stored.status, stored.reason, stored.notes) == ("booked", "Knee", "Brings X-rays")
 
 
 def test_start_and_length_are_checked_once_before_and_once_under_the_lock(patient, doctor):
@@ -338,11 +338,11 @@ def test_book_inside_a_transaction_does_not_handle_a_broken_connection(monkeypat
 def test_move_updates_the_row_and_only_the_given_fields(booked, doctor, user):
     moved = actions.move(booked, doctor=doctor, start_time=START + DAY, duration_minutes=45, by=user)
 
-    held = Appointment.objects.get()
-    assert (held.pk, held.booking_key) == (booked.pk, booked.booking_key) == (moved.pk, moved.booking_key)
-    assert (held.doctor, held.start_time, held.duration_minutes) == (doctor, START + DAY, 45)
-    assert held.end_time == START + DAY + 45 * MINUTE
-    assert (held.status, held.patient) == ("booked", booked.patient)
+    stored = Appointment.objects.get()
+    assert (stored.pk, stored.booking_key) == (booked.pk, booked.booking_key) == (moved.pk, moved.booking_key)
+    assert (stored.doctor, stored.start_time, stored.duration_minutes) == (doctor, START + DAY, 45)
+    assert stored.end_time == START + DAY + 45 * MINUTE
+    assert (stored.status, stored.patient) == ("booked", booked.patient)
 
 
 @pytest.mark.both_databases
@@ -432,9 +432,9 @@ def test_move_of_a_started_or_finished_appointment_is_refused(isolated):
 def test_cancel_sets_its_timestamp_and_frees_the_time(booked, user, patient):
     actions.cancel(booked, reason=" Has  a cold ", cancelled_by=CancelledBy.PATIENT, by=user)
 
-    held = fresh(booked)
-    assert (held.status, held.cancelled_at) == ("cancelled", NOW)
-    assert (held.cancelled_by, held.cancel_reason) == ("patient", "Has a cold")
+    stored = fresh(booked)
+    assert (stored.status, stored.cancelled_at) == ("cancelled", NOW)
+    assert (stored.cancelled_by, stored.cancel_reason) == ("patient", "Has a cold")
     assert book(patient, booked.doctor).status == "booked"
 
 
@@ -457,8 +457,8 @@ def test_cancel_without_reason_or_cancelled_by_is_refused(booked, isolated):
 def test_mark_arrived_sets_its_timestamp(booked, user):
     actions.mark_arrived(booked, by=user)
 
-    held = fresh(booked)
-    assert (held.status, held.arrived_at) == ("arrived", NOW)
+    stored = fresh(booked)
+    assert (stored.status, stored.arrived_at) == ("arrived", NOW)
 
 
 def test_mark_arrived_on_another_day_is_refused(now, booked, isolated):
@@ -485,8 +485,8 @@ def test_start_sets_its_timestamp_and_keeps_the_arrival(now, booked, user):
 
     actions.start(booked, by=user)
 
-    held = fresh(booked)
-    assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", NOW, START)
+    stored = fresh(booked)
+    assert (stored.status, stored.arrived_at, stored.started_at) == ("in_consultation", NOW, START)
 
 
 def test_start_without_arrival_records_the_arrival(now, booked, user):
@@ -494,8 +494,8 @@ def test_start_without_arrival_records_the_arrival(now, booked, user):
 
     actions.start(booked, by=user)
 
-    held = fresh(booked)
-    assert (held.status, held.arrived_at, held.started_at) == ("in_consultation", START, START)
+    stored = fresh(booked)
+    assert (stored.status, stored.arrived_at, stored.started_at) == ("in_consultation", START, START)
 
 
 def test_complete_sets_its_timestamp(now, user):
@@ -504,8 +504,8 @@ def test_complete_sets_its_timestamp(now, user):
 
     actions.complete(appointment, by=user)
 
-    held = fresh(appointment)
-    assert (held.status, held.started_at, held.completed_at) == ("completed", NOW, START)
+    stored = fresh(appointment)
+    assert (stored.status, stored.started_at, stored.completed_at) == ("completed", NOW, START)
 
 
 # Closing out
@@ -534,10 +534,10 @@ def test_record_attended_completes_without_timestamps(now, user, isolated):
 
                 actions.record_attended(appointment, by=user)
 
-                held = fresh(appointment)
-                assert held.status == "completed"
-                assert stamps_of(held) == OPEN_STAMPS[status]
-                assert last_entry(held).actor == user
+                stored = fresh(appointment)
+                assert stored.status == "completed"
+                assert stamps_of(stored) == OPEN_STAMPS[status]
+                assert last_entry(stored).actor == user
 
 
 def test_record_attended_before_the_end_is_refused(now, isolated):
@@ -561,9 +561,9 @@ def test_undo_restores_the_status_before_close_out_on_any_day(now, user, isolate
 
                 actions.undo(appointment, by=user)
 
-                held = fresh(appointment)
-                assert held.status == status
-                assert stamps_of(held) == OPEN_STAMPS[status]
+                stored = fresh(appointment)
+                assert stored.status == status
+                assert stamps_of(stored) == OPEN_STAMPS[status]
 
 
 @pytest.mark.both_databases
@@ -673,9 +673,9 @@ def test_repeated_action_is_refused(now, isolated):
 
             codes = codes_raised(VERBS[verb], appointment, by=None)
 
-            held = fresh(appointment)
+            stored = fresh(appointment)
             assert codes == {"status": ["transition"]}
-            assert (held.arrived_at, held.started_at, held.completed_at, held.cancelled_at) == (
+            assert (stored.arrived_at, stored.started_at, stored.completed_at, stored.cancelled_at) == (
                 first.arrived_at,
                 first.started_at,
                 first.completed_at,
@@ -715,10 +715,10 @@ def test_undo_reverts_the_status_and_its_timestamps(user, isolated):
 
             actions.undo(appointment, by=user)
 
-            held = fresh(appointment)
-            assert held.status == back
-            assert {name: getattr(held, name) for name in left} == left
-            assert last_entry(held).actor == user
+            stored = fresh(appointment)
+            assert stored.status == back
+            assert {name: getattr(stored, name) for name in left} == left
+            assert last_entry(stored).actor == user
 
 
 def test_undo_of_a_booked_appointment_is_refused(booked):
@@ -733,9 +733,9 @@ def test_undoing_every_step_restores_the_original_booking(now, booked):
     for _ in range(3):
         actions.undo(booked, by=None)
 
-    held = fresh(booked)
-    assert held.status == "booked"
-    assert (held.arrived_at, held.started_at, held.completed_at) == (None, None, None)
+    stored = fresh(booked)
+    assert stored.status == "booked"
+    assert (stored.arrived_at, stored.started_at, stored.completed_at) == (None, None, None)
 
 
 def test_undo_of_a_completed_appointment_on_another_day_is_refused(now):
@@ -837,14 +837,14 @@ def test_refusal_hides_the_other_appointment_from_a_doctor(now, doctor_user, adm
     elsewhere = DoctorFactory(full_name="Dr Elsewhere")
     AppointmentFactory(doctor=elsewhere, patient=missed.patient, start_time=at_8, status="arrived", arrived_at=at_8)
 
-    told = {}
+    refusals = {}
     for user in (doctor_user, administrator):
         with pytest.raises(ValidationError) as refusal:
             actions.undo(missed, by=user)
-        told[user] = refusal.value
+        refusals[user] = refusal.value
 
-    for refused in told.values():
+    for refused in refusals.values():
         assert {error.code for errors in refused.error_dict.values() for error in errors} == {"patient_overlap"}
-    assert "Elsewhere" in str(told[administrator])
-    assert "Elsewhere" not in str(told[doctor_user])
-    assert "08:00" not in str(told[doctor_user])
+    assert "Elsewhere" in str(refusals[administrator])
+    assert "Elsewhere" not in str(refusals[doctor_user])
+    assert "08:00" not in str(refusals[doctor_user])

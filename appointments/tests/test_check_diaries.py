@@ -45,9 +45,9 @@ def test_check_diaries_without_appointments_finds_none():
 
 
 def test_check_diaries_finds_none_among_saved_appointments():
-    held = AppointmentFactory()
-    AppointmentFactory(doctor=held.doctor, patient=held.patient, start_time=START + 30 * MINUTE)
-    AppointmentFactory(doctor=held.doctor, start_time=START - 30 * MINUTE)
+    existing = AppointmentFactory()
+    AppointmentFactory(doctor=existing.doctor, patient=existing.patient, start_time=START + 30 * MINUTE)
+    AppointmentFactory(doctor=existing.doctor, start_time=START - 30 * MINUTE)
     AppointmentFactory()
 
     code, lines, pairs = check_diaries()

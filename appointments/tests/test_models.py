@@ -147,23 +147,23 @@ def test_save_alone_refuses_a_doctor_overlap(patient, isolated):
     }
     for case, (minute, minutes) in cases.items():
         with isolated(case):
-            held = AppointmentFactory()
+            existing = AppointmentFactory()
 
             with pytest.raises(LostRace) as refusal:
-                create(patient, held.doctor, start_time=START + minute * MINUTE, duration_minutes=minutes)
+                create(patient, existing.doctor, start_time=START + minute * MINUTE, duration_minutes=minutes)
 
             assert flat_codes(refusal.value) == ["doctor_overlap"]
-            assert Appointment.objects.get() == held
+            assert Appointment.objects.get() == existing
 
 
 def test_save_alone_refuses_a_patient_overlap(doctor):
-    held = AppointmentFactory()
+    existing = AppointmentFactory()
 
     with pytest.raises(LostRace) as refusal:
-        create(held.patient, doctor)
+        create(existing.patient, doctor)
 
     assert flat_codes(refusal.value) == ["patient_overlap"]
-    assert Appointment.objects.get() == held
+    assert Appointment.objects.get() == existing
 
 
 def test_save_alone_refuses_an_inactive_doctor(patient):
@@ -177,9 +177,9 @@ def test_save_alone_refuses_an_inactive_doctor(patient):
 def test_save_of_touching_appointments_is_accepted(isolated):
     for minute in [-30, 30]:
         with isolated(minute=minute):
-            held = AppointmentFactory()
+            existing = AppointmentFactory()
 
-            create(held.patient, held.doctor, start_time=START + minute * MINUTE)
+            create(existing.patient, existing.doctor, start_time=START + minute * MINUTE)
 
             assert Appointment.objects.count() == 2
 
@@ -218,8 +218,8 @@ def test_save_of_an_appointment_within_its_own_time_is_accepted():
 
 
 def test_update_or_create_refuses_taken_time(patient):
-    held = AppointmentFactory()
-    other = create(patient, held.doctor, start_time=START + HOUR)
+    existing = AppointmentFactory()
+    other = create(patient, existing.doctor, start_time=START + HOUR)
 
     with pytest.raises(LostRace):
         Appointment.objects.update_or_create(pk=other.pk, defaults={"start_time": START})
@@ -239,8 +239,8 @@ def test_copy_of_an_appointment_saved_as_new_is_refused():
 
 
 def test_pickled_appointment_still_knows_its_original_values(patient):
-    held = AppointmentFactory()
-    other = pickle.loads(pickle.dumps(create(patient, held.doctor, start_time=START + HOUR)))
+    existing = AppointmentFactory()
+    other = pickle.loads(pickle.dumps(create(patient, existing.doctor, start_time=START + HOUR)))
 
     other.start_time = START
     with pytest.raises(LostRace):
@@ -258,13 +258,13 @@ def test_save_of_some_fields_writes_dependent_fields():
     appointment.duration_minutes = 60
     appointment.save(update_fields=["duration_minutes"])
 
-    held = Appointment.objects.get()
-    assert (held.duration_minutes, held.end_time, held.version) == (60, START + HOUR, 2)
+    stored = Appointment.objects.get()
+    assert (stored.duration_minutes, stored.end_time, stored.version) == (60, START + HOUR, 2)
 
 
 def test_save_of_some_fields_refuses_taken_time(patient):
-    held = AppointmentFactory()
-    other = create(patient, held.doctor, start_time=START + HOUR)
+    existing = AppointmentFactory()
+    other = create(patient, existing.doctor, start_time=START + HOUR)
 
     other.start_time = START
     with pytest.raises(LostRace):
@@ -276,15 +276,15 @@ def test_save_of_some_fields_refuses_taken_time(patient):
 def test_save_of_the_start_alone_checks_the_stored_diary(patient, doctor, isolated):
     for changed, value in [("doctor", None), ("status", Status.CANCELLED)]:
         with isolated(changed=changed, value=value):
-            held = AppointmentFactory()
-            other = create(patient, held.doctor, start_time=START + HOUR)
+            existing = AppointmentFactory()
+            other = create(patient, existing.doctor, start_time=START + HOUR)
             setattr(other, changed, value or doctor)
             other.start_time = START
 
             with contextlib.suppress(LostRace):
                 other.save(update_fields=["start_time"])
 
-            blocking = Appointment.objects.blocking().for_doctor(held.doctor_id).overlapping(START, START + HOUR)
+            blocking = Appointment.objects.blocking().for_doctor(existing.doctor_id).overlapping(START, START + HOUR)
             assert blocking.count() == 1
 
 
@@ -294,8 +294,8 @@ def test_save_of_the_start_alone_keeps_length_and_end_consistent():
     appointment.duration_minutes = 60
     appointment.save(update_fields=["start_time"])
 
-    held = Appointment.objects.get()
-    assert held.end_time - held.start_time == dt.timedelta(minutes=held.duration_minutes)
+    stored = Appointment.objects.get()
+    assert stored.end_time - stored.start_time == dt.timedelta(minutes=stored.duration_minutes)
 
 
 # Rows read in part, and read again
@@ -320,9 +320,9 @@ def test_deferred_save_of_notes_works(isolated):
             appointment.notes = "Called back"
             appointment.save()
 
-            held = Appointment.objects.get()
-            assert (held.notes, held.start_time, held.end_time) == ("Called back", START, START + 30 * MINUTE)
-            assert held.version == 2
+            stored = Appointment.objects.get()
+            assert (stored.notes, stored.start_time, stored.end_time) == ("Called back", START, START + 30 * MINUTE)
+            assert stored.version == 2
 
 
 def test_deferred_save_of_another_time_works(isolated):
@@ -334,15 +334,15 @@ def test_deferred_save_of_another_time_works(isolated):
             appointment.start_time = START + HOUR
             appointment.save()
 
-            held = Appointment.objects.get()
-            assert (held.start_time, held.end_time) == (START + HOUR, START + HOUR + 30 * MINUTE)
+            stored = Appointment.objects.get()
+            assert (stored.start_time, stored.end_time) == (START + HOUR, START + HOUR + 30 * MINUTE)
 
 
 def test_deferred_save_of_taken_time_is_refused(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
-            held = AppointmentFactory()
-            other = create(PatientFactory(), held.doctor, start_time=START + HOUR)
+            existing = AppointmentFactory()
+            other = create(PatientFactory(), existing.doctor, start_time=START + HOUR)
 
             in_part = read_in_part().get(pk=other.pk)
             in_part.start_time = START
@@ -356,11 +356,11 @@ def test_deferred_save_of_taken_time_is_refused(isolated):
 def test_deferred_save_of_a_taken_doctor_is_refused(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
-            held = AppointmentFactory()
+            existing = AppointmentFactory()
             other = AppointmentFactory()
 
             in_part = read_in_part().get(pk=other.pk)
-            in_part.doctor = held.doctor
+            in_part.doctor = existing.doctor
             with pytest.raises(LostRace):
                 in_part.save()
 
@@ -370,8 +370,8 @@ def test_deferred_save_of_a_taken_doctor_is_refused(isolated):
 def test_deferred_save_of_a_longer_taken_time_is_refused(isolated):
     for read_in_part in in_each_part:
         with isolated(read_in_part=read_in_part):
-            held = AppointmentFactory()
-            other = create(PatientFactory(), held.doctor, start_time=START - HOUR)
+            existing = AppointmentFactory()
+            other = create(PatientFactory(), existing.doctor, start_time=START - HOUR)
 
             in_part = read_in_part().get(pk=other.pk)
             in_part.duration_minutes = 61
@@ -423,8 +423,8 @@ def test_deferred_save_of_another_doctor_locks_both(isolated):
 def test_refresh_of_some_fields_keeps_changes_of_others(patient, isolated):
     for fields in [["notes"], ["version"], ["status", "reason"], ["end_time"]]:
         with isolated(fields=fields):
-            held = AppointmentFactory()
-            other = create(patient, held.doctor, start_time=START + HOUR)
+            existing = AppointmentFactory()
+            other = create(patient, existing.doctor, start_time=START + HOUR)
 
             other.start_time = START
             other.refresh_from_db(fields=fields)
@@ -454,8 +454,8 @@ def test_refresh_reads_changes_by_others():
     appointment.reason = "Knee"
     appointment.save()
 
-    held = Appointment.objects.get()
-    assert (held.notes, held.reason, held.version) == ("Called back", "Knee", 3)
+    stored = Appointment.objects.get()
+    assert (stored.notes, stored.reason, stored.version) == ("Called back", "Knee", 3)
 
 
 # Versions
@@ -485,9 +485,9 @@ def test_save_of_a_stale_appointment_is_refused(isolated):
             with pytest.raises(LostRace) as refusal:
                 stale.save(**options)
 
-            held = Appointment.objects.get()
+            stored = Appointment.objects.get()
             assert flat_codes(refusal.value) == ["stale"]
-            assert (held.status, held.notes) == ("arrived", "")
+            assert (stored.status, stored.notes) == ("arrived", "")
 
 
 def test_save_of_an_appointment_deleted_meanwhile_does_not_bring_it_back():
@@ -502,8 +502,8 @@ def test_save_of_an_appointment_deleted_meanwhile_does_not_bring_it_back():
 
 
 def test_refused_instance_can_be_saved_at_another_time(patient):
-    held = AppointmentFactory()
-    appointment = Appointment(patient=patient, doctor=held.doctor, start_time=START)
+    existing = AppointmentFactory()
+    appointment = Appointment(patient=patient, doctor=existing.doctor, start_time=START)
     with pytest.raises(LostRace):
         appointment.save()
 
@@ -559,11 +559,11 @@ def fail(*args, **kwargs):
 
 
 def test_refused_save_adds_no_audit_entry(patient):
-    held = AppointmentFactory()
+    existing = AppointmentFactory()
     before = AuditEntry.objects.count()
 
     with pytest.raises(LostRace):
-        create(patient, held.doctor)
+        create(patient, existing.doctor)
 
     assert AuditEntry.objects.count() == before
 
@@ -598,10 +598,10 @@ def test_database_refuses_an_end_that_does_not_fit_the_start(isolated):
 
 
 def test_database_refuses_a_booking_key_twice(doctor):
-    held = AppointmentFactory()
+    existing = AppointmentFactory()
 
     with pytest.raises(IntegrityError), transaction.atomic():
-        create(PatientFactory(), doctor, booking_key=held.booking_key)
+        create(PatientFactory(), doctor, booking_key=existing.booking_key)
 
 
 def set_raw(appointment, **values):
@@ -618,9 +618,9 @@ def set_raw(appointment, **values):
 def test_save_cuts_seconds(patient, doctor):
     appointment = create(patient, doctor, start_time=START.replace(second=59, microsecond=999_999))
 
-    held = Appointment.objects.get()
-    assert appointment.start_time == held.start_time == START
-    assert appointment.end_time == held.end_time == START + 30 * MINUTE
+    stored = Appointment.objects.get()
+    assert appointment.start_time == stored.start_time == START
+    assert appointment.end_time == stored.end_time == START + 30 * MINUTE
 
 
 def test_save_sets_the_end_regardless_of_input(patient, doctor):
@@ -729,8 +729,8 @@ def test_bulk_update_is_refused(isolated):
             with pytest.raises(DiaryBypassed), transaction.atomic():
                 Appointment.objects.bulk_update([appointment], fields)
 
-            held = Appointment.objects.get()
-            assert (held.start_time, held.notes) == (START, "")
+            stored = Appointment.objects.get()
+            assert (stored.start_time, stored.notes) == (START, "")
 
 
 def test_update_of_fields_that_diaries_depend_on_is_refused(isolated):
@@ -767,11 +767,11 @@ def test_update_of_notes_is_allowed():
 def test_related_manager_add_is_refused(isolated):
     for make in [DoctorFactory, PatientFactory]:
         with isolated(make=make):
-            held = AppointmentFactory()
+            existing = AppointmentFactory()
             owner = make()
 
             with pytest.raises(DiaryBypassed), transaction.atomic():
-                owner.appointments.add(held)
+                owner.appointments.add(existing)
 
             assert owner.appointments.count() == 0
 
@@ -779,11 +779,11 @@ def test_related_manager_add_is_refused(isolated):
 def test_related_manager_set_is_refused(isolated):
     for make in [DoctorFactory, PatientFactory]:
         with isolated(make=make):
-            held = AppointmentFactory()
+            existing = AppointmentFactory()
             owner = make()
 
             with pytest.raises(DiaryBypassed), transaction.atomic():
-                owner.appointments.set([held])
+                owner.appointments.set([existing])
 
             assert owner.appointments.count() == 0
 
@@ -799,12 +799,12 @@ def test_related_manager_add_one_by_one_goes_through_save(doctor):
 
 
 def test_related_manager_create_goes_through_save(patient):
-    held = AppointmentFactory()
+    existing = AppointmentFactory()
 
     with pytest.raises(LostRace):
-        held.doctor.appointments.create(patient=patient, start_time=START)
+        existing.doctor.appointments.create(patient=patient, start_time=START)
 
-    assert held.doctor.appointments.count() == 1
+    assert existing.doctor.appointments.count() == 1
 
 
 def test_related_manager_update_and_bulk_create_are_refused(isolated):

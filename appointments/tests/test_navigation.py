@@ -80,13 +80,13 @@ def test_filters_that_show_the_appointment_are_kept(appointment, isolated):
         ("?doctor=x", ""),
         ("?tab=done&move=7&next=//evil.example&unknown=1", ""),
     ]
-    for query, kept in cases:
-        with isolated(query=query, kept=kept):
+    for query, expected in cases:
+        with isolated(query=query, expected=expected):
             ids = {"own": appointment.doctor_id, "other": DoctorFactory(specialization="Dermatology").pk}
 
             url = appointment_url(appointment, origin_url="/schedule/2026-11-24/" + query.format(**ids))
 
-            assert url == f"/schedule/2026-11-25/{kept.format(**ids)}#v{appointment.pk}"
+            assert url == f"/schedule/2026-11-25/{expected.format(**ids)}#v{appointment.pk}"
 
 
 def test_day_view_to_move_in_is_the_grid(appointment):
@@ -139,13 +139,13 @@ def test_appointment_page_links_keep_the_filters(at_desk, appointment):
         headers={"Referer": f"http://testserver/schedule/2026-11-25/?doctor={appointment.doctor_id}&layout=list"},
     )
 
-    kept = f"doctor={appointment.doctor_id}"
-    assert response.context["schedule_url"] == f"/schedule/2026-11-25/?{kept}&layout=list#v{appointment.pk}"
-    assert response.context["move_url"] == f"/schedule/2026-11-25/?{kept}&move={appointment.pk}#v{appointment.pk}"
+    expected = f"doctor={appointment.doctor_id}"
+    assert response.context["schedule_url"] == f"/schedule/2026-11-25/?{expected}&layout=list#v{appointment.pk}"
+    assert response.context["move_url"] == f"/schedule/2026-11-25/?{expected}&move={appointment.pk}#v{appointment.pk}"
     page = response.content.decode()
     cancel = page[page.index(f"/appointments/{appointment.pk}/cancel/") :].partition('"')[0]
     form = at_desk.get(cancel).context["form"]
-    assert form["next"].value() == f"/schedule/2026-11-25/?{kept}&layout=list"
+    assert form["next"].value() == f"/schedule/2026-11-25/?{expected}&layout=list"
 
 
 def test_cancellation_returns_to_the_day_view_as_it_was(at_desk, appointment):

@@ -375,7 +375,7 @@ def test_overlap_message_has_doctor_and_clinic_time_but_no_patient(settings, pat
     assert "Secret" not in text
 
 
-# Statuses. This table is design.md's, written anew so that a slip in statuses.py shows.
+# Statuses. This table repeats design.md, so that a mistake in statuses.py shows.
 
 ALLOWED = {
     ("booked", "arrived"),

@@ -29,8 +29,8 @@ def process(database, *arguments):
     return subprocess.Popen([sys.executable, *arguments], env=environment, cwd=REPOSITORY, text=True, **pipes)
 
 
-def output_of(running, said=""):
-    output, errors = running.communicate(said)
+def output_of(running, stdin=""):
+    output, errors = running.communicate(stdin)
     assert running.returncode == 0, errors
     return output
 

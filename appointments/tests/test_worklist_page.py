@@ -64,8 +64,8 @@ def press(client, change, **button):
 
 
 def send(client, change, page, **button):
-    said = {"row": [row.form_value for row in page.open_rows], "cancel_reason": "Doctor is away"}
-    return client.post(change.get_absolute_url(), said | button)
+    fields = {"row": [row.form_value for row in page.open_rows], "cancel_reason": "Doctor is away"}
+    return client.post(change.get_absolute_url(), fields | button)
 
 
 def where(appointments):
@@ -256,9 +256,9 @@ def test_forged_rows_move_no_appointment(at_desk, change, appointments, isolated
         "hit={0}&same=%00",
         "hit={0}&version=1&same=date%3Dnever",
     ]
-    for said in cases:
-        with isolated(said=said):
-            row = said.format(change.displaced.first().pk)
+    for row_format in cases:
+        with isolated(row=row_format):
+            row = row_format.format(change.displaced.first().pk)
 
             response = at_desk.post(change.get_absolute_url(), {"row": [row], "move": "all:same"})
 

@@ -61,14 +61,14 @@ class Portal:
 
     def answers(self) -> list[dict[str, Any]]:
         """Return what the portal logged of each request."""
-        told = [json.loads(line) for line in self._lines() if line.startswith("{")]
-        return [line for line in told if line["message"] == "answered"]
+        entries = [json.loads(line) for line in self._lines() if line.startswith("{")]
+        return [line for line in entries if line["message"] == "answered"]
 
     def errors(self) -> list[str]:
         """Return what the server logged as errors of its own."""
         return [line for line in self._lines() if line.startswith("Traceback") or _is_error(line)]
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return how much was asked, and how it was answered."""
         answers = self.answers()
         statuses = sorted(Counter(line["status"] for line in answers).items())
@@ -81,8 +81,8 @@ class Portal:
 
 
 def _is_error(line: str) -> bool:
-    told = json.loads(line) if line.startswith("{") else {"level": ""}
-    return told.get("status", 0) >= HTTPStatus.INTERNAL_SERVER_ERROR or told["level"] in ("ERROR", "CRITICAL")
+    entry = json.loads(line) if line.startswith("{") else {"level": ""}
+    return entry.get("status", 0) >= HTTPStatus.INTERNAL_SERVER_ERROR or entry["level"] in ("ERROR", "CRITICAL")
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def portal() -> Iterator[Portal]:
             "PAGES_A_MINUTE": "0",
         }
         shutil.copy(_demo(), f"{folder}/clinic.sqlite3")
-        told = _prepared(environment)
+        prepared = _prepared(environment)
         with closing(socket.socket()) as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -111,7 +111,7 @@ def portal() -> Iterator[Portal]:
         server = subprocess.Popen([*command, *options], cwd=ROOT, env=environment, stderr=log, stdout=log)
         try:
             _wait_for(f"http://127.0.0.1:{port}/livez")
-            yield Portal(f"http://127.0.0.1:{port}", log=Path(log.name), **told)
+            yield Portal(f"http://127.0.0.1:{port}", log=Path(log.name), **prepared)
         finally:
             server.terminate()
             server.wait()
@@ -119,8 +119,8 @@ def portal() -> Iterator[Portal]:
 
 def _prepared(environment: dict[str, str]) -> dict[str, Any]:
     _run(["manage.py", "collectstatic", "--noinput", "--verbosity=0"], environment)
-    said = _run(["-c", SIGN_IN % (PEOPLE,)], environment | {"PYTHONPATH": str(ROOT)})
-    return json.loads(said.splitlines()[-1])
+    output = _run(["-c", SIGN_IN % (PEOPLE,)], environment | {"PYTHONPATH": str(ROOT)})
+    return json.loads(output.splitlines()[-1])
 
 
 @cache

@@ -75,9 +75,9 @@ def main() -> int:
     print("sqlmap", subprocess.run(["sqlmap", "--version"], capture_output=True, text=True).stdout.split()[0])
     with portal() as serving, ThreadPoolExecutor(options.at_once) as pool:
         outcomes = pool.map(lambda target: tried(serving, target, seconds=options.minutes * 60), TARGETS)
-        found = sum(map(told, TARGETS, outcomes))
+        found = sum(map(report, TARGETS, outcomes))
         errors = serving.errors()
-        print(f"\n{serving.told()}")
+        print(f"\n{serving.summary()}")
     for line in errors:
         print(f"server: {line}")
     print(f"\n{len(TARGETS)} targets, {found} can be injected into, {len(errors)} errors of the portal")
@@ -85,7 +85,7 @@ def main() -> int:
 
 
 def tried(serving: Portal, target: Target, *, seconds: float) -> tuple[str, float]:
-    """Return what sqlmap says and how long it took; what it has said so far if the time is over."""
+    """Return what sqlmap says and how long it took; its output so far if the time is over."""
     output = serving.log.with_name(f"sqlmap-{TARGETS.index(target)}.txt")
     command = ["sqlmap", "-u", serving.url + target.address, *OPTIONS, f"--output-dir={output.with_suffix('')}"]
     command += _sent(serving, target) + (["-p", target.tried] if target.tried else [])
@@ -110,16 +110,16 @@ def _sent(serving: Portal, target: Target) -> list[str]:
     return [f"--cookie={serving.session}={person['cookie']}; {serving.csrf}={TOKEN}", "--skip=cookie", *data]
 
 
-def told(target: Target, outcome: tuple[str, float]) -> bool:
+def report(target: Target, outcome: tuple[str, float]) -> bool:
     """Print what sqlmap found at a target, and return whether that is an injection."""
-    said, seconds = outcome
-    is_open = "identified the following injection point" in said
-    is_over = "TIME IS OVER" in said
-    tested = len(set(re.findall(r"testing for SQL injection on .*?parameter '([^']+)'", said)))
+    output, seconds = outcome
+    is_open = "identified the following injection point" in output
+    is_over = "TIME IS OVER" in output
+    tested = len(set(re.findall(r"testing for SQL injection on .*?parameter '([^']+)'", output)))
     state = "CAN BE INJECTED INTO" if is_open else "time was over before the end" if is_over else "nothing"
     print(f"{target.who:10} {target.address[:70]:70} {tested:2} parameters, {seconds:4.0f} s: {state}", flush=True)
     if is_open or not tested:
-        print(said[-3000:])
+        print(output[-3000:])
     return is_open
 
 

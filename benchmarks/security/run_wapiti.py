@@ -52,8 +52,8 @@ def main() -> int:
     found = 0
     for role in options.roles:
         with portal() as serving:
-            report, said = scan(wapiti, serving, role, seconds=options.minutes * 60)
-            found += told(role, report, said, serving)
+            report, output = scan(wapiti, serving, role, seconds=options.minutes * 60)
+            found += report_findings(role, report, output, serving)
     return int(found > 0)
 
 
@@ -66,7 +66,7 @@ def installed() -> Path:
 
 
 def scan(wapiti: Path, serving: Portal, role: str, *, seconds: float) -> tuple[dict[str, Any], str]:
-    """Return wapiti's report, and what it said meanwhile. The modules share the time that the crawl leaves."""
+    """Return wapiti's report, and its output. The modules share the time that the crawl leaves."""
     report, store = serving.log.with_name("report.json"), serving.log.with_name("wapiti")
     command = [wapiti, "-u", f"{serving.url}/", "--scope", "folder", "-m", ",".join((*QUICK, *THOROUGH)), "-v", "1"]
     command += ["-f", "json", "-o", report, "--store-session", store, "--store-config", store, "--no-bugreport"]
@@ -92,12 +92,12 @@ def _cookies(serving: Portal, role: str) -> str:
 OF_PLAIN_HTTP = ("Secure Flag cookie", "HTTP Strict Transport Security")
 
 
-def told(role: str, report: dict[str, Any], said: str, serving: Portal) -> int:
+def report_findings(role: str, report: dict[str, Any], output: str, serving: Portal) -> int:
     """Print what a report says, and return how many vulnerabilities and errors of the portal there are."""
     count = 0
-    cut = re.findall(r"Max attack time was reached for module (\w+)", said)
+    cut = re.findall(r"Max attack time was reached for module (\w+)", output)
     print(f"\n{role}: {report['infos']['crawled_pages_nbr']} pages crawled; cut short: {', '.join(cut) or 'none'}")
-    print(f"  {serving.told()}")
+    print(f"  {serving.summary()}")
     for kind in ("vulnerabilities", "anomalies"):
         for name, findings in report[kind].items():
             for finding in findings:

@@ -70,7 +70,7 @@ def test_row_is_refused_by_the_rules_of_a_doctor(in_admin):
 
 @pytest.mark.both_databases
 def test_rows_are_compared_with_doctors_by_name_and_specialization(in_admin):
-    kept = DoctorFactory(
+    stored = DoctorFactory(
         full_name="Dr Jámes Okafor", specialization="Cardiology", is_active=False, usual_minutes=20, gap_minutes=5
     )
 
@@ -78,7 +78,7 @@ def test_rows_are_compared_with_doctors_by_name_and_specialization(in_admin):
     in_admin.post(address)
 
     assert verdicts(context) == {2: Verdict.REGISTERED, 3: Verdict.SAME_PERSON, 4: Verdict.NEW}
-    assert [row.similar for row in context["rows"] if row.number in (2, 3)] == [kept, kept]
+    assert [row.similar for row in context["rows"] if row.number in (2, 3)] == [stored, stored]
     assert set(Doctor.objects.values_list("full_name", flat=True)) == {"Dr Jámes Okafor", "Dr Ana Silva"}
 
 

@@ -552,11 +552,11 @@ def test_enter_in_the_reason_of_a_move_moves_nothing(desk, clinic):
 
 
 def test_reason_typed_before_the_scripts_load_is_kept(desk, clinic):
-    held = []
-    desk.route("**/js/forms*.js", lambda route: held.append(route))  # noqa: PLW0108 -- Playwright wants a function
+    pending = []
+    desk.route("**/js/forms*.js", lambda route: pending.append(route))  # noqa: PLW0108 -- Playwright wants a function
     desk.goto(f"/?move={clinic.booked.pk}", wait_until="commit")
     desk.get_by_label("Reason for the move").fill("Train is late")
-    held[0].continue_()
+    pending[0].continue_()
     desk.unroute("**/js/forms*.js")
     desk.wait_for_load_state()
 

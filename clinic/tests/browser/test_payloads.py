@@ -53,9 +53,9 @@ def plant(text, number, *, by):
     timetable = TimetableFactory(doctor=doctor)
     patient = saved(Patient(first_name=cut(text, 50), last_name=cut(text, 50), email=f"o'{number}@example.org"))
     who = {"patient": patient, "doctor": doctor, "duration_minutes": 30, "by": by}
-    said = {"reason": cut(text, 200), "notes": cut(text, 2000)}
-    appointment = actions.book(start_time=at("10:30"), **who, **said)
-    gone = actions.book(start_time=at("14:00"), **who, **said)
+    texts = {"reason": cut(text, 200), "notes": cut(text, 2000)}
+    appointment = actions.book(start_time=at("10:30"), **who, **texts)
+    gone = actions.book(start_time=at("14:00"), **who, **texts)
     actions.cancel(gone, reason=cut(text, 200), cancelled_by="patient", by=by)
     AppointmentFactory(patient=patient, doctor=doctor, start_time=at("15:00", YESTERDAY), reason=cut(text, 200))
     start = at("00:00", dt.date(2026, 12, 1))

@@ -152,8 +152,8 @@ def test_warning_in_the_admin_and_on_paper(open_page, administrator, clinic, wit
 
 
 def test_typing_counts_as_activity_and_is_rarely_reported(clocked_desk, clinic, pass_time):
-    told = []
-    clocked_desk.on("request", lambda request: request.url.endswith("/accounts/stay/") and told.append(request))
+    reports = []
+    clocked_desk.on("request", lambda request: request.url.endswith("/accounts/stay/") and reports.append(request))
     clocked_desk.goto(BOOK)
 
     for _minute in range(16):
@@ -163,7 +163,7 @@ def test_typing_counts_as_activity_and_is_rarely_reported(clocked_desk, clinic, 
     expect(warning(clocked_desk)).to_be_hidden()
     clocked_desk.goto("/patients/")
     expect(clocked_desk.get_by_role("heading", name="Patients")).to_be_visible()
-    assert 4 <= len(told) <= 9
+    assert 4 <= len(reports) <= 9
 
 
 def test_warning_asks_first_whether_another_tab_is_in_use(clocked_desk, clinic, pass_time, with_clock):

@@ -1,4 +1,4 @@
-"""The booking page as its tests see it: where it is, what is sent, and what stands in its fields."""
+"""Helpers for tests of the booking page: its URL, data to send, and field values."""
 
 import datetime as dt
 
@@ -14,14 +14,14 @@ def at(hour, minute=0, *, day=25):
 
 
 def form_values(response):
-    """Return what stands in the form's fields, as text, but for those that a refused time brings."""
+    """Return the form's field values as text, without the suggested times of a refusal."""
     form = response.context["form"]
     names = [name for name in form.fields if not name.startswith("outside_hours")]
     return {name: "" if form[name].value() is None else str(form[name].value()) for name in names}
 
 
 def assert_refused(response, form_data, field, code):
-    """The refusal stands at its field alone, and what was typed is still there."""
+    """Assert that only this field has an error, and that the input is kept."""
     assert codes_at(response, field) == [code]
     assert list(response.context["form"].errors) == [field]
     assert {name: value for name, value in form_values(response).items() if name in form_data} == form_data

@@ -39,7 +39,7 @@ def make_people():
 
 
 def slots():
-    """Yield every slot of every doctor in one order, so that all workers want the same one at the same time."""
+    """Yield every slot of every doctor in one order, so that all workers compete for the same one."""
     for n in range(SLOTS):
         for doctor in Doctor.objects.all():
             yield doctor, FIRST_START + n * dt.timedelta(minutes=30), 30
@@ -66,7 +66,7 @@ def book_all(patient, wanted):
 
 
 def disable_lock_and_check():
-    """Write without claim, without check, and so slowly that the others' forms are checked meanwhile."""
+    """Write without lock and check, and so slowly that other forms are checked in between."""
 
     def claim_nothing(**diaries):
         pass

@@ -1,4 +1,4 @@
-"""Fixtures of the front desk: a patient, a doctor, the booking form as it is sent, and the cases of a table."""
+"""Fixtures for the front desk: a patient, a doctor and the booking form."""
 
 import pytest
 from django.test import Client
@@ -21,7 +21,7 @@ def okafor(db):
 
 @pytest.fixture
 def form_data(maria, okafor):
-    """What the receptionist has typed: an appointment that no rule refuses."""
+    """The form data of a valid appointment."""
     return {
         "patient": str(maria.pk),
         "doctor": str(okafor.pk),
@@ -38,7 +38,7 @@ def form_data(maria, okafor):
 
 @pytest.fixture
 def fhir_client():
-    """Return what makes a client of the FHIR façade for a user; every request of its tests goes through one."""
+    """Return a function that creates a FHIR client for a user."""
 
     def signed_in(user):
         return Client(headers={"Authorization": f"Bearer {token_of(user)}"}) if user else Client()
@@ -48,5 +48,5 @@ def fhir_client():
 
 @pytest.fixture
 def fhir(fhir_client, receptionist):
-    """A client of the FHIR façade with the rights of a receptionist."""
+    """A FHIR client with a receptionist's permissions."""
     return fhir_client(receptionist)

@@ -8,7 +8,7 @@ from patients.tests.factories import PatientFactory
 
 
 class AppointmentFactory(factory.django.DjangoModelFactory):
-    """An appointment of 30 minutes; `save()` claims and checks, but does not ask whether the start is in the past."""
+    """An appointment of 30 minutes; `save()` locks and checks, but accepts a start in the past."""
 
     class Meta:
         model = Appointment

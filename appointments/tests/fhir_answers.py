@@ -12,7 +12,7 @@ HERE = f"http://testserver{BASE}"
 
 
 def checked(resource):
-    """Return the resource, which its model accepts."""
+    """Return the resource after validating it with its model."""
     get_fhir_model_class(resource["resourceType"]).model_validate(resource)
     return resource
 
@@ -24,7 +24,6 @@ def post(client, kind, **sought):
 
 
 def read(response, status=200):
-    """Return the resource that was answered."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/fhir+json"
     return checked(response.json())
@@ -43,7 +42,7 @@ def found(response):
 
 
 def ids(response):
-    """Return the ids of what was found, in order; numbers, where they are."""
+    """Return the ids of the results, in order; numeric ones as int."""
     return [int(each["id"]) if each["id"].isdecimal() else each["id"] for each in found(response)]
 
 
@@ -53,7 +52,7 @@ def link(response, relation):
 
 
 def pages(client, response):
-    """Yield the ids of each page, by way of the next links."""
+    """Yield the ids of each page, following the next links."""
     yield ids(response)
     seen = set()
     while (address := link(response, "next")) is not None:
@@ -64,7 +63,7 @@ def pages(client, response):
 
 
 def refused(response, status, code):
-    """The answer is an OperationOutcome with this code; return what it says."""
+    """Assert that the response is an OperationOutcome with this code; return its text."""
     (issue,) = read(response, status)["issue"]
     assert (issue["severity"], issue["code"]) == ("error", code)
     return issue["diagnostics"]

@@ -1,4 +1,4 @@
-"""Many presses of one button at once, for test_stress_front_desk.py, which also runs it as a process.
+"""Simultaneous clicks on one button, for test_stress_front_desk.py, which also runs it as a process.
 
     python -m appointments.tests.front_desk_races {register_and_book,walk_in,same_walk_in}
 
@@ -33,7 +33,7 @@ MORNING = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)  # with time left for w
 
 
 def register_and_book():
-    """Send one form that registers a patient and books an appointment, from all desks at once."""
+    """Send one register-and-book form from all desks at once."""
     form = {
         "doctor": DoctorFactory().pk,
         "date": "2026-11-24",
@@ -51,7 +51,7 @@ def register_and_book():
 
 
 def walk_in():
-    """Send as many walk-ins of different patients to one doctor."""
+    """Send one walk-in per desk, of different patients, to one doctor."""
     doctor = DoctorFactory()
     return press(
         [
@@ -69,7 +69,7 @@ def same_walk_in():
 
 
 def press(forms):
-    """Send each form from a desk of its own, all at once, and return how many answers there were of each kind."""
+    """Send all forms at once, each from its own desk; return the number of answers of each kind."""
     address = reverse("appointments:appointment_book")
     with time_machine.travel(MORNING):
         receptionist = UserFactory(role=RECEPTIONIST)
@@ -78,7 +78,7 @@ def press(forms):
 
 
 def answer_of(response):
-    """Return how the page answers, read as the person reads it."""
+    """Return which known message the page shows."""
     page = response.content.decode()
     if response.status_code == 302:
         return "booked"
@@ -93,7 +93,7 @@ RACES = {"register_and_book": register_and_book, "walk_in": walk_in, "same_walk_
 
 
 def run(race):
-    """Return how many presses ended how, and what there is afterwards."""
+    """Return the number of answers of each kind, and the records saved."""
     return {
         "answers": RACES[race](),
         "patients": Patient.objects.count(),

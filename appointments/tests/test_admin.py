@@ -37,7 +37,7 @@ def appointment():
 
 
 def form_data(patient, doctor, **changes):
-    """What an administrator types to add an appointment."""
+    """The data of the admin's add form."""
     return {
         "patient": patient.pk,
         "doctor": doctor.pk,
@@ -51,7 +51,7 @@ def form_data(patient, doctor, **changes):
 
 
 def change_of(appointment, **changes):
-    """What the change form of the appointment sends."""
+    """The data of the admin's change form."""
     return (
         form_data(appointment.patient, appointment.doctor, seen_version=appointment.version, reason=appointment.reason)
         | changes

@@ -1,4 +1,4 @@
-"""Appointments in the JSON API: what the clients of the service before rely on, and what it does beyond."""
+"""Appointments in the JSON API."""
 
 import datetime as dt
 
@@ -24,7 +24,6 @@ TODAY_AT_8 = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
 
 @pytest.fixture
 def wanted(patient, doctor):
-    """What a client sends to book."""
     return {"patient_id": patient.pk, "doctor_id": doctor.pk, "start_time": START, "duration_minutes": 30}
 
 
@@ -311,11 +310,11 @@ def test_list_makes_the_same_queries_for_any_number(api, doctor, django_assert_m
                 response = api.get("/appointments?date=2026-11-24")
 
             assert len(response.json()) == appointments
-            assert len(made) == 3 + 2  # the entry of the list, and whom it names
+            assert len(made) == 3 + 2  # the audit entry, and its patients
 
 
 def move_all_to_one_day():
-    """Put all appointments on the day, a second apart, as `save()` would not: the list is to be long."""
+    """Put all appointments on the day, a second apart, bypassing `save()`."""
     table = Appointment._meta.db_table
     with connection.cursor() as cursor:
         for number, pk in enumerate(Appointment.objects.values_list("pk", flat=True)):
@@ -478,7 +477,7 @@ def test_action_on_a_changed_appointment_answers_412(api, appointment):
     assert done.status_code == 200
 
 
-# Whose appointments
+# Appointments by doctor
 
 
 def test_doctor_can_only_access_their_own_diary(doctor_user):

@@ -1,4 +1,4 @@
-"""How a patient has kept appointments, and the line about it on the booking page."""
+"""A patient's attendance, and the line about it on the booking page."""
 
 import datetime as dt
 
@@ -19,7 +19,7 @@ CALLED_OFF = {"cancelled_by": "patient", "cancel_reason": "Ill"}
 
 
 def past_appointments(patient, *statuses):
-    """Make past appointments of a patient, the first of them yesterday, each a day before the one named before it."""
+    """Create past appointments of a patient: the first yesterday, each next one a day earlier."""
     for number, status in enumerate(statuses):
         values = CALLED_OFF if status == "cancelled" else {}
         AppointmentFactory(patient=patient, start_time=at(8, day=23) - number * DAY, status=status, **values)
@@ -96,7 +96,7 @@ def test_attendance_makes_two_queries(maria, django_assert_num_queries, isolated
 
 
 def line(response):
-    """Return the text of the line, its blanks made one."""
+    """Return the text of the attendance line, with single spaces."""
     page = response.content.decode()
     part = page[page.index('<div class="attendance">') :]
     return " ".join(part[: part.index("</div>")].replace("<", " <").split())

@@ -1,4 +1,4 @@
-"""Booking inside, touching and one minute beyond hours, leave and closures, by every way in."""
+"""Booking inside, at the edge of and one minute outside hours, leave and closures, through every interface."""
 
 import datetime as dt
 
@@ -132,12 +132,12 @@ def test_saving_without_the_form_is_refused_under_the_lock(maria, okafor, isolat
             assert [error.code for error in lost.value.error_dict["start_time"]] == [code]
 
 
-# What is booked already, and what is history
+# Existing and past appointments
 
 
 @pytest.fixture
 def affected(okafor, maria):
-    """An appointment on a day on which the doctor turned out to be on leave."""
+    """An appointment on a day on which leave was entered later."""
     appointment = AppointmentFactory(doctor=okafor, patient=maria, start_time=at(9, day=30))
     LeaveFactory(doctor=okafor, start_time=at(0, day=30), end_time=at(23, 59, day=30))
     return appointment
@@ -287,7 +287,7 @@ def test_change_of_availability_changes_the_version_of_the_day(okafor):
     assert len(versions) == 5
 
 
-# Outside hours, by who may, with a tick and a reason
+# Overrides: permission, tick and reason
 
 LATE = {"date": "2026-11-25", "time": "17:30"}
 WHY = "Came from far"

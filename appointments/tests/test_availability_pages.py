@@ -236,7 +236,7 @@ def test_appointment_booked_before_confirmation_is_shown_too(in_admin, okafor, b
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("page", ["leave", "holidays"])
 def test_lost_race_under_the_lock_is_retried(client, page, monkeypatch):
-    """Somebody else enters the same between the look and the save, once."""
+    """Another user enters the same between the check and the save, once."""
     administrator, doctor = UserFactory(role=ADMINISTRATOR), DoctorFactory()
     client.force_login(administrator)
     overtaken = []
@@ -597,7 +597,7 @@ def test_dates_that_are_not_holidays_of_the_year_are_ignored(in_admin, isolated)
 
 
 def test_holidays_not_shown_yet_are_shown_first(in_admin):
-    """The region was changed, and the button pressed without looking at its list."""
+    """The region was changed, and its list not shown before saving."""
     response = in_admin.post(HOLIDAYS, SHOWN | {"region": "13", "date": ["2027-01-01"]})
 
     ticked = [date for date, _closed, picked in lines_of(response) if picked]

@@ -1,4 +1,4 @@
-"""The verbs of the front desk: effect, stamps, audit entry, refusals, and what is sent twice."""
+"""The actions of the front desk: effect, timestamps, audit entry, refusals, and repeated requests."""
 
 import datetime as dt
 import sys
@@ -213,7 +213,7 @@ def test_book_without_a_key_twice_is_refused_the_second_time(patient, doctor):
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_that_loses_to_its_repeat_returns_that_appointment(monkeypatch, patient, doctor):
-    """The repeat commits between this one's look for the key and its insert."""
+    """The repeat commits between this request's key lookup and its insert."""
     look = actions._booked_before
     rivals = []
 
@@ -232,7 +232,7 @@ def test_book_that_loses_to_its_repeat_returns_that_appointment(monkeypatch, pat
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_that_loses_a_race_under_the_lock_raises_the_usual_refusal(monkeypatch, patient, doctor):
-    """A rival commits after this one's rules have looked, so that only the check under the claim sees it."""
+    """Another booking commits after the first check, so that only the check under the lock sees it."""
     save = Appointment.save
     rivals = []
 
@@ -662,7 +662,7 @@ def test_action_from_a_wrong_status_is_refused_and_changes_nothing(now, user, is
 
 @pytest.mark.both_databases
 def test_repeated_action_is_refused(now, isolated):
-    """Two people press the same button: the second hears of it, and the stamps stay the first one's."""
+    """Two users press the same button: the second is refused, and the timestamps stay."""
     for verb in VERBS:
         with isolated(verb=verb):
             appointment = in_status("in_consultation" if verb == "complete" else "booked")

@@ -1,4 +1,4 @@
-"""The booking form: filled in, found, taken over, refused, sent twice."""
+"""The booking form: prefilled, searched, refused, sent twice."""
 
 import datetime as dt
 import uuid
@@ -203,7 +203,7 @@ def test_search_without_a_match_shows_a_message(at_desk, form_data, isolated):
 
 
 def test_search_while_typing_returns_only_the_matches(at_desk, form_data, maria):
-    """The one who is found so far need not be the one whose name is being typed."""
+    """A single match so far need not be the patient being typed."""
     response = at_desk.post(
         BOOK, form_data | {"patient": "", "find": "1", "patient_query": "santos"}, headers={"HX-Request": "true"}
     )
@@ -314,7 +314,7 @@ def test_booking_books_and_goes_to_that_day(at_desk, receptionist, form_data, ma
 
 
 def test_booking_returns_to_the_day_view_as_it_was(at_desk, form_data, okafor):
-    """The day view one came from, with those of its filters that show the appointment."""
+    """The user returns to the day view, with the filters that show the appointment."""
     origin_url = f"/schedule/2026-11-24/?doctor={okafor.pk}&layout=list"
     form = at_desk.get(BOOK, headers={"Referer": f"http://testserver{origin_url}"}).context["form"]
 

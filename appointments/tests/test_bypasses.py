@@ -1,4 +1,4 @@
-"""Ways round the lock that were once found: each double-booked a time or left a write out of the audit trail."""
+"""Former ways around the lock: each double-booked a time or skipped the audit trail."""
 
 import datetime as dt
 

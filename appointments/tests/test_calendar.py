@@ -1,4 +1,4 @@
-"""Calendars: a doctor's feed with its secret address, and the file of one appointment. Read as calendar programs do."""
+"""A doctor's calendar feed with its secret URL, and the file of one appointment."""
 
 import datetime as dt
 import hashlib
@@ -537,7 +537,7 @@ def test_unchanged_feed_reads_no_appointments(client, okafor, appointment):
     assert not any("first_name" in query["sql"] and "patients_patient" in query["sql"] for query in queries)
 
 
-# Who makes and revokes feeds
+# Permissions to create and revoke feeds
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The command that looks through the whole database for appointments that share time."""
+"""The command that checks the whole database for overlapping appointments."""
 
 import datetime as dt
 import io
@@ -21,7 +21,7 @@ MINUTE = dt.timedelta(minutes=1)
 
 
 def insert_unchecked(minute, minutes, **values):
-    """Put an appointment into the database as no portal would: without claim or check."""
+    """Insert an appointment without lock or check."""
     start = START + minute * MINUTE
     values = {"doctor": DoctorFactory, "patient": PatientFactory} | values
     values = {name: value() if callable(value) else value for name, value in values.items()}
@@ -31,7 +31,7 @@ def insert_unchecked(minute, minutes, **values):
 
 
 def check_diaries():
-    """Return the exit code, the lines printed, and the pairs named."""
+    """Return the exit code, the printed lines, and the reported pairs."""
     out, err = io.StringIO(), io.StringIO()
     try:
         call_command("check_diaries", stdout=out, stderr=err)

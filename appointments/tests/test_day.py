@@ -159,7 +159,7 @@ def test_day_of_a_half_hour_change_marks_full_hours_of_the_clock(settings, docto
     assert marks(day)[:5] == [(0, "00:00"), (60, "01:00"), (150, "03:00"), (210, "04:00"), (270, "05:00")]
 
 
-# Who is shown
+# Patients shown by role
 
 
 def test_columns_come_in_order_of_the_doctors_names(receptionist):

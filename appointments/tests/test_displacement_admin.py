@@ -1,4 +1,4 @@
-"""Availability in the admin: affected appointments are shown before a change is saved, and listed after it."""
+"""Availability in the admin: affected appointments are shown before saving and listed after it."""
 
 import pytest
 

@@ -43,7 +43,7 @@ def is_unredacted(text):
     return found == {True}
 
 
-# Who sees what
+# Permissions
 
 
 def test_grant_shows_all_names_with_a_notice(client, request, isolated):

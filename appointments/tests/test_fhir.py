@@ -1,4 +1,4 @@
-"""The FHIR façade: what a resource says, who reads it, and how it is refused."""
+"""The FHIR façade: resources, permissions and refusals."""
 
 import datetime as dt
 import json
@@ -239,7 +239,7 @@ def own(doctor_user, maria):
 
 @pytest.fixture
 def other():
-    """An appointment to another doctor, whose patient has never seen the first."""
+    """An appointment with another doctor, whose patient has never seen the first."""
     return AppointmentFactory(doctor=DoctorFactory(full_name="Dr Other"), start_time=at(10))
 
 

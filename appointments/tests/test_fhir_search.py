@@ -1,4 +1,4 @@
-"""Searching by the FHIR façade: dates, references, codes, patients, pages."""
+"""FHIR searches: dates, references, codes, patients, pages."""
 
 import datetime as dt
 from urllib.parse import parse_qs, urlsplit
@@ -29,7 +29,7 @@ def search(client, kind="Appointment", **sought):
 
 
 def around(*instants):
-    """Return the ids of appointments to different doctors at instants, by start."""
+    """Return the ids of appointments with different doctors, by start."""
     return {each: AppointmentFactory(start_time=each).pk for each in instants}
 
 
@@ -187,7 +187,7 @@ def test_approximate_date_is_not_supported(fhir):
 
 @pytest.fixture
 def appointment(maria, okafor):
-    AppointmentFactory(start_time=at(12))  # somebody else's
+    AppointmentFactory(start_time=at(12))  # another user's
     return AppointmentFactory(patient=maria, doctor=okafor, start_time=at(10))
 
 
@@ -314,7 +314,7 @@ def test_many_ids_and_conditions_are_served(fhir, appointment):
     assert ids(response) == [appointment.pk]
 
 
-# What is not known
+# Unknown ids and parameters
 
 
 def test_unknown_parameter_is_ignored_for_a_lenient_client(fhir, appointment, subtests):
@@ -639,4 +639,4 @@ def test_search_makes_the_same_few_queries_for_3_and_for_30_rows(fhir, isolated)
                 response = look(fhir)
 
             assert len(found(response)) == 30
-            assert len(few) == len(many) == queries + SIGN_IN + 2  # the entry of the search, and whom it found
+            assert len(few) == len(many) == queries + SIGN_IN + 2  # the audit entry of the search, and its patients

@@ -1,4 +1,4 @@
-"""Slots of the FHIR façade: the free times that the portal offers, and the times that appointments take."""
+"""FHIR slots: the free times the portal offers, and the times of appointments."""
 
 import datetime as dt
 from urllib.parse import urlencode

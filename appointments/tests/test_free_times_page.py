@@ -1,4 +1,4 @@
-"""Free times: on the page of their own, and in the panel beside the booking form."""
+"""Free times: on their own page, and in the panel next to the booking form."""
 
 import datetime as dt
 from urllib.parse import parse_qs, urlsplit
@@ -60,7 +60,7 @@ def taken_by(response, name):
 def test_page_shows_the_next_days_with_free_time_of_all_doctors(at_desk, okafor, lindgren):
     response = at_desk.get(FREE)
 
-    # Until Monday: nobody asked for the weekend.
+    # Until Monday, as weekends are excluded by default.
     assert [day.day for day in dates(response)] == [24, 25, 26, 27, 30]
     assert doctors(response) == ["Dr Lindgren", "Dr Okafor"]
     assert times(response)[0] == "08:00"
@@ -287,7 +287,7 @@ def test_panel_is_filtered_by_part_of_day_and_weekday(at_desk, form_data):
     response = look(at_desk, form_data, part_of_day="morning", weekday="0")
 
     assert times(response)[-1] == "11:30"
-    # The day typed is a Wednesday, and nobody asked for those.
+    # The typed day is a Wednesday, which the filter excludes.
     assert [day.isoformat() for day in dates(response)] == ["2026-11-30", "2026-12-07"]
 
 

@@ -1,4 +1,4 @@
-"""An appointment's history in words."""
+"""An appointment's history as sentences."""
 
 import datetime as dt
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""The queries that everybody waits for read by an index, on both databases."""
+"""The most frequent queries use an index on both databases."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def diaries():
 
 @pytest.fixture
 def closed_diaries():
-    """The same, but each doctor has two appointments that are open: the others have an outcome."""
+    """The same, but only two appointments of each doctor are open."""
     write_diaries(open_appointments=2)
 
 
@@ -58,9 +58,9 @@ def write_diaries(*, open_appointments):
 
 
 def analyze():
-    """Let the database count what is in the table.
+    """Update the database's statistics of the table.
 
-    MariaDB writes the table anew for it: rows that the test before has deleted are still counted for a while.
+    MariaDB rebuilds the table for it, as rows deleted by earlier tests are still counted for a while.
     """
     with connection.cursor() as cursor:
         cursor.execute("OPTIMIZE TABLE appointments_appointment" if connection.vendor == "mysql" else "ANALYZE")
@@ -70,7 +70,7 @@ def analyze():
 
 @dataclass
 class Step:
-    """How a query reads the table: by which index, and bounded by how much of it."""
+    """The index by which a query reads the table, and the bounded columns."""
 
     index: str
     is_range: bool

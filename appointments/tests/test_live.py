@@ -160,7 +160,7 @@ def test_polling_makes_three_queries_and_renders_nothing(at_desk, isolated):
 
 
 def test_polling_does_not_extend_an_idle_session(at_desk, appointment, now):
-    """Otherwise a day view left open would stay signed in for ever."""
+    """Otherwise an open day view would keep the user logged in for ever."""
     before = Session.objects.values().get()
 
     for _poll in range(3):

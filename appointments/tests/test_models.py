@@ -1,4 +1,4 @@
-"""Appointments as they are saved: however one is written, diaries are claimed, checked, and kept."""
+"""Saving appointments: every kind of write locks and checks the diaries."""
 
 import contextlib
 import copy
@@ -184,7 +184,7 @@ def test_save_of_touching_appointments_is_accepted(isolated):
             assert Appointment.objects.count() == 2
 
 
-# A change by which an appointment takes the time of `booked`, and how it stands before: it differs in that one thing.
+# A change by which an appointment takes the time of `booked`, and its values before.
 INTO_TAKEN_TIME = {
     "start_time": lambda booked: (create(booked.patient, booked.doctor, start_time=START + HOUR), START),
     "duration_minutes": lambda booked: (create(booked.patient, booked.doctor, start_time=START - HOUR), 61),
@@ -605,7 +605,7 @@ def test_database_refuses_a_booking_key_twice(doctor):
 
 
 def set_raw(appointment, **values):
-    """Change a row as somebody would in the database's own shell."""
+    """Change a row by SQL, bypassing the models."""
     columns = ", ".join(f"{name} = %s" for name in values)
     with connection.cursor() as cursor:
         adapted = [connection.ops.adapt_datetimefield_value(value) for value in values.values()]

@@ -35,7 +35,6 @@ def cells(response):
 
 
 def form_of(response):
-    """Return the fields that are sent with a button in the grid."""
     return {"version": response.context["moving"].version, "next": response.context["not_moving_url"]}
 
 
@@ -43,7 +42,7 @@ def links(response):
     return [attrs.get("href", "") for tag, attrs in elements(response) if tag == "a"]
 
 
-# What is offered
+# Offered times
 
 
 def test_free_times_are_buttons_that_move_the_appointment(at_desk, appointment, okafor):
@@ -205,7 +204,7 @@ def test_invalid_picked_time_moves_nothing(at_desk, appointment, isolated):
             assert (appointment.start_time, appointment.version) == (at(10), 1)
 
 
-# Who may, and what
+# Permissions and refusals
 
 
 def test_day_view_refuses_to_move_without_permission(client, manager, doctor_user, appointment, okafor):

@@ -118,7 +118,7 @@ def test_hostile_next_redirects_to_the_day_view_after_any_change(at_desk, form_d
             )
 
             for response in (booked, moved, cancelled):
-                # A NUL is no text that a form takes; what is refused leads nowhere at all.
+                # Forms refuse a NUL, so there is no redirect.
                 if response.status_code == 302 or "\0" not in address:
                     assert response["Location"].startswith("/schedule/2026-11-25/")
 

@@ -1,4 +1,4 @@
-"""A time that is refused: the nearest free ones stand beside the message, one click each."""
+"""A refused time: the nearest free times are offered with the message, one click each."""
 
 import datetime as dt
 from urllib.parse import parse_qs
@@ -24,13 +24,13 @@ def times(response, which):
 
 
 def buttons(response):
-    """Return what the buttons that book at once would take."""
+    """Return the times of the buttons that book at once."""
     return [attrs["value"] for tag, attrs in elements(response) if tag == "button" and attrs.get("name") == "at"]
 
 
 @pytest.fixture
 def taken(okafor):
-    """What is in the way of the form as it was typed."""
+    """The appointment that conflicts with the form."""
     return AppointmentFactory(doctor=okafor, start_time=at(10))
 
 

@@ -263,7 +263,7 @@ def test_page_without_script_explains_printing_and_links_back(at_desk, okafor):
         {"type": "button", "data-print": None, "data-key": "p", "hidden": None}
     ]
     assert any(tag == "noscript" for tag, _attrs in found)
-    # Beside those of the warning before the session ends.
+    # In addition to those of the session warning.
     (back,) = [attrs["href"] for tag, attrs in found if tag == "a" and "data-when" not in attrs]
     assert back == f"/schedule/2026-11-24/?doctor={okafor.pk}&layout=list"
 
@@ -320,7 +320,7 @@ def test_ends_of_the_calendar_are_printed(at_desk, okafor, isolated):
             assert sheets_of(at_desk.get(f"/schedule/{date}/print/")) == [(dt.date.fromisoformat(date), "Dr Okafor")]
 
 
-# Who sees what
+# Permissions
 
 
 def test_manager_prints_initials_only(client, manager, okafor, maria, isolated):
@@ -437,7 +437,7 @@ def test_next_working_day_is_printed_with_the_filters(at_desk, okafor, lindgren)
 
 
 def fill(doctors, per_doctor):
-    """Add many appointments to the day, without locking diaries."""
+    """Add many appointments to the day without locking diaries."""
     patient = PatientFactory()
     models.QuerySet(Appointment).bulk_create(
         Appointment(

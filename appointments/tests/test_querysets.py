@@ -1,4 +1,4 @@
-"""Chainable words for appointments."""
+"""The methods of the appointment queryset."""
 
 import datetime as dt
 

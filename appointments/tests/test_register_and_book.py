@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 @pytest.fixture
 def form_data(okafor):
-    """What the receptionist has typed: a new patient and an appointment, and nothing speaks against either."""
+    """The form data of a valid new patient and appointment."""
     return {
         "registers": "1",
         "new-first_name": "Ana",
@@ -40,13 +40,13 @@ def form_data(okafor):
 
 
 def new_patient_codes(response):
-    """Return the codes by field with which the patient's part of the form is refused."""
+    """Return the error codes of the patient's part of the form, by field."""
     errors = response.context["patient_form"].errors.as_data()
     return {name: [error.code for error in at_field] for name, at_field in errors.items()}
 
 
 def typed_in(response):
-    """Return what the page's fields would send, that of the patient's part too."""
+    """Return the page's form data, including the patient's part."""
     return {
         attrs["name"]: attrs.get("value", "")
         for tag, attrs in elements(response)

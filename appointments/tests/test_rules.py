@@ -1,4 +1,4 @@
-"""Each rule of an appointment just before, at and just after its edge, through `clean()`."""
+"""Each rule of an appointment just below, at and just above its limit, through `clean()`."""
 
 import datetime as dt
 import itertools

@@ -46,7 +46,7 @@ def maria():
     return PatientFactory(first_name="Maria", last_name="Santos", phone_number="912 345 678")
 
 
-# What is shown
+# Content
 
 
 def test_schedule_shows_the_day(at_desk, okafor, maria, isolated):
@@ -301,7 +301,7 @@ def test_blocks_on_a_clock_change_are_placed_by_clinic_time(at_desk, okafor, iso
             assert {place, "at-m0"} <= set(block["class"].split())
 
 
-# Who sees what
+# Permissions
 
 
 def test_manager_sees_initials_without_link_reason_and_free_times(client, manager, okafor, maria):
@@ -360,7 +360,7 @@ def test_receptionist_is_offered_free_times(at_desk, okafor):
 
 
 def fill(doctors, per_doctor):
-    """Add many appointments to the day, without locking diaries."""
+    """Add many appointments to the day without locking diaries."""
     patient = PatientFactory()
     models.QuerySet(Appointment).bulk_create(
         Appointment(

@@ -1,4 +1,4 @@
-"""Free times: every one that is offered can be booked, and all that suit are offered."""
+"""Free times: every offered time can be booked, and every suitable time is offered."""
 
 import datetime as dt
 from dataclasses import replace
@@ -43,12 +43,12 @@ LISBON, KATHMANDU, LORD_HOWE = "Europe/Lisbon", "Asia/Kathmandu", "Australia/Lor
 
 
 def spans(*minutes):
-    """Return what is taken, from pairs of minutes after the opening."""
+    """Return busy intervals from pairs of minutes after opening."""
     return [(OPENS + start * MINUTE, OPENS + end * MINUTE) for start, end in minutes]
 
 
 def pieces(*taken, minutes=15, at=BEFORE, closes=120):
-    """Return the free pieces of a short day as pairs of minutes after the opening."""
+    """Return the free intervals of a short day as pairs of minutes after opening."""
     opening = (OPENS, OPENS + closes * MINUTE)
     found = free_intervals([opening], spans(*taken), minutes=minutes, at=at)
     return [((piece.start - OPENS) // MINUTE, (piece.end - OPENS) // MINUTE) for piece in found]
@@ -161,7 +161,7 @@ def test_intervals_are_free_ordered_in_range_and_in_the_future(taken, minutes, n
 @examples(300)
 @hypothesis.given(st.lists(A_SPAN, max_size=12), st.integers(15, 180))
 def test_every_free_half_hour_is_included(taken, minutes):
-    """What begins on the clock's half hour and fits is the start of a piece, or lies in one that has room."""
+    """Every half hour with enough time is the start of an interval, or inside one with enough time."""
     taken = spans(*taken)
     found = list(free_intervals([OPENING], taken, minutes=minutes, at=BEFORE))
 
@@ -223,7 +223,7 @@ def test_slot_distinguishes_repeated_times(subtests):
             assert slot_parameters(7, start) == {"doctor": 7} | words
 
 
-# What is sought
+# Search criteria
 
 
 @pytest.fixture
@@ -441,7 +441,7 @@ def test_find_makes_four_queries_however_many_doctors_and_days(now, isolated):
                 assert {slot.doctor for slot in slots} == set(asked)
 
 
-# What is offered can be booked
+# Offered times can be booked
 
 AN_APPOINTMENT = st.tuples(
     st.integers(0, 1),  # the doctor

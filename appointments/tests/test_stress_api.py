@@ -1,4 +1,4 @@
-"""Many programs want the same time, or send the same request at once."""
+"""Many API clients want the same time, or send the same request at once."""
 
 import uuid
 from collections import Counter
@@ -25,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture
 def programs(receptionist):
-    """As many programs as there are clients, each with a token of its own."""
+    """One API client per thread, each with its own token."""
     return [ApiClient(receptionist) for _ in range(CROWD)]
 
 
@@ -64,7 +64,7 @@ def test_simultaneous_repeats_of_a_request_run_once(administrator, monkeypatch, 
 
 
 def unkept(digest):
-    """An answer that is not written anywhere."""
+    """A stored response that is never saved."""
     answer = StoredResponse(digest=digest)
     answer.save = lambda: None
     return answer

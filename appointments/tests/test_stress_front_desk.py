@@ -1,4 +1,4 @@
-"""Many presses of one button at once: what is meant once happens once, and everybody gets an ordinary answer.
+"""Simultaneous clicks on one button: the action runs once, and every request gets a normal answer.
 
 Each race runs on the suite's database, in threads, and in a process with an SQLite file. Threads of one SQLite test
 would share its in-memory database.
@@ -26,7 +26,7 @@ PAUSE_SECONDS = 0.1
 
 @pytest.fixture(params=[pytest.param("threads", marks=in_threads), "process"])
 def outcome_of(request, tmp_path):
-    """A function that runs a race on a database of the kind asked for and says what came of it."""
+    """A function that runs a race on the given kind of database and returns its outcome."""
     if request.param == "threads":
         return run
     database = tmp_path / "clinic.sqlite3"
@@ -48,7 +48,7 @@ def test_register_and_book_sent_many_times_runs_once(outcome_of):
 
 
 def test_walk_ins_of_one_doctor_do_not_overlap(outcome_of):
-    """Nobody chose the time, so nobody is told that it is taken: the next one will do."""
+    """No user chose the time, so a taken one is replaced by the next without an error."""
     assert outcome_of("walk_in") == {
         "answers": {"booked": PRESSES},
         "patients": PRESSES,
@@ -68,7 +68,7 @@ def test_walk_in_sent_many_times_books_once(outcome_of):
 
 @in_threads
 def test_repeated_form_without_its_key_is_refused(monkeypatch):
-    """Control: without looking for what the key has registered, the repeats meet their own patient."""
+    """Control: without the key lookup, the repeats conflict with their own patient."""
     monkeypatch.setattr(registration, "registered_with", lambda key, *, email: None)
 
     assert run("register_and_book")["answers"]["booked"] == 1
@@ -76,7 +76,7 @@ def test_repeated_form_without_its_key_is_refused(monkeypatch):
 
 @in_threads
 def test_walk_ins_without_lock_double_book(monkeypatch):
-    """Control: the same walk-ins, slowed down between check and write, without the claim."""
+    """Control: the same walk-ins, slowed down between check and write, without the lock."""
     check_claimed = Appointment._check_under_lock
 
     def check_and_pause(appointment):

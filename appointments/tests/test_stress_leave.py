@@ -1,4 +1,4 @@
-"""Leave is entered while others book: an appointment in it is on the worklist.
+"""Leave is entered while others book: appointments in it are on the worklist.
 
 On a server database only, in threads: SQLite has one writer at a time, who looks before it writes.
 """
@@ -32,7 +32,7 @@ RIVALS = 8
 
 
 def race():
-    """Book times of one day from many desks while somebody enters leave for it; return what came of it."""
+    """Book times of one day from many desks while leave is entered for it; return the outcome."""
     doctor, patients = DoctorFactory(), PatientFactory.create_batch(RIVALS)
     administrator = Client()
     administrator.force_login(UserFactory(role=ADMINISTRATOR))

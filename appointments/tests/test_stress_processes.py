@@ -49,7 +49,7 @@ def database(empty_diaries, tmp_path):
 
 
 def book_at_once(database, what, *options):
-    """Return how many attempts of all workers ended how."""
+    """Return the number of attempts of all workers by outcome."""
     workers = [process(database, *WORKER, what, str(number), *options) for number in range(WORKERS)]
     for worker in workers:
         assert worker.stdout.readline() == "ready\n", worker.stderr.read()
@@ -67,7 +67,7 @@ def check_diaries(database):
 
 
 def test_processes_book_every_slot_once(database):
-    """Four patients want three doctors at each time, so every slot finds one who is free, and only one."""
+    """Four patients want three doctors at each time, so every slot is booked exactly once."""
     outcomes = book_at_once(database, "slots")
 
     assert outcomes["booked"] == DOCTORS * SLOTS

@@ -1,4 +1,4 @@
-"""Many threads want the same time: one gets it, and everybody else an ordinary refusal.
+"""Many threads want the same time: one gets it, all others a normal refusal.
 
 Each race runs twice: as the portal is, and with the claim switched off, which shows that the race can be lost. In both
 a pause between check and write gives it every chance.
@@ -48,7 +48,7 @@ PAUSE_SECONDS = 0.1
 
 
 def at_once(threads, work):
-    """Run `work(0)`, `work(1)`, … together, each in a thread, and return their answers; what one raises is raised."""
+    """Run `work(0)`, `work(1)`, … in parallel threads and return their results. Raises what one raises."""
     start_line = threading.Barrier(threads, timeout=30)
 
     def run(number):
@@ -73,7 +73,7 @@ def outcome_of(write):
 
 
 def doubles():
-    """Return what check_diaries counts."""
+    """Return the counts of check_diaries."""
     output = StringIO()
     with suppress(SystemExit):
         call_command("check_diaries", stdout=output, stderr=StringIO())
@@ -208,7 +208,7 @@ def test_booking_race_has_one_winner(race, refusal, slow_write):
 
 @pytest.mark.parametrize(("race", "refusal"), RACES)
 def test_race_without_lock_double_books(race, refusal, slow_write, disable_lock):
-    """Control: the same races, nothing but the claim taken away."""
+    """Control: the same races, only without the lock."""
     outcomes = race()
 
     assert outcomes["booked"] > 1
@@ -216,7 +216,7 @@ def test_race_without_lock_double_books(race, refusal, slow_write, disable_lock)
 
 
 def crowd_at_random_times():
-    """Return how many attempts of all threads ended how."""
+    """Return the number of attempts of all threads by outcome."""
     doctors, patients = DoctorFactory.create_batch(3), PatientFactory.create_batch(CROWD)
     outcomes = Counter()
 
@@ -248,7 +248,7 @@ def test_many_clients_at_random_times_never_overlap():
 
 
 def test_many_clients_without_lock_double_book(slow_write, disable_lock):
-    """Control: the same crowd, slowed down between check and write, without the claim."""
+    """Control: the same clients, slowed down between check and write, without the lock."""
     crowd_at_random_times()
 
     assert doubles() > 0
@@ -268,7 +268,7 @@ def test_same_form_sent_simultaneously_books_once():
 
 
 def test_two_registrations_of_one_email_save_one_patient(monkeypatch):
-    """Both forms pass their checks before either is saved, so that only the database can tell them apart."""
+    """Both forms pass their checks before either is saved, so that only the database can refuse one."""
     save, both_checked = Patient.save, threading.Barrier(2, timeout=30)
 
     def wait_and_save(patient, *args, **kwargs):

@@ -1,4 +1,4 @@
-"""A walk-in: one button books the next free time of today for who is here already."""
+"""Walk-ins: one button books today's next free time for a patient who is here."""
 
 import datetime as dt
 import uuid
@@ -28,7 +28,7 @@ at = partial(instant, day=24)  # today
 
 @pytest.fixture
 def sent(form_data):
-    """The form as somebody sends it who has only found the patient."""
+    """The form data with nothing but a patient."""
     return form_data | {"doctor": "", "date": "2026-11-24", "time": "", "walk_in": "1"}
 
 

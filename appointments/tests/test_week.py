@@ -365,7 +365,7 @@ def test_hours_of_a_column_follow_the_clock_change(okafor, receptionist):
 
 
 def test_appointment_that_ends_when_the_hour_comes_again_is_drawn_whole(okafor, receptionist):
-    """Its end reads 01:00, as an hour before."""
+    """Its end is 01:00, the same as an hour before."""
     TimetableFactory(doctor=okafor, week={6: [(dt.time.min, dt.time(1))]})
     AppointmentFactory(doctor=okafor, start_time=utc(2026, 10, 25, 0, 30), outside_hours_reason="Urgent")
 
@@ -384,7 +384,7 @@ def test_day_of_a_clock_change_shows_its_hours_on_the_page(at_desk, okafor):
     assert "01:00 WEST" in response.content.decode()
 
 
-# Who sees what
+# Permissions
 
 
 @pytest.fixture

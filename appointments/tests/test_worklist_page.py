@@ -58,7 +58,7 @@ def rows_of(response):
 
 
 def press(client, change, **button):
-    """Send the page's form, as it is shown now, by one of its buttons."""
+    """Send the page's current form with one of its buttons."""
     page = client.get(change.get_absolute_url()).context["page"]
     return send(client, change, page, **button)
 
@@ -101,7 +101,7 @@ def test_page_makes_the_same_queries_for_many_appointments(
                 appointment = AppointmentFactory(doctor=okafor, start_time=start)
                 DisplacedAppointment(change=change, appointment=appointment, doctor=okafor, start_time=start).save()
 
-            with django_assert_max_num_queries(15 + 2):  # the entry, and whom the page names
+            with django_assert_max_num_queries(15 + 2):  # the audit entry, and its patients
                 assert len(rows_of(at_desk.get(change.get_absolute_url()))) == rows
 
 
@@ -181,7 +181,7 @@ def test_all_are_moved_at_once_with_the_reason_in_the_audit_trail(at_desk, chang
 @pytest.mark.both_databases
 def test_failure_is_shown_in_its_row_and_others_are_moved(at_desk, change, appointments, lindqvist):
     page = at_desk.get(change.get_absolute_url()).context["page"]
-    AppointmentFactory(doctor=lindqvist, start_time=TEN)  # somebody else was quicker
+    AppointmentFactory(doctor=lindqvist, start_time=TEN)  # another user was faster
 
     response = send(at_desk, change, page, move="all:other")
 

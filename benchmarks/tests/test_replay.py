@@ -1,4 +1,4 @@
-"""The replay of real demand: its requests, the times it chooses, and what it books through the portal."""
+"""The replay of real demand: its requests, chosen times, and bookings through the portal."""
 
 import datetime as dt
 import lzma

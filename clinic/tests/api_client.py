@@ -1,4 +1,4 @@
-"""A program that calls the API, as far as tests need one."""
+"""An API client for tests."""
 
 import json
 
@@ -23,7 +23,7 @@ class ApiClient:
         self.client = Client(raise_request_exception=False)
 
     def call(self, method, path, body=None, *, raw=None, content_type="application/json", **headers):
-        """Return the answer; `body` is sent as JSON, `raw` as it is."""
+        """Return the response; `body` is sent as JSON, `raw` unchanged."""
         sent = raw if raw is not None else "" if body is None else json.dumps(body)
         known = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token:
@@ -41,7 +41,7 @@ class ApiClient:
 
 
 def error_codes(response):
-    """Return what a refusal tells: field and code of each error."""
+    """Return the field and code of each error."""
     body = response.json()
     assert response["Content-Type"].startswith("application/json")
     assert set(body) >= {"detail", "errors"}

@@ -1,4 +1,4 @@
-"""One crawl of every address by every role and every method: the table, the people, and the walk.
+"""One crawl of every URL by every role and every method: the table, the users, and the requests.
 
 What is asked of each answer stands in `crawl_checks.py`; `test_access.py` walks once a role and reports all deviations.
 """
@@ -48,13 +48,13 @@ ADMIN = {ADMINISTRATOR}
 
 
 def page(address, *, get=None, post=None):
-    """An address and, for each method it is meant to be called by, the roles that may."""
+    """A URL and, for each supported method, the permitted roles."""
     meant = {"GET": get, "HEAD": get, "POST": post}
     return address, {method: roles for method, roles in meant.items() if roles is not None}
 
 
 def call(address, **meant):
-    """An address of the API and the roles of the users whose tokens may call it, by method; HEAD is none."""
+    """An API URL and the permitted roles of token users, by method; HEAD is not supported."""
     return address, {method.upper(): roles for method, roles in meant.items()}
 
 
@@ -204,7 +204,7 @@ TABLE = {
 }
 
 
-# The people, and what is in the clinic
+# Users and records
 
 UNKNOWN_ID = 987_654
 NO_SUCH = {"feed_token": "A" * 43, "session": "A" * 16}
@@ -229,12 +229,12 @@ def grant_to(user):
 
 
 def words_of(whose, texts=TEXTS):
-    """Return the words that stand in the texts of the patient; each occurs nowhere else."""
+    """Return the unique words in the texts of the patient."""
     return {f"{whose}{text}xq" if text != "phone" else PHONES[whose] for text in texts}
 
 
 def plant(whose, user):
-    """Make a doctor with a patient, and a word of its own in each of their texts; return ids for the table."""
+    """Create a doctor with a patient, and a unique word in each of their texts; return ids for the table."""
     doctor = DoctorFactory(full_name=f"Dr {whose.title()}", user=user)
     patient = PatientFactory(
         first_name=f"{whose}firstxq",
@@ -272,7 +272,7 @@ def plant(whose, user):
 
 
 def make_world():
-    """Make a person of each role, and what is in the own diary of the doctor and in another's."""
+    """Create a user of each role, and records in the doctor's own and in another diary."""
     users = {role: UserFactory(role=None if role == NO_ROLE else role) for role in SIGNED_IN}
     own = plant("own", users[DOCTOR]) | {"closure": ClosureFactory(date=dt.date(2026, 12, 20)).pk}
     foreign = plant("foreign", UserFactory(role=DOCTOR)) | {"closure": ClosureFactory(date=dt.date(2026, 12, 21)).pk}
@@ -329,7 +329,7 @@ MORE_WITH_IDS = (
 
 @dataclass
 class Call:
-    """One request of the walk: what was asked by whom, the answer, and what was written meanwhile."""
+    """One request of the crawl: user, URL, response, and the tables written."""
 
     role: str
     remote: str
@@ -354,7 +354,7 @@ class Call:
 
     @property
     def is_plain_page(self):
-        """Whether it is the first look at a page of the table."""
+        """Whether this is the first request for a page of the table."""
         return bool(self.name) and self.method == "GET" and self.whose in {"", "own"} and not self.by_htmx
 
     @property
@@ -363,7 +363,7 @@ class Call:
 
 
 def is_due(method, role, number):
-    """Return whether a method that a page does not know is tried by the role at this address.
+    """Return whether the role tries an unsupported method at this URL.
 
     Strangers and administrators try every method at every address. As the portal's own table names no other methods
     than this one (`test_access.py`), it refuses the rest whoever asks: the other four roles share them out.
@@ -375,7 +375,7 @@ def is_due(method, role, number):
 
 
 def calls_of(role, objects, remote):
-    """Yield what the role asks: its own addresses by every method, records of others by those that pages have."""
+    """Yield the role's requests: its own URLs by every method, records of others by supported ones."""
     for number, (name, (template, row)) in enumerate(TABLE.items()):
         for method in [method for method in METHODS if method in row or is_due(method, role, number)]:
             whose = "own" if name in WITH_IDS else ""
@@ -383,7 +383,7 @@ def calls_of(role, objects, remote):
         if name in WITH_IDS:
             for whose, method in OF_OTHERS[role == DOCTOR]:
                 if method not in row and whose == "unknown":
-                    continue  # refused before anybody looks for the record
+                    continue  # refused before the record is looked up
                 yield Call(role, remote, name, method, template.format(**objects[whose]), whose)
     more = [*MORE, *(template.format(**objects[whose]) for template in MORE_WITH_IDS for whose in ("own", "foreign"))]
     for address in more:
@@ -408,7 +408,7 @@ def walk(world, role, remote=NEAR):
 
 
 def answer(call, client, world):
-    """Send the call, note what comes back and what it wrote, and undo it."""
+    """Send the call, record the response and the writes, and roll back."""
     client.cookies.clear()
     if call.role != ANONYMOUS and not call.is_api:
         client.cookies[settings.SESSION_COOKIE_NAME] = world.sessions[call.role]
@@ -424,7 +424,7 @@ def answer(call, client, world):
 
 @contextmanager
 def looks_at_htmx():
-    """Yield a list that grows whenever it is asked whether htmx sent the request."""
+    """Yield a list that grows whenever the htmx header is checked."""
     looks, asked = [], HtmxDetails.__bool__
     with patch.object(HtmxDetails, "__bool__", lambda details: looks.append(details) or asked(details)):
         yield looks
@@ -432,7 +432,7 @@ def looks_at_htmx():
 
 @contextmanager
 def rendered_once(*names):
-    """Render these pages once for each reason they give: most calls are answered by them, at every address alike."""
+    """Render these pages once per reason, as they answer most calls."""
     render, pages = Template.render, {}
 
     def render_once(template, context):
@@ -448,7 +448,7 @@ def rendered_once(*names):
 
 
 def send(client, call, token):
-    """Send the call by HTTPS; a form asks to be led elsewhere, a program sends an empty object."""
+    """Send the call by HTTPS; a form has a hostile `next`, a program sends an empty object."""
     headers, body, kind = {}, "", "application/octet-stream"
     if call.method == "GET":
         headers["Origin"] = ELSEWHERE
@@ -463,7 +463,7 @@ def send(client, call, token):
 
 
 def noting(writes):
-    """Return a wrapper of every statement that notes which tables and columns are written."""
+    """Return a statement wrapper that records which tables and columns are written."""
 
     def note(execute, sql, params, many, context):
         if found := re.match(r"(INSERT|UPDATE|DELETE|REPLACE)\b\D*?[\"`](\w+)", sql):
@@ -475,7 +475,7 @@ def noting(writes):
 
 
 def text_of(response):
-    """Return all that an answer says: headers, and what is inside a workbook, too."""
+    """Return all text of a response: headers, body, and the content of a workbook."""
     body = b"".join(response.streaming_content) if response.streaming else response.content
     if body[:2] == b"PK":
         with zipfile.ZipFile(io.BytesIO(body)) as book:

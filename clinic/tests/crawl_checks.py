@@ -1,4 +1,4 @@
-"""What the crawl asks of every answer. Each check returns what is wrong with a call, or nothing."""
+"""Checks for every response of the crawl. Each returns the problem of a call, or an empty text."""
 
 import re
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ from clinic.tests.crawl import (
 )
 from clinic.tests.header_score import Answer, results, score
 
-# Who is served what
+# Access by role
 
 # What a doctor hears at pages that are open to doctors, of a record that is not the own one. At others all are served.
 FOREIGN_TO_A_DOCTOR = {
@@ -42,14 +42,14 @@ FOREIGN_TO_A_DOCTOR = {
     "fhir:patient_read": "404",
     "fhir:appointment_read": "404",
 }
-# What is heard of a record that does not exist, by who may use the page; at others 404.
+# Answers for a record that does not exist, to permitted users; 404 otherwise.
 UNKNOWN = {
     "admin:view_on_site": "404",
     **dict.fromkeys(
         [name for name in TABLE if re.fullmatch(r"admin:\w+_(change|delete|history)", name)], "to the index"
     ),
     "admin:auth_user_password_change": "404",
-    "api:appointment_cancel": "served",  # 422: what the body lacks is said before
+    "api:appointment_cancel": "served",  # 422: missing fields are reported first
 }
 # To everybody else, whatever the role, they are as good as gone. The "own" records are the doctor's.
 ONLY_OWN = {"session_end"}
@@ -73,7 +73,7 @@ def expected(row, role, method):
 
 
 def expected_of(call):
-    """Return what may be answered: written down in the table for the page, above for the record."""
+    """Return the permitted answers: from the table for the page, from above for the record."""
     meant = expected(call.row, call.role, call.method)
     if meant != {"served"}:
         return meant
@@ -125,10 +125,10 @@ def refusal_names_the_methods(call):
     return None if named == meant else f"allows {sorted(named)}, not {sorted(meant)}"
 
 
-# A refusal changes nothing, names nobody and is in the trail
+# A refusal changes nothing, contains no names and is recorded
 
-# That somebody was here and was refused, and that a token or a session was used, is noted of any call.
-# Any call of a program also deletes the answers that were kept for a day.
+# Any call may record refusals and the use of a token or session.
+# Any API call also deletes stored responses older than a day.
 NOTED = {
     ("INSERT", "clinic_auditentry"),
     ("UPDATE", "clinic_session"),
@@ -151,7 +151,7 @@ def refusal_changes_nothing(call):
 
 
 def refusal_is_in_the_trail(call):
-    """Of who is signed in: every 403, and 404 where the address names a record by its number."""
+    """For signed-in users: every 403, and 404 if the URL contains the id of a record."""
     refused = [actor for event, actor in call.entries if event == Event.REFUSAL]
     status = call.response.status_code
     names_a_record = call.whose and re.search(r"/\d+[/.]|/\d+$", call.address)
@@ -178,7 +178,7 @@ SEEN = {
 
 
 def words_in(call):
-    """Return the words of the patients, their appointments and the doctors' leave that the answer tells."""
+    """Return the words of the patients, their appointments and the doctors' leave in the response."""
     text = call.text.replace(" ", "").lower()
     return {word for word in ALL_WORDS if word in text}
 
@@ -192,7 +192,7 @@ def tells_only_what_the_role_may_know(call):
 
 
 def leads_outside(location):
-    """Return whether a browser that follows this leaves the portal, tabs and line breaks left out as it does."""
+    """Return whether a browser that follows this URL leaves the portal; browsers ignore tabs and line breaks."""
     seen = "".join(char for char in location if char not in "\t\r\n").strip().replace("\\", "/")
     parts = urlsplit(seen)
     return (
@@ -235,7 +235,7 @@ def answer_of(response, plain):
 
 
 def header_faults(response, plain, *, own_caching=False):
-    """Return which headers an answer lacks or has wrong."""
+    """Return the missing or wrong headers of a response."""
     answer = answer_of(response, plain)
     wrong = {
         header: answer.headers.get(header) for header, value in ALWAYS.items() if answer.headers.get(header) != value
@@ -261,12 +261,12 @@ def has_all_headers(call):
 # Strangers on another machine
 
 LOGINS = {"registration/login.html", "accounts/login_late.html"}
-# A calendar program has no login: who knows the address is no stranger to it.
+# A calendar program has no login: its secret URL is enough.
 BY_KEY = "appointments:calendar_feed"
 
 
 def kind_of(response):
-    """Return what an answer is to a stranger: a login, 401, 404, or what it should not be."""
+    """Classify a response to an anonymous user: a login, 401, 404, or unexpected."""
     if response.status_code == 200 and LOGINS & {each.name for each in response.templates}:
         return "a login"
     if response.status_code == 401 and response["WWW-Authenticate"] == "Bearer":
@@ -280,7 +280,7 @@ def kind_of(response):
 
 
 def stranger_hears_nothing(call):
-    """From far away: a login, 401 or 404, and by other methods than GET that a page does not know them."""
+    """Anonymous and remote: a login, 401 or 404; 405 for unsupported methods."""
     if call.remote != FAR or call.name in {"livez", BY_KEY} or call.by_htmx:
         return None
     heard = kind_of(call.response)

@@ -1,4 +1,4 @@
-"""Sends the running API what nobody would think of, and holds each answer against its description.
+"""Fuzzes the running API and compares each response with the schema.
 
 `python -m clinic.tests.fuzz_api [examples]` serves a clinic with demo data from a database of its own (a file, or what
 FUZZ_DATABASE_URL names, which must be empty) and ends with schemathesis' own verdict.
@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = sys.executable
 USUAL_EXAMPLES = 200
-# What no schema can say is a rule's to refuse: a time that has passed, an e-mail that is taken, a doctor who is away.
+# Refusals that no schema can describe: a past time, a registered e-mail, a doctor on leave.
 CONFIG = """
 [checks.positive_data_acceptance]
 expected-statuses = ["2xx", "400", "401", "403", "404", "409", "412", "422"]
@@ -63,7 +63,7 @@ def main() -> int:
             code = subprocess.run([*command, *options, "-H", f"Authorization: Bearer {token}"], cwd=folder).returncode
             if code:
                 log.seek(0)
-                sys.stderr.write(log.read()[-20_000:])  # what the server says of a 500
+                sys.stderr.write(log.read()[-20_000:])  # the server's log of a 500
             return code
         finally:
             server.terminate()
@@ -78,7 +78,7 @@ def free_port() -> int:
 
 
 def prepare(environment: dict[str, str]) -> str:
-    """Fill the database, and return a token that may do all there is to do."""
+    """Fill the database, and return a token with all permissions."""
     environment = environment | {"DEBUG": "on"}  # demo data is for trying out only
     for command in (["migrate", "--verbosity=0"], ["load_demo", "--if-empty"], ["create_api_token", "admin"]):
         done = subprocess.run([PYTHON, "manage.py", *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE)

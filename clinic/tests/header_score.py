@@ -1,4 +1,4 @@
-"""What an answer would score by the rules of the Mozilla HTTP Observatory (version 5, as MDN runs it).
+"""The score of a response by the rules of the Mozilla HTTP Observatory (version 5, as run by MDN).
 
 It begins with 100; each of ten tests takes away or adds. What is added counts only if what was taken away leaves 90.
 The names of the results are the Observatory's. Redirection, which it judges by the site's plain HTTP, is judged by the
@@ -92,14 +92,13 @@ class Answer:
 
 
 def score(answer):
-    """Return the score of an answer."""
     changes = [MODIFIERS[result] for result in results(answer)]
     without_extras = 100 + sum(change for change in changes if change < 0)
     return max(0, 100 + sum(changes) if without_extras >= BEST_WITHOUT_EXTRAS else without_extras)
 
 
 def results(answer):
-    """Return what each of the ten tests finds."""
+    """Return the results of the ten tests."""
     return [test(answer) for test in TESTS]
 
 

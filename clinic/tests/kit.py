@@ -1,4 +1,4 @@
-"""What the tests of every app share: the frozen time, and short ways to read refusals, pages and records."""
+"""Shared test helpers: the frozen time, and helpers to read refusals, pages and records."""
 
 import copy
 import datetime as dt
@@ -25,18 +25,18 @@ def at(hour, minute=0, *, day=24):
 
 
 def fresh(record):
-    """Return the record as the database holds it now."""
+    """Return the record as stored now."""
     return type(record)._default_manager.get(pk=record.pk)
 
 
 def codes_in(refusal):
-    """Return the codes of a ValidationError by field; under "" what is about no field."""
+    """Return the codes of a ValidationError by field; "" for errors without a field."""
     errors = refusal.error_dict if hasattr(refusal, "error_dict") else {"": refusal.error_list}
     return {name: [error.code for error in at_field] for name, at_field in errors.items()}
 
 
 def codes_of(record):
-    """Return the codes by field with which a record is refused, {} if it is not."""
+    """Return the error codes of a record by field, {} if it is valid."""
     try:
         record.full_clean()
     except ValidationError as refusal:
@@ -45,7 +45,7 @@ def codes_of(record):
 
 
 def codes_at(response, field):
-    """Return the codes at a field of the page's form, be it the portal's or the admin's."""
+    """Return the error codes of a field of the page's form, in the portal or the admin."""
     form = response.context["adminform"].form if "adminform" in response.context else response.context["form"]
     return [error.code for error in form.errors.as_data().get(field, [])]
 
@@ -63,7 +63,7 @@ def elements(response):
 
 
 def markup(response):
-    """Return a page's source as one line, without the white space at the ends of its lines."""
+    """Return a page's source as one line, with trimmed lines."""
     page = ""
     for line in filter(None, map(str.strip, response.content.decode().splitlines())):
         page += line if page.endswith(">") or line.startswith("<") else f" {line}"
@@ -71,18 +71,18 @@ def markup(response):
 
 
 def seen(patient):
-    """Return what a form of this patient carries about when it was shown."""
+    """Return the hidden version field of this patient's form."""
     return {"seen_at": type(patient).objects.get(pk=patient.pk).updated_at.isoformat()}
 
 
 def close(response):
-    """Close the file that an answer sends; `response.close()` would end the connection, and the test's transaction."""
+    """Close the file of a response; `response.close()` would end the connection, and the test's transaction."""
     for closer in response._resource_closers:
         closer()
 
 
 def refusal_code(call, *args, **kwargs):
-    """Return the code of the ValidationError that a call raises; None if it raises none."""
+    """Return the code of the ValidationError raised by a call, or None."""
     try:
         call(*args, **kwargs)
     except ValidationError as refusal:
@@ -91,20 +91,20 @@ def refusal_code(call, *args, **kwargs):
 
 
 def codes_text(record):
-    """Return the codes with which a record is refused as `email: email_taken`, "" if it is accepted."""
+    """Return the error codes of a record as `email: email_taken`, "" if it is valid."""
     return ", ".join(f"{field}: {code}" for field, codes in codes_of(record).items() for code in codes)
 
 
 @contextmanager
 def rolled_back():
-    """Undo what is written inside, so that the next case of a loop finds the database as it was."""
+    """Roll back all writes inside, so that each case of a loop starts with the same database."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
 
 
 class Cases:
-    """The cases of one table, each undone before the next; all that fail are told together at the end.
+    """Run the cases of a table, each rolled back before the next; report all failures together at the end.
 
     Undone are the database, the cookies of a client and the time of `now`. Inside `with Cases() as case`, each case
     is a `with case(what it is called)`.

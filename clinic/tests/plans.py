@@ -1,4 +1,4 @@
-"""How the database reads what a query asks for."""
+"""Query plans of the database."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _BOUNDED = {"range", "ref", "eq_ref", "const", "index_subquery", "unique_subquer
 
 @dataclass
 class Step:
-    """How a query reads one table: by an index at all, and only what the index leads to."""
+    """How a query reads one table: whether it uses an index, and reads only the matching rows."""
 
     is_by_index: bool
     is_bounded: bool
@@ -18,7 +18,7 @@ class Step:
 
 
 def analyze(*tables):
-    """Tell the database how many rows of what kind the tables hold; MariaDB commits at this."""
+    """Update the statistics of the tables; MariaDB commits on this."""
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"ANALYZE TABLE {table}" if connection.vendor == "mysql" else f"ANALYZE {table}")
@@ -27,12 +27,12 @@ def analyze(*tables):
 
 
 def steps_of(queryset):
-    """Return how the database reads each table of a query, those of the subqueries included."""
+    """Return how the database reads each table of a query, including subqueries."""
     return steps_of_sql(*queryset.query.sql_with_params())
 
 
 def steps_of_sql(sql, params=None):
-    """Return the same for SQL, as it was captured while running or with its parameters."""
+    """Return the same for SQL, captured while running or with its parameters."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
@@ -53,7 +53,7 @@ def steps_of_sql(sql, params=None):
 
 
 def _of_tables(lines):
-    """Leave out what reads only the handful of rows that a subquery has found."""
+    """Omit reads of the few rows found by a subquery."""
     subqueries = {line.split(" ", 1)[1] for line in lines if line.startswith(("CO-ROUTINE ", "MATERIALIZE "))}
     return [
         line

@@ -1,4 +1,4 @@
-"""Settings of the test suite: those of the portal, with what tests need to be quick and strict."""
+"""Settings of the test suite: those of the portal, but faster and stricter."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Files as people upload them, and as they come back."""
+"""Files to upload, and downloaded files."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Every address, every role, every method: who is served what, written down a second time and compared."""
+"""Access of every role to every URL and method, compared with a second table."""
 
 import datetime as dt
 import re
@@ -40,12 +40,12 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 TODAY_AT_8 = at(8)
 
-# The library reckons its addresses from this one; who calls it is led to the documentation by `api_root`.
+# The library derives its URLs from this one; `api_root` redirects to the documentation.
 SHADOWED = {"api:api-root"}
 
 
 def addresses(resolver, namespaces=(), route=""):
-    """Yield the name of every address, or the route of one without a name."""
+    """Yield the name of every URL, or the route of one without a name."""
     for pattern in resolver.url_patterns:
         here = route + str(pattern.pattern).removeprefix("^")
         if isinstance(pattern, URLPattern):
@@ -56,7 +56,7 @@ def addresses(resolver, namespaces=(), route=""):
 
 @pytest.fixture(scope="module")
 def world(django_db_setup, django_db_blocker):
-    """A signed-in person of each role, and records for the table: made once, since every crawl undoes what it does."""
+    """A signed-in user of each role, and records for the table: created once, as every crawl rolls back."""
     with django_db_blocker.unblock(), transaction.atomic():
         with time_machine.travel(NOW, tick=False):
             world = make_world()
@@ -73,7 +73,7 @@ def production(settings):
 
 
 def diary_of(user):
-    """What is in the own diary of a doctor: one appointment booked, and one of the same patient who has arrived."""
+    """The doctor's diary: one booked appointment, and one of the same patient with status arrived."""
     doctor = DoctorFactory(full_name="Dr Own", user=user)
     appointment = AppointmentFactory(doctor=doctor)
     arrived = AppointmentFactory(
@@ -84,18 +84,18 @@ def diary_of(user):
 
 @pytest.fixture
 def own(doctor_user):
-    """What is in the doctor's own diary."""
+    """An appointment in the doctor's own diary."""
     return diary_of(doctor_user)
 
 
 @pytest.fixture
 def other():
-    """An appointment of another doctor, whose patient has never seen the first."""
+    """An appointment of another doctor, with a patient unknown to the first."""
     return AppointmentFactory(doctor=DoctorFactory(full_name="Dr Other"))
 
 
 def state():
-    """All that a page could change."""
+    """All data that a page could change."""
     return (
         list(Appointment.objects.order_by("pk").values()),
         list(Patient.objects.order_by("pk").values()),

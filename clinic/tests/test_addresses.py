@@ -1,4 +1,4 @@
-"""Where a request comes from, whatever it says of itself."""
+"""The client address of a request, and forged headers."""
 
 from django.test import RequestFactory
 

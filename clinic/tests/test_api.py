@@ -1,4 +1,4 @@
-"""What holds for every call of the API: tokens, the body of errors, repeats, and the description."""
+"""Behaviour of every API call: tokens, errors, repeats, and the schema."""
 
 import datetime as dt
 import json
@@ -71,7 +71,7 @@ def test_token_ends_by_its_date_by_revocation_and_with_its_user(receptionist, no
 
 @pytest.fixture
 def with_tls(settings):
-    """The transport of production."""
+    """HTTPS as in production."""
     settings.USE_HTTPS = settings.SECURE_SSL_REDIRECT = True
 
 

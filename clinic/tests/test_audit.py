@@ -1,4 +1,4 @@
-"""Who acted and from where, and that no change is saved without its entry."""
+"""The actor and address of entries, and that no change is saved without one."""
 
 import pytest
 from auditlog import get_logentry_model
@@ -37,7 +37,7 @@ def last_entry(record):
     return AuditEntry.objects.get_for_object(record).order_by("pk").last()
 
 
-# Who is acting
+# Actor
 
 
 def test_origin_outside_a_request_has_no_actor():
@@ -89,7 +89,7 @@ def test_acting_as_the_system_inside_a_user_has_no_actor():
         assert current_origin().actor is None
 
 
-# What is written
+# Entries
 
 
 def test_audit_entry_has_actor_e_mail_and_address(db):

@@ -24,7 +24,7 @@ CARDIOLOGY = {"specialization": ["General practice", "Cardiology"]}
 
 
 class Clinic:
-    """Users at their computers, and the records that the actions use and create."""
+    """Users with their clients, and the records that the actions use and create."""
 
     def __init__(self):
         self.reception = UserFactory(username="reception", role=RECEPTIONIST)

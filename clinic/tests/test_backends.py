@@ -1,4 +1,4 @@
-"""What a user's roles allow, and what it costs to know."""
+"""The permissions of a user's roles, and their queries."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, Permission

@@ -97,7 +97,7 @@ def test_cell_of_a_workbook_as_text():
 
 
 def date_read(text, *, month_first):
-    """Return the date that is read, None if the text is refused for its form or its day, else the refusal."""
+    """Return the date, None if the text is not a valid date, else the refusal."""
     try:
         return DateWidget().clean(text, month_first=month_first)
     except ValueError as refused:

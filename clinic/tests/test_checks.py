@@ -1,4 +1,4 @@
-"""System checks: the portal refuses to serve where double bookings could happen, and warns of what lets others in."""
+"""System checks: errors where double bookings could happen, warnings for insecure settings."""
 
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -18,13 +18,13 @@ def ids(messages):
 
 @pytest.fixture
 def configure(monkeypatch):
-    """Return a function that sets DATABASES for the check alone: the connections stay as they are."""
+    """Return a function that sets DATABASES for the check only; the connections stay unchanged."""
     return lambda databases: monkeypatch.setattr("clinic.checks.settings", SimpleNamespace(DATABASES=databases))
 
 
 @pytest.fixture
 def mariadb(transactional_db):
-    """The session's connection, whose variables are put back at the end."""
+    """The database connection, whose session variables are restored at the end."""
     if connection.vendor != "mysql":
         pytest.skip(MARIADB_ONLY)
     yield connection
@@ -140,7 +140,7 @@ def test_named_allowed_hosts_give_no_warning(settings):
 
 @pytest.fixture
 def database_at(monkeypatch):
-    """Return a function that puts the default database on a host, and says by which cipher it is reached."""
+    """Return a function that sets the default database's host and TLS cipher."""
 
     def put(host, cipher, vendor="mysql"):
         row = ("Ssl_cipher", cipher)

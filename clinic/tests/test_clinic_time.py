@@ -1,4 +1,4 @@
-"""Clinic time: days and wall clocks become instants and back, in every kind of zone."""
+"""Clinic time: conversion of days and wall clock times to instants and back, in every kind of zone."""
 
 import datetime as dt
 
@@ -43,7 +43,7 @@ thoroughly = examples(200)
 
 
 def in_zone(zone, function, *args, **kwargs):
-    """Return what a function of clinic time returns in a clinic of this zone."""
+    """Call a function of clinic time in a clinic of this zone."""
     with override_settings(TIME_ZONE=zone):
         return function(*args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""Confirm that it is you: before what hands out many records or decides who gets in."""
+"""Password confirmation before exports and security settings."""
 
 import datetime as dt
 
@@ -68,7 +68,7 @@ def asks(response):
 
 @pytest.fixture
 def stale(in_admin, now):
-    """An administrator whose sign-in is a while ago."""
+    """An administrator who logged in some time ago."""
     now.shift(TEN_MINUTES + dt.timedelta(seconds=1))
     return in_admin
 

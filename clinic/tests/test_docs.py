@@ -1,4 +1,4 @@
-"""The command lines of the documentation do what it says."""
+"""The command lines in the documentation work as documented."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from patients.tests.factories import PatientFactory
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 SET_UP = re.compile(r"^(PORTAL|TOKEN)=.*\n", re.MULTILINE)
-# A call that says what it answers: only its code is printed.
+# A call with a documented response: only its code is printed.
 CALL = re.compile(r"^((?:call|curl) .*?) +# (\d{3})$", re.MULTILINE)
 
 

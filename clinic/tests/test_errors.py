@@ -1,4 +1,4 @@
-"""Errors tell nothing: neither of the portal's making, nor of anybody's data, nor whether the database answers."""
+"""Error pages reveal nothing about the software, personal data or the database."""
 
 import re
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ def database_down(error=None):
 
 @pytest.fixture
 def quiet(at_desk):
-    """A receptionist's client that gets the answer to what is raised, as a browser does."""
+    """A receptionist's client that gets error responses, as a browser does."""
     at_desk.raise_request_exception = False
     return at_desk
 

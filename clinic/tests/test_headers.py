@@ -1,4 +1,4 @@
-"""Headers of errors, refusals and files as production is set, and the score; pages of the table are in the crawl."""
+"""Headers of errors, refusals and files in production, and the score. Other pages are in the crawl."""
 
 from dataclasses import replace
 from http.cookies import SimpleCookie

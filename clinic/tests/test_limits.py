@@ -1,4 +1,4 @@
-"""How much may be sent, and that it is refused before any of it is read."""
+"""Size limits of requests, and that they are checked before reading."""
 
 import io
 
@@ -23,7 +23,7 @@ PAGES = ["/accounts/login/", "/patients/new/", "/patients/", "/appointments/book
 
 
 class Unread(io.RawIOBase):
-    """A body that nobody may touch."""
+    """A body that must not be read."""
 
     def read(self, *args):
         raise AssertionError("the body was read")

@@ -132,7 +132,7 @@ def test_plan_leaves_three_past_appointments_without_an_outcome(at, last_working
     assert [appointment.status for appointment in earlier] == last_working_day
     assert len({appointment.doctor for appointment in earlier}) == 2
     assert {(at.date() - local_day(appointment)).days for appointment in earlier} == {2 if at == SUNDAY else 1}
-    # By then, patients who did not come are no-shows, and those who came late are in consultation.
+    # By then, missing patients are no-shows, and late ones are in consultation.
     over = [
         appointment
         for appointment in appointments

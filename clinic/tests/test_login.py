@@ -1,4 +1,4 @@
-"""Signing in: guessing is locked out, and reveals nothing."""
+"""Login: guessing is locked out, and reveals nothing."""
 
 import datetime as dt
 import logging
@@ -43,14 +43,14 @@ def is_let_in(**options):
 
 @pytest.fixture
 def hashes(monkeypatch):
-    """How often a password has been hashed, which is what takes the time."""
+    """The number of password hashes, which determines the time of a login."""
     runs = []
     encode = MD5PasswordHasher.encode
     monkeypatch.setattr(MD5PasswordHasher, "encode", lambda *args: runs.append(1) or encode(*args))
     return runs
 
 
-# Who is locked out
+# Lockouts
 
 
 @pytest.mark.both_databases
@@ -156,7 +156,7 @@ def test_spellings_of_a_name_do_not_multiply_the_tries(receptionist):
 
 @pytest.fixture
 def known_by_eszett():
-    """A user whom a MariaDB finds by names with ß, which it takes for one s, while `fold` makes it two."""
+    """A user whom MariaDB finds by names with ß, which it compares as s, while `fold` makes it ss."""
     if connection.vendor == "sqlite":
         pytest.skip("SQLite takes no letter for another")
     return UserFactory(username="m.sassos")
@@ -459,7 +459,7 @@ def test_login_redirects_to_the_requested_page_if_permitted(manager):
 
 
 def send_stale_form(user, **sent):
-    """Send a login form that was opened before its browser's other tab signed in."""
+    """Send a login form opened before another tab of the browser logged in."""
     client = Client(enforce_csrf_checks=True)
     client.get("/accounts/login/")
     client.force_login(user)

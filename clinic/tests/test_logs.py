@@ -1,4 +1,4 @@
-"""The process log: a line of JSON a record, and nothing in it of what people typed or of whom the records are."""
+"""The process log: one line of JSON per record, without input or personal data."""
 
 import datetime as dt
 import io
@@ -25,7 +25,7 @@ NAME, EMAIL = "Quillfeather", "quillfeather@example.org"
 
 @pytest.fixture
 def log():
-    """What the console would show, formatted as the settings say."""
+    """The console output, formatted as configured."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())

@@ -1,4 +1,4 @@
-"""Names of people: what is accepted, how it is tidied, and how it is folded for search."""
+"""Names of people: validation, normalisation, and folding for search."""
 
 import unicodedata
 
@@ -14,7 +14,7 @@ ANY_TEXT = st.text(max_size=20)
 
 
 def codes_of_names(names):
-    """Return by name the code with which it is refused, None if it is accepted."""
+    """Return the error code of each name, None if it is valid."""
     return {name: refusal_code(check_name, name) for name in names}
 
 

@@ -1,4 +1,4 @@
-"""Where a login, a form or a logout leads next, and which host and scheme a request counts as having."""
+"""Redirects after login, forms and logout, and the host and scheme of a request."""
 
 from urllib.parse import quote, urlsplit
 
@@ -55,7 +55,7 @@ TRICKS = [
 
 
 def assert_stays(location):
-    """Check that a browser that follows this from the portal stays there, tabs and line breaks left out as it does."""
+    """Assert that a browser following this URL stays on the portal; browsers ignore tabs and line breaks."""
     seen = "".join(char for char in location if char not in "\t\r\n").strip().replace("\\", "/")
     parts = urlsplit(seen)
     assert parts.scheme in {"", "http"}

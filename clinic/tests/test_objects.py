@@ -1,4 +1,4 @@
-"""Whose record it is, where a body, a hidden field or the admin names it; addresses with an id are in the crawl."""
+"""Access to records named in a body, a hidden field or the admin. URLs with an id are in the crawl."""
 
 import datetime as dt
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 
 def state():
-    """All that could be changed by what is refused."""
+    """All records that a refused request could change."""
     models = (Appointment, Patient, User, CalendarFeed, Leave, Closure, Timetable, ScheduleChange)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
     # That a token was used is noted of any call.

@@ -1,4 +1,4 @@
-"""The description of the API: complete, in step with the code, and enough to write a client from."""
+"""The API schema: complete, consistent with the code, and sufficient to write a client."""
 
 import re
 
@@ -78,7 +78,7 @@ def test_api_docs_load_only_own_files_without_inline_scripts(at_desk):
 
 
 class Described:
-    """Calls operations by their ids, with arguments put where the description says they belong."""
+    """Calls operations by their ids, with arguments placed as the schema describes."""
 
     def __init__(self, description, user):
         self.program = ApiClient(user)
@@ -112,7 +112,7 @@ class Described:
         return response
 
     def checked(self, operation, body):
-        """Return the body if the description knows its fields and asks for no other."""
+        """Return the body if it matches the fields of the schema."""
         reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
         schema = self.schemas[reference.rpartition("/")[2]]
         assert set(schema.get("required", ())) <= set(body) <= set(schema["properties"])

@@ -1,4 +1,4 @@
-"""What all pages share: login and logout, error pages, health, headers, and nothing inline."""
+"""Common to all pages: login and logout, error pages, health checks, headers, and nothing inline."""
 
 import pytest
 from django.contrib.auth import get_user

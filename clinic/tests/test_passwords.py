@@ -1,4 +1,4 @@
-"""Passwords: which are good enough, who knows them, and who may set them."""
+"""Passwords: validation, temporary passwords, and who may set them."""
 
 import datetime as dt
 import gzip
@@ -181,7 +181,7 @@ def test_guesses_at_the_old_password_count(at_desk):
     assert "locked" in error_codes(response.context["form"])
 
 
-# Set by somebody else
+# Set by another user
 
 
 def new_user(password):
@@ -198,7 +198,7 @@ def set_to(password):
 
 @pytest.fixture
 def newcomer(in_admin):
-    """A user whom an administrator has just made, with a role."""
+    """A user just created by an administrator, with a role."""
     in_admin.post("/admin/clinic/user/add/", new_user(GOOD))
     user = User.objects.get(username="nuno")
     user.groups.add(Group.objects.get(name=RECEPTIONIST))
@@ -355,7 +355,7 @@ def test_token_of_a_user_with_a_temporary_password_works(newcomer, client):
     assert response.status_code == 200
 
 
-# Who set it is known
+# Temporary passwords
 
 
 def credential_entries(user):
@@ -380,7 +380,7 @@ def test_password_of_a_new_user_is_in_the_audit_trail(newcomer, administrator):
     assert credential_entries(newcomer).get().actor == administrator
 
 
-# Whom administrators can change
+# Administrators' permissions
 
 
 @pytest.fixture

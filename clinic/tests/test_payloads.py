@@ -1,4 +1,4 @@
-"""What people type stays text: markup, templates, quotes and marks of direction, in every field and on every page."""
+"""Input stays text in every field and on every page: markup, templates, quotes and direction marks."""
 
 import datetime as dt
 from collections import Counter
@@ -82,7 +82,7 @@ def plant(text, user, other, number=0):
 
 
 class Page(HTMLParser):
-    """Notes what a text would have to bring about to do harm, and elements that are not closed in order."""
+    """Records harmful effects of a text, and elements that are not closed in order."""
 
     def __init__(self):
         super().__init__()
@@ -136,7 +136,7 @@ SOONEST = {name: PAYLOADS[name] for name in ("element", "address and quotes")}
 
 
 def pages_of(role, worlds):
-    """Yield the pages of the role: for each text those of its records, and once those that show all."""
+    """Yield the role's pages: those of each text's records, and once those that show all."""
     templates = [address for name, (address, row) in TABLE.items() if role in row.get("GET", ()) and name not in FEEDS]
     templates += [address for address in MORE if role == ADMINISTRATOR or not address.startswith("/admin/")]
     for template in templates:
@@ -145,7 +145,7 @@ def pages_of(role, worlds):
 
 
 def faults_of(response, body):
-    """Return what a text brought about in an answer."""
+    """Return the effects of a text in a response."""
     if response.status_code >= 500 or "X-Zq" in response.headers:
         return [response.status_code]
     if not response.headers.get("Content-Type", "").startswith("text/html"):
@@ -186,7 +186,7 @@ def test_page_that_treats_text_as_markup_is_detected():
         assert page.harm, text
 
 
-# Names that nobody sees, or that turn what is around them
+# Invisible names and names that change the text direction
 
 
 UNSEEN = ["\u200b", "\u2060\ufeff", "\u3164", "\u00ad", "\u115f", "\u2800"]

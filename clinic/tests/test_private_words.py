@@ -1,4 +1,4 @@
-"""Initials instead of names; who sees which words of patients and leave is asked of every address in the crawl."""
+"""Initials instead of names. Other restrictions on patient data are checked in the crawl."""
 
 import pytest
 from django.conf import settings

@@ -1,4 +1,4 @@
-"""Refusals in the audit trail: who asked for what they may not have, and nothing of what they typed."""
+"""Refusals in the audit trail: who was denied which record, without input."""
 
 import datetime as dt
 import uuid
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 @pytest.fixture
 def foreign():
-    """An appointment in the diary of some other doctor."""
+    """An appointment in another doctor's diary."""
     return AppointmentFactory(doctor=DoctorFactory())
 
 
@@ -32,7 +32,7 @@ def at_doctor(client, doctor_user):
 
 
 def refusal():
-    """Return the one refusal: model, id, patient id and additional data."""
+    """Return the only refusal: model, id, patient id and additional data."""
     entry = only_entry(event=Event.REFUSAL)
     return entry.content_type.model_class(), entry.object_id, entry.patient_id, entry.additional_data
 
@@ -159,7 +159,7 @@ def test_refusal_in_the_admin_records_the_record(in_admin, foreign):
 
 @pytest.mark.both_databases
 def test_refusal_is_recorded_despite_a_rollback(at_desk, receptionist, foreign, monkeypatch):
-    """The view writes, and is refused in the middle of its transaction."""
+    """The view writes, and is refused inside its transaction."""
     from django.core.exceptions import PermissionDenied
     from django.db import transaction
 

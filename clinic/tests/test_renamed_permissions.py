@@ -1,4 +1,4 @@
-"""A migration that renames a model renames its permissions, and takes that back."""
+"""A migration that renames a model renames its permissions, and can be reversed."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What is installed is pinned with hashes, and the report on pins says which are behind."""
+"""Requirements are pinned with hashes, and the report lists outdated pins."""
 
 import importlib.util
 import os
@@ -26,7 +26,7 @@ def pins_of(name):
 
 @pytest.fixture(scope="module")
 def outdated():
-    """The report, which is a script and no part of a package."""
+    """The report script, which is not part of a package."""
     spec = importlib.util.spec_from_file_location("outdated", REPORT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -66,7 +66,7 @@ def test_pins_include_extras_required_by_packages():
 
 
 def needs_of(package, extras):
-    """Return what an installed package asks for with these extras; nothing for one that is not installed."""
+    """Return the requirements of an installed package with these extras; empty if it is not installed."""
     try:
         requires = metadata.requires(package) or []
     except metadata.PackageNotFoundError:
@@ -106,7 +106,7 @@ def test_invalid_version_names_are_ignored(outdated):
 
 
 def report(tmp_path, **pip):
-    """Return what the report says on the pins of a directory, with pip set up like this and not otherwise."""
+    """Return the report on the pins of a directory, with only this pip configuration."""
     script = tmp_path / REPORT.name
     script.write_text(REPORT.read_text())
     other_variables = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}

@@ -1,4 +1,4 @@
-"""`reset_database`: what it drops and makes again, what it keeps, and when it refuses."""
+"""`reset_database`: which tables it recreates, which it keeps, and when it refuses."""
 
 import pytest
 from django.contrib.auth.models import Group
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_database
 
 @pytest.fixture(autouse=True)
 def migrated_again(transactional_db):
-    """Whatever a test leaves behind, the tests after it find every table."""
+    """Restore all tables for the tests that follow."""
     yield
     call_command("migrate", verbosity=0, interactive=False)
 
@@ -34,7 +34,7 @@ def debug(settings):
 
 @pytest.fixture
 def foreign_table(migrated_again):
-    """A table of somebody else in the same database."""
+    """A foreign table in the same database."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE lab_result (finding varchar(20) NOT NULL)")
         cursor.execute("INSERT INTO lab_result VALUES ('normal')")
@@ -45,7 +45,7 @@ def foreign_table(migrated_again):
 
 @pytest.fixture
 def referring_table(migrated_again):
-    """A table of somebody else that refers to one of ours."""
+    """A foreign table that refers to one of ours."""
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TABLE lab_order (patient_id bigint NOT NULL, "
@@ -58,7 +58,7 @@ def referring_table(migrated_again):
 
 @pytest.fixture
 def answers(monkeypatch):
-    """Answer the command's question; what it asked is kept."""
+    """Answer the command's question and store its text."""
     asked = []
 
     def give(answer):
@@ -70,7 +70,7 @@ def answers(monkeypatch):
 
 def test_reset_database_empties_and_migrates(debug):
     AppointmentFactory()
-    ContentType.objects.get_for_model(Patient).pk = 1_000_000  # what is cached is this very object
+    ContentType.objects.get_for_model(Patient).pk = 1_000_000  # the cached object is this one
     before = set(MigrationRecorder(connection).applied_migrations())
     oldest = MigrationRecorder.Migration.objects.order_by("applied").values_list("applied", flat=True)[0]
 

@@ -1,4 +1,4 @@
-"""A form half filled in when the session ended: saved for its user, shown after the login, never processed."""
+"""A half-filled form at the end of a session: saved for its user, shown after login, never processed."""
 
 import datetime as dt
 import threading
@@ -58,7 +58,7 @@ def stored_forms():
 
 @pytest.fixture
 def edited(at_desk, receptionist, patient, now):
-    """A correction of a patient's record that was sent too late."""
+    """A patient form that was sent too late."""
     url = EDIT.format(pk=patient.pk)
     form = at_desk.get(url).context["form"]
     typed = {name: form[name].value() or "" for name in form.fields} | {"first_name": "Corrected"}
@@ -227,7 +227,7 @@ def test_form_sent_an_hour_after_the_end_is_not_saved(at_desk, manager, now):
     assert stored_forms() == []
 
 
-# What is not kept
+# Forms that are not saved
 
 
 def test_form_is_not_saved_after_logout(at_desk):
@@ -486,7 +486,7 @@ def test_unknown_page_saves_nothing(at_desk):
 
 @pytest.fixture
 def prefix():
-    """What a server that serves the portal below a prefix tells Django."""
+    """The WSGI variables of a server that serves the portal below a prefix."""
     set_script_prefix("/portal/")
     yield
     clear_script_prefix()
@@ -567,7 +567,7 @@ def form_on(response):
 
 
 def whole_form(client, url, typed):
-    """Return all that the page's form sends, so that nothing but its coming too late is wrong with it."""
+    """Return the page's complete form data, valid except for being late."""
     form = form_on(client.get(url))
     return {name: form[name].value() or "" for name in form.fields} | typed
 
@@ -578,7 +578,7 @@ def state():
 
 
 def test_every_page_with_a_form_is_covered():
-    """A new one either shows what was kept, and is put into TYPED, or is named as one that keeps nothing."""
+    """A new page either restores saved forms and is added to TYPED, or is listed as saving none."""
     forms = {name for name, methods in page_access.PAGES.items() if {"GET", "POST"} <= methods.keys()}
     of_no_app = {name for name in forms if ":" not in name or name.startswith("api:")}
 
@@ -644,7 +644,7 @@ TYPED_IN_ADMIN = {
 
 @pytest.fixture
 def record_of():
-    """A function that returns a record of a model, with what a form of the admin could hit."""
+    """A function that returns a record of a model that an admin form could change."""
     doctor = DoctorFactory()
     appointment = AppointmentFactory(doctor=doctor, start_time=dt.datetime(2026, 12, 7, 10, 0, tzinfo=dt.UTC))
     records = {
@@ -760,7 +760,7 @@ def test_only_doctor_and_availability_forms_survive_anonymising(administrator, p
 
 @pytest.fixture
 def appointment(receptionist):
-    """What stands in the booking form, ready to be sent."""
+    """The complete data of the booking form."""
     return {
         "patient": str(PatientFactory(first_name="Maria", last_name="Santos").pk),
         "doctor": str(DoctorFactory().pk),

@@ -1,4 +1,4 @@
-"""The second factor: set up, asked for, lost, and needed by who administers."""
+"""The second factor: set up, required at login, lost, and mandatory for administrators."""
 
 import base64
 import datetime as dt
@@ -26,7 +26,7 @@ PAGE = "/accounts/second-factor/"
 
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch):
-    """Recovery codes are hashed as ever, but in few rounds."""
+    """Hash recovery codes with fewer rounds."""
     monkeypatch.setattr("clinic.accounts.recovery_codes.ROUNDS", 10)
 
 
@@ -43,7 +43,7 @@ def wrong(code):
 
 @pytest.fixture
 def device(receptionist, now):
-    """The app of the receptionist, whose code can be used."""
+    """The receptionist's confirmed app."""
     made = second_factor.new_device(receptionist)
     made.save()
     return made
@@ -56,7 +56,7 @@ def codes(device, receptionist):
 
 @pytest.fixture
 def half_way(device):
-    """The client of somebody who has given the password of the receptionist, and no code."""
+    """A client that has sent the receptionist's password, but no code."""
     return half_way_in()
 
 
@@ -382,7 +382,7 @@ def test_recovery_codes_are_shown_once(device, at_desk):
 
 
 def begin(client, address=PAGE):
-    """Open the page, and return what it carries and the secret that it shows."""
+    """Open the page, and return its hidden field and the secret it shows."""
     response = client.get(address)
     secret = base64.b32decode(response.context["secret"].replace(" ", ""))
     return response.context["signed"], TOTPDevice(key=secret.hex())
@@ -501,7 +501,7 @@ def test_second_factor_is_turned_off(at_desk, device, codes, receptionist):
     assert credential_events(receptionist) == [(receptionist, "second_factor_removed")]
 
 
-# Who must have it
+# Mandatory second factor
 
 
 @pytest.fixture

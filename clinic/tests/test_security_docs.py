@@ -1,4 +1,4 @@
-"""What docs/security.md says of tests is so, and what it says is not used is not."""
+"""The statements of docs/security.md about tests and unused functions are true."""
 
 import ast
 import re
@@ -7,13 +7,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("clinic", "patients", "doctors", "appointments")
 NAMED = re.compile(r"([\w/]+\.py)::(\w+)")
-# What could run what somebody has typed, or ask another host.
+# Functions that could run input, or send requests to other hosts.
 MODULES = {
     *("subprocess", "pickle", "marshal", "shelve", "yaml"),
     *("requests", "httpx", "urllib.request", "http.client", "smtplib"),
 }
 CALLS = {"eval", "exec", "compile", "system", "popen", "mark_safe", "SafeString", "raw", "extra", "RawSQL"}
-# Windows of other origins can be told by `postMessage`, and can tell; a channel is of the portal's own pages.
+# `postMessage` communicates with other origins; a channel only with the portal's own pages.
 IN_SCRIPTS = re.compile(
     r"\b(?:eval|Function|document\.write|insertAdjacentHTML|(?<!BroadcastChannel\(.session.\)\.)postMessage)\b"
     r"|\.(?:inner|outer)HTML\s*\+?=(?!=)|\.srcdoc\b"
@@ -32,7 +32,7 @@ def functions_of(path):
 
 
 def code_of_the_portal():
-    """Return each module that serves, with its tree."""
+    """Return each production module with its syntax tree."""
     files = [file for app in APPS for file in (ROOT / app).rglob("*.py")]
     return [(file, ast.parse(file.read_text())) for file in files if not {"tests", "migrations"} & set(file.parts)]
 

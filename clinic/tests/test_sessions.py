@@ -1,4 +1,4 @@
-"""Sessions: how long they last, what ends them, the list of one's own, and the cookies that carry them."""
+"""Sessions: duration, end, the list of own sessions, and cookies."""
 
 import datetime as dt
 import runpy
@@ -252,7 +252,7 @@ def test_token_has_no_session_to_end(api, now):
     assert not Session.objects.exists()
 
 
-# What the login says of it
+# Messages at the login
 
 
 def says_that_it_has_ended(client, **options):

@@ -1,4 +1,4 @@
-"""What the environment sets, as production reads it."""
+"""Settings read from the environment in production."""
 
 import json
 import os
@@ -14,7 +14,7 @@ MIN_ITERATIONS = 600_000  # of PBKDF2 with SHA-256
 
 
 def production(names, **environment):
-    """Return settings by these names as a process sees them that has this environment and no other."""
+    """Return these settings of a process with exactly this environment."""
     script = f"import json, clinic.settings as s; print(json.dumps({{n: getattr(s, n, None) for n in {names!r}}}))"
     env = {"PATH": os.environ["PATH"], "SECRET_KEY": KEY, "DEBUG": "off", "DATABASE_URL": "sqlite://:memory:"}
     done = subprocess.run([sys.executable, "-c", script], env=env | environment, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""The first steps: `.env`, `make run`, `make serve`, and what is said when a setting is wrong."""
+"""Startup: `.env`, `make run`, `make serve`, and messages about invalid settings."""
 
 import os
 import re
@@ -17,14 +17,14 @@ DEBUG_IS_ON = "DEBUG is on, which is for development only. Set DEBUG=off in .env
 
 
 def run(*command, **settings):
-    """Run a command in the project folder with these settings and no others; None leaves a usual one out."""
+    """Run a command in the project folder with only these settings; None removes a default one."""
     usual = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, "SECRET_KEY": KEY, "DEBUG": "off"}
     environment = {name: value for name, value in (usual | settings).items() if value is not None}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 
 
 def settings_read(package, *names, **settings):
-    """Return these settings, as text, of a process that has this environment and no other."""
+    """Return these settings, as text, of a process with exactly this environment."""
     values = ", ".join(f"settings.{name}" for name in names)
     done = run(sys.executable, "-c", f"from {package} import settings; print({values})", **settings)
     assert done.stderr == ""

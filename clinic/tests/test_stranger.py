@@ -1,4 +1,4 @@
-"""What somebody hears who is not signed in, and is not on this machine; addresses of the table are in the crawl."""
+"""Responses to anonymous remote users. URLs of the table are in the crawl."""
 
 import pytest
 from django.contrib.auth import get_user
@@ -11,7 +11,7 @@ from clinic.tests.kit import Cases, close
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-# Not pages of anybody, and what the login page is made with; see docs/security.md.
+# Without a login, and static files of the login page; see docs/security.md.
 FEED_OF_NOBODY = "/calendar/" + "A" * 43 + ".ics"
 
 

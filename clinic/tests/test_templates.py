@@ -1,4 +1,4 @@
-"""Templates stay readable: `make check` formats them, and what the formatter cannot break is counted here."""
+"""Limits for templates that the formatter cannot enforce."""
 
 from django.conf import settings
 

@@ -1,4 +1,4 @@
-"""Units of work: what is done again, how often, and what is not."""
+"""Units of work: which errors are retried, and how often."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -20,7 +20,7 @@ LOST_RACES = [LostRace("taken", code="doctor_overlap"), IntegrityError("unique")
 
 
 class Work:
-    """A unit of work that raises what it is given, one error a call, and then returns "done"."""
+    """A unit of work that raises the given errors, one per call, and then returns "done"."""
 
     def __init__(self, *errors):
         self.errors = list(errors)

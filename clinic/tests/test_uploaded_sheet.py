@@ -155,7 +155,7 @@ def with_rows(rows, texts=""):
 
 @pytest.fixture
 def unread(monkeypatch):
-    """The files that calamine was given, which are to be none."""
+    """The files passed to calamine, expected to be empty."""
     opened = []
     monkeypatch.setattr(xlsx_reader, "load_workbook", lambda *args, **kwargs: opened.append(args))
     return opened

@@ -1,4 +1,4 @@
-"""All that a database holds as text, column by column, whatever table it is in."""
+"""Searches all text of a database, column by column."""
 
 import json
 from importlib import import_module
@@ -8,7 +8,7 @@ from django.db import connection
 
 
 def places_of(*values):
-    """Return where one of the texts stands in the database, whatever its case: table, column and the text itself."""
+    """Return where a text occurs in the database, ignoring case: table, column and value."""
     wanted = [value.casefold() for value in values]
     return [
         (table, column, text) for table, column, text in _texts() if any(value in text.casefold() for value in wanted)
@@ -26,7 +26,7 @@ def _texts():
 
 
 def _spelled(column, value):
-    """Yield a value as text, decoded if it is a session's, and parsed if it is JSON, so that no escape hides it."""
+    """Yield a value as text, with sessions decoded and JSON parsed, so that escapes hide nothing."""
     if value is None:
         return
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

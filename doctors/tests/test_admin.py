@@ -1,4 +1,4 @@
-"""Doctors in the admin: kept, deactivated, and deleted only without appointments."""
+"""Doctors in the admin: edited, deactivated, and deleted only without appointments."""
 
 import pytest
 from django.db import connection
@@ -178,7 +178,7 @@ def test_bulk_delete_with_one_linked_doctor_deletes_none(in_admin, okafor):
     assert Doctor.objects.count() == 2
 
 
-# Who, and at what cost
+# Permissions and queries
 
 
 def test_autocomplete_finds_the_login(in_admin, doctor_user):

@@ -57,7 +57,7 @@ def every_day(text, **valid):
 
 
 def in_zone(zone, function, *args):
-    """Return what a function returns in a clinic of this zone."""
+    """Call a function in a clinic of this zone."""
     with override_settings(TIME_ZONE=zone):
         return function(*args)
 

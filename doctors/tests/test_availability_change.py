@@ -1,4 +1,4 @@
-"""What a change would do is what it does: availability worked out in memory against that of the saved rows."""
+"""Predicted changes of availability equal those of the saved rows."""
 
 import datetime as dt
 
@@ -28,7 +28,7 @@ def instant(day, hour=0):
 
 
 def facts(doctor, **after):
-    """Return when the doctor is away on each day of December, with why, and whether there are any hours."""
+    """Return the doctor's unavailable times in December with reasons, and whether there are any hours."""
     times = load_availability([doctor.pk], FIRST, LAST, **after)[doctor.pk]
     days = (FIRST + dt.timedelta(days=number) for number in range(31))
     return [times.away_on(day) for day in days], times.has_hours

@@ -1,4 +1,4 @@
-"""Timetables, leaves and closures: what is refused, what is written, and simultaneous changes."""
+"""Timetables, leaves and closures: validation, saved rows, and simultaneous changes."""
 
 import datetime as dt
 

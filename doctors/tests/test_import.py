@@ -1,4 +1,4 @@
-"""Doctors from files. The machinery is that of patients; what differs is here."""
+"""Import of doctors, as far as it differs from that of patients."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Doctors as they are checked and stored."""
+"""Validation and storage of doctors."""
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -20,11 +20,11 @@ def doctor_with(**values):
     return Doctor(**{"full_name": "Dr Okafor", "specialization": "Cardiology"} | values)
 
 
-# What is accepted
+# Valid values
 
 
 def codes_by_text(field, texts):
-    """Return by text the codes with which a doctor with it in a field is refused, "" if it is accepted."""
+    """Return the error codes of a doctor by the text in a field, "" if it is valid."""
     return {text: codes_text(doctor_with(**{field: text})) for text in texts}
 
 

@@ -1,4 +1,4 @@
-"""A patient who has been through everything, and another one whose appointment was swapped with theirs."""
+"""A patient with every kind of data, and another one with whom an appointment was swapped."""
 
 import datetime as dt
 import uuid
@@ -56,7 +56,7 @@ def signed_in(user):
 
 
 class Life:
-    """`patient` is the one, `other` the one whose appointments were swapped; all of both are over."""
+    """Appointments of `patient` and `other` were swapped; all are in the past."""
 
     def __init__(self):
         with time_machine.travel(MORNING, tick=False):
@@ -78,7 +78,7 @@ class Life:
             self._be_imported_again()
 
     def _register(self):
-        """Register the patient by a program, whose answer is stored for repeated requests."""
+        """Register the patient through the API, whose response is stored for repeated requests."""
         self.desk_client, self.admin_client = signed_in(self.desk), signed_in(self.admin)
         body = {
             "first_name": "Quillon",
@@ -105,7 +105,7 @@ class Life:
         self.patient.refresh_from_db()
 
     def _appointment(self):
-        """Booked by a program, outside hours, moved with a reason, with notes."""
+        """Booked through the API, outside hours, moved with a reason, with notes."""
         body = {"patient_id": self.patient.pk, "doctor_id": self.doctor.pk, "duration_minutes": 30}
         body |= {"start_time": day(3).isoformat(), "reason": "Reason-of-a-palpitation"}
         body |= {"notes": "Notes-on-a-palpitation"}
@@ -118,7 +118,7 @@ class Life:
         self.appointment.save()
 
     def _swap(self):
-        """One appointment given to the other, whose text is another then, and one taken over from the other."""
+        """One appointment transferred to the other patient, and one taken over from them."""
         self.given = self._booked(self.patient, day(5), reason="Handed-over-by-mistake")
         self.given.patient, self.given.reason = self.other, "Ottoline's own"
         self.given.save()
@@ -143,12 +143,12 @@ class Life:
         )
 
     def _close(self):
-        """Use the page, whose message stays unread in the session."""
+        """Use the page and leave its message unread in the session."""
         for appointment in Appointment.objects.filter(status="booked"):
             self.desk_client.post(f"/appointments/{appointment.pk}/attended/", {"version": appointment.version})
 
     def _be_looked_for(self):
-        """Search, which leaves the query in a session, beside unread messages."""
+        """Search, which stores the query in a session, with unread messages."""
         self.desk_client.post("/patients/", {"query": "quillon zoë"})
         self.desk_client.get("/schedule/2026-11-04/print/")
         typing = signed_in(self.desk)

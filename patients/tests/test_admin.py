@@ -153,7 +153,7 @@ def test_bulk_delete_removes_patients_without_appointments(in_admin, maria):
     assert list(Patient.objects.all()) == [remaining]
 
 
-# Who, and at what cost
+# Permissions and queries
 
 
 def test_receptionist_is_refused(at_desk, maria):

@@ -70,7 +70,7 @@ def test_no_former_value_remains_in_the_database(life):
 @pytest.mark.both_databases
 def test_other_patients_data_stays(life):
     def remaining():
-        # Messages of a session go as a whole.
+        # All messages of a session are deleted together.
         return [table for table, _column, _text in places_of("Brackwater") if table != "clinic_session"]
 
     before = remaining()
@@ -442,7 +442,7 @@ def test_trail_makes_the_same_queries_for_any_amount_of_data(
         trail_of(life.patient)
 
 
-# Who cannot be anonymised
+# Refusals to anonymise
 
 
 def test_open_appointment_today_or_later_prevents_anonymising(frozen, patient, isolated):

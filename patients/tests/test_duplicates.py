@@ -1,4 +1,4 @@
-"""Before a second record is made: who may be the same person, and registering all the same."""
+"""Possible duplicates of a new patient, and registering anyway."""
 
 import datetime as dt
 
@@ -29,12 +29,12 @@ def maria():
 
 
 def duplicates(**data):
-    """Return who may be the person with these data; nothing is like anybody's but what is given."""
+    """Return the possible duplicates of a person with these data; all other fields are unique."""
     defaults = {"first_name": "Ana", "last_name": "Costa", "date_of_birth": None, "phone_number": "", "email": ""}
     return Patient.objects.possible_duplicates(**defaults | data)
 
 
-# Who is like whom
+# Similar patients
 
 
 @pytest.mark.both_databases
@@ -148,7 +148,7 @@ SAME_PHONE = {"phone_number": "912345678"}
 
 
 def sent_again(response, **changes):
-    """Return what the page's form sends when a button of it is pressed."""
+    """Return the page's form data, as sent by one of its buttons."""
     form = response.context["form"]
     return {name: form[name].value() or "" for name in form.fields} | changes
 
@@ -268,7 +268,7 @@ def test_edit_does_not_check_duplicates(at_desk, maria):
 
 
 def inside(**data):
-    """Return what a form around this one sends, with fields of its own."""
+    """Return the data of an enclosing form with its own fields."""
     sent = QueryDict(mutable=True)
     sent.update({f"new-{name}": value for name, value in data.items()} | {"first_name": "of the other form"})
     return sent

@@ -1,4 +1,4 @@
-"""Patients to files, and back."""
+"""Export of patients to files, and import of exported files."""
 
 import datetime as dt
 
@@ -96,7 +96,7 @@ def test_exported_patients_can_be_imported_again(in_admin, maria):
 
 
 def facts():
-    """What a file says of all patients."""
+    """The rows of all patients in a file."""
     return list(Patient.objects.values_list("first_name", "last_name", "email", "phone_number", "date_of_birth"))
 
 

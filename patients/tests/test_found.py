@@ -1,4 +1,4 @@
-"""What hangs under the box of the top bar while one types, and the next appointment beside everyone found."""
+"""Search suggestions in the top bar, with each patient's next appointment."""
 
 import datetime as dt
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 SEARCH = "/patients/"
 HTMX = {"HX-Request": "true"}
 MAX_FOUND = 20
-MAX_QUERIES = 7  # session, user, roles, patients, next appointments, the entry of the search, and whom it found
+MAX_QUERIES = 7  # session, user, roles, patients, next appointments, the audit entry of the search, and its patients
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_registering_starts_with_the_query(at_desk):
 
 @pytest.fixture
 def watcher(client):
-    """A client of a user who may search patients and do nothing else."""
+    """A client of a user who may only search patients."""
     group = Group.objects.create(name="Watcher")
     group.permissions.add(Permission.objects.get(codename="view_patient"))
     user = UserFactory()

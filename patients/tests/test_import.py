@@ -1,4 +1,4 @@
-"""Patients from files: what the preview says, what confirming does, and that it is all or nothing."""
+"""Import of patients: preview, confirmation, and that it is all or nothing."""
 
 import datetime as dt
 import io
@@ -46,7 +46,7 @@ def upload(client, file, month_first="day"):
 
 
 def preview(client, *rows, month_first="day"):
-    """Upload rows under the usual header; return the address of their preview and what it shows."""
+    """Upload rows with the usual header; return the URL and context of the preview."""
     address = upload(client, csv_rows(HEADER, *rows), month_first)["Location"]
     return address, client.get(address).context
 
@@ -68,12 +68,12 @@ def messages_of(response):
 
 
 def many(count):
-    """Rows of people who have nothing in common."""
+    """Rows of people without common data."""
     for number in range(count):
         yield [f"Ana{number}", f"Lima{number}", f"ana{number}@example.org", f"+351 93{number:07}", "1990-04-03"]
 
 
-# What a file says
+# Content of files
 
 
 @pytest.mark.both_databases

@@ -16,7 +16,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 SEARCH, NEW = "/patients/", "/patients/new/"
-MAX_QUERIES = 5 + 2  # the entry of the search, and whom it found
+MAX_QUERIES = 5 + 2  # the audit entry of the search, and its patients
 MAX_FOUND = 20
 PAGE = 20
 ZERO_WIDTH = "\u200b\u200b"
@@ -30,7 +30,7 @@ def maria():
 
 
 def typed(**changes):
-    """What a receptionist types: a patient that nothing speaks against."""
+    """The form data of a valid patient."""
     return {
         "first_name": "Inês",
         "last_name": "Ferreira",
@@ -297,7 +297,7 @@ def test_record_separates_upcoming_from_past_appointments(at_desk, maria):
 
 @pytest.fixture
 def many_appointments(maria):
-    """As many past appointments as fill a page and one more, an hour a day."""
+    """One past appointment more than a page shows."""
     doctor = DoctorFactory()
     return [
         AppointmentFactory(patient=maria, doctor=doctor, start_time=utc(2026, 10, 1 + number, 10, 0))

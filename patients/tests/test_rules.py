@@ -1,4 +1,4 @@
-"""Each rule of a patient: one that passes and one that is refused, through `clean()`."""
+"""Each rule of a patient: a valid and an invalid value, through `clean()`."""
 
 import datetime as dt
 
@@ -21,7 +21,7 @@ def patient_with(**values):
 
 
 def codes_by_value(field, values):
-    """Return by value the codes with which a patient with it in a field is refused, "" if it is accepted."""
+    """Return the error codes of a patient by the value of a field, "" if it is valid."""
     return {value: codes_text(patient_with(**{field: value})) for value in values}
 
 

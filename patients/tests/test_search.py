@@ -131,7 +131,7 @@ def test_search_by_a_very_long_email_finds_it():
 
 
 def missed(stored, texts):
-    """Return by which texts Maria is not found if her phone number is stored like this."""
+    """Return the texts that do not find Maria if her phone number is stored like this."""
     with rolled_back():
         PatientFactory(first_name="Maria", last_name="Santos", phone_number=stored)
         return [(stored, text) for text in texts if found(text) != ["Maria Santos"]]
@@ -219,7 +219,7 @@ def test_search_reads_keys_by_their_index():
         assert [step.text for step in steps if not step.is_bounded] == [], text
 
 
-# Who may see whom
+# Permissions
 
 
 def test_user_without_a_role_sees_no_patient(jose):

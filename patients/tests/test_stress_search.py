@@ -18,7 +18,7 @@ pytestmark = [
 
 PATIENTS = 100_000
 SEARCH = "/patients/"
-MAX_QUERIES = 7  # session, user, roles, patients, next appointments, the entry of the search, and whom it found
+MAX_QUERIES = 7  # session, user, roles, patients, next appointments, the audit entry of the search, and its patients
 FIRST_NAMES = ["Maria", "Jose", "Ana", "Joao", "Lucia", "Soren", "Ines", "Jurgen", "Chloe", "Tomasz"]
 LAST_NAMES = ["Santos", "Silva", "Weiss", "Costa", "Zielinski", "Okafor", "Garcia", "Nowak", "Ferreira", "Haddad"]
 LONG_AGO = dt.datetime(2026, 11, 2, 10, 0, tzinfo=dt.UTC)
@@ -47,7 +47,7 @@ BROAD = {"m": 20, "maria lopes5": 20}
 
 @pytest.fixture
 def many():
-    """The patients and their keys, and of every twentieth one an appointment long ago and one to come."""
+    """The patients and their keys; every twentieth has a past and a future appointment."""
     with connection.constraint_checks_disabled(), transaction.atomic():
         insert("patients_patient", [patient_row(number) for number in range(1, PATIENTS + 1)])
         insert_keys()
@@ -85,7 +85,7 @@ def insert_keys():
 
 
 def patient_row(number):
-    """First names and half of the last ones are shared by ten thousand, the other half by ten."""
+    """First names and half of the last names are shared by ten thousand patients, the other half by ten."""
     first_name, last_name = FIRST_NAMES[number % 10], f"{LAST_NAMES[number // 10 % 10]} Lopes{number // 10}"
     return {
         "id": number,
@@ -123,19 +123,19 @@ def appointment_row(number, doctors, first):
 
 
 def statements(captured):
-    """Return what was asked and written, without the transactions around it."""
+    """Return the SQL without transaction statements."""
     return [query["sql"] for query in captured if query["sql"].startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
 
 
 def hanging(client, text):
-    """Return how many hang under the box of the top bar, and the SQL it took."""
+    """Return the number of suggestions in the top bar, and the SQL."""
     with CaptureQueriesContext(connection) as captured:
         response = client.post(SEARCH, {"query": text}, headers={"HX-Request": "true"})
     return len(response.context["found"]), statements(captured)
 
 
 def listed(client, text):
-    """Return how many are on the page of patients, and the SQL it took."""
+    """Return the number of patients on the page, and the SQL."""
     client.post(SEARCH, {"query": text})
     with CaptureQueriesContext(connection) as captured:
         response = client.get(SEARCH)
@@ -155,7 +155,7 @@ def duplicates_of(who):
 
 
 def steps_on_records(queries):
-    """Return the steps of the queries that grow with the clinic: session, user and roles do not."""
+    """Return the plan steps of queries that grow with the data, without session, user and roles."""
     asked = [sql for sql in queries if sql.startswith("SELECT") and "patient" in sql and "auth_group" not in sql]
     return [step for sql in asked for step in steps_of_sql(sql)]
 

@@ -1,4 +1,4 @@
-"""What is asked of every page: no complaint of the browser, no barrier, no scrolling sideways."""
+"""Checks for every page: no browser errors, no accessibility violations, no horizontal scrolling."""
 
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ TOO_WIDE = """() => {
 
 
 class Complaints(list):
-    """What browsers report: errors and warnings, broken policy, requests to other hosts, and answers gone wrong.
+    """Browser reports: errors and warnings, policy violations, requests to other hosts, and failed responses.
 
     Chromium reports what the content security policy forbids as an error on the console. A page may answer 4xx, since
     that is how it refuses; a server error, and a file or part of a page that cannot be had, is a complaint.
@@ -79,7 +79,7 @@ def _why(node):
 
 
 def assert_no_sideways_scroll(page):
-    """Assert that the page is no wider than what it is looked at through."""
+    """Assert that the page is no wider than its viewport."""
     page.wait_for_load_state()
     too_wide = page.evaluate(TOO_WIDE)
     assert not too_wide, f"“{page.title()}” ({page.url}) scrolls sideways:\n" + "\n".join(too_wide)

@@ -1,4 +1,4 @@
-"""The frame of the browser tests: a clinic that is open, and people who each sit at a browser of their own.
+"""Fixtures of the browser tests: an open clinic, and users each with their own browser.
 
 A test takes the people it needs and looks at the page as they do:
 
@@ -48,7 +48,7 @@ PATIENCE_MS = 15_000
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Leave the browser tests out unless they are asked for, by `-m browser` or by path."""
+    """Skip the browser tests unless requested by `-m browser` or by path."""
     asked_for = "browser" in config.option.markexpr or any(
         Path(argument.partition("::")[0]).resolve().is_relative_to(HERE) for argument in config.args
     )
@@ -57,7 +57,7 @@ def pytest_ignore_collect(collection_path, config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Mark every test of this folder, and skip it where there is no browser."""
+    """Mark every test of this folder, and skip it if there is no browser."""
     reason = why_not()
     for item in items:
         if item.path.is_relative_to(HERE):
@@ -90,13 +90,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings, tmp_path_factory)
 
 @pytest.fixture(scope="session")
 def base_url(django_db_setup, live_server):
-    """What addresses like "/patients/" belong to. The server is started once it can see which database it serves."""
+    """The server to which URLs like "/patients/" belong. It starts after its database is set."""
     return live_server.url
 
 
 @pytest.fixture(autouse=True)
 def now():
-    """Let the portal's clock run on from Tuesday 24 November 2026, 10:00 in the clinic.
+    """Start the portal's clock at Tuesday 24 November 2026, 10:00 clinic time.
 
     The browser's clock is the real one: what a page shows of the time must come from the portal.
     """
@@ -113,7 +113,7 @@ def saved_states():
 
 @pytest.fixture
 def fresh_database(request, now, django_db_setup, django_db_blocker, saved_states):
-    """A database for this test alone, and the clinic's records if the test takes `clinic`; nobody else's rows."""
+    """A database for this test only, with the clinic's records if the test uses `clinic`."""
     if connection.vendor != "sqlite":
         # Servers have no copy that is as quick: pytest-django flushes.
         request.getfixturevalue("_django_db_helper")
@@ -129,12 +129,12 @@ def fresh_database(request, now, django_db_setup, django_db_blocker, saved_state
 
 @pytest.fixture
 def transactional_db(fresh_database):
-    """Take the place of pytest-django's fixture, which `live_server` asks for."""
+    """Replace pytest-django's fixture, which `live_server` uses."""
 
 
 @pytest.fixture
 def db(fresh_database):
-    """Take the place of pytest-django's fixture, which the fixtures of the whole suite ask for."""
+    """Replace pytest-django's fixture, which other fixtures use."""
 
 
 @pytest.fixture
@@ -148,13 +148,13 @@ def doctor_login():
 
 @pytest.fixture
 def clinic(fresh_database, doctor_user):
-    """Doctors, patients and a day in full swing; `doctor_user` is the login of the first doctor."""
+    """Doctors, patients and a busy day; `doctor_user` is the login of the first doctor."""
     return fresh_database or open_clinic(doctor_user)
 
 
 @pytest.fixture
 def before_answering(monkeypatch):
-    """A function that has the portal do something, such as wait, with each request before it is answered.
+    """A function that makes the portal do something, such as wait, before each answer.
 
     It happens in the request's own thread.
     """
@@ -174,7 +174,7 @@ def before_answering(monkeypatch):
 
 @pytest.fixture
 def answers_to(before_answering):
-    """A function that holds the answers to some requests back, and returns an event that lets them go."""
+    """A function that delays the answers to some requests until the returned event is set."""
 
     def hold(is_one):
         may_go = threading.Event()
@@ -213,7 +213,7 @@ def browser_context_args(browser_context_args):
 
 @pytest.fixture
 def complaints():
-    """What the test's browsers have complained about so far. A test that provokes some clears it."""
+    """Browser errors of the test so far. A test that provokes some clears it."""
     complaints = Complaints()
     yield complaints
     if complaints:
@@ -222,7 +222,7 @@ def complaints():
 
 @pytest.fixture
 def open_page(transactional_db, base_url, new_context, complaints):
-    """A function that opens a browser for somebody, or for a stranger, on a SCREEN, a PHONE or what else is named."""
+    """A function that opens a browser for a user or an anonymous visitor, on a SCREEN, a PHONE or other device."""
 
     def open_page(user=None, **options):
         context = new_context(**(SCREEN | options))
@@ -247,7 +247,7 @@ def session_cookie(user, url):
 
 @pytest.fixture
 def stranger(open_page):
-    """Somebody who is not signed in."""
+    """An anonymous visitor's page."""
     return open_page()
 
 
@@ -259,13 +259,13 @@ def desk(open_page, receptionist):
 
 @pytest.fixture
 def second_desk(open_page, transactional_db):
-    """Another receptionist's page, in a browser of her own."""
+    """Another receptionist's page, in a separate browser."""
     return open_page(UserFactory(username="second", role=RECEPTIONIST))
 
 
 @pytest.fixture
 def phone_desk(open_page, receptionist):
-    """The receptionist's page on a telephone, 390 pixels wide."""
+    """The receptionist's page on a phone, 390 pixels wide."""
     return open_page(receptionist, **PHONE)
 
 

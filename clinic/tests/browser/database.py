@@ -1,6 +1,6 @@
-"""States of the SQLite test database with which tests begin: made once, and copied back from then on.
+"""Initial states of the SQLite test database: built once, then restored from copies.
 
-Django empties a database by flushing it, which makes all permissions and roles anew, and the clinic of the tests has
+Django empties a database by flushing it, which recreates all permissions and roles, and the clinic of the tests has
 some thirty records with their rules and audit entries. Both take longer than most tests; a copy takes milliseconds.
 """
 
@@ -12,13 +12,13 @@ from django.db import connection
 
 
 class SavedStates:
-    """What has been built in this process, by name."""
+    """The states built in this process, by name."""
 
     def __init__(self):
         self._saved = {}
 
     def begin_with(self, name, build):
-        """Put the database into the state that `build` makes of an empty one; return copies of its records."""
+        """Restore the state that `build` creates in an empty database; return copies of its records."""
         if not self._saved:
             self._save("empty", None)
         if name not in self._saved:

@@ -1,8 +1,8 @@
-"""The hands of a person at a page, counted."""
+"""Counts the clicks and keys of a user."""
 
 
 class Hands:
-    """Mouse and keyboard of one person: what is done with them is done as by hand, and counted.
+    """Mouse and keyboard of one user; every click and key is counted.
 
     `clicks` are presses of the mouse button, `keys` presses of a key or of a chord of keys, `typed` the letters of
     texts that have to be typed in any system, such as a name that is looked for.

@@ -1,4 +1,4 @@
-"""The clinic that the browser tests walk into: Tuesday 24 November 2026, ten o'clock."""
+"""The clinic of the browser tests: Tuesday 24 November 2026, ten o'clock."""
 
 import datetime as dt
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ def at(time, day=TODAY):
 
 
 def open_clinic(doctor_user):
-    """Return the doctors and patients by last name, and the appointments by what they are there for.
+    """Return the doctors and patients by last name, and the appointments by their purpose in the tests.
 
     Ferreira and Okafor see general patients, Lindqvist sees hearts; Ferreira has a login.
 

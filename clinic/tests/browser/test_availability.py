@@ -1,4 +1,4 @@
-"""A doctor falls ill: leave over a full day, everyone moved, everyone called."""
+"""A doctor falls ill: leave on a full day, all appointments moved, all patients called."""
 
 import datetime as dt
 import re

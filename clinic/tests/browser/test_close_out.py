@@ -16,7 +16,7 @@ URL = "/appointments/close-out/"
 
 @pytest.fixture
 def appointments(transactional_db):
-    """Yesterday's appointments at 9:00, 10:00, 11:00 and 12:00 of which nobody has said how they ended."""
+    """Yesterday's appointments at 9:00, 10:00, 11:00 and 12:00, without an outcome."""
     return [
         AppointmentFactory(
             start_time=dt.datetime(2026, 11, 23, hour, 0, tzinfo=dt.UTC),

@@ -1,4 +1,4 @@
-"""What the front desk does all day takes no more clicks and keys than docs/front-desk.md says."""
+"""Frequent tasks take no more clicks and keys than documented in docs/front-desk.md."""
 
 import re
 

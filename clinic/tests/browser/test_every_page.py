@@ -1,4 +1,4 @@
-"""Every page, and every state of it that people see, is open to all: WCAG 2.2 A and AA, on a screen and on a telephone.
+"""Every page, in every state, is accessible: WCAG 2.2 A and AA, on a screen and on a phone.
 
 A new page is one line of `SHOWN`.
 """
@@ -39,7 +39,7 @@ def follow(name):
 
 
 def send(page):
-    """Press the page's main button, without the browser's own checks: it is the portal's answer that is looked at."""
+    """Press the page's main button without the browser's validation, as the portal's answer is checked."""
     page.locator("[data-default]").evaluate("button => { button.form.noValidate = true; button.click(); }")
 
 
@@ -59,7 +59,7 @@ def guess(page):
 
 
 def overfill(page):
-    """Send more than a form may hold."""
+    """Send more than a form may contain."""
     page.get_by_label("First name").evaluate("(field, length) => { field.value = 'x'.repeat(length); }", MAX_FORM)
     send(page)
 
@@ -73,7 +73,7 @@ def forget_cookies(page):
 
 @dataclass(frozen=True)
 class Shown:
-    """A page: its address with the clinic's records in braces, a text it shows then, and who looks at it.
+    """A page: its URL with the clinic's records in braces, a text it shows, and its user.
 
     `is_alone` if getting there changes what the next page would show.
     """
@@ -284,7 +284,7 @@ on_both = pytest.mark.parametrize("screen", ON.values(), ids=ON)
 
 
 def groups():
-    """Return the pages that are looked at one after the other, by one person, in one browser; by a name for them."""
+    """Return the pages by user and device, each group checked in one browser."""
     grouped = {}
     for name, shown in SHOWN.items():
         section = shown.address.split("/")[1].partition("?")[0] or "schedule"
@@ -298,12 +298,12 @@ GROUPS = groups()
 
 @pytest.fixture
 def open_for(request, open_page, clinic):
-    """A function that opens a browser for whom a page is shown to; None for a stranger."""
+    """A function that opens a browser for a user; None for an anonymous visitor."""
     return lambda who, screen: open_page(who and request.getfixturevalue(who), **screen)
 
 
 def show(page, shown, clinic):
-    """Bring somebody to a page and let them do what leads to the state that is shown."""
+    """Open a page and perform the steps that lead to the state to check."""
     page.goto(shown.address.format(**vars(clinic)))
     for step in shown.steps:
         step(page)
@@ -311,7 +311,7 @@ def show(page, shown, clinic):
 
 
 def barriers(page, shown, clinic):
-    """Return what is wrong with a page, in words."""
+    """Return the problems of a page as text."""
     try:
         show(page, shown, clinic)
     except (AssertionError, Error) as error:
@@ -378,7 +378,7 @@ def test_every_page_is_covered():
     assert pages - looked_at == set()
 
 
-# What is not to be found by looking at the markup
+# Problems that cannot be found in the markup
 
 
 def test_wrong_password_is_reported_at_the_password_field(stranger, clinic):

@@ -1,4 +1,4 @@
-"""The box of the top bar: what hangs under it, by keys, whatever the order in which typing and answers come."""
+"""The search box of the top bar: its results, keys, and answers that arrive late."""
 
 import time
 
@@ -13,7 +13,7 @@ SLOW_SECONDS = 0.5
 
 @pytest.fixture
 def box(desk):
-    """The empty box on the page of doctors; five patients called Silva are registered, and one Zola."""
+    """The empty search box; five patients called Silva are registered, and one Zola."""
     PatientFactory.create_batch(5, first_name="Ana", last_name="Silva")
     PatientFactory(first_name="Rita", last_name="Zola")
     desk.goto("/doctors/")

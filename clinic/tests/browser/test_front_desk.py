@@ -1,4 +1,4 @@
-"""The front desk's day, from end to end: with the mouse, the keyboard, a telephone, and with JavaScript off."""
+"""The front desk's work end to end: with the mouse, the keyboard, a phone, and without JavaScript."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The frame itself: it notices what it is there to notice, and two people work at once."""
+"""The test infrastructure: it detects problems, and two users can work at once."""
 
 import re
 import threading
@@ -13,7 +13,7 @@ from clinic.tests.browser.scene import THURSDAY, at
 
 
 def plant(script):
-    """Return what makes a page run a script, as a mistake of the portal's own would."""
+    """Return a script for the page, as a bug in the portal could run one."""
     return f"() => {{ {script} }}"
 
 

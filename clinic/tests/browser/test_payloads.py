@@ -1,4 +1,4 @@
-"""What people type stays text in a browser, too: nothing runs, no element appears, and no page is torn apart.
+"""Input stays text in a browser, too: nothing runs, and no element appears.
 
 That the markup is right, for every page and role, is in `clinic/tests/test_payloads.py`; here the browser reads it.
 """
@@ -47,7 +47,7 @@ def saved(record):
 
 
 def plant(text, number, *, by):
-    """Put a text into what the rules let it into; return the ids for the addresses."""
+    """Put a text into every field that accepts it; return the ids for the URLs."""
     user = UserFactory(username=f"doctor{number}", role=DOCTOR, first_name=cut(text, 150), last_name=cut(text, 150))
     doctor = saved(Doctor(full_name=cut(text, 100), specialization=cut(text, 100), user=user))
     timetable = TimetableFactory(doctor=doctor)
@@ -105,7 +105,7 @@ ADMINS_OF_EACH = [
 
 @pytest.fixture
 def walker(open_page):
-    """A function that gives somebody a browser which notes what a payload would do."""
+    """A function that opens a browser which detects the effects of a payload."""
 
     def walker(user):
         page = open_page(user)
@@ -117,7 +117,7 @@ def walker(open_page):
 
 
 def look_for_harm(page):
-    """Note elements that a text has become, sums that were reckoned, and pages that it makes too wide."""
+    """Record elements created by a text, evaluated expressions, and pages that become too wide."""
     page.harm += [f"{page.url}: {element}" for element in page.evaluate(ESCAPED)]
     if "49{%" in page.content():
         page.harm.append(f"{page.url}: reckoned")
@@ -128,7 +128,7 @@ def look_for_harm(page):
 
 
 def search(page):
-    """Let the box of the top bar suggest patients, and the search list them."""
+    """Open the patient suggestions of the top bar, and the search results."""
     page.goto("/patients/")
     page.get_by_label("Find patient").press_sequentially(MARK)
     page.locator("#found li").first.wait_for()

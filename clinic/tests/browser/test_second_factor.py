@@ -1,4 +1,4 @@
-"""The second factor as a person meets it: set up with an app, asked for at the login, and lost."""
+"""The second factor for users: set up with an app, required at login, and lost."""
 
 import base64
 import re

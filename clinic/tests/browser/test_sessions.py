@@ -1,4 +1,4 @@
-"""Sessions as people meet them: a warning before the end, and a page that shows no patient after it."""
+"""Sessions for users: a warning before the end, and a page that shows no patient after it."""
 
 import re
 
@@ -19,7 +19,7 @@ LEFT = "/accounts/sessions/left/"
 
 @pytest.fixture
 def pass_time(now):
-    """A function that lets time pass for the portal and for browsers, whose clocks `with_clock` holds."""
+    """A function that lets time pass for the portal and for browsers with `with_clock`."""
 
     def pass_time(*pages, seconds):
         now.shift(seconds)
@@ -31,7 +31,7 @@ def pass_time(now):
 
 @pytest.fixture
 def with_clock(now):
-    """A function that lets a browser's clock be moved on."""
+    """A function that makes a browser's clock adjustable."""
 
     def with_clock(page):
         page.clock.install()
@@ -56,7 +56,7 @@ def log_in(page, username="reception"):
 
 
 def leave_alone(page, pass_time):
-    """Let the session end, as it does when nobody comes back to the page."""
+    """Let the session end by inactivity."""
     pass_time(page, seconds=14 * MINUTE + 10)
     expect(warning(page)).to_be_visible()
     pass_time(page, seconds=MINUTE)
@@ -148,7 +148,7 @@ def test_warning_in_the_admin_and_on_paper(open_page, administrator, clinic, wit
         expect(warning(page)).to_be_hidden()
 
 
-# Who is there
+# Activity and other tabs
 
 
 def test_typing_counts_as_activity_and_is_rarely_reported(clocked_desk, clinic, pass_time):
@@ -199,7 +199,7 @@ def test_polling_of_the_day_view_does_not_postpone_the_end(clocked_desk, clinic,
         with clocked_desk.expect_response(lambda response: "/version/" in response.url):
             pass_time(clocked_desk, seconds=MINUTE)
     with clocked_desk.expect_response(lambda response: "/schedule/" in response.url and response.status == 200):
-        actions.mark_arrived(clinic.overdue, by=receptionist)  # so that the day itself is fetched anew
+        actions.mark_arrived(clinic.overdue, by=receptionist)  # so that the day is fetched again
         pass_time(clocked_desk, seconds=10)
 
     pass_time(clocked_desk, seconds=MINUTE)
@@ -237,7 +237,7 @@ def test_logging_out_in_one_tab_leaves_no_patient_in_another(desk, clinic):
 
 
 def come_back(page):
-    """Come back to a tab. A browser without a screen shows them all at once, so the sign of it is given by hand."""
+    """Switch back to a tab. Headless browsers show all tabs at once, so the event is dispatched here."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
@@ -301,7 +301,7 @@ def test_day_refreshed_after_the_session_is_shown_after_login(clocked_desk, clin
 
 
 def type_why(page, clinic):
-    """Type why an appointment is moved, which the tab keeps on the way to another time."""
+    """Type the reason for a move, which the tab keeps while another time is picked."""
     page.goto(f"/appointments/{clinic.booked.pk}/move/")
     page.get_by_label("Why (optional)").fill("Has to work")
     assert "Has to work" in page.evaluate("Object.values(sessionStorage)")

@@ -1,4 +1,4 @@
-"""The buttons of a short appointment stay inside its own block, so that no click lands on somebody else's."""
+"""The buttons of a short appointment stay inside its block, so that no click lands on another one."""
 
 import re
 
@@ -27,7 +27,7 @@ OWNERS = """(of) => Object.fromEntries([...document.querySelectorAll(".block")].
   return points;
 }))"""
 
-# What keeps somebody from reading whose block it is, or from pressing one of its buttons.
+# Problems that hide the patient's name or a button of the block.
 OBSTACLES = """(block) => {
   const found = [];
   const at = (x, y) => document.elementFromPoint(x, y);
@@ -38,7 +38,7 @@ OBSTACLES = """(block) => {
     const { left, right, top, bottom, width, height } = button.getBoundingClientRect();
     const name = button.getAttribute("aria-label");
     if (getComputedStyle(button.parentElement).opacity !== "1") found.push(`${name}: not seen`);
-    if (width < 24 || height < 24) found.push(`${name}: ${width} × ${height} is too small to hit`);
+    if (width < 24 || height < 24) found.push(`${name}: ${width} × ${height} is too small`);
     const corners = [[left + 3, top + 3], [right - 3, top + 3], [left + 3, bottom - 3], [right - 3, bottom - 3]];
     if (!corners.every(([x, y]) => at(x, y) === button)) found.push(`${name}: clipped, or under something`);
   }
@@ -85,12 +85,12 @@ def short(clinic):
 
 
 def room_for_buttons(width):
-    """Return how many buttons at least are shown in a block so many pixels wide."""
+    """Return the minimum number of buttons shown in a block of this width in pixels."""
     return next((number for limit, number in ((80, 0), (112, 1), (144, 2), (192, 3)) if width <= limit), 4)
 
 
 def deviations(page, where, short):
-    """Point at each short block, then walk to its buttons by keyboard, and tell what is wrong at each."""
+    """Point at each short block, then focus its buttons by keyboard, and return the problems."""
     wrong = []
 
     def compare(block, before, state):
@@ -139,7 +139,7 @@ def test_buttons_of_short_block_never_cover_another(desk, clinic, short):
 
 
 def test_many_buttons_in_narrow_columns_never_cover_another(admins_page, short):
-    """An administrator has the most buttons; more columns make each as narrow as it gets."""
+    """An administrator has the most buttons; more columns make each as narrow as possible."""
     for number in range(5):
         DoctorFactory(full_name=f"Dr Colleague {number}")
     admins_page.goto("/")

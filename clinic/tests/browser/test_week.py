@@ -1,4 +1,4 @@
-"""The week of a doctor, as people use it."""
+"""The week of a doctor in a browser."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""How much it costs to find the free times of 30 doctors over 14 days among 100,000 appointments.
+"""The cost of finding the free times of 30 doctors over 14 days among 100,000 appointments.
 
 Works in a throw-away test database of DATABASE_URL and prints its figures; benchmarks/README.md says how to run it.
 """
@@ -31,12 +31,12 @@ from patients.models import Patient
 
 DOCTORS, DAYS, APPOINTMENTS, RUNS = 30, 14, 100_000, 30
 HOURS = [(dt.time(8), dt.time(12)), (dt.time(13), dt.time(17))]
-APPOINTMENTS_A_DAY = 12  # of the 16 half hours, so that there is something to find
+APPOINTMENTS_A_DAY = 12  # of the 16 half hours, so that some remain free
 PATIENTS = 2000
 
 
 def main() -> None:
-    """Fill a test database, search it, print what that took."""
+    """Fill a test database, search it, and print the times."""
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
         doctors, today = fill()
@@ -52,14 +52,14 @@ def main() -> None:
 
 
 def cpu_of(work: Callable[[], object]) -> float:
-    """Return the CPU time of this process that some work takes, in milliseconds."""
+    """Return the CPU time of a call in milliseconds."""
     begun = time.process_time()
     work()
     return 1000 * (time.process_time() - begun)
 
 
 def fill() -> tuple[list[Doctor], dt.date]:
-    """Write doctors with hours, a leave each, a closure, and appointments from a year ago on until there are enough."""
+    """Save doctors with hours and leave, a closure, and appointments since a year ago."""
     today = clinic_time.today()
     doctors = [Doctor(full_name=f"Dr {number:02}", specialization="General practice") for number in range(DOCTORS)]
     for number, doctor in enumerate(doctors):

@@ -1,4 +1,4 @@
-"""How much it costs to import 20,000 patients from a CSV or XLSX file, from the upload to the confirmation.
+"""The cost of importing 20,000 patients from a CSV or XLSX file, from the upload to the confirmation.
 
 Each file is previewed and confirmed in a process of its own, in a throw-away test database of DATABASE_URL; memory is
 the peak of the process, minus its memory before the file. benchmarks/README.md says how to run it.
@@ -37,12 +37,12 @@ MEGABYTE = 1024 * 1024
 
 
 def main() -> None:
-    """Import one file of each kind, print what that took."""
+    """Import one file of each kind and print the times."""
     with tempfile.TemporaryDirectory() as folder:
         for write in (write_csv, write_xlsx):
             path = Path(folder) / f"patients.{write.__name__.removeprefix('write_')}"
             write(path)
-            for rows in (0, ROWS):  # nothing but the process itself, to compare with
+            for rows in (0, ROWS):  # the process itself, for comparison
                 process = multiprocessing.get_context("spawn").Process(target=measure, args=(path, rows))
                 process.start()
                 process.join()
@@ -51,7 +51,7 @@ def main() -> None:
 def measure(path: Path, rows: int) -> None:
     """Preview and confirm a file, or nothing, and print the figures."""
     if connection.vendor == "sqlite":
-        connection.settings_dict["TEST"]["NAME"] = path.with_suffix(".sqlite3")  # not in memory, which is measured
+        connection.settings_dict["TEST"]["NAME"] = path.with_suffix(".sqlite3")  # on disk, as memory is measured
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
         user = User.objects.create(username="benchmark")
@@ -67,7 +67,7 @@ def measure(path: Path, rows: int) -> None:
 
 
 def import_file(path: Path, user: User) -> None:
-    """Preview and confirm a file; print what each took."""
+    """Preview and confirm a file; print the time of each step."""
     print(f"{connection.vendor}, {path.suffix[1:]}, {path.stat().st_size / MEGABYTE:.1f} MB, {ROWS} patients")
     importer = PatientImporter()
     upload = SimpleUploadedFile(path.name, path.read_bytes())
@@ -76,7 +76,7 @@ def import_file(path: Path, user: User) -> None:
 
 
 def timed(name: str, work: Callable[[], Any]) -> Any:
-    """Do some work, print how long it took, how much of that this process computed, and its queries."""
+    """Call a function; print its duration, CPU time and queries."""
     queries = 0
 
     def count(execute: Any, *args: Any) -> Any:
@@ -98,7 +98,7 @@ def peak_memory() -> int:
 
 
 def patients() -> Iterator[list[str]]:
-    """Yield rows of people who have nothing in common."""
+    """Yield rows of people without common data."""
     for number in range(ROWS):
         born = f"{1950 + number % 50}-0{1 + number % 9}-1{number % 10}"
         yield [f"Maria{number}", f"Santos{number}", f"p{number}@example.org", f"+351 93{number:07}", born]

@@ -68,7 +68,7 @@ class Request:
 
 
 def read_requests(path: Path) -> list[Request]:
-    """Return the requests of the data, in the order in which they were made; who asks first is patient 1."""
+    """Return the requests of the data in the order in which they were made; patient 1 is first."""
     with lzma.open(path, "rt", encoding="utf-8", newline="") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: (row["ScheduledDay"], int(row["AppointmentID"])))
     numbers: dict[str, int] = {}
@@ -83,7 +83,7 @@ def read_requests(path: Path) -> list[Request]:
 
 
 def doctors_needed(requests: Iterable[Request]) -> dict[str, int]:
-    """Return for each neighbourhood how many doctors its busiest day needs."""
+    """Return the number of doctors that each neighbourhood needs on its busiest day."""
     needed: Counter[str] = Counter()
     for (neighbourhood, _day), appointments in Counter((each.neighbourhood, each.day) for each in requests).items():
         needed[neighbourhood] = max(needed[neighbourhood], math.ceil(appointments / APPOINTMENTS_A_DAY))
@@ -91,7 +91,7 @@ def doctors_needed(requests: Iterable[Request]) -> dict[str, int]:
 
 
 def shift_to_future(days: Collection[dt.date], *, today: dt.date) -> dt.timedelta:
-    """Return the whole weeks, at least none, that bring the first of the days past tomorrow."""
+    """Return the whole weeks, zero or more, that move the first day past tomorrow."""
     tomorrow = today + dt.timedelta(days=1)
     return dt.timedelta(weeks=max(0, (tomorrow - min(days)).days // 7 + 1))
 
@@ -100,7 +100,7 @@ def shift_to_future(days: Collection[dt.date], *, today: dt.date) -> dt.timedelt
 
 
 def check_own_database() -> None:
-    """Keep the replay out of a clinic's database.
+    """Refuse to run in a clinic's database.
 
     Raises:
         CommandError: if one of the patients is not from a replay.
@@ -112,7 +112,7 @@ def check_own_database() -> None:
 
 
 def make_patients(numbers: Iterable[int]) -> None:
-    """Register the fictitious patients with these numbers, except those who are there already."""
+    """Register the fictitious patients with these numbers, except existing ones."""
     there = set(Patient.objects.values_list("email", flat=True))
     Patient.objects.bulk_create(
         (
@@ -125,7 +125,7 @@ def make_patients(numbers: Iterable[int]) -> None:
 
 
 def make_doctors(needed: dict[str, int]) -> None:
-    """Register as many doctors as each neighbourhood needs, except those who are there already."""
+    """Register as many doctors as each neighbourhood needs, except existing ones."""
     there = set(Doctor.objects.values_list("full_name", flat=True))
     Doctor.objects.bulk_create(
         Doctor(full_name=name, specialization=neighbourhood)
@@ -140,18 +140,18 @@ def make_doctors(needed: dict[str, int]) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request. Moments are of one clock, common to all processes; the rest is in seconds."""
+    """The outcome of a request. Times are of one clock, common to all processes, in seconds."""
 
     result: str
     began: float
     ended: float
-    booking_seconds: float = 0.0  # inside `book`, its refusals included
+    booking_seconds: float = 0.0  # inside `book`, including refusals
     lost_races: int = 0
 
 
 @dataclass(frozen=True)
 class Diaries:
-    """What is taken on a day: pairs of doctor and start, and starts of the patient."""
+    """Taken times of a day: pairs of doctor and start, and the patient's starts."""
 
     doctors: Collection[int]
     doctor_taken: Collection[tuple[int, dt.datetime]]
@@ -168,7 +168,7 @@ class Diaries:
     ) -> tuple[dt.datetime, int] | None:
         """Return the earliest start and doctor that suits the patient, or after lost races one further on.
 
-        Each time tried moves the choice one place on: four workers that all went for the next place in the queue kept
+        Each time tried moves the choice one place on: four workers that all tried the next place in the queue kept
         in step, and the same one lost 20 times in a row.
         """
         suitable = [
@@ -186,7 +186,7 @@ def starts_on(day: dt.date) -> list[dt.datetime]:
 
 
 def read_diaries(doctors: Collection[int], patient: Patient, day: dt.date) -> Diaries:
-    """Read what the doctors and the patient have on that day. Two queries."""
+    """Read the appointments of the doctors and the patient on that day. Two queries."""
     appointments = Appointment.objects.blocking().on_day(day).order_by()
     return Diaries(
         doctors=doctors,
@@ -196,7 +196,7 @@ def read_diaries(doctors: Collection[int], patient: Patient, day: dt.date) -> Di
 
 
 def serve(request: Request) -> Outcome:
-    """Book the first free time, and the next one when somebody else was quicker, up to `MAX_TRIES` times."""
+    """Book the first free time, and after a lost race the next one, up to `MAX_TRIES` times."""
     began = time.monotonic()
     patient = Patient.objects.get(email=EMAIL.format(request.patient))
     doctors = {doctor.pk: doctor for doctor in Doctor.objects.active().specialized_in(request.neighbourhood)}
@@ -220,7 +220,7 @@ def serve(request: Request) -> Outcome:
 
 
 def ask(patient: Patient, doctor: Doctor, start_time: dt.datetime) -> str:
-    """Book, and return what came of it: `OUTRUN` if somebody else has just taken the time."""
+    """Book, and return the outcome: `OUTRUN` if the time has just been taken."""
     try:
         actions.book(
             patient=patient, doctor=doctor, start_time=start_time, duration_minutes=APPOINTMENT_MINUTES, by=None
@@ -236,7 +236,7 @@ def ask(patient: Patient, doctor: Doctor, start_time: dt.datetime) -> str:
 
 
 def codes_of(refusal: ValidationError) -> set[str]:
-    """Return the codes of all that was refused."""
+    """Return the codes of all refusals."""
     return {str(error.code) for errors in refusal.error_dict.values() for error in errors}
 
 
@@ -244,7 +244,7 @@ def codes_of(refusal: ValidationError) -> set[str]:
 
 
 def serve_all(requests: Sequence[Request], *, workers: int) -> Iterator[Outcome]:
-    """Serve the requests in their order, each by the next process that is free, so that neighbours compete."""
+    """Process the requests in order, each by the next free process, so that neighbours compete."""
     if workers == 1:
         yield from map(serve, requests)
         return
@@ -280,10 +280,10 @@ def milliseconds(seconds: Collection[float]) -> str:
 
 
 def demand_of(path: Path, day: str) -> list[Request]:
-    """Make the clinic that the data needs, and return the requests of one of its days, or of `all`, in the future.
+    """Create the clinic of the data, and return the requests of one of its days, or of `all`, in the future.
 
     Raises:
-        CommandError: if the database is not the replay's own, or nobody asks for the day.
+        CommandError: if the database is not the replay's own, or there are no requests for the day.
     """
     requests = read_requests(path)
     check_own_database()
@@ -299,7 +299,7 @@ def demand_of(path: Path, day: str) -> list[Request]:
 
 
 def replay(path: Path, *, day: str, workers: int) -> None:
-    """Replay the demand, print the figures and where to look, and check all diaries.
+    """Replay the demand, print the figures and the page to look at, and check all diaries.
 
     Raises:
         SystemExit: 1 if appointments overlap.
@@ -327,7 +327,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def day_or_all(text: str) -> str:
-    """Return the text if it is `all` or a date as the data write it."""
+    """Return the text if it is `all` or a date in the format of the data."""
     if text != "all" and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
         raise argparse.ArgumentTypeError("give a date such as 2016-05-16, or all")
     return text

@@ -15,7 +15,7 @@ from doctors.displacement import displaced_by_saving, follow_up, record_displace
 from doctors.forms import AvailabilityForm, ConfirmsDisplacement, TimetableAdminForm
 from doctors.models import Closure, Doctor, Leave, Timetable, Weekday
 
-SEEN = ("seen_version", "seen_hits")  # what the forms carry unseen
+SEEN = ("seen_version", "seen_hits")  # hidden fields of the forms
 
 
 class DisplacementAdminMixin(SafeModelAdmin):
@@ -29,7 +29,7 @@ class DisplacementAdminMixin(SafeModelAdmin):
         self._follow_up(request, obj, form.displaced, cause=obj.cause)
 
     def _follow_up(self, request: HttpRequest, obj: Any, displaced: list[Any], *, cause: str) -> None:
-        user: Any = request.user  # signed in, as clinic.web.page_access has checked
+        user: Any = request.user  # logged in, as checked by clinic.web.page_access
         obj.worklist = follow_up(displaced, cause=cause, doctors=obj.diaries(), by=user)
 
     def _changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -68,7 +68,7 @@ class DisplacementAdminMixin(SafeModelAdmin):
 
 @admin.register(Doctor)
 class DoctorAdmin(DisplacementAdminMixin, ProtectedModelAdmin):
-    """Doctors; who leaves the clinic is deactivated, not deleted."""
+    """Doctors. One who leaves the clinic is deactivated, not deleted."""
 
     form = ConfirmsDisplacement
     list_display = ["full_name", "specialization", "is_active", "usual_minutes", "gap_minutes", "user", "created_at"]
@@ -118,7 +118,7 @@ class DoctorAdmin(DisplacementAdminMixin, ProtectedModelAdmin):
 
 
 class DoctorRecordAdmin(DisplacementAdminMixin):
-    """Records of one doctor, who is chosen once."""
+    """Records of one doctor, who cannot be changed later."""
 
     list_select_related = ["doctor"]
     autocomplete_fields = ["doctor"]

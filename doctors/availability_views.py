@@ -74,7 +74,7 @@ def _save(request: StaffRequest, form: Any, context: dict[str, Any]) -> HttpResp
     """Save a valid form, else show it, with the appointments it displaces."""
     record = context["record"]
     if form.is_bound:
-        with transaction.atomic():  # nobody books between the look at what is displaced and the save
+        with transaction.atomic():  # no booking between the check and the save
             if form.is_valid() and request.method == "POST":
                 form.save()
                 return finish(request, f"Saved: {record}.", form.displaced, record.cause, context)

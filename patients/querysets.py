@@ -85,7 +85,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         return self.filter(pk__in=SearchKey.objects.filter(key__in=keys).values("patient")) if keys else self.none()
 
     def visible_to(self, user: "User") -> "PatientQuerySet":
-        """Return the patients whose record the user may see; a doctor may see those with an appointment with them."""
+        """Return the patients whose record the user may see; for a doctor, those with an appointment with them."""
         if user.has_perm("patients.view_patient"):
             return self.all()
         if user.has_perm("patients.view_own_patient"):

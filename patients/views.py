@@ -35,7 +35,7 @@ def patient_search(request: StaffRequest) -> HttpResponse:
 
 
 def _found(query: str, user: User) -> dict[str, Any]:
-    """Return the context of the results, and record in the audit trail who was found."""
+    """Return the context of the results, and record the patients found in the audit trail."""
     found = list(Patient.objects.search(query).with_next_appointment(user)[: MAX_FOUND + 1]) if query else None
     if found is not None:
         record_found(found[:MAX_FOUND])

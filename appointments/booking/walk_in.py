@@ -55,7 +55,7 @@ def _walk_in_once(search: SlotSearch, details: dict[str, Any]) -> Appointment:
         locking.lock_diaries(doctor_ids=[doctor.pk], patient_ids=())
         if (walked_in := _walked_in_before(search, details)) is not None:
             return walked_in
-        slot = _next_free_today(replace(search, doctor_id=doctor.pk))  # under the lock, nobody else can take it
+        slot = _next_free_today(replace(search, doctor_id=doctor.pk))  # it cannot be taken, as its diary is locked
         new = actions.book(
             doctor=doctor, start_time=slot.start, duration_minutes=search.minutes_with(doctor), **details
         )

@@ -67,7 +67,7 @@ class CloseOut:
 
 
 def unrecorded_count(user: Any, at: dt.datetime | None = None) -> OpenCount:
-    """Return how many past appointments without an outcome the user may close out. At most one query."""
+    """Count the past appointments without an outcome that the user may close out. At most one query."""
     appointments = Appointment.objects.closed_out_by(user).without_outcome(at=at).order_by()
     return OpenCount(appointments[:MAX_COUNTED].count())
 

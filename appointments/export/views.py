@@ -22,7 +22,7 @@ A_WEEK = dt.timedelta(days=6)  # from its first day to its last
 
 
 class ExportForm(forms.Form):
-    """Which days and whose. Sent by GET, so it must not contain data of patients."""
+    """The days and the doctor. Sent by GET, so it must not contain patient data."""
 
     first = forms.DateField(label="First day", widget=DateInput())
     last = forms.DateField(label="Last day", widget=DateInput(), required=False)
@@ -62,7 +62,7 @@ def _export_file(request: StaffRequest, form: ExportForm, as_format: str) -> Htt
     doctor_id = doctor and doctor.pk
     export = Export(first, last, user=request.user, doctor_id=doctor_id)
     details = {"first": str(first), "last": str(last), "doctor": doctor_id, "format": as_format}
-    # Recorded before the first row is sent, since a broken download has left the portal, too.
+    # Recorded before the first row is sent, as an interrupted download counts, too.
     AuditEntry.objects.record(Event.EXPORT, Appointment, rows=export.count(), is_named=export.is_named, **details)
     title = f"appointments {first} to {last}"
     return sent_rows(title, export.name, export.header, export.rows(), user=request.user, as_format=as_format)

@@ -1,4 +1,4 @@
-"""Addresses of the FHIR façade: as FHIR has them, without a slash at the end."""
+"""URLs of the FHIR façade, without a slash at the end as in FHIR."""
 
 from django.urls import path, re_path
 

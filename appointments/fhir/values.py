@@ -125,7 +125,7 @@ def _days(name: str, value: str) -> tuple[dt.date, dt.date]:
 
 def _instants(name: str, value: str) -> tuple[dt.datetime, dt.datetime]:
     """Return the first instant and the end, which is excluded."""
-    # The plus of an offset that was not escaped arrives as a blank, and can have been nothing else.
+    # An unescaped plus of an offset arrives as a space, which is not valid otherwise.
     match = _INSTANT.fullmatch(value.replace(" ", "+"))
     if match is None:
         raise bad_value(name, "not a date such as 2026-11-24 or an instant such as 2026-11-24T10:30:00Z")

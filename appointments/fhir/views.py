@@ -69,7 +69,7 @@ def _media_type_for(request: HttpRequest) -> str:
     """Return the media type of the response; `_format` overrides the Accept header."""
     in_form = request.POST.get("_format") if request.method == "POST" and request.content_type == FORM else None
     if requested := in_form or request.GET.get("_format"):
-        # The plus of application/fhir+json arrives as a blank if it is not escaped.
+        # An unescaped plus in application/fhir+json arrives as a space.
         found = _FORMATS.get(requested.replace(" ", "+"))
     else:
         accepted = request.headers.get("Accept") or "*/*"

@@ -1,4 +1,4 @@
-"""Worklists of displaced appointments: kept until each is rebooked and its patient informed."""
+"""Worklists of displaced appointments, open until each is rebooked and its patient informed."""
 
 import datetime as dt
 from typing import TYPE_CHECKING

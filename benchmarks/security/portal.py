@@ -1,4 +1,4 @@
-"""Serves a throw-away demo clinic with gunicorn, as `make serve` does, for scanners on this machine."""
+"""Serves a temporary demo clinic with gunicorn, as `make serve` does, for scanners on this machine."""
 
 import json
 import os
@@ -20,11 +20,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-_KEPT = tempfile.TemporaryDirectory()  # as long as this process
+_KEPT = tempfile.TemporaryDirectory()  # deleted when this process ends
 PEOPLE = ("reception", "manager", "doctor", "admin")
 
-# Signed in as each of the demo's users, without the login page, and confirmed for a day: else a scan of more than ten
-# minutes would no longer see the pages before which people show again that it is they.
+# Log in as each of the demo's users, without the login page, and confirmed for a day: otherwise a scan of more than ten
+# minutes would no longer reach the pages that ask for the password again.
 SIGN_IN = """
 import json
 import time
@@ -51,7 +51,7 @@ print(json.dumps({"people": found, "session": settings.SESSION_COOKIE_NAME, "csr
 
 @dataclass(frozen=True)
 class Portal:
-    """A portal that answers. `people` have a session cookie and a token each; `log` is the server's."""
+    """A running portal. `people` have a session cookie and a token each; `log` is the server's."""
 
     url: str
     people: dict[str, dict[str, str]]
@@ -60,16 +60,16 @@ class Portal:
     log: Path
 
     def answers(self) -> list[dict[str, Any]]:
-        """Return what the portal logged of each request."""
+        """Return the portal's log entry of each request."""
         entries = [json.loads(line) for line in self._lines() if line.startswith("{")]
         return [line for line in entries if line["message"] == "answered"]
 
     def errors(self) -> list[str]:
-        """Return what the server logged as errors of its own."""
+        """Return the server's errors in the log."""
         return [line for line in self._lines() if line.startswith("Traceback") or _is_error(line)]
 
     def summary(self) -> str:
-        """Return how much was asked, and how it was answered."""
+        """Return the number of requests by status, as text."""
         answers = self.answers()
         statuses = sorted(Counter(line["status"] for line in answers).items())
         pages = {line["view"] for line in answers if line["status"] == HTTPStatus.OK and line["view"]}
@@ -125,7 +125,7 @@ def _prepared(environment: dict[str, str]) -> dict[str, Any]:
 
 @cache
 def _demo() -> Path:
-    """Return a database with the demo's data, made once for as many portals as there will be."""
+    """Return a database with the demo's data, created once for all portals."""
     made = Path(_KEPT.name) / "demo.sqlite3"
     environment = os.environ | {"DEBUG": "on", "DATABASE_URL": f"sqlite:///{made}"}
     _run(["manage.py", "migrate", "--verbosity=0"], environment)

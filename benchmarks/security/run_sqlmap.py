@@ -17,13 +17,13 @@ OPTIONS = (
     "--batch", "--flush-session", "--level=2", "--risk=2", "--technique=BEUST", "--dbms=SQLite", "--threads=2",
     "--retries=0", "--timeout=20", "--time-sec=3", "--ignore-code=*", "--disable-coloring", "--text-only",
 )  # fmt: skip
-# Django takes any form token that is the same in the cookie and in the form.
+# Django accepts any form token that equals the cookie.
 TOKEN = "s" * 32
 
 
 @dataclass(frozen=True)
 class Target:
-    """An address with parameters to try: `data` is sent as a form, `json` as JSON to the API."""
+    """A URL with parameters to try: `data` is sent as a form, `json` as JSON to the API."""
 
     who: str
     address: str
@@ -67,7 +67,7 @@ TARGETS = (
 
 
 def main() -> int:
-    """Try all, and print what could be injected into."""
+    """Try all targets, and print the injectable ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=3, help="the most that one target may take")
     parser.add_argument("--at-once", type=int, default=3)
@@ -85,7 +85,7 @@ def main() -> int:
 
 
 def tried(serving: Portal, target: Target, *, seconds: float) -> tuple[str, float]:
-    """Return what sqlmap says and how long it took; its output so far if the time is over."""
+    """Return sqlmap's output, so far if the time is over, and its duration."""
     output = serving.log.with_name(f"sqlmap-{TARGETS.index(target)}.txt")
     command = ["sqlmap", "-u", serving.url + target.address, *OPTIONS, f"--output-dir={output.with_suffix('')}"]
     command += _sent(serving, target) + (["-p", target.tried] if target.tried else [])
@@ -99,7 +99,7 @@ def tried(serving: Portal, target: Target, *, seconds: float) -> tuple[str, floa
 
 
 def _sent(serving: Portal, target: Target) -> list[str]:
-    """Return the options by which sqlmap signs in and sends what the target takes."""
+    """Return sqlmap's options for the login and the data of the target."""
     person = serving.people[target.who]
     bearer = f"--headers=Authorization: Bearer {person['token']}"
     if target.json:
@@ -111,7 +111,7 @@ def _sent(serving: Portal, target: Target) -> list[str]:
 
 
 def report(target: Target, outcome: tuple[str, float]) -> bool:
-    """Print what sqlmap found at a target, and return whether that is an injection."""
+    """Print sqlmap's findings for a target, and return whether it is injectable."""
     output, seconds = outcome
     is_open = "identified the following injection point" in output
     is_over = "TIME IS OVER" in output

@@ -1,4 +1,4 @@
-"""Scans the portal with wapiti, signed in as each role and as a stranger: `python -m benchmarks.security.run_wapiti`.
+"""Scans the portal with wapiti, logged in as each role and anonymously: `python -m benchmarks.security.run_wapiti`.
 
 Makes an environment of its own for wapiti beside this file. Ends with 1 if wapiti finds a vulnerability, or the
 portal logs an error of its own.
@@ -19,10 +19,10 @@ from benchmarks.security.portal import PEOPLE, Portal, portal
 HERE = Path(__file__).parent
 VENV = HERE / ".venv"
 QUICK = ("cookieflags", "csp", "csrf", "http_headers")
-# These send much, and none of them needs a server elsewhere, as `ssrf` does.
+# Those that need no external server, as `ssrf` does.
 THOROUGH = ("sql", "xss", "file", "exec", "redirect", "crlf", "permanentxss", "upload", "htaccess")
 CRAWL = 0.2  # of the time
-# What would end the scanner's own session, or change who may sign in.
+# URLs that would end the scanner's session, or change who may log in.
 LEFT_ALONE = (
     "/accounts/logout/*",
     "/accounts/sessions/*/end/*",
@@ -31,18 +31,18 @@ LEFT_ALONE = (
     "/admin/logout/*",
     "/admin/password_change/*",
     "/admin/clinic/user/*",
-    "/static/*",  # nothing there takes anything
+    "/static/*",  # static files have no parameters
 )
 STARTS = (
     "/accounts/login/", "/accounts/", "/appointments/book/", "/appointments/free/", "/patients/", "/patients/1/",
     "/doctors/", "/audit/", "/admin/", "/api/docs",
 )  # fmt: skip
-# Django takes any form token that is the same in the cookie and in the form; so the forms' stay good.
+# Django accepts any form token that equals the cookie, so those of the forms stay valid.
 TOKEN = "s" * 32
 
 
 def main() -> int:
-    """Scan, and print what was found by role."""
+    """Scan, and print the findings by role."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=4, help="the most that the scan of a role may take")
     parser.add_argument("--as", dest="roles", nargs="*", default=["nobody", *PEOPLE])
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def installed() -> Path:
-    """Return wapiti, installed beforehand if need be."""
+    """Return the path of wapiti, after installing it if necessary."""
     if not (VENV / "bin" / "wapiti").exists():
         venv.create(VENV, with_pip=True)
         subprocess.run([VENV / "bin" / "pip", "install", "--quiet", "wapiti3"], check=True)
@@ -66,7 +66,7 @@ def installed() -> Path:
 
 
 def scan(wapiti: Path, serving: Portal, role: str, *, seconds: float) -> tuple[dict[str, Any], str]:
-    """Return wapiti's report, and its output. The modules share the time that the crawl leaves."""
+    """Return wapiti's report and output. The modules share the time left after the crawl."""
     report, store = serving.log.with_name("report.json"), serving.log.with_name("wapiti")
     command = [wapiti, "-u", f"{serving.url}/", "--scope", "folder", "-m", ",".join((*QUICK, *THOROUGH)), "-v", "1"]
     command += ["-f", "json", "-o", report, "--store-session", store, "--store-config", store, "--no-bugreport"]
@@ -87,13 +87,13 @@ def _cookies(serving: Portal, role: str) -> str:
     return f"{serving.csrf}={TOKEN}{signed_in}"
 
 
-# By plain HTTP, as it is scanned, there are no cookies for HTTPS alone and there is no HSTS.
+# The scan uses plain HTTP, without secure cookies and HSTS.
 # clinic/tests/test_headers.py looks at production's.
 OF_PLAIN_HTTP = ("Secure Flag cookie", "HTTP Strict Transport Security")
 
 
 def report_findings(role: str, report: dict[str, Any], output: str, serving: Portal) -> int:
-    """Print what a report says, and return how many vulnerabilities and errors of the portal there are."""
+    """Print a report, and return the number of vulnerabilities and server errors."""
     count = 0
     cut = re.findall(r"Max attack time was reached for module (\w+)", output)
     print(f"\n{role}: {report['infos']['crawled_pages_nbr']} pages crawled; cut short: {', '.join(cut) or 'none'}")

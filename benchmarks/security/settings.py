@@ -1,4 +1,4 @@
-"""The portal's settings for a scan: nobody is locked out, so that the login's form is attacked to the end.
+"""The portal's settings for a scan, without lockouts, so that the login form is scanned completely.
 
 What a scan makes lies beside its database; static files are not compressed, which would take longest of all.
 """

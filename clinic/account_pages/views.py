@@ -94,7 +94,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _names_user(request: HttpRequest) -> bool:
-    """Return whether the username typed is the logged-in user's: nobody else may continue in that session."""
+    """Return whether the username typed is the logged-in user's: other users may not continue in that session."""
     return request.POST.get("username", "").strip().casefold() == request.user.get_username().casefold()
 
 

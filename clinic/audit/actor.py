@@ -1,4 +1,4 @@
-"""Who is acting: the user, token and address in every audit entry."""
+"""The actor: the user, token and address in every audit entry."""
 
 import datetime as dt
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Fields that have been renamed: an entry of the audit trail keeps the name that its field had when it was written."""
+"""Renamed fields: audit entries keep the name that a field had when they were written."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ FORMER_NAMES: dict[tuple[str, str], dict[str, str]] = {
 
 
 def changes_of(entry: Any) -> dict[str, Any]:
-    """Return an entry's changes by the names that the fields have today. Content types are cached: no query."""
+    """Return an entry's changes by the current names of the fields. Content types are cached: no query."""
     changes: dict[str, Any] = entry.changes_dict or {}
     kind = ContentType.objects.get_for_id(entry.content_type_id).natural_key()
     current = FORMER_NAMES.get(kind, {})

@@ -1,4 +1,4 @@
-"""Widgets of django-import-export: each takes the text of a cell and raises ValueError with a message for people."""
+"""Widgets of django-import-export: each reads the text of a cell or raises ValueError with a message for users."""
 
 import datetime as dt
 import re
@@ -7,22 +7,22 @@ from typing import Any
 from django.utils.formats import date_format
 from import_export.widgets import Widget
 
-# What spreadsheet programs take for a formula; the wide ones are those of East Asian keyboards.
+# Beginnings that spreadsheet programs read as a formula; the wide ones are from East Asian keyboards.
 _SIGNS = "=+\\-@＝＋－＠"
-# At the beginning of a text, or after what parts cells where commas do not, as in much of Europe.
+# At the beginning of a text, or after a semicolon or tab, which separate cells in much of Europe.
 _BLANKS = r"[^\S\t\r\n]*"
 _FORMULA = re.compile(rf"(^|[;|\t\r\n])(?={_BLANKS}[{_SIGNS}])")
 _GUARDED = re.compile(rf"(^|[;|\t\r\n])'(?={_BLANKS}[{_SIGNS}])")
-NO_VALUE = "=?"  # what stands for a formula of a workbook that has no value
+NO_VALUE = "=?"  # stands for a formula without a value
 _MAX_EXACT_DIGITS = 15  # of a number in a spreadsheet; the rest are zeros
 SPREADSHEET_ERRORS = frozenset({"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"})
 _SHORTENED = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE]\+?\d+")
 _NUMBER_WITH_ZERO_DECIMALS = re.compile(r"(\d+)\.0+")
-# Databases and spreadsheets put midnight behind dates. Another time of day is no date.
+# Databases and spreadsheets add midnight to dates. A value with another time is not a date.
 _MIDNIGHT = r"(?:[T ]0?0:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?)?"
 _ISO_DATE = re.compile(r"(\d{4})([/-])(\d{1,2})\2(\d{1,2})" + _MIDNIGHT)
 _LOCAL_DATE = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})" + _MIDNIGHT)
-# What address books and web pages put into phone numbers, though nobody types it.
+# Invisible characters that address books and web pages put into phone numbers.
 _TYPED_IN_PHONES = str.maketrans(
     dict.fromkeys("\u00a0\u2007\u2009\u202f", " ")
     | dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-")
@@ -92,7 +92,7 @@ def _existing(year: int, month: int, day: int) -> dt.date:
 
 
 class DateWidget(Widget):
-    """A date: ISO 8601, also with strokes, or day, month and year (four digits) in the order `month_first` says."""
+    """A date: ISO 8601, also with slashes, or day, month and year (four digits) in the order given by `month_first`."""
 
     def clean(self, value: str, row: Any = None, month_first: bool = False, **kwargs: Any) -> dt.date | None:
         text = typed_text(value)
@@ -118,7 +118,7 @@ class DateWidget(Widget):
         raise ValueError(f"This date does not exist. If the dates of this file are {order}, it is {meant}.")
 
     def can_be_misread(self, value: str) -> bool:
-        """Return whether the text is another date if day and month change places."""
+        """Return whether the text is a different date with day and month swapped."""
         found = _LOCAL_DATE.fullmatch(unguarded(value.strip()))
         first, second = (int(found[1]), int(found[3])) if found else (0, 0)
         return first != second and max(first, second) <= _MONTHS

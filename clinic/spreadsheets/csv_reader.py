@@ -1,4 +1,4 @@
-"""Encoding and separator are found by own rules: docs/decisions/018-spreadsheets.md has what libraries answer."""
+"""Encoding and separator are detected by our own rules; see docs/decisions/018-spreadsheets.md."""
 
 import codecs
 import csv
@@ -18,7 +18,7 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: ("utf-16", "UTF-16"),
 }
 _GUESSED = "Windows-1252"
-_LINE_END = re.compile("\\r\\n|\\r|\\n")  # \r alone comes from old Macs
+_LINE_END = re.compile("\\r\\n|\\r|\\n")  # \r alone: old Macs
 _NOT_ASCII = re.compile("[^\\x00-\\x7f]")
 _INVALID = re.compile("[\\udc80-\\udcff]")  # a byte that is not UTF-8, decoded with surrogateescape
 

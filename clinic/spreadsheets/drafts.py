@@ -172,7 +172,7 @@ def _store_rows(
 
 
 class ChangedMeanwhile(Exception):  # noqa: N818 -- a word of the domain
-    """What is registered has changed since the preview, so that some rows would now have another effect."""
+    """Records have changed since the preview, so that some rows would now have another effect."""
 
 
 class NothingChosen(Exception):  # noqa: N818 -- a word of the domain

@@ -22,7 +22,7 @@ FORMATS = {"csv": "CSV", "xlsx": "Excel (XLSX)"}
 ROWS_A_CHUNK = 500
 COLUMN_WIDTH = 18  # in characters
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes UTF-8 for the machine's own encoding
+BYTE_ORDER_MARK = "\ufeff"  # without it Excel does not recognise UTF-8
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def _logged(rows: Iterable[Row], kind: str, user: Any, as_format: str) -> Iterat
         for row in rows:
             count += 1
             yield row
-    finally:  # also if the browser has gone away
+    finally:  # also if the client has disconnected
         log.info("export of %s as %s by user %s: %s rows", kind, as_format, user.pk, count)
 
 

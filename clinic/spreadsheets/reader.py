@@ -1,4 +1,4 @@
-"""Reads the rows of an uploaded CSV or XLSX file; docs/decisions/018-spreadsheets.md says with what, and why."""
+"""Reads the rows of an uploaded CSV or XLSX file; see docs/decisions/018-spreadsheets.md."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def _without_empty_rows(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, Ce
         if number > _MAX_ROWS_WITH_EMPTY:
             refuse_rows()
         if row.count("") == len(row):
-            continue  # quickly: a sheet may have a million of these
+            continue  # fast, as a sheet may have a million of these
         cells = [cell_text(value)[:MAX_CELL] for value in row]
         if any(cell.strip() for cell in cells):
             yield number, cells

@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 MAX_COLUMNS = 50
-MAX_CELL = 1000  # characters; longer cells are cut, no field takes as many
+MAX_CELL = 1000  # characters; longer cells are cut, as no field accepts more
 
 
 def refuse(code: str, message: str) -> NoReturn:

@@ -325,7 +325,7 @@ def _value_text(line: ImportLine, label: str, name: str) -> str:
     typed = line.cells.get(name, "").strip()
     is_refused = any(column == label for column, _remark in line.remarks)
     value = getattr(line.record, name)
-    # The record has the default where a cell could not be read, which would hide what is in the file.
+    # For a cell that could not be read, the record has the default, which would hide the file's text.
     if not typed or is_refused or value in (None, ""):
         return typed
     if isinstance(value, bool):

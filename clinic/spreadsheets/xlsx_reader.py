@@ -21,14 +21,14 @@ from clinic.spreadsheets.refusals import MAX_COLUMNS, refuse_columns, refuse_emp
 from clinic.spreadsheets.xml_checks import SheetCheck, TextSizes, check_xml, local_name
 
 _MAX_PARTS = 1000
-_MAX_SHEETS = 50  # in which cells are looked for
+_MAX_SHEETS = 50  # searched for cells
 
 # Bytes that the parts of a workbook may unpack to.
 _MAX_SHEET = 30 * 1024 * 1024
 _MAX_TEXTS = 12 * 1024 * 1024
 _MAX_OTHER = 1024 * 1024
 
-# What calamine makes of the sheet: 32 bytes for each cell between A1 and the last one, and each cell's text.
+# Memory of calamine: 32 bytes for each cell between A1 and the last one, and each cell's text.
 _MAX_AREA = 5_500_000  # all rows of five columns, or 110,000 of fifty
 _MAX_REPEATED_TEXT = 64 * 1024 * 1024
 
@@ -79,7 +79,7 @@ def _parsing() -> Iterator[None]:
 
 
 def _check_sizes(archive: zipfile.ZipFile) -> None:
-    """A part that claims to be smaller than it is is cut there by zipfile, and its checksum is then wrong."""
+    """Zipfile cuts a part at its declared size, and its checksum is then wrong."""
     if len(archive.infolist()) > _MAX_PARTS:
         refuse_unpacked_size()
     for part in archive.infolist():
@@ -126,7 +126,7 @@ class _Package:
         return fromstring(self._archive.read(self._parts[part.lower()]), forbid_dtd=True)
 
     def _targets(self, part: str) -> dict[str, tuple[str, str]]:
-        """Return the kind and the name of each part that a part, or the package, refers to."""
+        """Return the kind and name of each part to which a part, or the package, refers."""
         folder, name = posixpath.split(part)
         relationships = self._root(posixpath.join(folder, "_rels", f"{name}.rels"))
         return {
@@ -167,7 +167,7 @@ class _Package:
         return self._archive.open(self._parts[part.lower()])
 
     def checked_copy(self, sheet: str) -> IO[bytes]:
-        """Return a workbook of this sheet alone, so that calamine reads nothing but what was checked."""
+        """Return a workbook with only this sheet, so that calamine reads only checked parts."""
         settings = next((each for each in self._workbook if local_name(each.tag) == "workbookPr"), None)
         date1904 = settings.get("date1904", "0") if settings is not None else "0"
         copy = io.BytesIO()

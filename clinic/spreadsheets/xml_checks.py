@@ -1,4 +1,4 @@
-"""Reads through parts of a workbook as a stream, for what calamine would make of them. None may have a DTD."""
+"""Checks parts of a workbook as a stream before calamine reads them. None may have a DTD."""
 
 from array import array
 from collections.abc import Sequence
@@ -117,7 +117,7 @@ class SheetCheck(_Stream):
         elif name in {"v", "is"}:
             self.rows, self.columns = max(self.rows, self._row_of_cell), max(self.columns, self._column)
             if self._has_formula or self._type in {"s", "e"}:
-                self.parser.CharacterDataHandler = self._value.append  # only here: a call for each text takes time
+                self.parser.CharacterDataHandler = self._value.append  # only here, as a call for each text is slow
 
     def _end(self, tag: str) -> None:
         name = local_name(tag)
@@ -141,7 +141,7 @@ class SheetCheck(_Stream):
             self._keep(NO_VALUE)
 
     def _check_error(self, value: str) -> None:
-        if value not in SPREADSHEET_ERRORS:  # calamine refuses the whole workbook for it
+        if value not in SPREADSHEET_ERRORS:  # calamine would refuse the whole workbook
             message = f"A cell in row {self._row_of_cell:,} shows the error {value[:20]}. Correct it in the file."
             refuse("not_a_sheet", message)
 

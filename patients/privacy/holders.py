@@ -28,7 +28,7 @@ class PersonalDataHolder(ABC):
 
     @abstractmethod
     def erase(self, patient_id: int) -> None:
-        """Remove who the patient was from the records, but not from the audit trail."""
+        """Remove the patient's identity from the records, but not from the audit trail."""
 
     @abstractmethod
     def trail(self, patient: "Patient", entries: list[Any]) -> "LinkedEntries":

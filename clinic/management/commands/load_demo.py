@@ -19,7 +19,7 @@ from doctors.availability import Week
 from doctors.models import Doctor, Timetable
 from patients.models import Patient
 
-# Published on purpose, and made only where DEBUG is on.
+# Public on purpose; created only with DEBUG on.
 PASSWORD = "demo-clinic-2026"  # noqa: S105  # nosec B105
 
 # Login, role, first and last name.
@@ -118,7 +118,7 @@ def write_clinic(plan: Plan) -> None:
 
 
 def write_hours(doctor: Doctor, planned: DemoDoctor, *, today: dt.date) -> None:
-    """Save a doctor's weekly hours, and hours today even on a day off, as the plan has it."""
+    """Save a doctor's weekly hours, and hours today even on a day off, as planned."""
     parts: list[tuple[dt.date | None, dt.date | None, Week]]
     week = dict.fromkeys(sorted(planned.weekdays), planned.hours)
     if today.weekday() in planned.weekdays:

@@ -9,7 +9,7 @@ from clinic.models import AuditEntry
 
 
 class Command(BaseCommand):
-    """The only way to delete audit entries; it leaves an entry that says so."""
+    """The only way to delete audit entries. It adds an entry about the deletion."""
 
     help = "Deletes the entries of the audit trail that are older than AUDIT_RETENTION_DAYS, and prints how many."
 

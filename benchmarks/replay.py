@@ -50,7 +50,7 @@ EMAIL_PATTERN = r"^patient[0-9]{5}@example\.org$"
 BOOKED = "booked"
 DAY_FULL = "refused: day full"
 PATIENT_BUSY = "refused: patient already booked at all free times"
-OUTRUN = f"refused: somebody was quicker {MAX_TRIES} times"
+OUTRUN = f"refused: time taken {MAX_TRIES} times"
 STAYED_BUSY = "refused: the database stayed busy"
 LOST_RACES = frozenset({"doctor_overlap", "patient_overlap"})
 

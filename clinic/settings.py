@@ -173,7 +173,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or anybody could keep a user out for good
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # otherwise anyone could lock a user out permanently
 AXES_CLIENT_IP_CALLABLE = "clinic.accounts.lockout.address_key"
 AXES_USERNAME_CALLABLE = "clinic.accounts.lockout.username_key"
 AXES_LOCKOUT_CALLABLE = "clinic.accounts.lockout.locked_response"

@@ -18,7 +18,7 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)", re.MULTILINE)
 VERSIONS = re.compile(r"^Available versions: (.+)$", re.MULTILINE)
 SOUND = re.compile(VERSION_PATTERN, re.VERBOSE | re.IGNORECASE)
 AT_ONCE = 4
-# Whoever is offline shall not wait for long.
+# Short, for developers who are offline.
 IMPATIENT = ("--retries", "1", "--timeout", "10")
 
 
@@ -39,10 +39,10 @@ def versions_of(name: str) -> list[Version]:
     """Return the versions of a package that pip could install, pre-releases left out; none if it finds none."""
     command = [sys.executable, "-m", "pip", "index", "versions", *IMPATIENT, "--disable-pip-version-check", name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return versions_told(done.stdout)
+    return parse_versions(done.stdout)
 
 
-def versions_told(output: str) -> list[Version]:
+def parse_versions(output: str) -> list[Version]:
     """Return the versions that pip has listed. Old releases have names that are none, such as a date."""
     found = VERSIONS.search(output)
     listed = found[1].split(", ") if found else []

@@ -146,7 +146,7 @@ PATIENT = Kind(
         ),
         "birthdate": Parameter("date", _born, "date of birth; also a month or a year", is_personal=True),
         "email": Parameter("token", _has_contact, "the whole e-mail", is_personal=True),
-        "phone": Parameter("token", _has_contact, "the whole phone number, however it is written", is_personal=True),
+        "phone": Parameter("token", _has_contact, "the whole phone number, in any format", is_personal=True),
         "telecom": Parameter("token", _has_contact, "e-mail or phone number", is_personal=True),
     },
 )
@@ -157,7 +157,7 @@ SCHEDULE = Kind(
         "_id": ID,
         "active": ACTIVE,
         "actor": Parameter(
-            "reference", partial(_refers, {"Practitioner": "pk"}), "whose schedule", targets=("Practitioner",)
+            "reference", partial(_refers, {"Practitioner": "pk"}), "the doctor", targets=("Practitioner",)
         ),
     },
 )
@@ -167,18 +167,18 @@ SLOT = Kind(
         "schedule": Parameter(
             "reference",
             lambda name, given: values.parse_references(name, given, ("Schedule",))["Schedule"],
-            "whose time; required",
+            "the doctor's schedule; required",
             targets=("Schedule",),
         ),
         "start": Parameter(
             "date",
             lambda name, given: [values.parse_instants(name, value) for value in given],
-            "from when and until when slots begin, at most 31 days; required",
+            "start of the slots, from and until, at most 31 days; required",
         ),
         "status": Parameter(
             "token",
             lambda name, given: values.parse_codes(name, given, ("free", "busy"), "http://hl7.org/fhir/slotstatus"),
-            "free or busy; both if it is left out",
+            "free or busy; both if omitted",
         ),
     },
 )
@@ -186,19 +186,19 @@ APPOINTMENT = Kind(
     "Appointment",
     {
         "_id": ID,
-        "date": Parameter("date", _starts, "when the appointment starts; a date is one of clinic time"),
-        "status": Parameter("token", _has_status, "FHIR codes, several with commas between"),
+        "date": Parameter("date", _starts, "start of the appointment; dates are in clinic time"),
+        "status": Parameter("token", _has_status, "FHIR codes, separated by commas"),
         "actor": Parameter(
             "reference",
             partial(_refers, {"Patient": "patient", "Practitioner": "doctor"}),
-            "who takes part: Patient/7 or Practitioner/3",
+            "a participant: Patient/7 or Practitioner/3",
             targets=("Patient", "Practitioner"),
         ),
         "patient": Parameter(
-            "reference", partial(_refers, {"Patient": "patient"}), "who is the patient", targets=("Patient",)
+            "reference", partial(_refers, {"Patient": "patient"}), "the patient", targets=("Patient",)
         ),
         "practitioner": Parameter(
-            "reference", partial(_refers, {"Practitioner": "doctor"}), "who is the doctor", targets=("Practitioner",)
+            "reference", partial(_refers, {"Practitioner": "doctor"}), "the doctor", targets=("Practitioner",)
         ),
     },
     sorts=("date", "-date"),

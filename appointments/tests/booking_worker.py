@@ -33,7 +33,7 @@ RANDOM_ATTEMPTS = 20
 FIRST_START = dt.datetime(2098, 11, 25, 8, 0, tzinfo=dt.UTC)  # far enough ahead to stay in the future
 
 
-def make_people():
+def create_doctors_and_patients():
     DoctorFactory.create_batch(DOCTORS)
     PatientFactory.create_batch(WORKERS)
 
@@ -68,14 +68,14 @@ def book_all(patient, wanted):
 def disable_lock_and_check():
     """Write without lock and check, and so slowly that other forms are checked in between."""
 
-    def claim_nothing(**diaries):
+    def skip_lock(**diaries):
         pass
 
-    def check_nothing(appointment):
+    def skip_checks(appointment):
         time.sleep(0.02)
 
-    locking.lock_diaries = claim_nothing
-    Appointment._check_under_lock = check_nothing
+    locking.lock_diaries = skip_lock
+    Appointment._check_under_lock = skip_checks
 
 
 def main():
@@ -85,7 +85,7 @@ def main():
     parser.add_argument("--without-check", action="store_true")
     chosen = parser.parse_args()
     if chosen.what == "people":
-        make_people()
+        create_doctors_and_patients()
         return
     if chosen.without_check:
         disable_lock_and_check()

@@ -32,7 +32,7 @@ def appointment(patient, doctor):
     return AppointmentFactory(patient=patient, doctor=doctor)
 
 
-# The table of the design, in the words of the clients of the service before
+# The status table of the design, by API action
 
 
 def test_booking_answers_201_with_id_end_and_status(api, wanted, patient, doctor):
@@ -116,8 +116,8 @@ def test_overlap_answers_409_with_the_conflict_and_alternatives(api, wanted, doc
 
     assert (response.status_code, error_codes(response)) == (409, [("start_time", "doctor_overlap")])
     body = response.json()
-    in_the_way = body["errors"][0]
-    assert (in_the_way["start_time"], in_the_way["end_time"]) == ("2026-11-24T10:00:00Z", "2026-11-24T10:30:00Z")
+    conflicting = body["errors"][0]
+    assert (conflicting["start_time"], conflicting["end_time"]) == ("2026-11-24T10:00:00Z", "2026-11-24T10:30:00Z")
     assert appointment.patient.last_name not in response.content.decode()
     assert {each["doctor_id"] for each in body["alternatives"]} == {doctor.pk}
     assert [each["start_time"] for each in body["alternatives"]] == [
@@ -151,14 +151,14 @@ def test_patient_elsewhere_answers_409(api, wanted, patient):
 def test_time_outside_hours_answers_409(api, wanted, doctor, isolated):
     for code in ["closed", "leave", "hours", "gap"]:
         with isolated(code=code):
-            in_the_way(doctor, code)
+            conflicting(doctor, code)
 
             response = api.post("/appointments", wanted)
 
             assert (response.status_code, error_codes(response)) == (409, [("start_time", code)])
 
 
-def in_the_way(doctor, code):
+def conflicting(doctor, code):
     if code == "closed":
         ClosureFactory(date=dt.date(2026, 11, 24))
     if code == "leave":
@@ -172,7 +172,7 @@ def in_the_way(doctor, code):
 
 
 def test_permitted_user_books_outside_hours_with_a_reason(wanted, doctor, receptionist):
-    in_the_way(doctor, "closed")
+    conflicting(doctor, "closed")
     nevertheless = wanted | {"outside_hours_reason": "Emergency"}
 
     refused = ApiClient(receptionist).post("/appointments", nevertheless)
@@ -272,7 +272,7 @@ def test_pages_list_each_appointment_once_despite_changes(api, doctor):
         response = api.get(f"/appointments?date=2026-11-24&limit=2&cursor={cursor}")
         seen += [each["id"] for each in response.json()]
         cursor = response.headers.get("Next-Cursor")
-        AppointmentFactory(start_time=TODAY_AT_8 - dt.timedelta(minutes=15))  # before all that is to come
+        AppointmentFactory(start_time=TODAY_AT_8 - dt.timedelta(minutes=15))  # before all future appointments
 
     assert seen == [appointment.pk for appointment in appointments]
 
@@ -304,7 +304,7 @@ def test_list_makes_the_same_queries_for_any_number(api, doctor, django_assert_m
             for number in range(appointments):
                 AppointmentFactory(doctor=doctor, start_time=TODAY_AT_8 + dt.timedelta(days=number))
             move_all_to_one_day()
-            api.get("/appointments?date=2026-11-24")  # its use is noted once a minute
+            api.get("/appointments?date=2026-11-24")  # its use is recorded once a minute
 
             with django_assert_max_num_queries(4 + 2) as made:
                 response = api.get("/appointments?date=2026-11-24")
@@ -409,7 +409,7 @@ def test_move_to_its_current_time_changes_nothing(api, appointment):
 def test_move_to_its_current_time_keeps_the_override_reason(admin_api, wanted, doctor, isolated):
     for sent in [{}, {"reason": "Typing error"}, {"duration_minutes": 15}]:
         with isolated(sent=sent):
-            in_the_way(doctor, "closed")
+            conflicting(doctor, "closed")
             booked = admin_api.post("/appointments", wanted | {"outside_hours_reason": "Emergency"}).json()
 
             response = admin_api.post(f"/appointments/{booked['id']}/move", sent)

@@ -453,7 +453,7 @@ def test_quick_reason_sets_who_cancelled_and_the_reason(at_desk, appointment, is
             page = at_desk.get(address(appointment, "cancel/"))
             assert f'name="quick" value="{who}:{why}"' in markup(page)
 
-            # The button is sent with the fields as they stand: one chosen, the reason empty.
+            # The button is sent with the current fields: one selected, the reason empty.
             response = at_desk.post(
                 address(appointment, "cancel/"),
                 {
@@ -769,7 +769,7 @@ def test_move_of_an_outdated_version_is_refused(at_desk, now, appointment, wante
     assert 'aria-label="Latest changes"' in response.content.decode()
     form = response.context["form"]
     form_data = {name: str(form[name].value()) for name in wanted}
-    assert form_data == wanted | {"version": str(before["version"])}  # sent again, it counts as decided
+    assert form_data == wanted | {"version": str(before["version"])}  # sent again, it is accepted
     assert row(appointment) == before
 
 

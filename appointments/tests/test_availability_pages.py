@@ -239,24 +239,24 @@ def test_lost_race_under_the_lock_is_retried(client, page, monkeypatch):
     """Another user enters the same between the check and the save, once."""
     administrator, doctor = UserFactory(role=ADMINISTRATOR), DoctorFactory()
     client.force_login(administrator)
-    overtaken = []
+    calls = []
 
-    def look_and_be_overtaken(*args):
-        if not overtaken:
-            overtaken.append(args)
+    def check_then_lose_race(*args):
+        if not calls:
+            calls.append(args)
             LeaveFactory(doctor=doctor, start_time=at(0, day=26), end_time=at(0, day=27))
             ClosureFactory(date=dt.date(2027, 1, 1))
         return []
 
-    monkeypatch.setattr("doctors.forms.displaced_by_saving", look_and_be_overtaken)
-    monkeypatch.setattr("doctors.closures.views.displaced_by_saving", look_and_be_overtaken)
+    monkeypatch.setattr("doctors.forms.displaced_by_saving", check_then_lose_race)
+    monkeypatch.setattr("doctors.closures.views.displaced_by_saving", check_then_lose_race)
     if page == "leave":
         response = client.post(f"/doctors/{doctor.pk}/leave/", leave_data())
     else:
         response = client.post(HOLIDAYS, SHOWN | {"date": ["2027-01-01"]})
 
     assert response.status_code == 302
-    assert overtaken
+    assert calls
 
 
 def test_appointments_never_shown_are_not_confirmed(in_admin, okafor, booked, isolated):

@@ -217,13 +217,13 @@ def test_book_that_loses_to_its_repeat_returns_that_appointment(monkeypatch, pat
     look = actions._booked_before
     rivals = []
 
-    def look_too_early(wanted):
+    def check_too_early(wanted):
         found = look(wanted)
         if not rivals:
             rivals.append(AppointmentFactory(patient=patient, doctor=doctor, booking_key=KEY))
         return found
 
-    monkeypatch.setattr(actions, "_booked_before", look_too_early)
+    monkeypatch.setattr(actions, "_booked_before", check_too_early)
 
     assert book(patient, doctor, booking_key=KEY) == rivals[0]
     assert Appointment.objects.count() == 1

@@ -615,12 +615,12 @@ def test_form_with_the_renewed_key_books(at_desk, form_data):
 
 @pytest.mark.both_databases
 def test_booking_between_check_and_write_wins_over_the_form(at_desk, form_data, okafor, monkeypatch):
-    def overtaken(**kwargs):
+    def lose_race(**kwargs):
         AppointmentFactory(doctor=okafor, start_time=at(10))
         return book(**kwargs)
 
     book = actions.book
-    monkeypatch.setattr(actions, "book", overtaken)
+    monkeypatch.setattr(actions, "book", lose_race)
 
     response = at_desk.post(BOOK, form_data)
 

@@ -485,7 +485,7 @@ def test_link_of_a_free_time_opens_the_form_at_its_instant(settings, doctor, rec
     for zone, date, first in cases:
         with isolated(zone=zone, date=date, first=first):
             settings.TIME_ZONE = zone
-            AppointmentFactory(doctor=doctor, start_time=first)  # stretches the grid to the night
+            AppointmentFactory(doctor=doctor, start_time=first)  # extends the grid into the night
 
             day = day_view(date, user=receptionist, at=LONG_AGO)
 

@@ -30,7 +30,7 @@ def appointment(maria, okafor):
     return AppointmentFactory(patient=maria, doctor=okafor, reason="Sore knee", notes="Ground floor")
 
 
-# What the checks of these tests are worth
+# Tests of the checks
 
 
 def test_model_refuses_invalid_r4(fhir, appointment, isolated):

@@ -17,7 +17,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 UTC = dt.UTC
-SIGN_IN = 2  # queries: token with its user, and what the user may
+SIGN_IN = 2  # queries: token with its user, and permissions
 MINUTE = dt.timedelta(minutes=1)
 
 
@@ -629,7 +629,7 @@ def test_search_makes_the_same_few_queries_for_3_and_for_30_rows(fhir, isolated)
             born = dt.date(1980, 5, 17)
             for _number in range(3):
                 AppointmentFactory(patient=PatientFactory(date_of_birth=born))
-            look(fhir)  # the use of a token is noted once a minute
+            look(fhir)  # the use of a token is recorded once a minute
             with CaptureQueriesContext(connection) as few:
                 look(fhir)
             for _number in range(27):

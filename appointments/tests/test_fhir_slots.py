@@ -15,7 +15,7 @@ from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory,
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-SIGN_IN = 2  # queries: token with its user, and what the user may
+SIGN_IN = 2  # queries: token with its user, and permissions
 NOVEMBER = ["ge2026-11-24", "lt2026-12-01"]
 
 
@@ -260,7 +260,7 @@ def test_longest_range_and_the_calendars_ends_are_answered(fhir, okafor, subtest
 def test_search_makes_the_same_queries_for_3_and_for_30_appointments(fhir, okafor):
     for day in (24, 25, 26):
         AppointmentFactory(doctor=okafor, start_time=at(10, day=day))
-    search(fhir, okafor, NOVEMBER, _count=200)  # the use of a token is noted once a minute
+    search(fhir, okafor, NOVEMBER, _count=200)  # the use of a token is recorded once a minute
     with CaptureQueriesContext(connection) as few:
         search(fhir, okafor, NOVEMBER, _count=200)
     for number in range(27):

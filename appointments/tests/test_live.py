@@ -36,7 +36,7 @@ def poll(client, seen, url=VERSION):
     return client.get(url, headers={"If-None-Match": seen})
 
 
-# What makes another version
+# Changes of the version
 
 CHANGES = {
     "book": lambda appointment: actions.book(
@@ -93,12 +93,12 @@ def test_change_between_reading_doctors_and_appointments_shows_as_one(receptioni
     """The version is read before the appointments, so that a booking in between is never missed."""
     from appointments.schedule import day as day_module
 
-    def read_then_overtaken(date, **values):
+    def read_then_lose_race(date, **values):
         actions.mark_arrived(appointment, by=None)
         return read(date, **values)
 
     read = day_module._read
-    monkeypatch.setattr(day_module, "_read", read_then_overtaken)
+    monkeypatch.setattr(day_module, "_read", read_then_lose_race)
 
     assert day_module.day_view(TODAY, user=receptionist).version != day_version(TODAY)
 

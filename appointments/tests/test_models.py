@@ -298,7 +298,7 @@ def test_save_of_the_start_alone_keeps_length_and_end_consistent():
     assert stored.end_time - stored.start_time == dt.timedelta(minutes=stored.duration_minutes)
 
 
-# Rows read in part, and read again
+# Deferred fields and refresh
 
 
 in_each_part = [
@@ -568,7 +568,7 @@ def test_refused_save_adds_no_audit_entry(patient):
     assert AuditEntry.objects.count() == before
 
 
-# What the database itself refuses
+# Database constraints
 
 
 def test_database_refuses_an_invalid_length(patient, doctor, isolated):
@@ -710,7 +710,7 @@ def test_notes_of_an_old_appointment_of_an_inactive_doctor_are_editable(now):
     assert Appointment.objects.get().notes == "Called back"
 
 
-# What would go round save()
+# Writes that would bypass save()
 
 
 def test_bulk_create_is_refused(patient, doctor):

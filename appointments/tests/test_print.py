@@ -474,4 +474,4 @@ def test_printing_makes_the_same_queries_for_3_and_for_30_doctors(client, recept
     fill(doctors=30, per_doctor=10)
 
     assert queries(rows=300) == few
-    assert max(few.values()) <= 20  # one of them asks for emergency access, one is the entry of the print
+    assert max(few.values()) <= 20  # including one for emergency access and one for the audit entry

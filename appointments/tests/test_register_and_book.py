@@ -171,13 +171,13 @@ def test_refused_appointment_saves_no_patient(at_desk, form_data, isolated):
 
 @pytest.mark.both_databases
 def test_taken_time_registers_no_patient_and_a_nearest_time_books_both(at_desk, form_data, okafor):
-    in_the_way = AppointmentFactory(doctor=okafor, start_time=at(10))
+    conflicting = AppointmentFactory(doctor=okafor, start_time=at(10))
 
     refused = at_desk.post(BOOK, form_data)
     offered = refused.context["nearest"][0]
 
     assert codes_at(refused, "time") == ["doctor_overlap"]
-    assert Appointment.objects.get() == in_the_way
+    assert Appointment.objects.get() == conflicting
     assert not Patient.objects.filter(last_name="Silva").exists()
     assert at_desk.post(BOOK, form_data | {"at": offered.query}).status_code == 302
     booked = Appointment.objects.get(booking_key=KEY)
@@ -225,12 +225,12 @@ def test_registered_email_is_refused_and_shows_its_patient(at_desk, form_data):
 
 @pytest.mark.both_databases
 def test_email_taken_between_check_and_write_is_refused_at_its_field(at_desk, form_data, monkeypatch):
-    def overtaken(*args, **kwargs):
+    def lose_race(*args, **kwargs):
         PatientFactory(email="ana@example.org")
         return register_and_book(*args, **kwargs)
 
     register_and_book = registration.register_and_book
-    monkeypatch.setattr(registration, "register_and_book", overtaken)
+    monkeypatch.setattr(registration, "register_and_book", lose_race)
 
     response = at_desk.post(BOOK, form_data)
 
@@ -240,12 +240,12 @@ def test_email_taken_between_check_and_write_is_refused_at_its_field(at_desk, fo
 
 @pytest.mark.both_databases
 def test_time_taken_between_check_and_write_saves_no_patient(at_desk, form_data, okafor, monkeypatch):
-    def overtaken(*args, **kwargs):
+    def lose_race(*args, **kwargs):
         AppointmentFactory(doctor=okafor, start_time=at(10))
         return register_and_book(*args, **kwargs)
 
     register_and_book = registration.register_and_book
-    monkeypatch.setattr(registration, "register_and_book", overtaken)
+    monkeypatch.setattr(registration, "register_and_book", lose_race)
 
     response = at_desk.post(BOOK, form_data)
 

@@ -215,7 +215,7 @@ def deactivate(doctor):
     doctor.save()
 
 
-# overlap: the appointment in the way lasts from 10:00 to 11:00
+# overlap: the existing appointment lasts from 10:00 to 11:00
 
 
 SHARING = {

@@ -452,7 +452,7 @@ AN_APPOINTMENT = st.tuples(
 )
 
 
-def book_what_fits(appointments, doctors, patients):
+def book_first_free(appointments, doctors, patients):
     midnight, _ = clinic_time.day_bounds(TUESDAY)
     for doctor, patient, minute, minutes, status in appointments:
         try:
@@ -483,7 +483,7 @@ def test_every_offered_time_can_be_booked(crowd, settings, zone, appointments, m
     settings.TIME_ZONE = zone
     doctors, patients = crowd
     with transaction.atomic():
-        book_what_fits(appointments, doctors, patients)
+        book_first_free(appointments, doctors, patients)
         now = dt.datetime.now(dt.UTC)
         opens, closes = usual_hours(TUESDAY)
 

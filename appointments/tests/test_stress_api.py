@@ -50,9 +50,11 @@ def test_simultaneous_repeats_of_a_request_run_once(administrator, monkeypatch, 
     program = ApiClient(administrator)
     key = str(uuid.uuid4())
     if not is_saved:
-        monkeypatch.setattr(
-            StoredResponseQuerySet, "get_or_create", lambda *args, defaults, **known: (unkept(**defaults), True)
-        )
+
+        def do_not_save(*args, defaults, **key):
+            return unsaved_response(**defaults), True
+
+        monkeypatch.setattr(StoredResponseQuerySet, "get_or_create", do_not_save)
 
     answers = at_once(
         CROWD,
@@ -63,7 +65,7 @@ def test_simultaneous_repeats_of_a_request_run_once(administrator, monkeypatch, 
     assert len({answer.content for answer in answers}) == Doctor.objects.count() == (1 if is_saved else CROWD)
 
 
-def unkept(digest):
+def unsaved_response(digest):
     """A stored response that is never saved."""
     answer = StoredResponse(digest=digest)
     answer.save = lambda: None

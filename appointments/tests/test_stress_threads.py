@@ -96,10 +96,10 @@ def disable_lock(monkeypatch):
     monkeypatch.setattr(locking, "lock_diaries", lambda **_diaries: None)
 
 
-# The races. Each returns how many rivals ended how.
+# The races. Each returns the number of clients by outcome.
 
 
-def one_slot_by_verb():
+def one_slot_by_action():
     doctor, patients = DoctorFactory(), PatientFactory.create_batch(RIVALS)
 
     def book(number):
@@ -108,7 +108,7 @@ def one_slot_by_verb():
     return Counter(at_once(RIVALS, lambda number: outcome_of(lambda: book(number))))
 
 
-def one_patient_by_verb():
+def one_patient_by_action():
     doctors, patient = DoctorFactory.create_batch(RIVALS), PatientFactory()
 
     def book(number):
@@ -189,8 +189,8 @@ def answer_of(response, field):
 
 
 RACES = [
-    (one_slot_by_verb, "doctor_overlap"),
-    (one_patient_by_verb, "patient_overlap"),
+    (one_slot_by_action, "doctor_overlap"),
+    (one_patient_by_action, "patient_overlap"),
     (one_slot_by_create, "doctor_overlap"),
     (one_slot_by_form, "doctor_overlap"),
     (one_slot_by_admin, "doctor_overlap"),
@@ -215,7 +215,7 @@ def test_race_without_lock_double_books(race, refusal, slow_write, disable_lock)
     assert doubles() > 0
 
 
-def crowd_at_random_times():
+def clients_at_random_times():
     """Return the number of attempts of all threads by outcome."""
     doctors, patients = DoctorFactory.create_batch(3), PatientFactory.create_batch(CROWD)
     outcomes = Counter()
@@ -239,7 +239,7 @@ def crowd_at_random_times():
 
 
 def test_many_clients_at_random_times_never_overlap():
-    outcomes = crowd_at_random_times()
+    outcomes = clients_at_random_times()
 
     assert outcomes.total() == CROWD * ATTEMPTS_EACH
     assert outcomes.keys() == {"booked", "doctor_overlap", "patient_overlap"}
@@ -249,7 +249,7 @@ def test_many_clients_at_random_times_never_overlap():
 
 def test_many_clients_without_lock_double_book(slow_write, disable_lock):
     """Control: the same clients, slowed down between check and write, without the lock."""
-    crowd_at_random_times()
+    clients_at_random_times()
 
     assert doubles() > 0
 

@@ -108,7 +108,7 @@ def test_walk_in_before_opening_gets_the_first_time(client, receptionist, sent, 
 # Refusals
 
 
-def assert_nobody_free(response, sent):
+def assert_no_doctor_free(response, sent):
     assert codes_at(response, "time") == ["no_free_time"]
     assert list(response.context["form"].errors) == ["time"]
     assert form_values(response).items() >= {n: v for n, v in sent.items() if n != "walk_in"}.items()
@@ -121,7 +121,7 @@ def test_walk_in_is_refused_when_no_time_is_left_today(client, receptionist, sen
             now.move_to(at(hour, minute))
             client.force_login(receptionist)
 
-            assert_nobody_free(client.post(BOOK, sent), sent)
+            assert_no_doctor_free(client.post(BOOK, sent), sent)
 
 
 def test_last_walk_in_of_the_day_ends_with_it(client, receptionist, sent, now):
@@ -140,14 +140,14 @@ def test_walk_in_is_refused_when_the_chosen_doctor_is_full(at_desk, sent, okafor
 
     response = at_desk.post(BOOK, sent | {"doctor": str(okafor.pk)})
 
-    assert_nobody_free(response, sent | {"doctor": str(okafor.pk)})
+    assert_no_doctor_free(response, sent | {"doctor": str(okafor.pk)})
 
 
 def test_walk_in_is_refused_without_active_doctors(at_desk, sent, okafor):
     Doctor.objects.update(is_active=False)
 
-    assert_nobody_free(at_desk.post(BOOK, sent), sent)
-    assert_nobody_free(at_desk.post(BOOK, sent | {"doctor": str(okafor.pk)}), sent | {"doctor": str(okafor.pk)})
+    assert_no_doctor_free(at_desk.post(BOOK, sent), sent)
+    assert_no_doctor_free(at_desk.post(BOOK, sent | {"doctor": str(okafor.pk)}), sent | {"doctor": str(okafor.pk)})
 
 
 def test_walk_in_is_refused_at_its_field(at_desk, sent, isolated):

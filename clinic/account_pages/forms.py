@@ -89,7 +89,7 @@ class OwnPasswordForm(PasswordChangeForm):
         return old_password
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse the old password as the new one: whoever set a temporary one would know it for good."""
+        """Refuse the old password as the new one: its administrator would still know it."""
         cleaned = super().clean()
         old = self.cleaned_data.get("old_password")
         if old is not None and old == self.cleaned_data.get("new_password1"):

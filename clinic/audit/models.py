@@ -289,7 +289,7 @@ class SeenPatientQuerySet(ImmutableQuerySet):
 
 
 class SeenPatient(WrittenOnce):
-    """A patient in a list that somebody saw.
+    """A patient in a list that a user saw.
 
     In a table of its own, so that a list is one entry and an index finds the entries of one patient.
     """

@@ -85,7 +85,7 @@ def describe_value(field: Any, value: Any, *, name_of: NameOf) -> str:
 
 
 def _is_required_text(field: Any) -> bool:
-    # Only in such a field is a stored "None" what somebody typed.
+    # Only in such a field can a stored "None" be typed text.
     return isinstance(field, models.CharField | models.TextField) and not field.null
 
 

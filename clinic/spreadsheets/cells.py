@@ -9,7 +9,7 @@ from import_export.widgets import Widget
 
 # Beginnings that spreadsheet programs read as a formula; the wide ones are from East Asian keyboards.
 _SIGNS = "=+\\-@＝＋－＠"
-# At the beginning of a text, or after a semicolon or tab, which separate cells in much of Europe.
+# At the beginning of a text, or after a character that may separate cells.
 _BLANKS = r"[^\S\t\r\n]*"
 _FORMULA = re.compile(rf"(^|[;|\t\r\n])(?={_BLANKS}[{_SIGNS}])")
 _GUARDED = re.compile(rf"(^|[;|\t\r\n])'(?={_BLANKS}[{_SIGNS}])")

@@ -36,7 +36,7 @@ from patients.tests.factories import PatientFactory
 ANONYMOUS, NO_ROLE = "anonymous", "no role"
 RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR = "Receptionist", "Manager", "Doctor", "Administrator"
 ALL_ROLES = (ANONYMOUS, NO_ROLE, RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR)
-# The unsafe ones that are meant come last: they may change what the others look at.
+# The supported unsafe methods come last, as they may change data that others read.
 METHODS = ("GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "BREW", "POST")
 
 NO_ROLES = set()
@@ -72,7 +72,7 @@ def admin_pages(model, pk, *, writers=ADMIN, changers=ADMIN, removers=ADMIN):
     }
 
 
-# The appointment, its patient and its doctor are the doctor's own; of somebody else's, see further down.
+# The doctor's own records; those of others are below.
 TABLE = {
     "livez": page("/livez", get=EVERYBODY),
     "readyz": page("/readyz", get=EVERYBODY),
@@ -288,20 +288,20 @@ def make_world():
 
 # The walk
 
-# They answer by plain HTTP, too, as load balancers ask.
+# They also answer by plain HTTP, for load balancers.
 PLAIN_TOO = {"livez", "readyz"}
-REDIRECTING = re.compile(r"admin/\w+/\w+/<path:object_id>/")  # to the change page, whatever there is
+REDIRECTING = re.compile(r"admin/\w+/\w+/<path:object_id>/")  # to the change page in any case
 WITH_IDS = {name for name, (address, _row) in TABLE.items() if "{" in address and not REDIRECTING.fullmatch(name)}
 USUAL = ("GET", "HEAD", "POST")
 UNUSUAL = tuple(method for method in METHODS if method not in USUAL)
 OTHER_ROLES = (NO_ROLE, RECEPTIONIST, MANAGER, DOCTOR)
-# To all but the doctor, the records of both doctors are somebody else's, so that one look is enough.
+# For other roles both doctors' records are the same, so one request is enough.
 UNKNOWN_BY = [("unknown", method) for method in ("GET", "POST", "PATCH")]
 OF_OTHERS = {
     True: [("foreign", method) for method in ("GET", "POST", "PATCH")] + UNKNOWN_BY,
     False: [("foreign", "GET"), *UNKNOWN_BY],
 }
-# What a page of the table shows only if its address says more.
+# Content of a page that needs more in its URL.
 MORE = (
     "/?layout=list",
     "/schedule/2026-11-24/?layout=list&tab=all",
@@ -339,7 +339,7 @@ class Call:
     whose: str  # "own", "foreign" or "unknown"; "" where the address names no record
     by_htmx: bool = False
     response: object = None
-    plain: object = None  # the answer by plain HTTP, where it is looked at
+    plain: object = None  # the answer by plain HTTP, if checked
     text: str = ""
     writes: list = field(default_factory=list)  # (verb, table, changed columns)
     entries: list = field(default_factory=list)  # (event, id of the actor) of the audit trail
@@ -396,7 +396,7 @@ def walk(world, role, remote=NEAR):
     A page that looks whether htmx has asked is asked by htmx as well; of others the answer would be the same.
     """
     client = Client(raise_request_exception=False)
-    with rendered_once("403.html", "404.html", "405.html"), looks_at_htmx() as looks:
+    with rendered_once("403.html", "404.html", "405.html"), varies_on_htmx() as looks:
         for call in calls_of(role, world.objects, remote):
             looks.clear()
             answer(call, client, world)
@@ -423,7 +423,7 @@ def answer(call, client, world):
 
 
 @contextmanager
-def looks_at_htmx():
+def varies_on_htmx():
     """Yield a list that grows whenever the htmx header is checked."""
     looks, asked = [], HtmxDetails.__bool__
     with patch.object(HtmxDetails, "__bool__", lambda details: looks.append(details) or asked(details)):

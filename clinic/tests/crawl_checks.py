@@ -21,7 +21,7 @@ from clinic.tests.header_score import Answer, results, score
 
 # Access by role
 
-# What a doctor hears at pages that are open to doctors, of a record that is not the own one. At others all are served.
+# Answers to a doctor for another doctor's record, on pages open to doctors. On other pages all are served.
 FOREIGN_TO_A_DOCTOR = {
     "appointments:appointment_detail": "403",
     "appointments:appointment_calendar": "403",
@@ -51,12 +51,12 @@ UNKNOWN = {
     "admin:auth_user_password_change": "404",
     "api:appointment_cancel": "served",  # 422: missing fields are reported first
 }
-# To everybody else, whatever the role, they are as good as gone. The "own" records are the doctor's.
+# For everyone else, they do not exist. The "own" records are the doctor's.
 ONLY_OWN = {"session_end"}
 
 
 def expected(row, role, method):
-    """Return what a page may answer: exactly one thing, but for outsiders by a method nobody should use.
+    """Return what a page may answer: exactly one answer, except for anonymous users with unsupported methods.
 
     A page for everybody says to everybody which methods it knows.
     """
@@ -106,7 +106,7 @@ def is_refused(call):
     return bool(call.name) and "served" not in expected_of(call)
 
 
-def served_to_its_roles_alone(call):
+def served_only_to_its_roles(call):
     if call.response.status_code >= 500:
         return str(call.response.status_code)
     if not call.name or call.by_htmx:
@@ -120,7 +120,7 @@ def refusal_names_the_methods(call):
         return None
     named = set(call.response["Allow"].replace(" ", "").split(","))
     meant = {*call.row, "HEAD"} if "GET" in call.row and not call.is_api else {*call.row}
-    if call.address.startswith("/admin/"):  # all of it is open by GET and POST, and the admin tells some of the rest
+    if call.address.startswith("/admin/"):  # all is open by GET and POST
         return None if named <= {"GET", "HEAD", "POST", "OPTIONS"} else f"allows {sorted(named)}"
     return None if named == meant else f"allows {sorted(named)}, not {sorted(meant)}"
 
@@ -183,7 +183,7 @@ def words_in(call):
     return {word for word in ALL_WORDS if word in text}
 
 
-def tells_only_what_the_role_may_know(call):
+def contains_only_permitted_data(call):
     words = words_in(call) - (set() if is_refused(call) else SEEN[call.role])
     return f"revealed {sorted(words)}" if words else None
 
@@ -191,7 +191,7 @@ def tells_only_what_the_role_may_know(call):
 # Where it leads
 
 
-def leads_outside(location):
+def redirects_outside(location):
     """Return whether a browser that follows this URL leaves the portal; browsers ignore tabs and line breaks."""
     seen = "".join(char for char in location if char not in "\t\r\n").strip().replace("\\", "/")
     parts = urlsplit(seen)
@@ -203,10 +203,10 @@ def leads_outside(location):
     )
 
 
-def leads_nowhere_else(call):
+def redirects_to_no_other_host(call):
     for header in ("Location", "HX-Redirect"):
         location = call.response.headers.get(header, "")
-        if leads_outside(location):
+        if redirects_outside(location):
             return f"leads to {location}"
     return None
 
@@ -220,7 +220,7 @@ ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
     "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
 }
-# The feed is asked for with what the calendar program has, and holds initials.
+# The feed is requested by its secret URL, and contains initials.
 OWN_CACHING = {"appointments:calendar_feed"}
 
 
@@ -258,7 +258,7 @@ def has_all_headers(call):
     return header_faults(call.response, call.plain, own_caching=call.name in OWN_CACHING) or None
 
 
-# Strangers on another machine
+# Anonymous users on another machine
 
 LOGINS = {"registration/login.html", "accounts/login_late.html"}
 # A calendar program has no login: its secret URL is enough.
@@ -279,7 +279,7 @@ def kind_of(response):
     return str(response.status_code)
 
 
-def stranger_hears_nothing(call):
+def anonymous_user_learns_nothing(call):
     """Anonymous and remote: a login, 401 or 404; 405 for unsupported methods."""
     if call.remote != FAR or call.name in {"livez", BY_KEY} or call.by_htmx:
         return None
@@ -289,12 +289,12 @@ def stranger_hears_nothing(call):
 
 
 CHECKS = (
-    served_to_its_roles_alone,
+    served_only_to_its_roles,
     refusal_names_the_methods,
     refusal_changes_nothing,
     refusal_is_in_the_trail,
-    tells_only_what_the_role_may_know,
-    leads_nowhere_else,
+    contains_only_permitted_data,
+    redirects_to_no_other_host,
     has_all_headers,
-    stranger_hears_nothing,
+    anonymous_user_learns_nothing,
 )

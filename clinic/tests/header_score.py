@@ -87,7 +87,7 @@ class Answer:
     cookies: SimpleCookie = field(default_factory=SimpleCookie)
     host: str = "testserver"
     plain_location: str = ""
-    is_https_only: bool = False  # plain HTTP gets a refusal, be the address known or not
+    is_https_only: bool = False  # plain HTTP is refused for any URL
     asked_from: str = "https://elsewhere.example"
 
 

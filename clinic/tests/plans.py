@@ -44,7 +44,7 @@ def steps_of_sql(sql, params=None):
         cursor.execute(f"EXPLAIN {sql}", params)
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    # No table is read for what cannot be; in angle brackets is the handful of rows that a subquery has found.
+    # Impossible conditions read no table; angle brackets mark the few rows of a subquery.
     return [
         Step(row["key"] is not None, row["type"] in _BOUNDED, str(row))
         for row in rows

@@ -2,7 +2,7 @@
 
 import os
 
-# Neither a developer's .env nor DEBUG=on in the shell changes what is tested.
+# A developer's .env and DEBUG=on in the shell do not affect tests.
 os.environ["ENV_FILE"] = os.devnull
 os.environ["DEBUG"] = "off"
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "t" * 50)
@@ -15,7 +15,7 @@ USE_HTTPS = SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = F
 REQUIRE_SECOND_FACTOR = False  # its own tests switch it on
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "session", "csrf"
 API_CALLS_A_MINUTE = PAGES_A_MINUTE = 0  # tests of all kinds share a minute, and tokens their ids
-WHITENOISE_AUTOREFRESH = True  # files are found where they lie; nothing is collected for tests
+WHITENOISE_AUTOREFRESH = True  # tests serve files from their sources, without collectstatic
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

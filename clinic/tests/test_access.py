@@ -126,7 +126,7 @@ def test_table_lists_exactly_the_existing_urls():
 
 
 def test_portals_table_lists_the_same_methods():
-    admin = {name for name in TABLE if name.startswith(("admin:", "admin/"))}  # all of it is one page of the portal's
+    admin = {name for name in TABLE if name.startswith(("admin:", "admin/"))}  # a single page of the portal
     named = {name: set(row) for name, (address, row) in TABLE.items() if name not in admin}
     head = {name: {"HEAD"} & row for name, row in named.items() if not TABLE[name][0].startswith("/api/")}
 
@@ -191,7 +191,7 @@ def test_anonymous_action_changes_nothing(client, own):
                 assert state() == before
 
 
-# One's own and other people's
+# Own and other users' sessions
 
 
 def test_doctor_acts_on_an_appointment_in_their_own_diary(client, doctor_user):
@@ -374,7 +374,7 @@ def test_deactivated_user_is_sent_to_the_login(client, receptionist):
 # Groups
 
 
-def held_by(role):
+def permissions_of_role(role):
     return {
         f"{permission.content_type.app_label}.{permission.codename}"
         for permission in Group.objects.get(name=role).permissions.select_related("content_type")
@@ -385,7 +385,7 @@ def test_group_has_the_permissions_of_its_role():
     with Cases() as case:
         for role in [RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR]:
             with case(role):
-                assert held_by(role) == ROLES[role]
+                assert permissions_of_role(role) == ROLES[role]
 
 
 @pytest.mark.both_databases
@@ -395,7 +395,7 @@ def test_migrate_restores_a_permission_removed_from_a_group():
 
     call_command("migrate", verbosity=0)
 
-    assert "appointments.add_appointment" in held_by(RECEPTIONIST)
+    assert "appointments.add_appointment" in permissions_of_role(RECEPTIONIST)
 
 
 @pytest.mark.both_databases
@@ -405,7 +405,7 @@ def test_migrate_removes_a_permission_added_to_a_group():
 
     call_command("migrate", verbosity=0)
 
-    assert "patients.view_patient" not in held_by(MANAGER)
+    assert "patients.view_patient" not in permissions_of_role(MANAGER)
 
 
 @pytest.mark.both_databases
@@ -414,7 +414,7 @@ def test_migrate_creates_a_missing_group():
 
     call_command("migrate", verbosity=0)
 
-    assert "appointments.treat_own_appointment" in held_by(DOCTOR)
+    assert "appointments.treat_own_appointment" in permissions_of_role(DOCTOR)
 
 
 def test_role_with_an_unknown_permission_is_refused(monkeypatch):

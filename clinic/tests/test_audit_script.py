@@ -90,7 +90,7 @@ def arrive(clinic):
     clinic.people[WARD].post(f"/appointments/{clinic.appointment.pk}/arrive/", {"version": clinic.appointment.version})
 
 
-def cancel_by_program(clinic):
+def cancel_through_api(clinic):
     clinic.program.post(f"/appointments/{clinic.appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "patient"})
 
 
@@ -128,7 +128,7 @@ ACTIONS = [
     arrive,
     at(WARD, "/patients/{c.maria.pk}/"),  # not this doctor's patient
     lambda c: c.program.get(f"/appointments/{c.appointment.pk}"),
-    cancel_by_program,
+    cancel_through_api,
     sign_in(OFFICE, "admin"),
     change_role,
     change_doctor,

@@ -26,7 +26,7 @@ EXPORT = "/patients/export/"
 SESSIONS = "/accounts/sessions/"
 NO_BREAKS = dict.fromkeys(map(ord, "\x00\t\r\n"))  # which no header holds
 
-# Written down a second time; nothing here is read from clinic.access.
+# Repeated here on purpose; nothing is read from clinic.access.
 BOTH = ("GET", "POST")
 ASKED = {
     "appointments:appointment_export": ("GET",),

@@ -131,7 +131,7 @@ def test_static_file_has_isolation_headers_and_is_cacheable(client, settings):
     assert "no-store" not in headers["cache-control"]
 
 
-# The score itself: what it takes away for each fault
+# The score: points lost for each fault
 
 
 POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'"

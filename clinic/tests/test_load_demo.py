@@ -117,7 +117,7 @@ def test_plan_on_a_sunday_uses_that_day_and_no_other_of_a_weekend():
     ("at", "last_working_day", "today"),
     [
         (NOW, [Status.BOOKED, Status.ARRIVED], [Status.BOOKED]),
-        (NOW.replace(hour=7), [Status.BOOKED, Status.ARRIVED], []),  # nobody has been seen yet
+        (NOW.replace(hour=7), [Status.BOOKED, Status.ARRIVED], []),  # before the first consultation
         (SUNDAY, [Status.BOOKED, Status.ARRIVED], [Status.BOOKED]),
     ],
     ids=["morning", "before opening", "Sunday"],

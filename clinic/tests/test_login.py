@@ -36,7 +36,7 @@ def error_codes(response):
     return [error.code for error in response.context["form"].non_field_errors().as_data()]
 
 
-def is_let_in(**options):
+def can_log_in(**options):
     client = Client()
     return sign_in(password=PASSWORD, client=client, **options).status_code == 302 and get_user(client).is_authenticated
 
@@ -86,16 +86,16 @@ def test_behind_a_proxy_the_address_that_it_has_added_counts(receptionist, setti
     for number in range(30):
         sign_in(**{"x-forwarded-for": f"203.0.113.{number}, 198.51.100.7"})
 
-    assert not is_let_in(**{"x-forwarded-for": "198.51.100.7"})
+    assert not can_log_in(**{"x-forwarded-for": "198.51.100.7"})
     assert AccessAttempt.objects.values_list("ip_address", flat=True).distinct().get() == "198.51.100.7"
-    assert is_let_in(**{"x-forwarded-for": "198.51.100.8"})
+    assert can_log_in(**{"x-forwarded-for": "198.51.100.8"})
 
 
 def test_other_user_at_the_same_address_can_log_in(receptionist, manager):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
 
-    assert is_let_in(username="manager")
+    assert can_log_in(username="manager")
 
 
 @pytest.mark.both_databases
@@ -103,14 +103,14 @@ def test_one_user_from_many_addresses_is_locked_out(receptionist):
     for number in range(MAX_FOR_USER):
         assert sign_in(address=f"10.0.1.{number}").status_code == (429 if number == MAX_FOR_USER - 1 else 200)
 
-    assert not is_let_in(address="10.0.2.1")
+    assert not can_log_in(address="10.0.2.1")
 
 
 def test_one_try_fewer_from_many_addresses_is_not(receptionist):
     for number in range(MAX_FOR_USER - 1):
         sign_in(address=f"10.0.1.{number}")
 
-    assert is_let_in(address="10.0.2.1")
+    assert can_log_in(address="10.0.2.1")
 
 
 @pytest.mark.both_databases
@@ -118,15 +118,15 @@ def test_one_address_with_many_users_is_locked_out(receptionist):
     for number in range(MAX_FROM_ADDRESS):
         sign_in(username=f"somebody{number}")
 
-    assert not is_let_in()
-    assert is_let_in(address="10.0.0.2")
+    assert not can_log_in()
+    assert can_log_in(address="10.0.0.2")
 
 
 def test_one_try_fewer_with_many_users_is_not(receptionist):
     for number in range(MAX_FROM_ADDRESS - 1):
         sign_in(username=f"somebody{number}")
 
-    assert is_let_in()
+    assert can_log_in()
 
 
 @pytest.mark.both_databases
@@ -134,8 +134,8 @@ def test_addresses_of_one_ipv6_subscriber_count_as_one(receptionist):
     for number in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(address=f"2001:db8:1:2::{number + 1}")
 
-    assert not is_let_in(address="2001:db8:1:2:ffff::1")
-    assert is_let_in(address="2001:db8:1:3::1")
+    assert not can_log_in(address="2001:db8:1:2:ffff::1")
+    assert can_log_in(address="2001:db8:1:3::1")
 
 
 @pytest.mark.both_databases
@@ -151,11 +151,11 @@ def test_spellings_of_a_name_do_not_multiply_the_tries(receptionist):
     for variant in ["reception", "Reception", "RECEPTION", "réception", "ｒｅｃｅｐｔｉｏｎ"]:
         sign_in(username=variant)
 
-    assert not is_let_in()
+    assert not can_log_in()
 
 
 @pytest.fixture
-def known_by_eszett():
+def user_found_by_eszett():
     """A user whom MariaDB finds by names with ß, which it compares as s, while `fold` makes it ss."""
     if connection.vendor == "sqlite":
         pytest.skip("SQLite takes no letter for another")
@@ -163,7 +163,7 @@ def known_by_eszett():
 
 
 @pytest.mark.both_databases
-def test_spellings_equal_to_the_database_share_one_lockout(known_by_eszett):
+def test_spellings_equal_to_the_database_share_one_lockout(user_found_by_eszett):
     with Cases() as case:
         for spelled in ["m.ßassos", "m.saßsos", "m.sasßos", "m.sassoß", "M.ßaßßoß"]:
             with case(spelled):
@@ -171,16 +171,16 @@ def test_spellings_equal_to_the_database_share_one_lockout(known_by_eszett):
                     sign_in(username=name)
 
                 assert AccessAttempt.objects.values_list("username", flat=True).distinct().count() == 1
-                assert not is_let_in(username="m.sassos")
-                assert not is_let_in(username=spelled)
+                assert not can_log_in(username="m.sassos")
+                assert not can_log_in(username=spelled)
 
 
 @pytest.mark.both_databases
-def test_failures_by_every_spelling_are_reset_with_the_users(known_by_eszett):
+def test_failures_by_every_spelling_are_reset_with_the_users(user_found_by_eszett):
     sign_in(username="m.sassos")
     sign_in(username="m.ßaßßoß", address="10.0.0.2")
 
-    lockout.allow_again(known_by_eszett)
+    lockout.allow_again(user_found_by_eszett)
 
     assert not AccessAttempt.objects.exists()
 
@@ -202,10 +202,10 @@ def test_lock_ends_after_15_minutes(receptionist, now):
         sign_in()
 
     now.shift(COOL_OFF - dt.timedelta(seconds=1))
-    assert not is_let_in()
+    assert not can_log_in()
     now.shift(dt.timedelta(seconds=2))
 
-    assert is_let_in()
+    assert can_log_in()
 
 
 def test_tries_during_a_lockout_do_not_prolong_it(receptionist, now):
@@ -215,7 +215,7 @@ def test_tries_during_a_lockout_do_not_prolong_it(receptionist, now):
     sign_in()
     now.shift(dt.timedelta(seconds=2))
 
-    assert is_let_in()
+    assert can_log_in()
 
 
 @pytest.mark.both_databases
@@ -223,21 +223,21 @@ def test_signing_in_resets_the_failure_count(receptionist):
     for _ in range(2):
         for _ in range(MAX_FROM_ONE_FOR_ONE - 1):
             sign_in()
-        assert is_let_in()
+        assert can_log_in()
 
 
 def test_signing_in_does_not_reset_the_count_of_other_users(receptionist, manager):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(username="manager")
-        is_let_in()
+        can_log_in()
 
-    assert not is_let_in(username="manager")
+    assert not can_log_in(username="manager")
 
 
 def test_sign_in_at_one_address_keeps_lockout_of_another(receptionist):
     for _ in range(MAX_FROM_ONE_FOR_ONE - 1):
         sign_in(address="10.0.0.2")
-    assert is_let_in()
+    assert can_log_in()
 
     assert sign_in(address="10.0.0.2").status_code == 429
 
@@ -247,7 +247,7 @@ def test_failures_that_no_longer_count_are_removed_at_the_next_login(receptionis
     sign_in(username="somebody else", address="10.0.0.9")
     now.shift(COOL_OFF + dt.timedelta(seconds=1))
 
-    assert is_let_in()
+    assert can_log_in()
 
     assert not AccessAttempt.objects.exists()
 
@@ -326,7 +326,7 @@ def test_neither_log_nor_counter_contains_the_input(receptionist, caplog):
     form = {"old_password": "guessed-secret", "new_password1": "chosen-secret", "new_password2": "chosen-secret"}
     client.post("/accounts/password_change/", form, REMOTE_ADDR="10.0.0.2")
     client.post("/accounts/confirm/", {"password": "guessed-secret"}, REMOTE_ADDR="10.0.0.2")
-    is_let_in(address="10.0.0.3")
+    can_log_in(address="10.0.0.3")
 
     stored = str(list(AccessAttempt.objects.values("get_data", "post_data")))
     logged = [record.getMessage() for record in caplog.records if record.name.startswith(("axes", "clinic"))]
@@ -365,7 +365,7 @@ def test_axes_checks_pass_with_nothing_silenced(settings):
 # An administrator helps
 
 
-def let_in_again(client, *users):
+def unlock_user(client, *users):
     sent = {"action": "allow_again", "_selected_action": [user.pk for user in users]}
     return client.post("/admin/clinic/user/", sent)
 
@@ -374,9 +374,9 @@ def test_administrator_unlocks_a_user(in_admin, receptionist, administrator):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
 
-    let_in_again(in_admin, receptionist)
+    unlock_user(in_admin, receptionist)
 
-    assert is_let_in()
+    assert can_log_in()
     entry = AuditEntry.objects.filter(event=Event.CREDENTIAL).get()
     assert (entry.actor, entry.object_id) == (administrator, receptionist.pk)
     assert entry.additional_data == {"what": "allowed_again"}
@@ -391,8 +391,8 @@ def test_administrator_sees_how_many_were_locked_out(in_admin, receptionist, man
         sign_in()
     sign_in(username=manager.username)
 
-    both = in_admin.get(let_in_again(in_admin, receptionist, manager)["Location"])
-    neither = in_admin.get(let_in_again(in_admin, receptionist)["Location"])
+    both = in_admin.get(unlock_user(in_admin, receptionist, manager)["Location"])
+    neither = in_admin.get(unlock_user(in_admin, receptionist)["Location"])
 
     assert messages_of(both) == ["1 can log in again.", "1 was not locked out."]
     assert messages_of(neither) == ["1 was not locked out."]
@@ -425,9 +425,9 @@ def test_administrator_cannot_unlock_a_superuser(in_admin):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(username="root")
 
-    let_in_again(in_admin, superuser)
+    unlock_user(in_admin, superuser)
 
-    assert not is_let_in(username="root")
+    assert not can_log_in(username="root")
 
 
 # Where it leads

@@ -218,7 +218,7 @@ def test_request_id_is_set_only_inside_the_request(log):
     assert [line["request"] for line in lines(log)] == ["abc", None]
 
 
-# What must not stand in it
+# Forbidden content
 
 
 def planted(monkeypatch, error):
@@ -306,7 +306,7 @@ def test_no_line_is_forged_by_an_address_or_a_header(log, at_desk):
                 assert all(line["level"] != "CRITICAL" for line in lines(log))
                 assert "forged" not in raw
                 assert raw.isascii()
-                assert len(lines(log)) == 2  # the request, and Django's word on the refusal
+                assert len(lines(log)) == 2  # the request, and Django's message
 
 
 @pytest.mark.django_db

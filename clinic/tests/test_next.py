@@ -212,7 +212,7 @@ def test_method_cannot_be_overridden(client, receptionist, patient):
 
                     assert response.status_code == 405
                     assert posted.status_code == 200
-                    assert posted.context["form"].errors  # it was taken for what it is, a form without its fields
+                    assert posted.context["form"].errors  # processed as a form without fields
 
 
 STOCK_DJANGO_WRITES = "/patients/new/"

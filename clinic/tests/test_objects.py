@@ -28,7 +28,7 @@ def state():
     """All records that a refused request could change."""
     models = (Appointment, Patient, User, CalendarFeed, Leave, Closure, Timetable, ScheduleChange)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
-    # That a token was used is noted of any call.
+    # Any call may record the use of its token.
     tokens = list(ApiToken.objects.order_by("pk").values("pk", "name", "user", "expires_at", "revoked_at"))
     return rows, tokens, AuditEntry.objects.writes().count()
 

@@ -442,7 +442,7 @@ def test_keyboard_shortcuts_match_the_role(client):
                 assert {key for key in keys if f"<dd>{key}</dd>" in page} == expected
 
 
-# What leaves no trace in the browser, and where an expired session leads
+# Browser storage, and expired sessions
 
 
 def test_message_naming_a_patient_is_stored_in_the_session_only(at_desk):

@@ -36,7 +36,7 @@ PAYLOADS = {
     "comment": "--><!-- zq </textarea></title></style><zq>",
 }
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-VOID |= {"path", "circle", "rect", "line", "use"}  # drawn, and closed in themselves
+VOID |= {"path", "circle", "rect", "line", "use"}  # drawn as closed shapes
 OPTIONAL = {"li", "dt", "dd", "p", "option", "thead", "tbody", "tr", "td", "th", "colgroup", "optgroup"}
 
 

@@ -102,7 +102,7 @@ def test_newer_versions_of_a_pin(outdated):
 def test_invalid_version_names_are_ignored(outdated):
     output = "toy (2.0)\nAvailable versions: 2.0, 1.10.post1, 2013-12-31, 0.9\n  LATEST: 2.0\n"
 
-    assert outdated.versions_told(output) == [Version("2.0"), Version("1.10.post1"), Version("0.9")]
+    assert outdated.parse_versions(output) == [Version("2.0"), Version("1.10.post1"), Version("0.9")]
 
 
 def report(tmp_path, **pip):

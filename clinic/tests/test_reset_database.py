@@ -16,7 +16,7 @@ from clinic.models import AuditEntry
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
-# Tables are dropped and made, which no rollback of a test undoes.
+# Tables are dropped and created, which a test's rollback does not undo.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.both_databases]
 
 
@@ -82,7 +82,7 @@ def test_reset_database_empties_and_migrates(debug):
     assert MigrationRecorder.Migration.objects.filter(applied__gt=oldest).count() == len(before) > 0
     assert set(Group.objects.values_list("name", flat=True)) == ROLES.keys()
     assert all(group.permissions.exists() for group in Group.objects.all())
-    # The tables take new rows, of the kinds that the database knows now.
+    # New rows with the same distribution as in the statistics.
     patient = AppointmentFactory().patient
     assert AuditEntry.objects.get_for_object(patient).get().content_type.model == "patient"
 
@@ -112,7 +112,7 @@ def test_reset_database_drops_all_our_tables(debug, foreign_table):
     reset_database.drop(tables)
 
     assert {"patients_patient", "clinic_user", "clinic_user_groups", "django_migrations"} <= set(tables)
-    # SQLite keeps tables of its own, once another test has asked it to ANALYZE.
+    # SQLite has internal tables after an ANALYZE of another test.
     assert [name for name in connection.introspection.table_names() if not name.startswith("sqlite_")] == [
         foreign_table
     ]

@@ -363,7 +363,7 @@ def keep_many(user, count, now, *, first=0):
         SavedForm.objects.store(user_id=user.pk, path=EDIT.format(pk=number), data="first_name=Corrected")
 
 
-def numbers_kept():
+def saved_numbers():
     return [int(path.split("/")[2]) for path in SavedForm.objects.order_by("created_at").values_list("path", flat=True)]
 
 
@@ -373,7 +373,7 @@ def test_latest_ten_forms_of_a_user_are_saved(at_desk, now):
         now.shift(1)
         assert send(at_desk, f"{KEEP}?path={EDIT.format(pk=number)}", {"first_name": "Corrected"}).status_code == 201
 
-    assert numbers_kept() == list(range(2, 12))
+    assert saved_numbers() == list(range(2, 12))
 
 
 @pytest.mark.both_databases
@@ -382,7 +382,7 @@ def test_form_saved_again_counts_as_new(receptionist, now):
     keep_many(receptionist, 1, now)
     keep_many(receptionist, 1, now, first=MAX_OF_USER)
 
-    assert numbers_kept() == [*range(2, MAX_OF_USER), 0, MAX_OF_USER]
+    assert saved_numbers() == [*range(2, MAX_OF_USER), 0, MAX_OF_USER]
 
 
 @pytest.mark.both_databases
@@ -436,7 +436,7 @@ def test_two_tabs_saving_forms_simultaneously_leave_ten(receptionist, now, monke
         tab.join()
 
     assert failed == []
-    assert sorted(numbers_kept()) == [*range(2, MAX_OF_USER), 100, 200]
+    assert sorted(saved_numbers()) == [*range(2, MAX_OF_USER), 100, 200]
 
 
 # By the page itself, when its time is up

@@ -57,10 +57,10 @@ def codes(device, receptionist):
 @pytest.fixture
 def half_way(device):
     """A client that has sent the receptionist's password, but no code."""
-    return half_way_in()
+    return password_sent()
 
 
-def half_way_in(**sent):
+def password_sent(**sent):
     client = Client()
     sent = {"username": "reception", "password": PASSWORD} | sent
     assert client.post("/accounts/login/", sent)["Location"] == "/accounts/login/code/"
@@ -94,7 +94,7 @@ def test_password_alone_gives_no_access(half_way):
 
 
 def test_app_code_signs_in_and_redirects(device):
-    client = half_way_in(next="/patients/")
+    client = password_sent(next="/patients/")
 
     assert enter(client, code_of(device))["Location"] == "/patients/"
     assert is_in(client)
@@ -109,7 +109,7 @@ def test_code_may_be_typed_in_groups(half_way, device):
 
 
 def test_code_does_not_redirect_to_another_host(device):
-    client = half_way_in(next="https://evil.example/")
+    client = password_sent(next="https://evil.example/")
 
     assert enter(client, code_of(device))["Location"] == "/"
 
@@ -133,7 +133,7 @@ def test_code_two_steps_away_does_not_sign_in(half_way, device, steps):
 
 def test_accepted_codes_do_not_drift_with_the_clock(device, now):
     for _ in range(3):
-        client = half_way_in()
+        client = password_sent()
         enter(client, code_of(device, 1))
         assert is_in(client)
         now.shift(3 * STEP)
@@ -145,7 +145,7 @@ def test_accepted_codes_do_not_drift_with_the_clock(device, now):
 @pytest.mark.both_databases
 def test_code_works_once(half_way, device):
     enter(half_way, code_of(device))
-    again = half_way_in()
+    again = password_sent()
 
     enter(again, code_of(device))
 
@@ -181,10 +181,10 @@ def test_wrong_codes_count_as_wrong_passwords(half_way, device, now):
 def test_right_password_does_not_reset_the_count_of_wrong_codes(device, now):
     statuses = []
     for _ in range(4):
-        statuses.append(enter(half_way_in(), wrong(code_of(device))).status_code)
+        statuses.append(enter(password_sent(), wrong(code_of(device))).status_code)
         now.shift(dt.timedelta(seconds=20))
 
-    assert enter(half_way_in(), wrong(code_of(device))).status_code == 429
+    assert enter(password_sent(), wrong(code_of(device))).status_code == 429
 
 
 def test_code_right_after_a_wrong_one_has_to_wait(half_way, device, now):
@@ -218,7 +218,7 @@ def test_code_without_csrf_token_does_not_sign_in(half_way, device):
 
 
 def test_code_redirects_to_first_page_if_next_page_is_not_allowed(device):
-    client = half_way_in(next="/admin/")
+    client = password_sent(next="/admin/")
 
     assert enter(client, code_of(device))["Location"] == "/"
 
@@ -267,7 +267,7 @@ def test_session_key_changes_at_each_step(device):
 
 @pytest.mark.both_databases
 def test_recovery_code_signs_in_once(codes, receptionist):
-    first, again = half_way_in(), half_way_in()
+    first, again = password_sent(), password_sent()
 
     enter(first, codes[3])
     enter(again, codes[3])
@@ -278,7 +278,7 @@ def test_recovery_code_signs_in_once(codes, receptionist):
 
 
 def test_recovery_code_is_accepted_in_any_spelling(codes):
-    client = half_way_in()
+    client = password_sent()
 
     enter(client, f" {codes[0].upper().replace('-', ' ')} ")
 
@@ -286,7 +286,7 @@ def test_recovery_code_is_accepted_in_any_spelling(codes):
 
 
 def test_wrong_recovery_code_gets_its_own_message(codes):
-    client = half_way_in()
+    client = password_sent()
 
     recovery = enter(client, "a2345-6789-abcd").context["form"].errors["code"]
     of_app = enter(client, "000000").context["form"].errors["code"]
@@ -297,7 +297,7 @@ def test_wrong_recovery_code_gets_its_own_message(codes):
 
 
 def test_recovery_code_shows_how_many_are_left(codes, device, now):
-    client = half_way_in()
+    client = password_sent()
 
     enter(client, codes[0])
 
@@ -410,7 +410,7 @@ def test_app_code_turns_the_second_factor_on(at_desk, receptionist):
 def test_set_up_code_cannot_be_reused_to_sign_in(at_desk):
     signed, app = begin(at_desk)
     at_desk.post(PAGE, {"secret": signed, "code": code_of(app)})
-    client = half_way_in()
+    client = password_sent()
 
     enter(client, code_of(app))
 

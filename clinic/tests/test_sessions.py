@@ -185,7 +185,7 @@ def test_changed_password_does_not_extend_the_session(client, receptionist, now)
     assert not is_signed_in(client)
 
 
-# What bites at the next request
+# Effects at the next request
 
 
 @pytest.mark.both_databases
@@ -255,7 +255,7 @@ def test_token_has_no_session_to_end(api, now):
 # Messages at the login
 
 
-def says_that_it_has_ended(client, **options):
+def reports_the_ended_session(client, **options):
     response = client.get("/accounts/login/?next=/patients/", **options)
     return "has ended" in response.content.decode()
 
@@ -269,11 +269,11 @@ def test_login_reports_an_expired_session_without_its_user(at_desk, receptionist
 
 
 def test_login_reports_no_expired_session_to_others_or_after_logout(client, at_desk, now):
-    assert not says_that_it_has_ended(client)
+    assert not reports_the_ended_session(client)
 
     at_desk.post("/accounts/logout/")
 
-    assert not says_that_it_has_ended(at_desk)
+    assert not reports_the_ended_session(at_desk)
 
 
 # How long is left
@@ -393,11 +393,11 @@ def test_saving_a_session_keeps_its_last_activity(at_desk, now):
 
 @pytest.mark.both_databases
 def test_session_ended_during_a_request_is_not_recreated(at_desk, monkeypatch):
-    def end_meanwhile(request, permissions):
+    def end_during_request(request, permissions):
         Session.objects.all().delete()
         return True
 
-    monkeypatch.setattr("clinic.web.middleware.is_open_to", end_meanwhile)
+    monkeypatch.setattr("clinic.web.middleware.is_open_to", end_during_request)
 
     assert at_desk.post(PAGE, {"query": "Maria"}).status_code == 400
     assert not Session.objects.exists()
@@ -627,7 +627,7 @@ def test_receptionist_ends_no_sessions_of_others(at_desk, manager):
     assert is_signed_in(theirs)
 
 
-# What a browser calls itself
+# User agents
 
 
 def test_browser_has_a_short_name():

@@ -125,7 +125,7 @@ def test_make_run_says_which_port_to_choose_when_one_is_in_use():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-        # The environment is the tests' own: nothing is installed for this.
+        # Uses the tests' environment: nothing is installed for this.
         done = run("make", "--old-file=.venv/base", "run", f"python={sys.executable}", f"PORT={port}")
 
     wanted = port + 1 if port < 65_535 else 8001

@@ -284,17 +284,17 @@ django.setup()
 from django.core.exceptions import ValidationError
 from clinic.spreadsheets.reader import read_sheet
 
-def most_memory():
+def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 upload = io.BytesIO(sys.stdin.buffer.read())
 upload.size = len(upload.getvalue())
-before = most_memory()
+before = peak_memory()
 try:
     count = sum(1 for row in read_sheet(upload, bool).rows)
 except ValidationError as error:
     count = error.code
-print(count, most_memory() - before)
+print(count, peak_memory() - before)
 """
 
 

@@ -51,7 +51,7 @@ class AvailabilityRecord(models.Model):
         return [], [self]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Lock the diaries, check again, write. Raises LostRace with the rules' codes if somebody else was quicker."""
+        """Lock the diaries, check again, write. Raises LostRace with the rules' codes after a lost race."""
         before = self.version
         try:
             with self._locked():

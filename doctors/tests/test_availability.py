@@ -256,7 +256,7 @@ def test_offered_times_are_exactly_those_that_can_be_booked(
     assert all(can_be_booked(piece.start) for piece in offered)
     start = midnight + minute * MINUTE
     is_offered = any(piece.start <= start < piece.end and start + length <= piece.free_until for piece in offered)
-    if start + length <= next_midnight:  # beyond midnight the hours of the next date count, too
+    if start + length <= next_midnight:  # after midnight the hours of the next date apply
         assert is_offered == can_be_booked(start)
 
 

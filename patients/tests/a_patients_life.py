@@ -69,13 +69,13 @@ class Life:
             self._appointment()
             self._swap()
             self._call_off()
-            self._be_hit()
-            StoredResponse.objects.update(created_at=A_MOMENT_AGO)  # later than a day ago, when somebody logs in
+            self._displaced()
+            StoredResponse.objects.update(created_at=A_MOMENT_AGO)  # less than a day ago at the next login
         with time_machine.travel(A_MOMENT_AGO, tick=False):
             self.desk_client, self.admin_client = signed_in(self.desk), signed_in(self.admin)
             self._close()
-            self._be_looked_for()
-            self._be_imported_again()
+            self._in_search()
+            self._in_import()
 
     def _register(self):
         """Register the patient through the API, whose response is stored for repeated requests."""
@@ -132,10 +132,10 @@ class Life:
             appointment, reason="Called-off-for-a-funeral", cancelled_by="patient", by=self.desk
         )
 
-    def _be_hit(self):
-        self.hit_appointment = self._booked(self.patient, day(10))
-        open_schedule_change([self.hit_appointment], cause="Leave", by=self.admin)
-        DisplacedAppointment.objects.get(appointment=self.hit_appointment).mark_informed(by=self.desk)
+    def _displaced(self):
+        self.displaced_appointment = self._booked(self.patient, day(10))
+        open_schedule_change([self.displaced_appointment], cause="Leave", by=self.admin)
+        DisplacedAppointment.objects.get(appointment=self.displaced_appointment).mark_informed(by=self.desk)
 
     def _booked(self, patient, start_time, **texts):
         return actions.book(
@@ -147,14 +147,14 @@ class Life:
         for appointment in Appointment.objects.filter(status="booked"):
             self.desk_client.post(f"/appointments/{appointment.pk}/attended/", {"version": appointment.version})
 
-    def _be_looked_for(self):
+    def _in_search(self):
         """Search, which stores the query in a session, with unread messages."""
         self.desk_client.post("/patients/", {"query": "quillon zoë"})
         self.desk_client.get("/schedule/2026-11-04/print/")
         typing = signed_in(self.desk)
         typing.post("/patients/", {"query": "zoe-fea"})
 
-    def _be_imported_again(self):
+    def _in_import(self):
         rows = "Quillon,Featherby,quillon.old@example.org,,\nNora,New,nora@example.org,,\n"
         file = SimpleUploadedFile("patients.csv", (CSV + rows).encode(), content_type="text/csv")
         response = self.admin_client.post("/patients/import/", {"file": file, "month_first": "day"})

@@ -303,7 +303,7 @@ def test_texts_of_appointments_are_replaced_by_marks(life):
 
 
 def test_trail_keeps_events_times_users_and_fields(life):
-    def entries_of_the_trail():
+    def audit_entries():
         entries = AuditEntry.objects.exclude(changes__has_key="anonymised_at").order_by("pk")
         return [
             (each.pk, each.event, each.action, each.timestamp, each.actor_id, each.remote_addr, each.object_id,
@@ -311,11 +311,11 @@ def test_trail_keeps_events_times_users_and_fields(life):
             for each in entries
         ]  # fmt: skip
 
-    before = entries_of_the_trail()
+    before = audit_entries()
 
     anonymise(life.patient, by=life.admin)
 
-    assert entries_of_the_trail() == before
+    assert audit_entries() == before
 
 
 def test_trail_of_the_record_shows_anonymised(life):
@@ -367,7 +367,7 @@ def test_history_of_an_anonymised_patients_appointment_can_be_read(life):
 
 
 def test_every_page_about_the_patient_is_served_without_a_former_value(life):
-    appointments = (life.appointment, life.given, life.taken, life.cancelled, life.hit_appointment)
+    appointments = (life.appointment, life.given, life.taken, life.cancelled, life.displaced_appointment)
     anonymise(life.patient, by=life.admin)
 
     pages = [
@@ -497,7 +497,7 @@ def test_error_half_way_changes_nothing(life, monkeypatch):
     assert places_of(*FORMER) == before
 
 
-# What an anonymised patient no longer can
+# Actions refused for an anonymised patient
 
 
 @pytest.fixture

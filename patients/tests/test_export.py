@@ -118,7 +118,7 @@ def test_patients_are_read_chunk_by_chunk(in_admin, monkeypatch):
 
     reading = [query["sql"] for query in queries if "date_of_birth" in query["sql"]]
     assert len(rows) == 8
-    assert len(reading) == 4  # three with patients, and one that finds no more
+    assert len(reading) == 4  # three with patients, and an empty one
     assert all("LIMIT 3" in sql for sql in reading)
 
 

@@ -689,13 +689,13 @@ def test_email_registered_between_check_and_write_rolls_the_import_back(in_admin
     insert = PatientImporter.insert
     batches = []
 
-    def insert_after_somebody_quicker(importer, records):
+    def insert_after_rival(importer, records):
         batches.append(len(records))
         if len(batches) == 2:
             in_another_connection(lambda: PatientFactory(email=records[-1].email))
         insert(importer, records)
 
-    with patch.object(PatientImporter, "insert", insert_after_somebody_quicker):
+    with patch.object(PatientImporter, "insert", insert_after_rival):
         response = in_admin.post(address, follow=True)
 
     assert batches == [500, 100, 500]  # repeated, and found to have changed in the second batch
@@ -720,13 +720,13 @@ def test_two_simultaneous_confirmations_import_once(in_admin, administrator):
 
     second = threading.Thread(target=second_click)
 
-    def insert_while_clicked_again(importer, records):
+    def insert_during_second_click(importer, records):
         if not second.ident:
             second.start()
             second.join(timeout=1)  # it waits for the draft
         insert(importer, records)
 
-    with patch.object(PatientImporter, "insert", insert_while_clicked_again):
+    with patch.object(PatientImporter, "insert", insert_during_second_click):
         answers.append(messages_of(in_admin.post(address, follow=True)))
         second.join()
 

@@ -162,7 +162,7 @@ def as_json(data):
 
 
 def test_notice_shows_whether_the_patient_was_informed(life, data):
-    (appointment,) = (each for each in data["appointments"] if each["id"] == life.hit_appointment.pk)
+    (appointment,) = (each for each in data["appointments"] if each["id"] == life.displaced_appointment.pk)
     (notice,) = appointment["notices"]
 
     assert (notice["start_time"], notice["informed_by"]) == (day(10), "Receptionist")

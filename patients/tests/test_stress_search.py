@@ -127,7 +127,7 @@ def statements(captured):
     return [query["sql"] for query in captured if query["sql"].startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))]
 
 
-def hanging(client, text):
+def suggestions(client, text):
     """Return the number of suggestions in the top bar, and the SQL."""
     with CaptureQueriesContext(connection) as captured:
         response = client.post(SEARCH, {"query": text}, headers={"HX-Request": "true"})
@@ -163,9 +163,9 @@ def steps_on_records(queries):
 def test_hundred_thousand_patients_are_searched_by_index_in_few_queries(at_desk, many):
     other = Patient.objects.get(pk=PATIENTS // 2)
     assert set(other.search_keys.values_list("key", flat=True)) == other.wanted_search_keys()
-    hanging(at_desk, "nobody")  # fills the caches
+    suggestions(at_desk, "nobody")  # fills the caches
 
-    for ask in (hanging, listed):
+    for ask in (suggestions, listed):
         for text, count in (NARROW | BROAD).items():
             found, queries = ask(at_desk, text)
 

@@ -60,16 +60,16 @@ class Complaints(list):
 
 def assert_accessible(page):
     """Assert that axe finds nothing on the page as it is now: WCAG 2.2, A and AA."""
-    # The package belongs to the browser tests, and this module is imported when they are only being looked for.
+    # The package is only installed for browser tests, but this module is imported at collection.
     from axe_playwright_python.sync_playwright import Axe
 
-    page.wait_for_load_state()  # its words are there before its styles
+    page.wait_for_load_state()  # text appears before styles
     options = {"runOnly": {"type": "tag", "values": WCAG_2_2_AA}, "resultTypes": ["violations"]}
     violations = Axe().run(page, options=options).response["violations"]
-    assert not violations, f"axe on “{page.title()}” ({page.url}):\n" + "\n".join(map(_told, violations))
+    assert not violations, f"axe on “{page.title()}” ({page.url}):\n" + "\n".join(map(_violation_text, violations))
 
 
-def _told(violation):
+def _violation_text(violation):
     nodes = (f"    {' '.join(map(str, node['target']))}: {_why(node)}" for node in violation["nodes"])
     return f"  {violation['id']}: {violation['help']}\n" + "\n".join(nodes)
 

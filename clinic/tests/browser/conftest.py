@@ -115,7 +115,7 @@ def saved_states():
 def fresh_database(request, now, django_db_setup, django_db_blocker, saved_states):
     """A database for this test only, with the clinic's records if the test uses `clinic`."""
     if connection.vendor != "sqlite":
-        # Servers have no copy that is as quick: pytest-django flushes.
+        # On database servers, pytest-django flushes.
         request.getfixturevalue("_django_db_helper")
         yield None
         return
@@ -160,7 +160,7 @@ def before_answering(monkeypatch):
     """
 
     def arrange(do):
-        # What the running server looks up at each request; its middleware it has bound at its start.
+        # Looked up by the running server at each request; its middleware is bound at the start.
         refused_length = middleware.refused_length
 
         def do_first(request):
@@ -207,7 +207,7 @@ def patience(queries_beside_playwright):
 
 @pytest.fixture(scope="session")
 def browser_context_args(browser_context_args):
-    # Without motion, nothing is looked at while it is fading in.
+    # Without motion, nothing is checked while it is fading in.
     return browser_context_args | {"locale": "en-GB", "timezone_id": "Europe/Lisbon", "reduced_motion": "reduce"}
 
 

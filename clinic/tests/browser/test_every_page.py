@@ -26,7 +26,7 @@ from doctors import views as doctor_views
 
 
 def fill(label, text):
-    labelled = re.compile(rf"^\s*{re.escape(label)}\W*$")  # with or without the mark of a field that must be filled in
+    labelled = re.compile(rf"^\s*{re.escape(label)}\W*$")  # with or without the mark of a required field
     return lambda page: page.get_by_role("main").get_by_label(labelled).fill(text)
 
 
@@ -92,11 +92,11 @@ def at(address, text, *steps, who="receptionist", is_alone=False):
 BOOK = "/appointments/book/"
 # Another patient at a time at which the doctor is booked.
 TAKEN = BOOK + "?doctor={doctors.ferreira.pk}&date=2026-11-24&time=10:30&patient={patients.wozniak.pk}"
-# A leave that hits the appointments of the rest of the day.
+# Leave that displaces the appointments of the rest of the day.
 LEAVE = "/doctors/{doctors.ferreira.pk}/leave/"
 LEAVE_STEPS = (fill("First day", "2026-11-24"), fill("Reason", "Ill"))
 
-# A file with somebody new, somebody with the same phone number as Zoë Müller, and Maria Santos herself.
+# A file with a new patient, one with the phone number of Zoë Müller, and Maria Santos.
 COLUMNS = "First name,Last name,E-mail,Phone number,Date of birth\n"
 NEW = (
     COLUMNS
@@ -268,14 +268,14 @@ SHOWN = {
 SEEN_BY_NOBODY = {
     "livez",
     "readyz",
-    "session_left",  # what a page asks by itself
+    "session_left",  # background requests of a page
     "appointments:schedule_version",
     "appointments:calendar_feed",  # files for calendar programs
     "appointments:appointment_calendar",
     "api_root",
     "api_unknown",
 }
-# What programs call; the documentation, a page of a library, is in test_api_docs.py.
+# API URLs; the documentation page is in test_api_docs.py.
 FOR_PROGRAMS = ("api:", "fhir:")
 
 ON = {"1440 pixels": SCREEN, "390 pixels": PHONE}
@@ -349,7 +349,7 @@ def test_error_pages_are_accessible(open_for, clinic, monkeypatch, complaints, s
         found += [f"{heading}: {each}" for each in barriers(page, at("/doctors/", heading), clinic)]
         others = [each for each in complaints if not re.search(rf"{page.url}: 50\d$", each)]
         found += [f"{heading}: {each}" for each in others]
-        complaints.clear()  # of the answer that is looked at
+        complaints.clear()  # of the checked answer
 
     assert not found, "\n".join(found)
 

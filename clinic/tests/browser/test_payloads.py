@@ -135,7 +135,7 @@ def search(page):
     look_for_harm(page)
     page.get_by_label("Find patient").press("Enter")
     page.get_by_role("main").get_by_role("link", name=MARK).first.wait_for()
-    page.wait_for_load_state()  # before its stylesheets are there, a page is as wide as its text
+    page.wait_for_load_state()  # without its stylesheets, a page is as wide as its text
     look_for_harm(page)
 
 

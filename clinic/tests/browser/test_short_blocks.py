@@ -11,8 +11,8 @@ from clinic.tests.browser.scene import THURSDAY, TODAY, at
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-# To which block each point around a block belongs, on a grid fine enough to meet every button: one is 24 by 24 pixels.
-# The rounded corners of a block belong to none.
+# The block at each point around a block, on a grid finer than the smallest button, 24 by 24 pixels.
+# The rounded corners of a block are outside it.
 OWNERS = """(of) => Object.fromEntries([...document.querySelectorAll(".block")].flatMap((block) => {
   const { left, right, top, bottom } = block.getBoundingClientRect();
   const near = of.getBoundingClientRect();

@@ -63,34 +63,41 @@ def read_search(request: HttpRequest, kind: Kind) -> FhirQuery:
 
     Unknown parameters are refused, since ignoring them would find more, unless `Prefer: handling=lenient` is sent.
     """
-    sent = _sent(request, kind)
     base = base_url(request)
-    read: dict[str, list[Any]] = {}
-    pairs: list[tuple[str, str]] = []
-    control: dict[str, str] = {}
-    for full_name, text in sent:
-        name = _base_name(full_name)
-        if name in kind.parameters:
-            parameter = kind.parameters[name]
-            read.setdefault(name, []).append(_read(full_name, name, parameter, text, base))
-            if not parameter.is_personal:
-                pairs.append((full_name, text))
-        elif not _takes_control(kind, full_name, text):
-            _refuse_unless_lenient(request)
-        elif full_name != "_format":
-            control[full_name] = text
-    is_count = control.get("_summary") == "count"
+    values, pairs, control = _parsed(request, kind, base)
     pairs += [(name, text) for name, text in control.items() if name not in ("_count", "after")]
+    is_count = control.get("_summary") == "count"
     return FhirQuery(
         kind=kind,
         base=base,
-        values=read,
+        values=values,
         pairs=pairs,
         count=0 if is_count else _count_of(control.get("_count", str(USUAL_COUNT))),
         sort=control.get("_sort", ""),
         after=control.get("after", ""),
         has_total=control.get("_total") != "none",
     )
+
+
+def _parsed(
+    request: HttpRequest, kind: Kind, base: str
+) -> tuple[dict[str, list[Any]], list[tuple[str, str]], dict[str, str]]:
+    """Return the values by parameter, the pairs that links repeat, and the parameters of the result."""
+    values: dict[str, list[Any]] = {}
+    pairs: list[tuple[str, str]] = []
+    control: dict[str, str] = {}
+    for full_name, text in _sent(request, kind):
+        name = _base_name(full_name)
+        if name in kind.parameters:
+            parameter = kind.parameters[name]
+            values.setdefault(name, []).append(_read(full_name, name, parameter, text, base))
+            if not parameter.is_personal:
+                pairs.append((full_name, text))
+        elif not _takes_control(kind, full_name, text):
+            _refuse_unless_lenient(request)
+        elif full_name != "_format":
+            control[full_name] = text
+    return values, pairs, control
 
 
 def _sent(request: HttpRequest, kind: Kind) -> list[tuple[str, str]]:

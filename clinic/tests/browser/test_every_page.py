@@ -163,7 +163,7 @@ SHOWN = {
     "book": at(BOOK, "Book an appointment"),
     "book, nothing chosen": at(BOOK, "Find the patient and choose the right one.", send),
     "book, patients found": at(BOOK, "Maria Santos", fill("Patient's name, phone or e-mail", "santos")),
-    "book, no patient found": at(BOOK, "No patients match", fill("Patient's name, phone or e-mail", "nobody like that")),
+    "book, no patient found": at(BOOK, "No patients match", fill("Patient's name, phone or e-mail", "no such name")),
     "book, patient picked": at(BOOK + "?patient={patients.haddad.pk}", "سمير حداد"),
     "book, refused": at(TAKEN, "booked 10:30", send),
     "appointment": at("/appointments/{booked.pk}/", "Results"),
@@ -175,7 +175,9 @@ SHOWN = {
     "cancel, refused": at("/appointments/{booked.pk}/cancel/", "This field is required.", send),
     "patients": at("/patients/", "Patients"),
     "patients, found": at("/patients/", "Maria Santos", fill("Name, phone or e-mail", "santos"), press("Find")),
-    "patients, none found": at("/patients/", "No patients match", fill("Name, phone or e-mail", "nobody like that"), press("Find")),
+    "patients, none found": at(
+        "/patients/", "No patients match", fill("Name, phone or e-mail", "no such name"), press("Find")
+    ),
     "patient": at("/patients/{patients.santos.pk}/", "9 March 1984"),
     "patient without appointments": at("/patients/{patients.brown.pk}/", "Olive Brown"),
     "register": at("/patients/new/", "Register a patient"),

@@ -8,6 +8,7 @@ from django.urls import Resolver404, resolve, reverse
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.web.http import StaffRequest
+from clinic.web.return_url import referring_page
 
 FILTERS = ("doctor", "specialization", "layout")
 
@@ -21,14 +22,14 @@ def schedule_url(day: dt.date | None, filters: dict[str, str]) -> str:
 def origin_url(request: StaffRequest) -> str:
     """Return the day, week or affected-appointments page that the user came from, with its filters; "" for others.
 
-    Only ids and filters are read from it; it is never redirected to.
+    `from` in the address goes first, as it is: only ids and filters are read from it, and it is never redirected to.
     """
     if "from" in request.GET:
         return request.GET["from"]
-    address = _parts(request.headers.get("Referer", ""))
+    address = _parts(referring_page(request))
     is_day = address.path == "/" or address.path.startswith(reverse("appointments:schedule_now"))
     is_origin = is_day or bool(_named(address.path, "doctor_week") or _named(address.path, "schedule_change_detail"))
-    return f"{address.path}?{address.query}" if is_origin and address.netloc == request.get_host() else ""
+    return f"{address.path}?{address.query}" if is_origin else ""
 
 
 def is_schedule_change_url(address: str) -> bool:

@@ -228,7 +228,7 @@ class BookingForm(SlotForm):
 
 
 class MoveForm(VersionedForm, SlotForm):
-    move_reason = forms.CharField(label="Why (optional)", max_length=200, required=False)
+    move_reason = forms.CharField(label="Reason for the move (optional)", max_length=200, required=False)
 
     def __init__(self, data: Any = None, *, appointment: Appointment, initial: dict[str, Any] | None = None) -> None:
         wall = clinic_time.local(appointment.start_time)

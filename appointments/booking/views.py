@@ -7,7 +7,7 @@ JavaScript, and personal data never appear in an address.
 import uuid
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -36,6 +36,15 @@ from patients.views import record_found
 _STEPS = {"find", "pick", "change_patient", "register", "search_again", "take", "look", "later"}
 
 
+class PatientChoice(NamedTuple):
+    """Whom the appointment is for: the picked patient, or the form of a new one, or the patients found so far."""
+
+    picked: Patient | None
+    new_form: PatientForm | None = None
+    found: list[Patient] | None = None  # up to `MAX_FOUND + 1`; None without a search
+    query: str = ""
+
+
 def appointment_book(request: StaffRequest) -> HttpResponse:
     """Book an appointment at a time or as a walk-in, for a known or a new patient."""
     sent = sent_data(request)
@@ -48,7 +57,7 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
             "patient": picked and picked.pk,
             "next": origin_url(request),
         }
-        return _booking_page(request, BookingForm(initial=initial | slot_initial(request.GET)), picked=picked)
+        return _booking_page(request, BookingForm(initial=initial | slot_initial(request.GET)), PatientChoice(picked))
     if request.method != "POST" or _is_step(sent):
         return _booking_step(request, sent)
     return _book(request)
@@ -64,20 +73,15 @@ def _asks_for_patient(typed: Any) -> bool:
 
 
 def _book(request: StaffRequest) -> HttpResponse:
-    typed = with_slot(request.POST.dict(), "at")
-    typed = _with_registered(typed)
+    typed = _with_registered(with_slot(request.POST.dict(), "at"))
     registers, walks_in = "registers" in typed, _walks_in(typed)
     patient_form = PatientForm(typed, prefix="new") if registers else None
     form = BookingForm(typed | ({"date": "", "time": ""} if walks_in else {}), registers=registers, walks_in=walks_in)
     is_patient_valid = patient_form is None or patient_form.is_valid()  # first, so that both forms show their errors
     if form.is_valid() and is_patient_valid:
-        try:
-            appointment = _arrange(form, patient_form, walks_in=walks_in, by=request.user)
-        except ValidationError as refusal:
-            _show_refusal(refusal, form, patient_form)
-        else:
-            done = "Walk-in" if walks_in else "Booked"
-            messages.success(request, f"{done}: {appointment.patient}, {appointment}.")
+        appointment = _booked(form, patient_form, walks_in=walks_in, by=request.user)
+        if appointment is not None:
+            messages.success(request, f"{'Walk-in' if walks_in else 'Booked'}: {appointment.patient}, {appointment}.")
             return redirect_or_reload(request, appointment_url(appointment, origin_url=typed.get("next", "")))
     if registers and "registers" not in _with_registered(typed):
         return _book(request)  # the conflict is this very form, sent twice at once
@@ -85,7 +89,16 @@ def _book(request: StaffRequest) -> HttpResponse:
     picked = form.cleaned_data.get("patient")
     if form.has_error("patient", "invalid_choice"):
         _patient_or_none(request, typed.get("patient", ""))
-    return _booking_page(request, form, picked=picked, patient_form=patient_form)
+    return _booking_page(request, form, PatientChoice(picked, patient_form))
+
+
+def _booked(form: BookingForm, patient_form: PatientForm | None, *, walks_in: bool, by: User) -> Appointment | None:
+    """Return the new appointment; None if it was refused, with the messages in the forms."""
+    try:
+        return _arrange(form, patient_form, walks_in=walks_in, by=by)
+    except ValidationError as refusal:
+        _show_refusal(refusal, form, patient_form)
+        return None
 
 
 def _walks_in(typed: Any) -> bool:
@@ -146,22 +159,11 @@ def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
 
     A form saved while its user was signed out is shown the same way, whichever button had been pressed.
     """
-    typed = with_slot(with_slot(sent.dict(), "at") if request.method != "POST" else sent.dict(), "take")
-    if "pick" in typed:
-        typed["patient"] = typed["pick"]
-    if "change_patient" in typed:
-        typed["patient"] = ""
-    if not {"pick", "search_again"}.isdisjoint(typed):
-        typed.pop("registers", None)
+    typed = _typed_after_step(sent.dict(), was_saved=request.method != "POST")
     query = typed.get("patient_query", "")
-    searches = "find" in typed or (_STEPS.isdisjoint(typed) and _asks_for_patient(typed))
-    found = (
-        list(Patient.objects.search(query).with_next_appointment(request.user)[: MAX_FOUND + 1]) if searches else None
-    )
-    if found is not None:
-        record_found(found[:MAX_FOUND])
+    found = _found(request, typed, query)
     is_part = request.htmx and not is_form_submission(request)
-    if is_part and searches:
+    if is_part and found is not None:
         return render(request, "appointments/booking/_patient_matches.html", _matches(found, query))
     if found is not None and len(found) == 1:
         typed["patient"] = found[0].pk
@@ -169,9 +171,28 @@ def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
     form = BookingForm(initial=typed)
     if is_part:
         return render(request, "appointments/availability/_free_times.html", free_panel(sent, form, patient=picked))
-    return _booking_page(
-        request, form, sent=sent, picked=picked, patient_form=_patient_form_of(typed, query), found=found, query=query
-    )
+    return _booking_page(request, form, PatientChoice(picked, _patient_form_of(typed, query), found, query), sent=sent)
+
+
+def _typed_after_step(typed: dict[str, Any], *, was_saved: bool) -> dict[str, Any]:
+    """Return the form's values after the button pressed; a saved form also has the time that was to be booked."""
+    typed = with_slot(with_slot(typed, "at") if was_saved else typed, "take")
+    if "pick" in typed:
+        typed["patient"] = typed["pick"]
+    if "change_patient" in typed:
+        typed["patient"] = ""
+    if not {"pick", "search_again"}.isdisjoint(typed):
+        typed.pop("registers", None)
+    return typed
+
+
+def _found(request: StaffRequest, typed: dict[str, Any], query: str) -> list[Patient] | None:
+    """Return the patients who match and record the search; None if this step does not search."""
+    if "find" not in typed and not (_STEPS.isdisjoint(typed) and _asks_for_patient(typed)):
+        return None
+    found = list(Patient.objects.search(query).with_next_appointment(request.user)[: MAX_FOUND + 1])
+    record_found(found[:MAX_FOUND])
+    return found
 
 
 def _patient_form_of(typed: dict[str, Any], query: str) -> PatientForm | None:
@@ -202,44 +223,45 @@ def _matches(found: list[Patient] | None, query: str) -> dict[str, Any]:
     }
 
 
-def _booking_page(
-    request: StaffRequest,
-    form: BookingForm,
-    *,
-    picked: Patient | None,
-    patient_form: PatientForm | None = None,
-    found: list[Patient] | None = None,
-    query: str = "",
-    sent: Any = None,
-) -> HttpResponse:
+def _booking_page(request: StaffRequest, form: BookingForm, choice: PatientChoice, *, sent: Any = None) -> HttpResponse:
     form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
-    if picked:
-        AuditEntry.objects.record(Event.READ, picked)
-    elif patient_form and patient_form.duplicates:
-        record_found(patient_form.duplicates)
-    has_time = bool(form["doctor"].value() and form["time"].value())
-    # Where the keyboard focus goes, unless there is a message to read first.
-    next_step = "" if form.is_bound else _next_step(picked, patient_form, found, has_time=has_time)
+    _record_shown(choice)
+    next_step = _next_step(form, choice)
     if next_step == "take":
         form.fields["time" if form["doctor"].value() else "doctor"].widget.attrs["autofocus"] = True
     context = {
         "form": form,
-        "patient_form": None if picked else patient_form,
-        "picked": picked,
-        "picked_age": picked and picked.age_on(clinic_time.today()),
-        "attendance": picked and attendance_of(picked),
         "lengths": COMMON_LENGTHS,
         "next_step": next_step,
         "back_url": day_url(day_of(form), origin_url=str(form["next"].value() or "")),
-        **free_panel(sent or request.POST or request.GET, form, patient=picked),
-        **_matches(found, query),
+        **_patient_context(choice),
+        **free_panel(sent or request.POST or request.GET, form, patient=choice.picked),
     }
     return render(request, "appointments/booking/appointment_book.html", context)
 
 
-def _next_step(
-    picked: Patient | None, patient_form: PatientForm | None, found: list[Patient] | None, *, has_time: bool
-) -> str:
-    if picked is None:
-        return "register" if patient_form else "choose" if found else "find"
-    return "book" if has_time else "take"
+def _record_shown(choice: PatientChoice) -> None:
+    if choice.picked:
+        AuditEntry.objects.record(Event.READ, choice.picked)
+    elif choice.new_form and choice.new_form.duplicates:
+        record_found(choice.new_form.duplicates)
+
+
+def _next_step(form: BookingForm, choice: PatientChoice) -> str:
+    """Return where the keyboard focus goes, unless there is a message to read first."""
+    if form.is_bound:
+        return ""
+    if choice.picked is None:
+        return "register" if choice.new_form else "choose" if choice.found else "find"
+    return "book" if form["doctor"].value() and form["time"].value() else "take"
+
+
+def _patient_context(choice: PatientChoice) -> dict[str, Any]:
+    picked = choice.picked
+    return {
+        "patient_form": None if picked else choice.new_form,
+        "picked": picked,
+        "picked_age": picked and picked.age_on(clinic_time.today()),
+        "attendance": picked and attendance_of(picked),
+        **_matches(choice.found, choice.query),
+    }

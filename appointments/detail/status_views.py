@@ -16,7 +16,8 @@ from appointments.detail.buttons import can_undo
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.statuses import Status
-from clinic.web.http import StaffRequest, next_or, parse_number
+from clinic.web.http import StaffRequest, parse_number
+from clinic.web.return_url import return_url
 
 NO_VERSION = 0  # no appointment has it: a button without a version is refused as outdated
 
@@ -54,10 +55,10 @@ def change_status(
     does not undo two steps.
     """
     appointment = appointment_for(request.user, pk, right)
-    return_url = next_or(request, appointment.get_absolute_url())
+    next_url = return_url(request, appointment.get_absolute_url())
     if appointment.status == to_status:
         messages.info(request, f"{appointment.patient}: already {appointment.get_status_display().lower()}.")
-        return redirect(return_url)
+        return redirect(next_url)
     version = parse_number(request.POST.get("version", "")) or NO_VERSION
     try:
         changed = action(appointment, by=request.user, version=version)
@@ -67,7 +68,7 @@ def change_status(
     else:
         is_undo = action is booking.undo
         messages.success(request, _status_text(changed) if is_undo else done_message(changed, request.user))
-    return redirect(return_url)
+    return redirect(next_url)
 
 
 def done_message(changed: Appointment, user: Any) -> str:

@@ -5,7 +5,7 @@ Pages are by key: `after` in a link is the last row of the page before, as ids a
 
 import datetime as dt
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from appointments.fhir.parameters import Kind, Parameter
 from appointments.fhir.values import MAX_IDS, alternatives, bad_value
+from clinic.db.keyset import Key, KeysetOrder
 from clinic.rest.outcomes import FhirRefused
 from clinic.web.http import parse_number
 
@@ -63,34 +64,41 @@ def read_search(request: HttpRequest, kind: Kind) -> FhirQuery:
 
     Unknown parameters are refused, since ignoring them would find more, unless `Prefer: handling=lenient` is sent.
     """
-    sent = _sent(request, kind)
     base = base_url(request)
-    read: dict[str, list[Any]] = {}
-    pairs: list[tuple[str, str]] = []
-    control: dict[str, str] = {}
-    for full_name, text in sent:
-        name = _base_name(full_name)
-        if name in kind.parameters:
-            parameter = kind.parameters[name]
-            read.setdefault(name, []).append(_read(full_name, name, parameter, text, base))
-            if not parameter.is_personal:
-                pairs.append((full_name, text))
-        elif not _takes_control(kind, full_name, text):
-            _refuse_unless_lenient(request)
-        elif full_name != "_format":
-            control[full_name] = text
-    is_count = control.get("_summary") == "count"
+    values, pairs, control = _parsed(request, kind, base)
     pairs += [(name, text) for name, text in control.items() if name not in ("_count", "after")]
+    is_count = control.get("_summary") == "count"
     return FhirQuery(
         kind=kind,
         base=base,
-        values=read,
+        values=values,
         pairs=pairs,
         count=0 if is_count else _count_of(control.get("_count", str(USUAL_COUNT))),
         sort=control.get("_sort", ""),
         after=control.get("after", ""),
         has_total=control.get("_total") != "none",
     )
+
+
+def _parsed(
+    request: HttpRequest, kind: Kind, base: str
+) -> tuple[dict[str, list[Any]], list[tuple[str, str]], dict[str, str]]:
+    """Return the values by parameter, the pairs that links repeat, and the parameters of the result."""
+    values: dict[str, list[Any]] = {}
+    pairs: list[tuple[str, str]] = []
+    control: dict[str, str] = {}
+    for full_name, text in _sent(request, kind):
+        name = _base_name(full_name)
+        if name in kind.parameters:
+            parameter = kind.parameters[name]
+            values.setdefault(name, []).append(_read(full_name, name, parameter, text, base))
+            if not parameter.is_personal:
+                pairs.append((full_name, text))
+        elif not _takes_control(kind, full_name, text):
+            _refuse_unless_lenient(request)
+        elif full_name != "_format":
+            control[full_name] = text
+    return values, pairs, control
 
 
 def _sent(request: HttpRequest, kind: Kind) -> list[tuple[str, str]]:
@@ -168,56 +176,51 @@ class Page(NamedTuple):
 
 
 class Order(Protocol):
-    def sorted(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """Return the rows in order."""
+    @property
+    def keyset(self) -> KeysetOrder: ...
 
-    def following(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
-        """Return the rows after this cursor."""
+    def read(self, after: str) -> Key:
+        """Return the key that this text of a link stands for, or refuse it."""
 
-    def cursor_of(self, row: Any) -> str:
-        """Return the cursor of a row."""
+    def write(self, key: Key) -> str:
+        """Return the text for a link."""
 
 
 class ByKey:
-    def sorted(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.order_by("pk")
+    keyset = KeysetOrder(("pk",))
 
-    def following(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
+    def read(self, after: str) -> Key:
         number = parse_number(after)
         if number is None:
             raise bad_value("after", "not from a link")
-        return rows.filter(pk__gt=number)
+        return (number,)
 
-    def cursor_of(self, row: Any) -> str:
-        return str(row.pk)
+    def write(self, key: Key) -> str:
+        return str(key[0])
 
 
 @dataclass(frozen=True)
 class ByStart:
-    """In order of start and id, or the reverse."""
+    """In order of start and id, or the reverse. A link has the start in seconds since 1970, and the id."""
 
     is_latest_first: bool = False
 
-    def sorted(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return rows.order_by("-start_time", "-pk") if self.is_latest_first else rows.order_by("start_time", "pk")
+    @property
+    def keyset(self) -> KeysetOrder:
+        return KeysetOrder(("start_time", "pk"), is_descending=self.is_latest_first)
 
-    def following(self, rows: QuerySet[Any], after: str) -> QuerySet[Any]:
+    def read(self, after: str) -> Key:
         match = _CURSOR.fullmatch(after)
-        try:
-            start = _EPOCH + dt.timedelta(seconds=int(match[1])) if match else None
-        except OverflowError:
-            start = None
-        if match is None or start is None:
+        if match is None:
             raise bad_value("after", "not from a link")
-        comparison = "lt" if self.is_latest_first else "gt"
-        # The first condition is implied by the second, but lets the database use an index.
-        bound = Q(**{f"start_time__{comparison}e": start})
-        same_start = Q(**{"start_time": start, f"pk__{comparison}": int(match[2])})
-        return rows.filter(bound, Q(**{f"start_time__{comparison}": start}) | same_start)
+        try:
+            return _EPOCH + dt.timedelta(seconds=int(match[1])), int(match[2])
+        except OverflowError as error:
+            raise bad_value("after", "not from a link") from error
 
-    def cursor_of(self, row: Any) -> str:
-        """Return the start, in seconds since 1970, and the id."""
-        return f"{int(row.start_time.timestamp())}-{row.pk}"
+    def write(self, key: Key) -> str:
+        start, pk = key
+        return f"{int(start.timestamp())}-{pk}"
 
 
 def page_of(rows: QuerySet[Any], query: FhirQuery, order: Order) -> Page:
@@ -225,15 +228,9 @@ def page_of(rows: QuerySet[Any], query: FhirQuery, order: Order) -> Page:
     total = rows.count() if query.has_total or not query.count else None
     if not query.count:
         return Page([], total, None)
-    rest = order.following(rows, query.after) if query.after else rows
-    found = list(order.sorted(rest)[: query.count + 1])
-    return cut(found, total, query.count, order.cursor_of)
-
-
-def cut(found: list[Any], total: int | None, count: int, cursor_of: Callable[[Any], str]) -> Page:
-    """Return the first `count` rows as a page; there is a next one if more were found."""
-    shown = found[:count]
-    return Page(shown, total, cursor_of(shown[-1]) if len(found) > count else None)
+    after = order.read(query.after) if query.after else None
+    shown, last = order.keyset.page(rows, after=after, size=query.count)
+    return Page(shown, total, None if last is None else order.write(last))
 
 
 def without_personal(query: FhirQuery, rows: QuerySet[Any]) -> FhirQuery:

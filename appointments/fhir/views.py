@@ -20,7 +20,6 @@ from appointments.fhir.search import (
     FhirQuery,
     Page,
     base_url,
-    cut,
     page_of,
     read_search,
     without_personal,
@@ -29,6 +28,7 @@ from appointments.fhir.values import bad_value
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary
 from clinic.core import clinic_time
+from clinic.db.keyset import split_page
 from clinic.models import AuditEntry, Event
 from clinic.rest.bodies import FORM
 from clinic.rest.outcomes import FHIR_JSON, FhirRefused, outcome_response
@@ -194,7 +194,8 @@ def _slot_page(found: list[free_busy.SlotTime], query: FhirQuery) -> Page:
         if last is None:
             raise bad_value("after", "not from a link")
         rest = [each for each in found if each[:3] > last[:3]]
-    return cut(rest, total, query.count, lambda each: each.key)
+    shown, are_more = split_page(rest, query.count)
+    return Page(shown, total, shown[-1].key if are_more else None)
 
 
 def _slot_resource(slot: free_busy.SlotTime) -> resources.Resource:

@@ -2,9 +2,8 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 from auditlog.registry import auditlog
@@ -16,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from appointments import locking, rules
+from appointments.models.diary_checks import check_diaries
 from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
@@ -25,7 +25,6 @@ from clinic.core.names import clean_line
 from clinic.db.constraints import CheckConstraintWithoutValidation
 from clinic.db.tracked_fields import TrackedFields
 from clinic.db.transactions import LostRace
-from doctors.availability_loader import load_doctor_availability
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.rules import check_not_anonymised
@@ -161,6 +160,11 @@ class Appointment(TrackedFields):
     def takes_patient(self) -> bool:
         return self.takes_time or (not self._state.adding and self.changes("patient_id"))
 
+    @property
+    def is_reinstated(self) -> bool:
+        """Whether saving this brings a cancelled appointment back."""
+        return not self._state.adding and self.original["status"] == Status.CANCELLED
+
     def _is_rearranged(self) -> bool:
         """Return whether saving this changes doctor or time, or cancels or reinstates the appointment."""
         is_off, was_off = (status == Status.CANCELLED for status in (self.status, self.original["status"]))
@@ -205,7 +209,7 @@ class Appointment(TrackedFields):
         if self._refuses("doctor", "patient") or None in (self.doctor_id, self.patient_id):
             return
         if self.takes_time:
-            self._check_diaries(errors, self.doctor)
+            check_diaries(self, errors, self.doctor)
             errors.raise_any()
 
     def _is_incomplete(self) -> bool:
@@ -262,55 +266,6 @@ class Appointment(TrackedFields):
                     end_time=self.end_time,
                     at=now,
                 )
-
-    def _check_diaries(self, errors: FieldErrors, doctor: Doctor) -> None:
-        """Check what depends on other rows: the doctor is active and available, and doctor and patient are free.
-
-        Five queries, six for a doctor with a gap. Past times are not checked against the doctor's hours or gap.
-        """
-        is_new_start = self._is_reinstated() or self.changes("doctor_id", "start_time")
-        if is_new_start:
-            with errors.at("doctor"):
-                rules.check_active(doctor)
-        is_longer = self.duration_minutes > self.original.get("duration_minutes", 0)
-        is_future_change = (is_new_start or is_longer) and self.start_time > timezone.now()
-        is_overridden = is_future_change and self._check_availability(errors, doctor)
-        is_overridden |= self._check_free(errors, doctor, checks_gap=is_future_change)
-        if is_future_change and not is_overridden:
-            self.outside_hours_reason = ""  # not needed
-
-    def _is_reinstated(self) -> bool:
-        return not self._state.adding and self.original["status"] == Status.CANCELLED
-
-    def _check_availability(self, errors: FieldErrors, doctor: Doctor) -> bool:
-        """Check that the doctor is available; return whether the reason for an exception was needed."""
-        with errors.at("start_time"):
-            time = load_doctor_availability(self.doctor_id, self.start_time, self.end_time)
-            return self._overrides(partial(rules.check_open, time, self.start_time, self.end_time, doctor=doctor))
-        return False
-
-    def _check_free(self, errors: FieldErrors, doctor: Doctor, *, checks_gap: bool) -> bool:
-        """Check that doctor and patient are free; return whether the reason for an exception was needed."""
-        is_overridden = False
-        others = Appointment.objects.exclude(pk=self.pk)
-        in_diary, span = others.for_doctor(self.doctor_id), (self.start_time, self.end_time)
-        with errors.at("start_time"):
-            rules.check_doctor_free(in_diary, *span)
-            if checks_gap:
-                is_overridden = self._overrides(partial(rules.check_gap_kept, in_diary, *span, doctor=doctor))
-        with errors.at("start_time"):
-            rules.check_patient_free(others.for_patient(self.patient_id), *span)
-        return is_overridden
-
-    def _overrides(self, check: Callable[[], None]) -> bool:
-        """Check a rule that a reason overrides; return whether it was needed."""
-        try:
-            check()
-        except ValidationError:
-            if not self.outside_hours_reason:
-                raise
-            return True
-        return False
 
     def _check_times(self) -> None:
         """Refuse what `_set_times` would change silently: a naive start, a fraction of a minute."""
@@ -409,7 +364,7 @@ class Appointment(TrackedFields):
                 rules.check_not_stale(row["version"], seen_version=-1)
         if self.takes_time:
             errors = FieldErrors()
-            self._check_diaries(errors, Doctor.objects.get(pk=self.doctor_id))  # as it is now, under the lock
+            check_diaries(self, errors, Doctor.objects.get(pk=self.doctor_id))  # as it is now, under the lock
             errors.raise_any()
 
 

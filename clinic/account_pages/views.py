@@ -22,8 +22,9 @@ from clinic.accounts import lockout, second_factor
 from clinic.accounts.confirmation import confirm_session, record_second_factor
 from clinic.accounts.models import User
 from clinic.accounts.recovery_codes import RecoveryCode
-from clinic.web.http import StaffRequest, is_local_path, may_open, next_or, sent_data
+from clinic.web.http import StaffRequest, sent_data
 from clinic.web.page_access import CONFIRMED, page_at
+from clinic.web.return_url import is_local_path, may_open, return_url
 
 SECOND_STEP_SECONDS = 5 * 60
 _SECOND_STEP = "second_step"
@@ -40,6 +41,7 @@ class PortalLoginView(LoginView):
         session: Any = self.request.session
         return super().get_context_data(**kwargs) | {"has_ended": session.ended_for is not None}
 
+    # Not `return_url`: Django's own also follows a full address of this host. It reads `next` in the same order.
     def get_success_url(self) -> str:
         """Return the page asked for, if the user may open it: another user may have asked for it."""
         return _allowed_url(self.request, self.get_redirect_url())
@@ -123,9 +125,13 @@ def confirm(request: StaffRequest) -> HttpResponse:
         confirm_session(request, by_second_factor=with_code)
         _warn_if_recovery_code(request, request.user, form)
         lockout.forget_failures(request, request.user)
-        return redirect(next_or(request, resolve_url("account")))
-    next_url = request.POST.get("next") or request.GET.get("next", "")
-    context = {"form": form, "next": next_url, "was_sent": "sent" in request.GET, "back_url": _cancel_url(request)}
+        return redirect(return_url(request, resolve_url("account")))
+    context = {
+        "form": form,
+        "next": return_url(request, ""),
+        "was_sent": "sent" in request.GET,
+        "back_url": _cancel_url(request),
+    }
     return render(request, "accounts/confirm.html", context)
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from clinic.account_pages.session_views import SignOutView
 from clinic.audit.models import AuditEntry, Event
+from clinic.web.return_url import return_url
 
 
 def option_text(record: Model) -> str:
@@ -51,7 +52,7 @@ class ClinicAdminSite(AdminSite):
     def login(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:
         if self.has_permission(request):
             return redirect("admin:index")
-        return redirect_to_login(request.GET.get("next", "/admin/"))
+        return redirect_to_login(return_url(request, "/admin/"))
 
     def logout(self, request: HttpRequest, extra_context: object = None) -> Any:
         return SignOutView.as_view()(request)

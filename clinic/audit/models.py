@@ -135,19 +135,24 @@ class AuditQuerySet(LocalDates, ImmutableQuerySet):
         if patients is not None:
             details |= {"found": len(listed), "patients": listed[:MAX_LISTED]}
         with transaction.atomic(savepoint=False) if listed else nullcontext():
-            entry: Any = self.create(
-                event=event,
-                action=AbstractLogEntry.Action.ACCESS,
-                content_type=ContentType.objects.get_for_model(kind),
-                object_pk="" if pk is None else str(pk),
-                object_id=pk,
-                patient_id=patient_id,
-                additional_data=details or None,
-                cid=get_cid(),
-            )
+            entry = self._create_access(event, kind, pk=pk, patient_id=patient_id, details=details)
             if listed:
                 SeenPatient.objects.record(entry, listed)
         return entry
+
+    def _create_access(
+        self, event: Event, kind: type[models.Model], *, pk: int | None, patient_id: int | None, details: dict[str, Any]
+    ) -> Any:
+        return self.create(
+            event=event,
+            action=AbstractLogEntry.Action.ACCESS,
+            content_type=ContentType.objects.get_for_model(kind),
+            object_pk="" if pk is None else str(pk),
+            object_id=pk,
+            patient_id=patient_id,
+            additional_data=details or None,
+            cid=get_cid(),
+        )
 
     def record_listed(self, event: Event, kind: type[models.Model], records: Iterable[models.Model]) -> None:
         """Write that a list showed these records, all of the model `kind`, if that model stores patients' data."""

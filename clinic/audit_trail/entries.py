@@ -5,7 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.db import models
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.urls import NoReverseMatch
 
 from clinic.accounts.models import User
@@ -20,10 +20,13 @@ from clinic.audit.wording import (
     records_in_details,
 )
 from clinic.core import clinic_time
+from clinic.db.keyset import Key, KeysetOrder
 from clinic.rest.models import ApiToken
 from patients.models import Patient
 
 ROWS_PER_PAGE = 50
+_NEWEST_FIRST = KeysetOrder(("timestamp", "pk"), is_descending=True)
+_NEWEST_LISTED_FIRST = KeysetOrder(("timestamp", "entry_id"), is_descending=True)
 HIDDEN_FIELDS = frozenset({"id", "created_at"})
 HIDDEN_DETAILS = frozenset({"patients", "found"})  # shown in other columns
 
@@ -48,50 +51,42 @@ class AuditFilter:
 def entries_page(filters: AuditFilter, *, before: int | None = None) -> tuple[list[Any], int | None]:
     """Return a page of entries, newest first, and the id to go on from if there are more. At most four queries."""
     after = AuditEntry.objects.filter(pk=before).values_list("timestamp", "pk").first() if before else None
-    entries = _filtered(AuditEntry.objects.all(), filters, after)
+    entries = _filtered(AuditEntry.objects.all(), filters)
     if filters.patient_id is not None:
         entries = AuditEntry.objects.filter(pk__in=_newest_ids_about(filters.patient_id, entries, filters, after))
-    found = list(entries.select_related("actor", "content_type").order_by("-timestamp", "-pk")[: ROWS_PER_PAGE + 1])
-    shown = found[:ROWS_PER_PAGE]
-    return shown, shown[-1].pk if len(found) > ROWS_PER_PAGE else None
+        after = None
+    shown, last = _NEWEST_FIRST.page(entries.select_related("actor", "content_type"), after=after, size=ROWS_PER_PAGE)
+    return shown, None if last is None else last[1]
 
 
-def _filtered(entries: QuerySet, filters: AuditFilter, after: tuple[dt.datetime, int] | None) -> QuerySet:
+def _filtered(entries: QuerySet, filters: AuditFilter) -> QuerySet:
     if filters.user_id is not None:
         entries = entries.filter(actor_id=filters.user_id)
     if filters.event:
         entries = entries.filter(event=filters.event)
-    return _between(entries, filters, after)
+    return _on_days(entries, filters)
 
 
-def _between(rows: QuerySet, filters: AuditFilter, after: tuple[dt.datetime, int] | None, key: str = "pk") -> QuerySet:
-    """Return the rows of the filter's days that follow `after` in the order of newest first."""
+def _on_days(rows: QuerySet, filters: AuditFilter) -> QuerySet:
     if filters.first:
         rows = rows.filter(timestamp__gte=clinic_time.day_bounds(filters.first)[0])
     if filters.last:
         rows = rows.filter(timestamp__lt=clinic_time.day_bounds(filters.last)[1])
-    if after:
-        at, pk = after
-        # The first condition is implied by the second, but lets the database use an index.
-        rows = rows.filter(timestamp__lte=at).filter(Q(timestamp__lt=at) | Q(**{f"{key}__lt": pk}))
     return rows
 
 
-def _newest_ids_about(
-    patient_id: int, entries: QuerySet, filters: AuditFilter, after: tuple[dt.datetime, int] | None
-) -> list[int]:
+def _newest_ids_about(patient_id: int, entries: QuerySet, filters: AuditFilter, after: Key | None) -> list[int]:
     """Return the ids of entries about the patient's own records and of lists that included the patient."""
     # Two queries, each by its index: with OR, the database would read the whole trail.
-    own = entries.filter(patient_id=patient_id).order_by("-timestamp", "-pk")
-    own_keys = list(own.values_list("timestamp", "pk")[: ROWS_PER_PAGE + 1])
-    listed = _between(SeenPatient.objects.filter(patient_id=patient_id), filters, after, "entry_id")
+    own = _NEWEST_FIRST.following(entries.filter(patient_id=patient_id), after)
+    listed = _on_days(SeenPatient.objects.filter(patient_id=patient_id), filters)
     if filters.user_id is not None:
         listed = listed.filter(entry__actor_id=filters.user_id)
     if filters.event:
         listed = listed.filter(entry__event=filters.event)
-    listed_keys = list(
-        listed.order_by("-timestamp", "-entry_id").values_list("timestamp", "entry_id")[: ROWS_PER_PAGE + 1]
-    )
+    listed = _NEWEST_LISTED_FIRST.following(listed, after)
+    own_keys = own.values_list("timestamp", "pk")[: ROWS_PER_PAGE + 1]
+    listed_keys = listed.values_list("timestamp", "entry_id")[: ROWS_PER_PAGE + 1]
     newest = sorted({*own_keys, *listed_keys}, reverse=True)[: ROWS_PER_PAGE + 1]
     return [pk for _timestamp, pk in newest]
 

@@ -10,6 +10,7 @@ from clinic.accounts.models import User
 from clinic.audit.models import AuditEntry, Event
 from clinic.audit_trail.entries import AuditFilter, describe_entries, entries_page
 from clinic.core import clinic_time
+from clinic.db.keyset import split_page
 from clinic.html.widgets import DateInput, make_small
 from clinic.web.http import StaffRequest, parse_number
 from patients.models import Patient
@@ -74,21 +75,14 @@ def audit_trail(request: StaffRequest) -> HttpResponse:
     """List the entries, newest first. A POST searches for a patient to filter by. Looking at the trail is recorded."""
     form = AuditFilterForm(request.GET)
     filters = form.filters()
-    query = request.POST.get("query", "").strip()[:MAX_QUERY]
-    found = list(Patient.objects.search(query)[: MAX_FOUND + 1]) if query else None
-    if found is not None:
-        record_found(found[:MAX_FOUND])
+    search = _search_patients(request)
     AuditEntry.objects.record_by_id(Event.READ, AuditEntry, pk=None, patient_id=filters.patient_id, **filters.details)
     before = parse_number(request.GET.get("before", ""))
     entries, more = entries_page(filters, before=before)
-    context = {
+    context = search | {
         "form": form,
         "patient_id": filters.patient_id,
         "patient": filters.patient_id and Patient.objects.filter(pk=filters.patient_id).first(),
-        "query": query,
-        "found": found and found[:MAX_FOUND],
-        "are_more_found": found is not None and len(found) > MAX_FOUND,
-        "searched": found is not None,
         "rows": describe_entries(entries),
         "filters": _query_string(request),
         "filters_without_patient": _query_string(request, without="patient"),
@@ -96,6 +90,16 @@ def audit_trail(request: StaffRequest) -> HttpResponse:
         "more": more,
     }
     return render(request, "clinic/audit_trail/audit_trail.html", context)
+
+
+def _search_patients(request: StaffRequest) -> dict[str, Any]:
+    """Return what the page shows of a search for a patient, and record whom it found."""
+    query = request.POST.get("query", "").strip()[:MAX_QUERY]
+    if not query:
+        return {"query": "", "searched": False, "found": None, "are_more_found": False}
+    found, are_more = split_page(list(Patient.objects.search(query)[: MAX_FOUND + 1]), MAX_FOUND)
+    record_found(found)
+    return {"query": query, "searched": True, "found": found, "are_more_found": are_more}
 
 
 def _query_string(request: StaffRequest, *, without: str = "") -> str:

@@ -6,12 +6,13 @@ import datetime as dt
 import json
 from typing import Annotated, Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from ninja import Query
 from ninja.responses import NinjaJSONEncoder
 from pydantic import Field, StrictInt
 
+from clinic.db.keyset import Key, KeysetOrder
 from clinic.rest.errors import refuse
 from clinic.rest.types import MAX_ID, StrictSchema
 
@@ -55,42 +56,28 @@ IN_PAGES: dict[str, Any] = {
 def page_of(rows: QuerySet, response: HttpResponse, *, order: tuple[str, ...], cursor: str, limit: int) -> list[Any]:
     """Return the rows after the cursor in this unique, ascending order, and set the next cursor. One query.
 
-    Rows inserted or changed meanwhile move no other row from one page to another.
-
     Raises:
         ValidationError: `cursor`.
     """
-    found = rows.order_by(*order)
-    if cursor:
-        found = found.filter(_after(order, _read(cursor, order, rows)))
-    page = list(found[: limit + 1])
-    if len(page) > limit:
-        page.pop()
-        response[NEXT_CURSOR] = _write([getattr(page[-1], name) for name in order])
+    after = _read(cursor, order, rows) if cursor else None
+    page, last = KeysetOrder(order).page(rows, after=after, size=limit)
+    if last is not None:
+        response[NEXT_CURSOR] = _write(last)
     return page
 
 
-def _after(order: tuple[str, ...], values: list[Any]) -> Q:
-    """Return the condition for rows after these values; the first bound is repeated alone for the index."""
-    after = Q()
-    for number, name in enumerate(order):
-        equal = dict(zip(order[:number], values[:number], strict=True))
-        after |= Q(**equal, **{f"{name}__gt": values[number]})
-    return Q(**{f"{order[0]}__gte": values[0]}) & after
-
-
-def _write(values: list[Any]) -> str:
+def _write(values: Key) -> str:
     # Django's encoder cuts instants to milliseconds; ours are of whole minutes.
     text = json.dumps(values, cls=NinjaJSONEncoder, ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _read(cursor: str, order: tuple[str, ...], rows: QuerySet) -> list[Any]:
+def _read(cursor: str, order: tuple[str, ...], rows: QuerySet) -> Key:
     try:
         values = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
         if not isinstance(values, list) or len(values) != len(order):
             raise ValueError("not of this list")
-        return [_value(rows, name, value) for name, value in zip(order, values, strict=True)]
+        return tuple(_value(rows, name, value) for name, value in zip(order, values, strict=True))
     except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
         raise refuse("cursor", "cursor", "This is not a cursor of this list.") from error
 

@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import Cases
-from clinic.web.http import next_or
+from clinic.web.return_url import return_url
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
@@ -136,7 +136,24 @@ def test_next_url_of_the_portal_is_followed():
     with Cases() as case:
         for target in ["/patients/", "/schedule/2026-11-24/?layout=list", "/appointments/7/"]:
             with case(target):
-                assert next_or(RequestFactory().post("/", {"next": target}), "/other/") == target
+                assert return_url(RequestFactory().post("/", {"next": target}), "/other/") == target
+                assert return_url(RequestFactory().get("/", {"next": target}), "/other/") == target
+
+
+def test_return_url_is_never_on_another_host():
+    with Cases() as case:
+        for target in TRICKS:
+            with case(target):
+                request = RequestFactory().post("/?next=/patients/", {"next": target})
+
+                assert_stays(return_url(request, "/other/"))
+                assert_stays(return_url(RequestFactory().get("/", {"next": target}), "/other/"))
+
+
+def test_next_in_the_form_wins_over_the_address():
+    request = RequestFactory().post("/?next=/patients/", {"next": "/doctors/"})
+
+    assert return_url(request, "/other/") == "/doctors/"
 
 
 def test_anonymous_user_is_never_redirected_to_another_host(client):

@@ -7,8 +7,9 @@ from django.urls import reverse
 
 from clinic.accounts.confirmation import has_shown_second_factor, is_confirmed
 from clinic.accounts.second_factor import device_of, is_required_of
-from clinic.web.http import StaffRequest, referring_page
+from clinic.web.http import StaffRequest
 from clinic.web.page_access import CONFIRMED, SIGNED_IN, Permissions, methods_of
+from clinic.web.return_url import referring_page
 
 _OPEN_WITH_TEMPORARY_PASSWORD = {"password_change", "password_change_done", "logout"}
 _PAGES_OF_BUTTONS = {"session_end": "session_list", "session_end_others": "session_list"}
@@ -39,13 +40,13 @@ def _name_of(request: HttpRequest) -> str:
 
 def _to_confirm(request: HttpRequest) -> str:
     """Return the confirmation page's URL, which leads back; a form that was sent is not processed, and it says so."""
-    query = {"next": _return_url(request)} | ({} if request.method in ("GET", "HEAD") else {"sent": "1"})
+    query = {"next": _page_after_confirming(request)} | ({} if request.method in ("GET", "HEAD") else {"sent": "1"})
     if before := referring_page(request):
         query["back"] = before
     return f"{reverse('confirm')}?{urlencode(query, safe='/')}"
 
 
-def _return_url(request: HttpRequest) -> str:
+def _page_after_confirming(request: HttpRequest) -> str:
     """Return the URL of the page itself; for a button without a page, of the page around it.
 
     For a download it is the page that offers it: a browser keeps showing the old page while it downloads.

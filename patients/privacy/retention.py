@@ -4,15 +4,18 @@ import datetime as dt
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 
 from clinic.core import clinic_time
+from clinic.db.keyset import Key, KeysetOrder
 from clinic.web.http import parse_number
 from patients.models import Patient
 from patients.privacy.holders import registered_holders
 
 PER_PAGE = 50
+# Computed from other tables for each patient, so no index serves it.
+_LONGEST_ABSENT_FIRST = KeysetOrder(("last_contact", "pk"), is_indexed=False)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -50,21 +53,18 @@ def due_patients(*, before: dt.datetime) -> QuerySet[Any]:
 def retention_page(*, before: dt.datetime, after: str = "") -> RetentionPage:
     """Return the due patients after a cursor, each with the holders' `review_columns`. One query."""
     due = due_patients(before=before)
-    if (cursor := _parse_cursor(after)) is not None:
-        instant, pk = cursor
-        due = due.filter(Q(last_contact__gt=instant) | Q(last_contact=instant, pk__gt=pk))
     for holder in registered_holders():
         due = due.annotate(**holder.review_columns())
-    found = list(due[: PER_PAGE + 1])
-    shown = found[:PER_PAGE]
-    return RetentionPage(shown, _cursor_of(shown[-1]) if len(found) > PER_PAGE else "")
+    patients, last = _LONGEST_ABSENT_FIRST.page(due, after=_parse_cursor(after), size=PER_PAGE)
+    return RetentionPage(patients, "" if last is None else _cursor_of(last))
 
 
-def _cursor_of(patient: Any) -> str:
-    return f"{(patient.last_contact - _EPOCH) // _MICROSECOND}-{patient.pk}"
+def _cursor_of(key: Key) -> str:
+    last_contact, pk = key
+    return f"{(last_contact - _EPOCH) // _MICROSECOND}-{pk}"
 
 
-def _parse_cursor(text: str) -> tuple[dt.datetime, int] | None:
+def _parse_cursor(text: str) -> Key | None:
     instant, _dash, pk = text.partition("-")
     since, after_pk = parse_number(instant), parse_number(pk)
     if since is None or after_pk is None:

@@ -127,7 +127,7 @@ SHOWN = {
         press("Change password"),
     ),
     "sessions": at("/accounts/sessions/", "this session"),
-    "password changed": at("/accounts/password_change/done/", "Your password is changed"),
+    "password changed": at("/accounts/password_change/done/", "Your password has been changed"),
     "audit trail": at("/audit/", "Audit trail", who="administrator"),
     "audit trail of a patient": at("/audit/?patient={patients.santos.pk}", "Maria Santos", who="administrator"),
     "audit trail, patients found": at(
@@ -135,7 +135,7 @@ SHOWN = {
     ),
     "login, second step": at("/accounts/login/code/", "Log in to Test Clinic", who=None),
     "account": at("/accounts/", "Your account"),
-    "confirm": at("/accounts/confirm/?next=/&sent=1", "has not been carried out"),
+    "confirm": at("/accounts/confirm/?next=/&sent=1", "Your changes were not saved"),
     "confirm, refused": at(
         "/accounts/confirm/", "This is not your password", fill("Password", "wrong"), press("Confirm")
     ),
@@ -163,7 +163,7 @@ SHOWN = {
     "book": at(BOOK, "Book an appointment"),
     "book, nothing chosen": at(BOOK, "Find the patient and choose the right one.", send),
     "book, patients found": at(BOOK, "Maria Santos", fill("Patient's name, phone or e-mail", "santos")),
-    "book, nobody found": at(BOOK, "Nobody", fill("Patient's name, phone or e-mail", "nobody like that")),
+    "book, no patient found": at(BOOK, "No patients match", fill("Patient's name, phone or e-mail", "no such name")),
     "book, patient picked": at(BOOK + "?patient={patients.haddad.pk}", "سمير حداد"),
     "book, refused": at(TAKEN, "booked 10:30", send),
     "appointment": at("/appointments/{booked.pk}/", "Results"),
@@ -175,7 +175,9 @@ SHOWN = {
     "cancel, refused": at("/appointments/{booked.pk}/cancel/", "This field is required.", send),
     "patients": at("/patients/", "Patients"),
     "patients, found": at("/patients/", "Maria Santos", fill("Name, phone or e-mail", "santos"), press("Find")),
-    "patients, nobody": at("/patients/", "Nobody", fill("Name, phone or e-mail", "nobody like that"), press("Find")),
+    "patients, none found": at(
+        "/patients/", "No patients match", fill("Name, phone or e-mail", "no such name"), press("Find")
+    ),
     "patient": at("/patients/{patients.santos.pk}/", "9 March 1984"),
     "patient without appointments": at("/patients/{patients.brown.pk}/", "Olive Brown"),
     "register": at("/patients/new/", "Register a patient"),
@@ -211,7 +213,7 @@ SHOWN = {
     "calendar feed": at("/doctors/{doctors.lindqvist.pk}/calendar/", "There is no address", who="administrator"),
     "calendar feed, made": at(
         "/doctors/{doctors.lindqvist.pk}/calendar/",
-        "shown only now",
+        "It will not be shown again",
         press("Create an address"),
         who="administrator",
         is_alone=True,

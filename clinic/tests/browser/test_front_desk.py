@@ -570,7 +570,7 @@ def test_reason_for_a_move_is_kept_for_that_appointment_only(desk, clinic):
     desk.goto(f"/?move={clinic.booked.pk}")
     desk.get_by_label("Reason for the move").fill("Train is late")
     desk.get_by_role("link", name="Enter a time").click()
-    expect(desk.get_by_label("Why (optional)")).to_have_value("Train is late")
+    expect(desk.get_by_label("Reason for the move (optional)")).to_have_value("Train is late")
 
     desk.goto(f"/?move={clinic.due.pk}")
 

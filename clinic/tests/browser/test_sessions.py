@@ -83,7 +83,7 @@ def test_warning_comes_a_minute_before_the_end_and_is_accessible(
     pass_time(page, seconds=MINUTE + 10)
 
     expect(warning(page)).to_be_visible()
-    expect(warning(page)).to_contain_text(re.compile(r"In [45]\d seconds"))
+    expect(warning(page)).to_contain_text(re.compile(r"logged out in [45]\d seconds"))
     expect(page.get_by_role("button", name="Stay logged in")).to_be_focused()
     assert_accessible(page)
     assert_no_sideways_scroll(page)
@@ -117,7 +117,7 @@ def test_warning_explains_what_happens_to_the_form(clocked_desk, clinic, pass_ti
     clocked_desk.goto("/patients/new/")
     clocked_desk.get_by_label("First name").fill("Nuno")
     pass_time(clocked_desk, seconds=14 * MINUTE + 10)
-    expect(warning(clocked_desk)).to_contain_text("if you press “Log out”, it is not")
+    expect(warning(clocked_desk)).to_contain_text("unless you press “Log out”")
 
     warning(clocked_desk).get_by_role("button", name="Log out").click()
 
@@ -260,7 +260,7 @@ def test_tab_shows_the_next_user_no_data_of_the_last(desk, clinic, second_desk):
 
     expect(desk.locator(".menu summary")).to_have_text("second")
     desk.wait_for_load_state()  # its scripts have run by then
-    expect(desk.get_by_label("Why (optional)")).to_have_value("")
+    expect(desk.get_by_label("Reason for the move (optional)")).to_have_value("")
 
 
 def test_coming_back_to_a_tab_does_not_postpone_the_end(clocked_desk, clinic, pass_time):
@@ -303,7 +303,7 @@ def test_day_refreshed_after_the_session_is_shown_after_login(clocked_desk, clin
 def type_why(page, clinic):
     """Type the reason for a move, which the tab keeps while another time is picked."""
     page.goto(f"/appointments/{clinic.booked.pk}/move/")
-    page.get_by_label("Why (optional)").fill("Has to work")
+    page.get_by_label("Reason for the move (optional)").fill("Has to work")
     assert "Has to work" in page.evaluate("Object.values(sessionStorage)")
 
 

@@ -1,0 +1,67 @@
+"""The rules that depend on other rows: the doctor is active and available, and doctor and patient are free."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from appointments import rules
+from clinic.core.field_errors import FieldErrors
+from doctors.availability_loader import load_doctor_availability
+from doctors.models import Doctor
+
+if TYPE_CHECKING:
+    from appointments.models import Appointment
+
+
+def check_diaries(appointment: "Appointment", errors: FieldErrors, doctor: Doctor) -> None:
+    """Check an appointment that takes time, and collect the refusals by field.
+
+    Five queries, six for a doctor with a gap. Past times are not checked against the doctor's hours or gap.
+    """
+    is_new_start = appointment.is_reinstated or appointment.changes("doctor_id", "start_time")
+    if is_new_start:
+        with errors.at("doctor"):
+            rules.check_active(doctor)
+    is_longer = appointment.duration_minutes > appointment.original.get("duration_minutes", 0)
+    is_future_change = (is_new_start or is_longer) and appointment.start_time > timezone.now()
+    is_overridden = is_future_change and _check_availability(appointment, errors, doctor)
+    is_overridden |= _check_free(appointment, errors, doctor, checks_gap=is_future_change)
+    if is_future_change and not is_overridden:
+        appointment.outside_hours_reason = ""  # not needed
+
+
+def _check_availability(appointment: "Appointment", errors: FieldErrors, doctor: Doctor) -> bool:
+    """Check that the doctor is available; return whether the reason for an exception was needed."""
+    start, end = appointment.start_time, appointment.end_time
+    with errors.at("start_time"):
+        time = load_doctor_availability(doctor.pk, start, end)
+        return _overrides(appointment, partial(rules.check_open, time, start, end, doctor=doctor))
+    return False
+
+
+def _check_free(appointment: "Appointment", errors: FieldErrors, doctor: Doctor, *, checks_gap: bool) -> bool:
+    """Check that doctor and patient are free; return whether the reason for an exception was needed."""
+    is_overridden = False
+    others = type(appointment).objects.exclude(pk=appointment.pk)
+    in_diary, span = others.for_doctor(doctor.pk), (appointment.start_time, appointment.end_time)
+    with errors.at("start_time"):
+        rules.check_doctor_free(in_diary, *span)
+        if checks_gap:
+            is_overridden = _overrides(appointment, partial(rules.check_gap_kept, in_diary, *span, doctor=doctor))
+    with errors.at("start_time"):
+        rules.check_patient_free(others.for_patient(appointment.patient_id), *span)
+    return is_overridden
+
+
+def _overrides(appointment: "Appointment", check: Callable[[], None]) -> bool:
+    """Check a rule that a reason overrides; return whether it was needed."""
+    try:
+        check()
+    except ValidationError:
+        if not appointment.outside_hours_reason:
+            raise
+        return True
+    return False

@@ -17,7 +17,7 @@ from clinic.models import ApiToken, AuditEntry, Event, User
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import START, fresh
 from doctors.models import Doctor
-from doctors.tests.factories import DoctorFactory
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -244,6 +244,9 @@ def test_record_is_not_saved_when_its_audit_entry_fails(break_trail, subtests):
         ApiToken(user=user, name="Kiosk", digest="token"),
         EmergencyGrant(user=user, granted_by=user, reason="Flood", ends_at=timezone.now() + HOUR),
         CalendarFeed(doctor=doctor, digest="feed"),
+        TimetableFactory.build(doctor=doctor),
+        LeaveFactory.build(doctor=doctor),
+        ClosureFactory.build(),
     ]
     break_trail()
     for record in new_records:

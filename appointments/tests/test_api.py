@@ -477,6 +477,20 @@ def test_action_on_a_changed_appointment_answers_412(api, appointment):
     assert done.status_code == 200
 
 
+def test_change_between_if_match_and_the_lock_answers_412(api, appointment, monkeypatch):
+    def change(_if_match, _record):
+        changed = Appointment.objects.get(pk=appointment.pk)
+        changed.notes = "Call first"
+        changed.save()
+
+    monkeypatch.setattr("appointments.api.appointments.check_if_match", change)
+
+    refused = api.post(f"/appointments/{appointment.pk}/cancel", {"reason": "Ill", "cancelled_by": "clinic"})
+
+    assert (refused.status_code, error_codes(refused)) == (412, [(None, "stale")])
+    assert Appointment.objects.get().status == "booked"
+
+
 # Appointments by doctor
 
 

@@ -411,19 +411,20 @@ def test_move_to_an_inactive_doctor_is_refused(booked):
 
 def test_move_of_a_started_or_finished_appointment_is_refused(isolated):
     for status in ["in_consultation", "completed", "no_show", "cancelled"]:
-        with isolated(status=status):
-            appointment = in_status(status)
+        for start_time, minutes in [(START + HOUR, 30), (START, 45), (START, 30)]:
+            with isolated(status=status, start_time=start_time, minutes=minutes):
+                appointment = in_status(status)
 
-            codes = codes_raised(
-                actions.move,
-                appointment,
-                doctor=appointment.doctor,
-                start_time=START + HOUR,
-                duration_minutes=30,
-                by=None,
-            )
+                codes = codes_raised(
+                    actions.move,
+                    appointment,
+                    doctor=appointment.doctor,
+                    start_time=start_time,
+                    duration_minutes=minutes,
+                    by=None,
+                )
 
-            assert codes == {"start_time": ["not_movable"]}
+                assert codes == {"start_time": ["not_movable"]}
 
 
 # The statuses

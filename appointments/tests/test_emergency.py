@@ -217,7 +217,7 @@ def test_grant_lasts_at_most_a_day(manager, administrator, subtests):
 
             if not is_refused:
                 grant.full_clean()
-                return
+                continue
             with pytest.raises(ValidationError) as refusal:
                 grant.full_clean()
 

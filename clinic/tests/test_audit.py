@@ -6,15 +6,18 @@ from auditlog.diff import model_instance_diff
 from auditlog.registry import auditlog
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
 
 from appointments.booking import actions
-from appointments.models import Appointment
+from appointments.models import Appointment, CalendarFeed, EmergencyGrant
 from appointments.tests.factories import AppointmentFactory
 from clinic.audit.actor import Origin, acting, current_origin
-from clinic.models import AuditEntry, Event
+from clinic.core.clinic_time import HOUR
+from clinic.models import ApiToken, AuditEntry, Event, User
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import START, fresh
-from doctors.tests.factories import DoctorFactory
+from doctors.models import Doctor
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
@@ -229,6 +232,31 @@ def test_cancelling_is_rolled_back_when_its_audit_entry_fails(now, break_trail):
 
     appointment = fresh(appointment)
     assert (appointment.status, appointment.cancelled_at, appointment.version) == ("booked", None, 1)
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_record_is_not_saved_when_its_audit_entry_fails(break_trail, subtests):
+    doctor, user = DoctorFactory(), UserFactory()
+    new_records = [
+        Doctor(full_name="Dr Lindgren", specialization="Cardiology"),
+        User(username="new"),
+        ApiToken(user=user, name="Kiosk", digest="token"),
+        EmergencyGrant(user=user, granted_by=user, reason="Flood", ends_at=timezone.now() + HOUR),
+        CalendarFeed(doctor=doctor, digest="feed"),
+        TimetableFactory.build(doctor=doctor),
+        LeaveFactory.build(doctor=doctor),
+        ClosureFactory.build(),
+    ]
+    break_trail()
+    for record in new_records:
+        with subtests.test(model=type(record).__name__):
+            before = type(record).objects.count()
+
+            with pytest.raises(AuditTrailDown):
+                record.save()
+
+            assert type(record).objects.count() == before
 
 
 @pytest.mark.both_databases

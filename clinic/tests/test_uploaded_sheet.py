@@ -222,6 +222,20 @@ def test_workbook_with_entities_is_refused_before_it_is_read(unread):
     assert unread == []
 
 
+def test_workbook_with_a_dtd_is_refused_even_without_entities(unread):
+    with zipfile.ZipFile(xlsx_rows(HEADER)) as workbook:
+        names = (SHEET, "xl/workbook.xml", "xl/styles.xml", WORKBOOK_PARTS, "_rels/.rels")
+        parts = {name: workbook.read(name).decode() for name in names}
+    parts[TEXTS] = f"<sst {NAMESPACE}/>"
+    codes = {}
+    for part, text in parts.items():
+        with_dtd = "<!DOCTYPE any>" + text.rpartition("?>")[2]
+        codes[part] = refusal(with_parts({part: with_dtd}))
+
+    assert codes == dict.fromkeys(parts, "not_a_sheet")
+    assert unread == []
+
+
 def test_calamine_is_given_checked_parts_only(monkeypatch):
     given = []
     monkeypatch.setattr(xlsx_reader, "load_workbook", lambda copy: given.append(copy) or load_workbook(copy))

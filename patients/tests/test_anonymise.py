@@ -14,6 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import QuerySet
 from django.test import Client
 
+from appointments import locking
 from appointments.booking import actions
 from appointments.detail.history import history_of
 from appointments.models import Appointment, ScheduleChange
@@ -465,7 +466,7 @@ def test_open_appointment_today_or_later_prevents_anonymising(frozen, patient, i
 
             if not is_refused:
                 anonymise(patient, by=None)
-                return
+                continue
             with pytest.raises(ValidationError) as refusal:
                 anonymise(patient, by=None)
 
@@ -495,6 +496,23 @@ def test_error_half_way_changes_nothing(life, monkeypatch):
         anonymise(life.patient, by=life.admin)
 
     assert places_of(*FORMER) == before
+
+
+def test_appointment_booked_before_the_lock_is_taken_is_a_lost_race(frozen, patient, monkeypatch):
+    lock_diaries = locking.lock_diaries
+
+    def book_and_lock(**diaries):
+        monkeypatch.setattr(locking, "lock_diaries", lock_diaries)
+        AppointmentFactory(patient=patient, start_time=day(24))
+        lock_diaries(**diaries)
+
+    monkeypatch.setattr(locking, "lock_diaries", book_and_lock)
+
+    with pytest.raises(LostRace):
+        anonymise(patient, by=None)
+
+    patient.refresh_from_db()
+    assert patient.anonymised_at is None
 
 
 # Actions refused for an anonymised patient

@@ -154,6 +154,20 @@ def test_keys_of_an_unchanged_patient_are_not_written_again():
     assert set(SearchKey.objects.values_list("pk", flat=True)) == before
 
 
+def test_patient_is_not_saved_without_the_search_keys(monkeypatch):
+    patient = PatientFactory(last_name="Santos")
+    monkeypatch.setattr(SearchKey.objects, "bulk_create", lambda _keys: 1 / 0)
+
+    patient.last_name = "Conceição"
+    with pytest.raises(ZeroDivisionError):
+        patient.save()
+    with pytest.raises(ZeroDivisionError):
+        PatientFactory(last_name="Silva")
+
+    assert list(Patient.objects.values_list("last_name", flat=True)) == ["Santos"]
+    assert "santos" in keys_of(patient)
+
+
 @pytest.mark.both_databases
 def test_keys_are_deleted_with_the_patient():
     patient = PatientFactory()

@@ -14,13 +14,11 @@ hosts := $(if $(filter 0.0.0.0 ::,$(HOST)),*,127.0.0.1$(comma)localhost$(comma)$
 production := ENV_FILE=/dev/null DEBUG=off SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ
 
 pytest = $(python) -m pytest -n auto --dist worksteal
-# Coverage accumulates over the runs; only the final report requires 95 percent.
-measured = $(pytest) $(if $(COVERAGE),--cov --cov-append --cov-report= --cov-fail-under=0)
-# $(call on_server,COMMAND,MARKS): run the tests with these marks on MariaDB/MySQL, or print why that is impossible.
+# $(call on_server,MARKS): run the tests with these marks on MariaDB/MySQL, or print why that is impossible.
 define on_server
 @if reason=$$(DATABASE_URL=$(TEST_DATABASE_URL) $(python) -m clinic.tests.database_answers); then \
-	echo "Now on MariaDB/MySQL: $(2)"; \
-	DATABASE_URL=$(TEST_DATABASE_URL) $(1) -m "$(2)" $(PYTEST) || $(none_is_fine); \
+	echo "Now on MariaDB/MySQL: $(1)"; \
+	DATABASE_URL=$(TEST_DATABASE_URL) $(pytest) -m "$(1)" $(PYTEST) || $(none_is_fine); \
 elif [ -n "$(REQUIRE_MYSQL)" ]; then \
 	echo "FAILED: the tests on MariaDB/MySQL cannot run: $$reason"; exit 1; \
 else \
@@ -62,19 +60,17 @@ run: $(venv)/base ## serve the portal with demo data on http://127.0.0.1:8000 (H
 	DEBUG=on ALLOWED_HOSTS="$(hosts)" $(python) manage.py runserver $(HOST):$(PORT)
 
 test: $(venv)/dev ## run all tests on SQLite, and those marked both_databases on MariaDB/MySQL if one is running
-	@rm -f .coverage .coverage.*
-	DATABASE_URL=sqlite://:memory: $(measured) -m "not stress" $(PYTEST) || $(none_is_fine)
-	$(call on_server,$(measured),both_databases and not stress)
+	DATABASE_URL=sqlite://:memory: $(pytest) $(if $(COVERAGE),--cov) -m "not stress" $(PYTEST) || $(none_is_fine)
+	$(call on_server,both_databases and not stress)
 	$(if $(COVERAGE),,@echo "Passed. make test-all adds stress tests, ten times the examples, coverage, Chromium and fuzzing.")
 
-test-all: ## run test and test-more, and measure their coverage
+test-all: ## run test with coverage, then test-more
 	@$(MAKE) test COVERAGE=on
-	@$(MAKE) test-more COVERAGE=on
+	@$(MAKE) test-more
 
 test-more: $(venv)/dev ## run what test leaves out: stress tests, long property tests, Chromium, fuzzing
-	DATABASE_URL=sqlite://:memory: $(measured) -m stress $(PYTEST) || $(none_is_fine)
-	$(call on_server,$(measured),stress)
-	$(if $(COVERAGE),$(python) -m coverage report)
+	DATABASE_URL=sqlite://:memory: $(pytest) -m stress $(PYTEST) || $(none_is_fine)
+	$(call on_server,stress)
 	DATABASE_URL=sqlite://:memory: $(pytest) --hypothesis-profile thorough -m hypothesis $(PYTEST) || $(none_is_fine)
 	@if reason=$$($(python) -m clinic.tests.browser_answers); then \
 		echo "Now the browser tests"; \
@@ -87,7 +83,7 @@ test-more: $(venv)/dev ## run what test leaves out: stress tests, long property 
 	@$(MAKE) fuzz
 
 test-server: $(venv)/dev ## run on MariaDB/MySQL the tests that test runs on SQLite only
-	$(call on_server,$(pytest),not both_databases and not stress)
+	$(call on_server,not both_databases and not stress)
 
 fuzz: $(venv)/dev ## test the API against its OpenAPI description, 200 requests for each operation (EXAMPLES=)
 	$(python) -m clinic.tests.fuzz_api $(EXAMPLES)

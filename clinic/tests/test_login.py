@@ -298,13 +298,13 @@ def test_failed_login_makes_the_same_queries_for_unknown_users(users):
     with Cases() as case:
         for username in REFUSED:
             with case(username):
-                with CaptureQueriesContext(connection) as of_nobody:
+                with CaptureQueriesContext(connection) as for_unknown_user:
                     sign_in(username="another", address="10.0.0.2")
 
                 with CaptureQueriesContext(connection) as made:
                     sign_in(username=username)
 
-                assert len(made) == len(of_nobody)
+                assert len(made) == len(for_unknown_user)
 
 
 @pytest.mark.both_databases

@@ -725,11 +725,11 @@ def test_admin_forms_of_users_and_tokens_are_not_saved(client, administrator, no
                 assert stored_forms() == []
 
 
-@pytest.mark.parametrize(("url", "is_said"), [("/admin/patients/patient/add/", True), ("/admin/clinic/user/", False)])
-def test_page_shows_whether_its_form_is_saved(client, administrator, url, is_said):
+@pytest.mark.parametrize(("url", "is_shown"), [("/admin/patients/patient/add/", True), ("/admin/clinic/user/", False)])
+def test_page_shows_whether_its_form_is_saved(client, administrator, url, is_shown):
     client.force_login(administrator)
 
-    assert ("saved for your next login" in client.get(url).content.decode()) is is_said
+    assert ("saved for your next login" in client.get(url).content.decode()) is is_shown
 
 
 # A patient is anonymised

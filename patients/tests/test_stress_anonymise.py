@@ -112,7 +112,7 @@ def test_edit_and_anonymising_at_once_leave_no_former_name(slow):
 
 
 def test_edit_and_anonymising_at_once_leave_a_name_without_the_lock(slow, monkeypatch):
-    monkeypatch.setattr(Patient, "_check_still_somebodys", lambda _patient: None)
+    monkeypatch.setattr(Patient, "_check_not_anonymised", lambda _patient: None)
 
     for _race in range(RACES):
         edit_against_anonymise()

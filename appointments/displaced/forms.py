@@ -6,7 +6,7 @@ from appointments.models import Appointment
 
 
 class CancelAllForm(forms.Form):
-    """Why the clinic cancels appointments whose doctor will not be there."""
+    """The reason for cancelling appointments whose doctor is away."""
 
     USUAL = "Doctor is away"
 

@@ -9,7 +9,6 @@ from clinic.tests.crawl import (
     ANONYMOUS,
     DOCTOR,
     EVERYBODY,
-    FAR,
     MANAGER,
     NO_ROLE,
     NO_ROLES,
@@ -77,7 +76,7 @@ def expected_of(call):
     meant = expected(call.row, call.role, call.method)
     if meant != {"served"}:
         return meant
-    if call.name == "readyz" and call.remote == FAR:
+    if call.name == "readyz":  # answers only to probes
         return {"404"}
     if call.whose == "unknown":
         return {UNKNOWN.get(call.name, "404")}
@@ -258,7 +257,7 @@ def has_all_headers(call):
     return header_faults(call.response, call.plain, own_caching=call.name in OWN_CACHING) or None
 
 
-# Anonymous users on another machine
+# Anonymous users
 
 LOGINS = {"registration/login.html", "accounts/login_late.html"}
 # A calendar program has no login: its secret URL is enough.
@@ -280,8 +279,8 @@ def kind_of(response):
 
 
 def anonymous_user_learns_nothing(call):
-    """Anonymous and remote: a login, 401 or 404; 405 for unsupported methods."""
-    if call.remote != FAR or call.name in {"livez", BY_KEY} or call.by_htmx:
+    """A login, 401 or 404; 405 for unsupported methods."""
+    if call.role != ANONYMOUS or call.name in {"livez", BY_KEY} or call.by_htmx:
         return None
     heard = kind_of(call.response)
     allowed = {"a login", "404"} if call.method == "GET" else {"a login", "404", "405"}

@@ -157,6 +157,7 @@ def faults_of(response, body):
     return page.harm + reckoned + ([] if page.open in ([], ["html"], ["body"]) else page.open)
 
 
+@pytest.mark.no_cover  # as the crawl of `test_access.py`
 @pytest.mark.parametrize("role", [ADMINISTRATOR, RECEPTIONIST, MANAGER, DOCTOR])
 def test_text_stays_text_on_every_page(role):
     texts, wrong, shown = TEXTS_OF.get(role, SOONEST), {}, Counter()

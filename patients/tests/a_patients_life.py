@@ -49,6 +49,9 @@ def day(number, hour=10):
     return dt.datetime(2026, 11, number, hour, 0, tzinfo=dt.UTC)
 
 
+NOW = day(25, 9)  # when all of it is past
+
+
 def signed_in(user):
     client = Client()
     client.force_login(user)

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import time_machine
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 
@@ -14,20 +13,13 @@ from clinic.tests.kit import elements
 from patients.models import Patient
 from patients.privacy.anonymise import anonymise
 from patients.privacy.subject_access import export_patient_data
-from patients.tests.a_patients_life import FORMER, Life, day
+from patients.tests.a_patients_life import FORMER, day
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.usefixtures("db")
+pytestmark = pytest.mark.usefixtures("lived", "db")
 
 OTHERS = ["Ottoline", "Brackwater", "555 000 111"]
 DERIVED = {"name_key", "diary_version"}
-
-
-@pytest.fixture
-def life():
-    lived = Life()
-    with time_machine.travel(day(25, 9), tick=False):
-        yield lived
 
 
 @pytest.fixture

@@ -88,13 +88,15 @@ def test_instant_covers_its_precision(fhir, isolated):
         "2026-11-24T05:00:00-05:30",
         "2026-11-25T00:30+14:00",
     ]
-    for prefix, expected in prefix_cases:
-        for value in value_cases:
-            with isolated(prefix=prefix, expected=expected, value=value):
-                middle = at(10, 30, day=24)
-                appointments = list(around(middle - MINUTE, middle, middle + MINUTE).values())
+    middle = at(10, 30, day=24)
+    appointments = list(around(middle - MINUTE, middle, middle + MINUTE).values())
+    for value in value_cases:
+        with isolated(value):
+            found_by_prefix = {prefix: ids(search(fhir, date=f"{prefix}{value}")) for prefix, _expected in prefix_cases}
 
-                assert ids(search(fhir, date=f"{prefix}{value}")) == [appointments[number] for number in expected]
+            assert found_by_prefix == {
+                prefix: [appointments[number] for number in expected] for prefix, expected in prefix_cases
+            }
 
 
 @pytest.mark.both_databases
@@ -528,7 +530,7 @@ def week(okafor):
 
 @pytest.mark.both_databases
 def test_pages_show_each_appointment_once_and_in_order(fhir, week, isolated):
-    for count in [1, 2, 3, 5, 24, 25, 26]:
+    for count in [1, 5, 24, 25, 26]:
         for sort in ["", "date", "-date"]:
             with isolated(count=count, sort=sort):
                 first = search(fhir, _count=count, **({"_sort": sort} if sort else {}))

@@ -124,8 +124,16 @@ def test_hostile_next_redirects_to_the_day_view_after_any_change(at_desk, form_d
 
 
 def test_pages_open_with_a_hostile_origin(at_desk, appointment, isolated):
-    for address in HOSTILE:
-        for path in [BOOK, "/appointments/{pk}/", "/appointments/{pk}/move/", "/appointments/{pk}/cancel/"]:
+    # All four read the origin in one way, so one is opened with all of them, the others with two.
+    odd = ["http://[", "\0"]
+    pages = {
+        BOOK: odd,
+        "/appointments/{pk}/": odd,
+        "/appointments/{pk}/move/": odd,
+        "/appointments/{pk}/cancel/": HOSTILE,
+    }
+    for path, addresses in pages.items():
+        for address in addresses:
             with isolated(address=address, path=path):
                 url = path.format(pk=appointment.pk)
 

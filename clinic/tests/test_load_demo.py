@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections import Counter
+from functools import cache
 
 import pytest
 from django.contrib.auth import get_user
@@ -27,6 +28,11 @@ from patients.models import Patient
 SUNDAY = dt.datetime(2026, 11, 22, 11, 30, tzinfo=dt.UTC)
 CLOCKS_GO_BACK = dt.datetime(2026, 10, 25, 11, 0, tzinfo=dt.UTC)
 INSTANTS = [NOW, SUNDAY, CLOCKS_GO_BACK]
+
+
+@cache
+def plan_at(instant):
+    return plan_clinic(at=instant)
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def local_day(appointment):
 
 
 def test_plan_has_the_promised_numbers():
-    plan = plan_clinic(at=NOW)
+    plan = plan_at(NOW)
 
     assert len(plan.doctors) == 8
     assert len({doctor.specialization for doctor in plan.doctors}) == 6
@@ -70,7 +76,7 @@ def test_plan_is_the_same_for_the_same_instant():
 
 
 def test_plan_an_hour_later_differs_only_in_what_has_happened_since():
-    earlier, later = (plan_clinic(at=NOW + dt.timedelta(hours=hours)) for hours in (0, 1))
+    earlier, later = (plan_at(NOW + dt.timedelta(hours=hours)) for hours in (0, 1))
 
     changed = [(old, new) for old, new in zip(earlier.appointments, later.appointments, strict=True) if old != new]
     assert changed
@@ -79,12 +85,12 @@ def test_plan_an_hour_later_differs_only_in_what_has_happened_since():
 
 def test_plan_has_every_status():
     for instant in INSTANTS:
-        assert {appointment.status for appointment in plan_clinic(at=instant).appointments} == set(Status), instant
+        assert {appointment.status for appointment in plan_at(instant).appointments} == set(Status), instant
 
 
 def test_plan_has_no_patient_in_two_places():
     for instant in INSTANTS:
-        appointments = [each for each in plan_clinic(at=instant).appointments if each.status in BLOCKING]
+        appointments = [each for each in plan_at(instant).appointments if each.status in BLOCKING]
         for diary in ("doctor", "patient"):
             rows = sorted((getattr(each, diary), each.start_time, ends(each)) for each in appointments)
             numbered = [(owner, number, start, end) for number, (owner, start, end) in enumerate(rows)]
@@ -93,7 +99,7 @@ def test_plan_has_no_patient_in_two_places():
 
 
 def test_plan_keeps_to_the_doctors_hours():
-    planned = [(at, appointment) for at in INSTANTS for appointment in plan_clinic(at=at).appointments]
+    planned = [(at, appointment) for at in INSTANTS for appointment in plan_at(at).appointments]
 
     for at, appointment in planned:
         doctor = demo.DOCTORS[appointment.doctor]
@@ -105,9 +111,7 @@ def test_plan_keeps_to_the_doctors_hours():
 
 def test_plan_on_a_sunday_uses_that_day_and_no_other_of_a_weekend():
     weekend = {
-        local_day(appointment)
-        for appointment in plan_clinic(at=SUNDAY).appointments
-        if local_day(appointment).weekday() > 4
+        local_day(appointment) for appointment in plan_at(SUNDAY).appointments if local_day(appointment).weekday() > 4
     }
 
     assert weekend == {SUNDAY.date()}
@@ -123,7 +127,7 @@ def test_plan_on_a_sunday_uses_that_day_and_no_other_of_a_weekend():
     ids=["morning", "before opening", "Sunday"],
 )
 def test_plan_leaves_three_past_appointments_without_an_outcome(at, last_working_day, today):
-    appointments = plan_clinic(at=at).appointments
+    appointments = plan_at(at).appointments
 
     earlier = [
         appointment for appointment in appointments if appointment.status in OPEN and local_day(appointment) < at.date()
@@ -142,7 +146,7 @@ def test_plan_leaves_three_past_appointments_without_an_outcome(at, last_working
 
 
 def test_plan_of_past_days_has_outcomes_except_forgotten_ones():
-    past = [appointment for appointment in plan_clinic(at=NOW).appointments if local_day(appointment) < NOW.date()]
+    past = [appointment for appointment in plan_at(NOW).appointments if local_day(appointment) < NOW.date()]
 
     shares = {
         status: count / len(past) for status, count in Counter(appointment.status for appointment in past).items()
@@ -154,16 +158,14 @@ def test_plan_of_past_days_has_outcomes_except_forgotten_ones():
 
 
 def test_plan_of_future_days_is_booked_or_cancelled():
-    coming = [appointment for appointment in plan_clinic(at=NOW).appointments if local_day(appointment) > NOW.date()]
+    coming = [appointment for appointment in plan_at(NOW).appointments if local_day(appointment) > NOW.date()]
 
     assert {appointment.status for appointment in coming} == {Status.BOOKED, Status.CANCELLED}
 
 
 def test_plan_has_each_doctor_with_one_patient_at_most():
     in_consultation = Counter(
-        appointment.doctor
-        for appointment in plan_clinic(at=NOW).appointments
-        if appointment.status == Status.IN_CONSULTATION
+        appointment.doctor for appointment in plan_at(NOW).appointments if appointment.status == Status.IN_CONSULTATION
     )
 
     assert set(in_consultation.values()) == {1}
@@ -179,7 +181,7 @@ def test_plan_sets_timestamps_by_status_and_none_in_the_future():
         Status.CANCELLED: ("cancelled_at",),
     }
     names = ("arrived_at", "started_at", "completed_at", "cancelled_at")
-    planned = [(at, appointment) for at in INSTANTS for appointment in plan_clinic(at=at).appointments]
+    planned = [(at, appointment) for at in INSTANTS for appointment in plan_at(at).appointments]
 
     for at, appointment in planned:
         stamps = {name: getattr(appointment, name) for name in names if getattr(appointment, name)}
@@ -193,7 +195,7 @@ def test_plan_sets_timestamps_by_status_and_none_in_the_future():
 
 
 def test_plan_sends_children_and_only_children_to_the_paediatrician():
-    plan = plan_clinic(at=NOW)
+    plan = plan_at(NOW)
     paediatrics = [number for number, doctor in enumerate(plan.doctors) if doctor.specialization == "Paediatrics"]
 
     born = [
@@ -207,7 +209,7 @@ def test_plan_sends_children_and_only_children_to_the_paediatrician():
 
 
 def test_plan_of_patients_has_valid_fields(now):
-    plan = plan_clinic(at=NOW)
+    plan = plan_at(NOW)
 
     for planned in plan.patients:
         patient = Patient(**vars(planned))

@@ -79,7 +79,6 @@ def test_forged_forwarding_addresses_do_not_multiply_the_tries(receptionist):
     assert statuses.count(200) == MAX_FROM_ONE_FOR_ONE - 1
 
 
-@pytest.mark.both_databases
 def test_behind_a_proxy_the_address_that_it_has_added_counts(receptionist, settings):
     settings.BEHIND_PROXY = True
 
@@ -98,7 +97,6 @@ def test_other_user_at_the_same_address_can_log_in(receptionist, manager):
     assert can_log_in(username="manager")
 
 
-@pytest.mark.both_databases
 def test_one_user_from_many_addresses_is_locked_out(receptionist):
     for number in range(MAX_FOR_USER):
         assert sign_in(address=f"10.0.1.{number}").status_code == (429 if number == MAX_FOR_USER - 1 else 200)
@@ -113,7 +111,6 @@ def test_one_try_fewer_from_many_addresses_is_not(receptionist):
     assert can_log_in(address="10.0.2.1")
 
 
-@pytest.mark.both_databases
 def test_one_address_with_many_users_is_locked_out(receptionist):
     for number in range(MAX_FROM_ADDRESS):
         sign_in(username=f"somebody{number}")
@@ -129,7 +126,6 @@ def test_one_try_fewer_with_many_users_is_not(receptionist):
     assert can_log_in()
 
 
-@pytest.mark.both_databases
 def test_addresses_of_one_ipv6_subscriber_count_as_one(receptionist):
     for number in range(MAX_FROM_ONE_FOR_ONE):
         sign_in(address=f"2001:db8:1:2::{number + 1}")
@@ -138,7 +134,6 @@ def test_addresses_of_one_ipv6_subscriber_count_as_one(receptionist):
     assert can_log_in(address="2001:db8:1:3::1")
 
 
-@pytest.mark.both_databases
 def test_failures_without_an_address_are_counted(receptionist):
     statuses = [sign_in(address="").status_code for _ in range(6)]
 
@@ -196,7 +191,6 @@ def test_name_as_long_as_the_form_allows_is_counted(receptionist):
 # For how long
 
 
-@pytest.mark.both_databases
 def test_lock_ends_after_15_minutes(receptionist, now):
     for _ in range(MAX_FROM_ONE_FOR_ONE):
         sign_in()
@@ -218,7 +212,6 @@ def test_tries_during_a_lockout_do_not_prolong_it(receptionist, now):
     assert can_log_in()
 
 
-@pytest.mark.both_databases
 def test_signing_in_resets_the_failure_count(receptionist):
     for _ in range(2):
         for _ in range(MAX_FROM_ONE_FOR_ONE - 1):
@@ -293,7 +286,6 @@ def test_failed_login_hashes_as_often_for_unknown_users(users, hashes):
                 assert len(hashes) == 1
 
 
-@pytest.mark.both_databases
 def test_failed_login_makes_the_same_queries_for_unknown_users(users):
     with Cases() as case:
         for username in REFUSED:
@@ -307,7 +299,6 @@ def test_failed_login_makes_the_same_queries_for_unknown_users(users):
                 assert len(made) == len(for_unknown_user)
 
 
-@pytest.mark.both_databases
 def test_lockout_message_is_the_same_for_unknown_users(users):
     with Cases() as case:
         for username in REFUSED:
@@ -336,7 +327,6 @@ def test_neither_log_nor_counter_contains_the_input(receptionist, caplog):
     assert not [line for line in logged if "reception" in line or "secret" in line]
 
 
-@pytest.mark.both_databases
 def test_typed_username_is_not_in_the_counter(receptionist):
     with Cases() as case:
         for typed in ["MySecret-Passphrase 77", "q.featherby@example.org", "reception"]:
@@ -349,7 +339,6 @@ def test_typed_username_is_not_in_the_counter(receptionist):
                 assert not [word for word in ("secret", "passphrase", "featherby", "reception") if word in stored]
 
 
-@pytest.mark.both_databases
 def test_password_typed_as_username_is_not_stored():
     sign_in(username="MySecret-Passphrase 77")
 

@@ -87,9 +87,12 @@ def test_reset_database_empties_and_migrates(debug):
     assert AuditEntry.objects.get_for_object(patient).get().content_type.model == "patient"
 
 
-def test_reset_database_keeps_a_foreign_table_and_checks_foreign_keys(debug, foreign_table):
+def test_reset_database_resumes_and_keeps_a_foreign_table_and_its_checks(debug, foreign_table):
+    reset_database.drop(["appointments_appointment", "django_migrations"])  # as if it had been interrupted here
+
     call_command("reset_database", "--no-input", verbosity=0)
 
+    assert not Appointment.objects.exists()
     with connection.cursor() as cursor:
         cursor.execute("SELECT finding FROM lab_result")
         assert list(cursor.fetchall()) == [("normal",)]
@@ -119,33 +122,15 @@ def test_reset_database_drops_all_our_tables(debug, foreign_table):
     assert reset_database.portal_tables() == []
 
 
-def test_reset_database_resumes_where_it_stopped(debug):
-    reset_database.drop(["appointments_appointment", "django_migrations"])
-
-    call_command("reset_database", "--no-input", verbosity=0)
-
-    assert not Appointment.objects.exists()
-
-
-def test_reset_database_asks_first_and_names_the_database(debug, answers, capsys):
-    asked = answers("yes")
-    PatientFactory()
-
-    call_command("reset_database", verbosity=0)
-
-    assert len(asked) == 1
-    assert str(connection.settings_dict["NAME"]) in capsys.readouterr().out
-    assert not Patient.objects.exists()
-
-
 def test_reset_database_changes_nothing_without_a_yes(debug, answers):
     PatientFactory()
 
-    for answer in ("no", "", "y", "YES"):
-        answers(answer)
+    for number, answer in enumerate(("no", "", "y", "YES"), start=1):
+        asked = answers(answer)
 
         with pytest.raises(CommandError, match="Nothing was changed"):
             call_command("reset_database", verbosity=0)
+        assert len(asked) == number
         assert Patient.objects.count() == 1, answer
 
 
@@ -170,7 +155,7 @@ def test_reset_database_refuses_with_debug_off(settings):
     assert Patient.objects.count() == 1
 
 
-def test_reset_database_with_debug_off_and_force_still_asks(settings, answers):
+def test_reset_database_with_force_still_asks_and_names_the_database(settings, answers, capsys):
     settings.DEBUG = False
     asked = answers("yes")
     PatientFactory()
@@ -178,6 +163,7 @@ def test_reset_database_with_debug_off_and_force_still_asks(settings, answers):
     call_command("reset_database", "--force", verbosity=0)
 
     assert len(asked) == 1
+    assert str(connection.settings_dict["NAME"]) in capsys.readouterr().out
     assert not Patient.objects.exists()
 
 

@@ -31,7 +31,7 @@ none_is_fine = { code=$$?; [ $$code = 5 ] && [ -n "$(PYTEST)" ]; } || exit 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-more test-server fuzz check mysql browser serve requirements outdated clean
+.PHONY: help run test test-all test-more test-server properties fuzz check mysql browser serve requirements outdated clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -60,10 +60,11 @@ run: $(venv)/base ## serve the portal with demo data on http://127.0.0.1:8000 (H
 	DEBUG=on ALLOWED_HOSTS="$(hosts)" $(python) manage.py runserver $(HOST):$(PORT)
 
 test: $(venv)/dev ## run all tests on SQLite, and those marked both_databases on MariaDB/MySQL if one is running
-	DATABASE_URL=sqlite://:memory: $(pytest) $(if $(COVERAGE),--cov) -m "not stress" $(PYTEST) || $(none_is_fine)
+	DATABASE_URL=sqlite://:memory: $(pytest) $(if $(COVERAGE),--cov) -m "not stress$(if $(COVERAGE), and not hypothesis)" $(PYTEST) || $(none_is_fine)
 	$(call on_server,both_databases and not stress)
 	$(if $(COVERAGE),,@echo "Passed. make test-all adds stress tests, ten times the examples, coverage, Chromium and fuzzing.")
 
+# Coverage doubles the time, so the property tests are left to test-more, which runs them in any case.
 test-all: ## run test with coverage, then test-more
 	@$(MAKE) test COVERAGE=on
 	@$(MAKE) test-more
@@ -71,7 +72,6 @@ test-all: ## run test with coverage, then test-more
 test-more: $(venv)/dev ## run what test leaves out: stress tests, long property tests, Chromium, fuzzing
 	DATABASE_URL=sqlite://:memory: $(pytest) -m stress $(PYTEST) || $(none_is_fine)
 	$(call on_server,stress)
-	DATABASE_URL=sqlite://:memory: $(pytest) --hypothesis-profile thorough -m hypothesis $(PYTEST) || $(none_is_fine)
 	@if reason=$$($(python) -m clinic.tests.browser_answers); then \
 		echo "Now the browser tests"; \
 		DATABASE_URL=sqlite://:memory: $(python) -m pytest clinic/tests/browser -n 2 --screenshot only-on-failure || exit 1; \
@@ -80,7 +80,10 @@ test-more: $(venv)/dev ## run what test leaves out: stress tests, long property 
 	else \
 		echo "SKIPPED: the browser tests: $$reason"; \
 	fi
-	@$(MAKE) fuzz
+	@$(MAKE) -j2 properties fuzz
+
+properties: $(venv)/dev ## run the property tests with ten times the examples
+	DATABASE_URL=sqlite://:memory: $(pytest) --hypothesis-profile thorough -m hypothesis $(PYTEST) || $(none_is_fine)
 
 test-server: $(venv)/dev ## run on MariaDB/MySQL the tests that test runs on SQLite only
 	$(call on_server,not both_databases and not stress)

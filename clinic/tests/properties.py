@@ -1,6 +1,6 @@
 """Hypothesis profiles: `usual`, and `thorough` with ten times the examples.
 
-`make test-more` runs `pytest --hypothesis-profile=thorough`.
+`make properties` runs `pytest --hypothesis-profile thorough -m hypothesis`.
 """
 
 import hypothesis

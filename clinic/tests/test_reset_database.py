@@ -122,7 +122,7 @@ def test_reset_database_drops_all_our_tables(debug, foreign_table):
     assert reset_database.portal_tables() == []
 
 
-def test_reset_database_changes_nothing_without_a_yes(debug, answers):
+def test_reset_database_names_the_database_and_needs_a_yes(debug, answers, capsys):
     PatientFactory()
 
     for number, answer in enumerate(("no", "", "y", "YES"), start=1):
@@ -131,6 +131,7 @@ def test_reset_database_changes_nothing_without_a_yes(debug, answers):
         with pytest.raises(CommandError, match="Nothing was changed"):
             call_command("reset_database", verbosity=0)
         assert len(asked) == number
+        assert str(connection.settings_dict["NAME"]) in capsys.readouterr().out
         assert Patient.objects.count() == 1, answer
 
 
@@ -155,7 +156,7 @@ def test_reset_database_refuses_with_debug_off(settings):
     assert Patient.objects.count() == 1
 
 
-def test_reset_database_with_force_still_asks_and_names_the_database(settings, answers, capsys):
+def test_reset_database_with_debug_off_and_force_still_asks(settings, answers):
     settings.DEBUG = False
     asked = answers("yes")
     PatientFactory()
@@ -163,7 +164,6 @@ def test_reset_database_with_force_still_asks_and_names_the_database(settings, a
     call_command("reset_database", "--force", verbosity=0)
 
     assert len(asked) == 1
-    assert str(connection.settings_dict["NAME"]) in capsys.readouterr().out
     assert not Patient.objects.exists()
 
 

@@ -124,7 +124,7 @@ def test_hostile_next_redirects_to_the_day_view_after_any_change(at_desk, form_d
 
 
 def test_pages_open_with_a_hostile_origin(at_desk, appointment, isolated):
-    # All four read the origin in one way, so one is opened with all of them, the others with two.
+    # All four read the origin in the same way, so only one of them is opened with every address.
     odd = ["http://[", "\0"]
     pages = {
         BOOK: odd,

@@ -1,4 +1,4 @@
-"""One crawl of every URL by every role and every method: the table, the users, and the requests.
+"""One crawl of every URL by every role: the table, the users, and the requests.
 
 What is asked of each answer stands in `crawl_checks.py`; `test_access.py` walks once a role and reports all deviations.
 """
@@ -291,8 +291,8 @@ def make_world():
 PLAIN_TOO = {"livez", "readyz"}
 REDIRECTING = re.compile(r"admin/\w+/\w+/<path:object_id>/")  # to the change page in any case
 WITH_IDS = {name for name, (address, _row) in TABLE.items() if "{" in address and not REDIRECTING.fullmatch(name)}
-# What each role tries at every URL. As the portal's own table names no other methods than this one (`test_access.py`),
-# it refuses them whoever asks: strangers, and administrators, who may do most, try them all.
+# The methods that each role tries at every URL. The portal's own table has the same methods as this one, as
+# `test_access.py` checks, and the portal refuses all others whoever asks: two roles are enough to try them.
 TRIED = {
     ANONYMOUS: METHODS,
     NO_ROLE: ("GET", "HEAD", "POST"),
@@ -368,7 +368,7 @@ class Call:
 
 
 def calls_of(role, objects):
-    """Yield the role's requests: its own URLs by every method, records of others by supported ones."""
+    """Yield the role's requests: every URL by supported methods and by `TRIED`, records of others by supported ones."""
     for name, (template, row) in TABLE.items():
         for method in [method for method in METHODS if method in TRIED[role] or (method in row and method != "HEAD")]:
             whose = "own" if name in WITH_IDS else ""

@@ -68,7 +68,7 @@ def test_python_warnings_are_logged_with_place_and_without_text():
     program = f"import warnings, django; django.setup(); warnings.warn('{NAME} is naive', RuntimeWarning)"
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "clinic.settings", "DEBUG": "on"}
 
-    result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)  # noqa: S603
+    result = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
 
     (line,) = [json.loads(line) for line in result.stderr.splitlines()]
     assert (line["level"], line["logger"], line["message"]) == ("WARNING", "py.warnings", "<string>:1: RuntimeWarning")

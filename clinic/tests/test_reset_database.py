@@ -87,7 +87,7 @@ def test_reset_database_empties_and_migrates(debug):
     assert AuditEntry.objects.get_for_object(patient).get().content_type.model == "patient"
 
 
-def test_reset_database_resumes_and_keeps_a_foreign_table_and_its_checks(debug, foreign_table):
+def test_reset_database_resumes_and_keeps_foreign_tables_and_key_checks(debug, foreign_table):
     reset_database.drop(["appointments_appointment", "django_migrations"])  # as if it had been interrupted here
 
     call_command("reset_database", "--no-input", verbosity=0)

@@ -26,5 +26,6 @@ def life(lived, db):
 
 @pytest.fixture
 def frozen():
+    """Freeze the clock at `NOW`, for tests without the life."""
     with time_machine.travel(NOW, tick=False):
         yield

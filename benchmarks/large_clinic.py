@@ -1,0 +1,184 @@
+"""A clinic of any size, written with raw SQL: 50 doctors, and as many patients, appointments and audit entries as asked.
+
+Days around today look the same at every size, 200 appointments each, so that pages of a day can be compared. A larger
+clinic has a longer past. Names are made of syllables and are as unevenly frequent as real ones (Zipf's law): every
+ninth patient is a Maria, every twelfth is called Silva.
+"""
+
+import datetime as dt
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+
+from appointments.models import Appointment
+from clinic.core import clinic_time, names
+from clinic.core.clinic_time import ONE_DAY
+from clinic.models import AuditEntry, Event
+from doctors.models import Doctor, Timetable
+from patients.models import Patient, SearchKey
+from patients.search_keys import keys_for
+
+DOCTORS = 50
+SPECIALIZATIONS = ("Cardiology", "Dermatology", "General practice", "Neurology", "Paediatrics")
+APPOINTMENTS_A_DAY = 200
+FUTURE_DAYS = 3  # after today, on which patients are booked
+MINUTES = 30
+BATCH = 5000
+_SYLLABLES = [first + second for first in "bcdfglmnprstv" for second in "aeiou"]
+_HOURS = [(dt.time(8), dt.time(12)), (dt.time(13), dt.time(17))]
+
+
+def fill(size: int) -> None:
+    """Write `size` patients, appointments and audit entries, and the doctors, into an empty database."""
+    doctors = _write_doctors()
+    write_patients(1, size)
+    _insert(Appointment, _APPOINTMENT_COLUMNS, _appointments(size, doctors))
+    _insert(AuditEntry, _ENTRY_COLUMNS, _entries(size))
+    analyze()
+
+
+def analyze() -> None:
+    """Update the statistics by which the database chooses its plans."""
+    tables = [connection.ops.quote_name(table) for table in connection.introspection.table_names()]
+    with connection.cursor() as cursor:
+        for statement in [f"ANALYZE TABLE {', '.join(tables)}"] if connection.vendor == "mysql" else ["ANALYZE"]:
+            cursor.execute(statement)
+
+
+def write_patients(first: int, count: int) -> None:
+    """Write patients with their search keys; their ids are `first` and the following."""
+    _insert(Patient, _PATIENT_COLUMNS, map(_patient_row, _people(first, count)))
+    keys = ((pk, key) for pk, *person in _people(first, count) for key in _keys(*person))
+    _insert(SearchKey, ("patient_id", "key"), keys)
+
+
+# Rows
+
+_PATIENT_COLUMNS = (
+    *("id", "first_name", "last_name", "email", "phone_number", "date_of_birth", "name_key", "diary_version"),
+    *("created_at", "updated_at"),
+)
+_APPOINTMENT_COLUMNS = (
+    *("id", "patient_id", "doctor_id", "start_time", "duration_minutes", "end_time", "status", "reason", "notes"),
+    *("outside_hours_reason", "booking_key", "arrived_at", "completed_at", "cancelled_at", "cancelled_by"),
+    *("cancel_reason", "version", "created_at", "updated_at"),
+)
+_ENTRY_COLUMNS = (
+    *("object_pk", "object_id", "object_repr", "action", "changes_text", "timestamp", "content_type_id", "event"),
+    "patient_id",
+)
+
+
+def _write_doctors() -> list[int]:
+    for number in range(DOCTORS):
+        doctor = Doctor(full_name=f"Dr {_word(number + 40)}", specialization=SPECIALIZATIONS[number % 5])
+        doctor.save()
+        Timetable(doctor=doctor, week=dict.fromkeys(range(7), _HOURS)).save()
+    return list(Doctor.objects.order_by("pk").values_list("pk", flat=True))
+
+
+def _people(first: int, count: int) -> Iterator[tuple[int, str, str, str, str]]:
+    """Yield id, first name, last name, e-mail and phone number; the same for each id, whatever the size."""
+    for pk in range(first, first + count):
+        rng = random.Random(pk)  # noqa: S311 -- names for a benchmark
+        yield pk, *_name(rng), f"p{pk}@example.org", f"+351 9{pk:08d}"
+
+
+def _name(rng: random.Random) -> tuple[str, str]:
+    first, last = int(500 ** rng.random()) - 1, int(5000 ** rng.random()) - 1
+    return ("Maria" if first == 0 else _word(first)), ("Silva" if last == 0 else _word(7 * last))
+
+
+@lru_cache(maxsize=10_000)
+def _word(number: int) -> str:
+    """Return a name of three syllables, another for each number below 65 * 65 * 65."""
+    length = len(_SYLLABLES)
+    # Consecutive numbers differ in the first syllable, as names do.
+    places = (17 * number % length, number // length % length, number // length**2 % length)
+    return "".join(_SYLLABLES[place] for place in places).capitalize()
+
+
+def _patient_row(person: tuple[int, str, str, str, str]) -> tuple[Any, ...]:
+    pk, first_name, last_name, email, phone_number = person
+    born = dt.date(1930, 1, 1) + pk * 7919 % 34_000 * ONE_DAY
+    registered = _start_of(pk - 1)[1] - 30 * ONE_DAY
+    return (
+        *(pk, first_name, last_name, email, phone_number, born, _sort_key(first_name, last_name), 0),
+        *(registered, registered),
+    )
+
+
+_sort_key = lru_cache(maxsize=100_000)(names.sort_key)
+
+
+def _keys(first_name: str, last_name: str, email: str, phone_number: str) -> set[str]:
+    return keys_for(first_name=first_name, last_name=last_name, email=email, phone_number=phone_number)
+
+
+def _start_of(number: int) -> tuple[int, dt.datetime]:
+    """Return the doctor's place and the start of an appointment; the last day is number 0."""
+    day, place = divmod(number, APPOINTMENTS_A_DAY)
+    slot, doctor = divmod(place, DOCTORS)
+    return doctor, _midnight(day) + dt.timedelta(hours=8 + slot)
+
+
+@lru_cache(maxsize=1)
+def _midnight(days_before_last: int) -> dt.datetime:
+    return clinic_time.day_bounds(clinic_time.today() + (FUTURE_DAYS - days_before_last) * ONE_DAY)[0]
+
+
+def _appointments(size: int, doctors: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    now = dt.datetime.now(dt.UTC)
+    for number in range(size):
+        doctor, start = _start_of(number)
+        end = start + dt.timedelta(minutes=MINUTES)
+        is_past = number >= (FUTURE_DAYS + 1) * APPOINTMENTS_A_DAY
+        status = ("cancelled", "no_show", *["completed"] * 8)[number % 10] if is_past else "booked"
+        is_done, is_cancelled = status == "completed", status == "cancelled"
+        yield (
+            *(number + 1, number * 7919 % size + 1, doctors[doctor], start, MINUTES, end, status, "Check-up", ""),
+            *("", f"{number:032x}", start if is_done else None, end if is_done else None),
+            *(start if is_cancelled else None, "patient" if is_cancelled else "", "Ill" if is_cancelled else ""),
+            *(1, min(start, now), min(start, now)),
+        )
+
+
+def _entries(size: int) -> Iterator[tuple[Any, ...]]:
+    """Yield reads of patients' records, the newest an hour old."""
+    kind = ContentType.objects.get_for_model(Patient).pk
+    newest = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+    for number in range(size):
+        patient = number * 7919 % size + 1
+        at = newest - number * dt.timedelta(minutes=5)
+        yield str(patient), patient, "", 3, "", at, kind, Event.READ.value, patient
+
+
+# Raw SQL
+
+
+def _insert(model: Any, fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert rows of the model's table; instants and UUIDs are converted as the database stores them."""
+    quoted = connection.ops.quote_name
+    columns = [model._meta.get_field(field) for field in fields]
+    places = ", ".join(["%s"] * len(columns))
+    statement = (
+        f"INSERT INTO {quoted(model._meta.db_table)} ({', '.join(quoted(each.column) for each in columns)}) "
+        f"VALUES ({places})"
+    )
+    remaining = iter(rows)
+    with connection.cursor() as cursor:
+        if connection.vendor == "mysql":
+            cursor.execute("SET unique_checks = 0, foreign_key_checks = 0")
+        while batch := list(islice(remaining, BATCH)):
+            cursor.executemany(statement, [tuple(map(_stored, row)) for row in batch])
+        if connection.vendor == "mysql":
+            cursor.execute("SET unique_checks = 1, foreign_key_checks = 1")
+
+
+def _stored(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, dt.datetime) else value

@@ -1,6 +1,7 @@
 """Query plans of the database."""
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import connection
@@ -60,3 +61,43 @@ def _of_tables(lines):
         for line in lines
         if (read := re.match(r"(?:SEARCH|SCAN) (\(subquery-\d+\)|\S+)", line)) and read[1] not in subqueries
     ]
+
+
+@dataclass
+class RowsRead:
+    """How many rows, or entries of indexes, the database has read."""
+
+    count: int = 0
+
+
+@contextmanager
+def rows_read():
+    """Yield an object that holds, after the block, the rows read in it; on SQLite an estimate from its own steps."""
+    read = RowsRead()
+    if connection.vendor == "sqlite":
+        yield from _count_sqlite_steps(read)
+    else:
+        before = _rows_read_so_far()
+        yield read
+        read.count = _rows_read_so_far() - before
+
+
+STEPS_A_ROW = 10  # of SQLite's virtual machine: few for an entry of an index, more for a row with many columns
+
+
+def _count_sqlite_steps(read):
+    def count():
+        read.count += 100 // STEPS_A_ROW
+
+    connection.ensure_connection()
+    connection.connection.set_progress_handler(count, 100)
+    try:
+        yield read
+    finally:
+        connection.connection.set_progress_handler(None, 0)
+
+
+def _rows_read_so_far():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        return sum(int(value) for _name, value in cursor.fetchall())

@@ -60,8 +60,8 @@ run: $(venv)/base ## serve the portal with demo data on http://127.0.0.1:8000 (H
 	DEBUG=on ALLOWED_HOSTS="$(hosts)" $(python) manage.py runserver $(HOST):$(PORT)
 
 test: $(venv)/dev ## run all tests on SQLite, and those marked both_databases on MariaDB/MySQL if one is running
-	DATABASE_URL=sqlite://:memory: $(pytest) $(if $(COVERAGE),--cov) -m "not stress$(if $(COVERAGE), and not hypothesis)" $(PYTEST) || $(none_is_fine)
-	$(call on_server,both_databases and not stress)
+	DATABASE_URL=sqlite://:memory: $(pytest) $(if $(COVERAGE),--cov) -m "not stress and not large$(if $(COVERAGE), and not hypothesis)" $(PYTEST) || $(none_is_fine)
+	$(call on_server,both_databases and not stress and not large)
 	$(if $(COVERAGE),,@echo "Passed. make test-all adds stress tests, ten times the examples, coverage, Chromium and fuzzing.")
 
 # Coverage doubles the time, so the property tests are left to test-more, which runs them in any case.
@@ -69,9 +69,9 @@ test-all: ## run test with coverage, then test-more
 	@$(MAKE) test COVERAGE=on
 	@$(MAKE) test-more
 
-test-more: $(venv)/dev ## run what test leaves out: stress tests, long property tests, Chromium, fuzzing
-	DATABASE_URL=sqlite://:memory: $(pytest) -m stress $(PYTEST) || $(none_is_fine)
-	$(call on_server,stress)
+test-more: $(venv)/dev ## run what test leaves out: stress, a large clinic, long property tests, Chromium, fuzzing
+	DATABASE_URL=sqlite://:memory: $(pytest) -m "stress or large" $(PYTEST) || $(none_is_fine)
+	$(call on_server,stress or large)
 	@if reason=$$($(python) -m clinic.tests.browser_answers); then \
 		echo "Now the browser tests"; \
 		DATABASE_URL=sqlite://:memory: $(python) -m pytest clinic/tests/browser -n 2 --screenshot only-on-failure || exit 1; \

@@ -20,6 +20,8 @@ from clinic.rest.outcomes import FhirRefused
 from clinic.web.http import parse_number
 
 USUAL_COUNT, MAX_COUNT = 50, 200
+# A search that finds more has a total only if the client asks for an accurate one: counting reads every match.
+MAX_COUNTED = 1000
 MAX_PARAMETERS = 20  # databases limit the number of conditions
 
 _CURSOR = re.compile(r"(-?[0-9]{1,11})-([0-9]{1,18})")
@@ -38,7 +40,12 @@ class FhirQuery:
     count: int
     sort: str
     after: str
-    has_total: bool
+    total: str  # one of `_TOTALS`, or empty
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the total is wanted however many matches have to be read."""
+        return self.total == "accurate" or not self.count
 
     @property
     def is_personal(self) -> bool:
@@ -76,7 +83,7 @@ def read_search(request: HttpRequest, kind: Kind) -> FhirQuery:
         count=0 if is_count else _count_of(control.get("_count", str(USUAL_COUNT))),
         sort=control.get("_sort", ""),
         after=control.get("after", ""),
-        has_total=control.get("_total") != "none",
+        total=control.get("_total", ""),
     )
 
 
@@ -168,7 +175,7 @@ def _count_of(text: str) -> int:
 
 
 class Page(NamedTuple):
-    """A page; `total` is None if not requested, `after` on the last page."""
+    """A page; `total` is None if it is not wanted or above `MAX_COUNTED`, `after` on the last page."""
 
     rows: list[Any]
     total: int | None
@@ -225,12 +232,21 @@ class ByStart:
 
 def page_of(rows: QuerySet[Any], query: FhirQuery, order: Order) -> Page:
     """Return the requested page. Two queries; one without rows or without a total."""
-    total = rows.count() if query.has_total or not query.count else None
+    total = _total_of(rows, query)
     if not query.count:
         return Page([], total, None)
     after = order.read(query.after) if query.after else None
     shown, last = order.keyset.page(rows, after=after, size=query.count)
     return Page(shown, total, None if last is None else order.write(last))
+
+
+def _total_of(rows: QuerySet[Any], query: FhirQuery) -> int | None:
+    if query.is_counted:
+        return rows.count()
+    if query.total == "none":
+        return None
+    counted = rows.order_by()[: MAX_COUNTED + 1].count()
+    return counted if counted <= MAX_COUNTED else None
 
 
 def without_personal(query: FhirQuery, rows: QuerySet[Any]) -> FhirQuery:

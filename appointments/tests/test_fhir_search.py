@@ -605,6 +605,16 @@ def test_total_is_omitted_if_not_requested(fhir, week):
     assert "_total=none" in link(response, "next")
 
 
+def test_large_total_is_given_only_if_requested(fhir, week, monkeypatch, subtests):
+    for most, total in [(24, None), (25, 25)]:
+        monkeypatch.setattr("appointments.fhir.search.MAX_COUNTED", most)
+        for kind in ["Appointment", "Patient"]:
+            with subtests.test(most=most, kind=kind):
+                assert read(search(fhir, kind)).get("total") == total
+                assert read(search(fhir, kind, _total="estimate")).get("total") == total
+                assert read(search(fhir, kind, _total="accurate"))["total"] == 25
+
+
 def test_self_link_returns_the_same_results(fhir, week):
     response = search(fhir, date=["ge2026-11-25T10:00:00+00:00", "lt2026-11-26"], status="booked,arrived", _count=7)
 
@@ -626,7 +636,7 @@ def patients_by_name(client):
 
 
 def test_search_makes_the_same_few_queries_for_3_and_for_30_rows(fhir, isolated):
-    for look, queries in [(appointments_of, 2), (patients_by_name, 4)]:
+    for look, queries in [(appointments_of, 4), (patients_by_name, 4)]:
         with isolated(look=look, queries=queries):
             born = dt.date(1980, 5, 17)
             for _number in range(3):

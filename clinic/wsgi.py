@@ -2,11 +2,13 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
+
+# Seconds that a thread waits for a client that stops sending its request or accepting the response.
+CLIENT_TIMEOUT = 60
 
 
 def _load() -> Callable[..., Any]:
@@ -19,10 +21,12 @@ def _load() -> Callable[..., Any]:
 
     if reason := why_not():
         raise AppImportError(reason)
-    try:
-        return get_wsgi_application()
-    except ImproperlyConfigured as error:
-        raise AppImportError(" ".join(str(error).split())) from None
+    serve = get_wsgi_application()
+
+    from clinic.preload import load_pages
+
+    load_pages()
+    return serve
 
 
 _serve = _load()
@@ -38,4 +42,6 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if "charset" in parameters:
         others = [f'{name}="{value}"' for name, value in parameters.items() if name != "charset"]
         environ["CONTENT_TYPE"] = "; ".join([content_type, *others])
+    if connection := environ.get("gunicorn.socket"):
+        connection.settimeout(CLIENT_TIMEOUT)
     return _serve(environ, start_response)

@@ -3,7 +3,10 @@
 The command line and GUNICORN_CMD_ARGS have priority over this file.
 """
 
+import socket
+import struct
 import sys
+from typing import Any
 
 from clinic.ops.serving import why_not
 
@@ -23,7 +26,7 @@ threads = settings.WEB_THREADS
 
 # Longer than proxies keep an idle connection: whoever closes first must not be the side that gets the next request.
 keepalive = 75
-# A worker whose main loop does not answer for so long is replaced. Single requests have no limit.
+# A worker whose main loop does not answer for so long is replaced. It answers however long a request takes.
 timeout = 120
 
 # Limits of the request line and headers, for clients that a proxy does not hold back.
@@ -33,6 +36,18 @@ limit_request_field_size = 8190
 # Who the client is, and whether it used HTTPS, is up to BEHIND_PROXY alone.
 forwarded_allow_ips = ""
 control_socket_disable = True
+
+
+def when_ready(server: Any) -> None:
+    """Drop clients that stop in the middle of a request or response: each occupies a thread, and gunicorn has no limit.
+
+    Connections inherit the limit from the socket that accepts them.
+    """
+    seconds = struct.pack("ll", settings.CLIENT_TIMEOUT, 0)
+    for listener in server.LISTENERS:
+        for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            listener.sock.setsockopt(socket.SOL_SOCKET, direction, seconds)
+
 
 logconfig_dict = {
     "version": 1,

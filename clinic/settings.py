@@ -298,6 +298,7 @@ HOST = env.text("HOST", default="127.0.0.1")
 PORT = env.number("PORT", default=8000, minimum=0, maximum=65_535)
 WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", default=2, minimum=1, maximum=64)
 WEB_THREADS = env.number("WEB_THREADS", default=4, minimum=1, maximum=64)
+CLIENT_TIMEOUT = env.number("CLIENT_TIMEOUT", default=20, minimum=1, maximum=600)
 
 # Static files
 

@@ -7,9 +7,6 @@ from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
 
-# Seconds that a thread waits for a client that stops sending its request or accepting the response.
-CLIENT_TIMEOUT = 60
-
 
 def _load() -> Callable[..., Any]:
     """Return Django's application. Under gunicorn raise AppImportError, which it prints as one line."""
@@ -42,6 +39,4 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     if "charset" in parameters:
         others = [f'{name}="{value}"' for name, value in parameters.items() if name != "charset"]
         environ["CONTENT_TYPE"] = "; ".join([content_type, *others])
-    if connection := environ.get("gunicorn.socket"):
-        connection.settimeout(CLIENT_TIMEOUT)
     return _serve(environ, start_response)

@@ -1,6 +1,8 @@
 """Loads what Django loads during the first requests, so that these are as quick as later ones."""
 
 import gc
+from pathlib import Path
+from typing import Any
 
 from django.db import connections
 from django.forms.renderers import get_default_renderer
@@ -17,8 +19,9 @@ def load_pages() -> None:
     they must not share one.
     """
     get_resolver().reverse_dict  # noqa: B018 -- the property loads all URLs
-    for engine in (engines["django"], get_default_renderer().engine):
-        for folder in engine.template_dirs:
+    renderer: Any = get_default_renderer()
+    for engine in (engines["django"], renderer.engine):
+        for folder in map(Path, engine.template_dirs):
             for file in folder.rglob("*.html"):
                 engine.get_template(file.relative_to(folder).as_posix())
     api.get_openapi_schema()

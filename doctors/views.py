@@ -13,7 +13,7 @@ DOCTORS_PER_PAGE = 50
 
 
 def doctor_list(request: HttpRequest) -> HttpResponse:
-    """List the doctors, active ones first, by specialization and name; of a large clinic a page, or those looked for."""
+    """List a page of all doctors, or of those found: active ones first, by specialization and name."""
     doctors = Doctor.objects.order_by("-is_active", "specialization", "full_name", "pk")
     query = request.GET.get("q", "").strip()[:MAX_QUERY]
     if query:

@@ -169,7 +169,8 @@ def own_database(tmp_path_factory, django_db_setup, django_db_blocker):
         return
     server, name = connection.settings_dict, f"{connection.settings_dict['NAME']}_served"
     with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(f"CREATE OR REPLACE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+        cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
         yield f"mysql://{server['USER']}:{server['PASSWORD']}@{server['HOST']}:{server['PORT'] or 3306}/{name}"
         cursor.execute(f"DROP DATABASE {name}")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import brotli
-from django.apps import apps
 from django.contrib.staticfiles.apps import StaticFilesConfig
 from django.contrib.staticfiles.finders import get_finders
 from django.core.files.base import ContentFile
@@ -85,7 +84,7 @@ def _sources() -> dict[str, Any]:
     """Return storage and path of every file to collect, as `collectstatic` finds them."""
     found: dict[str, Any] = {}
     for finder in get_finders():
-        for path, storage in finder.list(apps.get_app_config("staticfiles").ignore_patterns):
+        for path, storage in finder.list(CollectedFilesConfig.ignore_patterns):
             found.setdefault(os.path.join(getattr(storage, "prefix", None) or "", path), (storage, path))  # noqa: PTH118
     return found
 

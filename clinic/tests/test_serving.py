@@ -4,9 +4,11 @@ import http.client
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -59,7 +61,7 @@ def environment_of(database_url, **settings):
 
 @contextmanager
 def gunicorn(log, environment):
-    """Run `gunicorn clinic.wsgi` until the block ends; yield its port."""
+    """Run `gunicorn clinic.wsgi` until the block ends; yield its port and process."""
     port = free_port()
     with log.open("w") as output:
         server = subprocess.Popen(
@@ -67,7 +69,7 @@ def gunicorn(log, environment):
         )
         try:
             wait_for(f"http://127.0.0.1:{port}/livez")
-            yield port
+            yield port, server
         finally:
             server.terminate()
             server.wait()
@@ -76,7 +78,7 @@ def gunicorn(log, environment):
 @pytest.fixture(scope="module")
 def portal_without_database(tmp_path_factory):
     environment = environment_of(NO_DATABASE, CLIENT_TIMEOUT="1")
-    with gunicorn(tmp_path_factory.mktemp("gunicorn") / "log", environment) as port:
+    with gunicorn(tmp_path_factory.mktemp("gunicorn") / "log", environment) as (port, _):
         yield port
 
 
@@ -85,6 +87,14 @@ def status_of(port, path="/livez", headers=None):
         client.request("GET", path, headers=headers or {})
         with closing(client.getresponse()) as response:
             return response.status
+
+
+def wait_until(is_true):
+    for _ in range(120):
+        if is_true():
+            return
+        time.sleep(0.25)
+    raise AssertionError("it did not become true within 30 seconds")
 
 
 def test_portal_is_loaded_without_a_database_connection(portal_without_database):
@@ -158,6 +168,30 @@ def test_options_of_gunicorn_come_from_the_settings():
     assert {name: options[name] for name in expected} == expected
 
 
+def test_reload_with_invalid_settings_does_not_stop_the_server(tmp_path):
+    storage = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    (tmp_path / "uncollected.py").write_text(
+        f"from clinic.settings import *\nSTORAGES = STORAGES | {{'staticfiles': {{'BACKEND': '{storage}'}}}}"
+    )
+    (tmp_path / ".env").write_text("SESSION_IDLE_MINUTES=15\n")
+    environment = environment_of(
+        NO_DATABASE,
+        DJANGO_SETTINGS_MODULE="uncollected",
+        PYTHONPATH=str(tmp_path),
+        ENV_FILE=str(tmp_path / ".env"),
+        WEB_CONCURRENCY="1",
+    )
+    log = tmp_path / "log"
+    with gunicorn(log, environment) as (port, server):
+        (tmp_path / ".env").write_text("SESSION_IDLE_MINUTES=abc\n")
+
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: log.read_text().count("Booting worker") == 2)
+
+        assert status_of(port) == 200
+        assert server.poll() is None
+
+
 # Several users at once
 
 
@@ -186,7 +220,7 @@ def portal(own_database, tmp_path_factory):
 
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity=0"], cwd=ROOT, env=environment, check=True)
     people = shell(CREATE_PEOPLE)
-    with gunicorn(tmp_path_factory.mktemp("served") / "log", environment) as port:
+    with gunicorn(tmp_path_factory.mktemp("served") / "log", environment) as (port, _):
         yield f"http://127.0.0.1:{port}", people["cookies"], people["patients"], shell
 
 

@@ -3,7 +3,6 @@
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
-WORKERS ?= 4
 TEST_DATABASE_URL ?= mysql://root@127.0.0.1:3306/test
 
 venv := .venv
@@ -31,7 +30,7 @@ none_is_fine = { code=$$?; [ $$code = 5 ] && [ -n "$(PYTEST)" ]; } || exit 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-more test-server properties fuzz check mysql browser serve requirements outdated clean
+.PHONY: help run test test-all test-more test-server properties fuzz check mysql browser static serve requirements outdated clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -103,7 +102,7 @@ check: $(venv)/dev ## check lint, format, security, types, import direction, mig
 	$(venv)/bin/djlint templates --lint --quiet
 	$(venv)/bin/oxlint --deny-warnings static/js
 
-mysql: $(venv)/dev ## install the driver for MariaDB and MySQL
+mysql: $(venv)/base ## install the driver for MariaDB and MySQL
 	@$(python) -m pip install --quiet --disable-pip-version-check -r requirements/mysql.txt || { \
 		echo "The driver is compiled and needs headers. On Debian: apt-get install libmariadb-dev pkg-config gcc python3-dev"; \
 		exit 1; }
@@ -112,12 +111,14 @@ mysql: $(venv)/dev ## install the driver for MariaDB and MySQL
 browser: $(venv)/dev $(venv)/browser ## install what the browser tests need besides Chromium itself
 	@$(python) -m clinic.tests.browser_answers && echo "The browser tests can run"
 
-serve: $(venv)/base ## run gunicorn with production settings behind a TLS proxy (without a proxy: USE_HTTPS=off)
+static: $(venv)/base ## collect the static files that the portal serves, if they are missing or outdated
 	@$(python) -m clinic.ops.serving
+
+# The variables of the command line, such as PORT=, reach gunicorn.conf.py through the environment.
+serve: static ## run gunicorn with production settings behind a TLS proxy (without a proxy: USE_HTTPS=off)
 	$(python) manage.py check --deploy --database default
 	@$(python) manage.py migrate --check || { echo "The database is not migrated: $(python) manage.py migrate"; exit 1; }
-	$(python) manage.py collectstatic --noinput --verbosity 0
-	$(venv)/bin/gunicorn clinic.wsgi --bind $(HOST):$(PORT) --workers $(WORKERS) --timeout 120 --no-control-socket --limit-request-line 8190 --limit-request-fields 60 --limit-request-field_size 8190 --forwarded-allow-ips=''
+	$(venv)/bin/gunicorn clinic.wsgi
 
 # Pins keep their extras: without them pip 23 refuses the hashes once a newer version exists. Constraints cannot have any.
 requirements: $(python) ## update the pinned versions within the ranges in pyproject.toml

@@ -43,7 +43,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
-    "django.contrib.staticfiles",
+    "clinic.web.static_files.CollectedFilesConfig",
     "auditlog",
     "axes",
     "django_otp",
@@ -291,6 +291,14 @@ PAGES_A_MINUTE = env.number("PAGES_A_MINUTE", default=600, minimum=0, maximum=1_
 
 # After how many years without an appointment the retention report names a patient.
 PATIENT_RETENTION_YEARS = env.number("PATIENT_RETENTION_YEARS", default=10, minimum=1, maximum=150)
+
+# The server: gunicorn.conf.py passes these on.
+
+HOST = env.text("HOST", default="127.0.0.1")
+PORT = env.number("PORT", default=8000, minimum=0, maximum=65_535)
+WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", default=2, minimum=1, maximum=64)
+WEB_THREADS = env.number("WEB_THREADS", default=4, minimum=1, maximum=64)
+CLIENT_TIMEOUT = env.number("CLIENT_TIMEOUT", default=20, minimum=1, maximum=600)
 
 # Static files
 

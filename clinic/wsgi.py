@@ -2,7 +2,6 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.utils.http import parse_header_parameters
 
@@ -19,10 +18,12 @@ def _load() -> Callable[..., Any]:
 
     if reason := why_not():
         raise AppImportError(reason)
-    try:
-        return get_wsgi_application()
-    except ImproperlyConfigured as error:
-        raise AppImportError(" ".join(str(error).split())) from None
+    serve = get_wsgi_application()
+
+    from clinic.preload import load_pages
+
+    load_pages()
+    return serve
 
 
 _serve = _load()

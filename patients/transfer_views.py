@@ -31,7 +31,7 @@ def patient_import_preview(request: StaffRequest, pk: int) -> HttpResponse:
 def patient_export(request: StaffRequest) -> HttpResponseBase:
     as_format = request.GET.get("as")
     if as_format not in FORMATS:
-        return render(request, "patients/patient_export.html", {"count": Patient.objects.not_anonymised().count()})
+        return render(request, "patients/patient_export.html")
     # Before the first row is sent, so that an interrupted download is recorded, too.
     AuditEntry.objects.record(Event.EXPORT, Patient, rows=Patient.objects.not_anonymised().count(), format=as_format)
     return sent_rows(

@@ -106,9 +106,9 @@ def portal() -> Iterator[Portal]:
         with closing(socket.socket()) as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        command = [BIN / "gunicorn", "clinic.wsgi", f"--bind=127.0.0.1:{port}", "--workers=2", "--timeout=120"]
-        options = ["--no-control-socket", "--limit-request-line=8190", "--forwarded-allow-ips=", "--log-level=warning"]
-        server = subprocess.Popen([*command, *options], cwd=ROOT, env=environment, stderr=log, stdout=log)
+        command = [BIN / "gunicorn", "clinic.wsgi", "--log-level=warning"]
+        environment["PORT"] = str(port)
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log, stdout=log)
         try:
             _wait_for(f"http://127.0.0.1:{port}/livez")
             yield Portal(f"http://127.0.0.1:{port}", log=Path(log.name), **prepared)
@@ -118,7 +118,7 @@ def portal() -> Iterator[Portal]:
 
 
 def _prepared(environment: dict[str, str]) -> dict[str, Any]:
-    _run(["manage.py", "collectstatic", "--noinput", "--verbosity=0"], environment)
+    _run(["-m", "clinic.ops.serving"], environment)
     output = _run(["-c", SIGN_IN % (PEOPLE,)], environment | {"PYTHONPATH": str(ROOT)})
     return json.loads(output.splitlines()[-1])
 

@@ -1,25 +1,59 @@
-"""`python -m clinic.ops.serving`: exit 0 if the portal can be served with these settings, else say why and exit 1."""
+"""What must be in place before the portal is served. `python -m clinic.ops.serving` collects its static files."""
 
 import os
 import sys
+from functools import cache
+from typing import Any
 
+import django
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
 
 _DEBUG_IS_ON = "DEBUG is on, which is for development only. Set DEBUG=off in .env, or start with: DEBUG=off make serve"
+_NOT_COLLECTED = "The static files are missing or older than their sources. Collect them: make static"
 
 
+@cache
 def why_not() -> str | None:
-    """Return why the portal cannot be served with these settings, or None if it can."""
+    """Return why the portal cannot be served, or None if it can.
+
+    The answer is given once for a process: a server that is told to reload must not stop because files have changed.
+    """
+    reason = _invalid_settings()
+    return reason if reason or _are_files_current() else _NOT_COLLECTED
+
+
+def collect_static_files() -> str | None:
+    """Collect the static files if they are missing or outdated. Return what prevents it."""
+    if reason := _invalid_settings():
+        return reason
+    if not _are_files_current():
+        sys.stdout.write("Collecting static files …\n")
+        call_command("collectstatic", interactive=False, verbosity=0)
+    return None
+
+
+def _invalid_settings() -> str | None:
+    """Load the settings and the apps, and return in one line what is wrong with them."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
     from django.conf import settings
 
     try:
         if settings.DEBUG:
             return _DEBUG_IS_ON
+        django.setup()
     except ImproperlyConfigured as error:
-        return str(error)
+        return " ".join(str(error).split())
     return None
 
 
+def _are_files_current() -> bool:
+    """Other storages, as in tests, serve the sources themselves."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    is_current: Any = getattr(staticfiles_storage, "is_current", lambda: True)
+    return is_current()
+
+
 if __name__ == "__main__":
-    sys.exit(why_not())
+    sys.exit(collect_static_files())

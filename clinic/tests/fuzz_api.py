@@ -38,19 +38,12 @@ def main() -> int:
             "DATABASE_URL": os.environ.get("FUZZ_DATABASE_URL", f"sqlite:///{folder}/clinic.sqlite3"),
         }
         token = prepare(environment)
+        subprocess.run([PYTHON, "-m", "clinic.ops.serving"], cwd=ROOT, env=environment, check=True)
         log = (Path(folder) / "server.log").open("w+")
         server = subprocess.Popen(
-            [
-                Path(PYTHON).with_name("gunicorn"),
-                "clinic.wsgi",
-                f"--bind=127.0.0.1:{port}",
-                "--workers=2",
-                "--no-control-socket",
-                "--log-level=warning",
-                "--limit-request-line=8190",
-            ],
+            [Path(PYTHON).with_name("gunicorn"), "clinic.wsgi", "--log-level=warning"],
             cwd=ROOT,
-            env=environment,
+            env=environment | {"PORT": str(port)},
             stderr=log,
         )
         try:

@@ -44,6 +44,10 @@ def test_unreadable_setting_is_named_in_one_line():
         "CSRF_TRUSTED_ORIGINS": ("clinic.example.org", "origins such as https://clinic.example.org"),
         "DATABASE_URL": ("postgres://portal:pass-word@localhost/clinic", "mysql://user:password@host:3306/name"),
         "CACHE_URL": ("nonsense", "a cache URL such as"),
+        "PORT": ("http", "a whole number from 0 to 65535"),
+        "WEB_CONCURRENCY": ("0", "a whole number from 1 to 64"),
+        "WEB_THREADS": ("many", "a whole number from 1 to 64"),
+        "CLIENT_TIMEOUT": ("0", "a whole number from 1 to 600"),
         "EMAIL_URL": ("smtp://portal:pass-word@localhost:port", "an e-mail URL such as"),
         "ENV_FILE": ("/no/such/file", "the path of a file that exists"),
     }
@@ -93,6 +97,34 @@ def test_gunicorn_with_another_configuration_refuses_debug(tmp_path):
     assert done.returncode != 0
     assert DEBUG_IS_ON in done.stderr.splitlines()
     assert "Traceback" not in done.stderr
+
+
+def test_gunicorn_names_missing_static_files_and_the_command(tmp_path):
+    (tmp_path / "uncollected.py").write_text(
+        f"from clinic.settings import *\nSTATIC_ROOT = {str(tmp_path / 'none')!r}\n"
+    )
+
+    done = run(*GUNICORN, DJANGO_SETTINGS_MODULE="uncollected", PYTHONPATH=str(tmp_path))
+
+    assert done.returncode == 1
+    assert done.stderr == "The static files are missing or older than their sources. Collect them: make static\n"
+
+
+def test_static_files_are_collected_once(tmp_path):
+    lines = [
+        "from clinic.settings import *",
+        f"STATIC_ROOT = {str(tmp_path / 'collected')!r}",
+        "STATICFILES_FINDERS = ['django.contrib.staticfiles.finders.FileSystemFinder']",  # libraries take long
+    ]
+    (tmp_path / "collecting.py").write_text("\n".join(lines))
+    command = (sys.executable, "-m", "clinic.ops.serving")
+    environment = {"DJANGO_SETTINGS_MODULE": "collecting", "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+
+    first, second = run(*command, **environment), run(*command, **environment)
+
+    assert (first.returncode, first.stdout, first.stderr) == (0, "Collecting static files …\n", "")
+    assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
+    assert list((tmp_path / "collected" / "css").glob("portal.*.css"))
 
 
 def test_other_servers_load_the_portal_with_debug_on():

@@ -46,6 +46,48 @@ def test_list_offers_to_add_to_administrators_only(client, receptionist, manager
         assert ("/admin/doctors/doctor/add/" in page) is is_offered, user
 
 
+def test_list_of_a_large_clinic_has_pages(at_desk):
+    doctors = DoctorFactory.create_batch(51, specialization="Cardiology")
+    by_name = sorted(doctors, key=lambda doctor: (doctor.full_name, doctor.pk))
+
+    first, second = at_desk.get("/doctors/"), at_desk.get("/doctors/?page=2")
+
+    assert list(first.context["doctors"]) == by_name[:50]
+    assert list(second.context["doctors"]) == by_name[50:]
+    assert 'href="?page=2"' in first.content.decode()
+    assert 'href="?page=1"' in second.content.decode()
+
+
+def test_list_of_50_doctors_is_one_page_without_a_search_box(at_desk):
+    DoctorFactory.create_batch(50)
+
+    page = at_desk.get("/doctors/").content.decode()
+
+    assert 'aria-label="Pages"' not in page
+    assert 'aria-label="Find doctor"' not in page
+
+
+def test_doctors_are_found_by_part_of_name_or_specialization(at_desk, okafor):
+    DoctorFactory(full_name="Dr B", specialization="Dermatology")
+
+    for query in ("oka", "CARDIO", " cardiology "):
+        assert list(at_desk.get("/doctors/", {"q": query}).context["doctors"]) == [okafor], query
+    assert list(at_desk.get("/doctors/", {"q": "nobody"}).context["doctors"]) == []
+
+
+def test_pages_keep_what_was_looked_for(at_desk):
+    DoctorFactory.create_batch(51, specialization="Cardiology")
+
+    page = at_desk.get("/doctors/?q=cardio").content.decode()
+
+    assert 'href="?q=cardio&amp;page=2"' in page
+
+
+def test_invalid_page_shows_another_one(at_desk, okafor):
+    for page in ("x", "0", "-1", "9" * 5000):
+        assert list(at_desk.get("/doctors/", {"page": page}).context["doctors"]) == [okafor], page
+
+
 def test_list_makes_the_same_queries_for_3_and_30_doctors(at_desk):
     DoctorFactory.create_batch(3)
     with CaptureQueriesContext(connection) as few:

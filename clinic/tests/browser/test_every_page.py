@@ -193,7 +193,7 @@ SHOWN = {
         "/patients/import/", "Nothing can be imported", choose(WRONG), send, who="administrator"
     ),
     "import patients, gone": at("/patients/import/999999/", "no longer there", who="administrator"),
-    "export patients": at("/patients/export/", "All 6 patients", who="administrator"),
+    "export patients": at("/patients/export/", "All patients who are not anonymised", who="administrator"),
     "export patient data": at("/patients/{patients.santos.pk}/data/", "no other patient's data", who="administrator"),
     "anonymise": at("/patients/{patients.wozniak.pk}/anonymise/", "An appointment is still open", who="administrator"),
     "anonymise, not ticked": at(

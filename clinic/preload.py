@@ -1,0 +1,31 @@
+"""Loads what Django loads during the first requests, so that these are as quick as later ones."""
+
+import gc
+from pathlib import Path
+from typing import Any
+
+from django.db import connections
+from django.forms.renderers import get_default_renderer
+from django.template import engines
+from django.urls import get_resolver
+
+from clinic.api import api
+
+
+def load_pages() -> None:
+    """Load all URLs with their views, all templates of pages and form fields, and the API's schema.
+
+    Nothing here uses the database. The connections are closed anyway: gunicorn forks its workers from this process, and
+    they must not share one.
+    """
+    get_resolver().reverse_dict  # noqa: B018 -- the property loads all URLs
+    renderer: Any = get_default_renderer()
+    for engine, files in ((engines["django"], "**/*.html"), (renderer.engine, "django/forms/**/*.html")):
+        for folder in map(Path, engine.template_dirs):
+            for file in folder.glob(files):
+                engine.get_template(file.relative_to(folder).as_posix())
+    api.get_openapi_schema()
+    connections.close_all()
+    # The garbage collector would write to every object, and so copy the memory that the workers share.
+    gc.collect()
+    gc.freeze()

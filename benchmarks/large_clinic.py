@@ -43,6 +43,7 @@ class LargeClinic:
     size: int
     last_day: dt.date
     doctors: int = DOCTORS
+    appointments_a_day: int = APPOINTMENTS_A_DAY
 
     def fill(self) -> None:
         """Write the clinic into an empty database."""
@@ -69,7 +70,7 @@ class LargeClinic:
 
     def _start_of(self, number: int) -> dt.datetime:
         """Return the start of an appointment; number 0 is the first one of the last day."""
-        day, place = divmod(number, APPOINTMENTS_A_DAY)
+        day, place = divmod(number, self.appointments_a_day)
         return _midnight(self.last_day - day * ONE_DAY) + dt.timedelta(hours=8 + place // self.doctors)
 
     def _appointments(self, doctors: Sequence[int]) -> Iterator[tuple[Any, ...]]:
@@ -79,7 +80,7 @@ class LargeClinic:
             end = start + dt.timedelta(minutes=MINUTES)
             status = _PAST_STATUSES[number % 10] if clinic_time.local_date(start) < clinic_time.today() else "booked"
             is_done, is_cancelled = status == "completed", status == "cancelled"
-            doctor = doctors[number % APPOINTMENTS_A_DAY % len(doctors)]
+            doctor = doctors[number % self.appointments_a_day % len(doctors)]
             yield (
                 *(number + 1, self._patient_of(number), doctor, start, MINUTES, end, status, "Check-up", ""),
                 *("", f"{number:032x}", start if is_done else None, end if is_done else None),

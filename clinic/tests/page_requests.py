@@ -20,15 +20,26 @@ SENT = {
     "audit_trail": [{"patient": "{patient}"}],
     "appointments:appointment_book": [
         {
-            **{"patient": "{patient}", "doctor": "{doctor}", "date": "2026-11-25", "time": "10:00", "which": ""},
-            **{"duration_minutes": 30, "reason": "Sore knee", "notes": "", "booking_key": KEY, "next": ""},
+            "patient": "{patient}",
+            "doctor": "{doctor}",
+            "date": "2026-11-25",
+            "time": "10:00",
+            "which": "",
+            "duration_minutes": 30,
+            "reason": "Sore knee",
+            "notes": "",
+            "booking_key": KEY,
+            "next": "",
         }
     ],
     "api:patients_search": [{"q": "maria silva"}],
     "api:appointments": [
         {
-            **{"patient_id": "{patient}", "doctor_id": "{doctor}", "start_time": "2026-11-25T11:00:00Z"},
-            **{"duration_minutes": 30, "reason": "Sore knee"},
+            "patient_id": "{patient}",
+            "doctor_id": "{doctor}",
+            "start_time": "2026-11-25T11:00:00Z",
+            "duration_minutes": 30,
+            "reason": "Sore knee",
         }
     ],
     "fhir:patient_search_form": [{}, {"name": "maria"}, {"family": "silva", "given": "maria"}],

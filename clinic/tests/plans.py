@@ -13,6 +13,7 @@ _BOUNDED = {"range", "ref", "eq_ref", "const", "index_subquery", "unique_subquer
 class Step:
     """How a query reads one table: whether it uses an index, and reads only the matching rows."""
 
+    table: str  # or its alias
     is_by_index: bool
     is_bounded: bool
     text: str
@@ -39,7 +40,7 @@ def steps_of_sql(sql, params=None):
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
             lines = [row[3] for row in cursor.fetchall()]
             return [
-                Step(" INDEX " in line or " PRIMARY KEY " in line, line.startswith("SEARCH"), line)
+                Step(line.split()[1], " INDEX " in line or " PRIMARY KEY " in line, line.startswith("SEARCH"), line)
                 for line in _of_tables(lines)
             ]
         cursor.execute(f"EXPLAIN {sql}", params)
@@ -47,7 +48,7 @@ def steps_of_sql(sql, params=None):
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     # Impossible conditions read no table; angle brackets mark the few rows of a subquery.
     return [
-        Step(row["key"] is not None, row["type"] in _BOUNDED, str(row))
+        Step(row["table"], row["key"] is not None, row["type"] in _BOUNDED, str(row))
         for row in rows
         if row["table"] and not row["table"].startswith("<")
     ]

@@ -15,17 +15,24 @@ from clinic.tests.page_requests import page_requests
 from clinic.tests.plans import rows_read, steps_of_sql
 
 SIZE = 100_000
-LARGE = ("patients_patient", "patients_searchkey", "appointments_appointment", "clinic_auditentry", "clinic_seenpatient")
+A_DAY = 20  # so that the appointments begin 14 years ago, and patients are due for the retention review
+LARGE = {
+    "patients_patient",
+    "patients_searchkey",
+    "patients_namepair",
+    "appointments_appointment",
+    "clinic_auditentry",
+    "clinic_seenpatient",
+}
+ALIAS = re.compile(r"[A-Z]\d+")  # of a table that a query reads twice, or in a subquery
 MAX_ROWS_READ = 5000
-# They go through all rows: downloads.
-ALL_ROWS = {"patients:patient_export"}
 
 pytestmark = [pytest.mark.large, pytest.mark.both_databases, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
 def world(now):
-    LargeClinic(SIZE, last_day=NOW.date() + FUTURE_DAYS * ONE_DAY).fill()
+    LargeClinic(SIZE, last_day=NOW.date() + FUTURE_DAYS * ONE_DAY, appointments_a_day=A_DAY).fill()
     return crawl.make_world()
 
 
@@ -34,23 +41,25 @@ def test_pages_of_a_large_clinic_read_few_rows_by_index(world, subtests):
         client = Client(raise_request_exception=False)
         client.cookies["session"] = world.sessions.get(each.role, "")
         with CaptureQueriesContext(connection) as queries, rows_read() as read:
-            each.send(client, world.tokens.get(each.role, ""))
-        print(read.count, each)
-        continue
+            response = each.send(client, world.tokens.get(each.role, ""))
         with subtests.test(str(each)):
+            assert response.status_code < 400
             assert read.count <= MAX_ROWS_READ, plans_of(queries)
             assert full_scans(queries) == []
 
 
-def selects(queries):
-    return [query["sql"] for query in queries if query["sql"].startswith("SELECT") and re.search("|".join(LARGE), query["sql"])]
-
-
 def plans_of(queries):
-    return "\n".join(f"{sql}\n  " + "\n  ".join(step.text for step in steps_of_sql(sql)) for sql in selects(queries))
+    """Return the queries of large tables, each with its plan, for people to read."""
+    return "\n".join("\n  ".join([sql, *(step.text for step in steps_of_sql(sql))]) for sql in selects(queries))
 
 
 def full_scans(queries):
     """Return the steps that read a large table without an index."""
     steps = [step for sql in selects(queries) for step in steps_of_sql(sql)]
-    return [step.text for step in steps if not step.is_by_index and any(table in step.text for table in LARGE)]
+    return [
+        step.text for step in steps if not step.is_by_index and (step.table in LARGE or ALIAS.fullmatch(step.table))
+    ]
+
+
+def selects(queries):
+    return [each["sql"] for each in queries if each["sql"].startswith("SELECT") and any(map(each["sql"].count, LARGE))]

@@ -363,3 +363,19 @@ def test_pages_of_a_large_list_are_read_along_an_index(in_admin, monkeypatch, su
             steps = [step for step in steps_of_sql(read) if "appointments_appointment" in step.text]
             assert steps
             assert all(step.is_by_index and "filesort" not in step.text for step in steps), steps
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite cannot limit the parts of a union")
+@pytest.mark.django_db(transaction=True)
+def test_doctors_of_a_specialization_are_each_read_by_their_index(in_admin, monkeypatch):
+    write_diaries(open_appointments=20)
+    monkeypatch.setattr(lists, "MAX_COUNTED", 100)
+    monkeypatch.setattr(SafeModelAdmin, "list_per_page", 10)
+
+    (read,) = [
+        sql for sql in selects(in_admin, f"{APPOINTMENTS}?doctor__specialization=General+practice") if "LIMIT 11" in sql
+    ]
+
+    steps = steps_of_sql(read)
+    assert len(steps) == Doctor.objects.count()
+    assert all(step.is_bounded and "filesort" not in step.text for step in steps), steps

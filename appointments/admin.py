@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 
 from appointments import rules
@@ -16,7 +17,9 @@ from appointments.booking.forms import DefaultDurationMixin, OverrideReasonMixin
 from appointments.emergency_access import admin as emergency_admin  # noqa: F401 -- Django looks for admin classes here
 from appointments.models import Appointment
 from clinic.administration.base import SafeModelAdmin, refusals_of
+from clinic.administration.lists import SplitListFilter, first_matches
 from clinic.core import clinic_time
+from doctors.models import Doctor
 from patients.models import Patient
 
 MAX_REFUSALS_SHOWN = 10
@@ -77,17 +80,35 @@ class AppointmentAdminForm(OverrideReasonMixin, DefaultDurationMixin, forms.Mode
         return cleaned
 
 
+class SpecializationFilter(SplitListFilter):
+    title = "specialization"
+    parameter_name = "doctor__specialization"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        found = Doctor.objects.order_by("specialization").values_list("specialization", flat=True).distinct()
+        return [(specialization, specialization) for specialization in found]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Filter by the doctors' ids: with a join, MariaDB reads all appointments of these doctors and sorts them."""
+        if self.value() is None:
+            return queryset
+        doctors = list(Doctor.objects.filter(specialization=self.value()).order_by().values_list("pk", flat=True))
+        self.parts = [Q(doctor=doctor) for doctor in doctors]
+        return queryset.filter(doctor__in=doctors)
+
+
 @admin.register(Appointment)
 class AppointmentAdmin(SafeModelAdmin):
     """Statuses change through the actions of `booking`, with one audit entry each."""
 
     form = AppointmentAdminForm
     list_display = ["start", "length", "patient", "doctor", "status", "reason"]
-    list_filter = ["status", "doctor__specialization", "doctor"]
+    list_filter = ["status", SpecializationFilter, "doctor"]
     list_select_related = ["patient", "doctor"]
+    indexed_columns = ["start"]
     date_hierarchy = "start_time"
-    search_fields = ["reason"]
-    search_help_text = "Patient's name, e-mail or phone number, or the reason of the appointment"
+    search_fields = ["patient"]  # turns the search box on; get_search_results() does the search
+    search_help_text = "Patient's name in any order, e-mail or phone number"
     autocomplete_fields = ["patient", "doctor"]
     ordering = ["-start_time", "-pk"]
     actions = ["mark_arrived", "start_consultation", "complete", "mark_no_show", "undo"]
@@ -144,12 +165,11 @@ class AppointmentAdmin(SafeModelAdmin):
         return appointment.duration_minutes
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """Search by patient, as at the front desk, or by reason."""
+        """Search by patient, as at the front desk."""
         if not search_term.strip():
             return queryset, False
-        by_reason, _may_repeat = super().get_search_results(request, queryset, search_term)
-        found = Patient.objects.search(search_term).order_by().values("pk")
-        return by_reason | queryset.filter(patient__in=found), False
+        patients = first_matches(request, Patient.objects.search(search_term))
+        return queryset.filter(patient__in=patients), False
 
     def save_model(self, request: HttpRequest, obj: Appointment, form: Any, change: bool) -> None:
         if not change:

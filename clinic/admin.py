@@ -48,6 +48,7 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
         "last_login",
     ]
     list_filter = ["groups", "is_active"]
+    indexed_columns = ["username"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         ("Person", {"fields": ["first_name", "last_name", "email"]}),

@@ -98,6 +98,7 @@ class Appointment(TrackedFields):
             models.Index(fields=["patient", "start_time"], name="appointment_patient_start"),
             models.Index(fields=["start_time"], name="appointment_start"),
             models.Index(fields=["status", "start_time"], name="appointment_status_start"),
+            models.Index(fields=["doctor", "status", "start_time"], name="appointment_doctor_status"),
         ]
         constraints = [
             CheckConstraintWithoutValidation(

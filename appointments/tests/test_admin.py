@@ -106,12 +106,12 @@ def test_dates_narrow_the_list(in_admin, appointment):
 
 
 @pytest.mark.both_databases
-def test_search_finds_by_patient_and_reason(in_admin, appointment, isolated):
+def test_search_finds_by_patient(in_admin, appointment, isolated):
     cases = [
         ("santos", True),
         ("SANTOS maria", True),
         ("maria@example.org", True),
-        ("knee", True),
+        ("knee", False),
         ("ferreira", False),
         ("   ", True),
         ("%", False),
@@ -121,13 +121,6 @@ def test_search_finds_by_patient_and_reason(in_admin, appointment, isolated):
             response = in_admin.get(LIST, {"q": query})
 
             assert listed(response) == ([appointment] if found else [])
-
-
-@pytest.mark.both_databases
-def test_search_lists_each_match_once(in_admin, appointment):
-    Appointment.objects.update(reason="Santos family")
-
-    assert listed(in_admin.get(LIST, {"q": "santos"})) == [appointment]
 
 
 @pytest.mark.both_databases

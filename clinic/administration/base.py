@@ -1,6 +1,6 @@
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from auditlog.mixins import AuditlogHistoryAdminMixin
 from django.contrib import admin, messages
@@ -8,10 +8,12 @@ from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import PAGE_VAR
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from clinic.administration.lists import MAX_SELECTED, CappedPaginator, ShortQueryChangeList, capped_count
 from clinic.administration.site import option_text
 from clinic.audit.models import AuditEntry, Event, patient_id_of
 from clinic.db.transactions import retrying
@@ -37,6 +39,26 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
 
     auditlog_history_template = "admin/audit_history.html"
     auditlog_history_per_page = 50
+    # Columns that a long list can be sorted by, because an index serves them; a short list by any.
+    indexed_columns: ClassVar[Sequence[str]] = ()
+    list_per_page = 50
+    list_max_show_all = 50
+    paginator = CappedPaginator
+    show_facets = admin.ShowFacets.NEVER  # which count all records once for each choice
+    show_full_result_count = False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ShortQueryChangeList]:
+        return ShortQueryChangeList
+
+    def response_action(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        """Carry out an action on the selected records, or on all of the list if these are not too many."""
+        is_for_all = request.POST.get("select_across", "0") != "0"
+        if is_for_all and capped_count(queryset) > MAX_SELECTED:
+            text = f"At most {MAX_SELECTED} can be changed at once. Nothing has been changed: narrow the list first."
+            self.message_user(request, text, messages.ERROR)
+            return None
+        response: HttpResponse | None = super().response_action(request, queryset, *args, **kwargs)
+        return response
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
         """Refuse filters by secret columns: Django allows every column of the model itself."""
@@ -56,7 +78,7 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         """Show the changes of a record; reads are on the portal's audit trail page."""
         record = self.get_object(request, unquote(object_id))
         entries = AuditEntry.objects.get_for_object(record).writes().select_related("actor").order_by("-pk")
-        paginator = self.get_paginator(request, entries, self.auditlog_history_per_page)
+        paginator = Paginator(entries, self.auditlog_history_per_page)  # counts all, so that none is left out
         page = paginator.get_page(request.GET.get(PAGE_VAR, 1))
         changes = {
             "log_entries": page,

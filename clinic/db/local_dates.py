@@ -1,8 +1,6 @@
 import datetime as dt
 from typing import Any
 
-from django.db.models import Min
-
 from clinic.core import clinic_time
 
 
@@ -10,14 +8,20 @@ class LocalDates:
     """Finds the admin's date hierarchy without the time zone tables that MariaDB and MySQL may not have loaded."""
 
     def datetimes(self: Any, field_name: str, kind: Any, order: Any = "ASC", tzinfo: dt.tzinfo | None = None) -> Any:
-        """Return the first instant, in clinic time, of each `year`, `month` or `day` with records. One query each."""
+        """Return the first instant, in clinic time, of each `year`, `month` or `day` from the first record to the last.
+
+        Periods between them need not have records. Two queries, each for one row of the field's index: looking for the
+        first record of each period reads the whole index where MariaDB does not see that one row is enough.
+        """
+        bounds = [self.order_by(by).values_list(field_name, flat=True).first() for by in (field_name, f"-{field_name}")]
+        if None in bounds:
+            return []
+        day, last = map(clinic_time.local_date, bounds)
         starts = []
-        later = self
-        while (first := later.order_by().aggregate(first=Min(field_name))["first"]) is not None:
-            day = _first_day(clinic_time.local_date(first), kind)
+        while day <= last:
+            day = _first_day(day, kind)
             starts.append(clinic_time.local(clinic_time.day_bounds(day)[0]))
-            after = clinic_time.day_bounds(_first_day_after(day, kind))[0]
-            later = self.filter(**{f"{field_name}__gte": after})
+            day = _first_day_after(day, kind)
         return starts if order == "ASC" else starts[::-1]
 
 

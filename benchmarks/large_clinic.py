@@ -20,8 +20,8 @@ from clinic.core import clinic_time, names
 from clinic.core.clinic_time import ONE_DAY
 from clinic.models import AuditEntry, Event
 from doctors.models import Doctor, Timetable
-from patients.models import Patient, SearchKey
-from patients.search_keys import keys_for
+from patients.models import NamePair, Patient, SearchKey
+from patients.search_keys import keys_for, name_pairs
 
 DOCTORS = 50
 SPECIALIZATIONS = ("Cardiology", "Dermatology", "General practice", "Neurology", "Paediatrics")
@@ -55,6 +55,8 @@ def write_patients(first: int, count: int) -> None:
     _insert(Patient, _PATIENT_COLUMNS, map(_patient_row, _people(first, count)))
     keys = ((pk, key) for pk, *person in _people(first, count) for key in _keys(*person))
     _insert(SearchKey, ("patient_id", "key"), keys)
+    pairs = ((person[0], *pair) for person in _people(first, count) for pair in name_pairs(*person[1:3]))
+    _insert(NamePair, ("patient_id", "key", "others"), pairs)
 
 
 # Rows

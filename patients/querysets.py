@@ -40,10 +40,14 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         return self.filter(anonymised_at=None)
 
     def with_next_appointment(self, user: "User", *, at: dt.datetime | None = None) -> "PatientQuerySet":
-        """Prefetch the next appointment that the user may see, as a list `next_appointments`. One query."""
+        """Prefetch the next appointment that the user may see, as a list `next_appointments`. One query.
+
+        Only its start and the doctor's name are read.
+        """
         # The reverse relation by name: this app does not import the ones above it.
         appointment: Any = self.model._meta.get_field("appointments").related_model
-        following = appointment.objects.visible_to(user).open().upcoming(at=at).select_related("doctor")[:1]
+        following = appointment.objects.visible_to(user).open().upcoming(at=at).select_related("doctor")
+        following = following.only("patient_id", "start_time", "doctor__full_name")[:1]
         return self.prefetch_related(models.Prefetch("appointments", following, to_attr="next_appointments"))
 
     def possible_duplicates(

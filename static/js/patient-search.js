@@ -2,6 +2,28 @@
 
 import { REQUEST_FAILURES } from "./messages.js";
 
+const MIN_CHARACTERS = 3;
+const HINT = "Type three characters, or press Enter to search.";
+// Scripts in which one character may be a whole name.
+const NAME_IN_ONE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+const NAME_CHARACTERS = /[\p{L}\p{M}\p{N}]/gu;
+
+// Whether the text is searched for while it is typed. Enter searches for any text: Ng and Li are names, too.
+function isEnough(text) {
+  return NAME_IN_ONE.test(text) || (text.normalize("NFC").match(NAME_CHARACTERS) ?? []).length >= MIN_CHARACTERS;
+}
+
+// Search while typing only for enough text. For less, the list shows how to search; returns whether it does.
+function showHintForShortText(event, box, list) {
+  if (event.target !== box || event.detail.triggeringEvent?.type === "ask" || isEnough(box.value)) return false;
+  event.preventDefault();
+  htmx.trigger(box, "htmx:abort"); // the search for a longer text
+  const hint = document.createElement("p");
+  hint.textContent = box.value.trim() && HINT;
+  if (list.textContent !== hint.textContent) list.replaceChildren(...(hint.textContent ? [hint] : []));
+  return true;
+}
+
 function listMatchesUnder(form) {
   const box = form.elements.query;
   const found = form.querySelector(".found");
@@ -67,6 +89,12 @@ function listMatchesUnder(form) {
   });
 
   box.addEventListener("input", () => { isDismissed = opensResult = false; });
+  form.addEventListener("htmx:confirm", (event) => {
+    if (!showHintForShortText(event, box, found)) return;
+    document.getElementById("found-says").textContent = found.textContent;
+    requested = listed = null;
+    show();
+  });
   form.addEventListener("htmx:beforeRequest", () => { requested = box.value; });
   found.addEventListener("htmx:beforeSwap", () => {
     if (found.contains(document.activeElement)) box.focus(); // the focused link is about to be replaced
@@ -96,6 +124,13 @@ function listMatchesUnder(form) {
 }
 
 for (const form of document.querySelectorAll("form.find")) listMatchesUnder(form);
+
+// The search box of the booking form, which htmx replaces.
+document.addEventListener("htmx:confirm", (event) => {
+  if (event.target.id === "patient-query") {
+    showHintForShortText(event, event.target, document.getElementById("patient-matches"));
+  }
+});
 
 // Search for what was typed into the booking form's search box before this script ran.
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {

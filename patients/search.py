@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q, QuerySet
 
 from patients.models import NamePair, SearchKey
-from patients.search_keys import AFTER_EVERY_CHARACTER, MORE_WORDS, TWO_WORDS, pair_key, search_terms
+from patients.search_keys import AFTER_EVERY_CHARACTER, MANY_WORDS, SEVERAL_WORDS, TWO_WORDS, pair_key, search_terms
 
 FEW = 300  # rows that are quickly read and filtered
 
@@ -51,13 +51,14 @@ def _first_ids(sources: Iterable["QuerySet[Any]"], limit: int) -> list[int]:
 
 def _pairs_with(terms: list[str]) -> list["QuerySet[NamePair]"]:
     """Return the pairs of the patients who match all terms, by one of which their keys are read."""
-    lengths = (TWO_WORDS, MORE_WORDS) if len(terms) == 2 else (MORE_WORDS,)
+    lengths = (TWO_WORDS, SEVERAL_WORDS) if len(terms) == 2 else (SEVERAL_WORDS,)
     pair = _narrow_pair(terms, lengths)
     others = Q()
     for term in terms:
         if term != pair.word:
             others &= Q(others__contains=f" {term}")
-    return [NamePair.objects.filter(_begins(pair_key(length, pair.initial, pair.word)), others) for length in lengths]
+    keys = [pair_key(length, pair.initial, pair.word) for length in (*lengths, MANY_WORDS)]
+    return [NamePair.objects.filter(_begins(key), others) for key in keys]
 
 
 def _narrow_pair(terms: list[str], lengths: tuple[str, ...]) -> Pair:

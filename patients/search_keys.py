@@ -9,10 +9,11 @@ MAX_KEY = 64
 MAX_COUNTRY_CODE = 3  # ITU-T E.164
 MIN_DIGITS_TO_COMPARE = 7  # shorter ones are extensions and switchboards
 MAX_SEARCH_TERMS = 6
-MAX_PAIRED_WORDS = 12  # of a name; the others are found alone only
 MAX_OTHER_WORDS = 255  # characters
-# How a pair key begins, so that three terms are not compared with names of two words.
-TWO_WORDS, MORE_WORDS = "2", "3"
+MAX_PAIRED_WORDS = 8
+# How a pair key begins. Three terms are not compared with names of two words, and of the few names that have very many
+# words not each one is paired with each.
+TWO_WORDS, SEVERAL_WORDS, MANY_WORDS = "2", "3", "4"
 AFTER_EVERY_CHARACTER = "\U0010ffff"
 _PHONE_LOOK = re.compile(r"[\d\s+()./#*,;-]+(?:ext[\d\s.]*)?", re.IGNORECASE)
 
@@ -31,10 +32,11 @@ def name_words(first_name: str, last_name: str) -> list[str]:
 def name_pairs(first_name: str, last_name: str) -> set[tuple[str, str]]:
     """Return for each word, with each initial of another word, the pair key and all the other words.
 
-    A space precedes each of the other words, so that ` sil` is found where one of them begins.
+    A space precedes each of the other words, so that ` sil` is found where one of them begins. In a name of more than
+    `MAX_PAIRED_WORDS` words, each has one pair.
     """
-    words = name_words(first_name, last_name)[:MAX_PAIRED_WORDS]
-    length = TWO_WORDS if len(words) == 2 else MORE_WORDS
+    words = name_words(first_name, last_name)
+    length = TWO_WORDS if len(words) == 2 else SEVERAL_WORDS if len(words) <= MAX_PAIRED_WORDS else MANY_WORDS
     pairs = set()
     for word in words:
         others = [other for other in words if other != word]
@@ -45,7 +47,7 @@ def name_pairs(first_name: str, last_name: str) -> set[tuple[str, str]]:
 
 def pair_key(length: str, initial: str, word: str) -> str:
     """Return the key of a word, or of its beginning, in names of this length with another word of this initial."""
-    return f"{length}{initial}{word}"
+    return f"{length}{word}" if length == MANY_WORDS else f"{length}{initial}{word}"
 
 
 def phone_keys_to_compare(phone_number: str) -> set[str]:

@@ -13,15 +13,15 @@ function isEnough(text) {
   return NAME_IN_ONE.test(text) || (text.normalize("NFC").match(NAME_CHARACTERS) ?? []).length >= MIN_CHARACTERS;
 }
 
-// Search while typing only for enough text. For less, the list shows how to search; returns whether it does.
-function showHintForShortText(event, box, list) {
-  if (event.target !== box || event.detail.triggeringEvent?.type === "ask" || isEnough(box.value)) return false;
+const isTyping = (event) => event.detail.triggeringEvent?.type !== "ask";
+
+// Instead of a search for text that is too short: how to search for it.
+function showHint(event, box, list) {
   event.preventDefault();
   htmx.trigger(box, "htmx:abort"); // the search for a longer text
   const hint = document.createElement("p");
   hint.textContent = box.value.trim() && HINT;
   if (list.textContent !== hint.textContent) list.replaceChildren(...(hint.textContent ? [hint] : []));
-  return true;
 }
 
 function listMatchesUnder(form) {
@@ -90,10 +90,15 @@ function listMatchesUnder(form) {
 
   box.addEventListener("input", () => { isDismissed = opensResult = false; });
   form.addEventListener("htmx:confirm", (event) => {
-    if (!showHintForShortText(event, box, found)) return;
-    document.getElementById("found-says").textContent = found.textContent;
-    requested = listed = null;
-    show();
+    if (event.target !== box || !isTyping(event)) return;
+    if (box.value === requested || box.value === listed) {
+      event.preventDefault(); // Enter or the arrow was quicker than the delay after typing
+    } else if (!isEnough(box.value)) {
+      showHint(event, box, found);
+      document.getElementById("found-says").textContent = found.textContent;
+      requested = listed = null;
+      show();
+    }
   });
   form.addEventListener("htmx:beforeRequest", () => { requested = box.value; });
   found.addEventListener("htmx:beforeSwap", () => {
@@ -127,8 +132,9 @@ for (const form of document.querySelectorAll("form.find")) listMatchesUnder(form
 
 // The search box of the booking form, which htmx replaces.
 document.addEventListener("htmx:confirm", (event) => {
-  if (event.target.id === "patient-query") {
-    showHintForShortText(event, event.target, document.getElementById("patient-matches"));
+  const box = event.target;
+  if (box.id === "patient-query" && isTyping(event) && !isEnough(box.value)) {
+    showHint(event, box, document.getElementById("patient-matches"));
   }
 });
 

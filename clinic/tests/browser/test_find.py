@@ -156,6 +156,16 @@ def test_short_text_is_not_searched_for_until_enter(box, found, desk):
     assert texts == ["Ng"]
 
 
+def test_enter_right_after_short_text_is_not_cancelled_by_the_hint(box, desk):
+    PatientFactory(first_name="Mei", last_name="Ng")
+    slow_down(desk)
+
+    box.press_sequentially("Ng")
+    box.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Mei Ng")).to_be_visible()
+
+
 def test_deleting_letters_leaves_no_matches_of_the_longer_text(box, found, desk):
     slow_down(desk)
     box.fill("zola")

@@ -1,4 +1,4 @@
-"""A clinic of any size, written with raw SQL: 50 doctors, and as many patients, appointments and audit entries as asked.
+"""A clinic of any size, in raw SQL: 50 doctors, and as many patients, appointments and audit entries as asked.
 
 Days around today look the same at every size, 200 appointments each, so that pages of a day can be compared. A larger
 clinic has a longer past. Names are made of syllables and are as unevenly frequent as real ones (Zipf's law): every

@@ -90,15 +90,11 @@ function listMatchesUnder(form) {
 
   box.addEventListener("input", () => { isDismissed = opensResult = false; });
   form.addEventListener("htmx:confirm", (event) => {
-    if (event.target !== box || !isTyping(event)) return;
-    if (box.value === requested || box.value === listed) {
-      event.preventDefault(); // Enter or the arrow was quicker than the delay after typing
-    } else if (!isEnough(box.value)) {
-      showHint(event, box, found);
-      document.getElementById("found-says").textContent = found.textContent;
-      requested = listed = null;
-      show();
-    }
+    if (event.target !== box || !isTyping(event) || isEnough(box.value)) return;
+    showHint(event, box, found);
+    document.getElementById("found-says").textContent = found.textContent;
+    requested = listed = null;
+    show();
   });
   form.addEventListener("htmx:beforeRequest", () => { requested = box.value; });
   found.addEventListener("htmx:beforeSwap", () => {

@@ -13,12 +13,11 @@ function isEnough(text) {
   return NAME_IN_ONE.test(text) || (text.normalize("NFC").match(NAME_CHARACTERS) ?? []).length >= MIN_CHARACTERS;
 }
 
-const isTyping = (event) => event.detail.triggeringEvent?.type !== "ask";
+const isTyping = (request) => request.triggeringEvent?.type !== "ask";
 
 // Instead of a search for text that is too short: how to search for it.
 function showHint(event, box, list) {
   event.preventDefault();
-  htmx.trigger(box, "htmx:abort"); // the search for a longer text
   const hint = document.createElement("p");
   hint.textContent = box.value.trim() && HINT;
   if (list.textContent !== hint.textContent) list.replaceChildren(...(hint.textContent ? [hint] : []));
@@ -90,7 +89,7 @@ function listMatchesUnder(form) {
 
   box.addEventListener("input", () => { isDismissed = opensResult = false; });
   form.addEventListener("htmx:confirm", (event) => {
-    if (event.target !== box || !isTyping(event) || isEnough(box.value)) return;
+    if (event.target !== box || !isTyping(event.detail) || isEnough(box.value)) return;
     showHint(event, box, found);
     document.getElementById("found-says").textContent = found.textContent;
     requested = listed = null;
@@ -129,8 +128,16 @@ for (const form of document.querySelectorAll("form.find")) listMatchesUnder(form
 // The search box of the booking form, which htmx replaces.
 document.addEventListener("htmx:confirm", (event) => {
   const box = event.target;
-  if (box.id === "patient-query" && isTyping(event) && !isEnough(box.value)) {
+  if (box.id === "patient-query" && isTyping(event.detail) && !isEnough(box.value)) {
     showHint(event, box, document.getElementById("patient-matches"));
+  }
+});
+
+// The answer to a longer text, which comes when the box has only one or two letters left.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { elt: box, ...request } = event.detail.requestConfig;
+  if (box.matches(".find [name=query], #patient-query") && isTyping(request) && !isEnough(box.value)) {
+    event.detail.shouldSwap = false;
   }
 });
 

@@ -168,7 +168,7 @@ class AppointmentAdmin(SafeModelAdmin):
         """Search by patient, as at the front desk."""
         if not search_term.strip():
             return queryset, False
-        patients = first_matches(request, Patient.objects.search(search_term))
+        patients = first_matches(request, Patient.objects, search_term)
         return queryset.filter(patient__in=patients), False
 
     def save_model(self, request: HttpRequest, obj: Appointment, form: Any, change: bool) -> None:

@@ -21,8 +21,8 @@ from clinic.core import clinic_time, names
 from clinic.core.clinic_time import ONE_DAY
 from clinic.models import AuditEntry, Event
 from doctors.models import Doctor, Timetable
-from patients.models import Patient, SearchKey
-from patients.search_keys import keys_for
+from patients.models import NamePair, Patient, SearchKey
+from patients.search_keys import keys_for, name_pairs
 
 DOCTORS = 50
 SPECIALIZATIONS = ("Cardiology", "Dermatology", "General practice", "Neurology", "Paediatrics")
@@ -58,6 +58,8 @@ class LargeClinic:
         _insert(Patient, _PATIENT_COLUMNS, map(self._patient_row, _people(first, count)))
         keys = ((pk, key) for pk, *person in _people(first, count) for key in _keys(*person))
         _insert(SearchKey, ("patient_id", "key"), keys)
+        pairs = ((pk, *pair) for pk, *names_of, _email, _phone in _people(first, count) for pair in name_pairs(*names_of))
+        _insert(NamePair, ("patient_id", "key", "others"), pairs)
 
     def _patient_row(self, person: Person) -> tuple[Any, ...]:
         pk, first_name, last_name, email, phone_number = person

@@ -27,7 +27,7 @@ class PatientAdmin(ProtectedModelAdmin):
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         if not search_term.strip():
             return queryset, False
-        return queryset.filter(pk__in=first_matches(request, queryset.search(search_term))), False
+        return queryset.filter(pk__in=first_matches(request, queryset, search_term)), False
 
     @admin.display(description="last name", ordering="name_key")
     def surname(self, patient: Patient) -> str:

@@ -73,7 +73,7 @@ class PatientOut(Schema):
 
 
 class PatientSearchIn(PageIn):
-    """A search text: beginnings of names in any order, of the e-mail or of the phone number."""
+    """A search text: beginnings of names in any order, or the beginning of the e-mail or the phone number."""
 
     q: Annotated[str, text(MAX_QUERY, least=1, example="ana lop")]
 

@@ -15,7 +15,7 @@ from clinic.db.protected import ProtectedRecord
 from clinic.db.transactions import LostRace
 from patients import rules
 from patients.querysets import SEARCHED_FIELDS, PatientQuerySet
-from patients.search_keys import keys_for
+from patients.search_keys import MAX_KEY, MAX_OTHER_WORDS, keys_for, name_pairs
 
 NAME_LENGTH = 50
 PHONE_LENGTH = 32
@@ -109,6 +109,9 @@ class Patient(ProtectedRecord, AuditedRecord):
             first_name=self.first_name, last_name=self.last_name, email=self.email, phone_number=self.phone_number
         )
 
+    def wanted_name_pairs(self) -> set[tuple[str, str]]:
+        return name_pairs(self.first_name, self.last_name)
+
     def update_search_keys(self) -> None:
         """Set the sort key: last name, then first name, folded."""
         self.name_key = names.sort_key(self.first_name, self.last_name)
@@ -144,12 +147,20 @@ class Patient(ProtectedRecord, AuditedRecord):
             raise LostRace(error) from error
 
     def _replace_keys(self) -> None:
-        wanted = self.wanted_search_keys()
-        present = set(self.search_keys.values_list("key", flat=True))
-        if stale := present - wanted:
-            self.search_keys.filter(key__in=stale).delete()
-        if missing := wanted - present:
-            SearchKey.objects.bulk_create([SearchKey(patient=self, key=key) for key in missing])
+        _replace_rows(self, SearchKey, ("key",), {(key,) for key in self.wanted_search_keys()})
+        _replace_rows(self, NamePair, ("key", "others"), self.wanted_name_pairs())
+
+
+def _replace_rows(patient: Patient, model: Any, fields: tuple[str, ...], wanted: set[Any]) -> None:
+    """Delete and insert a patient's rows so that these have the wanted values; unchanged rows stay."""
+    rows = model.objects.filter(patient=patient).values_list("pk", *fields)
+    present = {tuple(values): pk for pk, *values in rows}
+    if stale := present.keys() - wanted:
+        model.objects.filter(pk__in=[present[values] for values in stale]).delete()
+    if missing := wanted - present.keys():
+        model.objects.bulk_create(
+            [model(patient=patient, **dict(zip(fields, values, strict=True))) for values in missing]
+        )
 
 
 class SearchKey(models.Model):
@@ -165,7 +176,22 @@ class SearchKey(models.Model):
         return f"key {self.pk}"
 
 
+class NamePair(models.Model):
+    """Two words of a name, by the beginnings of which a patient is found; see `patients.search_keys.name_pairs`."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="name_pairs")
+    key = models.CharField(max_length=MAX_KEY + 2)
+    others = models.CharField(max_length=MAX_OTHER_WORDS)
+
+    class Meta:
+        # `others` is here so that the search reads nothing but this index.
+        indexes = [models.Index(fields=["key", "patient", "others"], name="patient_name_pair")]
+
+    def __str__(self) -> str:
+        return f"pair {self.pk}"
+
+
 auditlog.register(
     Patient,
-    exclude_fields=["name_key", "diary_version", "updated_at", "search_keys", "appointments"],
+    exclude_fields=["name_key", "diary_version", "updated_at", "search_keys", "name_pairs", "appointments"],
 )

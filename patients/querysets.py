@@ -8,45 +8,46 @@ from django.db import models, transaction
 from clinic.core import names
 from clinic.db.local_dates import LocalDates
 from clinic.db.protected import ProtectedQuerySet
-from patients.search_keys import AFTER_EVERY_CHARACTER, phone_keys_to_compare, search_terms
+from patients.search_keys import phone_keys_to_compare
 
 if TYPE_CHECKING:
     from clinic.models import User
     from patients.models import Patient  # noqa: F401 -- for the annotation below only
 
-MAX_FOUND = 20
+MAX_FOUND = 20  # on a page
+MAX_MATCHES = 1000  # of one search
 MAX_DUPLICATES = 5
 # The fields that search keys are made from.
 SEARCHED_FIELDS = frozenset({"first_name", "last_name", "email", "phone_number"})
 
 
 class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"]):
-    def search(self, text: str) -> "PatientQuerySet":
-        """Return the patients with a name, e-mail or phone number that begins with each search term, by name.
+    def search(self, text: str, *, limit: int = MAX_MATCHES) -> "PatientQuerySet":
+        """Return those of the patients nearest to a text who are in this queryset, by name.
 
-        The terms may be in any order; an empty text finds no patients. One query, by index.
+        Each word of the text begins a word of the name, in any order; a text of one word may also begin the e-mail or
+        phone number. If more than `limit` patients match, those whose words it leaves the least of are taken, before
+        any other condition applies. An empty text finds no patients.
+
+        The patients are looked up now, by index, in a time that does not grow with their number; this queryset
+        only reads them.
         """
-        from patients.models import SearchKey
+        from patients.search import matching_ids
 
-        terms = search_terms(text)
-        if not terms:
-            return self.none()
-        found = self
-        for beginnings in terms:
-            ranges = models.Q()
-            for beginning in beginnings:
-                ranges |= models.Q(key__gte=beginning, key__lt=beginning + AFTER_EVERY_CHARACTER)
-            found = found.filter(pk__in=SearchKey.objects.filter(ranges).values("patient"))
-        return found.order_by("name_key", "pk")
+        return self.filter(pk__in=matching_ids(text, limit=limit)).order_by("name_key", "pk")
 
     def not_anonymised(self) -> "PatientQuerySet":
         return self.filter(anonymised_at=None)
 
     def with_next_appointment(self, user: "User", *, at: dt.datetime | None = None) -> "PatientQuerySet":
-        """Prefetch the next appointment that the user may see, as a list `next_appointments`. One query."""
+        """Prefetch the next appointment that the user may see, as a list `next_appointments`. One query.
+
+        Only its start and the doctor's name are read.
+        """
         # The reverse relation by name: this app does not import the ones above it.
         appointment: Any = self.model._meta.get_field("appointments").related_model
-        following = appointment.objects.visible_to(user).open().upcoming(at=at).select_related("doctor")[:1]
+        following = appointment.objects.visible_to(user).open().upcoming(at=at).select_related("doctor")
+        following = following.only("patient_id", "start_time", "doctor__full_name")[:1]
         return self.prefetch_related(models.Prefetch("appointments", following, to_attr="next_appointments"))
 
     def possible_duplicates(
@@ -101,7 +102,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         """
         if kwargs.get("ignore_conflicts") or kwargs.get("update_conflicts"):
             raise TypeError("Leave out registered patients: bulk_create cannot assign search keys after a conflict.")
-        from patients.models import SearchKey
+        from patients.models import NamePair, SearchKey
 
         patients = list(objs)
         for patient in patients:
@@ -109,14 +110,18 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
         with transaction.atomic(using=self.db):
             created = super().bulk_create(patients, *args, **kwargs)
             ids = self._ids_by_email(created)
-            SearchKey.objects.bulk_create(
-                [
-                    SearchKey(patient_id=ids[patient.email], key=key)
-                    for patient in created
-                    for key in patient.wanted_search_keys()
-                ],
-                batch_size=5000,
-            )
+            keys = [
+                SearchKey(patient_id=ids[patient.email], key=key)
+                for patient in created
+                for key in patient.wanted_search_keys()
+            ]
+            pairs = [
+                NamePair(patient_id=ids[patient.email], key=key, others=others)
+                for patient in created
+                for key, others in patient.wanted_name_pairs()
+            ]
+            SearchKey.objects.bulk_create(keys, batch_size=5000)
+            NamePair.objects.bulk_create(pairs, batch_size=5000)
         return created
 
     def _ids_by_email(self, patients: list[Any]) -> dict[str, int]:
@@ -127,7 +132,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
 
     def anonymise(self, pk: int, *, at: dt.datetime) -> None:
         """Overwrite the patient's identity and delete the search keys. Adds no audit entry."""
-        from patients.models import SearchKey
+        from patients.models import NamePair, SearchKey
 
         # RFC 2606 reserves `.invalid`; a random address cannot have been registered before.
         first_name, last_name = "Anonymised", f"patient {pk}"
@@ -142,6 +147,7 @@ class PatientQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Patient"])
             updated_at=at,
         )
         SearchKey.objects.filter(patient=pk).delete()
+        NamePair.objects.filter(patient=pk).delete()
 
     def update(self, **values: Any) -> int:
         """Raise a TypeError for a name, e-mail or phone number: only `save()` updates the search keys."""

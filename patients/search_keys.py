@@ -1,6 +1,7 @@
 """Search keys: short folded texts whose beginnings are compared; see docs/decisions/005-patient-search.md."""
 
 import re
+from collections.abc import Collection
 
 from clinic.core.names import fold
 
@@ -8,14 +9,45 @@ MAX_KEY = 64
 MAX_COUNTRY_CODE = 3  # ITU-T E.164
 MIN_DIGITS_TO_COMPARE = 7  # shorter ones are extensions and switchboards
 MAX_SEARCH_TERMS = 6
+MAX_OTHER_WORDS = 255  # characters
+MAX_PAIRED_WORDS = 8
+# How a pair key begins. Three terms are not compared with names of two words, and of the few names that have very many
+# words not each one is paired with each.
+TWO_WORDS, SEVERAL_WORDS, MANY_WORDS = "2", "3", "4"
 AFTER_EVERY_CHARACTER = "\U0010ffff"
 _PHONE_LOOK = re.compile(r"[\d\s+()./#*,;-]+(?:ext[\d\s.]*)?", re.IGNORECASE)
 
 
 def keys_for(*, first_name: str, last_name: str, email: str, phone_number: str) -> set[str]:
     """Return a key for each word of the name, for the e-mail, and for each way to dial the number."""
-    keys = {*fold(f"{first_name} {last_name}").split(), email, *_phone_keys(phone_number)}
+    keys = {*name_words(first_name, last_name), email, *_phone_keys(phone_number)}
     return {key[:MAX_KEY] for key in keys if key}
+
+
+def name_words(first_name: str, last_name: str) -> list[str]:
+    """Return the different words of a name, folded, in their order."""
+    return list(dict.fromkeys(word[:MAX_KEY] for word in fold(f"{first_name} {last_name}").split()))
+
+
+def name_pairs(first_name: str, last_name: str) -> set[tuple[str, str]]:
+    """Return for each word, with each initial of another word, the pair key and all the other words.
+
+    A space precedes each of the other words, so that ` sil` is found where one of them begins. In a name of more than
+    `MAX_PAIRED_WORDS` words, each has one pair.
+    """
+    words = name_words(first_name, last_name)
+    length = TWO_WORDS if len(words) == 2 else SEVERAL_WORDS if len(words) <= MAX_PAIRED_WORDS else MANY_WORDS
+    pairs = set()
+    for word in words:
+        others = [other for other in words if other != word]
+        text = "".join(f" {other}" for other in others)[:MAX_OTHER_WORDS]
+        pairs |= {(pair_key(length, other[0], word), text) for other in others}
+    return pairs
+
+
+def pair_key(length: str, initial: str, word: str) -> str:
+    """Return the key of a word, or of its beginning, in names of this length with another word of this initial."""
+    return f"{length}{word}" if length == MANY_WORDS else f"{length}{initial}{word}"
 
 
 def phone_keys_to_compare(phone_number: str) -> set[str]:
@@ -45,10 +77,24 @@ def _is_international(phone_number: str) -> bool:
 
 
 def search_terms(text: str) -> list[set[str]]:
-    """Return the terms of a search; for each, the beginnings of which a patient must have at least one."""
+    """Return the terms of a search; for each, the beginnings of which a patient must have at least one.
+
+    Several terms are beginnings of different words of the name: one that begins another term is left out. A single
+    term may also be the beginning of an e-mail or phone number.
+    """
     text = text.strip()
     if "@" in text:
         return [{text.lower()[:MAX_KEY]}]
     if _PHONE_LOOK.fullmatch(text) and digits_of(text):
         return [_phone_keys(text) - {""}]
-    return [{word[:MAX_KEY]} for word in fold(text).split()[:MAX_SEARCH_TERMS]]
+    words = dict.fromkeys(word[:MAX_KEY] for word in fold(text).split()[:MAX_SEARCH_TERMS])
+    return [{word} for word in words if not any(other != word and other.startswith(word) for other in words)]
+
+
+def matches(text: str, *, words: Collection[str], contacts: Collection[str]) -> bool:
+    """Return whether a search for the text finds a patient with these name words, and keys of e-mail and phone."""
+    terms = search_terms(text)
+    keys = [*words, *contacts] if len(terms) == 1 else words
+    return bool(terms) and all(
+        any(key.startswith(beginning) for key in keys for beginning in beginnings) for beginnings in terms
+    )

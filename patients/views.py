@@ -36,7 +36,7 @@ def patient_search(request: StaffRequest) -> HttpResponse:
 
 def _found(query: str, user: User) -> dict[str, Any]:
     """Return the context of the results, and record the patients found in the audit trail."""
-    found = list(Patient.objects.search(query).with_next_appointment(user)[: MAX_FOUND + 1]) if query else None
+    found = list(Patient.objects.search(query, limit=MAX_FOUND + 1).with_next_appointment(user)) if query else None
     if found is not None:
         record_found(found[:MAX_FOUND])
     return {

@@ -190,7 +190,7 @@ def _found(request: StaffRequest, typed: dict[str, Any], query: str) -> list[Pat
     """Return the patients who match and record the search; None if this step does not search."""
     if "find" not in typed and not (_STEPS.isdisjoint(typed) and _asks_for_patient(typed)):
         return None
-    found = list(Patient.objects.search(query).with_next_appointment(request.user)[: MAX_FOUND + 1])
+    found = list(Patient.objects.search(query, limit=MAX_FOUND + 1).with_next_appointment(request.user))
     record_found(found[:MAX_FOUND])
     return found
 

@@ -88,7 +88,7 @@ def _named(fields: tuple[str, ...], name: str, given: list[str]) -> Q:
     ids = []
     for value in dict.fromkeys(given):
         wanted = fold(value)
-        found = list(Patient.objects.search(wanted).values_list("pk", *fields)[: MAX_CANDIDATES + 1])
+        found = list(Patient.objects.search(wanted, limit=MAX_CANDIDATES + 1).values_list("pk", *fields))
         if len(found) > MAX_CANDIDATES:
             raise FhirRefused(400, "too-costly", f"{name}: too many patients match. Give more of the name.")
         for pk, *parts in found:

@@ -636,7 +636,7 @@ def patients_by_name(client):
 
 
 def test_search_makes_the_same_few_queries_for_3_and_for_30_rows(fhir, isolated):
-    for look, queries in [(appointments_of, 4), (patients_by_name, 4)]:
+    for look, queries in [(appointments_of, 4), (patients_by_name, 5)]:
         with isolated(look=look, queries=queries):
             born = dt.date(1980, 5, 17)
             for _number in range(3):

@@ -36,13 +36,13 @@ class CappedPaginator(Paginator):
         return capped_count(self.object_list)
 
 
-def first_matches(request: HttpRequest, matches: QuerySet[Any, Any]) -> list[int]:
-    """Return the ids of a search's first matches. If there are more, a message on the list's page says so."""
-    found, are_more = split_page(list(matches.values_list("pk", flat=True)[: MAX_MATCHES + 1]), MAX_MATCHES)
+def first_matches(request: HttpRequest, patients: Any, text: str) -> list[int]:
+    """Return the ids of the nearest patients found by a search. If there are more, a message on the page says so."""
+    matches = patients.search(text, limit=MAX_MATCHES + 1).values_list("pk", flat=True)
+    found, are_more = split_page(list(matches), MAX_MATCHES)
     is_autocomplete = request.resolver_match is not None and request.resolver_match.url_name == "autocomplete"
     if are_more and not is_autocomplete:  # autocomplete has no page: the message would appear on the next one
-        text = f"More than {MAX_MATCHES} patients match. Only the first {MAX_MATCHES} by name are listed: type more."
-        messages.warning(request, text)
+        messages.warning(request, f"More than {MAX_MATCHES} patients match. Only {MAX_MATCHES} are listed: type more.")
     return list(found)
 
 

@@ -97,7 +97,7 @@ def _search_patients(request: StaffRequest) -> dict[str, Any]:
     query = request.POST.get("query", "").strip()[:MAX_QUERY]
     if not query:
         return {"query": "", "searched": False, "found": None, "are_more_found": False}
-    found, are_more = split_page(list(Patient.objects.search(query)[: MAX_FOUND + 1]), MAX_FOUND)
+    found, are_more = split_page(list(Patient.objects.search(query, limit=MAX_FOUND + 1)), MAX_FOUND)
     record_found(found)
     return {"query": query, "searched": True, "found": found, "are_more_found": are_more}
 

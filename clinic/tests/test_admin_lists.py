@@ -240,7 +240,7 @@ def test_search_for_too_many_shows_the_first_by_name_and_says_so(in_admin, names
 
             found = {getattr(record, of) for record in response.context["cl"].result_list}
             assert found == {patient.pk for patient in namesakes[:2]}
-            assert "Only the first 2 by name are listed" in response.content.decode()
+            assert "Only 2 are listed" in response.content.decode()
 
 
 def test_search_for_few_says_nothing_about_more(in_admin, namesakes):

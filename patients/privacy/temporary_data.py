@@ -18,7 +18,7 @@ from clinic.models import ImportDraft, ImportRow, SavedForm, StoredResponse
 from patients.models import Patient
 from patients.privacy.holders import registered_holders
 from patients.privacy.trail import PatientTrail
-from patients.search_keys import keys_for, phone_keys_to_compare, search_terms
+from patients.search_keys import keys_for, matches, name_words, phone_keys_to_compare
 
 CHUNK_SIZE = 500
 _LAST_SEARCH = "patient_query"  # the key of the last search in a session
@@ -43,7 +43,8 @@ class FormerValues:
                     self._add(name, value)
         texts = set().union(*self._by_field.values()) | set(self._dates_of_birth()) | set(_texts_in(trail))
         self._phrases = {f" {folded} " for text in texts if (folded := fold(text))}
-        self._keys = self._search_keys()
+        self._words = name_words(" ".join(self._by_field["first_name"]), " ".join(self._by_field["last_name"]))
+        self._contacts = self._contact_keys()
 
     def _add(self, name: str, value: Any) -> None:
         text = "" if value is None else str(value).strip()
@@ -57,12 +58,10 @@ class FormerValues:
                 yield (formatted := date_of_birth.strftime(pattern))
                 yield formatted.removeprefix("0")
 
-    def _search_keys(self) -> set[str]:
-        first_names, last_names = self._by_field["first_name"], self._by_field["last_name"]
-        keys = keys_for(first_name=" ".join(first_names), last_name=" ".join(last_names), email="", phone_number="")
-        for phone_number in self._by_field["phone_number"]:
-            keys |= keys_for(first_name="", last_name="", email="", phone_number=phone_number)
-        return keys | self._by_field["email"]
+    def _contact_keys(self) -> set[str]:
+        phones = self._by_field["phone_number"]
+        keys = [keys_for(first_name="", last_name="", email="", phone_number=phone_number) for phone_number in phones]
+        return self._by_field["email"].union(*keys)
 
     def mentioned_in(self, value: Any) -> bool:
         """Return whether a text, or JSON data, contains one of the values as whole words, in any spelling."""
@@ -74,11 +73,8 @@ class FormerValues:
         return isinstance(value, list | tuple) and any(map(self.mentioned_in, value))
 
     def matches_search(self, query: str) -> bool:
-        """Return whether a search finds the patient by one of the values."""
-        terms = search_terms(query)
-        return bool(terms) and all(
-            any(key.startswith(beginning) for key in self._keys for beginning in beginnings) for beginnings in terms
-        )
+        """Return whether a search finds the patient by these values, also by an old and a new one together."""
+        return matches(query, words=self._words, contacts=self._contacts)
 
     def matches_row(self, cells: dict[str, str]) -> bool:
         """Return whether a row of a file has the patient's e-mail, phone number or full name."""
@@ -86,7 +82,7 @@ class FormerValues:
             name for name, values in self._by_field.items() if fold(cells.get(name) or "") in set(map(fold, values))
         }
         phones = phone_keys_to_compare(cells.get("phone_number") or "")
-        return "email" in matching or {"first_name", "last_name"} <= matching or not phones.isdisjoint(self._keys)
+        return "email" in matching or {"first_name", "last_name"} <= matching or not phones.isdisjoint(self._contacts)
 
 
 def _texts_in(trail: PatientTrail) -> Iterator[str]:

@@ -19,7 +19,7 @@ from clinic.models import AuditEntry, ImportDraft, SavedForm, StoredResponse
 from clinic.tests.api_client import ApiClient
 from clinic.tests.kit import codes_in, markup
 from clinic.tests.whole_database import places_of
-from patients.models import Patient, SearchKey
+from patients.models import NamePair, Patient, SearchKey
 from patients.privacy import anonymise as anonymising
 from patients.privacy import temporary_data
 from patients.privacy.anonymise import anonymise
@@ -230,6 +230,7 @@ def test_record_no_longer_identifies_the_patient(life):
     assert (anonymised.phone_number, anonymised.date_of_birth) == ("", None)
     assert anonymised.email.endswith(".invalid")
     assert not SearchKey.objects.filter(patient=life.patient).exists()
+    assert not NamePair.objects.filter(patient=life.patient).exists()
 
 
 def test_email_can_be_used_for_another_patient(life):

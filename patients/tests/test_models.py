@@ -1,16 +1,19 @@
 """Stored patients: unique e-mails, search keys, no deletion while there are appointments."""
 
 import datetime as dt
+from importlib import import_module
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, ProtectedError
+from django.utils import timezone
 
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.kit import fresh, rolled_back
 from patients import rules
-from patients.models import Patient, SearchKey
+from patients.models import NamePair, Patient, SearchKey
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +155,47 @@ def test_keys_of_an_unchanged_patient_are_not_written_again():
     patient.save()
 
     assert set(SearchKey.objects.values_list("pk", flat=True)) == before
+
+
+def pairs_of(patient):
+    return set(NamePair.objects.filter(patient=patient).values_list("key", "others"))
+
+
+@pytest.mark.both_databases
+def test_name_pairs_follow_the_name():
+    patient = PatientFactory(first_name="Ana", last_name="Silva")
+    assert pairs_of(patient) == {("2sana", " silva"), ("2asilva", " ana")}
+
+    patient.last_name = "Sá Silva"
+    patient.save()
+    before = set(NamePair.objects.values_list("pk", flat=True))
+    patient.phone_number = "912345678"
+    patient.save()
+
+    assert pairs_of(patient) == {
+        ("3sana", " sa silva"),
+        ("3asa", " ana silva"),
+        ("3ssa", " ana silva"),
+        ("3asilva", " ana sa"),
+        ("3ssilva", " ana sa"),
+    }
+    assert set(NamePair.objects.values_list("pk", flat=True)) == before
+
+
+@pytest.mark.both_databases
+def test_migration_writes_the_pairs_of_patients_registered_before(monkeypatch):
+    migration = import_module("patients.migrations.0006_fill_name_pairs")
+    monkeypatch.setattr(migration, "BATCH", 2)
+    patients = [PatientFactory(first_name=name, last_name="Silva") for name in ("Ana", "Bo Li", "Caio", "Li", "Zoe")]
+    wanted = {patient.pk: patient.wanted_name_pairs() for patient in patients[1:]}
+    Patient.objects.anonymise(patients[0].pk, at=timezone.now())
+    NamePair.objects.exclude(patient=patients[2]).delete()
+
+    for _run in range(2):  # it may be ended and started again
+        migration.fill(apps, connection.schema_editor())
+
+    assert {patient.pk: pairs_of(patient) for patient in patients} == {patients[0].pk: set(), **wanted}
+    assert NamePair.objects.count() == sum(map(len, wanted.values()))
 
 
 def test_patient_is_not_saved_without_the_search_keys(monkeypatch):

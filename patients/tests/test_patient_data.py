@@ -173,6 +173,9 @@ def test_views_and_exports_are_listed(life):
 
 def test_search_keys_and_their_purpose_are_exported(life, data):
     assert set(life.patient.search_keys.values_list("key", flat=True)) < set(data["search_keys"]["keys"])
+    pairs = {key + others for key, others in life.patient.name_pairs.values_list("key", "others")}
+    assert pairs
+    assert pairs < set(data["search_keys"]["keys"])
     assert data["search_keys"]["what_for"]
     assert data["retention"]
 

@@ -2,6 +2,27 @@
 
 import { REQUEST_FAILURES } from "./messages.js";
 
+const MIN_CHARACTERS = 3;
+const HINT = "Type three characters, or press Enter to search.";
+// Scripts in which one character may be a whole name.
+const NAME_IN_ONE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+const NAME_CHARACTERS = /[\p{L}\p{M}\p{N}]/gu;
+
+// Whether the text is searched for while it is typed. Enter searches for any text: Ng and Li are names, too.
+function isEnough(text) {
+  return NAME_IN_ONE.test(text) || (text.normalize("NFC").match(NAME_CHARACTERS) ?? []).length >= MIN_CHARACTERS;
+}
+
+const isTyping = (request) => request.triggeringEvent?.type !== "ask";
+
+// Instead of a search for text that is too short: how to search for it.
+function showHint(event, box, list) {
+  event.preventDefault();
+  const hint = document.createElement("p");
+  hint.textContent = box.value.trim() && HINT;
+  if (list.textContent !== hint.textContent) list.replaceChildren(...(hint.textContent ? [hint] : []));
+}
+
 function listMatchesUnder(form) {
   const box = form.elements.query;
   const found = form.querySelector(".found");
@@ -67,6 +88,13 @@ function listMatchesUnder(form) {
   });
 
   box.addEventListener("input", () => { isDismissed = opensResult = false; });
+  form.addEventListener("htmx:confirm", (event) => {
+    if (event.target !== box || !isTyping(event.detail) || isEnough(box.value)) return;
+    showHint(event, box, found);
+    document.getElementById("found-says").textContent = found.textContent;
+    requested = listed = null;
+    show();
+  });
   form.addEventListener("htmx:beforeRequest", () => { requested = box.value; });
   found.addEventListener("htmx:beforeSwap", () => {
     if (found.contains(document.activeElement)) box.focus(); // the focused link is about to be replaced
@@ -96,6 +124,22 @@ function listMatchesUnder(form) {
 }
 
 for (const form of document.querySelectorAll("form.find")) listMatchesUnder(form);
+
+// The search box of the booking form, which htmx replaces.
+document.addEventListener("htmx:confirm", (event) => {
+  const box = event.target;
+  if (box.id === "patient-query" && isTyping(event.detail) && !isEnough(box.value)) {
+    showHint(event, box, document.getElementById("patient-matches"));
+  }
+});
+
+// The answer to a longer text, which comes when the box has only one or two letters left.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { elt: box, ...request } = event.detail.requestConfig;
+  if (box.matches(".find [name=query], #patient-query") && isTyping(request) && !isEnough(box.value)) {
+    event.detail.shouldSwap = false;
+  }
+});
 
 // Search for what was typed into the booking form's search box before this script ran.
 document.addEventListener("htmx:load", ({ detail: { elt } }) => {

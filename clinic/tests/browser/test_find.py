@@ -128,3 +128,82 @@ def test_late_answer_does_not_move_the_focus(box, found, desk):
 
     expect(elsewhere).to_be_focused()
     expect(found).to_be_hidden()
+
+
+def searches_of(desk):
+    """Return the texts searched for from now on."""
+    texts = []
+    desk.on("request", lambda request: texts.append(request.post_data_json["query"]) if is_search(request) else None)
+    return texts
+
+
+def is_search(request):
+    return request.method == "POST" and request.url.endswith("/patients/") and "hx-request" in request.headers
+
+
+def test_short_text_is_not_searched_for_until_enter(box, found, desk):
+    PatientFactory(first_name="Mei", last_name="Ng")
+    texts = searches_of(desk)
+
+    box.press_sequentially("Ng")
+    expect(found).to_have_text("Type three characters, or press Enter to search.")
+    expect(desk.locator("#found-says")).to_have_text("Type three characters, or press Enter to search.")
+    assert_accessible(desk)
+    assert texts == []
+    box.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Mei Ng")).to_be_visible()
+    assert texts == ["Ng"]
+
+
+def test_enter_right_after_short_text_is_not_cancelled_by_the_hint(box, desk):
+    PatientFactory(first_name="Mei", last_name="Ng")
+    slow_down(desk)
+
+    box.press_sequentially("Ng")
+    box.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Mei Ng")).to_be_visible()
+
+
+def test_deleting_letters_leaves_no_matches_of_the_longer_text(box, found, desk):
+    late = []
+    desk.route("**/patients/", lambda route: late.append(route))
+    box.fill("zola")
+    desk.wait_for_timeout(1000 * SLOW_SECONDS)
+    box.fill("zo")
+    expect(found).to_have_text("Type three characters, or press Enter to search.")
+
+    late[0].continue_()
+    desk.wait_for_timeout(2000 * SLOW_SECONDS)
+
+    expect(found).to_have_text("Type three characters, or press Enter to search.")
+    box.fill("")
+    expect(found).to_be_hidden()
+
+
+def test_one_character_is_enough_where_it_may_be_a_name(box, found):
+    names = {"陈": "陈 伟", "김": "김 민준", "きし": "きし けん"}
+    for name in names.values():
+        PatientFactory(first_name=name.split()[1], last_name=name.split()[0])
+
+    for text, name in names.items():
+        box.fill(text[0])
+        expect(found.get_by_role("listitem")).to_have_count(1)
+        expect(found).to_contain_text(name.split()[0])
+    box.fill("أح")
+    expect(found).to_have_text("Type three characters, or press Enter to search.")
+
+
+def test_booking_form_searches_from_three_characters_too(box, desk):
+    desk.goto("/appointments/book/")
+    query, matches = desk.get_by_label("Patient's name, phone or e-mail"), desk.locator("#patient-matches")
+
+    query.fill("zo")
+    expect(matches).to_have_text("Type three characters, or press Enter to search.")
+    query.fill("zol")
+
+    expect(matches.get_by_role("button", name="Rita Zola")).to_be_visible()
+    query.fill("zo")
+    query.press("Enter")
+    expect(desk.get_by_role("button", name="Change")).to_be_visible()

@@ -58,7 +58,9 @@ class LargeClinic:
         _insert(Patient, _PATIENT_COLUMNS, map(self._patient_row, _people(first, count)))
         keys = ((pk, key) for pk, *person in _people(first, count) for key in _keys(*person))
         _insert(SearchKey, ("patient_id", "key"), keys)
-        pairs = ((pk, *pair) for pk, *names_of, _email, _phone in _people(first, count) for pair in name_pairs(*names_of))
+        pairs = (
+            (pk, *pair) for pk, *names_of, _email, _phone in _people(first, count) for pair in name_pairs(*names_of)
+        )
         _insert(NamePair, ("patient_id", "key", "others"), pairs)
 
     def _patient_row(self, person: Person) -> tuple[Any, ...]:

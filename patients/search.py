@@ -8,10 +8,19 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from patients.models import NamePair, SearchKey
-from patients.search_keys import AFTER_EVERY_CHARACTER, MANY_WORDS, SEVERAL_WORDS, TWO_WORDS, pair_key, search_terms
+from patients.models import NamePair, Patient, SearchKey
+from patients.search_keys import (
+    AFTER_EVERY_CHARACTER,
+    MANY_WORDS,
+    SEVERAL_WORDS,
+    TWO_WORDS,
+    is_number,
+    pair_key,
+    search_terms,
+)
 
 FEW = 300  # rows that are quickly read and filtered
+MAX_COMPARED = 1000  # patients with one beginning of a phone number, whose names are compared
 
 
 class Pair(NamedTuple):
@@ -26,11 +35,26 @@ def matching_ids(text: str, *, limit: int) -> list[int]:
 
     One to four queries, or one more for each further term; each reads few more rows than it returns.
     """
-    terms = search_terms(text)
-    if len(terms) > 1:
-        return _first_ids(_pairs_with([word for (word,) in terms]), limit)
-    beginnings = sorted((each for term in terms for each in term), key=len, reverse=True)
+    *others, last = search_terms(text) or [set()]
+    if not others:
+        return _ids_with(last, limit)
+    words = [word for (word,) in others]
+    if is_number(last):
+        return _ids_of_named(words, _ids_with(last, MAX_COMPARED))[:limit]
+    return _first_ids(_pairs_with([*words, *last]), limit)
+
+
+def _ids_with(term: set[str], limit: int) -> list[int]:
+    beginnings = sorted(term, key=len, reverse=True)
     return _first_ids((SearchKey.objects.filter(_begins(each)) for each in beginnings), limit)
+
+
+def _ids_of_named(words: list[str], ids: list[int]) -> list[int]:
+    """Return those of the ids whose patients' names have these words."""
+    patients = Patient.objects.filter(pk__in=ids).order_by()
+    for word in words:
+        patients = patients.filter(Q(name_key__startswith=word) | Q(name_key__contains=f" {word}"))
+    return list(patients.values_list("pk", flat=True))
 
 
 def _first_ids(sources: Iterable["QuerySet[Any]"], limit: int) -> list[int]:

@@ -8,6 +8,7 @@ from clinic.core.names import fold
 MAX_KEY = 64
 MAX_COUNTRY_CODE = 3  # ITU-T E.164
 MIN_DIGITS_TO_COMPARE = 7  # shorter ones are extensions and switchboards
+MIN_DIGITS_BESIDE_NAME = 4  # fewer begin the numbers of too many patients
 MAX_SEARCH_TERMS = 6
 MAX_OTHER_WORDS = 255  # characters
 MAX_PAIRED_WORDS = 8
@@ -79,22 +80,51 @@ def _is_international(phone_number: str) -> bool:
 def search_terms(text: str) -> list[set[str]]:
     """Return the terms of a search; for each, the beginnings of which a patient must have at least one.
 
-    Several terms are beginnings of different words of the name: one that begins another term is left out. A single
-    term may also be the beginning of an e-mail or phone number.
+    Several terms are beginnings of different words of the name: one that begins another term is left out. The last one
+    may be a phone number. A single term may also be the beginning of an e-mail or phone number.
     """
     text = text.strip()
     if "@" in text:
         return [{text.lower()[:MAX_KEY]}]
     if _PHONE_LOOK.fullmatch(text) and digits_of(text):
         return [_phone_keys(text) - {""}]
-    words = dict.fromkeys(word[:MAX_KEY] for word in fold(text).split()[:MAX_SEARCH_TERMS])
-    return [{word} for word in words if not any(other != word and other.startswith(word) for other in words)]
+    name, number = _split_number(text)
+    if is_number(term := _phone_keys(number) - {""}):
+        return [*_word_terms(name), term]
+    return _word_terms(text)
+
+
+def is_number(term: set[str]) -> bool:
+    """Return whether a term beside words is compared with phone numbers, and not with the words of a name."""
+    return all(map(str.isdecimal, term)) and max(map(len, term), default=0) >= MIN_DIGITS_BESIDE_NAME
 
 
 def matches(text: str, *, words: Collection[str], contacts: Collection[str]) -> bool:
     """Return whether a search for the text finds a patient with these name words, and keys of e-mail and phone."""
     terms = search_terms(text)
-    keys = [*words, *contacts] if len(terms) == 1 else words
     return bool(terms) and all(
-        any(key.startswith(beginning) for key in keys for beginning in beginnings) for beginnings in terms
+        any(key.startswith(beginning) for key in _keys_compared(terms, term, words, contacts) for beginning in term)
+        for term in terms
     )
+
+
+def _keys_compared(
+    terms: list[set[str]], term: set[str], words: Collection[str], contacts: Collection[str]
+) -> Collection[str]:
+    if len(terms) == 1:
+        return [*words, *contacts]
+    return contacts if is_number(term) else words
+
+
+def _split_number(text: str) -> tuple[str, str]:
+    """Return what precedes a phone number at the end of a text, and the number; either may be empty."""
+    parts = text.split()
+    first = len(parts)
+    while first and _PHONE_LOOK.fullmatch(parts[first - 1]):
+        first -= 1
+    return " ".join(parts[:first]), " ".join(parts[first:])
+
+
+def _word_terms(text: str) -> list[set[str]]:
+    words = dict.fromkeys(word[:MAX_KEY] for word in fold(text).split()[:MAX_SEARCH_TERMS])
+    return [{word} for word in words if not any(other != word and other.startswith(word) for other in words)]

@@ -230,9 +230,13 @@ def test_search_for_a_common_and_a_rare_term_finds_the_only_match():
         assert found(text) == ["Sofia Marta Silvestre"], text
 
 
-def test_search_of_several_words_does_not_compare_contact_details(jose):
-    assert found("912345678") == [str(jose)]
-    assert found("luis 912345678") == []
+def test_phone_number_may_follow_the_name(jose):
+    PatientFactory(first_name="José", last_name="Lima", phone_number="+351 912 999 999")
+
+    for text in ("luis 912345678", "jose weiss 912 345", "luis +351 912 345 678", "lui 9123"):
+        assert found(text) == [str(jose)], text
+    for text in ("maria 912345678", "luis 9129", "luis 345678", "luis 912"):
+        assert found(text) == [], text
 
 
 def test_search_takes_the_nearest_words_if_too_many_match():

@@ -1,4 +1,4 @@
-"""A clinic of any size, written with raw SQL: 50 doctors, and as many patients, appointments and audit entries as asked.
+"""A clinic of any size, written with raw SQL: doctors, and equally many patients, appointments and audit entries.
 
 Days around today look the same at every size, 200 appointments each, so that pages of a day can be compared. A larger
 clinic has a longer past. Names are made of syllables and are as unevenly frequent as real ones (Zipf's law): every
@@ -8,6 +8,7 @@ ninth patient is a Maria, every twelfth is called Silva.
 import datetime as dt
 import random
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -26,42 +27,99 @@ from patients.search_keys import keys_for
 DOCTORS = 50
 SPECIALIZATIONS = ("Cardiology", "Dermatology", "General practice", "Neurology", "Paediatrics")
 APPOINTMENTS_A_DAY = 200
-FUTURE_DAYS = 3  # after today, on which patients are booked
+FUTURE_DAYS = 3  # after today, in which patients are booked
 MINUTES = 30
 BATCH = 5000
+STRIDE = 7919  # a prime that does not divide the size, so that each patient has one appointment
+Person = tuple[int, str, str, str, str]  # id, first name, last name, e-mail, phone number
+_PAST_STATUSES = ("cancelled", "no_show", *["completed"] * 8)
 _SYLLABLES = [first + second for first in "bcdfglmnprstv" for second in "aeiou"]
 _HOURS = [(dt.time(8), dt.time(12)), (dt.time(13), dt.time(17))]
 
 
-def fill(size: int) -> None:
-    """Write `size` patients, appointments and audit entries, and the doctors, into an empty database."""
-    doctors = _write_doctors()
-    write_patients(1, size)
-    _insert(Appointment, _APPOINTMENT_COLUMNS, _appointments(size, doctors))
-    _insert(AuditEntry, _ENTRY_COLUMNS, _entries(size))
-    analyze()
+@dataclass(frozen=True)
+class LargeClinic:
+    """The plan of a clinic: `size` patients, appointments and audit entries each, appointments up to `last_day`."""
+
+    size: int
+    last_day: dt.date
+    doctors: int = DOCTORS
+
+    def fill(self) -> None:
+        """Write the clinic into an empty database."""
+        doctors = _write_doctors(self.doctors)
+        self.write_patients(1, self.size)
+        _insert(Appointment, _APPOINTMENT_COLUMNS, self._appointments(doctors))
+        _insert(AuditEntry, _ENTRY_COLUMNS, self._entries())
+        analyze()
+
+    def write_patients(self, first: int, count: int) -> None:
+        """Write patients with their search keys; their ids are `first` and the following."""
+        _insert(Patient, _PATIENT_COLUMNS, map(self._patient_row, _people(first, count)))
+        keys = ((pk, key) for pk, *person in _people(first, count) for key in _keys(*person))
+        _insert(SearchKey, ("patient_id", "key"), keys)
+
+    def _patient_row(self, person: Person) -> tuple[Any, ...]:
+        pk, first_name, last_name, email, phone_number = person
+        born = dt.date(1930, 1, 1) + pk * 7919 % 34_000 * ONE_DAY
+        start = self._start_of(self._appointment_of(pk))
+        registered = start - 30 * ONE_DAY
+        return (
+            *(pk, first_name, last_name, email, phone_number, born, _sort_key(first_name, last_name), 0),
+            *(registered, start if pk <= self.size else registered, registered),
+        )
+
+    def _start_of(self, number: int) -> dt.datetime:
+        """Return the start of an appointment; number 0 is the first one of the last day."""
+        day, place = divmod(number, APPOINTMENTS_A_DAY)
+        return _midnight(self.last_day - day * ONE_DAY) + dt.timedelta(hours=8 + place // self.doctors)
+
+    def _appointments(self, doctors: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        now = dt.datetime.now(dt.UTC)
+        for number in range(self.size):
+            start = self._start_of(number)
+            end = start + dt.timedelta(minutes=MINUTES)
+            status = _PAST_STATUSES[number % 10] if clinic_time.local_date(start) < clinic_time.today() else "booked"
+            is_done, is_cancelled = status == "completed", status == "cancelled"
+            doctor = doctors[number % APPOINTMENTS_A_DAY % len(doctors)]
+            yield (
+                *(number + 1, self._patient_of(number), doctor, start, MINUTES, end, status, "Check-up", ""),
+                *("", f"{number:032x}", start if is_done else None, end if is_done else None),
+                *(start if is_cancelled else None, "patient" if is_cancelled else "", "Ill" if is_cancelled else ""),
+                *(1, min(start, now), min(start, now)),
+            )
+
+    def _entries(self) -> Iterator[tuple[Any, ...]]:
+        """Yield reads of patients' records, the newest an hour old."""
+        kind = ContentType.objects.get_for_model(Patient).pk
+        newest = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
+        for number in range(self.size):
+            patient = self._patient_of(number)
+            at = newest - number * dt.timedelta(minutes=5)
+            yield str(patient), patient, "", 3, "", at, kind, Event.READ.value, patient
+
+    def _patient_of(self, number: int) -> int:
+        """Return the patient of an appointment: each patient has one, in no order."""
+        return number * STRIDE % self.size + 1
+
+    def _appointment_of(self, patient: int) -> int:
+        """Return the number of the appointment of one of the first `size` patients."""
+        return (patient - 1) * pow(STRIDE, -1, self.size) % self.size
 
 
 def analyze() -> None:
     """Update the statistics by which the database chooses its plans."""
-    tables = [connection.ops.quote_name(table) for table in connection.introspection.table_names()]
+    tables = ", ".join(map(connection.ops.quote_name, connection.introspection.table_names()))
     with connection.cursor() as cursor:
-        for statement in [f"ANALYZE TABLE {', '.join(tables)}"] if connection.vendor == "mysql" else ["ANALYZE"]:
-            cursor.execute(statement)
-
-
-def write_patients(first: int, count: int) -> None:
-    """Write patients with their search keys; their ids are `first` and the following."""
-    _insert(Patient, _PATIENT_COLUMNS, map(_patient_row, _people(first, count)))
-    keys = ((pk, key) for pk, *person in _people(first, count) for key in _keys(*person))
-    _insert(SearchKey, ("patient_id", "key"), keys)
+        cursor.execute(f"ANALYZE TABLE {tables}" if connection.vendor == "mysql" else "ANALYZE")
+        cursor.fetchall()
 
 
 # Rows
 
 _PATIENT_COLUMNS = (
     *("id", "first_name", "last_name", "email", "phone_number", "date_of_birth", "name_key", "diary_version"),
-    *("created_at", "updated_at"),
+    *("created_at", "last_contact", "updated_at"),
 )
 _APPOINTMENT_COLUMNS = (
     *("id", "patient_id", "doctor_id", "start_time", "duration_minutes", "end_time", "status", "reason", "notes"),
@@ -74,15 +132,15 @@ _ENTRY_COLUMNS = (
 )
 
 
-def _write_doctors() -> list[int]:
-    for number in range(DOCTORS):
+def _write_doctors(count: int) -> list[int]:
+    for number in range(count):
         doctor = Doctor(full_name=f"Dr {_word(number + 40)}", specialization=SPECIALIZATIONS[number % 5])
         doctor.save()
         Timetable(doctor=doctor, week=dict.fromkeys(range(7), _HOURS)).save()
     return list(Doctor.objects.order_by("pk").values_list("pk", flat=True))
 
 
-def _people(first: int, count: int) -> Iterator[tuple[int, str, str, str, str]]:
+def _people(first: int, count: int) -> Iterator[Person]:
     """Yield id, first name, last name, e-mail and phone number; the same for each id, whatever the size."""
     for pk in range(first, first + count):
         rng = random.Random(pk)  # noqa: S311 -- names for a benchmark
@@ -103,16 +161,6 @@ def _word(number: int) -> str:
     return "".join(_SYLLABLES[place] for place in places).capitalize()
 
 
-def _patient_row(person: tuple[int, str, str, str, str]) -> tuple[Any, ...]:
-    pk, first_name, last_name, email, phone_number = person
-    born = dt.date(1930, 1, 1) + pk * 7919 % 34_000 * ONE_DAY
-    registered = _start_of(pk - 1)[1] - 30 * ONE_DAY
-    return (
-        *(pk, first_name, last_name, email, phone_number, born, _sort_key(first_name, last_name), 0),
-        *(registered, registered),
-    )
-
-
 _sort_key = lru_cache(maxsize=100_000)(names.sort_key)
 
 
@@ -120,42 +168,9 @@ def _keys(first_name: str, last_name: str, email: str, phone_number: str) -> set
     return keys_for(first_name=first_name, last_name=last_name, email=email, phone_number=phone_number)
 
 
-def _start_of(number: int) -> tuple[int, dt.datetime]:
-    """Return the doctor's place and the start of an appointment; the last day is number 0."""
-    day, place = divmod(number, APPOINTMENTS_A_DAY)
-    slot, doctor = divmod(place, DOCTORS)
-    return doctor, _midnight(day) + dt.timedelta(hours=8 + slot)
-
-
 @lru_cache(maxsize=1)
-def _midnight(days_before_last: int) -> dt.datetime:
-    return clinic_time.day_bounds(clinic_time.today() + (FUTURE_DAYS - days_before_last) * ONE_DAY)[0]
-
-
-def _appointments(size: int, doctors: Sequence[int]) -> Iterator[tuple[Any, ...]]:
-    now = dt.datetime.now(dt.UTC)
-    for number in range(size):
-        doctor, start = _start_of(number)
-        end = start + dt.timedelta(minutes=MINUTES)
-        is_past = number >= (FUTURE_DAYS + 1) * APPOINTMENTS_A_DAY
-        status = ("cancelled", "no_show", *["completed"] * 8)[number % 10] if is_past else "booked"
-        is_done, is_cancelled = status == "completed", status == "cancelled"
-        yield (
-            *(number + 1, number * 7919 % size + 1, doctors[doctor], start, MINUTES, end, status, "Check-up", ""),
-            *("", f"{number:032x}", start if is_done else None, end if is_done else None),
-            *(start if is_cancelled else None, "patient" if is_cancelled else "", "Ill" if is_cancelled else ""),
-            *(1, min(start, now), min(start, now)),
-        )
-
-
-def _entries(size: int) -> Iterator[tuple[Any, ...]]:
-    """Yield reads of patients' records, the newest an hour old."""
-    kind = ContentType.objects.get_for_model(Patient).pk
-    newest = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
-    for number in range(size):
-        patient = number * 7919 % size + 1
-        at = newest - number * dt.timedelta(minutes=5)
-        yield str(patient), patient, "", 3, "", at, kind, Event.READ.value, patient
+def _midnight(day: dt.date) -> dt.datetime:
+    return clinic_time.day_bounds(day)[0]
 
 
 # Raw SQL

@@ -7,16 +7,13 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from clinic.core import clinic_time
-from clinic.db.keyset import Key, KeysetOrder
-from clinic.web.http import parse_number
+from clinic.db.keyset import KeysetOrder, cursor_of, parse_cursor
 from patients.models import Patient
 from patients.privacy.holders import registered_holders
 
 PER_PAGE = 50
 MAX_COUNTED = 1000
 _LONGEST_ABSENT_FIRST = KeysetOrder(("last_contact", "pk"))
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class RetentionPage(NamedTuple):
@@ -58,21 +55,5 @@ def retention_page(*, before: dt.datetime, after: str = "") -> RetentionPage:
     due = due_patients(before=before)
     for holder in registered_holders():
         due = due.annotate(**holder.review_columns())
-    patients, last = _LONGEST_ABSENT_FIRST.page(due, after=_parse_cursor(after), size=PER_PAGE)
-    return RetentionPage(patients, "" if last is None else _cursor_of(last))
-
-
-def _cursor_of(key: Key) -> str:
-    last_contact, pk = key
-    return f"{(last_contact - _EPOCH) // _MICROSECOND}-{pk}"
-
-
-def _parse_cursor(text: str) -> Key | None:
-    instant, _dash, pk = text.partition("-")
-    since, after_pk = parse_number(instant), parse_number(pk)
-    if since is None or after_pk is None:
-        return None
-    try:
-        return _EPOCH + since * _MICROSECOND, after_pk
-    except OverflowError:
-        return None
+    patients, last = _LONGEST_ABSENT_FIRST.page(due, after=parse_cursor(after), size=PER_PAGE)
+    return RetentionPage(patients, "" if last is None else cursor_of(last))

@@ -135,7 +135,7 @@ class AuditQuerySet(LocalDates, ImmutableQuerySet):
     ) -> Any:
         """Do the same as `record` for a record that is known by its id only, and need not exist."""
         listed = list(dict.fromkeys(patients or ()))
-        if event == Event.SEARCH and patients is not None:
+        if event == Event.SEARCH and patients is not None and pk is None and not details:
             return self.record_search(kind, listed)
         if patients is not None:
             details["found"] = len(listed)

@@ -21,7 +21,6 @@ class KeysetOrder:
 
     fields: tuple[str, ...]
     is_descending: bool = False
-    is_indexed: bool = True  # whether an index serves the order
 
     def page(self, rows: QuerySet[Record], *, after: Key | None, size: int) -> tuple[list[Record], Key | None]:
         """Return a page and, if there are more rows, the key of its last row. One query."""
@@ -40,8 +39,6 @@ class KeysetOrder:
     def _condition(self, key: Key) -> Q:
         comparison = "lt" if self.is_descending else "gt"
         beyond = _beyond(self.fields, key, comparison)
-        if not self.is_indexed:
-            return beyond
         # The first condition is implied by the second, but lets the database use an index.
         return Q(**{f"{self.fields[0]}__{comparison}e": key[0]}) & beyond
 

@@ -167,11 +167,15 @@ class AuditQuerySet(LocalDates, ImmutableQuerySet):
             return None
         # Not over midnight: an entry is shown on one day.
         since = max(now - SEARCHES_JOIN_FOR, clinic_time.day_bounds(clinic_time.local_date(now))[0])
-        recent = self.filter(actor_id=origin.actor.pk, timestamp__gte=since, event=Event.SEARCH, object_id=None)
-        recent = recent.filter(
-            content_type=ContentType.objects.get_for_model(kind), token_id=origin.token, remote_addr=origin.address
-        )
-        return recent.order_by("-timestamp", "-pk").first()
+        same = {
+            "actor_id": origin.actor.pk,
+            "token_id": origin.token,
+            "remote_addr": origin.address,
+            "content_type": ContentType.objects.get_for_model(kind),
+        }
+        # Entries from before searches were joined contain a number of patients, which would become untrue.
+        searches = self.filter(event=Event.SEARCH, object_id=None, additional_data__isnull=True)
+        return searches.filter(timestamp__gte=since, **same).order_by("-timestamp", "-pk").first()
 
     def _create_access(
         self, event: Event, kind: type[models.Model], *, pk: int | None, patient_id: int | None, details: dict[str, Any]

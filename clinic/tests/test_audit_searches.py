@@ -233,6 +233,15 @@ def test_entries_from_before_searches_were_joined_stay_readable(receptionist):
     assert shown(event=Event.SEARCH) == [entry]
 
 
+def test_nothing_joins_an_entry_that_has_details(receptionist):
+    entry = answer(1, by=receptionist)
+    QuerySet(AuditEntry).update(additional_data={"found": 1, "patients": [1]})
+
+    answer(2, by=receptionist)
+
+    assert seen_in(entry) == {1}
+
+
 def test_trail_of_a_patient_shows_when_the_patient_was_shown(receptionist, now):
     first = answer(1, by=receptionist)
     now.shift(30 * SECOND)

@@ -12,23 +12,38 @@ from patients.models import Patient
 from patients.rules import check_not_anonymised
 
 
-def lock_diaries(*, doctor_ids: Iterable[int], patient_ids: Iterable[int]) -> None:
+def lock_diaries(
+    *, doctor_ids: Iterable[int], patient_ids: Iterable[int], start_time: dt.datetime | None = None
+) -> None:
     """Make every other writer of these diaries wait until this transaction ends.
 
+    `start_time` is that of an appointment of the patients about to be saved: `last_contact` becomes no earlier.
     Locks: the doctors' rows in order of their ids, then the patients'. Raises: `gone`, `anonymised`, by field.
     """
+    contact = {} if start_time is None else {"last_contact": _no_earlier_than(start_time)}
     # The lock is a write: nodes of a cluster notice each other only by rows that both have changed.
-    for field, diaries, ids in (
-        ("doctor", Doctor.objects.all(), doctor_ids),
-        ("patient", Patient.objects.not_anonymised(), patient_ids),
+    for field, diaries, ids, values in (
+        ("doctor", Doctor.objects.all(), doctor_ids, {}),
+        ("patient", Patient.objects.not_anonymised(), patient_ids, contact),
     ):
         for pk in sorted(set(ids)):
-            if not diaries.filter(pk=pk).update(diary_version=models.F("diary_version") + 1):
+            if not diaries.filter(pk=pk).update(diary_version=models.F("diary_version") + 1, **values):
                 with at_field(field):
                     if field == "patient":
                         row = Patient.objects.filter(pk=pk).order_by()
                         check_not_anonymised(row.values_list("anonymised_at", flat=True).first())
                     rules.refuse_gone(field)
+
+
+def lock_patients(patient_ids: Iterable[int]) -> None:
+    """Lock the patients' rows in order of their ids, those of anonymised patients included, without a check."""
+    for pk in sorted(set(patient_ids)):
+        Patient.objects.filter(pk=pk).update(diary_version=models.F("diary_version") + 1)
+
+
+def _no_earlier_than(start_time: dt.datetime) -> models.Case:
+    is_earlier = models.When(last_contact__lt=start_time, then=models.Value(start_time))
+    return models.Case(is_earlier, default=models.F("last_contact"), output_field=models.DateTimeField())
 
 
 def overlapping_pairs(

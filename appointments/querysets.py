@@ -1,9 +1,11 @@
 """Chainable queries of appointments. Writes that would bypass the locks are refused."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import models, transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from appointments import locking
@@ -11,6 +13,7 @@ from appointments.statuses import BLOCKING, MOVABLE, OPEN, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import LONGEST
 from clinic.db.local_dates import LocalDates
+from patients.models import Patient
 
 if TYPE_CHECKING:
     from appointments.models import Appointment  # noqa: F401 -- for the annotation below only
@@ -94,12 +97,27 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return super().update(**values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete appointments under the doctors' locks."""
+        """Delete appointments under the doctors' and the patients' locks."""
         with transaction.atomic():
             locking.lock_diaries(doctor_ids=self.order_by().values_list("doctor_id", flat=True), patient_ids=())
-            return super().delete()
+            patient_ids = set(self.order_by().values_list("patient_id", flat=True))
+            locking.lock_patients(patient_ids)
+            deleted = super().delete()
+            self.model.objects.update_last_contact(patient_ids)
+        return deleted
 
     delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: keeps it off managers
+
+    def update_last_contact(self, patient_ids: Iterable[int]) -> None:
+        """Compute the patients' `last_contact` again, after an appointment has become earlier or is no longer theirs.
+
+        The patients have to be locked before: nobody promises that an UPDATE which waits for a lock reads the
+        appointments only afterwards. One query for each patient.
+        """
+        starts = self.model.objects.filter(patient=models.OuterRef("pk")).order_by("-start_time").values("start_time")
+        last_contact = Coalesce(models.Subquery(starts[:1]), models.F("created_at"))
+        for pk in sorted(set(patient_ids)):
+            Patient.objects.filter(pk=pk).update(last_contact=last_contact)
 
     def bulk_create(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise DiaryBypassed("Book appointments one by one: bulk_create does not lock diaries.")

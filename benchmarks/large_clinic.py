@@ -30,6 +30,7 @@ APPOINTMENTS_A_DAY = 200
 FUTURE_DAYS = 3  # after today, in which patients are booked
 MINUTES = 30
 BATCH = 5000
+STRIDE = 7919  # a prime that does not divide the size, so that each patient has one appointment
 Person = tuple[int, str, str, str, str]  # id, first name, last name, e-mail, phone number
 _PAST_STATUSES = ("cancelled", "no_show", *["completed"] * 8)
 _SYLLABLES = [first + second for first in "bcdfglmnprstv" for second in "aeiou"]
@@ -58,18 +59,17 @@ class LargeClinic:
         _insert(Patient, _PATIENT_COLUMNS, map(self._patient_row, _people(first, count)))
         keys = ((pk, key) for pk, *person in _people(first, count) for key in _keys(*person))
         _insert(SearchKey, ("patient_id", "key"), keys)
-        pairs = (
-            (pk, *pair) for pk, *names_of, _email, _phone in _people(first, count) for pair in name_pairs(*names_of)
-        )
+        pairs = ((person[0], *pair) for person in _people(first, count) for pair in name_pairs(*person[1:3]))
         _insert(NamePair, ("patient_id", "key", "others"), pairs)
 
     def _patient_row(self, person: Person) -> tuple[Any, ...]:
         pk, first_name, last_name, email, phone_number = person
         born = dt.date(1930, 1, 1) + pk * 7919 % 34_000 * ONE_DAY
-        registered = self._start_of(pk - 1) - 30 * ONE_DAY
+        start = self._start_of(self._appointment_of(pk))
+        registered = start - 30 * ONE_DAY
         return (
             *(pk, first_name, last_name, email, phone_number, born, _sort_key(first_name, last_name), 0),
-            *(registered, registered),
+            *(registered, start if pk <= self.size else registered, registered),
         )
 
     def _start_of(self, number: int) -> dt.datetime:
@@ -103,7 +103,11 @@ class LargeClinic:
 
     def _patient_of(self, number: int) -> int:
         """Return the patient of an appointment: each patient has one, in no order."""
-        return number * 7919 % self.size + 1
+        return number * STRIDE % self.size + 1
+
+    def _appointment_of(self, patient: int) -> int:
+        """Return the number of the appointment of one of the first `size` patients."""
+        return (patient - 1) * pow(STRIDE, -1, self.size) % self.size
 
 
 def analyze() -> None:
@@ -118,7 +122,7 @@ def analyze() -> None:
 
 _PATIENT_COLUMNS = (
     *("id", "first_name", "last_name", "email", "phone_number", "date_of_birth", "name_key", "diary_version"),
-    *("created_at", "updated_at"),
+    *("created_at", "last_contact", "updated_at"),
 )
 _APPOINTMENT_COLUMNS = (
     *("id", "patient_id", "doctor_id", "start_time", "duration_minutes", "end_time", "status", "reason", "notes"),

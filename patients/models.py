@@ -10,7 +10,7 @@ from django.utils import timezone
 from clinic.core import clinic_time, names
 from clinic.core.field_errors import FieldErrors
 from clinic.db.atomic_save import AuditedRecord
-from clinic.db.fields import ClaimCounterField, NormalizedEmailField
+from clinic.db.fields import ClaimCounterField, DerivedDateTimeField, NormalizedEmailField
 from clinic.db.protected import ProtectedRecord
 from clinic.db.transactions import LostRace
 from patients import rules
@@ -30,6 +30,8 @@ class Patient(ProtectedRecord, AuditedRecord):
     name_key = models.CharField(max_length=names.MAX_SORT_KEY, editable=False, db_index=True)
     diary_version = ClaimCounterField()
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    # The start of the last appointment, or the registration if there was none. The app of the appointments writes it.
+    last_contact = DerivedDateTimeField(begins_as="created_at")
     updated_at = models.DateTimeField(auto_now=True)
     anonymised_at = models.DateTimeField("anonymised", null=True, blank=True, editable=False)
 
@@ -39,6 +41,10 @@ class Patient(ProtectedRecord, AuditedRecord):
 
     class Meta:
         ordering = ["name_key", "pk"]
+        indexes = [
+            # All that the retention review filters and orders by.
+            models.Index(fields=["anonymised_at", "last_contact", "id", "created_at"], name="patient_last_contact")
+        ]
         constraints = [models.UniqueConstraint(fields=["email"], name="patient_email_unique")]
         permissions = [
             ("view_own_patient", "Can view patients who have an appointment with the user"),
@@ -193,5 +199,13 @@ class NamePair(models.Model):
 
 auditlog.register(
     Patient,
-    exclude_fields=["name_key", "diary_version", "updated_at", "search_keys", "name_pairs", "appointments"],
+    exclude_fields=[
+        "name_key",
+        "diary_version",
+        "last_contact",
+        "updated_at",
+        "search_keys",
+        "name_pairs",
+        "appointments",
+    ],
 )

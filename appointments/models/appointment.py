@@ -159,7 +159,15 @@ class Appointment(TrackedFields):
 
     @property
     def takes_patient(self) -> bool:
-        return self.takes_time or (not self._state.adding and self.changes("patient_id"))
+        """Whether saving this changes the patients' diaries or their last contact, so that they have to be locked."""
+        return self.takes_time or self.changes("patient_id", "start_time")
+
+    @property
+    def is_lowering_last_contact(self) -> bool:
+        """Whether saving this may make a patient's last contact earlier."""
+        if self._state.adding:
+            return self.start_time < self.patient.created_at  # the last contact until now, if it is the first one
+        return self.changes("patient_id") or self.start_time < self.original["start_time"]
 
     @property
     def is_reinstated(self) -> bool:
@@ -238,7 +246,7 @@ class Appointment(TrackedFields):
     def _check_patient(self, errors: FieldErrors) -> None:
         if self.patient_id is None or self._refuses("patient"):
             return
-        if self._state.adding or self.takes_patient:
+        if self.takes_patient:
             with errors.at("patient"):
                 check_not_anonymised(self.patient.anonymised_at)
         for name in rules.TEXTS:
@@ -282,7 +290,7 @@ class Appointment(TrackedFields):
     def save(self, **options: Any) -> None:
         """Lock the diaries, check them, write: nothing in between that could swallow a database error.
 
-        Locks: the doctors' rows (old and new), then, if time is taken or the patient changes, the patients'.
+        Locks: the doctors' rows (old and new), then, if time is taken or start or patient change, the patients'.
 
         Raises:
             ValidationError: `status`.
@@ -291,9 +299,9 @@ class Appointment(TrackedFields):
         """
         rules.check_status(self.status)
         with self._restored_if_refused(), transaction.atomic():
-            self._lock_diaries()
             self._check_times()
             self._set_times()
+            self._lock_diaries()
             self._check_under_lock()
             self._write(**options)
         self.track()
@@ -309,6 +317,7 @@ class Appointment(TrackedFields):
         """Insert a new record or update an existing one; neither turns into the other if the row is gone or there."""
         is_new = self._state.adding
         is_rearranged = not is_new and self._is_rearranged()
+        lowered = self._patient_ids() if self.is_lowering_last_contact else ()
         self.version = 1 if is_new else self.version + 1
         super().save(
             force_insert=force_insert or is_new,
@@ -316,6 +325,7 @@ class Appointment(TrackedFields):
             using=using,
             update_fields=self._with_checked_fields(update_fields),
         )
+        Appointment.objects.update_last_contact(lowered)
         if is_rearranged:
             self._mark_not_informed()
 
@@ -331,10 +341,14 @@ class Appointment(TrackedFields):
             displacement.mark_not_informed()
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete under the doctor's lock. Users cancel instead, which keeps the record."""
+        """Delete under the doctor's and the patient's lock. Users cancel instead, which keeps the record."""
         with transaction.atomic():
             locking.lock_diaries(doctor_ids=[self.doctor_id], patient_ids=())
-            return super().delete(*args, **kwargs)
+            patient_ids = list(Appointment.objects.filter(pk=self.pk).values_list("patient_id", flat=True))
+            locking.lock_patients(patient_ids)
+            deleted = super().delete(*args, **kwargs)
+            Appointment.objects.update_last_contact(patient_ids)
+        return deleted
 
     @contextmanager
     def _restored_if_refused(self) -> Iterator[None]:
@@ -349,11 +363,15 @@ class Appointment(TrackedFields):
             raise
 
     def _lock_diaries(self) -> None:
-        original = self.original
         locking.lock_diaries(
-            doctor_ids={self.doctor_id, original.get("doctor_id", self.doctor_id)},
-            patient_ids={self.patient_id, original.get("patient_id", self.patient_id)} if self.takes_patient else (),
+            doctor_ids={self.doctor_id, self.original.get("doctor_id", self.doctor_id)},
+            patient_ids=self._patient_ids() if self.takes_patient else (),
+            start_time=self.start_time,
         )
+
+    def _patient_ids(self) -> set[int]:
+        """Return the patient's id and the original one's."""
+        return {self.patient_id, self.original.get("patient_id", self.patient_id)}
 
     def _check_under_lock(self) -> None:
         if not self._state.adding:

@@ -72,7 +72,7 @@ def test_book_stores_the_appointment(patient, doctor, user):
     assert (stored.status, stored.reason, stored.notes) == ("booked", "Knee", "Brings X-rays")
 
 
-def test_start_and_length_are_checked_once_before_and_once_under_the_lock(patient, doctor):
+def test_start_and_length_are_checked_twice_before_the_lock(patient, doctor):
     watched = {
         rules.check_aware.__code__: "aware",
         rules.check_whole_minutes.__code__: "whole minutes",
@@ -90,7 +90,7 @@ def test_start_and_length_are_checked_once_before_and_once_under_the_lock(patien
     finally:
         sys.setprofile(None)
 
-    assert called == ["aware", "whole minutes", "lock", "whole minutes", "aware"]
+    assert called == ["aware", "whole minutes", "whole minutes", "aware", "lock"]
 
 
 def test_booking_adds_an_audit_entry_with_the_actor(patient, doctor, user):

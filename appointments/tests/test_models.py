@@ -53,12 +53,12 @@ def test_save_of_a_new_appointment_locks_both_diaries(patient, doctor):
     assert diary_versions(doctor, patient) == [1, 1]
 
 
-def test_save_of_a_new_nonblocking_appointment_locks_the_doctor_only(patient, doctor, isolated):
+def test_save_of_a_new_nonblocking_appointment_locks_both_diaries(patient, doctor, isolated):
     for status in ["cancelled", "no_show"]:
         with isolated(status=status):
             create(patient, doctor, status=status)
 
-            assert diary_versions(doctor, patient) == [1, 0]
+            assert diary_versions(doctor, patient) == [1, 1]
 
 
 def test_save_of_notes_locks_the_doctor_only():

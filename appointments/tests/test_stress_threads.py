@@ -18,13 +18,17 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import F, Max
+from django.db.models.functions import Coalesce
 from django.test import Client
 from django.urls import reverse
 
 from appointments import locking
 from appointments.booking import actions
 from appointments.models import Appointment
+from appointments.querysets import AppointmentQuerySet
 from clinic.accounts.roles import ADMINISTRATOR, RECEPTIONIST
+from clinic.db.transactions import retrying
 from clinic.tests.factories import UserFactory
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
@@ -265,6 +269,48 @@ def test_same_form_sent_simultaneously_books_once():
 
     assert statuses == [302] * RIVALS
     assert Appointment.objects.count() == 1
+
+
+def change_appointments_of(patients, doctor, seed):
+    """Book, move, hand over and delete appointments of one doctor, whom nobody else books; then delete the latest."""
+    rng = random.Random(seed)
+    for _ in range(ATTEMPTS_EACH * 2):
+        mine = list(Appointment.objects.for_doctor(doctor.pk))
+        start_time = START + dt.timedelta(hours=rng.randrange(2000))
+        appointment = rng.choice([*mine, Appointment(doctor=doctor, patient=rng.choice(patients))])
+        with suppress(ValidationError):
+            if appointment.pk and rng.random() < 0.4:
+                appointment.delete()
+            else:
+                appointment.patient = rng.choice(patients)
+                appointment.start_time = start_time
+                retrying(appointment.save)()
+    retrying(Appointment.objects.for_doctor(doctor.pk).filter(start_time__gt=START + dt.timedelta(hours=1000)).delete)()
+
+
+def wrong_last_contacts():
+    """Return the number of patients whose stored last contact is not what their appointments say."""
+    last = Coalesce(Max("appointments__start_time"), F("created_at"))
+    return Patient.objects.annotate(last=last).exclude(last=F("last_contact")).count()
+
+
+def test_last_contact_is_right_after_simultaneous_changes():
+    patients, doctors = PatientFactory.create_batch(2), DoctorFactory.create_batch(10)
+
+    at_once(10, lambda number: change_appointments_of(patients, doctors[number], seed=number))
+
+    assert Appointment.objects.count() > 5
+    assert wrong_last_contacts() == 0
+
+
+def test_last_contact_without_computing_it_again_is_wrong(monkeypatch):
+    """Control: the same changes, if only a booking writes the last contact."""
+    monkeypatch.setattr(AppointmentQuerySet, "update_last_contact", lambda appointments, patient_ids: None)
+    patients, doctors = PatientFactory.create_batch(2), DoctorFactory.create_batch(10)
+
+    at_once(10, lambda number: change_appointments_of(patients, doctors[number], seed=number))
+
+    assert wrong_last_contacts() > 0
 
 
 def test_two_registrations_of_one_email_save_one_patient(monkeypatch):

@@ -8,11 +8,14 @@ from auditlog.diff import model_instance_diff
 from auditlog.models import AbstractLogEntry, LogEntryManager
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
+from django.utils import timezone
 
 from clinic.audit.actor import ANONYMISED, current_origin
+from clinic.core import clinic_time
 from clinic.db.local_dates import LocalDates
 
-MAX_LISTED = 20  # patients of a list whose ids the entry itself stores, for people to read
+# A search is answered anew with each letter typed: the answers of so long a time are one entry.
+SEARCHES_JOIN_FOR = dt.timedelta(minutes=1)
 PRUNE_BATCH = 1000
 ANONYMISE_BATCH = 200
 CANNOT_CHANGE = "The audit trail cannot be changed."
@@ -108,7 +111,7 @@ class AuditQuerySet(LocalDates, ImmutableQuerySet):
 
         `subject` is a record, or a model if no record in particular is meant. `patients` are the ids of the patients in
         a list; the trail can be searched by them. `details` are ids, numbers and codes, never names, contact data or
-        typed text. One query; two with `patients`.
+        typed text. One query; two with `patients`; at most three for a search, see `record_search`.
         """
         record = subject if isinstance(subject, models.Model) else None
         return self.record_by_id(
@@ -132,13 +135,47 @@ class AuditQuerySet(LocalDates, ImmutableQuerySet):
     ) -> Any:
         """Do the same as `record` for a record that is known by its id only, and need not exist."""
         listed = list(dict.fromkeys(patients or ()))
+        if event == Event.SEARCH and patients is not None and pk is None and not details:
+            return self.record_search(kind, listed)
         if patients is not None:
-            details |= {"found": len(listed), "patients": listed[:MAX_LISTED]}
+            details["found"] = len(listed)
         with transaction.atomic(savepoint=False) if listed else nullcontext():
             entry = self._create_access(event, kind, pk=pk, patient_id=patient_id, details=details)
-            if listed:
-                SeenPatient.objects.record(entry, listed)
+            SeenPatient.objects.record(entry, listed, at=entry.timestamp)
         return entry
+
+    def record_search(self, kind: type[models.Model], found: list[int]) -> Any:
+        """Record the ids of the patients whom a search for records of a model has shown; return the entry.
+
+        Answers to the same user, token and address within `SEARCHES_JOIN_FOR` and one day join one entry, which has
+        each patient once. An answer with no others writes nothing.
+        """
+        entry = self._last_search(kind)
+        if entry is not None:
+            noted = set(entry.seen_patients.filter(patient_id__in=found).values_list("patient_id", flat=True))
+            SeenPatient.objects.record(entry, [pk for pk in found if pk not in noted], at=timezone.now())
+            return entry
+        with transaction.atomic(savepoint=False) if found else nullcontext():
+            entry = self._create_access(Event.SEARCH, kind, pk=None, patient_id=None, details={})
+            SeenPatient.objects.record(entry, found, at=entry.timestamp)
+        return entry
+
+    def _last_search(self, kind: type[models.Model]) -> Any:
+        """Return the entry that a search joins, or None. One query, by the index of actors."""
+        origin, now = current_origin(), timezone.now()
+        if origin.actor is None or not origin.actor.is_authenticated:
+            return None
+        # Not over midnight: an entry is shown on one day.
+        since = max(now - SEARCHES_JOIN_FOR, clinic_time.day_bounds(clinic_time.local_date(now))[0])
+        same = {
+            "actor_id": origin.actor.pk,
+            "token_id": origin.token,
+            "remote_addr": origin.address,
+            "content_type": ContentType.objects.get_for_model(kind),
+        }
+        # Entries from before searches were joined contain a number of patients, which would become untrue.
+        searches = self.filter(event=Event.SEARCH, object_id=None, additional_data__isnull=True)
+        return searches.filter(timestamp__gte=since, **same).order_by("-timestamp", "-pk").first()
 
     def _create_access(
         self, event: Event, kind: type[models.Model], *, pk: int | None, patient_id: int | None, details: dict[str, Any]
@@ -255,6 +292,9 @@ class AuditEntry(WrittenOnce, AbstractLogEntry):  # noqa: DJ008 -- the library's
 
     objects = AuditManager()
 
+    # When a list showed the patient by whom the trail is filtered, set by `clinic.audit_trail.entries`.
+    seen_at: dt.datetime | None = None
+
     actor: Any
     remote_addr: Any
     object_repr: Any
@@ -289,8 +329,9 @@ class AuditEntry(WrittenOnce, AbstractLogEntry):  # noqa: DJ008 -- the library's
 
 
 class SeenPatientQuerySet(ImmutableQuerySet):
-    def record(self, entry: AuditEntry, patient_ids: list[int]) -> None:
-        self.bulk_create([SeenPatient(entry=entry, patient_id=pk, timestamp=entry.timestamp) for pk in patient_ids])
+    def record(self, entry: AuditEntry, patient_ids: list[int], *, at: dt.datetime) -> None:
+        """Add patients whom the response of this moment shows; no query without any."""
+        self.bulk_create([SeenPatient(entry=entry, patient_id=pk, timestamp=at) for pk in patient_ids])
 
 
 class SeenPatient(WrittenOnce):
@@ -301,7 +342,7 @@ class SeenPatient(WrittenOnce):
 
     entry = models.ForeignKey(AuditEntry, on_delete=models.CASCADE, related_name="seen_patients")
     patient_id = models.BigIntegerField("patient")  # not a foreign key: it remains when the patient is deleted
-    timestamp = models.DateTimeField()  # the entry's, for the index
+    timestamp = models.DateTimeField()  # of the response; later than the entry if it joined an earlier search
 
     objects = SeenPatientQuerySet.as_manager()
 

@@ -1,11 +1,13 @@
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
 from django.db import models
-from django.db.models import QuerySet
+from django.db.models import Count, F, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.urls import NoReverseMatch
 
 from clinic.accounts.models import User
@@ -20,15 +22,17 @@ from clinic.audit.wording import (
     records_in_details,
 )
 from clinic.core import clinic_time
-from clinic.db.keyset import Key, KeysetOrder
+from clinic.db.keyset import Key, KeysetOrder, split_page
 from clinic.rest.models import ApiToken
 from patients.models import Patient
 
 ROWS_PER_PAGE = 50
+MAX_LISTED = 20  # patients of a list that are named
 _NEWEST_FIRST = KeysetOrder(("timestamp", "pk"), is_descending=True)
 _NEWEST_LISTED_FIRST = KeysetOrder(("timestamp", "entry_id"), is_descending=True)
 HIDDEN_FIELDS = frozenset({"id", "created_at"})
-HIDDEN_DETAILS = frozenset({"patients", "found"})  # shown in other columns
+# Shown otherwise. The ids of the first patients of a list were stored until each list had rows of `SeenPatient` only.
+HIDDEN_DETAILS = frozenset({"patients", "found"})
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,20 @@ class AuditFilter:
         return {name: str(value) for name, value in values.items() if value}
 
 
-def entries_page(filters: AuditFilter, *, before: int | None = None) -> tuple[list[Any], int | None]:
-    """Return a page of entries, newest first, and the id to go on from if there are more. At most four queries."""
-    after = AuditEntry.objects.filter(pk=before).values_list("timestamp", "pk").first() if before else None
-    entries = _filtered(AuditEntry.objects.all(), filters)
-    if filters.patient_id is not None:
-        entries = AuditEntry.objects.filter(pk__in=_newest_ids_about(filters.patient_id, entries, filters, after))
-        after = None
-    shown, last = _NEWEST_FIRST.page(entries.select_related("actor", "content_type"), after=after, size=ROWS_PER_PAGE)
-    return shown, None if last is None else last[1]
+def entries_page(filters: AuditFilter, *, before: Key | None = None) -> tuple[list[Any], Key | None]:
+    """Return a page of entries, newest first, and the key to go on from if there are more. At most three queries.
+
+    With a patient, the time of a list is when it showed the patient, `seen_at`.
+    """
+    entries = _filtered(AuditEntry.objects.select_related("actor", "content_type"), filters)
+    if filters.patient_id is None:
+        return _NEWEST_FIRST.page(entries, after=before, size=ROWS_PER_PAGE)
+    keys, are_more = split_page(_newest_keys_about(filters.patient_id, entries, filters, before), ROWS_PER_PAGE)
+    shown = {pk: seen_at for seen_at, pk in keys}
+    by_id = entries.in_bulk(shown)
+    for pk, entry in by_id.items():
+        entry.seen_at = shown[pk]
+    return [by_id[pk] for pk in shown if pk in by_id], keys[-1] if are_more else None
 
 
 def _filtered(entries: QuerySet, filters: AuditFilter) -> QuerySet:
@@ -75,8 +84,8 @@ def _on_days(rows: QuerySet, filters: AuditFilter) -> QuerySet:
     return rows
 
 
-def _newest_ids_about(patient_id: int, entries: QuerySet, filters: AuditFilter, after: Key | None) -> list[int]:
-    """Return the ids of entries about the patient's own records and of lists that included the patient."""
+def _newest_keys_about(patient_id: int, entries: QuerySet, filters: AuditFilter, after: Key | None) -> list[Key]:
+    """Return time and id of entries about the patient's own records and of lists that included the patient."""
     # Two queries, each by its index: with OR, the database would read the whole trail.
     own = _NEWEST_FIRST.following(entries.filter(patient_id=patient_id), after)
     listed = _on_days(SeenPatient.objects.filter(patient_id=patient_id), filters)
@@ -87,8 +96,7 @@ def _newest_ids_about(patient_id: int, entries: QuerySet, filters: AuditFilter, 
     listed = _NEWEST_LISTED_FIRST.following(listed, after)
     own_keys = own.values_list("timestamp", "pk")[: ROWS_PER_PAGE + 1]
     listed_keys = listed.values_list("timestamp", "entry_id")[: ROWS_PER_PAGE + 1]
-    newest = sorted({*own_keys, *listed_keys}, reverse=True)[: ROWS_PER_PAGE + 1]
-    return [pk for _timestamp, pk in newest]
+    return sorted({*own_keys, *listed_keys}, reverse=True)[: ROWS_PER_PAGE + 1]
 
 
 @dataclass
@@ -113,14 +121,38 @@ class AuditRow:
     changes: list[tuple[str, str, str]] = field(default_factory=list)  # label, old value, new value
 
 
+@dataclass
+class ListedPatients:
+    """The ids of the first patients of a list, and the number of all."""
+
+    first: list[int] = field(default_factory=list)
+    total: int = 0
+
+
 def describe_entries(entries: list[Any]) -> list[AuditRow]:
-    """Return entries in words. At most four queries: one for each model whose records have names."""
-    names = RecordNames(pair for entry in entries for pair in _records_in(entry))
-    return [_row(entry, names) for entry in entries]
+    """Return entries in words. At most five queries: the lists, and one for each model whose records have names."""
+    lists = _listed_in(entries)
+    names = RecordNames(pair for entry in entries for pair in _records_in(entry, lists[entry.pk]))
+    return [_row(entry, names, lists[entry.pk]) for entry in entries]
 
 
-def _records_in(entry: Any) -> Iterator[tuple[type[models.Model], int]]:
-    yield from ((Patient, pk) for pk in _patients_in(entry))
+def _listed_in(entries: list[Any]) -> dict[int, ListedPatients]:
+    """Return the patients of each entry: its own, or those of its list. One query."""
+    lists: dict[int, ListedPatients] = defaultdict(ListedPatients)
+    ids = [entry.pk for entry in entries if entry.patient_id is None]
+    rows = SeenPatient.objects.filter(entry__in=ids).annotate(
+        place=Window(RowNumber(), partition_by=F("entry_id"), order_by="pk"),
+        total=Window(Count("pk"), partition_by=F("entry_id")),
+    )
+    for row in rows.filter(place__lte=MAX_LISTED).order_by("pk"):
+        lists[row.entry_id].first.append(row.patient_id)
+        lists[row.entry_id].total = row.total
+    own = {entry.pk: ListedPatients([entry.patient_id], 1) for entry in entries if entry.patient_id is not None}
+    return lists | own
+
+
+def _records_in(entry: Any, patients: ListedPatients) -> Iterator[tuple[type[models.Model], int]]:
+    yield from ((Patient, pk) for pk in patients.first)
     if entry.token_id:
         yield ApiToken, entry.token_id
     kind = entry.content_type.model_class()
@@ -130,26 +162,19 @@ def _records_in(entry: Any) -> Iterator[tuple[type[models.Model], int]]:
     yield from records_in_details(entry.additional_data or {})
 
 
-def _patients_in(entry: Any) -> list[int]:
-    listed = (entry.additional_data or {}).get("patients", [])
-    return [entry.patient_id] if entry.patient_id else listed
-
-
-def _row(entry: Any, names: RecordNames) -> AuditRow:
+def _row(entry: Any, names: RecordNames, patients: ListedPatients) -> AuditRow:
     kind = entry.content_type.model_class()
-    details = entry.additional_data or {}
-    patients = _patients_in(entry)
     is_patient = kind is Patient and entry.object_id
     return AuditRow(
-        at=entry.timestamp,
+        at=entry.seen_at or entry.timestamp,
         who=describe_actor(entry),
         token=names.name(ApiToken, entry.token_id) if entry.token_id else "",
         address=entry.remote_addr or "",
         what=_what(entry),
         record=_record(entry, kind, names),
-        patients=[] if is_patient else [_link(Patient, pk, names) for pk in patients],
-        more_patients=max(0, details.get("found", 0) - len(patients)) if "patients" in details else 0,
-        details=list(_details(details, names)),
+        patients=[] if is_patient else [_link(Patient, pk, names) for pk in patients.first],
+        more_patients=patients.total - len(patients.first),
+        details=list(_details(entry, names, found=patients.total)),
         changes=list(_changes(entry, kind, names)),
     )
 
@@ -180,9 +205,10 @@ def _link(kind: type[models.Model], pk: int, names: RecordNames) -> RecordLink:
     return RecordLink(names.name(kind, pk), url)
 
 
-def _details(details: dict[str, Any], names: RecordNames) -> Iterator[str]:
-    if "found" in details:
-        yield f"{details['found']} found"
+def _details(entry: Any, names: RecordNames, *, found: int) -> Iterator[str]:
+    details = entry.additional_data or {}
+    if entry.event == Event.SEARCH or "found" in details:
+        yield f"{details.get('found', found)} found"
     for name, value in details.items():
         if value not in (None, "") and name not in HIDDEN_DETAILS:
             yield describe_detail(name, value, name_of=names.name)

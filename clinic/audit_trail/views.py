@@ -10,7 +10,7 @@ from clinic.accounts.models import User
 from clinic.audit.models import AuditEntry, Event
 from clinic.audit_trail.entries import AuditFilter, describe_entries, entries_page
 from clinic.core import clinic_time
-from clinic.db.keyset import split_page
+from clinic.db.keyset import cursor_of, parse_cursor, split_page
 from clinic.html.widgets import DateInput, make_small
 from clinic.web.http import StaffRequest, parse_number
 from patients.models import Patient
@@ -77,7 +77,7 @@ def audit_trail(request: StaffRequest) -> HttpResponse:
     filters = form.filters()
     search = _search_patients(request)
     AuditEntry.objects.record_by_id(Event.READ, AuditEntry, pk=None, patient_id=filters.patient_id, **filters.details)
-    before = parse_number(request.GET.get("before", ""))
+    before = parse_cursor(request.GET.get("before", ""))
     entries, more = entries_page(filters, before=before)
     context = search | {
         "form": form,
@@ -87,7 +87,7 @@ def audit_trail(request: StaffRequest) -> HttpResponse:
         "filters": _query_string(request),
         "filters_without_patient": _query_string(request, without="patient"),
         "is_later_page": before is not None,
-        "more": more,
+        "more": more and cursor_of(more),
     }
     return render(request, "clinic/audit_trail/audit_trail.html", context)
 

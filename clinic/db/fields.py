@@ -3,10 +3,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 
 if TYPE_CHECKING:  # the stubs' fields are generic, Django's are not
+    DateTimeField = models.DateTimeField[Any, Any]
     EmailField = models.EmailField[Any, Any]
     PositiveBigIntegerField = models.PositiveBigIntegerField[Any, Any]
 else:
-    from django.db.models import EmailField, PositiveBigIntegerField
+    from django.db.models import DateTimeField, EmailField, PositiveBigIntegerField
 
 
 class NormalizedEmailField(EmailField):
@@ -34,3 +35,25 @@ class ClaimCounterField(PositiveBigIntegerField):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         return super().pre_save(model_instance, add) if add else models.F(self.attname)
+
+
+class DerivedDateTimeField(DateTimeField):
+    """An instant that begins as the value of another field, declared before it, and that only an UPDATE changes.
+
+    Saving a record that was read earlier leaves the column as it is.
+    """
+
+    def __init__(self, *args: Any, begins_as: str, **kwargs: Any) -> None:
+        self.begins_as = begins_as
+        super().__init__(*args, **({"blank": True, "editable": False} | kwargs))
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, kwargs | {"begins_as": self.begins_as}
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        if not add:
+            return models.F(self.attname)
+        value = getattr(model_instance, self.begins_as)
+        setattr(model_instance, self.attname, value)
+        return value

@@ -54,6 +54,13 @@ def steps_of_sql(sql, params=None):
     ]
 
 
+def plan_of_sql(sql):
+    """Return the whole plan of SQL captured while running, as text; it mentions sorting, which steps do not."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN ' if connection.vendor == 'sqlite' else ''}{sql}")
+        return "\n".join(map(str, cursor.fetchall()))
+
+
 def _of_tables(lines):
     """Omit reads of the few rows found by a subquery."""
     subqueries = {line.split(" ", 1)[1] for line in lines if line.startswith(("CO-ROUTINE ", "MATERIALIZE "))}

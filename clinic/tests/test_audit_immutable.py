@@ -182,9 +182,9 @@ def old_and_new(db, settings):
     kind = ContentType.objects.get_for_model(Patient)
     common = {"event": Event.SEARCH, "action": 3, "content_type": kind}
     old = AuditEntry.objects.create(timestamp=limit - dt.timedelta(minutes=1), **common)
-    SeenPatient.objects.record(old, [7])
+    SeenPatient.objects.record(old, [7], at=old.timestamp)
     new = AuditEntry.objects.create(timestamp=limit + dt.timedelta(minutes=1), **common)
-    SeenPatient.objects.record(new, [8])
+    SeenPatient.objects.record(new, [8], at=new.timestamp)
     return old, new
 
 

@@ -140,7 +140,7 @@ ACTIONS = [
 TABLE = [
     ("sign_in_failed", None, "user", "reception", None, DESK, False, set(), None),
     ("sign_in", "reception", "user", "reception", None, DESK, False, set(), None),
-    ("search", "reception", "patient", None, None, DESK, False, {"maria"}, "found 1"),
+    ("search", "reception", "patient", None, None, DESK, False, {"maria"}, None),
     ("read", "reception", "patient", "maria", "maria", DESK, False, set(), None),
     ("write", "reception", "patient", "ana", "ana", DESK, False, set(), {"last_name": ["None", "Lopes"]}),
     ("write", "reception", "patient", "ana", "ana", DESK, False, set(), {"last_name": ["Lopes", "Silva"]}),

@@ -165,7 +165,7 @@ def test_later_page_links_to_the_newest_with_the_same_filters(in_admin, maria):
     rest = in_admin.get(TRAIL, {"event": "read", "before": first.context["more"]})
 
     assert '<a href="?event=read">Newest entries</a>' in rest.content.decode()
-    assert '<a href="?">Newest entries</a>' in in_admin.get(TRAIL, {"before": 1}).content.decode()
+    assert '<a href="?">Newest entries</a>' in in_admin.get(TRAIL, {"before": "1-1"}).content.decode()
 
 
 def test_last_day_before_first_day_is_refused_at_its_field(in_admin, maria):
@@ -376,7 +376,7 @@ OF_DJANGO = re.compile(r"(SEARCH|SCAN) django_|'table': 'django_")  # its indexe
 @pytest.mark.django_db(transaction=True)
 def test_page_queries_use_an_index():
     users = fill_trail()
-    last = AuditEntry.objects.order_by("-pk").first().pk
+    last = AuditEntry.objects.values_list("timestamp", "pk").latest("pk")
     day = dt.date(2026, 11, 24)
     filters_and_indexes = [
         ({}, ["timestamp"]),

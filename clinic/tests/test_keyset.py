@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
-from clinic.db.keyset import KeysetOrder, split_page
+from clinic.db.keyset import KeysetOrder, cursor_of, parse_cursor, split_page
 from clinic.tests.kit import START
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -15,8 +15,7 @@ ORDERS = [
     KeysetOrder(("pk",)),
     KeysetOrder(("start_time", "pk")),
     KeysetOrder(("start_time", "pk"), is_descending=True),
-    KeysetOrder(("start_time", "pk"), is_indexed=False),
-    KeysetOrder(("duration_minutes", "start_time", "pk"), is_indexed=False),
+    KeysetOrder(("duration_minutes", "start_time", "pk")),
 ]
 
 
@@ -74,3 +73,18 @@ def test_split_page_returns_the_first_rows_and_whether_there_are_more():
     assert split_page([1, 2, 3], 2) == ([1, 2], True)
     assert split_page([1, 2, 3], 3) == ([1, 2, 3], False)
     assert split_page([], 3) == ([], False)
+
+
+# Cursors
+
+
+def test_cursor_is_read_as_the_key_it_was_made_of():
+    key = (dt.datetime(2026, 11, 24, 9, 0, 0, 123456, tzinfo=dt.UTC), 7)
+
+    assert parse_cursor(cursor_of(key)) == key
+
+
+def test_text_that_is_no_cursor_has_no_key():
+    texts = ["", "7", "-", "1-", "-1", "-1-1", "1-1-1", "1-x", "١-1", " 1-1", "1-1\n", "9" * 18 + "-1", "1-" + "9" * 19]
+
+    assert [text for text in texts if parse_cursor(text) is not None] == []

@@ -43,12 +43,11 @@ class PersonalDataHolder(ABC):
         """Return the parts of the patient's export: JSON values, dates and datetimes."""
 
     @abstractmethod
-    def in_use(self, *, since: dt.datetime) -> list[models.Exists]:
-        """Return conditions on a query of patients; a record that meets one of them is still needed."""
+    def in_use(self, *, before: dt.datetime) -> list[models.Exists]:
+        """Return conditions on a query of patients whose last contact was before an instant.
 
-    @abstractmethod
-    def last_used(self) -> models.Subquery:
-        """Return the instant at which each of the queried patients was last here, or null."""
+        A record that meets one of them is still needed.
+        """
 
     @abstractmethod
     def review_columns(self) -> dict[str, Any]:

@@ -4,20 +4,16 @@ import datetime as dt
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db.models import F, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 
 from clinic.core import clinic_time
-from clinic.db.keyset import Key, KeysetOrder
-from clinic.web.http import parse_number
+from clinic.db.keyset import KeysetOrder, cursor_of, parse_cursor
 from patients.models import Patient
 from patients.privacy.holders import registered_holders
 
 PER_PAGE = 50
-# Computed from other tables for each patient, so no index serves it.
-_LONGEST_ABSENT_FIRST = KeysetOrder(("last_contact", "pk"), is_indexed=False)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
+MAX_COUNTED = 1000
+_LONGEST_ABSENT_FIRST = KeysetOrder(("last_contact", "pk"))
 
 
 class RetentionPage(NamedTuple):
@@ -36,18 +32,22 @@ def retention_limit(today: dt.date) -> dt.datetime:
 
 
 def due_patients(*, before: dt.datetime) -> QuerySet[Any]:
-    """Return the patients registered before an instant whose records have not been needed since.
+    """Return the patients registered before an instant whose records have not been needed since, longest absent first.
 
-    `last_contact` is the start of the last appointment, or the registration if there was none.
+    The index `patient_last_contact` serves filter and order.
     """
-    holders = registered_holders()
-    patients = Patient.objects.not_anonymised().filter(created_at__lt=before)
-    for holder in holders:
-        for condition in holder.in_use(since=before):
+    # An appointment may have begun before its patient was registered, so the last contact alone does not say when.
+    patients = Patient.objects.not_anonymised().filter(last_contact__lt=before, created_at__lt=before)
+    for holder in registered_holders():
+        for condition in holder.in_use(before=before):
             patients = patients.exclude(condition)
-    last_used = [holder.last_used() for holder in holders]  # the first holder that knows the patient decides
-    last_contact = Coalesce(*last_used, F("created_at")) if last_used else F("created_at")
-    return patients.annotate(last_contact=last_contact).order_by("last_contact", "pk")
+    return patients.order_by("last_contact", "pk")
+
+
+def count_due(*, before: dt.datetime) -> tuple[int, bool]:
+    """Return the number of due patients, at most `MAX_COUNTED`, and whether there are more. One query."""
+    count = due_patients(before=before)[: MAX_COUNTED + 1].count()
+    return min(count, MAX_COUNTED), count > MAX_COUNTED
 
 
 def retention_page(*, before: dt.datetime, after: str = "") -> RetentionPage:
@@ -55,21 +55,5 @@ def retention_page(*, before: dt.datetime, after: str = "") -> RetentionPage:
     due = due_patients(before=before)
     for holder in registered_holders():
         due = due.annotate(**holder.review_columns())
-    patients, last = _LONGEST_ABSENT_FIRST.page(due, after=_parse_cursor(after), size=PER_PAGE)
-    return RetentionPage(patients, "" if last is None else _cursor_of(last))
-
-
-def _cursor_of(key: Key) -> str:
-    last_contact, pk = key
-    return f"{(last_contact - _EPOCH) // _MICROSECOND}-{pk}"
-
-
-def _parse_cursor(text: str) -> Key | None:
-    instant, _dash, pk = text.partition("-")
-    since, after_pk = parse_number(instant), parse_number(pk)
-    if since is None or after_pk is None:
-        return None
-    try:
-        return _EPOCH + since * _MICROSECOND, after_pk
-    except OverflowError:
-        return None
+    patients, last = _LONGEST_ABSENT_FIRST.page(due, after=parse_cursor(after), size=PER_PAGE)
+    return RetentionPage(patients, "" if last is None else cursor_of(last))

@@ -34,7 +34,7 @@ def export_patient_data(patient: Patient, *, at: dt.datetime | None = None) -> D
         linked |= holder.export(patient, trail)
     return {
         "about": {"patient": patient.pk, "clinic": settings.CLINIC_NAME, "made_at": at or timezone.now()},
-        "record": field_values(patient, leave_out={"name_key", "diary_version"}),
+        "record": field_values(patient, leave_out={"name_key", "diary_version", "last_contact"}),
         "record_history": [describe_change(each) for each in writes(trail.record)],
         **linked,
         "who_looked": [_event(each) for each in trail if each.entry.event != Event.WRITE],

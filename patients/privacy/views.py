@@ -15,7 +15,7 @@ from clinic.web.http import StaffRequest, sent_data
 from patients.models import Patient
 from patients.privacy.anonymise import anonymise, check_may_anonymise, former_values_of
 from patients.privacy.forms import AnonymiseForm
-from patients.privacy.retention import due_patients, retention_limit, retention_page
+from patients.privacy.retention import count_due, retention_limit, retention_page
 from patients.privacy.subject_access import export_patient_data
 from patients.privacy.temporary_data import erase_from_session
 
@@ -73,5 +73,6 @@ def patient_retention(request: StaffRequest) -> HttpResponse:
     before = retention_limit(clinic_time.today())
     page = retention_page(before=before, after=request.GET.get("after", ""))
     AuditEntry.objects.record_listed(Event.READ, Patient, page.patients)
-    context = {"page": page, "before": before, "count": due_patients(before=before).count()}
+    count, are_more = count_due(before=before)
+    context = {"page": page, "before": before, "count": count, "are_more": are_more}
     return render(request, "patients/privacy/retention.html", context)

@@ -19,7 +19,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.usefixtures("lived", "db")
 
 OTHERS = ["Ottoline", "Brackwater", "555 000 111"]
-DERIVED = {"name_key", "diary_version"}
+DERIVED = {"name_key", "diary_version", "last_contact"}
 
 
 @pytest.fixture

@@ -3,18 +3,19 @@
 import datetime as dt
 
 import pytest
-import time_machine
+from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.kit import NOW
-from clinic.tests.plans import analyze, steps_of
+from clinic.tests.plans import analyze, plan_of_sql, steps_of_sql
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
 from patients.privacy import retention
 from patients.privacy.anonymise import anonymise
-from patients.privacy.retention import due_patients, retention_limit, retention_page
+from patients.privacy.retention import count_due, due_patients, retention_limit, retention_page
 from patients.tests.factories import PatientFactory
 
 DUE = dt.datetime(2016, 11, 24, tzinfo=dt.UTC)
@@ -28,7 +29,8 @@ def registered(db, now):
 
     def register(created_at=LONG_AGO, **fields):
         patient = PatientFactory(**fields)
-        Patient.objects.filter(pk=patient.pk).update(created_at=created_at)
+        Patient.objects.filter(pk=patient.pk).update(created_at=created_at, last_contact=created_at)
+        patient.refresh_from_db()
         return patient
 
     return register
@@ -169,29 +171,62 @@ def test_page_makes_the_same_queries_for_3_and_for_30(registered, in_admin, djan
     assert len(response.context["page"].patients) == 30
 
 
-@pytest.mark.both_databases
-@pytest.mark.django_db(transaction=True)
-def test_report_reads_by_index(now):
+def write_absent_patients(number):
+    """Write patients with an appointment each, from 2001 on; the first 100 are anonymised, every tenth one is open."""
     doctor = DoctorFactory()
-    patients = PatientFactory.create_batch(300)
-    starts = [NOW - number * dt.timedelta(hours=1) for number in range(3000)]
+    starts = [LONG_AGO + place * MINUTE for place in range(number)]
+    QuerySet(Patient).bulk_create(
+        [
+            Patient(first_name="Ana", last_name="Lopes", name_key="", email=f"absent{place}@example.org")
+            for place in range(number)
+        ]
+    )
+    patients = Patient.objects.order_by("pk")
     QuerySet(Appointment).bulk_create(
         Appointment(
             doctor=doctor,
-            patient=patients[number % 300],
+            patient=patient,
             start_time=start,
             duration_minutes=30,
             end_time=start + 30 * MINUTE,
-            status="completed",
+            status="booked" if place % 10 == 0 else "completed",
         )
-        for number, start in enumerate(starts)
+        for place, (patient, start) in enumerate(zip(patients, starts, strict=True))
     )
-    Patient.objects.filter(pk__in=[each.pk for each in patients[:5]]).update(created_at=LONG_AGO)
+    Patient.objects.update(created_at=LONG_AGO - MINUTE)
+    for patient in patients[:100]:
+        Patient.objects.filter(pk=patient.pk).update(anonymised_at=NOW + patient.pk * MINUTE)
+    Appointment.objects.update_last_contact([patient.pk for patient in patients])
     analyze("patients_patient", "appointments_appointment")
 
-    with time_machine.travel(NOW, tick=False):
-        steps = steps_of(due_patients(before=DUE)[:51])
 
-    assert steps
-    loose = [step.text for step in steps if not (step.is_by_index and step.is_bounded)]
-    assert loose == []
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_review_walks_an_index_and_sorts_nothing(now, subtests):
+    write_absent_patients(1000)
+    page = retention_page(before=DUE)
+    with CaptureQueriesContext(connection) as captured:
+        later = retention_page(before=DUE, after=page.after)
+        counted = count_due(before=DUE)
+
+    assert (len(later.patients), counted) == (50, (810, False))
+    assert later.patients[0].last_contact > page.patients[-1].last_contact
+    for query in captured:
+        with subtests.test(query["sql"]):
+            plan = plan_of_sql(query["sql"])
+            assert "patient_last_contact" in plan
+            assert "filesort" not in plan
+            assert "TEMP B-TREE" not in plan
+            assert all(step.is_by_index for step in steps_of_sql(query["sql"])), plan
+
+
+def test_count_ends_at_a_limit(registered, in_admin, monkeypatch, isolated):
+    monkeypatch.setattr(retention, "MAX_COUNTED", 3)
+    for number, text in [(3, "3 patients without"), (4, "More than 3 patients without")]:
+        with isolated(number=number):
+            for _ in range(number):
+                registered()
+
+            page = " ".join(in_admin.get("/patients/retention/").content.decode().split())
+
+            assert f"<p> {text}" in page

@@ -115,6 +115,7 @@ def patient_row(number):
         "name_key": f"{last_name} {first_name}".lower(),
         "diary_version": 0,
         "created_at": as_stored(LONG_AGO),
+        "last_contact": as_stored(LONG_AGO),
         "updated_at": as_stored(LONG_AGO),
     }
 

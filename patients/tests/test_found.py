@@ -120,7 +120,7 @@ def test_empty_box_clears_the_list_without_a_search(at_desk, maria):
 
         assert links_in(response) == [], query
         assert "No patients match" not in response.content.decode(), query
-        assert len(captured) == MAX_QUERIES - 5, query
+        assert len(captured) == MAX_QUERIES - 6, query
 
 
 def test_typing_an_unknown_name_offers_to_register(at_desk, maria):

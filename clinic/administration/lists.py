@@ -1,6 +1,7 @@
 """Lists of the admin whose queries stay short, however many records there are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -57,6 +58,25 @@ class PageLink(NamedTuple):
     url: str
 
 
+@dataclass(frozen=True)
+class HierarchyDates:
+    """The years, months and days above a list, as Django's template tag asks a queryset for them.
+
+    The other filters of the list do not apply: with them, finding the first and last record could read years of others.
+    """
+
+    rows: QuerySet[Any, Any]
+    field: str
+
+    def aggregate(self, **bounds: Any) -> dict[str, Any]:
+        """Return the `first` and the `last` instant. SQLite reads all rows if it is asked for both in one query."""
+        instants = self.rows.values_list(self.field, flat=True)
+        return {name: instants.order_by(f"{'-' * (name == 'last')}{self.field}").first() for name in bounds}
+
+    def datetimes(self, *args: Any, **kwargs: Any) -> Any:
+        return self.rows.datetimes(*args, **kwargs)
+
+
 class ShortQueryChangeList(ChangeList):
     """Django's list, up to `MAX_COUNTED` records. A longer one is not counted, and is read page by page along an index.
 
@@ -101,14 +121,8 @@ class ShortQueryChangeList(ChangeList):
         if self.is_large or not (self.query or self.get_filters_params()):
             self.full_result_count = self.result_count  # equal, so that Django shows no count beside the search box
         if self.date_hierarchy:
-            self.queryset = self._hierarchy_rows()  # what Django's template tag takes the years from
-
-    def _hierarchy_rows(self) -> QuerySet[Any, Any]:
-        """Return the records whose years, months or days are offered, whatever the other filters.
-
-        With these filters, finding the first and last record could read years of others.
-        """
-        return self.root_queryset.filter(build_q_object_from_lookup_parameters(self.hierarchy_bounds))
+            rows = self.root_queryset.filter(build_q_object_from_lookup_parameters(self.hierarchy_bounds))
+            self.queryset: Any = HierarchyDates(rows, self.date_hierarchy)  # for Django's template tag
 
     # A large list
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from clinic.tests.crawl import ADMINISTRATOR, ANONYMOUS, DOCTOR, RECEPTIONIST, REDIRECTING, TABLE
+from doctors.models import Doctor
 
 DAY = "2026-11-24"  # of `crawl.TABLE` and of `kit.NOW`
 ROLES = (ADMINISTRATOR, RECEPTIONIST, DOCTOR, ANONYMOUS)  # the first that may open a page asks for it
@@ -42,7 +43,7 @@ SENT = {
             "reason": "Sore knee",
         }
     ],
-    "fhir:patient_search_form": [{}, {"name": "maria"}, {"family": "silva", "given": "maria"}],
+    "fhir:patient_search_form": [{}, {"name": "ownlast"}, {"family": "ownlast", "given": "ownfirst"}],
     "fhir:practitioner_search_form": [{}],
     "fhir:schedule_search_form": [{"actor": "Practitioner/{doctor}"}],
     "fhir:slot_search_form": [{"schedule": "Schedule/{doctor}", "start": [f"ge{DAY}", "lt2026-11-25"]}],
@@ -58,14 +59,15 @@ MORE = {
     "fhir:appointment_search": (f"?date={DAY}", "?patient=Patient/{patient}"),
     "admin:appointments_appointment_changelist": (
         *("?p=2", "?p=5000", "?q=maria+silva", "?q=ma", "?q=nobodyhere", "?o=1", "?o=-1", "?o=-2.1"),
-        *("?status__exact=booked", "?status__exact=completed", "?doctor__id__exact={doctor}"),
+        *("?status__exact=booked", "?status__exact=completed", "?doctor__id__exact={busy_doctor}"),
+        *("?doctor__id__exact={busy_doctor}&status__exact=no_show", "?p=last", "?p=after-{appointment}"),
         *("?doctor__specialization=Cardiology", "?doctor__specialization=Cardiology&status__exact=no_show"),
         *("?start_time__year=2026", "?start_time__year=2026&start_time__month=11"),
         "?start_time__year=2026&start_time__month=11&start_time__day=24",
     ),
     "admin:patients_patient_changelist": (
         *("?p=2", "?p=5000", "?q=maria+silva", "?q=ma", "?q=nobodyhere", "?o=1", "?o=-1", "?o=2", "?o=3", "?o=-6"),
-        *("?created_at__year=2025", "?created_at__year=2025&created_at__month=11"),
+        *("?p=last", "?p=after-{patient}", "?created_at__year=2025", "?created_at__year=2025&created_at__month=11"),
         "?created_at__gte=2026-11-24+00%3A00%3A00%2B00%3A00&created_at__lt=2026-11-25+00%3A00%3A00%2B00%3A00",
     ),
     "admin:doctors_doctor_changelist": ("?q=dr", "?is_active__exact=1", "?specialization=Cardiology", "?o=2"),
@@ -133,8 +135,9 @@ ONLY_WITH = {
 NOWHERE = {"api_unknown", "fhir:unknown", "admin/(?P<url>.*)$"}
 
 
-def page_requests(objects):
-    """Yield the requests; `objects` are the ids of `crawl.plant`."""
+def page_requests(planted):
+    """Yield the requests; `planted` are the ids of `crawl.plant`."""
+    objects = planted | {"busy_doctor": Doctor.objects.order_by("pk").values_list("pk", flat=True).first()}
     for page, (address, row) in TABLE.items():
         if page in NOWHERE or REDIRECTING.fullmatch(page):
             continue

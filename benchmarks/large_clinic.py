@@ -15,11 +15,12 @@ from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
+from django.db.models import Max
 
 from appointments.models import Appointment
 from clinic.core import clinic_time, names
 from clinic.core.clinic_time import ONE_DAY
-from clinic.models import AuditEntry, Event
+from clinic.models import AuditEntry, Event, SeenPatient
 from doctors.models import Doctor, Timetable
 from patients.models import NamePair, Patient, SearchKey
 from patients.search_keys import keys_for, name_pairs
@@ -51,7 +52,9 @@ class LargeClinic:
         doctors = _write_doctors(self.doctors)
         self.write_patients(1, self.size)
         _insert(Appointment, _APPOINTMENT_COLUMNS, self._appointments(doctors))
-        _insert(AuditEntry, _ENTRY_COLUMNS, self._entries())
+        first_entry = (AuditEntry.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
+        _insert(AuditEntry, _ENTRY_COLUMNS, self._entries(first_entry))
+        _insert(SeenPatient, ("entry_id", "patient_id", "timestamp"), self._seen_patients(first_entry))
         analyze()
 
     def write_patients(self, first: int, count: int) -> None:
@@ -92,14 +95,24 @@ class LargeClinic:
                 *(1, min(start, now), min(start, now)),
             )
 
-    def _entries(self) -> Iterator[tuple[Any, ...]]:
-        """Yield reads of patients' records, the newest an hour old."""
+    def _entries(self, first: int) -> Iterator[tuple[Any, ...]]:
+        """Yield the audit entries, newest first: reads of patients' records, every tenth a search for patients."""
         kind = ContentType.objects.get_for_model(Patient).pk
-        newest = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
         for number in range(self.size):
-            patient = self._patient_of(number)
-            at = newest - number * dt.timedelta(minutes=5)
-            yield str(patient), patient, "", 3, "", at, kind, Event.READ.value, patient
+            patient = None if number % 10 == 0 else self._patient_of(number)
+            event = Event.SEARCH if patient is None else Event.READ
+            yield first + number, str(patient or ""), patient, "", 3, "", self._at(number), kind, event.value, patient
+
+    def _seen_patients(self, first_entry: int) -> Iterator[tuple[Any, ...]]:
+        """Yield ten patients for each search."""
+        for number in range(self.size):
+            entry = number - number % 10
+            yield first_entry + entry, self._patient_of(number), self._at(entry)
+
+    def _at(self, entry: int) -> dt.datetime:
+        """Return the time of an audit entry: number 0 is of this morning, and the others are five minutes apart."""
+        midnight = _midnight(self.last_day - FUTURE_DAYS * ONE_DAY)
+        return midnight + dt.timedelta(hours=8) - entry * dt.timedelta(minutes=5)
 
     def _patient_of(self, number: int) -> int:
         """Return the patient of an appointment: each patient has one, in no order."""
@@ -130,7 +143,7 @@ _APPOINTMENT_COLUMNS = (
     *("cancel_reason", "version", "created_at", "updated_at"),
 )
 _ENTRY_COLUMNS = (
-    *("object_pk", "object_id", "object_repr", "action", "changes_text", "timestamp", "content_type_id", "event"),
+    *("id", "object_pk", "object_id", "object_repr", "action", "changes_text", "timestamp", "content_type_id", "event"),
     "patient_id",
 )
 

@@ -31,9 +31,9 @@ def main() -> None:
     """Prepare a database for each size, measure them in turns, and print the table."""
     options = _options()
     if options.measure:
-        print(json.dumps(_in_clinic(_measure)))
+        print(json.dumps(in_clinic(_measure)))
     elif options.fill:
-        _in_clinic(lambda: _fill(options.fill))
+        in_clinic(lambda: _fill(options.fill))
     else:
         for size in options.sizes:
             _run(size, "--fill", str(size))
@@ -54,14 +54,25 @@ def _options() -> argparse.Namespace:
 
 def _run(size: int, *arguments: str) -> str:
     """Run this script in a process of its own, with the database of a clinic of this size."""
-    environment = os.environ | {"DATABASE_URL": _database_of(size), "API_CALLS_A_MINUTE": "0", "PAGES_A_MINUTE": "0"}
-    environment |= {"DEBUG": "off", "USE_HTTPS": "off", "REQUIRE_SECOND_FACTOR": "off", "CLINIC_TIME_ZONE": "UTC"}
-    environment["ALLOWED_HOSTS"] = "testserver"
     command = [sys.executable, __file__, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, env=os.environ | environment_of(size), capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stderr[-5000:])
     return done.stdout
+
+
+def environment_of(size: int) -> dict[str, str]:
+    """Return production settings for a clinic of this size, without what a benchmark would run into."""
+    return {
+        "DATABASE_URL": _database_of(size),
+        "API_CALLS_A_MINUTE": "0",
+        "PAGES_A_MINUTE": "0",
+        "DEBUG": "off",
+        "USE_HTTPS": "off",
+        "REQUIRE_SECOND_FACTOR": "off",
+        "CLINIC_TIME_ZONE": "UTC",
+        "ALLOWED_HOSTS": "testserver",
+    }
 
 
 def _database_of(size: int) -> str:
@@ -70,7 +81,7 @@ def _database_of(size: int) -> str:
     return f"{name}_{size}{dot}{extension}" if dot else f"{extension}_{size}"
 
 
-def _in_clinic(work: Callable[[], Any]) -> Any:
+def in_clinic(work: Callable[[], Any]) -> Any:
     """Do the work with Django set up, on the day of the tests' addresses."""
     import django
     import time_machine
@@ -95,18 +106,18 @@ def _fill(size: int) -> None:
     from clinic.core.clinic_time import ONE_DAY
     from clinic.tests import crawl
 
-    notes = _notes()
-    if notes.exists():
+    file = notes()
+    if file.exists():
         return
     _create_database()
     call_command("migrate", verbosity=0)
     LargeClinic(size, last_day=clinic_time.today() + FUTURE_DAYS * ONE_DAY).fill()
     world = crawl.make_world()
     users = {role: user.pk for role, user in world.users.items()}
-    notes.write_text(json.dumps({"objects": world.objects["own"], "tokens": world.tokens, "users": users}))
+    file.write_text(json.dumps({"objects": world.objects["own"], "tokens": world.tokens, "users": users}))
 
 
-def _notes() -> Path:
+def notes() -> Path:
     """Return the file with the ids of the records; without it the database is written anew."""
     from django.conf import settings
 
@@ -185,13 +196,13 @@ def _works() -> Iterator[tuple[str, Callable[[], int]]]:
     from benchmarks.floors import book_in_sql, empty_page
     from clinic.tests.page_requests import page_requests
 
-    notes = json.loads(_notes().read_text())
-    clients = {role: _signed_in(pk) for role, pk in notes["users"].items()}
+    kept = json.loads(notes().read_text())
+    clients = {role: _signed_in(pk) for role, pk in kept["users"].items()}
     yield EMPTY_PAGE, partial(empty_page, clients["Administrator"])
     yield RAW_BOOKING, book_in_sql
-    for request in page_requests(notes["objects"]):
+    for request in page_requests(kept["objects"]):
         client = clients.get(request.role) or _signed_in(None)
-        yield str(request), partial(_send, request, client, notes["tokens"].get(request.role, ""))
+        yield str(request), partial(_send, request, client, kept["tokens"].get(request.role, ""))
 
 
 def _signed_in(pk: int | None) -> Any:

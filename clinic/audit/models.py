@@ -16,6 +16,7 @@ from clinic.db.local_dates import LocalDates
 
 # A search is answered anew with each letter typed: the answers of so long a time are one entry.
 SEARCHES_JOIN_FOR = dt.timedelta(minutes=1)
+MAX_JOINED = 50  # patients of an answer, more than any page shows: an entry is looked through for each one that joins
 PRUNE_BATCH = 1000
 ANONYMISE_BATCH = 200
 CANNOT_CHANGE = "The audit trail cannot be changed."
@@ -135,7 +136,7 @@ class AuditQuerySet(LocalDates, ImmutableQuerySet):
     ) -> Any:
         """Do the same as `record` for a record that is known by its id only, and need not exist."""
         listed = list(dict.fromkeys(patients or ()))
-        if event == Event.SEARCH and patients is not None and pk is None and not details:
+        if event == Event.SEARCH and patients is not None and pk is None and not details and len(listed) <= MAX_JOINED:
             return self.record_search(kind, listed)
         if patients is not None:
             details["found"] = len(listed)

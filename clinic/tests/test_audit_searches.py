@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment
 from clinic.audit.actor import acting
+from clinic.audit.models import MAX_JOINED
 from clinic.audit_trail.entries import AuditFilter, describe_entries, entries_page
 from clinic.models import AuditEntry, Event, SeenPatient
 from clinic.tests.factories import UserFactory
@@ -75,6 +76,16 @@ def test_answers_of_others_do_not_join(receptionist, manager, isolated):
 
             assert seen_in(second) == {1}
             assert len(entries(event=Event.SEARCH)) == 2
+
+
+def test_long_answers_of_programs_do_not_join(receptionist):
+    program = range(1, MAX_JOINED + 2)
+    answer(1, by=receptionist)
+
+    for _ in range(2):
+        assert seen_in(answer(*program, by=receptionist)) == set(program)
+
+    assert len(entries(event=Event.SEARCH)) == 3
 
 
 def test_answers_without_a_user_do_not_join():

@@ -109,7 +109,7 @@ def _fill(size: int) -> None:
     file = notes()
     if file.exists():
         return
-    _create_database()
+    create_database()
     call_command("migrate", verbosity=0)
     LargeClinic(size, last_day=clinic_time.today() + FUTURE_DAYS * ONE_DAY).fill()
     world = crawl.make_world()
@@ -124,7 +124,7 @@ def notes() -> Path:
     return Path(tempfile.gettempdir()) / f"{Path(settings.DATABASES['default']['NAME']).name}.json"
 
 
-def _create_database() -> None:
+def create_database() -> None:
     """Create an empty database in place of one that an earlier run has left."""
     from django.conf import settings
 

@@ -20,9 +20,7 @@ def main() -> None:
     """Copy the patients, unless that has been done, and print the time of each search at both sizes."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--size", type=int, choices=(COPIED, COPIED * COPIES), required=True)
-    options.add_argument(
-        "--copy", action="store_true", help="write the larger database, with what a search for words reads"
-    )
+    options.add_argument("--copy", action="store_true", help="write what a search reads first")
     chosen = options.parse_args()
     os.environ |= environment_of(chosen.size)
     in_clinic(lambda: _copy() if chosen.copy else _measure())
@@ -49,7 +47,8 @@ def _statements(source: str, copy: int) -> tuple[str, str]:
     fields = "first_name, last_name, phone_number, date_of_birth, name_key, diary_version, created_at, last_contact"
     patients = f"""
         INSERT INTO patients_patient (id, email, updated_at, anonymised_at, {fields})
-        SELECT id + {ahead}, CONCAT('{copy}.', email), updated_at, anonymised_at, {fields} FROM {source}.patients_patient
+        SELECT id + {ahead}, CONCAT('{copy}.', email), updated_at, anonymised_at, {fields}
+        FROM {source}.patients_patient
     """
     pairs = f"""
         INSERT INTO patients_namepair (`key`, others, patient_id)

@@ -4,6 +4,7 @@ import gc
 from pathlib import Path
 from typing import Any
 
+from django.contrib.auth.password_validation import get_default_password_validators
 from django.db import connections
 from django.forms.renderers import get_default_renderer
 from django.template import engines
@@ -25,6 +26,7 @@ def load_pages() -> None:
             for file in folder.glob(files):
                 engine.get_template(file.relative_to(folder).as_posix())
     api.get_openapi_schema()
+    get_default_password_validators()  # lists of common passwords, 14 MB in each worker if they are loaded later
     connections.close_all()
     # The garbage collector would write to every object, and so copy the memory that the workers share.
     gc.collect()

@@ -168,7 +168,7 @@ class AuditQuerySet(LocalDates, ImmutableQuerySet):
             return None
         # Not over midnight: an entry is shown on one day.
         since = max(now - SEARCHES_JOIN_FOR, clinic_time.day_bounds(clinic_time.local_date(now))[0])
-        searches = self.filter(actor_id=origin.actor.pk, event=Event.SEARCH, timestamp__gte=since)
+        searches: Any = self.filter(actor_id=origin.actor.pk, event=Event.SEARCH, timestamp__gte=since)
         wanted = (origin.token, origin.address, ContentType.objects.get_for_model(kind).pk, None, None)
         # Compared here, because SQLite would choose the index of one of these columns and read years of entries.
         # An entry with details contains a number of patients, which would become untrue.

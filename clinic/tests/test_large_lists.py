@@ -29,7 +29,7 @@ MAX_ROWS_READ = 5000
 MORE_ROWS_READ = {
     # Programs get a thousand patients at once.
     "POST /api/patients/search maria silva": 10_000,
-    # SQLite looks through the entries that name no patient, which searches are, for an appointment that was once theirs.
+    # SQLite looks through the entries that name no patient, as searches, for an appointment that was once theirs.
     "GET /patients/{patient}/data/": 40_000,
     # SQLite cannot limit the parts of a union, so it reads what all these doctors have had of this status.
     "GET /admin/appointments/appointment/?doctor__specialization=Cardiology&status__exact=no_show": 10_000,

@@ -111,8 +111,8 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
     def update_last_contact(self, patient_ids: Iterable[int]) -> None:
         """Compute the patients' `last_contact` again, after an appointment has become earlier or is no longer theirs.
 
-        The patients have to be locked before: nobody promises that an UPDATE which waits for a lock reads the
-        appointments only afterwards. One query for each patient.
+        The patients have to be locked before: an UPDATE may read the appointments before it waits for its lock.
+        One query for each patient.
         """
         starts = self.model.objects.filter(patient=models.OuterRef("pk")).order_by("-start_time").values("start_time")
         last_contact = Coalesce(models.Subquery(starts[:1]), models.F("created_at"))

@@ -118,7 +118,7 @@ def _fill(size: int) -> None:
 
 
 def notes() -> Path:
-    """Return the file with the ids of the records; without it the database is written anew."""
+    """Return the file with the ids of the records; without it the database is filled again."""
     from django.conf import settings
 
     return Path(tempfile.gettempdir()) / f"{Path(settings.DATABASES['default']['NAME']).name}.json"

@@ -14,7 +14,7 @@ from clinic.audit.actor import ANONYMISED, current_origin
 from clinic.core import clinic_time
 from clinic.db.local_dates import LocalDates
 
-# A search is answered anew with each letter typed: the answers of so long a time are one entry.
+# Each letter typed sends a search: the answers within this time are one entry.
 SEARCHES_JOIN_FOR = dt.timedelta(minutes=1)
 MAX_JOINED = 50  # patients of an answer, more than any page shows: an entry is looked through for each one that joins
 PRUNE_BATCH = 1000

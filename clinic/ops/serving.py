@@ -17,7 +17,7 @@ _NOT_COLLECTED = "The static files are missing or older than their sources. Coll
 def why_not() -> str | None:
     """Return why the portal cannot be served, or None if it can.
 
-    The answer is given once for a process: a server that is told to reload must not stop because files have changed.
+    Checked once in each process: a server that is told to reload must not stop because files have changed.
     """
     reason = _invalid_settings()
     return reason if reason or _are_files_current() else _NOT_COLLECTED

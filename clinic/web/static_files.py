@@ -85,7 +85,7 @@ def _sources() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for finder in get_finders():
         for path, storage in finder.list(CollectedFilesConfig.ignore_patterns):
-            found.setdefault(os.path.join(getattr(storage, "prefix", None) or "", path), (storage, path))  # noqa: PTH118
+            found.setdefault(os.path.join(getattr(storage, "prefix", None) or "", path), (storage, path))  # noqa: PTH118 -- names of files in a storage, as Django joins them
     return found
 
 

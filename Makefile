@@ -100,6 +100,7 @@ check: $(venv)/dev ## check lint, format, security, types, import direction, mig
 	$(production) DATABASE_URL=sqlite://:memory: $(python) manage.py check --deploy --fail-level WARNING
 	$(venv)/bin/djlint templates --check --quiet
 	$(venv)/bin/djlint templates --lint --quiet
+	$(venv)/bin/djlint templates --extension jinja --profile jinja --lint --quiet
 	$(venv)/bin/oxlint --deny-warnings static/js
 
 mysql: $(venv)/base ## install the driver for MariaDB and MySQL

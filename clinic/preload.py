@@ -21,7 +21,11 @@ def load_pages() -> None:
     """
     get_resolver().reverse_dict  # noqa: B018 -- the property loads all URLs
     renderer: Any = get_default_renderer()
-    for engine, files in ((engines["django"], "**/*.html"), (renderer.engine, "django/forms/**/*.html")):
+    for engine, files in (
+        (engines["django"], "**/*.html"),
+        (engines["jinja"], "**/*.jinja"),
+        (renderer.engine, "django/forms/**/*.html"),
+    ):
         for folder in map(Path, engine.template_dirs):
             for file in folder.glob(files):
                 engine.get_template(file.relative_to(folder).as_posix())

@@ -6,6 +6,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from jinja2 import StrictUndefined
 
 from clinic.ops import environment as env
 from clinic.ops.request_limits import MAX_FORM, MAX_UPLOAD
@@ -101,7 +102,14 @@ TEMPLATES = [
                 "clinic.web.context_processors.clinic",
             ]
         },
-    }
+    },
+    # For what is drawn hundreds of times on a page: docs/decisions/021-drawing.md.
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "NAME": "jinja",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True},
+    },
 ]
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"

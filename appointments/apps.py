@@ -11,9 +11,12 @@ class AppointmentsConfig(AppConfig):
     def ready(self) -> None:
         """Tell the apps below, which cannot import this one, what appointments add to them."""
         from appointments.displaced import finder
+        from appointments.models import Appointment
         from appointments.personal_data import AppointmentData
         from doctors import displacement
+        from patients import corrections
         from patients.privacy import holders
 
         displacement.register(finder)
         holders.register(AppointmentData())
+        corrections.register(Appointment.renew_days_of_patient)

@@ -90,11 +90,17 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
             return self.filter(doctor__user=user)
         return self.none()
 
+    def booked_times(self) -> "AppointmentQuerySet":
+        """Return doctor, start and end of each."""
+        return self.order_by().values_list("doctor_id", "start_time", "end_time")
+
     def update(self, **values: Any) -> int:
         """Refuse to change doctor, patient, time or status: `DiaryBypassed`."""
         if bypassed := SLOT_COLUMNS & values.keys():
             raise DiaryBypassed(f"Save appointments one by one to change {', '.join(sorted(bypassed))}.")
-        return super().update(**values)
+        with transaction.atomic():
+            self.model.renew_days(self.booked_times())
+            return super().update(**values)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete appointments under the doctors' and the patients' locks."""
@@ -102,6 +108,7 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
             locking.lock_diaries(doctor_ids=self.order_by().values_list("doctor_id", flat=True), patient_ids=())
             patient_ids = set(self.order_by().values_list("patient_id", flat=True))
             locking.lock_patients(patient_ids)
+            self.model.renew_days(self.booked_times())
             deleted = super().delete()
             self.model.objects.update_last_contact(patient_ids)
         return deleted

@@ -19,9 +19,10 @@ class DoctorQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Doctor"]):
         return self.filter(specialization=specialization)
 
     def lock_diaries(self) -> None:
-        """Lock the doctors' rows, in order of their ids as bookings do, and mark the diaries as changed."""
+        """Lock the doctors' rows, in order of their ids as bookings do, to change when they can be booked."""
+        raised = {name: models.F(name) + 1 for name in ("diary_version", "schedule_version")}
         for pk in sorted(self.order_by().values_list("pk", flat=True)):
-            self.model._default_manager.filter(pk=pk).update(diary_version=models.F("diary_version") + 1)
+            self.model._default_manager.filter(pk=pk).update(**raised)
 
 
 class LockedQuerySet:

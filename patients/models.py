@@ -13,7 +13,7 @@ from clinic.db.atomic_save import AuditedRecord
 from clinic.db.fields import ClaimCounterField, DerivedDateTimeField, NormalizedEmailField
 from clinic.db.protected import ProtectedRecord
 from clinic.db.transactions import LostRace
-from patients import rules
+from patients import corrections, rules
 from patients.querysets import SEARCHED_FIELDS, PatientQuerySet
 from patients.search_keys import MAX_KEY, MAX_OTHER_WORDS, keys_for, name_pairs
 
@@ -139,9 +139,12 @@ class Patient(ProtectedRecord, AuditedRecord):
             self.update_search_keys()
         with transaction.atomic():
             self._check_not_anonymised()
+            is_new = self._state.adding
             super().save(*args, **kwargs)
             if changes_keys:
                 self._replace_keys()
+            if not is_new:
+                corrections.record_changed(self.pk)
 
     def _check_not_anonymised(self) -> None:
         if self._state.adding:

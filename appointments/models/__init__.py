@@ -1,13 +1,15 @@
-"""Appointments, what is left to do for those whose doctor will not be there, calendar feeds and emergency access."""
+"""Appointments, versions of the days they are on, what is left to do for those whose doctor will not be there, calendar feeds and emergency access."""
 
 from appointments.models.appointment import Appointment
 from appointments.models.calendar_feed import CalendarFeed
+from appointments.models.day_version import DayVersion
 from appointments.models.displaced import DisplacedAppointment, ScheduleChange
 from appointments.models.emergency import EmergencyGrant, may_see_names
 
 __all__ = [
     "Appointment",
     "CalendarFeed",
+    "DayVersion",
     "DisplacedAppointment",
     "EmergencyGrant",
     "ScheduleChange",

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from appointments import locking, rules
+from appointments.models.day_version import BookedTime, DayVersion
 from appointments.models.diary_checks import check_diaries
 from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import CancelledBy, Stamped, Status
@@ -174,6 +175,26 @@ class Appointment(TrackedFields):
         """Whether saving this brings a cancelled appointment back."""
         return not self._state.adding and self.original["status"] == Status.CANCELLED
 
+    @property
+    def booked_time(self) -> BookedTime:
+        return self.doctor_id, self.start_time, self.end_time
+
+    @staticmethod
+    def renew_days(booked: Iterable[BookedTime]) -> None:
+        """Let the pages show these days anew. Locks: see `DayVersion`."""
+        DayVersion.objects.renew_around(booked)
+
+    @classmethod
+    def renew_days_of_patient(cls, patient_id: int) -> None:
+        cls.renew_days(cls.objects.for_patient(patient_id).booked_times())
+
+    def _original_booked_time(self) -> BookedTime:
+        """Return the time that the row has until now; the new one for a new row."""
+        if self._state.adding:
+            return self.booked_time
+        start = self.original["start_time"]
+        return self.original["doctor_id"], start, start + self.original["duration_minutes"] * clinic_time.MINUTE
+
     def _is_rearranged(self) -> bool:
         """Return whether saving this changes doctor or time, or cancels or reinstates the appointment."""
         is_off, was_off = (status == Status.CANCELLED for status in (self.status, self.original["status"]))
@@ -317,6 +338,7 @@ class Appointment(TrackedFields):
         """Insert a new record or update an existing one; neither turns into the other if the row is gone or there."""
         is_new = self._state.adding
         is_rearranged = not is_new and self._is_rearranged()
+        shown = {self.booked_time, self._original_booked_time()}
         lowered = self._patient_ids() if self.is_lowering_last_contact else ()
         self.version = 1 if is_new else self.version + 1
         super().save(
@@ -325,6 +347,7 @@ class Appointment(TrackedFields):
             using=using,
             update_fields=self._with_checked_fields(update_fields),
         )
+        DayVersion.objects.renew_around(shown)
         Appointment.objects.update_last_contact(lowered)
         if is_rearranged:
             self._mark_not_informed()
@@ -347,6 +370,7 @@ class Appointment(TrackedFields):
             patient_ids = list(Appointment.objects.filter(pk=self.pk).values_list("patient_id", flat=True))
             locking.lock_patients(patient_ids)
             deleted = super().delete(*args, **kwargs)
+            DayVersion.objects.renew_around([self.booked_time])
             Appointment.objects.update_last_contact(patient_ids)
         return deleted
 

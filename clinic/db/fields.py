@@ -37,6 +37,16 @@ class ClaimCounterField(PositiveBigIntegerField):
         return super().pre_save(model_instance, add) if add else models.F(self.attname)
 
 
+class SaveCounterField(PositiveBigIntegerField):
+    """A counter that saving a record raises, as an UPDATE may. The instance keeps the value that was read."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **({"default": 0, "editable": False} | kwargs))
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        return super().pre_save(model_instance, add) if add else models.F(self.attname) + 1
+
+
 class DerivedDateTimeField(DateTimeField):
     """An instant that begins as the value of another field, declared before it, and that only an UPDATE changes.
 

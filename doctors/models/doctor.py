@@ -9,7 +9,7 @@ from django.urls import reverse
 from clinic.core import names
 from clinic.core.appointment_length import DEFAULT_MINUTES, MAX_MINUTES, MIN_MINUTES, check_duration
 from clinic.db.atomic_save import AuditedRecord
-from clinic.db.fields import ClaimCounterField
+from clinic.db.fields import ClaimCounterField, SaveCounterField
 from clinic.db.protected import ProtectedRecord
 from doctors import rules
 from doctors.availability import Span
@@ -17,7 +17,10 @@ from doctors.querysets import DoctorQuerySet
 
 
 class Doctor(ProtectedRecord, AuditedRecord):
-    """A person who sees patients and has one diary. `diary_version` counts the diary's changes."""
+    """A person who sees patients and has one diary.
+
+    `diary_version` counts the diary's changes, and `schedule_version` those of the record, the hours, leave and closures.
+    """
 
     full_name = models.CharField(max_length=100, validators=[names.check_name])
     specialization = models.CharField(max_length=100, validators=[names.check_name], db_index=True)
@@ -35,6 +38,7 @@ class Doctor(ProtectedRecord, AuditedRecord):
         help_text="Left free after each appointment.",
     )
     diary_version = ClaimCounterField()
+    schedule_version = SaveCounterField()
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
@@ -98,4 +102,15 @@ class Doctor(ProtectedRecord, AuditedRecord):
         """Check the rules that need no other row. No query: the fields have them all."""
 
 
-auditlog.register(Doctor, exclude_fields=["diary_version", "appointments", "timetables", "leaves", "calendar_feed"])
+auditlog.register(
+    Doctor,
+    exclude_fields=[
+        "diary_version",
+        "schedule_version",
+        "day_versions",
+        "appointments",
+        "timetables",
+        "leaves",
+        "calendar_feed",
+    ],
+)

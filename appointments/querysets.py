@@ -90,9 +90,11 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
             return self.filter(doctor__user=user)
         return self.none()
 
-    def booked_times(self) -> "AppointmentQuerySet":
-        """Return doctor, start and end of each."""
-        return self.order_by().values_list("doctor_id", "start_time", "end_time")
+    def booked_times(self) -> Iterable[tuple[int, dt.datetime, dt.datetime]]:
+        """Return doctor, start and end of each, when iterated."""
+        times: models.QuerySet[Any, tuple[int, dt.datetime, dt.datetime]]
+        times = self.order_by().values_list("doctor_id", "start_time", "end_time")
+        return times
 
     def update(self, **values: Any) -> int:
         """Refuse to change doctor, patient, time or status: `DiaryBypassed`."""

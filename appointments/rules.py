@@ -2,7 +2,7 @@
 
 import datetime as dt
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
@@ -206,29 +206,55 @@ def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime
 def check_transition(
     old: str, new: str, *, stamped: Stamped, start_time: dt.datetime, end_time: dt.datetime, at: dt.datetime
 ) -> None:
-    """Refuse a change of status that is not allowed, or not now.
+    """Refuse a change of status that is not allowed, or not now; see `transition_obstacle` for the codes."""
+    code = transition_obstacle(old, new, stamped=stamped, moment=moment_of(start_time, end_time, at=at))
+    if code == "transition":
+        _refuse_transition(old, new)
+    if code == "not_today":
+        raise ValidationError(
+            _("This is possible only on the day of the appointment, %(date)s."),
+            code=code,
+            params={"date": clinic_time.date_text(start_time)},
+        )
+    if code == "not_started":
+        raise ValidationError(
+            _("The appointment starts at %(time)s. A patient can be marked as a no-show only after that."),
+            code=code,
+            params={"time": clinic_time.time_text(start_time)},
+        )
+    if code == "not_over":
+        check_over(end_time, at=at)
+    if code == "past":
+        check_not_past(start_time, at=at)
+
+
+class Moment(NamedTuple):
+    """Whether the present is on the appointment's clinic-local day, at or after its start, at or after its end."""
+
+    is_its_day: bool
+    has_started: bool
+    is_over: bool
+
+
+def moment_of(start_time: dt.datetime, end_time: dt.datetime, *, at: dt.datetime) -> Moment:
+    return Moment(clinic_time.local_date(start_time) == clinic_time.today(at=at), start_time <= at, end_time <= at)
+
+
+def transition_obstacle(old: str, new: str, *, stamped: Stamped, moment: Moment) -> str:
+    """Return the code of what is in the way of a change of status; empty if it is allowed now.
 
     `transition` if never; `not_today` if only on the appointment's clinic-local day; `not_started` for a no-show before
     the start; `not_over` for attendance recorded before the end; `past` for reinstating a cancelled past appointment.
     """
-    if undone(old, stamped) != new:
-        check_forward(old, new)
-    if _only_on_its_day(old, new, stamped) and clinic_time.local_date(start_time) != clinic_time.today(at=at):
-        raise ValidationError(
-            _("This is possible only on the day of the appointment, %(date)s."),
-            code="not_today",
-            params={"date": clinic_time.date_text(start_time)},
-        )
-    if new == Status.NO_SHOW and at < start_time:
-        raise ValidationError(
-            _("The appointment starts at %(time)s. A patient can be marked as a no-show only after that."),
-            code="not_started",
-            params={"time": clinic_time.time_text(start_time)},
-        )
-    if old in {Status.BOOKED, Status.ARRIVED} and new == Status.COMPLETED:
-        check_over(end_time, at=at)
-    if old == Status.CANCELLED:
-        check_not_past(start_time, at=at)
+    if undone(old, stamped) != new and new not in FORWARD[Status(old)]:
+        return "transition"
+    if _only_on_its_day(old, new, stamped) and not moment.is_its_day:
+        return "not_today"
+    if new == Status.NO_SHOW and not moment.has_started:
+        return "not_started"
+    if old in {Status.BOOKED, Status.ARRIVED} and new == Status.COMPLETED and not moment.is_over:
+        return "not_over"
+    return "past" if old == Status.CANCELLED and moment.has_started else ""
 
 
 def check_over(end_time: dt.datetime, *, at: dt.datetime) -> None:

@@ -16,7 +16,6 @@ urlpatterns = [
     path("", day_views.schedule_today, name="schedule_today"),
     path("schedule/", day_views.schedule_today, name="schedule_now"),
     path("schedule/<date:day>/", day_views.schedule_day, name="schedule_day"),
-    path("schedule/<date:day>/version/", day_views.schedule_version, name="schedule_version"),
     path("schedule/next/print/", print_views.schedule_print_next, name="schedule_print_next"),
     path("schedule/<date:day>/print/", print_views.schedule_print, name="schedule_print"),
     path("schedule/pack/", print_views.schedule_pack, name="schedule_pack"),

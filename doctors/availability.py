@@ -86,6 +86,13 @@ class Unavailability(NamedTuple):
     detail: str = ""
 
 
+class Opening(NamedTuple):
+    """A doctor's date: when free times are offered, and when the doctor cannot be booked, both in order."""
+
+    hours: list[Span]
+    away: list[Unavailability]
+
+
 class Absence(NamedTuple):
     start: dt.datetime
     end: dt.datetime
@@ -192,6 +199,9 @@ class DoctorAvailability:
         hours = self.hours_on(day)
         off = without([(midnight, next_midnight)], [*hours, *((each.start, each.end) for each in leave)])
         return sorted([*_first_of_each(leave), *(Unavailability(*span, _why_off(span, hours)) for span in off)])
+
+    def opening_on(self, day: dt.date) -> Opening:
+        return Opening(self.offered_on(day), self.away_on(day))
 
 
 def _first_of_each(leave: list[Unavailability]) -> Iterator[Unavailability]:

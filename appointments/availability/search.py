@@ -4,8 +4,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from typing import NamedTuple
 
 from django.db.models import Q
 from django.utils import timezone
@@ -15,6 +14,7 @@ from appointments.querysets import AppointmentQuerySet
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
 from clinic.core.clinic_time import ONE_DAY
+from clinic.web.http import parse_number
 from doctors.availability import DoctorAvailability, Span, without
 from doctors.availability_loader import load_availability
 from doctors.models import Doctor
@@ -23,6 +23,8 @@ MAX_STEP = dt.timedelta(minutes=30)  # free time is offered in intervals that be
 BEGIN_STEP = dt.timedelta(minutes=5)  # and today not before the next full five minutes
 INSTANT = dt.timedelta(microseconds=1)
 NO_GAP = dt.timedelta()
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_LAST_MINUTE = (dt.datetime.combine(clinic_time.LAST_DATE, dt.time.min, dt.UTC) - EPOCH) // clinic_time.MINUTE
 
 LOOK_AHEAD_DAYS = 14
 _LAST_WEEK = clinic_time.LAST_DATE - dt.timedelta(days=7)
@@ -89,13 +91,18 @@ def _round_up(instant: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -
     return since + -((since - instant) // step) * step
 
 
-def slot_parameters(doctor_id: int, start: dt.datetime) -> dict[str, Any]:
-    """Return doctor and clinic-local date and time as parameters of an address; `forms.slot_initial` reads them."""
-    wall = clinic_time.local(start)
-    parameters: dict[str, Any] = {"doctor": doctor_id, "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
-    if clinic_time.is_repeated(wall):
-        parameters["which"] = wall.fold
-    return parameters
+def slot_query(doctor_id: int, start: dt.datetime) -> str:
+    """Return doctor and start, cut to the minute, as a parameter of an address; `parse_slot` reads its value."""
+    return f"slot={doctor_id}-{(start - EPOCH) // clinic_time.MINUTE}"
+
+
+def parse_slot(text: str) -> tuple[int, dt.datetime] | None:
+    """Return doctor's id and start of a `slot` parameter; None if it is not one, or outside the portal's calendar."""
+    numbers = [parse_number(part) for part in text.split("-")]
+    match numbers:
+        case [int(doctor_id), int(minutes)] if minutes <= _LAST_MINUTE:
+            return doctor_id, EPOCH + minutes * clinic_time.MINUTE
+    return None
 
 
 # Search across doctors and days
@@ -163,7 +170,7 @@ class Slot:
     @property
     def query(self) -> str:
         """The slot as a query string, for links and the values of buttons."""
-        return urlencode(slot_parameters(self.doctor.pk, self.start))
+        return slot_query(self.doctor.pk, self.start)
 
 
 def offered_slots(

@@ -12,6 +12,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms.models import ModelChoiceIterator
 
 from appointments import rules
+from appointments.availability.search import parse_slot
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
@@ -285,9 +286,17 @@ def slot_layout() -> list[Any]:
     ]
 
 
+def _words_of(doctor_id: int, start: dt.datetime) -> dict[str, str]:
+    wall = clinic_time.local(start)
+    words = {"doctor": str(doctor_id), "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
+    return words | ({"which": str(wall.fold)} if clinic_time.is_repeated(wall) else {})
+
+
 def slot_initial(query: Any) -> dict[str, Any]:
-    """Return initial values from `doctor`, `date`, `time`, `which`, `minutes`; invalid ones are ignored."""
+    """Return initial values from `slot`, or `doctor`, `date`, `time` and `which`, and `minutes`, as far as valid."""
     initial: dict[str, Any] = {}
+    if (slot := parse_slot(query.get("slot", ""))) is not None:
+        query = dict(query.items()) | _words_of(*slot)
     for name, parse in (("date", dt.date.fromisoformat), ("time", dt.time.fromisoformat)):
         with suppress(KeyError, ValueError):
             initial[name] = parse(query[name])

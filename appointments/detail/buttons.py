@@ -2,9 +2,8 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Protocol
-
-from django.core.exceptions import ValidationError
+from functools import cached_property, lru_cache
+from typing import NamedTuple, Protocol
 
 from appointments import rules
 from appointments.permissions import undo_asks_for
@@ -53,42 +52,56 @@ ACTIONS = (
 )
 
 
-def actions_on(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> list[Action]:
-    """Return the actions that the rules allow at `at`, the next step first. Overlaps are not checked."""
-    return [
+class DrawnButton(NamedTuple):
+    """The end of the button's address, its keyboard shortcut, label and class."""
+
+    path: str
+    key: str
+    label: str
+    css: str = ""
+
+
+@dataclass(frozen=True)
+class Buttons:
+    """What a user may do now: actions, the next step first; undo the last one; move or cancel."""
+
+    actions: tuple[Action, ...]
+    can_undo: bool
+    can_change: bool
+
+    @cached_property
+    def drawn(self) -> tuple[DrawnButton, ...]:
+        undo = (DrawnButton("undo/", "u", "Undo", "undo"),) if self.can_undo else ()
+        return *(DrawnButton(action.path, action.key, action.label) for action in self.actions), *undo
+
+
+def buttons_of(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> Buttons:
+    """Return the buttons that the rules allow at `at`. Overlaps are not checked: an undo may still be refused."""
+    moment = rules.moment_of(appointment.start_time, appointment.end_time, at=at)
+    return buttons_in(appointment.status, appointment.stamped, moment, rights)
+
+
+# A day has hundreds of appointments, but few differ in what these depend on.
+@lru_cache(maxsize=1024)
+def buttons_in(status: str, stamped: Stamped, moment: rules.Moment, rights: frozenset[str]) -> Buttons:
+    actions = (
         action
         for action in ACTIONS
         if action.right in rights
-        and appointment.status in action.from_statuses
-        and _is_allowed(appointment, action.to_status, at=at)
-    ]
-
-
-def can_undo(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> bool:
-    """Return whether the last status can be undone. Whether the time is still free is only checked when it is."""
-    earlier = undone(appointment.status, appointment.stamped)
-    return (
-        earlier is not None
-        and undo_asks_for(appointment.status, appointment.stamped) in rights
-        and _is_allowed(appointment, earlier, at=at)
+        and status in action.from_statuses
+        and not rules.transition_obstacle(status, action.to_status, stamped=stamped, moment=moment)
+    )
+    return Buttons(
+        tuple(actions),
+        can_undo=_can_undo(status, stamped, moment, rights),
+        can_change="change" in rights and status in MOVABLE,
     )
 
 
-def can_change(appointment: Appointment, rights: frozenset[str]) -> bool:
-    """Return whether the user can move or cancel the appointment."""
-    return "change" in rights and appointment.status in MOVABLE
-
-
-def _is_allowed(appointment: Appointment, status: Status, *, at: dt.datetime) -> bool:
-    try:
-        rules.check_transition(
-            appointment.status,
-            status,
-            stamped=appointment.stamped,
-            start_time=appointment.start_time,
-            end_time=appointment.end_time,
-            at=at,
-        )
-    except ValidationError:
-        return False
-    return True
+def _can_undo(status: str, stamped: Stamped, moment: rules.Moment, rights: frozenset[str]) -> bool:
+    earlier = undone(status, stamped)
+    return (
+        earlier is not None
+        and undo_asks_for(status, stamped) in rights
+        and not rules.transition_obstacle(status, earlier, stamped=stamped, moment=moment)
+    )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from appointments.booking import actions as booking
-from appointments.detail.buttons import can_undo
+from appointments.detail.buttons import buttons_of
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
 from appointments.statuses import Status
@@ -73,7 +73,7 @@ def change_status(
 
 def done_message(changed: Appointment, user: Any) -> str:
     """Return the new status, with an Undo button if the user may undo it."""
-    if not can_undo(changed, rights_to(changed, user), at=timezone.now()):
+    if not buttons_of(changed, rights_to(changed, user), at=timezone.now()).can_undo:
         return _status_text(changed)
     undo_url = reverse("appointments:appointment_undo", args=[changed.pk])
     return format_html("{} {}", _status_text(changed), undo_button(undo_url, "version", changed.version))

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -12,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from appointments.availability.search import slot_parameters
+from appointments.availability.search import slot_query
 from appointments.booking import actions as booking
 from appointments.booking.forms import (
     COMMON_LENGTHS,
@@ -24,7 +23,7 @@ from appointments.booking.forms import (
     with_slot,
 )
 from appointments.booking.free_panel import free_panel
-from appointments.detail.buttons import actions_on, can_change, can_undo
+from appointments.detail.buttons import buttons_of
 from appointments.detail.history import history_of
 from appointments.detail.status_views import done_message, undo_button
 from appointments.displaced.finder import unfinished_displacement_of
@@ -107,9 +106,9 @@ def _moved_message(moved: Appointment, doctor: Doctor, start_time: dt.datetime, 
         start_time, end_time
     ):
         return f"Moved: {moved.patient}, {moved}."
-    old_slot = slot_parameters(doctor.pk, start_time) | {"minutes": minutes, "version": moved.version}
+    old_slot = f"{slot_query(doctor.pk, start_time)}&minutes={minutes}&version={moved.version}"
     move_url = reverse("appointments:appointment_move", args=[moved.pk])
-    return format_html("Moved: {}, {}. {}", moved.patient, moved, undo_button(move_url, "at", urlencode(old_slot)))
+    return format_html("Moved: {}, {}. {}", moved.patient, moved, undo_button(move_url, "at", old_slot))
 
 
 def _form_context(request: StaffRequest, form: Any, appointment: Appointment) -> dict[str, Any]:
@@ -131,9 +130,7 @@ def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
         "schedule_url": appointment_url(appointment, origin_url=origin),
         "move_url": appointment_url(appointment, origin_url=origin, move=True),
         "history": history_of(appointment, user=request.user),
-        "actions": actions_on(appointment, rights, at=now),
-        "can_change": can_change(appointment, rights),
-        "can_undo": can_undo(appointment, rights, at=now),
+        "buttons": buttons_of(appointment, rights, at=now),
         "displacement": unfinished_displacement_of(appointment, request.user, at=now),
     }
     return render(request, "appointments/detail/appointment_detail.html", context)

@@ -5,24 +5,28 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('appointments', '0011_last_contact'),
-        ('doctors', '0006_schedule_version'),
+        ("appointments", "0011_last_contact"),
+        ("doctors", "0006_schedule_version"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DayVersion',
+            name="DayVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('date', models.DateField()),
-                ('version', models.PositiveBigIntegerField()),
-                ('doctor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='day_versions', to='doctors.doctor')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("date", models.DateField()),
+                ("version", models.PositiveBigIntegerField()),
+                (
+                    "doctor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="day_versions", to="doctors.doctor"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['date', 'doctor', 'version'], name='day_version_date')],
-                'constraints': [models.UniqueConstraint(fields=('doctor', 'date'), name='day_version_doctor_date')],
+                "indexes": [models.Index(fields=["date", "doctor", "version"], name="day_version_date")],
+                "constraints": [models.UniqueConstraint(fields=("doctor", "date"), name="day_version_doctor_date")],
             },
         ),
     ]

@@ -1,4 +1,4 @@
-"""Appointments, versions of the days they are on, what is left to do for those whose doctor will not be there, calendar feeds and emergency access."""
+"""Appointments, the days they are on, what a doctor's absence displaces, calendar feeds and emergency access."""
 
 from appointments.models.appointment import Appointment
 from appointments.models.calendar_feed import CalendarFeed

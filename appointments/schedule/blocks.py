@@ -3,14 +3,13 @@
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from django.urls import reverse
-
-from appointments.detail.buttons import Action, actions_on, can_change, can_undo
+from appointments.detail.buttons import Buttons, buttons_in
+from appointments.navigation import urls_by_id
 from appointments.permissions import is_own_diary, rights_of
 from appointments.querysets import AppointmentQuerySet
+from appointments.rules import Moment
 from appointments.schedule.grid import Grid, Place
 from appointments.statuses import MOVABLE, Stamped, Status
 from clinic.core import clinic_time, names
@@ -61,6 +60,12 @@ class Viewer:
         self.can_book = user.has_perm("appointments.add_appointment")
         self._rights = {is_own: rights_of(user, is_own=is_own) for is_own in (False, True)}
 
+    @property
+    def rights(self) -> tuple[Any, ...]:
+        """Everything that decides what the user sees, as values to compare."""
+        seen = (self.sees_all_patients, self.sees_own_patients, self.sees_leave_reasons, self.can_book)
+        return self.user.pk, *seen, *(sorted(self._rights[is_own]) for is_own in (False, True))
+
     def sees_patients_of(self, doctor: Doctor) -> bool:
         return self.sees_all_patients or (self.sees_own_patients and is_own_diary(doctor, self.user))
 
@@ -71,8 +76,7 @@ class Viewer:
         return self._rights[is_own_diary(doctor, self.user)]
 
 
-@dataclass(frozen=True)
-class PatientDetails:
+class PatientDetails(NamedTuple):
     """`name` is the initials, and the rest is empty, for a user who may not see the patient."""
 
     name: str
@@ -81,18 +85,7 @@ class PatientDetails:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class BlockButtons:
-    """What the user may do now. A button sends `version`, so that it cannot act on a later state."""
-
-    version: int
-    actions: list[Action]
-    can_undo: bool
-    can_change: bool
-
-
-@dataclass(frozen=True)
-class Remarks:
+class Remarks(NamedTuple):
     """What stands out. Minutes are whole, and None except today."""
 
     exception: str  # booked outside hours, or the doctor is away now
@@ -100,11 +93,11 @@ class Remarks:
     minutes_late: int | None  # since the start, while the patient has not arrived
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """One appointment. `url` is empty for a user who may not see the patient.
 
-    `is_beside` is drawn at the right of its column; `has_beside` leaves that part of the column free.
+    A button sends `version`, so that it cannot act on a later state. `is_beside` is drawn at the right of its column;
+    `has_beside` leaves that part of the column free.
     """
 
     pk: int
@@ -115,7 +108,8 @@ class Block:
     doctor_name: str
     status: Status
     patient: PatientDetails
-    buttons: BlockButtons
+    version: int
+    buttons: Buttons
     remarks: Remarks
     is_beside: bool = False
     has_beside: bool = False
@@ -140,30 +134,30 @@ class BlockBuilder:
         self.grid = grid
         self.at = at
         self.is_today = clinic_time.local_date(grid.start) == clinic_time.today(at=at)
+        self.url_of = urls_by_id("appointments:appointment_detail")
 
-    def block(self, row: ColumnRow, doctor: Doctor, unavailable: list[Unavailability]) -> Block:
-        is_named = self.viewer.sees_patients_of(doctor)
-        return Block(
-            pk=row.pk,
-            url=reverse("appointments:appointment_detail", args=[row.pk]) if is_named else "",
-            place=self.grid.place_of(row.start_time, row.end_time),
-            time=clinic_time.time_text(row.start_time),
-            until=clinic_time.time_text(row.end_time),
-            doctor_name=doctor.full_name,
-            status=Status(row.status),
-            patient=_patient_details(row, is_named=is_named),
-            buttons=self._buttons(row, doctor),
-            remarks=self._remarks(row, doctor, unavailable, is_named=is_named),
-        )
+    def blocks(self, doctor: Doctor, rows: Iterable[ColumnRow], unavailable: list[Unavailability]) -> list[Block]:
+        """Return the blocks of a doctor's appointments that start on the day, in their order."""
+        is_named, rights = self.viewer.sees_patients_of(doctor), self.viewer.rights_for(doctor)
+        return [
+            Block(
+                pk=row.pk,
+                url=self.url_of(row.pk) if is_named else "",
+                place=self.grid.place_of(row.start_time, row.end_time),
+                time=clinic_time.time_text(row.start_time),
+                until=clinic_time.time_text(row.end_time),
+                doctor_name=doctor.full_name,
+                status=Status(row.status),
+                patient=_patient_details(row, is_named=is_named),
+                version=row.version,
+                buttons=buttons_in(row.status, row.stamped, self._moment_of(row), rights),
+                remarks=self._remarks(row, doctor, unavailable, is_named=is_named),
+            )
+            for row in rows
+        ]
 
-    def _buttons(self, row: ColumnRow, doctor: Doctor) -> BlockButtons:
-        rights = self.viewer.rights_for(doctor)
-        return BlockButtons(
-            version=row.version,
-            actions=actions_on(row, rights, at=self.at),
-            can_undo=can_undo(row, rights, at=self.at),
-            can_change=can_change(row, rights),
-        )
+    def _moment_of(self, row: ColumnRow) -> Moment:
+        return Moment(self.is_today, row.start_time <= self.at, row.end_time <= self.at)
 
     def _remarks(self, row: ColumnRow, doctor: Doctor, away: list[Unavailability], *, is_named: bool) -> Remarks:
         is_expected = row.status == Status.BOOKED and row.end_time > self.at
@@ -193,8 +187,8 @@ def _patient_details(row: ColumnRow, *, is_named: bool) -> PatientDetails:
 
 def _exception(row: ColumnRow, doctor: Doctor, unavailable: list[Unavailability], *, is_named: bool) -> str:
     """Return what is unusual about an appointment's time. Leave is unusual even if it was booked outside hours."""
-    reasons = {each.why for each in unavailable if each.start < row.end_time and row.start_time < each.end}
     if row.status in MOVABLE:
+        reasons = {each.why for each in unavailable if each.start < row.end_time and row.start_time < each.end}
         if Why.CLOSED in reasons:
             return "clinic closed"
         if Why.LEAVE in reasons or not doctor.is_active or (reasons and not row.outside_hours_reason):

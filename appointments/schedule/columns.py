@@ -2,8 +2,9 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from urllib.parse import urlencode
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
 
 from django.urls import reverse
 
@@ -11,7 +12,7 @@ from appointments.availability.search import (
     BEGIN_STEP,
     FreeInterval,
     free_intervals,
-    slot_parameters,
+    slot_query,
     step_of,
     with_gap,
 )
@@ -21,14 +22,13 @@ from appointments.schedule.grid import Grid, Mark, Place
 from appointments.statuses import BLOCKING, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import MIN_MINUTES
-from doctors.availability import DoctorAvailability, Span, Unavailability, Why, minutes_of, shared, without
+from doctors.availability import Opening, Span, Unavailability, Why, minutes_of, shared, without
 from doctors.models import Doctor
 from patients.models import Patient
 
 
-@dataclass(frozen=True)
-class FreeBlock:
-    """A free interval. `url` opens the booking form filled in; `take` is the same time for a form that is open."""
+class FreeBlock(NamedTuple):
+    """A free interval. `take` is its start for a form that is open, and `url` opens the booking form filled in."""
 
     place: Place
     time: str
@@ -36,8 +36,7 @@ class FreeBlock:
     take: str
 
 
-@dataclass(frozen=True)
-class UnavailableBlock:
+class UnavailableBlock(NamedTuple):
     """An interval in which the doctor cannot be booked. `text` is the reason, as `Leave: Training`."""
 
     place: Place
@@ -46,53 +45,11 @@ class UnavailableBlock:
     text: str
 
 
-@dataclass(frozen=True)
-class Column:
-    """One doctor's day: appointments in order of time (cancelled ones too), free time and unavailable time.
+class FreeTime(NamedTuple):
+    """What a column shows beside appointments."""
 
-    `hours` are those in which free times are offered, and `booked_share` how much of them is booked, in percent; None
-    on a day without any. `now` is None if it is not drawn. `marks` are set if the clock changes on this day.
-    """
-
-    doctor: Doctor
-    date: dt.date
-    grid: Grid
-    now: Mark | None
-    listed: list[Block]
     free: list[FreeBlock]
     unavailable: list[UnavailableBlock]
-    hours: list[Span]
-    booked_share: int | None
-    marks: list[Mark] = field(default_factory=list)
-
-    @property
-    def length(self) -> Place:
-        return self.grid.length
-
-    @property
-    def blocks(self) -> list[Block]:
-        """All but cancelled appointments. A no-show whose time has been given away is drawn beside the others."""
-        drawn: list[Block] = []
-        taken = [block.place for block in self.listed if block.status in BLOCKING]
-        for block in self.listed:
-            if block.status == Status.NO_SHOW:
-                block = replace(block, is_beside=any(map(block.place.overlaps, taken)))
-                taken.append(block.place)
-            if block.status != Status.CANCELLED:
-                drawn.append(block)
-        beside = [block.place for block in drawn if block.is_beside]
-        if not beside:
-            return drawn
-        return [replace(block, has_beside=any(map(block.place.overlaps, beside))) for block in drawn]
-
-    @property
-    def appointments(self) -> int:
-        """How many appointments occupy the doctor."""
-        return sum(block.status in BLOCKING for block in self.listed)
-
-    @property
-    def next_free(self) -> FreeBlock | None:
-        return self.free[0] if self.free else None
 
 
 @dataclass(frozen=True)
@@ -113,6 +70,93 @@ class FreeTimeQuery:
         return cls(appointment.duration_minutes, appointment.patient, appointment)
 
 
+ANY_TIME = FreeTimeQuery()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One doctor's day: appointments in order of time (cancelled ones too), free time and unavailable time.
+
+    `rows` may include other days, and must include appointments there whose gap reaches into this day. `marks` are set
+    if the clock changes on this day.
+    """
+
+    builder: "ColumnBuilder"
+    doctor: Doctor
+    rows: list[ColumnRow]
+    opening: Opening
+    version: int | None = None  # that of `Versions`
+    marks: list[Mark] = field(default_factory=list)
+
+    @property
+    def date(self) -> dt.date:
+        return self.builder.day
+
+    @property
+    def grid(self) -> Grid:
+        return self.builder.grid
+
+    @property
+    def length(self) -> Place:
+        return self.grid.length
+
+    @property
+    def now(self) -> Mark | None:
+        """The present time; None if it is not drawn."""
+        return self.builder.now
+
+    @property
+    def hours(self) -> list[Span]:
+        """The hours in which free times are offered."""
+        return self.opening.hours
+
+    @cached_property
+    def listed(self) -> list[Block]:
+        return self.builder.blocks_of(self.doctor, self.rows, self.opening)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All but cancelled appointments. A no-show whose time has been given away is drawn beside the others."""
+        drawn = [block for block in self.listed if block.status != Status.CANCELLED]
+        if all(block.status != Status.NO_SHOW for block in drawn):
+            return drawn
+        taken = [block.place for block in drawn if block.status in BLOCKING]
+        for number, block in enumerate(drawn):
+            if block.status == Status.NO_SHOW:
+                drawn[number] = block._replace(is_beside=any(map(block.place.overlaps, taken)))
+                taken.append(block.place)
+        beside = [block.place for block in drawn if block.is_beside]
+        return [block._replace(has_beside=any(map(block.place.overlaps, beside))) for block in drawn]
+
+    @property
+    def appointments(self) -> int:
+        """How many appointments occupy the doctor."""
+        return sum(block.status in BLOCKING for block in self.listed)
+
+    @cached_property
+    def free_time(self) -> FreeTime:
+        return self.builder.free_time_of(self.doctor, self.rows, self.opening)
+
+    @property
+    def free(self) -> list[FreeBlock]:
+        """Free time from now on, only of active doctors, and only for users who may book."""
+        return self.free_time.free
+
+    @property
+    def unavailable(self) -> list[UnavailableBlock]:
+        return self.free_time.unavailable
+
+    @property
+    def next_free(self) -> FreeBlock | None:
+        return self.free[0] if self.free else None
+
+    @property
+    def booked_share(self) -> int | None:
+        """How much of the hours is booked, in percent; None on a day without any."""
+        booked = shared(self.hours, _blocked_spans(self.rows))
+        return 100 * minutes_of(booked) // minutes_of(self.hours) if self.hours else None
+
+
 class ColumnBuilder:
     """Builds the columns of one date for one user. `patient_rows` are the appointments of the query's patient."""
 
@@ -122,42 +166,29 @@ class ColumnBuilder:
         grid: Grid,
         *,
         at: dt.datetime,
-        query: FreeTimeQuery | None = None,
+        query: FreeTimeQuery = ANY_TIME,
         patient_rows: Sequence[ColumnRow] = (),
     ) -> None:
         self.viewer, self.grid, self.at = viewer, grid, at
-        self.query = query or FreeTimeQuery()
+        self.query = query
         self.patient_rows = patient_rows
         self.block_builder = BlockBuilder(viewer, grid, at=at)
         self.book_url = reverse("appointments:appointment_book")
+        self.now = grid.mark_at(at)
         self.day = clinic_time.local_date(grid.start)
         self.midnight, self.next_midnight = clinic_time.day_bounds(self.day)
         self.earliest_start = at + BEGIN_STEP - (at - self.midnight) % BEGIN_STEP
 
-    def column(self, doctor: Doctor, rows: list[ColumnRow], availability: DoctorAvailability) -> Column:
-        """Return a doctor's day. Free time is shown only for active doctors, to users who may book.
+    def blocks_of(self, doctor: Doctor, rows: list[ColumnRow], opening: Opening) -> list[Block]:
+        on_day = [row for row in rows if self.midnight <= row.start_time < self.next_midnight]
+        return self.block_builder.blocks(doctor, on_day, opening.away)
 
-        `rows` may include other days, and must include appointments there whose gap reaches into this day.
-        """
-        hours, unavailable = availability.offered_on(self.day), availability.away_on(self.day)
-        booked = shared(hours, _blocked_spans(rows))
-        free, too_short = self._free_time(rows, doctor, hours) if doctor.is_active else ([], [])
-        return Column(
-            doctor,
-            self.day,
-            self.grid,
-            self.grid.mark_at(self.at),
-            listed=[self.block_builder.block(row, doctor, unavailable) for row in rows if self._is_on_day(row)],
-            free=[self._free_block(doctor, each) for each in free if self._is_offered(doctor, each)],
-            unavailable=self._unavailable_blocks(doctor, [*unavailable, *too_short]),
-            hours=hours,
-            booked_share=100 * minutes_of(booked) // minutes_of(hours) if hours else None,
-        )
+    def free_time_of(self, doctor: Doctor, rows: list[ColumnRow], opening: Opening) -> FreeTime:
+        free, too_short = self._free_intervals(rows, doctor, opening.hours) if doctor.is_active else ([], [])
+        offered = [self._free_block(doctor, each) for each in free if self._is_offered(doctor, each)]
+        return FreeTime(offered, self._unavailable_blocks(doctor, [*opening.away, *too_short]))
 
-    def _is_on_day(self, row: ColumnRow) -> bool:
-        return self.midnight <= row.start_time < self.next_midnight
-
-    def _free_time(
+    def _free_intervals(
         self, rows: list[ColumnRow], doctor: Doctor, hours: list[Span]
     ) -> tuple[list[FreeInterval], list[Unavailability]]:
         """Return the doctor's free time from now on, and the gaps and intervals that are too short to be offered."""
@@ -184,12 +215,10 @@ class ColumnBuilder:
         return self.viewer.can_book and not is_present_time
 
     def _free_block(self, doctor: Doctor, free: FreeInterval) -> FreeBlock:
-        slot = slot_parameters(doctor.pk, free.start)
-        take = urlencode(slot)
-        if free.max_minutes < doctor.usual_minutes:
-            slot["minutes"] = free.max_minutes
+        take = slot_query(doctor.pk, free.start)
+        room = f"&minutes={free.max_minutes}" if free.max_minutes < doctor.usual_minutes else ""
         place = self.grid.place_of(free.start, free.end)
-        return FreeBlock(place, clinic_time.time_text(free.start), f"{self.book_url}?{urlencode(slot)}", take)
+        return FreeBlock(place, clinic_time.time_text(free.start), f"{self.book_url}?{take}{room}", take)
 
     def _unavailable_blocks(self, doctor: Doctor, unavailable: list[Unavailability]) -> list[UnavailableBlock]:
         blocks = []
@@ -207,8 +236,8 @@ class ColumnBuilder:
         return f"{label}: {unavailable.detail}" if unavailable.detail and is_visible else label
 
     def _span_text(self, unavailable: Unavailability) -> str:
-        start, end = (clinic_time.time_text(instant) for instant in (unavailable.start, unavailable.end))
         is_from_midnight, is_to_midnight = unavailable.start == self.midnight, unavailable.end == self.next_midnight
+        start, end = (clinic_time.time_text(instant) for instant in (unavailable.start, unavailable.end))
         if is_from_midnight and is_to_midnight:
             return ""
         if is_from_midnight:

@@ -1,25 +1,28 @@
 """The day view: one clinic-local date with a column for each doctor."""
 
 import datetime as dt
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
+from django.db.models import Count
 from django.utils import timezone
 
-from appointments.availability.search import BEGIN_STEP, NO_GAP, with_gap
+from appointments.availability.search import NO_GAP, with_gap
 from appointments.models import Appointment
 from appointments.permissions import is_own_diary
+from appointments.querysets import AppointmentQuerySet
 from appointments.schedule.blocks import Block, ColumnRow, Viewer, read_rows, status_counts
-from appointments.schedule.columns import Column, ColumnBuilder, FreeTimeQuery
+from appointments.schedule.columns import ANY_TIME, Column, ColumnBuilder, FreeTimeQuery
 from appointments.schedule.grid import Grid, Mark, Place
+from appointments.schedule.keeping import keep
+from appointments.schedule.versions import Versions, day_versions
 from appointments.statuses import Status
 from clinic.core import clinic_time
-from doctors.availability import DoctorAvailability
+from doctors.availability import Opening
 from doctors.availability_loader import load_availability
 from doctors.models import Doctor
 
@@ -40,7 +43,7 @@ class Day:
     grid: Grid
     columns: list[Column]
     doctors: list[Doctor]  # also those that the filter hides
-    version: str
+    versions: Versions
 
     @cached_property
     def listed(self) -> list[Block]:
@@ -78,43 +81,101 @@ class Day:
         return [(name, len(self.tab(name))) for name in (*TABS, "all")]
 
 
+@dataclass(frozen=True)
+class DayFilters:
+    """Which doctors' columns of a day to show: all, one, or those with one specialization."""
+
+    doctor_id: int | None = None
+    specialization: str = ""
+
+    def suits(self, doctor: Doctor) -> bool:
+        return self.doctor_id in (None, doctor.pk) and self.specialization in ("", doctor.specialization)
+
+    def versions(self, day: dt.date, viewer: Viewer, *, at: dt.datetime, free_time: FreeTimeQuery) -> Versions:
+        """Return the versions of what is shown. One query."""
+        moving = free_time.moving
+        if moving is not None:  # the patient may be booked with any doctor
+            return day_versions(day, viewer, at=at, more=(self.doctor_id, self.specialization, moving.version))
+        return day_versions(day, viewer, at=at, doctor_id=self.doctor_id, specialization=self.specialization)
+
+    def appointments(self) -> AppointmentQuerySet:
+        found = Appointment.objects.all()
+        if self.doctor_id is not None:
+            found = found.for_doctor(self.doctor_id)
+        return found.filter(doctor__specialization=self.specialization) if self.specialization else found
+
+
+ALL_DOCTORS = DayFilters()
+
+
 def day_view(
     day: dt.date,
     *,
     user: Any,
-    doctor_id: int | None = None,
-    specialization: str = "",
-    free_time: FreeTimeQuery | None = None,
+    filters: DayFilters = ALL_DOCTORS,
+    free_time: FreeTimeQuery = ANY_TIME,
     shows_names: bool = False,
     at: dt.datetime | None = None,
+    versions: Versions | None = None,
 ) -> Day:
-    """Return what a user sees of a day, for all doctors, one, or one specialization. Always five queries.
+    """Return what a user sees of a day, for all doctors, one, or one specialization.
 
     The user's own column comes first, the others in order of the doctors' names. `shows_names` is for emergency access.
+    Two queries, one more without `versions`, and three more for doctors whose hours are not kept in memory.
     """
     at = at or timezone.now()
-    all_doctors = list(Doctor.objects.all())  # before the appointments: a booking in between shows as a change
-    rows = _read(day, max_gap=max((doctor.gap for doctor in all_doctors), default=NO_GAP))
-    doctors = _doctors_of(day, all_doctors, rows, user)
-    availability = load_availability([doctor.pk for doctor in doctors], day, day)
     viewer = Viewer(user, sees_all_patients=shows_names)
-    builder = _builder(viewer, _grid(day, doctors, rows, availability), rows, free_time or FreeTimeQuery(), at)
-    columns = [
-        builder.column(doctor, rows[doctor.pk], availability[doctor.pk])
-        for doctor in doctors
-        if doctor_id in (None, doctor.pk) and specialization in ("", doctor.specialization)
-    ]
-    return Day(day, at, builder.grid, columns, doctors, version_of(all_doctors, day, at=at))
+    versions = versions or filters.versions(day, viewer, at=at, free_time=free_time)
+    all_doctors = list(Doctor.objects.all())
+    rows = _read(Appointment.objects.all(), day, all_doctors)
+    doctors = _doctors_of(day, all_doctors, rows, user)
+    openings = openings_on(day, doctors)
+    builder = _builder(viewer, _grid(day, doctors, rows, openings), rows, free_time, at)
+    shown = filter(filters.suits, doctors)
+    return Day(day, at, builder.grid, _columns(shown, rows, openings, builder, versions), doctors, versions)
+
+
+def changed_columns(
+    day: dt.date, doctor_ids: Collection[int], grid: Grid, *, user: Any, at: dt.datetime, versions: Versions
+) -> list[Column] | None:
+    """Return some doctors' columns for a page that shows all others; None if `grid`, that of the page, is too small.
+
+    Two queries, and three more for doctors whose hours are not kept in memory.
+    """
+    doctors = list(Doctor.objects.filter(pk__in=doctor_ids))
+    rows = _read(Appointment.objects.filter(doctor__in=doctor_ids), day, doctors)
+    openings = openings_on(day, doctors)
+    needed = _grid(day, doctors, rows, openings)
+    if needed.start < grid.start or grid.end < needed.end:
+        return None
+    builder = ColumnBuilder(Viewer(user), grid, at=at)
+    return _columns(doctors, rows, openings, builder, versions)
+
+
+def counts_on(day: dt.date, filters: DayFilters) -> list[tuple[Status, int]]:
+    """Return the same as `Day.counts`. One query."""
+    rows = filters.appointments().on_day(day).order_by().values_list("status").annotate(count=Count("pk"))
+    counts = dict(rows)
+    return [(status, counts[status]) for status in Status if counts.get(status)]
 
 
 _Rows = dict[int, list[ColumnRow]]  # by doctor, in order of time
 
 
-def _read(day: dt.date, *, max_gap: dt.timedelta) -> _Rows:
+def _columns(
+    doctors: Iterable[Doctor], rows: _Rows, openings: Mapping[int, Opening], builder: ColumnBuilder, versions: Versions
+) -> list[Column]:
+    return [
+        Column(builder, doctor, rows[doctor.pk], openings[doctor.pk], versions.columns.get(doctor.pk))
+        for doctor in doctors
+    ]
+
+
+def _read(appointments: AppointmentQuerySet, day: dt.date, doctors: Iterable[Doctor]) -> _Rows:
     """Return the day's appointments, and those of its neighbours whose gap reaches into it. One query."""
-    appointments = Appointment.objects.overlapping(*with_gap(clinic_time.day_bounds(day), max_gap))
+    max_gap = max((doctor.gap for doctor in doctors), default=NO_GAP)
     rows: _Rows = defaultdict(list)
-    for row in read_rows(appointments):
+    for row in read_rows(appointments.overlapping(*with_gap(clinic_time.day_bounds(day), max_gap))):
         rows[row.doctor_id].append(row)
     return rows
 
@@ -127,37 +188,21 @@ def _doctors_of(day: dt.date, all_doctors: list[Doctor], rows: _Rows, user: Any)
     return sorted(doctors, key=lambda doctor: not is_own_diary(doctor, user))
 
 
-def _grid(day: dt.date, doctors: list[Doctor], rows: _Rows, availability: Mapping[int, DoctorAvailability]) -> Grid:
-    hours = [span for doctor in doctors if doctor.is_active for span in availability[doctor.pk].offered_on(day)]
+def openings_on(day: dt.date, doctors: Collection[Doctor]) -> dict[int, Opening]:
+    """Return when each of the doctors can be booked on a date. Three queries, unless all of it is kept in memory."""
+
+    def load(doctor_ids: list[int]) -> dict[int, Opening]:
+        return {pk: times.opening_on(day) for pk, times in load_availability(doctor_ids, day, day).items()}
+
+    return keep({doctor.pk: ("opening", doctor.pk, doctor.schedule_version, day) for doctor in doctors}, load)
+
+
+def _grid(day: dt.date, doctors: list[Doctor], rows: _Rows, openings: Mapping[int, Opening]) -> Grid:
+    hours = [span for doctor in doctors if doctor.is_active for span in openings[doctor.pk].hours]
     return Grid.around(day, hours, [(row.start_time, row.end_time) for row in chain(*rows.values())])
 
 
 def _builder(viewer: Viewer, grid: Grid, rows: _Rows, free_time: FreeTimeQuery, at: dt.datetime) -> ColumnBuilder:
     patient_id = free_time.patient and free_time.patient.pk
-    patient_rows = [row for row in chain(*rows.values()) if row.patient_id == patient_id]
+    patient_rows = [row for row in chain(*rows.values()) if patient_id and row.patient_id == patient_id]
     return ColumnBuilder(viewer, grid, at=at, query=free_time, patient_rows=patient_rows)
-
-
-def day_version(day: dt.date, *, at: dt.datetime | None = None) -> str:
-    """Return a text that changes whenever the day view does, except for corrected patient records. One query.
-
-    It also changes with a doctor's diary on other days, and today every `BEGIN_STEP`, as free times pass.
-    """
-    doctors = Doctor.objects.values_list("pk", "diary_version", "is_active", "usual_minutes", "gap_minutes")
-    return _version(doctors, day, at=at or timezone.now())
-
-
-def version_of(doctors: Iterable[Doctor], day: dt.date, *, at: dt.datetime) -> str:
-    """Return the same as `day_version`, without a query."""
-    values = (
-        (doctor.pk, doctor.diary_version, doctor.is_active, doctor.usual_minutes, doctor.gap_minutes)
-        for doctor in doctors
-    )
-    return _version(values, day, at=at)
-
-
-def _version(doctors: Iterable[tuple[Any, ...]], day: dt.date, *, at: dt.datetime) -> str:
-    today = clinic_time.today(at=at)
-    clock = int(at.timestamp() // BEGIN_STEP.total_seconds()) if today == day else ""
-    text = f"{today} {clock} {sorted(doctors)}"
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -8,16 +8,21 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import etag
+from django.utils.safestring import SafeString
 
 from appointments.close_out.pending import unrecorded_count
 from appointments.displaced.finder import unfinished_for
 from appointments.models import Appointment, may_see_names
 from appointments.navigation import FILTERS, schedule_url
 from appointments.permissions import appointment_for
+from appointments.schedule.blocks import Viewer
 from appointments.schedule.columns import FreeTimeQuery
-from appointments.schedule.day import Day, day_version, day_view
+from appointments.schedule.day import Day, DayFilters, changed_columns, counts_on, day_view
+from appointments.schedule.drawing import draw_day, draw_parts
+from appointments.schedule.grid import Grid
+from appointments.schedule.refresh import Page, seconds_to_redraw
 from appointments.statuses import MOVABLE
 from clinic.core import clinic_time
 from clinic.web.http import StaffRequest, parse_number, redirect_or_reload
@@ -46,27 +51,38 @@ def picked_date(request: StaffRequest) -> dt.date:
 def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     """Show one date as a grid or a list. With `?move=`, picking a free time moves that appointment.
 
-    The page's own refresh gets only the day; its buttons get the whole page, for the messages.
+    The page's own refresh gets what has changed; its buttons get the whole page, for the messages.
     """
     filters, doctor = filters_of(request)
     filters |= {name: value for name in ("tab", "move") if (value := request.GET.get(name))}
     moving = _moving(request, filters)
     if moving is None and filters.pop("move", ""):
         return _cannot_move(request, day, filters)
-    now = timezone.now()
-    shown = day_view(
-        day,
-        user=request.user,
-        doctor_id=doctor.pk if doctor else None,
-        specialization=filters.get("specialization", ""),
-        free_time=FreeTimeQuery.for_moving(moving),
-        at=now,
-    )
-    context = {"moving": moving, **_day_context(shown, filters, now)}
-    if request.htmx and request.htmx.trigger != "answers":
-        return render(request, "appointments/schedule/_day.html", context)
+    now, free_time = timezone.now(), FreeTimeQuery.for_moving(moving)
+    day_filters = DayFilters(doctor.pk if doctor else None, filters.get("specialization", ""))
+    versions = day_filters.versions(day, Viewer(request.user), at=now, free_time=free_time)
+    page = Page(request, versions)
+    if page.is_current:
+        return page.not_modified()
+    if moving is None and (parts := _changed_parts(page, day, day_filters, at=now)):
+        return page.answer(parts)
+    shown = day_view(day, user=request.user, filters=day_filters, free_time=free_time, at=now, versions=versions)
+    drawn = draw_day(shown, moving=moving, **_day_context(request, shown, filters, now))
+    if page.is_refresh:
+        return page.answer(drawn)
+    context = {"day": shown, "drawn": drawn, "moving": moving, "here": schedule_url(day, filters)}
     context |= {"doctor_id": doctor and doctor.pk, **_notices(request, now), **_navigation(day, filters)}
     return render(request, "appointments/schedule/schedule_day.html", context)
+
+
+def _changed_parts(page: Page, day: dt.date, filters: DayFilters, *, at: dt.datetime) -> SafeString | None:
+    """Return the changed columns, and the counts; None if the page has to get the whole day."""
+    changed = page.changed_columns()
+    grid = Grid.from_text(page.grid_text, day)
+    if changed is None or grid is None:
+        return None
+    columns = changed_columns(day, changed, grid, user=page.request.user, at=at, versions=page.versions)
+    return None if columns is None else draw_parts(day, columns, counts=counts_on(day, filters))
 
 
 def filters_of(request: StaffRequest) -> tuple[dict[str, str], Doctor | None]:
@@ -92,18 +108,23 @@ def _cannot_move(request: StaffRequest, day: dt.date, filters: dict[str, str]) -
     return redirect_or_reload(request, schedule_url(day, filters))
 
 
-def _day_context(shown: Day, filters: dict[str, str], now: dt.datetime) -> dict[str, Any]:
+def _day_context(request: StaffRequest, shown: Day, filters: dict[str, str], now: dt.datetime) -> dict[str, Any]:
     """Return the context of the part of the page that refreshes."""
-    tab = filters.get("tab") or ("remaining" if shown.date == clinic_time.today(at=now) else "all")
+    is_today = shown.date == clinic_time.today(at=now)
+    tab = filters.get("tab") or ("remaining" if is_today else "all")
     is_list = filters.get("layout") == "list"
     return {
-        "day": shown,
         "here": schedule_url(shown.date, filters),
         "is_list": is_list,
         "tab": tab,
-        "tabs": [(name, count, schedule_url(shown.date, filters | {"tab": name})) for name, count in shown.tabs],
+        "tabs": [(name, count, schedule_url(shown.date, filters | {"tab": name})) for name, count in shown.tabs]
+        if is_list
+        else [],
         "listed": shown.tab(tab) if is_list else [],
         "is_filtered": "doctor" in filters or "specialization" in filters,
+        "all_doctors_url": schedule_url(shown.date, {}),
+        "add_doctor_url": reverse("admin:doctors_doctor_add") if request.user.has_perm("doctors.add_doctor") else "",
+        "redraw_seconds": seconds_to_redraw(now) if is_today else None,
     }
 
 
@@ -134,9 +155,3 @@ def _shifted_url(day: dt.date, filters: dict[str, str], *, days: int) -> str:
     """Return the address of a day before or after; empty beyond the calendar."""
     shifted = clinic_time.shifted_date(day, days=days)
     return schedule_url(shifted, filters) if shifted else ""
-
-
-@etag(lambda request, day: f'"{day_version(day)}"')
-def schedule_version(request: StaffRequest, day: dt.date) -> HttpResponse:
-    """Answer whether an open day view is up to date, by its ETag. One query."""
-    return HttpResponse(content_type="text/plain; charset=utf-8")

@@ -6,14 +6,16 @@ Positions count elapsed minutes, so days of 23 and 25 hours are drawn correctly;
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from clinic.core import clinic_time
 from clinic.core.clinic_time import HOUR, MINUTE, ONE_DAY
+from clinic.web.http import parse_number
 from doctors.availability import Span, usual_hours
 
 
-@dataclass(frozen=True, order=True)
-class Place:
+class Place(NamedTuple):
     """A position on the grid: minutes after its start, and a length in minutes."""
 
     minute: int
@@ -22,16 +24,21 @@ class Place:
     @property
     def css(self) -> str:
         """The classes of day.css for this place: the security policy forbids inline styles."""
-        hour, minute = divmod(self.minute, 60)
-        hours, minutes = divmod(self.minutes, 60)
-        return f"at-h{hour} at-m{minute} for-h{hours} for-m{minutes}"
+        return _css(self)
 
     def overlaps(self, other: "Place") -> bool:
         return self.minute < other.minute + other.minutes and other.minute < self.minute + self.minutes
 
 
-@dataclass(frozen=True)
-class Mark:
+@lru_cache(maxsize=4096)
+def _css(place: Place) -> str:
+    hour, minute = divmod(place.minute, 60)
+    hours, minutes = divmod(place.minutes, 60)
+    names = (("at-h", hour), ("at-m", minute), ("for-h", hours), ("for-m", minutes))
+    return " ".join(["at", *(f"{name}{number}" for name, number in names if number)])
+
+
+class Mark(NamedTuple):
     """An hour on the time axis, or the present time."""
 
     place: Place
@@ -57,6 +64,21 @@ class Grid:
             start=midnight + (min(starts) - midnight) // HOUR * HOUR,
             end=midnight - (midnight - max(ends)) // HOUR * HOUR,  # rounded up
         )
+
+    @classmethod
+    def from_text(cls, text: str, day: dt.date) -> "Grid | None":
+        """Return the grid of a date with this `text`; None for any other text."""
+        midnight, next_midnight = clinic_time.day_bounds(day)
+        match [parse_number(part) for part in text.split("-")]:
+            case [int(start), int(end)] if start < end <= 2 * (next_midnight - midnight) // MINUTE:
+                return cls(midnight + start * MINUTE, midnight + end * MINUTE)
+        return None
+
+    @property
+    def text(self) -> str:
+        """Start and end in minutes after the date's midnight, as `480-1020`."""
+        midnight, _ = clinic_time.day_bounds(clinic_time.local_date(self.start))
+        return "-".join(str((instant - midnight) // MINUTE) for instant in (self.start, self.end))
 
     @property
     def minutes(self) -> int:

@@ -1,7 +1,6 @@
 """Pages to print."""
 
 import datetime as dt
-from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -9,7 +8,7 @@ from django.utils import timezone
 
 from appointments.models import Appointment, EmergencyGrant, may_see_names
 from appointments.navigation import schedule_url
-from appointments.schedule.day import day_view
+from appointments.schedule.day import ALL_DOCTORS, DayFilters, day_view
 from appointments.schedule.day_views import filters_of
 from appointments.schedule.sheets import SPARE_LINES, next_working_day, sheets
 from clinic.core import clinic_time
@@ -19,7 +18,7 @@ from clinic.web.http import StaffRequest
 
 def schedule_print(request: StaffRequest, day: dt.date) -> HttpResponse:
     url_filters, doctor = filters_of(request)
-    day_filters = {"doctor_id": doctor and doctor.pk, "specialization": url_filters.get("specialization", "")}
+    day_filters = DayFilters(doctor.pk if doctor else None, url_filters.get("specialization", ""))
     return _print_page(request, [day], day_filters, back_url=schedule_url(day, url_filters), at=timezone.now())
 
 
@@ -38,21 +37,22 @@ def schedule_pack(request: StaffRequest) -> HttpResponse:
     grant = may_see_names(request.user, at=at)
     if grant is not None:
         AuditEntry.objects.record(Event.EMERGENCY, grant, days=[day.isoformat() for day in days])
-    return _print_page(request, days, {}, back_url=schedule_url(None, {}), at=at, grant=grant)
+    return _print_page(request, days, ALL_DOCTORS, back_url=schedule_url(None, {}), at=at, grant=grant)
 
 
 def _print_page(
     request: StaffRequest,
     days: list[dt.date],
-    filters: dict[str, Any],
+    filters: DayFilters,
     *,
     back_url: str,
     at: dt.datetime,
     grant: EmergencyGrant | None = None,
 ) -> HttpResponse:
-    printed, doctor_id = [str(day) for day in days], filters.get("doctor_id")
-    AuditEntry.objects.record(Event.READ, Appointment, printed=printed, doctor=doctor_id)
-    views = [day_view(day, user=request.user, at=at, shows_names=grant is not None, **filters) for day in days]
+    printed = [str(day) for day in days]
+    AuditEntry.objects.record(Event.READ, Appointment, printed=printed, doctor=filters.doctor_id)
+    shows_names = grant is not None
+    views = [day_view(day, user=request.user, at=at, filters=filters, shows_names=shows_names) for day in days]
     context = {
         "days": days,
         "sheets": [sheet for view in views for sheet in sheets(view)],

@@ -2,17 +2,18 @@
 
 import datetime as dt
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from appointments.availability.search import with_gap
 from appointments.models import Appointment
 from appointments.schedule.blocks import ColumnRow, Viewer, read_rows, status_counts
 from appointments.schedule.columns import Column, ColumnBuilder
-from appointments.schedule.day import version_of
 from appointments.schedule.grid import Grid, Mark, Place, side_by_side
+from appointments.schedule.versions import Versions, week_versions
 from appointments.statuses import Status
 from clinic.core import clinic_time
 from clinic.core.clinic_time import ONE_DAY
@@ -23,7 +24,7 @@ from doctors.models import Doctor
 
 @dataclass(frozen=True)
 class Week:
-    """One doctor's week, as it stands at `at`. `version` is that of the day view of `version_date`."""
+    """One doctor's week, as it stands at `at`."""
 
     doctor: Doctor
     dates: list[dt.date]  # Monday to Sunday within the calendar, also those without a column
@@ -31,8 +32,7 @@ class Week:
     axis: Grid  # that of a date without a clock change
     columns: list[Column]
     doctors: list[Doctor]  # to choose from
-    version_date: dt.date
-    version: str
+    versions: Versions
 
     @property
     def today(self) -> dt.date:
@@ -55,25 +55,28 @@ class Week:
         return next((column.now for column in self.columns if column.date == self.today), None)
 
 
-def week_view(doctor: Doctor, day: dt.date, *, user: Any, at: dt.datetime | None = None) -> Week:
-    """Return what a user sees of the doctor's week that contains `day`. Always five queries.
+def week_view(
+    doctor: Doctor, day: dt.date, *, user: Any, at: dt.datetime | None = None, versions: Versions | None = None
+) -> Week:
+    """Return what a user sees of the doctor's week that contains `day`. Five queries, one more without `versions`.
 
     Saturday and Sunday have a column only if the doctor works or has appointments.
     """
     at = at or timezone.now()
-    all_doctors = list(Doctor.objects.all())  # before the appointments: a booking in between shows as a change
-    dates = dates_of_week(day)
+    viewer, dates = Viewer(user), dates_of_week(day)
+    versions = versions or week_versions(doctor, dates, viewer, at=at)
     rows = _read(doctor, dates)
     availability = load_availability([doctor.pk], dates[0], dates[-1])[doctor.pk]
     grids = side_by_side(_drawn_spans(doctor, dates, rows, availability))
     axis = next(grid for date, grid in grids.items() if _has_24_hours(date))
-    viewer = Viewer(user)
-    columns = [ColumnBuilder(viewer, grid, at=at).column(doctor, rows, availability) for grid in grids.values()]
-    columns = [_with_own_marks(column, axis) for column in columns]
-    version_date = min(max(clinic_time.today(at=at), dates[0]), dates[-1])
-    version = version_of(all_doctors, version_date, at=at)
-    doctors = [each for each in all_doctors if each.is_active or each.pk == doctor.pk]
-    return Week(doctor, dates, at, axis, columns, doctors, version_date, version)
+
+    def column(date: dt.date, grid: Grid) -> Column:
+        builder = ColumnBuilder(viewer, grid, at=at)
+        return Column(builder, doctor, rows, availability.opening_on(date), marks=_own_marks(grid, axis))
+
+    columns = [column(date, grid) for date, grid in grids.items()]
+    doctors = list(Doctor.objects.filter(Q(is_active=True) | Q(pk=doctor.pk)))
+    return Week(doctor, dates, at, axis, columns, doctors, versions)
 
 
 def dates_of_week(day: dt.date) -> list[dt.date]:
@@ -111,7 +114,7 @@ def _has_24_hours(day: dt.date) -> bool:
     return end - start == ONE_DAY
 
 
-def _with_own_marks(column: Column, axis: Grid) -> Column:
-    """Return the column with its own hour marks, if they differ from those of the time axis."""
-    marks = list(column.grid.hour_marks())
-    return column if marks == list(axis.hour_marks()) else replace(column, marks=marks)
+def _own_marks(grid: Grid, axis: Grid) -> list[Mark]:
+    """Return the hour marks of a column; none if they are those of the time axis."""
+    marks = list(grid.hour_marks())
+    return [] if marks == list(axis.hour_marks()) else marks

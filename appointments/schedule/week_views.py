@@ -6,10 +6,15 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
-from appointments.navigation import schedule_url, week_url
+from appointments.navigation import week_url
+from appointments.schedule.blocks import Viewer
 from appointments.schedule.day_views import picked_date
-from appointments.schedule.week import Week, week_view
+from appointments.schedule.drawing import draw_week
+from appointments.schedule.refresh import Page, seconds_to_redraw
+from appointments.schedule.versions import week_versions
+from appointments.schedule.week import Week, dates_of_week, week_view
 from clinic.core import clinic_time
 from clinic.web.http import StaffRequest, parse_number
 from doctors.models import Doctor
@@ -23,17 +28,19 @@ def doctor_week_now(request: StaffRequest, pk: int) -> HttpResponse:
 
 
 def doctor_week(request: StaffRequest, pk: int, day: dt.date) -> HttpResponse:
-    """Show a doctor's week. The page's own refresh gets only the week; its buttons get all, for the messages."""
-    week = week_view(get_object_or_404(Doctor, pk=pk), day, user=request.user)
-    context = {
-        "week": week,
-        "here": week_url(pk, day),
-        "columns": [(column, schedule_url(column.date, {"doctor": str(pk)})) for column in week.columns],
-        "moving": None,
-    }
-    if request.htmx and request.htmx.trigger != "answers":
-        return render(request, "appointments/schedule/_week.html", context)
-    return render(request, "appointments/schedule/doctor_week.html", context | {"day": day} | _navigation(week))
+    """Show a doctor's week. The page's own refresh gets the week if it has changed; its buttons get the whole page."""
+    doctor, now = get_object_or_404(Doctor, pk=pk), timezone.now()
+    page = Page(request, week_versions(doctor, dates_of_week(day), Viewer(request.user), at=now))
+    if page.is_current:
+        return page.not_modified()
+    week = week_view(doctor, day, user=request.user, at=now, versions=page.versions)
+    here = week_url(pk, day)
+    redraw_seconds = seconds_to_redraw(now) if week.today in week.dates else None
+    drawn = draw_week(week, here=here, redraw_seconds=redraw_seconds)
+    if page.is_refresh:
+        return page.answer(drawn)
+    context = {"week": week, "here": here, "drawn": drawn, "moving": None, "day": day}
+    return render(request, "appointments/schedule/doctor_week.html", context | _navigation(week))
 
 
 def _navigation(week: Week) -> dict[str, Any]:

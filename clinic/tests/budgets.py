@@ -32,7 +32,6 @@ BUDGETS = {
     "appointments:schedule_print": Budget(9, 295),
     "appointments:schedule_print_next": Budget(14, 148),
     "appointments:schedule_pack": Budget(19, 439),
-    "appointments:schedule_version": Budget(3, 0),
     "appointments:doctor_week_now": Budget(4, 0),
     "appointments:doctor_week": Budget(9, 39),
     "appointments:calendar_feed_edit": Budget(6, 9),

@@ -97,7 +97,6 @@ TABLE = {
     "appointments:schedule_print": page("/schedule/2026-11-24/print/", get=STAFF),
     "appointments:schedule_print_next": page("/schedule/next/print/", get=STAFF),
     "appointments:schedule_pack": page("/schedule/pack/", get=STAFF),
-    "appointments:schedule_version": page("/schedule/2026-11-24/version/", get=SIGNED_IN),
     "appointments:doctor_week_now": page("/doctors/{doctor}/week/", get=STAFF),
     "appointments:doctor_week": page("/doctors/{doctor}/week/2026-11-24/", get=STAFF),
     "appointments:calendar_feed_edit": page(

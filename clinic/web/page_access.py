@@ -52,7 +52,6 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:schedule_print": {"GET": ("appointments.view_schedule",)},
     "appointments:schedule_pack": {"GET": ("appointments.view_schedule",)},
     # It is polled often, and only says that something has changed, not what.
-    "appointments:schedule_version": {"GET": SIGNED_IN},
     "appointments:schedule_print_next": {"GET": ("appointments.view_schedule",)},
     "appointments:doctor_week_now": {"GET": ("appointments.view_schedule",)},
     "appointments:doctor_week": {"GET": ("appointments.view_schedule",)},

@@ -11,7 +11,7 @@ from clinic.web.page_access import PUBLIC, methods_of
 from clinic.web.saved_forms import save_form, save_sent_form
 
 # Requests that scripts make without user activity. Requests for parts of pages are marked by a header.
-BACKGROUND_PAGES = frozenset({"appointments:schedule_version", "session_left", "session_stay", "form_keep"})
+BACKGROUND_PAGES = frozenset({"session_left", "session_stay", "form_keep"})
 BACKGROUND = "X-Background"
 
 

@@ -19,7 +19,7 @@ from doctors.querysets import DoctorQuerySet
 class Doctor(ProtectedRecord, AuditedRecord):
     """A person who sees patients and has one diary.
 
-    `diary_version` counts the diary's changes, and `schedule_version` those of the record, the hours, leave and closures.
+    `diary_version` counts changes of the diary, and `schedule_version` those of the record, hours, leave and closures.
     """
 
     full_name = models.CharField(max_length=100, validators=[names.check_name])

@@ -1,0 +1,73 @@
+"""The refresh of an open page of the schedule: docs/decisions/022-refresh.md."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.http import HttpResponse, HttpResponseNotModified
+
+from appointments.availability.search import BEGIN_STEP
+from appointments.schedule.versions import Versions
+from clinic.web.http import StaffRequest, parse_number
+from clinic.web.session_limits import BACKGROUND
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the browser shows, by the headers of its request, and the versions of what it should show.
+
+    `If-None-Match` has the ETag of the versions that it shows. `X-Shown-Columns` has the grid and the columns, as
+    `480-1020,12:90210,13:0`: start and end, then doctors with their versions.
+    """
+
+    request: StaffRequest
+    versions: Versions
+
+    @property
+    def is_refresh(self) -> bool:
+        return BACKGROUND in self.request.headers
+
+    @property
+    def is_current(self) -> bool:
+        return self.is_refresh and self._etag == self.versions.etag
+
+    @property
+    def grid_text(self) -> str:
+        return self._shown[0]
+
+    def changed_columns(self) -> list[int] | None:
+        """Return the doctors whose columns the browser has to replace; None if something else has changed, too."""
+        if not self.is_refresh or not self._etag.startswith(f'"{self.versions.rest}-'):
+            return None
+        columns = dict(_number_pair(part) for part in self._shown[1:])
+        if columns.keys() != self.versions.columns.keys():
+            return None
+        return [pk for pk, version in self.versions.columns.items() if columns[pk] != version]
+
+    @property
+    def _etag(self) -> str:
+        return self.request.headers.get("If-None-Match", "")
+
+    @property
+    def _shown(self) -> list[str]:
+        return self.request.headers.get("X-Shown-Columns", "").split(",")
+
+    def not_modified(self) -> HttpResponse:
+        return self._with_etag(HttpResponseNotModified())
+
+    def answer(self, html: str) -> HttpResponse:
+        return self._with_etag(HttpResponse(html))
+
+    def _with_etag(self, response: HttpResponse) -> HttpResponse:
+        response["ETag"] = self.versions.etag
+        return response
+
+
+def _number_pair(text: str) -> tuple[int | None, int | None]:
+    first, _colon, second = text.partition(":")
+    return parse_number(first), parse_number(second)
+
+
+def seconds_to_redraw(at: dt.datetime) -> int:
+    """Return after how many seconds a page with today changes by itself, as free times pass: at full five minutes."""
+    step = int(BEGIN_STEP.total_seconds())
+    return step - int(at.timestamp()) % step

@@ -2,8 +2,8 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import NamedTuple, Protocol
+from functools import lru_cache
+from typing import Protocol
 
 from appointments import rules
 from appointments.permissions import undo_asks_for
@@ -52,27 +52,13 @@ ACTIONS = (
 )
 
 
-class DrawnButton(NamedTuple):
-    """The end of the button's address, its keyboard shortcut, label and class."""
-
-    path: str
-    key: str
-    label: str
-    css: str = ""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: there are few, and pages look them up often
 class Buttons:
     """What a user may do now: actions, the next step first; undo the last one; move or cancel."""
 
     actions: tuple[Action, ...]
     can_undo: bool
     can_change: bool
-
-    @cached_property
-    def drawn(self) -> tuple[DrawnButton, ...]:
-        undo = (DrawnButton("undo/", "u", "Undo", "undo"),) if self.can_undo else ()
-        return *(DrawnButton(action.path, action.key, action.label) for action in self.actions), *undo
 
 
 def buttons_of(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> Buttons:

@@ -7,6 +7,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from appointments.models import Appointment, DisplacedAppointment, ScheduleChange
 from appointments.querysets import AppointmentQuerySet
@@ -89,11 +90,22 @@ def record_displaced_read(appointments: list[Appointment]) -> None:
 
 
 def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[ScheduleChange]:
-    """Return the worklists on which the user has something to do, rebooking before informing. One query, or none."""
+    """Return the worklists on which the user has something to do, those with appointments to rebook first.
+
+    `to_rebook` and `to_inform` count them. At most two queries.
+    """
+    at = at or timezone.now()
     if not user.has_perm("appointments.change_appointment"):
         return []
-    changes: list[Any] = list(ScheduleChange.objects.unfinished(at=at))
-    return sorted(changes, key=lambda change: not change.to_rebook)
+    displaced = DisplacedAppointment.objects.recent(at=at)
+    if not displaced.exists():  # on most days; the next query costs a lot
+        return []
+    changes: dict[int, Any] = {}
+    for each in displaced.unfinished(at=at).select_related("change").order_by("start_time", "change"):
+        change = changes.setdefault(each.change_id, each.change)
+        change.to_rebook = getattr(change, "to_rebook", 0) + each.is_to_rebook
+        change.to_inform = getattr(change, "to_inform", 0) + (each.informed_at is None)
+    return sorted(changes.values(), key=lambda change: not change.to_rebook)
 
 
 def unfinished_displacement_of(

@@ -20,34 +20,32 @@ if TYPE_CHECKING:
 _MAX_OPEN = dt.timedelta(days=90)  # appointments whose old time is longer ago leave the worklists
 
 
-def _is_unmoved(path: str = "") -> models.Q:
-    """Return the condition for an appointment still where it was; `path` leads to its displacement in a query."""
-    return models.Q(
-        (f"{path}appointment__doctor", models.F(f"{path}doctor")),
-        (f"{path}appointment__start_time", models.F(f"{path}start_time")),
-        (f"{path}appointment__status__in", sorted(MOVABLE)),
-    )
+# The appointment is still where it was.
+_IS_UNMOVED = models.Q(
+    appointment__doctor=models.F("doctor"),
+    appointment__start_time=models.F("start_time"),
+    appointment__status__in=sorted(MOVABLE),
+)
 
 
-def _is_to_rebook(at: dt.datetime, path: str = "") -> models.Q:
+def _is_to_rebook(at: dt.datetime) -> models.Q:
     """Return the condition for appointments still to be moved or cancelled: coming, or with a patient waiting."""
     today, _ = clinic_time.day_bounds(clinic_time.local_date(at))
-    is_to_come = models.Q((f"{path}appointment__end_time__gt", at))
-    is_waiting = models.Q((f"{path}appointment__status", Status.ARRIVED), (f"{path}start_time__gte", today))
-    return models.Q((f"{path}reinstated", False)) & _is_unmoved(path) & (is_to_come | is_waiting)
+    is_to_come = models.Q(appointment__end_time__gt=at)
+    is_waiting = models.Q(appointment__status=Status.ARRIVED, start_time__gte=today)
+    return models.Q(reinstated=False) & _IS_UNMOVED & (is_to_come | is_waiting)
 
 
-def _is_to_inform(at: dt.datetime, path: str = "") -> models.Q:
-    """Return the condition for patients still to be informed, before the old or the new time."""
+def _is_changed(at: dt.datetime) -> models.Q:
+    """Return the condition for appointments that are no longer as the patient knows, before the old or new time."""
     today, _ = clinic_time.day_bounds(clinic_time.local_date(at))
-    start, old_start = f"{path}appointment__start_time", models.F(f"{path}start_time")
-    doctor, old_doctor = f"{path}appointment__doctor", models.F(f"{path}doctor")
-    is_elsewhere = models.Q((f"{start}__lt", old_start)) | models.Q((f"{start}__gt", old_start))
-    is_elsewhere |= models.Q((f"{doctor}__lt", old_doctor)) | models.Q((f"{doctor}__gt", old_doctor))
-    is_in_time = models.Q((f"{path}start_time__gte", today)) | models.Q((f"{start}__gt", at))
-    is_cancelled = models.Q((f"{path}appointment__status", Status.CANCELLED))
-    is_changed = (is_elsewhere | is_cancelled | models.Q((f"{path}reinstated", True))) & is_in_time
-    return models.Q((f"{path}informed_at", None)) & (is_changed | _is_to_rebook(at, path))
+    is_elsewhere = models.Q(appointment__start_time__lt=models.F("start_time"))
+    is_elsewhere |= models.Q(appointment__start_time__gt=models.F("start_time"))
+    is_elsewhere |= models.Q(appointment__doctor__lt=models.F("doctor"))
+    is_elsewhere |= models.Q(appointment__doctor__gt=models.F("doctor"))
+    is_in_time = models.Q(start_time__gte=today) | models.Q(appointment__start_time__gt=at)
+    is_cancelled = models.Q(appointment__status=Status.CANCELLED)
+    return (is_elsewhere | is_cancelled | models.Q(reinstated=True)) & is_in_time
 
 
 class DisplacedAppointmentQuerySet(models.QuerySet["DisplacedAppointment"]):
@@ -55,23 +53,17 @@ class DisplacedAppointmentQuerySet(models.QuerySet["DisplacedAppointment"]):
         """Return those still to be moved or cancelled, at `at` (default now)."""
         return self.filter(_is_to_rebook(at or timezone.now()))
 
+    def recent(self, *, at: dt.datetime) -> "DisplacedAppointmentQuerySet":
+        """Return those that may be on a worklist, without a look at their appointments."""
+        is_open = models.Q(reinstated=False) | models.Q(informed_at=None)
+        return self.filter(is_open, start_time__gt=at - _MAX_OPEN)
+
     def unfinished(self, *, at: dt.datetime | None = None) -> "DisplacedAppointmentQuerySet":
-        """Return those to be moved or cancelled, or whose patients are to be informed, at `at` (default now)."""
+        """Return those to be moved or cancelled, which `is_to_rebook` says, or whose patients are to be informed."""
         at = at or timezone.now()
-        return self.filter(_is_to_rebook(at) | _is_to_inform(at))
-
-
-class ScheduleChangeQuerySet(models.QuerySet["ScheduleChange"]):
-    def unfinished(self, *, at: dt.datetime | None = None) -> "ScheduleChangeQuerySet":
-        """Return those with something left to do, urgent ones first, counted in `to_rebook` and `to_inform`."""
-        at = at or timezone.now()
-        to_rebook, to_inform = _is_to_rebook(at, "displaced__"), _is_to_inform(at, "displaced__")
-        found = self.filter(displaced__start_time__gt=at - _MAX_OPEN).annotate(
-            to_rebook=models.Count("displaced", filter=to_rebook),
-            to_inform=models.Count("displaced", filter=to_inform),
-            soonest=models.Min("displaced__start_time", filter=to_rebook | to_inform),
-        )
-        return found.exclude(soonest=None).order_by("soonest", "pk")
+        is_to_rebook = models.ExpressionWrapper(_is_to_rebook(at), output_field=models.BooleanField())
+        found = self.annotate(is_to_rebook=is_to_rebook)
+        return found.filter(models.Q(is_to_rebook=True) | (models.Q(informed_at=None) & _is_changed(at)))
 
 
 class ScheduleChange(models.Model):
@@ -82,8 +74,6 @@ class ScheduleChange(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
     )
-
-    objects = ScheduleChangeQuerySet.as_manager()
 
     class Meta:
         db_table = "appointments_impact"  # its name when the table was made

@@ -20,7 +20,7 @@ from appointments.permissions import appointment_for
 from appointments.schedule.blocks import Viewer
 from appointments.schedule.columns import FreeTimeQuery
 from appointments.schedule.day import Day, DayFilters, changed_columns, counts_on, day_view
-from appointments.schedule.drawing import draw_day, draw_parts
+from appointments.schedule.drawing import draw_day, draw_doctor_options, draw_parts
 from appointments.schedule.grid import Grid
 from appointments.schedule.refresh import Page, seconds_to_redraw
 from appointments.statuses import MOVABLE
@@ -71,7 +71,9 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     if page.is_refresh:
         return page.answer(drawn)
     context = {"day": shown, "drawn": drawn, "moving": moving, "here": schedule_url(day, filters)}
-    context |= {"doctor_id": doctor and doctor.pk, **_notices(request, now), **_navigation(day, filters)}
+    options = draw_doctor_options(shown.doctors, chosen=day_filters.doctor_id)
+    context |= {"doctor_id": day_filters.doctor_id, "doctor_options": options}
+    context |= {**_notices(request, now), **_navigation(day, filters)}
     return render(request, "appointments/schedule/schedule_day.html", context)
 
 
@@ -82,7 +84,7 @@ def _changed_parts(page: Page, day: dt.date, filters: DayFilters, *, at: dt.date
     if changed is None or grid is None:
         return None
     columns = changed_columns(day, changed, grid, user=page.request.user, at=at, versions=page.versions)
-    return None if columns is None else draw_parts(day, columns, counts=counts_on(day, filters))
+    return None if columns is None else draw_parts(columns, counts=counts_on(day, filters))
 
 
 def filters_of(request: StaffRequest) -> tuple[dict[str, str], Doctor | None]:

@@ -1,32 +1,33 @@
 """Draws the day and the week; what a column shows beside appointments is drawn once for many requests."""
 
-import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 
-from appointments.detail.buttons import DrawnButton
+from appointments import navigation
+from appointments.detail.buttons import Buttons
 from appointments.models import Appointment
 from appointments.navigation import schedule_url, urls_by_id
 from appointments.schedule.blocks import Block, Remarks
-from appointments.schedule.columns import Column, FreeBlock
+from appointments.schedule.columns import Column
 from appointments.schedule.day import Day
 from appointments.schedule.keeping import keep
 from appointments.schedule.week import Week
 from appointments.statuses import Status
 from clinic.html.drawing import draw
+from doctors.models import Doctor
 
 TEMPLATES = "appointments/schedule"
 
 
 class Background(NamedTuple):
-    """What a column shows beside appointments, as HTML. `booked_share` is in percent."""
+    """What a column shows beside appointments, as HTML: its head, and in its lane free and unavailable time."""
 
-    html: str
-    next_free: FreeBlock | None
-    booked_share: int | None
+    head: str
+    lane: str
 
 
 class DrawnBlock(NamedTuple):
@@ -45,9 +46,10 @@ class DrawnBlock(NamedTuple):
     chip: str  # the class of the status
     version: int
     can_change: bool
+    title: str
     since: tuple[int, str] | None
     exception: str
-    buttons: Sequence[DrawnButton]
+    buttons: str  # HTML
 
 
 class DrawnColumn(NamedTuple):
@@ -77,10 +79,26 @@ def _drawn_block(block: Block) -> DrawnBlock:
         chip,
         block.version,
         buttons.can_change,
+        " · ".join(filter(None, (f"{block.time}–{block.until} {patient.name}", block.status.label, patient.phone))),
         _since(block.remarks),
         block.remarks.exception,
-        buttons.drawn,
+        _drawn_buttons(buttons, block.url, block.version),
     )
+
+
+def _drawn_buttons(buttons: Buttons, url: str, version: int) -> str:
+    """Return the HTML of an appointment's buttons; `url` is made of the portal's address and a number."""
+    return _button_pattern(buttons).replace(_URL, url).replace(_VERSION, str(version))
+
+
+_URL, _VERSION = "[url]", "[version]"
+
+
+@lru_cache(maxsize=1024)
+def _button_pattern(buttons: Buttons) -> str:
+    if not (buttons.actions or buttons.can_undo):
+        return ""
+    return str(draw(f"{TEMPLATES}/_buttons.jinja", buttons=buttons, url=_URL, version=_VERSION))
 
 
 def _since(remarks: Remarks) -> tuple[int, str] | None:
@@ -91,21 +109,22 @@ def _since(remarks: Remarks) -> tuple[int, str] | None:
 
 def draw_day(day: Day, *, moving: Appointment | None, is_list: bool, listed: list[Block], **context: Any) -> SafeString:
     """Return the part of the page that its refresh replaces."""
-    columns = [] if is_list else draw_columns(day.columns, is_moving=moving is not None)
-    context |= _links(day.date) | {"moving": moving and moving.pk, "is_list": is_list}
-    context["blocks"] = list(map(_drawn_block, listed))
+    columns = [] if is_list else _draw_columns(day.columns, is_moving=moving is not None)
+    context |= {"moving": moving and moving.pk, "is_list": is_list, "blocks": list(map(_drawn_block, listed))}
     return draw(f"{TEMPLATES}/_day.jinja", day=day, columns=columns, **context)
 
 
-def draw_parts(day: dt.date, columns: Iterable[Column], *, counts: list[tuple[Status, int]]) -> SafeString:
+def draw_parts(columns: Iterable[Column], *, counts: list[tuple[Status, int]]) -> SafeString:
     """Return what has changed in a page that shows all other columns already: elements to be replaced by their ids."""
-    drawn = draw_columns(columns)
-    return draw(f"{TEMPLATES}/_day_parts.jinja", columns=drawn, counts=counts, moving=None, **_links(day))
+    return draw(f"{TEMPLATES}/_day_parts.jinja", columns=_draw_columns(columns), counts=counts, moving=None)
 
 
 def draw_week(week: Week, **context: Any) -> SafeString:
-    columns = [(drawn, _day_link(drawn.column, week)) for drawn in draw_columns(week.columns)]
-    return draw(f"{TEMPLATES}/_week.jinja", week=week, columns=columns, moving=None, **context)
+    columns = [_draw_column(column, _week_background(column, week)) for column in week.columns]
+    links = [_day_link(column, week) for column in week.columns]
+    return draw(
+        f"{TEMPLATES}/_week.jinja", week=week, columns=list(zip(columns, links, strict=True)), moving=None, **context
+    )
 
 
 class DayLink(NamedTuple):
@@ -124,32 +143,27 @@ def _day_link(column: Column, week: Week) -> DayLink:
     return DayLink(url, chip, head, title, column.date == week.today)
 
 
-def _links(day: dt.date) -> dict[str, Callable[[int], str]]:
-    return {
-        "doctor_url": urls_by_id("doctors:doctor_detail"),
-        "week_url": urls_by_id("appointments:doctor_week", day),
-    }
+def draw_doctor_options(doctors: Iterable[Doctor], *, chosen: int | None) -> SafeString:
+    options = [(doctor.pk, doctor.full_name) for doctor in doctors]
+    return draw(f"{TEMPLATES}/_options.jinja", options=options, chosen=chosen)
 
 
-def draw_columns(columns: Iterable[Column], *, is_moving: bool = False) -> list[DrawnColumn]:
-    """Return the columns with their backgrounds: kept ones, unless they offer times to move an appointment to."""
-    columns = list(columns)
-    backgrounds = _kept_backgrounds([] if is_moving else columns)
-    return [
-        DrawnColumn(
-            column,
-            backgrounds.get(column.doctor.pk) or _drawn_background(column, is_moving=is_moving),
-            list(map(_drawn_block, column.blocks)),
-        )
-        for column in columns
-    ]
+def _draw_columns(columns: Iterable[Column], *, is_moving: bool = False) -> list[DrawnColumn]:
+    """Return a day's columns with their backgrounds: kept ones, unless they offer times to move an appointment to."""
+    by_doctor = {column.doctor.pk: column for column in columns}
+
+    def backgrounds(doctor_ids: Iterable[int]) -> dict[int, Background]:
+        draw_background = _DayBackgrounds(is_moving=is_moving)
+        return {pk: draw_background(by_doctor[pk]) for pk in doctor_ids}
+
+    known = [] if is_moving else [pk for pk, column in by_doctor.items() if column.version is not None]
+    drawn = keep({pk: _key(by_doctor[pk]) for pk in known}, backgrounds)
+    drawn |= backgrounds(by_doctor.keys() - drawn.keys())
+    return [_draw_column(column, drawn[pk]) for pk, column in by_doctor.items()]
 
 
-def _kept_backgrounds(columns: list[Column]) -> dict[int, Background]:
-    """Return the backgrounds of the columns with a version, by doctor."""
-    by_doctor = {column.doctor.pk: column for column in columns if column.version is not None}
-    keys = {pk: _key(column) for pk, column in by_doctor.items()}
-    return keep(keys, lambda missing: {pk: _drawn_background(by_doctor[pk]) for pk in missing})
+def _draw_column(column: Column, background: Background) -> DrawnColumn:
+    return DrawnColumn(column, background, list(map(_drawn_block, column.blocks)))
 
 
 def _key(column: Column) -> tuple[Any, ...]:
@@ -161,6 +175,33 @@ def _key(column: Column) -> tuple[Any, ...]:
     return ("background", doctor.pk, *versions, column.date, clock, column.grid, *rights)
 
 
-def _drawn_background(column: Column, *, is_moving: bool = False) -> Background:
-    html = draw(f"{TEMPLATES}/_background.jinja", free=column.free, unavailable=column.unavailable, is_moving=is_moving)
-    return Background(str(html), column.next_free, column.booked_share)
+class _DayBackgrounds:
+    """Draws the backgrounds of a day's columns."""
+
+    def __init__(self, *, is_moving: bool) -> None:
+        self.is_moving = is_moving
+        self.doctor_url = urls_by_id("doctors:doctor_detail")
+
+    def __call__(self, column: Column) -> Background:
+        doctor = column.doctor
+        week_url = "" if self.is_moving else navigation.week_url(doctor.pk, column.date)
+        head = draw(
+            f"{TEMPLATES}/_day_head.jinja",
+            column=column,
+            url=self.doctor_url(doctor.pk),
+            week_url=week_url,
+            is_moving=self.is_moving,
+            key=doctor.pk,
+        )
+        return Background(str(head), _drawn_lane(column, is_moving=self.is_moving))
+
+
+def _week_background(column: Column, week: Week) -> Background:
+    link = _day_link(column, week)
+    head = draw(f"{TEMPLATES}/_week_head.jinja", column=column, link=link, is_moving=False, key=column.date)
+    return Background(str(head), _drawn_lane(column, is_moving=False))
+
+
+def _drawn_lane(column: Column, *, is_moving: bool) -> str:
+    template = f"{TEMPLATES}/_lane_background.jinja"
+    return str(draw(template, free=column.free, unavailable=column.unavailable, is_moving=is_moving))

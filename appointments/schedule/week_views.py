@@ -11,7 +11,7 @@ from django.utils import timezone
 from appointments.navigation import week_url
 from appointments.schedule.blocks import Viewer
 from appointments.schedule.day_views import picked_date
-from appointments.schedule.drawing import draw_week
+from appointments.schedule.drawing import draw_doctor_options, draw_week
 from appointments.schedule.refresh import Page, seconds_to_redraw
 from appointments.schedule.versions import week_versions
 from appointments.schedule.week import Week, dates_of_week, week_view
@@ -39,7 +39,8 @@ def doctor_week(request: StaffRequest, pk: int, day: dt.date) -> HttpResponse:
     drawn = draw_week(week, here=here, redraw_seconds=redraw_seconds)
     if page.is_refresh:
         return page.answer(drawn)
-    context = {"week": week, "here": here, "drawn": drawn, "moving": None, "day": day}
+    options = draw_doctor_options(week.doctors, chosen=pk)
+    context = {"doctor_options": options, "week": week, "here": here, "drawn": drawn, "moving": None, "day": day}
     return render(request, "appointments/schedule/doctor_week.html", context | _navigation(week))
 
 

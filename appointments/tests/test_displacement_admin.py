@@ -2,7 +2,7 @@
 
 import pytest
 
-from appointments.models import ScheduleChange
+from appointments.models import DisplacedAppointment, ScheduleChange
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from doctors.models import Closure, Doctor, Leave, Timetable
@@ -122,7 +122,7 @@ def test_bulk_reactivation_clears_the_doctors_worklist(in_admin, okafor, booked)
 
     in_admin.post(f"{ADMIN}/doctor/", {"action": "reactivate", "_selected_action": [okafor.pk]})
 
-    assert not ScheduleChange.objects.unfinished().exists()
+    assert not DisplacedAppointment.objects.unfinished().exists()
 
 
 def test_hours_are_deleted_on_their_own_page_only(in_admin, okafor):
@@ -150,7 +150,7 @@ def test_deleted_leave_clears_its_worklist(in_admin, okafor, booked, isolated):
                 )
 
             assert not Leave.objects.exists()
-            assert not ScheduleChange.objects.unfinished().exists()
+            assert not DisplacedAppointment.objects.unfinished().exists()
 
 
 def test_form_that_only_shows_affected_appointments_writes_nothing(in_admin, okafor, booked):

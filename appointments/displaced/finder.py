@@ -101,7 +101,8 @@ def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[Schedule
     if not displaced.exists():  # on most days; the next query costs a lot
         return []
     changes: dict[int, Any] = {}
-    for each in displaced.unfinished(at=at).select_related("change").order_by("start_time", "change"):
+    unfinished: Any = displaced.unfinished(at=at).select_related("change").order_by("start_time", "change")
+    for each in unfinished:
         change = changes.setdefault(each.change_id, each.change)
         change.to_rebook = getattr(change, "to_rebook", 0) + each.is_to_rebook
         change.to_inform = getattr(change, "to_inform", 0) + (each.informed_at is None)

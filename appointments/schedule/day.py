@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from django.db.models import Count
@@ -19,7 +20,7 @@ from appointments.schedule.blocks import Block, ColumnRow, Viewer, read_rows, st
 from appointments.schedule.columns import ANY_TIME, Column, ColumnBuilder, FreeTimeQuery
 from appointments.schedule.grid import Grid, Mark, Place
 from appointments.schedule.keeping import keep
-from appointments.schedule.versions import Versions, day_versions
+from appointments.schedule.versions import SHOWN_OF_DOCTOR, Versions, day_versions, doctors_on
 from appointments.statuses import Status
 from clinic.core import clinic_time
 from doctors.availability import Opening
@@ -91,12 +92,25 @@ class DayFilters:
     def suits(self, doctor: Doctor) -> bool:
         return self.doctor_id in (None, doctor.pk) and self.specialization in ("", doctor.specialization)
 
-    def versions(self, day: dt.date, viewer: Viewer, *, at: dt.datetime, free_time: FreeTimeQuery) -> Versions:
+    def versions(self, day: dt.date, viewer: Viewer, *, moving: Appointment | None, at: dt.datetime) -> Versions:
         """Return the versions of what is shown. One query."""
-        moving = free_time.moving
-        if moving is not None:  # the patient may be booked with any doctor
-            return day_versions(day, viewer, at=at, more=(self.doctor_id, self.specialization, moving.version))
-        return day_versions(day, viewer, at=at, doctor_id=self.doctor_id, specialization=self.specialization)
+        doctors = doctors_on(day).order_by()
+        if moving is None and self.doctor_id is not None:
+            doctors = doctors.filter(pk=self.doctor_id)
+        if moving is None and self.specialization:
+            doctors = doctors.specialized_in(self.specialization)
+        return day_versions(doctors.values_list(*SHOWN_OF_DOCTOR), viewer, at=at, more=self._more(moving))
+
+    def versions_of(
+        self, doctors: Iterable[Doctor], viewer: Viewer, *, moving: Appointment | None, at: dt.datetime
+    ) -> Versions:
+        """Return the same from all doctors of `doctors_on`."""
+        shown = doctors if moving is not None else filter(self.suits, doctors)
+        return day_versions(map(attrgetter(*SHOWN_OF_DOCTOR), shown), viewer, at=at, more=self._more(moving))
+
+    def _more(self, moving: Appointment | None) -> Any:
+        """Return what else is shown for an appointment that is moved: its patient may be booked with any doctor."""
+        return "" if moving is None else (self.doctor_id, self.specialization, moving.version)
 
     def appointments(self) -> AppointmentQuerySet:
         found = Appointment.objects.all()
@@ -116,17 +130,16 @@ def day_view(
     free_time: FreeTimeQuery = ANY_TIME,
     shows_names: bool = False,
     at: dt.datetime | None = None,
-    versions: Versions | None = None,
 ) -> Day:
     """Return what a user sees of a day, for all doctors, one, or one specialization.
 
     The user's own column comes first, the others in order of the doctors' names. `shows_names` is for emergency access.
-    Two queries, one more without `versions`, and three more for doctors whose hours are not kept in memory.
+    Two queries, and three more for doctors whose hours are not kept in memory.
     """
     at = at or timezone.now()
     viewer = Viewer(user, sees_all_patients=shows_names)
-    versions = versions or filters.versions(day, viewer, at=at, free_time=free_time)
-    all_doctors = list(Doctor.objects.all())
+    all_doctors = list(doctors_on(day))  # before the appointments: a booking in between shows as a change
+    versions = filters.versions_of(all_doctors, viewer, moving=free_time.moving, at=at)
     rows = _read(Appointment.objects.all(), day, all_doctors)
     doctors = _doctors_of(day, all_doctors, rows, user)
     openings = openings_on(day, doctors)

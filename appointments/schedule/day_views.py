@@ -22,7 +22,8 @@ from appointments.schedule.columns import FreeTimeQuery
 from appointments.schedule.day import Day, DayFilters, changed_columns, counts_on, day_view
 from appointments.schedule.drawing import draw_day, draw_doctor_options, draw_parts
 from appointments.schedule.grid import Grid
-from appointments.schedule.refresh import Page, seconds_to_redraw
+from appointments.schedule.refresh import ShownPage, not_modified, refreshed, seconds_to_redraw
+from appointments.schedule.versions import Versions
 from appointments.statuses import MOVABLE
 from clinic.core import clinic_time
 from clinic.web.http import StaffRequest, parse_number, redirect_or_reload
@@ -60,30 +61,34 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
         return _cannot_move(request, day, filters)
     now, free_time = timezone.now(), FreeTimeQuery.for_moving(moving)
     day_filters = DayFilters(doctor.pk if doctor else None, filters.get("specialization", ""))
-    versions = day_filters.versions(day, Viewer(request.user), at=now, free_time=free_time)
-    page = Page(request, versions)
-    if page.is_current:
-        return page.not_modified()
-    if moving is None and (parts := _changed_parts(page, day, day_filters, at=now)):
-        return page.answer(parts)
-    shown = day_view(day, user=request.user, filters=day_filters, free_time=free_time, at=now, versions=versions)
-    drawn = draw_day(shown, moving=moving, **_day_context(request, shown, filters, now))
+    page = ShownPage(request)
     if page.is_refresh:
-        return page.answer(drawn)
-    context = {"day": shown, "drawn": drawn, "moving": moving, "here": schedule_url(day, filters)}
+        versions = day_filters.versions(day, Viewer(request.user), moving=moving, at=now)
+        if page.shows(versions):
+            return not_modified(versions)
+        if moving is None and (parts := _changed_parts(page, versions, day, day_filters, at=now)):
+            return refreshed(parts, versions)
+    shown = day_view(day, user=request.user, filters=day_filters, free_time=free_time, at=now)
+    context = _day_context(request, shown, filters, now)
+    drawn = draw_day(shown, moving=moving, **context)
+    if page.is_refresh:
+        return refreshed(drawn, shown.versions)
+    context |= {"day": shown, "drawn": drawn, "moving": moving}
     options = draw_doctor_options(shown.doctors, chosen=day_filters.doctor_id)
     context |= {"doctor_id": day_filters.doctor_id, "doctor_options": options}
     context |= {**_notices(request, now), **_navigation(day, filters)}
     return render(request, "appointments/schedule/schedule_day.html", context)
 
 
-def _changed_parts(page: Page, day: dt.date, filters: DayFilters, *, at: dt.datetime) -> SafeString | None:
+def _changed_parts(
+    page: ShownPage, versions: Versions, day: dt.date, filters: DayFilters, *, at: dt.datetime
+) -> SafeString | None:
     """Return the changed columns, and the counts; None if the page has to get the whole day."""
-    changed = page.changed_columns()
+    changed = page.changed_columns(versions)
     grid = Grid.from_text(page.grid_text, day)
     if changed is None or grid is None:
         return None
-    columns = changed_columns(day, changed, grid, user=page.request.user, at=at, versions=page.versions)
+    columns = changed_columns(day, changed, grid, user=page.request.user, at=at, versions=versions)
     return None if columns is None else draw_parts(columns, counts=counts_on(day, filters))
 
 

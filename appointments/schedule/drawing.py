@@ -120,11 +120,12 @@ def draw_parts(columns: Iterable[Column], *, counts: list[tuple[Status, int]]) -
 
 
 def draw_week(week: Week, **context: Any) -> SafeString:
-    columns = [_draw_column(column, _week_background(column, week)) for column in week.columns]
     links = [_day_link(column, week) for column in week.columns]
-    return draw(
-        f"{TEMPLATES}/_week.jinja", week=week, columns=list(zip(columns, links, strict=True)), moving=None, **context
-    )
+    drawn = [
+        (_draw_column(column, _week_background(column, link)), link)
+        for column, link in zip(week.columns, links, strict=True)
+    ]
+    return draw(f"{TEMPLATES}/_week.jinja", week=week, columns=drawn, moving=None, **context)
 
 
 class DayLink(NamedTuple):
@@ -196,8 +197,7 @@ class _DayBackgrounds:
         return Background(str(head), _drawn_lane(column, is_moving=self.is_moving))
 
 
-def _week_background(column: Column, week: Week) -> Background:
-    link = _day_link(column, week)
+def _week_background(column: Column, link: DayLink) -> Background:
     head = draw(f"{TEMPLATES}/_week_head.jinja", column=column, link=link, is_moving=False, key=column.date)
     return Background(str(head), _drawn_lane(column, is_moving=False))
 

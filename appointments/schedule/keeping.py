@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, TypeVar
 
+from django.db import connection
+
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -20,8 +22,11 @@ _lock = Lock()
 def keep(keys: Mapping[K, Any], make: Callable[[list[K]], Mapping[K, V]]) -> dict[K, V]:
     """Return a value for each of `keys`: the one kept under its key, or else one that `make` returns.
 
-    Values are shared by all requests of the process, so they must not be changed.
+    Values are shared by all requests of the process, so they must not be changed. Inside a transaction nothing is kept:
+    it may read versions that are rolled back and then given to something else.
     """
+    if connection.in_atomic_block:
+        return dict(make(list(keys)))
     with _lock:
         kept = {name: _values[key] for name, key in keys.items() if key in _values}
         for name in kept:

@@ -12,36 +12,34 @@ from clinic.web.session_limits import BACKGROUND
 
 
 @dataclass(frozen=True)
-class Page:
-    """What the browser shows, by the headers of its request, and the versions of what it should show.
+class ShownPage:
+    """What the browser shows, by the headers of its request.
 
     `If-None-Match` has the ETag of the versions that it shows. `X-Shown-Columns` has the grid and the columns, as
     `480-1020,12:90210,13:0`: start and end, then doctors with their versions.
     """
 
     request: StaffRequest
-    versions: Versions
 
     @property
     def is_refresh(self) -> bool:
         return BACKGROUND in self.request.headers
 
-    @property
-    def is_current(self) -> bool:
-        return self.is_refresh and self._etag == self.versions.etag
+    def shows(self, versions: Versions) -> bool:
+        return self._etag == versions.etag
 
     @property
     def grid_text(self) -> str:
         return self._shown[0]
 
-    def changed_columns(self) -> list[int] | None:
+    def changed_columns(self, versions: Versions) -> list[int] | None:
         """Return the doctors whose columns the browser has to replace; None if something else has changed, too."""
-        if not self.is_refresh or not self._etag.startswith(f'"{self.versions.rest}-'):
+        if not self._etag.startswith(f'"{versions.rest}-'):
             return None
         columns = dict(_number_pair(part) for part in self._shown[1:])
-        if columns.keys() != self.versions.columns.keys():
+        if columns.keys() != versions.columns.keys():
             return None
-        return [pk for pk, version in self.versions.columns.items() if columns[pk] != version]
+        return [pk for pk, version in versions.columns.items() if columns[pk] != version]
 
     @property
     def _etag(self) -> str:
@@ -51,15 +49,18 @@ class Page:
     def _shown(self) -> list[str]:
         return self.request.headers.get("X-Shown-Columns", "").split(",")
 
-    def not_modified(self) -> HttpResponse:
-        return self._with_etag(HttpResponseNotModified())
 
-    def answer(self, html: str) -> HttpResponse:
-        return self._with_etag(HttpResponse(html))
+def not_modified(versions: Versions) -> HttpResponse:
+    return _with_etag(HttpResponseNotModified(), versions)
 
-    def _with_etag(self, response: HttpResponse) -> HttpResponse:
-        response["ETag"] = self.versions.etag
-        return response
+
+def refreshed(html: str, versions: Versions) -> HttpResponse:
+    return _with_etag(HttpResponse(html), versions)
+
+
+def _with_etag(response: HttpResponse, versions: Versions) -> HttpResponse:
+    response["ETag"] = versions.etag
+    return response
 
 
 def _number_pair(text: str) -> tuple[int | None, int | None]:

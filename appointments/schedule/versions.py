@@ -7,17 +7,20 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
-from django.db.models import FilteredRelation, Q
+from django.db.models import F, FilteredRelation, Q
 
 from appointments.models import DayVersion
 from appointments.schedule.blocks import Viewer
 from clinic.core import clinic_time
 from doctors.models import Doctor
+from doctors.querysets import DoctorQuerySet
 
 # What the schedule shows of a doctor. Only `schedule_version` sees names, hours, leave and closures.
 _DOCTOR = ("pk", "is_active", "usual_minutes", "gap_minutes", "schedule_version")
+SHOWN_OF_DOCTOR = (*_DOCTOR, "day_version")
 
 
 @dataclass(frozen=True)
@@ -32,33 +35,24 @@ class Versions:
         return f'"{self.rest}-{_digest(sorted(self.columns.items()))}"'
 
 
-def day_versions(
-    day: dt.date,
-    viewer: Viewer,
-    *,
-    at: dt.datetime,
-    doctor_id: int | None = None,
-    specialization: str = "",
-    more: Any = "",
-) -> Versions:
-    """Return the versions of a day for what the filters show. One query. `more` is anything else that is shown."""
+def doctors_on(day: dt.date) -> DoctorQuerySet:
+    """Return all doctors, each with the version of the appointments on a date as `day_version`, which may be None."""
     on_day = FilteredRelation("day_versions", condition=Q(day_versions__date=day))
-    doctors = Doctor.objects.annotate(on_day=on_day).order_by()
-    if doctor_id is not None:
-        doctors = doctors.filter(pk=doctor_id)
-    if specialization:
-        doctors = doctors.specialized_in(specialization)
-    rows = list(doctors.values_list(*_DOCTOR, "on_day__version"))
+    return Doctor.objects.annotate(on_day=on_day).annotate(day_version=F("on_day__version"))
+
+
+def day_versions(doctors: Iterable[tuple[Any, ...]], viewer: Viewer, *, at: dt.datetime, more: Any = "") -> Versions:
+    """Return the versions of a day from `SHOWN_OF_DOCTOR` of its doctors, and `more` that is shown."""
+    rows = sorted(doctors)
     columns = {pk: version or 0 for pk, is_active, *_doctor, version in rows if is_active}
-    rest = [tuple(row[:-1] if row[0] in columns else row) for row in rows]
-    return Versions(_rest_of(viewer, sorted(rest), more, at=at), columns)
+    rest = [row[:-1] if row[0] in columns else row for row in rows]
+    return Versions(_rest_of(viewer, rest, more, at=at), columns)
 
 
 def week_versions(doctor: Doctor, dates: Sequence[dt.date], viewer: Viewer, *, at: dt.datetime) -> Versions:
     """Return the versions of a doctor's week; a change of any date is one of the rest. One query."""
     days = DayVersion.objects.filter(doctor=doctor, date__in=dates).order_by("date").values_list("date", "version")
-    shown = [tuple(getattr(doctor, name) for name in _DOCTOR), *days]
-    return Versions(_rest_of(viewer, shown, "", at=at), {})
+    return Versions(_rest_of(viewer, [attrgetter(*_DOCTOR)(doctor), *days], "", at=at), {})
 
 
 def _rest_of(viewer: Viewer, shown: Iterable[Any], more: Any, *, at: dt.datetime) -> str:

@@ -12,7 +12,7 @@ from appointments.navigation import week_url
 from appointments.schedule.blocks import Viewer
 from appointments.schedule.day_views import picked_date
 from appointments.schedule.drawing import draw_doctor_options, draw_week
-from appointments.schedule.refresh import Page, seconds_to_redraw
+from appointments.schedule.refresh import ShownPage, not_modified, refreshed, seconds_to_redraw
 from appointments.schedule.versions import week_versions
 from appointments.schedule.week import Week, dates_of_week, week_view
 from clinic.core import clinic_time
@@ -30,15 +30,16 @@ def doctor_week_now(request: StaffRequest, pk: int) -> HttpResponse:
 def doctor_week(request: StaffRequest, pk: int, day: dt.date) -> HttpResponse:
     """Show a doctor's week. The page's own refresh gets the week if it has changed; its buttons get the whole page."""
     doctor, now = get_object_or_404(Doctor, pk=pk), timezone.now()
-    page = Page(request, week_versions(doctor, dates_of_week(day), Viewer(request.user), at=now))
-    if page.is_current:
-        return page.not_modified()
-    week = week_view(doctor, day, user=request.user, at=now, versions=page.versions)
+    page = ShownPage(request)
+    versions = week_versions(doctor, dates_of_week(day), Viewer(request.user), at=now)
+    if page.is_refresh and page.shows(versions):
+        return not_modified(versions)
+    week = week_view(doctor, day, user=request.user, at=now, versions=versions)
     here = week_url(pk, day)
     redraw_seconds = seconds_to_redraw(now) if week.today in week.dates else None
     drawn = draw_week(week, here=here, redraw_seconds=redraw_seconds)
     if page.is_refresh:
-        return page.answer(drawn)
+        return refreshed(drawn, versions)
     options = draw_doctor_options(week.doctors, chosen=pk)
     context = {"doctor_options": options, "week": week, "here": here, "drawn": drawn, "moving": None, "day": day}
     return render(request, "appointments/schedule/doctor_week.html", context | _navigation(week))

@@ -54,7 +54,7 @@ def levels(response):
 
 
 def labels(response):
-    return [action.label for action in response.context["actions"]]
+    return [action.label for action in response.context["buttons"].actions]
 
 
 def address(appointment, action=""):
@@ -132,7 +132,7 @@ def test_receptionist_is_offered_no_consultation(at_desk):
     response = at_desk.get(address(create_appointment("booked")))
 
     assert labels(response) == ["Arrived", "Attended", "No-show"]
-    assert response.context["can_change"]
+    assert response.context["buttons"].can_change
 
 
 def test_doctor_is_offered_neither_move_nor_cancel(client, doctor_user):

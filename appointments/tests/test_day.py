@@ -6,10 +6,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.db.models import QuerySet
 
+from appointments.availability.search import slot_query
+from appointments.booking.forms import slot_initial
 from appointments.models import Appointment
 from appointments.schedule.blocks import PatientDetails
 from appointments.schedule.columns import FreeTimeQuery
-from appointments.schedule.day import day_view
+from appointments.schedule.day import DayFilters, day_view
 from appointments.schedule.grid import Place
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
@@ -104,7 +106,7 @@ def test_blocks_are_placed_to_the_minute(doctor, receptionist):
 
 
 def test_position_sets_the_css_classes():
-    assert Place(127, 53).css == "at-h2 at-m7 for-h0 for-m53"
+    assert Place(127, 53).css == "at at-h2 at-m7 for-m53"
 
 
 # The clock changes
@@ -196,7 +198,7 @@ def test_day_of_one_doctor_shows_and_counts_that_doctor(doctor, receptionist):
     create_appointment(doctor, 10)
     create_appointment(DoctorFactory(full_name="Dr Silva"), 7)
 
-    day = day_view(DAY, user=receptionist, doctor_id=doctor.pk)
+    day = day_view(DAY, user=receptionist, filters=DayFilters(doctor_id=doctor.pk))
 
     assert [column.doctor for column in day.columns] == [doctor]
     assert day.counts == [(Status.BOOKED, 1)]
@@ -206,7 +208,7 @@ def test_day_of_one_doctor_shows_and_counts_that_doctor(doctor, receptionist):
 def test_day_of_a_specialization_shows_its_doctors(doctor, receptionist):
     cardiologist = DoctorFactory(specialization="Cardiology")
 
-    day = day_view(DAY, user=receptionist, specialization="Cardiology")
+    day = day_view(DAY, user=receptionist, filters=DayFilters(specialization="Cardiology"))
 
     assert [column.doctor for column in day.columns] == [cardiologist]
     assert day.specializations == ["Cardiology", "General practice"]
@@ -459,12 +461,7 @@ def test_free_time_opens_the_booking_form_filled_in(doctor, receptionist):
 
     address = urlsplit(free.url)
     assert address.path == "/appointments/book/"
-    assert parse_qs(address.query) == {
-        "doctor": [str(doctor.pk)],
-        "date": ["2026-11-24"],
-        "time": ["08:00"],
-        "minutes": ["20"],
-    }
+    assert address.query == f"{slot_query(doctor.pk, utc(2026, 11, 24, 8, 0))}&minutes=20"
 
 
 def test_free_time_with_room_for_the_default_length_omits_the_length(doctor, receptionist):
@@ -490,11 +487,8 @@ def test_link_of_a_free_time_opens_the_form_at_its_instant(settings, doctor, rec
             day = day_view(date, user=receptionist, at=LONG_AGO)
 
             for free in day.columns[0].free:
-                slot = {name: value for name, (value,) in parse_qs(free.take).items()}
-                which = int(slot["which"]) if "which" in slot else None
-                instant = clinic_time.instant_at(
-                    dt.date.fromisoformat(slot["date"]), dt.time.fromisoformat(slot["time"]), which=which
-                )
+                slot = slot_initial({name: value for name, (value,) in parse_qs(free.take).items()})
+                instant = clinic_time.instant_at(slot["date"], slot["time"], which=slot.get("which"))
                 assert instant == day.grid.start + free.place.minute * MINUTE
 
 

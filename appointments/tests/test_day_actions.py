@@ -5,12 +5,14 @@ from collections import Counter
 from html.parser import HTMLParser
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
 
-from appointments.detail import buttons as actions
-from appointments.detail.buttons import ACTIONS
+from appointments import rules
+from appointments.booking import actions
+from appointments.detail.buttons import ACTIONS, buttons_in, buttons_of
 from appointments.models import Appointment
 from appointments.schedule.day import TABS, day_view
 from appointments.statuses import Status
@@ -225,17 +227,20 @@ def test_only_movable_appointments_can_be_dragged(at_desk, okafor):
     assert (versions[f"v{movable.pk}"], versions[f"v{over.pk}"]) == ("1", None)
 
 
-def test_actions_are_decided_by_the_rules(okafor, monkeypatch):
+def test_buttons_are_decided_by_the_rules(okafor, monkeypatch):
     """Buttons and actions use the same rules."""
+    everything = frozenset({"arrive", "treat", "change"})
+    appointment = create_appointment(okafor, "arrived", at(11))
+    assert buttons_of(appointment, everything, at=at(9)).actions
+    monkeypatch.setattr(rules, "transition_obstacle", lambda *args, **kwargs: "transition")
+    buttons_in.cache_clear()
 
-    def refuse(*args, **kwargs):
-        raise actions.ValidationError("No.")
+    shown = buttons_of(appointment, everything, at=at(9))
 
-    appointment = create_appointment(okafor)
-    monkeypatch.setattr(actions.rules, "check_transition", refuse)
-
-    assert actions.actions_on(appointment, frozenset({"arrive", "treat", "change"}), at=at(9)) == []
-    assert not actions.can_undo(create_appointment(okafor, "arrived", at(11)), frozenset({"arrive"}), at=at(9))
+    buttons_in.cache_clear()
+    assert (shown.actions, shown.can_undo) == ((), False)
+    with pytest.raises(ValidationError):
+        actions.start(appointment, by=None)
 
 
 # Waiting and late
@@ -419,4 +424,4 @@ def test_user_without_a_role_has_no_buttons(okafor):
 
     (block,) = day_view(dt.date(2026, 11, 24), user=UserFactory()).listed
 
-    assert (block.buttons.actions, block.buttons.can_undo, block.buttons.can_change) == ([], False, False)
+    assert (block.buttons.actions, block.buttons.can_undo, block.buttons.can_change) == ((), False, False)

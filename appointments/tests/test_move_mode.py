@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from appointments.availability.search import slot_query
 from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.factories import UserFactory
@@ -26,12 +27,16 @@ def picking(at_desk, appointment, day=TODAY, **filters):
 
 
 def cells(response):
-    """Return the buttons that move the appointment, by label."""
-    return {
-        attrs["aria-label"]: attrs["value"]
+    """Return the buttons that move the appointment, by time and doctor."""
+    columns = response.context["day"].columns if response.context["moving"] else []
+    offered = {f"{free.time}, {column.doctor}": free.take for column in columns for free in column.free}
+    sent = [
+        attrs["value"]
         for tag, attrs in elements(response)
         if tag == "button" and attrs.get("form") == "move" and attrs.get("name") == "at"
-    }
+    ]
+    assert sent == list(offered.values())
+    return offered
 
 
 def form_of(response):
@@ -49,10 +54,10 @@ def test_free_times_are_buttons_that_move_the_appointment(at_desk, appointment, 
     response = picking(at_desk, appointment)
 
     offered = cells(response)
-    assert offered["Move to 14:30, Dr Okafor"] == f"doctor={okafor.pk}&date=2026-11-24&time=14%3A30"
+    assert offered["14:30, Dr Okafor"] == slot_query(okafor.pk, at(14, 30))
     (form,) = [attrs for tag, attrs in elements(response) if tag == "form" and attrs.get("id") == "move"]
     assert (form["method"], form["action"]) == ("post", f"/appointments/{appointment.pk}/move/")
-    assert not [href for href in links(response) if href.startswith("/appointments/book/?doctor")]
+    assert not [href for href in links(response) if href.startswith("/appointments/book/?slot")]
 
 
 def test_day_view_without_an_appointment_to_move_has_no_such_buttons(at_desk, appointment):
@@ -67,9 +72,9 @@ def test_only_times_with_room_for_the_appointment_are_offered(at_desk, appointme
 
     offered = cells(picking(at_desk, appointment))
 
-    assert [label.split()[2].strip(",") for label in offered][:3] == ["09:05", "09:30", "10:30"]
-    assert "Move to 11:00, Dr Okafor" not in offered  # 30 minutes: too short
-    assert "Move to 14:30, Dr Okafor" in offered
+    assert [label.split(",")[0] for label in offered][:3] == ["09:05", "09:30", "10:30"]
+    assert "11:00, Dr Okafor" not in offered  # 30 minutes: too short
+    assert "14:30, Dr Okafor" in offered
 
 
 def test_times_at_which_the_patient_is_elsewhere_are_not_offered(at_desk, appointment, maria):
@@ -78,10 +83,10 @@ def test_times_at_which_the_patient_is_elsewhere_are_not_offered(at_desk, appoin
 
     offered = cells(picking(at_desk, appointment))
 
-    assert "Move to 15:00, Dr Okafor" in offered
+    assert "15:00, Dr Okafor" in offered
     for time in ("13:30", "14:00", "14:30"):
-        assert f"Move to {time}, Dr Okafor" not in offered
-        assert f"Move to {time}, Dr Zola" not in offered
+        assert f"{time}, Dr Okafor" not in offered
+        assert f"{time}, Dr Zola" not in offered
 
 
 def test_its_own_time_is_offered_with_other_doctors_only(at_desk, appointment):
@@ -89,8 +94,8 @@ def test_its_own_time_is_offered_with_other_doctors_only(at_desk, appointment):
 
     offered = cells(picking(at_desk, appointment))
 
-    assert "Move to 10:00, Dr Zola" in offered
-    assert "Move to 10:00, Dr Okafor" not in offered
+    assert "10:00, Dr Zola" in offered
+    assert "10:00, Dr Okafor" not in offered
 
 
 def test_links_to_other_days_and_doctors_keep_the_appointment_to_move(at_desk, appointment, okafor):
@@ -118,7 +123,7 @@ def test_picked_time_keeps_the_length_and_shows_the_appointment(at_desk, recepti
     zola = DoctorFactory(full_name="Dr Zola")
     response = picking(at_desk, appointment, day=TOMORROW)
 
-    picked = {"at": cells(response)["Move to 14:30, Dr Zola"]}
+    picked = {"at": cells(response)["14:30, Dr Zola"]}
     moved = at_desk.post(f"/appointments/{appointment.pk}/move/", form_of(response) | picked)
 
     assert moved["Location"] == f"{TOMORROW}#v{appointment.pk}"
@@ -162,7 +167,7 @@ def test_every_button_of_a_day_works(at_desk, appointment, maria):
 def test_picked_time_taken_meanwhile_shows_the_form_with_nearest_times(at_desk, appointment, okafor):
     response = picking(at_desk, appointment)
     AppointmentFactory(doctor=okafor, start_time=at(14, 30))
-    value = cells(response)["Move to 14:30, Dr Okafor"]
+    value = cells(response)["14:30, Dr Okafor"]
 
     refused = at_desk.post(f"/appointments/{appointment.pk}/move/", form_of(response) | {"at": value})
 
@@ -183,7 +188,7 @@ def test_picked_time_taken_meanwhile_shows_the_form_with_nearest_times(at_desk, 
 @pytest.mark.both_databases
 def test_picked_time_is_refused_if_the_appointment_changed_meanwhile(at_desk, appointment):
     response = picking(at_desk, appointment)
-    sent = form_of(response) | {"at": cells(response)["Move to 14:30, Dr Okafor"]}
+    sent = form_of(response) | {"at": cells(response)["14:30, Dr Okafor"]}
     Appointment.objects.get(pk=appointment.pk).save()
 
     refused = at_desk.post(f"/appointments/{appointment.pk}/move/", sent)
@@ -241,7 +246,7 @@ def test_arrived_appointment_may_be_moved_within_its_day(at_desk, appointment):
     appointment.status = "arrived"
     appointment.save()
 
-    value = cells(picking(at_desk, appointment))["Move to 14:30, Dr Okafor"]
+    value = cells(picking(at_desk, appointment))["14:30, Dr Okafor"]
     moved = at_desk.post(f"/appointments/{appointment.pk}/move/", {"version": 2, "next": "", "at": value})
 
     assert moved.status_code == 302

@@ -1,17 +1,22 @@
 // The clock of the schedule: moves the line at the present time, and updates how long patients have waited or are late.
 
 const MINUTE = 60000;
+const TICKING = ".now-line, [data-since]";
 
-let shownAt = Date.now();
+const shownAt = new WeakMap(); // since when an element shows the time that the portal gave it
 
-// For when the schedule is replaced by one with the present time.
-export function restartClock() {
-  shownAt = Date.now();
+// For a part of the schedule that is new on the page.
+export function markShown(part) {
+  for (const each of [part, ...part.querySelectorAll(TICKING)]) shownAt.set(each, Date.now());
 }
 
+// Milliseconds since such a part, or an element of it that ticks, has been on the page.
+export const ageOf = (each) => Date.now() - shownAt.get(each);
+const minutesOf = (each) => Math.floor(ageOf(each) / MINUTE);
+
 function moveClock() {
-  const minutes = Math.floor((Date.now() - shownAt) / MINUTE);
   for (const line of document.querySelectorAll(".now-line")) {
+    const minutes = minutesOf(line);
     line.style.setProperty("--at", Number(line.dataset.minute) + minutes);
     const label = line.querySelector("span");
     if (!label) continue;
@@ -20,7 +25,7 @@ function moveClock() {
     label.textContent = [Math.floor(clock / 60) % 24, clock % 60].map((part) => String(part).padStart(2, "0")).join(":");
   }
   for (const since of document.querySelectorAll("[data-since]")) {
-    since.textContent = since.textContent.replace(/\d+/, Number(since.dataset.since) + minutes);
+    since.textContent = since.textContent.replace(/\d+/, Number(since.dataset.since) + minutesOf(since));
   }
 }
 

@@ -1,5 +1,7 @@
 // Dragging an appointment onto a free time moves it there, as the Move button does.
 
+import { slotOf } from "./page.js";
+
 let dragged = null;
 
 export const isDragging = () => dragged !== null;
@@ -26,7 +28,7 @@ document.addEventListener("drop", (event) => {
   const form = document.getElementById("act").cloneNode(true);
   form.id = "";
   form.action = `${dragged.querySelector(".open").href}move/`;
-  for (const [name, value] of [["at", target.dataset.take], ["version", dragged.dataset.version]]) {
+  for (const [name, value] of [["at", slotOf(target)], ["version", dragged.dataset.version]]) {
     form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   }
   document.body.append(form);

@@ -3,7 +3,7 @@
 import "./clock.js";
 import "./dragging.js";
 import "./keys.js";
-import "./position.js";
+import "./parts.js";
 import "./refresh.js";
 import { grid } from "./page.js";
 import { firstStop, makeTabStop } from "./stops.js";

@@ -2,3 +2,6 @@
 
 export const schedule = () => document.getElementById("day");
 export const grid = () => document.getElementById("day-grid");
+
+// The doctor and start of a free time, as forms take them.
+export const slotOf = (free) => `slot=${new URLSearchParams(free.search).get("slot")}`;

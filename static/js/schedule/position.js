@@ -1,30 +1,26 @@
 // Replacing the schedule keeps the scroll position and the focus. If the focused stop is gone, the next one is focused.
 
 import { setStandIn } from "../shortcuts.js";
-import { restartClock } from "./clock.js";
 import { stopDragging } from "./dragging.js";
-import { grid } from "./page.js";
+import { grid, slotOf } from "./page.js";
 import { allStops, firstStop, makeTabStop } from "./stops.js";
 
 let before = null; // the position before the schedule is replaced
 
 function nameOfStop(stop) {
-  return stop.closest("[data-keys]")?.id ?? stop.dataset.take ?? stop.value;
+  return stop.closest("[data-keys]")?.id ?? (stop.matches("a") ? slotOf(stop) : stop.value);
 }
 
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.id !== "day") return;
+export function rememberPosition() {
   const focused = document.activeElement?.closest("#day .free, #day [data-keys]");
   const stops = allStops();
   const names = stops.map(nameOfStop);
   const name = focused && nameOfStop(focused);
   const button = document.activeElement.dataset.ownKey ?? "";
   before = { name, button, place: names.indexOf(name), top: grid()?.scrollTop, left: grid()?.scrollLeft };
-});
+}
 
-document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id !== "day" || !before) return;
-  restartClock();
+export function restorePosition() {
   stopDragging();
   if (grid()) {
     grid().scrollTop = before.top;
@@ -38,4 +34,4 @@ document.addEventListener("htmx:afterSwap", (event) => {
   if (next) (button ?? next).focus({ preventScroll: true });
   if (next && nameOfStop(next) !== before.name) setStandIn(nameOfStop(next));
   before = null;
-});
+}

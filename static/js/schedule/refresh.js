@@ -1,30 +1,46 @@
-// Shows what others change: checks every few seconds whether the schedule has a new version. These requests do not keep
+// Shows what others change: every few seconds asks for what is no longer as this page shows it. These requests do not keep
 // the session alive, because they do not mean that the user is active.
 
 import { enqueue, isSending } from "../status-buttons.js";
+import { ageOf } from "./clock.js";
 import { isDragging } from "./dragging.js";
-import { schedule } from "./page.js";
+import { grid, schedule } from "./page.js";
+import { replaceParts } from "./parts.js";
 
 const POLL_SECONDS = 10;
+const JITTER = 0.2; // so that screens opened at the same time do not ask at the same time
 const MAX_FAILURES = 2;
-const BACKGROUND = { "X-Background": "1" };
+const MAX_HEADER = 7000; // characters; without this header, the answer is the whole schedule
 let isChecking = false;
 let failures = 0;
+let pause = 0; // seconds for which the portal has asked to be left alone
+
+function headers(shown) {
+  const asking = { "X-Background": "1" };
+  const redrawIn = Number(shown.dataset.redrawSeconds ?? Infinity) * 1000;
+  if (ageOf(shown) >= redrawIn) return asking; // free times have passed: all columns have changed
+  asking["If-None-Match"] = shown.dataset.etag;
+  const columns = [...document.querySelectorAll("#day-grid > .column[data-version]")];
+  const versions = columns.map((column) => `${column.id.slice("doctor-".length)}:${column.dataset.version}`);
+  const known = [grid()?.dataset.shown, ...versions].join();
+  if (columns.length && known.length <= MAX_HEADER) asking["X-Shown-Columns"] = known;
+  return asking;
+}
 
 async function refresh() {
   const shown = schedule();
   if (document.hidden || isChecking || isSending() || isDragging()) return;
   isChecking = true;
   try {
-    const answer = await fetch(shown.dataset.versionUrl, {
-      headers: { ...BACKGROUND, "If-None-Match": `"${shown.dataset.version}"` },
-      cache: "no-store",
-      redirect: "manual",
-    });
+    const answer = await fetch(shown.dataset.url, { headers: headers(shown), cache: "no-store", redirect: "manual" });
     if (answer.type === "opaqueredirect") document.dispatchEvent(new Event("session:ask"));
     failures = answer.status >= 500 ? failures + 1 : 0;
-    if (answer.status === 200 && shown === schedule() && !isSending()) {
-      await enqueue(() => htmx.ajax("GET", shown.dataset.url, { target: "#day", swap: "outerHTML", headers: BACKGROUND }));
+    pause = Number(answer.headers.get("Retry-After") ?? 0);
+    if (answer.status === 200) {
+      const html = await answer.text();
+      await enqueue(() => {
+        if (shown === schedule() && !isSending() && !isDragging()) replaceParts(html, answer.headers.get("ETag"));
+      });
     }
   } catch {
     failures += 1;
@@ -34,5 +50,10 @@ async function refresh() {
   }
 }
 
-setInterval(refresh, POLL_SECONDS * 1000);
+function wait() {
+  const seconds = Math.max(POLL_SECONDS * (1 + JITTER * (2 * Math.random() - 1)), pause);
+  setTimeout(() => refresh().finally(wait), seconds * 1000);
+}
+
+wait();
 document.addEventListener("visibilitychange", refresh);

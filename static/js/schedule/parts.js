@@ -1,0 +1,36 @@
+// Replaces parts of the schedule by new ones with the same ids, or the schedule as a whole.
+
+import { markShown } from "./clock.js";
+import { nameStops } from "./names.js";
+import { schedule } from "./page.js";
+import { rememberPosition, restorePosition } from "./position.js";
+
+// For a part of the schedule that is new on the page.
+function begin(part) {
+  markShown(part);
+  nameStops(part);
+}
+
+export function replaceParts(html, etag) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  rememberPosition();
+  for (const part of Array.from(template.content.children)) {
+    document.getElementById(part.id)?.replaceWith(part);
+    begin(part);
+  }
+  schedule().dataset.etag = etag;
+  restorePosition();
+}
+
+// The answer to a button replaces the schedule by htmx.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id === "day") rememberPosition();
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target.id !== "day") return;
+  begin(schedule());
+  restorePosition();
+});
+
+begin(schedule());

@@ -20,7 +20,7 @@ from appointments.schedule.blocks import Block, ColumnRow, Viewer, read_rows, st
 from appointments.schedule.columns import ANY_TIME, Column, ColumnBuilder, FreeTimeQuery
 from appointments.schedule.grid import Grid, Mark, Place
 from appointments.schedule.keeping import keep
-from appointments.schedule.versions import SHOWN_OF_DOCTOR, Versions, day_versions, doctors_on
+from appointments.schedule.versions import SHOWN_OF_DOCTOR, Versions, day_versions, doctors_on, read_doctors
 from appointments.statuses import Status
 from clinic.core import clinic_time
 from doctors.availability import Opening
@@ -94,12 +94,12 @@ class DayFilters:
 
     def versions(self, day: dt.date, viewer: Viewer, *, moving: Appointment | None, at: dt.datetime) -> Versions:
         """Return the versions of what is shown. One query."""
-        doctors = doctors_on(day).order_by()
-        if moving is None and self.doctor_id is not None:
-            doctors = doctors.filter(pk=self.doctor_id)
-        if moving is None and self.specialization:
-            doctors = doctors.specialized_in(self.specialization)
-        return day_versions(doctors.values_list(*SHOWN_OF_DOCTOR), viewer, at=at, more=self._more(moving))
+        doctors = (
+            read_doctors(day)
+            if moving is not None
+            else read_doctors(day, doctor_id=self.doctor_id, specialization=self.specialization)
+        )
+        return day_versions(doctors, viewer, at=at, more=self._more(moving))
 
     def versions_of(
         self, doctors: Iterable[Doctor], viewer: Viewer, *, moving: Appointment | None, at: dt.datetime

@@ -30,7 +30,7 @@ none_is_fine = { code=$$?; [ $$code = 5 ] && [ -n "$(PYTEST)" ]; } || exit 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-more test-server properties fuzz check mysql browser static serve requirements outdated clean
+.PHONY: help run test test-all test-more test-server properties fuzz check mysql redis browser static serve requirements outdated clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -109,6 +109,9 @@ mysql: $(venv)/base ## install the driver for MariaDB and MySQL
 		exit 1; }
 	@echo "mysqlclient is installed"
 
+redis: $(venv)/base ## install the client for Redis, for a cache that all processes share
+	$(python) -m pip install --quiet --disable-pip-version-check -r requirements/redis.txt
+
 browser: $(venv)/dev $(venv)/browser ## install what the browser tests need besides Chromium itself
 	@$(python) -m clinic.tests.browser_answers && echo "The browser tests can run"
 
@@ -124,7 +127,7 @@ serve: static ## run gunicorn with production settings behind a TLS proxy (witho
 # Pins keep their extras: without them pip 23 refuses the hashes once a newer version exists. Constraints cannot have any.
 requirements: $(python) ## update the pinned versions within the ranges in pyproject.toml
 	$(python) -m pip install --quiet --disable-pip-version-check pip-tools
-	cd requirements && trap 'rm -f versions.txt' EXIT && for pins in "base" "mysql --extra mysql" "dev --extra dev" "browser --extra browser --constraint versions.txt"; do \
+	cd requirements && trap 'rm -f versions.txt' EXIT && for pins in "base" "mysql --extra mysql" "redis --extra redis" "dev --extra dev" "browser --extra browser --constraint versions.txt"; do \
 		set -- $$pins; name=$$1; shift; \
 		if [ $$name = browser ]; then sed 's/\[[^]]*\]==/==/' dev.txt >versions.txt; fi; \
 		../$(venv)/bin/pip-compile --quiet --upgrade --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \

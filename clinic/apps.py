@@ -14,7 +14,8 @@ class ClinicConfig(AppConfig):
     name = "clinic"
 
     def ready(self) -> None:
-        """Connect signal handlers, and remove two commands of auditlog that rewrite the audit trail."""
+        """Register checks, connect signal handlers, and remove two commands of auditlog that rewrite the trail."""
+        import clinic.checks  # noqa: F401 -- registers them
         from clinic.accounts import sign_ins
         from clinic.accounts.confirmation import stamp_sign_in
         from clinic.accounts.roles import sync_roles

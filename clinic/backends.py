@@ -5,6 +5,8 @@ from django.contrib.auth.models import Permission
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from clinic.sessions.signed_in import read_user
+
 if TYPE_CHECKING:
     from clinic.accounts.models import User
 
@@ -16,6 +18,13 @@ class RolesBackend(ModelBackend):
         """Return the user with this username and password. An expired temporary password counts as wrong."""
         user: User | None = super().authenticate(request, username, password, **kwargs)
         return None if user is not None and user.has_overdue_password(at=timezone.now()) else user
+
+    def get_user(self, user_id: int) -> Any:
+        """Return the user whom the request's session has read, if it is this one; otherwise one query."""
+        user = read_user(user_id)
+        if user is None:
+            return super().get_user(user_id)
+        return user if self.user_can_authenticate(user) else None
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """Return the roles' permissions, from the same query as the roles' names."""

@@ -7,10 +7,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 -- Django's own name
 from django.db import connections
 
+from clinic.ops.network_cache import load_package
+
 _ISOLATION_HINT = "Leave isolation_level out of DATABASE_URL, or set it to 'read committed'."
 _STRICT_HINT = "Add STRICT_TRANS_TABLES to sql_mode in the server's configuration."
 
 _TLS_HINT = "Add ?ssl_mode=VERIFY_IDENTITY to DATABASE_URL, and let the server offer TLS."
+_CACHE_HINT = "Install it (Redis: make redis), or leave CACHE_URL out. Until then no limits are counted."
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
@@ -55,6 +58,16 @@ def check_hosts(**kwargs: Any) -> list[CheckMessage]:
     if "*" not in settings.ALLOWED_HOSTS:
         return []
     return [Warning("The portal accepts any host name.", hint="List its own in ALLOWED_HOSTS.", id="clinic.W001")]
+
+
+@register(Tags.caches, deploy=True)
+def check_cache_packages(**kwargs: Any) -> list[CheckMessage]:
+    """Report caches whose package is not installed. The portal does without them."""
+    return [
+        Error(f"Cache '{alias}' needs the package {package}.", hint=_CACHE_HINT, id="clinic.E003")
+        for alias, cache in settings.CACHES.items()
+        if (package := load_package(cache)) is not None
+    ]
 
 
 @register(Tags.database, deploy=True)

@@ -4,6 +4,7 @@ import gc
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.password_validation import get_default_password_validators
 from django.db import connections
 from django.forms.renderers import get_default_renderer
@@ -11,10 +12,11 @@ from django.template import engines
 from django.urls import get_resolver
 
 from clinic.api import api
+from clinic.ops.network_cache import load_package
 
 
 def load_pages() -> None:
-    """Load all URLs with their views, all templates of pages and form fields, and the API's schema.
+    """Load all URLs with their views, templates of pages and form fields, the API's schema, and the cache's package.
 
     Nothing here uses the database. The connections are closed anyway: gunicorn forks its workers from this process, and
     they must not share one.
@@ -30,6 +32,8 @@ def load_pages() -> None:
             for file in folder.glob(files):
                 engine.get_template(file.relative_to(folder).as_posix())
     api.get_openapi_schema()
+    for cache in settings.CACHES.values():
+        load_package(cache)
     get_default_password_validators()  # lists of common passwords, 14 MB in each worker if they are loaded later
     connections.close_all()
     # The garbage collector would write to every object, and so copy the memory that the workers share.

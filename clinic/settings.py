@@ -76,7 +76,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "clinic.web.middleware.AccessMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "clinic.sessions.signed_in.SignedInMiddleware",
     "clinic.web.session_limits.SessionLimitMiddleware",
     "clinic.rest.tokens.TokenMiddleware",
     "clinic.web.middleware.AuditOriginMiddleware",
@@ -122,7 +122,9 @@ def database_options(engine: str) -> dict[str, Any]:
     """Return the connection options that booking safety relies on, for SQLite or for MariaDB and MySQL."""
     if engine.endswith("sqlite3"):
         return {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"}
-    return {"isolation_level": "read committed", "charset": "utf8mb4", "connect_timeout": 3}
+    # MariaDB cuts JSON arrays, such as a role's permissions, at this many bytes. This is its default.
+    longest = "SET SESSION group_concat_max_len = 1048576"
+    return {"isolation_level": "read committed", "charset": "utf8mb4", "connect_timeout": 3, "init_command": longest}
 
 
 def with_certificate(options: dict[str, Any]) -> dict[str, Any]:

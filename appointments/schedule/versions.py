@@ -42,7 +42,7 @@ def doctors_on(day: dt.date) -> DoctorQuerySet:
     return Doctor.objects.annotate(on_day=on_day).annotate(day_version=F("on_day__version"))
 
 
-# What `doctors_on` reads, for every poll of an open page: Django would take longer to write it than the database to read.
+# What `doctors_on` reads, for the polls of open pages: to write the query with the ORM takes longer than to run it.
 _SQL = """
     SELECT doctor.id, doctor.is_active, doctor.usual_minutes, doctor.gap_minutes, doctor.schedule_version, day.version
     FROM doctors_doctor doctor

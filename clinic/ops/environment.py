@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from clinic.ops.network_cache import without_errors
+
 _ON = {"on", "true", "yes", "1"}
 _OFF = {"off", "false", "no", "0"}
 _ENGINES = ("django.db.backends.sqlite3", "django.db.backends.mysql")
@@ -93,8 +95,9 @@ def database(name: str, default: str) -> dict[str, Any]:
 
 
 def cache(name: str, default: str) -> dict[str, Any]:
+    """Return Django's settings for a cache. Errors of one on another server are misses."""
     expected = "a cache URL such as locmemcache:// or redis://host:6379/1"
-    return _from_url(name, expected, environ.Env.cache_url_config, text(name, default))
+    return without_errors(_from_url(name, expected, environ.Env.cache_url_config, text(name, default)))
 
 
 def email(name: str, default: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import time
+from contextlib import suppress
 
 from django.core.cache import cache
 
@@ -11,9 +12,14 @@ def seconds_to_wait(caller: str, *, most: int) -> int:
         return 0
     now = int(time.time())
     key = f"calls-{caller}-{now // MINUTE}"
+    return MINUTE - now % MINUTE if _count(key) > most else 0
+
+
+def _count(key: str) -> int:
+    """Return how many calls this is, exactly in all processes; 0 if the cache stores nothing or fails."""
+    with suppress(ValueError):
+        return cache.incr(key)
     cache.add(key, 0, timeout=2 * MINUTE)
-    try:
-        calls = cache.incr(key)
-    except ValueError:  # the cache has dropped it, or stores nothing: no reason to refuse a call
-        return 0
-    return MINUTE - now % MINUTE if calls > most else 0
+    with suppress(ValueError):
+        return cache.incr(key)
+    return 0

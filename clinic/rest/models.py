@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 
 from clinic.accounts.access_state import access_state
 from clinic.accounts.models import User
+from clinic.accounts.user_columns import split_user, user_columns
 from clinic.core.field_errors import FieldErrors
 from clinic.core.names import check_name
 from clinic.db.atomic_save import AuditedRecord
+from clinic.db.compiled import RowByKey
 from clinic.db.transactions import is_lock_conflict
 
 TOKEN_BYTES = 32
@@ -21,16 +23,6 @@ SHOWN_CHARACTERS = 10  # of a token, to distinguish it from others
 DEFAULT_LIFETIME = dt.timedelta(days=365)
 USE_RECORDED_EVERY = dt.timedelta(minutes=1)
 RESPONSE_LASTS = dt.timedelta(days=1)
-
-
-class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    def in_force(self, text: str, *, at: dt.datetime) -> "ApiToken | None":
-        """Return the valid token with this text at `at`, with its user. At most one query."""
-        if not text.startswith(MARK):
-            return None
-        usable = models.Q(expires_at=None) | models.Q(expires_at__gt=at)
-        found = self.filter(usable, digest=digest_of(text), revoked_at=None, user__is_active=True)
-        return found.select_related("user").first()
 
 
 class ApiToken(AuditedRecord):
@@ -52,8 +44,6 @@ class ApiToken(AuditedRecord):
     revoked_at = models.DateTimeField("revoked", null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField("last used", null=True, blank=True, editable=False)
 
-    objects = ApiTokenQuerySet.as_manager()
-
     text_to_show = ""  # of a new token
 
     class Meta:
@@ -63,6 +53,19 @@ class ApiToken(AuditedRecord):
     def __str__(self) -> str:
         return f"{self.name} ({self.beginning}…)"
 
+    @classmethod
+    def in_force(cls, text: str, *, at: dt.datetime) -> "ApiToken | None":
+        """Return the valid token with this text at `at`, with its user and their permissions. At most one query."""
+        values = _by_digest.get(digest_of(text)) if text.startswith(MARK) else None
+        if values is None:
+            return None
+        of_token, user = split_user(values)
+        token = cls.from_db("default", _TOKEN, of_token)
+        if user is None or not user.is_active or token.has_ended(at=at):
+            return None
+        token.user = user
+        return token
+
     def make_text(self) -> str:
         """Give the token a new secret of 256 random bits, and return its text. The token is not saved."""
         text = MARK + secrets.token_urlsafe(TOKEN_BYTES)
@@ -70,7 +73,7 @@ class ApiToken(AuditedRecord):
         return text
 
     def state(self, *, at: dt.datetime) -> str:
-        """Return for display whether the token is valid at `at`, as `in_force` asks the database, or why not."""
+        """Return for display whether the token is valid at `at`, as `in_force` does, or why not."""
         return access_state(self.user, ended_at=self.revoked_at, expires_at=self.expires_at, at=at, ended="revoked")
 
     def has_ended(self, *, at: dt.datetime) -> bool:
@@ -104,6 +107,10 @@ class ApiToken(AuditedRecord):
             if not is_lock_conflict(error):
                 raise
         return True
+
+
+_TOKEN = [field.attname for field in ApiToken._meta.concrete_fields]
+_by_digest = RowByKey(lambda digest: ApiToken.objects.filter(digest=digest).values_list(*_TOKEN, *user_columns()))
 
 
 def digest_of(text: str) -> str:

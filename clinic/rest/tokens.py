@@ -45,7 +45,7 @@ class TokenMiddleware:
 
 def _token_of(request: HttpRequest) -> ApiToken | None:
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    return ApiToken.objects.in_force(text.strip(), at=timezone.now()) if scheme.lower() == "bearer" else None
+    return ApiToken.in_force(text.strip(), at=timezone.now()) if scheme.lower() == "bearer" else None
 
 
 class BearerToken(HttpBearer):

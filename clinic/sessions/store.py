@@ -18,13 +18,14 @@ _SIGN_IN = "sign_in"
 
 
 class SessionStore(DatabaseStore):
-    """Django's database session with the clinic's table. `row` is what was loaded.
+    """Django's database session with the clinic's table. `row` is what was loaded, `user` the user in it.
 
     Sign-in details live in the session data, so that they survive a change of key, and in columns for lists. Once a
     limit has ended the session, only `ended_for`, the id of its user, is left.
     """
 
     row: Any = None
+    _user: Any = None
     ended_for: int | None = None
 
     @classmethod
@@ -35,9 +36,11 @@ class SessionStore(DatabaseStore):
 
     def load(self) -> dict[str, Any]:
         """Return the session's data; empty the session if it is over. One or two queries."""
-        row = self.get_model_class().objects.filter(session_key=self.session_key).first()
+        from clinic.sessions.signed_in import session_and_user
+
+        row, user = session_and_user(str(self.session_key))
         if row is not None and not row.is_over(at=timezone.now()):
-            self.row = row
+            self.row, self._user = row, user
             return self.decode(row.session_data)
         if row is None or row.user_id is None:
             self._session_key = None
@@ -45,6 +48,11 @@ class SessionStore(DatabaseStore):
             row.end()
             self.ended_for = row.user_id
         return {}
+
+    @property
+    def user(self) -> Any:
+        """The user in the session's row. Whether the user is signed in is for Django's `get_user` to check."""
+        return self._user if SESSION_KEY in self else None
 
     def save(self, must_create: bool = False) -> None:
         """Save; if the session is over, start a new one."""

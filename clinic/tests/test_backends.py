@@ -11,7 +11,7 @@ from clinic.tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
-SESSION_USER_AND_ROLES = 3
+SESSION_USER_AND_ROLES = 1
 
 
 def as_read(user):

@@ -1,5 +1,8 @@
 """System checks: errors where double bookings could happen, warnings for insecure settings."""
 
+import os
+import subprocess
+import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -7,7 +10,13 @@ import pytest
 from django.core import checks
 from django.db import connection
 
-from clinic.checks import check_database_line, check_database_session, check_hosts, check_isolation_setting
+from clinic.checks import (
+    check_cache_packages,
+    check_database_line,
+    check_database_session,
+    check_hosts,
+    check_isolation_setting,
+)
 
 MARIADB_ONLY = "SQLite has one writer at a time: there is no isolation level and no strict mode to check"
 
@@ -82,10 +91,19 @@ def test_database_session_is_not_asked_without_databases():
     assert check_database_session(None) == []
 
 
-def test_checks_are_registered():
-    registered = checks.registry.registry.get_checks(include_deployment_checks=True)
+def test_checks_are_registered_when_the_portal_starts():
+    program = (
+        "import django; django.setup(); from django.core.checks.registry import registry; "
+        "print(*(each.__name__ for each in registry.get_checks(True) if each.__module__ == 'clinic.checks'))"
+    )
+    environment = os.environ | {"ENV_FILE": os.devnull, "DJANGO_SETTINGS_MODULE": "clinic.tests.settings"}
 
-    assert {check_isolation_setting, check_database_session, check_hosts, check_database_line} <= set(registered)
+    printed = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+
+    own = (check_isolation_setting, check_database_session, check_hosts, check_database_line, check_cache_packages)
+    assert set(printed.stdout.split()) == {each.__name__ for each in own}
 
 
 @pytest.mark.both_databases

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
 REPORT = REQUIREMENTS / "outdated.py"
-FILES = ("base", "mysql", "dev", "browser")
+FILES = ("base", "mysql", "redis", "dev", "browser")
 
 
 def pins_of(name):

@@ -506,7 +506,7 @@ def test_form_is_saved_below_a_prefix(at_desk, receptionist, now, prefix):
 
 @pytest.mark.both_databases
 def test_ordinary_page_makes_no_more_queries_for_it(at_desk, django_assert_num_queries):
-    with django_assert_num_queries(3):  # session, user, roles
+    with django_assert_num_queries(1):  # session, user and roles
         at_desk.get("/patients/new/")
 
 
@@ -515,7 +515,7 @@ def test_page_of_another_form_makes_no_more_queries_while_one_waits(
 ):
     sign_in(at_desk, receptionist)
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(1):
         at_desk.get("/patients/new/")
 
 

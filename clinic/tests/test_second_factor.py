@@ -572,7 +572,7 @@ def test_second_factor_needs_no_query_per_request(required, administrator, clien
     client.post("/accounts/login/", {"username": "admin", "password": PASSWORD})
     enter(client, code_of(device))
 
-    with django_assert_num_queries(3):  # session, user, roles
+    with django_assert_num_queries(1):  # session, user and roles
         client.get("/patients/")
 
 

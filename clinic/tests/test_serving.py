@@ -16,8 +16,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 from django.db import connection
+from redis import Redis
 
 from clinic.tests.fuzz_api import free_port, wait_for
+from clinic.tests.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
 GUNICORN = Path(sys.executable).with_name("gunicorn")
@@ -30,7 +32,7 @@ from clinic.accounts.roles import RECEPTIONIST
 from clinic.tests.factories import UserFactory
 from patients.tests.factories import PatientFactory
 cookies, patients = {}, []
-for username in ("ana", "ben", "eva", "tom"):
+for username in ("ana", "ben", "eva", "kim", "tom"):
     client = Client()
     client.force_login(UserFactory(username=username, role=RECEPTIONIST))
     cookies[username] = client.cookies["session"].value
@@ -256,3 +258,77 @@ def test_reads_at_once_are_recorded_with_their_user(portal):
 
     assert all(f"Patient{pk}" in page for page, (_, pk) in zip(pages, reads, strict=True))
     assert sorted(map(tuple, shell(RECORDED_READS))) == sorted(reads)
+
+
+# The cache that all processes share
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def counting(own_database, tmp_path):
+    """Return a function that returns an environment in which pages are counted in this cache."""
+    (tmp_path / "counting.py").write_text(
+        "from clinic.tests.settings import *\nfrom clinic.settings import PAGES_A_MINUTE\n"
+    )
+
+    def environment(cache_url, most):
+        return environment_of(
+            own_database,
+            DJANGO_SETTINGS_MODULE="counting",
+            PYTHONPATH=str(tmp_path),
+            CACHE_URL=cache_url,
+            PAGES_A_MINUTE=str(most),
+            WEB_CONCURRENCY="1",
+        )
+
+    return environment
+
+
+@pytest.mark.stress
+@pytest.mark.both_databases
+def test_five_users_go_on_when_redis_is_killed(portal, counting, redis_server, tmp_path):
+    _, cookies, _, _ = portal
+    statuses = []
+
+    def click(cookie):
+        statuses.extend(status_of(port, "/patients/", {"Cookie": f"session={cookie}"}) for _ in range(40))
+
+    log = tmp_path / "log"
+    with gunicorn(log, counting(redis_server.url, most=1000)) as (port, _), ThreadPoolExecutor(5) as users:
+        clicks = [users.submit(click, cookie) for cookie in cookies.values()]
+        wait_until(lambda: len(statuses) > 50)
+        with closing(Redis(port=redis_server.port)) as client:
+            assert client.dbsize() >= len(cookies)
+        redis_server.kill()
+        for each in clicks:
+            each.result()
+
+    assert statuses == [200] * 40 * len(cookies)
+    assert log.read_text().count("The cache has failed") == 1
+
+
+@pytest.mark.stress
+@pytest.mark.both_databases
+def test_limit_of_ten_lets_ten_through_on_two_processes(portal, counting, redis_server, tmp_path):
+    _, cookies, _, _ = portal
+    headers = {"Cookie": f"session={cookies['ana']}"}
+    # Without a cache that both share, each of them lets ten through.
+    for cache_url, passed in ((redis_server.url, 10), ("locmemcache://", 20)):
+        environment = counting(cache_url, most=10)
+        with (
+            gunicorn(tmp_path / "log1", environment) as (first, _),
+            gunicorn(tmp_path / "log2", environment) as (second, _),
+            ThreadPoolExecutor(8) as threads,
+        ):
+            if time.time() % 60 > 50:
+                time.sleep(60 - time.time() % 60)  # the limit is that of a minute of the clock
+            statuses = list(threads.map(lambda port: status_of(port, "/patients/", headers), [first, second] * 15))
+
+        assert sorted(statuses) == [200] * passed + [429] * (30 - passed), cache_url

@@ -115,9 +115,9 @@ class Block(NamedTuple):
     has_beside: bool = False
 
     @property
-    def is_tall(self) -> bool:
-        """Whether there is room for a name of two lines."""
-        return self.place.minutes >= TALL_BLOCK_MINUTES
+    def is_short(self) -> bool:
+        """Whether there is room for a name of one line only."""
+        return self.place.minutes < TALL_BLOCK_MINUTES
 
 
 def status_counts(blocks: Iterable[Block]) -> list[tuple[Status, int]]:

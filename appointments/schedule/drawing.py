@@ -60,9 +60,9 @@ class DrawnColumn(NamedTuple):
 
 def _drawn_block(block: Block) -> DrawnBlock:
     chip, patient, buttons = f"status-{block.status}", block.patient, block.buttons
-    classes = ["block", chip, block.place.css]
-    if block.is_tall:
-        classes.append("is-tall")
+    classes = ["block", chip, *filter(None, [block.place.css])]
+    if block.is_short:
+        classes.append("is-short")
     if block.is_beside or block.has_beside:
         classes.append("is-beside" if block.is_beside else "has-beside")
     return DrawnBlock(

@@ -14,6 +14,8 @@ from clinic.core.clinic_time import HOUR, MINUTE, ONE_DAY
 from clinic.web.http import parse_number
 from doctors.availability import Span, usual_hours
 
+USUAL_MINUTES = 30  # the length without a class in day.css
+
 
 class Place(NamedTuple):
     """A position on the grid: minutes after its start, and a length in minutes."""
@@ -32,10 +34,12 @@ class Place(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _css(place: Place) -> str:
+    quarter, is_between = divmod(place.minute, 15)
     hour, minute = divmod(place.minute, 60)
     hours, minutes = divmod(place.minutes, 60)
-    names = (("at-h", hour), ("at-m", minute), ("for-h", hours), ("for-m", minutes))
-    return " ".join(["at", *(f"{name}{number}" for name, number in names if number)])
+    start = [("at-h", hour), ("at-m", minute)] if is_between else [("q", quarter)]
+    names = [f"{name}{number}" for name, number in (*start, ("for-h", hours)) if number]
+    return " ".join(names if minutes == USUAL_MINUTES else [*names, f"for-m{minutes}"])
 
 
 class Mark(NamedTuple):

@@ -106,7 +106,10 @@ def test_blocks_are_placed_to_the_minute(doctor, receptionist):
 
 
 def test_position_sets_the_css_classes():
-    assert Place(127, 53).css == "at at-h2 at-m7 for-m53"
+    assert Place(127, 53).css == "at-h2 at-m7 for-m53"
+    assert Place(0, 30).css == ""
+    assert Place(135, 60).css == "q9 for-h1 for-m0"
+    assert Place(60, 90).css == "q4 for-h1"
 
 
 # The clock changes

@@ -72,12 +72,12 @@ def test_block_is_placed_by_start_and_length(at_desk, okafor):
     response = at_desk.get(TODAY)
 
     assert [
-        " ".join(name for name in attrs["class"].split() if name.startswith(("at-", "for-")))
+        " ".join(name for name in attrs["class"].split() if name.startswith(("at-", "for-", "q")))
         for attrs in with_class(response, "block")
     ] == [
         "for-m15",
-        "at-h2 for-m30",
-        "at-h2 at-m45 for-m45",
+        "q8",
+        "q11 for-m45",
         "at-h3 at-m40 for-h1 for-m40",
     ]
 
@@ -88,8 +88,7 @@ def test_block_outside_the_usual_hours_extends_the_grid(at_desk, okafor):
     response = at_desk.get(TODAY)
 
     (block,) = with_class(response, "block")
-    assert "at-m30" in block["class"].split()
-    assert "at-h" not in block["class"]
+    assert block["class"].split() == ["block", "status-booked", "q2"]
     assert response.context["day"].hours[0].label == "06:00"
 
 
@@ -109,7 +108,7 @@ def test_present_time_is_marked(at_desk, okafor):
     response = at_desk.get(TODAY)
 
     assert {attrs["data-minute"] for attrs in with_class(response, "now-line")} == {"60"}
-    assert with_class(response, "now-line")[0]["class"].split() == ["now-line", "at", "at-h1"]
+    assert with_class(response, "now-line")[0]["class"].split() == ["now-line", "q4", "for-m0"]
 
 
 def test_other_days_do_not_mark_the_present_time(at_desk, okafor):
@@ -292,7 +291,7 @@ def test_first_and_last_day_of_the_calendar_have_one_link(at_desk, okafor, isola
 
 
 def test_blocks_on_a_clock_change_are_placed_by_clinic_time(at_desk, okafor, isolated):
-    for date, place in [("2027-03-28", "at-h5"), ("2027-10-31", "at-h4")]:
+    for date, place in [("2027-03-28", "q20"), ("2027-10-31", "q16")]:
         with isolated(date=date, place=place):
             AppointmentFactory(doctor=okafor, start_time=dt.datetime.fromisoformat(f"{date}T12:00+00:00"))
 
@@ -301,7 +300,6 @@ def test_blocks_on_a_clock_change_are_placed_by_clinic_time(at_desk, okafor, iso
             assert response.context["day"].hours[0].label == "08:00"
             (block,) = with_class(response, "block")
             assert place in block["class"].split()
-            assert "at-m" not in block["class"]
 
 
 # Permissions

@@ -84,6 +84,11 @@ class PatientDetails(NamedTuple):
     date_of_birth: dt.date | None = None
     reason: str = ""
 
+    @property
+    def born(self) -> str:
+        """The date of birth, as `24/11/1980`."""
+        return f"{self.date_of_birth:%d/%m/%Y}" if self.date_of_birth else ""
+
 
 class Remarks(NamedTuple):
     """What stands out. Minutes are whole, and None except today."""

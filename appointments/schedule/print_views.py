@@ -2,9 +2,11 @@
 
 import datetime as dt
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from appointments.models import Appointment, EmergencyGrant, may_see_names
 from appointments.navigation import schedule_url
@@ -12,6 +14,7 @@ from appointments.schedule.day import ALL_DOCTORS, DayFilters, day_view
 from appointments.schedule.day_views import filters_of
 from appointments.schedule.sheets import SPARE_LINES, next_working_day, sheets
 from clinic.core import clinic_time
+from clinic.html.drawing import draw
 from clinic.models import AuditEntry, Event
 from clinic.web.http import StaffRequest
 
@@ -53,11 +56,17 @@ def _print_page(
     AuditEntry.objects.record(Event.READ, Appointment, printed=printed, doctor=filters.doctor_id)
     shows_names = grant is not None
     views = [day_view(day, user=request.user, at=at, filters=filters, shows_names=shows_names) for day in days]
+    shown = [sheet for view in views for sheet in sheets(view)]
     context = {
         "days": days,
-        "sheets": [sheet for view in views for sheet in sheets(view)],
-        "printed_at": at,
-        "spare_lines": SPARE_LINES,
+        "sheets": shown,
+        "drawn": draw(
+            "appointments/schedule/_print_sheet.jinja",
+            sheets=shown,
+            printed_at=date_format(clinic_time.local(at), "j M Y H:i"),
+            spare_lines=SPARE_LINES,
+            clinic_name=settings.CLINIC_NAME,
+        ),
         "back_url": back_url,
         "grant": grant,
     }

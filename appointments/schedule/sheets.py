@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.utils.formats import date_format
+
 from appointments.availability.search import LOOK_AHEAD_DAYS, first_working_day
 from appointments.models import Appointment
 from appointments.schedule.blocks import Block
@@ -47,6 +49,11 @@ class Sheet:
     appointments: int
     lines: list[PrintLine]
     cancelled: list[PrintLine]
+
+    @property
+    def day(self) -> str:
+        """The date, as `Tuesday 24 November 2026`."""
+        return date_format(self.date, "l j F Y")
 
 
 def sheets(day: Day) -> list[Sheet]:

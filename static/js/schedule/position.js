@@ -1,4 +1,5 @@
-// Replacing the schedule keeps the scroll position and the focus. If the focused stop is gone, the next one is focused.
+// Replacing parts of the schedule keeps the scroll position and the focus. If the focused stop is gone, the next one is
+// focused.
 
 import { setStandIn } from "../shortcuts.js";
 import { stopDragging } from "./dragging.js";
@@ -17,7 +18,8 @@ export function rememberPosition() {
   const names = stops.map(nameOfStop);
   const name = focused && nameOfStop(focused);
   const button = document.activeElement.dataset.ownKey ?? "";
-  before = { name, button, place: names.indexOf(name), top: grid()?.scrollTop, left: grid()?.scrollLeft };
+  const { id } = document.activeElement; // of a link in the head of a column
+  before = { name, button, id, place: names.indexOf(name), top: grid()?.scrollTop, left: grid()?.scrollLeft };
 }
 
 export function restorePosition() {
@@ -32,6 +34,7 @@ export function restorePosition() {
   const button = next && nameOfStop(next) === before.name
     ? next.closest("[data-keys]")?.querySelector(`[data-own-key="${before.button}"]`) : null;
   if (next) (button ?? next).focus({ preventScroll: true });
+  else if (before.id && document.activeElement.id !== before.id) document.getElementById(before.id)?.focus({ preventScroll: true });
   if (next && nameOfStop(next) !== before.name) setStandIn(nameOfStop(next));
   before = null;
 }

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django_htmx.http import HttpResponseClientRedirect
 
 from appointments.close_out.pending import unrecorded_count
 from appointments.displaced.finder import unfinished_for
@@ -112,7 +113,8 @@ def _moving(request: StaffRequest, filters: dict[str, str]) -> Appointment | Non
 
 def _cannot_move(request: StaffRequest, day: dt.date, filters: dict[str, str]) -> HttpResponse:
     messages.error(request, "That appointment can no longer be moved.")
-    return redirect_or_reload(request, schedule_url(day, filters))
+    url = schedule_url(day, filters)
+    return HttpResponseClientRedirect(url) if ShownPage(request).is_refresh else redirect_or_reload(request, url)
 
 
 def _day_context(request: StaffRequest, shown: Day, filters: dict[str, str], now: dt.datetime) -> dict[str, Any]:

@@ -196,7 +196,7 @@ def test_staying_in_one_tab_takes_the_warning_away_in_the_other(clocked_desk, cl
 def test_polling_of_the_day_view_does_not_postpone_the_end(clocked_desk, clinic, receptionist, pass_time):
     clocked_desk.goto("/")
     for _minute in range(14):
-        with clocked_desk.expect_response(lambda response: "/version/" in response.url):
+        with clocked_desk.expect_response(lambda response: "x-background" in response.request.headers):
             pass_time(clocked_desk, seconds=MINUTE)
     with clocked_desk.expect_response(lambda response: "/schedule/" in response.url and response.status == 200):
         actions.mark_arrived(clinic.overdue, by=receptionist)  # so that the day is fetched again

@@ -58,7 +58,7 @@ def test_appointment_is_marked_in_the_week(desk, clinic, week):
 def test_appointment_is_dragged_to_another_day(desk, clinic, week):
     desk.goto(week)
 
-    row_of(desk, clinic.booked).drag_to(desk.get_by_role("link", name="Book 10:30, Thu 26 Nov"))
+    row_of(desk, clinic.booked).drag_to(desk.get_by_role("link", name="Book 10:30, Thursday 26 November"))
 
     expect(desk.get_by_role("status").filter(has_text="Moved: Maria Santos")).to_be_visible()
     expect(desk).to_have_url(re.compile(rf"/week/2026-11-26/#v{clinic.booked.pk}$"))

@@ -36,7 +36,10 @@ async function refresh() {
     if (answer.type === "opaqueredirect") document.dispatchEvent(new Event("session:ask"));
     failures = answer.status >= 500 ? failures + 1 : 0;
     pause = Number(answer.headers.get("Retry-After") ?? 0);
-    if (answer.status === 200) {
+    const redirect = answer.headers.get("HX-Redirect"); // what this page is for is no longer possible
+    if (redirect) {
+      location.assign(redirect);
+    } else if (answer.status === 200) {
       const html = await answer.text();
       await enqueue(() => {
         if (shown === schedule() && !isSending() && !isDragging()) replaceParts(html, answer.headers.get("ETag"));

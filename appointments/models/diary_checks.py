@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from appointments import rules
+from appointments.models.diary_query import is_nothing_in_the_way
 from clinic.core.field_errors import FieldErrors
 from doctors.availability_loader import load_doctor_availability
 from doctors.models import Doctor
@@ -16,21 +17,40 @@ if TYPE_CHECKING:
     from appointments.models import Appointment
 
 
-def check_diaries(appointment: "Appointment", errors: FieldErrors, doctor: Doctor) -> None:
-    """Check an appointment that takes time, and collect the refusals by field.
+def check_diaries(appointment: "Appointment") -> None:
+    """Check an appointment that takes time.
 
-    Five queries, six for a doctor with a gap. Past times are not checked against the doctor's hours or gap.
+    One query; up to seven more, which read what the refusals say, if something may be in the way. Past times are not
+    checked against the doctor's hours or gap.
+
+    Raises:
+        ValidationError: by field.
     """
     is_new_start = appointment.is_reinstated or appointment.changes("doctor_id", "start_time")
+    is_longer = appointment.duration_minutes > appointment.original.get("duration_minutes", 0)
+    is_future_change = (is_new_start or is_longer) and appointment.start_time > timezone.now()
+    is_overridden = not is_nothing_in_the_way(appointment) and _check_rules(
+        appointment, is_new_start=is_new_start, is_future_change=is_future_change
+    )
+    if is_future_change and not is_overridden:
+        appointment.outside_hours_reason = ""  # not needed
+
+
+def _check_rules(appointment: "Appointment", *, is_new_start: bool, is_future_change: bool) -> bool:
+    """Check each rule that applies to the change; return whether the reason for an exception was needed."""
+    doctor = Doctor.objects.filter(pk=appointment.doctor_id).first()  # as it is now
+    errors = FieldErrors()
+    if doctor is None:
+        with errors.at("doctor"):
+            rules.refuse_gone("doctor")
+        errors.raise_any()
     if is_new_start:
         with errors.at("doctor"):
             rules.check_active(doctor)
-    is_longer = appointment.duration_minutes > appointment.original.get("duration_minutes", 0)
-    is_future_change = (is_new_start or is_longer) and appointment.start_time > timezone.now()
     is_overridden = is_future_change and _check_availability(appointment, errors, doctor)
     is_overridden |= _check_free(appointment, errors, doctor, checks_gap=is_future_change)
-    if is_future_change and not is_overridden:
-        appointment.outside_hours_reason = ""  # not needed
+    errors.raise_any()
+    return is_overridden
 
 
 def _check_availability(appointment: "Appointment", errors: FieldErrors, doctor: Doctor) -> bool:

@@ -381,16 +381,16 @@ def test_moving_a_cancelled_appointment_to_its_own_time_is_refused(api, appointm
 
 @pytest.mark.both_databases
 def test_move_that_lost_a_race_offers_no_other_time(api, appointment, monkeypatch):
-    saves = Appointment.save
+    saves = Appointment._save
 
-    def change_first(self, *args, **kwargs):
-        monkeypatch.setattr(Appointment, "save", saves)
+    def change_first(self):
+        monkeypatch.setattr(Appointment, "_save", saves)
         other = Appointment.objects.get()
         other.notes = "Call first"
         other.save()  # between the read and the save of the call
-        self.save(*args, **kwargs)
+        self._save()
 
-    monkeypatch.setattr(Appointment, "save", change_first)
+    monkeypatch.setattr(Appointment, "_save", change_first)
 
     response = api.post(f"/appointments/{appointment.pk}/move", {"start_time": "2026-11-25T11:00:00+00:00"})
 

@@ -1,5 +1,6 @@
-"""One query for everything that may stand in the way of an appointment."""
+"""What is around an appointment in the diaries, in one query."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import BigIntegerField, DateField, DateTimeField, Exists, QuerySet
@@ -39,6 +40,7 @@ def _diaries() -> "QuerySet[Any, Any]":
         Doctor.objects.filter(pk=doctor)
         .order_by()
         .values_list(
+            "full_name",
             "is_active",
             "gap_minutes",
             Exists(others.for_doctor(doctor).overlapping(start_with_gap, end_with_gap)),
@@ -53,16 +55,23 @@ def _diaries() -> "QuerySet[Any, Any]":
 _DIARIES = CompiledQuery(_diaries)
 
 
-def is_nothing_in_the_way(appointment: "Appointment") -> bool:
-    """Return whether doctor and patient are free and the doctor is available, with the gap on both sides. One query.
+@dataclass(frozen=True)
+class Surroundings:
+    """What is around an appointment in the diaries. Only what is not free or available has to be looked at closer."""
 
-    False says only that the rules have to look: some do not apply to each change, and a reason overrides some.
-    """
+    doctor: Doctor  # with nothing but what the rules ask for, as it is now
+    is_doctor_available: bool  # in hours, without leave and closing days
+    is_doctor_free: bool  # with the gap on both sides
+    is_patient_free: bool
+
+
+def surroundings_of(appointment: "Appointment") -> Surroundings | None:
+    """Return what is around an appointment; None if there is no such doctor. One query."""
     start, end, gap = appointment.start_time, appointment.end_time, appointment.doctor.gap
     rows = _DIARIES.rows(
         doctor=appointment.doctor_id,
         patient=appointment.patient_id,
-        itself=appointment.pk or 0,  # NULL would match no other appointment either
+        itself=appointment.pk or 0,  # with NULL, no appointment would be another
         start=start,
         end=end,
         start_with_gap=start - gap,
@@ -71,10 +80,14 @@ def is_nothing_in_the_way(appointment: "Appointment") -> bool:
         last_day=clinic_time.local_date(end),
     )
     if not rows:
-        return False
-    is_active, gap_minutes, *obstacles = rows[0][:6]
-    # The gap searched is that of the record in memory, which may be older than the row.
-    if not is_active or gap_minutes > appointment.doctor.gap_minutes or any(obstacles):
-        return False
-    weeks = weeks_of(row[6:] for row in rows).get(appointment.doctor_id, ())
-    return DoctorAvailability(weeks).has_inside_hours(start, end)
+        return None
+    full_name, is_active, gap_minutes, is_doctor_booked, is_patient_booked, is_on_leave, is_closed = rows[0][:7]
+    doctor = Doctor(pk=appointment.doctor_id, full_name=full_name, is_active=is_active, gap_minutes=gap_minutes)
+    hours = DoctorAvailability(weeks_of(row[7:] for row in rows).get(doctor.pk, ()))
+    return Surroundings(
+        doctor,
+        is_doctor_available=not (is_on_leave or is_closed) and hours.has_inside_hours(start, end),
+        # The gap that was searched is that of the record in memory, which may be older than the row.
+        is_doctor_free=not is_doctor_booked and doctor.gap <= gap,
+        is_patient_free=not is_patient_booked,
+    )

@@ -1,13 +1,13 @@
 """What is around an appointment in the diaries, in one query."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import BigIntegerField, DateField, DateTimeField, Exists, QuerySet
 
-from clinic.core import clinic_time
 from clinic.db.compiled_query import CompiledQuery, Parameter
-from doctors.availability import DoctorAvailability
+from doctors.availability import DoctorAvailability, local_dates
 from doctors.availability_loader import weeks_of
 from doctors.models import Closure, Doctor, Leave
 
@@ -29,11 +29,9 @@ def _diaries() -> "QuerySet[Any, Any]":
     """Return the doctor's state, what is in the way, and the hours: one row for each interval of a week."""
     from appointments.models import Appointment
 
-    doctor, patient, itself = (Parameter(name, BigIntegerField()) for name in ("doctor", "patient", "itself"))
-    start, end, start_with_gap, end_with_gap = (
-        Parameter(name, DateTimeField()) for name in ("start", "end", "start_with_gap", "end_with_gap")
-    )
-    first_day, last_day = (Parameter(name, DateField()) for name in ("first_day", "last_day"))
+    doctor, patient, itself = _given(BigIntegerField, "doctor", "patient", "itself")
+    start, end, start_with_gap, end_with_gap = _given(DateTimeField, "start", "end", "start_with_gap", "end_with_gap")
+    first_day, last_day = _given(DateField, "first_day", "last_day")
     others: Any = Appointment.objects.exclude(pk=itself).blocking().order_by()
     # Each EXISTS reads one index and depends on no other, so that the database looks at it once.
     return (
@@ -45,11 +43,15 @@ def _diaries() -> "QuerySet[Any, Any]":
             "gap_minutes",
             Exists(others.for_doctor(doctor).overlapping(start_with_gap, end_with_gap)),
             Exists(others.for_patient(patient).overlapping(start, end)),
-            Exists(Leave.objects.for_doctor(doctor).overlapping(start, end)),  # type: ignore[arg-type]
-            Exists(Closure.objects.within(first_day, last_day)),  # type: ignore[arg-type]
+            Exists(Leave.objects.for_doctor(doctor).overlapping(start, end)),
+            Exists(Closure.objects.within(first_day, last_day)),
             *_HOURS,
         )
     )
+
+
+def _given(kind: Any, *names: str) -> Iterator[Any]:
+    return (Parameter(name, kind()) for name in names)
 
 
 _DIARIES = CompiledQuery(_diaries)
@@ -68,6 +70,7 @@ class Surroundings:
 def surroundings_of(appointment: "Appointment") -> Surroundings | None:
     """Return what is around an appointment; None if there is no such doctor. One query."""
     start, end, gap = appointment.start_time, appointment.end_time, appointment.doctor.gap
+    days = list(local_dates(start, end))
     rows = _DIARIES.rows(
         doctor=appointment.doctor_id,
         patient=appointment.patient_id,
@@ -76,8 +79,8 @@ def surroundings_of(appointment: "Appointment") -> Surroundings | None:
         end=end,
         start_with_gap=start - gap,
         end_with_gap=end + gap,
-        first_day=clinic_time.local_date(start),
-        last_day=clinic_time.local_date(end),
+        first_day=days[0],
+        last_day=days[-1],
     )
     if not rows:
         return None

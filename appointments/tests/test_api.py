@@ -51,6 +51,18 @@ def test_booking_answers_201_with_id_end_and_status(api, wanted, patient, doctor
 
 
 @pytest.mark.both_databases
+@pytest.mark.both_databases
+def test_booking_makes_few_queries(api, wanted, django_assert_max_num_queries):
+    api.post("/appointments", wanted | {"start_time": "2026-11-24T15:00:00Z"})  # records the use of the token
+
+    # Token and roles; patient and doctor; both locked, their diaries, the appointment and its audit entry in a
+    # transaction, here a savepoint.
+    with django_assert_max_num_queries(2 + 2 + 5 + 2):
+        response = api.post("/appointments", wanted)
+
+    assert response.status_code == 201
+
+
 def test_booking_with_another_offset_is_the_same_instant(api, wanted):
     response = api.post("/appointments", wanted | {"start_time": "2026-11-24T15:30:00+05:30"})
 

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 
 from django.db import models
+from django.db.models.functions import Greatest
 
 from appointments import rules
 from clinic.core.field_errors import at_field
@@ -20,7 +21,7 @@ def lock_diaries(
     `start_time` is that of an appointment of the patients about to be saved: `last_contact` becomes no earlier.
     Locks: the doctors' rows in order of their ids, then the patients'. Raises: `gone`, `anonymised`, by field.
     """
-    contact = {} if start_time is None else {"last_contact": _no_earlier_than(start_time)}
+    contact = {} if start_time is None else {"last_contact": Greatest("last_contact", start_time)}
     # The lock is a write: nodes of a cluster notice each other only by rows that both have changed.
     for field, diaries, ids, values in (
         ("doctor", Doctor.objects.all(), doctor_ids, {}),
@@ -39,11 +40,6 @@ def lock_patients(patient_ids: Iterable[int]) -> None:
     """Lock the patients' rows in order of their ids, those of anonymised patients included, without a check."""
     for pk in sorted(set(patient_ids)):
         Patient.objects.filter(pk=pk).update(diary_version=models.F("diary_version") + 1)
-
-
-def _no_earlier_than(start_time: dt.datetime) -> models.Case:
-    is_earlier = models.When(last_contact__lt=start_time, then=models.Value(start_time))
-    return models.Case(is_earlier, default=models.F("last_contact"), output_field=models.DateTimeField())
 
 
 def overlapping_pairs(

@@ -1,6 +1,7 @@
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from clinic.core import clinic_time
 from doctors.availability import Absence, DoctorAvailability, ValidWeek, week_of
@@ -29,17 +30,27 @@ def load_doctor_availability(doctor_id: int, start: dt.datetime, end: dt.datetim
 
 def _weeks(doctor_ids: list[int], change: AvailabilityChange) -> dict[int, list[ValidWeek]]:
     """Return all timetables by doctor, whatever the dates: a doctor without any can be booked at any time."""
-    rows = defaultdict(list)
     columns = ("timetable__doctor", "timetable", "timetable__valid_from", "timetable__valid_until")
     found = WorkingHours.objects.filter(timetable__doctor__in=doctor_ids).order_by()
     found = found.exclude(timetable__in=change.replaced_ids(Timetable))
-    for *valid, weekday, start, end in found.values_list(*columns, "weekday", "start", "end"):
-        rows[tuple(valid)].append((weekday, start, end))
-    weeks = defaultdict(list)
-    for (doctor_id, _timetable, valid_from, valid_until), hours in rows.items():
-        weeks[doctor_id].append(ValidWeek(valid_from, valid_until, week_of(hours)))
+    weeks = weeks_of(found.values_list(*columns, "weekday", "start", "end"))
     for timetable in change.put(Timetable):
         weeks[timetable.doctor_id].append(ValidWeek(timetable.valid_from, timetable.valid_until, timetable.week))
+    return weeks
+
+
+def weeks_of(rows: Iterable[Sequence[Any]]) -> dict[int, list[ValidWeek]]:
+    """Return timetables by doctor, from rows of doctor, timetable, first and last date, weekday, start and end.
+
+    Rows without a weekday are those of a doctor or a timetable without hours.
+    """
+    hours = defaultdict(list)
+    for *valid, weekday, start, end in rows:
+        if weekday is not None:
+            hours[tuple(valid)].append((weekday, start, end))
+    weeks = defaultdict(list)
+    for (doctor_id, _timetable, valid_from, valid_until), of_week in hours.items():
+        weeks[doctor_id].append(ValidWeek(valid_from, valid_until, week_of(of_week)))
     return weeks
 
 

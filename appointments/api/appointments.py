@@ -146,11 +146,11 @@ def appointment_book(request: StaffRequest, response: HttpResponse, sent: Appoin
 
 def _get_or_refuse(model: Any, pk: int) -> Any:
     """Return the record with this id, or refuse at its field: `not_found`."""
-    record = model.objects.filter(pk=pk).first()
-    if record is None:
+    try:
+        return model.objects.get(pk=pk)  # unlike `first()`, this does not order
+    except model.DoesNotExist:
         word = model._meta.verbose_name
-        raise refuse(word, "not_found", f"There is no {word} {pk}.")
-    return record
+        raise refuse(word, "not_found", f"There is no {word} {pk}.") from None
 
 
 def _with_alternatives(

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,9 +28,6 @@ from patients.models import Patient
 
 if TYPE_CHECKING:
     from clinic.models import User
-
-# Callers pass existing records, and booking_key has been looked up: full_clean() need not check them.
-_KNOWN_TO_EXIST = {"patient", "doctor", "booked_by", "booking_key"}
 
 
 def book(
@@ -81,25 +78,24 @@ def _book_over_lost_connection(new: Callable[[], Appointment], *, by: "User | No
 
 
 def _check_may_book_outside_hours(reason: str, *, by: "User | None") -> None:
+    if not reason.strip():
+        return
     may = by is not None and by.has_perm("appointments.book_outside_hours")
     with at_field("outside_hours_reason"):
-        rules.check_may_book_outside_hours(reason.strip(), may=may)
+        rules.check_may_book_outside_hours(reason, may=may)
 
 
 @retrying
 def _book_once(new: Callable[[], Appointment], *, by: "User | None") -> Appointment:
     wanted = new()  # made again at each try: a failed COMMIT leaves an instance that believes it is saved
-    if (booked := _booked_before(wanted)) is not None:
-        return booked
     try:
-        wanted.full_clean(exclude=_KNOWN_TO_EXIST)
-    except ValidationError:
-        # The conflict may be this very booking: the same form, sent twice at once.
+        with acting(by):
+            wanted.clean_and_save()
+    except (ValidationError, IntegrityError):
+        # The conflict may be this very booking: the same form, sent before or twice at once. Its key is unique.
         if (booked := _booked_before(wanted)) is not None:
             return booked
         raise
-    with acting(by):
-        wanted.save(force_insert=True)
     return wanted
 
 
@@ -286,6 +282,5 @@ def _change_once(
             rules.refuse_gone("appointment")
         rules.check_not_stale(current.version, seen_version=version)
         change(current)
-        current.full_clean(exclude=_KNOWN_TO_EXIST)
-        current.save()
+        current.clean_and_save()
     return current

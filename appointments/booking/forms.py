@@ -6,10 +6,12 @@ from contextlib import suppress
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
+from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms.models import ModelChoiceIterator
+from django.utils.functional import cached_property
 
 from appointments import rules
 from appointments.availability.search import parse_slot
@@ -211,8 +213,12 @@ class BookingForm(SlotForm):
         self.fields["patient"].required = not registers
         for name in ("doctor", "date", "time") if walks_in else ():
             self.fields[name].required = False
-        self.helper = bare_helper()
-        self.helper.layout = Layout(
+
+    @cached_property
+    def helper(self) -> FormHelper:
+        """The layout, which a booking that succeeds does not show."""
+        helper = bare_helper()
+        helper.layout = Layout(
             Fieldset("Patient", HTML("{% include 'appointments/booking/_patient_picker.html' %}")),
             Fieldset("Doctor and time", *slot_layout()),
             Field("reason"),
@@ -220,6 +226,7 @@ class BookingForm(SlotForm):
             "booking_key",
             "next",
         )
+        return helper
 
     def add_refusal(self, refusal: ValidationError) -> None:
         """Also give a form that has booked before a new key, so that sending it again books again."""

@@ -25,12 +25,13 @@ from clinic.core.field_errors import FieldErrors
 from clinic.core.names import clean_line
 from clinic.db.constraints import CheckConstraintWithoutValidation
 from clinic.db.tracked_fields import TrackedFields
-from clinic.db.transactions import LostRace
+from clinic.db.transactions import refusals_as_lost_race
 from doctors.models import Doctor
 from patients.models import Patient
 from patients.rules import check_not_anonymised
 
 MAX_NOTES = 2000
+_KNOWN_TO_EXIST = frozenset({"patient", "doctor", "booked_by", "booking_key"})  # the fields that `full_clean` looks up
 
 
 class Appointment(TrackedFields):
@@ -226,6 +227,14 @@ class Appointment(TrackedFields):
         Raises:
             ValidationError: by field, with the codes of `rules`.
         """
+        self.clean_alone()
+        if self._is_incomplete() or self._refuses("doctor", "patient") or None in (self.doctor_id, self.patient_id):
+            return
+        if self.takes_time:
+            check_diaries(self)
+
+    def clean_alone(self) -> None:
+        """Check the rules that need no diary. No query, if patient and original values are there."""
         if self._is_incomplete():
             return
         errors = FieldErrors()
@@ -236,11 +245,6 @@ class Appointment(TrackedFields):
         self._check_patient(errors)
         self._check_cancellation(errors)
         errors.raise_any()
-        if self._refuses("doctor", "patient") or None in (self.doctor_id, self.patient_id):
-            return
-        if self.takes_time:
-            check_diaries(self, errors, self.doctor)
-            errors.raise_any()
 
     def _is_incomplete(self) -> bool:
         """Return whether a field that the rules need is missing or invalid; `clean_fields()` has then refused it."""
@@ -308,6 +312,23 @@ class Appointment(TrackedFields):
         self.start_time = clinic_time.whole_minute(self.start_time)
         self.end_time = self.start_time + dt.timedelta(minutes=self.duration_minutes)
 
+    def clean_and_save(self) -> None:
+        """Do what `full_clean()` and `save()` do, but check the diaries only once, under the locks.
+
+        Doctor, patient and user have to be records that were read from the database.
+
+        Raises:
+            ValidationError: by field, with the codes of `rules`: the same refusals as those of `full_clean()`.
+            LostRace: `anonymised`, `gone` and `stale`, as by `save()`.
+        """
+        try:
+            self.clean_fields(exclude=_KNOWN_TO_EXIST)
+            self.clean_alone()
+        except ValidationError:
+            self.full_clean(exclude=_KNOWN_TO_EXIST)  # adds the refusals of the diaries, as far as they can be checked
+            raise
+        self._save()
+
     def save(self, **options: Any) -> None:
         """Lock the diaries, check them, write: nothing in between that could swallow a database error.
 
@@ -319,10 +340,16 @@ class Appointment(TrackedFields):
                 row has changed since it was read; `gone` if it, doctor or patient no longer exist.
         """
         rules.check_status(self.status)
-        with self._restored_if_refused(), transaction.atomic():
+        with refusals_as_lost_race():
             self._check_times()
             self._set_times()
-            self._lock_diaries()
+            self._save(**options)
+
+    def _save(self, **options: Any) -> None:
+        """Lock, check and write; a refusal of the diaries is only a lost race for callers who have checked before."""
+        with self._restored_if_not_saved(), transaction.atomic():
+            with refusals_as_lost_race():
+                self._lock_diaries()
             self._check_under_lock()
             self._write(**options)
         self.track()
@@ -375,15 +402,13 @@ class Appointment(TrackedFields):
         return deleted
 
     @contextmanager
-    def _restored_if_refused(self) -> Iterator[None]:
-        """Restore the instance if saving fails, so that it can be saved again; a refusal is a lost race."""
+    def _restored_if_not_saved(self) -> Iterator[None]:
+        """Restore the instance if saving fails, so that it can be saved again."""
         before = (self.pk, self.version, self._state.adding)
         try:
             yield
-        except BaseException as error:
+        except BaseException:
             self.pk, self.version, self._state.adding = before
-            if isinstance(error, ValidationError):
-                raise LostRace(error) from error
             raise
 
     def _lock_diaries(self) -> None:
@@ -399,16 +424,19 @@ class Appointment(TrackedFields):
 
     def _check_under_lock(self) -> None:
         if not self._state.adding:
-            row = Appointment.objects.filter(pk=self.pk).values(*self.TRACKED_FIELDS).first()
-            if row is None:
-                rules.refuse_gone("appointment")
-            # Not the version alone: after a rollback, an instance has the version that it did not get.
-            if row != self.original:
-                rules.check_not_stale(row["version"], seen_version=-1)
+            with refusals_as_lost_race():
+                self._check_original()
         if self.takes_time:
-            errors = FieldErrors()
-            check_diaries(self, errors, Doctor.objects.get(pk=self.doctor_id))  # as it is now, under the lock
-            errors.raise_any()
+            check_diaries(self)
+
+    def _check_original(self) -> None:
+        """Check that the row is as it was read: `gone`, `stale`."""
+        row = Appointment.objects.filter(pk=self.pk).order_by().values(*self.TRACKED_FIELDS).first()
+        if row is None:
+            rules.refuse_gone("appointment")
+        # Not the version alone: after a rollback, an instance has the version that it did not get.
+        if row != self.original:
+            rules.check_not_stale(row["version"], seen_version=-1)
 
 
 auditlog.register(Appointment, exclude_fields=["version", "updated_at", "booking_key", "end_time", "displacements"])

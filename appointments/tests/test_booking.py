@@ -72,7 +72,7 @@ def test_book_stores_the_appointment(patient, doctor, user):
     assert (stored.status, stored.reason, stored.notes) == ("booked", "Knee", "Brings X-rays")
 
 
-def test_start_and_length_are_checked_twice_before_the_lock(patient, doctor):
+def test_start_and_length_are_checked_once_before_the_lock(patient, doctor):
     watched = {
         rules.check_aware.__code__: "aware",
         rules.check_whole_minutes.__code__: "whole minutes",
@@ -90,7 +90,7 @@ def test_start_and_length_are_checked_twice_before_the_lock(patient, doctor):
     finally:
         sys.setprofile(None)
 
-    assert called == ["aware", "whole minutes", "whole minutes", "aware", "lock"]
+    assert called == ["aware", "whole minutes", "lock"]
 
 
 def test_booking_adds_an_audit_entry_with_the_actor(patient, doctor, user):
@@ -213,17 +213,8 @@ def test_book_without_a_key_twice_is_refused_the_second_time(patient, doctor):
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_book_that_loses_to_its_repeat_returns_that_appointment(monkeypatch, patient, doctor):
-    """The repeat commits between this request's key lookup and its insert."""
-    look = actions._booked_before
-    rivals = []
-
-    def check_too_early(wanted):
-        found = look(wanted)
-        if not rivals:
-            rivals.append(AppointmentFactory(patient=patient, doctor=doctor, booking_key=KEY))
-        return found
-
-    monkeypatch.setattr(actions, "_booked_before", check_too_early)
+    """The repeat commits between this request's rules and its lock."""
+    rivals = rivals_before_the_lock(monkeypatch, patient=patient, doctor=doctor, booking_key=KEY)
 
     assert book(patient, doctor, booking_key=KEY) == rivals[0]
     assert Appointment.objects.count() == 1
@@ -231,25 +222,90 @@ def test_book_that_loses_to_its_repeat_returns_that_appointment(monkeypatch, pat
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_book_that_loses_a_race_under_the_lock_raises_the_usual_refusal(monkeypatch, patient, doctor):
-    """Another booking commits after the first check, so that only the check under the lock sees it."""
-    save = Appointment.save
+def test_key_that_only_the_database_refuses_is_looked_up(monkeypatch, patient, doctor):
+    """Nothing is in the way of the second booking but its key, so that only the database refuses it."""
+    rivals_before_the_lock(monkeypatch, patient=patient, doctor=doctor, booking_key=KEY, start_time=START + HOUR)
+
+    assert codes_raised(book, patient, doctor, booking_key=KEY) == {"": ["booking_key_used"]}
+    assert Appointment.objects.get().start_time == START + HOUR
+
+
+def rivals_before_the_lock(monkeypatch, **values):
+    """Let another booking commit just before the next one takes its locks; return the list that it is put in."""
+    save = Appointment._save
     rivals = []
 
-    def save_too_late(appointment, *args, **kwargs):
-        if not rivals:
-            rivals.append(None)
-            rivals.append(AppointmentFactory(doctor=doctor))
-        return save(appointment, *args, **kwargs)
+    def save_too_late(appointment, **options):
+        monkeypatch.setattr(Appointment, "_save", save)
+        rivals.append(AppointmentFactory(**values))
+        save(appointment, **options)
 
-    monkeypatch.setattr(Appointment, "save", save_too_late)
+    monkeypatch.setattr(Appointment, "_save", save_too_late)
+    return rivals
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_refusal_under_the_lock_is_not_checked_twice(monkeypatch, booked, patient):
+    save = Appointment._save
+    saved = []
+
+    def save_and_count(appointment, **options):
+        saved.append(appointment)
+        save(appointment, **options)
+
+    monkeypatch.setattr(Appointment, "_save", save_and_count)
+
+    assert codes_raised(book, patient, booked.doctor) == {"start_time": ["doctor_overlap"]}
+    assert len(saved) == 1
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_change_that_lost_a_race_is_tried_again(monkeypatch, booked):
+    """The first try finds that the row has changed; the second reads it anew, and the change goes on."""
+    save = Appointment._save
+    tries = []
+
+    def save_too_late(appointment, **options):
+        tries.append(appointment)
+        if len(tries) == 1:
+            Appointment.objects.update(version=7)
+        save(appointment, **options)
+
+    monkeypatch.setattr(Appointment, "_save", save_too_late)
+
+    actions.move(booked, doctor=booked.doctor, start_time=START + HOUR, duration_minutes=30, by=None)
+
+    assert len(tries) == 2
+    assert fresh(booked).start_time == START + HOUR
+
+
+@pytest.mark.both_databases
+def test_all_refusals_come_at_once(patient, booked):
+    """The diaries are checked for a booking that a field refuses anyway."""
+    codes = codes_raised(book, patient, booked.doctor, reason="x" * 201)
+
+    assert codes == {"reason": ["max_length"], "start_time": ["doctor_overlap"]}
+
+
+def test_booking_checks_the_diaries_in_one_query(patient, doctor, django_assert_num_queries):
+    with django_assert_num_queries(7):  # savepoint, doctor's and patient's lock, diaries, row, audit entry, release
+        book(patient, doctor)
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_book_that_loses_a_race_under_the_lock_raises_the_usual_refusal(monkeypatch, patient, doctor):
+    """Another booking commits just before the lock."""
+    rivals = rivals_before_the_lock(monkeypatch, doctor=doctor)
 
     with pytest.raises(ValidationError) as refusal:
         book(patient, doctor)
 
     assert not isinstance(refusal.value, LostRace)
     assert codes_in(refusal.value) == {"start_time": ["doctor_overlap"]}
-    assert Appointment.objects.get() == rivals[1]
+    assert Appointment.objects.get() == rivals[0]
 
 
 # A connection lost around the COMMIT

@@ -565,6 +565,16 @@ def test_which_of_two_times_is_ignored_for_a_unique_time(at_desk, form_data):
     assert Appointment.objects.get().start_time == at(10)
 
 
+@pytest.mark.both_databases
+def test_booking_by_form_makes_few_queries(at_desk, form_data, django_assert_max_num_queries):
+    # Session, user and roles; patient and doctor; both locked, their diaries, the appointment and its audit entry in a
+    # transaction, here a savepoint; the message.
+    with django_assert_max_num_queries(3 + 2 + 5 + 2 + 1):
+        at_desk.post(BOOK, form_data)
+
+    assert Appointment.objects.exists()
+
+
 # Sent twice
 
 

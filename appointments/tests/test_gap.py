@@ -104,6 +104,16 @@ def test_saving_without_the_form_is_refused_under_the_lock(maria, okafor, booked
     assert [error.code for error in lost.value.error_dict["start_time"]] == ["gap"]
 
 
+@pytest.mark.both_databases
+def test_gap_that_grew_after_the_doctor_was_read_is_kept(maria, okafor, booked, receptionist):
+    type(okafor).objects.filter(pk=okafor.pk).update(gap_minutes=15)
+
+    with pytest.raises(ValidationError) as refused:
+        actions.book(patient=maria, doctor=okafor, start_time=start_of("10:40"), duration_minutes=30, by=receptionist)
+
+    assert [error.code for error in refused.value.error_dict["start_time"]] == ["gap"]
+
+
 def test_gap_applies_between_appointments_but_not_at_the_end_of_hours(okafor, maria, receptionist):
     asked = {"patient": maria, "doctor": okafor, "duration_minutes": 30, "by": receptionist}
 

@@ -1,14 +1,18 @@
 """The most frequent queries use an index on both databases."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment
+from appointments.models.diary_query import surroundings_of
 from clinic.tests.kit import START
+from clinic.tests.plans import rows_read, steps_of_sql
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
@@ -116,6 +120,21 @@ def test_overlap_query_excluding_one_appointment_reads_a_range_too(diaries):
     step = step_of(others.blocking().overlapping(START, START + HALF_HOUR).select_related("doctor")[:1])
 
     assert (step.index, step.is_range) == ("appointment_doctor_start", True), step
+
+
+def test_diaries_around_a_booking_are_read_by_ranges_of_their_indexes(diaries):
+    booking = Appointment(patient=Patient.objects.first(), doctor=Doctor.objects.first(), start_time=START)
+    booking.end_time = START + HALF_HOUR
+
+    with CaptureQueriesContext(connection) as queries, rows_read() as read:
+        around = surroundings_of(booking)
+
+    (sql,) = [query["sql"] for query in queries if "EXISTS" in query["sql"]]
+    diaries = [step.text for step in steps_of_sql(sql) if re.search("appointment_(doctor|patient)", step.text)]
+    assert not around.is_doctor_free
+    assert read.count < 60
+    assert len(diaries) == 2
+    assert all("start_time>? AND start_time<?" in text or "'type': 'range'" in text for text in diaries), diaries
 
 
 def test_day_of_a_doctor_reads_that_day_of_the_diary(diaries):

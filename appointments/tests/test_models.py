@@ -121,7 +121,7 @@ def test_save_only_runs_checks_between_lock_and_write(patient, doctor):
 
     words = [query["sql"].split()[0] for query in captured if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))]
     before_audit = words[: words.index("INSERT") + 1]
-    assert before_audit == ["UPDATE", "UPDATE", *["SELECT"] * 6, "INSERT"]
+    assert before_audit == ["UPDATE", "UPDATE", "SELECT", "INSERT"]
 
 
 def test_save_without_changes_locks_nothing():

@@ -3,7 +3,8 @@
 import functools
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -24,6 +25,17 @@ _LOST_CONNECTION = frozenset({2002, 2003, 2006, 2013})
 
 class LostRace(ValidationError):
     """A rule passed when the form was checked but fails under the lock: another request was quicker."""
+
+
+@contextmanager
+def refusals_as_lost_race() -> Iterator[None]:
+    """Raise refusals inside as LostRace: of what had been checked before the lock was taken, or read."""
+    try:
+        yield
+    except LostRace:
+        raise
+    except ValidationError as error:
+        raise LostRace(error) from error
 
 
 def is_lock_conflict(error: BaseException) -> bool:

@@ -57,19 +57,6 @@ class Session(AbstractBaseSession):
 
         return SessionStore
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; an update leaves out `last_seen_at`, which other requests write meanwhile."""
-        if kwargs.get("force_update"):
-            kwargs["update_fields"] = (
-                "session_data",
-                "expire_date",
-                "user",
-                "signed_in_at",
-                "address",
-                "browser",
-            )
-        super().save(*args, **kwargs)
-
     def ends_at(self) -> dt.datetime:
         """Return when the session ends if it is not used before."""
         return min(self.expire_date, self.last_seen_at + idle_limit())

@@ -6,7 +6,9 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -15,6 +17,8 @@ from clinic.core.user_agent import browser_of
 
 SEEN_RECORDED_EVERY = dt.timedelta(minutes=1)
 _SIGN_IN = "sign_in"
+# Not `last_seen_at`, which other requests write meanwhile.
+_WRITTEN = ("session_data", "expire_date", "user_id", "signed_in_at", "address", "browser")
 
 
 class SessionStore(DatabaseStore):
@@ -59,7 +63,20 @@ class SessionStore(DatabaseStore):
         if self.ended_for is not None and not must_create:
             self._session_key = None
         self.ended_for = None
-        super().save(must_create)
+        if must_create or self.session_key is None:
+            super().save(must_create)
+        else:
+            self._update()
+
+    def _update(self) -> None:
+        """Write the row, in one statement and without the transaction that Django opens for it."""
+        row = self.create_model_instance(self._session)  # type: ignore[attr-defined]  # Django's own: the data
+        try:
+            updated = self.model.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in _WRITTEN})
+        except DatabaseError as error:
+            raise UpdateError from error
+        if not updated:
+            raise UpdateError
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         row: Any = super().create_model_instance(data)

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 from django.contrib.sessions.backends.base import UpdateError
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import DisallowedHost, SuspiciousOperation
 from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from django.utils.html import escape
 
+from clinic.sessions.store import SessionStore
 from clinic.tests.api_client import token_of
 from clinic.tests.kit import Cases, elements
 from clinic.web.error_pages import refusal_page

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Group
+from django.contrib.sessions.backends.base import UpdateError
 from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test import Client
@@ -452,6 +453,30 @@ def test_session_saved_asynchronously_records_its_user(receptionist):
     async_to_sync(store.asave)()
 
     assert Session.objects.get().user == receptionist
+
+
+@pytest.mark.both_databases
+def test_changed_session_is_saved_in_one_statement(at_desk):
+    store = SessionStore(at_desk.session.session_key)
+    store["theme"] = "dark"
+
+    with CaptureQueriesContext(connection) as queries:
+        store.save()
+
+    assert [query["sql"].split()[0] for query in queries] == ["UPDATE"]
+    assert SessionStore(store.session_key)["theme"] == "dark"
+
+
+@pytest.mark.both_databases
+def test_session_deleted_meanwhile_is_not_saved_again(at_desk):
+    store = SessionStore(at_desk.session.session_key)
+    store["theme"] = "dark"
+    Session.objects.all().delete()
+
+    with pytest.raises(UpdateError):
+        store.save()
+
+    assert not Session.objects.exists()
 
 
 @pytest.mark.both_databases

@@ -3,6 +3,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from clinic.core import clinic_time
+from clinic.db.times_as_text import as_text, time_of
 from doctors.availability import Absence, DoctorAvailability, ValidWeek, week_of
 from doctors.availability_change import AvailabilityChange
 from doctors.models import Closure, Leave, Timetable, WorkingHours
@@ -33,8 +34,8 @@ def _weeks(doctor_ids: list[int], change: AvailabilityChange) -> dict[int, list[
     columns = ("timetable__doctor", "timetable", "timetable__valid_from", "timetable__valid_until")
     found = WorkingHours.objects.filter(timetable__doctor__in=doctor_ids).order_by()
     found = found.exclude(timetable__in=change.replaced_ids(Timetable))
-    for *valid, weekday, start, end in found.values_list(*columns, "weekday", "start", "end"):
-        rows[tuple(valid)].append((weekday, start, end))
+    for *valid, weekday, start, end in found.values_list(*columns, "weekday", as_text("start"), as_text("end")):
+        rows[tuple(valid)].append((weekday, time_of(start), time_of(end)))
     weeks = defaultdict(list)
     for (doctor_id, _timetable, valid_from, valid_until), hours in rows.items():
         weeks[doctor_id].append(ValidWeek(valid_from, valid_until, week_of(hours)))

@@ -12,13 +12,14 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.forms.models import ModelChoiceIterator
 
 from appointments import rules
+from appointments.availability.search import parse_slot
 from appointments.models import Appointment
 from appointments.statuses import CancelledBy
 from clinic.core import clinic_time
 from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
 from clinic.html.bound_data import replace_value
 from clinic.html.crispy import bare_helper
-from clinic.html.widgets import DateInput, TimeInput
+from clinic.html.widgets import DateInput, DrawnSelect, TimeInput
 from clinic.web.http import parse_number
 from doctors.models import Doctor
 from patients.models import Patient
@@ -38,6 +39,7 @@ class DoctorChoiceField(forms.ModelChoiceField):
     """Offers active doctors, but accepts any, so that the rule refuses an inactive one and says why."""
 
     iterator = ActiveDoctors
+    widget = DrawnSelect
 
     def label_from_instance(self, doctor: Any) -> str:
         return f"{doctor.full_name} · {doctor.specialization}"
@@ -150,6 +152,14 @@ class SlotForm(OverrideReasonMixin, DefaultDurationMixin, ActionForm):
     outside_hours_reason = forms.CharField(
         label="Reason for the exception", max_length=_MODEL.get_field("outside_hours_reason").max_length, required=False
     )
+
+    def offer_doctors(self, doctors: list[Doctor]) -> None:
+        """Let the form be shown with these doctors, who have been read already."""
+        field: Any = self.fields["doctor"]
+        field.choices = [
+            ("", field.empty_label),
+            *((doctor.pk, field.label_from_instance(doctor)) for doctor in doctors),
+        ]
 
     @property
     def offers_outside_hours(self) -> bool:
@@ -285,9 +295,17 @@ def slot_layout() -> list[Any]:
     ]
 
 
+def _words_of(doctor_id: int, start: dt.datetime) -> dict[str, str]:
+    wall = clinic_time.local(start)
+    words = {"doctor": str(doctor_id), "date": wall.date().isoformat(), "time": f"{wall:%H:%M}"}
+    return words | ({"which": str(wall.fold)} if clinic_time.is_repeated(wall) else {})
+
+
 def slot_initial(query: Any) -> dict[str, Any]:
-    """Return initial values from `doctor`, `date`, `time`, `which`, `minutes`; invalid ones are ignored."""
+    """Return initial values from `slot`, or `doctor`, `date`, `time` and `which`, and `minutes`, as far as valid."""
     initial: dict[str, Any] = {}
+    if (slot := parse_slot(query.get("slot", ""))) is not None:
+        query = dict(query.items()) | _words_of(*slot)
     for name, parse in (("date", dt.date.fromisoformat), ("time", dt.time.fromisoformat)):
         with suppress(KeyError, ValueError):
             initial[name] = parse(query[name])

@@ -1,11 +1,13 @@
 """Clinic time, the zone in `CLINIC_TIME_ZONE`: the only place that converts between it and aware datetimes in UTC."""
 
 import datetime as dt
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 # Dates beyond these are typing errors, or overflow when converted to UTC.
@@ -67,11 +69,13 @@ def shifted_date(day: dt.date, *, days: int) -> dt.date | None:
 
 def day_bounds(day: dt.date) -> tuple[dt.datetime, dt.datetime]:
     """Return the first instant of a clinic-local day and that of the next: 23, 24 or 25 hours apart."""
-    return _midnight(day), _midnight(day + ONE_DAY)
+    zone = clinic_zone()
+    return _midnight(day, zone), _midnight(day + ONE_DAY, zone)
 
 
-def _midnight(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time.min, clinic_zone()).astimezone(dt.UTC)
+@lru_cache(maxsize=1024)
+def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.min, zone).astimezone(dt.UTC)
 
 
 def instant_at(day: dt.date, time: dt.time, *, which: int | None = None) -> dt.datetime:
@@ -105,15 +109,20 @@ def instant_at(day: dt.date, time: dt.time, *, which: int | None = None) -> dt.d
 
 def first_instant_from(day: dt.date, time: dt.time) -> dt.datetime:
     """Return the first instant, in UTC, at which clinic clocks show this time of a date or a later one."""
+    return _first_instant_from(day, time, clinic_zone())
+
+
+@lru_cache(maxsize=4096)
+def _first_instant_from(day: dt.date, time: dt.time, zone: ZoneInfo) -> dt.datetime:
     wall = dt.datetime.combine(day, time)
-    instant = wall.replace(tzinfo=clinic_zone()).astimezone(dt.UTC)
-    if local(instant).replace(tzinfo=None) == wall:
+    instant = wall.replace(tzinfo=zone).astimezone(dt.UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == wall:
         return instant
     # Skipped: read by the offset before the change it lies after the change, read by the one after it, before it.
-    before = wall.replace(tzinfo=clinic_zone(), fold=SECOND).astimezone(dt.UTC)
+    before = wall.replace(tzinfo=zone, fold=SECOND).astimezone(dt.UTC)
     while instant - before > MINUTE:
         middle = before + (instant - before) // (2 * MINUTE) * MINUTE
-        if local(middle).replace(tzinfo=None) < wall:
+        if middle.astimezone(zone).replace(tzinfo=None) < wall:
             before = middle
         else:
             instant = middle
@@ -128,13 +137,25 @@ def is_repeated(instant: dt.datetime) -> bool:
 
 def time_text(instant: dt.datetime) -> str:
     """Return the clinic-local time of day, as `09:05`; one that comes twice on its day says which, as `01:30 WET`."""
-    wall = local(instant)
+    # In UTC, as instants in clinic time are equal even if the clock change repeats the time between them.
+    return _time_text(instant.astimezone(dt.UTC), clinic_zone())
+
+
+# A page shows the same few times hundreds of times.
+@lru_cache(maxsize=4096)
+def _time_text(instant: dt.datetime, zone: ZoneInfo) -> str:
+    wall = instant.astimezone(zone)
     return f"{wall:%H:%M %Z}" if is_repeated(wall) else f"{wall:%H:%M}"
 
 
 def date_text(instant: dt.datetime) -> str:
     """Return the clinic-local date with its weekday, as `Tue 24 Nov 2026`."""
-    return date_format(local(instant), "D j M Y")
+    return _date_text(local_date(instant), get_language())
+
+
+@lru_cache(maxsize=4096)
+def _date_text(day: dt.date, _language: str | None) -> str:
+    return date_format(day, "D j M Y")
 
 
 def span_text(start: dt.datetime, end: dt.datetime) -> str:

@@ -7,8 +7,10 @@ by day, so that days of 23 and 25 hours come out right.
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.db.models import TextChoices
 
@@ -117,6 +119,11 @@ def interval_spans(day: dt.date, intervals: Iterable[Interval]) -> list[Span]:
 
     A time that the clock change skips is the instant of the change; of a repeated time, the first counts.
     """
+    return list(_interval_spans(day, tuple(intervals), clinic_time.clinic_zone()))
+
+
+@lru_cache(4096)
+def _interval_spans(day: dt.date, intervals: tuple[Interval, ...], _zone: ZoneInfo) -> list[Span]:
     spans = []
     for start, end in intervals:
         last_day = day if end != dt.time.min else day + ONE_DAY
@@ -136,7 +143,7 @@ class DoctorAvailability:
     absences: Sequence[Absence] = ()
     closures: Mapping[dt.date, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def has_hours(self) -> bool:
         """Whether the doctor has any hours; a doctor without can be booked at any time."""
         return any(intervals for valid in self.weeks for intervals in valid.week.values())
@@ -175,6 +182,8 @@ class DoctorAvailability:
         """Return the hours of a date without closure and leave; booked times are included."""
         if day in self.closures:
             return []
+        if not self.absences:
+            return self.hours_on(day)
         return list(without(self.hours_on(day), [(leave.start, leave.end) for leave in self.absences]))
 
     def offered_on(self, day: dt.date) -> list[Span]:
@@ -184,7 +193,11 @@ class DoctorAvailability:
 
     def works_on(self, day: dt.date) -> bool:
         """Return whether free times of a date are offered by default: no weekends without any hours."""
-        return bool(self.offered_on(day)) and (self.has_hours or day.weekday() in USUAL_WEEKDAYS)
+        return self.has_weekday(day) and bool(self.offered_on(day))
+
+    def has_weekday(self, day: dt.date) -> bool:
+        """Return whether the weekday is one of the usual ones, for a doctor without any hours."""
+        return self.has_hours or day.weekday() in USUAL_WEEKDAYS
 
     def away_on(self, day: dt.date) -> list[Unavailability]:
         """Return when the doctor cannot be booked on a date, in order: the rest of `open_on`, without overlaps."""

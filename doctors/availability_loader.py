@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from clinic.core import clinic_time
+from clinic.db.times_as_text import as_text, time_of
 from doctors.availability import Absence, DoctorAvailability, ValidWeek, week_of
 from doctors.availability_change import AvailabilityChange
 from doctors.models import Closure, Leave, Timetable, WorkingHours
@@ -33,7 +34,8 @@ def _weeks(doctor_ids: list[int], change: AvailabilityChange) -> dict[int, list[
     columns = ("timetable__doctor", "timetable", "timetable__valid_from", "timetable__valid_until")
     found = WorkingHours.objects.filter(timetable__doctor__in=doctor_ids).order_by()
     found = found.exclude(timetable__in=change.replaced_ids(Timetable))
-    weeks = weeks_of(found.values_list(*columns, "weekday", "start", "end"))
+    rows = found.values_list(*columns, "weekday", as_text("start"), as_text("end"))
+    weeks = weeks_of((*valid, time_of(start), time_of(end)) for *valid, start, end in rows)
     for timetable in change.put(Timetable):
         weeks[timetable.doctor_id].append(ValidWeek(timetable.valid_from, timetable.valid_until, timetable.week))
     return weeks

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -93,7 +93,13 @@ def patient_detail(request: StaffRequest, pk: int) -> HttpResponse:
     context = {
         "patient": patient,
         "age": patient.age_on(clinic_time.today(at=now)),
-        "coming": appointments.upcoming(at=now)[:MAX_FUTURE_APPOINTMENTS],
-        "past": Paginator(appointments.past(at=now), PAST_APPOINTMENTS_PER_PAGE).get_page(request.GET.get("page")),
+        "coming": list(appointments.upcoming(at=now)[:MAX_FUTURE_APPOINTMENTS]),
+        "past": _page_of(appointments.past(at=now), request.GET.get("page")),
     }
     return render(request, "patients/patient_detail.html", context)
+
+
+def _page_of(appointments: Any, number: str | None) -> Page:
+    """Return a page of past appointments. The first is not counted: one row more shows whether there is another."""
+    listed = list(appointments[: PAST_APPOINTMENTS_PER_PAGE + 1]) if number is None else appointments
+    return Paginator(listed, PAST_APPOINTMENTS_PER_PAGE).get_page(number)

@@ -6,7 +6,7 @@ from django import forms
 
 from appointments.availability.search import PARTS_OF_DAY, SlotSearch
 from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
-from clinic.html.widgets import DateInput, make_small
+from clinic.html.widgets import DateInput, DrawnSelect, make_small
 from clinic.web.http import parse_number
 from doctors.models import Doctor
 
@@ -18,9 +18,12 @@ class FreeTimesForm(forms.Form):
 
     ANYONE = "anyone"
 
-    who = forms.ChoiceField(label="With", required=False)
+    who = forms.ChoiceField(label="With", required=False, widget=DrawnSelect)
     part_of_day = forms.ChoiceField(
-        label="Time of day", choices=[("", "Any time of day"), *PARTS_OF_DAY.items()], required=False
+        label="Time of day",
+        choices=[("", "Any time of day"), *PARTS_OF_DAY.items()],
+        required=False,
+        widget=DrawnSelect,
     )
     weekday = forms.TypedChoiceField(
         label="Weekday",
@@ -28,6 +31,7 @@ class FreeTimesForm(forms.Form):
         coerce=int,
         empty_value=None,
         required=False,
+        widget=DrawnSelect,
     )
 
     def __init__(self, data: Any, *, doctors: list[Doctor], default: str, sent_with: str = "") -> None:

@@ -4,16 +4,20 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from typing import NamedTuple
 
 from django.db.models import Q
 from django.utils import timezone
 
+from appointments.availability.roster import LoadAvailability
 from appointments.models import Appointment
 from appointments.querysets import AppointmentQuerySet
 from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
 from clinic.core.clinic_time import ONE_DAY
+from clinic.db.times_as_text import as_text, instant_of
 from clinic.web.http import parse_number
 from doctors.availability import DoctorAvailability, Span, without
 from doctors.availability_loader import load_availability
@@ -27,6 +31,7 @@ EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LAST_MINUTE = (dt.datetime.combine(clinic_time.LAST_DATE, dt.time.min, dt.UTC) - EPOCH) // clinic_time.MINUTE
 
 LOOK_AHEAD_DAYS = 14
+DAYS_AT_ONCE = 8  # read together by a search that may stop early: five working days and the one after them
 _LAST_WEEK = clinic_time.LAST_DATE - dt.timedelta(days=7)
 NOON = dt.time(12)
 EVENING = dt.time(17)
@@ -58,23 +63,49 @@ def free_intervals(
     They begin where free time does and at each `step` from the opening; `taken` may be unsorted and overlap.
     """
     needed = dt.timedelta(minutes=minutes)
-    taken = list(taken)
+    taken = sorted(taken)
     for opens, closes in hours:
-        earliest = _round_up(at + INSTANT, BEGIN_STEP, since=opens)
-        for begin, end in without([(max(opens, earliest), closes)], taken):
+        for begin, end in without([(_earliest(opens, at), closes)], taken):
             for start, interval_end in _cut(begin, end, step, since=opens):
                 if end - start >= needed:
                     yield FreeInterval(start, interval_end, end)
 
 
+def offered_starts(
+    hours: Iterable[Span], taken: Iterable[Span], *, minutes: int, at: dt.datetime, step: dt.timedelta
+) -> Iterator[dt.datetime]:
+    """Yield the starts of `free_intervals`, found without the intervals: a page needs thousands of them."""
+    needed, stride = max(dt.timedelta(minutes=minutes), SHORTEST), _stride(step)
+    taken = sorted(taken)
+    for opens, closes in hours:
+        for begin, end in without([(_earliest(opens, at), closes)], taken):
+            latest = end - needed
+            if begin <= latest:
+                yield begin
+                start = _round_up(begin + SHORTEST, step, since=opens)
+                while start <= latest:
+                    yield start
+                    start += stride
+
+
+def _earliest(opens: dt.datetime, at: dt.datetime) -> dt.datetime:
+    return opens if at < opens else _round_up(at + INSTANT, BEGIN_STEP, since=opens)
+
+
 def _cut(begin: dt.datetime, end: dt.datetime, step: dt.timedelta, *, since: dt.datetime) -> Iterator[Span]:
     """Cut free time at the steps; what is too short for an appointment joins its neighbour."""
-    while end - begin >= SHORTEST:
-        cut = _round_up(begin + SHORTEST, step, since=since)
-        if end - cut < SHORTEST:
+    latest = end - SHORTEST
+    cut = _round_up(begin + SHORTEST, step, since=since)
+    while begin <= latest:
+        if cut > latest:
             cut = end
         yield begin, cut
-        begin = cut
+        begin, cut = cut, cut + _stride(step)
+
+
+def _stride(step: dt.timedelta) -> dt.timedelta:
+    """Return the least number of steps with room for an appointment."""
+    return -(-SHORTEST // step) * step
 
 
 def step_of(doctor: Doctor) -> dt.timedelta:
@@ -103,6 +134,24 @@ def parse_slot(text: str) -> tuple[int, dt.datetime] | None:
         case [int(doctor_id), int(minutes)] if minutes <= _LAST_MINUTE:
             return doctor_id, EPOCH + minutes * clinic_time.MINUTE
     return None
+
+
+class Slot(NamedTuple):
+    doctor: Doctor
+    start: dt.datetime
+
+    @property
+    def time(self) -> str:
+        return clinic_time.time_text(self.start)
+
+    @property
+    def day(self) -> str:
+        return clinic_time.date_text(self.start)
+
+    @property
+    def query(self) -> str:
+        """The slot as a query string, for links and the values of buttons."""
+        return slot_query(self.doctor.pk, self.start)
 
 
 # Search across doctors and days
@@ -154,31 +203,12 @@ class SlotSearch:
         return part == self.part_of_day
 
 
-@dataclass(frozen=True)
-class Slot:
-    doctor: Doctor
-    start: dt.datetime
-
-    @property
-    def time(self) -> str:
-        return clinic_time.time_text(self.start)
-
-    @property
-    def day(self) -> str:
-        return clinic_time.date_text(self.start)
-
-    @property
-    def query(self) -> str:
-        """The slot as a query string, for links and the values of buttons."""
-        return slot_query(self.doctor.pk, self.start)
-
-
 def offered_slots(
     doctor: Doctor, hours: Iterable[Span], taken: Iterable[Span], *, minutes: int, at: dt.datetime
 ) -> Iterator[Slot]:
     """Yield the starts offered within a doctor's hours for an appointment of `minutes`, soonest first."""
-    for interval in free_intervals(hours, taken, minutes=minutes, at=at, step=step_of(doctor)):
-        yield Slot(doctor, interval.start)
+    for start in offered_starts(hours, taken, minutes=minutes, at=at, step=step_of(doctor)):
+        yield Slot(doctor, start)
 
 
 @dataclass(frozen=True)
@@ -211,30 +241,51 @@ def find_free(
     first_day: dt.date,
     days: int = LOOK_AHEAD_DAYS,
     at: dt.datetime | None = None,
+    load: LoadAvailability = load_availability,
 ) -> SlotSearchResult:
     """Return the matching free times from `first_day` on, after `at` (default now). Four queries in all."""
-    last_day = min(first_day + (days - 1) * ONE_DAY, clinic_time.LAST_DATE)
-    next_week = last_day + 7 * ONE_DAY if last_day < _LAST_WEEK else last_day
-    doctors = [doctor for doctor in doctors if search.suits_doctor(doctor)]
-    times = load_availability([doctor.pk for doctor in doctors], first_day, next_week)
-    taken = _taken_in_search(search, doctors, first_day, last_day)
-    finder = _Finder(search, doctors, times, taken, first_day, at or timezone.now())
-    later = next(filter(finder.doctors_on, _dates(last_day + ONE_DAY, next_week)), last_day + ONE_DAY)
-    return SlotSearchResult(list(filter(None, map(finder.free_day, _dates(first_day, last_day)))), last_day, later)
+    finder = _Finder(search, doctors, first_day, days, at or timezone.now(), load)
+    return SlotSearchResult(list(finder.free_days()), finder.last_day, finder.later())
+
+
+def find_first_free(
+    search: SlotSearch,
+    doctors: list[Doctor],
+    *,
+    first_day: dt.date,
+    max_days: int,
+    max_times: int | None,
+    at: dt.datetime | None = None,
+    load: LoadAvailability = load_availability,
+) -> SlotSearchResult:
+    """Return the first `max_days` of `find_free`, with the first `max_times` of each doctor and day (None: with all).
+
+    `later` is the next day with free times, if there is one. At most five queries: nothing after it is looked at.
+    """
+    finder = _Finder(search, doctors, first_day, LOOK_AHEAD_DAYS, at or timezone.now(), load, DAYS_AT_ONCE)
+    found: list[FreeDay] = []
+    for day in finder.dates():
+        if len(found) < max_days:
+            found += filter(None, [finder.free_day(day, max_times)])
+        elif finder.is_free(day):
+            return SlotSearchResult(found, finder.last_day, day)
+    return SlotSearchResult(found, finder.last_day, finder.later())
 
 
 def _dates(first: dt.date, last: dt.date) -> list[dt.date]:
     return [first + number * ONE_DAY for number in range((last - first).days + 1)]
 
 
-def first_working_day(doctors: Iterable[Doctor], day: dt.date, *, days: int = LOOK_AHEAD_DAYS) -> dt.date:
+def first_working_day(
+    doctors: Iterable[Doctor], day: dt.date, *, days: int = LOOK_AHEAD_DAYS, load: LoadAvailability = load_availability
+) -> dt.date:
     """Return the date, or the first after it on which one of the doctors works; itself if none does soon.
 
     Three queries, besides that of the doctors. A clinic without doctors has the usual weekdays.
     """
-    dates = _dates(day, day + (days - 1) * ONE_DAY)
-    times = [*load_availability([doctor.pk for doctor in doctors], dates[0], dates[-1]).values()]
-    times = times or [DoctorAvailability()]
+    dates, ids = _dates(day, day + (days - 1) * ONE_DAY), [doctor.pk for doctor in doctors]
+    loaded = load(ids, dates[0], dates[-1])
+    times = [loaded[pk] for pk in ids] or [DoctorAvailability()]
     return next((each for each in dates if any(time.works_on(each) for time in times)), day)
 
 
@@ -265,13 +316,22 @@ def load_taken_times(
     gaps = {doctor.pk: doctor.gap for doctor in doctors}
     days = clinic_time.day_bounds(first_day)[0], clinic_time.day_bounds(last_day)[1]
     rows = appointments.blocking().overlapping(*with_gap(days, max(gaps.values(), default=NO_GAP))).order_by()
+    columns = rows.values_list("doctor_id", "patient_id", as_text("start_time"), as_text("end_time"))
+    blocked = cache(_blocked_time)  # many doctors have appointments at the same times
     taken: TakenTimes = defaultdict(list)
-    for doctor_id, patient_id, start, end in rows.values_list("doctor_id", "patient_id", "start_time", "end_time"):
+    for doctor_id, patient_id, start, end in columns:
         if doctor_id in gaps:
-            add_taken(taken, "doctor", doctor_id, with_gap((start, end), gaps[doctor_id]))
+            span, dates = blocked(start, end, gaps[doctor_id])
+            for day in dates:
+                taken["doctor", doctor_id, day].append(span)
         if patient_id in patient_ids:
-            add_taken(taken, "patient", patient_id, (start, end))
+            add_taken(taken, "patient", patient_id, (instant_of(start), instant_of(end)))
     return taken
+
+
+def _blocked_time(start: str, end: str, gap: dt.timedelta) -> tuple[Span, set[dt.date]]:
+    span = with_gap((instant_of(start), instant_of(end)), gap)
+    return span, {clinic_time.local_date(instant) for instant in span}
 
 
 def add_taken(taken: TakenTimes, whose: str, pk: int, span: Span) -> set[dt.date]:
@@ -282,44 +342,88 @@ def add_taken(taken: TakenTimes, whose: str, pk: int, span: Span) -> set[dt.date
     return days
 
 
-@dataclass(frozen=True)
 class _Finder:
-    """The free times of the matching doctors, day by day."""
+    """The free times of the matching doctors, day by day; the days have to be asked for in order."""
 
-    search: SlotSearch
-    doctors: list[Doctor]
-    times: dict[int, DoctorAvailability]
-    taken: TakenTimes
-    first_day: dt.date
-    at: dt.datetime
+    def __init__(
+        self,
+        search: SlotSearch,
+        doctors: list[Doctor],
+        first_day: dt.date,
+        days: int,
+        at: dt.datetime,
+        load: LoadAvailability,
+        days_at_once: int | None = None,
+    ) -> None:
+        self.search = search
+        self.doctors = [doctor for doctor in doctors if search.suits_doctor(doctor)]
+        self.first_day = first_day
+        self.last_day = min(first_day + (days - 1) * ONE_DAY, clinic_time.LAST_DATE)
+        self.next_week = self.last_day + 7 * ONE_DAY if self.last_day < _LAST_WEEK else self.last_day
+        self.at = at
+        self.times = load([doctor.pk for doctor in self.doctors], first_day, self.next_week)
+        self.days_at_once = days_at_once or days
+        self.starts = cache(self._starts)  # many doctors are free at the same times
+        self.taken: TakenTimes = {}
+        self.taken_until = first_day - ONE_DAY
 
-    def doctors_on(self, day: dt.date) -> list[Doctor]:
-        """Return the doctors to look at on this date; none if its weekday does not match.
+    def dates(self) -> list[dt.date]:
+        """Return the dates searched, without those that are over."""
+        dates = _dates(self.first_day, self.last_day)
+        return [day for day in dates if clinic_time.day_bounds(day)[1] > self.at]
+
+    def free_days(self) -> Iterator[FreeDay]:
+        return filter(None, map(self.free_day, self.dates()))
+
+    def later(self) -> dt.date:
+        """Return the first date after those searched, within a week, on which there may be free times."""
+        dates = _dates(self.last_day + ONE_DAY, self.next_week)
+        return next((day for day in dates if any(self._hours_on(day))), self.last_day + ONE_DAY)
+
+    def free_day(self, day: dt.date, max_times: int | None = None) -> FreeDay | None:
+        """Return the free times of a date, at most `max_times` of each doctor, or None if there are none."""
+        slots = ((doctor, self._slots(day, doctor, hours, max_times)) for doctor, hours in self._hours_on(day))
+        free = [each for each in slots if each[1]]
+        return FreeDay(day, sorted(free, key=lambda each: each[1][0].start)) if free else None
+
+    def is_free(self, day: dt.date) -> bool:
+        return any(self._slots(day, doctor, hours, 1) for doctor, hours in self._hours_on(day))
+
+    def _hours_on(self, day: dt.date) -> Iterator[tuple[Doctor, list[Span]]]:
+        """Yield the doctors to look at on this date with the hours offered; none if its weekday does not match.
 
         Doctors without any hours are included at a weekend only if it is asked for: by weekday, or as the first day.
         """
         if not self.search.suits_day(day):
-            return []
+            return
         is_asked_for = day == self.first_day or self.search.weekday is not None
-        return [doctor for doctor in self.doctors if is_asked_for or self.times[doctor.pk].works_on(day)]
+        for doctor in self.doctors:
+            time = self.times[doctor.pk]
+            if is_asked_for:
+                yield doctor, time.offered_on(day)
+            elif time.has_weekday(day) and (hours := time.offered_on(day)):
+                yield doctor, hours
 
-    def free_day(self, day: dt.date) -> FreeDay | None:
-        if clinic_time.day_bounds(day)[1] <= self.at:
-            return None
-        free = [(doctor, slots) for doctor in self.doctors_on(day) if (slots := self._slots(doctor, day))]
-        return FreeDay(day, sorted(free, key=lambda each: each[1][0].start)) if free else None
-
-    def _slots(self, doctor: Doctor, day: dt.date) -> list[Slot]:
-        search = self.search
-        taken = [*self.taken.get(("doctor", doctor.pk, day), ())]
+    def _slots(self, day: dt.date, doctor: Doctor, hours: list[Span], max_times: int | None) -> list[Slot]:
+        search, taken = self.search, self._taken_on(day, "doctor", doctor.pk)
         if search.patient_id is not None:
-            taken += self.taken.get(("patient", search.patient_id, day), ())
-        hours, minutes = self.times[doctor.pk].offered_on(day), search.minutes_with(doctor)
-        return [
-            slot
-            for slot in offered_slots(doctor, hours, taken, minutes=minutes, at=self.at)
-            if search.suits_start(slot.start) and not search.is_present_time(doctor, slot.start)
-        ]
+            taken = [*taken, *self._taken_on(day, "patient", search.patient_id)]
+        # One more, as one of them may be the present time.
+        limit = max_times and max_times + 1
+        starts = self.starts(tuple(hours), tuple(taken), search.minutes_with(doctor), step_of(doctor), limit)
+        return [Slot(doctor, start) for start in starts if not search.is_present_time(doctor, start)][:max_times]
+
+    def _starts(
+        self, hours: tuple[Span, ...], taken: tuple[Span, ...], minutes: int, step: dt.timedelta, limit: int | None
+    ) -> list[dt.datetime]:
+        starts = offered_starts(hours, taken, minutes=minutes, at=self.at, step=step)
+        return list(islice(filter(self.search.suits_start, starts), limit))
+
+    def _taken_on(self, day: dt.date, whose: str, pk: int) -> list[Span]:
+        if day > self.taken_until:
+            self.taken_until = min(day + (self.days_at_once - 1) * ONE_DAY, self.last_day)
+            self.taken = _taken_in_search(self.search, self.doctors, day, self.taken_until)
+        return self.taken.get((whose, pk, day), [])
 
 
 def nearest(slots: Iterable[Slot], instant: dt.datetime, *, limit: int = 3) -> list[Slot]:

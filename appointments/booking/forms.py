@@ -21,7 +21,7 @@ from clinic.core import clinic_time
 from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
 from clinic.html.bound_data import replace_value
 from clinic.html.crispy import bare_helper
-from clinic.html.widgets import DateInput, TimeInput
+from clinic.html.widgets import DateInput, DrawnSelect, TimeInput
 from clinic.web.http import parse_number
 from doctors.models import Doctor
 from patients.models import Patient
@@ -41,6 +41,7 @@ class DoctorChoiceField(forms.ModelChoiceField):
     """Offers active doctors, but accepts any, so that the rule refuses an inactive one and says why."""
 
     iterator = ActiveDoctors
+    widget = DrawnSelect
 
     def label_from_instance(self, doctor: Any) -> str:
         return f"{doctor.full_name} · {doctor.specialization}"
@@ -153,6 +154,14 @@ class SlotForm(OverrideReasonMixin, DefaultDurationMixin, ActionForm):
     outside_hours_reason = forms.CharField(
         label="Reason for the exception", max_length=_MODEL.get_field("outside_hours_reason").max_length, required=False
     )
+
+    def offer_doctors(self, doctors: list[Doctor]) -> None:
+        """Let the form be shown with these doctors, who have been read already."""
+        field: Any = self.fields["doctor"]
+        field.choices = [
+            ("", field.empty_label),
+            *((doctor.pk, field.label_from_instance(doctor)) for doctor in doctors),
+        ]
 
     @property
     def offers_outside_hours(self) -> bool:

@@ -6,42 +6,58 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from appointments.availability.forms import FreeTimesForm
+from appointments.availability.roster import Roster
 from appointments.availability.search import SlotSearch, find_free, nearest
-from appointments.availability.views import shown_times
+from appointments.availability.shown import panel_days, shown_times
 from appointments.booking.forms import SlotForm
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
+from clinic.html.drawing import draw
 from clinic.web.http import parse_number
 from doctors.models import Doctor
 from patients.models import Patient
 
 
 def free_panel(
-    data: Any, form: SlotForm, *, patient: Patient | None, moving: Appointment | None = None
+    data: Any,
+    form: SlotForm,
+    *,
+    patient: Patient | None,
+    moving: Appointment | None = None,
+    roster: Roster | None = None,
 ) -> dict[str, Any]:
-    """Return the template context of the next free times that match the form as filled in so far."""
-    doctors = list(Doctor.objects.active())
-    filters = FreeTimesForm(data, doctors=doctors, default="The doctor chosen, or anyone", sent_with="slot-form")
-    chosen = parse_number(str(form["doctor"].value()))
+    """Return the template context of the next free times that match the form as filled in so far.
+
+    The form offers the doctors that were read for it.
+    """
+    roster = roster or Roster()
+    form.offer_doctors(roster.doctors)
+    default = "The doctor chosen, or anyone"
+    filters = FreeTimesForm(data, doctors=roster.doctors, default=default, sent_with="slot-form")
     search = filters.slot_search(
         minutes=_minutes_of(form) or form.current_minutes,
-        doctor_id=chosen,
+        doctor_id=parse_number(str(form["doctor"].value())),
         patient_id=patient.pk if patient else None,
         moving=moving,
     )
-    first_day = _day_in(data.get("later", "")) or day_of(form)
+    shown = shown_times(search, roster, _day_in(data.get("later", "")) or day_of(form))
     return {
         "filters": filters,
         "length": search.minutes
-        or next((doctor.usual_minutes for doctor in doctors if doctor.pk == search.doctor_id), None),
-        **shown_times(find_free(search, doctors, first_day=first_day), search, first_day),
-        **_alternatives(form, doctors, patient=patient, moving=moving),
+        or next((doctor.usual_minutes for doctor in roster.doctors if doctor.pk == search.doctor_id), None),
+        "drawn_days": draw(
+            "appointments/availability/_times_to_take.jinja",
+            days=panel_days(shown["free_days"], search),
+            names_doctors=not shown["is_one_doctor"],
+        ),
+        **shown,
+        **_alternatives(form, roster, patient=patient, moving=moving),
     }
 
 
 def _alternatives(
-    form: SlotForm, doctors: list[Doctor], *, patient: Patient | None, moving: Appointment | None
+    form: SlotForm, roster: Roster, *, patient: Patient | None, moving: Appointment | None
 ) -> dict[str, Any]:
     """Return the free times nearest to a refused one: of the same doctor, and of others in the specialization."""
     start = getattr(form, "cleaned_data", {}).get("start_time")
@@ -58,7 +74,7 @@ def _alternatives(
         moving=moving,
     )
     first_day = max(clinic_time.local_date(start), clinic_time.today())
-    slots = list(find_free(search, doctors, first_day=first_day).slots())
+    slots = list(find_free(search, roster.doctors, first_day=first_day, load=roster.load).slots())
     return {
         "refused_date": clinic_time.date_text(start),
         "nearest": nearest((slot for slot in slots if slot.doctor == doctor), start),

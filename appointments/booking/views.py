@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
+from appointments.availability.roster import Roster
 from appointments.availability.search import SlotSearch, first_working_day
 from appointments.booking import actions, registration
 from appointments.booking.attendance import attendance_of
@@ -26,7 +27,6 @@ from clinic.core import clinic_time
 from clinic.models import AuditEntry, Event, User
 from clinic.web.denied_access import record_refused
 from clinic.web.http import StaffRequest, is_form_submission, parse_number, redirect_or_reload, sent_data
-from doctors.models import Doctor
 from patients.forms import PatientForm, initial_from_query
 from patients.models import Patient
 from patients.querysets import MAX_FOUND
@@ -52,12 +52,14 @@ def appointment_book(request: StaffRequest) -> HttpResponse:
         picked = _patient_or_none(request, request.GET.get("patient", ""))
         if picked and picked.anonymised_at:
             return redirect(picked)  # that page says why the record cannot be booked
+        roster = Roster()
         initial = {
-            "date": first_working_day(Doctor.objects.active(), clinic_time.today()),
+            "date": first_working_day(roster.doctors, clinic_time.today(), load=roster.load),
             "patient": picked and picked.pk,
             "next": origin_url(request),
         }
-        return _booking_page(request, BookingForm(initial=initial | slot_initial(request.GET)), PatientChoice(picked))
+        form = BookingForm(initial=initial | slot_initial(request.GET))
+        return _booking_page(request, form, PatientChoice(picked), roster=roster)
     if request.method != "POST" or _is_step(sent):
         return _booking_step(request, sent)
     return _book(request)
@@ -223,7 +225,14 @@ def _matches(found: list[Patient] | None, query: str) -> dict[str, Any]:
     }
 
 
-def _booking_page(request: StaffRequest, form: BookingForm, choice: PatientChoice, *, sent: Any = None) -> HttpResponse:
+def _booking_page(
+    request: StaffRequest,
+    form: BookingForm,
+    choice: PatientChoice,
+    *,
+    sent: Any = None,
+    roster: Roster | None = None,
+) -> HttpResponse:
     form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
     _record_shown(choice)
     next_step = _next_step(form, choice)
@@ -235,7 +244,7 @@ def _booking_page(request: StaffRequest, form: BookingForm, choice: PatientChoic
         "next_step": next_step,
         "back_url": day_url(day_of(form), origin_url=str(form["next"].value() or "")),
         **_patient_context(choice),
-        **free_panel(sent or request.POST or request.GET, form, patient=choice.picked),
+        **free_panel(sent or request.POST or request.GET, form, patient=choice.picked, roster=roster),
     }
     return render(request, "appointments/booking/appointment_book.html", context)
 

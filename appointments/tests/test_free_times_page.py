@@ -1,12 +1,14 @@
 """Free times: on their own page, and in the panel next to the booking form."""
 
 import datetime as dt
-from urllib.parse import parse_qs, urlsplit
+import re
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from appointments.availability.search import parse_slot, slot_query
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, at, form_values
 from appointments.tests.factories import AppointmentFactory
@@ -49,6 +51,32 @@ def times(response):
     return sorted({slot.time for day in response.context["free_days"] for _d, slots in day.doctors for slot in slots})
 
 
+def links(response):
+    """Return the addresses that the page links to."""
+    return [urljoin(FREE, attrs["href"]) for tag, attrs in elements(response) if tag == "a"]
+
+
+def booking_links(response):
+    return [link for link in links(response) if "slot=" in link]
+
+
+def leave_five_times(doctor, day):
+    """Book the doctor from 10:30 on."""
+    for hour, minutes in ((10, 180), (13, 180), (16, 90)):
+        AppointmentFactory(doctor=doctor, start_time=at(hour, 30, day=day), duration_minutes=minutes)
+
+
+def start_in(query):
+    """Return the start of the slot in a query string; the zone of the tests shows UTC in winter."""
+    _doctor_id, start = parse_slot(dict(parse_qsl(query))["slot"])
+    return start
+
+
+def times_to_take(response):
+    """Return the instants that the panel's buttons take."""
+    return [start_in(value) for value in taken_by(response, "take")]
+
+
 def taken_by(response, name):
     """Return what the buttons of a name would send."""
     return [attrs["value"] for tag, attrs in elements(response) if tag == "button" and attrs.get("name") == name]
@@ -71,15 +99,10 @@ def test_page_links_to_the_booking_form_filled_in(at_desk, okafor):
 
     response = at_desk.get(FREE, {"minutes": "45"})
 
-    links = [attrs["href"] for tag, attrs in elements(response) if tag == "a" and attrs.get("class") == "slot"]
-    assert urlsplit(links[0]).path == BOOK
-    assert parse_qs(urlsplit(links[0]).query) == {
-        "doctor": [str(okafor.pk)],
-        "date": ["2026-11-24"],
-        "time": ["10:00"],
-        "minutes": ["45"],
-    }
-    form = at_desk.get(links[0]).context["form"]
+    link = booking_links(response)[0]
+    assert urlsplit(link).path == BOOK
+    assert urlsplit(link).query == f"{slot_query(okafor.pk, at(10, day=24))}&minutes=45"
+    form = at_desk.get(link).context["form"]
     assert (form["doctor"].value(), form["time"].value(), form["duration_minutes"].value()) == (
         okafor.pk,
         dt.time(10),
@@ -140,6 +163,62 @@ def test_weekend_is_not_offered_unless_chosen(client, receptionist, okafor, now)
         assert dates(later)[0].weekday() == 0
 
 
+def test_page_shows_five_times_of_each_doctor_and_a_link_to_more(at_desk, okafor, lindgren):
+    leave_five_times(lindgren, day=25)
+
+    response = at_desk.get(FREE, {"date": "2026-11-25", "weekday": "2"})
+
+    for doctor in (okafor, lindgren):
+        assert len([link for link in booking_links(response) if f"slot={doctor.pk}-" in link]) == 2 * 5
+    assert [link for link in links(response) if "who=" in link] == [
+        f"{FREE}?who=d{okafor.pk}&date=2026-11-25",
+        f"{FREE}?who=d{lindgren.pk}&date=2026-12-02",
+        f"{FREE}?who=d{okafor.pk}&date=2026-12-02",
+    ]
+
+
+def test_five_times_of_a_doctor_need_no_link_to_more(at_desk, okafor):
+    leave_five_times(okafor, day=25)
+
+    response = at_desk.get(FREE, {"date": "2026-11-25", "weekday": "2"})
+
+    assert len([link for link in booking_links(response) if start_in(urlsplit(link).query).day == 25]) == 5
+    assert [link for link in links(response) if "who=" in link] == [f"{FREE}?who=d{okafor.pk}&date=2026-12-02"]
+
+
+def test_link_to_more_shows_all_times_of_the_doctor_from_that_day(at_desk, okafor, lindgren, maria):
+    asked = {"date": "2026-11-25", "minutes": "45", "part_of_day": "afternoon", "patient": str(maria.pk)}
+    more = next(link for link in links(at_desk.get(FREE, asked)) if f"who=d{okafor.pk}" in link)
+
+    response = at_desk.get(more)
+
+    assert dict(parse_qsl(urlsplit(more).query)) == asked | {"who": f"d{okafor.pk}"}
+    assert doctors(response) == ["Dr Okafor"]
+    assert times(response) == [f"{hour}:{minute}" for hour in range(12, 17) for minute in ("00", "30")]
+    assert dates(response)[0] == dt.date(2026, 11, 25)
+    assert len(booking_links(response)) == 5 * 10
+    assert not [link for link in links(response) if "who=" in link]
+
+
+def test_times_and_names_are_escaped(at_desk, form_data, maria, isolated):
+    name, specialization = 'Dr <b>"O\'Neil" & Sons', "<i>\"Skin\" & 'hair'"
+    doctor = DoctorFactory(full_name=name, specialization=specialization)
+    pages = {
+        "page": lambda: at_desk.get(FREE),
+        "panel": lambda: at_desk.get(BOOK),
+        "panel of a doctor": lambda: at_desk.post(BOOK, form_data | {"doctor": str(doctor.pk), "look": "1"}),
+    }
+    for page, asked in pages.items():
+        with isolated(page):
+            response = asked()
+
+            assert not re.search("<b>.O|<i>.Skin|& Sons|& .hair", response.content.decode())
+            attributes = [value for _tag, attrs in elements(response) for value in attrs.values() if value]
+            assert f"s{specialization}" in attributes  # an option of the filter
+            if page != "page":
+                assert any(value.startswith(f"{name}, ") for value in attributes)  # the label of the doctor's times
+
+
 def test_page_has_no_links_for_users_who_cannot_book(client, request, okafor, isolated):
     for role in ["manager", "doctor_user"]:
         with isolated(role=role):
@@ -157,7 +236,7 @@ def test_page_is_filtered(at_desk, okafor, lindgren):
     assert times(at_desk.get(FREE, {"part_of_day": "evening"})) == ["17:00", "17:30"]
     assert {day.weekday() for day in dates(at_desk.get(FREE, {"weekday": "5"}))} == {5}
     assert dates(at_desk.get(FREE, {"date": "2026-11-28"}))[0] == dt.date(2026, 11, 28)
-    assert times(at_desk.get(FREE, {"minutes": "180"}))[-1] == "15:00"
+    assert times(at_desk.get(FREE, {"minutes": "180", "who": f"d{okafor.pk}"}))[-1] == "15:00"
 
 
 def test_filters_stay_as_chosen(at_desk, lindgren):
@@ -233,7 +312,7 @@ def test_page_makes_the_same_queries_for_3_and_for_30_doctors(at_desk, isolated)
                 response = at_desk.get(path)
 
             assert len(doctors(response)) == 30
-            assert len(few) == len(many) <= 13
+            assert len(few) == len(many) <= 9
 
 
 # The panel beside the booking form
@@ -253,6 +332,34 @@ def test_panel_shows_the_chosen_doctor_from_the_typed_day(at_desk, form_data, li
 
 def test_panel_without_a_doctor_shows_everyone(at_desk, form_data, lindgren):
     assert doctors(look(at_desk, form_data | {"doctor": ""})) == ["Dr Lindgren", "Dr Okafor"]
+
+
+def test_panel_shows_five_times_of_each_doctor_and_all_of_one(at_desk, form_data, lindgren):
+    of_everyone = look(at_desk, form_data | {"doctor": ""})
+    of_one = look(at_desk, form_data)
+
+    half_hours = [at(hour, minute, day=25) for hour in range(8, 18) for minute in (0, 30)]
+    assert [start for start in times_to_take(of_everyone) if start.day == 25] == 2 * half_hours[:5]
+    assert [start for start in times_to_take(of_one) if start.day == 25] == half_hours
+
+
+def test_panel_shows_eight_doctors_a_day(at_desk, form_data, okafor):
+    DoctorFactory.create_batch(7)
+    all_doctors = look(at_desk, form_data | {"doctor": ""})
+    DoctorFactory()
+
+    not_all = look(at_desk, form_data | {"doctor": ""})
+
+    for response in (all_doctors, not_all):
+        assert len(times_to_take(response)) == 5 * 8 * 5
+    assert "More doctors are free" not in all_doctors.content.decode()
+    assert "More doctors are free" in not_all.content.decode()
+
+
+def test_each_list_of_the_panel_names_doctor_and_date(at_desk, form_data, lindgren):
+    groups = [attrs["aria-label"] for tag, attrs in elements(look(at_desk, form_data)) if attrs.get("role") == "group"]
+
+    assert groups[:2] == ["Dr Okafor, Wed 25 Nov 2026", "Dr Okafor, Thu 26 Nov 2026"]
 
 
 def test_panel_fits_the_length_and_the_patient(at_desk, form_data, maria, lindgren):
@@ -312,10 +419,10 @@ def test_panel_shows_later_days_and_keeps_the_day_typed(at_desk, form_data):
 
 
 def test_panel_keeps_its_filters_in_the_next_step(at_desk, form_data, lindgren):
-    response = at_desk.post(BOOK, form_data | {"who": "sDermatology", "part_of_day": "morning", "take": "time=11%3A00"})
+    response = at_desk.post(BOOK, form_data | {"who": "sDermatology", "part_of_day": "evening", "take": "time=11%3A00"})
 
     assert doctors(response) == ["Dr Lindgren"]
-    assert times(response)[-1] == "11:30"
+    assert times(response) == ["17:00", "17:30"]
     assert form_values(response)["time"] == "11:00:00"
 
 

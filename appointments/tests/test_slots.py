@@ -20,6 +20,7 @@ from appointments.availability.search import (
     free_intervals,
     nearest,
     slot_parameters,
+    slot_query,
 )
 from appointments.booking import actions
 from appointments.booking.forms import slot_initial
@@ -221,6 +222,32 @@ def test_slot_distinguishes_repeated_times(subtests):
     for start, words in cases:
         with subtests.test(start=start, words=words):
             assert slot_parameters(7, start) == {"doctor": 7} | words
+
+
+def test_slot_that_cannot_exist_fills_in_nothing(subtests):
+    too_late = slot_query(7, dt.datetime(2200, 1, 1, tzinfo=dt.UTC)).removeprefix("slot=")
+    keys = ["", "-", "7", "7-", "-7", "x-29741690", "7-x", "7--1", "7-29741690-30", "\0", too_late, "7-" + 30 * "9"]
+    for key in keys:
+        with subtests.test(key=key):
+            assert slot_initial({"slot": key}) == {}
+
+
+def test_slot_goes_before_doctor_and_time_and_keeps_the_length():
+    start = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.UTC)
+    query = {
+        "slot": slot_query(7, start).removeprefix("slot="),
+        "doctor": "8",
+        "date": "2026-12-01",
+        "time": "09:00",
+        "minutes": "45",
+    }
+
+    assert slot_initial(query) == {
+        "doctor": 7,
+        "date": TUESDAY,
+        "time": dt.time(10),
+        "duration_minutes": 45,
+    }
 
 
 # Search criteria

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 # Dates beyond these are typing errors, or overflow when converted to UTC.
@@ -136,7 +137,8 @@ def is_repeated(instant: dt.datetime) -> bool:
 
 def time_text(instant: dt.datetime) -> str:
     """Return the clinic-local time of day, as `09:05`; one that comes twice on its day says which, as `01:30 WET`."""
-    return _time_text(instant, clinic_zone())
+    # In UTC, as instants in clinic time are equal even if the clock change repeats the time between them.
+    return _time_text(instant.astimezone(dt.UTC), clinic_zone())
 
 
 # A page shows the same few times hundreds of times.
@@ -148,7 +150,12 @@ def _time_text(instant: dt.datetime, zone: ZoneInfo) -> str:
 
 def date_text(instant: dt.datetime) -> str:
     """Return the clinic-local date with its weekday, as `Tue 24 Nov 2026`."""
-    return date_format(local(instant), "D j M Y")
+    return _date_text(local_date(instant), get_language())
+
+
+@lru_cache(maxsize=4096)
+def _date_text(day: dt.date, _language: str | None) -> str:
+    return date_format(day, "D j M Y")
 
 
 def span_text(start: dt.datetime, end: dt.datetime) -> str:

@@ -5,6 +5,7 @@ import datetime as dt
 import hypothesis
 from django.core.exceptions import ValidationError
 from django.test import override_settings
+from django.utils.translation import override
 from hypothesis import strategies as st
 
 from clinic.core import clinic_time
@@ -316,3 +317,34 @@ def test_time_text_distinguishes_repeated_times(settings):
         "01:30 WET",
         "02:00",
     ]
+
+
+def test_texts_depend_on_the_fold_of_an_instant_in_clinic_time(settings):
+    settings.TIME_ZONE = "Europe/Lisbon"
+    walls = [dt.datetime(2026, 10, 25, 1, 30, tzinfo=clinic_time.clinic_zone(), fold=fold) for fold in (FIRST, SECOND)]
+
+    assert walls[0] == walls[1]  # as keys of a dictionary they are one
+    assert [clinic_time.time_text(wall) for wall in walls] == ["01:30 WEST", "01:30 WET"]
+
+
+def test_conversions_follow_a_changed_zone(settings):
+    instant, day = utc(2026, 7, 1, 23, 30), dt.date(2026, 7, 1)
+    by_zone = {
+        "Europe/Lisbon": ("00:30", "Thu 2 Jul 2026", utc(2026, 6, 30, 23), utc(2026, 7, 1, 7)),
+        "UTC": ("23:30", "Wed 1 Jul 2026", utc(2026, 7, 1), utc(2026, 7, 1, 8)),
+    }
+    for zone, expected in (*by_zone.items(), *by_zone.items()):
+        settings.TIME_ZONE = zone
+
+        assert expected == (
+            clinic_time.time_text(instant),
+            clinic_time.date_text(instant),
+            clinic_time.day_bounds(day)[0],
+            clinic_time.first_instant_from(day, dt.time(8)),
+        )
+
+
+def test_date_text_follows_the_language():
+    with override("de"):
+        assert clinic_time.date_text(utc(2026, 3, 3, 12)) == "Di 3 Mär 2026"
+    assert clinic_time.date_text(utc(2026, 3, 3, 12)) == "Tue 3 Mar 2026"

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from appointments.booking import actions
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.kit import at, codes_at, rolled_back, seen, utc
@@ -326,3 +327,41 @@ def test_record_makes_the_same_queries_for_3_and_30_appointments(at_desk, maria,
         at_desk.get(f"/patients/{maria.pk}/")
 
     assert len(few) == len(many)
+
+
+def test_first_page_of_past_appointments_is_not_counted(at_desk, maria, many_appointments):
+    with CaptureQueriesContext(connection) as queries:
+        response = at_desk.get(f"/patients/{maria.pk}/")
+
+    assert list(response.context["past"]) == many_appointments[:0:-1]
+    assert 'href="?page=2"' in response.content.decode()
+    assert not [query for query in queries if "COUNT(" in query["sql"]]
+
+
+def test_record_shows_moves_of_upcoming_and_past_appointments(at_desk, maria, receptionist, now):
+    okafor = DoctorFactory(full_name="Dr Okafor")
+    for hour in (16, 9):
+        appointment = AppointmentFactory(patient=maria, doctor=okafor, start_time=at(hour, 10))
+        actions.move(appointment, doctor=okafor, start_time=at(hour, 5), duration_minutes=15, by=None)
+    now.move_to(at(9, 21))
+    at_desk.force_login(receptionist)
+
+    text = at_desk.get(f"/patients/{maria.pk}/").content.decode()
+
+    assert text.count("Moved from Tue 24 Nov 2026 ") == 2
+    upcoming, _past = text.split("Past appointments", 1)
+    assert "Moved from Tue 24 Nov 2026 16:10 to Tue 24 Nov 2026 16:05" in upcoming
+
+
+def test_record_escapes_what_it_draws(at_desk, maria, receptionist):
+    special = """<i>"Dr" & 'Co'"""
+    doctor, other = DoctorFactory(full_name=special), DoctorFactory(full_name=special)
+    appointment = AppointmentFactory(patient=maria, doctor=doctor, start_time=at(16), reason=special)
+    receptionist.first_name, receptionist.last_name = "<i>", special
+    receptionist.save()
+    actions.move(appointment, doctor=other, start_time=at(15), duration_minutes=30, reason=special, by=receptionist)
+
+    text = at_desk.get(f"/patients/{maria.pk}/").content.decode()
+
+    assert "<i>" not in text
+    assert text.count("&lt;i&gt;&#34;Dr&#34; &amp; &#39;Co&#39;") >= 4  # doctor, reason, move and its reason

@@ -90,27 +90,28 @@ class DayFilters:
     specialization: str = ""
 
     def suits(self, doctor: Doctor) -> bool:
-        return self.doctor_id in (None, doctor.pk) and self.specialization in ("", doctor.specialization)
+        return self._suits(doctor.pk, doctor.specialization)
+
+    def _suits(self, doctor_id: int, specialization: str) -> bool:
+        return self.doctor_id in (None, doctor_id) and self.specialization in ("", specialization)
 
     def versions(self, day: dt.date, viewer: Viewer, *, moving: Appointment | None, at: dt.datetime) -> Versions:
         """Return the versions of what is shown. One query."""
-        doctors = (
-            read_doctors(day)
-            if moving is not None
-            else read_doctors(day, doctor_id=self.doctor_id, specialization=self.specialization)
-        )
-        return day_versions(doctors, viewer, at=at, more=self._more(moving))
+        return self._versions(read_doctors(day), viewer, moving=moving, at=at)
 
     def versions_of(
         self, doctors: Iterable[Doctor], viewer: Viewer, *, moving: Appointment | None, at: dt.datetime
     ) -> Versions:
         """Return the same from all doctors of `doctors_on`."""
-        shown = doctors if moving is not None else filter(self.suits, doctors)
-        return day_versions(map(attrgetter(*SHOWN_OF_DOCTOR), shown), viewer, at=at, more=self._more(moving))
+        return self._versions(map(attrgetter(*SHOWN_OF_DOCTOR), doctors), viewer, moving=moving, at=at)
 
-    def _more(self, moving: Appointment | None) -> Any:
-        """Return what else is shown for an appointment that is moved: its patient may be booked with any doctor."""
-        return "" if moving is None else (self.doctor_id, self.specialization, moving.version)
+    def _versions(
+        self, rows: Iterable[tuple[Any, ...]], viewer: Viewer, *, moving: Appointment | None, at: dt.datetime
+    ) -> Versions:
+        if moving is None:
+            return day_versions([row for row in rows if self._suits(row[0], row[-2])], viewer, at=at)
+        # The patient may be booked with any doctor.
+        return day_versions(rows, viewer, at=at, more=(self.doctor_id, self.specialization, moving.version))
 
     def appointments(self) -> AppointmentQuerySet:
         found = Appointment.objects.all()

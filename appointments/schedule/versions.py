@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from django.db import connection
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import DateField, F, FilteredRelation, Q
 
 from appointments.models import DayVersion
 from appointments.schedule.blocks import Viewer
 from clinic.core import clinic_time
+from clinic.db.compiled_query import CompiledQuery, Parameter
 from doctors.models import Doctor
 from doctors.querysets import DoctorQuerySet
 
 # What the schedule shows of a doctor. Only `schedule_version` sees names, hours, leave and closures.
 _DOCTOR = ("pk", "is_active", "usual_minutes", "gap_minutes", "schedule_version")
-SHOWN_OF_DOCTOR = (*_DOCTOR, "day_version")
+SHOWN_OF_DOCTOR = (*_DOCTOR, "specialization", "day_version")
 
 
 @dataclass(frozen=True)
@@ -36,31 +36,23 @@ class Versions:
         return f'"{self.rest}-{_digest(sorted(self.columns.items()))}"'
 
 
-def doctors_on(day: dt.date) -> DoctorQuerySet:
+def doctors_on(day: Any) -> DoctorQuerySet:
     """Return all doctors, each with the version of the appointments on a date as `day_version`, which may be None."""
     on_day = FilteredRelation("day_versions", condition=Q(day_versions__date=day))
     return Doctor.objects.annotate(on_day=on_day).annotate(day_version=F("on_day__version"))
 
 
-# What `doctors_on` reads, for the polls of open pages: to write the query with the ORM takes longer than to run it.
-_SQL = """
-    SELECT doctor.id, doctor.is_active, doctor.usual_minutes, doctor.gap_minutes, doctor.schedule_version, day.version
-    FROM doctors_doctor doctor
-    LEFT JOIN appointments_dayversion day ON day.doctor_id = doctor.id AND day.date = %s
-    WHERE (%s IS NULL OR doctor.id = %s) AND (%s = '' OR doctor.specialization = %s)
-"""
+_DOCTORS = CompiledQuery(lambda: doctors_on(Parameter("day", DateField())).order_by().values_list(*SHOWN_OF_DOCTOR))
 
 
-def read_doctors(day: dt.date, *, doctor_id: int | None = None, specialization: str = "") -> list[tuple[Any, ...]]:
-    """Return `SHOWN_OF_DOCTOR` of one, some or all doctors. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SQL, [day, doctor_id, doctor_id, specialization, specialization])
-        return list(cursor.fetchall())
+def read_doctors(day: dt.date) -> list[tuple[Any, ...]]:
+    """Return `SHOWN_OF_DOCTOR` of all doctors. One query, which every poll of an open page makes."""
+    return [tuple(row) for row in _DOCTORS.rows(day=day)]
 
 
 def day_versions(doctors: Iterable[tuple[Any, ...]], viewer: Viewer, *, at: dt.datetime, more: Any = "") -> Versions:
     """Return the versions of a day from `SHOWN_OF_DOCTOR` of its doctors, and `more` that is shown."""
-    rows = sorted((pk, bool(is_active), *values) for pk, is_active, *values in doctors)
+    rows = sorted(doctors)
     columns = {pk: version or 0 for pk, is_active, *_doctor, version in rows if is_active}
     rest = [row[:-1] if row[0] in columns else row for row in rows]
     return Versions(_rest_of(viewer, rest, more, at=at), columns)

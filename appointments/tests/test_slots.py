@@ -19,7 +19,6 @@ from appointments.availability.search import (
     find_free,
     free_intervals,
     nearest,
-    slot_parameters,
     slot_query,
 )
 from appointments.booking import actions
@@ -211,17 +210,6 @@ def test_slot_can_be_parsed_by_the_booking_form(settings, isolated):
                 taken = slot_initial({name: values[0] for name, values in parse_qs(slot.query).items()})
                 assert taken["doctor"] == 7
                 assert clinic_time.instant_at(taken["date"], taken["time"], which=taken.get("which")) == start
-
-
-def test_slot_distinguishes_repeated_times(subtests):
-    cases = [
-        (dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "01:30", "which": 0}),
-        (dt.datetime(2026, 10, 25, 1, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "01:30", "which": 1}),
-        (dt.datetime(2026, 10, 25, 2, 30, tzinfo=dt.UTC), {"date": "2026-10-25", "time": "02:30"}),
-    ]
-    for start, words in cases:
-        with subtests.test(start=start, words=words):
-            assert slot_parameters(7, start) == {"doctor": 7} | words
 
 
 def test_slot_that_cannot_exist_fills_in_nothing(subtests):

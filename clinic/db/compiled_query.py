@@ -37,19 +37,32 @@ class CompiledQuery:
     def __init__(self, build: Callable[[], "QuerySet[Any, Any]"]) -> None:
         self._build = build
 
-    @cached_property
-    def _compiled(self) -> tuple[Any, str, tuple[Any, ...], list[Any]]:
-        query = self._build().query
-        compiler = query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        return query, sql, parameters, [column for column, _sql, _alias in compiler.select]
-
-    def rows(self, **values: Any) -> list[list[Any]]:
+    def rows(self, **values: Any) -> list[Any]:
         """Run the query. One query."""
-        query, sql, parameters, columns = self._compiled
+        sql, parameters, converted = self._compiled
         prepared = [each.prepare(values) if isinstance(each, Parameter) else each for each in parameters]
         with connection.cursor() as cursor:
             cursor.execute(sql, prepared)
-            found = cursor.fetchall()
-        compiler = query.get_compiler(connection=connection)
-        return list(compiler.apply_converters(found, compiler.get_converters(columns)))
+            rows = list(map(list, cursor.fetchall()))
+        for position, column in converted:
+            for convert in _converters(column):
+                for row in rows:
+                    row[position] = convert(row[position], column, connection)
+        return rows
+
+    def row(self, **values: Any) -> list[Any] | None:
+        """Return the first row, or None. One query."""
+        return next(iter(self.rows(**values)), None)
+
+    @cached_property
+    def _compiled(self) -> tuple[str, tuple[Any, ...], list[tuple[int, Any]]]:
+        """The SQL, its parameters, and the columns of which Python types are made, by position."""
+        compiler = self._build().query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
+        columns = enumerate(column for column, _sql, _alias in compiler.select)
+        return sql, parameters, [(position, column) for position, column in columns if _converters(column)]
+
+
+def _converters(column: Any) -> list[Any]:
+    """Return what Django calls in turn with a column's value. They belong to the connection, which has a thread."""
+    return [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]

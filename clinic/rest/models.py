@@ -14,7 +14,7 @@ from clinic.accounts.user_columns import split_user, user_columns
 from clinic.core.field_errors import FieldErrors
 from clinic.core.names import check_name
 from clinic.db.atomic_save import AuditedRecord
-from clinic.db.compiled import RowByKey
+from clinic.db.compiled_query import CompiledQuery, Parameter
 from clinic.db.transactions import is_lock_conflict
 
 TOKEN_BYTES = 32
@@ -56,7 +56,7 @@ class ApiToken(AuditedRecord):
     @classmethod
     def in_force(cls, text: str, *, at: dt.datetime) -> "ApiToken | None":
         """Return the valid token with this text at `at`, with its user and their permissions. At most one query."""
-        values = _by_digest.get(digest_of(text)) if text.startswith(MARK) else None
+        values = _by_digest.row(digest=digest_of(text)) if text.startswith(MARK) else None
         if values is None:
             return None
         of_token, user = split_user(values)
@@ -110,7 +110,11 @@ class ApiToken(AuditedRecord):
 
 
 _TOKEN = [field.attname for field in ApiToken._meta.concrete_fields]
-_by_digest = RowByKey(lambda digest: ApiToken.objects.filter(digest=digest).values_list(*_TOKEN, *user_columns()))
+_by_digest = CompiledQuery(
+    lambda: ApiToken.objects.filter(digest=Parameter("digest", models.CharField())).values_list(
+        *_TOKEN, *user_columns()
+    )
+)
 
 
 def digest_of(text: str) -> str:

@@ -6,21 +6,24 @@ from typing import Any
 from django.contrib import auth
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import CharField
 from django.utils.functional import SimpleLazyObject
 
 from clinic.accounts.models import User
 from clinic.accounts.user_columns import split_user, user_columns
-from clinic.db.compiled import RowByKey
+from clinic.db.compiled_query import CompiledQuery, Parameter
 from clinic.sessions.models import Session
 
 _SESSION = [field.attname for field in Session._meta.concrete_fields]
-_by_key = RowByKey(lambda key: Session.objects.filter(session_key=key).values_list(*_SESSION, *user_columns()))
+_by_key = CompiledQuery(
+    lambda: Session.objects.filter(session_key=Parameter("key", CharField())).values_list(*_SESSION, *user_columns())
+)
 _user_of_session: ContextVar[User | None] = ContextVar("user_of_session", default=None)
 
 
 def session_and_user(key: str) -> tuple[Session | None, User | None]:
     """Return the session with this key and the user in its column, who is not signed in by that alone. One query."""
-    values = _by_key.get(key)
+    values = _by_key.row(key=key)
     if values is None:
         return None, None
     of_session, user = split_user(values)

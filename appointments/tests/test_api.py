@@ -306,7 +306,7 @@ def test_list_makes_the_same_queries_for_any_number(api, doctor, django_assert_m
             move_all_to_one_day()
             api.get("/appointments?date=2026-11-24")  # its use is recorded once a minute
 
-            with django_assert_max_num_queries(4 + 2) as made:
+            with django_assert_max_num_queries(3 + 2) as made:
                 response = api.get("/appointments?date=2026-11-24")
 
             assert len(response.json()) == appointments

@@ -142,8 +142,8 @@ def test_version_does_not_depend_on_the_order_of_reading(appointment):
 # What it costs
 
 
-def test_polling_makes_three_queries_and_renders_nothing(at_desk, isolated):
-    """The session, its user, and the doctors' diary versions."""
+def test_polling_makes_two_queries_and_renders_nothing(at_desk, isolated):
+    """The session with its user, and the doctors' diary versions."""
     for doctors in [3, 30]:
         for is_known in [True, False]:
             with isolated(doctors=doctors, is_known=is_known):
@@ -155,7 +155,7 @@ def test_polling_makes_three_queries_and_renders_nothing(at_desk, isolated):
                     response = poll(at_desk, seen)
 
                 assert response.status_code == (304 if is_known else 200)
-                assert len(queries) == 3
+                assert len(queries) == 2
                 assert response.templates == []
 
 

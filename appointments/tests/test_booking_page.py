@@ -19,7 +19,7 @@ from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-MAX_QUERIES = 26
+MAX_QUERIES = 24
 
 
 def day_url(appointment):

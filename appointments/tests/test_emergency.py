@@ -194,7 +194,7 @@ def test_pack_is_not_shown_if_its_use_cannot_be_recorded(client, manager, monkey
 
 
 def test_receptionist_needs_no_grant_and_no_grant_query(at_desk, django_assert_max_num_queries):
-    with django_assert_max_num_queries(19) as made:
+    with django_assert_max_num_queries(17) as made:
         assert is_unredacted(page_text(at_desk))
 
     assert not any("emergencygrant" in query["sql"] for query in made)

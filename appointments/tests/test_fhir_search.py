@@ -17,7 +17,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 UTC = dt.UTC
-SIGN_IN = 2  # queries: token with its user, and permissions
+SIGN_IN = 1  # query: token with its user and permissions
 MINUTE = dt.timedelta(minutes=1)
 
 

@@ -15,7 +15,7 @@ from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory,
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
-SIGN_IN = 2  # queries: token with its user, and permissions
+SIGN_IN = 1  # query: token with its user and permissions
 NOVEMBER = ["ge2026-11-24", "lt2026-12-01"]
 
 

@@ -17,7 +17,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 TODAY = "/schedule/2026-11-24/"
-MAX_QUERIES = 10
+MAX_QUERIES = 8
 
 
 def with_class(response, name):

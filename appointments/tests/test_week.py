@@ -25,7 +25,7 @@ LONG_AGO = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 HTMX = {"HX-Request": "true"}
 MONDAY_TO_FRIDAY = range(5)
-MAX_QUERIES = 10
+MAX_QUERIES = 8
 
 
 def hours(*opens_closes, days=MONDAY_TO_FRIDAY):

@@ -101,7 +101,7 @@ def test_page_makes_the_same_queries_for_many_appointments(
                 appointment = AppointmentFactory(doctor=okafor, start_time=start)
                 DisplacedAppointment(change=change, appointment=appointment, doctor=okafor, start_time=start).save()
 
-            with django_assert_max_num_queries(15 + 2):  # the audit entry, and its patients
+            with django_assert_max_num_queries(13 + 2):  # the audit entry, and its patients
                 assert len(rows_of(at_desk.get(change.get_absolute_url()))) == rows
 
 

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 SEARCH = "/patients/"
 HTMX = {"HX-Request": "true"}
 MAX_FOUND = 20
-# Session, user, roles, ids, patients, next appointments, and three for the audit trail: the user's last search, and the
-# entry and its patients, or those of the last search and those it does not have.
-MAX_QUERIES = 9
+# Session with user and roles, ids, patients, next appointments, and three for the audit trail: the user's last search,
+# and the entry and its patients, or those of the last search and those it does not have.
+MAX_QUERIES = 7
 
 
 @pytest.fixture

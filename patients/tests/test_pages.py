@@ -17,7 +17,7 @@ from patients.tests.factories import PatientFactory
 pytestmark = pytest.mark.usefixtures("db", "now")
 
 SEARCH, NEW = "/patients/", "/patients/new/"
-MAX_QUERIES = 6 + 3  # the user's last search in the audit trail, and its patients or a new entry
+MAX_QUERIES = 4 + 3  # the user's last search in the audit trail, and its patients or a new entry
 MAX_FOUND = 20
 PAGE = 20
 ZERO_WIDTH = "\u200b\u200b"

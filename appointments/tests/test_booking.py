@@ -290,7 +290,7 @@ def test_all_refusals_come_at_once(patient, booked):
 
 
 def test_booking_checks_the_diaries_in_one_query(patient, doctor, django_assert_num_queries):
-    with django_assert_num_queries(7):  # savepoint, doctor's and patient's lock, diaries, row, audit entry, release
+    with django_assert_num_queries(8):  # savepoint, two locks, diaries, row, audit entry, version of the day, release
         book(patient, doctor)
 
 

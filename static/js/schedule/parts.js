@@ -12,10 +12,9 @@ function begin(part) {
 }
 
 export function replaceParts(html, etag) {
-  const template = document.createElement("template");
-  template.innerHTML = html;
+  const { body } = new DOMParser().parseFromString(html, "text/html"); // in which no script runs
   rememberPosition();
-  for (const part of Array.from(template.content.children)) {
+  for (const part of Array.from(body.children)) {
     document.getElementById(part.id)?.replaceWith(part);
     begin(part);
   }

@@ -1,8 +1,6 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.models import Permission
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from clinic.sessions.signed_in import read_user
@@ -32,7 +30,6 @@ class RolesBackend(ModelBackend):
             return super().get_group_permissions(user_obj, obj)
         return set().union(*user_obj.permissions_by_role.values())
 
-    # ModelBackend would add the user's own permissions, by a query of its own.
-    # test_backends.py fails if Django renames this.
-    def _get_user_permissions(self, user_obj: Any) -> QuerySet[Permission]:
-        return Permission.objects.none()
+    def get_user_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """Return none: a user has no permissions beside those of the roles. A superuser has all."""
+        return super().get_user_permissions(user_obj, obj) if user_obj.is_superuser else set()

@@ -54,10 +54,11 @@ class Viewer:
 
     def __init__(self, user: Any, *, sees_all_patients: bool = False) -> None:
         self.user = user
-        self.sees_all_patients = sees_all_patients or user.has_perm("patients.view_patient")
-        self.sees_own_patients = user.has_perm("patients.view_own_patient")
-        self.sees_leave_reasons = user.has_perm("doctors.view_leave")
-        self.can_book = user.has_perm("appointments.add_appointment")
+        permissions = user.get_all_permissions()
+        self.sees_all_patients = sees_all_patients or "patients.view_patient" in permissions
+        self.sees_own_patients = "patients.view_own_patient" in permissions
+        self.sees_leave_reasons = "doctors.view_leave" in permissions
+        self.can_book = "appointments.add_appointment" in permissions
         self._rights = {is_own: rights_of(user, is_own=is_own) for is_own in (False, True)}
 
     @property

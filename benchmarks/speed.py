@@ -1,4 +1,4 @@
-"""What each page costs, in a small clinic and in a large one, beside two floors measured in the same run.
+"""What each page costs, in a small clinic and in a large one, beside three floors measured in the same run.
 
 benchmarks/README.md says how to run it; docs/speed.md shows its figures.
 """
@@ -22,6 +22,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 WARM_UPS, PASSES = 1, 7
+LIVEZ = "Floor: /livez"
 EMPTY_PAGE, RAW_BOOKING = "Floor: an empty Django page", "Floor: a booking in raw SQL"
 FLAT = 1.2  # growth that counts as none
 NOISE = 0.5  # milliseconds by which equal work differs on a shared machine
@@ -198,11 +199,29 @@ def _works() -> Iterator[tuple[str, Callable[[], int]]]:
 
     kept = json.loads(notes().read_text())
     clients = {role: _signed_in(pk) for role, pk in kept["users"].items()}
+    yield LIVEZ, lambda: _size_of(clients["Administrator"].get("/livez"))
     yield EMPTY_PAGE, partial(empty_page, clients["Administrator"])
     yield RAW_BOOKING, book_in_sql
+    yield "GET /schedule/2026-11-25/, a coming date", partial(_coming_day, clients["Receptionist"])
+    yield "… with nothing kept in memory", partial(_coming_day_anew, clients["Receptionist"])
     for request in page_requests(kept["objects"]):
         client = clients.get(request.role) or _signed_in(None)
         yield str(request), partial(_send, request, client, kept["tokens"].get(request.role, ""))
+
+
+def _coming_day(client: Any) -> int:
+    return _size_of(client.get("/schedule/2026-11-25/"))
+
+
+def _coming_day_anew(client: Any) -> int:
+    """Show the day without what earlier requests have kept, and put that back for the others."""
+    from appointments.schedule import keeping
+
+    kept = dict(keeping._values)
+    keeping.forget_all()
+    size = _coming_day(client)
+    keeping._values.update(kept)
+    return size
 
 
 def _signed_in(pk: int | None) -> Any:
@@ -240,19 +259,21 @@ Cycle = dict[int, dict[str, dict[str, float]]]  # costs by name, by size
 
 
 def _print_table(cycles: list[Cycle], sizes: list[int]) -> None:
-    """Print a Markdown table of the least disturbed cycle: the one in which the empty page took the least time."""
-    disturbance = [sum(cycle[size][EMPTY_PAGE]["cpu"] for size in sizes) for cycle in cycles]
+    """Print a Markdown table of the least disturbed cycle: the one in which the floors took the least time."""
+    disturbance = [sum(cycle[size][name]["cpu"] for size in sizes for name in (LIVEZ, EMPTY_PAGE)) for cycle in cycles]
     chosen = disturbance.index(min(disturbance))
-    costs, floor = cycles[chosen], min(cycles[chosen][size][EMPTY_PAGE]["cpu"] for size in sizes)
-    print(f"Cycle {chosen + 1} of {len(cycles)} was disturbed least: an empty page took {floor:.2f} ms of CPU time.\n")
+    costs = cycles[chosen]
+    floors = [costs[size][LIVEZ]["cpu"] for size in sizes]
     counts = [f"{size:,}" for size in sizes]
-    print(f"| Request | Queries | kB | CPU, ms: {' / '.join(counts)} | Database, ms | CPU / empty page | Growth |")
+    taken = " and ".join(f"{floor:.2f}" for floor in floors)
+    print(f"Cycle {chosen + 1} of {len(cycles)} was disturbed least: the floor, /livez, took {taken} ms of CPU time.\n")
+    print(f"| Request | Queries | kB | CPU, ms: {' / '.join(counts)} | Database, ms | CPU, floors | Growth |")
     print("|---|--:|--:|--:|--:|--:|---|")
     for name in costs[sizes[0]]:
-        print(_row(name, [costs[size][name] for size in sizes], floor))
+        print(_row(name, [costs[size][name] for size in sizes], floors))
 
 
-def _row(name: str, by_size: list[dict[str, float]], floor: float) -> str:
+def _row(name: str, by_size: list[dict[str, float]], floors: list[float]) -> str:
     least, most = by_size[0], by_size[-1]
     cpu, database = (" / ".join(f"{each[kind]:.1f}" for each in by_size) for kind in ("cpu", "database"))
     growth = ", ".join(
@@ -260,8 +281,8 @@ def _row(name: str, by_size: list[dict[str, float]], floor: float) -> str:
         for kind in ("cpu", "database")
         if most[kind] > FLAT * least[kind] and most[kind] > least[kind] + NOISE
     )
-    ratio, size = most["cpu"] / floor, most["bytes"] / 1000
-    return f"| {name} | {most['queries']} | {size:.1f} | {cpu} | {database} | {ratio:.1f} | {growth} |"
+    ratios = " / ".join(f"{cost['cpu'] / floor:.1f}" for cost, floor in zip(by_size, floors, strict=True))
+    return f"| {name} | {most['queries']} | {most['bytes'] / 1000:.1f} | {cpu} | {database} | {ratios} | {growth} |"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 from django.db import connection, models
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from appointments.availability.search import slot_query
@@ -11,7 +12,8 @@ from appointments.models import Appointment
 from appointments.tests.factories import AppointmentFactory
 from clinic.tests.kit import at, elements
 from doctors.models import Doctor
-from doctors.tests.factories import DoctorFactory
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory
+from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -400,3 +402,35 @@ def test_day_view_makes_the_same_queries_for_3_and_for_300_appointments(client, 
 
     assert queries(doctors=30, rows=300) == few
     assert max(few.values()) <= MAX_QUERIES
+
+
+# Escaping
+
+MARKUP = "<i>\"'&"
+
+
+def test_texts_with_markup_are_escaped_wherever_the_schedule_is_drawn(client, administrator, okafor, maria, isolated):
+    Doctor.objects.update(full_name=f"Doctor {MARKUP}", specialization=f"Specialization {MARKUP}")
+    Patient.objects.update(first_name=f"First {MARKUP}", last_name=f"Last {MARKUP}", phone_number=MARKUP)
+    appointment = AppointmentFactory(doctor=okafor, patient=maria, start_time=at(10, day=25))
+    QuerySet(Appointment).update(reason=f"Reason {MARKUP}", outside_hours_reason=f"Exception {MARKUP}")
+    LeaveFactory(doctor=okafor, start_time=at(15, day=25), end_time=at(16, day=25), reason=f"Leave {MARKUP}")
+    ClosureFactory(date=dt.date(2026, 11, 27), name=f"Closing {MARKUP}")
+    client.force_login(administrator)
+    day, week = "/schedule/2026-11-25/", f"/doctors/{okafor.pk}/week/2026-11-25/"
+    pages = {
+        day: ["Doctor", "Specialization", "First", "Last", "Reason", "Exception", "Leave"],
+        f"{day}?layout=list&tab=all": ["Doctor", "First", "Last", "Reason", "Exception"],
+        f"{day}?move={appointment.pk}": ["Doctor", "First", "Last", "Leave"],
+        f"{day}print/": ["Doctor", "Specialization", "First", "Last", "Reason", "Exception"],
+        week: ["Doctor", "First", "Last", "Reason", "Exception", "Leave", "Closing"],
+        f"/appointments/free/?date=2026-11-26&patient={maria.pk}": ["Doctor", "Specialization", "First", "Last"],
+    }
+    for url, texts in pages.items():
+        with isolated(url=url):
+            html = client.get(url).content.decode()
+
+            assert MARKUP not in html
+            assert "<i>&" not in html.replace("<i>free</i>", "")
+            for text in texts:
+                assert f"{text} &lt;i&gt;" in html, text

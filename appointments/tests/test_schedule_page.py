@@ -411,7 +411,7 @@ MARKUP = "<i>\"'&"
 
 def test_texts_with_markup_are_escaped_wherever_the_schedule_is_drawn(client, administrator, okafor, maria, isolated):
     Doctor.objects.update(full_name=f"Doctor {MARKUP}", specialization=f"Specialization {MARKUP}")
-    Patient.objects.update(first_name=f"First {MARKUP}", last_name=f"Last {MARKUP}", phone_number=MARKUP)
+    QuerySet(Patient).update(first_name=f"First {MARKUP}", last_name=f"Last {MARKUP}", phone_number=MARKUP)
     appointment = AppointmentFactory(doctor=okafor, patient=maria, start_time=at(10, day=25))
     QuerySet(Appointment).update(reason=f"Reason {MARKUP}", outside_hours_reason=f"Exception {MARKUP}")
     LeaveFactory(doctor=okafor, start_time=at(15, day=25), end_time=at(16, day=25), reason=f"Leave {MARKUP}")

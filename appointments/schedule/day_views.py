@@ -90,7 +90,7 @@ def _changed_parts(
     if changed is None or grid is None:
         return None
     columns = changed_columns(day, changed, grid, user=page.request.user, at=at, versions=versions)
-    return None if columns is None else draw_parts(columns, counts=counts_on(day, filters))
+    return None if columns is None else draw_parts(columns, counts=counts_on(day, filters), etag=versions.etag)
 
 
 def filters_of(request: StaffRequest) -> tuple[dict[str, str], Doctor | None]:

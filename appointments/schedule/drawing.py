@@ -114,9 +114,10 @@ def draw_day(day: Day, *, moving: Appointment | None, is_list: bool, listed: lis
     return draw(f"{TEMPLATES}/_day.jinja", day=day, columns=columns, **context)
 
 
-def draw_parts(columns: Iterable[Column], *, counts: list[tuple[Status, int]]) -> SafeString:
+def draw_parts(columns: Iterable[Column], *, counts: list[tuple[Status, int]], etag: str) -> SafeString:
     """Return what has changed in a page that shows all other columns already: elements to be replaced by their ids."""
-    return draw(f"{TEMPLATES}/_day_parts.jinja", columns=_draw_columns(columns), counts=counts, moving=None)
+    template = f"{TEMPLATES}/_day_parts.jinja"
+    return draw(template, columns=_draw_columns(columns), counts=counts, etag=etag, moving=None)
 
 
 def draw_week(week: Week, **context: Any) -> SafeString:

@@ -240,6 +240,7 @@ def test_changed_column_is_sent_with_the_counts(at_desk, appointment, okafor):
     parts = changed.content.decode()
     assert ids_in(changed)[:2] == ["counts", f"doctor-{zola.pk}"]
     assert f'id="doctor-{okafor.pk}"' not in parts
+    assert [attrs["data-etag"] for _tag, attrs in elements(changed) if "data-etag" in attrs] == [changed["ETag"]]
     assert "1 booked" in parts
     assert "1 arrived" in parts
     assert part_of(at_desk.get(DAY), f"doctor-{zola.pk}") == part_of(changed, f"doctor-{zola.pk}")

@@ -11,8 +11,9 @@ function begin(part) {
   nameStops(part);
 }
 
-export function replaceParts(html, etag) {
+export function replaceParts(html) {
   const { body } = new DOMParser().parseFromString(html, "text/html"); // in which no script runs
+  const { etag } = body.querySelector("[data-etag]").dataset; // not of the header: proxies that compress change that
   rememberPosition();
   for (const part of Array.from(body.children)) {
     document.getElementById(part.id)?.replaceWith(part);

@@ -42,7 +42,7 @@ async function refresh() {
     } else if (answer.status === 200) {
       const html = await answer.text();
       await enqueue(() => {
-        if (shown === schedule() && !isSending() && !isDragging()) replaceParts(html, answer.headers.get("ETag"));
+        if (shown === schedule() && !isSending() && !isDragging()) replaceParts(html);
       });
     }
   } catch {

@@ -17,7 +17,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import Max
 
-from appointments.models import Appointment
+from appointments.models import Appointment, DayVersion
 from clinic.core import clinic_time, names
 from clinic.core.clinic_time import ONE_DAY
 from clinic.models import AuditEntry, Event, SeenPatient
@@ -52,6 +52,7 @@ class LargeClinic:
         doctors = _write_doctors(self.doctors)
         self.write_patients(1, self.size)
         _insert(Appointment, _APPOINTMENT_COLUMNS, self._appointments(doctors))
+        _insert(DayVersion, ("doctor_id", "date", "version"), self._day_versions(doctors))
         first_entry = (AuditEntry.objects.aggregate(last=Max("pk"))["last"] or 0) + 1
         _insert(AuditEntry, _ENTRY_COLUMNS, self._entries(first_entry))
         _insert(SeenPatient, ("entry_id", "patient_id", "timestamp"), self._seen_patients(first_entry))
@@ -94,6 +95,12 @@ class LargeClinic:
                 *(start if is_cancelled else None, "patient" if is_cancelled else "", "Ill" if is_cancelled else ""),
                 *(1, min(start, now), min(start, now)),
             )
+
+    def _day_versions(self, doctors: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        """Yield a version for each doctor and date with appointments."""
+        for day in range(-(-self.size // self.appointments_a_day)):
+            for doctor in doctors[: self.appointments_a_day]:
+                yield doctor, self.last_day - day * ONE_DAY, doctor * STRIDE + day
 
     def _entries(self, first: int) -> Iterator[tuple[Any, ...]]:
         """Yield the audit entries, newest first: reads of patients' records, every tenth a search for patients."""

@@ -9,8 +9,10 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from appointments.models import Appointment
+from appointments.models import Appointment, DayVersion
 from appointments.models.diary_query import surroundings_of
+from appointments.schedule.versions import doctors_on
+from clinic.tests import plans
 from clinic.tests.kit import START
 from clinic.tests.plans import rows_read, steps_of_sql
 from doctors.models import Doctor
@@ -162,3 +164,15 @@ def test_appointments_without_an_outcome_are_read_by_their_status(closed_diaries
     step = step_of(asked(Appointment.objects.without_outcome(at=at)))
 
     assert step.index == "appointment_status_start", step
+
+
+def test_poll_of_an_open_day_reads_the_versions_of_its_date_only(db):
+    doctors = DoctorFactory.create_batch(10)
+    days = [DAY + number * dt.timedelta(days=1) for number in range(300)]
+    DayVersion.objects.renew((doctor.pk, day) for doctor in doctors for day in days)
+    plans.analyze("appointments_dayversion", "doctors_doctor")
+
+    (step,) = [step for step in plans.steps_of(doctors_on(DAY).order_by()) if step.table in ("T2", "on_day")]
+
+    assert step.is_by_index, step
+    assert step.is_bounded, step

@@ -35,7 +35,7 @@ async function refresh() {
     const answer = await fetch(shown.dataset.url, { headers: headers(shown), cache: "no-store", redirect: "manual" });
     if (answer.type === "opaqueredirect") document.dispatchEvent(new Event("session:ask"));
     failures = answer.status >= 500 ? failures + 1 : 0;
-    pause = Number(answer.headers.get("Retry-After") ?? 0);
+    pause = Number(answer.headers.get("Retry-After")) || 0; // a date, which others than the portal may send, is none
     const redirect = answer.headers.get("HX-Redirect"); // what this page is for is no longer possible
     if (redirect) {
       location.assign(redirect);

@@ -13,6 +13,7 @@ from clinic.tests import properties  # noqa: F401 -- registers the profiles
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import NOW, rolled_back
+from clinic.tests.redis_server import RedisServer
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
@@ -107,3 +108,11 @@ def in_admin(client, administrator):
     """A test client signed in as an administrator."""
     client.force_login(administrator)
     return client
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()

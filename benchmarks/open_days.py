@@ -24,7 +24,7 @@ from serving import Answer, get, gunicorn, workers_of
 from speed import create_database, environment_of
 
 POLL_SECONDS, JITTER = 10, 0.2  # as in static/js/schedule/refresh.js
-STEP_SECONDS = 300  # at full five minutes, pages with today are drawn anew: no phase runs over one
+STEP_SECONDS = 300  # pages that show today are redrawn every full five minutes: no phase runs over one
 BOOKINGS_A_SECOND = 5
 APPOINTMENTS_A_DOCTOR = 4  # each day
 DAYS = 20

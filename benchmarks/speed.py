@@ -203,7 +203,7 @@ def _works() -> Iterator[tuple[str, Callable[[], int]]]:
     yield EMPTY_PAGE, partial(empty_page, clients["Administrator"])
     yield RAW_BOOKING, book_in_sql
     yield "GET /schedule/2026-11-25/, a coming date", partial(_coming_day, clients["Receptionist"])
-    yield "… with nothing kept in memory", partial(_coming_day_anew, clients["Receptionist"])
+    yield "… with nothing kept in memory", partial(_coming_day_cold, clients["Receptionist"])
     for request in page_requests(kept["objects"]):
         client = clients.get(request.role) or _signed_in(None)
         yield str(request), partial(_send, request, client, kept["tokens"].get(request.role, ""))
@@ -213,7 +213,7 @@ def _coming_day(client: Any) -> int:
     return _size_of(client.get("/schedule/2026-11-25/"))
 
 
-def _coming_day_anew(client: Any) -> int:
+def _coming_day_cold(client: Any) -> int:
     """Show the day without what earlier requests have kept, and put that back for the others."""
     from appointments.schedule import keeping
 

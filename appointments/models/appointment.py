@@ -182,7 +182,7 @@ class Appointment(TrackedFields):
 
     @staticmethod
     def renew_days(booked: Iterable[BookedTime]) -> None:
-        """Let the pages show these days anew. Locks: see `DayVersion`."""
+        """Renew the versions of these days, so that open pages refresh. Locks: see `DayVersionQuerySet.renew`."""
         DayVersion.objects.renew_around(booked)
 
     @classmethod

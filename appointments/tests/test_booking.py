@@ -263,7 +263,7 @@ def test_refusal_under_the_lock_is_not_checked_twice(monkeypatch, booked, patien
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
 def test_change_that_lost_a_race_is_tried_again(monkeypatch, booked):
-    """The first try finds that the row has changed; the second reads it anew, and the change goes on."""
+    """The first try finds that the row has changed; the second reads it again and makes the change."""
     save = Appointment._save
     tries = []
 

@@ -31,7 +31,7 @@ class Parameter(Expression):
 class CompiledQuery:
     """A query of the default database, from a function that returns a `values_list` with a `Parameter` for each value.
 
-    Whatever else differs between two runs has to be built anew: a list of ids, None for a value.
+    A list of ids, or None for a value, would need different SQL: use an ordinary queryset for those.
     """
 
     def __init__(self, build: Callable[[], "QuerySet[Any, Any]"]) -> None:

@@ -18,7 +18,6 @@ from clinic.ops.logs import JsonLines
 from clinic.ops.network_cache import LOGGED_EVERY, LONGEST_WAIT, PAUSE
 from clinic.ops.rate_limit import seconds_to_wait
 from clinic.tests.fuzz_api import free_port
-from clinic.tests.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "/patients/"
@@ -37,14 +36,6 @@ MISSES = {
     "get_or_set": (("key", 7), 7),
     "clear": ((), None),
 }
-
-
-@pytest.fixture
-def redis_server(tmp_path):
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from django.db import connection
 from redis import Redis
 
 from clinic.tests.fuzz_api import free_port, wait_for
-from clinic.tests.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
 GUNICORN = Path(sys.executable).with_name("gunicorn")
@@ -261,14 +260,6 @@ def test_reads_at_once_are_recorded_with_their_user(portal):
 
 
 # The cache that all processes share
-
-
-@pytest.fixture
-def redis_server(tmp_path):
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture

@@ -197,12 +197,13 @@ def test_reload_with_invalid_settings_does_not_stop_the_server(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def own_database(tmp_path_factory, django_db_setup, django_db_blocker):
+def own_database(tmp_path_factory, worker_id, django_db_setup, django_db_blocker):
     """Yield the URL of an empty database that another process can use; on MariaDB and MySQL on the same server."""
     if connection.vendor == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('served')}/clinic.sqlite3"
         return
-    server, name = connection.settings_dict, f"{connection.settings_dict['NAME']}_served"
+    # The tests of this file may run in several processes at once, each of which needs its own.
+    server, name = connection.settings_dict, f"{connection.settings_dict['NAME']}_served_{worker_id}"
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {name}")
         cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import gc
+import io
+import logging
 from contextlib import contextmanager
 from copy import deepcopy
 
@@ -9,6 +11,7 @@ import pytest
 import time_machine
 
 from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
+from clinic.ops.logs import JsonLines
 from clinic.tests import properties  # noqa: F401 -- registers the profiles
 from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
@@ -52,6 +55,17 @@ def isolated(subtests, request, db):
             client.cookies = cookies
 
     return case
+
+
+@pytest.fixture
+def log():
+    """The console output, formatted as configured; `kit.lines` reads it."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    logging.getLogger().addHandler(handler)
+    yield stream
+    logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture

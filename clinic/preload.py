@@ -12,11 +12,14 @@ from django.template import engines
 from django.urls import get_resolver
 
 from clinic.api import api
+from clinic.ops.health import migrations_on_disk
 from clinic.ops.network_cache import load_package
 
 
 def load_pages() -> None:
     """Load all URLs with their views, templates of pages and form fields, the API's schema, and the cache's package.
+
+    Also the names of all migrations, for /readyz.
 
     Nothing here uses the database. The connections are closed anyway: gunicorn forks its workers from this process, and
     they must not share one.
@@ -32,6 +35,7 @@ def load_pages() -> None:
             for file in folder.glob(files):
                 engine.get_template(file.relative_to(folder).as_posix())
     api.get_openapi_schema()
+    migrations_on_disk()
     for cache in settings.CACHES.values():
         load_package(cache)
     get_default_password_validators()  # lists of common passwords, 14 MB in each worker if they are loaded later

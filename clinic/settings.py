@@ -322,6 +322,9 @@ if not DEBUG:
         "staticfiles": {"BACKEND": "clinic.web.static_files.StaticFilesStorage"},
     }
 
+# A request that takes longer, in milliseconds, is logged as a warning; 0: none.
+SLOW_MS = env.number("SLOW_MS", default=1000, minimum=0, maximum=600_000)
+
 # Logs contain ids, never names, contacts or notes, and no URL that is a key.
 
 LOGGING = {

@@ -13,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
-from django.views.csrf import csrf_failure as default_csrf_failure
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from clinic.account_pages.forms import CodeForm, ConfirmForm, LoginForm, OwnPasswordForm, SetUpForm
@@ -22,6 +21,8 @@ from clinic.accounts import lockout, second_factor
 from clinic.accounts.confirmation import confirm_session, record_second_factor
 from clinic.accounts.models import User
 from clinic.accounts.recovery_codes import RecoveryCode
+from clinic.ops.logs import explain
+from clinic.web.csrf_reasons import csrf_code
 from clinic.web.http import StaffRequest, sent_data
 from clinic.web.page_access import CONFIRMED, page_at
 from clinic.web.return_url import is_local_path, may_open, return_url
@@ -84,7 +85,12 @@ def _allowed_url(request: HttpRequest, url: str) -> str:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form without a valid token; a user who has just logged in, such as in another tab, is redirected."""
+    """Answer a form without a valid token, or from another address, with 403 and the code of `csrf_code`.
+
+    A user who has just logged in, such as in another tab, is redirected.
+    """
+    code = csrf_code(reason)
+    explain(request, code)
     page = request.resolver_match.view_name if request.resolver_match else ""
     if request.user.is_authenticated and page == "login" and _names_user(request):
         login_view = PortalLoginView()
@@ -92,7 +98,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         return redirect(login_view.get_success_url())
     if request.user.is_authenticated and page == "login_code" and _SECOND_STEP not in request.session:
         return redirect(settings.LOGIN_REDIRECT_URL)
-    return default_csrf_failure(request, reason)
+    return render(request, "403_csrf.html", {"code": code}, status=403)
 
 
 def _names_user(request: HttpRequest) -> bool:

@@ -15,12 +15,14 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
+from clinic.core.database_errors import database_code, with_causes
+
 MAX_MESSAGE = 2000
 MAX_FRAMES = 40
 _OWN_LOGGERS = ("clinic", "patients", "doctors", "appointments")  # whose messages contain only ids
 _REDACTED = "…"
 # Extra fields of a record that are logged.
-LOGGED_FIELDS = ("view", "method", "status", "ms", "ids")
+LOGGED_FIELDS = ("view", "method", "status", "ms", "database_ms", "queries", "ids")
 # In place of Django's own messages, which contain URLs and invalid headers.
 _REFUSED = {400: "Bad request", 401: "Not signed in", 403: "Forbidden", 404: "Not found", 405: "Method not allowed"}
 _SERVER_ERROR = 500
@@ -30,6 +32,7 @@ _WARNING = re.compile(r"(.+?:\d+: \w+): .*", re.DOTALL)  # Python's: place and c
 class _Request:
     def __init__(self, request_id: str, request: Any) -> None:
         self.id, self._request = request_id, request
+        self.reason: str | None = None  # why it was refused or failed
 
     @property
     def user_id(self) -> int | None:
@@ -45,13 +48,25 @@ _request: ContextVar[_Request | None] = ContextVar("logged_request", default=Non
 @contextmanager
 def answering(request: Any, request_id: str) -> Iterator[_Request]:
     """Add this request's id and user to everything logged inside."""
-    answered = _Request(request_id, request)
-    request.logged = answered  # Django logs refusals after all middleware
-    reset = _request.set(answered)
+    request.logged = _Request(request_id, request)  # Django logs refusals after all middleware
+    with still_answering(request):
+        yield request.logged
+
+
+@contextmanager
+def still_answering(request: Any) -> Iterator[None]:
+    """Add to everything logged inside the id that `answering` has given to the request."""
+    reset = _request.set(request.logged)
     try:
-        yield answered
+        yield
     finally:
         _request.reset(reset)
+
+
+def explain(request: Any, reason: str | None) -> None:
+    """Add this code to what is logged about the request from now on: why it was refused or failed."""
+    if reason and (answered := getattr(request, "logged", None)) is not None:
+        answered.reason = reason
 
 
 class JsonLines(JsonFormatter):
@@ -71,6 +86,8 @@ class JsonLines(JsonFormatter):
             "user": answered.user_id if answered else None,
         }
         line |= {name: getattr(record, name) for name in LOGGED_FIELDS if hasattr(record, name)}
+        if answered and answered.reason:
+            line["reason"] = answered.reason
         if (request := getattr(record, "request", None)) is not None and hasattr(request, "resolver_match"):
             line |= place_of(request)
         if record.exc_info and record.exc_info[1] is not None:
@@ -117,15 +134,17 @@ def place_of(request: Any) -> dict[str, Any]:
     return {"view": match.view_name, "ids": ids}
 
 
-def _exception_chain(error: BaseException | None) -> Iterator[dict[str, Any]]:
-    """Yield types and places of an exception and of its causes, the outermost first."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        frames = traceback.extract_tb(error.__traceback__)[-MAX_FRAMES:]
-        kind = f"{type(error).__module__}.{type(error).__qualname__}"
-        yield {"type": kind, "frames": [f"{each.filename}:{each.lineno} {each.name}" for each in frames]}
-        error = error.__cause__ or error.__context__
+def _exception_chain(error: BaseException) -> Iterator[dict[str, Any]]:
+    """Yield types and places of an exception and of its causes, with the number of a database error."""
+    for each in with_causes(error):
+        frames = traceback.extract_tb(each.__traceback__)[-MAX_FRAMES:]
+        kind = f"{type(each).__module__}.{type(each).__qualname__}"
+        code = database_code(each)
+        yield {
+            "type": kind,
+            **({} if code is None else {"code": code}),
+            "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+        }
 
 
 _FEED = re.compile(r"(?<=/calendar/)[^/\s]+")

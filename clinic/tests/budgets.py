@@ -15,7 +15,7 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     "livez": Budget(0, 1),
-    "readyz": Budget(2, 1),
+    "readyz": Budget(1, 1),
     "login": Budget(1, 0),
     "login_code": Budget(1, 0),
     "account": Budget(3, 9),

@@ -2,6 +2,7 @@
 
 import copy
 import datetime as dt
+import json
 from contextlib import contextmanager, nullcontext
 from html.parser import HTMLParser
 
@@ -93,6 +94,11 @@ def refusal_code(call, *args, **kwargs):
 def codes_text(record):
     """Return the error codes of a record as `email: email_taken`, "" if it is valid."""
     return ", ".join(f"{field}: {code}" for field, codes in codes_of(record).items() for code in codes)
+
+
+def lines(log):
+    """Return the lines of the fixture `log`, oldest first."""
+    return [json.loads(line) for line in log.getvalue().split("\n") if line]
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """The process log: one line of JSON per record, without input or personal data."""
 
 import datetime as dt
-import io
 import json
 import logging
 import logging.config
@@ -16,26 +15,11 @@ from django.test import Client
 
 from clinic.models import User
 from clinic.ops.logs import JsonLines, answering
-from clinic.tests.kit import Cases
+from clinic.tests.kit import Cases, lines
 from patients.models import Patient
 from patients.tests.factories import PatientFactory
 
 NAME, EMAIL = "Quillfeather", "quillfeather@example.org"
-
-
-@pytest.fixture
-def log():
-    """The console output, formatted as configured."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonLines())
-    logging.getLogger().addHandler(handler)
-    yield stream
-    logging.getLogger().removeHandler(handler)
-
-
-def lines(log):
-    return [json.loads(line) for line in log.getvalue().split("\n") if line]
 
 
 def empty(log):

@@ -1,16 +1,14 @@
-"""Common to all pages: login and logout, error pages, health checks, headers, and nothing inline."""
+"""Common to all pages: login and logout, error pages, headers, and nothing inline."""
 
 import pytest
 from django.contrib.auth import get_user
 from django.db import InterfaceError, OperationalError
-from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.db.transactions import RETRY_AFTER_SECONDS
 from clinic.models import User
-from clinic.ops import health
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import Cases, elements, markup
 from clinic.web import error_pages
@@ -210,40 +208,6 @@ def test_error_pages_need_no_database(at_desk, monkeypatch, django_assert_num_qu
         response = error_pages.server_error(request)
 
     assert response.status_code == 500
-
-
-# Health
-
-
-def test_livez_answers_without_the_database(client, django_assert_num_queries):
-    with django_assert_num_queries(0):
-        response = client.get("/livez")
-
-    assert (response.status_code, response.content) == (200, b"ok")
-
-
-@pytest.mark.both_databases
-def test_readyz_answers_ok(client):
-    response = client.get("/readyz")
-
-    assert (response.status_code, response.content) == (200, b"ok")
-
-
-@pytest.mark.both_databases
-def test_readyz_with_an_unapplied_migration_is_not_ready(client):
-    MigrationRecorder.Migration.objects.filter(app="appointments").delete()
-
-    response = client.get("/readyz")
-
-    assert (response.status_code, response.content) == (503, b"not ready")
-
-
-def test_readyz_without_the_database_is_not_ready(client, monkeypatch):
-    monkeypatch.setattr(health, "MigrationExecutor", broken(OperationalError(2002, "Cannot connect to 10.0.0.1")))
-
-    response = client.get("/readyz")
-
-    assert (response.status_code, response.content) == (503, b"not ready")
 
 
 # Headers

@@ -4,14 +4,16 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 
+from clinic.core.database_errors import database_reason
 from clinic.db.transactions import RETRY_AFTER_SECONDS
+from clinic.ops.logs import explain
 from clinic.rest.errors import is_api, refuse_call
 
 _TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
@@ -25,6 +27,7 @@ def refusal_page(request: HttpRequest, status: int, headers: Mapping[str, str] |
 
 def bad_request(request: HttpRequest, exception: Any) -> HttpResponse:
     """Answer 400, or 413 for too many fields or too much data."""
+    explain(request, "host" if isinstance(exception, DisallowedHost) else database_reason(exception))
     status = 413 if isinstance(exception, _TOO_LARGE) else 400
     if is_api(request):
         return refuse_call(request, status)
@@ -47,7 +50,9 @@ def unknown_api(request: HttpRequest, unknown: str) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 503 with Retry-After while the database is down, else 500; without context, which could need queries."""
-    is_database = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    error = sys.exc_info()[1]
+    explain(request, database_reason(error))
+    is_database = isinstance(error, OperationalError | InterfaceError)
     status, headers = (503, {"Retry-After": str(RETRY_AFTER_SECONDS)}) if is_database else (500, {})
     if is_api(request):
         return refuse_call(request, status, headers)

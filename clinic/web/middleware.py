@@ -1,19 +1,21 @@
 import logging
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.loader import render_to_string
 from django.utils.cache import add_never_cache_headers
 
 from clinic.audit.actor import acting
 from clinic.core.client_address import client_address
-from clinic.ops.logs import answering, place_of
+from clinic.core.database_errors import database_reason
+from clinic.ops.logs import answering, explain, place_of, still_answering
 from clinic.ops.rate_limit import seconds_to_wait
+from clinic.ops.request_cost import RequestCost
 from clinic.ops.request_limits import refused_length
 from clinic.rest.bodies import body_refused
 from clinic.rest.errors import READ_BY_PEOPLE, is_api, refuse_call
@@ -37,20 +39,57 @@ ISOLATION = {
 
 
 class LogMiddleware:
-    """Logs a line per request under an id of the portal's own: view, status, milliseconds."""
+    """Logs a line per request under an id of the portal's own: view, status, milliseconds, queries.
+
+    A response sent in parts is logged once it is complete or given up. Its time is that of making the parts, not of
+    waiting for the client.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        began = time.perf_counter()
-        with answering(request, uuid.uuid4().hex):
-            response = self.get_response(request)
-            if not request.path_info.startswith(f"/{settings.STATIC_URL.lstrip('/')}"):
-                took_ms = round((time.perf_counter() - began) * 1000)
-                fields = {"method": known_method(request), "status": response.status_code, "ms": took_ms}
-                log.info("answered", extra=fields | place_of(request))
+        cost = RequestCost()
+        with answering(request, uuid.uuid4().hex), cost.counting():
+            response: Any = self.get_response(request)
+        if request.path_info.startswith(f"/{settings.STATIC_URL.lstrip('/')}"):
+            return response
+        if response.streaming and not response.is_async and getattr(response, "file_to_stream", None) is None:
+            response.streaming_content = _LoggedParts(request, response, cost)
+        else:
+            _log_answer(request, response, cost)
         return response
+
+
+class _LoggedParts:
+    """The parts of a streamed response. The server closes it at the end, also if the client has gone."""
+
+    def __init__(self, request: HttpRequest, response: Any, cost: RequestCost) -> None:
+        self._request, self._response, self._cost = request, response, cost
+        self._parts = iter(response.streaming_content)
+
+    def __iter__(self) -> "_LoggedParts":
+        return self
+
+    def __next__(self) -> bytes:
+        with still_answering(self._request), self._cost.counting():
+            try:
+                return next(self._parts)
+            except Error as error:
+                explain(self._request, database_reason(error))
+                raise
+
+    def close(self) -> None:
+        _log_answer(self._request, self._response, self._cost)
+
+
+def _log_answer(request: HttpRequest, response: HttpResponse, cost: RequestCost) -> None:
+    fields = {"method": known_method(request), "status": response.status_code, **cost.fields(), **place_of(request)}
+    is_slow = settings.SLOW_MS and fields["ms"] > settings.SLOW_MS
+    with still_answering(request):
+        log.log(
+            logging.WARNING if is_slow else logging.INFO, "answered slowly" if is_slow else "answered", extra=fields
+        )
 
 
 class AccessMiddleware:

@@ -9,8 +9,8 @@ venv := .venv
 python := $(venv)/bin/python
 comma := ,
 hosts := $(if $(filter 0.0.0.0 ::,$(HOST)),*,127.0.0.1$(comma)localhost$(comma)$(HOST))
-# The checks run with production settings; this key is used nowhere else.
-production := ENV_FILE=/dev/null DEBUG=off SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ
+# The checks run with production settings, and a new key each time.
+production = ENV_FILE=/dev/null DEBUG=off SECRET_KEY=$$($(python) -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 pytest = $(python) -m pytest -n auto --dist worksteal
 # $(call on_server,MARKS): run the tests with these marks on MariaDB/MySQL, or print why that is impossible.

@@ -1,19 +1,27 @@
 """System checks of what booking safety and privacy rely on."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 -- Django's own name
 from django.db import connections
 
+from clinic.ops import setting_values
 from clinic.ops.network_cache import load_package
+from clinic.ops.serving import NEEDED_TO_START
 
 _ISOLATION_HINT = "Leave isolation_level out of DATABASE_URL, or set it to 'read committed'."
 _STRICT_HINT = "Add STRICT_TRANS_TABLES to sql_mode in the server's configuration."
 
 _TLS_HINT = "Add ?ssl_mode=VERIFY_IDENTITY to DATABASE_URL, and let the server offer TLS."
 _CACHE_HINT = "Install it (Redis: make redis), or leave CACHE_URL out. Until then no limits are counted."
+_NOT_WRITABLE = (
+    "DATABASE_URL names a SQLite file that cannot be written. "
+    "Expected: a file in a folder that exists and in which the portal may create files."
+)
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
@@ -51,6 +59,36 @@ def check_database_session(databases: Sequence[str] | None = None, **kwargs: Any
                 )
             )
     return messages
+
+
+@register(NEEDED_TO_START, Tags.security, deploy=True)
+def check_setting_values(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse what `clinic.settings` refuses to read, for values that come from another settings module."""
+    listed = (
+        ("SECRET_KEY", [settings.SECRET_KEY], setting_values.SECRET_KEY, "clinic.E004"),
+        ("SECRET_KEY_FALLBACKS", settings.SECRET_KEY_FALLBACKS, setting_values.SECRET_KEY, "clinic.E004"),
+        ("ALLOWED_HOSTS", settings.ALLOWED_HOSTS, setting_values.SERVED_HOSTS, "clinic.E005"),
+        ("CSRF_TRUSTED_ORIGINS", settings.CSRF_TRUSTED_ORIGINS, setting_values.ORIGINS, "clinic.E006"),
+        ("READY_FROM", settings.READY_FROM, setting_values.NETWORKS, "clinic.E007"),
+    )
+    return [Error(form.complaint(name), id=code) for name, values, form, code in listed if not form.all_valid(values)]
+
+
+@register(NEEDED_TO_START, Tags.security, deploy=True)
+def check_sqlite_folder(**kwargs: Any) -> list[CheckMessage]:
+    """Refuse a SQLite file that cannot be written, without opening it."""
+    return [
+        Error(_NOT_WRITABLE, id="clinic.E008")
+        for path in _sqlite_files()
+        if not os.access(path.parent, os.W_OK | os.X_OK) or (path.exists() and not os.access(path, os.W_OK))
+    ]
+
+
+def _sqlite_files() -> Iterator[Path]:
+    each: Any
+    for each in connections.all():
+        if each.vendor == "sqlite" and not each.is_in_memory_db():
+            yield Path(each.settings_dict["NAME"])
 
 
 @register(Tags.security, deploy=True)

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 from jinja2 import StrictUndefined
 
 from clinic.ops import environment as env
@@ -16,14 +16,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_file(BASE_DIR / ".env")
 
 DEBUG = env.switch("DEBUG", default=False)
-SECRET_KEY = env.text("SECRET_KEY", default="only-for-development-" + "x" * 50 if DEBUG else "")
-if not SECRET_KEY:
-    raise ImproperlyConfigured(
-        "SECRET_KEY is not set. Put a long random text into the environment or into .env, for example one made by "
-        "`python3 -c 'import secrets; print(secrets.token_urlsafe(64))'`."
-    )
+SECRET_KEY = env.secret_key("SECRET_KEY", development_key="only-for-development-" + "x" * 50 if DEBUG else None)
 # Former keys: sessions and forms signed with them stay valid.
-SECRET_KEY_FALLBACKS = env.texts("SECRET_KEY_FALLBACKS", default=[])
+SECRET_KEY_FALLBACKS = env.former_keys("SECRET_KEY_FALLBACKS", is_development=DEBUG)
 
 # The clinic
 
@@ -135,7 +130,7 @@ def with_certificate(options: dict[str, Any]) -> dict[str, Any]:
 
 
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")
+    "default": env.database("DATABASE_URL", default=f"sqlite:///{quote(str(BASE_DIR / 'db.sqlite3'))}")
 }
 _database = DATABASES["default"]
 _database["OPTIONS"] = database_options(_database["ENGINE"]) | with_certificate(_database.get("OPTIONS", {}))
@@ -203,7 +198,7 @@ REQUIRE_SECOND_FACTOR = env.switch("REQUIRE_SECOND_FACTOR", default=not DEBUG)
 
 # Transport. Production is HTTPS behind a proxy; USE_HTTPS=off is for trying it out on one machine.
 
-ALLOWED_HOSTS = env.texts("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+ALLOWED_HOSTS = env.served_hosts("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 USE_HTTPS = env.switch("USE_HTTPS", default=not DEBUG)
 SECURE_SSL_REDIRECT = USE_HTTPS
@@ -304,7 +299,7 @@ PATIENT_RETENTION_YEARS = env.number("PATIENT_RETENTION_YEARS", default=10, mini
 
 # The server: gunicorn.conf.py passes these on.
 
-HOST = env.text("HOST", default="127.0.0.1")
+HOST = env.own_host("HOST", default="127.0.0.1")
 PORT = env.number("PORT", default=8000, minimum=0, maximum=65_535)
 WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", default=2, minimum=1, maximum=64)
 WEB_THREADS = env.number("WEB_THREADS", default=4, minimum=1, maximum=64)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -92,7 +93,7 @@ def portal() -> Iterator[Portal]:
         environment = os.environ | {
             "ENV_FILE": os.devnull,
             "DEBUG": "off",
-            "SECRET_KEY": "only-for-scanning-" + "s" * 50,
+            "SECRET_KEY": secrets.token_urlsafe(64),
             "DATABASE_URL": f"sqlite:///{folder}/clinic.sqlite3",
             "USE_HTTPS": "off",
             "DJANGO_SETTINGS_MODULE": "benchmarks.security.settings",

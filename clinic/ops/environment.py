@@ -1,6 +1,8 @@
-"""Read settings from the environment. Errors never repeat the value: it may be a password. Empty counts as not set."""
+"""Read settings from the environment. Errors never repeat the value: it may be a password.
 
-import ipaddress
+Empty counts as not set, except for the secret key and the database: without these, others would take their place.
+"""
+
 import os
 import re
 import warnings
@@ -11,12 +13,15 @@ from zoneinfo import ZoneInfo
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from clinic.ops import setting_values
 from clinic.ops.network_cache import without_errors
+from clinic.ops.setting_values import ValueForm
 
 _ON = {"on", "true", "yes", "1"}
 _OFF = {"off", "false", "no", "0"}
 _ENGINES = ("django.db.backends.sqlite3", "django.db.backends.mysql")
-_ORIGIN = re.compile(r"https?://[^/\s]+")
+_IN_MEMORY = "sqlite://:memory:"
+_ESCAPED = ", with special characters escaped (%40 for @)"
 
 
 class SettingError(ImproperlyConfigured):
@@ -66,46 +71,71 @@ def time_zone(name: str, default: str) -> str:
     return value
 
 
+def secret_key(name: str, *, development_key: str | None) -> str:
+    """Return the key; in development any, or `development_key` if none is set."""
+    key = os.environ.get(name, development_key or "")
+    if not key.strip():
+        raise ImproperlyConfigured(f"{name} is not set. Expected: {setting_values.SECRET_KEY.expected}.")
+    return key if development_key else _checked(name, [key], setting_values.SECRET_KEY)[0]
+
+
+def former_keys(name: str, *, is_development: bool) -> list[str]:
+    keys = texts(name, [])
+    return keys if is_development else _checked(name, keys, setting_values.SECRET_KEY)
+
+
+def served_hosts(name: str, default: list[str]) -> list[str]:
+    """Return a comma-separated list of host names such as `clinic.example.org`."""
+    return _checked(name, texts(name, default), setting_values.SERVED_HOSTS)
+
+
+def own_host(name: str, default: str) -> str:
+    return _checked(name, [text(name, default)], setting_values.OWN_HOST)[0]
+
+
 def networks(name: str, default: list[str]) -> list[str]:
     """Return a comma-separated list of networks such as `10.20.0.0/16`."""
-    values = texts(name, default)
-    try:
-        for value in values:
-            ipaddress.ip_network(value)
-    except ValueError:
-        raise SettingError(name, "networks such as 10.20.0.0/16, separated by commas") from None
-    return values
+    return _checked(name, texts(name, default), setting_values.NETWORKS)
 
 
 def origins(name: str) -> list[str]:
     """Return a comma-separated list of origins such as `https://clinic.example.org`."""
-    values = texts(name, [])
-    if not all(_ORIGIN.fullmatch(value) for value in values):
-        raise SettingError(name, "origins such as https://clinic.example.org, separated by commas")
-    return values
+    return _checked(name, texts(name, []), setting_values.ORIGINS)
 
 
 def database(name: str, default: str) -> dict[str, Any]:
     """Return Django's settings for a SQLite, MariaDB or MySQL database."""
-    expected = "sqlite:////path/to/file or mysql://user:password@host:3306/name"
-    found = _from_url(name, expected, environ.Env.db_url_config, text(name, default))
-    if found.get("ENGINE") not in _ENGINES or not found["NAME"]:
+    expected = f"sqlite:////path/to/file or mysql://user:password@host:3306/name{_ESCAPED}"
+    url = os.environ.get(name, default)
+    found = _from_url(name, expected, environ.Env.db_url_config, url)
+    is_by_accident = found.get("NAME") == ":memory:" and url != _IN_MEMORY
+    if found.get("ENGINE") not in _ENGINES or not found["NAME"] or is_by_accident:
+        raise SettingError(name, expected)
+    if found["ENGINE"] != _ENGINES[0] and "/" in found["NAME"]:
         raise SettingError(name, expected)
     return found
 
 
 def cache(name: str, default: str) -> dict[str, Any]:
     """Return Django's settings for a cache. Errors of one on another server are misses."""
-    expected = "a cache URL such as locmemcache:// or redis://host:6379/1"
+    expected = f"a cache URL such as locmemcache:// or redis://host:6379/1{_ESCAPED}"
     return without_errors(_from_url(name, expected, environ.Env.cache_url_config, text(name, default)))
 
 
 def email(name: str, default: str) -> dict[str, Any]:
-    expected = "an e-mail URL such as smtp://user:password@host:25 or consolemail://"
+    expected = f"an e-mail URL such as smtp://user:password@host:25 or consolemail://{_ESCAPED}"
     return _from_url(name, expected, environ.Env.email_url_config, text(name, default))
 
 
+def _checked(name: str, values: list[str], form: ValueForm) -> list[str]:
+    if not form.all_valid(values):
+        raise ImproperlyConfigured(form.complaint(name))
+    return values
+
+
 def _from_url(name: str, expected: str, parse: Any, value: str) -> dict[str, Any]:
+    if value != _IN_MEMORY and not setting_values.is_escaped(value):
+        raise SettingError(name, expected)
     with warnings.catch_warnings(action="error"):  # they quote the value, password included
         try:
             return parse(value)

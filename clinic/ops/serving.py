@@ -6,9 +6,11 @@ from functools import cache
 from typing import Any
 
 import django
+from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 
+NEEDED_TO_START = "needed_to_start"  # tag of the system checks without which the portal does not start
 _DEBUG_IS_ON = "DEBUG is on, which is for development only. Set DEBUG=off in .env, or start with: DEBUG=off make serve"
 _NOT_COLLECTED = "The static files are missing or older than their sources. Collect them: make static"
 
@@ -19,7 +21,7 @@ def why_not() -> str | None:
 
     Checked once in each process: a server that is told to reload must not stop because files have changed.
     """
-    reason = _invalid_settings()
+    reason = _invalid_settings() or _failed_check()
     return reason if reason or _are_files_current() else _NOT_COLLECTED
 
 
@@ -45,6 +47,11 @@ def _invalid_settings() -> str | None:
     except ImproperlyConfigured as error:
         return " ".join(str(error).split())
     return None
+
+
+def _failed_check() -> str | None:
+    messages = run_checks(tags=[NEEDED_TO_START], include_deployment_checks=True)
+    return next((str(each.msg) for each in messages if each.is_serious()), None)
 
 
 def _are_files_current() -> bool:

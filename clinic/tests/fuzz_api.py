@@ -5,6 +5,7 @@ FUZZ_DATABASE_URL names, which must be empty) and ends with schemathesis' own ve
 """
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def main() -> int:
         environment = os.environ | {
             "ENV_FILE": os.devnull,
             "DEBUG": "off",
-            "SECRET_KEY": "only-for-fuzzing-" + "f" * 50,
+            "SECRET_KEY": secrets.token_urlsafe(64),
             "USE_HTTPS": "off",
             "API_CALLS_A_MINUTE": "0",
             "DATABASE_URL": os.environ.get("FUZZ_DATABASE_URL", f"sqlite:///{folder}/clinic.sqlite3"),

@@ -1,11 +1,12 @@
 """Settings of the test suite: those of the portal, but faster and stricter."""
 
 import os
+import secrets
 
 # A developer's .env and DEBUG=on in the shell do not affect tests.
 os.environ["ENV_FILE"] = os.devnull
 os.environ["DEBUG"] = "off"
-os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "t" * 50)
+os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(64))
 os.environ.setdefault("CLINIC_TIME_ZONE", "Europe/Lisbon")
 os.environ.setdefault("CLINIC_NAME", "Test Clinic")
 

@@ -16,7 +16,10 @@ from clinic.checks import (
     check_database_session,
     check_hosts,
     check_isolation_setting,
+    check_setting_values,
+    check_sqlite_folder,
 )
+from clinic.tests.kit import Cases
 
 MARIADB_ONLY = "SQLite has one writer at a time: there is no isolation level and no strict mode to check"
 
@@ -102,7 +105,15 @@ def test_checks_are_registered_when_the_portal_starts():
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
 
-    own = (check_isolation_setting, check_database_session, check_hosts, check_database_line, check_cache_packages)
+    own = (
+        check_isolation_setting,
+        check_database_session,
+        check_setting_values,
+        check_sqlite_folder,
+        check_hosts,
+        check_database_line,
+        check_cache_packages,
+    )
     assert set(printed.stdout.split()) == {each.__name__ for each in own}
 
 
@@ -154,6 +165,53 @@ def test_named_allowed_hosts_give_no_warning(settings):
         settings.ALLOWED_HOSTS = hosts
 
         assert check_hosts() == [], hosts
+
+
+def test_values_of_another_settings_module_are_refused(settings):
+    table = [
+        ("SECRET_KEY", "short", "clinic.E004"),
+        ("SECRET_KEY_FALLBACKS", [settings.SECRET_KEY, "short"], "clinic.E004"),
+        ("ALLOWED_HOSTS", ["https://clinic.example.org"], "clinic.E005"),
+        ("CSRF_TRUSTED_ORIGINS", ["https://clinic.example.org/"], "clinic.E006"),
+        ("READY_FROM", ["10.20.1.5/16"], "clinic.E007"),
+    ]
+    assert check_setting_values() == []
+    with Cases() as case:
+        for name, value, code in table:
+            with case(name):
+                before = getattr(settings, name)
+                setattr(settings, name, value)
+
+                (error,) = check_setting_values()
+
+                setattr(settings, name, before)
+                assert (error.id, error.level) == (code, checks.ERROR)
+                assert error.msg.startswith(f"{name} ")
+                assert "short" not in error.msg
+
+
+def test_sqlite_file_that_cannot_be_written_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "clinic.sqlite3").touch()
+    (tmp_path / "read-only.sqlite3").touch()
+    locked = {tmp_path / "locked", tmp_path / "read-only.sqlite3"}  # root, who may run the tests, may write everywhere
+    monkeypatch.setattr("clinic.checks.os.access", lambda path, mode: path.exists() and path not in locked)
+    (tmp_path / "locked").mkdir()
+    table = [
+        ("clinic.sqlite3", []),
+        ("new.sqlite3", []),
+        ("none/clinic.sqlite3", ["clinic.E008"]),
+        ("locked/clinic.sqlite3", ["clinic.E008"]),
+        ("read-only.sqlite3", ["clinic.E008"]),
+    ]
+    for name, codes in table:
+        file = SimpleNamespace(vendor="sqlite", settings_dict={"NAME": tmp_path / name}, is_in_memory_db=lambda: False)
+        monkeypatch.setattr("clinic.checks.connections", SimpleNamespace(all=lambda file=file: [file]))
+
+        assert ids(check_sqlite_folder()) == codes, name
+
+
+def test_other_databases_have_no_folder_to_check():
+    assert check_sqlite_folder() == []  # in memory, or on a server
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -263,7 +264,7 @@ def check(*options):
         "DJANGO_SETTINGS_MODULE": "clinic.settings",
         "ENV_FILE": os.devnull,
         "PATH": os.environ["PATH"],
-        "SECRET_KEY": "only-for-this-test-" + "k" * 50,
+        "SECRET_KEY": secrets.token_urlsafe(64),
     }
     command = [sys.executable, "-c", program, "check", *options]
     return subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from django.conf import global_settings
 from django.contrib.auth.hashers import get_hasher
 from django.test import Client
 
-KEY = "only-for-this-test-" + "k" * 50
+KEY = secrets.token_urlsafe(64)
 MIN_ITERATIONS = 600_000  # of PBKDF2 with SHA-256
 
 
@@ -27,9 +28,11 @@ def test_earlier_keys_default_to_none():
 
 
 def test_earlier_keys_are_read():
-    read = production(["SECRET_KEY", "SECRET_KEY_FALLBACKS"], SECRET_KEY_FALLBACKS="old-one,older-one")
+    former = [secrets.token_urlsafe(64), secrets.token_urlsafe(64)]
 
-    assert read == {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": ["old-one", "older-one"]}
+    read = production(["SECRET_KEY", "SECRET_KEY_FALLBACKS"], SECRET_KEY_FALLBACKS=", ".join(former))
+
+    assert read == {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": former}
 
 
 def test_session_survives_a_key_rotation(settings, receptionist):

@@ -1,7 +1,9 @@
 """Startup: `.env`, `make run`, `make serve`, and messages about invalid settings."""
 
+import itertools
 import os
 import re
+import secrets
 import socket
 import stat
 import subprocess
@@ -9,9 +11,10 @@ import sys
 from pathlib import Path
 
 from clinic.ops import first_run
+from clinic.tests.kit import Cases
 
 ROOT = Path(__file__).resolve().parents[2]
-KEY = "only-for-this-test-" + "k" * 50
+KEY = secrets.token_urlsafe(64)
 GUNICORN = [Path(sys.executable).with_name("gunicorn"), "clinic.wsgi", "--bind=127.0.0.1:0", "--no-control-socket"]
 DEBUG_IS_ON = "DEBUG is on, which is for development only. Set DEBUG=off in .env, or start with: DEBUG=off make serve"
 
@@ -34,7 +37,11 @@ def settings_read(package, *names, **settings):
 def test_unreadable_setting_is_named_in_one_line():
     table = {
         "SECRET_KEY": ("", "SECRET_KEY is not set."),
-        "DEBUG": ("maybe", "on or off"),
+        "SECRET_KEY_FALLBACKS": ("pass-word", "at least 50 random characters"),
+        "DEBUG": ("yess", "on or off"),
+        "ALLOWED_HOSTS": ("https://clinic.example.org", "host names such as clinic.example.org"),
+        "HOST": ("127.0.0.1:8000", "an IP address or host name of this machine"),
+        "SLOW_MS": ("-1", "a whole number from 0 to 600000"),
         "USE_HTTPS": ("onn", "on or off"),
         "SESSION_IDLE_MINUTES": ("abc", "a whole number from 1 to 1440"),
         "API_CALLS_A_MINUTE": ("-1", "a whole number from 0 to 1000000"),
@@ -60,20 +67,65 @@ def test_unreadable_setting_is_named_in_one_line():
         assert "pass-word" not in done.stderr
 
 
-def test_invalid_database_url_is_refused():
-    for value in ("nonsense", "mysql://", "mysql://portal@localhost:port/clinic", "sqlite://clinic.sqlite3"):
-        done = run(sys.executable, "manage.py", "migrate", DATABASE_URL=value)
+def test_every_way_to_start_refuses_a_setting_in_one_line():
+    wrong = [
+        ("SECRET_KEY", "pass-word", "is too weak"),
+        ("DATABASE_URL", "", "cannot be read"),
+        ("DATABASE_URL", "mysql://portal:p@ss/pass-word@db.example.org/clinic", "cannot be read"),
+    ]
+    manage = [[sys.executable, "manage.py", *words] for words in (["migrate"], ["runserver"], ["check", "--deploy"])]
+    commands = [*manage, [sys.executable, "-m", "clinic.ops.serving"], GUNICORN]
+    with Cases() as case:
+        for command, (name, value, fault) in zip(commands, itertools.cycle(wrong)):
+            with case(name, value, *map(str, command)):
+                done = run(*command, **{name: value})
 
-        assert done.stderr.startswith("DATABASE_URL cannot be read."), value
-        assert done.stderr.count("\n") == 1, value
+                assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+                assert done.stderr.startswith(f"{name} {fault}. Expected: ")
+                assert "pass-word" not in done.stderr
 
 
 def test_empty_setting_counts_as_not_set():
-    names = ("DEBUG", "SESSION_IDLE_MINUTES", "CLINIC_TIME_ZONE", "READY_FROM", "DATABASE_URL", "EMAIL_URL")
+    names = ("DEBUG", "SESSION_IDLE_MINUTES", "CLINIC_TIME_ZONE", "READY_FROM", "CACHE_URL", "EMAIL_URL")
 
     read = settings_read("clinic", "DEBUG", "SESSION_IDLE_MINUTES", **dict.fromkeys(names, ""))
 
     assert read == ["False", "15"]
+
+
+def test_weak_key_of_another_settings_module_is_refused(tmp_path):
+    (tmp_path / "weak.py").write_text("from clinic.settings import *\nSECRET_KEY = 'pass-word'\n")
+    environment = {"DJANGO_SETTINGS_MODULE": "weak", "PYTHONPATH": str(tmp_path), "DATABASE_URL": "sqlite://:memory:"}
+
+    check, served = run(sys.executable, "manage.py", "check", "--deploy", **environment), run(*GUNICORN, **environment)
+
+    assert check.returncode == 1
+    assert "(clinic.E004) SECRET_KEY is too weak. Expected: " in check.stderr
+    assert served.returncode == 1
+    assert served.stderr.startswith("SECRET_KEY is too weak. Expected: ")
+    assert served.stderr.count("\n") == 1
+    assert "pass-word" not in check.stderr + served.stderr
+
+
+def test_gunicorn_refuses_a_missing_folder_for_sqlite(tmp_path):
+    done = run(*GUNICORN, DATABASE_URL=f"sqlite:///{tmp_path}/none/clinic.sqlite3")
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("DATABASE_URL names a SQLite file that cannot be written. Expected: ")
+
+
+def test_commands_name_a_database_error_by_its_code_alone(tmp_path):
+    url = f"sqlite:///{tmp_path}/none/clinic.sqlite3"
+
+    line, full = (
+        run(sys.executable, "manage.py", "migrate", *more, DATABASE_URL=url) for more in ([], ["--traceback"])
+    )
+
+    assert (line.returncode, line.stderr) == (
+        1,
+        "The database does not answer or reports an error (SQLITE_CANTOPEN). --traceback says more.\n",
+    )
+    assert "Traceback" in full.stderr
 
 
 def test_gunicorn_refuses_debug_in_one_line():

@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -101,7 +102,11 @@ def wait_until(is_true):
 def test_portal_is_loaded_without_a_database_connection(portal_without_database):
     # A connection made before the workers are forked would have failed here.
     assert status_of(portal_without_database) == 200
-    assert status_of(portal_without_database, "/readyz") == 503
+    with pytest.raises(HTTPError) as answer:
+        urlopen(f"http://127.0.0.1:{portal_without_database}/readyz")
+    with closing(answer.value) as response:
+        assert response.status == 503
+        assert re.fullmatch(rb"not ready: the database does not answer \(200[23]\)", response.read())
 
 
 def test_plain_gunicorn_limits_request_line_and_headers(portal_without_database):

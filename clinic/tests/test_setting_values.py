@@ -238,6 +238,8 @@ NO_CACHES = [
     "nonsense",
     f"redis://:p@ss{SECRET}@10.0.0.5:6379/0",
     f"redis://:p/{SECRET}@10.0.0.5:6379/0",
+    f"redis://:12/{SECRET}@10.0.0.5:6379/0",  # with what looks like a port
+    f"redis://:12?{SECRET}@10.0.0.5:6379/0",
     f"redis://:p#{SECRET}@10.0.0.5:6379/0",
     f"redis://:p%{SECRET}@10.0.0.5:6379/0",
     "redis://10.0.0.5:port/0",

@@ -25,8 +25,8 @@ _ESCAPED = ", with special characters escaped (%40 for @)"
 
 
 class SettingError(ImproperlyConfigured):
-    def __init__(self, name: str, expected: str) -> None:
-        super().__init__(f"{name} cannot be read. Expected: {expected}.")
+    def __init__(self, name: str, expected: str, fault: str = setting_values.UNREADABLE) -> None:
+        super().__init__(setting_values.complaint(name, expected, fault))
 
 
 def read_file(default: Path) -> None:
@@ -75,7 +75,7 @@ def secret_key(name: str, *, development_key: str | None) -> str:
     """Return the key; in development any, or `development_key` if none is set."""
     key = os.environ.get(name, development_key or "")
     if not key.strip():
-        raise ImproperlyConfigured(f"{name} is not set. Expected: {setting_values.SECRET_KEY.expected}.")
+        raise SettingError(name, setting_values.SECRET_KEY.expected, "is not set")
     return key if development_key else _checked(name, [key], setting_values.SECRET_KEY)[0]
 
 
@@ -108,12 +108,14 @@ def database(name: str, default: str) -> dict[str, Any]:
     expected = f"sqlite:////path/to/file or mysql://user:password@host:3306/name{_ESCAPED}"
     url = os.environ.get(name, default)
     found = _from_url(name, expected, environ.Env.db_url_config, url)
-    is_by_accident = found.get("NAME") == ":memory:" and url != _IN_MEMORY
-    if found.get("ENGINE") not in _ENGINES or not found["NAME"] or is_by_accident:
-        raise SettingError(name, expected)
-    if found["ENGINE"] != _ENGINES[0] and "/" in found["NAME"]:
+    if not _is_database(found) or (found["NAME"] == ":memory:" and url != _IN_MEMORY):
         raise SettingError(name, expected)
     return found
+
+
+def _is_database(found: dict[str, Any]) -> bool:
+    is_known = found.get("ENGINE") in _ENGINES and bool(found["NAME"])
+    return is_known and (found["ENGINE"] == _ENGINES[0] or "/" not in found["NAME"])
 
 
 def cache(name: str, default: str) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def email(name: str, default: str) -> dict[str, Any]:
 
 def _checked(name: str, values: list[str], form: ValueForm) -> list[str]:
     if not form.all_valid(values):
-        raise ImproperlyConfigured(form.complaint(name))
+        raise SettingError(name, form.expected, form.fault)
     return values
 
 

@@ -9,9 +9,9 @@ from django.db import connection
 
 
 class RequestCost:
-    """Time spent on a request, and the number of its queries with the time spent on them.
+    """Time spent on a request, and the number of its queries with the time until the database has answered them.
 
-    That is the time until the database has answered. Connecting and COMMIT are no queries: they count as other time.
+    Those that a new connection sends count, too. Reaching the server, and COMMIT, count as other time.
     """
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+UNREADABLE = "cannot be read"
 MIN_KEY_LENGTH = 50
 MIN_KEY_PIECES = 30  # different pieces of three characters: fewer are a repetition
 _PUBLIC_KEYS = ("django-insecure-", "only-for-")  # how keys begin that are in Django's or this project's source code
@@ -23,16 +24,20 @@ _SERVER = r"([^\s@\[\]]*@)?([a-z0-9._-]*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 _SERVERS = re.compile(rf"{_SERVER}(,{_SERVER})*", re.IGNORECASE)
 
 
+def complaint(name: str, expected: str, fault: str) -> str:
+    """Return one line that names the setting and never its value, which may be a password."""
+    return f"{name} {fault}. Expected: {expected}."
+
+
 class ValueForm(NamedTuple):
     """What a setting, or each of its values, has to be."""
 
     expected: str
     is_valid: Callable[[str], bool]
-    fault: str = "cannot be read"
+    fault: str = UNREADABLE
 
     def complaint(self, name: str) -> str:
-        """Return one line that names the setting and never its value, which may be a password."""
-        return f"{name} {self.fault}. Expected: {self.expected}."
+        return complaint(name, self.expected, self.fault)
 
     def all_valid(self, values: Iterable[str]) -> bool:
         return all(map(self.is_valid, values))

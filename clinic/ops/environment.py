@@ -3,6 +3,7 @@
 Empty counts as not set, except for the secret key and the database: without these, others would take their place.
 """
 
+import io
 import os
 import re
 import warnings
@@ -20,6 +21,8 @@ from clinic.ops.setting_values import ValueForm
 _ON = {"on", "true", "yes", "1"}
 _OFF = {"off", "false", "no", "0"}
 _ENGINES = ("django.db.backends.sqlite3", "django.db.backends.mysql")
+_COMMENT = re.compile(r"\s*#")
+_SETTING = re.compile(r"(export )?[A-Za-z_0-9]+=")
 _IN_MEMORY = "sqlite://:memory:"
 _ESCAPED = ", with special characters escaped (%40 for @)"
 
@@ -30,12 +33,23 @@ class SettingError(ImproperlyConfigured):
 
 
 def read_file(default: Path) -> None:
-    """Add a file's settings to the environment, which has priority. `ENV_FILE` may name another file."""
+    """Add a file's settings to the environment, which has priority. `ENV_FILE` may name another file.
+
+    The library would ignore lines that it cannot read, and print them, passwords included.
+    """
     file = Path(text("ENV_FILE", str(default)))
-    if file.exists():
-        environ.Env.read_env(file)
-    elif file != default:
-        raise SettingError("ENV_FILE", "the path of a file that exists")
+    if file == default and not file.exists():
+        return
+    name = "ENV_FILE" if file != default else file.name
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise SettingError(name, "the path of a file that exists and can be read") from None
+    settings = {number: line for number, line in enumerate(lines, 1) if line.strip() and not _COMMENT.match(line)}
+    for number, line in settings.items():
+        if not _SETTING.match(line):
+            raise SettingError(name, f"lines such as NAME=value, unlike line {number}")
+    environ.Env.read_env(io.StringIO("\n".join(settings.values())))
 
 
 def text(name: str, default: str) -> str:

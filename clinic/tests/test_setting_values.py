@@ -1,5 +1,6 @@
 """Settings that would go unnoticed although they are wrong: refused with one line that does not repeat the value."""
 
+import os
 import secrets
 
 import pytest
@@ -34,6 +35,43 @@ def assert_one_line(text):
     assert "Expected: " in text
     assert "\n" not in text
     assert SECRET not in text
+
+
+# The file
+
+
+def test_file_is_read_line_by_line(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text(f"\n  \n# {NAME}=0\n  # note\nexport {NAME}='a b'\n{NAME}_2=x=y\n")
+    for name in (NAME, f"{NAME}_2"):
+        monkeypatch.setenv(name, "")  # to have it removed after the test
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ENV_FILE", "")
+
+    env.read_file(tmp_path / ".env")
+
+    assert (os.environ[NAME], os.environ[f"{NAME}_2"]) == ("a b", "x=y")
+
+
+def test_file_with_a_line_that_is_no_setting_is_refused(monkeypatch, tmp_path, capfd):
+    file, at = tmp_path / "other", "ENV_FILE cannot be read. Expected: lines such as NAME=value, unlike line 2."
+    monkeypatch.setenv("ENV_FILE", str(file))
+    for line in (f"SECRET_KEY {SECRET}", f"SECRET_KEY = {SECRET}", f"SECRET_KEY: {SECRET}", f" SECRET_KEY={SECRET}"):
+        file.write_text(f"# first\n{line}\n")
+
+        with pytest.raises(ImproperlyConfigured, match=at):
+            env.read_file(tmp_path / ".env")
+
+    assert SECRET not in "".join(capfd.readouterr())
+
+
+def test_file_that_cannot_be_read_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "binary").write_bytes(b"X=\xff")
+    (tmp_path / ".env").mkdir()
+    for file, name in ((".env", ".env"), ("binary", "ENV_FILE"), ("none", "ENV_FILE")):
+        monkeypatch.setenv("ENV_FILE", str(tmp_path / file))
+
+        with pytest.raises(ImproperlyConfigured, match=f"{name} cannot be read. Expected: the path of a file"):
+            env.read_file(tmp_path / ".env")
 
 
 # The secret key

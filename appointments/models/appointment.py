@@ -22,7 +22,7 @@ from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import DEFAULT_MINUTES, LONGEST, MAX_MINUTES, MIN_MINUTES
-from clinic.core.field_errors import FieldErrors
+from clinic.core.field_errors import FieldErrors, at_field
 from clinic.core.names import clean_line
 from clinic.db.constraints import CheckConstraintWithoutValidation
 from clinic.db.tracked_fields import TrackedFields
@@ -354,7 +354,8 @@ class Appointment(TrackedFields):
             self._check_times()
             self._set_times()
             if self.is_imported:
-                self._check_past_or_future(timezone.now())
+                with at_field("start_time"):
+                    self._check_past_or_future(timezone.now())
             self._save(**options)
 
     def _save(self, **options: Any) -> None:

@@ -36,7 +36,8 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         return self.filter(patient_id=patient_id)
 
     def blocking(self) -> "AppointmentQuerySet":
-        return self.filter(status__in=sorted(BLOCKING))
+        """Return those that occupy their doctor and patient; imported ones are over and block nobody."""
+        return self.filter(status__in=sorted(BLOCKING), is_imported=False)
 
     def open(self) -> "AppointmentQuerySet":
         return self.filter(status__in=sorted(OPEN))

@@ -54,6 +54,15 @@ def check_not_past(start_time: dt.datetime, *, at: dt.datetime) -> None:
         )
 
 
+def check_imported_over(end_time: dt.datetime, *, at: dt.datetime) -> None:
+    """Refuse the mark `is_imported` before the end of the appointment; at its very end it is over: `imported`."""
+    if at < end_time:
+        raise ValidationError(
+            _("An appointment brought in from another system must be over. Book a new one for a time in the future."),
+            code="imported",
+        )
+
+
 def check_whole_minutes(minutes: Any) -> None:
     """Refuse a length with a fraction, which the database would cut off silently: `duration`."""
     if isinstance(minutes, float | Decimal) and minutes % 1:

@@ -17,11 +17,12 @@ from django.utils import timezone
 from appointments import locking, rules
 from appointments.models.day_version import BookedTime, DayVersion
 from appointments.models.diary_checks import check_diaries
+from appointments.overlap_triggers import trigger_refusals_as_lost_race
 from appointments.querysets import AppointmentQuerySet
 from appointments.statuses import CancelledBy, Stamped, Status
 from clinic.core import clinic_time
 from clinic.core.appointment_length import DEFAULT_MINUTES, LONGEST, MAX_MINUTES, MIN_MINUTES
-from clinic.core.field_errors import FieldErrors
+from clinic.core.field_errors import FieldErrors, at_field
 from clinic.core.names import clean_line
 from clinic.db.constraints import CheckConstraintWithoutValidation
 from clinic.db.tracked_fields import TrackedFields
@@ -48,6 +49,7 @@ class Appointment(TrackedFields):
         "started_at",
         "completed_at",
         "version",
+        "is_imported",
     )
 
     # The reason for the change about to be saved. It belongs to the change, so the audit trail stores it.
@@ -85,6 +87,8 @@ class Appointment(TrackedFields):
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
     cancelled_by = models.CharField(max_length=10, choices=CancelledBy.choices, blank=True)
     cancel_reason = models.CharField(max_length=200, blank=True)
+    # Of a past appointment from another system, which blocks nobody: the rule `imported`.
+    is_imported = models.BooleanField("imported", default=False, db_default=False, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -153,9 +157,9 @@ class Appointment(TrackedFields):
     @property
     def takes_time(self) -> bool:
         """Whether saving this takes time in the diaries that the row did not take before."""
-        if not self.is_blocking:
+        if self.is_imported or not self.is_blocking:
             return False
-        if self.changes("doctor_id", "patient_id", "start_time", "duration_minutes"):
+        if self.changes("doctor_id", "patient_id", "start_time", "duration_minutes", "is_imported"):
             return True
         return not rules.is_blocking(self.original["status"])
 
@@ -281,9 +285,9 @@ class Appointment(TrackedFields):
                 )
 
     def _check_change(self, errors: FieldErrors, now: dt.datetime) -> None:
-        if self.changes("start_time"):
+        if self.is_imported or self.changes("start_time"):
             with errors.at("start_time"):
-                rules.check_not_past(self.start_time, at=now)
+                self._check_past_or_future(now)
         if self._state.adding:
             return
         original = self.original
@@ -300,6 +304,12 @@ class Appointment(TrackedFields):
                     end_time=self.end_time,
                     at=now,
                 )
+
+    def _check_past_or_future(self, now: dt.datetime) -> None:
+        if not self.is_imported:
+            rules.check_not_past(self.start_time, at=now)
+        elif self.changes("start_time", "duration_minutes", "is_imported"):
+            rules.check_imported_over(self.end_time, at=now)
 
     def _check_times(self) -> None:
         """Refuse what `_set_times` would change silently: a naive start, a fraction of a minute."""
@@ -336,18 +346,21 @@ class Appointment(TrackedFields):
 
         Raises:
             ValidationError: `status`.
-            LostRace: `naive`, `duration`, `doctor_overlap`, `patient_overlap`, `inactive`, `anonymised`; `stale` if the
-                row has changed since it was read; `gone` if it, doctor or patient no longer exist.
+            LostRace: `naive`, `duration`, `doctor_overlap`, `patient_overlap`, `inactive`, `anonymised`, `imported`;
+                `stale` if the row has changed since it was read; `gone` if it, doctor or patient no longer exist.
         """
         rules.check_status(self.status)
         with refusals_as_lost_race():
             self._check_times()
             self._set_times()
+            if self.is_imported:
+                with at_field("start_time"):
+                    self._check_past_or_future(timezone.now())
             self._save(**options)
 
     def _save(self, **options: Any) -> None:
         """Lock, check and write; a refusal of the diaries is only a lost race for callers who have checked before."""
-        with self._restored_if_not_saved(), transaction.atomic():
+        with self._restored_if_not_saved(), trigger_refusals_as_lost_race(), transaction.atomic():
             with refusals_as_lost_race():
                 self._lock_diaries()
             self._check_under_lock()

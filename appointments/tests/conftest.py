@@ -1,8 +1,10 @@
 """Fixtures for the front desk: a patient, a doctor and the booking form."""
 
 import pytest
+from django.db import connection
 from django.test import Client
 
+from appointments.overlap_triggers import INSERT, UPDATE, make_triggers
 from appointments.tests.booking_form import KEY
 from clinic.tests.api_client import token_of
 from doctors.tests.factories import DoctorFactory
@@ -50,3 +52,26 @@ def fhir_client():
 def fhir(fhir_client, receptionist):
     """A FHIR client with a receptionist's permissions."""
     return fhir_client(receptionist)
+
+
+@pytest.fixture(scope="module")
+def without_triggers(django_db_setup, django_db_blocker):
+    """Let a whole module write overlaps: outside its tests, because MariaDB commits when a trigger is dropped."""
+    with django_db_blocker.unblock():
+        drop_triggers()
+    yield
+    with django_db_blocker.unblock():
+        make_triggers()
+
+
+@pytest.fixture
+def triggers_dropped(transactional_db):
+    drop_triggers()
+    yield
+    make_triggers()
+
+
+def drop_triggers():
+    with connection.cursor() as cursor:
+        for name in (INSERT, UPDATE):
+            cursor.execute(f"DROP TRIGGER IF EXISTS {name}")

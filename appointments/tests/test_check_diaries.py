@@ -15,7 +15,7 @@ from clinic.tests.kit import START
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-pytestmark = [pytest.mark.both_databases, pytest.mark.django_db]
+pytestmark = [pytest.mark.both_databases, pytest.mark.usefixtures("without_triggers", "db")]
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -111,11 +111,28 @@ def test_check_diaries_prints_the_total_last():
     assert len(pairs) == 6
 
 
+def test_check_diaries_leaves_out_imported_appointments():
+    doctor, years = DoctorFactory(), -25 * 365 * 24 * 60
+    for is_imported in (True, True, False):
+        insert_unchecked(years, 30, doctor=doctor, is_imported=is_imported)
+
+    assert check_diaries() == (0, ["overlapping pairs by doctor: 0", "overlapping pairs by patient: 0", "0"], [])
+
+
+def test_check_diaries_finds_imported_appointments_that_are_not_over():
+    imported = insert_unchecked(100 * 365 * 24 * 60, 30, is_imported=True)
+
+    code, lines, reported = check_diaries()
+
+    assert (code, lines[-1]) == (1, "1")
+    assert reported == [f"appointment {imported.pk} is marked as imported, but is not over"]
+
+
 def test_check_diaries_reads_each_kind_of_diary_once(django_assert_num_queries):
     for minute in (0, 30, 60):
         insert_unchecked(minute, 30)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         check_diaries()
 
 

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from appointments.models import Appointment, DayVersion
 from appointments.models.diary_query import surroundings_of
+from appointments.overlap_triggers import overlap_triggers
 from appointments.schedule.versions import doctors_on
 from clinic.tests import plans
 from clinic.tests.kit import START
@@ -137,6 +138,31 @@ def test_diaries_around_a_booking_are_read_by_ranges_of_their_indexes(diaries):
     assert read.count < 60
     assert len(diaries) == 2
     assert all("start_time>? AND start_time<?" in text or "'type': 'range'" in text for text in diaries), diaries
+
+
+def test_triggers_read_ranges_of_the_indexes_of_both_diaries(diaries):
+    row = {"doctor_id": Doctor.objects.first().pk, "patient_id": Patient.objects.first().pk, "id": 0}
+    row |= {"start_time": "'2030-01-01 10:00:00'", "end_time": "'2030-01-01 10:30:00'"}
+    for trigger in overlap_triggers(connection.vendor):
+        body = re.sub(r"\b(?:NEW|OLD)\.(\w+)", lambda column: str(row.get(column[1], 0)), trigger.body)
+        queries = re.findall(r"EXISTS \((SELECT .*?)\)(?:;| THEN)", body)
+
+        plans_of = [steps_of_sql(query)[0].text for query in queries]
+
+        assert len(plans_of) == 2
+        for plan, index in zip(plans_of, ("appointment_doctor_", "appointment_patient_start"), strict=True):
+            assert index in plan, plan
+            assert "start_time>? AND start_time<?" in plan or "'type': 'range'" in plan, plan
+
+
+def test_triggers_read_few_rows_of_a_long_diary(diaries):
+    appointment = Appointment.objects.first()
+    later = dt.datetime(2026, 11, 20, 20, 0, tzinfo=dt.UTC)
+
+    with rows_read() as read:
+        QuerySet(Appointment).filter(pk=appointment.pk).update(start_time=later, end_time=later + HALF_HOUR)
+
+    assert read.count < 60
 
 
 def test_day_of_a_doctor_reads_that_day_of_the_diary(diaries):

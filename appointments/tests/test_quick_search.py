@@ -34,7 +34,7 @@ from doctors.availability_loader import load_availability
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
 
-pytestmark = pytest.mark.usefixtures("db", "now")
+pytestmark = pytest.mark.usefixtures("without_triggers", "db", "now")
 
 LISBON, LORD_HOWE = "Europe/Lisbon", "Australia/Lord_Howe"
 TUESDAY = dt.date(2026, 11, 24)

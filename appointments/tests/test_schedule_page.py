@@ -364,7 +364,7 @@ def test_receptionist_is_offered_free_times(at_desk, okafor):
 
 def fill(doctors, per_doctor):
     """Add many appointments to the day without locking diaries."""
-    patient = PatientFactory()
+    patients = PatientFactory.create_batch(doctors)
     models.QuerySet(Appointment).bulk_create(
         Appointment(
             patient=patient,
@@ -373,8 +373,12 @@ def fill(doctors, per_doctor):
             end_time=at(8, 15) + dt.timedelta(minutes=15 * number),
             duration_minutes=15,
         )
-        for doctor in Doctor.objects.bulk_create(
-            Doctor(full_name=f"Dr {number:03}", specialization=f"Ward {number}") for number in range(doctors)
+        for doctor, patient in zip(
+            Doctor.objects.bulk_create(
+                Doctor(full_name=f"Dr {number:03}", specialization=f"Ward {number}") for number in range(doctors)
+            ),
+            patients,
+            strict=True,
         )
         for number in range(per_doctor)
     )

@@ -75,7 +75,7 @@ def test_repeated_form_without_its_key_is_refused(monkeypatch):
 
 
 @in_threads
-def test_walk_ins_without_lock_double_book(monkeypatch):
+def test_walk_ins_without_lock_double_book(triggers_dropped, monkeypatch):
     """Control: the same walk-ins, slowed down between check and write, without the lock."""
     check_claimed = Appointment._check_under_lock
 

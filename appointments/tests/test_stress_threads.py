@@ -96,7 +96,7 @@ def slow_write(monkeypatch):
 
 
 @pytest.fixture
-def disable_lock(monkeypatch):
+def disable_lock(triggers_dropped, monkeypatch):
     monkeypatch.setattr(locking, "lock_diaries", lambda **_diaries: None)
 
 

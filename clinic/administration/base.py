@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from clinic.administration.lists import MAX_SELECTED, CappedPaginator, ShortQueryChangeList, capped_count
 from clinic.administration.site import option_text
 from clinic.audit.models import AuditEntry, Event, patient_id_of
-from clinic.db.transactions import retrying
+from clinic.db.transactions import LostRace, retrying
 from clinic.web.denied_access import record_refused
 from clinic.web.http import parse_number
 from clinic.web.saved_forms import prefilled_form, take_saved_form
@@ -140,7 +140,10 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
         return _retrying_view(request, lambda: super(SafeModelAdmin, self).add_view(request, *args, **kwargs))
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Add or change a record. The read is recorded after the transaction, which may be rolled back."""
+        """Add or change a record. The read is recorded after the transaction, which may be rolled back.
+
+        A race that is lost again at the second run is a message above a new form.
+        """
 
         def view() -> HttpResponse:
             response = super(SafeModelAdmin, self).changeform_view(request, *args, **kwargs)
@@ -148,7 +151,11 @@ class SafeModelAdmin(AuditlogHistoryAdminMixin, admin.ModelAdmin):
                 self.record_form_read(request, shown.form)
             return response
 
-        return _retrying_view(request, view)
+        try:
+            return _retrying_view(request, view)
+        except LostRace as refusal:
+            self.message_user(request, " ".join(refusal.messages), messages.ERROR)
+            return redirect(request.get_full_path())
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return _retrying_view(request, lambda: super(SafeModelAdmin, self).delete_view(request, *args, **kwargs))

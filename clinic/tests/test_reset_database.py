@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from appointments.models import Appointment
+from appointments.overlap_triggers import missing_triggers
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import ROLES
 from clinic.management.commands import reset_database
@@ -82,6 +83,7 @@ def test_reset_database_empties_and_migrates(debug):
     assert MigrationRecorder.Migration.objects.filter(applied__gt=oldest).count() == len(before) > 0
     assert set(Group.objects.values_list("name", flat=True)) == ROLES.keys()
     assert all(group.permissions.exists() for group in Group.objects.all())
+    assert missing_triggers(connection) == []
     # New rows with the same distribution as in the statistics.
     patient = AppointmentFactory().patient
     assert AuditEntry.objects.get_for_object(patient).get().content_type.model == "patient"

@@ -174,7 +174,7 @@ def test_page_makes_the_same_queries_for_3_and_for_30(registered, in_admin, djan
 def write_absent_patients(number):
     """Write patients with an appointment each, from 2001 on; the first 100 are anonymised, every tenth one is open."""
     doctor = DoctorFactory()
-    starts = [LONG_AGO + place * MINUTE for place in range(number)]
+    starts = [LONG_AGO + place * 30 * MINUTE for place in range(number)]
     QuerySet(Patient).bulk_create(
         [
             Patient(first_name="Ana", last_name="Lopes", name_key="", email=f"absent{place}@example.org")

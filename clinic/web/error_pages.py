@@ -47,8 +47,14 @@ def unknown_api(request: HttpRequest, unknown: str) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 503 with Retry-After while the database is down, else 500; without context, which could need queries."""
-    is_database = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
-    status, headers = (503, {"Retry-After": str(RETRY_AFTER_SECONDS)}) if is_database else (500, {})
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return unavailable(request)
+    return refuse_call(request, 500) if is_api(request) else HttpResponse(render_to_string("500.html"), status=500)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Answer 503 with Retry-After, without using the database."""
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     if is_api(request):
-        return refuse_call(request, status, headers)
-    return HttpResponse(render_to_string(f"{status}.html"), status=status, headers=headers)
+        return refuse_call(request, 503, headers)
+    return HttpResponse(render_to_string("503.html"), status=503, headers=headers)

@@ -22,7 +22,8 @@ bind = f"[{settings.HOST}]:{settings.PORT}" if ":" in settings.HOST else f"{sett
 preload_app = True
 workers = settings.WEB_CONCURRENCY
 worker_class = "gthread"
-threads = settings.WEB_THREADS
+# One more than may wait for the database, for what needs none: `clinic.web.database_slots`.
+threads = settings.WEB_THREADS + 1
 
 # Longer than proxies keep an idle connection: whoever closes first must not be the side that gets the next request.
 keepalive = 75

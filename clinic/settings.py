@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from jinja2 import StrictUndefined
 
 from clinic.ops import environment as env
+from clinic.ops.database_waits import Waits, is_command
 from clinic.ops.request_limits import MAX_FORM, MAX_UPLOAD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -66,6 +67,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "clinic.web.database_slots.DatabaseSlotMiddleware",
     "clinic.web.middleware.PrivateResponseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -116,10 +118,8 @@ CRISPY_TEMPLATE_PACK = "bootstrap5"
 def database_options(engine: str) -> dict[str, Any]:
     """Return the connection options that booking safety relies on, for SQLite or for MariaDB and MySQL."""
     if engine.endswith("sqlite3"):
-        return {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": "PRAGMA journal_mode=WAL"}
-    # MariaDB cuts JSON arrays, such as a role's permissions, at this many bytes. This is its default.
-    longest = "SET SESSION group_concat_max_len = 1048576"
-    return {"isolation_level": "read committed", "charset": "utf8mb4", "connect_timeout": 3, "init_command": longest}
+        return {"transaction_mode": "IMMEDIATE", "init_command": "PRAGMA journal_mode=WAL"}
+    return {"isolation_level": "read committed", "charset": "utf8mb4"}
 
 
 def with_certificate(options: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +133,19 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": env.database("DATABASE_URL", default=f"sqlite:///{quote(str(BASE_DIR / 'db.sqlite3'))}")
 }
 _database = DATABASES["default"]
-_database["OPTIONS"] = database_options(_database["ENGINE"]) | with_certificate(_database.get("OPTIONS", {}))
+# How long a page waits for the database, in seconds; commands and imports wait longer.
+_page_waits = Waits(
+    read=env.number("DATABASE_READ_TIMEOUT", default=5, minimum=1, maximum=600),
+    write=env.number("DATABASE_WRITE_TIMEOUT", default=5, minimum=1, maximum=600),
+    lock=env.number("DATABASE_LOCK_TIMEOUT", default=3, minimum=1, maximum=600),
+    patience=env.number("DATABASE_PATIENCE", default=8, minimum=1, maximum=600),
+)
+DATABASE_WAITS = _page_waits.of_commands() if is_command() else _page_waits
+_database["OPTIONS"] = (
+    database_options(_database["ENGINE"])
+    | DATABASE_WAITS.options(_database["ENGINE"])
+    | with_certificate(_database.get("OPTIONS", {}))
+)
 if not _database["ENGINE"].endswith("sqlite3"):
     _database |= {
         "CONN_MAX_AGE": 60,

@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from clinic.core import clinic_time
-from clinic.db.transactions import retrying
+from clinic.db.transactions import retrying, waiting_longer
 from clinic.models import AuditEntry, Event
 from clinic.spreadsheets.export import FORMATS, sent_rows
 from clinic.spreadsheets.views import preview_page, upload_page
@@ -18,11 +18,13 @@ from patients.models import Patient
 CHUNK_SIZE = 1000
 
 
+@waiting_longer()
 @retrying
 def patient_import(request: StaffRequest) -> HttpResponse:
     return upload_page(request, PatientImporter())
 
 
+@waiting_longer()
 @retrying
 def patient_import_preview(request: StaffRequest, pk: int) -> HttpResponse:
     return preview_page(request, PatientImporter(), pk)

@@ -165,7 +165,7 @@ def test_options_of_gunicorn_come_from_the_settings():
     expected = {
         "bind": "['[::1]:8123']",
         "workers": "3",
-        "threads": "5",
+        "threads": "6",  # one more, for what needs no database,
         "worker_class": "gthread",
         "preload_app": "True",
         "forwarded_allow_ips": "[]",

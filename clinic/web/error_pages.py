@@ -51,9 +51,16 @@ def unknown_api(request: HttpRequest, unknown: str) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 503 with Retry-After while the database is down, else 500; without context, which could need queries."""
     error = sys.exc_info()[1]
+    if isinstance(error, OperationalError | InterfaceError):
+        return unavailable(request, database_reason(error))
     explain(request, database_reason(error))
-    is_database = isinstance(error, OperationalError | InterfaceError)
-    status, headers = (503, {"Retry-After": str(RETRY_AFTER_SECONDS)}) if is_database else (500, {})
+    return refuse_call(request, 500) if is_api(request) else HttpResponse(render_to_string("500.html"), status=500)
+
+
+def unavailable(request: HttpRequest, reason: str) -> HttpResponse:
+    """Answer 503 with Retry-After, without using the database. The reason is for the log."""
+    explain(request, reason)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     if is_api(request):
-        return refuse_call(request, status, headers)
-    return HttpResponse(render_to_string(f"{status}.html"), status=status, headers=headers)
+        return refuse_call(request, 503, headers)
+    return HttpResponse(render_to_string("503.html"), status=503, headers=headers)

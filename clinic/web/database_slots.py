@@ -1,0 +1,51 @@
+"""Keeps one thread of each process free of requests that wait for the database, for those that need none."""
+
+import threading
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from clinic.web.error_pages import unavailable
+
+LONGEST_WAIT_SECONDS = 2.0
+_WITHOUT_DATABASE = {"/livez"}
+
+
+class _Slots:
+    """As many requests of this process as may use the database at once.
+
+    If none has ended for `LONGEST_WAIT_SECONDS`, the database does not answer: until one ends, others are refused at
+    once. Otherwise they would occupy the last thread.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._free = threading.BoundedSemaphore(number)
+        self._none_ends = False
+
+    def take(self) -> bool:
+        is_taken = self._free.acquire(timeout=0 if self._none_ends else LONGEST_WAIT_SECONDS)
+        self._none_ends = not is_taken
+        return is_taken
+
+    def give_back(self) -> None:
+        self._none_ends = False
+        self._free.release()
+
+
+class DatabaseSlotMiddleware:
+    """Answer 503 if all threads that may wait for the database are waiting for it. Gunicorn starts one more."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.slots = _Slots(settings.WEB_THREADS)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info in _WITHOUT_DATABASE:
+            return self.get_response(request)
+        if not self.slots.take():
+            return unavailable(request, "no database slot")
+        try:
+            return self.get_response(request)
+        finally:
+            self.slots.give_back()

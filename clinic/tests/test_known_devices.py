@@ -207,7 +207,7 @@ def test_device_cookie_names_no_user_and_stays_small(receptionist):
     client = device_of(*(user.username for user in users))
 
     value = client.cookies["device"].value
-    nonce, marks = loads(value, salt="clinic.known_device")
+    _nonce, marks = loads(value, salt="clinic.known_device")
     assert len(value) < 700
     assert len(marks) == 16 * known_devices.MAX_USERS
     assert re.fullmatch("[0-9a-f]*", marks)

@@ -2,7 +2,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core.management import get_commands
 from django.db.models.signals import post_migrate
 
@@ -24,7 +24,6 @@ class ClinicConfig(AppConfig):
         logging.captureWarnings(True)  # through the log's formatter, because they may quote input
         user_logged_in.connect(_delete_expired_data)
         user_logged_in.connect(sign_ins.record_sign_in)
-        user_login_failed.connect(sign_ins.record_failed_sign_in)
         user_logged_out.connect(sign_ins.record_sign_out)
         for rewrites_the_trail in ("auditlogflush", "auditlogmigratejson"):
             get_commands().pop(rewrites_the_trail, None)  # they would come before an app's own command of that name
@@ -33,16 +32,10 @@ class ClinicConfig(AppConfig):
 
 
 def _delete_expired_data(**kwargs: Any) -> None:
-    """Delete expired temporary data at each sign-in, so that no scheduled job is needed."""
-    from clinic.rest.models import StoredResponse
-    from clinic.sessions.models import Session
-    from clinic.sessions.saved_forms import SavedForm
-    from clinic.spreadsheets.models import ImportDraft
+    """Delete expired data at each sign-in, too, for a clinic that does not run `manage.py tidy`."""
+    from clinic.expired_data import delete_expired_data
 
-    ImportDraft.objects.purge()
-    StoredResponse.objects.purge()
-    SavedForm.objects.purge()
-    Session.objects.purge()
+    delete_expired_data()
 
 
 def _begin_session(request: Any, user: "User", **kwargs: Any) -> None:

@@ -191,7 +191,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # otherwise anyone could lock a user out permanently
-AXES_CLIENT_IP_CALLABLE = "clinic.accounts.lockout.address_key"
+AXES_CLIENT_IP_CALLABLE = "clinic.core.client_address.subscriber_address"
 AXES_USERNAME_CALLABLE = "clinic.accounts.lockout.username_key"
 AXES_LOCKOUT_CALLABLE = "clinic.accounts.lockout.locked_response"
 # Neither stored with the count nor logged.
@@ -247,6 +247,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 _COOKIE_PREFIX = "__Host-" if USE_HTTPS else ""
 SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}session"
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrf"
+DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}device"  # clinic.accounts.known_devices sets it like a session's
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

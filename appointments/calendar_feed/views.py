@@ -10,22 +10,26 @@ from django.utils.cache import get_conditional_response
 from appointments.calendar_feed.ical import CONTENT_TYPE, feed_of, feed_version, file_for_patient
 from appointments.models import CalendarFeed
 from appointments.permissions import appointment_for, doctor_with_feed
-from clinic.core.client_address import is_unencrypted
+from clinic.audit.try_counts import TryCount
+from clinic.core.client_address import is_unencrypted, subscriber_address
 from clinic.db.transactions import retrying
 from clinic.models import AuditEntry, Event
+from clinic.ops.rate_limit import seconds_to_wait
+from clinic.web.error_pages import refusal_page
 from clinic.web.http import StaffRequest
+
+MAX_UNKNOWN_A_MINUTE = 20  # from one address: a revoked feed is asked for every few minutes
 
 
 def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
     """Answer a calendar program with the doctor's appointments, or that nothing has changed.
 
-    404 if the feed has ended, and over a line that others can read.
+    404 if the feed has ended, and over a line that others can read; 429 after too many such requests from an address,
+    from which open feeds still work.
     """
-    if is_unencrypted(request):
-        raise Http404
-    feed = CalendarFeed.objects.with_token(token).select_related("doctor__user").first()
-    if feed is None or not feed.is_open:
-        raise Http404
+    feed = None if is_unencrypted(request) else CalendarFeed.objects.open_one(token)
+    if feed is None:
+        return _refuse_unknown(request)
     now = timezone.now()
     etag = f'W/"{feed_version(feed.doctor, at=now)}"'  # weak: answers differ in their time stamp
     response = get_conditional_response(request, etag=etag)
@@ -39,6 +43,16 @@ def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
     response["Cache-Control"] = "private, no-cache"
     response["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def _refuse_unknown(request: HttpRequest) -> HttpResponse:
+    """Answer 404, or 429 at the limit, and record or count it by the client's address."""
+    address = subscriber_address(request)
+    TryCount.objects.record_first(Event.REFUSAL, CalendarFeed, address=address, at=timezone.now())
+    wait = seconds_to_wait(f"unknown-feed-{address}", most=MAX_UNKNOWN_A_MINUTE)
+    if wait:
+        return refusal_page(request, 429, {"Retry-After": str(wait)})
+    raise Http404
 
 
 @retrying

@@ -19,6 +19,11 @@ class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
     def with_token(self, token: str) -> "CalendarFeedQuerySet":
         return self.filter(digest=digest_of(token))
 
+    def open_one(self, token: str) -> "CalendarFeed | None":
+        """Return the feed with this token if it is open."""
+        feed = self.with_token(token).select_related("doctor__user").first()
+        return feed if feed is not None and feed.is_open else None
+
 
 class CalendarFeed(AuditedRecord):
     """A doctor's calendar feed. Anyone with its token may read it, so only the token's digest is stored."""

@@ -19,6 +19,7 @@ from clinic.account_pages.forms import CodeForm, ConfirmForm, LoginForm, OwnPass
 from clinic.account_pages.session_views import end_others
 from clinic.accounts import lockout, second_factor
 from clinic.accounts.confirmation import confirm_session, record_second_factor
+from clinic.accounts.known_devices import remember_device
 from clinic.accounts.models import User
 from clinic.accounts.recovery_codes import RecoveryCode
 from clinic.ops.logs import explain
@@ -50,7 +51,9 @@ class PortalLoginView(LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
         if second_factor.device_of(user) is None:
-            return super().form_valid(form)
+            response = super().form_valid(form)
+            remember_device(self.request, response, user)
+            return response
         self.request.session.cycle_key()
         self.request.session[_SECOND_STEP] = {
             "user": user.pk,
@@ -75,7 +78,9 @@ def login_code(request: HttpRequest) -> HttpResponse:
         record_second_factor(request)  # before the login, for its audit entry
         login(request, user, backend=_BACKEND)
         _warn_if_recovery_code(request, user, form)
-        return redirect(_allowed_url(request, step["next"]))
+        response = redirect(_allowed_url(request, step["next"]))
+        remember_device(request, response, user)
+        return response
     return render(request, "accounts/login_code.html", {"form": form})
 
 
@@ -159,6 +164,12 @@ class OwnPasswordView(PasswordChangeView):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return super().get_form_kwargs() | {"request": self.request}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Save the password. It makes the user's other browsers unknown, but not this one."""
+        response = super().form_valid(form)
+        remember_device(self.request, response, form.user)
+        return response
 
 
 def account(request: StaffRequest) -> HttpResponse:

@@ -11,6 +11,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
 from clinic.account_pages.session_views import SignOutView
+from clinic.administration.models import TidyRun
 from clinic.audit.models import AuditEntry, Event
 from clinic.web.return_url import return_url
 
@@ -45,6 +46,10 @@ class ClinicAdminSite(AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         """Return whether the user's role opens the admin; `is_staff` is not used."""
         return request.user.is_active and request.user.has_perm("clinic.use_admin")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show also when expired data was last deleted."""
+        return super().index(request, {"tidy": {"run": TidyRun.objects.last()}} | (extra_context or {}))
 
     def autocomplete_view(self, request: HttpRequest) -> Any:
         return RecordingAutocompleteView.as_view(admin_site=self)(request)

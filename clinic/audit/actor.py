@@ -38,7 +38,14 @@ def current_origin() -> Origin:
 def acting(by: Any, *, address: str | None = None, token: int | None = None) -> Iterator[None]:
     """Make `by` the actor inside the block. The address and token of an outer block apply unless given."""
     outer = current_origin()
-    reset = _origin.set(Origin(by, address or outer.address, token or outer.token))
+    with originating(Origin(by, address or outer.address, token or outer.token)):
+        yield
+
+
+@contextmanager
+def originating(origin: Origin) -> Iterator[None]:
+    """Make this the origin inside the block, with nothing of an outer block."""
+    reset = _origin.set(origin)
     try:
         yield
     finally:

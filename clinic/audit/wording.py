@@ -22,7 +22,15 @@ _SPECIAL_VALUES: dict[str, dict[str, str]] = {
     "method": {"GET": "tried to open", "HEAD": "tried to open"}
     | dict.fromkeys(["POST", "PUT", "PATCH"], "tried to send"),
     "ended_by": {"user": "ended by the user", "administrator": "ended by an administrator"},
-    "what": {"allowed_again": "allowed to log in again"},
+    "what": {"allowed_again": "allowed to log in again", "address_unlocked": "unlocked an address"},
+    "locks": {
+        "device": "locks this user on this device",
+        "user_here": "locks this user at this address",
+        "user": "locks this user at every address",
+        "address": "locks this address",
+    },
+    "tries": {"1": "1 more attempt"},
+    "from_other_addresses": {"True": "from other addresses"},
     "of_event": {value: f"only “{label}”" for value, label in Event.choices},
     "second_factor": {"True": "with the second factor"},
     "is_named": {"True": "with names", "False": "with initials only"},
@@ -35,6 +43,7 @@ _REFUSED_IDS = dict.fromkeys(["doctor_named", "doctor_id_named"], "doctors.Docto
 )
 _TEMPLATES = {
     "rows": "{} rows",
+    "tries": "{} more attempts",
     "sessions": "{} sessions",
     "format": "as {}",
     "status": "answered {}",
@@ -53,6 +62,7 @@ _TEMPLATES = {
     "reason": "why: {}",
     **dict.fromkeys(_REFUSED_IDS, "with {}"),
 }
+_INSTANTS = {"before", "since", "until"}
 _DATES = {"day", "days", "printed", "first", "last"}
 _MODELS_OF_IDS = {"of_user": "clinic.User", "doctor": "doctors.Doctor", **_REFUSED_IDS}
 
@@ -111,7 +121,7 @@ def _describe_one(name: str, value: Any, name_of: NameOf) -> str:
         return describe_page(value)
     if name == "what":
         return str(value).replace("_", " ")
-    if name == "before":
+    if name in _INSTANTS:
         return describe_instant(str(value))
     if name in _DATES:
         return describe_date(str(value))

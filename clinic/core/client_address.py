@@ -4,11 +4,27 @@ from collections.abc import Iterable
 from django.conf import settings
 from django.http import HttpRequest
 
+IPV6_SITE = 64  # bits of an address that a subscriber cannot choose
+UNKNOWN_ADDRESS = "::"  # behind a Unix socket there is none
+
 
 def client_address(request: HttpRequest) -> str | None:
     """Return the client's address or None. Behind a proxy, the last of `X-Forwarded-For`: clients can forge others."""
     forwarded = request.headers.get("X-Forwarded-For", "") if settings.BEHIND_PROXY else ""
     return _address(forwarded.rpartition(",")[2]) or _address(request.META.get("REMOTE_ADDR", ""))
+
+
+def subscriber_address(request: HttpRequest) -> str:
+    """Return the address by which attempts are counted: the client's; for IPv6 the network of one subscriber."""
+    return subscriber_of(client_address(request) or UNKNOWN_ADDRESS)
+
+
+def subscriber_of(text: str) -> str:
+    """Return a valid address, or the network of one subscriber for IPv6. Raises ValueError for anything else."""
+    address = ipaddress.ip_address(text)
+    if address.version == 6:
+        return str(ipaddress.ip_network((int(address), IPV6_SITE), strict=False).network_address)
+    return str(address)
 
 
 def is_unencrypted(request: HttpRequest) -> bool:

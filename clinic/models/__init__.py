@@ -2,7 +2,9 @@
 
 from clinic.accounts.models import TEMPORARY_PASSWORD_LASTS, User
 from clinic.accounts.recovery_codes import RecoveryCode
+from clinic.administration.models import TidyRun
 from clinic.audit.models import AuditEntry, Event, SeenPatient
+from clinic.audit.try_counts import TryCount
 from clinic.rest.models import DEFAULT_LIFETIME, ApiToken, StoredResponse, digest_of
 from clinic.sessions.models import ENDED_SESSION_LASTS, Session, idle_limit
 from clinic.sessions.saved_forms import FORM_LASTS, SavedForm
@@ -24,6 +26,8 @@ __all__ = [
     "SeenPatient",
     "Session",
     "StoredResponse",
+    "TidyRun",
+    "TryCount",
     "User",
     "Verdict",
     "digest_of",

@@ -14,6 +14,7 @@ from clinic.accounts.user_columns import split_user, user_columns
 from clinic.core.field_errors import FieldErrors
 from clinic.core.names import check_name
 from clinic.db.atomic_save import AuditedRecord
+from clinic.db.batches import delete_in_batches
 from clinic.db.compiled_query import CompiledQuery, Parameter
 from clinic.db.transactions import is_lock_conflict
 
@@ -123,9 +124,9 @@ def digest_of(text: str) -> str:
 
 
 class StoredResponseQuerySet(models.QuerySet["StoredResponse"]):
-    def purge(self) -> None:
-        """Delete expired responses: they may contain patients' names."""
-        self.filter(created_at__lt=timezone.now() - RESPONSE_LASTS).delete()
+    def purge(self) -> int:
+        """Delete expired responses, which may contain patients' names, and return their number."""
+        return delete_in_batches(self.filter(created_at__lt=timezone.now() - RESPONSE_LASTS))
 
 
 class StoredResponse(models.Model):

@@ -8,7 +8,6 @@ from django.utils import timezone
 from ninja.security import HttpBearer
 
 from clinic.core.client_address import is_unencrypted
-from clinic.db.transactions import retrying
 from clinic.ops.rate_limit import seconds_to_wait
 from clinic.rest.errors import DESCRIPTION, READ_BY_PEOPLE, is_api, refuse_call
 from clinic.rest.models import ApiToken, StoredResponse
@@ -38,7 +37,7 @@ class TokenMiddleware:
         if wait:
             return refuse_call(request, 429, {"Retry-After": str(wait)})
         if request.api_token.record_use():
-            retrying(StoredResponse.objects.purge)()
+            StoredResponse.objects.purge()
         request.user = request.api_token.user
         return self.get_response(request)
 

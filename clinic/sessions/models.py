@@ -8,7 +8,8 @@ from django.db import DatabaseError, models
 from django.utils import timezone
 
 from clinic.accounts.models import User
-from clinic.db.transactions import is_lock_conflict
+from clinic.db.batches import delete_in_batches
+from clinic.db.transactions import is_lock_conflict, retrying
 
 ENDED_SESSION_LASTS = dt.timedelta(hours=1)
 
@@ -32,11 +33,15 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Return those past one of their limits at `at`."""
         return self.filter(models.Q(expire_date__lte=at) | models.Q(last_seen_at__lte=at - idle_limit()))
 
-    def purge(self) -> None:
-        """Empty ended sessions, and delete them after an hour: until then an open form can still be saved."""
+    def purge(self) -> int:
+        """Empty ended sessions, and delete them after an hour: until then an open form can still be saved.
+
+        Return how many were deleted.
+        """
         now = timezone.now()
-        self.over(at=now - ENDED_SESSION_LASTS).delete()
-        self.over(at=now).exclude(session_data="").update(session_data="")
+        deleted = delete_in_batches(self.over(at=now - ENDED_SESSION_LASTS))
+        retrying(self.over(at=now).exclude(session_data="").update)(session_data="")
+        return deleted
 
 
 class Session(AbstractBaseSession):

@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from clinic.accounts.models import User
+from clinic.db.batches import delete_in_batches
 
 FORM_LASTS = dt.timedelta(hours=1)
 MAX_OF_USER = 10  # more tabs than anyone fills in at once
@@ -29,8 +30,9 @@ class SavedFormQuerySet(models.QuerySet["SavedForm"]):
         if surplus := list(latest_first[MAX_OF_USER:]):
             self.filter(pk__in=surplus).delete()
 
-    def purge(self) -> None:
-        self.filter(created_at__lte=timezone.now() - FORM_LASTS).delete()
+    def purge(self) -> int:
+        """Delete expired forms and return their number."""
+        return delete_in_batches(self.filter(created_at__lte=timezone.now() - FORM_LASTS))
 
 
 class SavedForm(models.Model):

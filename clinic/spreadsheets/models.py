@@ -5,6 +5,7 @@ from django.db import models
 from django.utils import timezone
 
 from clinic.accounts.models import User
+from clinic.db.batches import delete_in_batches
 
 DRAFT_LASTS = dt.timedelta(hours=1)
 
@@ -24,8 +25,12 @@ class ImportDraftQuerySet(models.QuerySet["ImportDraft"]):
     def of(self, owner: Any, kind: str) -> "ImportDraftQuerySet":
         return self.filter(owner=owner, kind=kind, is_ready=True, created_at__gt=timezone.now() - DRAFT_LASTS)
 
-    def purge(self) -> None:
-        self.filter(created_at__lte=timezone.now() - DRAFT_LASTS).delete()
+    def purge(self) -> int:
+        """Delete expired drafts with their rows, in batches, and return the number of both."""
+        over = self.filter(created_at__lte=timezone.now() - DRAFT_LASTS)
+        # The rows first: a draft can have 20,000, which would otherwise go with it in one transaction.
+        drafts = list(over.values_list("pk", flat=True))
+        return sum(delete_in_batches(ImportRow.objects.filter(draft=pk)) for pk in drafts) + delete_in_batches(over)
 
 
 class ImportDraft(models.Model):

@@ -95,7 +95,7 @@ BUDGETS = {
     "fhir:appointment_read": Budget(5, 1),
     "doctors:doctor_import": Budget(1, 9),
     "doctors:doctor_import_preview": Budget(5, 0),
-    "admin:index": Budget(3, 15),
+    "admin:index": Budget(4, 15),
     "admin:login": Budget(1, 0),
     "admin:password_change": Budget(1, 0),
     "admin:password_change_done": Budget(1, 0),

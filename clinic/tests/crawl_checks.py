@@ -126,10 +126,12 @@ def refusal_names_the_methods(call):
 
 # A refusal changes nothing, contains no names and is recorded
 
-# Any call may record refusals and the use of a token or session.
+# Any call may record refusals and the use of a token or session. Unknown feeds are recorded, then counted.
 # Any API call also deletes stored responses older than a day.
 NOTED = {
     ("INSERT", "clinic_auditentry"),
+    ("INSERT", "clinic_trycount"),
+    ("UPDATE", "clinic_trycount"),
     ("UPDATE", "clinic_session"),
     ("UPDATE", "clinic_apitoken"),
     ("DELETE", "clinic_keptanswer"),
@@ -150,8 +152,10 @@ def refusal_changes_nothing(call):
 
 
 def refusal_is_in_the_trail(call):
-    """For signed-in users: every 403, and 404 if the URL contains the id of a record."""
+    """For signed-in users: every 403, and 404 if the URL contains the id of a record. Unknown feeds at most once."""
     refused = [actor for event, actor in call.entries if event == Event.REFUSAL]
+    if call.name == BY_KEY:  # strangers' requests are recorded, too, but not one by one
+        return None if len(refused) <= 1 else f"noted {call.entries}"
     status = call.response.status_code
     names_a_record = call.whose and re.search(r"/\d+[/.]|/\d+$", call.address)
     if call.role == ANONYMOUS or status in {401, 405}:

@@ -73,7 +73,7 @@ def names_record(request: HttpRequest, match: ResolverMatch) -> bool:
 
 def _ids_in(match: ResolverMatch) -> Iterator[tuple[str, int]]:
     for name, value in match.kwargs.items():
-        number = parse_number(str(value))
+        number = None if name == "token" else parse_number(str(value))  # a feed's secret address is no id
         if number is not None:
             yield name, number
 

@@ -166,7 +166,7 @@ def row_lock(doctor):
 
     def hold():
         with closing(connection), transaction.atomic():
-            Doctor.objects.filter(pk=doctor.pk).update(last_name="One")
+            Doctor.objects.filter(pk=doctor.pk).update(full_name="Dr One")
             held.set()
             end.wait(timeout=60)
             transaction.set_rollback(True)
@@ -192,7 +192,7 @@ def test_row_locked_by_somebody_else_is_given_up_at_the_deadline(settings):
     @retrying
     def work():
         with transaction.atomic():
-            Doctor.objects.filter(pk=doctor.pk).update(last_name="Two")
+            Doctor.objects.filter(pk=doctor.pk).update(full_name="Dr Two")
 
     with row_lock(doctor):
         connection.close()

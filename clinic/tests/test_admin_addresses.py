@@ -10,7 +10,7 @@ from django.urls import reverse
 from clinic.models import AuditEntry
 from clinic.tests.crawl import plant
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import Cases
+from clinic.tests.kit import Cases, elements
 from doctors.tests.factories import ClosureFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -77,13 +77,29 @@ def test_links_of_the_lists_work(in_admin, records):
                 with case(model.__name__, link):
                     assert in_admin.get(list_url(model) + link).status_code == 200
                     followed.add(re.sub(r"=.*", "", link))
-    assert {"?status__exact", "?doctor__id__exact", "?start_time__day", "?created_at__gte", "?groups__id__exact"} <= followed
+    assert {
+        "?status__exact",
+        "?doctor__id__exact",
+        "?start_time__day",
+        "?created_at__gte",
+        "?groups__id__exact",
+    } <= followed
 
 
 def test_lists_answer_any_value_of_their_own_parameters(in_admin, records):
     with Cases(client=in_admin) as case:
         for model in LISTED:
-            for name in own_parameters(in_admin.get(list_url(model))) | {"o", "p", "q", "e", "all", "_facets", "_popup", "_to_field", "_changelist_filters"}:
+            for name in own_parameters(in_admin.get(list_url(model))) | {
+                "o",
+                "p",
+                "q",
+                "e",
+                "all",
+                "_facets",
+                "_popup",
+                "_to_field",
+                "_changelist_filters",
+            }:
                 for value in (*JUNK, LONG):
                     with case(model.__name__, name, value[:20]):
                         response = in_admin.get(list_url(model), {name: value})
@@ -157,3 +173,23 @@ def test_audit_trail_answers_any_value_of_its_filters(in_admin, records):
             for value in (*JUNK, LONG, "1-" * 2000, f"1-{'9' * 17}"):
                 with case(name, value[:20]):
                     assert in_admin.get(reverse("audit_trail"), {name: value}).status_code in {200, 400}
+
+
+def test_every_admin_page_has_the_session_dialog_with_script_and_style(in_admin, records):
+    pages = ["/admin/", "/admin/patients/", "/admin/nowhere/"]
+    for model in LISTED:
+        pk = model._default_manager.latest("pk").pk
+        pages += [list_url(model) + page for page in ("", "add/", f"{pk}/change/", f"{pk}/history/", f"{pk}/delete/")]
+    shown = 0
+    with Cases(client=in_admin) as case:
+        for page in pages:
+            with case(page):
+                response = in_admin.get(page)
+                if response.status_code != 200:
+                    continue  # a model without it
+                found = elements(response)
+                assert any(tag == "dialog" and attributes.get("id") == "session" for tag, attributes in found)
+                assert any("js/session" in attributes.get("src", "") for tag, attributes in found if tag == "script")
+                assert any("css/session" in attributes.get("href", "") for tag, attributes in found if tag == "link")
+                shown += 1
+    assert shown > 3 * len(LISTED)

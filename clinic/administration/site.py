@@ -38,10 +38,10 @@ class RecordingAutocompleteView(AutocompleteJsonView):
             PermissionDenied: any other field; Django takes every relation, and fails at one from the other side.
         """
         term, model_admin, source_field, to_field = super().process_request(request)
+        site: Any = self.admin_site
         source = source_field.model
-        if not self.admin_site.is_registered(source):
-            raise PermissionDenied
-        if source_field.name not in self.admin_site.get_model_admin(source).get_autocomplete_fields(request):
+        completed = site.get_model_admin(source).get_autocomplete_fields(request) if site.is_registered(source) else ()
+        if source_field.name not in completed:
             raise PermissionDenied
         return term[:MAX_SEARCH], model_admin, source_field, to_field
 

@@ -135,15 +135,6 @@ class AppointmentAdmin(SafeModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # users cancel instead, which keeps the record
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> Any:
-        """Ignore an invalid start in the address."""
-        initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
-        try:
-            initial["start_time"] = forms.DateTimeField().clean(initial["start_time"])
-        except (KeyError, ValidationError):
-            initial.pop("start_time", None)
-        return initial
-
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Hide what a new appointment does not have yet, and what the role does not allow."""
         fieldsets = super().get_fieldsets(request, obj) if obj else self.fieldsets[:2]

@@ -55,8 +55,12 @@ def undo_asks_for(status: str, stamped: Stamped) -> str:
 
 
 def appointment_for(user: "User", pk: int, action: str) -> Appointment:
-    """Return the appointment, or 404; PermissionDenied if the user may not do this to it."""
-    appointment = get_object_or_404(Appointment.objects.select_related("patient", "doctor", "booked_by"), pk=pk)
+    """Return the appointment; PermissionDenied if the user may see it but not do this to it.
+
+    404 for one that the user may not see, as for one that does not exist: the answer does not tell which.
+    """
+    visible = Appointment.objects.visible_to(user).select_related("patient", "doctor", "booked_by")
+    appointment = get_object_or_404(visible, pk=pk)
     if not may(user, action, appointment):
         raise PermissionDenied
     return appointment

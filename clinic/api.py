@@ -13,6 +13,7 @@ import doctors.api
 import patients.api
 from clinic.rest.errors import add_handlers
 from clinic.rest.queries import refusing_unknown_names
+from clinic.rest.strict_json import StrictParser
 from clinic.rest.tokens import BearerToken
 
 DESCRIPTION = """
@@ -64,6 +65,7 @@ api = ClinicAPI(
     description=DESCRIPTION.strip(),
     urls_namespace="api",
     auth=BearerToken(),
+    parser=StrictParser(),
     docs_url="/docs",
     servers=[{"url": "/", "description": "This portal"}],
     openapi_url="/openapi.json",

@@ -52,6 +52,14 @@ def _has_id(name: str, given: list[str]) -> Q:
     return Q(pk__in=values.parse_ids(name, given))
 
 
+def _is_identified(name: str, given: list[str]) -> Q:
+    """Accept the portal's own ids only: the numbers of others are personal data and may not be in an address."""
+    ids = [value.removeprefix(f"{resources.PATIENT_ID_SYSTEM}|") for value in given]
+    if not all(value.isascii() and value.isdecimal() for value in ids):
+        raise values.bad_value(name, f"only the portal's own ids, as in {resources.PATIENT_ID_SYSTEM}|7")
+    return _has_id(name, ids)
+
+
 def _refers(columns: Mapping[str, str], name: str, given: list[str]) -> Q:
     """`columns` are the names of the foreign keys by type of target."""
     condition = Q(pk__in=())
@@ -123,6 +131,12 @@ PATIENT = Kind(
     "Patient",
     {
         "_id": ID,
+        "identifier": Parameter(
+            "token",
+            _is_identified,
+            f"the portal's own ids, with or without {resources.PATIENT_ID_SYSTEM}| before each",
+            max_values=values.MAX_IDS,
+        ),
         "name": Parameter(
             "string",
             partial(_named, _NAMES),

@@ -17,6 +17,7 @@ from patients.models import Patient
 Resource = dict[str, Any]
 
 STATUS_SYSTEM = "http://hl7.org/fhir/appointmentstatus"
+PATIENT_ID_SYSTEM = "urn:patient-encounter-system:patient"
 CANCELLATION_SYSTEM = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
 
 FHIR_STATUS = {
@@ -55,6 +56,7 @@ def patient_resource(patient: Patient) -> Resource:
         "resourceType": "Patient",
         "id": str(patient.pk),
         "meta": {"lastUpdated": instant_text(patient.updated_at)},
+        "identifier": [{"system": PATIENT_ID_SYSTEM, "value": str(patient.pk)}],
         "active": patient.anonymised_at is None,
         "name": [{"text": patient.full_name, "family": patient.last_name, "given": patient.first_name.split()}],
         "telecom": [{"system": "email", "value": patient.email}],

@@ -24,6 +24,19 @@ USUAL_COUNT, MAX_COUNT = 50, 200
 MAX_COUNTED = 1000
 MAX_PARAMETERS = 20  # databases limit the number of conditions
 
+# They add to the found resources, or leave some of their fields out. Not applied, they find no more than was asked for.
+_NOT_APPLIED = frozenset(
+    {
+        "_elements",
+        "_include",
+        "_revinclude",
+        "_summary",
+        "_contained",
+        "_containedType",
+        "_pretty",
+        "_totalMethod",
+    }
+)
 _CURSOR = re.compile(r"(-?[0-9]{1,11})-([0-9]{1,18})")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TOTALS = ("none", "estimate", "accurate")
@@ -70,6 +83,7 @@ def read_search(request: HttpRequest, kind: Kind) -> FhirQuery:
     """Parse the search in the address and the form; queries only for patients' names.
 
     Unknown parameters are refused, since ignoring them would find more, unless `Prefer: handling=lenient` is sent.
+    Those of `_NOT_APPLIED` are ignored, unless `Prefer: handling=strict` is sent.
     """
     base = base_url(request)
     values, pairs, control = _parsed(request, kind, base)
@@ -102,7 +116,7 @@ def _parsed(
             if not parameter.is_personal:
                 pairs.append((full_name, text))
         elif not _takes_control(kind, full_name, text):
-            _refuse_unless_lenient(request)
+            _refuse_unless_ignored(request, name)
         elif full_name != "_format":
             control[full_name] = text
     return values, pairs, control
@@ -158,9 +172,11 @@ def _takes_control(kind: Kind, name: str, text: str) -> bool:
     return name in ("_count", "_format", "after")
 
 
-def _refuse_unless_lenient(request: HttpRequest) -> None:
-    preferred = request.headers.get("Prefer", "").replace(",", ";").split(";")
-    if "handling=lenient" not in (each.strip().lower() for each in preferred):
+def _refuse_unless_ignored(request: HttpRequest, name: str) -> None:
+    """Refuse an unknown parameter, unless the client accepts that it is ignored, or ignoring it cannot find more."""
+    preferred = {each.strip().lower() for each in request.headers.get("Prefer", "").replace(",", ";").split(";")}
+    is_harmless = name in _NOT_APPLIED and "handling=strict" not in preferred
+    if not is_harmless and "handling=lenient" not in preferred:
         raise FhirRefused(400, "not-supported", "Unknown parameter; see metadata.")
 
 

@@ -745,7 +745,7 @@ def test_file_of_a_cancelled_appointment_replaces_the_one_before(at_desk, appoin
 def test_doctor_cannot_get_the_file_of_a_colleagues_appointment(client, doctor_user, own, appointment):
     client.force_login(doctor_user)
 
-    assert client.get(f"/appointments/{appointment.pk}/calendar.ics").status_code == 403
+    assert client.get(f"/appointments/{appointment.pk}/calendar.ics").status_code == 404
 
 
 def test_file_of_an_unknown_appointment_is_404(at_desk):

@@ -284,7 +284,7 @@ def test_doctor_does_not_close_out_another_diary(client, doctor_user, own_diary)
 
     response = client.post(f"/appointments/{theirs.pk}/attended/")
 
-    assert response.status_code == 403
+    assert response.status_code == 404
     theirs.refresh_from_db()
     assert theirs.status == "booked"
 

@@ -13,6 +13,7 @@ from appointments.statuses import BLOCKING, Status
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from appointments.tests.fhir_answers import BASE, HERE, checked, found, ids, link, post, read, refused
+from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.rest.outcomes import outcome_response
 from clinic.tests.api_client import token_of
 from clinic.tests.factories import UserFactory
@@ -56,6 +57,7 @@ def test_patient_has_name_contact_and_birth_date(fhir, maria):
         "resourceType": "Patient",
         "id": str(maria.pk),
         "meta": {"lastUpdated": "2026-11-24T09:00:00Z"},
+        "identifier": [{"system": "urn:patient-encounter-system:patient", "value": str(maria.pk)}],
         "active": True,
         "name": [{"text": "Maria João Santos", "family": "Santos", "given": ["Maria", "João"]}],
         "telecom": [
@@ -215,7 +217,7 @@ def test_metadata_lists_the_search_parameters(fhir):
     assert statement["fhirVersion"] == "4.0.1"
     assert statement["implementation"] == {"description": "Test Clinic", "url": HERE}
     assert offered == {
-        "Patient": {"_id", "name", "family", "given", "birthdate", "email", "phone", "telecom"},
+        "Patient": {"_id", "identifier", "name", "family", "given", "birthdate", "email", "phone", "telecom"},
         "Practitioner": {"_id", "active"},
         "Schedule": {"_id", "active", "actor"},
         "Slot": {"schedule", "start", "status"},
@@ -224,8 +226,11 @@ def test_metadata_lists_the_search_parameters(fhir):
     assert {every["code"] for each in rest["resource"] for every in each["interaction"]} == {"read", "search-type"}
 
 
-def test_metadata_is_available_to_any_signed_in_user(fhir_client):
-    read(fhir_client(UserFactory()).get(f"{BASE}/metadata"))
+def test_metadata_is_available_to_every_role_only(fhir_client):
+    for role in (RECEPTIONIST, MANAGER, DOCTOR, ADMINISTRATOR):
+        read(fhir_client(UserFactory(role=role)).get(f"{BASE}/metadata"))
+
+    refused(fhir_client(UserFactory(is_staff=True)).get(f"{BASE}/metadata"), 403, "forbidden")
 
 
 # Rights

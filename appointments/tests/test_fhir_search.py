@@ -332,10 +332,58 @@ def test_unknown_parameter_is_ignored_for_a_lenient_client(fhir, appointment, su
 
 
 def test_unknown_parameter_is_refused(fhir, appointment, subtests):
-    for query in ["location=1", "_include=Appointment:patient", "_summary=text", "_total=x", "a.b=1"]:
+    for query in ["location=1", "_has:x:y:z=1", "_lastUpdated=gt2026", "_total=x", "a.b=1"]:
         for headers in [{}, {"Prefer": "handling=strict"}]:
             with subtests.test(query=query, headers=headers):
                 refused(fhir.get(f"{BASE}/Appointment?{query}", headers=headers), 400, "not-supported")
+
+
+# As fhirpy sends them: include(), revinclude(), elements(), elements(exclude=True) and count().
+NOT_APPLIED = [
+    "_include=Appointment:patient",
+    "_include:iterate=Appointment:actor:Patient",
+    "_revinclude=Encounter:appointment",
+    "_elements=id,status,resourceType",
+    "_elements:exclude=participant",
+    "_totalMethod=count",
+    "_summary=text",
+]
+
+
+def test_parameters_that_cannot_find_more_are_ignored(fhir, appointment, subtests):
+    for query in NOT_APPLIED:
+        with subtests.test(query=query):
+            response = fhir.get(f"{BASE}/Appointment?date=2026-11-25&{query}")
+
+            assert len(ids(response)) == 2
+            assert parse_qs(urlsplit(link(response, "self")).query) == {"date": ["2026-11-25"], "_count": ["50"]}
+
+
+def test_strict_client_learns_which_parameters_are_not_applied(fhir, appointment, subtests):
+    for query in NOT_APPLIED:
+        with subtests.test(query=query):
+            response = fhir.get(f"{BASE}/Appointment?{query}", headers={"Prefer": "handling=strict"})
+
+            refused(response, 400, "not-supported")
+
+
+def test_count_of_fhirpy_is_the_total(fhir, appointment):
+    bundle = read(fhir.get(f"{BASE}/Appointment?date=2026-11-25&_count=0&_totalMethod=count"))
+
+    assert bundle["total"] == 2
+
+
+def test_patient_is_found_by_the_portals_own_identifier(fhir, maria, subtests):
+    PatientFactory()
+    (patient,) = found(fhir.get(f"{BASE}/Patient?identifier={maria.pk}"))
+    (own,) = patient["identifier"]
+
+    assert patient["id"] == str(maria.pk)
+    assert ids(fhir.get(f"{BASE}/Patient", {"identifier": f"{own['system']}|{own['value']}"})) == [maria.pk]
+    assert ids(fhir.get(f"{BASE}/Patient", {"identifier": f"987654,{maria.pk}"})) == [maria.pk]
+    for other in ["https://health.example/number|123", f"|{maria.pk}", f"{own['system']}|", "Santos", "9" * 40 + "x"]:
+        with subtests.test(other=other):
+            refused(fhir.get(f"{BASE}/Patient", {"identifier": other}), 400, "value")
 
 
 @pytest.mark.both_databases

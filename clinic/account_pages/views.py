@@ -27,6 +27,7 @@ from clinic.web.csrf_reasons import csrf_code
 from clinic.web.http import StaffRequest, sent_data
 from clinic.web.page_access import CONFIRMED, page_at
 from clinic.web.return_url import is_local_path, may_open, return_url
+from clinic.web.session_limits import SENT
 
 SECOND_STEP_SECONDS = 5 * 60
 _SECOND_STEP = "second_step"
@@ -41,7 +42,10 @@ class PortalLoginView(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         session: Any = self.request.session
-        return super().get_context_data(**kwargs) | {"has_ended": session.ended_for is not None}
+        return super().get_context_data(**kwargs) | {
+            "has_ended": session.ended_for is not None,
+            "sent": self.request.GET.get(SENT, ""),
+        }
 
     # Not `return_url`: Django's own also follows a full address of this host. It reads `next` in the same order.
     def get_success_url(self) -> str:

@@ -2,6 +2,7 @@ import datetime as dt
 from typing import Any
 
 from auditlog.registry import auditlog
+from django.apps import apps
 from django.contrib.auth.models import AbstractUser
 from django.db import models, transaction
 from django.utils import timezone
@@ -26,7 +27,10 @@ class User(AuditedRecord, AbstractUser):
         permissions = [("use_admin", "Can use the administration pages")]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; a new password is recorded in the audit trail, and temporary if somebody else set it."""
+        """Save; a new password is recorded in the audit trail, and temporary if somebody else set it.
+
+        A user who is not active loses all sessions, so that they sign in again once they are active.
+        """
         is_new_password = self._password is not None
         if is_new_password:
             self.temporary_password_until = self._end_of_password()
@@ -36,6 +40,14 @@ class User(AuditedRecord, AbstractUser):
             super().save(*args, **kwargs)
             if is_new_password:
                 AuditEntry.objects.record(Event.CREDENTIAL, self, what="password_set")
+            if not self.is_active:
+                self._end_sessions()
+
+    def _end_sessions(self) -> None:
+        session: Any = apps.get_model("clinic.Session")  # by name: it is in a layer above this one
+        ended, _by_model = session.objects.filter(user=self).delete()
+        if ended:
+            AuditEntry.objects.record(Event.SIGN_OUT, self, ended_by="deactivation", sessions=ended)
 
     def _end_of_password(self) -> dt.datetime | None:
         """Return when a new password expires: never if its owner or a command sets it."""

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import build_q_object_from_lookup_parameters
-from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, ChangeList
+from django.contrib.admin.views.main import ORDER_VAR, PAGE_VAR, SEARCH_VAR, ChangeList, ChangeListSearchForm
+from django.core.exceptions import FieldDoesNotExist, SuspiciousOperation
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
@@ -19,6 +23,7 @@ from clinic.web.http import parse_number
 
 MAX_COUNTED = 1000  # a longer list is not counted, and sorted only as an index sorts it
 MAX_MATCHES = 200  # patients of one search
+MAX_SEARCH = 200  # characters
 MAX_SELECTED = 200  # records of one action, which holds its locks until all are changed
 
 
@@ -77,6 +82,17 @@ class HierarchyDates:
         return self.rows.datetimes(*args, **kwargs)
 
 
+class ShortSearchForm(ChangeListSearchForm):
+    """Refuses a long text: each of its words would be another condition of the query."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        too_long = f"The search has more than {MAX_SEARCH} characters: showing the whole list instead."
+        self.fields[SEARCH_VAR] = forms.CharField(
+            required=False, strip=False, max_length=MAX_SEARCH, error_messages={"max_length": too_long}
+        )
+
+
 class ShortQueryChangeList(ChangeList):
     """Django's list, up to `MAX_COUNTED` records. A longer one is not counted, and is read page by page along an index.
 
@@ -84,6 +100,7 @@ class ShortQueryChangeList(ChangeList):
     few doctors and sort all of their appointments.
     """
 
+    search_form_class = ShortSearchForm
     model_admin: Any
     filter_specs: Any
     sortable_by: Any
@@ -99,10 +116,29 @@ class ShortQueryChangeList(ChangeList):
         return f"{self.result_count:,} {name}"
 
     def get_filters(self, request: HttpRequest) -> Any:
-        """Remember the bounds that the date hierarchy sets."""
-        filters: Any = super().get_filters(request)
+        """Remember the bounds that the date hierarchy sets, and refuse every lookup that no link of the list sends.
+
+        Raises:
+            DisallowedModelAdminLookup: the address has another parameter, or one several times (400).
+        """
+        filters: Any = self._own_filters(request)
         bounds = {f"{self.date_hierarchy}__{bound}" for bound in ("gte", "lt")}
         self.hierarchy_bounds: Any = {lookup: value for lookup, value in filters[2].items() if lookup in bounds}
+        return filters
+
+    def _own_filters(self, request: HttpRequest) -> Any:
+        given = self.get_filters_params()
+        if any(len(values) > 1 for _name, values in request.GET.lists()):
+            raise DisallowedModelAdminLookup
+        try:
+            filters = super().get_filters(request)
+        except IncorrectLookupParameters as error:
+            if isinstance(error.__cause__, FieldDoesNotExist):
+                raise DisallowedModelAdminLookup from error
+            raise
+        # The filters and the date hierarchy have taken their own parameters. Django would look up all others.
+        if not given.keys().isdisjoint(filters[2]):
+            raise DisallowedModelAdminLookup
         return filters
 
     def apply_select_related(self, qs: Any) -> Any:
@@ -123,6 +159,17 @@ class ShortQueryChangeList(ChangeList):
         if self.date_hierarchy:
             rows = self.root_queryset.filter(build_q_object_from_lookup_parameters(self.hierarchy_bounds))
             self.queryset: Any = HierarchyDates(rows, self.date_hierarchy)  # for Django's template tag
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any, Any]) -> Any:
+        """Refuse an order that names a column twice: Django would sort by all of them, and SQLite fails at 2,000.
+
+        Raises:
+            SuspiciousOperation: the address does not contain different column numbers, as the links do (400).
+        """
+        columns = [parse_number(each.removeprefix("-")) for each in self.params.get(ORDER_VAR, "").split(".") if each]
+        if None in columns or len(set(columns)) < len(columns):
+            raise SuspiciousOperation
+        return super().get_ordering(request, queryset)
 
     # A large list
 

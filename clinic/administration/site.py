@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -11,6 +12,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_safe
 
 from clinic.account_pages.session_views import SignOutView
+from clinic.administration.lists import MAX_SEARCH
 from clinic.administration.models import TidyRun
 from clinic.audit.models import AuditEntry, Event
 from clinic.web.return_url import return_url
@@ -29,6 +31,20 @@ class RecordingAutocompleteView(AutocompleteJsonView):
         response = super().get(request, *args, **kwargs)
         AuditEntry.objects.record_listed(Event.SEARCH, self.model_admin.model, self.shown)
         return response
+
+    def process_request(self, request: HttpRequest) -> tuple[str, Any, Any, str]:
+        """Answer for the admin's own autocomplete fields only, and cut a long text, as the portal's own search does.
+
+        Raises:
+            PermissionDenied: any other field; Django takes every relation, and fails at one from the other side.
+        """
+        term, model_admin, source_field, to_field = super().process_request(request)
+        site: Any = self.admin_site
+        source = source_field.model
+        completed = site.get_model_admin(source).get_autocomplete_fields(request) if site.is_registered(source) else ()
+        if source_field.name not in completed:
+            raise PermissionDenied
+        return term[:MAX_SEARCH], model_admin, source_field, to_field
 
     def serialize_result(self, obj: Model, to_field_name: str) -> dict[str, str]:
         self.shown.append(obj)

@@ -21,7 +21,11 @@ _SPECIAL_VALUES: dict[str, dict[str, str]] = {
     "status": {"403": "not allowed", "404": "not found"},
     "method": {"GET": "tried to open", "HEAD": "tried to open"}
     | dict.fromkeys(["POST", "PUT", "PATCH"], "tried to send"),
-    "ended_by": {"user": "ended by the user", "administrator": "ended by an administrator"},
+    "ended_by": {
+        "user": "ended by the user",
+        "administrator": "ended by an administrator",
+        "deactivation": "ended when the user was deactivated",
+    },
     "what": {"allowed_again": "allowed to log in again", "address_unlocked": "unlocked an address"},
     "locks": {
         "device": "locks this user on this device",

@@ -12,6 +12,7 @@ from ninja.errors import ValidationError as ShapeError
 from ninja.responses import Response
 
 from clinic.rest.outcomes import outcome_response
+from clinic.rest.strict_json import AmbiguousBody
 
 API_ROOT = "/api/"
 FHIR_ROOT = "/api/fhir/"
@@ -180,11 +181,17 @@ def add_handlers(api: NinjaAPI) -> None:
         ShapeError: shape_refusal,
         PermissionDenied: lambda error: refusal(403),
         Http404: lambda error: refusal(404),
-        HttpError: lambda error: refusal(error.status_code),
+        HttpError: _http_refusal,
         Exception: _go_on,
     }
     for kind, answer in answers.items():
         api.add_exception_handler(kind, partial(_handle, answer))
+
+
+def _http_refusal(error: HttpError) -> HttpResponse:
+    """Return the error response; the cause is why ninja could not read the body."""
+    detail = str(error.__cause__) if isinstance(error.__cause__, AmbiguousBody) else ""
+    return refusal(error.status_code, detail=detail)
 
 
 def _handle(answer: Callable[[Any], HttpResponse], request: HttpRequest, error: Any) -> HttpResponse:

@@ -39,11 +39,15 @@ class SessionStore(DatabaseStore):
         return Session
 
     def load(self) -> dict[str, Any]:
-        """Return the session's data; empty the session if it is over. One or two queries."""
+        """Return the session's data; empty the session if it is over or its user not active. One or two queries.
+
+        A user can become inactive without `User.save`, which deletes their sessions: by an update of a queryset.
+        """
         from clinic.sessions.signed_in import session_and_user
 
         row, user = session_and_user(str(self.session_key))
-        if row is not None and not row.is_over(at=timezone.now()):
+        is_of_inactive = user is not None and not user.is_active
+        if row is not None and not is_of_inactive and not row.is_over(at=timezone.now()):
             self.row, self._user = row, user
             return self.decode(row.session_data)
         if row is None or row.user_id is None:

@@ -18,8 +18,8 @@ _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF16_BE: ("utf-16", "UTF-16"),
 }
 _GUESSED = "Windows-1252"
+_MAX_HEADER = MAX_COLUMNS * MAX_CELL  # characters that are compared
 _LINE_END = re.compile("\\r\\n|\\r|\\n")  # \r alone: old Macs
-_NOT_ASCII = re.compile("[^\\x00-\\x7f]")
 _INVALID = re.compile("[\\udc80-\\udcff]")  # a byte that is not UTF-8, decoded with surrogateescape
 
 # An unclosed quotation mark has to be found at the end of the file, not refused as a long cell (131,072 by default).
@@ -44,7 +44,7 @@ def _strict_rows(rows: Iterator[list[str]]) -> Iterator[list[str]]:
     number = 1
     try:
         for row in rows:
-            yield row
+            yield row if "".join(row).strip() else []
             number += 1
     except csv.Error:
         message = _('A quotation mark (") in row %(row)d is not closed. Write one inside a cell twice.')
@@ -62,8 +62,9 @@ def _decode(data: bytes) -> tuple[str, str]:
     if b"\0" in data:
         refuse_format()
     text = data.decode("utf-8", errors="surrogateescape")
-    invalid = len(_INVALID.findall(text))
-    is_mostly_utf8 = invalid <= len(_NOT_ASCII.findall(text)) - invalid
+    not_ascii = len(text) - len(text.encode("ascii", errors="ignore"))  # ten times as fast as a regular expression
+    invalid = len(text) - len(text.encode("utf-8", errors="ignore").decode())
+    is_mostly_utf8 = invalid <= not_ascii - invalid
     return (text, "UTF-8") if is_mostly_utf8 else (_decode_as(data, "cp1252"), _GUESSED)
 
 
@@ -95,8 +96,8 @@ def _find_separator(text: str, is_known: Callable[[str], bool]) -> tuple[str, st
     directive = first.strip().strip('"').lower()
     if directive.startswith("sep=") and directive[4:] in _SEPARATORS:
         return directive[4:], "\n" + "".join(rest)  # the line stays, empty, so that rows keep their numbers
-    header = _LINE_END.split(text.lstrip(), maxsplit=1)[0]
     # A first line may be as long as the file: no more of it is compared than a sheet may have.
+    header = _LINE_END.split(text.lstrip()[:_MAX_HEADER], maxsplit=1)[0]
 
     def known_columns(separator: str) -> tuple[int, int]:
         try:

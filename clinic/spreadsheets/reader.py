@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -9,11 +10,20 @@ from django.utils.translation import gettext as _
 from clinic.ops.request_limits import MAX_FILE
 from clinic.spreadsheets.cells import cell_text
 from clinic.spreadsheets.csv_reader import read_csv
-from clinic.spreadsheets.refusals import MAX_CELL, refuse, refuse_empty, refuse_rows
+from clinic.spreadsheets.refusals import (
+    MAX_CELL,
+    MAX_COLUMNS,
+    refuse,
+    refuse_columns,
+    refuse_empty,
+    refuse_rows,
+    refuse_unpacked_size,
+)
 from clinic.spreadsheets.xlsx_reader import read_xlsx
 
 MAX_BYTES = MAX_FILE
 MAX_ROWS = 20_000
+_MAX_TEXT = 2 * MAX_BYTES  # characters of all cells; a workbook may repeat a text in each of them
 _MAX_ROWS_WITH_EMPTY = 1_100_000  # a sheet has 1,048,576, most of them empty
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -58,7 +68,9 @@ def read_sheet(upload: Any, is_known: Callable[[str], bool]) -> UploadedSheet:
     header = next(filled, None)
     if header is None:
         refuse_empty()
-    return UploadedSheet(header[1], _limited(filled), how, is_guessed, other_sheets)
+    # All of them at once, so that a file with too many is refused before any is checked and stored.
+    limited = list(_limited(filled))
+    return UploadedSheet(header[1], iter(limited), how, is_guessed, other_sheets)
 
 
 def _without_empty_rows(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, Cells]]:
@@ -67,15 +79,25 @@ def _without_empty_rows(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[int, Ce
             refuse_rows()
         if row.count("") == len(row):
             continue  # fast, as a sheet may have a million of these
-        cells = [cell_text(value)[:MAX_CELL] for value in row]
-        if any(cell.strip() for cell in cells):
+        if any(map(_has_text, islice(row, MAX_COLUMNS, None))):
+            refuse_columns()
+        cells = [cell_text(value)[:MAX_CELL] for value in row[:MAX_COLUMNS]]
+        if any(map(str.strip, cells)):
             yield number, cells
 
 
+def _has_text(value: Any) -> bool:
+    return bool(cell_text(value).strip())
+
+
 def _limited(rows: Iterator[tuple[int, Cells]]) -> Iterator[tuple[int, Cells]]:
+    length = 0
     for count, (number, cells) in enumerate(rows, start=1):
         if count > MAX_ROWS:
             refuse_rows()
+        length += sum(map(len, cells))
+        if length > _MAX_TEXT:
+            refuse_unpacked_size()
         while not cells[-1].strip():
             cells.pop()
         yield number, cells

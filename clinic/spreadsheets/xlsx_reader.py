@@ -148,9 +148,11 @@ class _Package:
             sizes.read(self._open(self._texts))
         if self._styles:
             check_xml(self._open(self._styles))
+        elements = 0
         for title, part in self._visible_worksheets()[:_MAX_SHEETS]:
-            check = SheetCheck(sizes.sizes)
+            check = SheetCheck(sizes.sizes, elements_before=elements)
             check.read(self._open(part))
+            elements = check.all_elements
             yield _Sheet(title, part, check)
 
     def _visible_worksheets(self) -> list[tuple[str, str]]:

@@ -12,6 +12,9 @@ from clinic.spreadsheets.cells import NO_VALUE, SPREADSHEET_ERRORS
 from clinic.spreadsheets.refusals import refuse, refuse_unpacked_size
 
 _MAX_ROW_ELEMENTS = 50_000  # in a row, or outside the rows; twice as many as a row of all 16,384 columns needs
+_MAX_SHEET_ELEMENTS = (
+    1_200_000  # in all sheets together: every row of a sheet without cells, or 20,000 rows of twenty values
+)
 _MAX_TEXT_ELEMENTS = 1_000_000
 _MAX_LOST_TEXTS = 200_000
 _ROW_DEPTH = 3  # worksheet, sheetData, row
@@ -76,12 +79,14 @@ class SheetCheck(_Stream):
     Those are the errors of formulas, and formulas without a value, which programs write that do not calculate.
     """
 
-    def __init__(self, text_sizes: Sequence[int]) -> None:
+    def __init__(self, text_sizes: Sequence[int], *, elements_before: int = 0) -> None:
+        """`elements_before` are those of the sheets before, which count, too."""
         super().__init__()
         self.rows = self.columns = self.repeated_text = 0
         self.lost_texts: dict[tuple[int, int], str] = {}
         self.has_lost_too_many = False
         self._text_sizes = text_sizes
+        self.all_elements = elements_before
         self._depth = self._elements = self._row = self._column = self._row_of_cell = 0
         self._type = ""
         self._is_in_cell = self._has_formula = False
@@ -90,7 +95,8 @@ class SheetCheck(_Stream):
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         self._elements += 1
-        if self._elements > _MAX_ROW_ELEMENTS:
+        self.all_elements += 1
+        if self._elements > _MAX_ROW_ELEMENTS or self.all_elements > _MAX_SHEET_ELEMENTS:
             refuse_unpacked_size()
         name = local_name(tag)
         if name == "c":

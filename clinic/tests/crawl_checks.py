@@ -22,22 +22,22 @@ from clinic.tests.header_score import Answer, results, score
 
 # Answers to a doctor for another doctor's record, on pages open to doctors. On other pages all are served.
 FOREIGN_TO_A_DOCTOR = {
-    "appointments:appointment_detail": "403",
-    "appointments:appointment_calendar": "403",
-    "appointments:appointment_arrive": "403",
-    "appointments:appointment_no_show": "403",
-    "appointments:appointment_start": "403",
-    "appointments:appointment_complete": "403",
-    "appointments:appointment_attended": "403",
-    "appointments:appointment_undo": "403",
+    "appointments:appointment_detail": "404",
+    "appointments:appointment_calendar": "404",
+    "appointments:appointment_arrive": "404",
+    "appointments:appointment_no_show": "404",
+    "appointments:appointment_start": "404",
+    "appointments:appointment_complete": "404",
+    "appointments:appointment_attended": "404",
+    "appointments:appointment_undo": "404",
     "appointments:calendar_feed_edit": "403",
     "patients:patient_detail": "404",
     "api:patient": "404",
-    "api:appointment": "403",
-    "api:appointment_arrive": "403",
-    "api:appointment_no_show": "403",
-    "api:appointment_start": "403",
-    "api:appointment_complete": "403",
+    "api:appointment": "404",
+    "api:appointment_arrive": "404",
+    "api:appointment_no_show": "404",
+    "api:appointment_start": "404",
+    "api:appointment_complete": "404",
     "fhir:patient_read": "404",
     "fhir:appointment_read": "404",
 }
@@ -289,6 +289,19 @@ def anonymous_user_learns_nothing(call):
     heard = kind_of(call.response)
     allowed = {"a login", "404"} if call.method == "GET" else {"a login", "404", "405"}
     return None if heard in allowed else heard
+
+
+def tells_apart(call, hidden):
+    """Return whether the answer for a record that the role may not see differs from that for no record.
+
+    `hidden` has the answers so far by page and method, for others' records and for those that do not exist.
+    """
+    if call.whose not in {"foreign", "unknown"} or expected_of(call) != {"404"}:
+        return None
+    csrf = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
+    answer = call.response.status_code, call.response.headers.get("Content-Type"), csrf.sub(b"", call.response.content)
+    other = hidden.setdefault((call.name, call.method), answer)
+    return None if answer == other else "differs for a record that does not exist"
 
 
 CHECKS = (

@@ -6,7 +6,7 @@ import pytest
 from django.urls import resolve
 
 from clinic.tests.api_client import ApiClient
-from clinic.web.page_access import PAGES, SIGNED_IN
+from clinic.web.page_access import PAGES
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
@@ -33,7 +33,7 @@ def test_schema_lists_every_call_of_the_table(description):
         (name, method)
         for name, methods in PAGES.items()
         for method, permissions in methods.items()
-        if name.startswith("api:") and permissions != SIGNED_IN
+        if name.startswith("api:") and not name.startswith("api:openapi")
     }
 
 

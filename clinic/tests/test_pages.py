@@ -428,7 +428,7 @@ def test_anonymous_post_returns_to_the_schedule_after_login(client):
 def test_anonymous_htmx_request_redirects_the_whole_page_to_login(client):
     response = client.post("/appointments/book/", {"find": "1"}, headers={"HX-Request": "true"})
 
-    assert response["HX-Redirect"] == "/accounts/login/?next=/"
+    assert response["HX-Redirect"] == "/accounts/login/?next=/&sent=lost"
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -437,7 +437,8 @@ def test_late_htmx_request_returns_to_its_page_after_login(client, method):
 
     response = getattr(client, method)("/appointments/book/", headers={"HX-Request": "true", "HX-Current-URL": page})
 
-    assert response["HX-Redirect"] == "/accounts/login/?next=/schedule/2026-11-24/%3Flayout%3Dlist"
+    sent = "&sent=lost" if method == "post" else ""
+    assert response["HX-Redirect"] == f"/accounts/login/?next=/schedule/2026-11-24/%3Flayout%3Dlist{sent}"
 
 
 def test_htmx_request_from_another_host_does_not_return_there(client):

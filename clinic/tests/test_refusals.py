@@ -39,14 +39,14 @@ def refusal():
 
 def test_refused_appointment_is_recorded_with_its_patient(at_doctor, doctor_user, foreign):
     with Cases() as case:
-        for page in ["", "move/", "cancel/", "calendar.ics"]:
+        for page, status in [("", 404), ("move/", 403), ("cancel/", 403), ("calendar.ics", 404)]:
             with case(page):
                 response = at_doctor.get(f"/appointments/{foreign.pk}/{page}", REMOTE_ADDR="192.0.2.7")
 
-                assert response.status_code == 403
+                assert response.status_code == status
                 kind, pk, patient_id, data = refusal()
                 assert (kind, pk, patient_id) == (Appointment, foreign.pk, foreign.patient_id)
-                assert (data["status"], data["method"]) == (403, "GET")
+                assert (data["status"], data["method"]) == (status, "GET")
                 entry = only_entry(event=Event.REFUSAL)
                 assert (entry.actor, entry.remote_addr) == (doctor_user, "192.0.2.7")
 

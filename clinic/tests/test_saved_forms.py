@@ -19,7 +19,7 @@ from clinic.accounts.roles import DOCTOR, MANAGER, RECEPTIONIST
 from clinic.models import SavedForm, Session, User
 from clinic.sessions.saved_forms import MAX_OF_USER, SavedFormQuerySet
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import Cases
+from clinic.tests.kit import Cases, fresh
 from clinic.web import page_access
 from clinic.web.saved_forms import NEVER_SAVED
 from doctors.models import Closure, Leave, Timetable
@@ -70,13 +70,35 @@ def edited(at_desk, receptionist, patient, now):
 # By sending it too late
 
 
+def test_login_says_what_became_of_a_form_that_was_sent(at_desk, patient, now):
+    url = EDIT.format(pk=patient.pk)
+    without_session = send(Client(), url, {"first_name": "Corrected"})
+    end(now)
+    kept, lost = send(at_desk, url, {"first_name": "Corrected"}), send(at_desk, "/patients/", {"query": "Ana"})
+
+    for response, said in [
+        (without_session, "nothing you sent"),
+        (kept, "Log in within an hour"),
+        (lost, "nothing you"),
+    ]:
+        assert said in Client().get(response["Location"]).content.decode()
+    assert fresh(patient).first_name != "Corrected"
+
+
+def test_login_says_nothing_of_forms_after_a_logout_or_a_page(client):
+    for response in (client.post("/accounts/logout/"), client.post(KEEP), client.get("/patients/")):
+        page = client.get(response["Location"]).content.decode()
+
+        assert "saved" not in page
+
+
 def test_form_sent_late_returns_to_its_page_after_login(at_desk, patient, now):
     url = EDIT.format(pk=patient.pk)
     end(now)
 
     response = send(at_desk, url, {"first_name": "Corrected"})
 
-    assert response["Location"] == f"/accounts/login/?next={url}"
+    assert response["Location"] == f"/accounts/login/?next={url}&sent=kept"
     assert stored_forms() == [("reception", url)]
 
 
@@ -94,7 +116,7 @@ def test_form_sent_late_by_htmx_is_saved(at_desk, now):
 
     response = send(at_desk, BOOK, {"reason": "Sore knee"}, **{"HX-Request": "true"})
 
-    assert response["HX-Redirect"] == f"/accounts/login/?next={BOOK}"
+    assert response["HX-Redirect"] == f"/accounts/login/?next={BOOK}&sent=kept"
     assert stored_forms() == [("reception", BOOK)]
 
 
@@ -223,7 +245,7 @@ def test_form_sent_an_hour_after_the_end_is_not_saved(at_desk, manager, now):
 
     response = send(at_desk, BOOK, {"reason": "Sore knee"})
 
-    assert response["Location"] == "/accounts/login/?next=/"
+    assert response["Location"] == "/accounts/login/?next=/&sent=lost"
     assert stored_forms() == []
 
 
@@ -339,7 +361,7 @@ def test_form_without_permission_is_not_saved(client, now):
 
                 assert (before.status_code, late["Location"], after.status_code) == (
                     204,
-                    "/accounts/login/?next=/",
+                    "/accounts/login/?next=/&sent=lost",
                     204,
                 )
                 assert stored_forms() == []
@@ -594,7 +616,7 @@ def test_page_shows_saved_form_without_processing_it(client, administrator, addr
                 client.force_login(administrator)
                 before, whole = state(), whole_form(client, url, typed)
                 end(now)
-                assert send(client, url, whole)["Location"] == f"/accounts/login/?next={url}"
+                assert send(client, url, whole)["Location"] == f"/accounts/login/?next={url}&sent=kept"
                 sign_in(client, administrator)
 
                 response = client.get(url)
@@ -683,7 +705,9 @@ def test_admin_shows_saved_form_without_processing_it(client, administrator, rec
                 client.force_login(administrator)
                 before = state()
                 end(now)
-                assert send(client, url, typed | {"_save": "Save"})["Location"] == f"/accounts/login/?next={url}"
+                assert (
+                    send(client, url, typed | {"_save": "Save"})["Location"] == f"/accounts/login/?next={url}&sent=kept"
+                )
                 sign_in(client, administrator)
 
                 response = client.get(url)

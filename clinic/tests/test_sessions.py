@@ -16,11 +16,11 @@ from django.test.utils import CaptureQueriesContext
 
 from clinic.accounts.roles import MANAGER
 from clinic.core.user_agent import UNKNOWN, browser_of
-from clinic.models import AuditEntry, Event, Session
+from clinic.models import AuditEntry, Event, Session, User
 from clinic.sessions.models import SessionQuerySet
 from clinic.sessions.store import SessionStore
 from clinic.tests.factories import UserFactory
-from clinic.tests.kit import Cases, elements
+from clinic.tests.kit import Cases, elements, fresh
 from doctors.tests.factories import DoctorFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -214,6 +214,36 @@ def test_deactivated_user_is_logged_out_at_the_next_request(at_desk, receptionis
     receptionist.save()
 
     assert not is_signed_in(at_desk)
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+def test_reactivated_user_has_to_log_in_again(at_desk, receptionist, is_saved):
+    key = at_desk.cookies["session"].value
+    if is_saved:
+        receptionist.is_active = False
+        receptionist.save(update_fields=["is_active"])
+    else:
+        User.objects.filter(pk=receptionist.pk).update(is_active=False)
+        is_signed_in(at_desk)
+
+    receptionist.is_active = True
+    receptionist.save()
+
+    at_desk.cookies["session"] = key
+    assert not is_signed_in(at_desk)
+
+
+def test_administrator_who_deactivates_a_user_ends_their_sessions(administrator, receptionist):
+    in_admin = signed_in(administrator)
+    signed_in(receptionist)
+    form = {"username": receptionist.username, "first_name": "", "last_name": "", "email": ""}
+
+    in_admin.post(f"/admin/clinic/user/{receptionist.pk}/change/", form)
+
+    assert not fresh(receptionist).is_active
+    assert not Session.objects.filter(user=receptionist).exists()
+    entry = AuditEntry.objects.filter(event=Event.SIGN_OUT).latest("pk")
+    assert entry.additional_data["ended_by"] == "deactivation"
 
 
 def test_changed_password_ends_the_other_sessions(receptionist):

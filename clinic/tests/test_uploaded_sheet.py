@@ -3,6 +3,7 @@ import io
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -478,7 +479,8 @@ def test_first_line_is_compared_up_to_the_column_limit():
     for line in ("x" * 3_000_000, "x," * 1_500_000):
         compared.clear()
 
-        read_sheet(SimpleUploadedFile("sheet.csv", line.encode()), is_known)
+        with suppress(ValidationError):
+            read_sheet(SimpleUploadedFile("sheet.csv", line.encode()), is_known)
 
         assert 0 < sum(compared) <= 3 * 50 * 1000  # separators, columns, characters
         assert len(compared) <= 3 * 50

@@ -67,8 +67,8 @@ class RefusalMiddleware:
 
 
 def names_record(request: HttpRequest, match: ResolverMatch) -> bool:
-    """Return whether the URL, or what an API client sent, names a record by its id."""
-    return any(True for _name, _pk in _ids_in(match)) or (is_api(request) and bool(_ids_sent(request)))
+    """Return whether the URL, or what was sent, names a record by its id."""
+    return any(True for _name, _pk in _ids_in(match)) or bool(_ids_sent(request))
 
 
 def _ids_in(match: ResolverMatch) -> Iterator[tuple[str, int]]:

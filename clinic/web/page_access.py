@@ -21,6 +21,8 @@ _ARRIVE = ("appointments.arrive_appointment", "appointments.arrive_own_appointme
 _TREAT = ("appointments.treat_appointment", "appointments.treat_own_appointment")
 _BOOK = ("appointments.add_appointment",)
 _CHANGE = ("appointments.change_appointment",)
+# Any role: what describes the portal is for its staff only.
+_STAFF = ("appointments.view_schedule",)
 _FEED = ("doctors.change_doctor", "appointments.view_own_appointment")
 
 
@@ -95,9 +97,9 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "doctors:closure_edit": _by("doctors.change_closure"),
     "doctors:doctor_list": {"GET": ("doctors.view_doctor",)},
     "doctors:doctor_detail": {"GET": ("doctors.view_doctor",)},
-    "api_root": {"GET": SIGNED_IN},
-    "api:openapi-json": {"GET": SIGNED_IN},
-    "api:openapi-view": {"GET": SIGNED_IN},
+    "api_root": {"GET": _STAFF},
+    "api:openapi-json": {"GET": _STAFF},
+    "api:openapi-view": {"GET": _STAFF},
     "api:patients": {"POST": ("patients.add_patient",)},
     "api:patients_search": {"POST": ("patients.view_patient",)},
     "api:patient": {"GET": _VIEW_PATIENT, "PATCH": ("patients.change_patient",)},
@@ -115,8 +117,8 @@ PAGES: dict[str, dict[str, Permissions]] = {
     # Always 404, for everyone and every method.
     "api_unknown": dict.fromkeys(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"), PUBLIC),
     # These describe the FHIR API or answer 404, and reveal no record.
-    "fhir:metadata": {"GET": SIGNED_IN},
-    "fhir:unknown": {"GET": SIGNED_IN},
+    "fhir:metadata": {"GET": _STAFF},
+    "fhir:unknown": {"GET": _STAFF},
     "fhir:patient_search": {"GET": ("patients.view_patient",)},
     "fhir:patient_search_form": {"POST": ("patients.view_patient",)},
     "fhir:patient_read": {"GET": _VIEW_PATIENT},

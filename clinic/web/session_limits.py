@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +14,8 @@ from clinic.web.saved_forms import save_form, save_sent_form
 # Requests that scripts make without user activity. Requests for parts of pages are marked by a header.
 BACKGROUND_PAGES = frozenset({"session_left", "session_stay", "form_keep"})
 BACKGROUND = "X-Background"
+# In the address of the login page: what became of the form that was sent.
+SENT, KEPT, LOST = "sent", "kept", "lost"
 
 
 class SessionLimitMiddleware:
@@ -41,9 +44,18 @@ def is_after_session_end(request: Any) -> bool:
     return request.method == "POST" and not request.user.is_authenticated and request.session.ended_for is not None
 
 
-def to_login(request: Any, *, back_to: str = "") -> HttpResponse:
-    """Redirect to the login, and from there back to the page; an action is not repeated."""
-    return redirect_or_reload(request, redirect_to_login(back_to or _current_page_url(request)).url)
+def to_login(request: Any, *, back_to: str = "", is_kept: bool = False) -> HttpResponse:
+    """Redirect to the login, and from there back to the page; an action is not repeated, and the login page says so."""
+    url = redirect_to_login(back_to or _current_page_url(request)).url
+    if _carries_work(request):
+        url += f"&{urlencode({SENT: KEPT if is_kept else LOST})}"
+    return redirect_or_reload(request, url)
+
+
+def _carries_work(request: HttpRequest) -> bool:
+    """Return whether the request should have saved something: not a logout, nor what scripts send by themselves."""
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    return request.method not in ("GET", "HEAD") and page not in {*BACKGROUND_PAGES, "logout", "admin:logout"}
 
 
 def _current_page_url(request: Any) -> str:
@@ -66,4 +78,4 @@ def _save_and_log_in(request: HttpRequest, *, user: User) -> HttpResponse:
     if match is not None and match.view_name == "form_keep":
         return save_sent_form(request, user=user)
     is_saved = save_form(request, request.path, user=user)
-    return to_login(request, back_to=request.path if is_saved else "")
+    return to_login(request, back_to=request.path if is_saved else "", is_kept=is_saved)

@@ -380,6 +380,17 @@ def test_every_page_is_covered():
     assert pages - looked_at == set()
 
 
+def test_admin_pages_load_all_their_parts(open_for, clinic):
+    """Django's own pages are not checked for accessibility; the browser's complaints fail the test."""
+    page = open_for("administrator", SCREEN)
+    patient, base = clinic.patients.santos.pk, "/admin/patients/patient/"
+    ends = ("", "add/", f"{patient}/change/", f"{patient}/history/", f"{patient}/delete/")
+    for address in ("/admin/", "/admin/patients/", *(base + end for end in ends), "/admin/appointments/appointment/"):
+        page.goto(address)
+
+        expect(page.locator("dialog#session")).to_be_hidden()  # without its style, it would be a part of the page
+
+
 # Problems that cannot be found in the markup
 
 

@@ -148,6 +148,18 @@ def test_warning_in_the_admin_and_on_paper(open_page, administrator, clinic, wit
         expect(warning(page)).to_be_hidden()
 
 
+@pytest.mark.parametrize("page", ["", "{pk}/change/", "{pk}/history/", "{pk}/delete/"])
+def test_admin_page_is_covered_when_the_session_ends(open_page, administrator, clinic, with_clock, pass_time, page):
+    tab = with_clock(open_page(administrator))
+    tab.goto(f"/admin/patients/patient/{page}".format(pk=clinic.patients.santos.pk))
+    expect(tab.get_by_text("Santos").first).to_be_visible()
+
+    leave_alone(tab, pass_time)
+
+    expect(tab.get_by_label("Username")).to_be_visible()
+    assert "Santos" not in tab.content()
+
+
 # Activity and other tabs
 
 

@@ -423,6 +423,8 @@ def test_unknown_query_parameters_are_refused(api):
                 response = api.get(path)
 
                 assert (response.status_code, error_codes(response)) == (422, [(name, "extra_forbidden")])
+    of_the_body = api.post("/patients?email=other@example.com", ANA)
+    assert (of_the_body.status_code, error_codes(of_the_body)) == (422, [("email", "extra_forbidden")])
 
 
 @pytest.mark.both_databases

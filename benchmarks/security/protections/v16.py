@@ -254,6 +254,13 @@ PROTECTIONS = (
         "    delete.queryset_only = True  # type: ignore[attr-defined]  # Django's own mark: not for managers\n\n",
         "",
         (f"{IMMUTABLE}::test_entry_cannot_be_changed_or_deleted",),
+        also=(
+            (
+                "clinic/audit/models.py",
+                "a related record.\n        raise TypeError(CANNOT_DELETE)\n",
+                "a related record.\n        return super()._raw_delete(using)\n",
+            ),
+        ),
     ),
     Protection(
         "16.4.2",
@@ -262,6 +269,13 @@ PROTECTIONS = (
         "class AuditEntryAdmin(SafeModelAdmin, LogEntryAdmin):\n",
         "class AuditEntryAdmin(SafeModelAdmin):\n",
         (f"{IMMUTABLE}::test_admin_cannot_change_an_entry_by_any_method",),
+        also=(
+            (
+                "clinic/accounts/roles.py",
+                '"clinic.view_auditentry",',
+                '"clinic.view_auditentry", "clinic.change_auditentry", "clinic.delete_auditentry",',
+            ),
+        ),
     ),
     Protection(
         "16.5.1",

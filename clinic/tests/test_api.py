@@ -1,6 +1,7 @@
 """Behaviour of every API call: tokens, errors, repeats, and the schema."""
 
 import datetime as dt
+import hashlib
 import json
 import re
 import uuid
@@ -16,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
 from clinic import wsgi
 from clinic.models import ApiToken, AuditEntry, StoredResponse, User, digest_of
 from clinic.tests.api_client import ApiClient, error_codes, token_of
@@ -115,6 +117,8 @@ def test_token_secret_is_not_stored(receptionist):
     text = token_of(receptionist)
 
     token = ApiToken.objects.get()
+    assert len(text.removeprefix("pes_")) == 43  # 256 bits
+    assert token.digest == hashlib.sha256(text.encode()).hexdigest()
     assert text not in [str(getattr(token, field.attname)) for field in token._meta.fields]
     assert text not in str([entry.changes for entry in AuditEntry.objects.all()])
     assert token.digest not in str([entry.changes for entry in AuditEntry.objects.all()])
@@ -417,6 +421,21 @@ def test_number_of_errors_is_limited(api):
     assert len(error_codes(response)) == 20
 
 
+def test_records_have_only_the_listed_fields(api, patient, doctor):
+    appointment = AppointmentFactory(patient=patient, doctor=doctor)
+    listed = {
+        f"/patients/{patient.pk}": "id first_name last_name email phone_number date_of_birth created_at updated_at",
+        f"/doctors/{doctor.pk}": "id full_name specialization is_active usual_minutes gap_minutes created_at",
+        f"/appointments/{appointment.pk}": "id patient_id doctor_id start_time duration_minutes end_time status reason "
+        "notes outside_hours_reason arrived_at started_at completed_at cancelled_at cancelled_by cancel_reason "
+        "created_at updated_at",
+    }
+
+    assert {path: set(api.get(path).json()) for path in listed} == {
+        path: set(names.split()) for path, names in listed.items()
+    }
+
+
 def test_unknown_query_parameters_are_refused(api):
     table = [
         ("/appointments?date=2026-11-24&doctor=3", "doctor"),
@@ -429,6 +448,8 @@ def test_unknown_query_parameters_are_refused(api):
                 response = api.get(path)
 
                 assert (response.status_code, error_codes(response)) == (422, [(name, "extra_forbidden")])
+    of_the_body = api.post("/patients?email=other@example.com", ANA)
+    assert (of_the_body.status_code, error_codes(of_the_body)) == (422, [("email", "extra_forbidden")])
 
 
 @pytest.mark.both_databases

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import IntegrityError
 from django.test import Client
 
@@ -294,6 +295,24 @@ def test_no_line_is_forged_by_an_address_or_a_header(log, at_desk):
 
 
 @pytest.mark.django_db
+def test_unknown_host_lockout_and_rate_limit_are_logged(log, raising, at_desk, receptionist, now, settings):
+    cache.clear()
+    raising.get("/", headers={"Host": "elsewhere.example"})
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        raising.post("/accounts/login/", {"username": receptionist.username, "password": "wrong"})
+    settings.PAGES_A_MINUTE = 1
+    for _ in range(2):
+        at_desk.get("/doctors/")
+
+    answered = [line for line in lines(log) if line["logger"] == "clinic.access_log"]
+    assert [(line["view"], line["status"], line["user"]) for line in answered if line["status"] >= 400] == [
+        (None, 400, None),
+        ("login", 429, None),
+        ("doctors:doctor_list", 429, receptionist.pk),
+    ]
+
+
+@pytest.mark.django_db
 def test_log_of_a_working_day_contains_no_names(log, at_desk):
     sent = {"first_name": NAME, "last_name": NAME, "email": EMAIL}
     at_desk.post("/patients/new/", sent)
@@ -304,4 +323,5 @@ def test_log_of_a_working_day_contains_no_names(log, at_desk):
     PatientFactory()
     User.objects.create_user(NAME)
 
+    assert [line["status"] for line in lines(log) if "status" in line] == [302, 200, 302, 200, 200]
     assert NAME.lower() not in log.getvalue().lower()

@@ -101,6 +101,16 @@ def test_logout_goes_to_the_login(at_desk):
     assert get_user(at_desk).is_anonymous
 
 
+def test_every_page_has_a_button_to_log_out(in_admin):
+    with Cases(client=in_admin) as case:
+        for url in ["/", "/patients/", "/patients/new/", "/doctors/", "/accounts/", "/audit/", "/admin/", "/nowhere/"]:
+            with case(url):
+                actions = [attrs.get("action") for tag, attrs in elements(in_admin.get(url)) if tag == "form"]
+
+                # One is in the top bar, and one in the dialog before the session ends.
+                assert actions.count("/accounts/logout/") == 2
+
+
 def test_logout_by_get_is_refused(at_desk, receptionist):
     response = at_desk.get("/accounts/logout/")
 
@@ -243,6 +253,8 @@ def test_security_policy_allows_nothing_inline_and_no_other_host(at_desk):
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
     assert policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert policy.pop("img-src") == "'self' data:"
+    assert set(policy.values()) == {"'self'", "'none'"}
     assert "unsafe" not in response["Content-Security-Policy"]
     assert "http" not in response["Content-Security-Policy"]
 

@@ -10,7 +10,7 @@ NAMED = re.compile(r"([\w/]+\.py)::(\w+)")
 # Functions that could run input, or send requests to other hosts.
 MODULES = {
     *("subprocess", "pickle", "marshal", "shelve", "yaml"),
-    *("requests", "httpx", "urllib.request", "http.client", "smtplib"),
+    *("requests", "httpx", "urllib.request", "http.client", "smtplib", "django.core.mail"),
 }
 CALLS = {"eval", "exec", "compile", "system", "popen", "mark_safe", "SafeString", "raw", "extra", "RawSQL"}
 # `postMessage` communicates with other origins; a channel only with the portal's own pages.
@@ -65,9 +65,14 @@ def test_every_internal_link_has_a_target():
 
 
 def imported(node):
+    """Return the modules that a statement imports, with the packages around them."""
     if isinstance(node, ast.Import):
-        return {alias.name for alias in node.names}
-    return {node.module or ""} if isinstance(node, ast.ImportFrom) else set()
+        names = {alias.name for alias in node.names}
+    elif isinstance(node, ast.ImportFrom):
+        names = {f"{node.module}.{alias.name}" for alias in node.names}
+    else:
+        return set()
+    return {name.rsplit(".", depth)[0] for name in names for depth in range(name.count(".") + 1)}
 
 
 def called(node):
@@ -76,6 +81,13 @@ def called(node):
     return getattr(node.func, "id", getattr(node.func, "attr", ""))
 
 
+# A property whose name is data, such as `__proto__`, would change what all objects of a script inherit.
+NAMED_BY_DATA = re.compile(r"""\w\[[^\]'"]+\]\s*=(?![=>])|__proto__|setPrototypeOf|JSON\.parse""")
+# The only texts that scripts store: a setting, and the reason of a move (docs/security.md, Deviations).
+STORED = [
+    ("forms.js", "sessionStorage.setItem(field.dataset.savedAs"),
+    ("shortcuts.js", 'localStorage.setItem("single-keys"'),
+]
 DRAWS_WITH_JINJA = {"clinic/html/drawing.py"}  # what its templates draw is the only HTML that is marked as safe
 
 
@@ -94,10 +106,31 @@ def is_compiled_pattern(call):
     return isinstance(call.func, ast.Attribute) and getattr(call.func.value, "id", "") == "re"
 
 
+def scripts():
+    return sorted((ROOT / "static" / "js").rglob("*.js"))
+
+
 def test_scripts_neither_run_text_nor_write_html():
-    scripts = sorted((ROOT / "static" / "js").rglob("*.js"))
+    found = {script.name: IN_SCRIPTS.findall(script.read_text()) for script in scripts()}
 
-    found = {script.name: IN_SCRIPTS.findall(script.read_text()) for script in scripts}
-
-    assert scripts
+    assert found
     assert {name: matches for name, matches in found.items() if matches} == {}
+
+
+def test_scripts_set_no_property_whose_name_is_data():
+    found = {script.name: NAMED_BY_DATA.findall(script.read_text()) for script in scripts()}
+
+    assert {name: matches for name, matches in found.items() if matches} == {}
+
+
+def test_browser_stores_only_a_setting_and_the_reason_of_a_move():
+    calls = re.compile(r"\w+\.setItem\([^,]*|indexedDB|caches\.open|document\.cookie|(?:local|session)Storage\[")
+    fields = re.compile(r'data-saved-as="[^"]*"')
+    pages = (ROOT / "templates").rglob("*.html")
+
+    stored = [(script.name, call) for script in scripts() for call in calls.findall(script.read_text())]
+
+    assert stored == STORED
+    assert [field for page in pages for field in fields.findall(page.read_text())] == [
+        'data-saved-as="move-{{ moving.pk }}"'
+    ]

@@ -1,7 +1,9 @@
 """Sessions: duration, end, the list of own sessions, and cookies."""
 
 import datetime as dt
+import re
 import runpy
+import string
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -446,6 +448,15 @@ def test_data_for_an_ended_session_starts_a_new_one(at_desk, now):
     assert store.session_key != old
     assert SessionStore(store.session_key)["step"] == 2
     assert SessionStore(store.session_key).get("_auth_user_id") is None
+
+
+def test_session_key_is_random_and_in_the_database(receptionist):
+    keys = {signed_in(receptionist).cookies["session"].value for _ in range(20)}
+
+    assert len(keys) == 20
+    assert all(re.fullmatch("[a-z0-9]{32}", key) for key in keys)
+    assert {character for key in keys for character in key} == {*string.ascii_lowercase, *string.digits}
+    assert Session.objects.filter(pk__in=keys, user=receptionist).count() == 20
 
 
 def test_session_key_chosen_by_the_client_is_not_used():

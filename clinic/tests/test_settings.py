@@ -63,6 +63,23 @@ def test_tls_of_the_database_is_read_from_its_url():
         assert {name: value for name, value in read.items() if name.startswith("ssl")} == options, query
 
 
+def test_production_redirects_to_https_with_hsts():
+    names = ["USE_HTTPS", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS", "SECURE_HSTS_INCLUDE_SUBDOMAINS"]
+
+    assert production(names) == dict(zip(names, (True, True, 31_536_000, True), strict=True))
+
+
+def test_old_password_hash_is_renewed_at_the_login(settings, client, receptionist):
+    assert receptionist.password.startswith("md5$")
+    settings.PASSWORD_HASHERS = [*global_settings.PASSWORD_HASHERS, "django.contrib.auth.hashers.MD5PasswordHasher"]
+
+    client.post("/accounts/login/", {"username": "reception", "password": "demo-clinic-2026"})
+
+    receptionist.refresh_from_db()
+    assert receptionist.password.startswith("pbkdf2_sha256$")
+    assert receptionist.check_password("demo-clinic-2026")
+
+
 def test_passwords_are_stored_with_a_slow_hash(settings):
     assert production(["PASSWORD_HASHERS"]) == {"PASSWORD_HASHERS": None}  # Django's own
     settings.PASSWORD_HASHERS = global_settings.PASSWORD_HASHERS

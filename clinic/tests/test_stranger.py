@@ -27,9 +27,10 @@ def test_livez_answers_anonymous_users_with_one_word():
 
 
 def test_anonymous_users_find_nothing_elsewhere():
-    table = [FEED_OF_NOBODY, "/nowhere/", "/admin/nowhere/", "/.env", "/.git/config", "/staticfiles/", "/media/"]
+    files = ["/.env", "/.git/config", "/manage.py", "/clinic/settings.py", "/static/../manage.py"]
+    folders = ["/static/", "/static/css/", "/staticfiles/", "/media/"]
     with Cases() as case:
-        for address in table:
+        for address in [FEED_OF_NOBODY, "/nowhere/", "/admin/nowhere/", *files, *folders]:
             with case(address):
                 assert kind_of(ask(address)) in {"a login", "404"}
 

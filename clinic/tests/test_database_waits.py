@@ -268,7 +268,7 @@ def test_slot_of_a_page_that_fails_is_given_back(settings):
         return HttpResponse("ok")
 
     middleware = DatabaseSlotMiddleware(page)
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         answer(middleware, "/patients/")
 
     assert answer(middleware, "/patients/")[0] == 200

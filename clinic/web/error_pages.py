@@ -57,7 +57,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return refuse_call(request, 500) if is_api(request) else HttpResponse(render_to_string("500.html"), status=500)
 
 
-def unavailable(request: HttpRequest, reason: str) -> HttpResponse:
+def unavailable(request: HttpRequest, reason: str | None) -> HttpResponse:
     """Answer 503 with Retry-After, without using the database. The reason is for the log."""
     explain(request, reason)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}

@@ -55,7 +55,10 @@ def main() -> int:
     tried = [one for one in protections() if one.row in rows]
     faults = list(faults_of_list(rows, tried))
     with copies(options.jobs) as roots:
-        faults += faults_without_changes(sorted({test for tests in rows.values() for test in tests}), roots)
+        on_mariadb = {without_case(test) for one in tried if one.on_mariadb for test in one.tests}
+        on_sqlite = {test for tests in rows.values() for test in tests} - on_mariadb
+        for tests in (on_sqlite, on_mariadb):
+            faults += faults_without_changes(sorted(tests), roots, on_mariadb=tests is on_mariadb) if tests else []
         with ThreadPoolExecutor(options.jobs) as pool:
             for number, (one, found) in enumerate(
                 zip(tried, pool.map(lambda one: faults_without(one, rows[one.row], roots), tried), strict=True), 1
@@ -109,10 +112,11 @@ def copies(how_many: int) -> Iterator[Queue]:
         yield roots
 
 
-def faults_without_changes(tests: list[str], roots: Queue) -> list[str]:
+def faults_without_changes(tests: list[str], roots: Queue, *, on_mariadb: bool) -> list[str]:
     """Return the tests that do not pass although nothing is missing."""
     root = roots.get()
-    outcome = run(root, tests, "-n", str(roots.maxsize), "--dist", "worksteal")
+    options = () if on_mariadb else ("-n", str(roots.maxsize), "--dist", "worksteal")
+    outcome = run(root, tests, *options, on_mariadb=on_mariadb)
     roots.put(root)
     unpassed = {test: outcome.failed.get(test) or outcome.word(test) for test in tests if test not in outcome.passed}
     return [f"{test} without any change: {why}" for test, why in unpassed.items()]

@@ -257,6 +257,16 @@ def has_all_headers(call):
     return header_faults(call.response, call.plain, own_caching=call.name in OWN_CACHING) or None
 
 
+# Forms
+
+FORM = re.compile(r"<form\b[^>]*\bmethod=.?post\b.*?</form>", re.DOTALL | re.IGNORECASE)
+
+
+def forms_have_a_csrf_token(call):
+    without = [form[:100] for form in FORM.findall(call.text) if 'name="csrfmiddlewaretoken"' not in form]
+    return f"no token in {without}" if without else None
+
+
 # Anonymous users
 
 LOGINS = {"registration/login.html", "accounts/login_late.html"}
@@ -295,5 +305,6 @@ CHECKS = (
     contains_only_permitted_data,
     redirects_to_no_other_host,
     has_all_headers,
+    forms_have_a_csrf_token,
     anonymous_user_learns_nothing,
 )

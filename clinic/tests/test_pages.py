@@ -424,7 +424,9 @@ def test_password_fields_are_masked_and_known_to_password_managers(client, recep
         if page != "/accounts/login/":
             client.force_login(receptionist)
 
-        fields = [attrs for tag, attrs in elements(client.get(page)) if tag == "input" and "password" in attrs.get("name", "")]
+        fields = [
+            attrs for tag, attrs in elements(client.get(page)) if tag == "input" and "password" in attrs.get("name", "")
+        ]
 
         assert {field["name"]: field["autocomplete"] for field in fields} == expected, page
         assert {field["type"] for field in fields} == {"password"}, page

@@ -13,15 +13,6 @@ PROTECTIONS = (
         ),
     ),
     Protection(
-        "1.1.1", "names are cleaned only in part: each time two spaces become one",
-        "clinic/core/names.py",
-        'return " ".join(text.split())',
-        'return text.strip().replace("  ", " ")',
-        (
-            "clinic/tests/test_names.py::test_clean_name_of_a_clean_name_changes_nothing",
-        ),
-    ),
-    Protection(
         "1.1.1", "a request is read in the charset it declares",
         "clinic/wsgi.py",
         'if "charset" in parameters:',

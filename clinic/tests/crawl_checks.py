@@ -219,6 +219,8 @@ ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
     "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
 }
+# The score is 100 without these, too, because of what is added for other headers.
+NOTHING_FROM = {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"}
 # The feed is requested by its secret URL, and contains initials.
 OWN_CACHING = {"appointments:calendar_feed"}
 
@@ -241,6 +243,11 @@ def header_faults(response, plain, *, own_caching=False):
     }
     if score(answer) < 100:
         wrong["score"] = results(answer)
+    policy = {directive.strip() for directive in answer.headers.get("content-security-policy", "").split(";")}
+    if missing := NOTHING_FROM - policy:
+        wrong["policy"] = missing
+    if answer.headers.get("referrer-policy") not in {"same-origin", "no-referrer"}:
+        wrong["referrer"] = answer.headers.get("referrer-policy")
     if "camera=()" not in answer.headers.get("permissions-policy", ""):
         wrong["permissions"] = answer.headers.get("permissions-policy")
     kind = answer.headers.get("content-type", "")

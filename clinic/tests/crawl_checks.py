@@ -219,7 +219,7 @@ ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
     "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
 }
-# The score is 100 without these, too, because of what is added for other headers.
+# The score is 100 without these, too, because of what other headers add; nor does it mind what all sites may read.
 NOTHING_FROM = {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"}
 # The feed is requested by its secret URL, and contains initials.
 OWN_CACHING = {"appointments:calendar_feed"}
@@ -248,6 +248,8 @@ def header_faults(response, plain, *, own_caching=False):
         wrong["policy"] = missing
     if answer.headers.get("referrer-policy") not in {"same-origin", "no-referrer"}:
         wrong["referrer"] = answer.headers.get("referrer-policy")
+    if shared := [header for header in answer.headers if header.startswith("access-control-")]:
+        wrong["shared"] = shared
     if "camera=()" not in answer.headers.get("permissions-policy", ""):
         wrong["permissions"] = answer.headers.get("permissions-policy")
     kind = answer.headers.get("content-type", "")

@@ -6,6 +6,7 @@ if a test did not notice, a protection is no longer where the list says, or a ro
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,8 +71,8 @@ def main() -> int:
 
 
 def is_asked_for(row: str, asked: list[str]) -> bool:
-    """Return whether a row such as `3.5.1, 3.5.2` is one of those asked for, by its name or one of its numbers."""
-    return not asked or row in asked or bool(set(row.split(", ")) & set(asked))
+    """Return whether a row such as `3.5.1, 3.5.2` is one of those asked for, by its name or a number in it."""
+    return not asked or row in asked or not set(re.split(", |–", row)).isdisjoint(asked)
 
 
 def faults_of_list(rows: dict[str, list[str]], listed: list[Protection]) -> Iterator[str]:

@@ -30,7 +30,7 @@ none_is_fine = { code=$$?; [ $$code = 5 ] && [ -n "$(PYTEST)" ]; } || exit 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-more test-server properties fuzz check mysql redis browser static serve requirements outdated clean
+.PHONY: help run test test-all test-more test-server properties fuzz faults check mysql redis browser static serve requirements outdated clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -89,6 +89,9 @@ test-server: $(venv)/dev ## run on MariaDB/MySQL the tests that test runs on SQL
 
 fuzz: $(venv)/dev ## test the API against its OpenAPI description, 200 requests for each operation (EXAMPLES=)
 	$(python) -m clinic.tests.fuzz_api $(EXAMPLES)
+
+faults: $(venv)/dev mysql ## break what surrounds the portal while desks book, about 10 minutes (FAULTS="--only frozen")
+	$(python) -m benchmarks.faults $(FAULTS)
 
 check: $(venv)/dev ## check lint, format, security, types, import direction, migrations, templates, scripts
 	$(venv)/bin/ruff check .

@@ -82,6 +82,12 @@ PROTECTIONS = (
         ),
     ),
     Protection(
+        "1.2.4, 1.2.9 (lists)", "lists look up whatever the address says",
+        "clinic/administration/lists.py",
+        "        if not given.keys().isdisjoint(filters[2]):\n",
+        "        if False:\n",
+    ),
+    Protection(
         "1.2.5, 1.3.2, 1.3.7, 1.3.10", "a refused call is read by `eval`",
         "clinic/web/denied_access.py",
         "json.loads(request.body)",
@@ -211,8 +217,8 @@ PROTECTIONS = (
     Protection(
         "2.3.3", "an appointment is saved in no transaction",
         "appointments/models/appointment.py",
-        "with self._restored_if_not_saved(), transaction.atomic():",
-        "with self._restored_if_not_saved():",
+        "trigger_refusals_as_lost_race(), transaction.atomic():",
+        "trigger_refusals_as_lost_race():",
     ),
     Protection(
         "2.3.4", "diaries are not locked",
@@ -533,8 +539,8 @@ PROTECTIONS = (
     Protection(
         "4.1.2", "feeds without TLS are sent",
         "appointments/calendar_feed/views.py",
-        "if is_unencrypted(request):",
-        "if False:",
+        "None if is_unencrypted(request) else ",
+        "",
         (
             "appointments/tests/test_calendar.py::test_feed_over_unencrypted_http_is_404_without_redirect",
         ),
@@ -669,8 +675,8 @@ PROTECTIONS = (
     Protection(
         "6.1.1, 6.3.1", "tries from many addresses do not add up",
         "clinic/accounts/lockout.py",
-        'return failed["user"] >= MAX_FOR_USER or ',
-        "return ",
+        'if failed["user"] >= MAX_FOR_USER:',
+        "if False:",
         (
             "clinic/tests/test_login.py::test_one_user_from_many_addresses_is_locked_out",
         ),
@@ -696,12 +702,30 @@ PROTECTIONS = (
     Protection(
         "6.1.1, 6.3.1", "each spelling of a user has its own count",
         "clinic/accounts/lockout.py",
-        "_key_of(found or typed)",
-        "_key_of(typed)",
+        "_key_on_device(request, *found) if found",
+        "_key_on_device(request, found[0], typed, found[2]) if found",
         (
             "clinic/tests/test_login.py::test_spellings_equal_to_the_database_share_one_lockout",
         ),
         on_mariadb=True,
+    ),
+    Protection(
+        "6.1.1, 6.3.1", "a device that knows its user is not known again",
+        "clinic/accounts/known_devices.py",
+        "if device.mark_of(user_id, password) not in device.marks:",
+        "if True:",
+        (
+            "clinic/tests/test_known_devices.py::test_known_device_logs_in_from_a_locked_address",
+        ),
+    ),
+    Protection(
+        "6.1.1, 6.3.1", "a known device has as many tries as it likes",
+        "clinic/accounts/lockout.py",
+        "return [attempts if DEVICE_MARK in key",
+        "return [attempts.none() if DEVICE_MARK in key",
+        (
+            "clinic/tests/test_known_devices.py::test_guessing_on_a_known_device_ends_too",
+        ),
     ),
     Protection(
         "6.1.2, 6.2.11", "the words known to everybody are not looked for",

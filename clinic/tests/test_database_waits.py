@@ -258,6 +258,35 @@ def test_request_without_a_slot_is_refused_and_the_next_at_once(slots):
     assert answer(middleware, "/patients/")[0] == 200
 
 
+def test_slot_given_back_without_an_answer_lets_nobody_wait_again(settings, monkeypatch):
+    settings.WEB_THREADS = 1
+    monkeypatch.setattr(database_slots, "LONGEST_WAIT_SECONDS", 0.2)
+    ends = {"/first/": threading.Event(), "/second/": threading.Event()}
+
+    def page(request):
+        if end := ends.get(request.path_info):
+            assert end.wait(timeout=30)
+            return HttpResponse(status=503)
+        return HttpResponse("ok")
+
+    middleware = DatabaseSlotMiddleware(page)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(answer, middleware, "/first/")
+        time.sleep(0.05)
+        assert answer(middleware, "/patients/")[1] >= 0.2
+        ends["/first/"].set()
+        first.result()
+        second = threads.submit(answer, middleware, "/second/")
+        time.sleep(0.05)
+        refused = answer(middleware, "/patients/")
+        ends["/second/"].set()
+        second.result()
+
+    assert refused[0] == 503
+    assert refused[1] < 0.2
+    assert answer(middleware, "/patients/")[0] == 200
+
+
 def test_slot_of_a_page_that_fails_is_given_back(settings):
     settings.WEB_THREADS = 1
     refusals = iter([ValueError(), None])

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -15,21 +16,23 @@ _WITHOUT_DATABASE = {"/livez"}
 class _Slots:
     """As many requests of this process as may use the database at once.
 
-    If none has ended for `LONGEST_WAIT_SECONDS`, the database does not answer: until one ends, others are refused at
-    once. Otherwise they would occupy the last thread.
+    If none has been answered for `LONGEST_WAIT_SECONDS`, the database does not answer: until it does, requests that
+    find no slot are refused at once. Otherwise they would occupy the last thread.
     """
 
     def __init__(self, number: int) -> None:
         self._free = threading.BoundedSemaphore(number)
-        self._none_ends = False
+        self._is_stuck = False
 
     def take(self) -> bool:
-        is_taken = self._free.acquire(timeout=0 if self._none_ends else LONGEST_WAIT_SECONDS)
-        self._none_ends = not is_taken
+        is_taken = self._free.acquire(timeout=0 if self._is_stuck else LONGEST_WAIT_SECONDS)
+        if not is_taken:
+            self._is_stuck = True
         return is_taken
 
-    def give_back(self) -> None:
-        self._none_ends = False
+    def give_back(self, *, is_answered: bool) -> None:
+        if is_answered:
+            self._is_stuck = False
         self._free.release()
 
 
@@ -45,7 +48,10 @@ class DatabaseSlotMiddleware:
             return self.get_response(request)
         if not self.slots.take():
             return unavailable(request, "no database slot")
+        is_answered = False
         try:
-            return self.get_response(request)
+            response = self.get_response(request)
+            is_answered = response.status_code != HTTPStatus.SERVICE_UNAVAILABLE
+            return response
         finally:
-            self.slots.give_back()
+            self.slots.give_back(is_answered=is_answered)

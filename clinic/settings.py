@@ -134,13 +134,13 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 _database = DATABASES["default"]
 # How long a page waits for the database, in seconds; commands and imports wait longer.
-_page_waits = Waits(
+PAGE_WAITS = Waits(
     read=env.number("DATABASE_READ_TIMEOUT", default=5, minimum=1, maximum=600),
     write=env.number("DATABASE_WRITE_TIMEOUT", default=5, minimum=1, maximum=600),
     lock=env.number("DATABASE_LOCK_TIMEOUT", default=3, minimum=1, maximum=600),
     patience=env.number("DATABASE_PATIENCE", default=8, minimum=1, maximum=600),
 )
-DATABASE_WAITS = _page_waits.of_commands() if is_command() else _page_waits
+DATABASE_WAITS = PAGE_WAITS.of_commands() if is_command() else PAGE_WAITS
 _database["OPTIONS"] = (
     database_options(_database["ENGINE"])
     | DATABASE_WAITS.options(_database["ENGINE"])

@@ -11,6 +11,7 @@ from django.db import OperationalError, connection, connections, transaction
 from django.http import HttpResponse
 from django.test import RequestFactory
 
+from clinic import settings as portal_settings
 from clinic.db import transactions
 from clinic.db.transactions import current_waits, retrying, waiting_longer
 from clinic.ops.database_waits import Waits, is_command
@@ -35,6 +36,10 @@ def test_limits_are_options_of_the_connection():
     assert (options["connect_timeout"], options["read_timeout"], options["write_timeout"]) == (3, 5, 6)
     assert "innodb_lock_wait_timeout = 3, lock_wait_timeout = 3" in options["init_command"]
     assert WAITS.options("django.db.backends.sqlite3") == {"timeout": 8}
+
+
+def test_pages_wait_for_seconds_by_default():
+    assert Waits(read=5, write=5, lock=3, patience=8) == portal_settings.PAGE_WAITS
 
 
 def test_imports_and_commands_wait_longer_than_pages():
@@ -70,10 +75,9 @@ def lock_seconds():
 
 @pytest.mark.both_databases
 @pytest.mark.django_db(transaction=True)
-def test_connection_of_a_page_has_the_limit_for_locks():
+def test_connection_has_the_limit_for_locks():
     waits = settings.DATABASE_WAITS
 
-    assert waits == Waits(read=5, write=5, lock=3, patience=8)
     assert lock_seconds() == (waits.patience if connection.vendor == "sqlite" else waits.lock)
 
 
@@ -116,7 +120,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch):
+def clock(monkeypatch, settings):
+    settings.DATABASE_WAITS = WAITS
     clock = Clock()
     monkeypatch.setattr(transactions, "time", clock)
     return clock

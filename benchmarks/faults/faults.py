@@ -126,8 +126,8 @@ def _sends(client: socket.socket) -> bool:
 def polls(scene: Scene) -> None:
     """As many screens ask at once whether the day has changed."""
     portal = scene.portal
-    day = portal.ask("GET", "/appointments/", {"Cookie": portal.cookie})
-    path = day.headers["Location"] if day.status == 302 else "/appointments/"
+    day = portal.ask("GET", "/schedule/", {"Cookie": portal.cookie})
+    path = day.headers["Location"] if day.status == 302 else "/schedule/"
     page = portal.ask("GET", path, {"Cookie": portal.cookie}).body.decode()
     etag = re.search(r'data-etag="([^"]*)"', page)
     known = f"If-None-Match: {etag[1].replace('&quot;', chr(34))}\r\n" if etag else ""

@@ -6,11 +6,12 @@ import uuid
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from appointments import locking, rules
 from appointments.booking import actions
 from appointments.models import Appointment
+from appointments.models import appointment as appointment_module
 from appointments.statuses import CancelledBy, Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.db.transactions import LostRace
@@ -287,6 +288,27 @@ def test_all_refusals_come_at_once(patient, booked):
     codes = codes_raised(book, patient, booked.doctor, reason="x" * 201)
 
     assert codes == {"reason": ["max_length"], "start_time": ["doctor_overlap"]}
+
+
+@pytest.mark.both_databases
+def test_diaries_are_locked_before_they_are_checked(patient, doctor, monkeypatch):
+    """Other writers wait for the rows that the lock has changed: `test_stress_threads.py` runs such races."""
+    order, check = [], appointment_module.check_diaries
+    monkeypatch.setattr(appointment_module, "check_diaries", lambda booked: order.append("check") or check(booked))
+
+    with connection.execute_wrapper(noting_locks(order)):
+        book(patient, doctor)
+
+    assert order == ["lock doctor", "lock patient", "check"]
+
+
+def noting_locks(order):
+    def note(execute, sql, *args):
+        if sql.startswith("UPDATE") and "diary_version" in sql:
+            order.append("lock doctor" if "doctors_doctor" in sql else "lock patient")
+        return execute(sql, *args)
+
+    return note
 
 
 def test_booking_checks_the_diaries_in_one_query(patient, doctor, django_assert_num_queries):

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
-from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -73,12 +72,14 @@ class SessionStore(DatabaseStore):
             self._update()
 
     def _update(self) -> None:
-        """Write the row, in one statement and without the transaction that Django opens for it."""
+        """Write the row, in one statement and without the transaction that Django opens for it.
+
+        Raises:
+            UpdateError: the row is gone.
+            DatabaseError: as it is. Django would say of this, too, that the session is gone.
+        """
         row = self.create_model_instance(self._session)  # type: ignore[attr-defined]  # Django's own: the data
-        try:
-            updated = self.model.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in _WRITTEN})
-        except DatabaseError as error:
-            raise UpdateError from error
+        updated = self.model.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in _WRITTEN})
         if not updated:
             raise UpdateError
 

@@ -223,6 +223,8 @@ ALWAYS = {
     "cross-origin-resource-policy": "same-origin",
     "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
 }
+# The score is 100 without these, too, because of what other headers add; nor does it mind what all sites may read.
+NOTHING_FROM = {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"}
 # The feed is requested by its secret URL, and contains initials.
 OWN_CACHING = {"appointments:calendar_feed"}
 
@@ -245,6 +247,13 @@ def header_faults(response, plain, *, own_caching=False):
     }
     if score(answer) < 100:
         wrong["score"] = results(answer)
+    policy = {directive.strip() for directive in answer.headers.get("content-security-policy", "").split(";")}
+    if missing := NOTHING_FROM - policy:
+        wrong["policy"] = missing
+    if answer.headers.get("referrer-policy") not in {"same-origin", "no-referrer"}:
+        wrong["referrer"] = answer.headers.get("referrer-policy")
+    if shared := [header for header in answer.headers if header.startswith("access-control-")]:
+        wrong["shared"] = shared
     if "camera=()" not in answer.headers.get("permissions-policy", ""):
         wrong["permissions"] = answer.headers.get("permissions-policy")
     kind = answer.headers.get("content-type", "")
@@ -259,6 +268,16 @@ def has_all_headers(call):
     if call.plain is None:
         return None
     return header_faults(call.response, call.plain, own_caching=call.name in OWN_CACHING) or None
+
+
+# Forms
+
+FORM = re.compile(r"<form\b[^>]*\bmethod=.?post\b.*?</form>", re.DOTALL | re.IGNORECASE)
+
+
+def forms_have_a_csrf_token(call):
+    without = [form[:100] for form in FORM.findall(call.text) if 'name="csrfmiddlewaretoken"' not in form]
+    return f"no token in {without}" if without else None
 
 
 # Anonymous users
@@ -312,5 +331,6 @@ CHECKS = (
     contains_only_permitted_data,
     redirects_to_no_other_host,
     has_all_headers,
+    forms_have_a_csrf_token,
     anonymous_user_learns_nothing,
 )

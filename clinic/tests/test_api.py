@@ -104,6 +104,7 @@ def test_unencrypted_documentation_redirects_like_pages(with_tls):
 
 def test_session_gives_no_api_access(at_desk):
     assert at_desk.get("/api/doctors").status_code == 401
+    assert at_desk.get("/api/fhir/Practitioner").status_code == 401  # ninja asks for a token once more, FHIR does not
     assert at_desk.post("/api/patients", json.dumps(ANA), content_type="application/json").status_code == 401
 
 

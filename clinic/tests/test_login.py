@@ -485,6 +485,7 @@ def test_admin_login_redirects_to_the_portals(in_admin):
         ("/admin/password_change/", "/accounts/password_change/"),
         ("/admin/password_change/done/", "/accounts/password_change/done/"),
         ("/admin/login/", "/admin/"),
+        ("/admin/login/?next=https://evil.example/", "/admin/"),
     ]
     with Cases(client=in_admin) as case:
         for page, leads_to in table:

@@ -388,6 +388,26 @@ def test_error_page_has_nothing_inline(at_desk, monkeypatch, error):
     assert_nothing_inline(at_desk.get("/doctors/"))
 
 
+def test_password_fields_are_masked_and_known_to_password_managers(client, receptionist):
+    pages = {
+        "/accounts/login/": {"password": "current-password"},
+        "/accounts/confirm/": {"password": "current-password"},
+        "/accounts/password_change/": {
+            "old_password": "current-password", "new_password1": "new-password", "new_password2": "new-password",
+        },
+    }  # fmt: skip
+    for page, expected in pages.items():
+        if page != "/accounts/login/":
+            client.force_login(receptionist)
+
+        fields = [
+            attrs for tag, attrs in elements(client.get(page)) if tag == "input" and "password" in attrs.get("name", "")
+        ]
+
+        assert {field["name"]: field["autocomplete"] for field in fields} == expected, page
+        assert {field["type"] for field in fields} == {"password"}, page
+
+
 def test_page_shows_what_was_typed_as_text(at_desk, appointment):
     appointment.reason = "<script>alert(1)</script>"
     appointment.save()

@@ -274,6 +274,14 @@ def test_password_from_somebody_else_cannot_be_changed_to_itself(newcomers_clien
     assert newcomer.password_is_temporary
 
 
+def test_own_password_does_not_expire(at_desk, now):
+    at_desk.post("/accounts/password_change/", {"old_password": PASSWORD, "new_password1": GOOD, "new_password2": GOOD})
+
+    now.shift(dt.timedelta(days=5 * 365))
+
+    assert Client().post("/accounts/login/", {"username": "reception", "password": GOOD}).status_code == 302
+
+
 def test_password_set_by_an_administrator_is_temporary(in_admin, receptionist):
     client = Client()
     client.force_login(receptionist)

@@ -1,9 +1,13 @@
 """How often one user may open pages. The API's rate is in `test_api.py`."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 
 from clinic.models import SavedForm
+from clinic.ops import rate_limit
+from clinic.tests.api_client import ApiClient
 from clinic.tests.factories import UserFactory
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -26,6 +30,18 @@ def test_too_many_pages_are_answered_429_until_the_minute_is_over(at_desk, now):
     assert answers[3]["Retry-After"] == "40"
     now.shift(40)
     assert at_desk.get(PAGE).status_code == 200
+
+
+def test_keys_of_the_cache_consist_of_numbers(at_desk, receptionist, settings, monkeypatch):
+    settings.API_CALLS_A_MINUTE = 3
+    keys, count = [], rate_limit._count
+    monkeypatch.setattr(rate_limit, "_count", lambda key: keys.append(key) or count(key))
+
+    at_desk.get(PAGE)
+    ApiClient(receptionist).get("/doctors")
+
+    assert len(keys) == 2
+    assert [key for key in keys if not re.fullmatch(r"calls-(user|token)-\d+-\d+", key)] == []
 
 
 def test_rate_limit_of_one_user_does_not_affect_others(at_desk, client):

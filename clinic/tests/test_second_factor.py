@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import random
 import re
 
 import pytest
@@ -335,6 +336,15 @@ def test_recovery_code_of_another_user_does_not_work(device, manager):
     code = RecoveryCode.objects.renew(manager)[0]
 
     assert not second_factor.accepts(device.user, code)
+
+
+def test_recovery_codes_do_not_depend_on_pythons_random_numbers(receptionist):
+    made = []
+    for _ in range(2):
+        random.seed(7)
+        made.append(RecoveryCode.objects.renew(receptionist))
+
+    assert not set(made[0]) & set(made[1])
 
 
 def test_recovery_codes_are_stored_as_salted_hashes(codes, receptionist):

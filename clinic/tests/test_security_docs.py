@@ -4,6 +4,9 @@ import ast
 import re
 from pathlib import Path
 
+from benchmarks.security.protections import named_tests, protections
+from benchmarks.security.take_out_protections import faults_of_list
+
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("clinic", "patients", "doctors", "appointments")
 NAMED = re.compile(r"([\w/]+\.py)::(\w+)")
@@ -57,6 +60,13 @@ def test_every_requirement_names_a_test_or_the_deployment():
     assert [row for row in rows if "::test_" not in row and not row.endswith("| deployment |")] == []
 
 
+def test_every_named_test_has_a_protection_to_take_out():
+    rows = named_tests()
+
+    assert len(rows) > 100
+    assert list(faults_of_list(rows, protections())) == []
+
+
 def test_every_internal_link_has_a_target():
     headings = re.findall(r"^#+ (.+)$", document(), re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
@@ -108,6 +118,48 @@ def is_compiled_pattern(call):
 
 def scripts():
     return sorted((ROOT / "static" / "js").rglob("*.js"))
+
+
+WITH_SQL = {
+    "appointments/overlap_triggers.py",
+    "clinic/checks.py",
+    "clinic/db/compiled_query.py",
+    "clinic/db/triggers.py",
+    "clinic/management/commands/reset_database.py",
+    "clinic/ops/request_cost.py",  # passes on what Django executes
+}
+
+
+def test_only_few_modules_contain_sql():
+    found = {
+        str(file.relative_to(ROOT))
+        for file, tree in code_of_the_portal()
+        for node in ast.walk(tree)
+        if called(node) in {"execute", "executemany", "callproc"}
+    }
+
+    assert found == WITH_SQL
+
+
+def test_no_pattern_is_built_from_text():
+    found = [
+        f"{file.relative_to(ROOT)}: {ast.unparse(node)}"
+        for file, tree in code_of_the_portal()
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.Lambda)
+        for node in ast.walk(function)
+        if is_pattern_of_a_value(node)
+    ]
+
+    assert found == []
+
+
+def is_pattern_of_a_value(node):
+    """Return whether code in a function makes a regular expression from anything but a literal."""
+    if not isinstance(node, ast.Call):
+        return False
+    is_lookup = any((keyword.arg or "").endswith("regex") for keyword in node.keywords)
+    return is_lookup or (is_compiled_pattern(node) and not isinstance(node.args[0], ast.Constant))
 
 
 def test_scripts_neither_run_text_nor_write_html():

@@ -24,6 +24,7 @@ from clinic.sessions.store import SessionStore
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import Cases, elements, fresh
 from doctors.tests.factories import DoctorFactory
+from patients.models import Patient
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
@@ -771,3 +772,22 @@ def test_cookies_end_with_the_browser(client, receptionist, name):
     client.post("/accounts/login/", {"username": "reception", "password": PASSWORD})
 
     assert (client.cookies[name]["max-age"], client.cookies[name]["expires"]) == ("", "")
+
+
+@pytest.mark.both_databases
+@pytest.mark.django_db(transaction=True)
+def test_session_that_the_database_cannot_write_is_503(at_desk):
+    def fail(execute, sql, params, many, context):
+        if sql.startswith("UPDATE") and Session._meta.db_table in sql:
+            raise OperationalError(2013, "Lost connection")
+        return execute(sql, params, many, context)
+
+    at_desk.raise_request_exception = False
+    form = {"first_name": "Ana", "last_name": "Silva", "email": "ana@example.org"}
+
+    with connection.execute_wrapper(fail):
+        response = at_desk.post("/patients/new/", form)  # “Ana Silva is registered” is written to the session
+
+    assert Patient.objects.filter(email="ana@example.org").exists()
+    assert response.status_code == 503
+    assert response["Retry-After"] == "5"

@@ -9,6 +9,7 @@ from holidays.registry import COUNTRIES
 
 FIRST_YEAR, LAST_YEAR = 2000, 2099
 LANGUAGE = "en_US"  # if the package has it, else the country's own
+_BETWEEN_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 class PublicHoliday(NamedTuple):
@@ -18,8 +19,7 @@ class PublicHoliday(NamedTuple):
 
 def countries() -> list[tuple[str, str]]:
     """Return the countries' codes and names, ordered by name."""
-    between_words = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
-    named = [(codes[1], re.sub(between_words, " ", codes[0])) for codes in COUNTRIES.values()]
+    named = [(codes[1], _BETWEEN_WORDS.sub(" ", codes[0])) for codes in COUNTRIES.values()]
     return sorted(named, key=lambda each: each[1])
 
 

@@ -114,6 +114,14 @@ HIPAA = (
     ),
     Protection(
         "(c)(1), (c)(2)",
+        "the database does not refuse overlaps",
+        "appointments/overlap_triggers.py",
+        '_overlaps(dialect, is_other, diary="doctor")',
+        '"1 = 0"',
+        ("appointments/tests/test_overlap_triggers.py::test_raw_sql_that_overlaps_is_refused",),
+    ),
+    Protection(
+        "(c)(1), (c)(2)",
         "changes of a last name are not recorded",
         "patients/models.py",
         '    exclude_fields=[\n        "name_key",\n',

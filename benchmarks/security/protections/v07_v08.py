@@ -120,6 +120,14 @@ V7 = (
     ),
     Protection(
         "7.4.2",
+        "a user who is active again has the former sessions",
+        "clinic/accounts/models.py",
+        "                self._end_sessions()\n",
+        "                pass\n",
+        (f"{SESSIONS}::test_reactivated_user_has_to_log_in_again",),
+    ),
+    Protection(
+        "7.4.2",
         "a token outlives its user",
         "clinic/rest/models.py",
         "or not user.is_active or token.has_ended(at=at)",

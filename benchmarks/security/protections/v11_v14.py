@@ -18,7 +18,7 @@ V11 = (
         "11.1.1, 11.1.2",
         "earlier keys are not read",
         "clinic/settings.py",
-        'SECRET_KEY_FALLBACKS = env.texts("SECRET_KEY_FALLBACKS", default=[])',
+        'SECRET_KEY_FALLBACKS = env.former_keys("SECRET_KEY_FALLBACKS", is_development=DEBUG)',
         "SECRET_KEY_FALLBACKS: list[str] = []",
     ),
     Protection(
@@ -183,10 +183,17 @@ V12_AND_V13 = (
         "13.4.2",
         "the page about an error shows its text",
         "clinic/web/error_pages.py",
-        'return HttpResponse(render_to_string(f"{status}.html"), status=status, headers=headers)',
-        'page = render_to_string(f"{status}.html") + str(sys.exc_info()[1])\n'
-        "    return HttpResponse(page, status=status, headers=headers)",
+        'HttpResponse(render_to_string("500.html"), status=500)',
+        'HttpResponse(render_to_string("500.html") + str(error), status=500)',
         ("clinic/tests/test_errors.py::test_error_page_reveals_no_details",),
+    ),
+    Protection(
+        "13.4.2",
+        "a value that is neither on nor off counts as on",
+        "clinic/ops/environment.py",
+        '    if value not in _ON | _OFF:\n        raise SettingError(name, "on or off")\n    return value in _ON\n',
+        "    return value not in _OFF\n",
+        ("clinic/tests/test_setting_values.py::test_switch_is_on_or_off",),
     ),
     Protection(
         "13.4.4",
@@ -199,7 +206,7 @@ V12_AND_V13 = (
         "13.4.5",
         "everybody can read the documentation of the API",
         "clinic/web/page_access.py",
-        '"api:openapi-view": {"GET": SIGNED_IN},',
+        '"api:openapi-view": {"GET": _STAFF},',
         '"api:openapi-view": {"GET": PUBLIC},',
         (CRAWL,),
     ),
@@ -209,7 +216,10 @@ V12_AND_V13 = (
         "clinic/ops/health.py",
         "if not is_among(client_address(request), settings.READY_FROM):",
         "if False:",
-        ("clinic/tests/test_stranger.py::test_readyz_answers_only_to_probes",),
+        (
+            "clinic/tests/test_stranger.py::test_readyz_answers_only_to_probes",
+            "clinic/tests/test_health.py::test_reason_is_shown_to_probes_only",
+        ),
     ),
 )
 

@@ -10,6 +10,7 @@ LOGIN = "clinic/tests/test_login.py"
 LOGS = "clinic/tests/test_logs.py"
 REFUSALS = "clinic/tests/test_refusals.py"
 ERRORS = "clinic/tests/test_errors.py"
+TRIES = "clinic/tests/test_try_counts.py"
 
 PROTECTIONS = (
     Protection(
@@ -79,8 +80,8 @@ PROTECTIONS = (
         "16.2.5",
         "the line of a request has the form that was sent",
         "clinic/web/middleware.py",
-        'log.info("answered", extra=',
-        'log.info("answered %s", request.POST.dict(), extra=',
+        "**cost.fields(), **place_of(request)}",
+        '**cost.fields(), **place_of(request), "sent": request.POST.dict()}',
         (f"{LOGS}::test_log_of_a_working_day_contains_no_names",),
     ),
     Protection(
@@ -95,9 +96,9 @@ PROTECTIONS = (
     Protection(
         "16.2.5",
         "the audit trail records the name that somebody typed",
-        "clinic/accounts/sign_ins.py",
-        "AuditEntry.objects.record(Event.SIGN_IN_FAILED, user or User)",
-        "AuditEntry.objects.record(Event.SIGN_IN_FAILED, user or User, typed=typed)",
+        "clinic/accounts/lockout.py",
+        "_failed_sign_in(_looked_up(request, credentials)[1], address=address, locks=locks)",
+        "_failed_sign_in(_looked_up(request, credentials)[1], address=address, locks=request.POST['username'])",
         (
             f"{READS}::test_failed_login_of_unknown_user_does_not_store_the_name",
             f"{LOGIN}::test_password_typed_as_username_is_not_stored",
@@ -115,8 +116,8 @@ PROTECTIONS = (
         "16.2.5",
         "the count of wrong passwords stores the name that somebody typed",
         "clinic/accounts/lockout.py",
-        "known[typed] = _key_of(found or typed)",
-        "known[typed] = found or typed",
+        "found else (_key_of(typed), None)",
+        "found else (typed, None)",
         (f"{LOGIN}::test_typed_username_is_not_in_the_counter",),
     ),
     Protection(
@@ -131,8 +132,8 @@ PROTECTIONS = (
         "16.3.1",
         "failed logins do not say of which user",
         "clinic/accounts/sign_ins.py",
-        "AuditEntry.objects.record(Event.SIGN_IN_FAILED, user or User)",
-        "AuditEntry.objects.record(Event.SIGN_IN_FAILED, User)",
+        "record_by_id(Event.SIGN_IN_FAILED, User, pk=user_id,",
+        "record_by_id(Event.SIGN_IN_FAILED, User, pk=None,",
         (f"{READS}::test_failed_login_names_the_user_but_not_as_actor",),
     ),
     Protection(
@@ -211,8 +212,32 @@ PROTECTIONS = (
         "16.3.4",
         "errors are logged with their text",
         "clinic/ops/logs.py",
-        'yield {"type": kind, ',
-        'yield {"type": kind, "text": str(error), ',
+        '"type": kind,\n',
+        '"type": kind,\n            "text": str(each),\n',
+    ),
+    Protection(
+        "16.3.1",
+        "each attempt during a lock has an entry",
+        "clinic/accounts/lockout.py",
+        "            record_locked_attempt(address=address)\n            return\n",
+        '            record_failed_sign_in(None, address=address, locks="")\n            return\n',
+        (f"{TRIES}::test_attempts_during_a_lock_become_one_entry_with_their_number",),
+    ),
+    Protection(
+        "16.3.1",
+        "many addresses can write as many entries as they like",
+        "clinic/audit/try_counts.py",
+        ".count() < MAX_ENTRIES",
+        ".count() >= 0",
+        (f"{TRIES}::test_many_addresses_cannot_write_more_entries_than_the_limit",),
+    ),
+    Protection(
+        "16.3.3",
+        "why a form was refused is not logged",
+        "clinic/account_pages/views.py",
+        "    explain(request, code)\n",
+        "",
+        ("clinic/tests/test_request_log.py::test_form_refused_behind_a_wrong_proxy_is_logged_with_a_code",),
     ),
     Protection(
         "16.4.1",
@@ -226,8 +251,8 @@ PROTECTIONS = (
         "16.4.1",
         "the line of a request has its address",
         "clinic/web/middleware.py",
-        'log.info("answered", extra=',
-        'log.info(f"answered {request.path}", extra=',
+        '"answered slowly" if is_slow else "answered", extra',
+        'f"answered {request.path}", extra',
         (f"{LOGS}::test_no_line_is_forged_by_an_address_or_a_header",),
     ),
     Protection(
@@ -289,16 +314,16 @@ PROTECTIONS = (
         "16.5.1",
         "the API answers with the text of an error",
         "clinic/web/error_pages.py",
-        "return refuse_call(request, status, headers)\n",
-        "return refuse_call(request, status, headers, detail=str(sys.exc_info()[1]))\n",
+        "return refuse_call(request, 500) if is_api(request)",
+        "return refuse_call(request, 500, detail=str(error)) if is_api(request)",
         (f"{API}::test_internal_error_answers_500_without_details",),
     ),
     Protection(
         "16.5.2",
         "a failure of the database is an error of the portal",
         "clinic/web/error_pages.py",
-        "is_database = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)",
-        "is_database = False",
+        "if isinstance(error, OperationalError | InterfaceError):",
+        "if False:",
         (f"{ERRORS}::test_every_page_is_503_with_the_database_down",),
     ),
     Protection(

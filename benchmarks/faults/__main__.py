@@ -22,7 +22,7 @@ HEAD = (
     "longest time without a booking | until the next booking, after the end | bookings: acknowledged, lost, doubled |\n"
     "|---|---|---|---|---|---|"
 )
-PAGE_SECONDS = 10
+PAGE_SECONDS, PROBE_SECONDS = 10, 3
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,13 @@ class Outcome:
             f"answers {failed}": failed,
             f"{len(without)} answers 503 without Retry-After": without,
             "no booking after the fault": not any(moment > self.end for moment, *_ in self.record.booked),
-            f"a page took more than {PAGE_SECONDS} s": _longest(self.asked(API, FORM, DAY, LOGIN)) > PAGE_SECONDS,
+            f"a page took more than {PAGE_SECONDS} s": self._is_late(PAGE_SECONDS, API, FORM, DAY, LOGIN),
+            f"what needs no database took more than {PROBE_SECONDS} s": self._is_late(PROBE_SECONDS, ALIVE, STATIC),
         }
         return [text for text, is_broken in said.items() if is_broken]
+
+    def _is_late(self, seconds: float, *kinds: str) -> bool:
+        return self.fault.is_promised and _longest(self.asked(*kinds)) > seconds
 
 
 def _longest(answers: Iterable[Answer]) -> float:

@@ -36,7 +36,7 @@ class Desks:
         loops = [(self._book_by_api, number, doctor) for number, doctor in enumerate(doctors)]
         loops += [(self._book_by_form, 100 + number, doctor) for number, doctor in enumerate(portal.doctors[5:7])]
         pages = {
-            DAY: ("/appointments/", {"Cookie": portal.cookie}),
+            DAY: ("/schedule/", {"Cookie": portal.cookie}),
             LOGIN: ("/accounts/login/", {}),
             ALIVE: ("/livez", {}),
             STATIC: ("/static/css/day.css", {}),

@@ -124,7 +124,7 @@ def appointment_row(number, doctors, first):
     start = first + dt.timedelta(minutes=number)
     return {
         "patient_id": number,
-        "doctor_id": doctors[number % 10],
+        "doctor_id": doctors[number // 20 % 10],  # one after the other, so that none overlaps another
         "start_time": as_stored(start),
         "end_time": as_stored(start + dt.timedelta(minutes=30)),
         "duration_minutes": 30,

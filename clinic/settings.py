@@ -8,8 +8,8 @@ from urllib.parse import quote
 from csp.constants import NONE, SELF
 from jinja2 import StrictUndefined
 
+from clinic.core.database_waits import Waits, is_command
 from clinic.ops import environment as env
-from clinic.ops.database_waits import Waits, is_command
 from clinic.ops.request_limits import MAX_FORM, MAX_UPLOAD
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, connection
 
-from clinic.ops.database_waits import Waits
+from clinic.core.database_waits import Waits
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,9 +12,9 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from clinic import settings as portal_settings
+from clinic.core.database_waits import Waits, is_command
 from clinic.db import transactions
 from clinic.db.transactions import current_waits, retrying, waiting_longer
-from clinic.ops.database_waits import Waits, is_command
 from clinic.tests.frozen_server import FrozenServer
 from clinic.tests.test_serving import environment_of, gunicorn, own_database, portal, status_of  # noqa: F401 -- fixtures
 from clinic.web import database_slots

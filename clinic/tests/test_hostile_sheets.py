@@ -18,7 +18,7 @@ from patients.imports import PatientImporter
 
 pytestmark = pytest.mark.django_db
 
-MOST_SECONDS = 6  # of processor time: three times what the slowest needs
+MOST_SECONDS = 6  # of processor time: twice what the slowest needed on busy cores
 SIZE = 5 * 1024 * 1024 - 100
 HEADER = b"First name,Last name,E-mail,Full name,Specialization"
 SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{}</worksheet>'

@@ -43,6 +43,7 @@ class MariaDB:
                 ],
                 stdout=log,
                 stderr=log,
+                start_new_session=True,  # a shell that ends would wake stopped processes of its own session
             )
         self._wait()
 

@@ -117,6 +117,10 @@ V7 = (
         "return user if self.user_can_authenticate(user) else None",
         "return user",
         (f"{SESSIONS}::test_deactivated_user_is_logged_out_at_the_next_request",),
+        also=(
+            ("clinic/sessions/store.py", "user is not None and not user.is_active", "False"),
+            ("clinic/accounts/models.py", "                self._end_sessions()\n", "                pass\n"),
+        ),
     ),
     Protection(
         "7.4.2",

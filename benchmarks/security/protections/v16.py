@@ -80,8 +80,8 @@ PROTECTIONS = (
         "16.2.5",
         "the line of a request has the form that was sent",
         "clinic/web/middleware.py",
-        "**cost.fields(), **place_of(request)}",
-        '**cost.fields(), **place_of(request), "sent": request.POST.dict()}',
+        '"answered slowly" if is_slow else "answered", extra',
+        'f"answered {request.POST.dict()}", extra',
         (f"{LOGS}::test_log_of_a_working_day_contains_no_names",),
     ),
     Protection(

@@ -1,7 +1,6 @@
-"""Files of at most 5 MB that are made to keep a worker busy: each is refused in about a second of processor time."""
+"""Files of at most 5 MB that are made to keep a worker busy. `benchmarks/hostile_sheets.py` measures their time."""
 
 import io
-import time
 import zipfile
 
 import pytest
@@ -18,7 +17,6 @@ from patients.imports import PatientImporter
 
 pytestmark = pytest.mark.django_db
 
-MOST_SECONDS = 6  # of processor time: twice what the slowest needed on busy cores
 SIZE = 5 * 1024 * 1024 - 100
 HEADER = b"First name,Last name,E-mail,Full name,Specialization"
 SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{}</worksheet>'
@@ -124,45 +122,38 @@ XLSX = {
 
 
 def refusal_of(importer, content):
-    """Return the code with which an import refuses a file, and the seconds of processor time that took."""
-    user, upload, began = UserFactory(), SimpleUploadedFile("people", content), time.process_time()
-    code = refusal_code(drafts.open_draft, importer, upload, by=user, month_first=False) or ""
-    return code, time.process_time() - began
+    """Return the code with which an import refuses a file; empty if it does not."""
+    upload = SimpleUploadedFile("people", content)
+    return refusal_code(drafts.open_draft, importer, upload, by=UserFactory(), month_first=False) or ""
 
 
 @pytest.mark.parametrize("importer", [PatientImporter, DoctorImporter])
-def test_hostile_csv_is_refused_quickly(importer):
+def test_hostile_csv_is_refused(importer):
     with Cases() as case:
         for name, (code, content) in CSV.items():
             with case(name):
-                refused, seconds = refusal_of(importer(), content)
-
-                assert (refused, seconds < MOST_SECONDS) == (code, True), seconds
+                assert refusal_of(importer(), content) == code
 
 
 @pytest.mark.parametrize("importer", [PatientImporter, DoctorImporter])
-def test_hostile_workbook_is_refused_quickly(importer):
+def test_hostile_workbook_is_refused(importer):
     with Cases() as case:
         for name, (code, sheet) in XLSX.items():
             with case(name):
-                refused, seconds = refusal_of(importer(), workbook(sheet()))
-
-                assert (refused, seconds < MOST_SECONDS) == (code, True), seconds
+                assert refusal_of(importer(), workbook(sheet())) == code
 
 
 def test_sheets_are_limited_together():
-    refused, seconds = refusal_of(PatientImporter(), workbook(data(numbers(4_000, 10)), sheets=50))
+    file = workbook(data(numbers(4_000, 10)), sheets=50)
 
-    assert (refused, seconds < MOST_SECONDS) == ("too_big", True), seconds
+    assert refusal_of(PatientImporter(), file) == "too_big"
 
 
 def test_text_that_a_workbook_repeats_in_every_cell_is_limited():
     text = f"<si><t>{'ß' * 500}</t></si>"
     file = with_rows(HEADER_ROW + '<row><c t="s"><v>0</v></c><c t="s"><v>0</v></c></row>' * 19_999, text)
 
-    refused, seconds = refusal_of(PatientImporter(), file.read())
-
-    assert (refused, seconds < MOST_SECONDS) == ("too_big", True), seconds
+    assert refusal_of(PatientImporter(), file.read()) == "too_big"
 
 
 def test_refusal_of_a_hostile_file_is_at_its_field(in_admin):

@@ -22,7 +22,7 @@ HEAD = (
     "longest time without a booking | until the next booking, after the end | bookings: acknowledged, lost, doubled |\n"
     "|---|---|---|---|---|---|"
 )
-PAGE_SECONDS, PROBE_SECONDS = 10, 3
+PAGE_SECONDS, PROBE_SECONDS = 10, 5
 
 
 @dataclass(frozen=True)

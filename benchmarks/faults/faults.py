@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import html
 import os
 import re
 import resource
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -127,19 +129,23 @@ def _sends(client: socket.socket) -> bool:
 def polls(scene: Scene) -> None:
     """As many screens ask at once whether the day has changed."""
     portal = scene.portal
-    day = portal.ask("GET", "/schedule/", {"Cookie": portal.cookie})
-    path = day.headers["Location"] if day.status == 302 else "/schedule/"
-    page = portal.ask("GET", path, {"Cookie": portal.cookie}).body.decode()
-    etag = re.search(r'data-etag="([^"]*)"', page)
-    known = f"If-None-Match: {etag[1].replace('&quot;', chr(34))}\r\n" if etag else ""
+    page = portal.ask("GET", "/schedule/", {"Cookie": portal.cookie}).body.decode()
+    path, etag = (html.unescape(_found(rf'data-{name}="([^"]+)"', page)) for name in ("url", "etag"))
     head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nCookie: {portal.cookie}\r\n"
-    asked = f"{head}X-Background: 1\r\n{known}\r\n".encode()
+    asked = f"{head}X-Background: 1\r\nIf-None-Match: {etag}\r\n\r\n".encode()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 3 * POLLS)), hard))
     began = time.monotonic()
     statuses = asyncio.run(_all_at_once(portal.port, asked))
     counts = ", ".join(f"{count} x {status or 'no answer'}" for status, count in sorted(Counter(statuses).items()))
     scene.notes.append(f"{counts}; the last after {time.monotonic() - began:.0f} s")
+
+
+def _found(pattern: str, page: str) -> str:
+    match = re.search(pattern, page)
+    if match is None:
+        sys.exit(f"The day does not have what its script polls with: {pattern}")
+    return match[1]
 
 
 async def _all_at_once(port: int, asked: bytes) -> list[int]:

@@ -221,74 +221,78 @@ def test_row_locked_by_somebody_else_is_given_up_at_the_deadline(settings):
 # Slots
 
 
+class SlowPages:
+    """Pages at `/slow/` do not end before `end` is called, and then with the given status; others end at once."""
+
+    def __init__(self):
+        self.begun, self.ends, self.status = threading.Semaphore(0), threading.Event(), 200
+
+    def __call__(self, request):
+        if request.path_info != "/slow/":
+            return HttpResponse("ok")
+        self.begun.release()
+        assert self.ends.wait(timeout=30)
+        return HttpResponse(status=self.status)
+
+    def open(self, threads, middleware, number):
+        """Ask for slow pages, and return when they have begun."""
+        self.ends.clear()
+        pages = [threads.submit(answer, middleware, "/slow/") for _ in range(number)]
+        for _ in pages:
+            assert self.begun.acquire(timeout=10)
+        return pages
+
+    def end(self, pages, *, status):
+        self.status = status
+        self.ends.set()
+        return [page.result()[0] for page in pages]
+
+
 @pytest.fixture
-def slots(settings, monkeypatch):
-    """Return the middleware with two slots, and the event with which its slow page ends."""
+def slow_pages(settings, monkeypatch):
     settings.WEB_THREADS = 2
-    monkeypatch.setattr(database_slots, "LONGEST_WAIT_SECONDS", 0.2)
-    end = threading.Event()
-
-    def page(request):
-        if request.path_info == "/slow/":
-            assert end.wait(timeout=30)
-        return HttpResponse("ok")
-
-    yield DatabaseSlotMiddleware(page), end
-    end.set()
+    monkeypatch.setattr(database_slots, "LONGEST_WAIT_SECONDS", 1)
+    return SlowPages()
 
 
 def answer(middleware, path):
-    """Return the status and the seconds of the answer."""
+    """Return the status of the answer, the seconds that it took, and after how many to try again."""
     began = time.monotonic()
     response = middleware(RequestFactory().get(path))
     return response.status_code, time.monotonic() - began, response.headers.get("Retry-After")
 
 
-def test_request_without_a_slot_is_refused_and_the_next_at_once(slots):
-    middleware, end = slots
+def test_request_without_a_slot_is_refused_and_the_next_at_once(slow_pages):
+    middleware = DatabaseSlotMiddleware(slow_pages)
     with ThreadPoolExecutor(2) as threads:
-        slow = [threads.submit(answer, middleware, "/slow/") for _ in range(2)]
-        time.sleep(0.05)
+        slow = slow_pages.open(threads, middleware, 2)
 
         waited = answer(middleware, "/patients/")
         refused = answer(middleware, "/api/patients")
         alive = answer(middleware, "/livez")
-        end.set()
-        assert [each.result()[0] for each in slow] == [200, 200]
+
+        assert slow_pages.end(slow, status=200) == [200, 200]
 
     assert waited[0] == refused[0] == 503
-    assert waited[1] >= 0.2 > refused[1]
+    assert waited[1] >= 1 > refused[1]
     assert waited[2] == refused[2] == "5"
     assert alive[0] == 200
     assert answer(middleware, "/patients/")[0] == 200
 
 
-def test_slot_given_back_without_an_answer_lets_nobody_wait_again(settings, monkeypatch):
-    settings.WEB_THREADS = 1
-    monkeypatch.setattr(database_slots, "LONGEST_WAIT_SECONDS", 0.2)
-    ends = {"/first/": threading.Event(), "/second/": threading.Event()}
-
-    def page(request):
-        if end := ends.get(request.path_info):
-            assert end.wait(timeout=30)
-            return HttpResponse(status=503)
-        return HttpResponse("ok")
-
-    middleware = DatabaseSlotMiddleware(page)
+def test_slot_given_back_without_an_answer_lets_nobody_wait_again(slow_pages):
+    middleware = DatabaseSlotMiddleware(slow_pages)
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(answer, middleware, "/first/")
-        time.sleep(0.05)
-        assert answer(middleware, "/patients/")[1] >= 0.2
-        ends["/first/"].set()
-        first.result()
-        second = threads.submit(answer, middleware, "/second/")
-        time.sleep(0.05)
+        slow = slow_pages.open(threads, middleware, 2)
+        assert answer(middleware, "/patients/")[1] >= 1
+        slow_pages.end(slow, status=503)
+
+        slow = slow_pages.open(threads, middleware, 2)
         refused = answer(middleware, "/patients/")
-        ends["/second/"].set()
-        second.result()
+        slow_pages.end(slow, status=503)
 
     assert refused[0] == 503
-    assert refused[1] < 0.2
+    assert refused[1] < 1
     assert answer(middleware, "/patients/")[0] == 200
 
 

@@ -12,9 +12,8 @@ from clinic.spreadsheets.cells import NO_VALUE, SPREADSHEET_ERRORS
 from clinic.spreadsheets.refusals import refuse, refuse_unpacked_size
 
 _MAX_ROW_ELEMENTS = 50_000  # in a row, or outside the rows; twice as many as a row of all 16,384 columns needs
-_MAX_SHEET_ELEMENTS = (
-    1_200_000  # in all sheets together: every row of a sheet without cells, or 20,000 rows of twenty values
-)
+# In all sheets together: every row of a sheet without cells, or 20,000 rows of twenty values.
+_MAX_SHEET_ELEMENTS = 1_200_000
 _MAX_TEXT_ELEMENTS = 1_000_000
 _MAX_LOST_TEXTS = 200_000
 _ROW_DEPTH = 3  # worksheet, sheetData, row

@@ -15,6 +15,7 @@ from clinic import settings as portal_settings
 from clinic.core.database_waits import Waits, is_command
 from clinic.db import transactions
 from clinic.db.transactions import current_waits, retrying, waiting_longer
+from clinic.ops.request_cost import RequestCost
 from clinic.tests.frozen_server import FrozenServer
 from clinic.tests.test_serving import environment_of, gunicorn, own_database, portal, status_of  # noqa: F401 -- fixtures
 from clinic.web import database_slots
@@ -222,12 +223,18 @@ def test_row_locked_by_somebody_else_is_given_up_at_the_deadline(settings):
 
 
 class SlowPages:
-    """Pages at `/slow/` do not end before `end` is called, and then with the given status; others end at once."""
+    """Pages at `/slow/` do not end before `end` is called, and then with the given status; others end at once.
+
+    The login page needs no query.
+    """
 
     def __init__(self):
         self.begun, self.ends, self.status = threading.Semaphore(0), threading.Event(), 200
 
     def __call__(self, request):
+        if request.path_info == "/accounts/login/":
+            return HttpResponse("ok")
+        request.cost.queries = 2
         if request.path_info != "/slow/":
             return HttpResponse("ok")
         self.begun.release()
@@ -258,7 +265,9 @@ def slow_pages(settings, monkeypatch):
 def answer(middleware, path):
     """Return the status of the answer, the seconds that it took, and after how many to try again."""
     began = time.monotonic()
-    response = middleware(RequestFactory().get(path))
+    request = RequestFactory().get(path)
+    request.cost = RequestCost()
+    response = middleware(request)
     return response.status_code, time.monotonic() - began, response.headers.get("Retry-After")
 
 
@@ -280,12 +289,14 @@ def test_request_without_a_slot_is_refused_and_the_next_at_once(slow_pages):
     assert answer(middleware, "/patients/")[0] == 200
 
 
-def test_slot_given_back_without_an_answer_lets_nobody_wait_again(slow_pages):
+def test_slots_stay_closed_until_the_database_has_answered(slow_pages):
     middleware = DatabaseSlotMiddleware(slow_pages)
     with ThreadPoolExecutor(2) as threads:
         slow = slow_pages.open(threads, middleware, 2)
         assert answer(middleware, "/patients/")[1] >= 1
         slow_pages.end(slow, status=503)
+
+        assert answer(middleware, "/accounts/login/")[0] == 200
 
         slow = slow_pages.open(threads, middleware, 2)
         refused = answer(middleware, "/patients/")

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -16,8 +17,8 @@ _WITHOUT_DATABASE = {"/livez"}
 class _Slots:
     """As many requests of this process as may use the database at once.
 
-    If none has been answered for `LONGEST_WAIT_SECONDS`, the database does not answer: until it does, requests that
-    find no slot are refused at once. Otherwise they would occupy the last thread.
+    If a request finds none for `LONGEST_WAIT_SECONDS`, the database does not answer. Until it does, further requests
+    that find none are refused at once: otherwise they would occupy the last thread.
     """
 
     def __init__(self, number: int) -> None:
@@ -30,8 +31,9 @@ class _Slots:
             self._is_stuck = True
         return is_taken
 
-    def give_back(self, *, is_answered: bool) -> None:
-        if is_answered:
+    def give_back(self, *, by_database: bool) -> None:
+        """Give a slot back; `by_database` if the database has answered the request."""
+        if by_database:
             self._is_stuck = False
         self._free.release()
 
@@ -43,15 +45,15 @@ class DatabaseSlotMiddleware:
         self.get_response = get_response
         self.slots = _Slots(settings.WEB_THREADS)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: Any) -> HttpResponse:
         if request.path_info in _WITHOUT_DATABASE:
             return self.get_response(request)
         if not self.slots.take():
             return unavailable(request, "no database slot")
-        is_answered = False
+        by_database = False
         try:
             response = self.get_response(request)
-            is_answered = response.status_code != HTTPStatus.SERVICE_UNAVAILABLE
+            by_database = request.cost.queries > 0 and response.status_code != HTTPStatus.SERVICE_UNAVAILABLE
             return response
         finally:
-            self.slots.give_back(is_answered=is_answered)
+            self.slots.give_back(by_database=by_database)

@@ -42,14 +42,14 @@ class LogMiddleware:
     """Logs a line per request under an id of the portal's own: view, status, milliseconds, queries.
 
     A response sent in parts is logged once it is complete or given up. Its time is that of making the parts, not of
-    waiting for the client.
+    waiting for the client. `request.cost` is what the request has cost so far.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        cost = RequestCost()
+    def __call__(self, request: Any) -> HttpResponse:
+        cost = request.cost = RequestCost()
         with answering(request, uuid.uuid4().hex), cost.counting():
             response: Any = self.get_response(request)
         if request.path_info.startswith(f"/{settings.STATIC_URL.lstrip('/')}"):

@@ -14,7 +14,7 @@ from clinic.core.clinic_time import HOUR, MINUTE, ONE_DAY
 from clinic.web.http import parse_number
 from doctors.availability import Span, usual_hours
 
-USUAL_MINUTES = 30  # the length without a class in day.css
+USUAL_MINUTES = 30  # the length without a class in schedule/places.css
 
 
 class Place(NamedTuple):
@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
     @property
     def css(self) -> str:
-        """The classes of day.css for this place: the security policy forbids inline styles."""
+        """The classes of schedule/places.css for this place: the security policy forbids inline styles."""
         return _css(self)
 
     def overlaps(self, other: "Place") -> bool:

@@ -39,7 +39,7 @@ class Desks:
             DAY: ("/schedule/", {"Cookie": portal.cookie}),
             LOGIN: ("/accounts/login/", {}),
             ALIVE: ("/livez", {}),
-            STATIC: ("/static/css/day.css", {}),
+            STATIC: ("/static/css/schedule/places.css", {}),
         }
         self._threads = [threading.Thread(target=loop, args=arguments) for loop, *arguments in loops]
         self._threads += [threading.Thread(target=self._ask, args=(kind, *page)) for kind, page in pages.items()]

@@ -21,6 +21,21 @@ def schedule_url(day: dt.date | None, filters: dict[str, str]) -> str:
     return f"{url}?{query}" if query else url
 
 
+def panel_url(day_url: str, pk: int) -> str:
+    """Return the address of a schedule with the panel of an appointment open beside it."""
+    return _with_query(day_url, {"open": str(pk)})
+
+
+def without_panel(url: str) -> str:
+    return _with_query(url, {})
+
+
+def _with_query(url: str, more: dict[str, str]) -> str:
+    parts = urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name != "open"]
+    return parts._replace(query=urlencode([*query, *more.items()]), fragment="").geturl()
+
+
 def urls_by_id(view_name: str, *args: Any) -> Callable[[int], str]:
     """Return a function from ids to addresses of a page, for pages with hundreds of links: `reverse` is slow."""
     before, after = reverse(view_name, args=[0, *args]).split("/0/")

@@ -6,7 +6,7 @@ from appointments.availability import views as free_views
 from appointments.booking import views as booking_views
 from appointments.calendar_feed import views as calendar_views
 from appointments.close_out import views as close_out_views
-from appointments.detail import status_views, views
+from appointments.detail import move_views, status_views, views
 from appointments.displaced import views as displaced_views
 from appointments.export import views as export_views
 from appointments.schedule import day_views, print_views, week_views
@@ -32,8 +32,10 @@ urlpatterns = [
     path("appointments/impacts/<int:pk>/print/", displaced_views.schedule_change_print, name="schedule_change_print"),
     path("appointments/<int:pk>/", views.appointment_detail, name="appointment_detail"),
     path("appointments/<int:pk>/calendar.ics", calendar_views.appointment_calendar, name="appointment_calendar"),
-    path("appointments/<int:pk>/move/", views.appointment_move, name="appointment_move"),
-    path("appointments/<int:pk>/cancel/", views.appointment_cancel, name="appointment_cancel"),
+    path("appointments/<int:pk>/move/", move_views.appointment_move, name="appointment_move"),
+    path("appointments/<int:pk>/patient/", views.appointment_patient, name="appointment_patient"),
+    path("appointments/<int:pk>/length/<int:minutes>/", views.appointment_length, name="appointment_length"),
+    path("appointments/<int:pk>/cancel/", move_views.appointment_cancel, name="appointment_cancel"),
     path("appointments/<int:pk>/arrive/", status_views.appointment_arrive, name="appointment_arrive"),
     path("appointments/<int:pk>/start/", status_views.appointment_start, name="appointment_start"),
     path("appointments/<int:pk>/complete/", status_views.appointment_complete, name="appointment_complete"),

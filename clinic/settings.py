@@ -330,6 +330,9 @@ if not DEBUG:
         "staticfiles": {"BACKEND": "clinic.web.static_files.StaticFilesStorage"},
     }
 
+# A patient who cancels less than this many hours before the start has cancelled late.
+LATE_CANCEL_HOURS = env.number("LATE_CANCEL_HOURS", default=24, minimum=1, maximum=720)
+
 # A request that takes longer, in milliseconds, is logged as a warning; 0: none.
 SLOW_MS = env.number("SLOW_MS", default=1000, minimum=0, maximum=600_000)
 

@@ -5,6 +5,7 @@ raises ValidationErrors by field. `version` is the one that the user was shown; 
 """
 
 import datetime as dt
+import hashlib
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -150,6 +151,57 @@ def move(
         current.duration_minutes = duration_minutes
         if current.changes("doctor_id", "start_time") or outside_hours_reason:
             current.outside_hours_reason = outside_hours_reason
+        current.reason_of_change = clean_line(reason)
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def edit_details(
+    appointment: Appointment,
+    *,
+    by: "User | None",
+    reason: str | None = None,
+    notes: str | None = None,
+    duration_minutes: int | None = None,
+    seen_details: str | None = None,
+    version: int | None = None,
+) -> Appointment:
+    """Change what is given of reason, notes and length, in any status; a new length needs free time.
+
+    `seen_details` are the `state_of_details` that the user was shown: unlike `version`, an arrival in the meantime does
+    not make them outdated (`stale`).
+    """
+    given = {"reason": reason, "notes": notes, "duration_minutes": duration_minutes}
+
+    def change(current: Appointment) -> None:
+        rules.check_details_not_stale(state_of_details(current), seen=seen_details)
+        for name, value in given.items():
+            if value is not None:
+                setattr(current, name, value)
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def state_of_details(appointment: Appointment) -> str:
+    """Return a digest that differs whenever reason, notes or length do."""
+    details = (appointment.reason, appointment.notes, appointment.duration_minutes)
+    return hashlib.sha256(repr(details).encode()).hexdigest()[:16]
+
+
+def exchange_patient(
+    appointment: Appointment, *, patient: Patient, reason: str, by: "User | None", version: int | None = None
+) -> Appointment:
+    """Give an appointment that was booked for the wrong patient to the right one, with a reason: `required`.
+
+    Possible while booked or arrived: `not_movable`. Locks: both patients, besides the doctor.
+    """
+
+    def change(current: Appointment) -> None:
+        with at_field("exchange_reason"):
+            rules.check_exchange_reason(reason)
+        with at_field("patient"):
+            rules.check_exchangeable(current.status)
+        current.patient = patient
         current.reason_of_change = clean_line(reason)
 
     return _change(appointment, change, by=by, version=version)

@@ -17,7 +17,7 @@ from django.shortcuts import redirect, render
 from appointments.availability.roster import Roster
 from appointments.availability.search import SlotSearch, first_working_day
 from appointments.booking import actions, registration
-from appointments.booking.attendance import attendance_of
+from appointments.booking.attendance import attendance_of, next_appointment_of
 from appointments.booking.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
 from appointments.booking.free_panel import day_of, free_panel
 from appointments.booking.walk_in import walk_in
@@ -272,5 +272,6 @@ def _patient_context(choice: PatientChoice) -> dict[str, Any]:
         "picked": picked,
         "picked_age": picked and picked.age_on(clinic_time.today()),
         "attendance": picked and attendance_of(picked),
+        "next_appointment": picked and next_appointment_of(picked),
         **_matches(choice.found, choice.query),
     }

@@ -201,9 +201,9 @@ class Appointment(TrackedFields):
         return self.original["doctor_id"], start, start + self.original["duration_minutes"] * clinic_time.MINUTE
 
     def _is_rearranged(self) -> bool:
-        """Return whether saving this changes doctor or time, or cancels or reinstates the appointment."""
+        """Return whether saving this changes patient, doctor or time, or cancels or reinstates the appointment."""
         is_off, was_off = (status == Status.CANCELLED for status in (self.status, self.original["status"]))
-        return self.changes("doctor_id", "start_time") or is_off != was_off
+        return self.changes("patient_id", "doctor_id", "start_time") or is_off != was_off
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Tidy the texts and check each field by itself; a naive time must not be taken for clinic time."""

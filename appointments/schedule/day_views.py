@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django_htmx.http import HttpResponseClientRedirect
 
 from appointments.close_out.pending import unrecorded_count
+from appointments.detail.shown import panel_context
 from appointments.displaced.finder import unfinished_for
 from appointments.models import Appointment, may_see_names
 from appointments.navigation import FILTERS, schedule_url
@@ -78,6 +79,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     options = draw_doctor_options(shown.doctors, chosen=day_filters.doctor_id)
     context |= {"doctor_id": day_filters.doctor_id, "doctor_options": options}
     context |= {**_notices(request, now), **_navigation(day, filters)}
+    context |= panel_context(request, schedule=context["here"])
     return render(request, "appointments/schedule/schedule_day.html", context)
 
 

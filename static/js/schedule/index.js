@@ -3,6 +3,7 @@
 import "./clock.js";
 import "./dragging.js";
 import "./keys.js";
+import "./panel.js";
 import "./parts.js";
 import "./refresh.js";
 import { grid } from "./page.js";

@@ -21,6 +21,7 @@ export function replaceParts(html) {
   }
   schedule().dataset.etag = etag;
   restorePosition();
+  document.dispatchEvent(new Event("schedule:replaced"));
 }
 
 // The answer to a button replaces the schedule by htmx.

@@ -60,3 +60,4 @@ function wait() {
 
 wait();
 document.addEventListener("visibilitychange", refresh);
+document.addEventListener("schedule:ask", refresh); // something was changed here, beside the schedule

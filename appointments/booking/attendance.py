@@ -36,9 +36,7 @@ def attendance_of(patient: Patient, *, at: dt.datetime | None = None) -> Attenda
     Late is less than `LATE_CANCEL_HOURS` before the start, and only if the patient cancelled.
     """
     late_from = F("start_time") - settings.LATE_CANCEL_HOURS * HOUR
-    was_cancelled_late = Q(
-        status=Status.CANCELLED, cancelled_by=CancelledBy.PATIENT, cancelled_at__gt=late_from
-    )
+    was_cancelled_late = Q(status=Status.CANCELLED, cancelled_by=CancelledBy.PATIENT, cancelled_at__gt=late_from)
     outcomes = list(
         Appointment.objects.for_patient(patient.pk)
         .past(at=at or timezone.now())

@@ -545,6 +545,8 @@ def test_page_of_another_form_makes_no_more_queries_while_one_waits(
 
 TYPED = {
     "appointments:appointment_book": {"reason": "Sore knee", "notes": "Ground floor", "booking_key": KEY},
+    "appointments:appointment_detail": {"reason": "Sore knee", "notes": "Ground floor"},
+    "appointments:appointment_patient": {"exchange_reason": "Same name"},
     "appointments:appointment_move": {"move_reason": "Patient asked", "time": "15:00"},
     "appointments:appointment_cancel": {"cancelled_by": "clinic", "cancel_reason": "Sore knee"},
     "appointments:schedule_change_detail": {"cancel_reason": "Sore knee"},
@@ -569,6 +571,8 @@ def addresses():
     change = open_schedule_change([appointment], cause="Leave", by=None)
     return {
         "appointments:appointment_book": BOOK,
+        "appointments:appointment_detail": appointment.get_absolute_url(),
+        "appointments:appointment_patient": f"/appointments/{appointment.pk}/patient/",
         "appointments:appointment_move": f"/appointments/{appointment.pk}/move/",
         "appointments:appointment_cancel": f"/appointments/{appointment.pk}/cancel/",
         "appointments:schedule_change_detail": change.get_absolute_url(),

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
+from appointments.detail.shown import panel_context
 from appointments.navigation import week_url
 from appointments.schedule.blocks import Viewer
 from appointments.schedule.day_views import picked_date
@@ -42,7 +43,8 @@ def doctor_week(request: StaffRequest, pk: int, day: dt.date) -> HttpResponse:
         return refreshed(drawn, versions)
     options = draw_doctor_options(week.doctors, chosen=pk)
     context = {"doctor_options": options, "week": week, "here": here, "drawn": drawn, "moving": None, "day": day}
-    return render(request, "appointments/schedule/doctor_week.html", context | _navigation(week))
+    context |= panel_context(request, schedule=here) | _navigation(week)
+    return render(request, "appointments/schedule/doctor_week.html", context)
 
 
 def _navigation(week: Week) -> dict[str, Any]:

@@ -33,12 +33,8 @@ function setReturnAddress() {
 }
 
 function mark() {
-  for (const block of document.querySelectorAll("#day .is-open")) {
-    block.classList.remove("is-open");
-    block.querySelector(".open").removeAttribute("aria-current");
-  }
+  for (const link of document.querySelectorAll("#day .open[aria-current]")) link.removeAttribute("aria-current");
   const block = blockOf(openId());
-  block?.classList.add("is-open");
   block?.querySelector(".open").setAttribute("aria-current", "true");
   schedule().inert = NARROW.matches && !panel().hidden; // hidden behind the panel
   shownVersion = versionOf(block);
@@ -158,10 +154,9 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (isOurs(event) && isDirty()) event.detail.shouldSwap = false;
 });
 document.addEventListener("htmx:beforeSwap", beforeReplacing);
-document.addEventListener("htmx:oobAfterSwap", (event) => { if (isOurs(event)) afterReplacing(); });
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (isOurs(event)) afterReplacing();
-  else if (event.detail.target.id === "day") mark();
+  if (event.target.id === ID) afterReplacing();
+  else if (event.target === schedule()) mark();
 });
 
 // What was saved in the panel shows in the schedule at once.

@@ -29,7 +29,8 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id === "day") rememberPosition();
 });
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id !== "day") return;
+  // An answer that also brings the panel fires this for both, with the same `detail`.
+  if (event.detail.target.id !== "day" || event.target !== schedule()) return;
   begin(schedule());
   restorePosition();
 });

@@ -1,6 +1,6 @@
 import re
 
-_DIALLED = re.compile(r"\+?[\d\s().\u2010-\u2015/-]+")
+_DIALLED = re.compile(r"\(?\+?[\d\s().\u2010-\u2015/-]+")
 
 
 def tel_url(number: str) -> str:

@@ -6,6 +6,7 @@ import "./keys.js";
 import "./panel.js";
 import "./parts.js";
 import "./refresh.js";
+import "./resizing.js";
 import { grid } from "./page.js";
 import { firstStop, makeTabStop } from "./stops.js";
 

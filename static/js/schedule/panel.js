@@ -12,10 +12,9 @@ const openId = () => panel().dataset.appointment ?? "";
 const blockOf = (id) => document.getElementById(`v${id}`);
 const isDirty = () => [...panel().querySelectorAll("#details [name]")].some((field) => field.value !== field.defaultValue);
 
-// The version by which to see whether an open appointment has changed.
-const versionOf = (block) => block?.dataset.version ?? block?.querySelector("[name=version]")?.value ?? block?.className;
+// Undefined for an appointment with which the user can do nothing.
+const versionOf = (block) => block?.dataset.version ?? block?.querySelector("[name=version]")?.value;
 
-let shownVersion = ""; // of the block when the panel was loaded
 let opener = null; // what had the focus before
 let before = null; // the focus in the panel while it is replaced
 
@@ -37,7 +36,6 @@ function mark() {
   const block = blockOf(openId());
   block?.querySelector(".open").setAttribute("aria-current", "true");
   schedule().inert = NARROW.matches && !panel().hidden; // hidden behind the panel
-  shownVersion = versionOf(block);
 }
 
 async function load(id, { isQuiet = false } = {}) {
@@ -167,7 +165,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 // A colleague may have changed the appointment that is open.
 document.addEventListener("schedule:replaced", () => {
   const version = versionOf(blockOf(openId()));
-  if (openId() && version !== shownVersion && !isDirty()) load(openId(), { isQuiet: true });
+  if (version && version !== panel().dataset.version && !isDirty()) load(openId(), { isQuiet: true });
   else mark();
 });
 

@@ -138,6 +138,34 @@ def test_cancel(desk, clinic, hands):
     assert hands.clicks == clicks_of("Cancel, with reason and by whom")
 
 
+def test_change_the_reason(desk, clinic, hands):
+    desk.goto("/")
+
+    hands.click(block(desk, clinic.booked).get_by_role("link"))
+    hands.click(desk.get_by_label("Reason"))
+    desk.keyboard.press("Control+a")
+    hands.type("Second opinion")
+    desk.keyboard.press("Enter")
+
+    expect(desk.locator("#messages")).to_contain_text("reason saved")
+    assert hands.clicks == clicks_of("Change the reason")
+
+
+def test_another_length(desk, clinic, hands):
+    desk.goto("/")
+    box = block(desk, clinic.due).bounding_box()
+    edge = box["x"] + box["width"] / 3, box["y"] + box["height"] - 3
+
+    desk.mouse.move(*edge)
+    desk.mouse.down()
+    desk.mouse.move(edge[0], edge[1] + 30, steps=3)
+    desk.mouse.up()
+    hands.clicks += 1
+
+    expect(desk.locator("#messages")).to_contain_text("now 45 minutes long")
+    assert hands.clicks == clicks_of("Another length")
+
+
 def test_walk_in(desk, clinic, hands):
     desk.goto("/patients/")
     desk.get_by_label("Find patient").focus()
@@ -204,6 +232,29 @@ def test_action_by_key(desk, clinic, hands, task, key, name, status):
     assert_status(desk, appointment, status)
     expect(block(desk, appointment).get_by_role("link")).to_be_focused()
     assert hands.keys == keys_of(task)
+
+
+def test_change_the_reason_by_keys(desk, clinic, hands):
+    desk.goto("/")
+    block(desk, clinic.booked).get_by_role("link").focus()
+
+    hands.press("e")
+    expect(desk.get_by_label("Reason")).to_be_focused()
+    hands.type("Second opinion")
+    hands.press("Enter")
+
+    expect(desk.locator("#messages")).to_contain_text("reason saved")
+    assert hands.keys == keys_of("Change the reason")
+
+
+def test_another_length_by_key(desk, clinic, hands):
+    desk.goto("/")
+    block(desk, clinic.due).get_by_role("link").focus()
+
+    hands.press("+")
+
+    expect(desk.locator("#messages")).to_contain_text("now 35 minutes long")
+    assert hands.keys == keys_of("Another length")
 
 
 def test_book_a_known_patient_by_keys(desk, clinic, hands):

@@ -101,7 +101,7 @@ def toolbar_of(shown: Day, filters: Filters, day_filters: DayFilters, remembered
         "date_fields": list(filters.items()),
         "doctor_menu": _draw_doctor_menu(shown, filters, day_filters, remembered.get(OWN, "")),
         "doctors_label": _doctors_label(shown, day_filters),
-        "one_doctor_id": day_filters.doctor_ids[0] if len(day_filters.doctor_ids) == 1 else None,
+        "export_query": _export_query(day, day_filters),
         **_view_links(day, filters),
         **_day_links(day, filters),
     }
@@ -126,6 +126,12 @@ def _day_links(day: dt.date, filters: Filters) -> dict[str, str]:
         "print_query": urlencode([("now", "1"), *print_filters], safe=","),
         "not_moving_url": schedule_url(day, filters | {"move": ""}),
     }
+
+
+def _export_query(day: dt.date, day_filters: DayFilters) -> str:
+    """Return what the export form starts with: it takes one doctor or all."""
+    doctor = {"doctor": day_filters.doctor_ids[0]} if len(day_filters.doctor_ids) == 1 else {}
+    return urlencode({"first": day.isoformat(), **doctor})
 
 
 def _shifted_url(day: dt.date, filters: Filters, *, days: int) -> str:

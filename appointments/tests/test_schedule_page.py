@@ -192,7 +192,9 @@ def test_filter_by_doctor_shows_that_doctor(at_desk, okafor, lindgren):
 
     assert shown_doctors(response) == ["Dr Okafor"]
     assert "Rash" not in response.content.decode()
-    ticked = [attrs["value"] for tag, attrs in elements(response) if tag == "input" and "checked" in attrs]
+    ticked = [
+        attrs["value"] for _tag, attrs in elements(response) if attrs.get("name") == "doctor" and "checked" in attrs
+    ]
     assert ticked == [str(okafor.pk)]
 
 

@@ -28,7 +28,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id === "day") rememberPosition();
 });
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id !== "day") return;
+  if (event.target.id !== "day") return; // it is sent for each element that the answer replaces
   begin(schedule());
   restorePosition();
 });

@@ -247,6 +247,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 _COOKIE_PREFIX = "__Host-" if USE_HTTPS else ""
 SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}session"
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrf"
+VIEW_COOKIE_NAME = f"{_COOKIE_PREFIX}view"  # appointments.schedule.remembered sets it like a session's
 DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}device"  # clinic.accounts.known_devices sets it like a session's
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

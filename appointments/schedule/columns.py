@@ -52,6 +52,22 @@ class FreeTime(NamedTuple):
     unavailable: list[UnavailableBlock]
 
 
+class Load(NamedTuple):
+    """The minutes that a doctor offers on a day, and how many of them are booked."""
+
+    booked: int
+    offered: int
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.booked // self.offered
+
+    @property
+    def step(self) -> int:
+        """The number of the class that draws it in schedule/grid.css, one for each 5 %: only a full day is full."""
+        return self.percent // 5
+
+
 @dataclass(frozen=True)
 class FreeTimeQuery:
     """Which free times to offer: those with room for `minutes` at which the patient is free, too.
@@ -151,10 +167,11 @@ class Column:
         return self.free[0] if self.free else None
 
     @property
-    def booked_share(self) -> int | None:
-        """How much of the hours is booked, in percent; None on a day without any."""
-        booked = shared(self.hours, _blocked_spans(self.rows))
-        return 100 * minutes_of(booked) // minutes_of(self.hours) if self.hours else None
+    def load(self) -> Load | None:
+        """How much of the hours is booked; None on a day without any."""
+        if not self.hours:
+            return None
+        return Load(minutes_of(shared(self.hours, _blocked_spans(self.rows))), minutes_of(self.hours))
 
 
 class ColumnBuilder:

@@ -68,10 +68,6 @@ class Day:
     def now(self) -> Mark | None:
         return self.grid.mark_at(self.at)
 
-    @property
-    def specializations(self) -> list[str]:
-        return sorted({doctor.specialization for doctor in self.doctors})
-
     def tab(self, name: str) -> list[Block]:
         """Return the appointments of one of `TABS`; for any other name, all."""
         statuses = TABS.get(name)
@@ -84,16 +80,18 @@ class Day:
 
 @dataclass(frozen=True)
 class DayFilters:
-    """Which doctors' columns of a day to show: all, one, or those with one specialization."""
+    """Which doctors' columns of a day to show: all, or some of them, or those with one specialization."""
 
-    doctor_id: int | None = None
+    doctor_ids: tuple[int, ...] = ()  # none means all
     specialization: str = ""
 
     def suits(self, doctor: Doctor) -> bool:
         return self._suits(doctor.pk, doctor.specialization)
 
     def _suits(self, doctor_id: int, specialization: str) -> bool:
-        return self.doctor_id in (None, doctor_id) and self.specialization in ("", specialization)
+        if self.doctor_ids and doctor_id not in self.doctor_ids:
+            return False
+        return self.specialization in ("", specialization)
 
     def versions(self, day: dt.date, viewer: Viewer, *, moving: Appointment | None, at: dt.datetime) -> Versions:
         """Return the versions of what is shown. One query."""
@@ -111,12 +109,12 @@ class DayFilters:
         if moving is None:
             return day_versions([row for row in rows if self._suits(row[0], row[-2])], viewer, at=at)
         # The patient may be booked with any doctor.
-        return day_versions(rows, viewer, at=at, more=(self.doctor_id, self.specialization, moving.version))
+        return day_versions(rows, viewer, at=at, more=(self.doctor_ids, self.specialization, moving.version))
 
     def appointments(self) -> AppointmentQuerySet:
         found = Appointment.objects.all()
-        if self.doctor_id is not None:
-            found = found.for_doctor(self.doctor_id)
+        if self.doctor_ids:
+            found = found.filter(doctor__in=self.doctor_ids)
         return found.filter(doctor__specialization=self.specialization) if self.specialization else found
 
 
@@ -132,7 +130,7 @@ def day_view(
     shows_names: bool = False,
     at: dt.datetime | None = None,
 ) -> Day:
-    """Return what a user sees of a day, for all doctors, one, or one specialization.
+    """Return what a user sees of a day, for all doctors, some, or one specialization.
 
     The user's own column comes first, the others in order of the doctors' names. `shows_names` is for emergency access.
     Two queries, and three more for doctors whose hours are not kept in memory.

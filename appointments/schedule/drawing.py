@@ -16,7 +16,6 @@ from appointments.schedule.columns import Column
 from appointments.schedule.day import Day
 from appointments.schedule.keeping import keep
 from appointments.schedule.week import Week
-from appointments.statuses import Status
 from clinic.html.drawing import draw
 from doctors.models import Doctor
 
@@ -114,10 +113,10 @@ def draw_day(day: Day, *, moving: Appointment | None, is_list: bool, listed: lis
     return draw(f"{TEMPLATES}/_day.jinja", day=day, columns=columns, **context)
 
 
-def draw_parts(columns: Iterable[Column], *, counts: list[tuple[Status, int]], etag: str) -> SafeString:
+def draw_parts(columns: Iterable[Column], *, chips: Iterable[Any], etag: str) -> SafeString:
     """Return what has changed in a page that shows all other columns already: elements to be replaced by their ids."""
     template = f"{TEMPLATES}/_day_parts.jinja"
-    return draw(template, columns=_draw_columns(columns), counts=counts, etag=etag, moving=None)
+    return draw(template, columns=_draw_columns(columns), chips=chips, etag=etag, moving=None)
 
 
 def draw_week(week: Week, **context: Any) -> SafeString:

@@ -239,7 +239,7 @@ def test_closed_day_is_marked_in_every_column(okafor, receptionist):
     ]
     assert column.unavailable[0].span == ""
     assert column.free == []
-    assert column.booked_share is None
+    assert column.load is None
 
 
 def test_day_spans_the_earliest_to_the_latest_hours(okafor, receptionist):
@@ -261,7 +261,7 @@ def test_column_head_shows_how_much_is_booked(okafor, receptionist, isolated):
         with isolated(status=status, share=share):
             AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60, status=status)
 
-            assert column_of(WEDNESDAY, receptionist)[1].booked_share == share
+            assert column_of(WEDNESDAY, receptionist)[1].load.percent == share
 
 
 def test_own_column_comes_first(okafor, doctor_user):

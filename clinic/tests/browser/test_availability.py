@@ -69,8 +69,9 @@ def test_receptionist_opens_the_worklist_and_ticks_informed_patients(admins_page
     enter_leave(admins_page, Hands(admins_page), full_day)
 
     desk.goto("/")
-    expect(desk.get_by_text("Dr Sara Nunes on leave")).to_be_visible()
-    desk.get_by_role("link", name="Open the list").click()
+    link = desk.get_by_role("link", name="16 to rebook")
+    assert "Dr Sara Nunes on leave" in link.get_attribute("title")
+    link.click()
     desk.get_by_role("button", name="Move Rui Alves a to Thu 26 Nov 2026").click()
     expect(desk.get_by_text("1 moved.")).to_be_visible()
     desk.get_by_role("checkbox", name="Informed: Rui Alves a").click()

@@ -476,8 +476,8 @@ def test_focus_stays_on_a_button_when_another_user_changes_the_day(desk, clinic,
 def test_specialization_chosen_after_a_doctor_shows_all_its_doctors(desk, clinic):
     desk.goto(f"/schedule/?doctor={clinic.doctors.okafor.pk}")
 
-    desk.get_by_label("Specialization").select_option("Cardiology")
-    desk.get_by_role("button", name="Show").click()
+    desk.locator(".tools summary").first.click()
+    desk.get_by_role("button", name="Cardiology").click()
 
     expect(desk.get_by_role("region", name="Dr Ingrid Lindqvist")).to_be_visible()
     expect(desk.get_by_role("region", name="Dr James Okafor")).to_have_count(0)

@@ -29,8 +29,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id === "day") rememberPosition();
 });
 document.addEventListener("htmx:afterSwap", (event) => {
-  // An answer that also brings the panel fires this for both, with the same `detail`.
-  if (event.detail.target.id !== "day" || event.target !== schedule()) return;
+  if (event.target.id !== "day") return; // it is sent for each element that the answer replaces
   begin(schedule());
   restorePosition();
 });

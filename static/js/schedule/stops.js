@@ -19,7 +19,7 @@ export function makeTabStop(current) {
   }
 }
 
-function moveTo(stop) {
+export function moveTo(stop) {
   if (!stop) return;
   makeTabStop(stop);
   stop.focus();

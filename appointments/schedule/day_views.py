@@ -13,6 +13,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django_htmx.http import HttpResponseClientRedirect
 
+from appointments.bulk.refusals import take_refusals
+from appointments.bulk.views import bulk_bar
 from appointments.close_out.pending import unrecorded_count
 from appointments.displaced.finder import unfinished_for
 from appointments.models import Appointment, may_see_names
@@ -77,7 +79,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     context |= {"day": shown, "drawn": drawn, "moving": moving}
     options = draw_doctor_options(shown.doctors, chosen=day_filters.doctor_id)
     context |= {"doctor_id": day_filters.doctor_id, "doctor_options": options}
-    context |= {**_notices(request, now), **_navigation(day, filters)}
+    context |= {**_notices(request, now), **_navigation(day, filters), **bulk_bar(request.user)}
     return render(request, "appointments/schedule/schedule_day.html", context)
 
 
@@ -120,7 +122,7 @@ def _cannot_move(request: StaffRequest, day: dt.date, filters: dict[str, str]) -
 def _day_context(request: StaffRequest, shown: Day, filters: dict[str, str], now: dt.datetime) -> dict[str, Any]:
     """Return the context of the part of the page that refreshes."""
     is_today = shown.date == clinic_time.today(at=now)
-    tab = filters.get("tab") or ("remaining" if is_today else "all")
+    tab = filters.get("tab") or "all"
     is_list = filters.get("layout") == "list"
     return {
         "here": schedule_url(shown.date, filters),
@@ -130,6 +132,7 @@ def _day_context(request: StaffRequest, shown: Day, filters: dict[str, str], now
         if is_list
         else [],
         "listed": shown.tab(tab) if is_list else [],
+        "refusals": take_refusals(request) if is_list and not ShownPage(request).is_refresh else {},
         "is_filtered": "doctor" in filters or "specialization" in filters,
         "all_doctors_url": schedule_url(shown.date, {}),
         "add_doctor_url": reverse("admin:doctors_doctor_add") if request.user.has_perm("doctors.add_doctor") else "",

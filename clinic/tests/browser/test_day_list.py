@@ -1,5 +1,7 @@
 """The day as a list: rows and cards, and outcomes for all ticked appointments, with and without JavaScript."""
 
+import datetime as dt
+
 import pytest
 from playwright.sync_api import expect
 
@@ -11,6 +13,7 @@ from clinic.tests.browser.scene import at
 from patients.tests.factories import PatientFactory
 
 LIST = "/schedule/?layout=list"
+QUARTER = dt.timedelta(minutes=15)
 LONG_NAMES = [("Conceição", "de Vasconcelos-Albuquerque"), ("Ayọdélé", "Olúfúnkẹ́"), ("Wolfeschlegelsteinhausen", "Ng")]
 
 # Words of the list that are broken: a word whose letters do not stand on one line.
@@ -73,6 +76,10 @@ def test_list_breaks_no_word_at_any_width(desk, clinic, width):
     assert desk.evaluate(BROKEN_WORDS) == []
     assert_no_sideways_scroll(desk)
     assert_accessible(desk)
+    tick(desk, clinic.booked).check()
+    desk.locator("#bulk summary").click()
+    assert_no_sideways_scroll(desk)
+    assert_accessible(desk)
 
 
 def test_rows_are_40_pixels_high_on_a_wide_screen_and_cards_below(desk, clinic):
@@ -87,10 +94,9 @@ def test_rows_are_40_pixels_high_on_a_wide_screen_and_cards_below(desk, clinic):
 
 
 def test_list_stays_where_it_is_scrolled_to(desk, clinic):
-    for number in range(30):
-        AppointmentFactory(
-            doctor=clinic.doctors.lindqvist, start_time=at(f"{11 + number // 6}:{number % 6}0"), duration_minutes=10
-        )
+    for quarter in range(28):
+        time = at("11:00") + quarter * QUARTER
+        AppointmentFactory(doctor=clinic.doctors.lindqvist, start_time=time, duration_minutes=15)
     desk.goto(LIST)
     desk.mouse.wheel(0, 500)
     desk.wait_for_function("scrollY > 300")
@@ -159,7 +165,7 @@ def test_appointments_are_cancelled_with_one_reason(desk, clinic):
     for each in (clinic.booked, clinic.due):
         tick(desk, each).check()
     desk.locator("#bulk summary").click()
-    desk.get_by_label("The clinic cancels").check()
+    desk.get_by_role("radio", name="The clinic cancels").check()
     desk.get_by_label("Reason", exact=True).fill("Water pipe burst")
 
     desk.get_by_role("button", name="Cancel them").click()
@@ -181,7 +187,7 @@ def test_reason_that_is_missing_is_asked_for(desk, clinic):
     desk.get_by_role("button", name="Cancel them").click()
 
     assert statuses(clinic.booked) == ["booked"]
-    expect(desk.get_by_label("The patient cancels")).to_be_focused()
+    expect(desk.get_by_role("radio", name="The patient cancels")).to_be_focused()
     assert_accessible(desk)
 
 

@@ -35,6 +35,8 @@ def _with_query(url: str, more: dict[str, str]) -> str:
     parts = urlsplit(url)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name != "open"]
     return parts._replace(query=urlencode([*query, *more.items()]), fragment="").geturl()
+
+
 def choice_url(day: dt.date, filters: dict[str, str], choice: str) -> str:
     """Return the address that leads to a day with these filters, and remembers a choice among them for the user."""
     return schedule_url(None, {"date": day.isoformat(), **filters, "remember": choice})

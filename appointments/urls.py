@@ -4,6 +4,7 @@ from django.urls import path
 
 from appointments.availability import views as free_views
 from appointments.booking import views as booking_views
+from appointments.bulk import views as bulk_views
 from appointments.calendar_feed import views as calendar_views
 from appointments.close_out import views as close_out_views
 from appointments.detail import move_views, status_views, views
@@ -26,6 +27,7 @@ urlpatterns = [
     path("appointments/book/", booking_views.appointment_book, name="appointment_book"),
     path("appointments/export/", export_views.appointment_export, name="appointment_export"),
     path("appointments/free/", free_views.free_times, name="free_times"),
+    path("appointments/bulk/", bulk_views.appointment_bulk, name="appointment_bulk"),
     path("appointments/close-out/", close_out_views.close_out, name="close_out"),
     path("appointments/impacts/", displaced_views.schedule_change_list, name="schedule_change_list"),
     path("appointments/impacts/<int:pk>/", displaced_views.schedule_change_detail, name="schedule_change_detail"),

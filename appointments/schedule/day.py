@@ -30,7 +30,8 @@ from doctors.models import Doctor
 # The tabs of the list layout.
 TABS = {
     "remaining": frozenset({Status.BOOKED}),
-    "arrived": frozenset({Status.ARRIVED, Status.IN_CONSULTATION}),
+    "arrived": frozenset({Status.ARRIVED}),
+    "in_consultation": frozenset({Status.IN_CONSULTATION}),
     "done": frozenset({Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED}),
 }
 

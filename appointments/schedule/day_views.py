@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django_htmx.http import HttpResponseClientRedirect
 
+from appointments.bulk.refusals import take_refusals
+from appointments.bulk.views import bulk_bar
 from appointments.close_out.pending import unrecorded_count
 from appointments.detail.shown import panel_context
 from appointments.displaced.finder import unfinished_for
@@ -105,7 +107,7 @@ def _show_day(request: StaffRequest, day: dt.date, filters: Filters, day_filters
         return refreshed(counts + drawn, shown.versions)
     context |= {"day": shown, "drawn": drawn, "moving": moving, "counts": counts}
     context |= {**_notices(request, now), **toolbar_of(shown, filters, day_filters, remembered_view(request))}
-    context |= panel_context(request, schedule=context["here"])
+    context |= {**bulk_bar(request.user), **panel_context(request, schedule=context["here"])}
     return render(request, "appointments/schedule/schedule_day.html", context)
 
 
@@ -179,8 +181,7 @@ def _day_context(request: StaffRequest, shown: Day, filters: Filters, now: dt.da
     is_today = shown.date == clinic_time.today(at=now)
     status = filters.get("status", "")
     is_list = filters.get("layout") == LIST
-    default_tab = "remaining" if is_list and is_today else "all"
-    tab = "" if status else filters.get("tab", default_tab)
+    tab = "" if status else filters.get("tab") or "all"
     return {
         "here": schedule_url(shown.date, filters),
         "is_list": is_list,
@@ -193,6 +194,7 @@ def _day_context(request: StaffRequest, shown: Day, filters: Filters, now: dt.da
         if is_list
         else [],
         "listed": [block for block in shown.tab(tab) if status in ("", block.status)] if is_list else [],
+        "refusals": take_refusals(request) if is_list and not ShownPage(request).is_refresh else {},
         "is_filtered": "doctor" in filters or "specialization" in filters,
         "all_doctors_url": schedule_url(shown.date, {}),
         "add_doctor_url": reverse("admin:doctors_doctor_add") if request.user.has_perm("doctors.add_doctor") else "",

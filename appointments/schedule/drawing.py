@@ -15,7 +15,9 @@ from appointments.schedule.blocks import Block, Remarks
 from appointments.schedule.columns import Column
 from appointments.schedule.day import Day
 from appointments.schedule.keeping import keep
+from appointments.schedule.list_groups import ListGroup, groups_of
 from appointments.schedule.week import Week
+from clinic.core.phone_numbers import tel_url
 from clinic.html.drawing import draw
 from doctors.models import Doctor
 
@@ -55,6 +57,36 @@ class DrawnColumn(NamedTuple):
     column: Column
     background: Background
     blocks: list[DrawnBlock]
+
+
+class DrawnRow(NamedTuple):
+    """An appointment in the list. `refusal` is why a bulk action was refused; None keeps it unticked."""
+
+    block: DrawnBlock
+    tel_url: str
+    can_tick: bool
+    refusal: str | None
+
+
+class DrawnGroup(NamedTuple):
+    group: ListGroup
+    rows: list[DrawnRow]
+
+
+class DrawnList(NamedTuple):
+    """The groups of the list, and which of its columns are not empty. `elsewhere` are refusals of rows not in it."""
+
+    groups: list[DrawnGroup]
+    has_ticks: bool
+    has_reasons: bool
+    has_phones: bool
+    has_buttons: bool
+    elsewhere: list[tuple[int, str, str]]  # id, address, message
+
+    @property
+    def columns(self) -> int:
+        """How many columns there are beside the one of ticks."""
+        return 4 + self.has_reasons + self.has_phones + self.has_buttons
 
 
 def _drawn_block(block: Block) -> DrawnBlock:
@@ -106,10 +138,44 @@ def _since(remarks: Remarks) -> tuple[int, str] | None:
     return (remarks.minutes_late, f"late {remarks.minutes_late} min") if remarks.minutes_late else None
 
 
-def draw_day(day: Day, *, moving: Appointment | None, is_list: bool, listed: list[Block], **context: Any) -> SafeString:
+def _drawn_list(day: Day, listed: list[Block], refusals: dict[int, str]) -> DrawnList:
+    """Return the list; `refusals` are messages by the ids of appointments, which stay ticked."""
+    url_of = urls_by_id("appointments:appointment_detail")
+    shown = {block.pk for block in listed}
+    groups = groups_of(day, listed)
+    return DrawnList(
+        groups=[DrawnGroup(group, [_drawn_row(block, refusals) for block in group.blocks]) for group in groups],
+        has_ticks=any(_can_tick(block.buttons) for block in listed),
+        has_reasons=any(block.patient.reason for block in listed),
+        has_phones=any(block.patient.phone for block in listed),
+        has_buttons=any(block.buttons.actions or block.buttons.can_undo for block in listed),
+        elsewhere=[(pk, url_of(pk), message) for pk, message in refusals.items() if message and pk not in shown],
+    )
+
+
+def _drawn_row(block: Block, refusals: dict[int, str]) -> DrawnRow:
+    return DrawnRow(_drawn_block(block), tel_url(block.patient.phone), _can_tick(block.buttons), refusals.get(block.pk))
+
+
+@lru_cache(maxsize=1024)
+def _can_tick(buttons: Buttons) -> bool:
+    """Return whether a bulk action may apply, now or when its time has passed."""
+    return buttons.can_change or any(action.name in {"attended", "no_show"} for action in buttons.actions)
+
+
+def draw_day(
+    day: Day,
+    *,
+    moving: Appointment | None,
+    is_list: bool,
+    listed: list[Block],
+    refusals: dict[int, str],
+    **context: Any,
+) -> SafeString:
     """Return the part of the page that its refresh replaces."""
     columns = [] if is_list else _draw_columns(day.columns, is_moving=moving is not None)
-    context |= {"moving": moving and moving.pk, "is_list": is_list, "blocks": list(map(_drawn_block, listed))}
+    shown_list = _drawn_list(day, listed, refusals) if is_list else None
+    context |= {"moving": moving and moving.pk, "is_list": is_list, "list": shown_list}
     return draw(f"{TEMPLATES}/_day.jinja", day=day, columns=columns, **context)
 
 

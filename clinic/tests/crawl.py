@@ -106,6 +106,7 @@ TABLE = {
     "appointments:free_times": page("/appointments/free/", get=STAFF),
     "appointments:appointment_book": page("/appointments/book/", get=DESK, post=DESK),
     "appointments:appointment_export": page("/appointments/export/", get={MANAGER, ADMINISTRATOR}),
+    "appointments:appointment_bulk": page("/appointments/bulk/", post={*DESK, DOCTOR}),
     "appointments:close_out": page("/appointments/close-out/", get={*DESK, DOCTOR}),
     "appointments:schedule_change_list": page("/appointments/impacts/", get=DESK),
     "appointments:schedule_change_detail": page("/appointments/impacts/{worklist}/", get=DESK, post=DESK),

@@ -62,6 +62,7 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:calendar_feed": {"GET": PUBLIC},
     "appointments:free_times": {"GET": ("appointments.view_schedule",)},
     "appointments:appointment_book": {"GET": _BOOK, "POST": _BOOK},
+    "appointments:appointment_bulk": {"POST": (*_ARRIVE, *_CHANGE)},
     "appointments:close_out": {"GET": _ARRIVE},
     "appointments:schedule_change_list": {"GET": _CHANGE},
     "appointments:schedule_change_detail": {"GET": _CHANGE, "POST": _CHANGE},

@@ -1,5 +1,6 @@
 """Frequent tasks take no more clicks and keys than documented in docs/front-desk.md."""
 
+import datetime as dt
 import re
 
 import pytest
@@ -7,9 +8,12 @@ from playwright.sync_api import expect
 
 from appointments.models import Appointment
 from appointments.statuses import Status
+from appointments.tests.factories import AppointmentFactory
 from clinic.tests.browser.counted import clicks_of, keys_of
 from clinic.tests.browser.hands import Hands
 from clinic.tests.browser.scene import TOMORROW, at
+
+QUARTER = dt.timedelta(minutes=15)
 
 
 @pytest.fixture
@@ -209,6 +213,23 @@ def test_close_out_a_past_appointment(desk, clinic, hands):
 
     expect(desk.locator("#messages")).to_contain_text("István Kovács: completed")
     assert hands.clicks == clicks_of("Close out a past appointment")
+
+
+def test_close_out_a_whole_list(desk, clinic, hands):
+    okafor = clinic.doctors.okafor
+    past = [
+        AppointmentFactory(doctor=okafor, start_time=at("06:00") + number * QUARTER, duration_minutes=15)
+        for number in range(11)
+    ]
+    desk.goto("/schedule/?layout=list")
+
+    hands.click(desk.get_by_label("Select all: No outcome yet"))
+    hands.click(desk.locator("#bulk").get_by_role("button", name="Attended"))
+
+    expect(desk.locator("#messages")).to_contain_text("12 marked as attended.")
+    for appointment in [*past, clinic.overdue]:
+        assert_status(desk, appointment, Status.COMPLETED)
+    assert hands.clicks == clicks_of("Close out a whole list of 12 as attended")
 
 
 # By keyboard

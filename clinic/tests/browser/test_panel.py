@@ -12,11 +12,15 @@ from clinic.tests.browser.scene import at
 POLL_MS = 13_000  # an open day asks for changes at least this often
 WINDOWS = [(390, 844), (768, 1024), (1366, 768), (1440, 900), (1920, 1080), (720, 450)]  # the last: 1440 at 200 % zoom
 
-# Counts the movement of what a user sees, from now on; the first half second after an input counts as well.
+# Collects from now on what moves on the page without having been replaced.
 WATCH_SHIFTS = """() => {
   window.shifts = [];
+  const text = ({ node, previousRect, currentRect }) => {
+    const [before, after] = [previousRect, currentRect].map(({ x, y, width, height }) => [x, y, width, height].join());
+    return `${node?.parentElement?.outerHTML.slice(0, 200)}: ${before} -> ${after}`;
+  };
   new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) window.shifts.push([entry.value, ...entry.sources.map((s) => `${s.node?.outerHTML?.slice(0, 90)} ${JSON.stringify(s.previousRect)} ${JSON.stringify(s.currentRect)}`)]);
+    for (const entry of list.getEntries()) window.shifts.push([entry.value, ...entry.sources.map(text)]);
   }).observe({ type: "layout-shift", buffered: false });
 }"""
 

@@ -129,7 +129,7 @@ def test_cancel(desk, clinic, hands):
     desk.goto("/")
 
     hands.click(block(desk, clinic.booked).get_by_role("link"))
-    hands.click(desk.get_by_role("link", name="Cancel"))
+    hands.click(desk.get_by_role("link", name="Cancel…"))
     hands.click(desk.get_by_role("button", name="Feels better"))
 
     expect(desk.locator("#messages")).to_contain_text("cancelled")

@@ -1,13 +1,17 @@
 """The panel of an appointment beside the schedule, and that nothing moves under the mouse."""
 
+import datetime as dt
 import re
 
 import pytest
 from playwright.sync_api import expect
 
 from appointments.booking import actions
+from appointments.models import Appointment
+from appointments.tests.factories import AppointmentFactory
 from clinic.tests.browser.checks import assert_accessible, assert_no_sideways_scroll
 from clinic.tests.browser.scene import at
+from doctors.tests.factories import DoctorFactory
 
 POLL_MS = 13_000  # an open day asks for changes at least this often
 WINDOWS = [(390, 844), (768, 1024), (1366, 768), (1440, 900), (1920, 1080), (720, 450)]  # the last: 1440 at 200 % zoom
@@ -290,3 +294,47 @@ def test_refused_length_is_said_and_the_block_is_as_before(desk, clinic):
     expect(desk.locator("#messages")).to_contain_text("Dr Ana Ferreira is booked 11:00–11:30")
     expect(block(desk, clinic.booked)).not_to_have_attribute("data-resizing", re.compile("."))
     assert block(desk, clinic.booked).bounding_box()["height"] == height
+
+
+# Every block of a full day
+
+LENGTHS = (15, 15, 20, 15, 30, 15, 45, 20, 15, 60)
+
+
+@pytest.fixture
+def full_day(clinic):
+    """A column without a minute between its appointments, from 8:00 on; it is ten o'clock."""
+    doctor, start, booked = DoctorFactory(full_name="Dr Full Day"), at("08:00"), []
+    for minutes in LENGTHS:
+        booked.append(AppointmentFactory(doctor=doctor, start_time=start, duration_minutes=minutes))
+        start += dt.timedelta(minutes=minutes)
+    return doctor, booked
+
+
+def states(doctor):
+    return dict(Appointment.objects.for_doctor(doctor.pk).values_list("pk", "version"))
+
+
+def test_click_acts_only_on_the_patient_under_the_pointer(desk, full_day):
+    doctor, booked = full_day
+    desk.goto(f"/schedule/2026-11-24/?doctor={doctor.pk}")
+
+    for appointment in booked:  # from top to bottom, as a hand moves down the column
+        block(desk, appointment).scroll_into_view_if_needed()
+        box = block(desk, appointment).bounding_box()
+        for across, down in [(0.1, 0.2), (0.5, 0.5), (0.95, 0.35), (0.95, 0.65), (0.1, 0.75)]:
+            before = states(doctor)
+            desk.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] * down, steps=3)
+            desk.mouse.click(box["x"] + box["width"] * across, box["y"] + box["height"] * down)
+            desk.wait_for_function(
+                "id => document.getElementById('appointment-panel').dataset.appointment === id"
+                " || document.querySelector('#messages')?.textContent.trim()",
+                arg=str(appointment.pk),
+            )
+            desk.wait_for_function("() => !document.querySelector('.htmx-request')")
+
+            changed = {pk for pk, version in states(doctor).items() if version != before[pk]}
+            assert changed <= {appointment.pk}
+            opened = panel(desk).get_attribute("data-appointment")
+            assert opened in (None, str(appointment.pk))
+        desk.goto(f"/schedule/2026-11-24/?doctor={doctor.pk}")

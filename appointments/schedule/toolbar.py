@@ -29,7 +29,7 @@ class Chip(NamedTuple):
     """A number of appointments, and the address that shows only these."""
 
     name: str  # the status, or `all`
-    count: int
+    number: int
     word: str
     url: str
     is_current: bool

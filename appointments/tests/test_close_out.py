@@ -148,7 +148,7 @@ def test_count_is_a_link_to_the_page(subtests):
             assert f'href="{URL}"' in page
 
 
-def test_banner_is_absent_without_open_appointments():
+def test_count_is_absent_without_open_appointments():
     assert link_to(pending.OpenCount(0)) == ""
 
 

@@ -34,7 +34,7 @@ from clinic.core import clinic_time
 from clinic.web.http import StaffRequest, parse_number, redirect_or_reload
 from doctors.models import Doctor
 
-# What an address may say beside the filters; it is not carried on to other days and pages.
+# What an address may say beside the filters: a tab of the list, and the appointment to move.
 _OF_THE_MOMENT = ("tab", "move")
 
 

@@ -29,7 +29,7 @@ class Chip(NamedTuple):
     """A number of appointments, and the address that shows only these."""
 
     name: str  # the status, or `all`
-    count: int
+    number: int
     word: str
     url: str
     is_current: bool
@@ -155,6 +155,7 @@ def _draw_doctor_menu(shown: Day, filters: Filters, day_filters: DayFilters, own
     fields = {"date": day.isoformat(), **filters, **_ALL_DOCTORS, "remember": "doctors"}
     return draw(
         f"{TEMPLATES}/_doctor_menu.jinja",
+        url=reverse("appointments:schedule_now"),
         groups=_doctor_groups(shown, day_filters),
         fields=[(name, value) for name, value in fields.items() if value],
         all_url=choice_url(day, filters | _ALL_DOCTORS, "doctors"),

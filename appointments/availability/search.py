@@ -240,12 +240,16 @@ def find_free(
     *,
     first_day: dt.date,
     days: int = LOOK_AHEAD_DAYS,
+    max_times: int | None = None,
     at: dt.datetime | None = None,
     load: LoadAvailability = load_availability,
 ) -> SlotSearchResult:
-    """Return the matching free times from `first_day` on, after `at` (default now). Four queries in all."""
+    """Return the matching free times from `first_day` on, after `at` (default now). Four queries in all.
+
+    With `max_times`, only so many of each doctor and day.
+    """
     finder = _Finder(search, doctors, first_day, days, at or timezone.now(), load)
-    return SlotSearchResult(list(finder.free_days()), finder.last_day, finder.later())
+    return SlotSearchResult(list(finder.free_days(max_times)), finder.last_day, finder.later())
 
 
 def find_first_free(
@@ -372,8 +376,8 @@ class _Finder:
         dates = _dates(self.first_day, self.last_day)
         return [day for day in dates if clinic_time.day_bounds(day)[1] > self.at]
 
-    def free_days(self) -> Iterator[FreeDay]:
-        return filter(None, map(self.free_day, self.dates()))
+    def free_days(self, max_times: int | None = None) -> Iterator[FreeDay]:
+        return filter(None, (self.free_day(day, max_times) for day in self.dates()))
 
     def later(self) -> dt.date:
         """Return the first date after those searched, within a week, on which there may be free times."""

@@ -33,3 +33,9 @@ def attendance_of(patient: Patient, *, at: dt.datetime | None = None) -> Attenda
         of_last=len(outcomes),
         next_appointment=appointments.open().upcoming(at=at).select_related("doctor").first(),
     )
+
+
+def last_doctor_id(patient_id: int) -> int | None:
+    """Return the doctor who saw the patient last, if it is known. One query."""
+    seen = Appointment.objects.for_patient(patient_id).filter(status=Status.COMPLETED).order_by("-start_time")
+    return seen.values_list("doctor_id", flat=True).first()

@@ -128,6 +128,7 @@ TABLE = {
     "appointments:appointment_complete": page("/appointments/{appointment}/complete/", post={ADMINISTRATOR, DOCTOR}),
     "appointments:appointment_attended": page("/appointments/{appointment}/attended/", post={*DESK, DOCTOR}),
     "appointments:appointment_undo": page("/appointments/{arrived}/undo/", post={*DESK, DOCTOR}),
+    "appointments:booking_undo": page("/appointments/{appointment}/undo-booking/", post=DESK),
     "patients:patient_search": page("/patients/", get=DESK, post=DESK),
     "patients:patient_register": page("/patients/new/", get=DESK, post=DESK),
     "patients:patient_detail": page("/patients/{patient}/", get={*DESK, DOCTOR}),

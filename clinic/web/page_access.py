@@ -76,6 +76,7 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:appointment_complete": {"POST": _TREAT},
     "appointments:appointment_attended": {"POST": _ARRIVE},
     "appointments:appointment_undo": {"POST": (*_ARRIVE, *_TREAT, *_CHANGE)},
+    "appointments:booking_undo": {"POST": _CHANGE},
     "appointments:appointment_export": {"GET": ("appointments.export_appointment",)},
     "patients:patient_search": {"GET": ("patients.view_patient",), "POST": ("patients.view_patient",)},
     "patients:patient_register": {"GET": ("patients.add_patient",), "POST": ("patients.add_patient",)},

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from appointments.availability.roster import Roster
-from appointments.availability.search import Slot, SlotSearch, first_working_day, parse_slot
+from appointments.availability.search import Slot, SlotSearch, parse_slot
 from appointments.booking import actions, registration
 from appointments.booking.attendance import attendance_of
 from appointments.booking.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
@@ -32,6 +32,7 @@ from clinic.html.undo_button import undo_button
 from clinic.models import AuditEntry, Event, User
 from clinic.web.denied_access import record_refused
 from clinic.web.http import StaffRequest, is_form_submission, parse_number, redirect_or_reload, sent_data
+from doctors.availability_loader import first_working_day
 from patients.forms import PatientForm, initial_from_query
 from patients.models import Patient
 from patients.querysets import MAX_FOUND

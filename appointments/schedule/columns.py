@@ -151,6 +151,11 @@ class Column:
         return self.free[0] if self.free else None
 
     @property
+    def offers_absence(self) -> bool:
+        """Whether the user may enter that the doctor, who works on this day, is away."""
+        return self.builder.offers_absence and bool(self.hours) and self.doctor.is_active
+
+    @property
     def booked_share(self) -> int | None:
         """How much of the hours is booked, in percent; None on a day without any."""
         booked = shared(self.hours, _blocked_spans(self.rows))
@@ -168,10 +173,12 @@ class ColumnBuilder:
         at: dt.datetime,
         query: FreeTimeQuery = ANY_TIME,
         patient_rows: Sequence[ColumnRow] = (),
+        offers_absence: bool = False,
     ) -> None:
         self.viewer, self.grid, self.at = viewer, grid, at
         self.query = query
         self.patient_rows = patient_rows
+        self.offers_absence = offers_absence
         self.block_builder = BlockBuilder(viewer, grid, at=at)
         self.book_url = reverse("appointments:appointment_book")
         self.now = grid.mark_at(at)

@@ -110,6 +110,8 @@ TABLE = {
     "appointments:schedule_change_list": page("/appointments/impacts/", get=DESK),
     "appointments:schedule_change_detail": page("/appointments/impacts/{worklist}/", get=DESK, post=DESK),
     "appointments:schedule_change_print": page("/appointments/impacts/{worklist}/print/", get=DESK),
+    "doctors:doctor_away": page("/doctors/{doctor}/away/", get=ADMIN, post=ADMIN),
+    "doctors:away_undo": page("/doctors/leave/{leave}/undo/", post=ADMIN),
     "doctors:leave_add": page("/doctors/{doctor}/leave/", get=ADMIN, post=ADMIN),
     "doctors:leave_edit": page("/doctors/leave/{leave}/", get=ADMIN, post=ADMIN),
     "doctors:hours_add": page("/doctors/{doctor}/hours/", get=ADMIN, post=ADMIN),

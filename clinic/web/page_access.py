@@ -88,6 +88,8 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "patients:patient_data": {"GET": ("patients.export_patient",)},
     "patients:patient_anonymise": _by("patients.anonymise_patient"),
     "patients:patient_retention": {"GET": ("patients.anonymise_patient",)},
+    "doctors:doctor_away": _by("doctors.enter_absence"),
+    "doctors:away_undo": {"POST": ("doctors.enter_absence",)},
     "doctors:leave_add": _by("doctors.add_leave"),
     "doctors:leave_edit": _by("doctors.change_leave"),
     "doctors:hours_add": _by("doctors.add_timetable"),

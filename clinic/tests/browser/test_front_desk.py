@@ -304,6 +304,28 @@ def test_times_that_no_longer_fit_cannot_be_taken(desk, clinic, answers_to):
     expect(slots.first).to_be_enabled()
 
 
+def test_walk_in_button_follows_the_doctor_chosen(desk, clinic):
+    desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
+    walk_in = desk.get_by_role("region", name="Walk-in")
+    expect(walk_in.get_by_role("button")).not_to_have_count(1)
+
+    desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")
+
+    expect(walk_in.get_by_role("button", name=re.compile("Walk-in now: Dr Ingrid Lindqvist \\d"))).to_be_visible()
+    expect(walk_in.get_by_role("button")).to_have_count(1)
+
+
+def test_undo_by_key_cancels_a_walk_in(desk, clinic):
+    desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
+    desk.get_by_role("button", name="Walk-in now").first.click()
+    assert_says(desk, "Walk-in: Łucja Woźniak")
+
+    desk.wait_for_load_state()  # keys work once their script is there
+    desk.keyboard.press("u")
+
+    assert_says(desk, "Łucja Woźniak: cancelled.")
+
+
 def test_walk_in_is_one_button(desk, clinic):
     desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
     desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")

@@ -354,6 +354,14 @@ def refuse_no_free_time(minutes: int, *, doctor_name: str = "") -> NoReturn:
     )
 
 
+def check_walk_in_doctor(specializations: int) -> None:
+    """Refuse a walk-in without a doctor where several specializations work: `walk_in_doctor`."""
+    if specializations > 1:
+        raise ValidationError(
+            _("Choose whom the patient is to see: a doctor or a specialization."), code="walk_in_doctor"
+        )
+
+
 def refuse_no_proposal() -> NoReturn:
     """Refuse to move an appointment for which no free time was found: `no_free_time`."""
     raise ValidationError(_("No free time was found in the next four weeks."), code="no_free_time")

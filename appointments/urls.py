@@ -44,4 +44,5 @@ urlpatterns = [
     path("appointments/<int:pk>/no-show/", status_views.appointment_no_show, name="appointment_no_show"),
     path("appointments/<int:pk>/attended/", status_views.appointment_attended, name="appointment_attended"),
     path("appointments/<int:pk>/undo/", status_views.appointment_undo, name="appointment_undo"),
+    path("appointments/<int:pk>/undo-booking/", status_views.booking_undo, name="booking_undo"),
 ]

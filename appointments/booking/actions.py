@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from appointments import rules
-from appointments.models import Appointment
+from appointments.models import Appointment, DisplacedAppointment
 from appointments.statuses import Status
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
@@ -205,6 +205,19 @@ def exchange_patient(
         current.reason_of_change = clean_line(reason)
 
     return _change(appointment, change, by=by, version=version)
+
+
+def put_back(displaced: DisplacedAppointment, *, by: "User | None", version: int | None = None) -> Appointment:
+    """Undo the move of a displaced appointment: its doctor may be away, so it has to be moved or cancelled again."""
+
+    def change(current: Appointment) -> None:
+        with at_field("start_time"):
+            rules.check_movable(current.status, old_start=current.start_time, new_start=displaced.start_time)
+        current.doctor, current.start_time = displaced.doctor, displaced.start_time
+        current.is_put_back = True
+        current.reason_of_change = _("The move was undone")
+
+    return _change(displaced.appointment, change, by=by, version=version)
 
 
 def cancel(

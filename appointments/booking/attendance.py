@@ -50,3 +50,9 @@ def next_appointment_of(patient: Patient, *, at: dt.datetime | None = None) -> A
     """Return the first open appointment that has not ended by `at`. One query."""
     coming = Appointment.objects.for_patient(patient.pk).open().upcoming(at=at)
     return coming.select_related("doctor").first()
+
+
+def last_doctor_id(patient_id: int) -> int | None:
+    """Return the doctor who saw the patient last, if it is known. One query."""
+    seen = Appointment.objects.for_patient(patient_id).filter(status=Status.COMPLETED).order_by("-start_time")
+    return seen.values_list("doctor_id", flat=True).first()

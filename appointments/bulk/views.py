@@ -25,9 +25,9 @@ from appointments.bulk.outcomes import (
 )
 from appointments.bulk.refusals import save_refusals
 from appointments.detail.buttons import buttons_of
-from appointments.detail.status_views import undo_button
 from appointments.models import Appointment
 from appointments.permissions import rights_to
+from clinic.html.undo_button import undo_button
 from clinic.web.http import StaffRequest
 from clinic.web.page_access import PAGES, is_open_to
 from clinic.web.return_url import return_url

@@ -24,12 +24,13 @@ from appointments.booking.forms import (
 )
 from appointments.booking.free_panel import free_panel
 from appointments.detail.history import history_of
-from appointments.detail.status_views import done_message, undo_button
+from appointments.detail.status_views import done_message
 from appointments.displaced.forms import CancelAllForm
 from appointments.models import Appointment
 from appointments.navigation import appointment_url, is_schedule_change_url, origin_url
 from appointments.permissions import appointment_for
 from appointments.statuses import MOVABLE, Status
+from clinic.html.undo_button import undo_button
 from clinic.models import AuditEntry, Event
 from clinic.web.http import StaffRequest, is_form_submission, redirect_or_reload, sent_data
 from doctors.availability_loader import load_doctor_availability

@@ -12,11 +12,12 @@ from django.utils.html import format_html
 from appointments.booking import actions as booking
 from appointments.detail.forms import DetailsForm, ExchangePatientForm
 from appointments.detail.shown import appointment_context, panel_addresses
-from appointments.detail.status_views import NO_VERSION, undo_button
+from appointments.detail.status_views import NO_VERSION
 from appointments.models import Appointment
 from appointments.navigation import origin_url, without_panel
 from appointments.permissions import appointment_for
 from appointments.statuses import MOVABLE
+from clinic.html.undo_button import undo_button
 from clinic.models import AuditEntry, Event
 from clinic.web.denied_access import record_refused
 from clinic.web.http import StaffRequest, parse_number, sent_data

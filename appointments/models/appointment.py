@@ -55,6 +55,9 @@ class Appointment(TrackedFields):
     # The reason for the change about to be saved. It belongs to the change, so the audit trail stores it.
     reason_of_change = ""
 
+    # Whether saving returns it to the time from which it was displaced, when the doctor may still be away.
+    is_put_back = False
+
     # Why a change of the doctor's availability displaces the appointment, set by `appointments.displaced.finder`.
     displaced_reasons: frozenset[str] = frozenset()
 

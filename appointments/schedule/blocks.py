@@ -59,12 +59,19 @@ class Viewer:
         self.sees_own_patients = "patients.view_own_patient" in permissions
         self.sees_leave_reasons = "doctors.view_leave" in permissions
         self.can_book = "appointments.add_appointment" in permissions
+        self.can_enter_absence = {"doctors.enter_absence", "patients.view_patient"} <= permissions
         self._rights = {is_own: rights_of(user, is_own=is_own) for is_own in (False, True)}
 
     @property
     def rights(self) -> tuple[Any, ...]:
         """Everything that decides what the user sees, as values to compare."""
-        seen = (self.sees_all_patients, self.sees_own_patients, self.sees_leave_reasons, self.can_book)
+        seen = (
+            self.sees_all_patients,
+            self.sees_own_patients,
+            self.sees_leave_reasons,
+            self.can_book,
+            self.can_enter_absence,
+        )
         return self.user.pk, *seen, *(sorted(self._rights[is_own]) for is_own in (False, True))
 
     def sees_patients_of(self, doctor: Doctor) -> bool:

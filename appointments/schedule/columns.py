@@ -173,6 +173,11 @@ class Column:
             return None
         return Load(minutes_of(shared(self.hours, _blocked_spans(self.rows))), minutes_of(self.hours))
 
+    @property
+    def offers_absence(self) -> bool:
+        """Whether the user may enter that the doctor, who works on this day, is away."""
+        return self.builder.offers_absence and bool(self.hours) and self.doctor.is_active
+
 
 class ColumnBuilder:
     """Builds the columns of one date for one user. `patient_rows` are the appointments of the query's patient."""
@@ -185,10 +190,12 @@ class ColumnBuilder:
         at: dt.datetime,
         query: FreeTimeQuery = ANY_TIME,
         patient_rows: Sequence[ColumnRow] = (),
+        offers_absence: bool = False,
     ) -> None:
         self.viewer, self.grid, self.at = viewer, grid, at
         self.query = query
         self.patient_rows = patient_rows
+        self.offers_absence = offers_absence
         self.block_builder = BlockBuilder(viewer, grid, at=at)
         self.book_url = reverse("appointments:appointment_book")
         self.now = grid.mark_at(at)

@@ -24,7 +24,7 @@ from appointments.schedule.versions import SHOWN_OF_DOCTOR, Versions, day_versio
 from appointments.statuses import Status
 from clinic.core import clinic_time
 from doctors.availability import Opening
-from doctors.availability_loader import load_availability
+from doctors.availability_loader import LOOK_AHEAD_DAYS, load_availability, working_day_after
 from doctors.models import Doctor
 
 # The tabs of the list layout.
@@ -161,7 +161,8 @@ def changed_columns(
     needed = _grid(day, doctors, rows, openings)
     if needed.start < grid.start or grid.end < needed.end:
         return None
-    builder = ColumnBuilder(Viewer(user), grid, at=at)
+    viewer = Viewer(user)
+    builder = ColumnBuilder(viewer, grid, at=at, offers_absence=_offers_absence(viewer, day, at))
     return _columns(doctors, rows, openings, builder, versions)
 
 
@@ -218,4 +219,16 @@ def _grid(day: dt.date, doctors: list[Doctor], rows: _Rows, openings: Mapping[in
 def _builder(viewer: Viewer, grid: Grid, rows: _Rows, free_time: FreeTimeQuery, at: dt.datetime) -> ColumnBuilder:
     patient_id = free_time.patient and free_time.patient.pk
     patient_rows = [row for row in chain(*rows.values()) if patient_id and row.patient_id == patient_id]
-    return ColumnBuilder(viewer, grid, at=at, query=free_time, patient_rows=patient_rows)
+    offers_absence = _offers_absence(viewer, clinic_time.local_date(grid.start), at)
+    return ColumnBuilder(viewer, grid, at=at, query=free_time, patient_rows=patient_rows, offers_absence=offers_absence)
+
+
+def _offers_absence(viewer: Viewer, day: dt.date, at: dt.datetime) -> bool:
+    """Return whether the user may enter an absence on this day: today or the next working day.
+
+    Four queries for the days after tomorrow on which that is not plain.
+    """
+    ahead = (day - clinic_time.today(at=at)).days
+    if not viewer.can_enter_absence or not 0 <= ahead <= LOOK_AHEAD_DAYS:
+        return False
+    return ahead <= 1 or day == working_day_after(clinic_time.today(at=at))

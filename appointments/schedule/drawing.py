@@ -237,7 +237,7 @@ def _key(column: Column) -> tuple[Any, ...]:
     """Return values that differ whenever the background does."""
     builder, doctor = column.builder, column.doctor
     clock = min(max(builder.earliest_start, builder.midnight), builder.next_midnight)
-    rights = (builder.viewer.can_book, builder.viewer.sees_leave_reasons_of(doctor))
+    rights = (builder.viewer.can_book, builder.viewer.sees_leave_reasons_of(doctor), builder.offers_absence)
     versions = (doctor.schedule_version, column.version)
     return ("background", doctor.pk, *versions, column.date, clock, column.grid, *rights)
 
@@ -248,6 +248,7 @@ class _DayBackgrounds:
     def __init__(self, *, is_moving: bool) -> None:
         self.is_moving = is_moving
         self.doctor_url = urls_by_id("doctors:doctor_detail")
+        self.away_url = urls_by_id("doctors:doctor_away")
 
     def __call__(self, column: Column) -> Background:
         doctor = column.doctor
@@ -257,10 +258,15 @@ class _DayBackgrounds:
             column=column,
             url=self.doctor_url(doctor.pk),
             week_url=week_url,
+            away_url="" if self.is_moving or not column.offers_absence else self._away_url_of(column),
             is_moving=self.is_moving,
             key=doctor.pk,
         )
         return Background(str(head), _drawn_lane(column, is_moving=self.is_moving))
+
+    def _away_url_of(self, column: Column) -> str:
+        url = self.away_url(column.doctor.pk)
+        return url if column.builder.block_builder.is_today else f"{url}?day={column.date}"
 
 
 def _week_background(column: Column, link: DayLink) -> Background:

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
-from appointments.availability.search import SlotSearch, find_free, first_working_day
+from appointments.availability.search import SlotSearch, find_free
 from appointments.booking import actions
 from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
@@ -16,6 +16,7 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import OUT_OF_HOURS
 from clinic.db.transactions import LostRace
 from clinic.tests.kit import codes_at
+from doctors.availability_loader import first_working_day
 from doctors.models import Doctor
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 

@@ -43,6 +43,7 @@ BUDGETS = {
     "appointments:schedule_change_list": Budget(3, 9),
     "appointments:schedule_change_detail": Budget(14, 212),
     "appointments:schedule_change_print": Budget(14, 142),
+    "doctors:doctor_away": Budget(6, 11),
     "doctors:leave_add": Budget(3, 48),
     "doctors:leave_edit": Budget(2, 11),
     "doctors:hours_add": Budget(6, 14),

@@ -550,6 +550,7 @@ TYPED = {
     "appointments:appointment_move": {"move_reason": "Patient asked", "time": "15:00"},
     "appointments:appointment_cancel": {"cancelled_by": "clinic", "cancel_reason": "Sore knee"},
     "appointments:schedule_change_detail": {"cancel_reason": "Sore knee"},
+    "doctors:doctor_away": {"until_time": "17:00", "reason": "Skiing"},
     "doctors:leave_add": {"first_day": "2026-12-01", "reason": "Skiing"},
     "doctors:leave_edit": {"first_day": "2026-12-01", "reason": "Skiing"},
     "doctors:hours_add": {"monday": "8-12", "tuesday": "9-11"},
@@ -576,6 +577,7 @@ def addresses():
         "appointments:appointment_move": f"/appointments/{appointment.pk}/move/",
         "appointments:appointment_cancel": f"/appointments/{appointment.pk}/cancel/",
         "appointments:schedule_change_detail": change.get_absolute_url(),
+        "doctors:doctor_away": f"/doctors/{doctor.pk}/away/",
         "doctors:leave_add": f"/doctors/{doctor.pk}/leave/",
         "doctors:leave_edit": f"/doctors/leave/{LeaveFactory(doctor=doctor).pk}/",
         "doctors:hours_add": f"/doctors/{doctor.pk}/hours/",
@@ -772,6 +774,7 @@ def test_only_doctor_and_availability_forms_survive_anonymising(administrator, p
     anonymise(patient, by=administrator)
 
     assert {resolve(path).view_name for _user, path in stored_forms()} == {
+        "doctors:doctor_away",
         "doctors:leave_add",
         "doctors:leave_edit",
         "doctors:hours_add",

@@ -230,6 +230,8 @@ SHOWN = {
         who="administrator",
         is_alone=True,
     ),
+    "away": at("/doctors/{doctors.ferreira.pk}/away/", "Dr Ana Ferreira is away", who="administrator"),
+    "away, displaced": at("/doctors/{doctors.ferreira.pk}/away/", "affected appointments", send, who="administrator"),
     "leave": at("/doctors/{doctors.ferreira.pk}/leave/", "Leave of Dr Ana Ferreira", who="administrator"),
     "leave, refused": at("/doctors/{doctors.ferreira.pk}/leave/", "This field is required.", send, who="administrator"),
     "leave, displaced": at(LEAVE, "3 affected appointments", *LEAVE_STEPS, send, who="administrator"),

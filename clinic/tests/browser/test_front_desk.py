@@ -304,11 +304,33 @@ def test_times_that_no_longer_fit_cannot_be_taken(desk, clinic, answers_to):
     expect(slots.first).to_be_enabled()
 
 
+def test_walk_in_button_follows_the_doctor_chosen(desk, clinic):
+    desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
+    walk_in = desk.get_by_role("region", name="Walk-in")
+    expect(walk_in.get_by_role("button")).not_to_have_count(1)
+
+    desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")
+
+    expect(walk_in.get_by_role("button", name=re.compile("Walk-in now: Dr Ingrid Lindqvist \\d"))).to_be_visible()
+    expect(walk_in.get_by_role("button")).to_have_count(1)
+
+
+def test_undo_by_key_cancels_a_walk_in(desk, clinic):
+    desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
+    desk.get_by_role("button", name="Walk-in now").first.click()
+    assert_says(desk, "Walk-in: Łucja Woźniak")
+
+    desk.wait_for_load_state()  # keys work once their script is there
+    desk.keyboard.press("u")
+
+    assert_says(desk, "Łucja Woźniak: cancelled.")
+
+
 def test_walk_in_is_one_button(desk, clinic):
     desk.goto(f"/appointments/book/?patient={clinic.patients.wozniak.pk}")
     desk.get_by_label("Doctor").first.select_option(label="Dr Ingrid Lindqvist · Cardiology")
 
-    desk.get_by_role("button", name="Walk-in now").click()
+    desk.get_by_role("button", name=re.compile("Walk-in now: Dr Ingrid Lindqvist \\d")).click()
 
     assert_says(desk, "Walk-in: Łucja Woźniak")
     walk_in = Appointment.objects.get(patient=clinic.patients.wozniak, doctor=clinic.doctors.lindqvist)
@@ -885,7 +907,7 @@ def test_member_of_a_family_with_one_telephone_walks_in(desk, clinic):
     desk.get_by_role("button", name="New patient").click()
     desk.get_by_label("Phone number").fill("912 345 001")
     desk.get_by_role("textbox", name="E-mail").fill("rui.santos@example.org")
-    desk.get_by_role("button", name="Walk-in now").click()
+    desk.get_by_role("button", name="Walk-in now").first.click()
     expect(desk.get_by_role("region", name="Registered already")).to_contain_text("Maria Santos")
 
     desk.get_by_role("button", name="Register anyway, walk-in now").click()
@@ -899,7 +921,7 @@ def test_new_patient_walks_in_without_javascript(plain_desk, clinic):
     page.get_by_label(QUERY).fill("Nadia Costa")
     page.get_by_role("button", name="New patient").click()
     page.get_by_role("textbox", name="E-mail").fill("nadia.costa@example.org")
-    page.get_by_role("button", name="Walk-in now").click()
+    page.get_by_role("button", name="Walk-in now").first.click()
 
     assert_says(page, "Walk-in: Nadia Costa")
     assert Appointment.objects.get(patient__email="nadia.costa@example.org").status == Status.ARRIVED

@@ -63,7 +63,7 @@ def _action_in(sent: QueryDict) -> BulkAction | None:
     if "undo" in sent:
         return UNDO
     if "quick" in sent:  # the button of a frequent reason
-        cancelled_by, _colon, reason = sent["quick"].partition(":")
+        cancelled_by, _colon, reason = sent.get("quick", "").partition(":")
         return cancel_with(reason, cancelled_by=cancelled_by)
     if sent.get("action") == "cancel":
         return cancel_with(sent.get("cancel_reason", ""), cancelled_by=sent.get("cancelled_by", ""))
@@ -71,7 +71,7 @@ def _action_in(sent: QueryDict) -> BulkAction | None:
 
 
 def _ticked_in(sent: QueryDict) -> list[Ticked]:
-    return parse_ticked(sent["undo"].split() if "undo" in sent else sent.getlist("appointment"))
+    return parse_ticked(sent.get("undo", "").split() if "undo" in sent else sent.getlist("appointment"))
 
 
 def _summary(action: BulkAction, report: Report, request: StaffRequest) -> str | SafeString:

@@ -320,7 +320,7 @@ def tabs(response):
     marked = [
         urls[attrs["href"]]
         for tag, attrs in elements(response)
-        if tag == "a" and attrs.get("href") in urls and attrs.get("aria-current") == "true"
+        if tag == "a" and attrs.get("id", "").startswith("tab-") and attrs.get("aria-current") == "true"
     ]
     return [(name, count) for name, count, _url in response.context["tabs"]], marked
 

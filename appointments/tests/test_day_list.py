@@ -7,7 +7,6 @@ import pytest
 from appointments.schedule.day import day_view
 from appointments.schedule.list_groups import groups_of
 from appointments.tests.factories import AppointmentFactory
-from clinic.core.phone_numbers import tel_url
 from clinic.tests.kit import NOW, at, elements
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
@@ -115,21 +114,6 @@ def test_phone_number_is_a_link(at_desk):
     links = [attrs["href"] for _tag, attrs in elements(at_desk.get(LIST)) if attrs.get("class") == "tel"]
 
     assert links == ["tel:+351912345678"]
-
-
-@pytest.mark.parametrize(
-    ("typed", "url"),
-    [
-        ("+351 912 345 678", "tel:+351912345678"),
-        ("(+351) 912-345-678", "tel:+351912345678"),
-        ("030/23125-486", "tel:03023125486"),
-        ("200 000 857 ext. 84", "tel:200000857"),
-        ("200 000 857;84", "tel:200000857"),
-        ("", ""),
-    ],
-)
-def test_phone_number_is_dialled_without_its_extension(typed, url):
-    assert tel_url(typed) == url
 
 
 # Ticks

@@ -1,7 +1,7 @@
 // The buttons for all ticked appointments, and the Undo of what they did: the answer replaces the list in place.
 
 import { enqueue } from "../status-buttons.js";
-import { forgetSent, showCount, takeTicks, untick } from "./ticks.js";
+import { forgetSent, markSent, untick } from "./ticks.js";
 
 const form = document.getElementById("bulk");
 const act = document.getElementById("act");
@@ -19,23 +19,22 @@ async function post(url, values) {
   forgetSent();
 }
 
-function valuesOf(sender, submitter) {
-  const values = {};
-  for (const name of new FormData(sender).keys()) values[name] = new FormData(sender).getAll(name);
-  return { ...values, [submitter.name]: submitter.value };
+// `form.reset()` would also untick what has been ticked meanwhile.
+function clearReason() {
+  for (const field of form.querySelectorAll("fieldset input")) {
+    if (field.type === "radio") field.checked = false;
+    else field.value = "";
+  }
 }
 
 form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (isSending) return;
-  const values = valuesOf(form, event.submitter);
-  values.appointment = takeTicks();
-  await post(form.getAttribute("action"), values); // `form.action` would be its buttons
+  markSent();
+  await post(form.getAttribute("action"), new FormData(form, event.submitter)); // `form.action` would be its buttons
   if (!isAnswered) return;
   form.querySelector("details")?.removeAttribute("open");
-  if (document.querySelector("#messages .error")) return; // it may be sent again
-  form.reset();
-  showCount();
+  if (!document.querySelector("#messages .error")) clearReason(); // otherwise it may be sent again
 });
 
 act.addEventListener("submit", (event) => {
@@ -43,12 +42,12 @@ act.addEventListener("submit", (event) => {
   if (row) untick(row); // the user has just changed it
   if (event.submitter.name !== "undo") return;
   event.preventDefault();
-  if (!isSending) post(event.submitter.formAction, valuesOf(act, event.submitter));
+  if (!isSending) post(event.submitter.formAction, new FormData(act, event.submitter));
 });
 
 // After an action, its buttons are hidden with the focus on one of them.
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id !== "day" || !isSending) return;
+  if (event.target.id !== "day" || !isSending) return;
   isAnswered = true;
   if (!form?.contains(document.activeElement)) return;
   (document.querySelector("#day-list .tick :checked") ?? document.querySelector("#day-list .open[tabindex='0']"))?.focus();

@@ -26,10 +26,9 @@ export function restoreTicks() {
   showCount();
 }
 
-// Returns the ticked appointments, for a request whose answer shows which of them were refused.
-export function takeTicks() {
+// Before the ticked appointments are sent: the answer shows which of them were refused.
+export function markSent() {
   for (const tick of checked()) sent.add(rowOf(tick).id);
-  return checked().map((tick) => tick.value);
 }
 
 export const forgetSent = () => sent.clear();
@@ -42,7 +41,7 @@ export function untick(row) {
 // Of a group, or of all groups.
 const boxesOf = (all) => [...all.closest(all.id === "tick-all" ? "table" : "tbody").querySelectorAll("[name=appointment]")];
 
-export function showCount() {
+function showCount() {
   const count = document.querySelector(".bulk-count");
   const number = checked().length;
   if (count) count.textContent = `${number} ticked`;

@@ -18,6 +18,11 @@ class DoctorQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Doctor"]):
     def specialized_in(self, specialization: str) -> "DoctorQuerySet":
         return self.filter(specialization=specialization)
 
+    def with_has_hours(self) -> "DoctorQuerySet":
+        """Add `has_hours` to each doctor; one without any can be booked at any time. No query of its own."""
+        same_doctor = self.model._default_manager.filter(pk=models.OuterRef("pk"))
+        return self.annotate(has_hours=models.Exists(same_doctor.filter(timetables__working_hours__isnull=False)))
+
     def lock_diaries(self) -> None:
         """Lock the doctors' rows, in order of their ids as bookings do, to change when they can be booked."""
         raised = {name: models.F(name) + 1 for name in ("diary_version", "schedule_version")}

@@ -18,6 +18,7 @@ from appointments.displaced.finder import unfinished_for
 from appointments.models import Appointment, may_see_names
 from appointments.navigation import FILTERS, schedule_url
 from appointments.permissions import appointment_for
+from appointments.schedule.away import away_line, day_off
 from appointments.schedule.blocks import Viewer
 from appointments.schedule.columns import FreeTimeQuery
 from appointments.schedule.day import Day, DayFilters, changed_columns, counts_on, day_view
@@ -56,7 +57,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
     The page's own refresh gets what has changed; its buttons get the whole page, for the messages.
     """
     filters, doctor = filters_of(request)
-    filters |= {name: value for name in ("tab", "move") if (value := request.GET.get(name))}
+    filters |= {name: value for name in ("tab", "move", "away") if (value := request.GET.get(name))}
     moving = _moving(request, filters)
     if moving is None and filters.pop("move", ""):
         return _cannot_move(request, day, filters)
@@ -67,10 +68,12 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
         versions = day_filters.versions(day, Viewer(request.user), moving=moving, at=now)
         if page.shows(versions):
             return not_modified(versions)
-        if moving is None and (parts := _changed_parts(page, versions, day, day_filters, at=now)):
+        shows_away = _shows_away(filters)
+        if moving is None and (parts := _changed_parts(page, versions, day, day_filters, shows_away, at=now)):
             return refreshed(parts, versions)
     shown = day_view(day, user=request.user, filters=day_filters, free_time=free_time, at=now)
     context = _day_context(request, shown, filters, now)
+    context |= _away_context(request, shown, filters, now)
     drawn = draw_day(shown, moving=moving, **context)
     if page.is_refresh:
         return refreshed(drawn, shown.versions)
@@ -82,7 +85,7 @@ def schedule_day(request: StaffRequest, day: dt.date) -> HttpResponse:
 
 
 def _changed_parts(
-    page: ShownPage, versions: Versions, day: dt.date, filters: DayFilters, *, at: dt.datetime
+    page: ShownPage, versions: Versions, day: dt.date, filters: DayFilters, shows_away: bool, *, at: dt.datetime
 ) -> SafeString | None:
     """Return the changed columns, and the counts; None if the page has to get the whole day."""
     changed = page.changed_columns(versions)
@@ -90,7 +93,30 @@ def _changed_parts(
     if changed is None or grid is None:
         return None
     columns = changed_columns(day, changed, grid, user=page.request.user, at=at, versions=versions)
-    return None if columns is None else draw_parts(columns, counts=counts_on(day, filters), etag=versions.etag)
+    if columns is None or (not shows_away and any(column.is_away for column in columns)):
+        return None
+    return draw_parts(columns, counts=counts_on(day, filters), etag=versions.etag)
+
+
+def _shows_away(filters: dict[str, str]) -> bool:
+    """Return whether doctors who are not in have a column: if asked for, and the only doctor asked for."""
+    return filters.get("away") == "show" or "doctor" in filters
+
+
+def _away_context(request: StaffRequest, shown: Day, filters: dict[str, str], now: dt.datetime) -> dict[str, Any]:
+    """Return who is not in, and, if that is everybody, what to say in place of the grid."""
+    away, others, is_shown = shown.away, filters | {"away": ""}, _shows_away(filters)
+    url = schedule_url(shown.date, others if is_shown else filters | {"away": "show"})
+    is_today = shown.date == clinic_time.today(at=now)
+    off = day_off(away) if away and len(away) == len(shown.columns) and not is_shown else None
+    return {
+        "away": away_line(away, of=len(shown.columns), is_today=is_today, is_shown=is_shown, url=url)
+        if "doctor" not in filters
+        else None,
+        "off": off,
+        "next_day_url": schedule_url(off.next_day, others) if off and off.next_day else "",
+        "closures_url": reverse("doctors:closure_list") if request.user.has_perm("doctors.view_doctor") else "",
+    }
 
 
 def filters_of(request: StaffRequest) -> tuple[dict[str, str], Doctor | None]:
@@ -146,7 +172,8 @@ def _notices(request: StaffRequest, now: dt.datetime) -> dict[str, Any]:
 
 
 def _navigation(day: dt.date, filters: dict[str, str]) -> dict[str, Any]:
-    """Return the addresses of the page's links, each with the filters."""
+    """Return the addresses of the page's links, each with the filters; who is away is a question of the day."""
+    filters = {name: value for name, value in filters.items() if name != "away"}
     other_layout = {"layout": "" if filters.get("layout") == "list" else "list", "tab": "", "move": ""}
     print_filters = [(name, filters[name]) for name in ("doctor", "specialization") if name in filters]
     return {

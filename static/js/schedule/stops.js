@@ -13,7 +13,7 @@ export const allStops = () => (grid() ? [...grid().querySelectorAll(".free, .una
 export function makeTabStop(current) {
   for (const stop of allStops()) {
     stop.tabIndex = stop === current ? 0 : -1;
-    for (const button of stop.closest("[data-keys]")?.querySelectorAll(".block-buttons button") ?? []) {
+    for (const button of stop.closest("[data-keys]")?.querySelectorAll(".step, .block-buttons button") ?? []) {
       button.tabIndex = stop.tabIndex;
     }
   }

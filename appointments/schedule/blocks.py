@@ -117,8 +117,8 @@ class Block(NamedTuple):
     """One appointment. `url` is empty for a user who may not see the patient.
 
     A button sends `version`, so that it cannot act on a later state. An appointment over midnight has a block on both
-    days; that of the second, which is `is_continued`, begins at midnight, counts nowhere and has no buttons: what may be
-    done, such as marking arrival, depends on the day it starts.
+    days; that of the second, which is `is_continued`, begins at midnight, counts nowhere and has no buttons: what may
+    be done, such as marking arrival, depends on the day it starts.
     """
 
     pk: int

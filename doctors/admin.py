@@ -82,7 +82,7 @@ class DoctorAdmin(DisplacementAdminMixin, ProtectedModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Doctor, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
-        if obj.is_active and not Doctor.objects.with_has_hours().get(pk=obj.pk).has_hours:
+        if obj.is_active and not Doctor.objects.having_hours().filter(pk=obj.pk).exists():
             self._warn_without_hours(request, obj)
 
     def _warn_without_hours(self, request: HttpRequest, doctor: Doctor) -> None:

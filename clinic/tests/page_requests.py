@@ -51,7 +51,13 @@ SENT = {
 }
 # More than one look at a page: parts that htmx asks for, layouts, and what a list can be asked for.
 MORE = {
-    "appointments:schedule_day": ("?layout=list", "?layout=list&tab=all", "?doctor={doctor}", "?move={appointment}"),
+    "appointments:schedule_day": (
+        "?layout=list",
+        "?layout=list&tab=all",
+        "?doctor={doctor}",
+        "?move={appointment}",
+        "?away=show",
+    ),
     "appointments:schedule_print": ("?now=1",),
     "appointments:appointment_book": ("?patient={patient}&doctor={doctor}",),
     "appointments:free_times": ("?patient={patient}", "?days=14"),

@@ -14,8 +14,8 @@ from patients.tests.factories import PatientFactory
 
 WINDOWS = {"1440": (1440, 900), "1366": (1366, 768), "768": (768, 1024)}
 
-# What is wrong with the buttons that are shown: smaller than 24 pixels, partly outside their block, under something, over
-# words of their own block, or over another appointment or free time.
+# What is wrong with the buttons that are shown: smaller than 24 pixels, partly outside their block, under something,
+# over words of their own block, or over another appointment or free time.
 PROBLEMS = """(centred) => {
   const wrong = [];
   const meets = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1

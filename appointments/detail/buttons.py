@@ -28,7 +28,10 @@ class Appointment(Protocol):
 
 @dataclass(frozen=True)
 class Action:
-    """A button that changes the status. `name` is that of its page, `key` its keyboard shortcut."""
+    """A button that changes the status. `name` is that of its page, `key` its keyboard shortcut.
+
+    One that is not `is_expected` ends what should have gone on, so it is never offered as the next step.
+    """
 
     name: str
     label: str
@@ -36,6 +39,7 @@ class Action:
     right: str
     from_statuses: frozenset[Status]
     to_status: Status
+    is_expected: bool = True
 
     @property
     def path(self) -> str:
@@ -49,6 +53,7 @@ ACTIONS = (
     Action("complete", "Done", "d", "treat", frozenset({Status.IN_CONSULTATION}), Status.COMPLETED),
     Action("attended", "Attended", "d", "arrive", frozenset({Status.BOOKED, Status.ARRIVED}), Status.COMPLETED),
     Action("no_show", "No-show", "n", "arrive", frozenset({Status.BOOKED}), Status.NO_SHOW),
+    Action("left", "Left unseen", "l", "arrive", frozenset({Status.ARRIVED}), Status.LEFT, is_expected=False),
 )
 
 
@@ -94,7 +99,8 @@ def buttons_in(status: str, stamped: Stamped, moment: rules.Moment, rights: froz
 
 def _step(actions: tuple[Action, ...], moment: rules.Moment) -> Action | None:
     missed = (action for action in actions if moment.is_over and action.to_status == Status.NO_SHOW)
-    return next(missed, actions[0] if actions else None)
+    expected = (action for action in actions if action.is_expected)
+    return next(missed, next(expected, None))
 
 
 def _can_undo(status: str, stamped: Stamped, moment: rules.Moment, rights: frozenset[str]) -> bool:

@@ -161,6 +161,7 @@ class View:
 
     etag: str = ""
     grid: str = ""
+    away: str = ""
     columns: dict[bytes, bytes] = field(default_factory=dict)
     unchanged: int = 0
     redrawn: list[int] = field(default_factory=list)  # the number of columns in each other answer
@@ -177,6 +178,7 @@ class View:
         self.etag = _attribute(answer.body, b"data-etag").replace("&#34;", '"')
         if b'data-shown="' in answer.body:
             self.grid = _attribute(answer.body, b"data-shown")
+            self.away = _attribute(answer.body, b"data-columns")
         self.redrawn.append(len(columns))
 
     def headers(self, *, one_column_old: bool = False) -> dict[str, str]:
@@ -185,7 +187,8 @@ class View:
         if one_column_old:
             versions[0] = f"{versions[0].partition(':')[0]}:1"
             etag = f'{etag[:-2]}x"'
-        return {"X-Background": "1", "If-None-Match": etag, "X-Shown-Columns": ",".join([self.grid, *versions])}
+        shown = {"X-Shown-Columns": ",".join([self.grid, *versions]), "X-Away-Columns": self.away}
+        return {"X-Background": "1", "If-None-Match": etag, **shown}
 
 
 def _attribute(html: bytes, name: bytes) -> str:

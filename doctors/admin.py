@@ -80,6 +80,17 @@ class DoctorAdmin(DisplacementAdminMixin, ProtectedModelAdmin):
     readonly_fields = ["created_at"]
     actions = ["deactivate", "reactivate"]
 
+    def save_model(self, request: HttpRequest, obj: Doctor, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if obj.is_active and not Doctor.objects.having_hours().filter(pk=obj.pk).exists():
+            self._warn_without_hours(request, obj)
+
+    def _warn_without_hours(self, request: HttpRequest, doctor: Doctor) -> None:
+        text = format_html("{} has no hours yet, and so can be booked at any time.", doctor)
+        if request.user.has_perm("doctors.add_timetable"):
+            text = format_html('{} <a href="{}">Enter hours</a>', text, reverse("doctors:hours_add", args=[doctor.pk]))
+        self.message_user(request, text, messages.WARNING)
+
     @admin.action(description="Deactivate selected doctors", permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: Any) -> None:
         """Stop new bookings with the selected doctors."""

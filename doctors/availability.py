@@ -89,10 +89,14 @@ class Unavailability(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """A doctor's date: when free times are offered, and when the doctor cannot be booked, both in order."""
+    """A doctor's date: when free times are offered, and when the doctor cannot be booked, both in order.
+
+    A doctor who has no hours at all can be booked at any time.
+    """
 
     hours: list[Span]
     away: list[Unavailability]
+    has_hours: bool
 
 
 class Absence(NamedTuple):
@@ -214,7 +218,7 @@ class DoctorAvailability:
         return sorted([*_first_of_each(leave), *(Unavailability(*span, _why_off(span, hours)) for span in off)])
 
     def opening_on(self, day: dt.date) -> Opening:
-        return Opening(self.offered_on(day), self.away_on(day))
+        return Opening(self.offered_on(day), self.away_on(day), self.has_hours)
 
 
 def _first_of_each(leave: list[Unavailability]) -> Iterator[Unavailability]:

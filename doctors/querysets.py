@@ -18,6 +18,15 @@ class DoctorQuerySet(ProtectedQuerySet, LocalDates, models.QuerySet["Doctor"]):
     def specialized_in(self, specialization: str) -> "DoctorQuerySet":
         return self.filter(specialization=specialization)
 
+    def having_hours(self) -> "DoctorQuerySet":
+        """Return the doctors with any hours, past ones too; one without any can be booked at any time."""
+        return self.filter(timetables__working_hours__isnull=False).distinct()
+
+    def with_has_hours(self) -> "DoctorQuerySet":
+        """Add `has_hours`, whether a doctor is one of `having_hours`. No query of its own."""
+        same_doctor = self.model._default_manager.having_hours().filter(pk=models.OuterRef("pk"))
+        return self.annotate(has_hours=models.Exists(same_doctor))
+
     def lock_diaries(self) -> None:
         """Lock the doctors' rows, in order of their ids as bookings do, to change when they can be booked."""
         raised = {name: models.F(name) + 1 for name in ("diary_version", "schedule_version")}

@@ -14,7 +14,7 @@ DOCTORS_PER_PAGE = 50
 
 def doctor_list(request: HttpRequest) -> HttpResponse:
     """List a page of all doctors, or of those found: active ones first, by specialization and name."""
-    doctors = Doctor.objects.order_by("-is_active", "specialization", "full_name", "pk")
+    doctors = Doctor.objects.with_has_hours().order_by("-is_active", "specialization", "full_name", "pk")
     query = request.GET.get("q", "").strip()[:MAX_QUERY]
     if query:
         doctors = doctors.filter(Q(full_name__icontains=query) | Q(specialization__icontains=query))

@@ -208,14 +208,16 @@ def exchange_patient(
 
 
 def put_back(displaced: DisplacedAppointment, *, by: "User | None", version: int | None = None) -> Appointment:
-    """Undo the move of a displaced appointment: its doctor may be away, so it has to be moved or cancelled again."""
+    """Undo that a displaced appointment was moved or cancelled: its doctor may be away, so it has to be done again."""
 
     def change(current: Appointment) -> None:
+        if current.status == Status.CANCELLED:
+            _undo_status(current)
         with at_field("start_time"):
             rules.check_movable(current.status, old_start=current.start_time, new_start=displaced.start_time)
         current.doctor, current.start_time = displaced.doctor, displaced.start_time
         current.is_put_back = True
-        current.reason_of_change = _("The move was undone")
+        current.reason_of_change = _("Undone, to be moved or cancelled again")
 
     return _change(displaced.appointment, change, by=by, version=version)
 
@@ -289,15 +291,15 @@ def mark_no_show(appointment: Appointment, *, by: "User | None", version: int | 
 
 def undo(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
     """Restore the previous status: `transition`. If the last one freed the time, all rules of booking apply again."""
+    return _change(appointment, _undo_status, by=by, version=version)
 
-    def change(current: Appointment) -> None:
-        last = Status(current.status)
-        with at_field("status"):
-            current.status = rules.status_before(last, current.stamped)
-        for name, blank in _CLEARED_BY_UNDO.get(last, {}).items():
-            setattr(current, name, blank)
 
-    return _change(appointment, change, by=by, version=version)
+def _undo_status(current: Appointment) -> None:
+    last = Status(current.status)
+    with at_field("status"):
+        current.status = rules.status_before(last, current.stamped)
+    for name, blank in _CLEARED_BY_UNDO.get(last, {}).items():
+        setattr(current, name, blank)
 
 
 def _advance_status(current: Appointment, status: Status) -> None:

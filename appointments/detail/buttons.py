@@ -54,11 +54,18 @@ ACTIONS = (
 
 @dataclass(frozen=True, eq=False)  # compared by identity: there are few, and pages look them up often
 class Buttons:
-    """What a user may do now: actions, the next step first; undo the last one; move or cancel."""
+    """What a user may do now: actions, the next step of the day first; undo the last one; move or cancel.
+
+    `step` is the one action that a narrow place offers: after a booking's time is over, that the patient did not come.
+    """
 
     actions: tuple[Action, ...]
     can_undo: bool
     can_change: bool
+    step: Action | None = None
+
+
+NO_BUTTONS = Buttons((), can_undo=False, can_change=False)
 
 
 def buttons_of(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> Buttons:
@@ -70,7 +77,7 @@ def buttons_of(appointment: Appointment, rights: frozenset[str], *, at: dt.datet
 # A day has hundreds of appointments, but few differ in what these depend on.
 @lru_cache(maxsize=1024)
 def buttons_in(status: str, stamped: Stamped, moment: rules.Moment, rights: frozenset[str]) -> Buttons:
-    actions = (
+    actions = tuple(
         action
         for action in ACTIONS
         if action.right in rights
@@ -78,10 +85,16 @@ def buttons_in(status: str, stamped: Stamped, moment: rules.Moment, rights: froz
         and not rules.transition_obstacle(status, action.to_status, stamped=stamped, moment=moment)
     )
     return Buttons(
-        tuple(actions),
+        actions,
         can_undo=_can_undo(status, stamped, moment, rights),
         can_change="change" in rights and status in MOVABLE,
+        step=_step(actions, moment),
     )
+
+
+def _step(actions: tuple[Action, ...], moment: rules.Moment) -> Action | None:
+    missed = (action for action in actions if moment.is_over and action.to_status == Status.NO_SHOW)
+    return next(missed, actions[0] if actions else None)
 
 
 def _can_undo(status: str, stamped: Stamped, moment: rules.Moment, rights: frozenset[str]) -> bool:

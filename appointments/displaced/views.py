@@ -91,11 +91,11 @@ def _carry_out(request: StaffRequest, change: ScheduleChange, cancel_form: Cance
         target, _colon, whose = typed["move"].partition(":")
         chosen = _chosen_rows(request, change, target, whose=whose, done="moved")
         moved, refusals = _each(chosen, _move_to(whose, change, by=request.user))
-        return _report(request, moved, refusals, done="moved", undo=_undo_of_moves(change, moved, by=request.user))
+        return _report(request, change, moved, refusals, done="moved")
     if "cancel" in typed:
         chosen = _chosen_rows(request, change, typed["cancel"], whose="hit", done="cancelled")
         cancel = _cancel_for(cancel_form.cleaned_data["cancel_reason"], by=request.user)
-        return _report(request, *_each(chosen, cancel), done="cancelled")
+        return _report(request, change, *_each(chosen, cancel), done="cancelled")
     if "put_back" in typed:
         return _put_back(request, change)
     for tick in _TICKS & typed.keys():
@@ -147,33 +147,35 @@ def _each(chosen: list[tuple[DisplacedRow, _SentRow]], action: _Action) -> tuple
     return changed, refusals
 
 
-def _report(request: StaffRequest, changed: _Changed, refusals: _Refusals, *, done: str, undo: str = "") -> _Refusals:
-    """Say how many were done, with a button to undo it, and how many were not; return the refusals."""
+def _report(
+    request: StaffRequest, change: ScheduleChange, changed: _Changed, refusals: _Refusals, *, done: str
+) -> _Refusals:
+    """Say how many were done, with an Undo button, and how many were not; return the refusals."""
     if changed:
-        words = f"{len(changed)} {done}."
-        messages.success(request, format_html("{} {}", words, undo) if undo else words)
-    if refusals:
-        messages.error(request, f"{len(refusals)} could not be {done}: see below.")
+        versions = ",".join(f"{pk}-{appointment.version}" for pk, appointment in changed.items())
+        signed = _signer(change, by=request.user).sign(versions)
+        undo = undo_button(change.get_absolute_url(), "put_back", signed)
+        messages.success(request, format_html("{} {}. {}", len(changed), done, undo))
+    _report_refusals(request, refusals, done=done)
     return refusals
 
 
-def _undo_of_moves(change: ScheduleChange, moved: _Changed, *, by: Any) -> str:
-    """Return a button that puts these appointments back, as long as nobody changes them."""
-    versions = ",".join(f"{pk}-{appointment.version}" for pk, appointment in moved.items())
-    return undo_button(change.get_absolute_url(), "put_back", _signer(change, by=by).sign(versions))
+def _report_refusals(request: StaffRequest, refusals: _Refusals, *, done: str) -> None:
+    if refusals:
+        messages.error(request, f"{len(refusals)} could not be {done}: see below.")
 
 
 def _signer(change: ScheduleChange, *, by: Any) -> Signer:
-    """Return what signs the moves that a user may undo: nobody can put an appointment where no undo would."""
+    """Return what signs the changes that a user may undo: nobody can put an appointment where no undo would."""
     return Signer(salt=f"put_back {change.pk} {by.pk}")
 
 
 def _put_back(request: StaffRequest, change: ScheduleChange) -> _Refusals:
-    """Put appointments that were just moved back to where they were, each by itself, with refusals in their rows."""
+    """Put appointments just moved or cancelled back to where they were, each by itself, with refusals in their rows."""
     try:
         signed = _signer(change, by=request.user).unsign(request.POST["put_back"])
     except BadSignature:
-        messages.error(request, "This can no longer be undone here. Move the appointments one by one.")
+        messages.error(request, "This can no longer be undone here. Change the appointments one by one.")
         return {}
     versions = {int(pk): int(version) for pk, version in (each.split("-") for each in signed.split(","))}
     rows = [row for row in rows_of(change) if row.displaced.pk in versions and not row.is_open]
@@ -183,7 +185,10 @@ def _put_back(request: StaffRequest, change: ScheduleChange) -> _Refusals:
         [(row, {}) for row in rows],
         lambda row, _values: actions.put_back(row.displaced, version=versions[row.displaced.pk], by=request.user),
     )
-    return _report(request, changed, refusals, done="put back")
+    if changed:
+        messages.success(request, f"{len(changed)} put back.")
+    _report_refusals(request, refusals, done="put back")
+    return refusals
 
 
 def _move_to(whose: str, change: ScheduleChange, *, by: Any) -> _Action:

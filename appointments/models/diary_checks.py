@@ -29,8 +29,8 @@ def check_diaries(appointment: "Appointment") -> None:
     if around is None:
         with at_field("doctor"):
             rules.refuse_gone("doctor")
-    is_new_start = appointment.is_reinstated or (
-        appointment.changes("doctor_id", "start_time") and not appointment.is_put_back
+    is_new_start = not appointment.is_put_back and (
+        appointment.is_reinstated or appointment.changes("doctor_id", "start_time")
     )
     if is_new_start:
         with errors.at("doctor"):

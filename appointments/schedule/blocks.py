@@ -2,21 +2,22 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from appointments.detail.buttons import Buttons, buttons_in
+from appointments.detail.buttons import NO_BUTTONS, Buttons, buttons_in
 from appointments.navigation import urls_by_id
 from appointments.permissions import is_own_diary, rights_of
 from appointments.querysets import AppointmentQuerySet
 from appointments.rules import Moment
 from appointments.schedule.grid import Grid, Place
-from appointments.statuses import MOVABLE, Stamped, Status
+from appointments.schedule.lanes import WHOLE, Lane, any_overlap, lanes_of
+from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
 from clinic.core import clinic_time, names
 from doctors.availability import Unavailability, Why
 from doctors.models import Doctor
 
-TALL_BLOCK_MINUTES = 25
+DUE_BEFORE = dt.timedelta(minutes=60)  # how long before its start the next step of an appointment is shown
 
 
 class ColumnRow(NamedTuple):
@@ -43,6 +44,12 @@ class ColumnRow(NamedTuple):
     def stamped(self) -> Stamped:
         return Stamped(self.arrived_at is not None, self.started_at is not None, self.completed_at is not None)
 
+    def is_shown_on(self, midnight: dt.datetime, next_midnight: dt.datetime) -> bool:
+        """Return whether a day shows it: it starts then, or it lasts until then and is not cancelled."""
+        if self.start_time >= midnight:
+            return self.start_time < next_midnight
+        return self.end_time > midnight and self.status != Status.CANCELLED
+
 
 def read_rows(appointments: AppointmentQuerySet) -> Iterator[ColumnRow]:
     """Yield the appointments in their order. One query."""
@@ -60,19 +67,15 @@ class Viewer:
         self.sees_leave_reasons = "doctors.view_leave" in permissions
         self.can_book = "appointments.add_appointment" in permissions
         self.can_enter_absence = {"doctors.enter_absence", "patients.view_patient"} <= permissions
+        self.can_enter_hours = "doctors.add_timetable" in permissions
         self._rights = {is_own: rights_of(user, is_own=is_own) for is_own in (False, True)}
 
     @property
     def rights(self) -> tuple[Any, ...]:
         """Everything that decides what the user sees, as values to compare."""
-        seen = (
-            self.sees_all_patients,
-            self.sees_own_patients,
-            self.sees_leave_reasons,
-            self.can_book,
-            self.can_enter_absence,
-        )
-        return self.user.pk, *seen, *(sorted(self._rights[is_own]) for is_own in (False, True))
+        seen = (self.sees_all_patients, self.sees_own_patients, self.sees_leave_reasons)
+        may = (self.can_book, self.can_enter_absence, self.can_enter_hours)
+        return self.user.pk, *seen, *may, *(sorted(self._rights[is_own]) for is_own in (False, True))
 
     def sees_patients_of(self, doctor: Doctor) -> bool:
         return self.sees_all_patients or (self.sees_own_patients and is_own_diary(doctor, self.user))
@@ -101,7 +104,7 @@ class PatientDetails(NamedTuple):
 class Remarks(NamedTuple):
     """What stands out. Minutes are whole, and None except today."""
 
-    exception: str  # booked outside hours, or the doctor is away now
+    exception: str  # booked outside hours, the doctor is away now, overlaps another, or since the day before
     minutes_waiting: int | None  # since the patient arrived
     minutes_late: int | None  # since the start, while the patient has not arrived
 
@@ -109,8 +112,9 @@ class Remarks(NamedTuple):
 class Block(NamedTuple):
     """One appointment. `url` is empty for a user who may not see the patient.
 
-    A button sends `version`, so that it cannot act on a later state. `is_beside` is drawn at the right of its column;
-    `has_beside` leaves that part of the column free.
+    A button sends `version`, so that it cannot act on a later state. An appointment over midnight has a block on both
+    days; that of the second, which is `is_continued`, begins at midnight, counts nowhere and has no buttons: what may
+    be done, such as marking arrival, depends on the day it starts.
     """
 
     pk: int
@@ -124,18 +128,38 @@ class Block(NamedTuple):
     version: int
     buttons: Buttons
     remarks: Remarks
-    is_beside: bool = False
-    has_beside: bool = False
+    is_due: bool = False  # begins within the hour, or has begun
+    is_continued: bool = False
+    lane: Lane = WHOLE
+    ghosts: int = 0  # how many cancelled appointments are drawn beside it
 
-    @property
-    def is_short(self) -> bool:
-        """Whether there is room for a name of one line only."""
-        return self.place.minutes < TALL_BLOCK_MINUTES
+
+def in_lanes(blocks: list[Block]) -> list[Block]:
+    """Return blocks, which are in order of time, with those that overlap in lanes of their own."""
+    places = [block.place for block in blocks]
+    if not any_overlap(places):
+        return blocks
+    lanes = lanes_of(places, [block.status in BLOCKING for block in blocks])
+    return [block._replace(lane=lane) for block, lane in zip(blocks, lanes, strict=True)]
+
+
+def beside_ghosts(blocks: list[Block], ghosts: list[Block]) -> list[Block]:
+    """Return the blocks, and how many cancelled appointments are drawn beside each. All are in order of time."""
+    beside = list(blocks)
+    for ghost in ghosts:
+        for number, block in enumerate(blocks):
+            if ghost.place.overlaps(block.place):
+                most = max(beside[number].ghosts, ghost.lane.number + 1)
+                beside[number] = beside[number]._replace(ghosts=most)
+    return beside
 
 
 def status_counts(blocks: Iterable[Block]) -> list[tuple[Status, int]]:
-    """Return the number of appointments by status, without zeros, in the order of the statuses."""
-    counts = Counter(block.status for block in blocks)
+    """Return the number of appointments by status, without zeros, in the order of the statuses.
+
+    One over midnight counts on the day it starts.
+    """
+    counts = Counter(block.status for block in blocks if not block.is_continued)
     return [(status, counts[status]) for status in Status if counts[status]]
 
 
@@ -146,25 +170,38 @@ class BlockBuilder:
         self.viewer = viewer
         self.grid = grid
         self.at = at
-        self.is_today = clinic_time.local_date(grid.start) == clinic_time.today(at=at)
+        day = clinic_time.local_date(grid.start)
+        self.is_today = day == clinic_time.today(at=at)
+        self.midnight, _ = clinic_time.day_bounds(day)
+        self.due_until = at + DUE_BEFORE
         self.url_of = urls_by_id("appointments:appointment_detail")
 
-    def blocks(self, doctor: Doctor, rows: Iterable[ColumnRow], unavailable: list[Unavailability]) -> list[Block]:
-        """Return the blocks of a doctor's appointments that start on the day, in their order."""
+    def blocks(self, doctor: Doctor, rows: Sequence[ColumnRow], unavailable: list[Unavailability]) -> list[Block]:
+        """Return the blocks of a doctor's appointments that the day shows, in their order."""
         is_named, rights = self.viewer.sees_patients_of(doctor), self.viewer.rights_for(doctor)
+        overlapping = _overlapping(rows)
         return [
             Block(
                 pk=row.pk,
                 url=self.url_of(row.pk) if is_named else "",
-                place=self.grid.place_of(row.start_time, row.end_time),
-                time=clinic_time.time_text(row.start_time),
+                place=self.grid.place_of(start := max(row.start_time, self.midnight), row.end_time),
+                time=clinic_time.time_text(start),
                 until=clinic_time.time_text(row.end_time),
                 doctor_name=doctor.full_name,
                 status=Status(row.status),
                 patient=_patient_details(row, is_named=is_named),
                 version=row.version,
-                buttons=buttons_in(row.status, row.stamped, self._moment_of(row), rights),
-                remarks=self._remarks(row, doctor, unavailable, is_named=is_named),
+                buttons=NO_BUTTONS
+                if (is_continued := row.start_time < start)
+                else buttons_in(row.status, row.stamped, self._moment_of(row), rights),
+                remarks=self._remarks(
+                    row,
+                    _exception(row, doctor, unavailable, is_named=is_named),
+                    "overlaps" if row.pk in overlapping else "",
+                    _since_yesterday(row) if is_continued else "",
+                ),
+                is_due=start <= self.due_until,
+                is_continued=is_continued,
             )
             for row in rows
         ]
@@ -172,10 +209,10 @@ class BlockBuilder:
     def _moment_of(self, row: ColumnRow) -> Moment:
         return Moment(self.is_today, row.start_time <= self.at, row.end_time <= self.at)
 
-    def _remarks(self, row: ColumnRow, doctor: Doctor, away: list[Unavailability], *, is_named: bool) -> Remarks:
+    def _remarks(self, row: ColumnRow, exception: str, overlaps: str, since: str) -> Remarks:
         is_expected = row.status == Status.BOOKED and row.end_time > self.at
         return Remarks(
-            exception=_exception(row, doctor, away, is_named=is_named),
+            exception=" · ".join(filter(None, (since, overlaps, exception))) if overlaps or since else exception,
             minutes_waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
             minutes_late=self._minutes_since(row.start_time) if is_expected else None,
         )
@@ -196,6 +233,24 @@ def _patient_details(row: ColumnRow, *, is_named: bool) -> PatientDetails:
         date_of_birth=row.patient__date_of_birth,
         reason=row.reason,
     )
+
+
+def _since_yesterday(row: ColumnRow) -> str:
+    return f"since {clinic_time.time_text(row.start_time)} (yesterday)"
+
+
+def _overlapping(rows: Iterable[ColumnRow]) -> set[int]:
+    """Return the ids of appointments that share time with another, as only imported ones can; `rows` are in order."""
+    found: set[int] = set()
+    last: ColumnRow | None = None  # the one that has ended latest so far
+    for row in rows:
+        if row.status not in BLOCKING:
+            continue
+        if last is not None and row.start_time < last.end_time:
+            found |= {row.pk, last.pk}
+        if last is None or row.end_time > last.end_time:
+            last = row
+    return found
 
 
 def _exception(row: ColumnRow, doctor: Doctor, unavailable: list[Unavailability], *, is_named: bool) -> str:

@@ -1,7 +1,7 @@
 """One doctor's day as a column of the schedule."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from appointments.availability.search import (
     with_gap,
 )
 from appointments.models import Appointment
-from appointments.schedule.blocks import Block, BlockBuilder, ColumnRow, Viewer
+from appointments.schedule.blocks import Block, BlockBuilder, ColumnRow, Viewer, beside_ghosts, in_lanes
 from appointments.schedule.grid import Grid, Mark, Place
 from appointments.statuses import BLOCKING, Status
 from clinic.core import clinic_time
@@ -28,12 +28,16 @@ from patients.models import Patient
 
 
 class FreeBlock(NamedTuple):
-    """A free interval. `take` is its start for a form that is open, and `url` opens the booking form filled in."""
+    """A free interval. `take` is its start for a form that is open, and `url` opens the booking form filled in.
+
+    `is_beside` is drawn at the right of a no-show, whose time it is.
+    """
 
     place: Place
     time: str
     url: str
     take: str
+    is_beside: bool
 
 
 class UnavailableBlock(NamedTuple):
@@ -50,6 +54,7 @@ class FreeTime(NamedTuple):
 
     free: list[FreeBlock]
     unavailable: list[UnavailableBlock]
+    past: list[Place]  # hours that have passed with nothing booked
 
 
 class Load(NamedTuple):
@@ -130,24 +135,26 @@ class Column:
     def listed(self) -> list[Block]:
         return self.builder.blocks_of(self.doctor, self.rows, self.opening)
 
+    @cached_property
+    def ghosts(self) -> list[Block]:
+        """The cancelled appointments, drawn at the side of the column."""
+        return in_lanes([block for block in self.listed if block.status == Status.CANCELLED])
+
     @property
     def blocks(self) -> list[Block]:
-        """All but cancelled appointments. A no-show whose time has been given away is drawn beside the others."""
-        drawn = [block for block in self.listed if block.status != Status.CANCELLED]
-        if all(block.status != Status.NO_SHOW for block in drawn):
-            return drawn
-        taken = [block.place for block in drawn if block.status in BLOCKING]
-        for number, block in enumerate(drawn):
-            if block.status == Status.NO_SHOW:
-                drawn[number] = block._replace(is_beside=any(map(block.place.overlaps, taken)))
-                taken.append(block.place)
-        beside = [block.place for block in drawn if block.is_beside]
-        return [block._replace(has_beside=any(map(block.place.overlaps, beside))) for block in drawn]
+        """All but cancelled appointments, those that overlap side by side."""
+        drawn = in_lanes([block for block in self.listed if block.status != Status.CANCELLED])
+        return beside_ghosts(drawn, self.ghosts) if self.ghosts else drawn
 
     @property
     def appointments(self) -> int:
-        """How many appointments occupy the doctor."""
-        return sum(block.status in BLOCKING for block in self.listed)
+        """How many appointments that start on the day occupy the doctor."""
+        return sum(block.status in BLOCKING and not block.is_continued for block in self.listed)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the column has nothing to show: no time to book, and no appointments."""
+        return not self.hours and not self.listed
 
     @cached_property
     def free_time(self) -> FreeTime:
@@ -161,6 +168,10 @@ class Column:
     @property
     def unavailable(self) -> list[UnavailableBlock]:
         return self.free_time.unavailable
+
+    @property
+    def past(self) -> list[Place]:
+        return self.free_time.past
 
     @property
     def next_free(self) -> FreeBlock | None:
@@ -204,13 +215,32 @@ class ColumnBuilder:
         self.earliest_start = at + BEGIN_STEP - (at - self.midnight) % BEGIN_STEP
 
     def blocks_of(self, doctor: Doctor, rows: list[ColumnRow], opening: Opening) -> list[Block]:
-        on_day = [row for row in rows if self.midnight <= row.start_time < self.next_midnight]
-        return self.block_builder.blocks(doctor, on_day, opening.away)
+        shown = [row for row in rows if row.is_shown_on(self.midnight, self.next_midnight)]
+        return self.block_builder.blocks(doctor, shown, opening.away)
 
     def free_time_of(self, doctor: Doctor, rows: list[ColumnRow], opening: Opening) -> FreeTime:
-        free, too_short = self._free_intervals(rows, doctor, opening.hours) if doctor.is_active else ([], [])
-        offered = [self._free_block(doctor, each) for each in free if self._is_offered(doctor, each)]
-        return FreeTime(offered, self._unavailable_blocks(doctor, [*opening.away, *too_short]))
+        unavailable = list(opening.away)
+        if not doctor.is_active:
+            return FreeTime([], self._unavailable_blocks(doctor, unavailable), [])
+        free, too_short = self._free_intervals(rows, doctor, opening.hours)
+        beside = self._places_of_no_shows(rows)
+        offered = [self._free_block(doctor, each, beside) for each in free if self._is_offered(doctor, each)]
+        past = [self.grid.place_of(*span) for span in self._unbooked_past(rows, doctor, opening.hours)]
+        return FreeTime(offered, self._unavailable_blocks(doctor, [*unavailable, *too_short]), past)
+
+    def _places_of_no_shows(self, rows: Iterable[ColumnRow]) -> list[Place]:
+        """Return where appointments are drawn that take no time: free times are drawn beside them."""
+        return [
+            self.grid.place_of(row.start_time, row.end_time)
+            for row in rows
+            if row.status not in BLOCKING and row.status != Status.CANCELLED
+        ]
+
+    def _unbooked_past(self, rows: Iterable[ColumnRow], doctor: Doctor, hours: list[Span]) -> Iterator[Span]:
+        if self.earliest_start <= self.midnight:
+            return iter(())
+        past = shared(hours, [(self.midnight, self.earliest_start)])
+        return without(past, [with_gap(span, doctor.gap) for span in _blocked_spans(rows)])
 
     def _free_intervals(
         self, rows: list[ColumnRow], doctor: Doctor, hours: list[Span]
@@ -238,11 +268,12 @@ class ColumnBuilder:
         is_present_time = moving is not None and (doctor.pk, free.start) == (moving.doctor_id, moving.start_time)
         return self.viewer.can_book and not is_present_time
 
-    def _free_block(self, doctor: Doctor, free: FreeInterval) -> FreeBlock:
+    def _free_block(self, doctor: Doctor, free: FreeInterval, beside: list[Place]) -> FreeBlock:
         take = slot_query(doctor.pk, free.start)
         room = f"&minutes={free.max_minutes}" if free.max_minutes < doctor.usual_minutes else ""
         place = self.grid.place_of(free.start, free.end)
-        return FreeBlock(place, clinic_time.time_text(free.start), f"{self.book_url}?{take}{room}", take)
+        is_beside = any(map(place.overlaps, beside))
+        return FreeBlock(place, clinic_time.time_text(free.start), f"{self.book_url}?{take}{room}", take, is_beside)
 
     def _unavailable_blocks(self, doctor: Doctor, unavailable: list[Unavailability]) -> list[UnavailableBlock]:
         blocks = []

@@ -49,7 +49,7 @@ class Day:
 
     @cached_property
     def listed(self) -> list[Block]:
-        """All appointments, in order of time, cancelled ones too."""
+        """All appointments, in order of time, cancelled ones too; first those that last from the day before."""
         blocks = chain.from_iterable(column.listed for column in self.columns)
         return sorted(blocks, key=lambda block: block.place.minute)
 
@@ -69,6 +69,11 @@ class Day:
     def now(self) -> Mark | None:
         return self.grid.mark_at(self.at)
 
+    @property
+    def away(self) -> list[Column]:
+        """The columns of doctors who are not in and have no appointments."""
+        return [column for column in self.columns if column.is_away]
+
     def tab(self, name: str) -> list[Block]:
         """Return the appointments of one of `TABS`; for any other name, all."""
         statuses = TABS.get(name)
@@ -76,7 +81,7 @@ class Day:
 
     @property
     def tabs(self) -> list[tuple[str, int]]:
-        return [(name, len(self.tab(name))) for name in (*TABS, "all")]
+        return [(name, sum(not block.is_continued for block in self.tab(name))) for name in (*TABS, "all")]
 
 
 @dataclass(frozen=True)
@@ -197,7 +202,7 @@ def _read(appointments: AppointmentQuerySet, day: dt.date, doctors: Iterable[Doc
 def _doctors_of(day: dt.date, all_doctors: list[Doctor], rows: _Rows, user: Any) -> list[Doctor]:
     """Return the active doctors, and inactive ones with appointments; first the user, if a doctor."""
     start, end = clinic_time.day_bounds(day)
-    booked = {row.doctor_id for row in chain(*rows.values()) if row.start_time < end and start < row.end_time}
+    booked = {row.doctor_id for row in chain(*rows.values()) if row.is_shown_on(start, end)}
     doctors = [doctor for doctor in all_doctors if doctor.is_active or doctor.pk in booked]
     return sorted(doctors, key=lambda doctor: not is_own_diary(doctor, user))
 
@@ -213,7 +218,9 @@ def openings_on(day: dt.date, doctors: Collection[Doctor]) -> dict[int, Opening]
 
 def _grid(day: dt.date, doctors: list[Doctor], rows: _Rows, openings: Mapping[int, Opening]) -> Grid:
     hours = [span for doctor in doctors if doctor.is_active for span in openings[doctor.pk].hours]
-    return Grid.around(day, hours, [(row.start_time, row.end_time) for row in chain(*rows.values())])
+    midnights = clinic_time.day_bounds(day)
+    shown = (row for row in chain(*rows.values()) if row.is_shown_on(*midnights))
+    return Grid.around(day, hours, [(row.start_time, row.end_time) for row in shown])
 
 
 def _builder(viewer: Viewer, grid: Grid, rows: _Rows, free_time: FreeTimeQuery, at: dt.datetime) -> ColumnBuilder:

@@ -20,6 +20,7 @@ from appointments.displaced.finder import unfinished_for
 from appointments.models import Appointment, may_see_names
 from appointments.navigation import FILTERS, schedule_url
 from appointments.permissions import appointment_for
+from appointments.schedule.away import away_line, day_off
 from appointments.schedule.blocks import Viewer
 from appointments.schedule.columns import FreeTimeQuery
 from appointments.schedule.day import Day, DayFilters, changed_columns, counts_on, day_view
@@ -35,7 +36,7 @@ from clinic.web.http import StaffRequest, parse_number, redirect_or_reload
 from doctors.models import Doctor
 
 # What an address may say beside the filters: a tab of the list, and the appointment to move.
-_OF_THE_MOMENT = ("tab", "move")
+_OF_THE_MOMENT = ("tab", "move", "away")
 
 
 def schedule_today(request: StaffRequest) -> HttpResponse:
@@ -101,12 +102,14 @@ def _show_day(request: StaffRequest, day: dt.date, filters: Filters, day_filters
             return refreshed(parts, versions)
     shown = day_view(day, user=request.user, filters=day_filters, free_time=free_time, at=now)
     context = _day_context(request, shown, filters, now)
+    context |= _away_context(request, shown, filters, now)
     drawn = draw_day(shown, moving=moving, **context)
     counts = draw_counts(day_chips(day, filters, shown.counts, tab=context["tab"]))
     if page.is_refresh:
         return refreshed(counts + drawn, shown.versions)
     context |= {"day": shown, "drawn": drawn, "moving": moving, "counts": counts}
-    context |= {**_notices(request, now), **toolbar_of(shown, filters, day_filters, remembered_view(request))}
+    others = {name: value for name, value in filters.items() if name != "away"}  # it is a question of this day alone
+    context |= {**_notices(request, now), **toolbar_of(shown, others, day_filters, remembered_view(request))}
     context |= {**bulk_bar(request.user), **panel_context(request, schedule=context["here"])}
     return render(request, "appointments/schedule/schedule_day.html", context)
 
@@ -120,9 +123,34 @@ def _changed_parts(
     if changed is None or grid is None:
         return None
     columns = changed_columns(day, changed, grid, user=page.request.user, at=at, versions=versions)
-    if columns is None:
+    if columns is None or (not _shows_away(filters) and any(column.is_away for column in columns)):
         return None
     return draw_parts(columns, chips=day_chips(day, filters, counts_on(day, day_filters)), etag=versions.etag)
+
+
+def _shows_away(filters: Filters) -> bool:
+    """Return whether doctors who are not in have a column: if asked for, and the only one chosen."""
+    return filters.get("away") == "show" or _is_of_one_doctor(filters)
+
+
+def _is_of_one_doctor(filters: Filters) -> bool:
+    return filters.get("doctor", ",").isdecimal()
+
+
+def _away_context(request: StaffRequest, shown: Day, filters: Filters, now: dt.datetime) -> dict[str, Any]:
+    """Return who is not in, and, if that is everybody, what to say in place of the grid."""
+    away, others, is_shown = shown.away, filters | {"away": ""}, _shows_away(filters)
+    url = schedule_url(shown.date, others if is_shown else filters | {"away": "show"})
+    is_today = shown.date == clinic_time.today(at=now)
+    off = day_off(away) if away and len(away) == len(shown.columns) and not is_shown else None
+    return {
+        "away": away_line(away, of=len(shown.columns), is_today=is_today, is_shown=is_shown, url=url)
+        if not _is_of_one_doctor(filters)
+        else None,
+        "off": off,
+        "next_day_url": schedule_url(off.next_day, others) if off and off.next_day else "",
+        "closures_url": reverse("doctors:closure_list") if request.user.has_perm("doctors.view_doctor") else "",
+    }
 
 
 def filters_of(request: StaffRequest) -> tuple[Filters, DayFilters]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 
@@ -14,14 +15,18 @@ from appointments.navigation import schedule_url, urls_by_id
 from appointments.schedule.blocks import Block, Remarks
 from appointments.schedule.columns import Column
 from appointments.schedule.day import Day
+from appointments.schedule.grid import Place
 from appointments.schedule.keeping import keep
+from appointments.schedule.lanes import Lane
 from appointments.schedule.list_groups import ListGroup, groups_of
 from appointments.schedule.week import Week
+from appointments.statuses import BLOCKING, Status
 from clinic.core.phone_numbers import tel_url
 from clinic.html.drawing import draw
 from doctors.models import Doctor
 
 TEMPLATES = "appointments/schedule"
+TALL_BLOCK_MINUTES = 25  # a shorter one has room for a name of one line only
 
 
 class Background(NamedTuple):
@@ -32,8 +37,12 @@ class Background(NamedTuple):
 
 
 class DrawnBlock(NamedTuple):
-    """The values of an appointment in the order of the templates; `since` is minutes and words."""
+    """The values of an appointment in the order of the templates; `since` is minutes and words.
 
+    `acts` names the actions for which a script answers to keys. In the grid `buttons` is the next step only.
+    """
+
+    anchor: str  # the id of its element
     pk: int
     url: str
     css: str
@@ -45,11 +54,12 @@ class DrawnBlock(NamedTuple):
     reason: str
     status: str
     chip: str  # the class of the status
-    version: int
+    version: str
     can_change: bool
     title: str
     since: tuple[int, str] | None
     exception: str
+    acts: str
     buttons: str  # HTML
 
 
@@ -90,39 +100,84 @@ class DrawnList(NamedTuple):
 
 
 def _drawn_block(block: Block) -> DrawnBlock:
-    chip, patient, buttons = f"status-{block.status}", block.patient, block.buttons
-    classes = ["block", chip, *filter(None, [block.place.css])]
-    if block.is_short:
-        classes.append("is-short")
-    if block.is_beside or block.has_beside:
-        classes.append("is-beside" if block.is_beside else "has-beside")
+    """Return an appointment as the grid shows it."""
+    return _drawn(block, _classes(block), *_step(block))
+
+
+def _drawn(block: Block, classes: str, acts: str, buttons: str) -> DrawnBlock:
+    patient, status, exception = block.patient, block.status.label, block.remarks.exception
+    about = (f"{block.time}–{block.until} {patient.name}", status, exception, patient.phone)
     return DrawnBlock(
+        f"{'c' if block.is_continued else 'v'}{block.pk}",
         block.pk,
         block.url,
-        " ".join(classes),
+        classes,
         block.time,
         block.until,
         block.doctor_name,
         patient.name,
         patient.phone,
         patient.reason,
-        block.status.label,
-        chip,
-        block.version,
-        buttons.can_change,
-        " · ".join(filter(None, (f"{block.time}–{block.until} {patient.name}", block.status.label, patient.phone))),
+        status,
+        f"status-{block.status}",
+        str(block.version),
+        block.buttons.can_change,
+        " · ".join(filter(None, about)),
         _since(block.remarks),
-        block.remarks.exception,
-        _drawn_buttons(buttons, block.url, block.version),
+        exception,
+        acts,
+        buttons,
     )
+
+
+def _classes(block: Block) -> str:
+    is_due = block.is_due and block.buttons.step is not None
+    return _class_names(block.status, block.place, block.lane, block.ghosts, is_due=is_due)
+
+
+# Doctors' days are much alike, and are drawn again and again.
+@lru_cache(maxsize=4096)
+def _class_names(status: Status, place: Place, lane: Lane, ghosts: int, *, is_due: bool) -> str:
+    names = ["block", f"status-{status}", *filter(None, [place.css])]
+    if place.minutes < TALL_BLOCK_MINUTES:
+        names.append("is-short")
+    if is_due:
+        names.append("is-due")
+    if status == Status.CANCELLED:
+        names.append(f"is-ghost lane{lane.number}")
+    elif lane.of > 1:
+        names.append(f"is-beside of{lane.of} lane{lane.number}")
+    elif status not in BLOCKING:
+        names.append("is-freed")
+    if ghosts:
+        names.append(f"by{min(ghosts, 3)}")
+    return " ".join(names)
+
+
+def _step(block: Block) -> tuple[str, str]:
+    """Return the actions without a button in the grid, and the HTML of the one that has one."""
+    acts, pattern = _step_pattern(block.buttons)
+    if not pattern:
+        return acts, ""
+    return acts, pattern.replace(_URL, block.url).replace(_VERSION, str(block.version))
+
+
+_URL, _VERSION = "[url]", "[version]"
+
+
+@lru_cache(maxsize=1024)
+def _step_pattern(buttons: Buttons) -> tuple[str, str]:
+    others = [action.path for action in buttons.actions if action is not buttons.step]
+    acts = " ".join([*others, "undo/"] if buttons.can_undo else others).replace("/", "")
+    if buttons.step is None:
+        return acts, ""
+    step = draw(f"{TEMPLATES}/_step.jinja", step=buttons.step, url=_URL, version=_VERSION)
+    return acts, str(step)
 
 
 def _drawn_buttons(buttons: Buttons, url: str, version: int) -> str:
     """Return the HTML of an appointment's buttons; `url` is made of the portal's address and a number."""
     return _button_pattern(buttons).replace(_URL, url).replace(_VERSION, str(version))
-
-
-_URL, _VERSION = "[url]", "[version]"
 
 
 @lru_cache(maxsize=1024)
@@ -154,7 +209,9 @@ def _drawn_list(day: Day, listed: list[Block], refusals: dict[int, str]) -> Draw
 
 
 def _drawn_row(block: Block, refusals: dict[int, str]) -> DrawnRow:
-    return DrawnRow(_drawn_block(block), tel_url(block.patient.phone), _can_tick(block.buttons), refusals.get(block.pk))
+    """Return an appointment as the list shows it, with all of its buttons."""
+    drawn = _drawn(block, "", "", _drawn_buttons(block.buttons, block.url, block.version))
+    return DrawnRow(drawn, tel_url(block.patient.phone), _can_tick(block.buttons), refusals.get(block.pk))
 
 
 @lru_cache(maxsize=1024)
@@ -172,8 +229,10 @@ def draw_day(
     refusals: dict[int, str],
     **context: Any,
 ) -> SafeString:
-    """Return the part of the page that its refresh replaces."""
-    columns = [] if is_list else _draw_columns(day.columns, is_moving=moving is not None)
+    """Return the part of the page that its refresh replaces, without the columns of doctors whom `away` leaves out."""
+    away = context["away"]
+    in_grid = [column for column in day.columns if not (away and away.columns and column.is_away)]
+    columns = [] if is_list else _draw_columns(in_grid, is_moving=moving is not None)
     shown_list = _drawn_list(day, listed, refusals) if is_list else None
     context |= {"moving": moving and moving.pk, "is_list": is_list, "list": shown_list}
     return draw(f"{TEMPLATES}/_day.jinja", day=day, columns=columns, **context)
@@ -230,14 +289,18 @@ def _draw_columns(columns: Iterable[Column], *, is_moving: bool = False) -> list
 
 
 def _draw_column(column: Column, background: Background) -> DrawnColumn:
-    return DrawnColumn(column, background, list(map(_drawn_block, column.blocks)))
+    return DrawnColumn(column, background, list(map(_drawn_block, [*column.blocks, *column.ghosts])))
 
 
 def _key(column: Column) -> tuple[Any, ...]:
     """Return values that differ whenever the background does."""
     builder, doctor = column.builder, column.doctor
     clock = min(max(builder.earliest_start, builder.midnight), builder.next_midnight)
-    rights = (builder.viewer.can_book, builder.viewer.sees_leave_reasons_of(doctor), builder.offers_absence)
+    viewer = builder.viewer
+    rights = (
+        *(viewer.can_book, viewer.can_enter_hours, viewer.sees_leave_reasons_of(doctor)),
+        builder.offers_absence,
+    )
     versions = (doctor.schedule_version, column.version)
     return ("background", doctor.pk, *versions, column.date, clock, column.grid, *rights)
 
@@ -259,6 +322,7 @@ class _DayBackgrounds:
             url=self.doctor_url(doctor.pk),
             week_url=week_url,
             away_url="" if self.is_moving or not column.offers_absence else self._away_url_of(column),
+            hours_url=_hours_url(column),
             is_moving=self.is_moving,
             key=doctor.pk,
         )
@@ -269,6 +333,13 @@ class _DayBackgrounds:
         return url if column.builder.block_builder.is_today else f"{url}?day={column.date}"
 
 
+def _hours_url(column: Column) -> str:
+    """Return where to enter a doctor's hours, for who may, if there are none."""
+    if column.opening.has_hours or not column.builder.viewer.can_enter_hours:
+        return ""
+    return reverse("doctors:hours_add", args=[column.doctor.pk])
+
+
 def _week_background(column: Column, link: DayLink) -> Background:
     head = draw(f"{TEMPLATES}/_week_head.jinja", column=column, link=link, is_moving=False, key=column.date)
     return Background(str(head), _drawn_lane(column, is_moving=False))
@@ -276,4 +347,5 @@ def _week_background(column: Column, link: DayLink) -> Background:
 
 def _drawn_lane(column: Column, *, is_moving: bool) -> str:
     template = f"{TEMPLATES}/_lane_background.jinja"
-    return str(draw(template, free=column.free, unavailable=column.unavailable, is_moving=is_moving))
+    shown = {"free": column.free, "unavailable": column.unavailable, "past": column.past}
+    return str(draw(template, **shown, is_moving=is_moving))

@@ -28,8 +28,12 @@ class Place(NamedTuple):
         """The classes of schedule/places.css for this place: the security policy forbids inline styles."""
         return _css(self)
 
+    @property
+    def end(self) -> int:
+        return self.minute + self.minutes
+
     def overlaps(self, other: "Place") -> bool:
-        return self.minute < other.minute + other.minutes and other.minute < self.minute + self.minutes
+        return self.minute < other.end and other.minute < self.end
 
 
 @lru_cache(maxsize=4096)
@@ -56,14 +60,16 @@ class Grid:
 
     @classmethod
     def around(cls, day: dt.date, hours: Iterable[Span], appointments: Iterable[Span]) -> "Grid":
-        """Return a grid for the hours (or else the usual ones) and the appointments that start on the day."""
+        """Return a grid for the hours (or else the usual ones) and the appointments on the day.
+
+        It ends when those do that start on the day, and begins at midnight if one lasts from the day before.
+        """
         midnight, next_midnight = clinic_time.day_bounds(day)
         drawn = list(hours) or [usual_hours(day)]
-        starts, ends = zip(
-            *drawn,
-            *(appointment for appointment in appointments if midnight <= appointment[0] < next_midnight),
-            strict=True,
+        on_day = (
+            (max(start, midnight), end) for start, end in appointments if start < next_midnight and midnight < end
         )
+        starts, ends = zip(*drawn, *on_day, strict=True)
         return cls(
             start=midnight + (min(starts) - midnight) // HOUR * HOUR,
             end=midnight - (midnight - max(ends)) // HOUR * HOUR,  # rounded up

@@ -16,7 +16,8 @@ class ShownPage:
     """What the browser shows, by the headers of its request.
 
     `If-None-Match` has the ETag of the versions that it shows. `X-Shown-Columns` has the grid and the columns, as
-    `480-1020,12:90210,13:0`: start and end, then doctors with their versions.
+    `480-1020,12:90210,13:0`: start and end, then doctors with their versions. `X-Away-Columns` has the doctors whose
+    columns the page leaves out, because they are not in.
     """
 
     request: StaffRequest
@@ -36,10 +37,11 @@ class ShownPage:
         """Return the doctors whose columns the browser has to replace; None if something else has changed, too."""
         if not self._etag.startswith(f'"{versions.rest}-'):
             return None
-        columns = dict(_number_pair(part) for part in self._shown[1:])
-        if columns.keys() != versions.columns.keys():
+        columns, away = (dict(map(_number_pair, parts)) for parts in (self._shown[1:], self._away))
+        if columns.keys() | away.keys() != versions.columns.keys():
             return None
-        return [pk for pk, version in versions.columns.items() if columns[pk] != version]
+        changed = [pk for pk, version in versions.columns.items() if (away | columns)[pk] != version]
+        return None if away.keys() & set(changed) else changed
 
     @property
     def _etag(self) -> str:
@@ -48,6 +50,10 @@ class ShownPage:
     @property
     def _shown(self) -> list[str]:
         return self.request.headers.get("X-Shown-Columns", "").split(",")
+
+    @property
+    def _away(self) -> list[str]:
+        return list(filter(None, self.request.headers.get("X-Away-Columns", "").split(",")))
 
 
 def not_modified(versions: Versions) -> HttpResponse:

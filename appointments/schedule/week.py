@@ -1,7 +1,6 @@
 """The week of one doctor, with a column for each date."""
 
 import datetime as dt
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,16 +95,16 @@ def _drawn_spans(
     doctor: Doctor, dates: list[dt.date], rows: list[ColumnRow], availability: DoctorAvailability
 ) -> dict[dt.date, list[Span]]:
     """Return the offered hours and the appointments of each date that has a column."""
-    appointments: dict[dt.date, list[Span]] = defaultdict(list)
-    for row in rows:
-        if row.status != Status.CANCELLED:
-            appointments[clinic_time.local_date(row.start_time)].append((row.start_time, row.end_time))
     drawn = {}
     for day in dates:
+        midnight, next_midnight = clinic_time.day_bounds(day)
+        shown = [row for row in rows if row.is_shown_on(midnight, next_midnight)]
         # Working hours count even during a leave, which the column then shows.
         has_hours = doctor.is_active and availability.has_hours and bool(availability.hours_on(day))
-        if has_hours or appointments[day] or day.weekday() in USUAL_WEEKDAYS:
-            drawn[day] = availability.offered_on(day) + appointments[day]
+        is_needed = any(row.status != Status.CANCELLED for row in shown)
+        if has_hours or is_needed or day.weekday() in USUAL_WEEKDAYS:
+            appointments = [(max(row.start_time, midnight), row.end_time) for row in shown]
+            drawn[day] = availability.offered_on(day) + appointments
     return drawn
 
 

@@ -13,6 +13,7 @@ from appointments.schedule.blocks import PatientDetails
 from appointments.schedule.columns import FreeTimeQuery
 from appointments.schedule.day import DayFilters, day_view
 from appointments.schedule.grid import Place
+from appointments.schedule.lanes import WHOLE
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.core import clinic_time
@@ -27,6 +28,7 @@ DAY = dt.date(2026, 11, 24)
 SPRING = dt.date(2026, 3, 29)
 AUTUMN = dt.date(2026, 10, 25)
 MORNING = dt.datetime(2026, 11, 24, 7, 0, tzinfo=dt.UTC)  # before the grid begins
+LAST_YEAR = dt.date(2025, 11, 24)
 LONG_AGO = dt.datetime(2026, 1, 1, 12, 0, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 
@@ -110,6 +112,78 @@ def test_position_sets_the_css_classes():
     assert Place(0, 30).css == ""
     assert Place(135, 60).css == "q9 for-h1 for-m0"
     assert Place(60, 90).css == "q4 for-h1"
+
+
+# Over midnight
+
+
+def test_appointment_over_midnight_is_drawn_on_both_days(doctor, receptionist):
+    create_appointment(doctor, 23, 30, 60)
+
+    first, second = (day_view(date, user=receptionist, at=LONG_AGO) for date in (DAY, DAY + dt.timedelta(days=1)))
+
+    (begun,), (rest,) = (day.columns[0].blocks for day in (first, second))
+    assert (begun.time, begun.until, begun.place.minutes, begun.is_continued) == ("23:30", "00:30", 60, False)
+    assert (rest.time, rest.until, rest.place, rest.is_continued) == ("00:00", "00:30", Place(0, 30), True)
+    assert (begun.remarks.exception, rest.remarks.exception) == ("", "since 23:30 (yesterday)")
+    assert second.grid.start == utc(2026, 11, 25, 0, 0)
+
+
+def test_appointment_over_midnight_counts_on_its_first_day(doctor, receptionist):
+    create_appointment(doctor, 23, 30, 60)
+
+    first, second = (day_view(date, user=receptionist, at=LONG_AGO) for date in (DAY, DAY + dt.timedelta(days=1)))
+
+    assert [day.counts for day in (first, second)] == [[(Status.BOOKED, 1)], []]
+    assert [day.columns[0].appointments for day in (first, second)] == [1, 0]
+    assert [dict(day.tabs)["all"] for day in (first, second)] == [1, 0]
+
+
+def test_rest_of_an_appointment_over_midnight_has_no_buttons(doctor, receptionist):
+    """What may be done with it depends on the day it starts; its page has it all."""
+    create_appointment(doctor, 23, 30, 60)
+    after_midnight = utc(2026, 11, 25, 0, 10)
+
+    days = [day_view(date, user=receptionist, at=after_midnight) for date in (DAY, DAY + dt.timedelta(days=1))]
+
+    first, second = (day.listed[0].buttons for day in days)
+    assert first.actions
+    assert (second.actions, second.can_undo, second.can_change) == ((), False, False)
+
+
+def test_appointment_that_ends_at_midnight_is_on_its_own_day_only(doctor, receptionist):
+    create_appointment(doctor, 23, 30, 30)
+
+    assert day_view(DAY + dt.timedelta(days=1), user=receptionist).listed == []
+
+
+def test_cancelled_appointment_over_midnight_is_on_its_first_day_only(doctor, receptionist):
+    create_appointment(doctor, 23, 30, 60, status=Status.CANCELLED)
+
+    first, second = (day_view(date, user=receptionist) for date in (DAY, DAY + dt.timedelta(days=1)))
+
+    assert (len(first.listed), second.listed) == (1, [])
+    assert second.grid.start == utc(2026, 11, 25, 8, 0)
+
+
+def test_appointment_over_the_midnight_of_a_clock_change_has_its_true_length(settings, doctor, receptionist, isolated):
+    cases = {
+        "skipped, Cairo": ("Africa/Cairo", dt.date(2026, 4, 24), utc(2026, 4, 23, 21, 30), "01:00", "01:30", 30),
+        "repeated, Cairo": ("Africa/Cairo", dt.date(2026, 10, 30), utc(2026, 10, 29, 21, 30), "00:00", "00:30", 30),
+        "after, Lisbon": ("Europe/Lisbon", SPRING, utc(2026, 3, 28, 23, 30), "00:00", "02:30", 90),
+        "autumn, Lisbon": ("Europe/Lisbon", AUTUMN, utc(2026, 10, 24, 22, 0), "00:00", "01:00 WET", 120),
+    }
+    for case, (zone, date, start, begins, ends, minutes) in cases.items():
+        with isolated(case):
+            settings.TIME_ZONE = zone
+            midnight, _ = clinic_time.day_bounds(date)
+            length = (midnight - start) // MINUTE + minutes
+            AppointmentFactory(doctor=doctor, start_time=start, duration_minutes=length)
+
+            (block,) = day_view(date, user=receptionist, at=LONG_AGO).columns[0].blocks
+
+            assert (block.time, block.until, block.place) == (begins, ends, Place(0, minutes))
+            assert block.is_continued
 
 
 # The clock changes
@@ -261,42 +335,85 @@ def test_user_without_a_role_sees_initials(doctor):
 # Statuses
 
 
-def test_cancelled_appointment_is_listed_but_not_drawn(doctor, receptionist):
-    create_appointment(doctor, 10, status=Status.CANCELLED)
+def test_cancelled_appointments_are_ghosts_side_by_side(doctor, receptionist):
+    for _number in range(2):
+        create_appointment(doctor, 10, status=Status.CANCELLED)
+    create_appointment(doctor, 10)
+    create_appointment(doctor, 11)
 
-    day = day_view(DAY, user=receptionist)
+    (column,) = day_view(DAY, user=receptionist).columns
 
-    assert day.columns[0].blocks == []
-    assert [block.status for block in day.listed] == [Status.CANCELLED]
+    assert [ghost.lane.number for ghost in column.ghosts] == [0, 1]
+    assert [block.ghosts for block in column.blocks] == [2, 0]
+    assert [block.lane for block in column.blocks] == [WHOLE, WHOLE]
+
+
+def lanes(day):
+    return [(block.status.value, block.lane.number, block.lane.of) for block in day.columns[0].blocks]
 
 
 def test_no_show_whose_time_is_booked_again_is_drawn_beside(doctor, receptionist):
     create_appointment(doctor, 10, status=Status.NO_SHOW)
     create_appointment(doctor, 10, 15)
 
-    blocks = day_view(DAY, user=receptionist).columns[0].blocks
-
-    assert [(block.status, block.is_beside) for block in blocks] == [(Status.NO_SHOW, True), (Status.BOOKED, False)]
+    assert lanes(day_view(DAY, user=receptionist)) == [("no_show", 0, 2), ("booked", 1, 2)]
 
 
-def test_no_show_whose_time_is_free_stays_in_place(doctor, receptionist, isolated):
+def test_no_show_whose_time_is_free_leaves_room_for_the_free_time(doctor, receptionist, isolated):
     for minute in [0, 30]:
         with isolated(minute=minute):
             create_appointment(doctor, 10, status=Status.NO_SHOW)
             create_appointment(doctor, 10 if minute else 11, minute)
 
-            blocks = day_view(DAY, user=receptionist).columns[0].blocks
+            (column,) = day_view(DAY, user=receptionist).columns
 
-            assert [block.is_beside for block in blocks] == [False, False]
+            assert [block.lane for block in column.blocks] == [WHOLE, WHOLE]
+            assert [free.time for free in column.free if free.is_beside] == ["10:00"]
 
 
-def test_no_show_over_another_no_show_is_drawn_beside_it(doctor, receptionist):
+def test_no_shows_at_the_same_time_leave_room_for_the_free_time(doctor, receptionist):
     create_appointment(doctor, 10, status=Status.NO_SHOW)
     create_appointment(doctor, 10, status=Status.NO_SHOW)
 
-    blocks = day_view(DAY, user=receptionist).columns[0].blocks
+    assert lanes(day_view(DAY, user=receptionist)) == [("no_show", 0, 3), ("no_show", 1, 3)]
 
-    assert sorted(block.is_beside for block in blocks) == [False, True]
+
+def test_imported_appointments_that_overlap_are_side_by_side_and_marked(doctor, receptionist, isolated):
+    cases = {
+        "same time": ([(10, 0, 30), (10, 0, 30)], [(0, 2), (1, 2)]),
+        "one minute": ([(10, 0, 30), (10, 29, 30)], [(0, 2), (1, 2)]),
+        "one contains the others": ([(10, 0, 90), (10, 15, 15), (11, 0, 15)], [(0, 2), (1, 2), (1, 2)]),
+        "three": ([(10, 0, 60), (10, 10, 60), (10, 20, 60)], [(0, 3), (1, 3), (2, 3)]),
+        "a chain": ([(10, 0, 30), (10, 20, 30), (10, 40, 30)], [(0, 2), (1, 2), (0, 2)]),
+    }
+    for case, (times, expected) in cases.items():
+        with isolated(case):
+            for hour, minute, minutes in times:
+                create_imported(doctor, hour, minute, minutes)
+            create_imported(doctor, 15, 0, 30)
+
+            (column,) = day_view(LAST_YEAR, user=receptionist).columns
+
+            assert [tuple(block.lane) for block in column.blocks] == [*expected, (0, 1)]
+            marked = [block.remarks.exception for block in column.blocks]
+            assert marked == ["overlaps"] * len(times) + [""]
+
+
+def test_touching_and_freed_appointments_do_not_count_as_overlapping(doctor, receptionist):
+    create_appointment(doctor, 10)
+    create_appointment(doctor, 10, 30)
+    create_appointment(doctor, 10, 30, status=Status.NO_SHOW)
+
+    assert {block.remarks.exception for block in day_view(DAY, user=receptionist).listed} == {""}
+
+
+def create_imported(doctor, hour, minute, minutes):
+    """Write a past appointment past the rules, as an import of old records does."""
+    start = utc(2025, 11, 24, hour, minute)
+    end = start + minutes * MINUTE
+    details = {"doctor": doctor, "patient": PatientFactory(), "status": Status.COMPLETED, "is_imported": True}
+    made = Appointment(start_time=start, end_time=end, duration_minutes=minutes, **details)
+    QuerySet(Appointment).bulk_create([made])
 
 
 def test_count_includes_only_appointments_that_block_time(doctor, receptionist):

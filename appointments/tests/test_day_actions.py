@@ -65,6 +65,22 @@ def buttons(response):
     return parser.found
 
 
+LABELS = {"arrive": "Arrived", "start": "Start", "complete": "Done", "attended": "Attended", "no-show": "No-show"}
+
+
+def offered(response):
+    """Return the labels of the buttons by their addresses, also of those that a grid offers by keys only."""
+    found = buttons(response)
+    for _tag, attrs in elements(response):
+        for act in attrs.get("data-acts", "").split():
+            found[f"/appointments/{attrs['id'].removeprefix('v')}/{act}/"] = LABELS.get(act, "Undo")
+    return found
+
+
+def labels_in(response):
+    return sorted(offered(response).values())
+
+
 # Actions
 
 
@@ -115,14 +131,50 @@ def test_reception_has_the_buttons_of_allowed_transitions(at_desk, okafor, isola
         for layout in LAYOUTS:
             with isolated(status=status, start_time=start_time, layout=layout):
                 appointment = create_appointment(okafor, status, start_time)
-                expected = RECEPTION[status, start_time]
-                if layout == DAY and status == "cancelled":
-                    expected = []  # not drawn
 
                 response = at_desk.get(layout)
 
-                assert list(buttons(response).values()) == expected
-                assert all(url.startswith(f"/appointments/{appointment.pk}/") for url in buttons(response))
+                assert labels_in(response) == sorted(RECEPTION[status, start_time])
+                assert all(url.startswith(f"/appointments/{appointment.pk}/") for url in offered(response))
+
+
+def test_grid_shows_the_next_step_only(client, administrator, okafor, isolated):
+    cases = {
+        ("booked", LATER): ["Arrived"],
+        ("booked", RUNNING): ["Arrived"],
+        ("booked", EARLIER): ["No-show"],  # nobody said that the patient came, and the time is over
+        ("arrived", RUNNING): ["Start"],
+        ("in_consultation", RUNNING): ["Done"],
+        ("completed", EARLIER): [],
+        ("no_show", EARLIER): ["Arrived"],
+        ("cancelled", LATER): [],
+    }
+    for (status, start_time), labels in cases.items():
+        with isolated(status=status, start_time=start_time):
+            client.force_login(administrator)
+            create_appointment(okafor, status, start_time)
+
+            assert list(buttons(client.get(DAY)).values()) == labels
+
+
+def test_next_step_stands_out_from_an_hour_before_the_start(at_desk, okafor, isolated):
+    for start_time, is_due in ((at(8), True), (at(9), True), (at(10), True), (at(10, 1), False), (at(15), False)):
+        with isolated(start_time=start_time):
+            create_appointment(okafor, start_time=start_time)
+
+            (classes,) = [attrs["class"].split() for _tag, attrs in elements(at_desk.get(DAY)) if "data-keys" in attrs]
+
+            assert ("is-due" in classes) == is_due
+
+
+def test_actions_without_a_button_carry_the_version_that_is_shown(client, administrator, okafor):
+    appointment = create_appointment(okafor, "completed")
+    appointment.save()
+    client.force_login(administrator)
+
+    (block,) = [attrs for _tag, attrs in elements(client.get(DAY)) if "data-acts" in attrs]
+
+    assert (block["data-acts"], block["data-acts-version"]) == ("undo", "2")
 
 
 def test_doctor_has_buttons_in_their_own_diary_only(client, doctor_user, okafor, isolated):
@@ -134,7 +186,7 @@ def test_doctor_has_buttons_in_their_own_diary_only(client, doctor_user, okafor,
                 create_appointment(okafor, status, start_time)
                 client.force_login(doctor_user)
 
-                assert list(buttons(client.get(layout)).values()) == OWN_DOCTOR[status, start_time]
+                assert labels_in(client.get(layout)) == sorted(OWN_DOCTOR[status, start_time])
 
 
 def test_manager_has_no_buttons(client, manager, okafor, isolated):
@@ -144,7 +196,7 @@ def test_manager_has_no_buttons(client, manager, okafor, isolated):
                 create_appointment(okafor, status)
                 client.force_login(manager)
 
-                assert buttons(client.get(layout)) == {}
+                assert offered(client.get(layout)) == {}
 
 
 def test_administrator_has_all_buttons(administrator, okafor):
@@ -169,13 +221,13 @@ def test_appointment_of_yesterday_can_only_be_closed_out(at_desk, okafor, isolat
         with isolated(status=status, labels=labels):
             create_appointment(okafor, status, at(10, day=23))
 
-            assert list(buttons(at_desk.get("/schedule/2026-11-23/")).values()) == labels
+            assert labels_in(at_desk.get("/schedule/2026-11-23/")) == labels
 
 
 def test_appointment_of_tomorrow_has_no_button_yet(at_desk, okafor):
     create_appointment(okafor, start_time=at(10, day=25))
 
-    assert buttons(at_desk.get(TOMORROW)) == {}
+    assert offered(at_desk.get(TOMORROW)) == {}
 
 
 def test_every_button_changes_the_status_and_returns_to_the_day(client, administrator, okafor, isolated):
@@ -184,11 +236,11 @@ def test_every_button_changes_the_status_and_returns_to_the_day(client, administ
             client.force_login(administrator)
             for hour, status in enumerate(["booked", "arrived", "in_consultation", "completed", "no_show"], start=2):
                 create_appointment(okafor, status, at(hour))
-            offered = buttons(client.get(layout))
-            assert len(offered) == 12
+            urls = list(offered(client.get(layout)))
+            assert len(urls) == 12
             before = {appointment.pk: appointment.status for appointment in Appointment.objects.all()}
 
-            for url in offered:
+            for url in urls:
                 appointment = Appointment.objects.get(pk=url.split("/")[2])
                 response = client.post(url, {"version": appointment.version, "next": layout})
                 assert response["Location"] == layout
@@ -399,7 +451,7 @@ def test_empty_tab_shows_the_number_on_the_day(at_desk, okafor):
 def test_grid_shows_all_appointments_on_any_tab(at_desk, appointments_of_every_kind):
     response = at_desk.get(DAY, {"tab": "done"})
 
-    assert sum("block" in attrs.get("class", "").split() for _tag, attrs in elements(response)) == 7
+    assert sum("block" in attrs.get("class", "").split() for _tag, attrs in elements(response)) == 8
     assert "tabs" not in {attrs.get("class", "").split(" ")[0] for tag, attrs in elements(response) if tag == "nav"}
 
 

@@ -159,11 +159,13 @@ def test_inactive_doctor_has_a_sheet_with_appointments_only(at_desk, okafor, lin
     assert sheets_of(at_desk.get(f"{TODAY}?doctor={lindgren.pk}")) == []
 
 
-def test_inactive_doctor_with_only_an_overnight_remainder_has_no_sheet(at_desk, okafor):
+def test_inactive_doctor_with_an_overnight_remainder_has_a_sheet(at_desk, okafor):
     AppointmentFactory(doctor=okafor, start_time=at(23, 30, day=23), duration_minutes=60)
     Doctor.objects.update(is_active=False)
 
-    assert sheets_of(at_desk.get(TODAY)) == []
+    (sheet,) = at_desk.get(TODAY).context["sheets"]
+
+    assert [line.time for line in sheet.lines] == ["00:00–00:30"]
 
 
 # Days that are not like others
@@ -196,11 +198,15 @@ def test_usual_hours_are_those_of_clinic_time(settings, okafor, sheet_of_the_day
     assert [line.time for line in sheet_of_the_day().lines] == ["08:00–08:30", "08:30–18:00"]
 
 
-def test_appointment_across_midnight_is_on_the_sheet_of_its_first_day(okafor, sheet_of_the_day):
-    AppointmentFactory(doctor=okafor, start_time=at(23, 30), duration_minutes=60)
+def test_appointment_over_midnight_is_on_the_sheets_of_both_days(at_desk, okafor, maria, sheet_of_the_day):
+    AppointmentFactory(doctor=okafor, patient=maria, start_time=at(23, 30), duration_minutes=60)
 
-    assert [line.time for line in sheet_of_the_day().lines] == ["08:00–18:00", "23:30–00:30"]
-    assert [line.time for line in sheet_of_the_day(dt.date(2026, 11, 25)).lines] == ["08:00–18:00"]
+    first, second = sheet_of_the_day(), sheet_of_the_day(dt.date(2026, 11, 25))
+
+    assert printed(first) == [("08:00–18:00", "free"), ("23:30–00:30", "Maria Santos")]
+    assert printed(second) == [("00:00–00:30", "Maria Santos"), ("08:00–18:00", "free")]
+    assert (first.appointments, second.appointments) == (1, 0)
+    assert "Booked · since 23:30 (yesterday)" in markup(at_desk.get("/schedule/2026-11-25/print/"))
 
 
 # The page

@@ -20,7 +20,7 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.models import Session
 from clinic.tests.kit import at, elements
 from doctors.models import Doctor
-from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory
+from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
@@ -50,8 +50,12 @@ def shown_by(response):
         for tag, attrs in elements(response)
         if tag == "section" and "data-version" in attrs
     ]
-    etag = {"If-None-Match": day_part(response)["data-etag"]}
-    return BACKGROUND | etag | ({"X-Shown-Columns": ",".join([*grid, *columns])} if columns else {})
+    away = [attrs["data-columns"] for _tag, attrs in elements(response) if attrs.get("id") == "away"]
+    headers = BACKGROUND | {"If-None-Match": day_part(response)["data-etag"]}
+    if columns:
+        headers |= {"X-Shown-Columns": ",".join([*grid, *columns])}
+        headers |= {"X-Away-Columns": away[0]} if away else {}
+    return headers
 
 
 def refresh(client, page, url=DAY):
@@ -289,6 +293,65 @@ def test_whole_day_is_sent_if_the_columns_alone_would_not_do(at_desk, appointmen
             change()
 
             assert "day" in ids_in(refresh(at_desk, page))
+
+
+@pytest.fixture
+def away():
+    """A doctor who does not work on Tuesdays."""
+    doctor = DoctorFactory(full_name="Dr Away")
+    TimetableFactory(doctor=doctor, week={2: [(dt.time(8), dt.time(12))]})
+    return doctor
+
+
+def test_changed_column_is_sent_to_a_page_that_leaves_doctors_out(at_desk, appointment, okafor, away):
+    page = at_desk.get(DAY)
+    assert f'id="doctor-{away.pk}"' not in page.content.decode()
+    assert refresh(at_desk, page).status_code == 304
+
+    AppointmentFactory(doctor=okafor, start_time=at(15))
+
+    assert ids_in(refresh(at_desk, page))[:2] == ["counts", f"doctor-{okafor.pk}"]
+
+
+def test_whole_day_is_sent_when_a_doctor_left_out_gets_an_appointment(at_desk, appointment, away):
+    page = at_desk.get(DAY)
+
+    AppointmentFactory(doctor=away, start_time=at(15), outside_hours_reason="Urgent")
+
+    changed = refresh(at_desk, page)
+    assert "day" in ids_in(changed)
+    assert f'id="doctor-{away.pk}"' in changed.content.decode()
+
+
+def test_whole_day_is_sent_when_a_doctor_is_no_longer_in(at_desk, appointment, away):
+    urgent = AppointmentFactory(doctor=away, start_time=at(15), outside_hours_reason="Urgent")
+    page = at_desk.get(DAY)
+
+    Appointment.objects.filter(pk=urgent.pk).delete()
+
+    changed = refresh(at_desk, page)
+    assert "day" in ids_in(changed)
+    assert f'id="doctor-{away.pk}"' not in changed.content.decode()
+
+
+def test_day_off_is_replaced_when_a_doctor_gets_an_appointment(at_desk, away):
+    page = at_desk.get(DAY)
+    assert "Nobody works on Tuesday 24 November" in page.content.decode()
+    assert refresh(at_desk, page).status_code == 304
+
+    AppointmentFactory(doctor=away, start_time=at(15), outside_hours_reason="Urgent")
+
+    assert f'id="doctor-{away.pk}"' in refresh(at_desk, page).content.decode()
+
+
+def test_column_asked_for_is_sent_alone_though_the_doctor_is_away(at_desk, away):
+    url = f"{DAY}?away=show"
+    urgent = AppointmentFactory(doctor=away, start_time=at(15), outside_hours_reason="Urgent")
+    page = at_desk.get(url)
+
+    Appointment.objects.filter(pk=urgent.pk).delete()
+
+    assert ids_in(refresh(at_desk, page, url))[:2] == ["counts", f"doctor-{away.pk}"]
 
 
 def test_whole_day_is_sent_for_headers_that_are_wrong(at_desk, appointment, okafor, isolated):

@@ -90,7 +90,7 @@ def test_block_outside_the_usual_hours_extends_the_grid(at_desk, okafor):
     response = at_desk.get(TODAY)
 
     (block,) = with_class(response, "block")
-    assert block["class"].split() == ["block", "status-booked", "q2"]
+    assert block["class"].split() == ["block", "status-booked", "q2", "is-due"]
     assert response.context["day"].hours[0].label == "06:00"
 
 
@@ -132,13 +132,42 @@ def test_counts_are_by_status_and_appointments_by_doctor(at_desk, okafor, lindgr
     assert [(column.doctor, column.appointments) for column in day.columns] == [(lindgren, 1), (okafor, 2)]
 
 
-def test_cancelled_appointment_is_listed_but_not_drawn(at_desk, okafor):
-    AppointmentFactory(doctor=okafor, status="cancelled", cancelled_by="patient", cancel_reason="Ill")
+def test_cancelled_appointment_is_listed_and_drawn_as_a_ghost(at_desk, okafor, maria):
+    appointment = AppointmentFactory(
+        doctor=okafor, patient=maria, status="cancelled", cancelled_by="patient", cancel_reason="Ill"
+    )
 
     grid, as_list = at_desk.get(TODAY), at_desk.get(f"{TODAY}?layout=list&tab=all")
 
-    assert with_class(grid, "block") == []
+    (ghost,) = with_class(grid, "block")
+    assert "is-ghost" in ghost["class"].split()
+    (link,) = with_class(grid, "open")
+    assert link["href"] == f"/appointments/{appointment.pk}/"
+    assert "10:00–10:30 Maria Santos · Cancelled" in link["title"]
     assert len([attrs for attrs in with_class(as_list, "day-row") if "status-cancelled" in attrs["class"]]) == 1
+
+
+def test_free_time_of_a_no_show_is_drawn_beside_it(at_desk, okafor):
+    AppointmentFactory(doctor=okafor, start_time=at(10), status="no_show")
+
+    response = at_desk.get(TODAY)
+
+    (block,) = with_class(response, "block")
+    assert "is-freed" in block["class"].split()
+    assert [attrs["class"].split() for attrs in with_class(response, "is-beside")] == [["free", "q8", "is-beside"]]
+
+
+def test_appointment_over_midnight_is_shown_on_both_days(at_desk, okafor, isolated):
+    appointment = AppointmentFactory(doctor=okafor, start_time=at(23, 30), duration_minutes=60)
+    for layout in ("", "?layout=list&tab=all"):
+        with isolated(layout=layout):
+            first, second = at_desk.get(TODAY + layout), at_desk.get(f"/schedule/2026-11-25/{layout}")
+
+            assert "since 23:30 (yesterday)" not in first.content.decode()
+            assert "since 23:30 (yesterday)" in second.content.decode()
+            assert f"/appointments/{appointment.pk}/" in hrefs(second)
+            assert (first.context["day"].counts, second.context["day"].counts) == ([("booked", 1)], [])
+            assert not [attrs for _tag, attrs in elements(second) if "data-acts" in attrs or "formaction" in attrs]
 
 
 def test_free_time_links_to_the_filled_in_booking_form(at_desk, okafor):

@@ -158,13 +158,17 @@ def test_week_shows_only_the_doctor_and_the_week(okafor, receptionist):
     ]
 
 
-def test_appointment_over_midnight_is_on_its_first_day_and_blocks_the_next(okafor, receptionist):
+def test_appointment_over_midnight_is_on_both_days_and_counted_once(okafor, receptionist):
     TimetableFactory(doctor=okafor, week={2: [(dt.time(22), dt.time.min)], 3: [(dt.time.min, dt.time(2))]})
     AppointmentFactory(doctor=okafor, start_time=at(23, 30, day=25), duration_minutes=60)
 
     week = week_view(okafor, TUESDAY, user=receptionist)
 
-    assert [len(column_on(week, day).blocks) for day in (25, 26)] == [1, 0]
+    (begun,), (rest,) = (column_on(week, day).blocks for day in (25, 26))
+    assert (begun.time, begun.until, begun.is_continued) == ("23:30", "00:30", False)
+    assert (rest.time, rest.until, rest.is_continued) == ("00:00", "00:30", True)
+    assert [column_on(week, day).appointments for day in (25, 26)] == [1, 0]
+    assert week.counts == [(Status.BOOKED, 1)]
     assert column_on(week, 26).next_free.time == "00:30"
     assert week.length.minutes == 25 * 60
     assert column_on(week, 25).blocks[0].place.minute == 23 * 60 + 30

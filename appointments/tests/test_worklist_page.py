@@ -329,7 +329,10 @@ def test_page_of_an_affected_appointment_links_to_the_worklist(at_desk, change, 
 def move_all(client, change, whose="other"):
     """Move all, and return the address and the value of the Undo button in the message."""
     press(client, change, move=f"all:{whose}")
-    response = client.get(change.get_absolute_url())
+    return undo_in(client.get(change.get_absolute_url()))
+
+
+def undo_in(response):
     (button,) = [attrs for tag, attrs in elements(response) if tag == "button" and attrs.get("data-key") == "u"]
     return button["formaction"], {button["name"]: button["value"]}
 
@@ -344,7 +347,10 @@ def test_undo_puts_all_back_although_the_doctor_is_away(at_desk, change, appoint
     assert [row.is_open for row in rows_of(response)] == [True] * 3
     assert "3 put back." in response.content.decode()
     entry = AuditEntry.objects.get_for_object(appointments[0]).latest("pk")
-    assert (entry.actor, entry.additional_data) == (receptionist, {"reason": "The move was undone"})
+    assert (entry.actor, entry.additional_data) == (
+        receptionist,
+        {"reason": "Undone, to be moved or cancelled again"},
+    )
 
 
 @pytest.mark.both_databases
@@ -363,6 +369,19 @@ def test_undo_leaves_what_was_changed_or_is_taken_by_now(at_desk, change, appoin
     assert "1 put back." in page
     assert "2 could not be put back: see below." in page
     assert page.count('<p class="refusal" role="alert">') == 2
+
+
+@pytest.mark.both_databases
+def test_undo_brings_all_cancelled_ones_back_although_the_doctor_is_away(at_desk, change, appointments):
+    press(at_desk, change, cancel="all")
+    undo = undo_in(at_desk.get(change.get_absolute_url()))
+
+    response = at_desk.post(*undo, follow=True)
+
+    assert "3 put back." in response.content.decode()
+    assert [row.is_open for row in rows_of(response)] == [True] * 3
+    first = Appointment.objects.get(pk=appointments[0].pk)
+    assert (first.status, first.cancelled_by, first.cancelled_at) == ("booked", "", None)
 
 
 def test_undo_pressed_twice_does_nothing_more(at_desk, change, appointments):

@@ -57,6 +57,7 @@ MORE = {
         "?doctor={doctor}",
         "?move={appointment}",
         "?open={appointment}",
+        "?away=show",
     ),
     "appointments:schedule_print": ("?now=1",),
     "appointments:appointment_book": ("?patient={patient}&doctor={doctor}",),

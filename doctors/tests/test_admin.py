@@ -1,5 +1,7 @@
 """Doctors in the admin: edited, deactivated, and deleted only without appointments."""
 
+import datetime as dt
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,7 +12,7 @@ from clinic.tests.factories import UserFactory
 from clinic.tests.kit import codes_at
 from doctors import rules
 from doctors.models import Doctor
-from doctors.tests.factories import DoctorFactory
+from doctors.tests.factories import DoctorFactory, TimetableFactory
 
 pytestmark = pytest.mark.usefixtures("db", "now")
 
@@ -81,6 +83,25 @@ def test_add_saves_with_its_user(in_admin, administrator, doctor_user):
         doctor_user,
     )
     assert AuditEntry.objects.get_for_object(doctor).get().actor == administrator
+
+
+def test_saving_a_doctor_without_hours_says_so(in_admin):
+    response = in_admin.post(f"{LIST}add/", typed(), follow=True)
+
+    doctor = Doctor.objects.get()
+    messages = [str(message) for message in response.context["messages"]]
+    assert f"/doctors/{doctor.pk}/hours/" in "".join(messages)
+
+
+def test_saving_a_doctor_with_hours_or_inactive_says_nothing_of_hours(in_admin, okafor):
+    TimetableFactory(doctor=okafor, week={0: [(dt.time(8), dt.time(12))]})
+    inactive = typed(full_name="Dr Gone")
+    del inactive["is_active"]
+    for url, values in ((f"{LIST}{okafor.pk}/change/", typed()), (f"{LIST}add/", inactive)):
+        response = in_admin.post(url, values, follow=True)
+
+        assert len(response.context["messages"]) == 1
+        assert "hours" not in str(next(iter(response.context["messages"])))
 
 
 def test_add_is_refused_at_its_field(in_admin):

@@ -46,6 +46,19 @@ def test_list_offers_to_add_to_administrators_only(client, receptionist, manager
         assert ("/admin/doctors/doctor/add/" in page) is is_offered, user
 
 
+def test_list_says_who_has_no_hours_and_links_for_who_may(client, receptionist, administrator, okafor):
+    with_hours = DoctorFactory(full_name="Dr Silva")
+    TimetableFactory(doctor=with_hours, week={0: [(dt.time(8), dt.time(12))]})
+    DoctorFactory(full_name="Dr Gone", is_active=False)
+    for user, has_link in ((receptionist, False), (administrator, True)):
+        client.force_login(user)
+
+        html = client.get("/doctors/").content.decode()
+
+        assert html.count("No hours yet: bookable at any time") == 1
+        assert (f'href="/doctors/{okafor.pk}/hours/"' in html) == has_link
+
+
 def test_list_of_a_large_clinic_has_pages(at_desk):
     doctors = DoctorFactory.create_batch(51, specialization="Cardiology")
     by_name = sorted(doctors, key=lambda doctor: (doctor.full_name, doctor.pk))

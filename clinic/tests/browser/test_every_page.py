@@ -153,6 +153,8 @@ SHOWN = {
     "day, list": at("/schedule/?layout=list", "Zoë Müller"),
     "day, one doctor": at("/schedule/2026-11-24/?doctor={doctors.okafor.pk}", "Dr James Okafor"),
     "day, empty": at("/schedule/2026-12-08/", "Tuesday 8 December 2026"),
+    "day, closed": at("/schedule/2026-12-25/", "Next open day"),
+    "day, everybody shown": at("/schedule/2026-12-25/?away=show", "Hide their columns"),
     "day, empty list": at("/schedule/2026-12-08/?layout=list", "No appointments on this day."),
     "print": at("/schedule/2026-11-24/print/", "To print"),
     "print, next day": at("/schedule/next/print/", "To print"),

@@ -509,13 +509,14 @@ def test_specialization_chosen_after_a_doctor_shows_all_its_doctors(desk, clinic
 
 def test_double_click_on_undo_reverts_one_step(doctors_page, clinic):
     doctors_page.goto("/")
-    block(doctors_page, clinic.in_consultation).hover()
+    block(doctors_page, clinic.in_consultation).get_by_role("button", name="Done").click()
+    assert_status(doctors_page, clinic.in_consultation, "completed")
 
-    block(doctors_page, clinic.in_consultation).get_by_role("button", name="Undo").dblclick()
+    doctors_page.locator("#messages").get_by_role("button", name="Undo").dblclick()
 
-    assert_status(doctors_page, clinic.in_consultation, "arrived")
+    assert_status(doctors_page, clinic.in_consultation, "in_consultation")
     doctors_page.wait_for_timeout(500)
-    assert_status(doctors_page, clinic.in_consultation, "arrived")
+    assert_status(doctors_page, clinic.in_consultation, "in_consultation")
 
 
 def test_change_that_does_not_reach_the_portal_shows_an_error(desk, clinic, complaints):
@@ -534,7 +535,7 @@ def test_change_that_does_not_reach_the_portal_shows_an_error(desk, clinic, comp
 def test_outdated_change_is_refused_and_the_change_shown(desk, second_desk, clinic):
     for page in (desk, second_desk):
         page.goto("/")
-    act(desk, clinic.overdue, "Arrived")
+    row_of(desk, clinic.overdue).press("a")
     assert_status(desk, clinic.overdue, "arrived")
 
     act(second_desk, clinic.overdue, "No-show")

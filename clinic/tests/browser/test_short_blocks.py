@@ -1,4 +1,4 @@
-"""The buttons of a short appointment stay inside its block, so that no click lands on another one."""
+"""The button of an appointment stands in its own block, beside its words: no click lands on another patient."""
 
 import re
 
@@ -7,52 +7,51 @@ from playwright.sync_api import expect
 
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
-from clinic.tests.browser.scene import THURSDAY, TODAY, at
+from clinic.tests.browser.conftest import PHONE
+from clinic.tests.browser.scene import TODAY, at
 from doctors.tests.factories import DoctorFactory
 from patients.tests.factories import PatientFactory
 
-# The block at each point around a block, on a grid finer than the smallest button, 24 by 24 pixels.
-# The rounded corners of a block are outside it.
-OWNERS = """(of) => Object.fromEntries([...document.querySelectorAll(".block")].flatMap((block) => {
-  const { left, right, top, bottom } = block.getBoundingClientRect();
-  const near = of.getBoundingClientRect();
-  const points = [];
-  for (let x = left + 3; x < right - 3; x += 20) {
-    for (let y = top + 1; y < bottom - 2; y += 9) {
-      if (y < near.top - 40 || y > near.bottom + 40) continue;
-      const owner = document.elementFromPoint(x, y)?.closest(".block");
-      if (owner) points.push([`${Math.round(x)},${Math.round(y)}`, owner.id]);
+WINDOWS = {"1440": (1440, 900), "1366": (1366, 768), "768": (768, 1024)}
+
+# What is wrong with the buttons that are shown: smaller than 24 pixels, partly outside their block, under something,
+# over words of their own block, or over another appointment or free time.
+PROBLEMS = """(centred) => {
+  const wrong = [];
+  const meets = (a, b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+    && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+  const others = [...document.querySelectorAll(".lane > .block, .lane > .free")];
+  for (const block of document.querySelectorAll(".lane > .block")) {
+    const buttons = [...block.querySelectorAll("button")].filter((button) => button.checkVisibility());
+    if (buttons.length > 1) wrong.push(`${block.id} has ${buttons.length} buttons`);
+    for (const button of buttons) {
+      const box = button.getBoundingClientRect();
+      const own = block.getBoundingClientRect();
+      const say = (text) => wrong.push(`${block.innerText.replaceAll("\\n", " ")}: ${text}`);
+      if (box.width < 24 || box.height < 24) say(`${box.width} × ${box.height} is too small`);
+      if (box.left < own.left || box.right > own.right || box.top < own.top || box.bottom > own.bottom) say("outside");
+      const words = document.createRange();
+      words.selectNodeContents(block.querySelector(".open"));
+      const link = block.querySelector(".open").getBoundingClientRect();
+      for (const line of words.getClientRects()) {
+        if (meets(box, { ...line.toJSON(), right: Math.min(line.right, link.right) })) say("over its own words");
+      }
+      for (const other of others) {
+        if (other !== block && meets(box, other.getBoundingClientRect())) say(`over ${other.innerText}`);
+      }
+      const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
+      if (block.id === centred && document.elementFromPoint(x, y) !== button) say("under something");
     }
   }
-  return points;
-}))"""
+  return wrong;
+}"""
 
-# Problems that hide the patient's name or a button of the block.
-OBSTACLES = """(block) => {
-  const found = [];
-  const at = (x, y) => document.elementFromPoint(x, y);
-  const buttons = [...block.querySelectorAll(".block-buttons button")];
-  const shown = buttons.filter((button) => button.checkVisibility());
-  if (!shown.length) found.push("no button is shown");
-  for (const button of shown) {
-    const { left, right, top, bottom, width, height } = button.getBoundingClientRect();
-    const name = button.getAttribute("aria-label");
-    if (getComputedStyle(button.parentElement).opacity !== "1") found.push(`${name}: not seen`);
-    if (width < 24 || height < 24) found.push(`${name}: ${width} × ${height} is too small`);
-    const corners = [[left + 3, top + 3], [right - 3, top + 3], [left + 3, bottom - 3], [right - 3, bottom - 3]];
-    if (!corners.every(([x, y]) => at(x, y) === button)) found.push(`${name}: clipped, or under something`);
-  }
-  const range = document.createRange();
-  range.selectNodeContents(block.querySelector(".who"));
-  const line = range.getClientRects()[0];
-  const box = block.querySelector(".open").getBoundingClientRect();
-  const seen = Math.min(line.right, box.right) - line.left;
-  const middle = (line.top + line.bottom) / 2;
-  if (seen < 24 || middle + 4 > box.bottom) found.push(`only ${seen} pixels of the name are seen`);
-  for (let x = line.left + 1; x < line.left + seen; x += 3) {
-    if (at(x, middle)?.closest(".block-buttons")) { found.push("a button is over the name"); break; }
-  }
-  return { found, shown: shown.length, all: buttons.length };
+# How many pixels of the patient's name can be read.
+NAME_WIDTH = """(block) => {
+  const name = document.createRange();
+  name.selectNodeContents(block.querySelector(".who"));
+  const line = name.getClientRects()[0];
+  return Math.min(line.right, block.querySelector(".open").getBoundingClientRect().right) - line.left;
 }"""
 
 
@@ -77,89 +76,104 @@ def short(clinic):
         "given away": book(lindqvist, "10:40", 15, Status.NO_SHOW),
         "in its place": book(lindqvist, "10:40", 15),
         "after it": book(lindqvist, "10:55", 15),
+        "later": book(lindqvist, "13:00", 15),
+        "cancelled": book(lindqvist, "10:55", 15, Status.CANCELLED, cancelled_by="patient", cancel_reason="Ill"),
         "beside the first": book(clinic.doctors.okafor, "09:50", 15),
         "own": book(ferreira, "11:30", 15),
-        "on Thursday": book(lindqvist, "10:00", 15, day=THURSDAY),
-        "next on Thursday": book(lindqvist, "10:15", 15, day=THURSDAY),
     }
 
 
-def room_for_buttons(width):
-    """Return the minimum number of buttons shown in a block of this width in pixels."""
-    return next((number for limit, number in ((80, 0), (112, 1), (144, 2), (192, 3)) if width <= limit), 4)
-
-
-def deviations(page, where, short):
-    """Point at each short block, then focus its buttons by keyboard, and return the problems."""
-    wrong = []
-
-    def compare(block, before, state):
-        now = block.evaluate(OWNERS)
-        lost = {owner for point, owner in before.items() if now.get(point) != owner}
-        wrong.extend(f"{where}, {state}: #{owner} is covered" for owner in sorted(lost))
-
-    for name, appointment in short.items():
+def deviations(page, appointments):
+    """Return what is wrong with the buttons: as they are, with each block pointed at, and with each in focus."""
+    wrong = page.evaluate(PROBLEMS)
+    for appointment in appointments:
         block = page.locator(f"#v{appointment.pk}")
-        if not block.locator(".block-buttons").count():  # drawn on another day, or nothing to do
-            continue
-        room = room_for_buttons(block.evaluate("(block) => block.clientWidth"))
+        centred = f"v{appointment.pk}"
         block.evaluate("(block) => block.scrollIntoView({ block: 'center', inline: 'center' })")
-        page.mouse.move(1, 1)
-        page.evaluate("document.activeElement.blur()")
-        before = block.evaluate(OWNERS)
-
         block.hover(position={"x": 8, "y": 8})
-        compare(block, before, f"{name} pointed at")
-        if room:
-            found = block.evaluate(OBSTACLES)
-            wrong += [f"{where}, {name}: {each}" for each in found["found"]]
-            if found["shown"] < min(found["all"], room):
-                wrong.append(f"{where}, {name}: {found['shown']} of {found['all']} buttons")
-
+        wrong += page.evaluate(PROBLEMS, centred)
         page.mouse.move(1, 1)
         block.get_by_role("link").focus()
-        compare(block, before, f"{name} in focus")
-        page.keyboard.press("Tab")
-        is_inside = block.evaluate("(block) => block.querySelector('.block-buttons').contains(document.activeElement)")
-        if is_inside != bool(room):
-            wrong.append(f"{where}, {name}: Tab leads {'past its buttons' if room else 'to a hidden button'}")
-        compare(block, before, f"{name} with a button in focus")
-        if room:
-            wrong += [f"{where}, {name} in focus: {each}" for each in block.evaluate(OBSTACLES)["found"]]
-    return wrong
+        wrong += page.evaluate(PROBLEMS, centred)
+    return sorted(set(wrong))
 
 
-def test_buttons_of_short_block_never_cover_another(desk, clinic, short):
-    desk.goto("/")
-    wrong = deviations(desk, "day", short)
-    desk.goto(f"/doctors/{clinic.doctors.lindqvist.pk}/week/2026-11-24/")
-    wrong += deviations(desk, "week", short)
+def test_button_is_never_outside_its_block_or_over_anything(open_page, receptionist, clinic, short):
+    pages = {name: open_page(receptionist, viewport={"width": w, "height": h}) for name, (w, h) in WINDOWS.items()}
+    pages["390"] = open_page(receptionist, **PHONE)
+    wrong = []
+    for name, page in pages.items():
+        for url in ("/", f"/doctors/{clinic.doctors.lindqvist.pk}/week/2026-11-24/"):
+            page.goto(url)
+            shown = [each for each in short.values() if page.locator(f"#v{each.pk}").count()]
+            wrong += [f"{name} {url}: {each}" for each in deviations(page, shown)]
 
     assert not wrong, "\n".join(wrong)
 
 
-def test_many_buttons_in_narrow_columns_never_cover_another(admins_page, short):
-    """An administrator has the most buttons; more columns make each as narrow as possible."""
+def test_button_in_a_narrow_column_is_never_over_anything(admins_page, short):
+    """More columns make each as narrow as possible."""
     for number in range(5):
         DoctorFactory(full_name=f"Dr Colleague {number}")
     admins_page.goto("/")
 
-    wrong = deviations(admins_page, "day", short)
+    wrong = deviations(admins_page, short.values())
 
     assert not wrong, "\n".join(wrong)
 
 
-def test_buttons_on_a_telephone_never_cover_a_name(phone_desk, short):
+def test_name_can_be_read_beside_the_button(desk, phone_desk, short):
+    for page, least in ((desk, 60), (phone_desk, 120)):
+        page.goto("/")
+        for name in ("late", "due", "after it"):
+            block = page.locator(f"#v{short[name].pk}")
+            assert block.get_by_role("button").is_visible()
+            assert block.evaluate(NAME_WIDTH) >= least
+
+
+def test_button_shows_from_an_hour_before_and_on_pointing(desk, short):
+    desk.goto("/")
+    due, later = (desk.locator(f"#v{short[name].pk}") for name in ("due", "later"))
+    expect(due.get_by_role("button", name="Arrived")).to_be_visible()
+    expect(later.locator("button")).to_be_hidden()
+
+    later.hover()
+
+    expect(later.get_by_role("button", name="Arrived")).to_be_visible()
+
+
+def test_button_shows_always_where_fingers_do_not_hover(phone_desk, short):
     phone_desk.goto("/")
-    wrong = []
-    for name, appointment in short.items():
-        block = phone_desk.locator(f"#v{appointment.pk}")
-        if not block.locator(".block-buttons").count():
-            continue
-        block.evaluate("(block) => block.scrollIntoView({ block: 'center', inline: 'center' })")
-        wrong += [f"{name}: {each}" for each in block.evaluate(OBSTACLES)["found"]]
 
-    assert not wrong, "\n".join(wrong)
+    expect(phone_desk.locator(f"#v{short['later'].pk}").get_by_role("button", name="Arrived")).to_be_visible()
+
+
+def test_now_line_stops_behind_the_words(desk, clinic):
+    desk.goto("/")
+
+    in_front = desk.locator(f"#v{clinic.arrived.pk}").evaluate(
+        """(block) => {
+          const line = block.closest(".lane").querySelector(".now-line").getBoundingClientRect();
+          const crossed = [...block.querySelectorAll(".open > span")].find((words) => {
+            const { top, bottom } = words.getBoundingClientRect();
+            return top <= line.top && line.top < bottom;
+          });
+          block.closest(".lane").querySelector(".now-line").style.pointerEvents = "auto";
+          return crossed?.contains(document.elementFromPoint(crossed.getBoundingClientRect().left + 4, line.top + 1));
+        }"""
+    )
+
+    assert in_front is True
+
+
+def test_ghost_of_a_cancelled_appointment_can_be_opened(desk, short):
+    desk.goto("/")
+    ghost, beside = (desk.locator(f"#v{short[name].pk}") for name in ("cancelled", "after it"))
+    assert ghost.bounding_box()["x"] >= beside.bounding_box()["x"] + beside.bounding_box()["width"]
+
+    ghost.click()
+
+    expect(desk).to_have_url(re.compile(rf"/appointments/{short['cancelled'].pk}/$"))
 
 
 def test_click_below_a_short_block_is_for_the_next_patient(desk, short):

@@ -1,5 +1,6 @@
 // The schedule of a day, and the week of a doctor.
 
+import "./acts.js";
 import "./bulk.js";
 import "./clock.js";
 import "./dragging.js";

@@ -6,10 +6,12 @@ export function nameStops(part) {
     const verb = free.matches("a") ? "Book" : "Move to";
     free.setAttribute("aria-label", `${verb} ${free.textContent}, ${free.closest(".column").getAttribute("aria-label")}`);
   }
-  for (const button of part.querySelectorAll(".block-buttons button")) {
+  for (const button of part.querySelectorAll(".step, .block-buttons button")) {
     const appointment = button.closest("[data-keys]");
     const [time, who, status] = ["b, .time", ".who", "em, .chip"].map((each) => appointment.querySelector(each).textContent);
     const verb = button.matches(".undo") ? `Undo ${status.toLowerCase()}` : button.textContent;
-    button.setAttribute("aria-label", `${verb}: ${time.split("–")[0]} ${who.trim()}`);
+    const name = `${verb}: ${time.split("–")[0]} ${who.trim()}`;
+    button.setAttribute("aria-label", name);
+    if (button.matches(".step")) button.title = name; // it is an icon
   }
 }

@@ -46,8 +46,9 @@ export function restorePosition() {
   makeTabStop(next || firstStop());
   const button = next && nameOfStop(next) === before.name
     ? next.closest("[data-keys]")?.querySelector(`[data-own-key="${before.button}"]`) : null;
-  if (next) (button ?? next).focus({ preventScroll: true });
+  if (next) next.focus({ preventScroll: true });
   else if (before.id && document.activeElement.id !== before.id) document.getElementById(before.id)?.focus({ preventScroll: true });
+  if (button) button.focus({ preventScroll: true }); // only now that its block has the focus is it shown
   if (next && nameOfStop(next) !== before.name) setStandIn(nameOfStop(next));
   before = null;
 }

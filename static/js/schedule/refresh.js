@@ -27,7 +27,11 @@ function headers(shown) {
   const columns = [...document.querySelectorAll("#day-grid > .column[data-version]")];
   const versions = columns.map((column) => `${column.id.slice("doctor-".length)}:${column.dataset.version}`);
   const known = [grid()?.dataset.shown, ...versions].join();
-  if (columns.length && known.length <= MAX_HEADER) asking["X-Shown-Columns"] = known;
+  const away = document.getElementById("away")?.dataset.columns ?? "";
+  if (columns.length && known.length + away.length <= MAX_HEADER) {
+    asking["X-Shown-Columns"] = known;
+    if (away) asking["X-Away-Columns"] = away;
+  }
   return asking;
 }
 

@@ -3,7 +3,7 @@
 
 import { grid } from "./page.js";
 
-const OWN_STOPS = ".block-buttons button, .tick input, .tel"; // what can be reached with Tab inside the current stop
+const OWN_STOPS = ".step, .block-buttons button, .tick input, .tel"; // what can be reached with Tab inside the current stop
 
 const lanes = () => [...document.querySelectorAll("#day-grid .column .lane")];
 const stopsIn = (lane) => [...lane.querySelectorAll(":scope > .free, :scope > .unavailable, .open[href]")]

@@ -94,8 +94,8 @@ def appointment_patient(request: StaffRequest, pk: int) -> HttpResponse:
         if exchanged is not None:
             return redirect(return_url(request, exchanged.get_absolute_url()))
     found = _found(request, query)
-    context = {"matches": found and found[:MAX_FOUND], "found": found, "more": len(found or ()) > MAX_FOUND}
-    context |= {"patient_query": query, "appointment": appointment, "form": form}
+    context: dict[str, Any] = {"patient_query": query, "appointment": appointment, "form": form}
+    context |= {"matches": found and found[:MAX_FOUND], "found": found, "more": len(found or ()) > MAX_FOUND}
     if request.htmx:
         return render(request, "appointments/booking/_patient_matches.html", context)
     AuditEntry.objects.record(Event.READ, appointment)

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from django.db.models import Case, Value, When
+
 from appointments.detail.buttons import NO_BUTTONS, Buttons, buttons_in
 from appointments.navigation import urls_by_id
 from appointments.permissions import is_own_diary, rights_of
@@ -36,6 +38,7 @@ class ColumnRow(NamedTuple):
     left_at: dt.datetime | None
     version: int
     reason: str
+    has_notes: bool
     outside_hours_reason: str
     patient__first_name: str
     patient__last_name: str
@@ -56,7 +59,9 @@ class ColumnRow(NamedTuple):
 
 def read_rows(appointments: AppointmentQuerySet) -> Iterator[ColumnRow]:
     """Yield the appointments in their order. One query."""
-    return map(ColumnRow._make, appointments.values_list(*ColumnRow._fields))
+    # Not the notes themselves, which are long and only the appointment's page shows.
+    has_notes = Case(When(notes="", then=Value(False)), default=Value(True))
+    return map(ColumnRow._make, appointments.annotate(has_notes=has_notes).values_list(*ColumnRow._fields))
 
 
 class Viewer:
@@ -97,6 +102,7 @@ class PatientDetails(NamedTuple):
     phone: str = ""
     date_of_birth: dt.date | None = None
     reason: str = ""
+    has_notes: bool = False
 
     @property
     def born(self) -> str:
@@ -240,6 +246,7 @@ def _patient_details(row: ColumnRow, *, is_named: bool) -> PatientDetails:
         phone=row.patient__phone_number,
         date_of_birth=row.patient__date_of_birth,
         reason=row.reason,
+        has_notes=row.has_notes,
     )
 
 

@@ -62,6 +62,7 @@ class DrawnBlock(NamedTuple):
     name: str
     phone: str
     reason: str
+    has_notes: bool
     status: str
     chip: str  # the class of the status
     version: str
@@ -116,7 +117,8 @@ def _drawn_block(block: Block) -> DrawnBlock:
 
 def _drawn(block: Block, classes: str, acts: str, buttons: str) -> DrawnBlock:
     patient, status, exception = block.patient, block.status.label, block.remarks.exception
-    about = (f"{block.time}–{block.until} {patient.name}", status, exception, patient.phone)
+    notes = "has notes" if patient.has_notes else ""
+    about = (f"{block.time}–{block.until} {patient.name}", status, exception, patient.phone, notes)
     return DrawnBlock(
         f"{'c' if block.is_continued else 'v'}{block.pk}",
         block.pk,
@@ -128,6 +130,7 @@ def _drawn(block: Block, classes: str, acts: str, buttons: str) -> DrawnBlock:
         patient.name,
         patient.phone,
         patient.reason,
+        patient.has_notes,
         status,
         f"status-{block.status}",
         str(block.version),

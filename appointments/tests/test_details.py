@@ -372,3 +372,24 @@ def test_unknown_patient_is_refused(at_desk, appointment):
     response = at_desk.post(page(appointment, "patient/"), exchange(appointment, appointment.patient, pick=9999))
 
     assert response.context["form"].non_field_errors()
+
+
+# The mark of notes
+
+
+def test_notes_are_marked_for_who_sees_names(client, at_desk, manager, appointment, isolated):
+    AppointmentFactory(doctor=appointment.doctor, start_time=at(11), notes="")
+    places = ["/schedule/2026-11-24/", "/schedule/2026-11-24/?layout=list", "/doctors/{}/week/2026-11-24/"]
+    for place in places:
+        with isolated(place=place):
+            url = place.format(appointment.doctor_id)
+
+            assert at_desk.get(url).content.decode().count('class="noted"') == 1
+            client.force_login(manager)
+            assert client.get(url).content.decode().count('class="noted"') == 0
+
+
+def test_printed_sheet_marks_notes(at_desk, appointment):
+    AppointmentFactory(doctor=appointment.doctor, start_time=at(11), notes="")
+
+    assert at_desk.get("/schedule/2026-11-24/print/").content.decode().count("(has notes)") == 1

@@ -38,7 +38,7 @@ BUDGETS = {
     "appointments:calendar_feed_edit": Budget(4, 10),
     "appointments:calendar_feed": Budget(6, 2),
     "appointments:free_times": Budget(8, 135),
-    "appointments:appointment_book": Budget(12, 48),
+    "appointments:appointment_book": Budget(12, 49),
     "appointments:appointment_export": Budget(3, 38),
     "appointments:close_out": Budget(6, 70),
     "appointments:schedule_change_list": Budget(3, 9),

@@ -423,7 +423,7 @@ def test_page_shows_what_was_typed_as_text(at_desk, appointment):
 
 def test_keyboard_shortcuts_match_the_role(client):
     table = [
-        (RECEPTIONIST, {"find a patient", "book", "move, cancel", "undo"}),
+        (RECEPTIONIST, {"find a patient", "book", "move, cancel, edit the reason", "undo"}),
         (DOCTOR, {"undo"}),
         (MANAGER, set()),
     ]
@@ -434,7 +434,7 @@ def test_keyboard_shortcuts_match_the_role(client):
 
                 page = markup(client.get("/doctors/"))
 
-                keys = {"find a patient", "book", "move, cancel", "undo"}
+                keys = {"find a patient", "book", "move, cancel, edit the reason", "undo"}
                 assert {key for key in keys if f"<dd>{key}</dd>" in page} == expected
 
 

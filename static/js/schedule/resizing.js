@@ -11,6 +11,7 @@ const EDGE = 7; // pixels above the lower edge
 const SEND_AFTER = 700; // milliseconds after the last key
 
 let resized = null; // { block, from, minutes, startY, perPixel, timer }
+let sent = null; // the block whose new length is on its way
 
 export const isResizing = () => resized !== null;
 
@@ -38,21 +39,32 @@ function preview(minutes) {
 
 function cancel() {
   if (!resized) return;
-  const { block, timer } = resized;
-  clearTimeout(timer);
-  block.style.removeProperty("--for-h");
-  block.style.removeProperty("--for-m");
-  delete block.dataset.resizing;
+  clearTimeout(resized.timer);
+  clear(resized.block);
   resized = null;
+}
+
+function clear(block) {
+  block.removeAttribute("style");
+  delete block.dataset.resizing;
 }
 
 function send() {
   const { block, from, minutes } = resized;
   if (minutes === from) cancel();
   else {
-    resized = null; // the preview stays until the answer
+    sent = block; // the preview stays until the answer
+    resized = null;
     press(`${block.querySelector(".open").href}length/${minutes}/`, block.dataset.version);
   }
+}
+
+// htmx copies attributes to the element that replaces this one, and the security policy forbids to set a style that way.
+for (const answered of ["htmx:beforeSwap", "act:failed"]) {
+  document.addEventListener(answered, () => {
+    if (sent) clear(sent);
+    sent = null;
+  });
 }
 
 // With the mouse

@@ -129,3 +129,12 @@ def test_appointment_is_left_unseen_from_the_day_and_brought_back(desk, clinic):
     assert_status(clinic.arrived, Status.LEFT)
     desk.locator("#messages").get_by_role("button", name="Undo").click()
     expect(block).to_have_class(re.compile("status-arrived"))
+
+
+def test_left_unseen_has_its_own_colour_in_the_grid_too(desk, clinic):
+    actions.mark_left(clinic.arrived, by=None)
+    desk.goto("/")
+
+    edge = row(desk, clinic.arrived).evaluate("block => getComputedStyle(block).borderLeftColor")
+
+    assert edge == "rgb(138, 90, 28)"

@@ -181,7 +181,7 @@ def test_day_counts_it_apart_and_draws_it_beside_who_got_the_time(receptionist, 
     assert day.counts == [("booked", 1), ("no_show", 1), ("left", 1)]
     assert [block.status for block in day.tab("done")] == ["no_show", "left"]
     (column,) = [column for column in day.columns if column.doctor == okafor]
-    assert [(block.status, block.is_beside) for block in column.blocks] == [("left", True), ("booked", False)]
+    assert sorted((block.lane.number, block.lane.of) for block in column.blocks) == [(0, 2), (1, 2)]
     assert column.appointments == 1
 
 

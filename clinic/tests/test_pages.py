@@ -423,8 +423,8 @@ def test_page_shows_what_was_typed_as_text(at_desk, appointment):
 
 def test_keyboard_shortcuts_match_the_role(client):
     table = [
-        (RECEPTIONIST, {"find a patient", "book", "move, cancel, edit the reason", "undo"}),
-        (DOCTOR, {"undo"}),
+        (RECEPTIONIST, {"find a patient", "book", "move, cancel, edit the reason", "undo, tick in the list"}),
+        (DOCTOR, {"undo, tick in the list"}),
         (MANAGER, set()),
     ]
     with Cases(client=client) as case:
@@ -434,7 +434,7 @@ def test_keyboard_shortcuts_match_the_role(client):
 
                 page = markup(client.get("/doctors/"))
 
-                keys = {"find a patient", "book", "move, cancel, edit the reason", "undo"}
+                keys = {"find a patient", "book", "move, cancel, edit the reason", "undo, tick in the list"}
                 assert {key for key in keys if f"<dd>{key}</dd>" in page} == expected
 
 

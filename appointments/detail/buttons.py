@@ -7,7 +7,7 @@ from typing import Protocol
 
 from appointments import rules
 from appointments.permissions import undo_asks_for
-from appointments.statuses import MOVABLE, Stamped, Status, undone
+from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status, undone
 
 
 class Appointment(Protocol):
@@ -93,8 +93,9 @@ def buttons_in(status: str, stamped: Stamped, moment: rules.Moment, rights: froz
 
 
 def _step(actions: tuple[Action, ...], moment: rules.Moment) -> Action | None:
-    missed = (action for action in actions if moment.is_over and action.to_status == Status.NO_SHOW)
-    return next(missed, actions[0] if actions else None)
+    missed = [action for action in actions if action.to_status == Status.NO_SHOW and moment.is_over]
+    onward = [action for action in actions if action.to_status in BLOCKING]
+    return next(iter(missed + onward), None)
 
 
 def _can_undo(status: str, stamped: Stamped, moment: rules.Moment, rights: frozenset[str]) -> bool:

@@ -1,7 +1,7 @@
 // The actions on an appointment in the grid that have a key but no button. When it gets the focus, it gets hidden buttons
 // for them, which the keys press: hundreds of them in the page itself would double its size.
 
-const KEYS = { arrive: "a", start: "s", complete: "d", attended: "d", "no-show": "n", undo: "u" };
+const KEYS = { arrive: "a", start: "s", complete: "d", attended: "d", "no-show": "n", left: "l", undo: "u" };
 
 function buttonFor(act, appointment) {
   const { version, actsVersion } = appointment.dataset;

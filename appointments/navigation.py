@@ -12,13 +12,38 @@ from clinic.core import clinic_time
 from clinic.web.http import StaffRequest
 from clinic.web.return_url import referring_page
 
-FILTERS = ("doctor", "specialization", "layout")
+# `doctor` may be several ids with commas between them.
+FILTERS = ("doctor", "specialization", "layout", "status", "density")
 
 
 def schedule_url(day: dt.date | None, filters: dict[str, str]) -> str:
     url = reverse("appointments:schedule_day", args=[day]) if day else reverse("appointments:schedule_now")
-    query = urlencode({name: value for name, value in filters.items() if value})
+    query = query_text(filters)
     return f"{url}?{query}" if query else url
+
+
+def panel_url(day_url: str, pk: int) -> str:
+    """Return the address of a schedule with the panel of an appointment open beside it."""
+    return _with_query(day_url, {"open": str(pk)})
+
+
+def without_panel(url: str) -> str:
+    return _with_query(url, {})
+
+
+def _with_query(url: str, more: dict[str, str]) -> str:
+    parts = urlsplit(url)
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name != "open"]
+    return parts._replace(query=urlencode([*query, *more.items()]), fragment="").geturl()
+
+
+def choice_url(day: dt.date, filters: dict[str, str], choice: str) -> str:
+    """Return the address that leads to a day with these filters, and remembers a choice among them for the user."""
+    return schedule_url(None, {"date": day.isoformat(), **filters, "remember": choice})
+
+
+def query_text(filters: dict[str, str]) -> str:
+    return urlencode({name: value for name, value in filters.items() if value}, safe=",")
 
 
 def urls_by_id(view_name: str, *args: Any) -> Callable[[int], str]:
@@ -85,10 +110,12 @@ def appointment_url(appointment: Appointment, *, origin_url: str = "", move: boo
     if not move and _named(origin_url, "doctor_week") is not None:
         return f"{week_url(appointment.doctor_id, day)}#v{appointment.pk}"
     filters = _filters_named(origin_url)
-    if filters.get("doctor", str(appointment.doctor_id)) != str(appointment.doctor_id):
+    if "doctor" in filters and str(appointment.doctor_id) not in filters["doctor"].split(","):
         del filters["doctor"]
     if filters.get("specialization", appointment.doctor.specialization) != appointment.doctor.specialization:
         del filters["specialization"]
+    if filters.get("status", appointment.status) != appointment.status:
+        del filters["status"]
     if move:
-        filters |= {"move": str(appointment.pk), "layout": ""}
+        filters |= {"move": str(appointment.pk), "layout": "", "status": ""}
     return f"{schedule_url(day, filters)}#v{appointment.pk}"

@@ -212,6 +212,22 @@ def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime
         )
 
 
+def check_exchangeable(status: str) -> None:
+    """Refuse to give an appointment in a final status to another patient: `not_movable`."""
+    if status not in MOVABLE:
+        raise ValidationError(
+            _("This appointment is %(status)s, so its patient can no longer be changed. Undo that first."),
+            code="not_movable",
+            params={"status": Status(status).label.lower()},
+        )
+
+
+def check_exchange_reason(reason: str) -> None:
+    """Refuse to give an appointment to another patient without a reason: `required`."""
+    if not reason.strip():
+        raise ValidationError(_("Say why the patient is changed."), code="required")
+
+
 def check_transition(
     old: str, new: str, *, stamped: Stamped, start_time: dt.datetime, end_time: dt.datetime, at: dt.datetime
 ) -> None:
@@ -338,6 +354,14 @@ def refuse_no_free_time(minutes: int, *, doctor_name: str = "") -> NoReturn:
     )
 
 
+def check_walk_in_doctor(specializations: int) -> None:
+    """Refuse a walk-in without a doctor where several specializations work: `walk_in_doctor`."""
+    if specializations > 1:
+        raise ValidationError(
+            _("Choose whom the patient is to see: a doctor or a specialization."), code="walk_in_doctor"
+        )
+
+
 def refuse_no_proposal() -> NoReturn:
     """Refuse to move an appointment for which no free time was found: `no_free_time`."""
     raise ValidationError(_("No free time was found in the next four weeks."), code="no_free_time")
@@ -357,6 +381,12 @@ def check_not_stale(current_version: int, *, seen_version: int | None) -> None:
     """Refuse a change if the record was changed since it was shown; None skips the check: `stale`."""
     message = _("Somebody else has changed this appointment. Check it as it is now, then decide again.")
     check_unchanged(current_version, seen=seen_version, message=message)
+
+
+def check_details_not_stale(current: str, *, seen: str | None) -> None:
+    """Refuse new details if the old ones were changed since they were shown; None skips the check: `stale`."""
+    message = _("Somebody else has changed this meanwhile. Compare, then save again to replace it.")
+    check_unchanged(current, seen=seen, message=message)
 
 
 def check_no_text_for_anonymised(text: str, *, is_anonymised: bool) -> None:

@@ -60,7 +60,7 @@ class ClinicUserAdmin(SafeModelAdmin, UserAdmin):
             None,
             {"classes": ["wide"], "fields": ["username", "password1", "password2"], "description": TEMPORARY_TEXT},
         ),
-        ("Access", {"classes": ["wide"], "fields": ["groups"]}),
+        ("Access", {"classes": ["wide"], "fields": ["groups", "away_entry"]}),
     ]
     readonly_fields = ["last_login", "date_joined"]
     filter_horizontal = ["groups"]

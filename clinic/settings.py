@@ -247,6 +247,7 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 _COOKIE_PREFIX = "__Host-" if USE_HTTPS else ""
 SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}session"
 CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrf"
+VIEW_COOKIE_NAME = f"{_COOKIE_PREFIX}view"  # appointments.schedule.remembered sets it like a session's
 DEVICE_COOKIE_NAME = f"{_COOKIE_PREFIX}device"  # clinic.accounts.known_devices sets it like a session's
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -329,6 +330,9 @@ if not DEBUG:
         "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
         "staticfiles": {"BACKEND": "clinic.web.static_files.StaticFilesStorage"},
     }
+
+# A patient who cancels less than this many hours before the start has cancelled late.
+LATE_CANCEL_HOURS = env.number("LATE_CANCEL_HOURS", default=24, minimum=1, maximum=720)
 
 # A request that takes longer, in milliseconds, is logged as a warning; 0: none.
 SLOW_MS = env.number("SLOW_MS", default=1000, minimum=0, maximum=600_000)

@@ -1,13 +1,17 @@
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from clinic.core import clinic_time
+from clinic.core.clinic_time import ONE_DAY
 from clinic.db.times_as_text import as_text, time_of
 from doctors.availability import Absence, DoctorAvailability, ValidWeek, week_of
 from doctors.availability_change import AvailabilityChange
-from doctors.models import Closure, Leave, Timetable, WorkingHours
+from doctors.models import Closure, Doctor, Leave, Timetable, WorkingHours
+
+LOOK_AHEAD_DAYS = 14
+LoadAvailability = Callable[[Collection[int], dt.date, dt.date], dict[int, DoctorAvailability]]
 
 
 def load_availability(
@@ -73,3 +77,21 @@ def _absences(
 def _closures(first_day: dt.date, last_day: dt.date, change: AvailabilityChange) -> dict[dt.date, str]:
     found = Closure.objects.within(first_day, last_day).exclude(pk__in=change.replaced_ids(Closure))
     return dict(found.values_list("date", "name")) | {closure.date: closure.name for closure in change.put(Closure)}
+
+
+def first_working_day(
+    doctors: Iterable[Doctor], day: dt.date, *, days: int = LOOK_AHEAD_DAYS, load: LoadAvailability = load_availability
+) -> dt.date:
+    """Return the date, or the first after it on which one of the doctors works; itself if none does soon.
+
+    Three queries, besides that of the doctors. A clinic without doctors has the usual weekdays.
+    """
+    dates, ids = [day + number * ONE_DAY for number in range(days)], [doctor.pk for doctor in doctors]
+    loaded = load(ids, dates[0], dates[-1])
+    times = [loaded[pk] for pk in ids] or [DoctorAvailability()]
+    return next((each for each in dates if any(time.works_on(each) for time in times)), day)
+
+
+def working_day_after(day: dt.date) -> dt.date:
+    """Return the first date after this one on which the clinic works. Four queries."""
+    return first_working_day(Doctor.objects.active(), day + ONE_DAY)

@@ -15,6 +15,8 @@ class DisplacementFinder(Protocol):
 
     def record_displaced_read(self, appointments: list[Any]) -> None: ...
 
+    def is_begun(self, worklist_id: int) -> bool: ...
+
     def follow_up(self, appointments: Iterable[Any], *, cause: str, doctors: DoctorQuerySet, by: Any) -> Any: ...
 
 
@@ -50,6 +52,11 @@ def named_appointments(displaced: list[Any]) -> list[Any]:
 def record_displaced_read(appointments: list[Any]) -> None:
     """Record that these appointments' patients were shown. Call it outside a transaction that is rolled back."""
     _finder().record_displaced_read(appointments)
+
+
+def is_begun(worklist_id: int) -> bool:
+    """Return whether an appointment of this worklist was moved, cancelled or has taken place, or a patient informed."""
+    return _finder().is_begun(worklist_id)
 
 
 def follow_up(appointments: Iterable[Any], *, cause: str, doctors: DoctorQuerySet, by: Any) -> Any:

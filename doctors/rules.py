@@ -99,7 +99,19 @@ def check_leave_apart(others: Any, start_time: dt.datetime, end_time: dt.datetim
     other = others.overlapping(start_time, end_time).first()
     if other is not None:
         raise ValidationError(
-            _("This doctor is already on leave then: %(other)s."), code="leave_overlap", params={"other": other}
+            _("This doctor is already on leave then: %(other)s."),
+            code="leave_overlap",
+            params={"other": other.span_text},  # not its reason: receptionists enter leave, too
+        )
+
+
+def check_absence_dates(first: dt.date, last: dt.date, *, today: dt.date, next_working_day: dt.date) -> None:
+    """Refuse with `absence_dates` an absence, entered at the front desk, of other dates than these two."""
+    if not (first in (today, next_working_day) and last in (today, next_working_day) and first <= last):
+        raise ValidationError(
+            _("An absence can be entered for today and %(day)s. Administrators enter longer or later leave."),
+            code="absence_dates",
+            params={"day": date_format(next_working_day, "D j M")},
         )
 
 

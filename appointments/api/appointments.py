@@ -61,6 +61,13 @@ class MoveIn(StrictSchema):
     outside_hours_reason: Reason = Field("", description=OUTSIDE_HOURS_REASON)
 
 
+class AppointmentPatch(StrictSchema):
+    """Fields to change. Omitted fields keep their values."""
+
+    reason: Reason = left_out()
+    notes: Notes = left_out()
+
+
 class CancelIn(StrictSchema):
     """Why and by whom an appointment is cancelled."""
 
@@ -214,6 +221,31 @@ def appointment_get(request: StaffRequest, response: HttpResponse, appointment_i
 def _read(response: HttpResponse, appointment: Appointment) -> Any:
     AuditEntry.objects.record(Event.READ, appointment)
     return with_etag(response, AppointmentOut.from_orm(appointment))
+
+
+@router.patch(
+    "/{appointment_id}",
+    url_name="appointment",
+    operation_id="change_appointment",
+    summary="Change reason and notes",
+    response={200: AppointmentOut, **refusals(404, 409, 412)},
+    openapi_extra=has_etag(),
+)
+def appointment_change(
+    request: StaffRequest,
+    response: HttpResponse,
+    appointment_id: IdInUrl,
+    sent: AppointmentPatch,
+    if_match: IfMatch = None,
+) -> Any:
+    """Change reason and notes, in any status. 412 if the record does not match If-Match."""
+    appointment = _appointment_to_change(request, appointment_id, "change", if_match)
+    changes = {
+        name: value for name, value in sent.dict(exclude_unset=True).items() if value != getattr(appointment, name)
+    }
+    if not changes:
+        return _read(response, appointment)  # a request without changes must not make other copies outdated
+    return _change(request, response, appointment, partial(actions.edit_details, **changes))
 
 
 @router.post(

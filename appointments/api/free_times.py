@@ -6,12 +6,13 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from ninja import Query, Schema
 
-from appointments.availability.search import LOOK_AHEAD_DAYS, Slot, SlotSearch, find_free
+from appointments.availability.search import Slot, SlotSearch, find_free
 from clinic.core import clinic_time
 from clinic.rest.answers import refusals
 from clinic.rest.types import Day, IdInUrl, MinutesInUrl, NumberInUrl, example
 from clinic.web.http import StaffRequest
 from doctors.api import router
+from doctors.availability_loader import LOOK_AHEAD_DAYS
 from doctors.models import Doctor
 
 MAX_SEARCH_DAYS = 31

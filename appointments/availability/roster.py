@@ -1,15 +1,13 @@
 """The doctors and their availability, read once for a page that looks for free times more than once."""
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import cached_property
 
 from clinic.core.clinic_time import ONE_DAY
 from doctors.availability import DoctorAvailability
 from doctors.availability_loader import load_availability
 from doctors.models import Doctor
-
-LoadAvailability = Callable[[Collection[int], dt.date, dt.date], dict[int, DoctorAvailability]]
 
 # Read beyond the last date asked for: a search from the first working day looks so much further.
 MARGIN = 28 * ONE_DAY

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from django.db.models import Q
 from django.utils import timezone
 
-from appointments.availability.roster import LoadAvailability
 from appointments.models import Appointment
 from appointments.querysets import AppointmentQuerySet
 from clinic.core import clinic_time
@@ -19,8 +18,8 @@ from clinic.core.appointment_length import SHORTEST
 from clinic.core.clinic_time import ONE_DAY
 from clinic.db.times_as_text import as_text, instant_of
 from clinic.web.http import parse_number
-from doctors.availability import DoctorAvailability, Span, without
-from doctors.availability_loader import load_availability
+from doctors.availability import Span, without
+from doctors.availability_loader import LOOK_AHEAD_DAYS, LoadAvailability, load_availability
 from doctors.models import Doctor
 
 MAX_STEP = dt.timedelta(minutes=30)  # free time is offered in intervals that begin at least every half hour
@@ -30,7 +29,6 @@ NO_GAP = dt.timedelta()
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LAST_MINUTE = (dt.datetime.combine(clinic_time.LAST_DATE, dt.time.min, dt.UTC) - EPOCH) // clinic_time.MINUTE
 
-LOOK_AHEAD_DAYS = 14
 DAYS_AT_ONCE = 8  # read together by a search that may stop early: five working days and the one after them
 _LAST_WEEK = clinic_time.LAST_DATE - dt.timedelta(days=7)
 NOON = dt.time(12)
@@ -240,12 +238,16 @@ def find_free(
     *,
     first_day: dt.date,
     days: int = LOOK_AHEAD_DAYS,
+    max_times: int | None = None,
     at: dt.datetime | None = None,
     load: LoadAvailability = load_availability,
 ) -> SlotSearchResult:
-    """Return the matching free times from `first_day` on, after `at` (default now). Four queries in all."""
+    """Return the matching free times from `first_day` on, after `at` (default now). Four queries in all.
+
+    With `max_times`, only so many of each doctor and day.
+    """
     finder = _Finder(search, doctors, first_day, days, at or timezone.now(), load)
-    return SlotSearchResult(list(finder.free_days()), finder.last_day, finder.later())
+    return SlotSearchResult(list(finder.free_days(max_times)), finder.last_day, finder.later())
 
 
 def find_first_free(
@@ -274,19 +276,6 @@ def find_first_free(
 
 def _dates(first: dt.date, last: dt.date) -> list[dt.date]:
     return [first + number * ONE_DAY for number in range((last - first).days + 1)]
-
-
-def first_working_day(
-    doctors: Iterable[Doctor], day: dt.date, *, days: int = LOOK_AHEAD_DAYS, load: LoadAvailability = load_availability
-) -> dt.date:
-    """Return the date, or the first after it on which one of the doctors works; itself if none does soon.
-
-    Three queries, besides that of the doctors. A clinic without doctors has the usual weekdays.
-    """
-    dates, ids = _dates(day, day + (days - 1) * ONE_DAY), [doctor.pk for doctor in doctors]
-    loaded = load(ids, dates[0], dates[-1])
-    times = [loaded[pk] for pk in ids] or [DoctorAvailability()]
-    return next((each for each in dates if any(time.works_on(each) for time in times)), day)
 
 
 # Blocked time by ("doctor" or "patient", id, clinic-local date).
@@ -372,8 +361,8 @@ class _Finder:
         dates = _dates(self.first_day, self.last_day)
         return [day for day in dates if clinic_time.day_bounds(day)[1] > self.at]
 
-    def free_days(self) -> Iterator[FreeDay]:
-        return filter(None, map(self.free_day, self.dates()))
+    def free_days(self, max_times: int | None = None) -> Iterator[FreeDay]:
+        return filter(None, (self.free_day(day, max_times) for day in self.dates()))
 
     def later(self) -> dt.date:
         """Return the first date after those searched, within a week, on which there may be free times."""

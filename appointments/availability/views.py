@@ -5,13 +5,13 @@ from django.shortcuts import render
 
 from appointments.availability.forms import FindFreeForm
 from appointments.availability.roster import Roster
-from appointments.availability.search import first_working_day
 from appointments.availability.shown import page_days, shown_times
 from clinic.core import clinic_time
 from clinic.html.drawing import draw
 from clinic.models import AuditEntry, Event
 from clinic.web.denied_access import record_refused
 from clinic.web.http import StaffRequest, parse_number
+from doctors.availability_loader import first_working_day
 from patients.models import Patient
 
 

@@ -5,6 +5,7 @@ raises ValidationErrors by field. `version` is the one that the user was shown; 
 """
 
 import datetime as dt
+import hashlib
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from appointments import rules
-from appointments.models import Appointment
+from appointments.models import Appointment, DisplacedAppointment
 from appointments.statuses import Status
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
@@ -155,6 +156,72 @@ def move(
     return _change(appointment, change, by=by, version=version)
 
 
+def edit_details(
+    appointment: Appointment,
+    *,
+    by: "User | None",
+    reason: str | None = None,
+    notes: str | None = None,
+    duration_minutes: int | None = None,
+    seen_details: str | None = None,
+    version: int | None = None,
+) -> Appointment:
+    """Change what is given of reason, notes and length, in any status; a new length needs free time.
+
+    `seen_details` are the `state_of_details` that the user was shown: unlike `version`, an arrival in the meantime does
+    not make them outdated (`stale`).
+    """
+    given = {"reason": reason, "notes": notes, "duration_minutes": duration_minutes}
+
+    def change(current: Appointment) -> None:
+        rules.check_details_not_stale(state_of_details(current), seen=seen_details)
+        for name, value in given.items():
+            if value is not None:
+                setattr(current, name, value)
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def state_of_details(appointment: Appointment) -> str:
+    """Return a digest that differs whenever reason, notes or length do."""
+    details = (appointment.reason, appointment.notes, appointment.duration_minutes)
+    return hashlib.sha256(repr(details).encode()).hexdigest()[:16]
+
+
+def exchange_patient(
+    appointment: Appointment, *, patient: Patient, reason: str, by: "User | None", version: int | None = None
+) -> Appointment:
+    """Give an appointment that was booked for the wrong patient to the right one, with a reason: `required`.
+
+    Possible while booked or arrived: `not_movable`. Locks: both patients, besides the doctor.
+    """
+
+    def change(current: Appointment) -> None:
+        with at_field("exchange_reason"):
+            rules.check_exchange_reason(reason)
+        with at_field("patient"):
+            rules.check_exchangeable(current.status)
+        current.patient = patient
+        current.reason_of_change = clean_line(reason)
+
+    return _change(appointment, change, by=by, version=version)
+
+
+def put_back(displaced: DisplacedAppointment, *, by: "User | None", version: int | None = None) -> Appointment:
+    """Undo that a displaced appointment was moved or cancelled: its doctor may be away, so it has to be done again."""
+
+    def change(current: Appointment) -> None:
+        if current.status == Status.CANCELLED:
+            _undo_status(current)
+        with at_field("start_time"):
+            rules.check_movable(current.status, old_start=current.start_time, new_start=displaced.start_time)
+        current.doctor, current.start_time = displaced.doctor, displaced.start_time
+        current.is_put_back = True
+        current.reason_of_change = _("Undone, to be moved or cancelled again")
+
+    return _change(displaced.appointment, change, by=by, version=version)
+
+
 def cancel(
     appointment: Appointment, *, reason: str, cancelled_by: str, by: "User | None", version: int | None = None
 ) -> Appointment:
@@ -224,15 +291,15 @@ def mark_no_show(appointment: Appointment, *, by: "User | None", version: int | 
 
 def undo(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
     """Restore the previous status: `transition`. If the last one freed the time, all rules of booking apply again."""
+    return _change(appointment, _undo_status, by=by, version=version)
 
-    def change(current: Appointment) -> None:
-        last = Status(current.status)
-        with at_field("status"):
-            current.status = rules.status_before(last, current.stamped)
-        for name, blank in _CLEARED_BY_UNDO.get(last, {}).items():
-            setattr(current, name, blank)
 
-    return _change(appointment, change, by=by, version=version)
+def _undo_status(current: Appointment) -> None:
+    last = Status(current.status)
+    with at_field("status"):
+        current.status = rules.status_before(last, current.stamped)
+    for name, blank in _CLEARED_BY_UNDO.get(last, {}).items():
+        setattr(current, name, blank)
 
 
 def _advance_status(current: Appointment, status: Status) -> None:

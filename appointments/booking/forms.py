@@ -264,10 +264,12 @@ class MoveForm(VersionedForm, SlotForm):
         self.fields["move_reason"].widget.attrs["data-saved-as"] = f"move-{appointment.pk}"
 
 
+BOOKED_BY_MISTAKE = "Booked by mistake"
+
 # The most frequent reasons, by who cancels: one click each.
 QUICK_REASONS = (
     (CancelledBy.PATIENT, ("Cannot come", "Feels better", "Will call again")),
-    (CancelledBy.CLINIC, ("Doctor is away", "Booked by mistake")),
+    (CancelledBy.CLINIC, ("Doctor is away", BOOKED_BY_MISTAKE)),
 )
 
 

@@ -10,6 +10,7 @@ from appointments.availability.roster import Roster
 from appointments.availability.search import SlotSearch, find_free, nearest
 from appointments.availability.shown import panel_days, shown_times
 from appointments.booking.forms import SlotForm
+from appointments.booking.walk_in_offers import walk_in_offers
 from appointments.models import Appointment
 from clinic.core import clinic_time
 from clinic.core.appointment_length import MAX_MINUTES, MIN_MINUTES
@@ -27,7 +28,7 @@ def free_panel(
     moving: Appointment | None = None,
     roster: Roster | None = None,
 ) -> dict[str, Any]:
-    """Return the template context of the next free times that match the form as filled in so far.
+    """Return the template context of the next free times that match the form as filled in so far, and for a walk-in.
 
     The form offers the doctors that were read for it.
     """
@@ -41,9 +42,11 @@ def free_panel(
         patient_id=patient.pk if patient else None,
         moving=moving,
     )
+    walk_in = walk_in_offers(search, roster) if moving is None else None
     shown = shown_times(search, roster, _day_in(data.get("later", "")) or day_of(form))
     return {
         "filters": filters,
+        "walk_in": walk_in,
         "length": search.minutes
         or next((doctor.usual_minutes for doctor in roster.doctors if doctor.pk == search.doctor_id), None),
         "drawn_days": draw(

@@ -4,6 +4,7 @@ Its buttons are steps (find a patient, take a free time) that post the form and 
 JavaScript, and personal data never appear in an address.
 """
 
+import datetime as dt
 import uuid
 from contextlib import suppress
 from functools import partial
@@ -13,20 +14,25 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
 
 from appointments.availability.roster import Roster
-from appointments.availability.search import SlotSearch, first_working_day
+from appointments.availability.search import Slot, SlotSearch, parse_slot
 from appointments.booking import actions, registration
-from appointments.booking.attendance import attendance_of
+from appointments.booking.attendance import attendance_of, next_appointment_of
 from appointments.booking.forms import COMMON_LENGTHS, BookingForm, slot_initial, with_slot
 from appointments.booking.free_panel import day_of, free_panel
 from appointments.booking.walk_in import walk_in
+from appointments.booking.walk_in_offers import WalkInOffers
 from appointments.models import Appointment
 from appointments.navigation import appointment_url, day_url, origin_url
 from clinic.core import clinic_time
+from clinic.html.undo_button import undo_button
 from clinic.models import AuditEntry, Event, User
 from clinic.web.denied_access import record_refused
 from clinic.web.http import StaffRequest, is_form_submission, parse_number, redirect_or_reload, sent_data
+from doctors.availability_loader import first_working_day
 from patients.forms import PatientForm, initial_from_query
 from patients.models import Patient
 from patients.querysets import MAX_FOUND
@@ -43,6 +49,18 @@ class PatientChoice(NamedTuple):
     new_form: PatientForm | None = None
     found: list[Patient] | None = None  # up to `MAX_FOUND + 1`; None without a search
     query: str = ""
+
+
+class WalkInWanted(NamedTuple):
+    """The doctor and the time that the button of a walk-in showed; without them, the form's doctor is meant."""
+
+    doctor_id: int | None = None
+    start_time: dt.datetime | None = None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the button fills in to the form."""
+        return {"date": "", "time": ""} | ({} if self.doctor_id is None else {"doctor": self.doctor_id})
 
 
 def appointment_book(request: StaffRequest) -> HttpResponse:
@@ -76,36 +94,52 @@ def _asks_for_patient(typed: Any) -> bool:
 
 def _book(request: StaffRequest) -> HttpResponse:
     typed = _with_registered(with_slot(request.POST.dict(), "at"))
-    registers, walks_in = "registers" in typed, _walks_in(typed)
+    registers, wanted = "registers" in typed, _walk_in_wanted(typed)
     patient_form = PatientForm(typed, prefix="new") if registers else None
-    form = BookingForm(typed | ({"date": "", "time": ""} if walks_in else {}), registers=registers, walks_in=walks_in)
+    form = BookingForm(typed | (wanted.values if wanted else {}), registers=registers, walks_in=wanted is not None)
     is_patient_valid = patient_form is None or patient_form.is_valid()  # first, so that both forms show their errors
     if form.is_valid() and is_patient_valid:
-        appointment = _booked(form, patient_form, walks_in=walks_in, by=request.user)
+        appointment = _booked(form, patient_form, wanted, by=request.user)
         if appointment is not None:
-            messages.success(request, f"{'Walk-in' if walks_in else 'Booked'}: {appointment.patient}, {appointment}.")
+            messages.success(request, _done_message(appointment, wanted, by=request.user))
             return redirect_or_reload(request, appointment_url(appointment, origin_url=typed.get("next", "")))
     if registers and "registers" not in _with_registered(typed):
         return _book(request)  # the conflict is this very form, sent twice at once
-    form.data = {**typed, "booking_key": form.data["booking_key"]} if walks_in else form.data  # keep the time
+    form.data = {**typed, "booking_key": form.data["booking_key"]} if wanted else form.data  # keep the time
     picked = form.cleaned_data.get("patient")
     if form.has_error("patient", "invalid_choice"):
         _patient_or_none(request, typed.get("patient", ""))
     return _booking_page(request, form, PatientChoice(picked, patient_form))
 
 
-def _booked(form: BookingForm, patient_form: PatientForm | None, *, walks_in: bool, by: User) -> Appointment | None:
+def _booked(
+    form: BookingForm, patient_form: PatientForm | None, wanted: WalkInWanted | None, *, by: User
+) -> Appointment | None:
     """Return the new appointment; None if it was refused, with the messages in the forms."""
     try:
-        return _arrange(form, patient_form, walks_in=walks_in, by=by)
+        return _arrange(form, patient_form, wanted, by=by)
     except ValidationError as refusal:
         _show_refusal(refusal, form, patient_form)
         return None
 
 
-def _walks_in(typed: Any) -> bool:
-    """Return whether a walk-in was requested, also by the button that registers a possible duplicate anyway."""
-    return "walk_in" in typed or typed.get("new-anyway") == "walk_in"
+def _walk_in_wanted(typed: Any) -> WalkInWanted | None:
+    """Return the walk-in of the button pressed, which may also register a possible duplicate anyway."""
+    slot = parse_slot(typed.get("walk_in", typed.get("new-anyway", "")).removeprefix("slot="))
+    if slot is not None:
+        return WalkInWanted(*slot)
+    return WalkInWanted() if "walk_in" in typed else None
+
+
+def _done_message(appointment: Appointment, wanted: WalkInWanted | None, *, by: User) -> str:
+    """Return what was booked, with an Undo button, and whether it is not the time that the button showed."""
+    words = f"{'Walk-in' if wanted else 'Booked'}: {appointment.patient}, {appointment}."
+    if wanted and wanted.start_time not in (None, appointment.start_time):
+        words += f" {clinic_time.time_text(wanted.start_time)} was no longer free."
+    if not by.has_perm("appointments.change_appointment"):
+        return words
+    undo_url = reverse("appointments:booking_undo", args=[appointment.pk])
+    return format_html("{} {}", words, undo_button(undo_url, "version", appointment.version))
 
 
 def _with_registered(typed: dict[str, Any]) -> dict[str, Any]:
@@ -120,13 +154,15 @@ def _with_registered(typed: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in typed.items() if name != "registers"} | {"patient": patient.pk}
 
 
-def _arrange(form: BookingForm, patient_form: PatientForm | None, *, walks_in: bool, by: User) -> Appointment:
+def _arrange(
+    form: BookingForm, patient_form: PatientForm | None, wanted: WalkInWanted | None, *, by: User
+) -> Appointment:
     """Book, and register the patient if needed: both or neither."""
     sent = form.cleaned_data
     common = {"by": by, "booking_key": sent["booking_key"], "reason": sent["reason"], "notes": sent["notes"]}
-    if walks_in:
+    if wanted:
         search = SlotSearch(minutes=sent["duration_minutes"], doctor_id=sent["doctor"] and sent["doctor"].pk)
-        arrange = partial(walk_in, search=search, **common)
+        arrange = partial(walk_in, search=search, start_time=wanted.start_time, **common)
     else:
         arrange = partial(
             actions.book,
@@ -172,7 +208,8 @@ def _booking_step(request: StaffRequest, sent: Any) -> HttpResponse:
     picked = _patient_or_none(request, str(typed.get("patient", "")))
     form = BookingForm(initial=typed)
     if is_part:
-        return render(request, "appointments/availability/_free_times.html", free_panel(sent, form, patient=picked))
+        panel = free_panel(sent, form, patient=picked)
+        return render(request, "appointments/availability/_free_times.html", panel | {"is_part": True})
     return _booking_page(request, form, PatientChoice(picked, _patient_form_of(typed, query), found, query), sent=sent)
 
 
@@ -238,15 +275,23 @@ def _booking_page(
     next_step = _next_step(form, choice)
     if next_step == "take":
         form.fields["time" if form["doctor"].value() else "doctor"].widget.attrs["autofocus"] = True
+    panel = free_panel(sent or request.POST or request.GET, form, patient=choice.picked, roster=roster)
     context = {
         "form": form,
         "lengths": COMMON_LENGTHS,
         "next_step": next_step,
         "back_url": day_url(day_of(form), origin_url=str(form["next"].value() or "")),
         **_patient_context(choice),
-        **free_panel(sent or request.POST or request.GET, form, patient=choice.picked, roster=roster),
+        **panel,
+        "walk_in_slot": _offer_wanted(panel["walk_in"], _walk_in_wanted(form.data)),
     }
     return render(request, "appointments/booking/appointment_book.html", context)
+
+
+def _offer_wanted(offers: WalkInOffers, wanted: WalkInWanted | None) -> Slot | None:
+    """Return the time for a walk-in with the doctor wanted before, else the only one."""
+    with_doctor = (slot for slot in offers.today if wanted and slot.doctor.pk == wanted.doctor_id)
+    return next(with_doctor, offers.only)
 
 
 def _record_shown(choice: PatientChoice) -> None:
@@ -272,5 +317,6 @@ def _patient_context(choice: PatientChoice) -> dict[str, Any]:
         "picked": picked,
         "picked_age": picked and picked.age_on(clinic_time.today()),
         "attendance": picked and attendance_of(picked),
+        "next_appointment": picked and next_appointment_of(picked),
         **_matches(choice.found, choice.query),
     }

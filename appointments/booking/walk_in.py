@@ -1,5 +1,6 @@
 """Book a patient who is here today's next free time."""
 
+import datetime as dt
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -30,24 +31,36 @@ def walk_in(
     reason: str = "",
     notes: str = "",
     booking_key: uuid.UUID | None = None,
+    start_time: dt.datetime | None = None,
 ) -> Appointment:
     """Book today's next matching free time for a patient who is here, and mark the patient as arrived.
 
-    A repeated `booking_key` returns the walk-in that it booked.
+    That is `start_time`, the one that was shown, unless it has been taken or has passed. A repeated `booking_key`
+    returns the walk-in that it booked.
 
     Raises:
-        ValidationError: `no_free_time` if no matching doctor has time left today; otherwise as `book`.
+        ValidationError: `no_free_time` if no matching doctor has time left today; `walk_in_doctor` if it is left open
+            which specialization the patient needs; otherwise as `book`.
     """
     if search.minutes is not None:
         with at_field("duration_minutes"):
             rules.check_duration(search.minutes)
+    _check_specialization(search)
     search = replace(search, patient_id=patient.pk)
     key = booking_key or uuid.uuid4()
-    return _walk_in_once(search, {"patient": patient, "reason": reason, "notes": notes, "booking_key": key, "by": by})
+    details = {"patient": patient, "reason": reason, "notes": notes, "booking_key": key, "by": by}
+    return _walk_in_once(search, details, shown=start_time)
+
+
+def _check_specialization(search: SlotSearch) -> None:
+    if search.doctor_id is None and not search.specialization:
+        active = Doctor.objects.active().order_by()
+        with at_field("doctor"):
+            rules.check_walk_in_doctor(active.values("specialization").distinct().count())
 
 
 @retrying
-def _walk_in_once(search: SlotSearch, details: dict[str, Any]) -> Appointment:
+def _walk_in_once(search: SlotSearch, details: dict[str, Any], *, shown: dt.datetime | None) -> Appointment:
     if (walked_in := _walked_in_before(search, details)) is not None:
         return walked_in
     with acting(details["by"]), transaction.atomic():
@@ -55,7 +68,9 @@ def _walk_in_once(search: SlotSearch, details: dict[str, Any]) -> Appointment:
         locking.lock_diaries(doctor_ids=[doctor.pk], patient_ids=())
         if (walked_in := _walked_in_before(search, details)) is not None:
             return walked_in
-        slot = _next_free_today(replace(search, doctor_id=doctor.pk))  # it cannot be taken, as its diary is locked
+        slot = _next_free_today(
+            replace(search, doctor_id=doctor.pk), shown=shown
+        )  # it cannot be taken, as its diary is locked
         new = actions.book(
             doctor=doctor, start_time=slot.start, duration_minutes=search.minutes_with(doctor), **details
         )
@@ -74,11 +89,11 @@ def _walked_in_before(search: SlotSearch, details: dict[str, Any]) -> Appointmen
     return booked
 
 
-def _next_free_today(search: SlotSearch) -> Slot:
-    """Return today's next matching slot, or refuse: `no_free_time`."""
+def _next_free_today(search: SlotSearch, *, shown: dt.datetime | None = None) -> Slot:
+    """Return today's slot at the start `shown`, else the next that matches, or refuse: `no_free_time`."""
     doctors = list(Doctor.objects.active())
     found = find_free(search, doctors, first_day=clinic_time.today(), days=1)
-    slot = min(found.slots(), key=lambda slot: slot.start, default=None)
+    slot = min(found.slots(), key=lambda slot: (slot.start != shown, slot.start), default=None)
     if slot is None:
         matching = [doctor for doctor in doctors if search.suits_doctor(doctor)]
         minutes = min(map(search.minutes_with, matching), default=DEFAULT_MINUTES)

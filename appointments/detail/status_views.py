@@ -1,6 +1,7 @@
 """Buttons that change an appointment's status. Who may use which is in `clinic.web.page_access`."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -12,10 +13,12 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from appointments.booking import actions as booking
+from appointments.booking.forms import BOOKED_BY_MISTAKE
 from appointments.detail.buttons import buttons_of
 from appointments.models import Appointment
 from appointments.permissions import appointment_for, rights_to
-from appointments.statuses import Status
+from appointments.statuses import CancelledBy, Status
+from clinic.html.undo_button import undo_button
 from clinic.web.http import StaffRequest, parse_number
 from clinic.web.return_url import return_url
 
@@ -44,6 +47,12 @@ def appointment_attended(request: StaffRequest, pk: int) -> HttpResponse:
 
 def appointment_undo(request: StaffRequest, pk: int) -> HttpResponse:
     return change_status(request, pk, "undo", booking.undo, None)
+
+
+def booking_undo(request: StaffRequest, pk: int) -> HttpResponse:
+    """Cancel an appointment that has just been booked by mistake; it stays in the records as cancelled."""
+    cancel = partial(booking.cancel, reason=BOOKED_BY_MISTAKE, cancelled_by=CancelledBy.CLINIC)
+    return change_status(request, pk, "change", cancel, Status.CANCELLED)
 
 
 def change_status(
@@ -81,14 +90,3 @@ def done_message(changed: Appointment, user: Any) -> str:
 
 def _status_text(appointment: Appointment) -> str:
     return f"{appointment.patient}: {appointment.get_status_display().lower()}."
-
-
-def undo_button(url: str, name: str, value: Any) -> str:
-    """Return an Undo button (key `u`) that posts one value to an address."""
-    return format_html(
-        '<button class="btn btn-link btn-sm" type="submit" form="act" formaction="{}" name="{}" value="{}" '
-        'data-key="u">Undo</button>',
-        url,
-        name,
-        value,
-    )

@@ -1,179 +1,175 @@
-"""Pages of one appointment: show, move and cancel."""
+"""The page of one appointment, which is also the panel beside the schedule, and what is changed in place there."""
 
-import datetime as dt
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 
-from appointments.availability.search import slot_query
 from appointments.booking import actions as booking
-from appointments.booking.forms import (
-    COMMON_LENGTHS,
-    QUICK_REASONS,
-    CancelForm,
-    MoveForm,
-    slot_initial,
-    with_quick_reason,
-    with_slot,
-)
-from appointments.booking.free_panel import free_panel
-from appointments.detail.buttons import buttons_of
-from appointments.detail.history import history_of
-from appointments.detail.status_views import done_message, undo_button
-from appointments.displaced.finder import unfinished_displacement_of
-from appointments.displaced.forms import CancelAllForm
+from appointments.detail.forms import DetailsForm, ExchangePatientForm
+from appointments.detail.shown import appointment_context, panel_addresses
+from appointments.detail.status_views import NO_VERSION
 from appointments.models import Appointment
-from appointments.navigation import appointment_url, is_schedule_change_url, origin_url
-from appointments.permissions import appointment_for, rights_to
-from appointments.statuses import MOVABLE, Status
-from clinic.core import clinic_time
+from appointments.navigation import origin_url, without_panel
+from appointments.permissions import appointment_for
+from appointments.statuses import MOVABLE
+from clinic.html.undo_button import undo_button
 from clinic.models import AuditEntry, Event
-from clinic.web.http import StaffRequest, is_form_submission, redirect_or_reload, sent_data
-from doctors.availability_loader import load_doctor_availability
-from doctors.models import Doctor
+from clinic.web.denied_access import record_refused
+from clinic.web.http import StaffRequest, parse_number, sent_data
+from clinic.web.return_url import return_url
+from patients.models import Patient
+from patients.querysets import MAX_FOUND
+from patients.views import record_found
 
-
-def appointment_move(request: StaffRequest, pk: int) -> HttpResponse:
-    """Change an appointment's doctor, time or length."""
-    appointment = appointment_for(request.user, pk, "change")
-    if (refusal := _not_movable(request, appointment)) is not None:
-        return refusal
-    sent = sent_data(request)
-    form = _move_form(request, sent, appointment)
-    form.may_book_outside_hours = request.user.has_perm("appointments.book_outside_hours")
-    if form.is_bound and form.is_valid() and (moved := _moved(request, appointment, form)):
-        return redirect_or_reload(request, appointment_url(moved, origin_url=form.cleaned_data["next"]))
-    panel = free_panel(sent or {}, form, patient=appointment.patient, moving=appointment)
-    if request.htmx and not is_form_submission(request):
-        return render(request, "appointments/availability/_free_times.html", panel)
-    AuditEntry.objects.record(Event.READ, appointment)
-    context = _form_context(request, form, appointment) | {"lengths": COMMON_LENGTHS} | panel
-    return render(request, "appointments/detail/appointment_move.html", context)
-
-
-def _not_movable(request: StaffRequest, appointment: Appointment) -> HttpResponse | None:
-    """Return a redirect if the form would be refused anyway. A form that was sent shows what has changed instead."""
-    if request.method == "POST" or appointment.status in MOVABLE:
-        return None
-    status = appointment.get_status_display().lower()
-    messages.error(request, f"This appointment is {status}, so it cannot be moved or cancelled.")
-    return redirect(appointment)
-
-
-def _move_form(request: StaffRequest, sent: Any, appointment: Appointment) -> MoveForm:
-    if sent is None:
-        initial = {"next": origin_url(request)} | slot_initial(request.GET)
-        form = MoveForm(appointment=appointment, initial=initial)
-        form.fields["time"].widget.attrs["autofocus"] = True
-        return form
-    if request.method != "POST":  # saved when the session ended
-        return MoveForm(appointment=appointment, initial=with_slot(with_slot(sent.dict(), "at"), "take"))
-    if not {"take", "look", "later"}.isdisjoint(sent):
-        return MoveForm(appointment=appointment, initial=with_slot(sent.dict(), "take"))
-    # A time picked in the day view comes without a length: use the present one.
-    typed = {"duration_minutes": appointment.duration_minutes} | sent.dict()
-    return MoveForm(with_slot(typed, "at"), appointment=appointment)
-
-
-def _moved(request: StaffRequest, appointment: Appointment, form: MoveForm) -> Appointment | None:
-    """Return the appointment after the move, which may be none at all; None if it was refused."""
-    data = form.cleaned_data
-    requested = (data["doctor"], data["start_time"], data["duration_minutes"])
-    original = (appointment.doctor, appointment.start_time, appointment.duration_minutes)
-    if requested == original and appointment.status in MOVABLE:
-        messages.info(request, f"{appointment.patient} is already booked {appointment}.")
-        return appointment
-    slot = {name: data[name] for name in ("doctor", "start_time", "duration_minutes", "outside_hours_reason")}
-    try:
-        moved = booking.move(appointment, **slot, reason=data["move_reason"], version=data["version"], by=request.user)
-    except ValidationError as refusal:
-        form.add_refusal(refusal)
-        return None
-    messages.success(request, _moved_message(moved, *original))
-    return moved
-
-
-def _moved_message(moved: Appointment, doctor: Doctor, start_time: dt.datetime, minutes: int) -> str:
-    """Return the message, with an Undo button if the doctor is still available at the old time."""
-    end_time = start_time + dt.timedelta(minutes=minutes)
-    if start_time <= timezone.now() or load_doctor_availability(doctor.pk, start_time, end_time).obstacles(
-        start_time, end_time
-    ):
-        return f"Moved: {moved.patient}, {moved}."
-    old_slot = f"{slot_query(doctor.pk, start_time)}&minutes={minutes}&version={moved.version}"
-    move_url = reverse("appointments:appointment_move", args=[moved.pk])
-    return format_html("Moved: {}, {}. {}", moved.patient, moved, undo_button(move_url, "at", old_slot))
-
-
-def _form_context(request: StaffRequest, form: Any, appointment: Appointment) -> dict[str, Any]:
-    """Return the context of a form; the history, too, if somebody else has changed the appointment."""
-    is_stale = form.is_bound and form.has_error(NON_FIELD_ERRORS, "stale")
-    history = history_of(appointment, user=request.user) if is_stale else []
-    return {"form": form, "appointment": appointment, "history": history}
+PANEL = "appointment-panel"  # the id of the panel
 
 
 def appointment_detail(request: StaffRequest, pk: int) -> HttpResponse:
-    """Show an appointment with its buttons and its history."""
-    appointment = appointment_for(request.user, pk, "view")
-    AuditEntry.objects.record(Event.READ, appointment)
-    rights, now, origin = rights_to(appointment, request.user), timezone.now(), origin_url(request)
-    context = {
-        "appointment": appointment,
-        "patient_age": appointment.patient.age_on(clinic_time.local_date(appointment.start_time)),
-        "origin_url": origin,
-        "schedule_url": appointment_url(appointment, origin_url=origin),
-        "move_url": appointment_url(appointment, origin_url=origin, move=True),
-        "history": history_of(appointment, user=request.user),
-        "buttons": buttons_of(appointment, rights, at=now),
-        "displacement": unfinished_displacement_of(appointment, request.user, at=now),
-    }
+    """Show an appointment as a page, or its panel for htmx; save reason, notes and length."""
+    right = "change" if request.method == "POST" else "view"
+    appointment = appointment_for(request.user, pk, right)
+    if request.method != "POST":
+        sent = sent_data(request)
+        initial = {} if sent is None else sent.dict()  # typed before the session ended
+        return _page(request, appointment, DetailsForm(appointment=appointment, initial=initial))
+    form = DetailsForm(request.POST, appointment=appointment)
+    saved = _saved(request, appointment, form) if form.is_valid() else None
+    if saved is None:
+        return _page(request, appointment, form)
+    if _is_for_panel(request):
+        return _page(request, saved, DetailsForm(appointment=saved), has_saved=True)
+    return redirect(return_url(request, saved.get_absolute_url()))
+
+
+def _saved(request: StaffRequest, appointment: Appointment, form: DetailsForm) -> Appointment | None:
+    """Return the appointment after the change, which may be none at all; None if it was refused."""
+    changes, seen = form.changes, form.cleaned_data["seen_details"]
+    if not changes:
+        messages.info(request, f"{appointment.patient}: nothing has changed.")
+        return appointment
+    try:
+        saved = booking.edit_details(appointment, **changes, seen_details=seen, by=request.user)
+    except ValidationError as refusal:
+        form.add_refusal(refusal)
+        return None
+    messages.success(request, f"{saved.patient}: {_names_of(changes)} saved.")
+    return saved
+
+
+def _names_of(changes: dict[str, Any]) -> str:
+    names = ["length" if name == "duration_minutes" else name for name in changes]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _page(request: StaffRequest, appointment: Appointment, form: DetailsForm, **context: Any) -> HttpResponse:
+    origin = return_url(request, origin_url(request))
+    context = appointment_context(request, appointment, origin=origin, form=form) | context
+    if _is_for_panel(request):
+        context |= panel_addresses(without_panel(origin), appointment)
+        return render(request, "appointments/detail/_panel_answer.html", context)
     return render(request, "appointments/detail/appointment_detail.html", context)
 
 
-def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:
-    """Cancel an appointment, with the reason and who cancels."""
+def _is_for_panel(request: StaffRequest) -> bool:
+    return bool(request.htmx) and request.htmx.target == PANEL
+
+
+def appointment_patient(request: StaffRequest, pk: int) -> HttpResponse:
+    """Give an appointment that was booked for the wrong patient to the right one."""
     appointment = appointment_for(request.user, pk, "change")
-    if (refusal := _not_movable(request, appointment)) is not None:
-        return refusal
-    form = _cancel_form(request, appointment)
-    if form.is_bound and appointment.status == Status.CANCELLED:
-        messages.info(request, f"{appointment.patient}: already cancelled.")
+    if request.method != "POST" and appointment.status not in MOVABLE:
+        status = appointment.get_status_display().lower()
+        messages.error(request, f"This appointment is {status}, so its patient can no longer be changed.")
         return redirect(appointment)
-    if request.method == "POST" and form.is_valid() and (cancelled := _cancelled(request, appointment, form)):
-        return redirect(appointment_url(cancelled, origin_url=form.cleaned_data["next"]))
+    typed = _typed(sent_data(request))
+    query, picked = typed.get("patient_query", "").strip(), parse_number(typed.get("pick", ""))
+    form = _exchange_form(request, appointment, typed)
+    if request.method == "POST" and picked is not None and form.is_valid():
+        exchanged = _exchanged(request, appointment, form, picked)
+        if exchanged is not None:
+            return redirect(return_url(request, exchanged.get_absolute_url()))
+    found = _found(request, query)
+    context = {"matches": found and found[:MAX_FOUND], "found": found, "more": len(found or ()) > MAX_FOUND}
+    context |= {"patient_query": query, "appointment": appointment, "form": form}
+    if request.htmx:
+        return render(request, "appointments/booking/_patient_matches.html", context)
     AuditEntry.objects.record(Event.READ, appointment)
-    context = _form_context(request, form, appointment) | {"quick_reasons": QUICK_REASONS}
-    return render(request, "appointments/detail/appointment_cancel.html", context)
+    return render(request, "appointments/detail/appointment_patient.html", context)
 
 
-def _cancel_form(request: StaffRequest, appointment: Appointment) -> CancelForm:
-    origin = origin_url(request)
-    initial = {"version": appointment.version, "cancelled_by": "patient", "next": origin}
-    if is_schedule_change_url(origin):
-        initial |= {"cancelled_by": "clinic", "cancel_reason": CancelAllForm.USUAL}
-    sent = sent_data(request)
-    return CancelForm(None if sent is None else with_quick_reason(sent.dict()), initial=initial)
+def _typed(sent: Any) -> dict[str, str]:
+    """Return what was sent. An Undo button sends patient and version as one value."""
+    typed: dict[str, str] = {} if sent is None else sent.dict()
+    if "undo" in typed:
+        patient, _colon, version = typed["undo"].partition(":")
+        typed |= {"pick": patient, "version": version, "exchange_reason": "Undone"}
+    return typed
 
 
-def _cancelled(request: StaffRequest, appointment: Appointment, form: CancelForm) -> Appointment | None:
-    """Return the cancelled appointment; None if it was refused."""
+def _exchange_form(request: StaffRequest, appointment: Appointment, typed: dict[str, str]) -> ExchangePatientForm:
+    initial = {"version": appointment.version, "next": origin_url(request)}
+    if "pick" in typed and request.method == "POST":
+        return ExchangePatientForm(typed, initial=initial)
+    return ExchangePatientForm(initial=initial | typed)
+
+
+def _found(request: StaffRequest, query: str) -> list[Patient] | None:
+    """Return the patients who match and record the search; None without one."""
+    if not query or request.method != "POST":
+        return None
+    found = list(Patient.objects.search(query, limit=MAX_FOUND + 1).with_next_appointment(request.user))
+    record_found(found[:MAX_FOUND])
+    return found
+
+
+def _exchanged(
+    request: StaffRequest, appointment: Appointment, form: ExchangePatientForm, patient_id: int
+) -> Appointment | None:
+    """Return the appointment with its new patient; None if it was refused."""
+    patient = Patient.objects.filter(pk=patient_id).first()
+    if patient is None:
+        record_refused(request, Patient, patient_id)
+        form.add_error(None, "This patient is no longer registered. Find the patient again.")
+        return None
+    old = appointment.patient
+    if patient == old:
+        messages.info(request, f"This appointment is already booked for {old}.")
+        return appointment
     data = form.cleaned_data
     try:
-        cancelled = booking.cancel(
-            appointment,
-            reason=data["cancel_reason"],
-            cancelled_by=data["cancelled_by"],
-            version=data["version"],
-            by=request.user,
+        exchanged = booking.exchange_patient(
+            appointment, patient=patient, reason=data["exchange_reason"], version=data["version"], by=request.user
         )
     except ValidationError as refusal:
         form.add_refusal(refusal)
         return None
-    messages.success(request, done_message(cancelled, request.user))
-    return cancelled
+    undo = undo_button(
+        reverse("appointments:appointment_patient", args=[exchanged.pk]), "undo", f"{old.pk}:{exchanged.version}"
+    )
+    messages.success(request, format_html("{}: now for {} instead of {}. {}", exchanged, patient, old, undo))
+    return exchanged
+
+
+def appointment_length(request: StaffRequest, pk: int, minutes: int) -> HttpResponse:
+    """Make an appointment shorter or longer; a button or key of the schedule sends the version it was shown with."""
+    appointment = appointment_for(request.user, pk, "change")
+    next_url = return_url(request, appointment.get_absolute_url())
+    version = parse_number(request.POST.get("version", "")) or NO_VERSION
+    old = appointment.duration_minutes
+    if old == minutes:
+        return redirect(next_url)
+    try:
+        changed = booking.edit_details(appointment, duration_minutes=minutes, version=version, by=request.user)
+    except ValidationError as refusal:
+        for message in refusal.messages:
+            messages.error(request, f"{appointment.patient}: {message}")
+    else:
+        url = reverse("appointments:appointment_length", args=[pk, old])
+        undo = undo_button(url, "version", changed.version)
+        messages.success(request, format_html("{}: now {} minutes long. {}", changed.patient, minutes, undo))
+    return redirect(next_url)

@@ -89,6 +89,12 @@ def record_displaced_read(appointments: list[Appointment]) -> None:
         )
 
 
+def is_begun(worklist_id: int) -> bool:
+    """Return whether an appointment of this worklist was moved, cancelled or has taken place, or a patient informed."""
+    displaced = DisplacedAppointment.objects.filter(change=worklist_id)
+    return displaced.count() != displaced.untouched().count()
+
+
 def unfinished_for(user: Any, *, at: dt.datetime | None = None) -> list[ScheduleChange]:
     """Return the worklists on which the user has something to do, those with appointments to rebook first.
 

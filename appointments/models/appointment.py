@@ -55,6 +55,9 @@ class Appointment(TrackedFields):
     # The reason for the change about to be saved. It belongs to the change, so the audit trail stores it.
     reason_of_change = ""
 
+    # Whether saving returns it to the time from which it was displaced, when the doctor may still be away.
+    is_put_back = False
+
     # Why a change of the doctor's availability displaces the appointment, set by `appointments.displaced.finder`.
     displaced_reasons: frozenset[str] = frozenset()
 
@@ -201,9 +204,9 @@ class Appointment(TrackedFields):
         return self.original["doctor_id"], start, start + self.original["duration_minutes"] * clinic_time.MINUTE
 
     def _is_rearranged(self) -> bool:
-        """Return whether saving this changes doctor or time, or cancels or reinstates the appointment."""
+        """Return whether saving this changes patient, doctor or time, or cancels or reinstates the appointment."""
         is_off, was_off = (status == Status.CANCELLED for status in (self.status, self.original["status"]))
-        return self.changes("doctor_id", "start_time") or is_off != was_off
+        return self.changes("patient_id", "doctor_id", "start_time") or is_off != was_off
 
     def clean_fields(self, exclude: Any = None) -> None:
         """Tidy the texts and check each field by itself; a naive time must not be taken for clinic time."""

@@ -20,7 +20,7 @@ def check_diaries(appointment: "Appointment") -> None:
     """Check an appointment that takes time.
 
     One query; more only to say what is in the way, or if a reason overrides it. Past times are not checked against the
-    doctor's hours or gap.
+    doctor's hours or gap, nor is the time to which a displaced appointment is put back.
 
     Raises:
         ValidationError: by field.
@@ -29,7 +29,9 @@ def check_diaries(appointment: "Appointment") -> None:
     if around is None:
         with at_field("doctor"):
             rules.refuse_gone("doctor")
-    is_new_start = appointment.is_reinstated or appointment.changes("doctor_id", "start_time")
+    is_new_start = not appointment.is_put_back and (
+        appointment.is_reinstated or appointment.changes("doctor_id", "start_time")
+    )
     if is_new_start:
         with errors.at("doctor"):
             rules.check_active(around.doctor)

@@ -53,6 +53,10 @@ class DisplacedAppointmentQuerySet(models.QuerySet["DisplacedAppointment"]):
         """Return those still to be moved or cancelled, at `at` (default now)."""
         return self.filter(_is_to_rebook(at or timezone.now()))
 
+    def untouched(self) -> "DisplacedAppointmentQuerySet":
+        """Return those that are as they were when the worklist was opened."""
+        return self.filter(_IS_UNMOVED, reinstated=False, informed_at=None)
+
     def recent(self, *, at: dt.datetime) -> "DisplacedAppointmentQuerySet":
         """Return those that may be on a worklist, without a look at their appointments."""
         is_open = models.Q(reinstated=False) | models.Q(informed_at=None)

@@ -66,6 +66,7 @@ class Viewer:
         self.sees_own_patients = "patients.view_own_patient" in permissions
         self.sees_leave_reasons = "doctors.view_leave" in permissions
         self.can_book = "appointments.add_appointment" in permissions
+        self.can_enter_absence = {"doctors.enter_absence", "patients.view_patient"} <= permissions
         self.can_enter_hours = "doctors.add_timetable" in permissions
         self._rights = {is_own: rights_of(user, is_own=is_own) for is_own in (False, True)}
 
@@ -73,13 +74,8 @@ class Viewer:
     def rights(self) -> tuple[Any, ...]:
         """Everything that decides what the user sees, as values to compare."""
         seen = (self.sees_all_patients, self.sees_own_patients, self.sees_leave_reasons)
-        return (
-            self.user.pk,
-            *seen,
-            self.can_book,
-            self.can_enter_hours,
-            *(sorted(self._rights[is_own]) for is_own in (False, True)),
-        )
+        may = (self.can_book, self.can_enter_absence, self.can_enter_hours)
+        return self.user.pk, *seen, *may, *(sorted(self._rights[is_own]) for is_own in (False, True))
 
     def sees_patients_of(self, doctor: Doctor) -> bool:
         return self.sees_all_patients or (self.sees_own_patients and is_own_diary(doctor, self.user))

@@ -57,6 +57,22 @@ class FreeTime(NamedTuple):
     past: list[Place]  # hours that have passed with nothing booked
 
 
+class Load(NamedTuple):
+    """The minutes that a doctor offers on a day, and how many of them are booked."""
+
+    booked: int
+    offered: int
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.booked // self.offered
+
+    @property
+    def step(self) -> int:
+        """The number of the class that draws it in schedule/grid.css, one for each 5 %: only a full day is full."""
+        return self.percent // 5
+
+
 @dataclass(frozen=True)
 class FreeTimeQuery:
     """Which free times to offer: those with room for `minutes` at which the patient is free, too.
@@ -162,10 +178,16 @@ class Column:
         return self.free[0] if self.free else None
 
     @property
-    def booked_share(self) -> int | None:
-        """How much of the hours is booked, in percent; None on a day without any."""
-        booked = shared(self.hours, _blocked_spans(self.rows))
-        return 100 * minutes_of(booked) // minutes_of(self.hours) if self.hours else None
+    def load(self) -> Load | None:
+        """How much of the hours is booked; None on a day without any."""
+        if not self.hours:
+            return None
+        return Load(minutes_of(shared(self.hours, _blocked_spans(self.rows))), minutes_of(self.hours))
+
+    @property
+    def offers_absence(self) -> bool:
+        """Whether the user may enter that the doctor, who works on this day, is away."""
+        return self.builder.offers_absence and bool(self.hours) and self.doctor.is_active
 
 
 class ColumnBuilder:
@@ -179,10 +201,12 @@ class ColumnBuilder:
         at: dt.datetime,
         query: FreeTimeQuery = ANY_TIME,
         patient_rows: Sequence[ColumnRow] = (),
+        offers_absence: bool = False,
     ) -> None:
         self.viewer, self.grid, self.at = viewer, grid, at
         self.query = query
         self.patient_rows = patient_rows
+        self.offers_absence = offers_absence
         self.block_builder = BlockBuilder(viewer, grid, at=at)
         self.book_url = reverse("appointments:appointment_book")
         self.now = grid.mark_at(at)

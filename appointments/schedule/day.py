@@ -24,13 +24,14 @@ from appointments.schedule.versions import SHOWN_OF_DOCTOR, Versions, day_versio
 from appointments.statuses import Status
 from clinic.core import clinic_time
 from doctors.availability import Opening
-from doctors.availability_loader import load_availability
+from doctors.availability_loader import LOOK_AHEAD_DAYS, load_availability, working_day_after
 from doctors.models import Doctor
 
 # The tabs of the list layout.
 TABS = {
     "remaining": frozenset({Status.BOOKED}),
-    "arrived": frozenset({Status.ARRIVED, Status.IN_CONSULTATION}),
+    "arrived": frozenset({Status.ARRIVED}),
+    "in_consultation": frozenset({Status.IN_CONSULTATION}),
     "done": frozenset({Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED}),
 }
 
@@ -69,10 +70,6 @@ class Day:
         return self.grid.mark_at(self.at)
 
     @property
-    def specializations(self) -> list[str]:
-        return sorted({doctor.specialization for doctor in self.doctors})
-
-    @property
     def away(self) -> list[Column]:
         """The columns of doctors who are not in and have no appointments."""
         return [column for column in self.columns if column.is_away]
@@ -89,16 +86,18 @@ class Day:
 
 @dataclass(frozen=True)
 class DayFilters:
-    """Which doctors' columns of a day to show: all, one, or those with one specialization."""
+    """Which doctors' columns of a day to show: all, or some of them, or those with one specialization."""
 
-    doctor_id: int | None = None
+    doctor_ids: tuple[int, ...] = ()  # none means all
     specialization: str = ""
 
     def suits(self, doctor: Doctor) -> bool:
         return self._suits(doctor.pk, doctor.specialization)
 
     def _suits(self, doctor_id: int, specialization: str) -> bool:
-        return self.doctor_id in (None, doctor_id) and self.specialization in ("", specialization)
+        if self.doctor_ids and doctor_id not in self.doctor_ids:
+            return False
+        return self.specialization in ("", specialization)
 
     def versions(self, day: dt.date, viewer: Viewer, *, moving: Appointment | None, at: dt.datetime) -> Versions:
         """Return the versions of what is shown. One query."""
@@ -116,12 +115,12 @@ class DayFilters:
         if moving is None:
             return day_versions([row for row in rows if self._suits(row[0], row[-2])], viewer, at=at)
         # The patient may be booked with any doctor.
-        return day_versions(rows, viewer, at=at, more=(self.doctor_id, self.specialization, moving.version))
+        return day_versions(rows, viewer, at=at, more=(self.doctor_ids, self.specialization, moving.version))
 
     def appointments(self) -> AppointmentQuerySet:
         found = Appointment.objects.all()
-        if self.doctor_id is not None:
-            found = found.for_doctor(self.doctor_id)
+        if self.doctor_ids:
+            found = found.filter(doctor__in=self.doctor_ids)
         return found.filter(doctor__specialization=self.specialization) if self.specialization else found
 
 
@@ -137,7 +136,7 @@ def day_view(
     shows_names: bool = False,
     at: dt.datetime | None = None,
 ) -> Day:
-    """Return what a user sees of a day, for all doctors, one, or one specialization.
+    """Return what a user sees of a day, for all doctors, some, or one specialization.
 
     The user's own column comes first, the others in order of the doctors' names. `shows_names` is for emergency access.
     Two queries, and three more for doctors whose hours are not kept in memory.
@@ -167,7 +166,8 @@ def changed_columns(
     needed = _grid(day, doctors, rows, openings)
     if needed.start < grid.start or grid.end < needed.end:
         return None
-    builder = ColumnBuilder(Viewer(user), grid, at=at)
+    viewer = Viewer(user)
+    builder = ColumnBuilder(viewer, grid, at=at, offers_absence=_offers_absence(viewer, day, at))
     return _columns(doctors, rows, openings, builder, versions)
 
 
@@ -226,4 +226,16 @@ def _grid(day: dt.date, doctors: list[Doctor], rows: _Rows, openings: Mapping[in
 def _builder(viewer: Viewer, grid: Grid, rows: _Rows, free_time: FreeTimeQuery, at: dt.datetime) -> ColumnBuilder:
     patient_id = free_time.patient and free_time.patient.pk
     patient_rows = [row for row in chain(*rows.values()) if patient_id and row.patient_id == patient_id]
-    return ColumnBuilder(viewer, grid, at=at, query=free_time, patient_rows=patient_rows)
+    offers_absence = _offers_absence(viewer, clinic_time.local_date(grid.start), at)
+    return ColumnBuilder(viewer, grid, at=at, query=free_time, patient_rows=patient_rows, offers_absence=offers_absence)
+
+
+def _offers_absence(viewer: Viewer, day: dt.date, at: dt.datetime) -> bool:
+    """Return whether the user may enter an absence on this day: today or the next working day.
+
+    Four queries for the days after tomorrow on which that is not plain.
+    """
+    ahead = (day - clinic_time.today(at=at)).days
+    if not viewer.can_enter_absence or not 0 <= ahead <= LOOK_AHEAD_DAYS:
+        return False
+    return ahead <= 1 or day == working_day_after(clinic_time.today(at=at))

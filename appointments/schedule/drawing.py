@@ -18,8 +18,10 @@ from appointments.schedule.day import Day
 from appointments.schedule.grid import Place
 from appointments.schedule.keeping import keep
 from appointments.schedule.lanes import Lane
+from appointments.schedule.list_groups import ListGroup, groups_of
 from appointments.schedule.week import Week
 from appointments.statuses import BLOCKING, Status
+from clinic.core.phone_numbers import tel_url
 from clinic.html.drawing import draw
 from doctors.models import Doctor
 
@@ -67,14 +69,39 @@ class DrawnColumn(NamedTuple):
     blocks: list[DrawnBlock]
 
 
+class DrawnRow(NamedTuple):
+    """An appointment in the list. `refusal` is why a bulk action was refused; None keeps it unticked."""
+
+    block: DrawnBlock
+    tel_url: str
+    can_tick: bool
+    refusal: str | None
+
+
+class DrawnGroup(NamedTuple):
+    group: ListGroup
+    rows: list[DrawnRow]
+
+
+class DrawnList(NamedTuple):
+    """The groups of the list, and which of its columns are not empty. `elsewhere` are refusals of rows not in it."""
+
+    groups: list[DrawnGroup]
+    has_ticks: bool
+    has_reasons: bool
+    has_phones: bool
+    has_buttons: bool
+    elsewhere: list[tuple[int, str, str]]  # id, address, message
+
+    @property
+    def columns(self) -> int:
+        """How many columns there are beside the one of ticks."""
+        return 4 + self.has_reasons + self.has_phones + self.has_buttons
+
+
 def _drawn_block(block: Block) -> DrawnBlock:
     """Return an appointment as the grid shows it."""
     return _drawn(block, _classes(block), *_step(block))
-
-
-def _drawn_row(block: Block) -> DrawnBlock:
-    """Return an appointment as the list shows it, with all of its buttons."""
-    return _drawn(block, "", "", _drawn_buttons(block.buttons, block.url, block.version))
 
 
 def _drawn(block: Block, classes: str, acts: str, buttons: str) -> DrawnBlock:
@@ -166,19 +193,55 @@ def _since(remarks: Remarks) -> tuple[int, str] | None:
     return (remarks.minutes_late, f"late {remarks.minutes_late} min") if remarks.minutes_late else None
 
 
-def draw_day(day: Day, *, moving: Appointment | None, is_list: bool, listed: list[Block], **context: Any) -> SafeString:
+def _drawn_list(day: Day, listed: list[Block], refusals: dict[int, str]) -> DrawnList:
+    """Return the list; `refusals` are messages by the ids of appointments, which stay ticked."""
+    url_of = urls_by_id("appointments:appointment_detail")
+    shown = {block.pk for block in listed}
+    groups = groups_of(day, listed)
+    return DrawnList(
+        groups=[DrawnGroup(group, [_drawn_row(block, refusals) for block in group.blocks]) for group in groups],
+        has_ticks=any(_can_tick(block.buttons) for block in listed),
+        has_reasons=any(block.patient.reason for block in listed),
+        has_phones=any(block.patient.phone for block in listed),
+        has_buttons=any(block.buttons.actions or block.buttons.can_undo for block in listed),
+        elsewhere=[(pk, url_of(pk), message) for pk, message in refusals.items() if message and pk not in shown],
+    )
+
+
+def _drawn_row(block: Block, refusals: dict[int, str]) -> DrawnRow:
+    """Return an appointment as the list shows it, with all of its buttons."""
+    drawn = _drawn(block, "", "", _drawn_buttons(block.buttons, block.url, block.version))
+    return DrawnRow(drawn, tel_url(block.patient.phone), _can_tick(block.buttons), refusals.get(block.pk))
+
+
+@lru_cache(maxsize=1024)
+def _can_tick(buttons: Buttons) -> bool:
+    """Return whether a bulk action may apply, now or when its time has passed."""
+    return buttons.can_change or any(action.name in {"attended", "no_show"} for action in buttons.actions)
+
+
+def draw_day(
+    day: Day,
+    *,
+    moving: Appointment | None,
+    is_list: bool,
+    listed: list[Block],
+    refusals: dict[int, str],
+    **context: Any,
+) -> SafeString:
     """Return the part of the page that its refresh replaces, without the columns of doctors whom `away` leaves out."""
     away = context["away"]
     in_grid = [column for column in day.columns if not (away and away.columns and column.is_away)]
     columns = [] if is_list else _draw_columns(in_grid, is_moving=moving is not None)
-    context |= {"moving": moving and moving.pk, "is_list": is_list, "blocks": list(map(_drawn_row, listed))}
+    shown_list = _drawn_list(day, listed, refusals) if is_list else None
+    context |= {"moving": moving and moving.pk, "is_list": is_list, "list": shown_list}
     return draw(f"{TEMPLATES}/_day.jinja", day=day, columns=columns, **context)
 
 
-def draw_parts(columns: Iterable[Column], *, counts: list[tuple[Status, int]], etag: str) -> SafeString:
+def draw_parts(columns: Iterable[Column], *, chips: Iterable[Any], etag: str) -> SafeString:
     """Return what has changed in a page that shows all other columns already: elements to be replaced by their ids."""
     template = f"{TEMPLATES}/_day_parts.jinja"
-    return draw(template, columns=_draw_columns(columns), counts=counts, etag=etag, moving=None)
+    return draw(template, columns=_draw_columns(columns), chips=chips, etag=etag, moving=None)
 
 
 def draw_week(week: Week, **context: Any) -> SafeString:
@@ -234,7 +297,10 @@ def _key(column: Column) -> tuple[Any, ...]:
     builder, doctor = column.builder, column.doctor
     clock = min(max(builder.earliest_start, builder.midnight), builder.next_midnight)
     viewer = builder.viewer
-    rights = (viewer.can_book, viewer.can_enter_hours, viewer.sees_leave_reasons_of(doctor))
+    rights = (
+        *(viewer.can_book, viewer.can_enter_hours, viewer.sees_leave_reasons_of(doctor)),
+        builder.offers_absence,
+    )
     versions = (doctor.schedule_version, column.version)
     return ("background", doctor.pk, *versions, column.date, clock, column.grid, *rights)
 
@@ -245,6 +311,7 @@ class _DayBackgrounds:
     def __init__(self, *, is_moving: bool) -> None:
         self.is_moving = is_moving
         self.doctor_url = urls_by_id("doctors:doctor_detail")
+        self.away_url = urls_by_id("doctors:doctor_away")
 
     def __call__(self, column: Column) -> Background:
         doctor = column.doctor
@@ -254,11 +321,16 @@ class _DayBackgrounds:
             column=column,
             url=self.doctor_url(doctor.pk),
             week_url=week_url,
+            away_url="" if self.is_moving or not column.offers_absence else self._away_url_of(column),
             hours_url=_hours_url(column),
             is_moving=self.is_moving,
             key=doctor.pk,
         )
         return Background(str(head), _drawn_lane(column, is_moving=self.is_moving))
+
+    def _away_url_of(self, column: Column) -> str:
+        url = self.away_url(column.doctor.pk)
+        return url if column.builder.block_builder.is_today else f"{url}?day={column.date}"
 
 
 def _hours_url(column: Column) -> str:

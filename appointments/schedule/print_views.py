@@ -20,8 +20,7 @@ from clinic.web.http import StaffRequest
 
 
 def schedule_print(request: StaffRequest, day: dt.date) -> HttpResponse:
-    url_filters, doctor = filters_of(request)
-    day_filters = DayFilters(doctor.pk if doctor else None, url_filters.get("specialization", ""))
+    url_filters, day_filters = filters_of(request)
     return _print_page(request, [day], day_filters, back_url=schedule_url(day, url_filters), at=timezone.now())
 
 
@@ -53,7 +52,7 @@ def _print_page(
     grant: EmergencyGrant | None = None,
 ) -> HttpResponse:
     printed = [str(day) for day in days]
-    AuditEntry.objects.record(Event.READ, Appointment, printed=printed, doctor=filters.doctor_id)
+    AuditEntry.objects.record(Event.READ, Appointment, printed=printed, doctor=_recorded(filters))
     shows_names = grant is not None
     views = [day_view(day, user=request.user, at=at, filters=filters, shows_names=shows_names) for day in days]
     shown = [sheet for view in views for sheet in sheets(view)]
@@ -71,3 +70,8 @@ def _print_page(
         "grant": grant,
     }
     return render(request, "appointments/schedule/schedule_print.html", context)
+
+
+def _recorded(filters: DayFilters) -> int | list[int] | None:
+    """Return the doctors as the audit trail shows them: the id of one, a list of several, or None for all."""
+    return filters.doctor_ids[0] if len(filters.doctor_ids) == 1 else list(filters.doctor_ids) or None

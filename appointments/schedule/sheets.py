@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from django.utils.formats import date_format
 
-from appointments.availability.search import LOOK_AHEAD_DAYS, first_working_day
 from appointments.models import Appointment
 from appointments.schedule.blocks import Block
 from appointments.schedule.columns import Column
@@ -16,6 +15,7 @@ from clinic.core import clinic_time
 from clinic.core.appointment_length import SHORTEST
 from clinic.core.clinic_time import HOUR
 from doctors.availability import Span, without
+from doctors.availability_loader import LOOK_AHEAD_DAYS, working_day_after
 from doctors.models import Doctor
 
 SPARE_LINES = range(3)  # for walk-ins and notes, at the end of each sheet
@@ -91,4 +91,4 @@ def next_working_day(day: dt.date) -> dt.date:
     first = upcoming.order_by("start_time").values_list("start_time", flat=True).first()
     if first is not None:
         return clinic_time.local_date(first)
-    return first_working_day(Doctor.objects.active(), day + dt.timedelta(days=1))
+    return working_day_after(day)

@@ -8,11 +8,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from appointments.navigation import week_url
+from appointments.detail.shown import panel_context
+from appointments.navigation import query_text, week_url
 from appointments.schedule.blocks import Viewer
 from appointments.schedule.day_views import picked_date
 from appointments.schedule.drawing import draw_doctor_options, draw_week
 from appointments.schedule.refresh import ShownPage, not_modified, refreshed, seconds_to_redraw
+from appointments.schedule.remembered import remembered_view
+from appointments.schedule.toolbar import COMPACT, draw_counts, status_chips
 from appointments.schedule.versions import week_versions
 from appointments.schedule.week import Week, dates_of_week, week_view
 from clinic.core import clinic_time
@@ -35,14 +38,24 @@ def doctor_week(request: StaffRequest, pk: int, day: dt.date) -> HttpResponse:
     if page.is_refresh and page.shows(versions):
         return not_modified(versions)
     week = week_view(doctor, day, user=request.user, at=now, versions=versions)
-    here = week_url(pk, day)
+    status = request.GET.get("status", "")
+    here = _week_url(week, day, status)
     redraw_seconds = seconds_to_redraw(now) if week.today in week.dates else None
-    drawn = draw_week(week, here=here, redraw_seconds=redraw_seconds)
+    is_compact = remembered_view(request).get("density") == COMPACT
+    drawn = draw_week(week, here=here, redraw_seconds=redraw_seconds, only=status, is_compact=is_compact)
+    chips = status_chips(week.counts, chosen=status, url_of=lambda status: _week_url(week, day, status))
+    counts = draw_counts(chips)
     if page.is_refresh:
-        return refreshed(drawn, versions)
+        return refreshed(counts + drawn, versions)
     options = draw_doctor_options(week.doctors, chosen=pk)
-    context = {"doctor_options": options, "week": week, "here": here, "drawn": drawn, "moving": None, "day": day}
-    return render(request, "appointments/schedule/doctor_week.html", context | _navigation(week))
+    context = {"doctor_options": options, "week": week, "here": here, "counts": counts, "drawn": drawn, "day": day}
+    context |= panel_context(request, schedule=here) | _navigation(week)
+    return render(request, "appointments/schedule/doctor_week.html", context)
+
+
+def _week_url(week: Week, day: dt.date, status: str) -> str:
+    """Return the address of the page that fades all appointments but those with one status; none for ""."""
+    return week_url(week.doctor.pk, day) + (f"?{query_text({'status': status})}" if status else "")
 
 
 def _navigation(week: Week) -> dict[str, Any]:

@@ -491,6 +491,42 @@ def test_change_between_if_match_and_the_lock_answers_412(api, appointment, monk
     assert Appointment.objects.get().status == "booked"
 
 
+# Reason and notes
+
+
+@pytest.mark.both_databases
+def test_reason_and_notes_are_changed_in_any_status(api, isolated):
+    for status in ["booked", "completed", "cancelled"]:
+        with isolated(status=status):
+            off = {"cancelled_by": "patient", "cancel_reason": "Ill"} if status == "cancelled" else {}
+            appointment = AppointmentFactory(start_time=TODAY_AT_8, status=status, reason="Knee", **off)
+            etag = api.get(f"/appointments/{appointment.pk}")["ETag"]
+
+            changed = api.patch(f"/appointments/{appointment.pk}", {"notes": "Call first"}, If_Match=etag)
+
+            assert changed.status_code == 200
+            assert changed["ETag"] != etag
+            shown = {name: changed.json()[name] for name in ("reason", "notes", "status")}
+            assert shown == {"reason": "Knee", "notes": "Call first", "status": status}
+            again = api.patch(f"/appointments/{appointment.pk}", {"notes": "Late"}, If_Match=etag)
+            assert (again.status_code, error_codes(again)) == (412, [(None, "stale")])
+
+
+def test_patch_with_the_present_values_changes_nothing(api, appointment):
+    version = appointment.version
+
+    response = api.patch(f"/appointments/{appointment.pk}", {"reason": appointment.reason})
+
+    assert response.status_code == 200
+    assert Appointment.objects.get().version == version
+
+
+def test_patch_takes_reason_and_notes_only(api, appointment, isolated):
+    for body in [{"status": "arrived"}, {"start_time": START}, {"reason": None}, {"notes": "x" * 2001}, {"reason": 1}]:
+        with isolated(body=body):
+            assert api.patch(f"/appointments/{appointment.pk}", body).status_code == 422
+
+
 # Appointments by doctor
 
 

@@ -78,7 +78,7 @@ def test_detail_shows_the_appointment_and_its_history(at_desk, appointment):
     response = at_desk.get(address(appointment))
 
     page = response.content.decode()
-    for shown in ("Maria Santos", "Dr Okafor", "Sore knee", "Ground floor", "30 minutes"):
+    for shown in ("Maria Santos", "Dr Okafor", "Sore knee", "Ground floor", "30 min"):
         assert shown in page
     assert [entry.what for entry in response.context["history"]] == [["Booked"]]
     assert response.context["schedule_url"] == day_url(appointment)

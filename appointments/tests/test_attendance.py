@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from appointments.booking.attendance import attendance_of
+from appointments.booking.attendance import Attendance, attendance_of, next_appointment_of
 from appointments.tests.booking_form import BOOK, at
 from appointments.tests.factories import AppointmentFactory
 from doctors.tests.factories import DoctorFactory
@@ -48,6 +48,41 @@ def test_attendance_counts_no_shows_among_the_last_known_outcomes(maria, isolate
             assert (attendance.missed, attendance.of_last) == (missed, of_last)
 
 
+@pytest.mark.both_databases
+def test_patient_who_cancels_late_is_remarked(maria, isolated, settings):
+    start = at(8, day=23)
+    cases = [
+        ("patient", dt.timedelta(hours=24, seconds=1), 24, 0),
+        ("patient", dt.timedelta(hours=24), 24, 0),
+        ("patient", dt.timedelta(hours=23, minutes=59), 24, 1),
+        ("patient", -dt.timedelta(minutes=5), 24, 1),
+        ("clinic", dt.timedelta(hours=1), 24, 0),
+        ("patient", dt.timedelta(hours=47), 48, 1),
+    ]
+    for cancelled_by, before, hours, late in cases:
+        with isolated(cancelled_by=cancelled_by, before=before, hours=hours):
+            settings.LATE_CANCEL_HOURS = hours
+            AppointmentFactory(
+                patient=maria,
+                start_time=start,
+                status="cancelled",
+                cancelled_by=cancelled_by,
+                cancel_reason="Ill",
+                cancelled_at=start - before,
+            )
+
+            attendance = attendance_of(maria)
+
+            assert (attendance.cancelled_late, attendance.of_last) == (late, late)
+
+
+def test_remark_names_what_stands_out():
+    assert Attendance(0, 0, 6).remark == ""
+    assert Attendance(2, 0, 6).remark == "Missed 2 of the last 6"
+    assert Attendance(0, 1, 3).remark == "Cancelled late 1 of the last 3"
+    assert Attendance(2, 1, 6).remark == "Missed 2, cancelled late 1 of the last 6"
+
+
 def test_next_appointment_is_the_first_that_still_takes_place(maria):
     AppointmentFactory(patient=maria, start_time=at(8, day=24), duration_minutes=30)
     AppointmentFactory(patient=maria, start_time=at(10, day=24), status="cancelled", **CALLED_OFF)
@@ -55,14 +90,14 @@ def test_next_appointment_is_the_first_that_still_takes_place(maria):
     AppointmentFactory(patient=maria, start_time=at(9, day=25))
     AppointmentFactory(start_time=at(9, 30, day=24))
 
-    assert attendance_of(maria).next_appointment == coming
+    assert next_appointment_of(maria) == coming
 
 
 @pytest.mark.both_databases
 def test_appointment_under_way_is_the_next(maria):
     under_way = AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status="arrived")
 
-    assert attendance_of(maria).next_appointment == under_way
+    assert next_appointment_of(maria) == under_way
 
 
 def test_appointment_with_an_outcome_is_not_the_next_even_during_its_time(maria, isolated):
@@ -70,7 +105,7 @@ def test_appointment_with_an_outcome_is_not_the_next_even_during_its_time(maria,
         with isolated(status=status):
             AppointmentFactory(patient=maria, start_time=at(8, 45, day=24), status=status)
 
-            assert attendance_of(maria).next_appointment is None
+            assert next_appointment_of(maria) is None
 
 
 @pytest.mark.both_databases
@@ -81,15 +116,16 @@ def test_attendance_is_calculated_for_an_instant(maria):
     assert attendance_of(maria, at=appointment.end_time).missed == 1
 
 
-def test_attendance_makes_two_queries(maria, django_assert_num_queries, isolated):
+def test_attendance_makes_one_query(maria, django_assert_num_queries, isolated):
     for appointments in [1, 20]:
         with isolated(appointments=appointments):
             past_appointments(maria, *(["no_show"] * appointments))
             AppointmentFactory(patient=maria, start_time=at(10))
 
-            with django_assert_num_queries(2):
-                attendance = attendance_of(maria)
-                assert attendance.next_appointment.doctor.full_name
+            with django_assert_num_queries(1):
+                assert attendance_of(maria).missed
+            with django_assert_num_queries(1):
+                assert next_appointment_of(maria).doctor.full_name
 
 
 # The line on the page

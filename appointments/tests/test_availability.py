@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 
-from appointments.availability.search import SlotSearch, find_free, first_working_day
+from appointments.availability.search import SlotSearch, find_free
 from appointments.booking import actions
 from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
@@ -16,6 +16,7 @@ from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import OUT_OF_HOURS
 from clinic.db.transactions import LostRace
 from clinic.tests.kit import codes_at
+from doctors.availability_loader import first_working_day
 from doctors.models import Doctor
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 
@@ -239,7 +240,7 @@ def test_closed_day_is_marked_in_every_column(okafor, receptionist):
     ]
     assert column.unavailable[0].span == ""
     assert column.free == []
-    assert column.booked_share is None
+    assert column.load is None
 
 
 def test_day_spans_the_earliest_to_the_latest_hours(okafor, receptionist):
@@ -261,7 +262,7 @@ def test_column_head_shows_how_much_is_booked(okafor, receptionist, isolated):
         with isolated(status=status, share=share):
             AppointmentFactory(doctor=okafor, start_time=at(9), duration_minutes=60, status=status)
 
-            assert column_of(WEDNESDAY, receptionist)[1].booked_share == share
+            assert column_of(WEDNESDAY, receptionist)[1].load.percent == share
 
 
 def test_own_column_comes_first(okafor, doctor_user):

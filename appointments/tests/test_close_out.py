@@ -1,4 +1,4 @@
-"""Closing out past appointments without an outcome: the page, and the count in the banner."""
+"""Closing out past appointments without an outcome: the page, and the count above the schedule."""
 
 import datetime as dt
 
@@ -103,7 +103,7 @@ def test_doctor_closes_out_their_own_diary(client, doctor_user, own_diary):
     assert "Elsewhere" not in response.content.decode()
 
 
-def test_user_without_permission_gets_no_banner_and_no_query(manager, django_assert_num_queries):
+def test_user_without_permission_gets_no_count_and_no_query(manager, django_assert_num_queries):
     create_appointment()
     manager.has_perm("appointments.arrive_appointment")  # read once a request
 
@@ -111,11 +111,11 @@ def test_user_without_permission_gets_no_banner_and_no_query(manager, django_ass
         assert unrecorded_count(manager) == 0
 
 
-# The banner
+# The count above the schedule
 
 
 @pytest.mark.both_databases
-def test_banner_counts_in_one_query(receptionist, django_assert_num_queries):
+def test_count_is_one_query(receptionist, django_assert_num_queries):
     for minute in (0, 30):
         create_appointment(minute=minute)
     receptionist.has_perm("appointments.arrive_appointment")
@@ -124,7 +124,7 @@ def test_banner_counts_in_one_query(receptionist, django_assert_num_queries):
         assert unrecorded_count(receptionist, NOW) == 2
 
 
-def test_banner_stops_counting(monkeypatch, receptionist):
+def test_count_stops(monkeypatch, receptionist):
     monkeypatch.setattr(pending, "MAX_COUNTED", 2)
     for hour in (8, 9, 10):
         create_appointment(hour=hour)
@@ -132,24 +132,24 @@ def test_banner_stops_counting(monkeypatch, receptionist):
     count = unrecorded_count(receptionist)
 
     assert (count, count.is_capped) == (2, True)
-    assert "2 or more past appointments" in banner(count)
+    assert "2+ without outcome" in link_to(count)
 
 
-def banner(count):
+def link_to(count):
     return " ".join(render_to_string("appointments/schedule/_open_past.html", {"open_past": count}).split())
 
 
-def test_banner_shows_the_number_and_links_to_the_page(subtests):
-    for number, text in [(1, "One past appointment has no outcome"), (7, "7 past appointments have no outcome")]:
+def test_count_is_a_link_to_the_page(subtests):
+    for number, text in [(1, "1 without outcome"), (7, "7 without outcome")]:
         with subtests.test(number=number, text=text):
-            page = banner(pending.OpenCount(number))
+            page = link_to(pending.OpenCount(number))
 
             assert text in page
             assert f'href="{URL}"' in page
 
 
-def test_banner_is_absent_without_open_appointments():
-    assert banner(pending.OpenCount(0)) == ""
+def test_count_is_absent_without_open_appointments():
+    assert link_to(pending.OpenCount(0)) == ""
 
 
 # The page

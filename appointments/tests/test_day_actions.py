@@ -372,7 +372,7 @@ def tabs(response):
     marked = [
         urls[attrs["href"]]
         for tag, attrs in elements(response)
-        if tag == "a" and attrs.get("href") in urls and attrs.get("aria-current") == "true"
+        if tag == "a" and attrs.get("id", "").startswith("tab-") and attrs.get("aria-current") == "true"
     ]
     return [(name, count) for name, count, _url in response.context["tabs"]], marked
 
@@ -380,7 +380,8 @@ def tabs(response):
 def test_tab_lists_its_appointments_and_all_tabs_count_theirs(at_desk, appointments_of_every_kind, isolated):
     cases = [
         ("remaining", ["booked"] * 3),
-        ("arrived", ["arrived", "in_consultation"]),
+        ("arrived", ["arrived"]),
+        ("in_consultation", ["in_consultation"]),
         ("done", ["completed", "no_show", "cancelled"]),
         (
             "all",
@@ -392,17 +393,28 @@ def test_tab_lists_its_appointments_and_all_tabs_count_theirs(at_desk, appointme
             response = at_desk.get(DAY, {"layout": "list", "tab": tab})
 
             assert listed(response) == statuses
-            assert tabs(response) == ([("remaining", 3), ("arrived", 2), ("done", 3), ("all", 8)], [tab])
+            counts = [("remaining", 3), ("arrived", 1), ("in_consultation", 1), ("done", 3), ("all", 8)]
+            assert tabs(response) == (counts, [tab])
 
 
 def test_tabs_hold_every_status_once():
     assert Counter(status for statuses in TABS.values() for status in statuses) == dict.fromkeys(Status, 1)
 
 
-def test_list_opens_with_what_remains_of_today_and_all_of_other_days(at_desk, appointments_of_every_kind, isolated):
-    for day, tab in [("2026-11-24", "remaining"), ("2026-11-23", "all"), ("2026-11-25", "all")]:
-        with isolated(day=day, tab=tab):
-            assert tabs(at_desk.get(f"/schedule/{day}/?layout=list"))[1] == [tab]
+def test_list_opens_with_all_appointments(at_desk, appointments_of_every_kind, isolated):
+    for day in ["2026-11-24", "2026-11-23", "2026-11-25"]:
+        with isolated(day=day):
+            assert tabs(at_desk.get(f"/schedule/{day}/?layout=list"))[1] == ["all"]
+
+
+def test_tab_of_a_status_has_the_number_of_the_chip(at_desk, appointments_of_every_kind):
+    response = at_desk.get(DAY, {"layout": "list"})
+
+    counts = dict(response.context["day"].counts)
+    shown = dict(tabs(response)[0])
+    assert {status: shown[status] for status in ("arrived", "in_consultation")} == {
+        status: counts[status] for status in ("arrived", "in_consultation")
+    }
 
 
 def test_tabs_count_filtered_appointments(at_desk, appointments_of_every_kind):
@@ -411,7 +423,13 @@ def test_tabs_count_filtered_appointments(at_desk, appointments_of_every_kind):
 
     response = at_desk.get(DAY, {"layout": "list", "doctor": zola.pk})
 
-    assert tabs(response)[0] == [("remaining", 1), ("arrived", 0), ("done", 0), ("all", 1)]
+    assert tabs(response)[0] == [
+        ("remaining", 1),
+        ("arrived", 0),
+        ("in_consultation", 0),
+        ("done", 0),
+        ("all", 1),
+    ]
     assert all(f"doctor={zola.pk}" in url for _name, _count, url in response.context["tabs"])
 
 
@@ -424,7 +442,7 @@ def test_unknown_tab_lists_all(at_desk, appointments_of_every_kind, isolated):
 def test_empty_tab_shows_the_number_on_the_day(at_desk, okafor):
     create_appointment(okafor, "completed")
 
-    page = at_desk.get(DAY, {"layout": "list"}).content.decode()
+    page = at_desk.get(DAY, {"layout": "list", "tab": "arrived"}).content.decode()
 
     assert "No appointments in this tab. There is 1 on this day." in page
     assert "No appointments on this day." in at_desk.get(TOMORROW, {"layout": "list"}).content.decode()

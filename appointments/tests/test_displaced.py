@@ -304,6 +304,17 @@ def test_informed_patient_must_be_informed_again_after_another_move(okafor, rece
     assert displacement.informed_at is None
 
 
+def test_patient_exchanged_after_the_call_must_be_informed(okafor, receptionist):
+    booked = create_appointment(okafor, at(9, day=25))
+    displacement = open_schedule_change([booked], cause="Dr Okafor on leave", by=receptionist).displaced.get()
+    displacement.mark_informed(by=receptionist)
+
+    actions.exchange_patient(booked, patient=PatientFactory(), reason="Same name", by=receptionist)
+
+    displacement.refresh_from_db()
+    assert displacement.informed_at is None
+
+
 @pytest.mark.both_databases
 def test_patient_on_two_worklists_is_informed_once(okafor, receptionist):
     booked = create_appointment(okafor, at(9, day=25))

@@ -16,7 +16,6 @@ from appointments.availability.search import (
     SlotSearch,
     find_first_free,
     find_free,
-    first_working_day,
     free_intervals,
     offered_starts,
     step_of,
@@ -30,7 +29,7 @@ from clinic.core.clinic_time import MINUTE, ONE_DAY
 from clinic.tests.kit import at
 from clinic.tests.properties import examples
 from doctors.availability import usual_hours
-from doctors.availability_loader import load_availability
+from doctors.availability_loader import first_working_day, load_availability
 from doctors.tests.factories import ClosureFactory, DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
 

@@ -185,7 +185,7 @@ def test_pages_with_today_are_redrawn_every_five_minutes(at_desk, okafor, now, i
 def test_page_that_does_not_say_what_it_shows_gets_all(at_desk, appointment):
     response = at_desk.get(DAY, headers=BACKGROUND)
 
-    assert ids_in(response)[0] == "day"
+    assert "day" in ids_in(response)
     assert response["ETag"] == day_part(response)["data-etag"]
 
 
@@ -219,7 +219,7 @@ def test_week_changes_with_each_of_its_days(at_desk, okafor, receptionist, isola
 
             changed = refresh(at_desk, page, url)
             assert changed.status_code == 200
-            assert ids_in(changed)[0] == "day"
+            assert "day" in ids_in(changed)
 
 
 def test_week_of_the_calendars_end_has_a_version(okafor, receptionist, now):
@@ -244,8 +244,8 @@ def test_changed_column_is_sent_with_the_counts(at_desk, appointment, okafor):
     assert ids_in(changed)[:2] == ["counts", f"doctor-{zola.pk}"]
     assert f'id="doctor-{okafor.pk}"' not in parts
     assert [attrs["data-etag"] for _tag, attrs in elements(changed) if "data-etag" in attrs] == [changed["ETag"]]
-    assert "1 booked" in parts
-    assert "1 arrived" in parts
+    assert "<b>1</b> booked" in parts
+    assert "<b>1</b> arrived" in parts
     assert part_of(at_desk.get(DAY), f"doctor-{zola.pk}") == part_of(changed, f"doctor-{zola.pk}")
 
 
@@ -292,7 +292,7 @@ def test_whole_day_is_sent_if_the_columns_alone_would_not_do(at_desk, appointmen
 
             change()
 
-            assert ids_in(refresh(at_desk, page))[0] == "day"
+            assert "day" in ids_in(refresh(at_desk, page))
 
 
 @pytest.fixture
@@ -319,7 +319,7 @@ def test_whole_day_is_sent_when_a_doctor_left_out_gets_an_appointment(at_desk, a
     AppointmentFactory(doctor=away, start_time=at(15), outside_hours_reason="Urgent")
 
     changed = refresh(at_desk, page)
-    assert ids_in(changed)[0] == "day"
+    assert "day" in ids_in(changed)
     assert f'id="doctor-{away.pk}"' in changed.content.decode()
 
 
@@ -330,7 +330,7 @@ def test_whole_day_is_sent_when_a_doctor_is_no_longer_in(at_desk, appointment, a
     Appointment.objects.filter(pk=urgent.pk).delete()
 
     changed = refresh(at_desk, page)
-    assert ids_in(changed)[0] == "day"
+    assert "day" in ids_in(changed)
     assert f'id="doctor-{away.pk}"' not in changed.content.decode()
 
 
@@ -372,7 +372,7 @@ def test_whole_day_is_sent_for_headers_that_are_wrong(at_desk, appointment, okaf
         with isolated(shown=shown):
             response = at_desk.get(DAY, headers=shown_by(page) | {"X-Shown-Columns": shown})
 
-            assert ids_in(response)[0] == "day"
+            assert "day" in ids_in(response)
 
 
 def test_grid_is_read_from_its_text_only():
@@ -474,8 +474,10 @@ def test_background_request_gets_only_the_day(at_desk, appointment, isolated):
 
             part = response.content.decode().strip()
             assert response.templates == []
-            assert part.startswith('<div id="day"')
-            assert part in whole
+            counts, begin_of_day, day = part.partition('<div id="day"')
+            assert counts.startswith('<div id="counts"')
+            assert counts.strip() in whole
+            assert begin_of_day + day in whole
             assert "Maria Santos" in part or query == "?layout=list"
 
 
@@ -484,8 +486,11 @@ def test_background_request_gets_only_the_week(at_desk, okafor, appointment):
 
     part = at_desk.get(url, headers=BACKGROUND).content.decode().strip()
 
-    assert part.startswith('<div id="day"')
-    assert part in at_desk.get(url).content.decode()
+    counts, begin_of_week, week = part.partition('<div id="day"')
+    whole = at_desk.get(url).content.decode()
+    assert counts.startswith('<div id="counts"')
+    assert counts.strip() in whole
+    assert begin_of_week + week in whole
 
 
 def test_pressed_button_gets_the_page_with_its_messages(at_desk, appointment):
@@ -501,9 +506,8 @@ def test_refreshed_day_leaves_the_messages_to_the_page(at_desk, appointment, for
 
     assert "Booked:" not in part.content.decode()
     page = at_desk.get(DAY)
-    assert [str(message) for message in get_messages(page.wsgi_request)] == [
-        "Booked: Maria Santos, Tue 24 Nov 2026 14:00, Dr Okafor."
-    ]
+    (message,) = get_messages(page.wsgi_request)
+    assert str(message).startswith("Booked: Maria Santos, Tue 24 Nov 2026 14:00, Dr Okafor.")
     assert "Booked: Maria Santos" in page.content.decode()
 
 
@@ -525,6 +529,6 @@ def test_day_for_moving_changes_with_the_patients_other_appointments(at_desk, ap
     AppointmentFactory(doctor=DoctorFactory(), patient=maria, start_time=at(15))
 
     changed = refresh(at_desk, page, url)
-    assert ids_in(changed)[0] == "day"
+    assert "day" in ids_in(changed)
     assert ">15:00</button>" in page.content.decode()
     assert ">15:00</button>" not in changed.content.decode()

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from django.core.exceptions import ValidationError
 
-from appointments.availability.search import SlotSearch
+from appointments.availability.search import SlotSearch, slot_query
 from appointments.booking import actions
 from appointments.booking.walk_in import walk_in
 from appointments.models import Appointment
@@ -15,7 +15,7 @@ from appointments.tests.booking_form import BOOK, KEY, form_values
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.kit import codes_at, codes_in, markup
+from clinic.tests.kit import button_values, codes_at, codes_in
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
@@ -48,7 +48,7 @@ def test_walk_in_message_shows_the_booking(at_desk, sent):
     response = at_desk.post(BOOK, sent, follow=True)
 
     (message,) = response.context["messages"]
-    assert str(message) == "Walk-in: Maria Santos, Tue 24 Nov 2026 09:05, Dr Okafor."
+    assert str(message).startswith("Walk-in: Maria Santos, Tue 24 Nov 2026 09:05, Dr Okafor. <button")
 
 
 def test_walk_in_is_booked_with_the_first_free_doctor(at_desk, sent, okafor):
@@ -235,16 +235,16 @@ def test_walk_in_without_a_free_doctor_registers_no_patient(client, receptionist
     assert not Appointment.objects.exists()
 
 
-def test_walk_in_of_a_possible_duplicate_asks_first(at_desk, sent, new_patient):
+def test_walk_in_of_a_possible_duplicate_asks_first(at_desk, sent, new_patient, okafor):
     namesake = PatientFactory(phone_number="934111222")
     sent |= new_patient | {"new-phone_number": "+351 934 111 222"}
 
     refused = at_desk.post(BOOK, sent)
-    shown_with = {"new-duplicates_shown": str(namesake.pk), "new-anyway": "walk_in"}
+    shown_with = {"new-duplicates_shown": str(namesake.pk), "new-anyway": slot_query(okafor.pk, at(9, 5))}
     del sent["walk_in"]
     response = at_desk.post(BOOK, sent | shown_with)
 
-    assert '<button class="btn btn-outline-secondary" name="new-anyway" value="walk_in"' in markup(refused)
+    assert button_values(refused, "new-anyway") == ["1", slot_query(okafor.pk, at(9, 5))]
     assert response.status_code == 302
     appointment = Appointment.objects.get()
     assert (appointment.patient.full_name, appointment.status) == ("Ana Silva", "arrived")

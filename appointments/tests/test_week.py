@@ -139,7 +139,7 @@ def test_column_matches_the_day_view(okafor, receptionist):
 
     (in_day,) = day_view(dt.date(2026, 11, 25), user=receptionist).columns
     assert [block.pk for block in in_week.blocks] == [appointment.pk]
-    shown = attrgetter("doctor", "date", "grid", "listed", "opening", "free_time", "booked_share")
+    shown = attrgetter("doctor", "date", "grid", "listed", "opening", "free_time", "load")
     assert shown(in_week) == shown(in_day)
 
 
@@ -199,7 +199,7 @@ def test_columns_show_why_the_doctor_is_unavailable(okafor, administrator):
         26: [("Leave: Training", "")],
         27: [("Closed: Stocktaking", "")],
     }
-    assert [column.booked_share for column in week.columns] == [0, 0, 0, None, None]
+    assert [column.load and column.load.percent for column in week.columns] == [0, 0, 0, None, None]
 
 
 def test_grid_covers_the_earliest_to_the_latest_hours(okafor, receptionist):
@@ -231,9 +231,9 @@ def test_head_shows_the_number_of_appointments_and_the_booked_share(at_desk, oka
     response = at_desk.get(address(okafor))
 
     column = column_on(response.context["week"], 25)
-    assert (column.appointments, column.booked_share) == (2, 25)
-    assert "2 appointments" in response.content.decode()
-    assert ">25%<" in response.content.decode()
+    assert (column.appointments, column.load) == (2, (120, 480))
+    assert 'title="120 of 480 minutes, 2 appointments">25 %<' in response.content.decode()
+    assert 'class="meta load5"' in response.content.decode()
 
 
 def test_counts_are_by_status(okafor, receptionist):

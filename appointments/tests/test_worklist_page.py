@@ -11,6 +11,7 @@ from appointments.models import Appointment, DisplacedAppointment, ScheduleChang
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
+from clinic.tests.kit import elements
 from doctors.models import Leave
 from doctors.tests.factories import DoctorFactory, LeaveFactory, TimetableFactory
 from patients.tests.factories import PatientFactory
@@ -320,6 +321,102 @@ def test_page_of_an_affected_appointment_links_to_the_worklist(at_desk, change, 
 
     assert CAUSE in text
     assert f'href="{change.get_absolute_url()}#v{appointments[0].pk}"' in text
+
+
+# Undo of moves
+
+
+def move_all(client, change, whose="other"):
+    """Move all, and return the address and the value of the Undo button in the message."""
+    press(client, change, move=f"all:{whose}")
+    return undo_in(client.get(change.get_absolute_url()))
+
+
+def undo_in(response):
+    (button,) = [attrs for tag, attrs in elements(response) if tag == "button" and attrs.get("data-key") == "u"]
+    return button["formaction"], {button["name"]: button["value"]}
+
+
+@pytest.mark.both_databases
+def test_undo_puts_all_back_although_the_doctor_is_away(at_desk, change, appointments, receptionist):
+    undo = move_all(at_desk, change)
+
+    response = at_desk.post(*undo, follow=True)
+
+    assert where(appointments) == [("Dr Okafor", each) for each in (NINE, TEN, ELEVEN)]
+    assert [row.is_open for row in rows_of(response)] == [True] * 3
+    assert "3 put back." in response.content.decode()
+    entry = AuditEntry.objects.get_for_object(appointments[0]).latest("pk")
+    assert (entry.actor, entry.additional_data) == (
+        receptionist,
+        {"reason": "Undone, to be moved or cancelled again"},
+    )
+
+
+@pytest.mark.both_databases
+def test_undo_leaves_what_was_changed_or_is_taken_by_now(at_desk, change, appointments):
+    undo = move_all(at_desk, change, whose="same")
+    changed = Appointment.objects.get(pk=appointments[0].pk)
+    changed.notes = "Wants to come in the evening"
+    changed.save()
+    AppointmentFactory(doctor=DoctorFactory(), patient=appointments[1].patient, start_time=TEN)
+
+    response = at_desk.post(*undo)
+
+    assert [start.day for _doctor, start in where(appointments)] == [26, 26, 25]
+    assert [bool(row.refusal) for row in rows_of(response)] == [True, True, False]
+    page = response.content.decode()
+    assert "1 put back." in page
+    assert "2 could not be put back: see below." in page
+    assert page.count('<p class="refusal" role="alert">') == 2
+
+
+@pytest.mark.both_databases
+def test_undo_brings_all_cancelled_ones_back_although_the_doctor_is_away(at_desk, change, appointments):
+    press(at_desk, change, cancel="all")
+    undo = undo_in(at_desk.get(change.get_absolute_url()))
+
+    response = at_desk.post(*undo, follow=True)
+
+    assert "3 put back." in response.content.decode()
+    assert [row.is_open for row in rows_of(response)] == [True] * 3
+    first = Appointment.objects.get(pk=appointments[0].pk)
+    assert (first.status, first.cancelled_by, first.cancelled_at) == ("booked", "", None)
+
+
+def test_undo_pressed_twice_does_nothing_more(at_desk, change, appointments):
+    undo = move_all(at_desk, change)
+    at_desk.post(*undo)
+
+    response = at_desk.post(*undo, follow=True)
+
+    assert "none is left to be put back" in response.content.decode()
+    assert Appointment.objects.get(pk=appointments[0].pk).version == 3
+
+
+def test_undo_of_another_user_or_list_or_invented_is_refused(
+    client, at_desk, change, appointments, administrator, isolated
+):
+    address, values = move_all(at_desk, change)
+    other = open_schedule_change(appointments, cause=CAUSE, by=None)
+    cases = {"invented": (address, {"put_back": "1-2"}), "list": (other.get_absolute_url(), values)}
+    for name, sent in (cases | {"user": (address, values)}).items():
+        with isolated(name):
+            if name == "user":
+                client.force_login(administrator)
+            response = client.post(*sent, follow=True)
+
+            assert "can no longer be undone" in response.content.decode()
+            assert where(appointments)[0] == ("Dr Lindqvist", NINE)
+
+
+def test_patient_who_was_informed_of_the_move_is_to_be_informed_again(at_desk, change, receptionist):
+    undo = move_all(at_desk, change)
+    change.displaced.first().mark_informed(by=receptionist)
+
+    at_desk.post(*undo)
+
+    assert change.displaced.filter(informed_at=None).count() == 3
 
 
 def test_move_out_of_a_leave_offers_no_undo(at_desk, change, appointments, okafor):

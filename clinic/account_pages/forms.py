@@ -9,13 +9,15 @@ from django.contrib.auth.forms import (
     UserChangeForm,
     UserCreationForm,
 )
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from clinic.accounts import lockout, second_factor
 from clinic.accounts.models import TEMPORARY_PASSWORD_LASTS, User
-from clinic.accounts.roles import ADMINISTRATOR
+from clinic.accounts.roles import ADMINISTRATOR, AWAY_ENTRY, RECEPTIONIST
 from clinic.audit.actor import current_origin
 
 MAX_CODE = 40
@@ -104,6 +106,21 @@ class SetUpForm(forms.Form):
 
 class NewUserForm(UserCreationForm):
     """A new user in the admin, who needs a password: there is no other way to log in."""
+
+    away_entry = forms.BooleanField(
+        label=_("Away entry"),
+        initial=True,
+        required=False,
+        help_text=_("A receptionist may enter that a doctor is away today. For other roles, this does nothing."),
+    )
+
+    def clean(self) -> dict[str, Any] | None:
+        """Add the role of the tick box to a receptionist's."""
+        cleaned = super().clean()
+        roles = self.cleaned_data.get("groups")
+        if roles is not None and self.cleaned_data.get("away_entry") and roles.filter(name=RECEPTIONIST).exists():
+            self.cleaned_data["groups"] = Group.objects.filter(Q(pk__in=roles) | Q(name=AWAY_ENTRY))
+        return cleaned
 
 
 class OthersPasswordForm(AdminPasswordChangeForm):

@@ -13,7 +13,9 @@ RECEPTIONIST = "Receptionist"
 MANAGER = "Manager"
 DOCTOR = "Doctor"
 ADMINISTRATOR = "Administrator"
-OUT_OF_HOURS = "Out-of-hours booking"  # given beside another role
+# Given beside another role.
+OUT_OF_HOURS = "Out-of-hours booking"
+AWAY_ENTRY = "Away entry"
 
 ROLES: dict[str, set[str]] = {
     RECEPTIONIST: {
@@ -38,6 +40,7 @@ ROLES: dict[str, set[str]] = {
     },
     ADMINISTRATOR: _all("patients.patient", "doctors.doctor", "doctors.timetable", "doctors.leave", "doctors.closure")
     | {
+        "doctors.enter_absence",
         "clinic.view_user",
         "clinic.add_user",
         "clinic.change_user",
@@ -62,6 +65,7 @@ ROLES: dict[str, set[str]] = {
         "clinic.view_auditentry",
     },
     OUT_OF_HOURS: {"appointments.book_outside_hours"},
+    AWAY_ENTRY: {"doctors.enter_absence"},
 }
 
 

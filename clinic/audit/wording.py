@@ -106,8 +106,9 @@ def _is_required_text(field: Any) -> bool:
 def records_in_details(details: dict[str, Any]) -> Iterator[tuple[type[models.Model], int]]:
     """Yield the model and id of the records that an entry's details mention."""
     for name, value in details.items():
-        if name in _MODELS_OF_IDS and str(value).isdecimal():
-            yield apps.get_model(_MODELS_OF_IDS[name]), int(value)
+        for each in value if isinstance(value, list) else [value]:
+            if name in _MODELS_OF_IDS and str(each).isdecimal():
+                yield apps.get_model(_MODELS_OF_IDS[name]), int(each)
 
 
 def describe_detail(name: str, value: Any, *, name_of: NameOf) -> str:

@@ -63,6 +63,11 @@ def elements(response):
     return found
 
 
+def button_values(response, name):
+    """Return the values of the page's buttons of this name, in order."""
+    return [attrs["value"] for tag, attrs in elements(response) if tag == "button" and attrs.get("name") == name]
+
+
 def markup(response):
     """Return a page's source as one line, with trimmed lines."""
     page = ""

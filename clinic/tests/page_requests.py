@@ -56,6 +56,7 @@ MORE = {
         "?layout=list&tab=all",
         "?doctor={doctor}",
         "?move={appointment}",
+        "?open={appointment}",
         "?away=show",
     ),
     "appointments:schedule_print": ("?now=1",),

@@ -18,6 +18,7 @@ from clinic.settings import DATABASE_WAITS, DATABASES
 USE_HTTPS = SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = False
 REQUIRE_SECOND_FACTOR = False  # its own tests switch it on
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME, DEVICE_COOKIE_NAME = "session", "csrf", "device"
+VIEW_COOKIE_NAME = "view"
 API_CALLS_A_MINUTE = PAGES_A_MINUTE = 0  # tests of all kinds share a minute, and tokens their ids
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True  # tests serve files from their sources, without collectstatic
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -13,7 +13,7 @@ from django.test import Client
 from appointments.locking import overlapping_pairs
 from appointments.models import Appointment
 from appointments.statuses import BLOCKING, OPEN, Status
-from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
+from clinic.accounts.roles import ADMINISTRATOR, AWAY_ENTRY, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.core import clinic_time
 from clinic.demo import plan as demo
 from clinic.demo.plan import plan_clinic
@@ -265,7 +265,7 @@ def test_load_demo_leaves_a_clinic_that_can_be_used(loaded, capsys):
 
 def test_load_demo_users_can_sign_in_and_have_their_roles(loaded):
     role_and_name = {
-        "reception": (RECEPTIONIST, "Joana Reis"),
+        "reception": (f"{AWAY_ENTRY}, {RECEPTIONIST}", "Joana Reis"),
         "manager": (MANAGER, "Miguel Tavares"),
         "doctor": (DOCTOR, "Amara Okafor"),
         "admin": (ADMINISTRATOR, "Helena Duarte"),

@@ -545,9 +545,12 @@ def test_page_of_another_form_makes_no_more_queries_while_one_waits(
 
 TYPED = {
     "appointments:appointment_book": {"reason": "Sore knee", "notes": "Ground floor", "booking_key": KEY},
+    "appointments:appointment_detail": {"reason": "Sore knee", "notes": "Ground floor"},
+    "appointments:appointment_patient": {"exchange_reason": "Same name"},
     "appointments:appointment_move": {"move_reason": "Patient asked", "time": "15:00"},
     "appointments:appointment_cancel": {"cancelled_by": "clinic", "cancel_reason": "Sore knee"},
     "appointments:schedule_change_detail": {"cancel_reason": "Sore knee"},
+    "doctors:doctor_away": {"until_time": "17:00", "reason": "Skiing"},
     "doctors:leave_add": {"first_day": "2026-12-01", "reason": "Skiing"},
     "doctors:leave_edit": {"first_day": "2026-12-01", "reason": "Skiing"},
     "doctors:hours_add": {"monday": "8-12", "tuesday": "9-11"},
@@ -569,9 +572,12 @@ def addresses():
     change = open_schedule_change([appointment], cause="Leave", by=None)
     return {
         "appointments:appointment_book": BOOK,
+        "appointments:appointment_detail": appointment.get_absolute_url(),
+        "appointments:appointment_patient": f"/appointments/{appointment.pk}/patient/",
         "appointments:appointment_move": f"/appointments/{appointment.pk}/move/",
         "appointments:appointment_cancel": f"/appointments/{appointment.pk}/cancel/",
         "appointments:schedule_change_detail": change.get_absolute_url(),
+        "doctors:doctor_away": f"/doctors/{doctor.pk}/away/",
         "doctors:leave_add": f"/doctors/{doctor.pk}/leave/",
         "doctors:leave_edit": f"/doctors/leave/{LeaveFactory(doctor=doctor).pk}/",
         "doctors:hours_add": f"/doctors/{doctor.pk}/hours/",
@@ -768,6 +774,7 @@ def test_only_doctor_and_availability_forms_survive_anonymising(administrator, p
     anonymise(patient, by=administrator)
 
     assert {resolve(path).view_name for _user, path in stored_forms()} == {
+        "doctors:doctor_away",
         "doctors:leave_add",
         "doctors:leave_edit",
         "doctors:hours_add",

@@ -738,7 +738,7 @@ def test_cookies_of_https_are_of_this_host_alone(monkeypatch):
     values = settings_with(monkeypatch, DEBUG="off", USE_HTTPS="on")
 
     assert (values["SESSION_COOKIE_NAME"], values["CSRF_COOKIE_NAME"]) == ("__Host-session", "__Host-csrf")
-    assert values["DEVICE_COOKIE_NAME"] == "__Host-device"
+    assert (values["DEVICE_COOKIE_NAME"], values["VIEW_COOKIE_NAME"]) == ("__Host-device", "__Host-view")
     for kind in ("SESSION", "CSRF"):
         assert values[f"{kind}_COOKIE_SECURE"]
         assert values[f"{kind}_COOKIE_HTTPONLY"]

@@ -30,6 +30,7 @@ class Leave(AvailabilityRecord):
 
     class Meta:
         ordering = ["start_time", "pk"]
+        permissions = [("enter_absence", "Can enter that a doctor is away today or on the next working day")]
         indexes = [models.Index(fields=["end_time"], name="leave_end")]
         constraints = [
             models.CheckConstraint(

@@ -7,6 +7,12 @@ export function showError(text) {
   message.className = "message error";
   message.setAttribute("role", "alert");
   message.textContent = text;
+  const close = Object.assign(document.createElement("button"), { type: "button", className: "toast-close" });
+  close.setAttribute("aria-label", "Close this message");
+  message.append(close);
   document.getElementById("messages").replaceChildren(message);
-  message.scrollIntoView({ block: "nearest" });
 }
+
+document.addEventListener("click", ({ target }) => {
+  if (target.matches(".toast-close")) target.closest(".message").remove();
+});

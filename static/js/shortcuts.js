@@ -43,9 +43,16 @@ function firstShown(selector) {
   return [...document.querySelectorAll(selector)].find((element) => element.checkVisibility());
 }
 
+// The message is about what was done last, which is not always the status: a walk-in has arrived, but was booked, too.
+function undoOfMessageAbout(appointment) {
+  return firstShown(`#messages [data-key="u"][formaction*="/${appointment.id.slice(1)}/"]`);
+}
+
 function elementFor(key, focused) {
   const named = CSS.escape(key);
   const appointment = focused.closest("[data-keys]");
+  const said = key === "u" && appointment ? undoOfMessageAbout(appointment) : null;
+  if (said) return said;
   const own = key === "u" && appointment?.id === standInId ? null : appointment?.querySelector(`[data-own-key="${named}"]`);
   if (own || (appointment && APPOINTMENT_KEYS.includes(key))) return own;
   return firstShown(`main [data-key="${named}"]`)

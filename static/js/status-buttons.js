@@ -19,11 +19,11 @@ export function enqueue(request) {
 
 export const isSending = () => pending.length > 0;
 
-async function send(press) {
-  if (!pending.includes(press)) return; // an earlier press failed, which cleared the queue
+async function send(pressed) {
+  if (!pending.includes(pressed)) return; // an earlier press failed, which cleared the queue
   const target = answers.getAttribute("hx-select");
-  const values = { ...Object.fromEntries(new FormData(form)), version: press.version };
-  await htmx.ajax("POST", press.url, { source: answers, target, swap: "outerHTML", values }).catch(() => {});
+  const values = { ...Object.fromEntries(new FormData(form)), version: pressed.version };
+  await htmx.ajax("POST", pressed.url, { source: answers, target, swap: "outerHTML", values }).catch(() => {});
   keepRefusals();
   pending.shift();
   if (!pending.length) refusals = [];
@@ -39,11 +39,16 @@ form.addEventListener("submit", (event) => {
   const { formAction: url, name, value: version } = event.submitter;
   if (!answers || name !== "version") return; // the answer is a whole page: the browser sends the form
   event.preventDefault();
-  if (pending.some((each) => each.url === url && each.version === version)) return;
-  const press = { url, version };
-  pending.push(press);
-  enqueue(() => send(press));
+  press(url, version);
 });
+
+// Send what a button would: the version of an appointment to the address of an action.
+export function press(url, version) {
+  if (pending.some((each) => each.url === url && each.version === version)) return;
+  const pressed = { url, version };
+  pending.push(pressed);
+  enqueue(() => send(pressed));
+}
 
 // Ask before the user leaves the page with unsent presses, unless the portal itself redirects to the login.
 addEventListener("beforeunload", (event) => { if (pending.length) event.preventDefault(); });

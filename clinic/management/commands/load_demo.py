@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from appointments.models import Appointment
-from clinic.accounts.roles import ADMINISTRATOR, DOCTOR, MANAGER, RECEPTIONIST
+from clinic.accounts.roles import ADMINISTRATOR, AWAY_ENTRY, DOCTOR, MANAGER, RECEPTIONIST
 from clinic.audit.actor import acting
 from clinic.core import clinic_time
 from clinic.demo.plan import DemoDoctor, Plan, plan_clinic
@@ -141,6 +141,7 @@ def write_users() -> dict[str, User]:
         user = User(username=username, first_name=first_name, last_name=last_name, password=password)
         user.email = f"{first_name}.{last_name}@example.org".lower()
         user.save()
-        user.groups.add(Group.objects.get(name=role))
+        roles = {role, AWAY_ENTRY} if role == RECEPTIONIST else {role}
+        user.groups.add(*Group.objects.filter(name__in=roles))
         users[username] = user
     return users

@@ -4,10 +4,12 @@ import datetime as dt
 import re
 
 import pytest
+from django.contrib.auth.models import Group
 from playwright.sync_api import expect
 
 from appointments.models import Appointment, DisplacedAppointment
 from appointments.tests.factories import AppointmentFactory
+from clinic.accounts.roles import AWAY_ENTRY
 from clinic.tests.browser.conftest import PHONE
 from clinic.tests.browser.counted import clicks_of
 from clinic.tests.browser.hands import Hands
@@ -65,12 +67,41 @@ def test_all_appointments_of_a_full_day_move_in_four_clicks(admins_page, full_da
     assert hands.clicks == clicks_of("Leave over a full day of 16, everyone moved")
 
 
+def test_receptionist_enters_that_a_doctor_is_away_tomorrow(desk, receptionist, full_day):
+    receptionist.groups.add(Group.objects.get(name=AWAY_ENTRY))
+    hands = Hands(desk)
+    desk.goto(f"/schedule/{TOMORROW}/")
+
+    hands.click(desk.get_by_role("link", name="Dr Sara Nunes is away"))
+    expect(desk.get_by_label("Only Wed 25 Nov 2026")).to_be_checked()
+    hands.click(desk.get_by_role("button", name="Save", exact=True).locator("visible=true").last)
+    hands.click(desk.get_by_role("button", name="Save, then move or cancel 16"))
+    hands.click(desk.get_by_role("button", name=re.compile("Move all 16: same doctor")))
+
+    expect(desk.get_by_text("16 moved.")).to_be_visible()
+    assert not appointments_of(full_day).exists()
+    assert hands.clicks == clicks_of("Doctor of a full day of 16 is away, everyone moved")
+
+
+def test_undo_puts_all_moved_appointments_back(admins_page, full_day):
+    enter_leave(admins_page, Hands(admins_page), full_day)
+    admins_page.get_by_role("button", name=re.compile("Move all 16: same doctor")).click()
+    expect(admins_page.get_by_text("16 moved.")).to_be_visible()
+
+    admins_page.wait_for_load_state()  # keys work once their script is there
+    admins_page.keyboard.press("u")
+
+    expect(admins_page.get_by_text("16 put back.")).to_be_visible()
+    assert appointments_of(full_day).count() == 16
+
+
 def test_receptionist_opens_the_worklist_and_ticks_informed_patients(admins_page, desk, full_day):
     enter_leave(admins_page, Hands(admins_page), full_day)
 
     desk.goto("/")
-    expect(desk.get_by_text("Dr Sara Nunes on leave")).to_be_visible()
-    desk.get_by_role("link", name="Open the list").click()
+    link = desk.get_by_role("link", name="16 to rebook")
+    assert "Dr Sara Nunes on leave" in link.get_attribute("title")
+    link.click()
     desk.get_by_role("button", name="Move Rui Alves a to Thu 26 Nov 2026").click()
     expect(desk.get_by_text("1 moved.")).to_be_visible()
     desk.get_by_role("checkbox", name="Informed: Rui Alves a").click()

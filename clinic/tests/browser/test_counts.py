@@ -1,5 +1,6 @@
 """Frequent tasks take no more clicks and keys than documented in docs/front-desk.md."""
 
+import datetime as dt
 import re
 
 import pytest
@@ -7,9 +8,12 @@ from playwright.sync_api import expect
 
 from appointments.models import Appointment
 from appointments.statuses import Status
+from appointments.tests.factories import AppointmentFactory
 from clinic.tests.browser.counted import clicks_of, keys_of
 from clinic.tests.browser.hands import Hands
 from clinic.tests.browser.scene import TOMORROW, at
+
+QUARTER = dt.timedelta(minutes=15)
 
 
 @pytest.fixture
@@ -125,7 +129,7 @@ def test_cancel(desk, clinic, hands):
     desk.goto("/")
 
     hands.click(block(desk, clinic.booked).get_by_role("link"))
-    hands.click(desk.get_by_role("link", name="Cancel"))
+    hands.click(desk.get_by_role("link", name="Cancel…"))
     hands.click(desk.get_by_role("button", name="Feels better"))
 
     expect(desk.locator("#messages")).to_contain_text("cancelled")
@@ -138,13 +142,41 @@ def test_cancel(desk, clinic, hands):
     assert hands.clicks == clicks_of("Cancel, with reason and by whom")
 
 
+def test_change_the_reason(desk, clinic, hands):
+    desk.goto("/")
+
+    hands.click(block(desk, clinic.booked).get_by_role("link"))
+    hands.click(desk.get_by_label("Reason"))
+    desk.keyboard.press("Control+a")
+    hands.type("Second opinion")
+    desk.keyboard.press("Enter")
+
+    expect(desk.locator("#messages")).to_contain_text("reason saved")
+    assert hands.clicks == clicks_of("Change the reason")
+
+
+def test_another_length(desk, clinic, hands):
+    desk.goto("/")
+    box = block(desk, clinic.due).bounding_box()
+    edge = box["x"] + box["width"] / 3, box["y"] + box["height"] - 3
+
+    desk.mouse.move(*edge)
+    desk.mouse.down()
+    desk.mouse.move(edge[0], edge[1] + 30, steps=3)
+    desk.mouse.up()
+    hands.clicks += 1
+
+    expect(desk.locator("#messages")).to_contain_text("now 45 minutes long")
+    assert hands.clicks == clicks_of("Another length")
+
+
 def test_walk_in(desk, clinic, hands):
     desk.goto("/patients/")
     desk.get_by_label("Find patient").focus()
     hands.type("wozniak")
 
     hands.click(desk.get_by_role("link", name="Book for Łucja Woźniak"))
-    hands.click(desk.get_by_role("button", name="Walk-in now"))
+    hands.click(desk.get_by_role("button", name="Walk-in now").first)
 
     expect(desk.locator("#messages")).to_contain_text("Walk-in: Łucja Woźniak")
     walk_in = Appointment.objects.get(patient=clinic.patients.wozniak, status=Status.ARRIVED)
@@ -183,6 +215,23 @@ def test_close_out_a_past_appointment(desk, clinic, hands):
     assert hands.clicks == clicks_of("Close out a past appointment")
 
 
+def test_close_out_a_whole_list(desk, clinic, hands):
+    okafor = clinic.doctors.okafor
+    past = [
+        AppointmentFactory(doctor=okafor, start_time=at("06:00") + number * QUARTER, duration_minutes=15)
+        for number in range(11)
+    ]
+    desk.goto("/schedule/?layout=list")
+
+    hands.click(desk.get_by_label("Select all: No outcome yet"))
+    hands.click(desk.locator("#bulk").get_by_role("button", name="Attended"))
+
+    expect(desk.locator("#messages")).to_contain_text("12 marked as attended.")
+    for appointment in [*past, clinic.overdue]:
+        assert_status(desk, appointment, Status.COMPLETED)
+    assert hands.clicks == clicks_of("Close out a whole list of 12 as attended")
+
+
 # By keyboard
 
 
@@ -204,6 +253,29 @@ def test_action_by_key(desk, clinic, hands, task, key, name, status):
     assert_status(desk, appointment, status)
     expect(block(desk, appointment).get_by_role("link")).to_be_focused()
     assert hands.keys == keys_of(task)
+
+
+def test_change_the_reason_by_keys(desk, clinic, hands):
+    desk.goto("/")
+    block(desk, clinic.booked).get_by_role("link").focus()
+
+    hands.press("e")
+    expect(desk.get_by_label("Reason")).to_be_focused()
+    hands.type("Second opinion")
+    hands.press("Enter")
+
+    expect(desk.locator("#messages")).to_contain_text("reason saved")
+    assert hands.keys == keys_of("Change the reason")
+
+
+def test_another_length_by_key(desk, clinic, hands):
+    desk.goto("/")
+    block(desk, clinic.due).get_by_role("link").focus()
+
+    hands.press("+")
+
+    expect(desk.locator("#messages")).to_contain_text("now 35 minutes long")
+    assert hands.keys == keys_of("Another length")
 
 
 def test_book_a_known_patient_by_keys(desk, clinic, hands):

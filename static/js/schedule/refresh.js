@@ -6,6 +6,7 @@ import { ageOf } from "./clock.js";
 import { isDragging } from "./dragging.js";
 import { grid, schedule } from "./page.js";
 import { replaceParts } from "./parts.js";
+import { isResizing } from "./resizing.js";
 
 const POLL_SECONDS = 10;
 const JITTER = 0.2; // so that screens opened at the same time do not ask at the same time
@@ -14,6 +15,9 @@ const MAX_HEADER = 7000; // characters; without this header, the answer is the w
 let isChecking = false;
 let failures = 0;
 let pause = 0; // seconds for which the portal has asked to be left alone
+
+// While the user is at something that the answer would take away.
+const isBusy = () => isSending() || isDragging() || isResizing();
 
 function headers(shown) {
   const asking = { "X-Background": "1" };
@@ -33,7 +37,7 @@ function headers(shown) {
 
 async function refresh() {
   const shown = schedule();
-  if (document.hidden || isChecking || isSending() || isDragging()) return;
+  if (document.hidden || isChecking || isBusy()) return;
   isChecking = true;
   try {
     const answer = await fetch(shown.dataset.url, { headers: headers(shown), cache: "no-store", redirect: "manual" });
@@ -46,7 +50,7 @@ async function refresh() {
     } else if (answer.status === 200) {
       const html = await answer.text();
       await enqueue(() => {
-        if (shown === schedule() && !isSending() && !isDragging()) replaceParts(html);
+        if (shown === schedule() && !isBusy()) replaceParts(html);
       });
     }
   } catch {
@@ -64,3 +68,4 @@ function wait() {
 
 wait();
 document.addEventListener("visibilitychange", refresh);
+document.addEventListener("schedule:ask", refresh); // something was changed here, beside the schedule

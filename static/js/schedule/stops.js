@@ -3,6 +3,8 @@
 
 import { grid } from "./page.js";
 
+const OWN_STOPS = ".step, .block-buttons button, .tick input, .tel"; // what can be reached with Tab inside the current stop
+
 const lanes = () => [...document.querySelectorAll("#day-grid .column .lane")];
 const stopsIn = (lane) => [...lane.querySelectorAll(":scope > .free, :scope > .unavailable, .open[href]")]
   .map((stop) => ({ stop, place: (stop.closest(".block") ?? stop).offsetTop }))
@@ -13,13 +15,13 @@ export const allStops = () => (grid() ? [...grid().querySelectorAll(".free, .una
 export function makeTabStop(current) {
   for (const stop of allStops()) {
     stop.tabIndex = stop === current ? 0 : -1;
-    for (const button of stop.closest("[data-keys]")?.querySelectorAll(".step, .block-buttons button") ?? []) {
+    for (const button of stop.closest("[data-keys]")?.querySelectorAll(OWN_STOPS) ?? []) {
       button.tabIndex = stop.tabIndex;
     }
   }
 }
 
-function moveTo(stop) {
+export function moveTo(stop) {
   if (!stop) return;
   makeTabStop(stop);
   stop.focus();

@@ -111,22 +111,24 @@ class AppointmentAdmin(SafeModelAdmin):
     search_help_text = "Patient's name in any order, e-mail or phone number"
     autocomplete_fields = ["patient", "doctor"]
     ordering = ["-start_time", "-pk"]
-    actions = ["mark_arrived", "start_consultation", "complete", "mark_no_show", "undo"]
+    actions = ["mark_arrived", "start_consultation", "complete", "mark_no_show", "mark_left", "undo"]
     fieldsets = [
         (None, {"fields": ["patient", "doctor", "start_time", "duration_minutes", "reason", "notes", "seen_version"]}),
         (OUTSIDE_HOURS, {"fields": ["outside_hours", "outside_hours_reason"]}),
-        ("Status", {"fields": ["status", "arrived_at", "started_at", "completed_at"]}),
+        ("Status", {"fields": ["status", "arrived_at", "started_at", "completed_at", "left_at"]}),
         ("Cancellation", {"fields": ["cancelled_at", "cancelled_by", "cancel_reason"], "classes": ["collapse"]}),
-        ("Record", {"fields": ["booked_by", "created_at", "updated_at"], "classes": ["collapse"]}),
+        ("Record", {"fields": ["is_walk_in", "booked_by", "created_at", "updated_at"], "classes": ["collapse"]}),
     ]
     readonly_fields = [
         "status",
         "arrived_at",
         "started_at",
         "completed_at",
+        "left_at",
         "cancelled_at",
         "cancelled_by",
         "cancel_reason",
+        "is_walk_in",
         "booked_by",
         "created_at",
         "updated_at",
@@ -182,6 +184,10 @@ class AppointmentAdmin(SafeModelAdmin):
     @admin.action(description="Mark no-show", permissions=["change"])
     def mark_no_show(self, request: HttpRequest, queryset: Any) -> None:
         self._each(request, queryset, booking.mark_no_show)
+
+    @admin.action(description="Mark left unseen", permissions=["change"])
+    def mark_left(self, request: HttpRequest, queryset: Any) -> None:
+        self._each(request, queryset, booking.mark_left)
 
     @admin.action(description="Undo the last status", permissions=["change"])
     def undo(self, request: HttpRequest, queryset: Any) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _UNDO_RIGHT = {
     Status.ARRIVED: "arrive",
     Status.NO_SHOW: "arrive",
+    Status.LEFT: "arrive",
     Status.IN_CONSULTATION: "treat",
     Status.COMPLETED: "treat",
     Status.CANCELLED: "change",

@@ -65,6 +65,10 @@ class AppointmentQuerySet(LocalDates, models.QuerySet["Appointment"]):
         found = self.filter(status__in=sorted(MOVABLE)).filter(models.Q(end_time__gt=at) | is_waiting)
         return found.order_by("start_time", "pk")
 
+    def waiting(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
+        """Return the appointments of the clinic-local day of `at` (default now) whose patients wait to be seen."""
+        return self.on_day(clinic_time.today(at=at)).filter(status=Status.ARRIVED)
+
     def past(self, *, at: dt.datetime | None = None) -> "AppointmentQuerySet":
         """Return the appointments that have ended by `at` (default now), latest first."""
         return self.filter(end_time__lte=at or timezone.now()).order_by("-start_time", "-pk")

@@ -322,7 +322,8 @@ def status_before(status: str, stamped: Stamped) -> Status:
 
 def _only_on_its_day(old: str, new: str, stamped: Stamped) -> bool:
     arrives = old in {Status.BOOKED, Status.NO_SHOW} and new in {Status.ARRIVED, Status.IN_CONSULTATION}
-    return arrives or (old == Status.COMPLETED and not is_closed_out(old, stamped))
+    reopens = old in {Status.COMPLETED, Status.LEFT} and not is_closed_out(old, stamped)
+    return arrives or reopens
 
 
 def check_cancellation(status: str, *, cancelled_by: str) -> None:

@@ -11,6 +11,7 @@ class Status(TextChoices):
     IN_CONSULTATION = "in_consultation", "In consultation"
     COMPLETED = "completed", "Completed"
     NO_SHOW = "no_show", "No-show"
+    LEFT = "left", "Left unseen"
     CANCELLED = "cancelled", "Cancelled"
 
 
@@ -20,6 +21,7 @@ class Stamped(NamedTuple):
     arrived: bool = False
     started: bool = False
     completed: bool = False
+    left: bool = False
 
 
 class CancelledBy(TextChoices):
@@ -29,6 +31,9 @@ class CancelledBy(TextChoices):
 
 # The statuses in which an appointment occupies the doctor and the patient.
 BLOCKING = frozenset({Status.BOOKED, Status.ARRIVED, Status.IN_CONSULTATION, Status.COMPLETED})
+
+# The statuses of appointments that were not kept, whose time may have gone to somebody else meanwhile.
+GIVEN_UP = frozenset({Status.NO_SHOW, Status.LEFT})
 
 # The statuses in which an appointment may still be given another time or doctor.
 MOVABLE = frozenset({Status.BOOKED, Status.ARRIVED})
@@ -41,10 +46,11 @@ FORWARD: dict[Status, frozenset[Status]] = {
     Status.BOOKED: frozenset(
         {Status.ARRIVED, Status.IN_CONSULTATION, Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED}
     ),
-    Status.ARRIVED: frozenset({Status.IN_CONSULTATION, Status.COMPLETED, Status.CANCELLED}),
+    Status.ARRIVED: frozenset({Status.IN_CONSULTATION, Status.COMPLETED, Status.LEFT, Status.CANCELLED}),
     Status.IN_CONSULTATION: frozenset({Status.COMPLETED}),
     Status.COMPLETED: frozenset(),
     Status.NO_SHOW: frozenset({Status.ARRIVED}),
+    Status.LEFT: frozenset(),
     Status.CANCELLED: frozenset(),
 }
 
@@ -53,13 +59,14 @@ _UNDO = {
     Status.IN_CONSULTATION: Status.ARRIVED,
     Status.COMPLETED: Status.IN_CONSULTATION,
     Status.NO_SHOW: Status.BOOKED,
+    Status.LEFT: Status.ARRIVED,
     Status.CANCELLED: Status.BOOKED,
 }
 
 
 def undone(status: str, stamped: Stamped) -> Status | None:
     """Return the status that an undo restores; None if there is nothing to undo."""
-    if not is_closed_out(status, stamped):
+    if status != Status.COMPLETED or stamped.completed:
         return _UNDO.get(Status(status))
     if stamped.started:
         return Status.IN_CONSULTATION
@@ -67,5 +74,5 @@ def undone(status: str, stamped: Stamped) -> Status | None:
 
 
 def is_closed_out(status: str, stamped: Stamped) -> bool:
-    """Return whether an appointment was recorded as attended only after its time had passed."""
-    return status == Status.COMPLETED and not stamped.completed
+    """Return whether an appointment was recorded as attended, or as left unseen, only after its time had passed."""
+    return (status == Status.COMPLETED and not stamped.completed) or (status == Status.LEFT and not stamped.left)

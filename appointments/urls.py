@@ -11,6 +11,7 @@ from appointments.detail import move_views, status_views, views
 from appointments.displaced import views as displaced_views
 from appointments.export import views as export_views
 from appointments.schedule import day_views, print_views, week_views
+from appointments.waiting_room import views as waiting_views
 
 app_name = "appointments"
 urlpatterns = [
@@ -20,6 +21,7 @@ urlpatterns = [
     path("schedule/next/print/", print_views.schedule_print_next, name="schedule_print_next"),
     path("schedule/<date:day>/print/", print_views.schedule_print, name="schedule_print"),
     path("schedule/pack/", print_views.schedule_pack, name="schedule_pack"),
+    path("waiting/", waiting_views.waiting_room, name="waiting_room"),
     path("doctors/<int:pk>/week/", week_views.doctor_week_now, name="doctor_week_now"),
     path("doctors/<int:pk>/week/<date:day>/", week_views.doctor_week, name="doctor_week"),
     path("doctors/<int:pk>/calendar/", calendar_views.calendar_feed_edit, name="calendar_feed_edit"),
@@ -42,6 +44,7 @@ urlpatterns = [
     path("appointments/<int:pk>/start/", status_views.appointment_start, name="appointment_start"),
     path("appointments/<int:pk>/complete/", status_views.appointment_complete, name="appointment_complete"),
     path("appointments/<int:pk>/no-show/", status_views.appointment_no_show, name="appointment_no_show"),
+    path("appointments/<int:pk>/left/", status_views.appointment_left, name="appointment_left"),
     path("appointments/<int:pk>/attended/", status_views.appointment_attended, name="appointment_attended"),
     path("appointments/<int:pk>/undo/", status_views.appointment_undo, name="appointment_undo"),
     path("appointments/<int:pk>/undo-booking/", status_views.booking_undo, name="booking_undo"),

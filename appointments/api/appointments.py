@@ -96,9 +96,11 @@ class AppointmentOut(Schema):
         arrived_at=None,
         started_at=None,
         completed_at=None,
+        left_at=None,
         cancelled_at=None,
         cancelled_by="",
         cancel_reason="",
+        is_walk_in=False,
         created_at="2027-02-01T09:00:00Z",
         updated_at="2027-02-01T09:00:00Z",
     )
@@ -109,16 +111,18 @@ class AppointmentOut(Schema):
     start_time: dt.datetime
     duration_minutes: int
     end_time: dt.datetime
-    status: Literal["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]
+    status: Literal["booked", "arrived", "in_consultation", "completed", "no_show", "left", "cancelled"]
     reason: str
     notes: str
     outside_hours_reason: str
     arrived_at: dt.datetime | None
     started_at: dt.datetime | None
     completed_at: dt.datetime | None
+    left_at: dt.datetime | None
     cancelled_at: dt.datetime | None
     cancelled_by: Literal["", "patient", "clinic"]
     cancel_reason: str
+    is_walk_in: bool
     created_at: dt.datetime
     updated_at: dt.datetime
 
@@ -355,6 +359,14 @@ _add_status_operation(
     "arrive",
     summary="Mark a patient as a no-show",
     description="Record that the patient did not come, which frees the time. 409 before the appointment's start.",
+)
+_add_status_operation(
+    "left",
+    actions.mark_left,
+    "arrive",
+    summary="Mark a patient as left unseen",
+    description="Record that the patient arrived and went away without being seen, which frees the time. "
+    "409 unless the patient has arrived.",
 )
 
 

@@ -42,6 +42,7 @@ def book(
     notes: str = "",
     outside_hours_reason: str = "",
     booking_key: uuid.UUID | None = None,
+    is_walk_in: bool = False,
 ) -> Appointment:
     """Book an appointment, or return the one that this `booking_key` has booked before.
 
@@ -61,6 +62,7 @@ def book(
         outside_hours_reason=outside_hours_reason,
         booked_by=by,
         booking_key=booking_key or uuid.uuid4(),
+        is_walk_in=is_walk_in,
     )
     return _book_over_lost_connection(new, by=by)
 
@@ -289,6 +291,21 @@ def mark_no_show(appointment: Appointment, *, by: "User | None", version: int | 
     return _change(appointment, change, by=by, version=version)
 
 
+def mark_left(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
+    """Record that the patient arrived and went away without being seen, which frees the time: `transition`.
+
+    Recorded on a later day, it has no timestamp: when the patient went is unknown.
+    """
+
+    def change(current: Appointment) -> None:
+        _advance_status(current, Status.LEFT)
+        now = timezone.now()
+        is_its_day = clinic_time.local_date(current.start_time) == clinic_time.today(at=now)
+        current.left_at = now if is_its_day else None
+
+    return _change(appointment, change, by=by, version=version)
+
+
 def undo(appointment: Appointment, *, by: "User | None", version: int | None = None) -> Appointment:
     """Restore the previous status: `transition`. If the last one freed the time, all rules of booking apply again."""
     return _change(appointment, _undo_status, by=by, version=version)
@@ -314,6 +331,7 @@ _CLEARED_BY_UNDO: dict[Status, dict[str, str | None]] = {
     Status.ARRIVED: {"arrived_at": None},
     Status.IN_CONSULTATION: {"started_at": None},
     Status.COMPLETED: {"completed_at": None},
+    Status.LEFT: {"left_at": None},
     Status.CANCELLED: {"cancelled_at": None, "cancelled_by": "", "cancel_reason": ""},
 }
 

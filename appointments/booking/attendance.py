@@ -8,7 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from appointments.models import Appointment
-from appointments.statuses import CancelledBy, Status
+from appointments.statuses import GIVEN_UP, CancelledBy, Status
 from clinic.core.clinic_time import HOUR
 from patients.models import Patient
 
@@ -16,22 +16,23 @@ LAST_APPOINTMENTS = 6
 
 
 class Attendance(NamedTuple):
-    """How many of a patient's last appointments were missed, or cancelled late by the patient."""
+    """How many of a patient's last appointments were missed, left unseen, or cancelled late by the patient."""
 
     missed: int
     cancelled_late: int
     of_last: int
+    left_unseen: int = 0
 
     @property
     def remark(self) -> str:
         """What stands out, as `Missed 2, cancelled late 1 of the last 6`; empty for a patient who comes."""
-        remarks = [("missed", self.missed), ("cancelled late", self.cancelled_late)]
+        remarks = [("missed", self.missed), ("left unseen", self.left_unseen), ("cancelled late", self.cancelled_late)]
         told = ", ".join(f"{word} {number}" for word, number in remarks if number)
         return f"{told[0].upper()}{told[1:]} of the last {self.of_last}" if told else ""
 
 
 def attendance_of(patient: Patient, *, at: dt.datetime | None = None) -> Attendance:
-    """Look at the last `LAST_APPOINTMENTS` that took place, were missed, or were cancelled late. One query.
+    """Look at the last `LAST_APPOINTMENTS` that took place, were not kept, or were cancelled late. One query.
 
     Late is less than `LATE_CANCEL_HOURS` before the start, and only if the patient cancelled.
     """
@@ -40,10 +41,15 @@ def attendance_of(patient: Patient, *, at: dt.datetime | None = None) -> Attenda
     outcomes = list(
         Appointment.objects.for_patient(patient.pk)
         .past(at=at or timezone.now())
-        .filter(Q(status__in=[Status.COMPLETED, Status.NO_SHOW]) | was_cancelled_late)
+        .filter(Q(status__in=sorted({Status.COMPLETED, *GIVEN_UP})) | was_cancelled_late)
         .values_list("status", flat=True)[:LAST_APPOINTMENTS]
     )
-    return Attendance(outcomes.count(Status.NO_SHOW), outcomes.count(Status.CANCELLED), len(outcomes))
+    return Attendance(
+        missed=outcomes.count(Status.NO_SHOW),
+        cancelled_late=outcomes.count(Status.CANCELLED),
+        of_last=len(outcomes),
+        left_unseen=outcomes.count(Status.LEFT),
+    )
 
 
 def next_appointment_of(patient: Patient, *, at: dt.datetime | None = None) -> Appointment | None:

@@ -72,7 +72,11 @@ def _walk_in_once(search: SlotSearch, details: dict[str, Any], *, shown: dt.date
             replace(search, doctor_id=doctor.pk), shown=shown
         )  # it cannot be taken, as its diary is locked
         new = actions.book(
-            doctor=doctor, start_time=slot.start, duration_minutes=search.minutes_with(doctor), **details
+            doctor=doctor,
+            start_time=slot.start,
+            duration_minutes=search.minutes_with(doctor),
+            is_walk_in=True,
+            **details,
         )
         return actions.mark_arrived(new, by=details["by"])
 

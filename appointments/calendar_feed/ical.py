@@ -30,7 +30,7 @@ BEHIND, AHEAD = dt.timedelta(days=30), dt.timedelta(days=365)
 REFRESHED_EVERY = dt.timedelta(minutes=15)
 
 # In the title, because some calendar programs show cancelled events like any other.
-_MARKS = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: "}
+_MARKS = {Status.CANCELLED: "Cancelled: ", Status.NO_SHOW: "No-show: ", Status.LEFT: "Left unseen: "}
 
 
 class CalendarRow(NamedTuple):

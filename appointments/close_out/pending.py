@@ -42,6 +42,10 @@ class OpenAppointment:
     def may_be_no_show(self) -> bool:
         return self.status == Status.BOOKED
 
+    @property
+    def may_have_left(self) -> bool:
+        return self.status == Status.ARRIVED
+
 
 @dataclass(frozen=True)
 class OpenDate:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from appointments import rules
 from appointments.permissions import undo_asks_for
-from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status, undone
+from appointments.statuses import MOVABLE, Stamped, Status, undone
 
 
 class Appointment(Protocol):
@@ -28,7 +28,10 @@ class Appointment(Protocol):
 
 @dataclass(frozen=True)
 class Action:
-    """A button that changes the status. `name` is that of its page, `key` its keyboard shortcut."""
+    """A button that changes the status. `name` is that of its page, `key` its keyboard shortcut.
+
+    One that is not `is_expected` ends what should have gone on, so it is never offered as the next step.
+    """
 
     name: str
     label: str
@@ -36,6 +39,7 @@ class Action:
     right: str
     from_statuses: frozenset[Status]
     to_status: Status
+    is_expected: bool = True
 
     @property
     def path(self) -> str:
@@ -49,6 +53,7 @@ ACTIONS = (
     Action("complete", "Done", "d", "treat", frozenset({Status.IN_CONSULTATION}), Status.COMPLETED),
     Action("attended", "Attended", "d", "arrive", frozenset({Status.BOOKED, Status.ARRIVED}), Status.COMPLETED),
     Action("no_show", "No-show", "n", "arrive", frozenset({Status.BOOKED}), Status.NO_SHOW),
+    Action("left", "Left unseen", "l", "arrive", frozenset({Status.ARRIVED}), Status.LEFT, is_expected=False),
 )
 
 
@@ -93,9 +98,9 @@ def buttons_in(status: str, stamped: Stamped, moment: rules.Moment, rights: froz
 
 
 def _step(actions: tuple[Action, ...], moment: rules.Moment) -> Action | None:
-    missed = [action for action in actions if action.to_status == Status.NO_SHOW and moment.is_over]
-    onward = [action for action in actions if action.to_status in BLOCKING]
-    return next(iter(missed + onward), None)
+    missed = (action for action in actions if moment.is_over and action.to_status == Status.NO_SHOW)
+    expected = (action for action in actions if action.is_expected)
+    return next(missed, next(expected, None))
 
 
 def _can_undo(status: str, stamped: Stamped, moment: rules.Moment, rights: frozenset[str]) -> bool:

@@ -17,7 +17,9 @@ from clinic.audit.record_names import RecordNames, field_values, records_in_chan
 from clinic.audit.wording import EMPTY, describe_actor, describe_value, field_label
 from clinic.models import AuditEntry
 
-HIDDEN_FIELDS = frozenset({"id", "booked_by", "created_at", "arrived_at", "started_at", "completed_at", "cancelled_at"})
+HIDDEN_FIELDS = frozenset(
+    {"id", "booked_by", "created_at", "arrived_at", "started_at", "completed_at", "left_at", "cancelled_at"}
+)
 _SLOT = frozenset({"doctor", "patient", "start_time"})
 
 
@@ -70,10 +72,14 @@ def _in_words(entries: list[Any], *, user: Any, names: RecordNames | None = None
         HistoryEntry(
             at=entry.timestamp,
             who=describe_actor(entry) or "The system",
-            what=["Booked"] if entry.action == entry.Action.CREATE else list(_sentences(entry, known)),
+            what=[_booking(entry)] if entry.action == entry.Action.CREATE else list(_sentences(entry, known)),
         )
         for entry in entries
     ]
+
+
+def _booking(entry: Any) -> str:
+    return "Booked as a walk-in" if "True" in entry.changes_dict.get("is_walk_in", ()) else "Booked"
 
 
 def _changes_patient(entry: Any) -> bool:

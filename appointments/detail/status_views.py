@@ -41,6 +41,10 @@ def appointment_complete(request: StaffRequest, pk: int) -> HttpResponse:
     return change_status(request, pk, "treat", booking.complete, Status.COMPLETED)
 
 
+def appointment_left(request: StaffRequest, pk: int) -> HttpResponse:
+    return change_status(request, pk, "arrive", booking.mark_left, Status.LEFT)
+
+
 def appointment_attended(request: StaffRequest, pk: int) -> HttpResponse:
     return change_status(request, pk, "arrive", booking.record_attended, Status.COMPLETED)
 

@@ -17,7 +17,7 @@ from clinic.spreadsheets.export import Cell
 MAX_EXPORT_DAYS = 366
 
 _TIME_HEADER = ["Date", "Start", "End", "Minutes", "Starts at", "Ends at"]
-_OPEN_HEADER = [*_TIME_HEADER, "Doctor", "Specialization", "Status", "Patient"]
+_OPEN_HEADER = [*_TIME_HEADER, "Doctor", "Specialization", "Status", "Walk-in", "Patient"]
 _PATIENT_HEADER = ["Date of birth", "Phone number", "E-mail", "Reason", "Notes"]
 
 
@@ -26,6 +26,7 @@ class ExportRow(NamedTuple):
     end_time: dt.datetime
     duration_minutes: int
     status: str
+    is_walk_in: bool
     reason: str
     notes: str
     doctor__full_name: str
@@ -84,6 +85,7 @@ class Export:
             row.doctor__full_name,
             row.doctor__specialization,
             str(Status(row.status).label),
+            "yes" if row.is_walk_in else "no",
             " ".join(patient) if self.is_named else names.initials(*patient),
         ]
         if self.is_named:

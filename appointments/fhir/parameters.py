@@ -73,10 +73,9 @@ def _starts(name: str, given: list[str]) -> Q:
 
 
 def _has_status(name: str, given: list[str]) -> Q:
-    portal = {code: status for status, code in resources.FHIR_STATUS.items()}
-    known = (*portal, *resources.UNUSED_STATUSES)
-    codes = values.parse_codes(name, given, known, resources.STATUS_SYSTEM)
-    return Q(status__in=[portal[code] for code in codes if code in portal])
+    known = dict.fromkeys((*resources.FHIR_STATUS.values(), *resources.UNUSED_STATUSES))
+    codes = values.parse_codes(name, given, tuple(known), resources.STATUS_SYSTEM)
+    return Q(status__in=[status for status, code in resources.FHIR_STATUS.items() if code in codes])
 
 
 def _is_active(name: str, given: list[str]) -> Q:

@@ -18,6 +18,7 @@ Resource = dict[str, Any]
 
 STATUS_SYSTEM = "http://hl7.org/fhir/appointmentstatus"
 PATIENT_ID_SYSTEM = "urn:patient-encounter-system:patient"
+APPOINTMENT_TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-0276"
 CANCELLATION_SYSTEM = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
 
 FHIR_STATUS = {
@@ -26,6 +27,7 @@ FHIR_STATUS = {
     Status.IN_CONSULTATION: "checked-in",
     Status.COMPLETED: "fulfilled",
     Status.NO_SHOW: "noshow",
+    Status.LEFT: "cancelled",  # the patient did appear, so it is no "noshow": docs/fhir.md
     Status.CANCELLED: "cancelled",
 }
 # Valid in FHIR, but without appointments in the portal.
@@ -118,7 +120,11 @@ def appointment_resource(appointment: Appointment, *, is_named: bool) -> Resourc
             _participant(f"Practitioner/{appointment.doctor_id}", appointment.doctor.full_name),
         ],
     }
-    if appointment.status == Status.CANCELLED and (reason := _cancellation(appointment, is_named=is_named)):
+    if appointment.is_walk_in:
+        resource["appointmentType"] = {"coding": [{"system": APPOINTMENT_TYPE_SYSTEM, "code": "WALKIN"}]}
+    if appointment.status == Status.LEFT:
+        resource["cancelationReason"] = _cancellation_reason(CancelledBy.PATIENT, str(Status.LEFT.label))
+    elif appointment.status == Status.CANCELLED and (reason := _cancellation(appointment, is_named=is_named)):
         resource["cancelationReason"] = reason
     if appointment.reason and is_named:
         resource["description"] = appointment.reason
@@ -135,10 +141,14 @@ def _participant(reference: str, display: str) -> Resource:
 
 def _cancellation(appointment: Appointment, *, is_named: bool) -> Resource:
     """Return by whom and why it was cancelled; rows written without `clean()` may have neither."""
+    return _cancellation_reason(appointment.cancelled_by, appointment.cancel_reason if is_named else "")
+
+
+def _cancellation_reason(cancelled_by: str, text: str) -> Resource:
     reason: Resource = {}
-    if appointment.cancelled_by:
-        code, display = _CANCELLATION[CancelledBy(appointment.cancelled_by)]
+    if cancelled_by:
+        code, display = _CANCELLATION[CancelledBy(cancelled_by)]
         reason["coding"] = [{"system": CANCELLATION_SYSTEM, "code": code, "display": display}]
-    if appointment.cancel_reason and is_named:
-        reason["text"] = appointment.cancel_reason
+    if text:
+        reason["text"] = text
     return reason

@@ -48,6 +48,7 @@ class Appointment(TrackedFields):
         "arrived_at",
         "started_at",
         "completed_at",
+        "left_at",
         "version",
         "is_imported",
     )
@@ -87,9 +88,13 @@ class Appointment(TrackedFields):
     arrived_at = models.DateTimeField(null=True, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When the patient went away unseen, as far as the clinic knows; None if that was recorded on a later day.
+    left_at = models.DateTimeField(null=True, blank=True, editable=False)
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
     cancelled_by = models.CharField(max_length=10, choices=CancelledBy.choices, blank=True)
     cancel_reason = models.CharField(max_length=200, blank=True)
+    # The patient came without an appointment. A fact about how it was booked, so it stays when it is moved.
+    is_walk_in = models.BooleanField("walk-in", default=False, db_default=False, editable=False)
     # Of a past appointment from another system, which blocks nobody: the rule `imported`.
     is_imported = models.BooleanField("imported", default=False, db_default=False, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -155,7 +160,8 @@ class Appointment(TrackedFields):
     def stamped(self) -> Stamped:
         """Which timestamps the row has; an undo has cleared one on the instance before it is checked."""
         original = self.original
-        return Stamped(*(original.get(name) is not None for name in ("arrived_at", "started_at", "completed_at")))
+        stamps = ("arrived_at", "started_at", "completed_at", "left_at")
+        return Stamped(*(original.get(name) is not None for name in stamps))
 
     @property
     def takes_time(self) -> bool:

@@ -13,6 +13,7 @@ from appointments.rules import Moment
 from appointments.schedule.grid import Grid, Place
 from appointments.schedule.lanes import WHOLE, Lane, any_overlap, lanes_of
 from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
+from appointments.waiting_time import Waiting, waiting_of
 from clinic.core import clinic_time, names
 from doctors.availability import Unavailability, Why
 from doctors.models import Doctor
@@ -32,6 +33,7 @@ class ColumnRow(NamedTuple):
     arrived_at: dt.datetime | None
     started_at: dt.datetime | None
     completed_at: dt.datetime | None
+    left_at: dt.datetime | None
     version: int
     reason: str
     outside_hours_reason: str
@@ -42,7 +44,8 @@ class ColumnRow(NamedTuple):
 
     @property
     def stamped(self) -> Stamped:
-        return Stamped(self.arrived_at is not None, self.started_at is not None, self.completed_at is not None)
+        stamps = (self.arrived_at, self.started_at, self.completed_at, self.left_at)
+        return Stamped(*(stamp is not None for stamp in stamps))
 
     def is_shown_on(self, midnight: dt.datetime, next_midnight: dt.datetime) -> bool:
         """Return whether a day shows it: it starts then, or it lasts until then and is not cancelled."""
@@ -105,7 +108,7 @@ class Remarks(NamedTuple):
     """What stands out. Minutes are whole, and None except today."""
 
     exception: str  # booked outside hours, the doctor is away now, overlaps another, or since the day before
-    minutes_waiting: int | None  # since the patient arrived
+    waiting: Waiting | None  # of a patient who is here
     minutes_late: int | None  # since the start, while the patient has not arrived
 
 
@@ -213,9 +216,14 @@ class BlockBuilder:
         is_expected = row.status == Status.BOOKED and row.end_time > self.at
         return Remarks(
             exception=" · ".join(filter(None, (since, overlaps, exception))) if overlaps or since else exception,
-            minutes_waiting=self._minutes_since(row.arrived_at) if row.status == Status.ARRIVED else None,
+            waiting=self._waiting(row) if row.status == Status.ARRIVED else None,
             minutes_late=self._minutes_since(row.start_time) if is_expected else None,
         )
+
+    def _waiting(self, row: ColumnRow) -> Waiting | None:
+        if row.arrived_at is None or not self.is_today or row.arrived_at > self.at:
+            return None
+        return waiting_of(row.arrived_at, row.start_time, at=self.at)
 
     def _minutes_since(self, instant: dt.datetime | None) -> int | None:
         """Return the whole minutes since a past instant of today, else None."""

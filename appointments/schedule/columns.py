@@ -223,12 +223,12 @@ class ColumnBuilder:
         if not doctor.is_active:
             return FreeTime([], self._unavailable_blocks(doctor, unavailable), [])
         free, too_short = self._free_intervals(rows, doctor, opening.hours)
-        beside = self._places_of_no_shows(rows)
+        beside = self._places_of_unkept(rows)
         offered = [self._free_block(doctor, each, beside) for each in free if self._is_offered(doctor, each)]
         past = [self.grid.place_of(*span) for span in self._unbooked_past(rows, doctor, opening.hours)]
         return FreeTime(offered, self._unavailable_blocks(doctor, [*unavailable, *too_short]), past)
 
-    def _places_of_no_shows(self, rows: Iterable[ColumnRow]) -> list[Place]:
+    def _places_of_unkept(self, rows: Iterable[ColumnRow]) -> list[Place]:
         """Return where appointments are drawn that take no time: free times are drawn beside them."""
         return [
             self.grid.place_of(row.start_time, row.end_time)

@@ -32,7 +32,7 @@ TABS = {
     "remaining": frozenset({Status.BOOKED}),
     "arrived": frozenset({Status.ARRIVED}),
     "in_consultation": frozenset({Status.IN_CONSULTATION}),
-    "done": frozenset({Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED}),
+    "done": frozenset({Status.COMPLETED, Status.NO_SHOW, Status.LEFT, Status.CANCELLED}),
 }
 
 

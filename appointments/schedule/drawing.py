@@ -21,6 +21,7 @@ from appointments.schedule.lanes import Lane
 from appointments.schedule.list_groups import ListGroup, groups_of
 from appointments.schedule.week import Week
 from appointments.statuses import BLOCKING, Status
+from appointments.waiting_time import STEPS_TEXT
 from clinic.core.phone_numbers import tel_url
 from clinic.html.drawing import draw
 from doctors.models import Doctor
@@ -36,8 +37,17 @@ class Background(NamedTuple):
     lane: str
 
 
+class DrawnSince(NamedTuple):
+    """How long a patient has waited or is late. The script that counts on finds the minutes in `attribute`."""
+
+    css: str
+    attribute: str
+    minutes: int
+    text: str
+
+
 class DrawnBlock(NamedTuple):
-    """The values of an appointment in the order of the templates; `since` is minutes and words.
+    """The values of an appointment in the order of the templates; `since` is a `DrawnSince`.
 
     `acts` names the actions for which a script answers to keys. In the grid `buttons` is the next step only.
     """
@@ -57,7 +67,7 @@ class DrawnBlock(NamedTuple):
     version: str
     can_change: bool
     title: str
-    since: tuple[int, str] | None
+    since: DrawnSince | None
     exception: str
     acts: str
     buttons: str  # HTML
@@ -187,10 +197,11 @@ def _button_pattern(buttons: Buttons) -> str:
     return str(draw(f"{TEMPLATES}/_buttons.jinja", buttons=buttons, url=_URL, version=_VERSION))
 
 
-def _since(remarks: Remarks) -> tuple[int, str] | None:
-    if remarks.minutes_waiting is not None:
-        return remarks.minutes_waiting, f"waiting {remarks.minutes_waiting} min"
-    return (remarks.minutes_late, f"late {remarks.minutes_late} min") if remarks.minutes_late else None
+def _since(remarks: Remarks) -> DrawnSince | None:
+    if (waiting := remarks.waiting) is not None:
+        return DrawnSince(waiting.css, "data-waiting", waiting.minutes, waiting.text)
+    late = remarks.minutes_late
+    return DrawnSince("since", "data-since", late, f"late {late} min") if late else None
 
 
 def _drawn_list(day: Day, listed: list[Block], refusals: dict[int, str]) -> DrawnList:
@@ -235,7 +246,7 @@ def draw_day(
     columns = [] if is_list else _draw_columns(in_grid, is_moving=moving is not None)
     shown_list = _drawn_list(day, listed, refusals) if is_list else None
     context |= {"moving": moving and moving.pk, "is_list": is_list, "list": shown_list}
-    return draw(f"{TEMPLATES}/_day.jinja", day=day, columns=columns, **context)
+    return draw(f"{TEMPLATES}/_day.jinja", day=day, columns=columns, waiting_steps=STEPS_TEXT, **context)
 
 
 def draw_parts(columns: Iterable[Column], *, chips: Iterable[Any], etag: str) -> SafeString:
@@ -250,7 +261,7 @@ def draw_week(week: Week, **context: Any) -> SafeString:
         (_draw_column(column, _week_background(column, link)), link)
         for column, link in zip(week.columns, links, strict=True)
     ]
-    return draw(f"{TEMPLATES}/_week.jinja", week=week, columns=drawn, moving=None, **context)
+    return draw(f"{TEMPLATES}/_week.jinja", week=week, columns=drawn, moving=None, waiting_steps=STEPS_TEXT, **context)
 
 
 class DayLink(NamedTuple):

@@ -42,7 +42,7 @@ def groups_of(day: Day, listed: list[Block]) -> list[ListGroup]:
     grouped = defaultdict(list)
     for block in listed:
         grouped[_group_name(block, now)].append(block)
-    grouped["waiting"].sort(key=lambda block: -(block.remarks.minutes_waiting or 0))
+    grouped["waiting"].sort(key=lambda block: -block.remarks.waiting.minutes if block.remarks.waiting else 0)
     notes = {
         "waiting": "longest first",
         "open": "their time has passed",

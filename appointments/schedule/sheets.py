@@ -67,7 +67,7 @@ def _sheet(day: Day, column: Column) -> Sheet:
     free = list(_free_lines(column.hours, taken)) if column.doctor.is_active else []
     cancelled = [line for line in listed if line.block and line.block.status == Status.CANCELLED]
     lines = [line for line in listed if line not in cancelled] + free
-    # A no-show comes before the free time that it leaves.
+    # An appointment that was not kept comes before the free time that it leaves.
     lines.sort(key=lambda line: (line.start, line.block is None))
     return Sheet(day.date, column.doctor, column.appointments, lines, cancelled)
 

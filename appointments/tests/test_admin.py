@@ -376,6 +376,7 @@ def test_action_changes_selected_rows_with_an_audit_entry_each(in_admin, adminis
         ("start_consultation", "arrived", "in_consultation"),
         ("complete", "in_consultation", "completed"),
         ("mark_no_show", "booked", "no_show"),
+        ("mark_left", "arrived", "left"),
         ("undo", "arrived", "booked"),
         ("undo", "no_show", "booked"),
     ]
@@ -416,6 +417,8 @@ def test_action_that_does_not_follow_the_status_changes_nothing(in_admin, isolat
         ("complete", "booked"),
         ("mark_no_show", "arrived"),
         ("mark_no_show", "no_show"),
+        ("mark_left", "booked"),
+        ("mark_left", "left"),
         ("undo", "booked"),
     ]
     for action, status in cases:

@@ -438,6 +438,7 @@ def test_actions_advance_the_status(admin_api, isolated):
         ("start", "arrived", "in_consultation"),
         ("complete", "in_consultation", "completed"),
         ("no-show", "booked", "no_show"),
+        ("left", "arrived", "left"),
     ]
     for action, status, becomes in cases:
         with isolated(action=action, status=status, becomes=becomes):

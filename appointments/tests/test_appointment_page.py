@@ -22,6 +22,7 @@ STAMPS = {
     "in_consultation": {"arrived_at": EARLIER, "started_at": EARLIER},
     "completed": {"arrived_at": EARLIER, "started_at": EARLIER, "completed_at": EARLIER},
     "no_show": {},
+    "left": {"arrived_at": EARLIER, "left_at": EARLIER},
     "cancelled": {"cancelled_at": EARLIER, "cancelled_by": "patient", "cancel_reason": "Ill"},
 }
 
@@ -113,8 +114,9 @@ def test_detail_offers_only_allowed_actions(in_admin, isolated):
         ("booked", TOMORROW, []),
         ("booked", RUNNING, ["Arrived", "Start", "No-show"]),
         ("booked", YESTERDAY, ["Attended", "No-show"]),
-        ("arrived", EARLIER, ["Start", "Attended"]),
-        ("arrived", RUNNING, ["Start"]),
+        ("arrived", EARLIER, ["Start", "Attended", "Left unseen"]),
+        ("arrived", RUNNING, ["Start", "Left unseen"]),
+        ("left", RUNNING, []),
         ("in_consultation", EARLIER, ["Done"]),
         ("completed", EARLIER, []),
         ("no_show", EARLIER, ["Arrived"]),

@@ -35,6 +35,7 @@ def test_attendance_counts_no_shows_among_the_last_known_outcomes(maria, isolate
         (["completed"] * 6 + ["no_show"] * 3, 0, 6),
         (["no_show"] * 7, 6, 6),
         (["completed"] * 5 + ["no_show"] * 2, 1, 6),
+        (["left", "no_show", "left"], 1, 3),
         (["cancelled", "no_show", "cancelled", "completed"], 1, 2),
         (["booked", "arrived", "in_consultation", "no_show"], 1, 1),
     ]
@@ -81,6 +82,7 @@ def test_remark_names_what_stands_out():
     assert Attendance(2, 0, 6).remark == "Missed 2 of the last 6"
     assert Attendance(0, 1, 3).remark == "Cancelled late 1 of the last 3"
     assert Attendance(2, 1, 6).remark == "Missed 2, cancelled late 1 of the last 6"
+    assert Attendance(1, 0, 6, left_unseen=2).remark == "Missed 1, left unseen 2 of the last 6"
 
 
 def test_next_appointment_is_the_first_that_still_takes_place(maria):

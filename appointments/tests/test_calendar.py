@@ -13,6 +13,7 @@ from icalendar import Calendar
 from appointments.booking import actions
 from appointments.calendar_feed.ical import feed_of, feed_version
 from appointments.models import Appointment, CalendarFeed
+from appointments.statuses import Status
 from appointments.tests.booking_form import at
 from appointments.tests.factories import AppointmentFactory
 from clinic.accounts.roles import DOCTOR
@@ -104,7 +105,7 @@ def test_appointment_is_an_event(okafor, appointment):
 
 
 def test_feed_has_only_the_initials_of_the_patient(client, okafor, appointment, isolated):
-    for status in ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]:
+    for status in Status.values:
         with isolated(status=status):
             changed = fresh(appointment)
             changed.status, changed.cancelled_by, changed.cancel_reason = status, "patient", "Has to work"
@@ -125,6 +126,7 @@ def test_status_of_an_event_and_whether_it_takes_time(okafor, maria, isolated):
         ("in_consultation", "CONFIRMED", "OPAQUE", "M. S."),
         ("completed", "CONFIRMED", "OPAQUE", "M. S."),
         ("no_show", "CONFIRMED", "TRANSPARENT", "No-show: M. S."),
+        ("left", "CONFIRMED", "TRANSPARENT", "Left unseen: M. S."),
         ("cancelled", "CANCELLED", "TRANSPARENT", "Cancelled: M. S."),
     ]
     for status, event_status, transparency, summary in cases:

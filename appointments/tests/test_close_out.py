@@ -11,6 +11,7 @@ from appointments.booking import actions
 from appointments.close_out import pending
 from appointments.close_out.pending import close_out_for, unrecorded_count
 from appointments.models import Appointment
+from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
 from clinic.tests.factories import UserFactory
@@ -60,7 +61,7 @@ def buttons(response, appointment):
 
 @pytest.mark.both_databases
 def test_appointment_without_an_outcome_is_still_open(isolated):
-    for status in ["booked", "arrived", "in_consultation", "completed", "no_show", "cancelled"]:
+    for status in Status.values:
         with isolated(status=status):
             appointment = create_appointment(status=status)
 
@@ -182,9 +183,10 @@ def test_page_shows_patient_phone_doctor_and_time(at_desk):
 
 
 def test_page_offers_only_allowed_outcomes(at_desk, isolated):
-    for status, keys in [("booked", {"d", "n"}), ("arrived", {"d"}), ("in_consultation", {"d"})]:
+    for status, keys in [("booked", {"d", "n"}), ("arrived", {"d", "l"}), ("in_consultation", {"d"})]:
         with isolated(status=status, keys=keys):
-            appointment = create_appointment(status=status)
+            arrived_at = None if status == "booked" else NOW - DAY
+            appointment = create_appointment(status=status, arrived_at=arrived_at)
 
             offered = buttons(at_desk.get(URL), appointment)
 
@@ -297,14 +299,14 @@ def closed(response):
 
 
 def test_page_without_open_appointments_shows_the_day_closed_with_counts(at_desk):
-    for hour, status in ((6, "completed"), (7, "completed"), (8, "no_show"), (15, "cancelled")):
+    for hour, status in ((6, "completed"), (7, "completed"), (8, "no_show"), (9, "left"), (15, "cancelled")):
         create_appointment(0, hour, status=status)
     create_appointment(1, status="no_show")
 
     page = closed(at_desk.get(URL))
 
     assert "Every past appointment has an outcome" in page
-    assert "Day closed: 2 completed, 1 no-show, 1 cancelled." in page
+    assert "Day closed: 2 completed, 1 no-show, 1 left unseen, 1 cancelled." in page
 
 
 def test_page_without_open_appointments_shows_the_number_to_come(at_desk):

@@ -17,6 +17,7 @@ from appointments.models import Appointment
 from appointments.schedule.day import TABS, day_view
 from appointments.statuses import Status
 from appointments.tests.factories import AppointmentFactory
+from appointments.waiting_time import STEPS_TEXT
 from clinic.tests.factories import UserFactory
 from clinic.tests.kit import at, elements
 from doctors.tests.factories import DoctorFactory
@@ -34,10 +35,12 @@ STAMPS = {
         "started_at": at(8, day=24),
         "completed_at": at(8, day=24),
     },
+    "left": {"arrived_at": at(8, day=24), "left_at": at(8, day=24)},
     "cancelled": {"cancelled_by": "patient", "cancel_reason": "Ill"},
 }
 
 
+WITH_BUTTONS = ["booked", "arrived", "in_consultation", "completed", "no_show", "left"]
 EARLIER, RUNNING, LATER = at(8), at(8, 45), at(10)
 
 
@@ -65,7 +68,7 @@ def buttons(response):
     return parser.found
 
 
-LABELS = {"arrive": "Arrived", "start": "Start", "complete": "Done", "attended": "Attended", "no-show": "No-show"}
+LABELS = {action.path.removesuffix("/"): action.label for action in ACTIONS}
 
 
 def offered(response):
@@ -103,19 +106,20 @@ RECEPTION = {
     ("booked", EARLIER): ["Arrived", "Attended", "No-show"],
     ("booked", RUNNING): ["Arrived", "No-show"],
     ("booked", LATER): ["Arrived"],
-    ("arrived", EARLIER): ["Attended", "Undo"],
-    ("arrived", RUNNING): ["Undo"],
+    ("arrived", EARLIER): ["Attended", "Left unseen", "Undo"],
+    ("arrived", RUNNING): ["Left unseen", "Undo"],
     ("in_consultation", RUNNING): [],
     ("completed", EARLIER): [],
     ("no_show", EARLIER): ["Arrived", "Undo"],
     ("no_show", RUNNING): ["Arrived", "Undo"],
+    ("left", RUNNING): ["Undo"],
     ("cancelled", EARLIER): [],
     ("cancelled", LATER): ["Undo"],
 }
 OWN_DOCTOR = {
     ("booked", EARLIER): ["Arrived", "Start", "Attended", "No-show"],
     ("booked", LATER): ["Arrived", "Start"],
-    ("arrived", EARLIER): ["Start", "Attended", "Undo"],
+    ("arrived", EARLIER): ["Start", "Attended", "Left unseen", "Undo"],
     ("in_consultation", RUNNING): ["Done", "Undo"],
     ("completed", EARLIER): ["Undo"],
     ("cancelled", LATER): [],
@@ -207,16 +211,18 @@ def test_administrator_has_all_buttons(administrator, okafor):
 
     assert [(block.status, labels_of(block), block.buttons.can_change) for block in listed] == [
         ("booked", ["Arrived", "Start"], True),
-        ("arrived", ["Start", "Undo"], True),
+        ("arrived", ["Start", "Left unseen", "Undo"], True),
         ("in_consultation", ["Done", "Undo"], False),
         ("completed", ["Undo"], False),
         ("no_show", ["Arrived", "Undo"], False),
+        ("left", ["Undo"], False),
         ("cancelled", ["Undo"], False),
     ]
 
 
 def test_appointment_of_yesterday_can_only_be_closed_out(at_desk, okafor, isolated):
-    cases = [("booked", ["Attended", "No-show"]), ("arrived", ["Attended", "Undo"]), ("no_show", ["Undo"])]
+    cases = [("booked", ["Attended", "No-show"]), ("no_show", ["Undo"])]
+    cases += [("arrived", ["Attended", "Left unseen", "Undo"]), ("left", [])]
     for status, labels in cases:
         with isolated(status=status, labels=labels):
             create_appointment(okafor, status, at(10, day=23))
@@ -234,10 +240,10 @@ def test_every_button_changes_the_status_and_returns_to_the_day(client, administ
     for layout in LAYOUTS:
         with isolated(layout=layout):
             client.force_login(administrator)
-            for hour, status in enumerate(["booked", "arrived", "in_consultation", "completed", "no_show"], start=2):
+            for hour, status in enumerate(WITH_BUTTONS, start=2):
                 create_appointment(okafor, status, at(hour))
             urls = list(offered(client.get(layout)))
-            assert len(urls) == 12
+            assert len(urls) == 14
             before = {appointment.pk: appointment.status for appointment in Appointment.objects.all()}
 
             for url in urls:
@@ -300,14 +306,24 @@ def test_buttons_are_decided_by_the_rules(okafor, monkeypatch):
 
 def minutes(user, day=dt.date(2026, 11, 24), **values):
     (block,) = day_view(day, user=user, **values).listed
-    return block.remarks.minutes_waiting, block.remarks.minutes_late
+    waiting = block.remarks.waiting
+    return waiting and waiting.minutes, block.remarks.minutes_late
 
 
 def test_waiting_time_counts_from_arrival(receptionist, okafor, isolated):
-    cases = [(at(9), 0), (at(8, 59), 1), (at(8, 20), 40), (at(9) - dt.timedelta(seconds=90), 1), (at(9, 1), None)]
+    cases = [(at(9), 0), (at(8, 59), 1), (at(8, 46), 14), (at(9) - dt.timedelta(seconds=90), 1), (at(9, 1), None)]
     for arrived_at, waiting in cases:
         with isolated(arrived_at=arrived_at, waiting=waiting):
-            create_appointment(okafor, "arrived", at(10), arrived_at=arrived_at)
+            create_appointment(okafor, "arrived", at(8, 40), arrived_at=arrived_at)
+
+            assert minutes(receptionist) == (waiting, None)
+
+
+def test_patient_who_comes_early_waits_from_the_appointed_time(receptionist, okafor, isolated):
+    cases = [(at(8, 59), 1), (at(9), 0), (at(9, 1), -1), (at(8, 46), 14), (at(10), -60)]
+    for start_time, waiting in cases:
+        with isolated(start_time=start_time, waiting=waiting):
+            create_appointment(okafor, "arrived", start_time, arrived_at=at(8, 20))
 
             assert minutes(receptionist) == (waiting, None)
 
@@ -322,7 +338,7 @@ def test_patient_is_late_until_the_appointment_is_over(receptionist, okafor, iso
 
 
 def test_other_statuses_are_neither_waiting_nor_late(receptionist, okafor, isolated):
-    for status in ["in_consultation", "completed", "no_show", "cancelled"]:
+    for status in ["in_consultation", "completed", "no_show", "left", "cancelled"]:
         with isolated(status=status):
             create_appointment(okafor, status, RUNNING)
 
@@ -340,13 +356,14 @@ def test_other_days_show_no_waiting_or_late_minutes(receptionist, okafor, isolat
 def test_page_shows_waiting_and_late_minutes(at_desk, okafor, isolated):
     for layout in LAYOUTS:
         with isolated(layout=layout):
-            create_appointment(okafor, "arrived", at(10), arrived_at=at(8, 20))
+            create_appointment(okafor, "arrived", at(8, 10), arrived_at=at(8, 48))
             create_appointment(okafor, "booked", at(8, 45))
             create_appointment(DoctorFactory(), "booked", at(9))
 
             page = at_desk.get(layout).content.decode()
 
-            assert page.count("waiting 40 min") == 1
+            assert page.count('<span class="since" data-waiting="12">waiting 12 min</span>') == 1
+            assert page.count(f'data-waiting-steps="{STEPS_TEXT}"') == 1
             assert page.count("late 15 min") == 1
             assert "late 0 min" not in page
 

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.usefixtures("db", "now")
 
 EXPORT = "/appointments/export/"
 DAY = "2026-11-24"
-OPEN = ["Date", "Start", "End", "Minutes", "Starts at", "Ends at", "Doctor", "Specialization", "Status", "Patient"]
+OPEN = ["Date", "Start", "End", "Minutes", "Starts at", "Ends at", "Doctor", "Specialization", "Status"]
+OPEN += ["Walk-in", "Patient"]
 OF_PATIENTS = ["Date of birth", "Phone number", "E-mail", "Reason", "Notes"]
 
 
@@ -68,6 +69,7 @@ def test_administrator_gets_the_patient_reason_and_notes(in_admin, appointment):
         "Dr Ana Ferreira",
         "Cardiology",
         "Booked",
+        "no",
         "Maria Santos",
         "1984-03-09",
         "'+351 912 345 678",
@@ -97,8 +99,8 @@ def test_manager_gets_only_the_initials_of_the_patient(at_manager, appointment, 
 def test_workbook_has_typed_cells_and_no_formulas(in_admin, appointment):
     _header, row = read_xlsx(exported(in_admin, **{"as": "xlsx"}))
 
-    assert row[13].value == "=HYPERLINK(1)"
-    assert [cell.data_type for cell in row] == ["d", "d", "d", "n", *"ssssss", "d", *"ssss"]
+    assert row[14].value == "=HYPERLINK(1)"
+    assert [cell.data_type for cell in row] == ["d", "d", "d", "n", *"sssssss", "d", *"ssss"]
     assert (row[0].value.date(), row[1].value, row[3].value) == (dt.date(2026, 11, 24), dt.time(10, 15), 45)
 
 
@@ -108,7 +110,18 @@ def test_workbook_accepts_texts_with_control_characters(in_admin, appointment):
 
     _header, row = read_xlsx(exported(in_admin, **{"as": "xlsx"}))
 
-    assert row[14].value == "ab"
+    assert row[15].value == "ab"
+
+
+def test_walk_ins_and_patients_who_left_are_told_apart(in_admin):
+    arrived_at = utc(24, 10)
+    AppointmentFactory(start_time=utc(24, 10), is_walk_in=True, status="left", arrived_at=arrived_at)
+    AppointmentFactory(start_time=utc(24, 11), status="no_show")
+
+    header, *rows = read_csv(exported(in_admin))
+
+    status, walk_in = header.index("Status"), header.index("Walk-in")
+    assert [(row[status], row[walk_in]) for row in rows] == [("Left unseen", "yes"), ("No-show", "no")]
 
 
 @pytest.mark.both_databases

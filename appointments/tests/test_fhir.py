@@ -158,6 +158,7 @@ STATUSES = [
     ("in_consultation", "checked-in"),
     ("completed", "fulfilled"),
     ("no_show", "noshow"),
+    ("left", "cancelled"),
     ("cancelled", "cancelled"),
 ]
 
@@ -179,7 +180,7 @@ def test_status_is_mapped(fhir, appointment, isolated):
 
             assert resource["status"] == theirs
             assert ("slot" in resource) == (ours in BLOCKING)
-            assert ("cancelationReason" in resource) == (ours == "cancelled")
+            assert ("cancelationReason" in resource) == (theirs == "cancelled")
             assert ids(response) == [here.pk]
 
 

@@ -192,6 +192,16 @@ def test_appointments_without_an_outcome_are_read_by_their_status(closed_diaries
     assert step.index == "appointment_status_start", step
 
 
+def test_waiting_patients_are_read_by_their_status_and_then_their_names_by_id(closed_diaries):
+    at = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
+    waiting = Appointment.objects.waiting(at=at).select_related("patient", "doctor")
+
+    steps = plans.steps_of(waiting)
+
+    assert "appointment_status_start" in steps[0].text, steps
+    assert all(step.is_by_index and step.is_bounded for step in steps), steps
+
+
 def test_poll_of_an_open_day_reads_the_versions_of_its_date_only(db):
     doctors = DoctorFactory.create_batch(10)
     days = [DAY + number * dt.timedelta(days=1) for number in range(300)]

@@ -473,9 +473,29 @@ def test_deployment_of_the_version_before_can_still_book(patient, doctor):
     assert not Appointment.objects.get().is_imported
 
 
+@pytest.mark.django_db(transaction=True)
+def test_upgrade_adds_the_status_left_and_keeps_what_is_booked():
+    call_command("migrate", "appointments", "0013", verbosity=0)
+    doctor, patient = DoctorFactory(), PatientFactory()
+    _insert_without_mark(doctor, patient)
+    with connection.cursor() as cursor, pytest.raises(IntegrityError), transaction.atomic():
+        cursor.execute(f"UPDATE {TABLE} SET status = 'left'")
+
+    call_command("migrate", verbosity=0)
+
+    appointment = Appointment.objects.get()
+    assert (appointment.status, appointment.is_walk_in, appointment.left_at) == ("booked", False, None)
+    update(appointment, status="left")
+    with pytest.raises(IntegrityError):
+        update(appointment, status="asleep")
+    assert missing_triggers(connection) == []
+    insert(doctor, patient)
+
+
 def _insert_without_mark(doctor, patient):
     """Insert an appointment as the portal did before there was the mark."""
-    columns = [field for field in Appointment._meta.concrete_fields if field.name not in ("id", "is_imported")]
+    later = {"id", "is_imported", "is_walk_in", "left_at"}
+    columns = [field for field in Appointment._meta.concrete_fields if field.name not in later]
     row = Appointment(
         doctor=doctor,
         patient=patient,

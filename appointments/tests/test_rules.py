@@ -385,6 +385,7 @@ ALLOWED = {
     ("booked", "cancelled"),
     ("arrived", "in_consultation"),
     ("arrived", "completed"),
+    ("arrived", "left"),
     ("arrived", "cancelled"),
     ("arrived", "booked"),
     ("in_consultation", "completed"),
@@ -392,12 +393,13 @@ ALLOWED = {
     ("completed", "in_consultation"),
     ("no_show", "arrived"),
     ("no_show", "booked"),
+    ("left", "arrived"),
     ("cancelled", "booked"),
 }
 PAIRS = [(old.value, new.value) for old, new in itertools.product(Status, Status)]
 END = START + dt.timedelta(minutes=30)
-SEEN = Stamped(arrived=True, started=True, completed=True)
-SEEN_STAMPS = {"arrived_at": START, "started_at": START, "completed_at": END}
+SEEN = Stamped(arrived=True, started=True, completed=True, left=True)
+SEEN_STAMPS = {"arrived_at": START, "started_at": START, "completed_at": END, "left_at": END}
 
 
 def code_of_transition(old, new, *, start_time=START, at, stamped=SEEN):
@@ -416,13 +418,14 @@ def test_statuses_match_the_design():
         "in_consultation",
         "completed",
         "no_show",
+        "left",
         "cancelled",
     ]
     assert {status.value for status in BLOCKING} == {"booked", "arrived", "in_consultation", "completed"}
     assert {status.value for status in OPEN} == {"booked", "arrived", "in_consultation"}
 
 
-STAMPED = [Stamped(*each) for each in itertools.product((False, True), repeat=3)]
+STAMPED = [Stamped(*each) for each in itertools.product((False, True), repeat=4)]
 
 
 def test_undo_never_advances_the_status(subtests):
@@ -451,6 +454,7 @@ def test_undo_of_any_other_status_ignores_timestamps(subtests):
         ("arrived", "booked"),
         ("in_consultation", "arrived"),
         ("no_show", "booked"),
+        ("left", "arrived"),
         ("cancelled", "booked"),
     ]
     for status, back in status_cases:
@@ -495,6 +499,7 @@ ON_ITS_DAY = [
     ("booked", "in_consultation"),
     ("no_show", "arrived"),
     ("completed", "in_consultation"),
+    ("left", "arrived"),
 ]
 
 
@@ -558,6 +563,12 @@ def test_transition_back_after_close_out_is_allowed_on_any_day(subtests):
     for stamped, back in cases:
         with subtests.test(stamped=stamped, back=back):
             assert code_of_transition("completed", back, at=END + 7 * DAY, stamped=stamped) is None
+
+
+def test_patient_recorded_as_left_on_a_later_day_can_be_brought_back_on_any_day():
+    stamped = Stamped(arrived=True)
+
+    assert code_of_transition("left", "arrived", at=END + 7 * DAY, stamped=stamped) is None
 
 
 def test_undo_of_completed_consultation_is_to_in_consultation_only(subtests):

@@ -10,12 +10,13 @@ from django.core.exceptions import ValidationError
 from appointments.availability.search import SlotSearch, slot_query
 from appointments.booking import actions
 from appointments.booking.walk_in import walk_in
+from appointments.detail.history import history_of
 from appointments.models import Appointment
 from appointments.tests.booking_form import BOOK, KEY, form_values
 from appointments.tests.booking_form import at as instant
 from appointments.tests.factories import AppointmentFactory
 from clinic.models import AuditEntry
-from clinic.tests.kit import button_values, codes_at, codes_in
+from clinic.tests.kit import button_values, codes_at, codes_in, fresh
 from doctors.models import Doctor
 from doctors.tests.factories import DoctorFactory
 from patients.models import Patient
@@ -42,6 +43,24 @@ def test_walk_in_books_the_next_free_time_and_marks_arrival(at_desk, receptionis
     assert (appointment.status, appointment.arrived_at) == ("arrived", at(9))
     assert (appointment.reason, appointment.notes) == ("Sore knee", "Wants the ground floor")
     assert {entry.actor for entry in AuditEntry.objects.get_for_object(appointment)} == {receptionist}
+
+
+def test_walk_in_is_remembered_even_after_a_move(at_desk, receptionist, sent, okafor):
+    at_desk.post(BOOK, sent)
+    walk_in = Appointment.objects.get()
+
+    actions.move(walk_in, doctor=okafor, start_time=at(11), duration_minutes=30, by=receptionist)
+
+    assert fresh(walk_in).is_walk_in
+    assert [entry.what for entry in history_of(walk_in, user=receptionist)][-1] == ["Booked as a walk-in"]
+
+
+def test_appointment_booked_for_a_time_is_no_walk_in(at_desk, receptionist, form_data):
+    at_desk.post(BOOK, form_data)
+
+    booked = Appointment.objects.get()
+    assert not booked.is_walk_in
+    assert [entry.what for entry in history_of(booked, user=receptionist)] == [["Booked"]]
 
 
 def test_walk_in_message_shows_the_booking(at_desk, sent):

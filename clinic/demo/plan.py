@@ -15,12 +15,13 @@ DAYS_EACH_WAY = 21
 DAYS_FULLY_BOOKED_AHEAD = 2
 MIN_DEMAND = 0.45  # at the far end of the diaries, as a share of that of today
 
-FATES = {Status.COMPLETED: 85, Status.NO_SHOW: 8, Status.CANCELLED: 7}  # of a hundred appointments
+FATES = {Status.COMPLETED: 83, Status.NO_SHOW: 8, Status.LEFT: 2, Status.CANCELLED: 7}  # of a hundred appointments
 REBOOKED = 0.4  # of the cancelled appointments: somebody else has the time
 FORGOTTEN = (Status.BOOKED, Status.ARRIVED)  # what two appointments of the last working day were left as
 NO_SHOW_AFTER = dt.timedelta(minutes=20)
 FOLLOW_UP = 0.4  # of the appointments of patients whom the doctor knows
 WITH_NOTES = 0.05
+WALK_INS = 0.05  # of the appointments that were attended
 
 CANCEL_REASONS = {
     CancelledBy.PATIENT: ("Cannot get off work", "Feels better", "Ill at home", "Travelling", "Found an earlier date"),
@@ -67,9 +68,11 @@ class PlannedAppointment:
     arrived_at: dt.datetime | None = None
     started_at: dt.datetime | None = None
     completed_at: dt.datetime | None = None
+    left_at: dt.datetime | None = None
     cancelled_at: dt.datetime | None = None
     cancelled_by: str = ""
     cancel_reason: str = ""
+    is_walk_in: bool = False
 
 
 class Plan(NamedTuple):
@@ -219,6 +222,8 @@ class _Planner:
             return self._cancelled(appointment)
         if fate == Status.NO_SHOW:
             return replace(appointment, status=Status.NO_SHOW)
+        if fate == Status.LEFT:
+            return self._left(appointment)
         return self._attended(appointment, doctor_free_at=doctor_free_at)
 
     def _cancelled(self, appointment: PlannedAppointment) -> PlannedAppointment:
@@ -248,6 +253,17 @@ class _Planner:
             arrived_at=arrived_at,
             started_at=started_at,
             completed_at=completed_at,
+            is_walk_in=self.rng.random() < WALK_INS,
+        )
+
+    def _left(self, appointment: PlannedAppointment) -> PlannedAppointment:
+        """Set arrival and when the patient gave up waiting."""
+        arrived_at = appointment.start_time + self._minutes(-15, 3)
+        return replace(
+            appointment,
+            status=Status.LEFT,
+            arrived_at=arrived_at,
+            left_at=max(arrived_at, appointment.start_time) + self._minutes(25, 70),
         )
 
     def _minutes(self, fewest: int, most: int) -> dt.timedelta:
@@ -255,7 +271,10 @@ class _Planner:
 
 
 def _with_some_forgotten(appointments: list[PlannedAppointment], *, today: dt.date) -> list[PlannedAppointment]:
-    """Leave three completed appointments open for the close-out page: two of the last working day, one of today."""
+    """Leave three completed appointments open for the close-out page: two of the last working day, one of today.
+
+    Another of today becomes one whose patient left unseen, so that there is one at any hour.
+    """
     completed: dict[dt.date, dict[int, list[int]]] = {}
     for number, appointment in enumerate(appointments):
         day = clinic_time.local_date(appointment.start_time)
@@ -265,14 +284,21 @@ def _with_some_forgotten(appointments: list[PlannedAppointment], *, today: dt.da
     if earlier := max((day for day in completed if day < today), default=None):
         for status, of_doctor in zip(FORGOTTEN, completed[earlier].values(), strict=False):
             forgotten[of_doctor[-1]] = _left_as(status, appointments[of_doctor[-1]])
-    for of_doctor in list(completed.get(today, {}).values())[:1]:
-        forgotten[of_doctor[0]] = _left_as(Status.BOOKED, appointments[of_doctor[0]])
+    of_today = [numbers[0] for numbers in completed.get(today, {}).values()]
+    for number in of_today[:1]:
+        forgotten[number] = _left_as(Status.BOOKED, appointments[number])
+    for number in of_today[1:2]:
+        left_at = appointments[number].completed_at
+        forgotten[number] = replace(_left_as(Status.ARRIVED, appointments[number]), status=Status.LEFT, left_at=left_at)
     return forgotten
 
 
 def _left_as(status: Status, appointment: PlannedAppointment) -> PlannedAppointment:
     arrived_at = appointment.arrived_at if status == Status.ARRIVED else None
-    return replace(appointment, status=status, arrived_at=arrived_at, started_at=None, completed_at=None)
+    is_walk_in = appointment.is_walk_in and arrived_at is not None
+    return replace(
+        appointment, status=status, arrived_at=arrived_at, started_at=None, completed_at=None, is_walk_in=is_walk_in
+    )
 
 
 def _suits(doctor: DemoDoctor, patient: DemoPatient, *, today: dt.date) -> bool:
@@ -290,15 +316,24 @@ def known_at(appointment: PlannedAppointment, at: dt.datetime) -> PlannedAppoint
         return (
             appointment if appointment.start_time + NO_SHOW_AFTER <= at else replace(appointment, status=Status.BOOKED)
         )
-    arrived_at, started_at, completed_at = (
+    arrived_at, started_at, completed_at, left_at = (
         stamp if stamp is not None and stamp <= at else None
-        for stamp in (appointment.arrived_at, appointment.started_at, appointment.completed_at)
+        for stamp in (appointment.arrived_at, appointment.started_at, appointment.completed_at, appointment.left_at)
     )
     status = Status.BOOKED
     for stamp, reached in (
         (arrived_at, Status.ARRIVED),
         (started_at, Status.IN_CONSULTATION),
         (completed_at, Status.COMPLETED),
+        (left_at, Status.LEFT),
     ):
         status = reached if stamp else status
-    return replace(appointment, status=status, arrived_at=arrived_at, started_at=started_at, completed_at=completed_at)
+    return replace(
+        appointment,
+        status=status,
+        arrived_at=arrived_at,
+        started_at=started_at,
+        completed_at=completed_at,
+        left_at=left_at,
+        is_walk_in=appointment.is_walk_in and arrived_at is not None,  # nobody walks in before arriving
+    )

@@ -99,6 +99,7 @@ TABLE = {
     "appointments:schedule_pack": page("/schedule/pack/", get=STAFF),
     "appointments:doctor_week_now": page("/doctors/{doctor}/week/", get=STAFF),
     "appointments:doctor_week": page("/doctors/{doctor}/week/2026-11-24/", get=STAFF),
+    "appointments:waiting_room": page("/waiting/", get=STAFF),
     "appointments:calendar_feed_edit": page(
         "/doctors/{doctor}/calendar/", get={ADMINISTRATOR, DOCTOR}, post={ADMINISTRATOR, DOCTOR}
     ),
@@ -129,6 +130,7 @@ TABLE = {
     "appointments:appointment_cancel": page("/appointments/{appointment}/cancel/", get=DESK, post=DESK),
     "appointments:appointment_arrive": page("/appointments/{appointment}/arrive/", post={*DESK, DOCTOR}),
     "appointments:appointment_no_show": page("/appointments/{appointment}/no-show/", post={*DESK, DOCTOR}),
+    "appointments:appointment_left": page("/appointments/{appointment}/left/", post={*DESK, DOCTOR}),
     "appointments:appointment_start": page("/appointments/{appointment}/start/", post={ADMINISTRATOR, DOCTOR}),
     "appointments:appointment_complete": page("/appointments/{appointment}/complete/", post={ADMINISTRATOR, DOCTOR}),
     "appointments:appointment_attended": page("/appointments/{appointment}/attended/", post={*DESK, DOCTOR}),
@@ -161,6 +163,7 @@ TABLE = {
     "api:appointment_cancel": call("/api/appointments/{appointment}/cancel", post=DESK),
     "api:appointment_arrive": call("/api/appointments/{appointment}/arrive", post={*DESK, DOCTOR}),
     "api:appointment_no_show": call("/api/appointments/{appointment}/no-show", post={*DESK, DOCTOR}),
+    "api:appointment_left": call("/api/appointments/{appointment}/left", post={*DESK, DOCTOR}),
     "api:appointment_start": call("/api/appointments/{appointment}/start", post={ADMINISTRATOR, DOCTOR}),
     "api:appointment_complete": call("/api/appointments/{appointment}/complete", post={ADMINISTRATOR, DOCTOR}),
     "api_unknown": call("/api/nowhere/at/all", **dict.fromkeys(set(METHODS) - {"CONNECT", "BREW"}, EVERYBODY)),

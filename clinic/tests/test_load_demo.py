@@ -152,9 +152,18 @@ def test_plan_of_past_days_has_outcomes_except_forgotten_ones():
         status: count / len(past) for status, count in Counter(appointment.status for appointment in past).items()
     }
 
-    assert shares.keys() == {Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED, Status.BOOKED, Status.ARRIVED}
+    assert shares.keys() == set(Status) - {Status.IN_CONSULTATION}
     assert 0.06 < shares[Status.NO_SHOW] < 0.1
+    assert 0.01 < shares[Status.LEFT] < 0.03
     assert 0.05 < shares[Status.CANCELLED] < 0.1
+
+
+def test_plan_of_today_has_patients_who_left_unseen_and_walk_ins_who_are_here():
+    today = [appointment for appointment in plan_at(NOW).appointments if local_day(appointment) == NOW.date()]
+
+    assert any(appointment.status == Status.LEFT for appointment in today)
+    assert any(appointment.is_walk_in for appointment in plan_at(NOW).appointments)
+    assert all(each.arrived_at for each in plan_at(NOW).appointments if each.is_walk_in)
 
 
 def test_plan_of_future_days_is_booked_or_cancelled():
@@ -178,9 +187,10 @@ def test_plan_sets_timestamps_by_status_and_none_in_the_future():
         Status.IN_CONSULTATION: ("arrived_at", "started_at"),
         Status.COMPLETED: ("arrived_at", "started_at", "completed_at"),
         Status.NO_SHOW: (),
+        Status.LEFT: ("arrived_at", "left_at"),
         Status.CANCELLED: ("cancelled_at",),
     }
-    names = ("arrived_at", "started_at", "completed_at", "cancelled_at")
+    names = ("arrived_at", "started_at", "completed_at", "left_at", "cancelled_at")
     planned = [(at, appointment) for at in INSTANTS for appointment in plan_at(at).appointments]
 
     for at, appointment in planned:

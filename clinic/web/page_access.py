@@ -57,6 +57,7 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:schedule_print_next": {"GET": ("appointments.view_schedule",)},
     "appointments:doctor_week_now": {"GET": ("appointments.view_schedule",)},
     "appointments:doctor_week": {"GET": ("appointments.view_schedule",)},
+    "appointments:waiting_room": {"GET": ("appointments.view_schedule",)},
     "appointments:calendar_feed_edit": {"GET": _FEED, "POST": _FEED},
     # Calendar programs cannot log in: the URL itself is the key.
     "appointments:calendar_feed": {"GET": PUBLIC},
@@ -75,6 +76,7 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "appointments:appointment_cancel": {"GET": _CHANGE, "POST": _CHANGE},
     "appointments:appointment_arrive": {"POST": _ARRIVE},
     "appointments:appointment_no_show": {"POST": _ARRIVE},
+    "appointments:appointment_left": {"POST": _ARRIVE},
     "appointments:appointment_start": {"POST": _TREAT},
     "appointments:appointment_complete": {"POST": _TREAT},
     "appointments:appointment_attended": {"POST": _ARRIVE},
@@ -120,6 +122,7 @@ PAGES: dict[str, dict[str, Permissions]] = {
     "api:appointment_start": {"POST": _TREAT},
     "api:appointment_complete": {"POST": _TREAT},
     "api:appointment_no_show": {"POST": _ARRIVE},
+    "api:appointment_left": {"POST": _ARRIVE},
     # Always 404, for everyone and every method.
     "api_unknown": dict.fromkeys(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"), PUBLIC),
     # These describe the FHIR API or answer 404, and reveal no record.

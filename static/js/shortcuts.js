@@ -1,7 +1,7 @@
 // Single-key shortcuts. `data-key` names the key of a button, link or field of the page; `data-own-key` the key of one
 // inside the row or block (`data-keys`) that has the focus, which comes first.
 
-const APPOINTMENT_KEYS = ["a", "s", "d", "n"];
+const APPOINTMENT_KEYS = ["a", "s", "d", "n", "l"];
 const keysDialog = document.getElementById("keys");
 const singleKeys = document.getElementById("single-keys");
 

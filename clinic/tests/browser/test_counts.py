@@ -193,6 +193,14 @@ def test_when_is_my_appointment(desk, clinic, hands):
     assert hands.clicks == clicks_of("“When is my appointment?”")
 
 
+def test_how_long_has_he_waited(desk, clinic, hands):
+    desk.goto("/")
+
+    expect(block(desk, clinic.arrived)).to_contain_text(re.compile(r"waiting [01] min"))
+    assert hands.clicks == clicks_of("“How long has he waited?”")
+    assert hands.keys == keys_of("“How long has he waited?”")
+
+
 def test_print_the_next_working_day(desk, clinic, hands):
     desk.add_init_script(
         "window.print = () => { document.body.dataset.printed = (document.body.dataset.printed ?? '') + 'x'; };"

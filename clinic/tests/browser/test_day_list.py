@@ -272,16 +272,6 @@ def test_ones_own_action_unticks_its_row(desk, clinic):
     expect(tick(desk, clinic.due)).to_be_checked()
 
 
-def test_reloaded_page_ticks_no_other_row(desk, clinic, receptionist):
-    desk.goto(LIST)
-    tick(desk, clinic.booked).check()
-    actions.mark_arrived(clinic.later, by=receptionist)
-
-    desk.reload()
-
-    expect(desk.locator("#day-list :checked")).to_have_count(0)
-
-
 def test_focus_moves_to_the_next_row_when_an_arrived_one_leaves_its_group(desk, clinic):
     desk.goto(LIST)
     row(desk, clinic.booked).locator(".open").focus()

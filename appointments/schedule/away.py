@@ -6,11 +6,10 @@ from typing import NamedTuple
 
 from django.utils.formats import date_format
 
-from appointments.availability.search import LOOK_AHEAD_DAYS
 from appointments.schedule.columns import Column
 from clinic.core import clinic_time
 from doctors.availability import Why
-from doctors.availability_loader import load_availability
+from doctors.availability_loader import LOOK_AHEAD_DAYS, load_availability
 
 
 class AwayLine(NamedTuple):

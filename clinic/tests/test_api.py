@@ -428,8 +428,8 @@ def test_records_have_only_the_listed_fields(api, patient, doctor):
         f"/patients/{patient.pk}": "id first_name last_name email phone_number date_of_birth created_at updated_at",
         f"/doctors/{doctor.pk}": "id full_name specialization is_active usual_minutes gap_minutes created_at",
         f"/appointments/{appointment.pk}": "id patient_id doctor_id start_time duration_minutes end_time status reason "
-        "notes outside_hours_reason arrived_at started_at completed_at cancelled_at cancelled_by cancel_reason "
-        "created_at updated_at",
+        "notes outside_hours_reason arrived_at started_at completed_at left_at cancelled_at cancelled_by cancel_reason "
+        "is_walk_in created_at updated_at",
     }
 
     assert {path: set(api.get(path).json()) for path in listed} == {

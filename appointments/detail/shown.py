@@ -15,6 +15,7 @@ from appointments.models import Appointment
 from appointments.navigation import appointment_url, panel_url
 from appointments.permissions import rights_to
 from appointments.statuses import Status
+from appointments.waiting_time import Waiting, waiting_of
 from clinic.core import clinic_time
 from clinic.core.clinic_time import HOUR
 from clinic.core.phone_numbers import tel_url
@@ -41,6 +42,7 @@ def appointment_context(
         "appointment": appointment,
         "tel_url": tel_url(appointment.patient.phone_number),
         "starts_in": _minutes_until_start(appointment, at=now),
+        "waiting": _waiting(appointment, at=now),
         "patient_age": appointment.patient.age_on(clinic_time.local_date(appointment.start_time)),
         "origin_url": origin,
         "schedule_url": appointment_url(appointment, origin_url=origin),
@@ -56,6 +58,14 @@ def appointment_context(
         "is_stale": form.is_bound and form.has_error(NON_FIELD_ERRORS, "stale"),
         "may_edit": "change" in rights and appointment.patient.anonymised_at is None,
     }
+
+
+def _waiting(appointment: Appointment, *, at: dt.datetime) -> Waiting | None:
+    """Return how long a patient of today has waited; None for others."""
+    is_today = clinic_time.local_date(appointment.start_time) == clinic_time.today(at=at)
+    if appointment.status != Status.ARRIVED or not is_today:
+        return None
+    return waiting_of(appointment.arrived_at, appointment.start_time, at=at)
 
 
 def _minutes_until_start(appointment: Appointment, *, at: dt.datetime) -> int | None:

@@ -792,7 +792,7 @@ def test_arrows_move_through_the_grid(desk, clinic):
     desk.keyboard.press("ArrowLeft")
     desk.keyboard.press("Enter")
 
-    expect(desk).to_have_url(re.compile(r"/appointments/\d+/$"))
+    expect(desk).to_have_url(re.compile(r"\?open=\d+$"))
 
 
 def test_whole_appointment_by_keys(doctors_page, clinic):

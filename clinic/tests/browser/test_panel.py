@@ -233,11 +233,10 @@ def test_panel_is_accessible_in_every_window(open_page, receptionist, clinic, wi
 
 
 def test_three_patients_arrive_while_nothing_moves(desk, clinic):
-    actions.move(clinic.later, doctor=clinic.doctors.okafor, start_time=at("11:30"), duration_minutes=30, by=None)
     desk.goto("/schedule/2026-11-24/")
     desk.evaluate(WATCH_SHIFTS)
 
-    for appointment in (clinic.overdue, clinic.due, clinic.booked):
+    for appointment in (clinic.due, clinic.booked, clinic.later):
         block(desk, appointment).get_by_role("button", name="Arrived").click()
         expect(block(desk, appointment)).to_have_class(re.compile("status-arrived"))
         expect(desk.locator("#messages")).to_contain_text("arrived")
@@ -310,6 +309,20 @@ def full_day(clinic):
     return doctor, booked
 
 
+def box_of(page, appointment):
+    """Return where a block is; while an answer replaces the schedule, it is nowhere for a moment."""
+    while (box := block(page, appointment).bounding_box()) is None:
+        page.wait_for_timeout(20)
+    return box
+
+
+def part_of(length, place):
+    """Return pixels from the start: a share of the length, pixels, or if negative, pixels from the end."""
+    if 0 < place < 1:
+        return length * place
+    return place if place > 0 else length + place
+
+
 def test_click_acts_only_on_the_patient_under_the_pointer(desk, full_day):
     doctor, booked = full_day
     asked = []
@@ -320,14 +333,15 @@ def test_click_acts_only_on_the_patient_under_the_pointer(desk, full_day):
     for appointment in booked:  # from top to bottom, as a hand moves down the column
         link(desk, appointment).click(position={"x": 20, "y": 6})
         expect(panel(desk)).to_have_attribute("data-appointment", str(appointment.pk))
-        for across, down in [(0.1, 0.2), (0.5, 0.5), (0.95, 0.3), (0.95, 0.6), (0.1, 0.7)]:
+        # Over the name, over the words in the middle, on the button at the right, and near the next appointment.
+        for across, down in [(12, 6), (0.5, 0.5), (-14, 14), (-14, -9), (12, -9)]:
             asked.clear()
-            box = block(desk, appointment).bounding_box()  # an open panel makes the column narrower
-            place = box["x"] + box["width"] * across, box["y"] + box["height"] * down
+            box = box_of(desk, appointment)
+            place = box["x"] + part_of(box["width"], across), box["y"] + part_of(box["height"], down)
             desk.mouse.move(*place, steps=3)
             desk.mouse.click(*place)
             desk.wait_for_timeout(150)
-            expect(desk.locator("#act.htmx-request, #appointment-panel.htmx-request")).to_have_count(0)
+            expect(desk.locator(".htmx-request")).to_have_count(0)
 
             assert set(asked) <= {str(appointment.pk)}, f"a click at {across}, {down} of {appointment.pk}"
             assert panel(desk).get_attribute("data-appointment") in (None, str(appointment.pk))

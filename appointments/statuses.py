@@ -41,7 +41,7 @@ MOVABLE = frozenset({Status.BOOKED, Status.ARRIVED})
 # The statuses in which it is still open how an appointment ends.
 OPEN = frozenset({Status.BOOKED, Status.ARRIVED, Status.IN_CONSULTATION})
 
-# The statuses that may follow each status; rules.py says when.
+# The statuses that may follow each status; transitions.py says when.
 FORWARD: dict[Status, frozenset[Status]] = {
     Status.BOOKED: frozenset(
         {Status.ARRIVED, Status.IN_CONSULTATION, Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED}

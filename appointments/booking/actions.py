@@ -16,7 +16,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from appointments import rules
+from appointments import rules, transitions
 from appointments.models import Appointment, DisplacedAppointment
 from appointments.statuses import Status
 from clinic.audit.actor import acting
@@ -264,7 +264,7 @@ def complete(appointment: Appointment, *, by: "User | None", version: int | None
 
     def change(current: Appointment) -> None:
         with at_field("status"):
-            rules.check_under_way(current.status)
+            transitions.check_under_way(current.status)
         current.status = Status.COMPLETED
         current.completed_at = timezone.now()
 
@@ -277,7 +277,7 @@ def record_attended(appointment: Appointment, *, by: "User | None", version: int
     def change(current: Appointment) -> None:
         _advance_status(current, Status.COMPLETED)
         with at_field("status"):
-            rules.check_over(current.end_time, at=timezone.now())
+            transitions.check_over(current.end_time, at=timezone.now())
 
     return _change(appointment, change, by=by, version=version)
 
@@ -314,7 +314,7 @@ def undo(appointment: Appointment, *, by: "User | None", version: int | None = N
 def _undo_status(current: Appointment) -> None:
     last = Status(current.status)
     with at_field("status"):
-        current.status = rules.status_before(last, current.stamped)
+        current.status = transitions.status_before(last, current.stamped)
     for name, blank in _CLEARED_BY_UNDO.get(last, {}).items():
         setattr(current, name, blank)
 
@@ -322,7 +322,7 @@ def _undo_status(current: Appointment) -> None:
 def _advance_status(current: Appointment, status: Status) -> None:
     """Set a status that follows; `clean()` cannot check this, because to it an undo is a change like any other."""
     with at_field("status"):
-        rules.check_forward(current.status, status)
+        transitions.check_forward(current.status, status)
     current.status = status
 
 

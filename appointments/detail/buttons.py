@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
 
-from appointments import rules
+from appointments import transitions
 from appointments.permissions import undo_asks_for
 from appointments.statuses import MOVABLE, Stamped, Status, undone
 
@@ -75,19 +75,19 @@ NO_BUTTONS = Buttons((), can_undo=False, can_change=False)
 
 def buttons_of(appointment: Appointment, rights: frozenset[str], *, at: dt.datetime) -> Buttons:
     """Return the buttons that the rules allow at `at`. Overlaps are not checked: an undo may still be refused."""
-    moment = rules.moment_of(appointment.start_time, appointment.end_time, at=at)
+    moment = transitions.moment_of(appointment.start_time, appointment.end_time, at=at)
     return buttons_in(appointment.status, appointment.stamped, moment, rights)
 
 
 # A day has hundreds of appointments, but few differ in what these depend on.
 @lru_cache(maxsize=1024)
-def buttons_in(status: str, stamped: Stamped, moment: rules.Moment, rights: frozenset[str]) -> Buttons:
+def buttons_in(status: str, stamped: Stamped, moment: transitions.Moment, rights: frozenset[str]) -> Buttons:
     actions = tuple(
         action
         for action in ACTIONS
         if action.right in rights
         and status in action.from_statuses
-        and not rules.transition_obstacle(status, action.to_status, stamped=stamped, moment=moment)
+        and not transitions.transition_obstacle(status, action.to_status, stamped=stamped, moment=moment)
     )
     return Buttons(
         actions,
@@ -97,16 +97,16 @@ def buttons_in(status: str, stamped: Stamped, moment: rules.Moment, rights: froz
     )
 
 
-def _step(actions: tuple[Action, ...], moment: rules.Moment) -> Action | None:
+def _step(actions: tuple[Action, ...], moment: transitions.Moment) -> Action | None:
     missed = (action for action in actions if moment.is_over and action.to_status == Status.NO_SHOW)
     expected = (action for action in actions if action.is_expected)
     return next(missed, next(expected, None))
 
 
-def _can_undo(status: str, stamped: Stamped, moment: rules.Moment, rights: frozenset[str]) -> bool:
+def _can_undo(status: str, stamped: Stamped, moment: transitions.Moment, rights: frozenset[str]) -> bool:
     earlier = undone(status, stamped)
     return (
         earlier is not None
         and undo_asks_for(status, stamped) in rights
-        and not rules.transition_obstacle(status, earlier, stamped=stamped, moment=moment)
+        and not transitions.transition_obstacle(status, earlier, stamped=stamped, moment=moment)
     )

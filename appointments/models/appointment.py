@@ -14,7 +14,7 @@ from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from appointments import locking, rules
+from appointments import locking, rules, transitions
 from appointments.models.day_version import BookedTime, DayVersion
 from appointments.models.diary_checks import check_diaries
 from appointments.overlap_triggers import trigger_refusals_as_lost_race
@@ -305,7 +305,7 @@ class Appointment(TrackedFields):
                 rules.check_movable(original["status"], old_start=original["start_time"], new_start=self.start_time)
         if self.changes("status"):
             with errors.at("status"):
-                rules.check_transition(
+                transitions.check_transition(
                     original["status"],
                     self.status,
                     stamped=self.stamped,

@@ -11,10 +11,10 @@ from appointments.detail.buttons import NO_BUTTONS, Buttons, buttons_in
 from appointments.navigation import urls_by_id
 from appointments.permissions import is_own_diary, rights_of
 from appointments.querysets import AppointmentQuerySet
-from appointments.rules import Moment
 from appointments.schedule.grid import Grid, Place
 from appointments.schedule.lanes import WHOLE, Lane, any_overlap, lanes_of
 from appointments.statuses import BLOCKING, MOVABLE, Stamped, Status
+from appointments.transitions import Moment
 from appointments.waiting_time import Waiting, waiting_of
 from clinic.core import clinic_time, names
 from doctors.availability import Unavailability, Why

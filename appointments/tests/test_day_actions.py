@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve, reverse
 
-from appointments import rules
+from appointments import transitions
 from appointments.booking import actions
 from appointments.detail.buttons import ACTIONS, buttons_in, buttons_of
 from appointments.models import Appointment
@@ -290,7 +290,7 @@ def test_buttons_are_decided_by_the_rules(okafor, monkeypatch):
     everything = frozenset({"arrive", "treat", "change"})
     appointment = create_appointment(okafor, "arrived", at(11))
     assert buttons_of(appointment, everything, at=at(9)).actions
-    monkeypatch.setattr(rules, "transition_obstacle", lambda *args, **kwargs: "transition")
+    monkeypatch.setattr(transitions, "transition_obstacle", lambda *args, **kwargs: "transition")
     buttons_in.cache_clear()
 
     shown = buttons_of(appointment, everything, at=at(9))

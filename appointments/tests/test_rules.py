@@ -6,7 +6,7 @@ import itertools
 import pytest
 from django.core.exceptions import ValidationError
 
-from appointments import rules
+from appointments import rules, transitions
 from appointments.models import Appointment
 from appointments.statuses import BLOCKING, FORWARD, OPEN, Stamped, Status, undone
 from appointments.tests.factories import AppointmentFactory
@@ -405,7 +405,7 @@ SEEN_STAMPS = {"arrived_at": START, "started_at": START, "completed_at": END, "l
 def code_of_transition(old, new, *, start_time=START, at, stamped=SEEN):
     end_time = start_time + dt.timedelta(minutes=30)
     try:
-        rules.check_transition(old, new, stamped=stamped, start_time=start_time, end_time=end_time, at=at)
+        transitions.check_transition(old, new, stamped=stamped, start_time=start_time, end_time=end_time, at=at)
     except ValidationError as refusal:
         return refusal.code
     return None

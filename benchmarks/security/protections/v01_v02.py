@@ -198,7 +198,7 @@ PROTECTIONS = (
     Protection(
         "2.3.1", "a status can follow any other",
         "appointments/booking/actions.py",
-        "rules.check_forward(current.status, status)",
+        "transitions.check_forward(current.status, status)",
         "pass",
         also=(
             (

@@ -51,7 +51,7 @@ class AbsenceForm(AvailabilityForm):
         self.today = clinic_time.today(at=self.now)
         self.next_day = working_day_after(self.today)
         choices = self._choices()
-        self.fields["when"].widget = forms.RadioSelect(choices=choices)
+        self.fields["when"].widget = forms.RadioSelect(attrs={"autofocus": True}, choices=choices)
         is_next = self.initial.get("day") == self.next_day.isoformat()
         self.fields["when"].initial = choices[-1 if is_next else 0][0]
         self.helper = bare_helper()

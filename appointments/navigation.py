@@ -2,10 +2,11 @@
 
 import datetime as dt
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from django.urls import Resolver404, resolve, reverse
+from django.urls import Resolver404, get_script_prefix, resolve, reverse
 
 from appointments.models import Appointment
 from clinic.core import clinic_time
@@ -17,7 +18,7 @@ FILTERS = ("doctor", "specialization", "layout", "status", "density")
 
 
 def schedule_url(day: dt.date | None, filters: dict[str, str]) -> str:
-    url = reverse("appointments:schedule_day", args=[day]) if day else reverse("appointments:schedule_now")
+    url = _day_path(day, get_script_prefix())
     query = query_text(filters)
     return f"{url}?{query}" if query else url
 
@@ -35,6 +36,12 @@ def _with_query(url: str, more: dict[str, str]) -> str:
     parts = urlsplit(url)
     query = [(name, value) for name, value in parse_qsl(parts.query) if name != "open"]
     return parts._replace(query=urlencode([*query, *more.items()]), fragment="").geturl()
+
+
+@lru_cache(maxsize=256)
+def _day_path(day: dt.date | None, _prefix: str) -> str:
+    """Return the path of a day below the script prefix; a page has twenty links to days, and `reverse` is slow."""
+    return reverse("appointments:schedule_day", args=[day]) if day else reverse("appointments:schedule_now")
 
 
 def choice_url(day: dt.date, filters: dict[str, str], choice: str) -> str:

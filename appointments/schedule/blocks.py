@@ -38,7 +38,7 @@ class ColumnRow(NamedTuple):
     left_at: dt.datetime | None
     version: int
     reason: str
-    has_notes: bool
+    has_notes: int  # 1 or 0, as a bool is converted for each row
     outside_hours_reason: str
     patient__first_name: str
     patient__last_name: str
@@ -60,7 +60,7 @@ class ColumnRow(NamedTuple):
 def read_rows(appointments: AppointmentQuerySet) -> Iterator[ColumnRow]:
     """Yield the appointments in their order. One query."""
     # Not the notes themselves, which are long and only the appointment's page shows.
-    has_notes = Case(When(notes="", then=Value(False)), default=Value(True))
+    has_notes = Case(When(notes="", then=Value(0)), default=Value(1))
     return map(ColumnRow._make, appointments.annotate(has_notes=has_notes).values_list(*ColumnRow._fields))
 
 
@@ -246,7 +246,7 @@ def _patient_details(row: ColumnRow, *, is_named: bool) -> PatientDetails:
         phone=row.patient__phone_number,
         date_of_birth=row.patient__date_of_birth,
         reason=row.reason,
-        has_notes=row.has_notes,
+        has_notes=row.has_notes == 1,
     )
 
 

@@ -47,8 +47,12 @@ class ColumnRow(NamedTuple):
 
     @property
     def stamped(self) -> Stamped:
-        stamps = (self.arrived_at, self.started_at, self.completed_at, self.left_at)
-        return Stamped(*(stamp is not None for stamp in stamps))
+        return Stamped(
+            self.arrived_at is not None,
+            self.started_at is not None,
+            self.completed_at is not None,
+            self.left_at is not None,
+        )
 
     def is_shown_on(self, midnight: dt.datetime, next_midnight: dt.datetime) -> bool:
         """Return whether a day shows it: it starts then, or it lasts until then and is not cancelled."""

@@ -102,6 +102,14 @@ def week_url(doctor_id: int, day: dt.date) -> str:
     return reverse("appointments:doctor_week", args=[doctor_id, day])
 
 
+def back_url(appointment: Appointment, *, origin_url: str) -> str:
+    """Return the address that leaves a form of the appointment: where it was opened, or its page if that is unknown."""
+    if not origin_url:
+        return appointment.get_absolute_url()
+    url = appointment_url(appointment, origin_url=origin_url)
+    return url if is_schedule_change_url(origin_url) else panel_url(url, appointment.pk)
+
+
 def _filters_named(address: str) -> dict[str, str]:
     return {name: value for name, value in parse_qsl(_parts(address).query) if name in FILTERS}
 

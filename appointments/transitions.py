@@ -89,9 +89,9 @@ def check_under_way(status: str) -> None:
 
 def _refuse_transition(old: str, new: str) -> NoReturn:
     raise ValidationError(
-        _("This appointment is %(old)s, so it cannot become %(new)s."),
+        _("The status is “%(old)s”, so it cannot become “%(new)s”."),
         code="transition",
-        params={"old": Status(old).label.lower(), "new": Status(new).label.lower()},
+        params={"old": Status(old).label, "new": Status(new).label},
     )
 
 

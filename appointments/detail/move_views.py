@@ -27,7 +27,7 @@ from appointments.detail.history import history_of
 from appointments.detail.status_views import done_message
 from appointments.displaced.forms import CancelAllForm
 from appointments.models import Appointment
-from appointments.navigation import appointment_url, is_schedule_change_url, origin_url
+from appointments.navigation import appointment_url, back_url, is_schedule_change_url, origin_url
 from appointments.permissions import appointment_for
 from appointments.statuses import MOVABLE, Status
 from clinic.html.undo_button import undo_button
@@ -113,7 +113,12 @@ def _form_context(request: StaffRequest, form: Any, appointment: Appointment) ->
     """Return the context of a form; the history, too, if somebody else has changed the appointment."""
     is_stale = form.is_bound and form.has_error(NON_FIELD_ERRORS, "stale")
     history = history_of(appointment, user=request.user) if is_stale else []
-    return {"form": form, "appointment": appointment, "history": history}
+    return {
+        "form": form,
+        "appointment": appointment,
+        "history": history,
+        "back_url": back_url(appointment, origin_url=str(form["next"].value() or "")),
+    }
 
 
 def appointment_cancel(request: StaffRequest, pk: int) -> HttpResponse:

@@ -14,7 +14,7 @@ from appointments.detail.forms import DetailsForm, ExchangePatientForm
 from appointments.detail.shown import appointment_context, panel_addresses
 from appointments.detail.status_views import NO_VERSION
 from appointments.models import Appointment
-from appointments.navigation import origin_url, without_panel
+from appointments.navigation import back_url, origin_url, without_panel
 from appointments.permissions import appointment_for
 from appointments.statuses import MOVABLE
 from clinic.html.undo_button import undo_button
@@ -94,7 +94,8 @@ def appointment_patient(request: StaffRequest, pk: int) -> HttpResponse:
         if exchanged is not None:
             return redirect(return_url(request, exchanged.get_absolute_url()))
     found = _found(request, query)
-    context: dict[str, Any] = {"patient_query": query, "appointment": appointment, "form": form}
+    back = back_url(appointment, origin_url=str(form["next"].value() or ""))
+    context: dict[str, Any] = {"patient_query": query, "appointment": appointment, "form": form, "back_url": back}
     context |= {"matches": found and found[:MAX_FOUND], "found": found, "more": len(found or ()) > MAX_FOUND}
     if request.htmx:
         return render(request, "appointments/booking/_patient_matches.html", context)

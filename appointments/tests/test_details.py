@@ -393,3 +393,23 @@ def test_printed_sheet_marks_notes(at_desk, appointment):
     AppointmentFactory(doctor=appointment.doctor, start_time=at(11), notes="")
 
     assert at_desk.get("/schedule/2026-11-24/print/").content.decode().count("(has notes)") == 1
+
+
+# Leaving a form
+
+
+def test_leaving_a_form_leads_back_to_where_it_was_opened(at_desk, appointment, isolated):
+    pk, day = appointment.pk, "/schedule/2026-11-24/"
+    week = f"/doctors/{appointment.doctor_id}/week/2026-11-24/"
+    cases = [
+        ("", page(appointment)),
+        (f"{day}?layout=list&open={pk}", f"{day}?layout=list&open={pk}"),
+        (f"{week}?open={pk}", f"{week}?open={pk}"),
+        ("https://example.org/", f"{day}?open={pk}"),
+    ]
+    for form in ["cancel/", "move/", "patient/"]:
+        for origin, expected in cases:
+            with isolated(form=form, origin=origin):
+                response = at_desk.get(page(appointment, form), {"from": origin})
+
+                assert response.context["back_url"] == expected

@@ -80,9 +80,9 @@ if (keysDialog) {
   });
 }
 
-// Escape follows the link that leaves the page's task, such as Back.
+// Escape follows the link that leaves the page's task, such as Back. The last one is that of the panel, which lies on top.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !event.defaultPrevented && !isDialogOpen() && !isTyping(event.target)) {
-    document.querySelector("[data-escape]")?.click();
+    [...document.querySelectorAll("[data-escape]")].at(-1)?.click();
   }
 });

@@ -82,6 +82,8 @@ def _summary(action: BulkAction, report: Report, request: StaffRequest) -> str |
     undoable = [] if action is UNDO else [each for each in report.done if _can_undo(each, request)]
     if not undoable:
         return text
+    if len(undoable) < len(report.done):
+        text = f"{text} {len(report.done) - len(undoable)} of these can no longer be undone."
     value = " ".join(str(Ticked(each.pk, each.version)) for each in undoable)
     return format_html("{} {}", text, undo_button(reverse("appointments:appointment_bulk"), "undo", value))
 

@@ -115,6 +115,15 @@ def test_undo_is_offered_for_what_was_done_only(at_desk, past):
     assert undo_value(response).split() == ticked(*map(fresh, past))
 
 
+def test_message_says_what_undo_cannot_bring_back(at_desk):
+    begun, ahead = AppointmentFactory(start_time=at(8, 45)), AppointmentFactory(start_time=at(10))
+
+    response = send(at_desk, [begun, ahead], "cancel", cancelled_by="clinic", cancel_reason="Doctor is away")
+
+    assert "1 of these can no longer be undone." in said(response)[0]
+    assert undo_value(response).split() == ticked(fresh(ahead))
+
+
 def test_form_that_is_sent_twice_is_carried_out_once(at_desk, past):
     send(at_desk, past)
     versions = [fresh(each).version for each in past]

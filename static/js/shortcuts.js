@@ -45,7 +45,13 @@ function firstShown(selector) {
 
 // The message is about what was done last, which is not always the status: a walk-in has arrived, but was booked, too.
 function undoOfMessageAbout(appointment) {
-  return firstShown(`#messages [data-key="u"][formaction*="/${appointment.id.slice(1)}/"]`);
+  const id = appointment.dataset.appointment ?? appointment.id.slice(1); // of the panel, or of a block or row
+  return firstShown(`#messages [data-key="u"][formaction*="/${id}/"]`);
+}
+
+function isMessageAboutAnother(appointment) {
+  if (appointment.id === standInId) return false;
+  return /\/appointments\/\d+\//.test(firstShown("#messages [data-key=u]")?.getAttribute("formaction"));
 }
 
 function elementFor(key, focused) {
@@ -55,6 +61,7 @@ function elementFor(key, focused) {
   if (said) return said;
   const own = key === "u" && appointment?.id === standInId ? null : appointment?.querySelector(`[data-own-key="${named}"]`);
   if (own || (appointment && APPOINTMENT_KEYS.includes(key))) return own;
+  if (key === "u" && appointment && isMessageAboutAnother(appointment)) return null;
   return firstShown(`main [data-key="${named}"]`)
     ?? firstShown(`[data-key="${named}"]`);
 }

@@ -60,7 +60,8 @@ document.addEventListener("session:over", () => { pending.length = 0; });
 
 // The second click of a double click would go to whatever has moved under the mouse: another appointment, or a free time.
 document.addEventListener("click", (event) => {
-  if (event.detail < 2 || !event.target.closest("#day, #close-out, #waiting")) return;
+  const isWhereItMatters = event.target.closest("#day, #close-out, #waiting, #appointment-panel :is(a, button)");
+  if (event.detail < 2 || !isWhereItMatters) return;
   event.preventDefault();
   event.stopPropagation();
 }, true);

@@ -160,10 +160,67 @@ def test_text_being_typed_survives_what_a_colleague_does(desk, clinic, reception
     actions.mark_arrived(clinic.booked, by=receptionist)
     expect(block(desk, clinic.booked)).to_have_class(re.compile("status-arrived"), timeout=POLL_MS)
 
+    expect(panel(desk)).to_contain_text("Undo “arrived”")
     expect(desk.get_by_label("Notes")).to_have_value("Half a sent")
+    expect(desk.get_by_label("Notes")).to_be_focused()
+    desk.keyboard.type("ence")
     panel(desk).get_by_role("button", name="Save").click()
 
     expect(desk.locator("#messages")).to_contain_text("notes saved")
+    clinic.booked.refresh_from_db()
+    assert clinic.booked.notes == "Half a sentence"
+
+
+def test_length_changed_while_a_note_is_typed_stays_changed(desk, clinic):
+    desk.goto(f"/schedule/2026-11-24/?open={clinic.due.pk}")
+    desk.get_by_label("Notes").fill("Needs a lift")
+    link(desk, clinic.due).focus()
+    desk.keyboard.press("-")
+    expect(desk.locator("#messages")).to_contain_text("now 25 minutes long")
+    expect(desk.get_by_label("Minutes")).to_have_value("25")
+
+    panel(desk).get_by_role("button", name="Save").click()
+
+    expect(desk.locator("#messages")).to_contain_text("Zoë Müller: notes saved.")
+    clinic.due.refresh_from_db()
+    assert (clinic.due.notes, clinic.due.duration_minutes) == ("Needs a lift", 25)
+
+
+def test_page_is_not_left_with_typed_text_without_asking(desk, clinic):
+    desk.goto(f"/schedule/2026-11-24/?open={clinic.booked.pk}")
+    desk.get_by_label("Notes").press_sequentially("Half a sentence")
+    asked = []
+    desk.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+
+    desk.get_by_role("link", name="Waiting", exact=True).click(no_wait_after=True)
+    desk.wait_for_timeout(300)
+
+    assert asked == ["beforeunload"]
+    expect(desk.get_by_label("Notes")).to_have_value("Half a sentence")
+
+
+def test_press_on_the_lower_edge_that_moves_nothing_opens_the_panel(desk, clinic):
+    desk.goto("/schedule/2026-11-24/")
+    block(desk, clinic.due).scroll_into_view_if_needed()
+
+    desk.mouse.click(*lower_edge(desk, clinic.due))
+
+    expect(name_in(desk)).to_have_text("Zoë Müller")
+
+
+def test_undo_is_not_about_another_patient_than_the_one_in_focus(desk, clinic):
+    desk.goto(f"/schedule/2026-11-24/?open={clinic.booked.pk}")
+    name_in(desk).focus()
+    desk.keyboard.press("a")
+    expect(desk.locator("#messages")).to_contain_text("Maria Santos: arrived.")
+    desk.keyboard.press("j")
+    expect(name_in(desk)).to_have_text("Olive Brown")
+
+    desk.keyboard.press("u")
+    desk.wait_for_timeout(500)
+
+    clinic.booked.refresh_from_db()
+    assert clinic.booked.status == "arrived"
 
 
 def test_typed_text_is_not_left_without_asking(desk, clinic):

@@ -10,13 +10,17 @@ const NARROW = matchMedia("(max-width: 48rem)"); // the panel lies over the sche
 const panel = () => document.getElementById(ID);
 const openId = () => panel().dataset.appointment ?? "";
 const blockOf = (id) => document.getElementById(`v${id}`);
-const isDirty = () => [...panel().querySelectorAll("#details [name]")].some((field) => field.value !== field.defaultValue);
+const detailsForm = () => panel().querySelector("#details");
+const isTyped = (field) => field.name && field.value !== field.defaultValue;
+const isDirty = () => [...(detailsForm()?.elements ?? [])].some(isTyped);
+const mayLeave = () => !isDirty() || confirm("Leave what you typed here without saving it?");
 
 // Undefined for an appointment with which the user can do nothing.
 const versionOf = (block) => block?.dataset.version ?? block?.querySelector("[name=version]")?.value;
 
 let opener = null; // what had the focus before
-let before = null; // the focus in the panel while it is replaced
+let before = null; // what is typed in the panel, and its focus, while it is replaced
+let pressed = ""; // the key of the button in the panel that was clicked last: it may lose the focus before the answer
 
 function addressWith(id) {
   const address = new URL(location.href);
@@ -35,7 +39,8 @@ function mark() {
   for (const link of document.querySelectorAll("#day .open[aria-current]")) link.removeAttribute("aria-current");
   const block = blockOf(openId());
   block?.querySelector(".open").setAttribute("aria-current", "true");
-  schedule().inert = NARROW.matches && !panel().hidden; // hidden behind the panel
+  const isCovered = NARROW.matches && !panel().hidden;
+  for (const each of document.querySelectorAll(".topbar, .skip, .toolbar, .moving, #day, #bulk")) each.inert = isCovered;
 }
 
 async function load(id, { isQuiet = false } = {}) {
@@ -52,7 +57,7 @@ function placeFocus(field) {
 }
 
 async function open(id, { field = "", push = true } = {}) {
-  if (isDirty() && openId() !== id && !confirm("Leave what you typed here without saving it?")) return;
+  if (openId() !== id && !mayLeave()) return;
   opener = blockOf(id)?.querySelector(".open") ?? opener;
   if (openId() !== id) {
     await load(id);
@@ -71,7 +76,7 @@ function scrollIntoColumn(id) {
 }
 
 function close({ push = true } = {}) {
-  if (isDirty() && !confirm("Leave what you typed here without saving it?")) return;
+  if (!mayLeave()) return;
   const id = openId();
   const empty = document.createElement("aside");
   empty.id = ID;
@@ -118,10 +123,14 @@ function step(by) {
 }
 
 addEventListener("popstate", () => {
-  const id = new URL(location.href).searchParams.get("open");
-  if (id) open(id, { push: false });
-  else if (openId()) close({ push: false });
+  const asked = new URL(location.href).searchParams.get("open") ?? "";
+  const isStaying = () => { if (openId() !== asked) history.pushState({}, "", addressWith(openId())); };
+  if (asked) open(asked, { push: false }).then(isStaying);
+  else if (openId()) { close({ push: false }); isStaying(); }
 });
+
+addEventListener("beforeunload", (event) => { if (isDirty()) event.preventDefault(); });
+NARROW.addEventListener("change", mark);
 
 // The answer to a button or form brings the panel anew. What is being typed there stays, and so does the focus.
 
@@ -132,25 +141,55 @@ function isOurs(event) {
 function beforeReplacing(event) {
   if (!isOurs(event)) return;
   const { activeElement } = document;
-  before = panel().contains(activeElement) ? { key: activeElement.dataset.ownKey, id: activeElement.id } : null;
+  const hasFocus = panel().contains(activeElement);
+  const isSaving = event.detail.requestConfig?.elt?.id === "details"; // its answer has what was typed
+  before = {
+    id: openId(),
+    form: isSaving ? null : detailsForm(),
+    focus: hasFocus
+      ? { key: activeElement.dataset.ownKey, id: activeElement.id, caret: activeElement.selectionStart ?? null }
+      : null,
+  };
+}
+
+// Text that is being typed goes on in the new form. If a colleague has changed the same field, the old digest stays, so that
+// the portal shows both.
+function carryOver(typed) {
+  const fresh = detailsForm();
+  if (!typed || !fresh) return;
+  for (const field of [...typed.elements].filter(isTyped)) {
+    const other = fresh.elements[field.name];
+    if (other.defaultValue !== field.defaultValue) fresh.elements.seen_details.value = typed.elements.seen_details.value;
+    other.value = field.value;
+  }
+}
+
+function restoreFocus({ focus }) {
+  const refused = panel().querySelector("[data-refusal], [aria-invalid=true]");
+  const isLost = document.activeElement === document.body;
+  if (refused) refused.focus();
+  else if ((focus && !panel().contains(document.activeElement)) || (pressed && isLost)) {
+    const key = focus?.key || pressed;
+    const same = (key && panel().querySelector(`[data-own-key="${key}"]`)) || (focus?.id && document.getElementById(focus.id));
+    (same || document.getElementById("appointment-name"))?.focus({ preventScroll: true });
+    if (same && (focus?.caret ?? null) !== null) same.setSelectionRange(focus.caret, focus.caret);
+  }
+  pressed = "";
 }
 
 function afterReplacing() {
+  if (before?.id === openId()) carryOver(before.form);
   mark();
   setReturnAddress();
-  const refused = panel().querySelector("[data-refusal], [aria-invalid=true]");
-  if (refused) refused.focus();
-  else if (before && !panel().contains(document.activeElement)) {
-    const same = (before.key && panel().querySelector(`[data-own-key="${before.key}"]`)) || (before.id && document.getElementById(before.id));
-    (same || document.getElementById("appointment-name"))?.focus({ preventScroll: true });
-  }
+  if (before) restoreFocus(before);
   before = null;
 }
 
-document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  beforeReplacing(event);
-  if (isOurs(event) && isDirty()) event.detail.shouldSwap = false;
+document.addEventListener("click", ({ target }) => {
+  pressed = target.closest(`#${ID} button`) ? (target.closest("button").dataset.ownKey ?? "save") : "";
 });
+
+document.addEventListener("htmx:oobBeforeSwap", beforeReplacing);
 document.addEventListener("htmx:beforeSwap", beforeReplacing);
 document.addEventListener("htmx:afterSwap", (event) => {
   if (event.target.id === ID) afterReplacing();
@@ -165,7 +204,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 // A colleague may have changed the appointment that is open.
 document.addEventListener("schedule:replaced", () => {
   const version = versionOf(blockOf(openId()));
-  if (version && version !== panel().dataset.version && !isDirty()) load(openId(), { isQuiet: true });
+  if (version && version !== panel().dataset.version) load(openId(), { isQuiet: true });
   else mark();
 });
 

@@ -86,15 +86,19 @@ document.addEventListener("pointermove", (event) => {
   preview(Math.round((resized.from + moved) / STEP) * STEP);
 });
 
+// A press that moved nothing opens the appointment, as anywhere else on it.
 document.addEventListener("pointerup", () => {
-  if (resized?.startY !== undefined) send();
+  if (resized?.startY === undefined) return;
+  const { block, from, minutes } = resized;
+  send();
+  if (minutes === from) block.querySelector(".open").click();
 });
 document.addEventListener("pointercancel", cancel);
 
-// Neither is the block dragged, nor its panel opened, where its edge is.
+// The browser neither drags the block nor opens it where its edge is.
 let wasOnEdge = false;
-document.addEventListener("mousedown", (event) => {
-  const block = blockAt(event.target);
+document.addEventListener("pointerdown", (event) => {
+  const block = event.pointerType === "mouse" && blockAt(event.target);
   wasOnEdge = Boolean(block && !event.target.closest("button") && isOnEdge(block, event));
 }, true);
 for (const kind of ["dragstart", "click"]) {
@@ -118,6 +122,7 @@ document.addEventListener("keydown", (event) => {
   const block = by && !shortcutsAreOff() && blockAt(event.target);
   if (!block || !grid()) return;
   event.preventDefault();
+  if (sent) return; // the version that this block was shown with is about to change
   begin(block);
   preview(resized.minutes + by);
   clearTimeout(resized.timer);

@@ -168,7 +168,7 @@ def appointment_length(request: StaffRequest, pk: int, minutes: int) -> HttpResp
         changed = booking.edit_details(appointment, duration_minutes=minutes, version=version, by=request.user)
     except ValidationError as refusal:
         for message in refusal.messages:
-            messages.error(request, f"{appointment.patient}: {message}")
+            messages.error(request, f"{appointment.patient}: still {old} minutes long. {message}")
     else:
         url = reverse("appointments:appointment_length", args=[pk, old])
         undo = undo_button(url, "version", changed.version)

@@ -49,9 +49,12 @@ function undoOfMessageAbout(appointment) {
   return firstShown(`#messages [data-key="u"][formaction*="/${id}/"]`);
 }
 
+// One that has left the page cannot have the focus any more: then the key is about it.
 function isMessageAboutAnother(appointment) {
   if (appointment.id === standInId) return false;
-  return /\/appointments\/\d+\//.test(firstShown("#messages [data-key=u]")?.getAttribute("formaction"));
+  const action = firstShown("#messages [data-key=u]")?.getAttribute("formaction") ?? "";
+  const [, id] = action.match(/\/appointments\/(\d+)\//) ?? [];
+  return document.querySelector(`#v${id}, #appointment-${id}`) !== null;
 }
 
 function elementFor(key, focused) {

@@ -212,16 +212,6 @@ def check_movable(status: str, *, old_start: dt.datetime, new_start: dt.datetime
         )
 
 
-def check_exchangeable(status: str) -> None:
-    """Refuse to give an appointment in a final status to another patient: `not_movable`."""
-    if status not in MOVABLE:
-        raise ValidationError(
-            _("This appointment is %(status)s, so its patient can no longer be changed. Undo that first."),
-            code="not_movable",
-            params={"status": Status(status).label.lower()},
-        )
-
-
 def check_exchange_reason(reason: str) -> None:
     """Refuse to give an appointment to another patient without a reason: `required`."""
     if not reason.strip():

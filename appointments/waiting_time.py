@@ -19,7 +19,7 @@ STEPS = (
     Step(15, "long wait:", "is-long"),
     Step(30, "very long:", "is-very-long"),
 )
-# The same for schedule/clock.js, which words a wait anew as the minutes pass: "0,waiting,;15,long wait:,is-long;…".
+# The same for schedule/clock.js, which updates the words as the minutes pass: "0,waiting,;15,long wait:,is-long;…".
 STEPS_TEXT = ";".join(f"{step.minutes},{step.words},{step.css}" for step in STEPS)
 
 

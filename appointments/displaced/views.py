@@ -166,7 +166,7 @@ def _report_refusals(request: StaffRequest, refusals: _Refusals, *, done: str) -
 
 
 def _signer(change: ScheduleChange, *, by: Any) -> Signer:
-    """Return what signs the changes that a user may undo: nobody can put an appointment where no undo would."""
+    """Return the signer of the moves that Undo takes back, so that nobody can send others in their place."""
     return Signer(salt=f"put_back {change.pk} {by.pk}")
 
 

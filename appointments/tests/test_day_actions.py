@@ -146,7 +146,7 @@ def test_grid_shows_the_next_step_only(client, administrator, okafor, isolated):
     cases = {
         ("booked", LATER): ["Arrived"],
         ("booked", RUNNING): ["Arrived"],
-        ("booked", EARLIER): ["No-show"],  # nobody said that the patient came, and the time is over
+        ("booked", EARLIER): ["No-show"],  # the patient was not marked as arrived, and the time is over
         ("arrived", RUNNING): ["Start"],
         ("in_consultation", RUNNING): ["Done"],
         ("completed", EARLIER): [],
